@@ -1,0 +1,75 @@
+// Proving derivatives by finite differences, in double, first and second order.
+//
+//   check_gradients(y, {x, w}, {{x, numbers}});          // throws GradientError with a report if a derivative is wrong
+//   CheckReport r = compare_gradients(loss, wrt, feeds); // the same as data
+//   check_op(my_op);                                     // everything the suites know about one operation
+//
+// The part of the graph that y needs is rebuilt in f64, so a model in f32 is checked without being rewritten. Random
+// operations draw the same numbers at x + h and x - h. A check in which analytic and numeric derivatives are all zero
+// fails, unless the caller says that they are zero by nature: 0 == 0 proves nothing.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/interpreter.hpp>
+
+namespace xgrad {
+
+struct CheckOptions {
+  int order = 2;                  // 1: the gradient; 2: also the gradient of the gradient
+  double step = 1e-5;             // h of (f(x + h) - f(x - h)) / 2h, times max(1, |x|)
+  double relative = 1e-6;         // accepted: |analytic - numeric| <= absolute + relative * max(|analytic|, |numeric|, scale)
+  double absolute = 1e-8;
+  Index max_elements = 64;        // inputs with more elements are checked at this many, chosen by the seed,
+  int directions = 4;             // and along this many random directions over all elements
+  bool allow_zero = false;        // accept a first derivative that is zero everywhere
+  bool allow_zero_second = true;  // accept a second derivative that is zero everywhere
+  std::uint64_t seed = 1;         // of the cotangent, the directions and numbers that were not fed
+};
+
+// One comparison that failed, or the worst that passed.
+struct CheckFinding {
+  std::string op;        // the operation of y, or the one under test
+  int order = 1;
+  std::string input;     // description of the value differentiated by
+  Index element = 0;     // flat position; -1 for a random direction
+  double analytic = 0;
+  double numeric = 0;
+  double tolerance = 0;  // the difference that would have been accepted
+};
+
+struct CheckReport {
+  bool passed = true;
+  std::string why;                    // in one line, if it did not pass
+  std::vector<CheckFinding> failures;
+  CheckFinding worst;
+  Index comparisons = 0;
+  std::string str() const;            // what check_gradients throws
+};
+
+// Checks y (any floating shape; other shapes than scalars are weighted by random numbers first) by each of `wrt`, which
+// must be leaves: inputs or parameters. Inputs not fed get random numbers from the seed.
+CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
+// The same; throws GradientError carrying the report if it fails.
+void check_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
+void check_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
+
+// Runs every sample of an operation, built in or of the user's own, through: definition, infer against kernel, kernel
+// against reference, f32 against f64, one and several threads, plan against interpreter, first and second derivative,
+// bad samples. Throws GradientError or UserError with the op, the sample and what went wrong.
+void check_op(const OpDef& op, const CheckOptions& options = {});
+
+// Copies what `outputs` need into `target`, changing f32 to f64 throughout (dtype attributes included). Inputs keep
+// their names; parameters become inputs named after them. Returns the values that correspond to `outputs`, then to
+// `wanted` (empty where not needed).
+struct Rebuilt {
+  std::vector<Value> outputs;
+  std::vector<Value> wanted;
+  Feeds parameters;  // the parameters' numbers as feeds of their inputs
+};
+Rebuilt rebuild_in_f64(Graph& target, const std::vector<Value>& outputs, const std::vector<Value>& wanted);
+
+}  // namespace xgrad

@@ -1,0 +1,13 @@
+// The engine in one include: graphs, operations, gradients, plans, pictures. No neural-network layer, no xtensor.
+#pragma once
+
+#include <xgrad/autodiff/check.hpp>
+#include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/graph/dot.hpp>
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/print.hpp>
+#include <xgrad/ops/custom.hpp>
+#include <xgrad/ops/ops.hpp>

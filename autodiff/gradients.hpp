@@ -1,0 +1,32 @@
+// gradients: derivatives as nodes of the same graph.
+//
+//   Value dy = gradients(y, x);              // has the shape of x
+//   Value d2 = gradients(sum(dy), x);        // derivatives have derivatives, to any order
+//
+// One sweep down the tape applies each operation's vjp. Contributions to the same node are added; where an input was
+// broadcast its cotangent is summed back, here and nowhere else.
+#pragma once
+
+#include <vector>
+
+#include <xgrad/graph/graph.hpp>
+
+namespace xgrad {
+
+enum class Unconnected {
+  error,  // throw GradientError, naming both values
+  zeros,  // give zeros of the value's shape
+};
+
+struct GradientOptions {
+  Value seed;  // cotangent of y, of y's type; ones if empty, which needs a scalar y
+  Unconnected unconnected = Unconnected::error;
+};
+
+// The derivative of the scalar y (or of the sum of seed * y) with respect to each value of `wrt`.
+// Throws GradientError if y is not a scalar and has no seed, if a value is not of a floating dtype, or if y does not
+// depend on it through differentiable operations.
+std::vector<Value> gradients(Value y, const std::vector<Value>& wrt, const GradientOptions& options = {});
+Value gradients(Value y, Value wrt, const GradientOptions& options = {});
+
+}  // namespace xgrad

@@ -1,0 +1,70 @@
+// Attrs: the constants an operation carries beside its inputs, such as axes or a permutation.
+//
+//   Attrs a{{"axes", Axes{0, 1}}, {"keepdims", true}};
+//   a.ints("axes");  a.flag("keepdims");  a.str() == "axes=[0, 1] keepdims=true";
+//
+// The variant is closed, so that every attribute can be compared, hashed and printed. Nodes with equal attributes and
+// inputs are the same node.
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include <xgrad/graph/dtype.hpp>
+
+namespace xgrad {
+
+class Tensor;
+
+// Something an operation of a user's own carries that none of the other alternatives can hold. Two are equal only if
+// they are the same object.
+struct Opaque {
+  std::string name;  // what printing shows
+  std::shared_ptr<const void> object;
+  friend bool operator==(const Opaque& a, const Opaque& b) { return a.object == b.object; }
+};
+
+using Attr = std::variant<bool, std::int64_t, double, DType, Axes, std::string, Opaque>;
+
+class Attrs {
+ public:
+  using Item = std::pair<std::string, Attr>;
+
+  Attrs() = default;
+  Attrs(std::initializer_list<Item> items) : items_(items) {}
+
+  bool has(std::string_view name) const { return find(name) != nullptr; }
+  // The attribute of that name; throws InternalError if it is absent or of another kind.
+  bool flag(std::string_view name) const;
+  std::int64_t integer(std::string_view name) const;
+  double number(std::string_view name) const;
+  DType dtype(std::string_view name) const;
+  const Axes& ints(std::string_view name) const;
+  const std::string& text(std::string_view name) const;
+  const Opaque& opaque(std::string_view name) const;
+
+  // Adds or replaces.
+  void set(std::string name, Attr value);
+
+  const std::vector<Item>& items() const { return items_; }
+  bool empty() const { return items_.empty(); }
+  std::string str() const;
+  std::size_t hash() const;
+  // Numbers compare by their bits: NaN equals itself, -0 differs from 0.
+  friend bool operator==(const Attrs& a, const Attrs& b);
+
+ private:
+  const Attr* find(std::string_view name) const;
+  template <class T>
+  const T& get(std::string_view name) const;
+
+  std::vector<Item> items_;
+};
+
+}  // namespace xgrad

@@ -1,0 +1,69 @@
+// Error types. Three kinds, because three different people can mend them:
+//
+//   UserError         the program that calls xgrad asked for something that has no meaning
+//   EnvironmentError  the machine lacks something (a file, a program, memory)
+//   InternalError     xgrad broke one of its own promises; please report it
+//
+// Every message follows one pattern: `where: what is wrong: the facts`, then the operands one a line, then
+// at most one hint. Whatever throws leaves graphs, parameters, files and workspaces as they were.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace xgrad {
+
+class Error : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+class UserError : public Error {
+  using Error::Error;
+};
+
+// Shapes, ranks or axes that do not fit an operation.
+class ShapeError : public UserError {
+  using UserError::UserError;
+};
+
+// A dtype an operation does not take, or operands of different dtypes.
+class DTypeError : public UserError {
+  using UserError::UserError;
+};
+
+// Handles that are empty, foreign or discarded; misuse of names and scopes.
+class GraphError : public UserError {
+  using UserError::UserError;
+};
+
+// A derivative that was asked for and does not exist.
+class GradientError : public UserError {
+  using UserError::UserError;
+};
+
+// Feeds that are missing, unknown, or of the wrong shape or dtype.
+class FeedError : public UserError {
+  using UserError::UserError;
+};
+
+// Numbers met at run time that an operation cannot take, such as an index out of range.
+class ValueError : public UserError {
+  using UserError::UserError;
+};
+
+// Files whose content is not what it claims to be.
+class FormatError : public UserError {
+  using UserError::UserError;
+};
+
+class EnvironmentError : public Error {
+  using Error::Error;
+};
+
+class InternalError : public Error {
+ public:
+  explicit InternalError(const std::string& what)
+      : Error("internal error: " + what + " (this is a bug in xgrad, please report it)") {}
+};
+
+}  // namespace xgrad

@@ -1,0 +1,192 @@
+// Graph: the tape. An append-only list of nodes in topological order.
+//
+//   Graph g;
+//   Value x = g.input("x", {32, 784});
+//   Value y = tanh(x) * 2;
+//
+// Invariants: a node's inputs have smaller ids; nodes never change; equal nodes (same operation, inputs, attributes)
+// are one node. So every pass over a graph is a loop over ids. A graph is a program: build it once, run it often. There
+// is no global state: any number of graphs may live in any threads, each used by one thread at a time while it is built.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include <xgrad/graph/attrs.hpp>
+#include <xgrad/graph/op_def.hpp>
+#include <xgrad/graph/parameter.hpp>
+#include <xgrad/graph/tensor.hpp>
+#include <xgrad/graph/value.hpp>
+
+namespace xgrad {
+
+struct GraphOptions {
+  DType dtype = DType::f32;  // of inputs and numbers that do not say theirs
+  bool training = false;     // what layers such as dropout ask; fixed for the life of the graph
+  std::uint64_t seed = 0;    // of every random operation of the graph
+};
+
+// Which part of a training step a node belongs to; pictures and reports use it.
+enum class Role : std::uint8_t { forward, backward, update };
+
+struct Node {
+  const OpDef* op;
+  TensorType type;
+  std::uint32_t first_input;  // position in the graph's list of inputs
+  std::uint32_t input_count;
+  std::uint32_t attrs;   // position in the graph's list of attributes
+  std::uint32_t scope;   // position in the graph's list of scopes
+  std::uint32_t name;    // position in the graph's list of names; 0 is the empty name
+  std::uint32_t generation;
+  std::int32_t origin;   // the forward node this one was made for, or -1
+  Role role;
+};
+
+// After a run, the parameter takes the value. All updates of a run read the old numbers.
+struct Update {
+  Parameter parameter;
+  Value value;
+};
+
+class Graph {
+ public:
+  explicit Graph(GraphOptions options = {});
+  Graph(const Graph&) = delete;  // pinned: Values point to it
+  Graph& operator=(const Graph&) = delete;
+
+  const GraphOptions& options() const { return options_; }
+  bool training() const { return options_.training; }
+
+  // ---- leaves
+
+  // A tensor to be fed at each run. Throws GraphError if the name is empty or taken.
+  Value input(const std::string& name, Shape shape);
+  Value input(const std::string& name, Shape shape, DType dtype);
+  // The node of a parameter; the same node each time.
+  Value parameter(const Parameter& parameter);
+  // A tensor fixed for the life of the graph.
+  Value constant(const Tensor& tensor);
+  // A number of rank 0; equal numbers are one node. Throws DTypeError if the dtype cannot hold it exactly enough
+  // (a fraction as i64).
+  Value constant(double number, DType dtype);
+  Value constant(double number) { return constant(number, options_.dtype); }
+
+  // ---- operations
+
+  // Appends a node, or finds the equal one. Throws, with the graph unchanged, if inputs do not fit the operation.
+  Value apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs = {});
+  Value apply(const OpDef& op, std::initializer_list<Value> inputs, Attrs attrs = {}) {
+    return apply(op, std::span<const Value>(inputs.begin(), inputs.size()), std::move(attrs));
+  }
+  // A number no other random node of this graph has.
+  std::int64_t next_stream() { return next_stream_++; }
+
+  // ---- updates that belong to the graph itself, such as moving statistics
+
+  // Throws GraphError if the value is not of the parameter's type, or if the parameter has an update already.
+  void add_update(const Parameter& parameter, Value value);
+  const std::vector<Update>& updates() const { return updates_; }
+
+  // ---- scopes and names
+
+  // Nodes appended while the guard lives belong to the scope; guards nest: "mlp" then "dense" is "mlp/dense".
+  class ScopeGuard;
+  [[nodiscard]] ScopeGuard scope(const std::string& name);
+  // Like scope, with _1, _2 ... appended if a scope of that name was already opened here.
+  [[nodiscard]] ScopeGuard unique_scope(const std::string& name);
+  const std::string& current_scope() const { return scopes_[scope_]; }
+  // Nodes appended while the guard lives have the role and, if `origin` is valid, its scope and its id as origin.
+  class RoleGuard;
+  [[nodiscard]] RoleGuard role(Role role, Value origin = {});
+  void set_name(Value value, const std::string& name);
+
+  // ---- reading
+
+  NodeId size() const { return static_cast<NodeId>(nodes_.size()); }
+  const Node& node(NodeId id) const { return nodes_[id]; }
+  Value value(NodeId id);
+  std::span<const NodeId> inputs(NodeId id) const {
+    return {inputs_.data() + nodes_[id].first_input, nodes_[id].input_count};
+  }
+  const Attrs& attrs(NodeId id) const { return attrs_[nodes_[id].attrs]; }
+  const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
+  const std::string& scope_of(NodeId id) const { return scopes_[nodes_[id].scope]; }
+  // The parameters used so far, in the order of their first use.
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  // What stands behind a parameter or constant node. Throws InternalError for other nodes.
+  const Parameter& parameter_of(NodeId id) const;
+  Tensor constant_of(NodeId id) const;
+  // The input of that name; empty if there is none.
+  Value find_input(const std::string& name);
+
+  // Throws GraphError, beginning with `where`, unless the handle is one of this graph and alive.
+  void require(Value value, const std::string& where) const;
+  // For instance `%12 tanh "mlp/hidden" f32[32, 64]`.
+  std::string describe(NodeId id) const;
+
+  // ---- taking back
+
+  // Everything appended after `mark` is discarded by `rewind(mark)`; handles to it become invalid.
+  NodeId mark() const { return size(); }
+  void rewind(NodeId mark);
+
+ private:
+  friend class Value;
+  NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type);
+  std::size_t key(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const;
+  std::uint32_t scope_id(const std::string& path);
+
+  GraphOptions options_;
+  std::vector<Node> nodes_;
+  std::vector<NodeId> inputs_;
+  std::vector<Attrs> attrs_;
+  std::vector<std::string> names_;
+  std::vector<std::string> scopes_;
+  std::unordered_map<std::string, std::uint32_t> scope_ids_;
+  std::unordered_map<std::string, int> opened_scopes_;
+  std::unordered_multimap<std::size_t, NodeId> equal_nodes_;
+  std::vector<Parameter> parameters_;
+  std::vector<Update> updates_;
+  std::uint32_t scope_ = 0;
+  Role role_ = Role::forward;
+  std::int32_t origin_ = -1;
+  std::uint32_t generation_ = 1;
+  std::int64_t next_stream_ = 0;
+};
+
+class Graph::ScopeGuard {
+ public:
+  ScopeGuard(Graph& graph, std::uint32_t scope) : graph_(graph), before_(graph.scope_) { graph.scope_ = scope; }
+  ScopeGuard(const ScopeGuard&) = delete;
+  ScopeGuard& operator=(const ScopeGuard&) = delete;
+  ~ScopeGuard() { graph_.scope_ = before_; }
+
+ private:
+  Graph& graph_;
+  std::uint32_t before_;
+};
+
+class Graph::RoleGuard {
+ public:
+  RoleGuard(Graph& graph, Role role, std::int32_t origin, std::uint32_t scope)
+      : graph_(graph), scope_(graph, scope), role_(graph.role_), origin_(graph.origin_) {
+    graph.role_ = role;
+    graph.origin_ = origin;
+  }
+  RoleGuard(const RoleGuard&) = delete;
+  RoleGuard& operator=(const RoleGuard&) = delete;
+  ~RoleGuard() {
+    graph_.role_ = role_;
+    graph_.origin_ = origin_;
+  }
+
+ private:
+  Graph& graph_;
+  ScopeGuard scope_;
+  Role role_;
+  std::int32_t origin_;
+};
+
+}  // namespace xgrad

@@ -1,0 +1,36 @@
+// The interpreter: a plain loop over the nodes, one buffer each. It is the specification of what a graph means; plans
+// must agree with it bit for bit. Use it to look at numbers while you build, and a Plan to train.
+//
+//   Tensor t = evaluate(y, {{x, xt::xarray<float>{1, 2, 3}}});
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/tensor.hpp>
+
+namespace xgrad {
+
+// A tensor for an input. Numbers are converted to the input's dtype where nothing but precision can be lost: any
+// number to floating dtypes, whole-number dtypes and bool to each other; floating to integer is refused.
+struct Feed {
+  Value input;
+  Tensor value;
+};
+using Feeds = std::vector<Feed>;
+
+struct RunOptions {
+  int threads = 0;         // 0: default_threads(). The result has the same bits for any number.
+  std::uint64_t step = 0;  // random operations draw other numbers at each step
+};
+
+// The numbers of the values. Computes only what they need. Throws FeedError for an input that is missing, fed twice,
+// or fed with another shape (parameters and constants need no feed).
+std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds = {}, const RunOptions& options = {});
+Tensor evaluate(Value value, const Feeds& feeds = {}, const RunOptions& options = {});
+
+// `value` as an input of type `expected` takes it; throws FeedError naming the input otherwise.
+Tensor convert_feed(const std::string& name, const TensorType& expected, const Tensor& value);
+
+}  // namespace xgrad

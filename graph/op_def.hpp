@@ -1,0 +1,249 @@
+// OpDef: everything about one operation, in one constant value. The engine knows operations only through it.
+//
+//   const OpDef square{.name = "square", .doc = "x * x, elementwise.", .min_inputs = 1, .max_inputs = 1,
+//                      .infer = same_type, .kernel = ..., .vjp = [](const Vjp& r) -> Cotangents { ... }};
+//
+// `infer` says which shapes go in and which comes out, `kernel` which numbers, `vjp` how a derivative flows back. An
+// operation has either a vjp or a reason why it has none. Samples make the operation testable: the same suites run
+// over every operation there is, built in or of a user's own.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <xgrad/graph/attrs.hpp>
+#include <xgrad/graph/dtype.hpp>
+#include <xgrad/graph/parallel.hpp>
+#include <xgrad/graph/tensor.hpp>
+#include <xgrad/graph/value.hpp>
+
+namespace xgrad {
+
+struct OpDef;
+
+// ---- infer: types in, type out
+
+// What `infer` sees. It must be pure: a plan runs it again over the same nodes with other shapes.
+class Infer {
+ public:
+  // `operands` may be empty; otherwise it gives the words with which messages describe each input.
+  Infer(const OpDef& op, std::span<const TensorType> inputs, const Attrs& attrs,
+        std::span<const std::string> operands = {})
+      : op_(op), inputs_(inputs), attrs_(attrs), operands_(operands) {}
+
+  const OpDef& op() const { return op_; }
+  int count() const { return static_cast<int>(inputs_.size()); }
+  const TensorType& type(int i) const { return inputs_[static_cast<std::size_t>(i)]; }
+  const Shape& shape(int i) const { return type(i).shape; }
+  DType dtype(int i) const { return type(i).dtype; }
+  const Attrs& attrs() const { return attrs_; }
+
+  // Throw with the operation's name in front and the operands below. `hint` is one sentence or empty.
+  [[noreturn]] void fail_shape(const std::string& what, const std::string& hint = {}) const;
+  [[noreturn]] void fail_dtype(const std::string& what, const std::string& hint = {}) const;
+  // Throws DTypeError unless input i has one of the dtypes.
+  void require_dtype(int i, std::initializer_list<DType> allowed) const;
+  // Throws DTypeError unless inputs i and j have the same dtype.
+  void require_same_dtype(int i, int j) const;
+
+ private:
+  std::string message(const std::string& what, const std::string& hint) const;
+
+  const OpDef& op_;
+  std::span<const TensorType> inputs_;
+  const Attrs& attrs_;
+  std::span<const std::string> operands_;
+};
+
+using InferFn = TensorType (*)(const Infer&);
+
+// The output has the type of the first input.
+TensorType same_type(const Infer& in);
+// The broadcast of all inputs in the dtype of the last one; throws where they do not fit.
+TensorType broadcast_type(const Infer& in);
+
+// ---- kernel: numbers in, numbers out
+
+struct ConstBuffer {
+  const void* data = nullptr;
+  TensorType type;
+  template <class T>
+  const T* as() const {
+    return static_cast<const T*>(data);
+  }
+};
+
+struct Buffer {
+  void* data = nullptr;
+  TensorType type;
+  template <class T>
+  T* as() const {
+    return static_cast<T*>(data);
+  }
+};
+
+// Random numbers are a function of (seed, stream, step, element): the stream is an attribute of the node, the seed and
+// the step belong to the run.
+struct RandomState {
+  std::uint64_t seed = 0;
+  std::uint64_t step = 0;
+};
+
+// What a kernel gets. Buffers are row-major, contiguous and do not overlap, except that the output may be the very
+// buffer of an input where the operation's traits allow it. A kernel does not allocate: `scratch` points to
+// `OpDef::scratch_bytes` bytes, 64-byte aligned.
+struct KernelCall {
+  const OpDef* op = nullptr;
+  std::span<const ConstBuffer> inputs;
+  Buffer output;
+  const Attrs* attrs = nullptr;
+  void* scratch = nullptr;
+  RandomState random;
+  Parallel parallel;
+};
+
+using KernelFn = void (*)(const KernelCall&);
+using ScratchFn = std::size_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
+
+// The kernel of an elementwise operation over `n` consecutive elements. `in[i]` points to n elements, or to a single
+// one if `scalar[i]`; `out` may be equal to an `in[i]` that is not scalar.
+using BlockKernel = void (*)(Index n, const void* const* in, const bool* scalar, void* out);
+// By the dtype of the last input; null where the dtype is not supported.
+using BlockKernels = std::array<BlockKernel, dtype_count>;
+
+// Runs a block kernel over broadcast inputs: the `kernel` of every elementwise operation.
+void run_elementwise(const KernelCall& call);
+
+// ---- vjp: cotangent in, cotangents out, as nodes
+
+class Vjp {
+ public:
+  Vjp(Value output, Value cotangent) : output_(output), cotangent_(cotangent) {}
+
+  int count() const;
+  Value input(int i) const;
+  Value output() const { return output_; }
+  // The derivative of the final scalar with respect to the output; it has the output's type.
+  Value cotangent() const { return cotangent_; }
+  const Attrs& attrs() const;
+
+ private:
+  Value output_;
+  Value cotangent_;
+};
+
+// One cotangent an input, in order; an empty Value means "no gradient". A cotangent may have the broadcast shape: it is
+// summed to the input's shape in one central place.
+class Cotangents {
+ public:
+  Cotangents() = default;
+  Cotangents(Value only) : values_{only} {}
+  Cotangents(std::initializer_list<Value> values) : values_(values) {}
+  explicit Cotangents(std::vector<Value> values) : values_(std::move(values)) {}
+  const std::vector<Value>& values() const { return values_; }
+
+ private:
+  std::vector<Value> values_;
+};
+
+using VjpFn = Cotangents (*)(const Vjp&);
+
+// ---- samples: what the suites try an operation on
+
+// Where the numbers of a sample come from. Kinks and ties are kept at a distance, since finite differences cannot
+// judge a derivative there.
+struct Domain {
+  enum class Kind : std::uint8_t { real, distinct, integer, boolean } kind = Kind::real;
+  double low = -2;
+  double high = 2;
+  std::vector<double> avoid;  // real: points from which numbers keep `distance`
+  double distance = 0.05;
+};
+
+namespace domain {
+Domain any();                                        // reals in [-2, 2]
+Domain between(double low, double high);             // reals in [low, high]
+Domain positive();                                   // reals in [0.2, 3]
+Domain away_from(std::vector<double> points);        // reals in [-2, 2], not near the points
+Domain distinct();                                   // reals that differ from each other by 0.05 at least
+Domain integers(std::int64_t low, std::int64_t high);  // both included; the input is i64
+Domain booleans();                                   // the input is bool
+}  // namespace domain
+
+struct SampleInput {
+  Shape shape;
+  Domain domain = domain::any();
+};
+
+struct Sample {
+  std::string label;
+  std::vector<SampleInput> inputs;
+  Attrs attrs;
+  double tolerance = 0;         // relative tolerance of the finite-difference check; 0 means the default
+  bool zero_gradient = false;   // the first derivative is zero by nature
+  bool zero_second = false;     // the second derivative is zero by nature
+};
+
+struct BadSample {
+  std::string label;
+  std::vector<Tensor> inputs;
+  Attrs attrs;
+  std::string message;  // a fragment the error must contain
+};
+
+// ---- the definition
+
+// What role the engine gives to a leaf of the tape; `none` for every ordinary operation.
+enum class Leaf : std::uint8_t { none, input, parameter, constant };
+
+struct Traits {
+  bool elementwise = false;  // output element i depends on element i of the broadcast inputs alone
+  bool random = false;       // depends on the run's seed and step
+  bool view = false;         // the output is input 0 with another shape, byte for byte
+  bool commutative = false;  // the order of two inputs does not matter
+  bool fallible = false;     // the kernel may throw because of the numbers it meets
+  std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters
+  Leaf leaf = Leaf::none;
+};
+
+struct OpDef {
+  std::string name;
+  std::string doc;  // one or two sentences: the formula, conventions at kinks and ties, special values
+  int min_inputs = 1;
+  int max_inputs = 1;
+  Traits traits;
+  InferFn infer = nullptr;
+  KernelFn kernel = nullptr;
+  BlockKernels block{};                // elementwise operations: used by run_elementwise and by fused groups
+  ScratchFn scratch_bytes = nullptr;   // none needed if null
+  KernelFn reference = nullptr;        // the plainest possible kernel, an oracle for the suites: floating inputs and
+                                       // outputs are f64; null where the kernel only moves numbers about
+  VjpFn vjp = nullptr;
+  std::string no_gradient;             // why there is no vjp; empty if there is one
+  std::vector<Sample> samples;
+  std::vector<BadSample> bad_samples;
+
+  bool shape_only(int input) const { return (traits.shape_only >> input & 1U) != 0; }
+};
+
+// An ordered collection of operations with unique names. Addresses of its OpDefs do not change.
+class OpRegistry {
+ public:
+  // Throws GraphError if the definition is incomplete or the name is taken.
+  const OpDef& add(OpDef op);
+  const OpDef* find(std::string_view name) const;  // null if there is none
+  const std::vector<std::unique_ptr<OpDef>>& all() const { return ops_; }
+
+ private:
+  std::vector<std::unique_ptr<OpDef>> ops_;
+};
+
+// Throws GraphError, naming the operation and what is missing, unless `op` has all that the engine needs.
+void check_definition(const OpDef& op);
+
+}  // namespace xgrad

@@ -1,0 +1,45 @@
+// Parallel: how a kernel spreads its work over threads.
+//
+//   parallel.for_each(tasks, [&](Index task) { ... });
+//
+// The kernel cuts its work into tasks by the size of the work alone, never by the number of threads, and each task
+// writes its own part of the output; so results are the same bits for any number of threads. All threads come from
+// one pool for the whole process. When the pool is already at work for someone else, tasks simply run on the calling
+// thread: a program with threads of its own is never oversubscribed, and calls from inside a task are safe.
+#pragma once
+
+#include <xgrad/graph/shape.hpp>
+
+namespace xgrad {
+
+// A borrowed callable `void(Index)`: like std::function, but it neither owns nor allocates.
+class TaskRef {
+ public:
+  template <class F>
+  TaskRef(const F& f) : object_(&f), call_([](const void* o, Index i) { (*static_cast<const F*>(o))(i); }) {}
+  void operator()(Index i) const { call_(object_, i); }
+
+ private:
+  const void* object_;
+  void (*call_)(const void*, Index);
+};
+
+class Parallel {
+ public:
+  // `threads` is an upper bound and counts the calling thread; 1 runs everything in order on the caller.
+  explicit Parallel(int threads = 1) : threads_(threads < 1 ? 1 : threads) {}
+
+  int threads() const { return threads_; }
+  // Calls task(0) ... task(tasks - 1), each once, in any order, and returns when all are done. The first exception
+  // a task throws is rethrown here after the others have finished.
+  void for_each(Index tasks, TaskRef task) const;
+
+ private:
+  int threads_;
+};
+
+// The number of threads used unless a run asks for another: the environment variable XGRAD_THREADS if it holds a
+// positive number, otherwise the number of processors this process may use.
+int default_threads();
+
+}  // namespace xgrad

@@ -1,0 +1,25 @@
+#include <xgrad/graph/parameter.hpp>
+
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad {
+
+Parameter::Parameter(std::string name, const Tensor& initial, bool trainable) {
+  if (initial.empty()) throw UserError(fmt::format("parameter \"{}\": the initial tensor is empty", name));
+  state_ = std::make_shared<State>(State{std::move(name), initial.type(), allocate_aligned(initial.bytes()), trainable});
+  std::memcpy(state_->data.get(), initial.raw(), initial.bytes());
+}
+
+void Parameter::set(const Tensor& value) {
+  if (value.empty() || value.type() != type()) {
+    throw ShapeError(fmt::format("parameter \"{}\": set: expected {}, got {}", name(), type().str(),
+                                 value.empty() ? "no tensor" : value.type().str()));
+  }
+  std::memmove(state_->data.get(), value.raw(), value.bytes());
+}
+
+}  // namespace xgrad

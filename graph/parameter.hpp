@@ -1,0 +1,50 @@
+// Parameter: a named tensor that outlives graphs. Weights, moving statistics and optimiser state are Parameters.
+//
+//   Parameter w("w", Tensor({784, 64}));
+//   Value v = g.parameter(w);      // the same parameter in a graph, in as many graphs as you like
+//   w.set(other);  w.value();
+//
+// A Parameter is a handle: copies refer to the same numbers. Its memory never moves, so plans write to it in place.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <xgrad/graph/tensor.hpp>
+
+namespace xgrad {
+
+class Parameter {
+ public:
+  Parameter() = default;  // refers to nothing: valid() is false
+  // Copies `initial`. `trainable` says whether an optimiser may change it; moving statistics are not trainable.
+  Parameter(std::string name, const Tensor& initial, bool trainable = true);
+
+  bool valid() const { return state_ != nullptr; }
+  const std::string& name() const { return state_->name; }
+  bool trainable() const { return state_->trainable; }
+  void set_trainable(bool trainable) { state_->trainable = trainable; }
+  const TensorType& type() const { return state_->type; }
+  const Shape& shape() const { return state_->type.shape; }
+
+  // A copy of the numbers as they are now.
+  Tensor value() const { return view().clone(); }
+  // The numbers in place, without a copy: changes as training goes on and ends with the last handle.
+  Tensor view() const { return Tensor::borrow(state_->data.get(), state_->type); }
+  // Overwrites the numbers; throws ShapeError, naming the parameter, unless dtype and shape agree.
+  void set(const Tensor& value);
+
+  void* raw() const { return state_->data.get(); }
+  friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
+
+ private:
+  struct State {
+    std::string name;
+    TensorType type;
+    std::shared_ptr<void> data;
+    bool trainable;
+  };
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace xgrad

@@ -1,0 +1,86 @@
+// Plan: a compiled, immutable program for some outputs and updates. Workspace: the memory it runs in.
+//
+//   Plan plan({loss}, updates);                 // everything is decided here, peak_bytes() included
+//   Workspace memory(plan);                     // everything is allocated here
+//   memory.feed(x, images);
+//   plan.run(memory, {.step = 1});              // allocates nothing
+//   double l = memory.output(0).item();
+//
+// A plan keeps what it needs of the graph and may outlive it; the operations' OpDefs and the parameters' memory must
+// live on. Several workspaces of one plan may run at once in different threads, if no two of them update the same
+// parameters. Results equal the interpreter's bit for bit, for any number of threads.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/interpreter.hpp>
+
+namespace xgrad {
+
+struct PlanOptions {
+  // Other shapes for inputs than the graph's own, for instance a last, shorter batch: all shapes are inferred anew.
+  std::vector<std::pair<Value, Shape>> shapes;
+  bool fold_constants = true;  // compute once, while planning, what depends on constants alone
+  bool donate = true;          // let operations write over inputs that die with them
+  bool reuse = true;           // let buffers share memory when their lifetimes do not overlap
+};
+
+class Workspace;
+
+class Plan {
+ public:
+  explicit Plan(const std::vector<Value>& outputs, const std::vector<Update>& updates = {}, const PlanOptions& options = {});
+  ~Plan();
+  Plan(Plan&&) noexcept;
+  Plan& operator=(Plan&&) noexcept;
+
+  // Runs on what the workspace was fed. Throws FeedError, before anything is computed, if an input was never fed. When
+  // an operation throws, no parameter has changed.
+  void run(Workspace& memory, const RunOptions& options = {}) const;
+  // Feeds, runs and copies the outputs, in a workspace of its own.
+  std::vector<Tensor> run(const Feeds& feeds, const RunOptions& options = {}) const;
+
+  // Bytes a workspace takes for values, before any run; parameters and constants not counted.
+  std::size_t peak_bytes() const;
+  // The sum of all values' bytes, which is what the interpreter would need.
+  std::size_t total_bytes() const;
+  int steps() const;
+  std::vector<TensorType> outputs() const;
+  // A table of the steps: what runs, what it reads and writes, where, and from when to when buffers live.
+  std::string str() const;
+
+ private:
+  friend class Workspace;
+  struct Program;
+  std::shared_ptr<const Program> program_;
+};
+
+class Workspace {
+ public:
+  explicit Workspace(const Plan& plan);
+  ~Workspace();
+  Workspace(Workspace&&) noexcept;
+  Workspace& operator=(Workspace&&) noexcept;
+
+  // Copies the numbers into the workspace. An input that the plan does not need is accepted and ignored. Throws
+  // FeedError naming the input if it is unknown or does not fit.
+  void feed(Value input, const Tensor& value);
+  void feed(const std::string& input, const Tensor& value);
+  // The memory of an input, to be filled in place before a run; counts as fed. Empty if the plan does not need it.
+  Buffer input(Value input);
+  Buffer input(const std::string& input);
+  // Output i of the last run, in place: valid until the next run.
+  Tensor output(int i) const;
+
+ private:
+  friend class Plan;
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace xgrad

@@ -1,0 +1,65 @@
+// Shape: the extents of a tensor, outermost first, and the broadcasting rule, which exists only here.
+//
+//   Shape s{2, 3};            // a matrix of two rows and three columns
+//   s.elements() == 6;  s.str() == "[2, 3]";
+//
+// A Shape lives inline (no heap) and holds at most `max_rank` axes; extents are never negative.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+namespace xgrad {
+
+using Index = std::int64_t;
+using Axes = std::vector<Index>;
+
+class Shape {
+ public:
+  static constexpr int max_rank = 8;
+
+  Shape() = default;  // rank 0: one element, a scalar
+  Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
+  explicit Shape(std::span<const Index> extents);
+
+  int rank() const { return rank_; }
+  Index elements() const;
+  // `axis` counts from 0; use `axis_index` first for axes a user gave.
+  Index operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
+  Index& operator[](int axis) { return extents_[static_cast<std::size_t>(axis)]; }
+  Index back() const { return extents_[static_cast<std::size_t>(rank_ - 1)]; }
+
+  const Index* begin() const { return extents_.data(); }
+  const Index* end() const { return extents_.data() + rank_; }
+
+  // Appends an axis; throws ShapeError beyond max_rank.
+  void push_back(Index extent);
+  // Row-major strides in elements.
+  std::array<Index, max_rank> strides() const;
+  std::string str() const;
+
+  friend bool operator==(const Shape& a, const Shape& b);
+
+ private:
+  std::array<Index, max_rank> extents_{};
+  int rank_ = 0;
+};
+
+// NumPy's rule: align at the last axis; extents must be equal or 1. None if the shapes do not fit.
+std::optional<Shape> broadcast(const Shape& a, const Shape& b);
+
+// Strides with which a tensor of shape `from` is read as `to`: 0 along broadcast axes. `from` must broadcast to `to`.
+std::array<Index, Shape::max_rank> broadcast_strides(const Shape& from, const Shape& to);
+
+// Maps an axis in [-rank, rank) to [0, rank); throws ShapeError naming `where` otherwise.
+int axis_index(Index axis, int rank, const char* where);
+
+// Sorted, unique, non-negative axes; an empty list means all axes. Throws ShapeError on repeats and on axes out of range.
+Axes normalise_axes(const Axes& axes, int rank, const char* where);
+
+}  // namespace xgrad

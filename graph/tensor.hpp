@@ -1,0 +1,223 @@
+// Tensor: a dense row-major array of numbers, 64-byte aligned, with value semantics.
+//
+//   Tensor t({2, 3});                        // zeros, f32
+//   Tensor u = Tensor::from<double>({3}, {1, 2, 3});
+//   Tensor v = xt::xarray<float>{{1, 2}};    // any array with shape(), strides(), data() and value_type
+//   auto a = u.to<xt::xarray<double>>();
+//
+// Copies are cheap: they share storage until one of them is written (copy on write). A borrowed Tensor reads memory
+// it does not own, which must outlive it; writing to it makes a copy first.
+#pragma once
+
+#include <concepts>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <xgrad/graph/dtype.hpp>
+#include <xgrad/graph/shape.hpp>
+
+namespace xgrad {
+
+// A strided array of numbers as xtensor and others make them. Strides count elements.
+template <class A>
+concept ArrayLike = requires(const A& a) {
+  typename A::value_type;
+  { a.data() } -> std::convertible_to<const typename A::value_type*>;
+  { a.shape().size() } -> std::convertible_to<std::size_t>;
+  { a.strides().size() } -> std::convertible_to<std::size_t>;
+  { a.size() } -> std::convertible_to<std::size_t>;
+} && std::is_arithmetic_v<typename A::value_type>;
+
+// An ArrayLike that can be made from a shape alone, such as xt::xarray.
+template <class A>
+concept OwningArray = ArrayLike<A> && requires(typename A::shape_type s) {
+  { A::from_shape(s) } -> std::convertible_to<A>;
+};
+
+class Tensor {
+ public:
+  Tensor() = default;  // no elements, no storage: empty() is true
+  explicit Tensor(Shape shape, DType dtype = DType::f32);  // zeros
+  explicit Tensor(TensorType type) : Tensor(type.shape, type.dtype) {}
+  template <class T>
+    requires std::is_arithmetic_v<T>
+  Tensor(T scalar);  // rank 0; float f32, double f64, integers i64, bool bool
+  template <ArrayLike A>
+  Tensor(const A& array);  // copies
+
+  static Tensor full(Shape shape, double value, DType dtype = DType::f32);
+  template <Element T>
+  static Tensor from(Shape shape, std::span<const T> values);  // copies; throws ShapeError unless the counts agree
+  template <Element T>
+  static Tensor from(Shape shape, std::initializer_list<T> values) {
+    return from<T>(shape, std::span<const T>(values.begin(), values.size()));
+  }
+  // Reads `data` in place; the memory must outlive the Tensor and its copies.
+  template <Element T>
+  static Tensor borrow(const T* data, Shape shape) {
+    return borrow(static_cast<const void*>(data), {dtype_of<T>, shape});
+  }
+  static Tensor borrow(const void* data, TensorType type);
+  // Like borrow where the array is row-major and of an element type of ours, otherwise a copy.
+  template <ArrayLike A>
+  static Tensor view(const A& array);
+
+  bool empty() const { return data_ == nullptr; }
+  const Shape& shape() const { return type_.shape; }
+  DType dtype() const { return type_.dtype; }
+  const TensorType& type() const { return type_; }
+  Index elements() const { return empty() ? 0 : type_.shape.elements(); }
+  std::size_t bytes() const { return empty() ? 0 : type_.bytes(); }
+
+  const void* raw() const { return data_; }
+  void* mutable_raw();  // unshares first
+  // The elements as T; throws DTypeError if T is not the dtype.
+  template <Element T>
+  std::span<const T> values() const {
+    require_dtype(dtype_of<T>);
+    return {static_cast<const T*>(data_), static_cast<std::size_t>(elements())};
+  }
+  template <Element T>
+  std::span<T> mutable_values() {
+    require_dtype(dtype_of<T>);
+    return {static_cast<T*>(mutable_raw()), static_cast<std::size_t>(elements())};
+  }
+
+  double item() const;            // the only element; throws ShapeError if there are more or fewer
+  double at(Index flat) const;    // element by row-major position, converted to double
+  Tensor cast(DType dtype) const;  // converted copy; to integers truncates towards zero, to bool is != 0
+  Tensor reshaped(Shape shape) const;  // shares storage; throws ShapeError unless the counts agree
+  Tensor rows(Index first, Index count) const;  // shares storage; a range along axis 0
+  Tensor clone() const;           // owns its storage, shares nothing
+  // Copies the elements of `source`, which must have this dtype and shape.
+  void assign(const Tensor& source);
+
+  // A copy as another array type, for instance xt::xarray<double>; elements are converted.
+  template <OwningArray A>
+  A to() const;
+  template <OwningArray A>
+  operator A() const {
+    return to<A>();
+  }
+
+  std::string str(Index max_elements = 64) const;
+  // Same dtype, shape and bytes (so NaN equals itself and -0 differs from 0).
+  friend bool bitwise_equal(const Tensor& a, const Tensor& b);
+
+ private:
+  void require_dtype(DType wanted) const;
+  // Gathers a strided array of `source` numbers into this tensor, converting the elements.
+  template <class S>
+  void fill_strided(const S* source, std::span<const Index> strides);
+  template <class S>
+  static constexpr DType storage_dtype();
+
+  TensorType type_{DType::f32, Shape{0}};
+  const void* data_ = nullptr;
+  std::shared_ptr<void> storage_;  // null for a borrowed tensor
+};
+
+// 64-byte aligned memory, rounded up to a whole number of cache lines, released with the last copy. Not zeroed.
+std::shared_ptr<void> allocate_aligned(std::size_t bytes);
+
+// ---- implementation of the templates
+
+template <class S>
+constexpr DType Tensor::storage_dtype() {
+  if constexpr (std::is_same_v<S, bool>) return DType::boolean;
+  else if constexpr (std::is_integral_v<S>) return DType::i64;
+  else return std::is_same_v<S, float> ? DType::f32 : DType::f64;
+}
+
+template <class T>
+  requires std::is_arithmetic_v<T>
+Tensor::Tensor(T scalar) : Tensor(Shape{}, storage_dtype<T>()) {
+  fill_strided(&scalar, {});
+}
+
+template <Element T>
+Tensor Tensor::from(Shape shape, std::span<const T> values) {
+  Tensor source = borrow(values.data(), Shape{static_cast<Index>(values.size())});
+  return source.reshaped(shape).clone();
+}
+
+template <ArrayLike A>
+Tensor::Tensor(const A& array) {
+  using S = std::remove_const_t<typename A::value_type>;
+  std::vector<Index> extents(array.shape().begin(), array.shape().end());
+  std::vector<Index> strides(array.strides().begin(), array.strides().end());
+  *this = Tensor(Shape(extents), storage_dtype<S>());
+  fill_strided(static_cast<const S*>(array.data()), strides);
+}
+
+template <ArrayLike A>
+Tensor Tensor::view(const A& array) {
+  using S = std::remove_const_t<typename A::value_type>;
+  if constexpr (Element<S>) {
+    std::vector<Index> extents(array.shape().begin(), array.shape().end());
+    const Shape shape(extents);
+    const auto dense = shape.strides();
+    bool row_major = array.size() > 0;
+    int axis = 0;
+    for (auto stride : array.strides()) {  // xtensor gives axes of extent 1 the stride 0
+      row_major = row_major && (shape[axis] == 1 || static_cast<Index>(stride) == dense[static_cast<std::size_t>(axis)]);
+      ++axis;
+    }
+    if (row_major) return borrow<S>(array.data(), shape);
+  }
+  return Tensor(array);
+}
+
+template <class S>
+void Tensor::fill_strided(const S* source, std::span<const Index> strides) {
+  const Index n = elements();
+  const int rank = shape().rank();
+  std::array<Index, Shape::max_rank> at{};
+  auto fill = [&](auto* out) {
+    using T = std::remove_pointer_t<decltype(out)>;
+    Index offset = 0;
+    for (Index i = 0; i < n; ++i) {
+      out[i] = static_cast<T>(source[offset]);
+      for (int axis = rank - 1; axis >= 0; --axis) {  // odometer: the last axis runs fastest
+        const auto a = static_cast<std::size_t>(axis);
+        offset += strides[a];
+        if (++at[a] < shape()[axis]) break;
+        offset -= strides[a] * at[a];
+        at[a] = 0;
+      }
+    }
+  };
+  switch (dtype()) {
+    case DType::f32: return fill(static_cast<float*>(mutable_raw()));
+    case DType::f64: return fill(static_cast<double*>(mutable_raw()));
+    case DType::i64: return fill(static_cast<std::int64_t*>(mutable_raw()));
+    case DType::boolean: return fill(static_cast<bool*>(mutable_raw()));
+  }
+}
+
+template <OwningArray A>
+A Tensor::to() const {
+  using T = typename A::value_type;
+  typename A::shape_type extents;
+  if constexpr (requires { extents.resize(1); }) extents.resize(static_cast<std::size_t>(shape().rank()));
+  for (int i = 0; i < shape().rank(); ++i) {
+    extents[static_cast<std::size_t>(i)] = static_cast<std::size_t>(shape()[i]);
+  }
+  A out = A::from_shape(extents);
+  auto copy = [&](const auto* in) {
+    auto to = out.begin();  // row-major whatever the layout of A
+    for (Index i = 0; i < elements(); ++i, ++to) *to = static_cast<T>(in[i]);
+  };
+  switch (dtype()) {
+    case DType::f32: copy(static_cast<const float*>(data_)); break;
+    case DType::f64: copy(static_cast<const double*>(data_)); break;
+    case DType::i64: copy(static_cast<const std::int64_t*>(data_)); break;
+    case DType::boolean: copy(static_cast<const bool*>(data_)); break;
+  }
+  return out;
+}
+
+}  // namespace xgrad

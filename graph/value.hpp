@@ -1,0 +1,51 @@
+// Value: a small handle to a node of a graph, what users compute with.
+//
+//   Value x = g.input("x", {3});
+//   Value y = sum(sin(x) * x);     // operators and functions live in ops/ops.hpp
+//   y.shape(), y.dtype(), y.graph()
+//
+// Trivially copyable. A handle is checked each time it is used: an empty one, one of another graph and one whose node
+// was discarded by Graph::rewind give an error that says so. It must not be used after its graph has ended.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include <xgrad/graph/dtype.hpp>
+
+namespace xgrad {
+
+class Graph;
+struct Node;
+
+using NodeId = std::uint32_t;
+
+class Value {
+ public:
+  Value() = default;  // empty: refers to nothing
+  Value(Graph* graph, NodeId id, std::uint32_t generation) : graph_(graph), id_(id), generation_(generation) {}
+
+  bool valid() const { return graph_ != nullptr; }
+  // Each throws GraphError if the handle is empty or discarded.
+  Graph& graph() const;
+  const Node& node() const;
+  const TensorType& type() const;
+  const Shape& shape() const { return type().shape; }
+  DType dtype() const { return type().dtype; }
+
+  NodeId id() const { return id_; }
+  std::uint32_t generation() const { return generation_; }
+  // Names the node for messages and pictures; the first name wins.
+  Value named(const std::string& name) const;
+  // For instance `%12 tanh "mlp/hidden" f32[32, 64]`; never throws.
+  std::string describe() const;
+
+  friend bool operator==(const Value&, const Value&) = default;
+
+ private:
+  Graph* graph_ = nullptr;
+  NodeId id_ = 0;
+  std::uint32_t generation_ = 0;
+};
+
+}  // namespace xgrad

@@ -1,0 +1,96 @@
+// How a file of elementwise operations is written, and how it becomes kernels.
+//
+// Each operation is ONE struct: name, doc, the functor, the backward rule, samples. The functor is a template over a
+// type V that is a vector of floats or doubles, or a plain number:
+//
+//   struct Tanh : Unary {
+//     static constexpr const char* name = "tanh";
+//     static constexpr const char* doc = "Hyperbolic tangent.";
+//     template <class V> static V forward(V x) { return simd::tanh(x); }
+//     static Cotangents vjp(const Vjp& r) { return r.cotangent() * (1 - square(r.output())); }
+//     static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+//   };
+//   XGRAD_FAMILY(unary, Neg, Abs, Tanh)
+//
+// Such a file is compiled once as ordinary code (XGRAD_ISA is not set: definitions and the scalar oracle) and once per
+// instruction set (XGRAD_ISA is set: nothing but the block kernels). What a pass does not use is never emitted, so no
+// function of the standard library compiled for one instruction set can end up in code meant for another.
+#pragma once
+
+#include <type_traits>
+#include <vector>
+
+#include <xgrad/graph/op_def.hpp>
+#include <xgrad/ops/kernels/isa.hpp>
+#include <xgrad/ops/kernels/simd.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/sample_sets.hpp>
+
+namespace xgrad {
+namespace {
+
+// Which dtypes a functor takes; further ones are offered by a struct that hides `dtypes`.
+struct Floats {
+  static constexpr bool floating = true, integer = false, boolean = false;
+};
+struct FloatsAndIntegers {
+  static constexpr bool floating = true, integer = true, boolean = false;
+};
+struct AllTypes {
+  static constexpr bool floating = true, integer = true, boolean = true;
+};
+struct Booleans {
+  static constexpr bool floating = false, integer = false, boolean = true;
+};
+
+// What the output is made of.
+struct ElementwiseDefaults {
+  using dtypes = Floats;
+  static constexpr bool commutative = false;
+  static constexpr bool mask_output = false;       // the output is bool
+  static constexpr bool mask_first_input = false;  // the first input is bool
+};
+struct Unary : ElementwiseDefaults {
+  static constexpr int arity = 1;
+};
+struct Binary : ElementwiseDefaults {
+  static constexpr int arity = 2;
+};
+struct Compare : Binary {
+  using dtypes = AllTypes;
+  static constexpr bool mask_output = true;
+};
+struct Select : ElementwiseDefaults {
+  using dtypes = AllTypes;
+  static constexpr int arity = 3;
+  static constexpr bool mask_first_input = true;
+};
+
+// Calls the functor on one number of each input, all of them read as T.
+template <class Op, class T, class... Inputs>
+auto apply_scalar(Index i, const void* const* in, const bool* scalar) {
+  const auto read = [&](int k) { return static_cast<const T*>(in[k])[scalar[k] ? 0 : i]; };
+  const auto first = [&] {
+    if constexpr (Op::mask_first_input) return static_cast<const bool*>(in[0])[scalar[0] ? 0 : i];
+    else return read(0);
+  };
+  if constexpr (Op::arity == 1) return Op::forward(first());
+  else if constexpr (Op::arity == 2) return Op::forward(first(), read(1));
+  else return Op::forward(first(), read(1), read(2));
+}
+
+// The plain loop over numbers: kernels of i64 and bool, and the oracle of all.
+template <class Op, class T>
+void scalar_block(Index n, const void* const* in, const bool* scalar, void* out) {
+  using Out = std::conditional_t<Op::mask_output, bool, T>;
+  for (Index i = 0; i < n; ++i) static_cast<Out*>(out)[i] = apply_scalar<Op, T>(i, in, scalar);
+}
+
+}  // namespace
+}  // namespace xgrad
+
+#ifdef XGRAD_ISA
+#include <xgrad/ops/elementwise/family_kernels.hpp>
+#else
+#include <xgrad/ops/elementwise/family_definitions.hpp>
+#endif
