@@ -10,7 +10,11 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -34,7 +38,7 @@ enum class Role : std::uint8_t { forward, backward, update };
 struct Node {
   const OpDef* op;
   TensorType type;
-  std::uint32_t first_input;  // position in the graph's list of inputs
+  const NodeId* inputs;  // in memory of the graph
   std::uint32_t input_count;
   std::uint32_t attrs;   // position in the graph's list of attributes
   std::uint32_t scope;   // position in the graph's list of scopes
@@ -102,13 +106,13 @@ class Graph {
   [[nodiscard]] RoleGuard role(Role role, Value origin = {});
   void set_name(Value value, const std::string& name);
 
-  // ---- reading
+  // ---- reading; references and spans stay good while nodes are appended, until a rewind discards their node
 
   NodeId size() const { return static_cast<NodeId>(nodes_.size()); }
   const Node& node(NodeId id) const { return nodes_[id]; }
   Value value(NodeId id);
   std::span<const NodeId> inputs(NodeId id) const {
-    return {inputs_.data() + nodes_[id].first_input, nodes_[id].input_count};
+    return {nodes_[id].inputs, nodes_[id].input_count};
   }
   const Attrs& attrs(NodeId id) const { return attrs_[nodes_[id].attrs]; }
   const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
@@ -134,25 +138,42 @@ class Graph {
 
  private:
   friend class Value;
-  NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type);
+  friend class Verifier;
+  // Appends without looking for an equal node; `merge` says whether later nodes may be found equal to it.
+  NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type, bool merge);
+  std::optional<NodeId> find_equal(std::size_t key, const OpDef& op, std::span<const NodeId> inputs,
+                                   const Attrs& attrs) const;
   std::size_t key(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const;
+  TensorType infer(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const;
+  Value leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge);
+  Value handle(NodeId id) { return {this, id, nodes_[id].generation}; }
+  bool alive(Value value) const { return value.id() < size() && nodes_[value.id()].generation == value.generation(); }
+  // Why the handle, which is one of this graph, is not alive.
+  std::string discarded(Value value) const;
+  const NodeId* store_inputs(std::span<const NodeId> inputs);
+  std::uint32_t store_name(const std::string& name);
   std::uint32_t scope_id(const std::string& path);
+  std::string scope_path(const std::string& name) const;
 
   GraphOptions options_;
-  std::vector<Node> nodes_;
-  std::vector<NodeId> inputs_;
-  std::vector<Attrs> attrs_;
-  std::vector<std::string> names_;
-  std::vector<std::string> scopes_;
+  // Deques, because a rule may hold a node's shape or attributes while it appends others.
+  std::deque<Node> nodes_;
+  std::deque<std::vector<NodeId>> inputs_;  // blocks that never grow beyond their capacity, so never move
+  std::deque<Attrs> attrs_;                 // 0 is the empty list
+  std::deque<std::string> names_;
+  std::vector<std::uint32_t> free_names_;  // positions in names_ that a rewind emptied
+  std::deque<std::string> scopes_;         // 0 is the root
   std::unordered_map<std::string, std::uint32_t> scope_ids_;
-  std::unordered_map<std::string, int> opened_scopes_;
+  std::unordered_map<std::string, NodeId> opened_scopes_;  // with the graph's size when they were first opened
   std::unordered_multimap<std::size_t, NodeId> equal_nodes_;
+  std::unordered_map<std::string, NodeId> input_nodes_;
+  std::unordered_map<const void*, NodeId> parameter_nodes_;  // by the address of the numbers
   std::vector<Parameter> parameters_;
   std::vector<Update> updates_;
+  std::vector<NodeId> rewinds_;  // the mark of each rewind; the generation is one more than their number
   std::uint32_t scope_ = 0;
   Role role_ = Role::forward;
   std::int32_t origin_ = -1;
-  std::uint32_t generation_ = 1;
   std::int64_t next_stream_ = 0;
 };
 

@@ -43,6 +43,8 @@ class Value {
   friend bool operator==(const Value&, const Value&) = default;
 
  private:
+  friend class Graph;
+
   Graph* graph_ = nullptr;
   NodeId id_ = 0;
   std::uint32_t generation_ = 0;

@@ -4,6 +4,10 @@
 // and `xsimd` itself to a name that differs per set, so that no inline function compiled for one set can stand in for
 // the same function of another at link time. Everything here lives in an inline namespace of the set for the same reason.
 // Where XGRAD_ISA is not set, only the scalar forms exist: they are the oracle the vector forms are tested against.
+//
+//   using B = simd::Batch<float>;
+//   B y = simd::tanh(simd::load(x));
+//   simd::store(out, simd::select(y > B(0), y, B(0)));
 #pragma once
 
 #include <cmath>
@@ -16,3 +20,125 @@
 #ifdef XGRAD_ISA
 #include <xsimd/xsimd.hpp>
 #endif
+
+namespace xgrad::simd {
+#ifdef XGRAD_ISA
+inline namespace XGRAD_ISA {
+#else
+inline namespace scalar {
+#endif
+
+// ---- scalar forms
+
+template <class T>
+concept Scalar = std::is_arithmetic_v<T>;
+
+template <Scalar T> T abs(T x) { return x < T(0) ? static_cast<T>(T(0) - x) : x == T(0) ? T(0) : x; }
+template <Scalar T> T sqrt(T x) { return std::sqrt(x); }
+template <Scalar T> T rsqrt(T x) { return T(1) / std::sqrt(x); }
+template <Scalar T> T exp(T x) { return std::exp(x); }
+template <Scalar T> T expm1(T x) { return std::expm1(x); }
+template <Scalar T> T log(T x) { return std::log(x); }
+template <Scalar T> T log1p(T x) { return std::log1p(x); }
+template <Scalar T> T sin(T x) { return std::sin(x); }
+template <Scalar T> T cos(T x) { return std::cos(x); }
+template <Scalar T> T tanh(T x) { return std::tanh(x); }
+template <Scalar T> T sigmoid(T x) {
+  const T e = std::exp(-std::abs(x));  // in (0, 1]: never overflows
+  return (x < T(0) ? e : T(1)) / (T(1) + e);
+}
+template <Scalar T> T pow(T x, T y) { return std::pow(x, y); }
+template <Scalar T> T select(bool condition, T a, T b) { return condition ? a : b; }
+// NaN wins over numbers.
+template <Scalar T> T max(T a, T b) { return a > b || a != a ? a : b; }
+template <Scalar T> T min(T a, T b) { return a < b || a != a ? a : b; }
+template <Scalar T> T fma(T a, T b, T c) { return std::fma(a, b, c); }
+
+// The number as a V, be it one number or a vector of equal ones.
+template <class V>
+V constant(double number) {
+  if constexpr (Scalar<V>) return static_cast<V>(number);
+  else return V(static_cast<typename V::value_type>(number));
+}
+
+#ifdef XGRAD_ISA
+// ---- vectors
+
+template <class T>
+using Batch = xsimd::batch<T, xsimd::default_arch>;
+template <class T>
+using Mask = xsimd::batch_bool<T, xsimd::default_arch>;
+template <class T>
+inline constexpr std::ptrdiff_t width = static_cast<std::ptrdiff_t>(Batch<T>::size);
+
+template <class T> Batch<T> load(const T* p) { return Batch<T>::load_unaligned(p); }
+template <class T> void store(T* p, Batch<T> v) { v.store_unaligned(p); }
+
+// The first `count` < width numbers; the rest of the vector is zero.
+template <class T>
+Batch<T> load_partial(const T* p, std::ptrdiff_t count) {
+  alignas(64) T whole[Batch<T>::size] = {};
+  std::memcpy(whole, p, static_cast<std::size_t>(count) * sizeof(T));
+  return Batch<T>::load_aligned(whole);
+}
+template <class T>
+void store_partial(T* p, Batch<T> v, std::ptrdiff_t count) {
+  alignas(64) T whole[Batch<T>::size];
+  v.store_aligned(whole);
+  std::memcpy(p, whole, static_cast<std::size_t>(count) * sizeof(T));
+}
+
+// A mask from bytes that are 0 or 1, and back.
+template <class T>
+Mask<T> load_mask(const std::uint8_t* bytes) {
+  alignas(64) T whole[Batch<T>::size];
+  for (std::size_t i = 0; i < Batch<T>::size; ++i) whole[i] = static_cast<T>(bytes[i]);
+  return Batch<T>::load_aligned(whole) != Batch<T>(T(0));
+}
+template <class T>
+void store_mask(std::uint8_t* bytes, Mask<T> mask) {
+  alignas(64) T whole[Batch<T>::size];
+  xsimd::select(mask, Batch<T>(T(1)), Batch<T>(T(0))).store_aligned(whole);
+  for (std::size_t i = 0; i < Batch<T>::size; ++i) bytes[i] = static_cast<std::uint8_t>(whole[i]);
+}
+
+template <class T, class A> using V = xsimd::batch<T, A>;
+
+template <class T, class A> V<T, A> abs(V<T, A> x) { return xsimd::abs(x); }
+template <class T, class A> V<T, A> sqrt(V<T, A> x) { return xsimd::sqrt(x); }
+// Not the approximate instruction: 1 / sqrt to the last bit but one.
+template <class T, class A> V<T, A> rsqrt(V<T, A> x) { return V<T, A>(T(1)) / xsimd::sqrt(x); }
+template <class T, class A> V<T, A> exp(V<T, A> x) { return xsimd::exp(x); }
+template <class T, class A> V<T, A> expm1(V<T, A> x) { return xsimd::expm1(x); }
+template <class T, class A> V<T, A> log(V<T, A> x) { return xsimd::log(x); }
+template <class T, class A> V<T, A> log1p(V<T, A> x) { return xsimd::log1p(x); }
+template <class T, class A> V<T, A> sin(V<T, A> x) { return xsimd::sin(x); }
+template <class T, class A> V<T, A> cos(V<T, A> x) { return xsimd::cos(x); }
+template <class T, class A> V<T, A> tanh(V<T, A> x) { return xsimd::tanh(x); }
+template <class T, class A> V<T, A> sigmoid(V<T, A> x) {
+  const V<T, A> one(T(1));
+  const V<T, A> e = xsimd::exp(-xsimd::abs(x));
+  return xsimd::select(x < V<T, A>(T(0)), e, one) / (one + e);
+}
+template <class T, class A> V<T, A> pow(V<T, A> x, V<T, A> y) { return xsimd::pow(x, y); }
+template <class T, class A> V<T, A> select(xsimd::batch_bool<T, A> c, V<T, A> a, V<T, A> b) {
+  return xsimd::select(c, a, b);
+}
+template <class T, class A> V<T, A> max(V<T, A> a, V<T, A> b) { return xsimd::select((a > b) || (a != a), a, b); }
+template <class T, class A> V<T, A> min(V<T, A> a, V<T, A> b) { return xsimd::select((a < b) || (a != a), a, b); }
+template <class T, class A> V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) { return xsimd::fma(a, b, c); }
+
+// The sum of the numbers, pairwise in a fixed order.
+template <class T, class A>
+T reduce_add(V<T, A> v) {
+  alignas(64) T x[V<T, A>::size];
+  v.store_aligned(x);
+  for (std::size_t half = V<T, A>::size / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) x[i] = x[i] + x[i + half];
+  }
+  return x[0];
+}
+#endif
+
+}  // namespace
+}  // namespace xgrad::simd

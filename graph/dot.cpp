@@ -1,0 +1,320 @@
+#include <xgrad/graph/dot.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/print.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr std::uint32_t replacement = 0xfffd;
+
+// Takes one code point from the front of `text`; malformed bytes and characters that XML cannot hold give the
+// replacement character.
+std::uint32_t next_code_point(std::string_view& text) {
+  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
+  const std::uint32_t lead = byte(0);
+  const std::size_t length = lead < 0x80 ? 1 : lead >> 5 == 6 ? 2 : lead >> 4 == 14 ? 3 : lead >> 3 == 30 ? 4 : 0;
+  bool good = length > 0 && length <= text.size();
+  std::uint32_t code = length == 1 ? lead : good ? lead & (0xffU >> (length + 1)) : replacement;
+  for (std::size_t i = 1; good && i < length; ++i) {
+    good = byte(i) >> 6 == 2;
+    code = code << 6 | (byte(i) & 0x3f);
+  }
+  constexpr std::array<std::uint32_t, 5> smallest{0, 0, 0x80, 0x800, 0x10000};
+  good = good && code >= smallest[length] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) &&
+         (code & 0xfffe) != 0xfffe && code >= 0x20 && (code < 0x7f || code > 0x9f);
+  const bool control = length == 1 && lead < 0x80;
+  text.remove_prefix(good || control ? length : 1);
+  return good ? code : control && lead == '\n' ? ' ' : replacement;
+}
+
+// For text between tags of an HTML-like label: ASCII, on one line, at most `limit` characters.
+std::string escaped(std::string_view text, std::size_t limit = 80) {
+  std::string out;
+  bool blank = true;
+  for (std::size_t n = 0; !text.empty(); ++n) {
+    if (n == limit) return out + "&#8230;";
+    const std::uint32_t code = next_code_point(text);
+    blank = blank && code == ' ';
+    const bool plain = code < 0x7f && code != '&' && code != '<' && code != '>' && code != '"' && code != '\\';
+    out += plain ? std::string(1, static_cast<char>(code)) : fmt::format("&#{};", code);
+  }
+  return blank ? "&#160;" : out;  // Graphviz refuses a font around nothing
+}
+
+std::string small_text(const std::string& escaped_text) {
+  return "<FONT POINT-SIZE=\"9\" COLOR=\"#6b7280\">" + escaped_text + "</FONT>";
+}
+
+struct Look {
+  const char* shape;
+  const char* fill;
+  const char* border;
+};
+
+constexpr Look input_look{"ellipse", "#e4f5e7", "#5fae6f"};
+constexpr Look parameter_look{"cylinder", "#fff5d1", "#d4a72c"};
+constexpr Look constant_look{"note", "#f1f2f4", "#9aa1ab"};
+constexpr std::array<Look, 3> role_looks{
+    {{"box", "#e6f0fb", "#5b93cf"}, {"box", "#fdebdf", "#e08a52"}, {"box", "#efe6fa", "#9a74cc"}}};
+constexpr std::array<const char*, 3> role_edges{"#6b8fb5", "#d99a70", "#a58bcb"};
+
+std::string extents(const Shape& shape) {
+  std::string out;
+  for (const Index extent : shape) out += fmt::format("{}{}", out.empty() ? "" : "&#215;", extent);
+  return out.empty() ? "scalar" : out;
+}
+
+// Scopes as a tree, in the order in which the tape meets them.
+struct ScopeTree {
+  std::string label;
+  std::vector<NodeId> nodes;
+  std::vector<ScopeTree> inner;
+};
+
+class Drawing {
+ public:
+  Drawing(const Graph& graph, const DotOptions& options)
+      : graph_(graph), options_(options), drawn_(needed_nodes(graph, options.outputs, "to_dot")) {
+    choose_nodes();
+    measure_depths();
+  }
+
+  std::string text() {
+    out_ = fmt::format(
+        "digraph xgrad {{\n"
+        "  graph [rankdir={}, bgcolor=\"white\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=12, "
+        "fontcolor=\"#4b5563\", "
+        "nodesep=0.3, ranksep=0.35, pad=0.2{}];\n",
+        options_.rankdir,
+        options_.title.empty()
+            ? ""
+            : fmt::format(", labelloc=t, label=<<FONT POINT-SIZE=\"15\" COLOR=\"#1f2937\">{}</FONT>>",
+                          escaped(options_.title, 200)));
+    out_ +=
+        "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, "
+        "fontcolor=\"#1f2937\", "
+        "penwidth=0.9, height=0.3, margin=\"0.12,0.05\"];\n"
+        "  edge [fontname=\"Helvetica,Arial,sans-serif\", fontsize=8, fontcolor=\"#6b7280\", penwidth=0.8, "
+        "arrowsize=0.55];\n";
+    draw_scope(scopes(), 1);
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (drawn_[id]) draw_edges(id);
+    }
+    draw_updates();
+    return out_ + "}\n";
+  }
+
+ private:
+  // Numbers move into the labels of their users; a number nobody uses stays a node.
+  void choose_nodes() {
+    const NodeId n = graph_.size();
+    inlined_.assign(n, false);
+    sink_.assign(n, true);
+    std::vector<bool> wanted(n, false);
+    std::vector<bool> in_long_list(n, false);
+    for (NodeId id = 0; id < n; ++id) {
+      if (!drawn_[id]) continue;
+      for (const NodeId input : graph_.inputs(id)) {
+        sink_[input] = false;
+        if (graph_.node(id).input_count > 4) in_long_list[input] = true;
+      }
+    }
+    for (const Value output : options_.outputs) wanted[output.id()] = true;
+    for (const Update& update : graph_.updates()) wanted[update.value.id()] = true;
+    for (NodeId id = 0; id < n; ++id) {
+      if (!drawn_[id] || graph_.node(id).op->traits.leaf != Leaf::constant) continue;
+      if (scalar_constant(graph_, id))
+        inlined_[id] = !sink_[id] && !wanted[id] && !in_long_list[id];
+      else if (!options_.show_constants)
+        drawn_[id] = false;
+      if (inlined_[id]) drawn_[id] = false;
+    }
+    for (const Value output : options_.outputs) sink_[output.id()] = true;
+  }
+
+  // A derivative flows against the nodes it was made for, the derivative of a derivative with them again: 0 for what
+  // the user wrote, one more for each time backward.
+  void measure_depths() {
+    depth_.assign(graph_.size(), 0);
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      const Node& node = graph_.node(id);
+      if (node.role != Role::backward) continue;
+      depth_[id] = 1;
+      if (node.origin >= 0) depth_[id] = depth_[static_cast<NodeId>(node.origin)] + 1;
+    }
+  }
+
+  ScopeTree scopes() const {
+    constexpr std::size_t max_depth = 24;  // deeper ones share a box
+    ScopeTree root;
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (!drawn_[id]) continue;
+      ScopeTree* at = &root;
+      std::string_view path = graph_.scope_of(id);
+      for (std::size_t depth = 1; !path.empty(); ++depth) {
+        const std::size_t end = depth == max_depth ? path.size() : std::min(path.find('/'), path.size());
+        const std::string_view label = path.substr(0, end);
+        path.remove_prefix(std::min(end + 1, path.size()));
+        auto found = std::find_if(at->inner.begin(), at->inner.end(), [&](const auto& s) { return s.label == label; });
+        if (found == at->inner.end()) found = at->inner.insert(found, ScopeTree{std::string(label), {}, {}});
+        at = &*found;
+      }
+      at->nodes.push_back(id);
+    }
+    return root;
+  }
+
+  void draw_scope(const ScopeTree& scope, std::size_t depth) {
+    const std::string indent(2 * depth, ' ');
+    for (const NodeId id : scope.nodes) out_ += indent + node(id) + "\n";
+    for (const ScopeTree& inner : scope.inner) {
+      out_ += fmt::format(
+          "{}subgraph cluster_{} {{\n"
+          "{}  label=<{}>; labeljust=l; style=\"rounded,filled\"; color=\"#d5dbe3\"; fillcolor=\"{}\"; penwidth=0.8; "
+          "fontsize=10; margin=10;\n",
+          indent, clusters_++, indent, escaped(inner.label), depth % 2 == 1 ? "#f8fafc" : "#f1f5f9");
+      draw_scope(inner, depth + 1);
+      out_ += indent + "}\n";
+    }
+  }
+
+  std::string node(NodeId id) const {
+    const Node& node = graph_.node(id);
+    const Leaf leaf = node.op->traits.leaf;
+    const Look look = leaf == Leaf::input       ? input_look
+                      : leaf == Leaf::parameter ? parameter_look
+                      : leaf == Leaf::constant  ? constant_look
+                                                : role_looks[static_cast<std::size_t>(node.role)];
+    const bool number = scalar_constant(graph_, id).has_value();
+    std::string label;
+    if (leaf == Leaf::constant) {
+      label = escaped(constant_text(graph_, id));
+    } else if (leaf != Leaf::none && node.name != 0) {
+      label = escaped(name_in_scope(id));
+    } else {
+      label = operation(id);
+    }
+    if ((leaf == Leaf::none || leaf == Leaf::constant) && node.name != 0) {
+      label += "<BR/>" + small_text("<I>" + escaped(name_in_scope(id)) + "</I>");
+    }
+    if (leaf != Leaf::none && !number)
+      label += "<BR/>" + small_text(type_text(node.type));
+    else if (sink_[id] && options_.show_shapes)
+      label += "<BR/>" + small_text(type_text(node.type));
+    return fmt::format("n{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}];", id, label,
+                       number ? "plain" : look.shape,
+                       leaf == Leaf::none        ? ""
+                       : leaf == Leaf::parameter ? ", style=\"filled\", margin=\"0.16,0.09\""
+                                                 : ", style=\"filled\"",
+                       look.fill, look.border, leaf == Leaf::none && sink_[id] ? ", penwidth=2" : "");
+  }
+
+  // A name that begins with the scope says no more than the boxes around it.
+  std::string_view name_in_scope(NodeId id) const {
+    const std::string_view name = graph_.name(id);
+    const std::string& scope = graph_.scope_of(id);
+    const bool inside =
+        !scope.empty() && name.size() > scope.size() + 1 && name.starts_with(scope) && name[scope.size()] == '/';
+    return inside ? name.substr(scope.size() + 1) : name;
+  }
+
+  // The operation with the numbers among its inputs, such as mul(., 2), and with its attributes below.
+  std::string operation(NodeId id) const {
+    const Node& node = graph_.node(id);
+    std::string label = escaped(node.op->name);
+    const auto inputs = graph_.inputs(id);
+    if (std::any_of(inputs.begin(), inputs.end(), [&](NodeId input) { return inlined_[input]; })) {
+      std::string list;
+      for (const NodeId input : inputs) {
+        list += list.empty() ? "(" : ", ";
+        list += inlined_[input] ? escaped(constant_text(graph_, input)) : "&#183;";
+      }
+      label += list + ")";
+    }
+    std::string attrs;
+    for (const auto& item : graph_.attrs(id).items()) {
+      const bool* flag = std::get_if<bool>(&item.second);
+      const Axes* list = std::get_if<Axes>(&item.second);
+      if ((flag != nullptr && !*flag) || (list != nullptr && list->empty())) continue;
+      attrs += attrs.empty() ? "" : " ";
+      attrs += flag != nullptr ? item.first : Attrs{item}.str();
+    }
+    if (options_.show_attrs && !attrs.empty()) label += "<BR/>" + small_text(escaped(attrs, 60));
+    return label;
+  }
+
+  std::string type_text(const TensorType& type) const {
+    const bool usual = type.dtype == graph_.options().dtype;
+    return (usual ? "" : std::string(name_of(type.dtype)) + " ") + extents(type.shape);
+  }
+
+  void draw_edges(NodeId id) {
+    const auto inputs = graph_.inputs(id);
+    const auto role = static_cast<std::size_t>(graph_.node(id).role);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const NodeId input = inputs[i];
+      if (!drawn_[input]) continue;
+      const bool first = std::find(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(i), input) ==
+                         inputs.begin() + static_cast<std::ptrdiff_t>(i);
+      const bool leaf = graph_.node(input).op->traits.leaf != Leaf::none;
+      std::string attrs = fmt::format("color=\"{}\"", role_edges[role]);
+      if (depth_[id] != depth_[input]) {
+        // What a derivative remembers of the forward pass: beside it, not below it, and faint.
+        attrs += ", style=dashed, penwidth=0.6, arrowsize=0.45, minlen=0, weight=0";
+      } else if (options_.show_shapes && first && !leaf) {
+        attrs += fmt::format(", label=<&#160;{}>", type_text(graph_.node(input).type));
+      }
+      // Straight where the program flows; the rest bends around it.
+      if (depth_[id] == 0 && depth_[input] == 0 && !leaf) attrs += ", weight=8";
+      const bool upwards = depth_[id] == depth_[input] && depth_[id] % 2 == 1;
+      out_ += upwards ? fmt::format("  n{} -> n{} [dir=back, {}];\n", id, input, attrs)
+                      : fmt::format("  n{} -> n{} [{}];\n", input, id, attrs);
+    }
+  }
+
+  void draw_updates() {
+    std::map<const void*, NodeId> parameters;
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (drawn_[id] && graph_.node(id).op->traits.leaf == Leaf::parameter)
+        parameters[graph_.parameter_of(id).raw()] = id;
+    }
+    for (const Update& update : graph_.updates()) {
+      const auto found = parameters.find(update.parameter.raw());
+      if (found == parameters.end() || !drawn_[update.value.id()]) continue;
+      out_ += fmt::format("  n{} -> n{} [color=\"{}\", style=dashed, constraint=false, label=<&#160;update>];\n",
+                          update.value.id(), found->second, role_looks[2].border);
+    }
+  }
+
+  const Graph& graph_;
+  const DotOptions& options_;
+  std::vector<bool> drawn_;
+  std::vector<bool> inlined_;
+  std::vector<bool> sink_;
+  std::vector<std::uint32_t> depth_;
+  std::string out_;
+  std::size_t clusters_ = 0;
+};
+
+}  // namespace
+
+std::string to_dot(const Graph& graph, const DotOptions& options) {
+  constexpr std::array<std::string_view, 4> directions{"TB", "LR", "BT", "RL"};
+  if (std::find(directions.begin(), directions.end(), options.rankdir) == directions.end()) {
+    throw GraphError(fmt::format("to_dot: rankdir is {:?}, where TB, LR, BT and RL are known", options.rankdir));
+  }
+  return Drawing(graph, options).text();
+}
+
+}  // namespace xgrad

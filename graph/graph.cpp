@@ -1,0 +1,425 @@
+#include <xgrad/graph/graph.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/leaves.hpp>
+
+namespace xgrad {
+namespace {
+
+// The first errors of an infer function say what is wrong but not always with which operands: helpers such as
+// axis_index do not know them. Messages of one line are completed here.
+template <class E>
+[[noreturn]] void rethrow_with_operands(const E& error, const Infer& in) {
+  const std::string what = error.what();
+  throw E(what.find('\n') == std::string::npos ? in.message(what) : what);
+}
+
+std::string arity(const OpDef& op) {
+  if (op.min_inputs == op.max_inputs) return fmt::format("{} input{}", op.min_inputs, op.min_inputs == 1 ? "" : "s");
+  if (op.max_inputs == std::numeric_limits<int>::max()) return fmt::format("{} or more inputs", op.min_inputs);
+  return fmt::format("{} to {} inputs", op.min_inputs, op.max_inputs);
+}
+
+// Whether `path` is `inner` itself or one of the scopes around it.
+bool encloses(const std::string& path, const std::string& inner) {
+  return inner.starts_with(path) && (inner.size() == path.size() || inner[path.size()] == '/');
+}
+
+}  // namespace
+
+Graph::Graph(GraphOptions options) : options_(options), attrs_(1), names_(1), scopes_(1) { scope_ids_[""] = 0; }
+
+// ---- leaves
+
+Value Graph::input(const std::string& name, Shape shape) { return input(name, shape, options_.dtype); }
+
+Value Graph::input(const std::string& name, Shape shape, DType dtype) {
+  if (name.empty()) throw GraphError("input: the name is empty");
+  if (const auto taken = input_nodes_.find(name); taken != input_nodes_.end()) {
+    throw GraphError(fmt::format("input: the name {:?} is taken: {}", name, describe(taken->second)));
+  }
+  const auto entry = input_nodes_.emplace(name, size()).first;
+  try {
+    return leaf(input_op(), {{"dtype", dtype}, {"shape", Axes(shape.begin(), shape.end())}}, name, false);
+  } catch (...) {
+    input_nodes_.erase(entry);
+    throw;
+  }
+}
+
+Value Graph::parameter(const Parameter& parameter) {
+  if (!parameter.valid()) throw GraphError("parameter: the Parameter is empty");
+  if (const auto found = parameter_nodes_.find(parameter.raw()); found != parameter_nodes_.end()) {
+    return handle(found->second);
+  }
+  parameters_.push_back(parameter);
+  try {
+    parameter_nodes_.emplace(parameter.raw(), size());
+    return leaf(parameter_op(), {{"parameter", Opaque{parameter.name(), std::make_shared<const Parameter>(parameter)}}},
+                parameter.name(), false);
+  } catch (...) {
+    parameter_nodes_.erase(parameter.raw());
+    parameters_.pop_back();
+    throw;
+  }
+}
+
+Value Graph::constant(const Tensor& tensor) {
+  if (tensor.empty()) throw GraphError("constant: the tensor is empty");
+  if (tensor.shape().rank() == 0) {
+    const double number = tensor.item();
+    if (tensor.dtype() != DType::i64 || std::abs(number) < 0x1p53) return constant(number, tensor.dtype());
+  }
+  // A clone, since the caller may have borrowed the memory or may still hold a span of it.
+  return leaf(constant_op(), {{"tensor", Opaque{"tensor", std::make_shared<const Tensor>(tensor.clone())}}}, {}, false);
+}
+
+Value Graph::constant(double number, DType dtype) {
+  bool fits = true;
+  switch (dtype) {
+    case DType::f32: fits = !std::isfinite(number) || std::isfinite(static_cast<float>(number)); break;
+    case DType::f64: break;
+    case DType::i64: fits = number >= -0x1p63 && number < 0x1p63 && number == std::trunc(number); break;
+    case DType::boolean: fits = number == 0 || number == 1; break;
+  }
+  if (!fits) throw DTypeError(fmt::format("constant: {} is not a number of dtype {}", number, name_of(dtype)));
+  if (!is_floating(dtype)) number += 0.0;  // integers have one zero
+  return leaf(constant_op(), {{"value", number}, {"dtype", dtype}}, {}, true);
+}
+
+Value Graph::leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge) {
+  if (merge) {
+    if (const auto same = find_equal(key(op, {}, attrs), op, {}, attrs)) return handle(*same);
+  }
+  const TensorType type = infer(op, {}, attrs);
+  const std::uint32_t name_at = store_name(name);
+  const NodeId id = append(op, {}, std::move(attrs), type, merge);
+  nodes_[id].name = name_at;
+  return handle(id);
+}
+
+// ---- operations
+
+Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs) {
+  check_definition(op);
+  if (op.traits.leaf != Leaf::none) {
+    throw GraphError(op.name + ": leaves are made by Graph::input, Graph::parameter and Graph::constant");
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (!inputs[i].valid()) throw GraphError(fmt::format("{}: operand {} is an empty Value", op.name, i));
+  }
+  std::vector<NodeId> ids;
+  ids.reserve(inputs.size());
+  for (const Value input : inputs) {
+    if (input.graph_ != this) {
+      const auto ours = std::find_if(inputs.begin(), inputs.end(), [&](Value v) { return v.graph_ == this; });
+      throw GraphError(fmt::format("{}: operand {} belongs to another graph{}", op.name, input.describe(),
+                                   ours == inputs.end() ? "" : " than " + ours->describe()));
+    }
+    require(input, op.name);
+    ids.push_back(input.id());
+  }
+  if (static_cast<std::int64_t>(ids.size()) < op.min_inputs || static_cast<std::int64_t>(ids.size()) > op.max_inputs) {
+    std::string message = fmt::format("{}: takes {}, but got {}", op.name, arity(op), ids.size());
+    for (std::size_t i = 0; i < ids.size(); ++i) message += fmt::format("\n  input {}: {}", i, describe(ids[i]));
+    throw GraphError(message);
+  }
+  if (const auto same = find_equal(key(op, ids, attrs), op, ids, attrs)) return handle(*same);
+  const TensorType type = infer(op, ids, attrs);
+  return handle(append(op, ids, std::move(attrs), type, true));
+}
+
+TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const {
+  std::vector<TensorType> types;
+  types.reserve(inputs.size());
+  for (const NodeId id : inputs) types.push_back(nodes_[id].type);
+  try {
+    return op.infer(Infer(op, types, attrs));
+  } catch (const UserError&) {
+    // Words for the operands are made only now: they would be most of the cost of a node that is well.
+    std::vector<std::string> operands;
+    for (const NodeId id : inputs) operands.push_back(describe(id));
+    const Infer in(op, types, attrs, operands, current_scope());
+    try {
+      op.infer(in);
+    } catch (const ShapeError& error) {
+      rethrow_with_operands(error, in);
+    } catch (const DTypeError& error) {
+      rethrow_with_operands(error, in);
+    } catch (const ValueError& error) {
+      rethrow_with_operands(error, in);
+    }
+    throw;
+  }
+}
+
+std::size_t Graph::key(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const {
+  // A finaliser after each step, because ids are small and close together.
+  const auto mix = [](std::size_t h, std::size_t v) {
+    h = (h ^ v) * 0x9e3779b97f4a7c15ULL;
+    return h ^ (h >> 29);
+  };
+  std::size_t h = mix(std::hash<const void*>{}(&op), attrs.empty() ? 0 : attrs.hash());
+  if (op.traits.commutative && inputs.size() == 2) {
+    return mix(mix(h, std::min(inputs[0], inputs[1])), std::max(inputs[0], inputs[1]));
+  }
+  for (const NodeId id : inputs) h = mix(h, id);
+  return h;
+}
+
+std::optional<NodeId> Graph::find_equal(std::size_t key, const OpDef& op, std::span<const NodeId> inputs,
+                                        const Attrs& attrs) const {
+  const auto [first, last] = equal_nodes_.equal_range(key);
+  for (auto it = first; it != last; ++it) {
+    const NodeId id = it->second;
+    if (nodes_[id].op != &op || this->attrs(id) != attrs) continue;
+    const auto theirs = this->inputs(id);
+    const bool same = std::equal(inputs.begin(), inputs.end(), theirs.begin(), theirs.end());
+    const bool swapped = op.traits.commutative && inputs.size() == 2 && theirs.size() == 2 && inputs[0] == theirs[1] &&
+                         inputs[1] == theirs[0];
+    if (same || swapped) return id;
+  }
+  return std::nullopt;
+}
+
+const NodeId* Graph::store_inputs(std::span<const NodeId> inputs) {
+  if (inputs.empty()) return nullptr;
+  if (inputs_.empty() || inputs_.back().capacity() - inputs_.back().size() < inputs.size()) {
+    std::vector<NodeId> block;
+    block.reserve(std::max<std::size_t>(inputs.size(), 4096));
+    inputs_.push_back(std::move(block));
+  }
+  auto& block = inputs_.back();
+  const auto at = static_cast<std::ptrdiff_t>(block.size());
+  block.insert(block.end(), inputs.begin(), inputs.end());
+  return block.data() + at;
+}
+
+NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type, bool merge) {
+  if (nodes_.size() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
+    throw GraphError(fmt::format("{}: the graph is full: {} nodes", op.name, nodes_.size()));
+  }
+  const NodeId id = size();
+  const std::size_t hash = merge ? key(op, inputs, attrs) : 0;
+  Node node{.op = &op,
+            .type = type,
+            .inputs = nullptr,
+            .input_count = static_cast<std::uint32_t>(inputs.size()),
+            .attrs = 0,
+            .scope = scope_,
+            .name = 0,
+            .generation = static_cast<std::uint32_t>(rewinds_.size()) + 1,
+            .origin = origin_ < static_cast<std::int32_t>(id) ? origin_ : -1,
+            .role = role_};
+  const bool has_attrs = !attrs.empty();
+  if (has_attrs) {
+    node.attrs = static_cast<std::uint32_t>(attrs_.size());
+    attrs_.push_back(std::move(attrs));
+  }
+  // What a failure below leaves in the block of inputs belongs to no node and does no harm.
+  try {
+    node.inputs = store_inputs(inputs);
+    nodes_.push_back(node);
+  } catch (...) {
+    if (has_attrs) attrs_.pop_back();
+    throw;
+  }
+  if (merge) {
+    try {
+      equal_nodes_.emplace(hash, id);
+    } catch (...) {
+      nodes_.pop_back();
+      if (has_attrs) attrs_.pop_back();
+      throw;
+    }
+  }
+  return id;
+}
+
+// ---- updates
+
+void Graph::add_update(const Parameter& parameter, Value value) {
+  if (!parameter.valid()) throw GraphError("add_update: the Parameter is empty");
+  const std::string where = fmt::format("add_update: parameter {:?}", parameter.name());
+  require(value, where);
+  const TensorType& type = nodes_[value.id()].type;
+  if (type != parameter.type()) {
+    throw GraphError(fmt::format("{}: it is {}, but the new value is {}\n  value: {}", where, parameter.type().str(),
+                                 type.str(), describe(value.id())));
+  }
+  for (const Update& update : updates_) {
+    if (update.parameter == parameter) {
+      throw GraphError(fmt::format("{}: it has an update already: {}", where, update.value.describe()));
+    }
+  }
+  updates_.push_back({parameter, value});
+}
+
+// ---- scopes and names
+
+std::string Graph::scope_path(const std::string& name) const {
+  if (name.empty() || name.front() == '/' || name.back() == '/' || name.find("//") != std::string::npos) {
+    throw GraphError(fmt::format("scope: {:?} is not a name, nor names joined by single slashes", name));
+  }
+  return current_scope().empty() ? name : current_scope() + "/" + name;
+}
+
+std::uint32_t Graph::scope_id(const std::string& path) {
+  const auto [entry, is_new] = scope_ids_.emplace(path, static_cast<std::uint32_t>(scopes_.size()));
+  if (is_new) {
+    try {
+      scopes_.push_back(path);
+    } catch (...) {
+      scope_ids_.erase(entry);
+      throw;
+    }
+  }
+  return entry->second;
+}
+
+Graph::ScopeGuard Graph::scope(const std::string& name) {
+  const std::string path = scope_path(name);
+  const std::uint32_t id = scope_id(path);
+  opened_scopes_.emplace(path, size());
+  return {*this, id};
+}
+
+Graph::ScopeGuard Graph::unique_scope(const std::string& name) {
+  const std::string path = scope_path(name);
+  std::string chosen = path;
+  for (int i = 1; opened_scopes_.contains(chosen); ++i) chosen = fmt::format("{}_{}", path, i);
+  const std::uint32_t id = scope_id(chosen);
+  opened_scopes_.emplace(chosen, size());
+  return {*this, id};
+}
+
+Graph::RoleGuard Graph::role(Role role, Value origin) {
+  if (!origin.valid()) return {*this, role, -1, scope_};
+  require(origin, "role");
+  return {*this, role, static_cast<std::int32_t>(origin.id()), nodes_[origin.id()].scope};
+}
+
+std::uint32_t Graph::store_name(const std::string& name) {
+  if (name.empty()) return 0;
+  if (!free_names_.empty()) {
+    const std::uint32_t at = free_names_.back();
+    names_[at] = name;
+    free_names_.pop_back();
+    return at;
+  }
+  names_.push_back(name);
+  return static_cast<std::uint32_t>(names_.size() - 1);
+}
+
+void Graph::set_name(Value value, const std::string& name) {
+  require(value, "set_name");
+  if (name.empty()) throw GraphError("set_name: the name is empty, for " + describe(value.id()));
+  Node& node = nodes_[value.id()];
+  if (node.name == 0) node.name = store_name(name);
+}
+
+// ---- reading
+
+Value Graph::value(NodeId id) {
+  if (id >= size()) throw GraphError(fmt::format("value: there is no %{} in a graph of {} nodes", id, size()));
+  return handle(id);
+}
+
+const Parameter& Graph::parameter_of(NodeId id) const {
+  if (id >= size() || nodes_[id].op->traits.leaf != Leaf::parameter) {
+    throw InternalError(fmt::format("parameter_of: %{} is not a parameter", id));
+  }
+  return *static_cast<const Parameter*>(attrs(id).opaque("parameter").object.get());
+}
+
+Tensor Graph::constant_of(NodeId id) const {
+  if (id >= size() || nodes_[id].op->traits.leaf != Leaf::constant) {
+    throw InternalError(fmt::format("constant_of: %{} is not a constant", id));
+  }
+  if (const auto number = scalar_constant(*this, id)) return Tensor::full(Shape{}, *number, nodes_[id].type.dtype);
+  return *static_cast<const Tensor*>(attrs(id).opaque("tensor").object.get());
+}
+
+Value Graph::find_input(const std::string& name) {
+  const auto found = input_nodes_.find(name);
+  return found == input_nodes_.end() ? Value() : handle(found->second);
+}
+
+std::string Graph::discarded(Value value) const {
+  // A handle dies at the first rewind after its birth that reached down to it.
+  for (std::size_t i = value.generation() - 1; i < rewinds_.size(); ++i) {
+    if (rewinds_[i] <= value.id())
+      return fmt::format("value %{} was discarded by rewind(%{})", value.id(), rewinds_[i]);
+  }
+  return fmt::format("value %{} never existed in a graph of {} nodes", value.id(), size());
+}
+
+void Graph::require(Value value, const std::string& where) const {
+  if (!value.valid()) throw GraphError(where + ": the Value is empty");
+  if (value.graph_ != this) throw GraphError(where + ": " + value.describe() + " belongs to another graph");
+  if (!alive(value)) throw GraphError(where + ": " + discarded(value));
+}
+
+std::string Graph::describe(NodeId id) const {
+  if (id >= size()) return fmt::format("%{} (not in the graph)", id);
+  const Node& node = nodes_[id];
+  std::string out = fmt::format("%{} {}", id, node.op->name);
+  if (const auto number = scalar_constant(*this, id)) out += fmt::format(" {}", *number);
+  if (node.name != 0) out += fmt::format(" {:?}", names_[node.name]);
+  out += " " + node.type.str();
+  if (node.name == 0 && node.scope != 0) out += fmt::format(" in scope {:?}", scopes_[node.scope]);
+  return out;
+}
+
+// ---- taking back
+
+void Graph::rewind(NodeId mark) {
+  if (mark > size()) {
+    throw GraphError(fmt::format("rewind: mark %{} is beyond the end of a graph of {} nodes", mark, size()));
+  }
+  if (mark == size()) return;
+  rewinds_.reserve(rewinds_.size() + 1);
+  free_names_.reserve(names_.size());  // from here on nothing throws
+
+  for (NodeId id = size(); id-- > mark;) {
+    const Node& node = nodes_[id];
+    const auto [first, last] = equal_nodes_.equal_range(key(*node.op, inputs(id), attrs(id)));
+    for (auto it = first; it != last; ++it) {
+      if (it->second == id) {
+        equal_nodes_.erase(it);
+        break;
+      }
+    }
+    if (node.op->traits.leaf == Leaf::input) input_nodes_.erase(names_[node.name]);
+    if (node.op->traits.leaf == Leaf::parameter) parameter_nodes_.erase(parameter_of(id).raw());
+    if (node.name != 0) {
+      names_[node.name].clear();
+      free_names_.push_back(node.name);
+    }
+    if (node.inputs != nullptr) {
+      while (inputs_.back().data() > node.inputs || inputs_.back().data() + inputs_.back().size() <= node.inputs) {
+        inputs_.pop_back();
+      }
+      inputs_.back().resize(static_cast<std::size_t>(node.inputs - inputs_.back().data()));
+    }
+    if (node.attrs != 0) attrs_.resize(node.attrs);
+    nodes_.pop_back();
+  }
+  std::erase_if(parameters_, [&](const Parameter& p) { return !parameter_nodes_.contains(p.raw()); });
+  std::erase_if(updates_, [&](const Update& u) { return u.value.id() >= mark; });
+  // Scopes keep their positions, since guards may hold them; only the memory of having been opened goes, so that what
+  // is built again gets the same names again.
+  std::erase_if(opened_scopes_,
+                [&](const auto& opened) { return opened.second >= mark && !encloses(opened.first, current_scope()); });
+  if (origin_ >= static_cast<std::int32_t>(mark)) origin_ = -1;
+  rewinds_.push_back(mark);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,25 @@
+// Places buffers with known lifetimes in one stretch of memory, so that buffers whose lifetimes overlap do not.
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+namespace xgrad {
+
+// A buffer that must exist from step `first` to step `last`, both included.
+struct Lifetime {
+  std::size_t bytes = 0;
+  int first = 0;
+  int last = 0;
+};
+
+struct MemoryPlan {
+  std::vector<std::size_t> offsets;  // of each buffer, multiples of 64
+  std::size_t total = 0;
+};
+
+// Best fit, in order of `first`: each buffer takes the smallest hole that holds it. O(n log n). With `reuse` false every
+// buffer has a place of its own.
+MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse = true);
+
+}  // namespace xgrad

@@ -1,0 +1,93 @@
+#include <xgrad/graph/print.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/leaves.hpp>
+
+namespace xgrad {
+namespace {
+
+// Attributes may hold any text; control characters must not break the line.
+std::string one_line(const std::string& text) {
+  std::string out;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\n')
+      out += "\\n";
+    else if (byte < 0x20 || byte == 0x7f)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> outputs, const std::string& where) {
+  std::vector<bool> needed(graph.size(), outputs.empty());
+  for (const Value output : outputs) {
+    graph.require(output, where);
+    needed[output.id()] = true;
+  }
+  for (NodeId id = graph.size(); id-- > 0;) {
+    if (!needed[id]) continue;
+    for (const NodeId input : graph.inputs(id)) needed[input] = true;
+  }
+  return needed;
+}
+
+std::string constant_text(const Graph& graph, NodeId id) {
+  constexpr Index shown = 6;
+  if (const auto number = scalar_constant(graph, id)) return fmt::format("{}", *number);
+  const Tensor tensor = graph.constant_of(id);
+  std::string out;
+  for (Index i = 0; i < std::min(tensor.elements(), shown); ++i) {
+    out += fmt::format("{}{:.6g}", i == 0 ? "" : ", ", tensor.at(i));
+  }
+  return "{" + out + (tensor.elements() > shown ? ", ...}" : "}");
+}
+
+std::string node_text(const Graph& graph, NodeId id) {
+  const Node& node = graph.node(id);
+  std::string out = fmt::format("%{} = {}", id, one_line(node.op->name));
+  if (node.op->traits.leaf == Leaf::constant) {
+    out += " " + constant_text(graph, id);
+  } else if (node.op->traits.leaf == Leaf::none) {
+    out += '(';
+    for (std::uint32_t i = 0; i < node.input_count; ++i)
+      out += fmt::format("{}%{}", i == 0 ? "" : ", ", node.inputs[i]);
+    out += ')';
+    if (!graph.attrs(id).empty()) out += " " + one_line(graph.attrs(id).str());
+  }
+  if (node.name != 0) out += fmt::format(" {:?}", graph.name(id));
+  out += " : " + node.type.str();
+  if (node.role != Role::forward) {
+    out += node.role == Role::backward ? "  # backward" : "  # update";
+    if (node.origin >= 0) out += fmt::format(" of %{}", node.origin);
+  }
+  return out;
+}
+
+std::string to_text(const Graph& graph, const TextOptions& options) {
+  const std::vector<bool> needed = needed_nodes(graph, options.outputs, "to_text");
+  std::string out;
+  std::uint32_t scope = 0;
+  for (NodeId id = 0; id < graph.size(); ++id) {
+    if (!needed[id]) continue;
+    if (options.scopes && graph.node(id).scope != scope) {
+      scope = graph.node(id).scope;
+      out += scope == 0 ? "# (no scope)\n" : "# " + one_line(graph.scope_of(id)) + "\n";
+    }
+    out += node_text(graph, id) + "\n";
+  }
+  for (const Update& update : graph.updates()) {
+    if (!needed[update.value.id()]) continue;
+    out += fmt::format("update {:?} <- %{}\n", update.parameter.name(), update.value.id());
+  }
+  return out;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,76 @@
+// The inside of a Plan: values with places, steps in order, updates. Made by `build_program`, run by plan.cpp.
+// Internal: not installed.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <xgrad/graph/memory_plan.hpp>
+#include <xgrad/graph/plan.hpp>
+
+namespace xgrad {
+
+// Where the bytes of a value are.
+struct Place {
+  enum class Kind : std::uint8_t {
+    none,       // nowhere: only the shape of the value matters
+    arena,      // `offset` bytes into the workspace
+    parameter,  // the memory of parameters[index]
+    constant,   // the memory of constants[index]
+  };
+  Kind kind = Kind::none;
+  std::uint32_t index = 0;
+  std::size_t offset = 0;
+};
+
+struct PlannedValue {
+  TensorType type;
+  Place place;
+};
+
+struct Step {
+  const OpDef* op = nullptr;
+  NodeId node = 0;
+  std::vector<std::uint32_t> inputs;  // values
+  std::uint32_t output = 0;           // value
+  Attrs attrs;
+  std::size_t scratch_offset = 0;
+  bool in_place = false;       // writes over one of its inputs
+  bool writes_parameter = false;
+};
+
+// Bytes copied when all steps are done.
+struct Copy {
+  std::uint32_t from = 0;  // values
+  std::uint32_t to = 0;
+};
+
+struct PlannedInput {
+  Value handle;  // compared, never followed: the graph may be gone
+  std::string name;
+  TensorType type;
+  bool needed = false;
+  std::uint32_t value = 0;
+};
+
+struct Program {
+  std::vector<PlannedValue> values;
+  std::vector<Step> steps;
+  std::vector<Copy> saves;    // old numbers that an update would destroy, into the arena
+  std::vector<Copy> commits;  // new numbers into parameters, after the saves
+  std::vector<std::uint32_t> outputs;
+  std::vector<PlannedInput> inputs;
+  std::vector<Parameter> parameters;
+  std::vector<Tensor> constants;
+  std::vector<std::string> labels;  // of each step, for messages and tables
+  std::vector<Lifetime> lifetimes;  // of the arena's buffers, in the order they were placed
+  std::vector<std::size_t> offsets;
+  std::uint64_t seed = 0;
+  std::size_t arena_bytes = 0;
+  std::size_t total_bytes = 0;
+};
+
+Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options);
+
+}  // namespace xgrad

@@ -1,0 +1,31 @@
+#include <xgrad/graph/value.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/graph.hpp>
+
+namespace xgrad {
+
+Graph& Value::graph() const {
+  if (!valid()) throw GraphError("value: it is empty and refers to no graph");
+  graph_->require(*this, "value");
+  return *graph_;
+}
+
+const Node& Value::node() const { return graph().node(id_); }
+
+const TensorType& Value::type() const { return node().type; }
+
+Value Value::named(const std::string& name) const {
+  graph().set_name(*this, name);
+  return *this;
+}
+
+std::string Value::describe() const {
+  if (!valid()) return "(empty value)";
+  if (!graph_->alive(*this)) return fmt::format("%{} (discarded)", id_);
+  return graph_->describe(id_);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,54 @@
+#include <xgrad/ops/kernels/isa.hpp>
+
+#include <cstdlib>
+#include <iterator>
+#include <string>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad {
+namespace {
+
+#define XGRAD_ISA_NAME(isa, unused) #isa,
+constexpr const char* names[] = {XGRAD_FOR_EACH_ISA(XGRAD_ISA_NAME, )};
+#undef XGRAD_ISA_NAME
+
+bool processor_has(std::string_view isa) {
+#if defined(__x86_64__)
+  if (isa == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#endif
+  return isa == names[0];
+}
+
+int choose() {
+  const int count = static_cast<int>(std::size(names));
+  const char* wanted = std::getenv("XGRAD_ISA");
+  if (wanted != nullptr && *wanted != '\0') {
+    for (int i = 0; i < count; ++i) {
+      if (std::string_view(wanted) != names[i]) continue;
+      if (processor_has(names[i])) return i;
+      throw EnvironmentError(fmt::format("XGRAD_ISA: this processor does not have {}", wanted));
+    }
+    throw EnvironmentError(fmt::format("XGRAD_ISA: unknown instruction set \"{}\": this build has {}", wanted,
+                                       fmt::join(names, ", ")));
+  }
+  int best = 0;
+  for (int i = 1; i < count; ++i) {
+    if (processor_has(names[i])) best = i;
+  }
+  return best;
+}
+
+}  // namespace
+
+int active_isa() {
+  static const int chosen = choose();
+  return chosen;
+}
+
+const char* active_isa_name() { return names[active_isa()]; }
+
+}  // namespace xgrad

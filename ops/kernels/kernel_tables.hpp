@@ -1,0 +1,30 @@
+// What each kernel file exports per instruction set; kernels.cpp joins them to one table. Internal.
+#pragma once
+
+#include <xgrad/ops/kernels/isa.hpp>
+#include <xgrad/ops/kernels/kernels.hpp>
+
+namespace xgrad {
+
+struct MatmulKernels {
+  Kernels::Matmul f32, f64;
+  std::size_t (*scratch)(DType, Index, Index, Index);
+};
+struct ReduceKernels {
+  Kernels::Reduce sum[dtype_count], max[dtype_count], min[dtype_count];
+  std::size_t (*scratch)(DType, Index, Index, Index);
+};
+struct RandomKernels {
+  Kernels::Random uniform[dtype_count], normal[dtype_count], bernoulli[dtype_count];
+};
+
+#define XGRAD_DECLARE_TABLES(isa, unused)      \
+  namespace isa {                              \
+  extern const MatmulKernels matmul_kernels;   \
+  extern const ReduceKernels reduce_kernels;   \
+  extern const RandomKernels random_kernels;   \
+  }
+XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_TABLES, )
+#undef XGRAD_DECLARE_TABLES
+
+}  // namespace xgrad

@@ -1,0 +1,43 @@
+#include <xgrad/ops/kernels/kernels.hpp>
+
+#include <algorithm>
+
+#include <xgrad/ops/kernels/kernel_tables.hpp>
+
+namespace xgrad {
+namespace {
+
+#define XGRAD_ADDRESS(isa, name) &isa::name,
+// The table called `name` of the active set.
+#define XGRAD_ACTIVE(name)                                       \
+  [] {                                                           \
+    const auto all = {XGRAD_FOR_EACH_ISA(XGRAD_ADDRESS, name)};  \
+    return *(all.begin() + active_isa());                        \
+  }()
+
+Kernels join() {
+  Kernels out{};
+  const MatmulKernels& matmul = *XGRAD_ACTIVE(matmul_kernels);
+  out.matmul[static_cast<int>(f32)] = matmul.f32;
+  out.matmul[static_cast<int>(f64)] = matmul.f64;
+  out.matmul_scratch = matmul.scratch;
+  const ReduceKernels& reduce = *XGRAD_ACTIVE(reduce_kernels);
+  std::copy_n(reduce.sum, dtype_count, out.sum);
+  std::copy_n(reduce.max, dtype_count, out.max);
+  std::copy_n(reduce.min, dtype_count, out.min);
+  out.reduce_scratch = reduce.scratch;
+  const RandomKernels& random = *XGRAD_ACTIVE(random_kernels);
+  std::copy_n(random.uniform, dtype_count, out.uniform);
+  std::copy_n(random.normal, dtype_count, out.normal);
+  std::copy_n(random.bernoulli, dtype_count, out.bernoulli);
+  return out;
+}
+
+}  // namespace
+
+const Kernels& kernels() {
+  static const Kernels table = join();
+  return table;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,64 @@
+// The vector kernels as one table of functions, compiled once per instruction set and chosen at start-up.
+//
+// All arrays are row-major and contiguous unless a stride says otherwise. No kernel allocates: those that need memory say
+// how many bytes for which sizes, and get them 64-byte aligned. Work is cut by its size alone, and what one element of a
+// result is summed from, in which order, depends on the sizes alone; so bits do not depend on the number of threads.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include <xgrad/graph/dtype.hpp>
+#include <xgrad/graph/op_def.hpp>
+#include <xgrad/graph/parallel.hpp>
+
+namespace xgrad {
+
+// c[m, n] = op(a)[m, k] op(b)[k, n]. A transposed operand is stored as [k, m] or [n, k]. Strides are between rows as stored.
+struct MatmulArgs {
+  Index m = 0, n = 0, k = 0;
+  const void* a = nullptr;
+  const void* b = nullptr;
+  void* c = nullptr;
+  Index a_stride = 0, b_stride = 0, c_stride = 0;
+  bool transpose_a = false, transpose_b = false;
+};
+
+// A tensor seen as [outer, reduce, inner], reduced over the middle to [outer, inner].
+struct ReduceArgs {
+  const void* in = nullptr;
+  void* out = nullptr;
+  Index outer = 1, reduce = 1, inner = 1;
+};
+
+// Random numbers are Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011):
+// the key is the seed, the counter is (element / 4, stream, step).
+struct RandomArgs {
+  void* out = nullptr;
+  Index count = 0;
+  std::uint64_t seed = 0, step = 0;
+  std::uint32_t stream = 0;
+  double a = 0, b = 1;  // low and high; mean and standard deviation; probability of 1 in `a`
+};
+
+struct Kernels {
+  using Matmul = void (*)(const MatmulArgs&, void* scratch, const Parallel&);
+  using Reduce = void (*)(const ReduceArgs&, void* scratch, const Parallel&);
+  using Random = void (*)(const RandomArgs&, const Parallel&);
+
+  // By dtype; null where there is no such kernel.
+  Matmul matmul[dtype_count];
+  std::size_t (*matmul_scratch)(DType, Index m, Index n, Index k);
+  Reduce sum[dtype_count];
+  Reduce max[dtype_count];
+  Reduce min[dtype_count];
+  std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
+  Random uniform[dtype_count];
+  Random normal[dtype_count];
+  Random bernoulli[dtype_count];
+};
+
+// Those of the active instruction set.
+const Kernels& kernels();
+
+}  // namespace xgrad

@@ -1,0 +1,134 @@
+// Random numbers as functions of (seed, stream, step, element). Compiled once per instruction set.
+//
+// Note [Random layout]. Elements come in blocks of `lanes` counters: counter c of block q gives the words of elements
+// 4 * lanes * q + c, + lanes, + 2 * lanes, + 3 * lanes. All lanes of a block run the ten rounds side by side in plain
+// loops that the compiler turns into vectors. The layout is part of the result and the same for every instruction set.
+#include <algorithm>
+
+#include <xgrad/ops/kernels/kernel_tables.hpp>
+#include <xgrad/ops/kernels/simd.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr int lanes = 16;
+constexpr Index block = 4 * lanes;           // elements of one block
+constexpr Index task_blocks = 1 << 10;
+
+struct Block {
+  alignas(64) std::uint32_t words[block];
+};
+
+inline void multiply(std::uint32_t factor, const std::uint32_t* x, std::uint32_t* high, std::uint32_t* low) {
+  for (int i = 0; i < lanes; ++i) {
+    const std::uint64_t product = std::uint64_t{factor} * x[i];
+    high[i] = static_cast<std::uint32_t>(product >> 32);
+    low[i] = static_cast<std::uint32_t>(product);
+  }
+}
+
+// Philox4x32-10, `lanes` counters at a time; philox.hpp has the same for one.
+inline void generate(const RandomArgs& args, Index index, Block& out) {
+  alignas(64) std::uint32_t x0[lanes], x1[lanes], x2[lanes], x3[lanes];
+  for (int i = 0; i < lanes; ++i) {
+    const std::uint64_t counter = static_cast<std::uint64_t>(index) * lanes + static_cast<std::uint64_t>(i);
+    x0[i] = static_cast<std::uint32_t>(counter);
+    x1[i] = args.stream;
+    x2[i] = static_cast<std::uint32_t>(args.step);
+    x3[i] = static_cast<std::uint32_t>(args.step >> 32) ^ static_cast<std::uint32_t>(counter >> 32 << 16);
+  }
+  std::uint32_t key0 = static_cast<std::uint32_t>(args.seed);
+  std::uint32_t key1 = static_cast<std::uint32_t>(args.seed >> 32);
+  for (int round = 0; round < 10; ++round) {
+    alignas(64) std::uint32_t high0[lanes], low0[lanes], high2[lanes], low2[lanes];
+    multiply(0xD2511F53, x0, high0, low0);
+    multiply(0xCD9E8D57, x2, high2, low2);
+    for (int i = 0; i < lanes; ++i) {
+      x0[i] = high2[i] ^ x1[i] ^ key0;
+      x2[i] = high0[i] ^ x3[i] ^ key1;
+      x1[i] = low2[i];
+      x3[i] = low0[i];
+    }
+    key0 += 0x9E3779B9;
+    key1 += 0xBB67AE85;
+  }
+  std::copy_n(x0, lanes, out.words);
+  std::copy_n(x1, lanes, out.words + lanes);
+  std::copy_n(x2, lanes, out.words + 2 * lanes);
+  std::copy_n(x3, lanes, out.words + 3 * lanes);
+}
+
+// Calls fill(words, out, n) for each block, n < block only for the last.
+template <class T, class Fill>
+void for_each_block(const RandomArgs& args, const Parallel& parallel, Fill fill) {
+  T* out = static_cast<T*>(args.out);
+  const Index blocks = (args.count + block - 1) / block;
+  parallel.for_each((blocks + task_blocks - 1) / task_blocks, [&](Index task) {
+    Block random;
+    for (Index b = task * task_blocks; b < std::min(blocks, (task + 1) * task_blocks); ++b) {
+      generate(args, b, random);
+      fill(random.words, out + b * block, std::min(block, args.count - b * block));
+    }
+  });
+}
+
+// In [0, 1): the 24 upper bits of a word, so that f32 holds the number exactly, for f64 too.
+template <class T>
+T unit(std::uint32_t word) {
+  return static_cast<T>(static_cast<std::int32_t>(word >> 8)) * static_cast<T>(0x1p-24);
+}
+
+template <class T>
+void uniform(const RandomArgs& args, const Parallel& parallel) {
+  const T low = static_cast<T>(args.a);
+  const T range = static_cast<T>(args.b - args.a);
+  for_each_block<T>(args, parallel, [=](const std::uint32_t* words, T* out, Index n) {
+    for (Index i = 0; i < n; ++i) out[i] = low + range * unit<T>(words[i]);
+  });
+}
+
+// Box and Muller (1958): two uniform numbers give two normal ones. The first half of a block holds radii, the second
+// angles; a short last block is computed whole, so an element never depends on how many there are.
+template <class T>
+void normal(const RandomArgs& args, const Parallel& parallel) {
+  const T mean = static_cast<T>(args.a);
+  const T deviation = static_cast<T>(args.b);
+  for_each_block<T>(args, parallel, [=](const std::uint32_t* words, T* out, Index n) {
+    using B = simd::Batch<T>;
+    constexpr Index half = block / 2;
+    constexpr Index w = simd::width<T>;
+    alignas(64) T result[block];
+    for (Index i = 0; i < half; ++i) {
+      result[i] = T(1) - unit<T>(words[i]);  // in (0, 1]: its logarithm is finite
+      result[half + i] = unit<T>(words[half + i]) * static_cast<T>(6.283185307179586);
+    }
+    for (Index i = 0; i < half; i += w) {
+      const B radius = simd::sqrt(B(T(-2)) * simd::log(simd::load(result + i)));
+      const B angle = simd::load(result + half + i);
+      simd::store(result + i, B(mean) + B(deviation) * (radius * simd::cos(angle)));
+      simd::store(result + half + i, B(mean) + B(deviation) * (radius * simd::sin(angle)));
+    }
+    std::copy_n(result, n, out);
+  });
+}
+
+// Compares integers, so the choice is the same for every dtype.
+template <class T>
+void bernoulli(const RandomArgs& args, const Parallel& parallel) {
+  const auto threshold = static_cast<std::int32_t>(std::min(args.a, 1.0) * 0x1p24);
+  for_each_block<T>(args, parallel, [=](const std::uint32_t* words, T* out, Index n) {
+    for (Index i = 0; i < n; ++i) out[i] = static_cast<std::int32_t>(words[i] >> 8) < threshold ? T(1) : T(0);
+  });
+}
+
+}  // namespace
+
+namespace XGRAD_ISA {
+extern const RandomKernels random_kernels;
+const RandomKernels random_kernels = {
+    {uniform<float>, uniform<double>, nullptr, nullptr},
+    {normal<float>, normal<double>, nullptr, nullptr},
+    {bernoulli<float>, bernoulli<double>, nullptr, bernoulli<bool>},
+};
+}  // namespace XGRAD_ISA
+}  // namespace xgrad

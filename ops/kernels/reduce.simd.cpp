@@ -1,0 +1,224 @@
+// Reductions of [outer, reduce, inner] over the middle. Compiled once per instruction set.
+//
+// Note [Fixed tree]. What is combined with what depends on sizes alone. Along the last axis (inner == 1) a row is cut
+// into blocks of `block` numbers; a block is summed in four vectors and then pairwise; blocks are combined pairwise as
+// in a binary counter. Over other axes, rows are summed in groups of `group` and the groups likewise. Pairwise sums keep
+// the error of n numbers near log(n) roundings instead of n.
+#include <algorithm>
+
+#include <xgrad/ops/kernels/kernel_tables.hpp>
+#include <xgrad/ops/kernels/simd.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr Index block = 1024;            // numbers of a row summed without a tree
+constexpr Index group = 32;              // rows summed without a tree
+constexpr Index task_elements = 1 << 16;  // numbers read by one task
+constexpr int levels = 48;               // of the binary counter: enough for any count of blocks
+
+struct Sum {
+  template <class V> static V combine(V a, V b) { return a + b; }
+  template <class T> static T start() { return T(0); }
+};
+struct Max {
+  template <class V> static V combine(V a, V b) { return simd::max(a, b); }
+  template <class T> static T start() {
+    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  }
+};
+struct Min {
+  template <class V> static V combine(V a, V b) { return simd::min(a, b); }
+  template <class T> static T start() {
+    return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  }
+};
+
+// One block of consecutive numbers.
+template <class Op, class T>
+T reduce_block(const T* in, Index n) {
+  if constexpr (std::is_integral_v<T>) {
+    T out = Op::template start<T>();
+    for (Index i = 0; i < n; ++i) out = Op::combine(out, in[i]);
+    return out;
+  } else {
+    using B = simd::Batch<T>;
+    constexpr Index w = simd::width<T>;
+    const B start(Op::template start<T>());
+    B sums[4] = {start, start, start, start};
+    Index i = 0;
+    for (; i + 4 * w <= n; i += 4 * w) {
+      for (int j = 0; j < 4; ++j) sums[j] = Op::combine(sums[j], simd::load(in + i + j * w));
+    }
+    for (; i + w <= n; i += w) sums[0] = Op::combine(sums[0], simd::load(in + i));
+    if (i < n) {
+      alignas(64) T rest[B::size];
+      std::fill_n(rest, w, Op::template start<T>());
+      std::copy_n(in + i, n - i, rest);
+      sums[1] = Op::combine(sums[1], simd::load(rest));
+    }
+    alignas(64) T x[B::size];
+    simd::store(x, Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3])));
+    for (Index half = w / 2; half > 0; half /= 2) {
+      for (Index j = 0; j < half; ++j) x[j] = Op::combine(x[j], x[j + half]);
+    }
+    return x[0];
+  }
+}
+
+// One row: blocks combined as a binary counter counts.
+template <class Op, class T>
+T reduce_row(const T* in, Index n) {
+  if (n <= block) return reduce_block<Op>(in, n);
+  T pending[levels];
+  Index done = 0;
+  for (Index i = 0; i < n; i += block, ++done) {
+    T sum = reduce_block<Op>(in + i, std::min(block, n - i));
+    int level = 0;
+    for (Index bits = done; bits & 1; bits >>= 1) sum = Op::combine(pending[level++], sum);
+    pending[level] = sum;
+  }
+  T out{};
+  bool any = false;
+  for (int level = 0; done >> level; ++level) {
+    if (!(done >> level & 1)) continue;
+    out = any ? Op::combine(pending[level], out) : pending[level];
+    any = true;
+  }
+  return out;
+}
+
+// out[columns] = the combination of `rows` rows, `stride` apart.
+template <class Op, class T>
+void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
+  Index j = 0;
+  if constexpr (!std::is_integral_v<T>) {
+    using B = simd::Batch<T>;
+    constexpr Index w = simd::width<T>;
+    for (; j + 4 * w <= columns; j += 4 * w) {
+      B sums[4];
+      for (int v = 0; v < 4; ++v) sums[v] = simd::load(in + j + v * w);
+      for (Index r = 1; r < rows; ++r) {
+        for (int v = 0; v < 4; ++v) sums[v] = Op::combine(sums[v], simd::load(in + r * stride + j + v * w));
+      }
+      for (int v = 0; v < 4; ++v) simd::store(out + j + v * w, sums[v]);
+    }
+    for (; j < columns; j += w) {
+      const Index n = std::min(w, columns - j);
+      const auto load = [&](const T* p) { return n == w ? simd::load(p) : simd::load_partial(p, n); };
+      B sum = load(in + j);
+      for (Index r = 1; r < rows; ++r) sum = Op::combine(sum, load(in + r * stride + j));
+      if (n == w) simd::store(out + j, sum);
+      else simd::store_partial(out + j, sum, n);
+    }
+  }
+  for (; j < columns; ++j) {
+    T sum = in[j];
+    for (Index r = 1; r < rows; ++r) sum = Op::combine(sum, in[r * stride + j]);
+    out[j] = sum;
+  }
+}
+
+template <class Op, class T>
+void combine_into(T* into, const T* other, Index n) {
+  if constexpr (std::is_integral_v<T>) {
+    for (Index i = 0; i < n; ++i) into[i] = Op::combine(into[i], other[i]);
+  } else {
+    constexpr Index w = simd::width<T>;
+    Index i = 0;
+    for (; i + w <= n; i += w) simd::store(into + i, Op::combine(simd::load(into + i), simd::load(other + i)));
+    if (i < n) {
+      simd::store_partial(into + i, Op::combine(simd::load_partial(into + i, n - i), simd::load_partial(other + i, n - i)),
+                          n - i);
+    }
+  }
+}
+
+Index groups_of(Index rows) { return (rows + group - 1) / group; }
+
+// Partial results of each group of rows, side by side in `partial`, are combined pairwise into the first.
+template <class Op, class T>
+void combine_groups(T* partial, Index groups, Index columns) {
+  for (Index distance = 1; distance < groups; distance *= 2) {
+    for (Index g = 0; g + distance < groups; g += 2 * distance) {
+      combine_into<Op>(partial + g * columns, partial + (g + distance) * columns, columns);
+    }
+  }
+}
+
+template <class Op, class T>
+void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
+  const T* in = static_cast<const T*>(args.in);
+  T* out = static_cast<T*>(args.out);
+  if (args.outer == 0 || args.inner == 0) return;
+  if (args.reduce == 0) {
+    std::fill_n(out, args.outer * args.inner, Op::template start<T>());
+    return;
+  }
+  if (args.inner == 1) {
+    const Index rows = std::max<Index>(1, task_elements / args.reduce);
+    if (args.outer > 1 || args.reduce <= task_elements) {
+      parallel.for_each((args.outer + rows - 1) / rows, [&](Index task) {
+        for (Index r = task * rows; r < std::min(args.outer, (task + 1) * rows); ++r) {
+          out[r] = reduce_row<Op>(in + r * args.reduce, args.reduce);
+        }
+      });
+      return;
+    }
+    // One long row: its stretches are rows of their own, then these are combined.
+    T* partial = static_cast<T*>(scratch);
+    const Index stretches = (args.reduce + task_elements - 1) / task_elements;
+    parallel.for_each(stretches, [&](Index task) {
+      const Index first = task * task_elements;
+      partial[task] = reduce_row<Op>(in + first, std::min(task_elements, args.reduce - first));
+    });
+    out[0] = reduce_row<Op>(partial, stretches);
+    return;
+  }
+  const Index groups = groups_of(args.reduce);
+  if (groups == 1) {
+    const Index together = std::max<Index>(1, task_elements / (args.reduce * args.inner));
+    parallel.for_each((args.outer + together - 1) / together, [&](Index task) {
+      for (Index o = task * together; o < std::min(args.outer, (task + 1) * together); ++o) {
+        reduce_rows<Op>(in + o * args.reduce * args.inner, args.reduce, args.inner, args.inner, out + o * args.inner);
+      }
+    });
+    return;
+  }
+  T* partial = static_cast<T*>(scratch);
+  const Index per_task = std::max<Index>(1, task_elements / (group * args.inner));
+  const Index tasks = (groups + per_task - 1) / per_task;
+  for (Index o = 0; o < args.outer; ++o) {
+    const T* slab = in + o * args.reduce * args.inner;
+    parallel.for_each(tasks, [&](Index task) {
+      for (Index g = task * per_task; g < std::min(groups, (task + 1) * per_task); ++g) {
+        reduce_rows<Op>(slab + g * group * args.inner, std::min(group, args.reduce - g * group), args.inner, args.inner,
+                        partial + g * args.inner);
+      }
+    });
+    combine_groups<Op>(partial, groups, args.inner);
+    std::copy_n(partial, args.inner, out + o * args.inner);
+  }
+}
+
+std::size_t reduce_scratch(DType dtype, Index outer, Index reduce_extent, Index inner) {
+  if (inner == 1) {
+    const Index stretches = outer == 1 ? (reduce_extent + task_elements - 1) / task_elements : 0;
+    return static_cast<std::size_t>(stretches > 1 ? stretches : 0) * size_of(dtype);
+  }
+  const Index groups = groups_of(reduce_extent);
+  return groups > 1 ? static_cast<std::size_t>(groups * inner) * size_of(dtype) : 0;
+}
+
+}  // namespace
+
+namespace XGRAD_ISA {
+extern const ReduceKernels reduce_kernels;
+const ReduceKernels reduce_kernels = {
+    {reduce<Sum, float>, reduce<Sum, double>, reduce<Sum, std::int64_t>, nullptr},
+    {reduce<Max, float>, reduce<Max, double>, reduce<Max, std::int64_t>, nullptr},
+    {reduce<Min, float>, reduce<Min, double>, reduce<Min, std::int64_t>, nullptr},
+    reduce_scratch,
+};
+}  // namespace XGRAD_ISA
+}  // namespace xgrad
