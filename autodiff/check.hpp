@@ -20,38 +20,46 @@ namespace xgrad {
 
 struct CheckOptions {
   int order = 2;                  // 1: the gradient; 2: also the gradient of the gradient
-  double step = 1e-5;             // h of (f(x + h) - f(x - h)) / 2h, times max(1, |x|)
-  double relative = 1e-6;         // accepted: |analytic - numeric| <= absolute + relative * max(|analytic|, |numeric|, scale)
-  double absolute = 1e-8;
+  double step = 1e-3;             // h of the four-point central difference, times max(1, |x|)
+  double relative = 1e-6;         // accepted: |analytic - numeric| <= absolute + relative * max(|analytic|, |numeric|)
+  double absolute = 1e-8;         //   + what rounding may do to the difference at this h
   Index max_elements = 64;        // inputs with more elements are checked at this many, chosen by the seed,
   int directions = 4;             // and along this many random directions over all elements
   bool allow_zero = false;        // accept a first derivative that is zero everywhere
   bool allow_zero_second = true;  // accept a second derivative that is zero everywhere
   std::uint64_t seed = 1;         // of the cotangent, the directions and numbers that were not fed
+  std::uint64_t run_step = 0;     // the step at which random operations draw
 };
 
 // One comparison that failed, or the worst that passed.
 struct CheckFinding {
   std::string op;        // the operation of y, or the one under test
+  std::string sample;    // label of the sample; empty outside check_op
   int order = 1;
   std::string input;     // description of the value differentiated by
+  Shape shape;           // its shape
   Index element = 0;     // flat position; -1 for a random direction
   double analytic = 0;
   double numeric = 0;
   double tolerance = 0;  // the difference that would have been accepted
+  double spread = 0;     // how far the numeric estimates at smaller and smaller h are apart
+  std::string str() const;
 };
 
 struct CheckReport {
+  std::string subject;                // description of y, or the operation under test
   bool passed = true;
   std::string why;                    // in one line, if it did not pass
   std::vector<CheckFinding> failures;
-  CheckFinding worst;
+  CheckFinding worst;                 // largest ratio of difference to tolerance
   Index comparisons = 0;
   std::string str() const;            // what check_gradients throws
 };
 
 // Checks y (any floating shape; other shapes than scalars are weighted by random numbers first) by each of `wrt`, which
-// must be leaves: inputs or parameters. Inputs not fed get random numbers from the seed.
+// must be inputs or parameters. Inputs not fed get random numbers from the seed; i64 inputs must be fed. Where analytic
+// and numeric derivative differ, the difference quotient is taken again at h / 10 and h / 100, so that a kink nearby
+// does not raise a false alarm. Throws GraphError or FeedError where the question itself makes no sense.
 CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
 // The same; throws GradientError carrying the report if it fails.
 void check_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
@@ -63,12 +71,12 @@ void check_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOpt
 void check_op(const OpDef& op, const CheckOptions& options = {});
 
 // Copies what `outputs` need into `target`, changing f32 to f64 throughout (dtype attributes included). Inputs keep
-// their names; parameters become inputs named after them. Returns the values that correspond to `outputs`, then to
-// `wanted` (empty where not needed).
+// their names; parameters become inputs named after them, with _1, _2 ... appended where the name is taken. `target`
+// should have the seed of the source, so that random operations draw the same numbers.
 struct Rebuilt {
   std::vector<Value> outputs;
-  std::vector<Value> wanted;
-  Feeds parameters;  // the parameters' numbers as feeds of their inputs
+  std::vector<Value> wanted;  // empty where not needed
+  Feeds parameters;           // the parameters' numbers as feeds of their inputs
 };
 Rebuilt rebuild_in_f64(Graph& target, const std::vector<Value>& outputs, const std::vector<Value>& wanted);
 

@@ -1,0 +1,232 @@
+#include <xgrad/autodiff/gradients.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+// One call of gradients(): a sweep up that finds what depends on `wrt`, a sweep down that applies the rules.
+class Sweep {
+ public:
+  Sweep(Graph& graph, Value y, const std::vector<Value>& wrt)
+      : graph_(graph), y_(y), size_(y.id() + 1), cotangents_(size_) {
+    std::vector<char> sources(size_, 0);
+    for (const Value w : wrt) {
+      if (w.id() < size_) sources[w.id()] = 1;
+    }
+    depends_ = differentiable_dependents(sources);
+  }
+
+  void run(Value seed) {
+    cotangents_[y_.id()] = seed;
+    for (NodeId id = size_; id-- > 0;) {
+      if (!cotangents_[id].valid() || !has_dependent_operand(id)) continue;
+      const Value output = graph_.value(id);
+      const auto guard = graph_.role(Role::backward, output);
+      const Cotangents given = apply_rule(output, cotangents_[id]);
+      const auto inputs = graph_.inputs(id);
+      if (given.values().size() != inputs.size()) {
+        fail(id, fmt::format("its vjp gives {} cotangents for {} inputs", given.values().size(), inputs.size()));
+      }
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const Value c = given.values()[i];
+        if (!c.valid()) {
+          if (depends_[inputs[i]] && !node(id).op->shape_only(static_cast<int>(i))) refused_.push_back({id, inputs[i]});
+          continue;
+        }
+        check_type(id, i, c);
+        if (depends_[inputs[i]]) accumulate(inputs[i], c);
+      }
+    }
+  }
+
+  // Empty if no contribution arrived.
+  Value cotangent(Value w) const { return w.id() < size_ ? cotangents_[w.id()] : Value(); }
+
+  [[noreturn]] void fail_unconnected(Value w) const {
+    throw GradientError(fmt::format(
+        "gradients: y ({}) does not depend on {}{}\n  hint: GradientOptions{{.unconnected = Unconnected::zeros}} gives "
+        "zeros instead",
+        y_.describe(), w.describe(), why_unconnected(w)));
+  }
+
+ private:
+  struct Refusal {
+    NodeId node;
+    NodeId input;
+  };
+
+  const Node& node(NodeId id) const { return graph_.node(id); }
+
+  // Whether a derivative can flow from `id` to its operand i.
+  bool edge(NodeId id, std::size_t i) const {
+    const Node& n = node(id);
+    return n.op->vjp != nullptr && !n.op->shape_only(static_cast<int>(i)) && is_floating(n.type.dtype) &&
+           is_floating(node(n.inputs[i]).type.dtype);
+  }
+
+  // The nodes up to y that depend on one of the sources in a way that derivatives can follow; sources included.
+  std::vector<char> differentiable_dependents(const std::vector<char>& sources) const {
+    std::vector<char> out = sources;
+    for (NodeId id = 0; id < size_; ++id) {
+      for (std::size_t i = 0; i < node(id).input_count && !out[id]; ++i) {
+        out[id] = static_cast<char>(out[node(id).inputs[i]] && edge(id, i));
+      }
+    }
+    return out;
+  }
+
+  bool has_dependent_operand(NodeId id) const {
+    for (std::size_t i = 0; i < node(id).input_count; ++i) {
+      if (depends_[node(id).inputs[i]] && edge(id, i)) return true;
+    }
+    return false;
+  }
+
+  Cotangents apply_rule(Value output, Value cotangent) const {
+    try {
+      return output.node().op->vjp(Vjp(output, cotangent));
+    } catch (const UserError& error) {
+      fail(output.id(), std::string("its vjp cannot be built: ") + error.what());
+    }
+  }
+
+  [[noreturn]] void fail(NodeId id, const std::string& what) const {
+    std::string message = fmt::format("gradients: the rule of {}: {}", graph_.describe(id), what);
+    for (std::size_t i = 0; i < node(id).input_count; ++i) {
+      message += fmt::format("\n  input {}: {}", i, graph_.describe(node(id).inputs[i]));
+    }
+    throw GradientError(message);
+  }
+
+  void check_type(NodeId id, std::size_t i, Value c) const {
+    const std::string which = fmt::format("the cotangent of input {}", i);
+    try {
+      graph_.require(c, which);
+    } catch (const GraphError& error) {
+      fail(id, error.what());
+    }
+    const TensorType& wanted = node(node(id).inputs[i]).type;
+    if (node(id).op->shape_only(static_cast<int>(i))) {
+      fail(id, fmt::format("{} must be empty, since only the shape of the input matters", which));
+    }
+    if (!is_floating(wanted.dtype)) {
+      fail(id, fmt::format("{} must be empty, since the input is {}", which, name_of(wanted.dtype)));
+    }
+    if (c.dtype() != wanted.dtype) {
+      fail(id, fmt::format("{} is {}, but the input is {}", which, c.type().str(), wanted.str()));
+    }
+    if (broadcast(wanted.shape, c.shape()) != c.shape()) {
+      fail(id, fmt::format("{} has shape {}, which is neither the input's {} nor a broadcast of it", which,
+                           c.shape().str(), wanted.shape.str()));
+    }
+  }
+
+  void accumulate(NodeId id, Value c) {
+    if (c.shape() != node(id).type.shape) c = sum_like(c, graph_.value(id));
+    Value& total = cotangents_[id];
+    total = total.valid() ? add(total, c) : c;
+  }
+
+  // Names the node at which the way from w to y ends; empty if there is no way at all.
+  std::string why_unconnected(Value w) const {
+    if (w.id() >= size_) return "";
+    std::vector<char> sources(size_, 0);
+    sources[w.id()] = 1;
+    const std::vector<char> reached = differentiable_dependents(sources);
+    std::vector<char> below_y(size_, 0);
+    below_y[y_.id()] = 1;
+    for (NodeId id = size_; id-- > 0;) {
+      if (!below_y[id]) continue;
+      for (const NodeId i : graph_.inputs(id)) below_y[i] = 1;
+    }
+    for (const Refusal& r : refused_) {
+      if (reached[r.input]) {
+        return fmt::format(" through differentiable operations\n  the vjp of {} gives no cotangent for {}",
+                           graph_.describe(r.node), graph_.describe(r.input));
+      }
+    }
+    for (NodeId id = w.id() + 1; id < size_; ++id) {
+      for (std::size_t i = 0; below_y[id] && i < node(id).input_count; ++i) {
+        const NodeId input = node(id).inputs[i];
+        if (reached[input] && !edge(id, i)) {
+          return fmt::format(" through differentiable operations\n  {} ends the way: {}", graph_.describe(id),
+                             why_no_edge(id, i));
+        }
+      }
+    }
+    return "";
+  }
+
+  std::string why_no_edge(NodeId id, std::size_t i) const {
+    const Node& n = node(id);
+    if (n.op->shape_only(static_cast<int>(i))) return fmt::format("it reads only the shape of %{}", n.inputs[i]);
+    if (n.op->vjp == nullptr) return n.op->no_gradient;
+    return fmt::format("{} has no derivatives", name_of(n.type.dtype));
+  }
+
+  Graph& graph_;
+  Value y_;
+  NodeId size_;  // nodes beyond y do not matter
+  std::vector<char> depends_;
+  std::vector<Value> cotangents_;
+  std::vector<Refusal> refused_;  // rules that gave no cotangent to an operand that might have needed it
+};
+
+void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt, Value seed) {
+  const auto require_floating = [](Value v, const char* what) {
+    if (is_floating(v.dtype())) return;
+    throw GradientError(fmt::format("gradients: {} must be f32 or f64: {}", what, v.describe()));
+  };
+  graph.require(y, "gradients: y");
+  require_floating(y, "y");
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    graph.require(wrt[i], fmt::format("gradients: wrt {}", i));
+    require_floating(wrt[i], "what is differentiated by");
+  }
+  if (seed.valid()) {
+    graph.require(seed, "gradients: seed");
+    if (seed.type() != y.type()) {
+      throw GradientError(fmt::format("gradients: the seed must have the type of y\n  y: {}\n  seed: {}", y.describe(),
+                                      seed.describe()));
+    }
+  } else if (y.shape().rank() != 0) {
+    throw GradientError(
+        fmt::format("gradients: y must be a scalar or come with a seed: {}\n  hint: gradients(sum(y), ...) weighs all "
+                    "elements by 1",
+                    y.describe()));
+  }
+}
+
+}  // namespace
+
+std::vector<Value> gradients(Value y, const std::vector<Value>& wrt, const GradientOptions& options) {
+  if (!y.valid()) throw GraphError("gradients: y is an empty Value");
+  Graph& graph = y.graph();
+  check_arguments(graph, y, wrt, options.seed);
+  const NodeId mark = graph.mark();
+  try {
+    Sweep sweep(graph, y, wrt);
+    const auto guard = graph.role(Role::backward, y);
+    sweep.run(options.seed.valid() ? options.seed : graph.constant(1.0, y.dtype()));
+    std::vector<Value> out;
+    for (const Value w : wrt) {
+      Value c = sweep.cotangent(w);
+      if (!c.valid() && options.unconnected == Unconnected::error) sweep.fail_unconnected(w);
+      out.push_back(c.valid() ? c : zeros_like(w));
+    }
+    return out;
+  } catch (...) {
+    graph.rewind(mark);  // half a backward pass is of no use to anybody
+    throw;
+  }
+}
+
+Value gradients(Value y, Value wrt, const GradientOptions& options) {
+  return gradients(y, std::vector<Value>{wrt}, options)[0];
+}
+
+}  // namespace xgrad

@@ -1,0 +1,37 @@
+// Reader of idx files, plain or packed with gzip, in which MNIST and Fashion-MNIST come.
+//
+//   ImageDataset mnist = load_mnist("data/mnist");
+//
+// An idx file is: two zero bytes, a type code, the rank, one 32-bit extent per axis, the numbers; all big-endian
+// (LeCun, Cortes, Burges: "The MNIST database of handwritten digits"). Nothing a file says about its size is believed
+// before as many bytes have been seen.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+#include <xgrad/nn/data/dataset.hpp>
+
+namespace xgrad::nn {
+
+// The numbers of the file, converted to `dtype` (f32, f64 or i64; floating to i64 is refused). Throws FormatError naming
+// the file if it is not what it claims to be, EnvironmentError if it cannot be opened.
+Tensor read_idx(const std::filesystem::path& file, DType dtype);
+
+struct ImageDataset {
+  Dataset train, test;
+};
+
+// The four files of MNIST, or of a set with the same names such as Fashion-MNIST, each with or without .gz: images as f32
+// [n, 784] scaled from 0..255 to [0, 1], labels as i64 [n] in 0..9.
+ImageDataset load_mnist(const std::filesystem::path& folder);
+
+// Whether the folder holds the four files.
+bool holds_mnist(const std::filesystem::path& folder);
+
+// The folder of a data set: $XGRAD_DATA/NAME, or $XGRAD_DATA itself if it holds the four files; none if the variable is
+// not set or there is nothing there.
+std::optional<std::filesystem::path> find_data(std::string_view name);
+
+}  // namespace xgrad::nn
