@@ -33,12 +33,12 @@ struct CheckOptions {
 
 // One comparison that failed, or the worst that passed.
 struct CheckFinding {
-  std::string op;        // the operation of y, or the one under test
-  std::string sample;    // label of the sample; empty outside check_op
+  std::string op;      // the operation of y, or the one under test
+  std::string sample;  // label of the sample; empty outside check_op
   int order = 1;
-  std::string input;     // description of the value differentiated by
-  Shape shape;           // its shape
-  Index element = 0;     // flat position; -1 for a random direction
+  std::string input;  // description of the value differentiated by
+  Shape shape;        // its shape
+  Index element = 0;  // flat position; -1 for a random direction
   double analytic = 0;
   double numeric = 0;
   double tolerance = 0;  // the difference that would have been accepted
@@ -47,20 +47,21 @@ struct CheckFinding {
 };
 
 struct CheckReport {
-  std::string subject;                // description of y, or the operation under test
+  std::string subject;  // description of y, or the operation under test
   bool passed = true;
-  std::string why;                    // in one line, if it did not pass
+  std::string why;  // in one line, if it did not pass
   std::vector<CheckFinding> failures;
-  CheckFinding worst;                 // largest ratio of difference to tolerance
+  CheckFinding worst;  // largest ratio of difference to tolerance
   Index comparisons = 0;
-  std::string str() const;            // what check_gradients throws
+  std::string str() const;  // what check_gradients throws
 };
 
 // Checks y (any floating shape; other shapes than scalars are weighted by random numbers first) by each of `wrt`, which
 // must be inputs or parameters. Inputs not fed get random numbers from the seed; i64 inputs must be fed. Where analytic
 // and numeric derivative differ, the difference quotient is taken again at h / 10 and h / 100, so that a kink nearby
 // does not raise a false alarm. Throws GraphError or FeedError where the question itself makes no sense.
-CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
+CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {},
+                              const CheckOptions& options = {});
 // The same; throws GradientError carrying the report if it fails.
 void check_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
 void check_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOptions& options = {});

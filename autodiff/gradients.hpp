@@ -19,7 +19,7 @@ enum class Unconnected {
 };
 
 struct GradientOptions {
-  Value seed;  // cotangent of y, of y's type; ones if empty, which needs a scalar y
+  Value seed{};  // cotangent of y, of y's type; ones if empty, which needs a scalar y
   Unconnected unconnected = Unconnected::error;
 };
 

@@ -33,7 +33,7 @@ class Verifier {
 
   // Only for nodes whose positions are sound.
   [[noreturn]] void fail(NodeId id, const std::string& what) const {
-    std::string message = fmt::format("verify: {}: {}", graph_.describe(id), what);
+    std::string message = graph_.describe(id) + ": " + what;
     const NodeId first = id < 3 ? 0 : id - 3;
     const NodeId last = std::min<NodeId>(graph_.size(), id + 3);
     for (NodeId i = first; i < last; ++i) message += (i == id ? "\n> " : "\n  ") + node_text(graph_, i);
