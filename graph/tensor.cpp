@@ -68,6 +68,13 @@ void Tensor::require_dtype(DType wanted) const {
   }
 }
 
+void Tensor::require_rank(std::size_t wanted) const {
+  if (empty()) throw ShapeError("tensor: it is empty and has no elements to give");
+  if (static_cast<std::size_t>(shape().rank()) != wanted) {
+    throw ShapeError(fmt::format("tensor: {} does not fit an array of {} axes", type_.str(), wanted));
+  }
+}
+
 double Tensor::item() const {
   if (elements() != 1) {
     throw ShapeError(fmt::format("item: a tensor of one element is needed, this one is {}", type_.str()));
@@ -106,8 +113,9 @@ Tensor Tensor::cast(DType dtype) const {
 }
 
 Tensor Tensor::reshaped(Shape shape) const {
-  if (shape.elements() != elements()) {
-    throw ShapeError(fmt::format("reshape: {} does not hold the {} elements of {}", shape.str(), elements(), type_.str()));
+  if (empty() || shape.elements() != elements()) {
+    throw ShapeError(
+        fmt::format("reshape: {} does not hold the {} elements of {}", shape.str(), elements(), type_.str()));
   }
   Tensor out = *this;
   out.type_.shape = shape;
@@ -115,8 +123,9 @@ Tensor Tensor::reshaped(Shape shape) const {
 }
 
 Tensor Tensor::rows(Index first, Index count) const {
-  if (shape().rank() == 0 || first < 0 || count < 0 || count > shape()[0] - first) {
-    throw ShapeError(fmt::format("rows: rows {} to {} are not in {}", first, first + count, type_.str()));
+  if (empty() || shape().rank() == 0 || first < 0 || count < 0 || count > shape()[0] - first) {
+    throw ShapeError(
+        fmt::format("rows: {} rows from {} on are not in {}", count, first, empty() ? "no tensor" : type_.str()));
   }
   Tensor out = *this;
   out.type_.shape[0] = count;
@@ -160,13 +169,15 @@ std::string Tensor::str(Index max_elements) const {
       if ((i + 1) % inner == 0) ++closed;
     }
     out.append(static_cast<std::size_t>(closed), ']');
-    if (i + 1 < elements()) out += closed > 0 ? ",\n" + std::string(static_cast<std::size_t>(rank - closed), ' ') : ", ";
+    if (i + 1 < elements())
+      out += closed > 0 ? ",\n" + std::string(static_cast<std::size_t>(rank - closed), ' ') : ", ";
   }
   return elements() == 0 ? type_.str() : out;
 }
 
 bool bitwise_equal(const Tensor& a, const Tensor& b) {
-  return a.type_ == b.type_ && a.empty() == b.empty() && (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
+  return a.type_ == b.type_ && a.empty() == b.empty() &&
+         (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
 }
 
 }  // namespace xgrad

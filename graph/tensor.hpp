@@ -11,6 +11,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -41,6 +42,7 @@ class Tensor {
  public:
   Tensor() = default;  // no elements, no storage: empty() is true
   explicit Tensor(Shape shape, DType dtype = DType::f32);  // zeros
+  explicit Tensor(std::initializer_list<Index> extents, DType dtype = DType::f32) : Tensor(Shape(extents), dtype) {}
   explicit Tensor(TensorType type) : Tensor(type.shape, type.dtype) {}
   template <class T>
     requires std::is_arithmetic_v<T>
@@ -97,7 +99,7 @@ class Tensor {
 
   // A copy as another array type, for instance xt::xarray<double>; elements are converted.
   template <OwningArray A>
-  A to() const;
+  A to() const;  // throws ShapeError if this tensor is empty() or A is of a fixed, different rank
   template <OwningArray A>
   operator A() const {
     return to<A>();
@@ -109,6 +111,8 @@ class Tensor {
 
  private:
   void require_dtype(DType wanted) const;
+  // Throws ShapeError unless there is a tensor and it has that many axes.
+  void require_rank(std::size_t wanted) const;
   // Gathers a strided array of `source` numbers into this tensor, converting the elements.
   template <class S>
   void fill_strided(const S* source, std::span<const Index> strides);
@@ -201,8 +205,9 @@ void Tensor::fill_strided(const S* source, std::span<const Index> strides) {
 template <OwningArray A>
 A Tensor::to() const {
   using T = typename A::value_type;
-  typename A::shape_type extents;
+  typename A::shape_type extents{};
   if constexpr (requires { extents.resize(1); }) extents.resize(static_cast<std::size_t>(shape().rank()));
+  require_rank(extents.size());
   for (int i = 0; i < shape().rank(); ++i) {
     extents[static_cast<std::size_t>(i)] = static_cast<std::size_t>(shape()[i]);
   }

@@ -162,14 +162,14 @@ TEST_CASE("tensor: equality by bits tells the zeros apart and takes NaN as it is
   CHECK_FALSE(bitwise_equal(Tensor(0.0), Tensor(0.0F)));
   CHECK_FALSE(bitwise_equal(Tensor({2, 1}), Tensor({1, 2})));
   CHECK(bitwise_equal(Tensor(), Tensor()));
-  CHECK_FALSE(bitwise_equal(Tensor(), Tensor({0})));
+  CHECK_FALSE(bitwise_equal(Tensor(), Tensor(Shape{0})));
 }
 
 TEST_CASE("tensor: numbers are printed by rows") {
   CHECK(Tensor::from<float>({2, 2}, {1, 2.5, -3, 4}).str() == "[[1, 2.5],\n [-3, 4]]");
   CHECK(Tensor(2.0).str() == "2");
   CHECK(Tensor({0, 2}).str() == "f32[0, 2]");
-  CHECK(Tensor({100}).str() == "f32[100] (100 elements)");
+  CHECK(Tensor(Shape{100}).str() == "f32[100] (100 elements)");
 }
 
 TEST_CASE("tensor: arrays of either layout arrive in row-major order") {

@@ -1,0 +1,46 @@
+// Turns a struct that describes an operation into its OpDef.
+//
+//   struct Count : Operation {
+//     static constexpr const char* name = "count";
+//     static constexpr const char* doc = "...";
+//     static TensorType infer(const Infer& in);
+//     static void kernel(const KernelCall& call);
+//     static constexpr const char* no_gradient = "...";   // or: static Cotangents vjp(const Vjp& r);
+//     static std::vector<Sample> samples();
+//     static std::vector<BadSample> bad_samples();
+//   };
+//   registry.add(define<Count>());
+//
+// Optional members: reference (naive kernel in f64), scratch_bytes, traits(), and other bounds than one input.
+#pragma once
+
+#include <xgrad/graph/op_def.hpp>
+
+namespace xgrad {
+
+struct Operation {
+  static constexpr int min_inputs = 1;
+  static constexpr int max_inputs = 1;
+  static Traits traits() { return {}; }
+};
+
+template <class Op>
+OpDef define() {
+  OpDef def;
+  def.name = Op::name;
+  def.doc = Op::doc;
+  def.min_inputs = Op::min_inputs;
+  def.max_inputs = Op::max_inputs;
+  def.traits = Op::traits();
+  def.infer = Op::infer;
+  if constexpr (requires { Op::kernel; }) def.kernel = Op::kernel;
+  if constexpr (requires { Op::reference; }) def.reference = Op::reference;
+  if constexpr (requires { Op::scratch_bytes; }) def.scratch_bytes = Op::scratch_bytes;
+  if constexpr (requires { Op::no_gradient; }) def.no_gradient = Op::no_gradient;
+  else def.vjp = Op::vjp;
+  def.samples = Op::samples();
+  if constexpr (requires { Op::bad_samples; }) def.bad_samples = Op::bad_samples();
+  return def;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,199 @@
+// The matrix product.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <xgrad/ops/define.hpp>
+#include <xgrad/ops/kernels/kernels.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+// The sizes of one product, and the axes before the last two.
+struct Sizes {
+  Index m, n, k_of_a, k_of_b;
+  Shape batch_a, batch_b;
+};
+
+Sizes sizes_of(const Shape& a, const Shape& b, bool transpose_a, bool transpose_b) {
+  const int ra = a.rank();
+  const int rb = b.rank();
+  Sizes out{a[ra - 2], b[rb - 1], a[ra - 1], b[rb - 2], {}, {}};
+  if (transpose_a) std::swap(out.m, out.k_of_a);
+  if (transpose_b) std::swap(out.n, out.k_of_b);
+  for (int i = 0; i < ra - 2; ++i) out.batch_a.push_back(a[i]);
+  for (int i = 0; i < rb - 2; ++i) out.batch_b.push_back(b[i]);
+  return out;
+}
+
+struct Matmul : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr const char* name = "matmul";
+  static constexpr const char* doc =
+      "Matrix product over the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; the axes before broadcast. "
+      "transpose_a and transpose_b read an operand as if its last two axes were exchanged.";
+
+  static TensorType infer(const Infer& in) {
+    in.require_dtype(0, {f32, f64});
+    in.require_same_dtype(0, 1);
+    for (int i : {0, 1}) {
+      if (in.shape(i).rank() < 2) {
+        in.fail_shape(fmt::format("input {} has rank {}, a matrix has 2", i, in.shape(i).rank()),
+                      "reshape a vector to a row [1, n] or a column [n, 1]");
+      }
+    }
+    const bool ta = in.attrs().flag("transpose_a");
+    const bool tb = in.attrs().flag("transpose_b");
+    const Sizes s = sizes_of(in.shape(0), in.shape(1), ta, tb);
+    if (s.k_of_a != s.k_of_b) {
+      std::string hint;
+      if (s.k_of_a == s.n) hint = fmt::format("with transpose_b = {} they would fit", !tb);
+      else if (s.m == s.k_of_b) hint = fmt::format("with transpose_a = {} they would fit", !ta);
+      in.fail_shape(fmt::format("inner dimensions differ: {}{} x {}{} ({} vs {})", in.shape(0).str(), ta ? " transposed" : "",
+                                in.shape(1).str(), tb ? " transposed" : "", s.k_of_a, s.k_of_b),
+                    hint);
+    }
+    const auto batch = broadcast(s.batch_a, s.batch_b);
+    if (!batch) in.fail_shape(fmt::format("the axes before the matrices do not broadcast: {} and {}", s.batch_a.str(), s.batch_b.str()));
+    Shape out = *batch;
+    out.push_back(s.m);
+    out.push_back(s.n);
+    return {in.dtype(0), out};
+  }
+
+  // One product at a time, or all of them as one where b is a single matrix and a's rows follow each other.
+  struct Job {
+    MatmulArgs args;
+    Index batches = 1;
+    std::array<Index, Shape::max_rank> strides_a{}, strides_b{};  // of the batch axes, in matrices
+    Shape batch;
+  };
+  static Job job_of(const TensorType& a, const TensorType& b, const TensorType& out, const Attrs& attrs) {
+    Job job;
+    job.args.transpose_a = attrs.flag("transpose_a");
+    job.args.transpose_b = attrs.flag("transpose_b");
+    const Sizes s = sizes_of(a.shape, b.shape, job.args.transpose_a, job.args.transpose_b);
+    job.args.m = s.m;
+    job.args.n = s.n;
+    job.args.k = s.k_of_a;
+    for (int i = 0; i < out.shape.rank() - 2; ++i) job.batch.push_back(out.shape[i]);
+    job.batches = job.batch.elements();
+    if (s.batch_b.elements() == 1 && !job.args.transpose_a && s.batch_a.elements() == job.batches) {
+      job.args.m *= job.batches;
+      job.batches = 1;
+      job.batch = {};
+    }
+    job.strides_a = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_a, job.batch);
+    job.strides_b = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_b, job.batch);
+    job.args.a_stride = job.args.transpose_a ? s.m : s.k_of_a;
+    job.args.b_stride = job.args.transpose_b ? s.k_of_a : s.n;
+    job.args.c_stride = s.n;
+    return job;
+  }
+
+  static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
+    const Job job = job_of(in[0], in[1], out, attrs);
+    return kernels().matmul_scratch(out.dtype, job.args.m, job.args.n, job.args.k);
+  }
+
+  static void kernel(const KernelCall& call) {
+    const TensorType& type = call.output.type;
+    Job job = job_of(call.inputs[0].type, call.inputs[1].type, type, *call.attrs);
+    const auto bytes = static_cast<Index>(size_of(type.dtype));
+    for (Index i = 0; i < job.batches; ++i) {
+      Index at_a = 0, at_b = 0, rest = i;
+      for (int axis = job.batch.rank() - 1; axis >= 0; --axis) {
+        const auto x = static_cast<std::size_t>(axis);
+        at_a += rest % job.batch[axis] * job.strides_a[x];
+        at_b += rest % job.batch[axis] * job.strides_b[x];
+        rest /= job.batch[axis];
+      }
+      job.args.a = call.inputs[0].as<char>() + at_a * job.args.m * job.args.k * bytes;
+      job.args.b = call.inputs[1].as<char>() + at_b * job.args.n * job.args.k * bytes;
+      job.args.c = call.output.as<char>() + i * job.args.m * job.args.n * bytes;
+      kernels().matmul[static_cast<int>(type.dtype)](job.args, call.scratch, call.parallel);
+    }
+  }
+
+  static void reference(const KernelCall& call) {
+    const bool ta = call.attrs->flag("transpose_a");
+    const bool tb = call.attrs->flag("transpose_b");
+    const Shape& sa = call.inputs[0].type.shape;
+    const Shape& sb = call.inputs[1].type.shape;
+    const Shape& so = call.output.type.shape;
+    const Sizes s = sizes_of(sa, sb, ta, tb);
+    Shape batch;
+    for (int i = 0; i < so.rank() - 2; ++i) batch.push_back(so[i]);
+    const auto to_a = broadcast_strides(s.batch_a, batch);
+    const auto to_b = broadcast_strides(s.batch_b, batch);
+    const auto batch_strides = batch.strides();
+    for (Index flat = 0; flat < so.elements(); ++flat) {
+      const Index i = flat / s.n % s.m;
+      const Index j = flat % s.n;
+      const Index which = flat / (s.m * s.n);
+      Index at_a = 0, at_b = 0;
+      for (int axis = 0; axis < batch.rank(); ++axis) {
+        const auto x = static_cast<std::size_t>(axis);
+        const Index at = which / batch_strides[x] % batch[axis];
+        at_a += at * to_a[x];
+        at_b += at * to_b[x];
+      }
+      const double* a = call.inputs[0].as<double>() + at_a * s.m * s.k_of_a;
+      const double* b = call.inputs[1].as<double>() + at_b * s.n * s.k_of_a;
+      double sum = 0;
+      for (Index k = 0; k < s.k_of_a; ++k) sum += a[ta ? k * s.m + i : i * s.k_of_a + k] * b[tb ? j * s.k_of_a + k : k * s.n + j];
+      call.output.as<double>()[flat] = sum;
+    }
+  }
+
+  // With c = a b: da = dc b^T and db = a^T dc; a transposed operand gets the transposed rule.
+  static Cotangents vjp(const Vjp& r) {
+    const bool ta = r.attrs().flag("transpose_a");
+    const bool tb = r.attrs().flag("transpose_b");
+    const Value a = r.input(0);
+    const Value b = r.input(1);
+    const Value c = r.cotangent();
+    return {ta ? matmul(b, c, tb, true) : matmul(c, b, false, !tb), tb ? matmul(c, a, true, ta) : matmul(a, c, !ta, false)};
+  }
+
+  static std::vector<Sample> samples() {
+    const auto make = [](const char* label, Shape a, Shape b, bool ta, bool tb) {
+      const bool nothing = a.elements() == 0 || b.elements() == 0;
+      return Sample{label, {{a}, {b}}, {{"transpose_a", ta}, {"transpose_b", tb}}, 0, nothing, nothing};
+    };
+    return {make("one by one", {1, 1}, {1, 1}, false, false),
+            make("small", {2, 3}, {3, 4}, false, false),
+            make("left transposed", {3, 2}, {3, 4}, true, false),
+            make("right transposed", {2, 3}, {4, 3}, false, true),
+            make("both transposed", {3, 2}, {4, 3}, true, true),
+            make("row by matrix", {1, 9}, {9, 17}, false, false),
+            make("matrix by column", {7, 9}, {9, 1}, false, false),
+            make("odd sizes", {7, 5}, {5, 19}, false, false),
+            make("batch", {2, 3, 4}, {2, 4, 5}, false, false),
+            make("batch, transposed", {2, 4, 3}, {2, 5, 4}, true, true),
+            make("one matrix for a batch", {2, 3, 4}, {4, 5}, false, false),
+            make("one transposed matrix for a batch", {2, 4, 3}, {4, 5}, true, false),
+            make("batches that broadcast", {2, 1, 3, 4}, {3, 4, 2}, false, false),
+            make("inner dimension 0", {2, 0}, {0, 3}, false, false),
+            make("no rows", {0, 3}, {3, 2}, false, false)};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs plain{{"transpose_a", false}, {"transpose_b", false}};
+    return {{"inner dimensions", {Tensor({32, 64}), Tensor({10, 64})}, plain, "[32, 64] x [10, 64] (64 vs 10)"},
+            {"vector", {Tensor({3}), Tensor({3, 2})}, plain, "rank 1"},
+            {"batches", {Tensor({2, 3, 4}), Tensor({3, 4, 5})}, plain, "do not broadcast"},
+            {"integers", {Tensor({2, 2}, i64), Tensor({2, 2}, i64)}, plain, "i64"},
+            {"two dtypes", {Tensor({2, 2}), Tensor({2, 2}, f64)}, plain, "dtype"}};
+  }
+};
+
+}  // namespace
+
+void register_matmul(OpRegistry& registry) { registry.add(define<Matmul>()); }
+
+Value matmul(Value a, Value b, bool transpose_a, bool transpose_b) {
+  return apply("matmul", {a, b}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+}
+
+}  // namespace xgrad
