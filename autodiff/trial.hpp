@@ -18,8 +18,8 @@ namespace xgrad {
 struct TrialOptions {
   unsigned char poison = 0xA5;
   int threads = 1;
-  RandomState random;
-  std::vector<bool> over;  // inputs that lie in the output's own buffer; all of them have the same numbers
+  RandomState random{};
+  std::vector<bool> over{};  // inputs that lie in the output's own buffer; all of them have the same numbers
 };
 
 class Trial {
