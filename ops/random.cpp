@@ -92,12 +92,12 @@ void register_random(OpRegistry& registry) {
 
 Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high) {
   const Axes extents(shape.begin(), shape.end());
-  return graph.apply(*builtin_op("random_uniform"), {}, RandomUniform::attrs(extents, dtype, low, high, graph.next_stream()));
+  return graph.apply(builtin_op("random_uniform"), {}, RandomUniform::attrs(extents, dtype, low, high, graph.next_stream()));
 }
 
 Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev) {
   const Axes extents(shape.begin(), shape.end());
-  return graph.apply(*builtin_op("random_normal"), {}, RandomNormal::attrs(extents, dtype, mean, stddev, graph.next_stream()));
+  return graph.apply(builtin_op("random_normal"), {}, RandomNormal::attrs(extents, dtype, mean, stddev, graph.next_stream()));
 }
 
 Value bernoulli_like(Value like, double probability) {

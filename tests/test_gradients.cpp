@@ -176,7 +176,6 @@ TEST_CASE("a value y does not depend on is an error that names both, or zeros if
 TEST_CASE("the error says which operation ended the way") {
   Graph g;
   const Value x = g.input("x", {4});
-  const Value labels = g.input("labels", {2}, i64);
   const auto message = [&](Value y) -> std::string {
     try {
       gradients(y, x);

@@ -1,0 +1,61 @@
+#include <xgrad/ops/registry.hpp>
+
+#include <string_view>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/leaves.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+
+// Each file of operations defines one of these. An explicit list, because objects that register themselves vanish from
+// static libraries.
+void register_unary(OpRegistry&);
+void register_binary(OpRegistry&);
+void register_compare(OpRegistry&);
+void register_cast(OpRegistry&);
+void register_reduce(OpRegistry&);
+void register_matmul(OpRegistry&);
+void register_shape(OpRegistry&);
+void register_index(OpRegistry&);
+void register_random(OpRegistry&);
+void register_losses(OpRegistry&);
+
+namespace {
+
+struct Builtin {
+  Builtin() {
+    for (auto* add_family : {register_unary, register_binary, register_compare, register_cast, register_reduce, register_matmul,
+                             register_shape, register_index, register_random, register_losses}) {
+      add_family(registry);
+    }
+    for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
+  }
+  OpRegistry registry;
+  std::unordered_map<std::string_view, const OpDef*> by_name;
+};
+
+const Builtin& builtin() {
+  static const Builtin all;
+  return all;
+}
+
+}  // namespace
+
+const OpRegistry& builtin_ops() { return builtin().registry; }
+
+const OpDef& builtin_op(const char* name) {
+  const auto found = builtin().by_name.find(name);
+  if (found == builtin().by_name.end()) throw InternalError(fmt::format("there is no operation \"{}\"", name));
+  return *found->second;
+}
+
+Value apply(const char* op, std::span<const Value> inputs, Attrs attrs) {
+  if (inputs.empty() || !inputs[0].valid()) throw GraphError(fmt::format("{}: operand 0 is an empty Value", op));
+  return inputs[0].graph().apply(builtin_op(op), inputs, std::move(attrs));
+}
+
+}  // namespace xgrad
