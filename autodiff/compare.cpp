@@ -25,6 +25,9 @@ struct Weighted {
   std::vector<Tensor> weights;
 };
 
+// Without the sign of a NaN, which means nothing and differs between machines.
+std::string text(double x) { return std::isnan(x) ? "nan" : fmt::format("{:.10g}", x); }
+
 double flat(const Tensor& t, Index i) { return t.values<double>()[static_cast<std::size_t>(i)]; }
 
 class Comparer {
@@ -218,8 +221,10 @@ CheckReport compare_in_f64(const Comparison& comparison, const CheckOptions& opt
 std::string CheckFinding::str() const {
   std::string out = fmt::format("order {}, by {}", order, input);
   if (const std::string at = position(*this); !at.empty()) out += " " + at;
-  out += fmt::format(": analytic {:.10g}, numeric {:.10g}, difference {:.3g}, accepted {:.3g}", analytic, numeric,
-                     std::abs(analytic - numeric), tolerance);
+  out += fmt::format(": analytic {}, numeric {}", text(analytic), text(numeric));
+  if (std::isfinite(analytic - numeric)) {
+    out += fmt::format(", difference {:.3g}, accepted {:.3g}", std::abs(analytic - numeric), tolerance);
+  }
   if (spread > 100 * tolerance)
     out += fmt::format(" (at smaller h numeric differs by {:.3g}: not smooth here?)", spread);
   return out;

@@ -1,0 +1,64 @@
+// Operations of your own, from a function of numbers and a rule.
+//
+//   struct Softsign {
+//     template <class T> T operator()(T x) const { return x / (1 + std::abs(x)); }
+//   };
+//   const xgrad::OpDef softsign_op = xgrad::elementwise_op<Softsign, 1>({
+//       .name = "softsign",
+//       .doc = "x / (1 + |x|).",
+//       .vjp = [](const xgrad::Vjp& r) -> xgrad::Cotangents { return r.cotangent() / square(1 + abs(r.input(0))); },
+//       .samples = {{"row", {{{9}}}}},
+//   });
+//   xgrad::Value softsign(xgrad::Value x) { return x.graph().apply(softsign_op, {x}); }
+//
+// The function is called with float and double. What makes such an operation is no different from what makes a built-in
+// one: `check_op(softsign_op)` runs the same suites. For operations that are not elementwise fill in an OpDef yourself.
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include <xgrad/graph/op_def.hpp>
+
+namespace xgrad {
+
+namespace custom {
+
+// Floating inputs of one dtype that broadcast.
+inline TensorType infer(const Infer& in) {
+  for (int i = 0; i < in.count(); ++i) {
+    in.require_dtype(i, {f32, f64});
+    in.require_same_dtype(i, in.count() - 1);
+  }
+  return broadcast_type(in);
+}
+
+template <class F, class T, std::size_t... I>
+void block(Index n, const void* const* in, const bool* scalar, void* out, std::index_sequence<I...>) {
+  const F function{};
+  for (Index i = 0; i < n; ++i) {
+    static_cast<T*>(out)[i] = function(static_cast<const T*>(in[I])[scalar[I] ? 0 : i]...);
+  }
+}
+template <class F, class T, std::size_t arity>
+void block(Index n, const void* const* in, const bool* scalar, void* out) {
+  block<F, T>(n, in, scalar, out, std::make_index_sequence<arity>());
+}
+
+}  // namespace custom
+
+// Completes `op`, which needs a name, a doc, a vjp (or no_gradient) and samples, to an elementwise operation of `arity`
+// inputs that broadcast. F is a function object without state, callable with `arity` floats and with as many doubles.
+template <class F, std::size_t arity>
+OpDef elementwise_op(OpDef op) {
+  static_assert(arity >= 1 && arity <= 4, "elementwise operations have one to four inputs");
+  op.min_inputs = op.max_inputs = static_cast<int>(arity);
+  op.traits.elementwise = true;
+  op.infer = custom::infer;
+  op.kernel = run_elementwise;
+  op.block[static_cast<std::size_t>(f32)] = custom::block<F, float, arity>;
+  op.block[static_cast<std::size_t>(f64)] = custom::block<F, double, arity>;
+  return op;
+}
+
+}  // namespace xgrad
