@@ -71,8 +71,9 @@ class Comparer {
       const auto v = t.values<double>();
       const auto bad = std::find_if(v.begin(), v.end(), [](double x) { return !std::isfinite(x); });
       if (bad != v.end()) {
+        const std::string number = std::isnan(*bad) ? "nan" : fmt::format("{}", *bad);  // fmt prints a sign before nan
         return fail(fmt::format("{} is not finite: {} at {}", order == 1 ? "the function" : "the first derivative",
-                                *bad, bad - v.begin()));
+                                number, bad - v.begin()));
       }
     }
     const auto gradient = run_at(analytic);

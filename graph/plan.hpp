@@ -24,7 +24,7 @@ namespace xgrad {
 
 struct PlanOptions {
   // Other shapes for inputs than the graph's own, for instance a last, shorter batch: all shapes are inferred anew.
-  std::vector<std::pair<Value, Shape>> shapes;
+  std::vector<std::pair<Value, Shape>> shapes{};
   bool fold_constants = true;  // compute once, while planning, what depends on constants alone
   bool donate = true;          // let operations write over inputs that die with them
   bool reuse = true;           // let buffers share memory when their lifetimes do not overlap

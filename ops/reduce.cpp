@@ -1,5 +1,6 @@
 // Reductions over axes, and the reverse of broadcasting.
 #include <algorithm>
+#include <bitset>
 #include <cmath>
 #include <cstring>
 
@@ -17,9 +18,18 @@ Attrs reduce_attrs(Value x, const Axes& axes, bool keepdims, const char* where) 
   return {{"axes", normalise_axes(axes, x.shape().rank(), where)}, {"keepdims", keepdims}};
 }
 
-bool contains(const Axes& axes, Index axis) { return std::find(axes.begin(), axes.end(), axis) != axes.end(); }
+// A set of axes that needs no heap: kernels do not allocate.
+using AxisSet = std::bitset<Shape::max_rank>;
 
-Shape reduced_shape(const Shape& shape, const Axes& axes, bool keepdims) {
+AxisSet set_of(const Axes& axes) {
+  AxisSet out;
+  for (Index axis : axes) out.set(static_cast<std::size_t>(axis));
+  return out;
+}
+
+bool contains(const AxisSet& axes, int axis) { return axes[static_cast<std::size_t>(axis)]; }
+
+Shape reduced_shape(const Shape& shape, const AxisSet& axes, bool keepdims) {
   Shape out;
   for (int axis = 0; axis < shape.rank(); ++axis) {
     if (!contains(axes, axis)) out.push_back(shape[axis]);
@@ -33,7 +43,7 @@ TensorType reduce_infer(const Infer& in) {
   for (Index axis : in.attrs().ints("axes")) {
     if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
   }
-  return {in.dtype(0), reduced_shape(in.shape(0), in.attrs().ints("axes"), in.attrs().flag("keepdims"))};
+  return {in.dtype(0), reduced_shape(in.shape(0), set_of(in.attrs().ints("axes")), in.attrs().flag("keepdims"))};
 }
 
 // The largest and smallest of nothing do not exist.
@@ -58,7 +68,7 @@ struct Passes {
   Pass pass[Shape::max_rank];
 };
 
-Passes passes_of(const Shape& shape, const Axes& axes) {
+Passes passes_of(const Shape& shape, const AxisSet& axes) {
   Passes out;
   Index inner = 1;
   for (int axis = shape.rank() - 1; axis >= 0;) {
@@ -75,13 +85,13 @@ Passes passes_of(const Shape& shape, const Axes& axes) {
   return out;
 }
 
-Axes reduced_axes(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs) {
-  if (attrs.has("axes")) return attrs.ints("axes");
-  Axes out;  // sum_to and sum_like: what broadcasting the output to the input would stretch
+AxisSet reduced_axes(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs) {
+  if (attrs.has("axes")) return set_of(attrs.ints("axes"));
+  AxisSet out;  // sum_to and sum_like: what broadcasting the output to the input would stretch
   const Shape& from = inputs[0].shape;
   const int shift = from.rank() - output.shape.rank();
   for (int axis = 0; axis < from.rank(); ++axis) {
-    if (axis < shift || (output.shape[axis - shift] == 1 && from[axis] != 1)) out.push_back(axis);
+    if (axis < shift || (output.shape[axis - shift] == 1 && from[axis] != 1)) out.set(static_cast<std::size_t>(axis));
   }
   return out;
 }
@@ -135,7 +145,7 @@ void reduce_reference(const KernelCall& call, double start, Combine combine) {
   double* out = call.output.as<double>();
   std::fill_n(out, call.output.type.shape.elements(), start);
   TensorType input = call.inputs[0].type;
-  const Axes axes = reduced_axes({&input, 1}, call.output.type, *call.attrs);
+  const AxisSet axes = reduced_axes({&input, 1}, call.output.type, *call.attrs);
   for (Index i = 0; i < from.elements(); ++i) {
     Index to = 0;
     Index stride = 1;

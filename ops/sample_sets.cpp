@@ -29,11 +29,13 @@ std::vector<Sample> binary_samples(const Domain& left, const Domain& right, bool
 
 std::vector<BadSample> elementwise_bad_samples(const char* name, int arity, bool mask_first_input, bool takes_bool) {
   std::vector<BadSample> out;
-  std::vector<Tensor> good(static_cast<std::size_t>(arity), Tensor({2, 3}));
+  const bool only_bool = takes_bool && !mask_first_input;
+  const DType dtype = only_bool ? boolean : f32;
+  std::vector<Tensor> good(static_cast<std::size_t>(arity), Tensor({2, 3}, dtype));
   if (mask_first_input) good[0] = Tensor({2, 3}, boolean);
   if (arity > 1) {
     auto bad = good;
-    bad.back() = Tensor({4});
+    bad.back() = Tensor({4}, dtype);
     out.push_back({"shapes that do not broadcast", bad, {}, std::string(name) + ": shapes do not broadcast"});
     bad = good;
     bad.back() = Tensor({2, 3}, f64);

@@ -88,6 +88,17 @@ Cotangents to_chosen(const Vjp& r) {
   return {side(0), side(1)};
 }
 
+// Numbers that keep their distance although each side wins somewhere: the right ones surround the left ones. Where one
+// side is a single number it may win or lose everywhere.
+std::vector<Sample> choice_samples() {
+  const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
+  auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
+  for (Sample& sample : out) {
+    if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
+  }
+  return out;
+}
+
 struct Maximum : Binary {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
@@ -96,7 +107,7 @@ struct Maximum : Binary {
   template <class V> static V forward(V a, V b) { return simd::max(a, b); }
   static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
   static std::vector<Sample> samples() {
-    return binary_samples(domain::between(-2, 0.5), domain::between(0.6, 2), false, true);
+    return choice_samples();
   }
 };
 
@@ -108,7 +119,7 @@ struct Minimum : Binary {
   template <class V> static V forward(V a, V b) { return simd::min(a, b); }
   static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
   static std::vector<Sample> samples() {
-    return binary_samples(domain::between(-2, 0.5), domain::between(0.6, 2), false, true);
+    return choice_samples();
   }
 };
 

@@ -88,7 +88,9 @@ struct Where : Select {
             {"matrices", {{{3, 9}, mask}, {{3, 9}, any}, {{3, 9}, any}}, {}, 0, false, true},
             {"a number on the left", {{{3, 5}, mask}, {{}, any}, {{3, 5}, any}}, {}, 0, false, true},
             {"a number on the right", {{{3, 5}, mask}, {{3, 5}, any}, {{}, any}}, {}, 0, false, true},
-            {"one condition for all", {{{}, mask}, {{17}, any}, {{17}, any}}, {}, 0, false, true},
+            {"one condition for all", {{{}, mask}, {{17}, any}, {{17}, any}}, {}, 0, true, true},
+            {"one element", {{{1}, mask}, {{1}, any}, {{1}, any}}, {}, 0, true, true},
+            {"few elements", {{{5}, mask}, {{5}, any}, {{5}, any}}, {}, 0, false, true},
             {"a condition per row", {{{4, 1}, mask}, {{4, 6}, any}, {{6}, any}}, {}, 0, false, true},
             {"nothing", {{{0}, mask}, {{0}, any}, {{0}, any}}, {}, 0, true, true}};
   }

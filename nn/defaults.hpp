@@ -1,0 +1,48 @@
+// Every default of the neural-network layer, in one table.
+//
+//   nn::Adam{}                                  // as Keras has it
+//   nn::Adam{.preset = nn::Preset::torch}       // as PyTorch has it
+//
+// The Keras column is Keras 3 (keras/src/layers, optimizers), whose defaults the book's programs rely on; the torch
+// column is PyTorch (torch/nn, torch/optim). A preset chooses the numbers and, where the two differ, the formula; an
+// option that is set wins over the preset.
+#pragma once
+
+namespace xgrad::nn {
+
+enum class Preset { keras, torch };
+
+struct Defaults {
+  struct {
+    double learning_rate, momentum;
+  } sgd;
+  struct {
+    double learning_rate, beta_1, beta_2, epsilon;
+  } adam;
+  struct {
+    double momentum;  // the weight of the OLD moving statistic; PyTorch's own `momentum` is one minus this
+    double epsilon;
+    int axis;                // of the features
+    bool unbiased_variance;  // whether the moving variance is of the population (N - 1) or of the batch (N)
+  } batch_norm;
+};
+
+constexpr Defaults defaults(Preset preset) {
+  constexpr Defaults keras{
+      .sgd = {.learning_rate = 0.01, .momentum = 0},
+      .adam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7},
+      .batch_norm = {.momentum = 0.99, .epsilon = 1e-3, .axis = -1, .unbiased_variance = false},
+  };
+  constexpr Defaults torch{
+      .sgd = {.learning_rate = 1e-3, .momentum = 0},
+      .adam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-8},
+      .batch_norm = {.momentum = 0.9, .epsilon = 1e-5, .axis = 1, .unbiased_variance = true},
+  };
+  return preset == Preset::keras ? keras : torch;
+}
+
+// Of fit(), evaluate() and predict(), as in Keras.
+inline constexpr int default_batch_size = 32;
+inline constexpr int default_epochs = 1;
+
+}  // namespace xgrad::nn

@@ -1,0 +1,87 @@
+#include <xgrad/nn/layers/batch_norm.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+
+BatchNorm::BatchNorm(BatchNormOptions options)
+    : Layer("batch_norm", options.name),
+      options_(std::move(options)),
+      gamma_("gamma", ones),
+      beta_("beta", zeros),
+      moving_mean_("moving_mean", zeros, false),
+      moving_variance_("moving_variance", ones, false) {
+  const auto from_preset = defaults(options_.preset).batch_norm;
+  options_.momentum = options_.momentum.value_or(from_preset.momentum);
+  options_.epsilon = options_.epsilon.value_or(from_preset.epsilon);
+  options_.axis = options_.axis.value_or(from_preset.axis);
+  if (!(*options_.momentum >= 0 && *options_.momentum <= 1)) {
+    throw UserError(fmt::format("{}: momentum {} is not in [0, 1]", name(), *options_.momentum));
+  }
+  if (!(*options_.epsilon >= 0)) throw UserError(fmt::format("{}: epsilon {} is negative", name(), *options_.epsilon));
+}
+
+Value BatchNorm::operator()(Value x) const {
+  Graph& graph = x.graph();
+  const auto scope = open(x);
+  const std::string& where = graph.current_scope();
+  const int rank = x.shape().rank();
+  if (rank < 2) {
+    throw ShapeError(fmt::format("{}: the input needs an axis of rows and one of features\n  input: {}", where, x.describe()));
+  }
+  const int axis = axis_index(*options_.axis, rank, where.c_str());
+  const Index features = x.shape()[axis];
+  if (moving_mean_.exists() && moving_mean().shape()[0] != features) {
+    throw ShapeError(fmt::format("{}: the input has {} features on axis {}, but the layer was made for {}\n  input: {}\n  "
+                                 "moving mean: \"{}\" {}",
+                                 where, features, axis, moving_mean().shape()[0], x.describe(), moving_mean().name(),
+                                 moving_mean().type().str()));
+  }
+  const auto weight = [&](const Weight& w) { return w(graph, {features}, x.dtype()); };
+  // A vector of features, as it stands beside x.
+  const auto aligned = [&](Value v) {
+    if (axis == rank - 1) return v;
+    std::vector<Index> extents(static_cast<std::size_t>(rank), 1);
+    extents[static_cast<std::size_t>(axis)] = features;
+    return reshape(v, extents);
+  };
+  const Value moving_mean = weight(moving_mean_);
+  const Value moving_variance = weight(moving_variance_);
+
+  Value centered, variance;
+  if (graph.training()) {
+    Axes others;
+    for (int i = 0; i < rank; ++i) {
+      if (i != axis) others.push_back(i);
+    }
+    const Index rows = x.shape().elements() / std::max<Index>(1, features);
+    const bool unbiased = defaults(options_.preset).batch_norm.unbiased_variance;
+    if (rows < (unbiased ? 2 : 1)) {
+      throw ShapeError(fmt::format("{}: a variance over {} rows has no meaning\n  input: {}", where, rows, x.describe()));
+    }
+    const Value mean = xgrad::mean(x, others, false);
+    centered = x - aligned(mean);
+    variance = xgrad::mean(square(centered), others, false);
+    const double momentum = *options_.momentum;
+    Value population = variance;
+    if (unbiased) {
+      const Value n = count(x, others);
+      population = variance * (n / (n - 1));
+    }
+    graph.add_update(moving_mean_.parameter(), momentum * moving_mean + (1 - momentum) * mean);
+    graph.add_update(moving_variance_.parameter(), momentum * moving_variance + (1 - momentum) * population);
+  } else {
+    centered = x - aligned(moving_mean);
+    variance = moving_variance;
+  }
+  Value scale = rsqrt(variance + *options_.epsilon);
+  if (options_.scale) scale = scale * weight(gamma_);
+  Value y = centered * aligned(scale);
+  if (options_.center) y = y + aligned(weight(beta_));
+  return y;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,24 @@
+#include <xgrad/nn/layers/dropout.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+
+Dropout::Dropout(double rate, const std::string& name) : Layer("dropout", name), rate_(rate) {
+  if (!(rate >= 0 && rate <= 1)) {
+    throw UserError(fmt::format("{}: a rate of {} is not in [0, 1]\n  hint: the rate is the part that is dropped", this->name(), rate));
+  }
+}
+
+Value Dropout::operator()(Value x) const {
+  const auto scope = open(x);
+  if (!x.graph().training() || rate_ == 0) return x;
+  if (rate_ == 1) return zeros_like(x);
+  const double keep = 1 - rate_;
+  return x * (bernoulli_like(x, keep) * (1 / keep));
+}
+
+}  // namespace xgrad::nn

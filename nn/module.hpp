@@ -1,0 +1,96 @@
+// Modules: functions from Value to Value that own weights.
+//
+//   struct Residual : nn::Module {
+//     nn::Dense a{64, nn::tanh}, b{64};
+//     Value operator()(Value x) { return x + b(a(x)); }
+//   };
+//
+// A module is a plain struct; calling it appends nodes to the graph of its argument. Its weights come to life at the
+// first call, when their shapes are known. Weights are handles: a copy of a module has the same weights, and a module
+// called twice uses them twice. The same module may be called in many graphs; whether a graph trains (GraphOptions) is
+// what layers such as dropout go by.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
+
+#include <xgrad/graph/graph.hpp>
+#include <xgrad/nn/initializers.hpp>
+
+namespace xgrad::nn {
+
+// A weight of a module: a Parameter that is made at its first use.
+//
+//   nn::Weight gain{"gain", nn::ones};
+//   Value g = gain(x.graph(), {x.shape().back()}, x.dtype());
+class Weight {
+ public:
+  Weight(std::string name, Initializer initializer, bool trainable = true);
+
+  // The node of the parameter, which is made first if need be: it is named after the graph's scope and its numbers are a
+  // function of the graph's seed and of that name. Throws ShapeError if it exists with another shape or dtype.
+  Value operator()(Graph& graph, const Shape& shape, DType dtype) const;
+  // The same with other first numbers than those given to the constructor.
+  Value operator()(Graph& graph, const Shape& shape, DType dtype, const Initializer& initializer) const;
+
+  // Not valid before the first use.
+  const Parameter& parameter() const { return state_->parameter; }
+  bool exists() const { return state_->parameter.valid(); }
+
+ private:
+  struct State {
+    std::string name;
+    Initializer initializer;
+    bool trainable;
+    Parameter parameter;
+  };
+  std::shared_ptr<State> state_;
+};
+
+// Base of modules: it marks a struct as one, so that its type gives the name of its scope.
+struct Module {};
+
+// A module that opens its own scope, as all layers of this library do. `kind` is the default name of the scope.
+class Layer : public Module {
+ public:
+  const std::string& name() const { return name_; }
+
+ protected:
+  Layer(const char* kind, const std::string& name) : name_(name.empty() ? kind : name) {}
+  [[nodiscard]] Graph::ScopeGuard open(Value x) const { return x.graph().unique_scope(name_); }
+
+ private:
+  std::string name_;
+};
+
+// Any module, layer or function from Value to Value, held by value.
+class AnyModule {
+ public:
+  template <class M>
+    requires(!std::is_same_v<M, AnyModule> && std::is_invocable_r_v<Value, M&, Value>)
+  AnyModule(M module) {
+    if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> && !requires { typename M::is_transparent; }) {
+      call_ = [held = std::make_shared<M>(std::move(module)), scope = scope_name(typeid(M))](Value x) {
+        const auto guard = x.graph().unique_scope(scope);
+        return (*held)(x);
+      };
+    } else {
+      call_ = [held = std::make_shared<M>(std::move(module))](Value x) { return (*held)(x); };
+    }
+  }
+
+  Value operator()(Value x) const { return call_(x); }
+
+ private:
+  // `Residual` gives "residual", `my::WideBlock` gives "wide_block".
+  static std::string scope_name(const std::type_info& type);
+
+  std::function<Value(Value)> call_;
+};
+
+}  // namespace xgrad::nn

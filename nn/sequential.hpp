@@ -1,0 +1,35 @@
+// Sequential: modules one after the other.
+//
+//   nn::Sequential net{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)};
+//   Value p = net(x);
+#pragma once
+
+#include <initializer_list>
+#include <vector>
+
+#include <xgrad/nn/module.hpp>
+
+namespace xgrad::nn {
+
+class Sequential : public Module {
+ public:
+  using is_transparent = void;  // its modules stand in the scope of whoever calls it
+
+  Sequential() = default;
+  Sequential(std::initializer_list<AnyModule> modules) : modules_(modules) {}
+
+  Sequential& add(AnyModule module) {
+    modules_.push_back(std::move(module));
+    return *this;
+  }
+  std::size_t size() const { return modules_.size(); }
+  Value operator()(Value x) const {
+    for (const AnyModule& module : modules_) x = module(x);
+    return x;
+  }
+
+ private:
+  std::vector<AnyModule> modules_;
+};
+
+}  // namespace xgrad::nn
