@@ -84,14 +84,16 @@ Initializer truncated_normal(double mean, double stddev) {
           }};
 }
 
-const Initializer zeros{"zeros", [](const Fans&) { return [](HostRandom&) { return 0.0; }; }};
-const Initializer ones{"ones", [](const Fans&) { return [](HostRandom&) { return 1.0; }; }};
-const Initializer glorot_uniform{"glorot_uniform", [](const Fans& f) { return uniform_within(std::sqrt(6 / (f.in + f.out))); }};
-const Initializer glorot_normal{"glorot_normal", [](const Fans& f) { return truncated_to(std::sqrt(2 / (f.in + f.out))); }};
-const Initializer he_uniform{"he_uniform", [](const Fans& f) { return uniform_within(std::sqrt(6 / f.in)); }};
-const Initializer he_normal{"he_normal", [](const Fans& f) { return truncated_to(std::sqrt(2 / f.in)); }};
-const Initializer lecun_uniform{"lecun_uniform", [](const Fans& f) { return uniform_within(std::sqrt(3 / f.in)); }};
-const Initializer lecun_normal{"lecun_normal", [](const Fans& f) { return truncated_to(std::sqrt(1 / f.in)); }};
+Initializer variance_scaling(double scale, Fan fan, Distribution distribution, std::string name) {
+  if (!(scale > 0)) throw UserError(fmt::format("{}: a scale of {} has no meaning", name, scale));
+  return {std::move(name), [=](const Fans& fans) {
+            const double n = fan == Fan::in ? fans.in : fan == Fan::out ? fans.out : (fans.in + fans.out) / 2;
+            const double variance = scale / n;
+            // A uniform distribution within +-l has variance l^2 / 3.
+            return distribution == Distribution::uniform ? uniform_within(std::sqrt(3 * variance))
+                                                         : truncated_to(std::sqrt(variance));
+          }};
+}
 
 Initializer torch_linear(double inputs) {
   return {"torch_linear", [inputs](const Fans&) { return uniform_within(1 / std::sqrt(std::max(1.0, inputs))); }};

@@ -48,17 +48,22 @@ Initializer normal(double mean = 0, double stddev = 0.05);
 // Drawn anew while more than two deviations from the mean; the deviation of what remains is 0.8796 * stddev.
 Initializer truncated_normal(double mean = 0, double stddev = 0.05);
 
-extern const Initializer zeros;
-extern const Initializer ones;
+// Numbers of mean 0 and variance scale / fan, uniform or from a truncated normal distribution.
+enum class Fan { in, out, average };
+enum class Distribution { uniform, truncated_normal };
+Initializer variance_scaling(double scale, Fan fan, Distribution distribution, std::string name = "variance_scaling");
+
+inline const Initializer zeros = constant(0);
+inline const Initializer ones = constant(1);
 // Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
-extern const Initializer glorot_uniform;  // within +-sqrt(6 / (in + out))
-extern const Initializer glorot_normal;   // truncated, deviation sqrt(2 / (in + out))
+inline const Initializer glorot_uniform = variance_scaling(1, Fan::average, Distribution::uniform, "glorot_uniform");
+inline const Initializer glorot_normal = variance_scaling(1, Fan::average, Distribution::truncated_normal, "glorot_normal");
 // He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015.
-extern const Initializer he_uniform;  // within +-sqrt(6 / in)
-extern const Initializer he_normal;   // truncated, deviation sqrt(2 / in)
+inline const Initializer he_uniform = variance_scaling(2, Fan::in, Distribution::uniform, "he_uniform");
+inline const Initializer he_normal = variance_scaling(2, Fan::in, Distribution::truncated_normal, "he_normal");
 // LeCun, Bottou, Orr and Mueller, "Efficient backprop", 1998.
-extern const Initializer lecun_uniform;  // within +-sqrt(3 / in)
-extern const Initializer lecun_normal;   // truncated, deviation sqrt(1 / in)
+inline const Initializer lecun_uniform = variance_scaling(1, Fan::in, Distribution::uniform, "lecun_uniform");
+inline const Initializer lecun_normal = variance_scaling(1, Fan::in, Distribution::truncated_normal, "lecun_normal");
 // What PyTorch gives the kernel and the bias of a linear layer: within +-1 / sqrt(in). For the bias, whose own shape does
 // not say how many inputs the layer has, see DenseOptions.
 Initializer torch_linear(double inputs);

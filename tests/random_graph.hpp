@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numeric>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -224,6 +225,10 @@ class Grower {
     }
   }
 
+  static Shape batch_of(Value matrices) {
+    const Shape& shape = matrices.shape();
+    return Shape(std::span(shape.begin(), static_cast<std::size_t>(shape.rank() - 2)));
+  }
   bool product() {
     const Value a = with_axes(2);
     const bool ta = dice.chance(0.4);
@@ -234,9 +239,9 @@ class Grower {
     for (int i = 0; i < 20 && !b.valid(); ++i) {
       const Value other = any();
       const int r = other.shape().rank();
-      if (r >= 2 && r <= rank && other.shape()[r - (tb ? 1 : 2)] == k && (r == 2 || other.shape()[0] == a.shape()[0])) {
-        b = other;
-      }
+      if (r < 2 || other.shape()[r - (tb ? 1 : 2)] != k) continue;
+      const auto batch = broadcast(batch_of(a), batch_of(other));
+      if (batch && batch->elements() * other.shape().elements() <= kind_.max_elements) b = other;
     }
     if (!b.valid()) {
       const Index n = dice.one_of(palette_);

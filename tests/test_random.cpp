@@ -3,35 +3,21 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <xgrad/graph/interpreter.hpp>
-#include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/philox.hpp>
 #include <xgrad/ops/ops.hpp>
 
+#include "kernel_test.hpp"
+
 using namespace xgrad;
+using testing::Tables;
+using testing::tables;
 
 namespace {
-
-struct Tables {
-  std::string isa;
-  const RandomKernels* random;
-};
-
-// Of every instruction set this processor can run; the first one always is.
-std::vector<Tables> tables() {
-#define XGRAD_TEST_TABLE(isa, unused) {#isa, &isa::random_kernels},
-  std::vector<Tables> out = {XGRAD_FOR_EACH_ISA(XGRAD_TEST_TABLE, )};
-#undef XGRAD_TEST_TABLE
-#if defined(__x86_64__)
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) out.resize(1);
-#endif
-  return out;
-}
 
 Tensor draw(Kernels::Random kernel, RandomArgs args, DType dtype, Index count, int threads = 1) {
   Tensor out({count}, dtype);

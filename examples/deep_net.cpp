@@ -1,0 +1,134 @@
+// The deep net of the chapter: three hidden layers with batch normalisation and dropout, trained to read digits.
+//
+//   deep_net --data mnist/ --epochs 20 --json result.json
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <xgrad/xgrad.hpp>
+
+namespace xg = xgrad;
+namespace nn = xgrad::nn;
+
+namespace {
+
+struct Arguments {
+  std::string data;
+  int epochs = 20;
+  int batch_size = 128;
+  std::uint64_t seed = 1;
+  int threads = 0;
+  std::string json;
+  bool quiet = false;
+};
+
+struct Digits {
+  nn::Dataset train, valid;
+  std::string source;
+};
+
+// The folder asked for, or the one XGRAD_DATA names, or digits drawn here.
+Digits load(const Arguments& arguments) {
+  std::string folder = arguments.data;
+  if (folder.empty()) {
+    if (const auto found = nn::find_data("mnist")) folder = found->string();
+  }
+  if (folder.empty() || folder == "synthetic") {
+    const std::string why = folder.empty() ? " (no MNIST found: give --data DIR or set XGRAD_DATA)" : "";
+    nn::Dataset all = nn::make_digits(70000, arguments.seed);
+    return {all.slice(0, 60000), all.slice(60000, 10000), "synthetic digits" + why};
+  }
+  nn::ImageDataset mnist = nn::load_mnist(folder);
+  return {mnist.train, mnist.test, folder};
+}
+
+// Text as JSON has it.
+std::string quoted(const std::string& text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') out += '\\';
+    if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<int>(c));
+    else out += c;
+  }
+  return out + "\"";
+}
+
+double median(std::vector<double> values) {
+  if (values.empty()) return 0;
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void write_json(const Arguments& arguments, const Digits& digits, const nn::Model& model, const nn::History& history) {
+  std::string epochs;
+  for (int i = 0; i < history.epochs(); ++i) {
+    epochs += i == 0 ? "\n" : ",\n";
+    epochs += "    {";
+    for (const auto& [name, value] : history.epoch(i).entries()) epochs += fmt::format("{}: {}, ", quoted(name), value);
+    epochs += fmt::format("\"seconds\": {}}}", history.seconds()[static_cast<std::size_t>(i)]);
+  }
+  const double samples = static_cast<double>(digits.train.size());
+  const std::string text = fmt::format(
+      "{{\n  \"arguments\": {{\"data\": {}, \"epochs\": {}, \"batch_size\": {}, \"seed\": {}, \"threads\": {}}},\n"
+      "  \"epochs\": [{}\n  ],\n  \"best_val_accuracy\": {},\n  \"parameters\": {},\n  \"microseconds_per_sample\": {}\n}}\n",
+      quoted(digits.source), arguments.epochs, arguments.batch_size, arguments.seed, arguments.threads, epochs,
+      history.epochs() == 0 ? 0.0 : history.best("val_accuracy"), model.parameter_count(),
+      median(history.training_seconds()) / samples * 1e6);
+  std::FILE* file = std::fopen(arguments.json.c_str(), "w");
+  const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (file == nullptr || std::fclose(file) != 0 || !written) throw xg::EnvironmentError("cannot write " + arguments.json);
+}
+
+void run(const Arguments& arguments) {
+  const Digits digits = load(arguments);
+  if (!arguments.quiet) fmt::print("data: {}\n", digits.source);
+  const nn::Dataset train{digits.train.x, nn::one_hot(digits.train.y, 10)};
+  const nn::Dataset valid{digits.valid.x, nn::one_hot(digits.valid.y, 10)};
+
+  nn::Sequential net{
+      nn::Dense(64, nn::relu), nn::BatchNorm(),
+      nn::Dense(64, nn::relu), nn::BatchNorm(),
+      nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2),
+      nn::Dense(10, nn::softmax)};
+  nn::Model model{net, {784}, {.seed = arguments.seed, .name = "deep_net"}};
+  model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
+  if (!arguments.quiet) model.summary();
+
+  const nn::History history = model.fit(train, {.batch_size = arguments.batch_size,
+                                                .epochs = arguments.epochs,
+                                                .validation = valid,
+                                                .verbose = arguments.quiet ? nn::Verbose::silent : nn::Verbose::automatic,
+                                                .threads = arguments.threads});
+  if (!arguments.quiet && history.epochs() > 0) {
+    fmt::print("best validation accuracy: {:.2f} %, {:.2f} us a sample\n", 100 * history.best("val_accuracy"),
+               median(history.training_seconds()) / static_cast<double>(train.size()) * 1e6);
+  }
+  if (!arguments.json.empty()) write_json(arguments, digits, model, history);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Arguments arguments;
+  CLI::App app{"Trains the chapter's deep net on digits."};
+  app.add_option("--data", arguments.data, "a folder with MNIST's four files, or \"synthetic\"; default: $XGRAD_DATA, else synthetic");
+  app.add_option("--epochs", arguments.epochs, "passes over the training data")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--batch-size", arguments.batch_size, "rows a step")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--seed", arguments.seed, "of weights, shuffles, dropout and synthetic digits")->capture_default_str();
+  app.add_option("--threads", arguments.threads, "0: all processors")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--json", arguments.json, "write arguments and results to this file");
+  app.add_flag("--quiet", arguments.quiet, "print nothing");
+  CLI11_PARSE(app, argc, argv);
+  try {
+    run(arguments);
+  } catch (const std::exception& error) {
+    std::cerr << "deep_net: " << error.what() << '\n';
+    return 1;
+  }
+  return 0;
+}

@@ -1,0 +1,28 @@
+// SGD: stochastic gradient descent, with or without momentum.
+//
+//   nn::SGD{.learning_rate = 0.1, .momentum = 0.9, .nesterov = true}
+//
+// keras: v <- momentum v - rate g;  w <- w + v          with nesterov: w <- w + momentum v - rate g
+// torch: b <- momentum b + g;       w <- w - rate b     with nesterov: w <- w - rate (g + momentum b)
+// These agree unless the learning rate changes during training: the velocity of keras carries the old one.
+#pragma once
+
+#include <optional>
+
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/optimizers/optimizer.hpp>
+
+namespace xgrad::nn {
+
+struct SGD {
+  static constexpr const char* name = "sgd";
+  Preset preset = Preset::keras;
+  std::optional<double> learning_rate{};
+  std::optional<double> momentum{};
+  bool nesterov = false;
+
+  double initial_learning_rate() const { return learning_rate.value_or(defaults(preset).sgd.learning_rate); }
+  Value operator()(ParameterStep& s) const;
+};
+
+}  // namespace xgrad::nn

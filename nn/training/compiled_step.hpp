@@ -1,0 +1,48 @@
+// One graph of a model, planned for a number of rows, with the memory it runs in. Internal: not installed.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include <xgrad/graph/plan.hpp>
+#include <xgrad/nn/training/model.hpp>
+
+namespace xgrad::nn {
+
+class CompiledStep {
+ public:
+  // Runs to the loss and the metrics if `judge`, otherwise to the prediction; in both cases with the graph's updates.
+  CompiledStep(ModelGraph graph, bool judge);
+
+  // The named rows, or those from `first` on. Neither allocates.
+  void load(const Tensor& x, const Tensor& y, std::span<const Index> rows);
+  void run(const RunOptions& options) { plan_.run(memory_, options); }
+  Index rows() const { return graph_.input.shape()[0]; }
+  // Loss and metrics of the last run, or the prediction.
+  double number(std::size_t i) const { return memory_.output(static_cast<int>(i)).at(0); }
+  Tensor prediction() const { return memory_.output(0); }
+  std::size_t numbers() const { return 1 + graph_.metrics.size(); }
+
+ private:
+  static std::vector<Value> outputs(const ModelGraph& graph, bool judge);
+
+  ModelGraph graph_;
+  Plan plan_;
+  Workspace memory_;
+  Buffer x_, y_;
+};
+
+// Means over rows of what steps report.
+class Means {
+ public:
+  explicit Means(std::size_t numbers) : sums_(numbers) {}
+  void add(const CompiledStep& step);
+  double operator[](std::size_t i) const { return sums_[i] / static_cast<double>(rows_); }
+  void clear();
+
+ private:
+  std::vector<double> sums_;
+  Index rows_ = 0;
+};
+
+}  // namespace xgrad::nn

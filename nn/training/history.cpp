@@ -1,0 +1,69 @@
+#include <xgrad/nn/training/history.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+[[noreturn]] void fail_unknown(const char* where, const std::string& name,
+                               const std::vector<std::pair<std::string, double>>& entries) {
+  std::vector<std::string> names;
+  for (const auto& entry : entries) names.push_back(entry.first);
+  throw UserError(fmt::format("{}: there is no \"{}\"; there are: {}", where, name, fmt::join(names, ", ")));
+}
+
+}  // namespace
+
+bool Logs::has(const std::string& name) const {
+  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& e) { return e.first == name; });
+}
+
+double Logs::operator[](const std::string& name) const {
+  for (const auto& [key, value] : entries_) {
+    if (key == name) return value;
+  }
+  fail_unknown("logs", name, entries_);
+}
+
+std::string Logs::str() const {
+  std::string out;
+  for (const auto& [name, value] : entries_) {
+    // Four decimals, as Keras prints them, unless that would leave nothing of the number.
+    const bool small = value != 0 && value < 1e-3 && value > -1e-3;
+    out += fmt::format(fmt::runtime(small ? "{}{}: {:.4e}" : "{}{}: {:.4f}"), out.empty() ? "" : " - ", name, value);
+  }
+  return out;
+}
+
+void History::add(Logs logs, double seconds, double training_seconds) {
+  logs_.push_back(std::move(logs));
+  seconds_.push_back(seconds);
+  training_seconds_.push_back(training_seconds);
+}
+
+std::vector<std::string> History::names() const {
+  std::vector<std::string> out;
+  if (logs_.empty()) return out;
+  for (const auto& entry : logs_.front().entries()) out.push_back(entry.first);
+  return out;
+}
+
+std::vector<double> History::operator[](const std::string& name) const {
+  if (logs_.empty()) throw UserError(fmt::format("history: there is no \"{}\", since there was no epoch", name));
+  if (!logs_.front().has(name)) fail_unknown("history", name, logs_.front().entries());
+  std::vector<double> out;
+  for (const Logs& logs : logs_) out.push_back(logs[name]);
+  return out;
+}
+
+double History::best(const std::string& name) const {
+  const std::vector<double> all = (*this)[name];
+  return name.ends_with("accuracy") ? *std::max_element(all.begin(), all.end()) : *std::min_element(all.begin(), all.end());
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,47 @@
+// Logs: the named numbers of one epoch or evaluation. History: those of all epochs of a fit.
+//
+//   nn::Logs scores = model.evaluate(test);      scores["accuracy"]
+//   nn::History h = model.fit(...);              h["val_accuracy"], h.best("val_accuracy")
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace xgrad::nn {
+
+class Logs {
+ public:
+  void add(std::string name, double value) { entries_.emplace_back(std::move(name), value); }
+  // Throws UserError, listing the names there are, if there is none of that name.
+  double operator[](const std::string& name) const;
+  bool has(const std::string& name) const;
+  const std::vector<std::pair<std::string, double>>& entries() const { return entries_; }
+  // For instance "loss: 0.0288 - accuracy: 0.9906".
+  std::string str() const;
+
+ private:
+  std::vector<std::pair<std::string, double>> entries_;
+};
+
+class History {
+ public:
+  void add(Logs logs, double seconds, double training_seconds);
+
+  int epochs() const { return static_cast<int>(logs_.size()); }
+  const Logs& epoch(int i) const { return logs_[static_cast<std::size_t>(i)]; }
+  std::vector<std::string> names() const;
+  // One number an epoch. Throws UserError, listing the names there are, if there is none of that name.
+  std::vector<double> operator[](const std::string& name) const;
+  // The largest number of a name that ends in "accuracy", the smallest of any other.
+  double best(const std::string& name) const;
+  // Wall-clock time of each epoch, and of its training part alone, without validation.
+  const std::vector<double>& seconds() const { return seconds_; }
+  const std::vector<double>& training_seconds() const { return training_seconds_; }
+
+ private:
+  std::vector<Logs> logs_;
+  std::vector<double> seconds_, training_seconds_;
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,219 @@
+#include <xgrad/nn/training/model.hpp>
+
+#include <algorithm>
+#include <cstring>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/training/data_checks.hpp>
+#include <xgrad/nn/training/model_state.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+// Rows at once in evaluate() and predict(): large enough for the products to be fast, small enough for the caches.
+constexpr Index judged_rows = 256;
+
+Shape target_shape(const Shape& prediction, Target target) {
+  if (target == Target::like_prediction) return prediction;
+  Shape out;
+  for (int axis = 0; axis + 1 < prediction.rank(); ++axis) out.push_back(prediction[axis]);
+  return out;
+}
+
+Index batch_of(const char* where, int wanted, Index otherwise, Index rows) {
+  if (wanted < 0) throw UserError(fmt::format("{}: a batch of {} rows has no meaning", where, wanted));
+  return std::max<Index>(1, std::min<Index>(wanted == 0 ? otherwise : wanted, rows));
+}
+
+}  // namespace
+
+ModelGraph Model::State::build(Mode mode, Index rows) {
+  ModelGraph out;
+  out.graph = std::make_unique<Graph>(
+      GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed});
+  Graph& g = *out.graph;
+  out.input = g.input("x", rows_of(rows, row));
+  out.prediction = network(out.input);
+  if (out.prediction.shape().rank() < 1 || out.prediction.shape()[0] != rows) {
+    throw ShapeError(fmt::format("{}: the network must give one row for each of the {} rows of its input\n  prediction: {}",
+                                 options.name, rows, out.prediction.describe()));
+  }
+  if (!compiled || mode == Mode::predict) return out;
+
+  const bool class_number = compiled->loss.target == Target::class_number;
+  out.target = g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : options.dtype);
+  const auto require_scalar = [&](const char* kind, const std::string& name, Value value) {
+    if (value.shape().rank() == 0 && is_floating(value.dtype())) return value;
+    throw ShapeError(fmt::format("{}: the {} \"{}\" must be one number\n  it is: {}", options.name, kind, name, value.describe()));
+  };
+  {
+    const auto scope = g.scope("loss");
+    out.loss = require_scalar("loss", compiled->loss.name, compiled->loss.apply(out.prediction, out.target));
+  }
+  for (const Metric& metric : compiled->metrics) {
+    const auto scope = g.scope(metric.name);
+    out.metrics.push_back(require_scalar("metric", metric.name, metric.apply(out.prediction, out.target)));
+  }
+  if (mode != Mode::train) return out;
+
+  std::vector<Parameter> weights;
+  std::vector<Value> nodes;
+  for (const Parameter& p : g.parameters()) {
+    if (!p.trainable()) continue;
+    weights.push_back(p);
+    nodes.push_back(g.parameter(p));
+  }
+  out.updates = g.updates();
+  const std::vector<Update> learned =
+      compiled->optimizer.updates(g, weights, gradients(out.loss, nodes), optimizer_state);
+  out.updates.insert(out.updates.end(), learned.begin(), learned.end());
+  return out;
+}
+
+CompiledStep& Model::State::step(Mode mode, Index rows) {
+  const std::pair key{mode, rows};
+  auto found = steps.find(key);
+  if (found == steps.end()) found = steps.try_emplace(key, build(mode, rows), mode != Mode::predict).first;
+  return found->second;
+}
+
+const CompileOptions& Model::State::require_compiled(const char* where) const {
+  if (compiled) return *compiled;
+  throw GraphError(fmt::format("{}: the model \"{}\" has no loss yet\n  hint: call compile() first", where, options.name));
+}
+
+Means Model::State::judge(const std::string& where, const Tensor& x, const Tensor& y, const EvaluateOptions& how) {
+  const Index rows = x.shape()[0];
+  const Index batch = batch_of(where.c_str(), how.batch_size, judged_rows, rows);
+  Means means(1 + compiled->metrics.size());
+  std::vector<Index> order(static_cast<std::size_t>(rows));
+  std::iota(order.begin(), order.end(), Index{0});
+  for_each_batch(rows, batch, [&](Index first, Index count) {
+    CompiledStep& s = step(Mode::judge, count);
+    s.load(x, y, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+    s.run({.threads = how.threads});
+    means.add(s);
+  });
+  return means;
+}
+
+void Model::State::report(Logs& logs, const Means& means, const std::string& prefix) const {
+  logs.add(prefix + "loss", means[0]);
+  for (std::size_t i = 0; i < compiled->metrics.size(); ++i) logs.add(prefix + compiled->metrics[i].name, means[i + 1]);
+}
+
+Model::Model(AnyModule network, Shape row, ModelOptions options)
+    : state_(std::make_unique<State>(std::move(network), row, std::move(options))) {
+  // Two rows: one would hide mistakes between the axis of rows and axes of extent 1.
+  const ModelGraph graph = state_->build(Mode::predict, 2);
+  state_->parameters = graph.graph->parameters();
+  // Weights that only training uses, if there are any, belong to the model as well.
+  const ModelGraph training = state_->build(Mode::train, 2);
+  for (const Parameter& p : training.graph->parameters()) {
+    if (std::find(state_->parameters.begin(), state_->parameters.end(), p) == state_->parameters.end()) {
+      state_->parameters.push_back(p);
+    }
+  }
+  state_->prediction_row = row_of(graph.prediction.shape());
+}
+
+Model::~Model() = default;
+Model::Model(Model&&) noexcept = default;
+Model& Model::operator=(Model&&) noexcept = default;
+
+void Model::compile(CompileOptions options) {
+  State& s = *state_;
+  std::optional<CompileOptions> before = std::move(s.compiled);
+  OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
+  s.compiled = std::move(options);
+  try {
+    (void)s.build(Mode::train, 2);  // so that what does not fit is said here, not in fit()
+  } catch (...) {
+    s.compiled = std::move(before);
+    s.optimizer_state = std::move(state_before);
+    throw;
+  }
+  s.steps.clear();
+}
+
+Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
+  State& s = *state_;
+  const CompileOptions& compiled = s.require_compiled("evaluate");
+  const Tensor x = checked_inputs("evaluate", data.x, s.row, s.options.dtype);
+  const Tensor y = checked_targets("evaluate", data.y, x.shape()[0], s.prediction_row, s.options.dtype, compiled.loss);
+  if (data.size() == 0) throw ShapeError("evaluate: there are no rows");
+  Logs logs;
+  s.report(logs, s.judge("evaluate", x, y, options), "");
+  return logs;
+}
+
+Tensor Model::predict(const Tensor& x, const EvaluateOptions& options) {
+  State& s = *state_;
+  const Tensor rows = checked_inputs("predict", x, s.row, s.options.dtype);
+  const Index count = rows.shape()[0];
+  Tensor out(rows_of(count, s.prediction_row), s.options.dtype);
+  auto* to = static_cast<char*>(out.mutable_raw());
+  std::vector<Index> order(static_cast<std::size_t>(count));
+  std::iota(order.begin(), order.end(), Index{0});
+  for_each_batch(count, batch_of("predict", options.batch_size, judged_rows, count), [&](Index first, Index part) {
+    CompiledStep& step = s.step(Mode::predict, part);
+    step.load(rows, {}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)));
+    step.run({.threads = options.threads});
+    const Tensor prediction = step.prediction();
+    std::memcpy(to, prediction.raw(), prediction.bytes());
+    to += prediction.bytes();
+  });
+  return out;
+}
+
+const std::vector<Parameter>& Model::parameters() const { return state_->parameters; }
+
+Index Model::parameter_count() const {
+  Index total = 0;
+  for (const Parameter& p : state_->parameters) total += p.shape().elements();
+  return total;
+}
+
+Index Model::trainable_count() const {
+  Index total = 0;
+  for (const Parameter& p : state_->parameters) total += p.trainable() ? p.shape().elements() : 0;
+  return total;
+}
+
+double Model::learning_rate() const {
+  (void)state_->require_compiled("learning_rate");
+  return state_->optimizer_state.learning_rate.value().item();
+}
+
+void Model::set_learning_rate(double rate) {
+  (void)state_->require_compiled("set_learning_rate");
+  if (!(rate >= 0) || !std::isfinite(rate)) throw UserError(fmt::format("set_learning_rate: a rate of {} has no meaning", rate));
+  state_->optimizer_state.learning_rate.set(Tensor(rate));
+}
+
+ModelGraph Model::inference_graph(Index rows) const { return state_->build(Mode::judge, rows); }
+
+ModelGraph Model::training_graph(Index rows) const {
+  (void)state_->require_compiled("training_graph");
+  return state_->build(Mode::train, rows);
+}
+
+void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options) const {
+  const State& s = *state_;
+  const CompileOptions& compiled = s.require_compiled("check_gradients");
+  const Tensor x = checked_inputs("check_gradients", few_rows.x, s.row, s.options.dtype);
+  const Tensor y = checked_targets("check_gradients", few_rows.y, x.shape()[0], s.prediction_row, s.options.dtype, compiled.loss);
+  const ModelGraph g = training_graph(x.shape()[0]);
+  std::vector<Value> weights;
+  for (const Parameter& p : s.parameters) {
+    if (p.trainable()) weights.push_back(g.graph->parameter(p));
+  }
+  xgrad::check_gradients(g.loss, weights, {{g.input, x}, {g.target, y}}, options);
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,115 @@
+// Model: a network that is compiled, trained, judged and used in a few lines.
+//
+//   nn::Model model{net, {784}};
+//   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
+//   model.summary();
+//   auto history = model.fit(train, {.batch_size = 128, .epochs = 20, .validation = valid});
+//   nn::Logs scores = model.evaluate(test);
+//   Tensor p = model.predict(images);
+//
+// A step of training is one plan: forward, backward, the optimizer's updates, moving statistics and metrics. The same
+// seed gives the same weights, shuffles and dropout masks, and the same results to the last bit for any number of
+// threads. Whatever throws leaves weights and optimizer as they were.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <xgrad/autodiff/check.hpp>
+#include <xgrad/graph/graph.hpp>
+#include <xgrad/nn/data/dataset.hpp>
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/losses.hpp>
+#include <xgrad/nn/metrics.hpp>
+#include <xgrad/nn/module.hpp>
+#include <xgrad/nn/optimizers/optimizer.hpp>
+#include <xgrad/nn/training/history.hpp>
+#include <xgrad/nn/training/progress.hpp>
+
+namespace xgrad::nn {
+
+struct ModelOptions {
+  std::uint64_t seed = 0;  // of the weights, the shuffles and all random operations
+  DType dtype = f32;       // of the input and the weights
+  std::string name = "model";
+};
+
+struct CompileOptions {
+  Loss loss;
+  Optimizer optimizer;
+  std::vector<Metric> metrics{};
+};
+
+struct FitOptions {
+  int batch_size = default_batch_size;
+  int epochs = default_epochs;
+  bool shuffle = true;          // anew each epoch
+  Dataset validation{};         // judged after each epoch; none if empty
+  double validation_split = 0;  // or this part of the rows, the last ones
+  Verbose verbose = Verbose::automatic;
+  int threads = 0;              // 0: default_threads()
+};
+
+struct EvaluateOptions {
+  int batch_size = 0;  // rows at once, which changes speed and memory alone; 0: a good number
+  int threads = 0;
+};
+
+// A graph of the model for a batch of some rows, to be looked at, planned or checked.
+struct ModelGraph {
+  std::unique_ptr<Graph> graph;
+  Value input, prediction;
+  Value target, loss;             // not valid before compile()
+  std::vector<Value> metrics;     // in the order of CompileOptions
+  std::vector<Update> updates;    // in a graph that trains: all that a step changes
+};
+
+class Model {
+ public:
+  // `network` is any module or function from Value to Value; `row` is the shape of one row of the input. Makes the weights.
+  // Throws what the layers throw if shapes do not fit.
+  Model(AnyModule network, Shape row, ModelOptions options = {});
+  ~Model();
+  Model(Model&&) noexcept;
+  Model& operator=(Model&&) noexcept;
+
+  // May be called again: forgets what the optimizer remembered, keeps the weights. Throws what the loss and the metrics
+  // throw if the prediction's shape does not suit them.
+  void compile(CompileOptions options);
+
+  // Trains. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not fit the model: another
+  // shape of rows, numbers that are not finite, class numbers out of range; GraphError before compile().
+  History fit(const Dataset& data, const FitOptions& options = {});
+  // Loss and metrics, each the mean over the rows, with the network as it is used and not as it is trained.
+  Logs evaluate(const Dataset& data, const EvaluateOptions& options = {});
+  // One row of the result for each row of x.
+  Tensor predict(const Tensor& x, const EvaluateOptions& options = {});
+
+  // Prints str().
+  void summary() const;
+  // A table of layers, shapes and numbers of parameters.
+  std::string str() const;
+
+  // Weights and moving statistics, in the order of their first use.
+  const std::vector<Parameter>& parameters() const;
+  Index parameter_count() const;
+  Index trainable_count() const;
+  double learning_rate() const;
+  void set_learning_rate(double rate);
+
+  // The network on a batch of `rows`; with target, loss and metrics if compiled.
+  ModelGraph inference_graph(Index rows) const;
+  // The step that fit() runs. Throws GraphError before compile().
+  ModelGraph training_graph(Index rows) const;
+  // Proves the gradients of the training graph's loss by all trainable weights on a few rows of data, by finite
+  // differences. Throws GradientError with a report if one is wrong.
+  void check_gradients(const Dataset& few_rows, const CheckOptions& options = {}) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,44 @@
+// What a Model holds. Internal: not installed.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <utility>
+
+#include <xgrad/nn/training/compiled_step.hpp>
+#include <xgrad/nn/training/model.hpp>
+
+namespace xgrad::nn {
+
+enum class Mode { predict, judge, train };
+
+struct Model::State {
+  AnyModule network;
+  Shape row;
+  ModelOptions options;
+  std::optional<CompileOptions> compiled;
+  OptimizerState optimizer_state;
+  std::vector<Parameter> parameters;
+  Shape prediction_row;
+  std::map<std::pair<Mode, Index>, CompiledStep> steps;  // by mode and rows; compile() empties it
+  std::uint64_t training_steps = 0;  // over all fits: random operations draw anew at each
+  std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
+
+  State(AnyModule net, Shape row_shape, ModelOptions model_options)
+      : network(std::move(net)), row(row_shape), options(std::move(model_options)) {}
+
+  ModelGraph build(Mode mode, Index rows);
+  CompiledStep& step(Mode mode, Index rows);
+  const CompileOptions& require_compiled(const char* where) const;
+  Means judge(const std::string& where, const Tensor& x, const Tensor& y, const EvaluateOptions& options);
+  // The names of loss and metrics with their means, `prefix` in front.
+  void report(Logs& logs, const Means& means, const std::string& prefix) const;
+};
+
+// Cuts `rows` rows into batches: calls each(first, count).
+template <class F>
+void for_each_batch(Index rows, Index batch, F each) {
+  for (Index first = 0; first < rows; first += batch) each(first, std::min(batch, rows - first));
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,27 @@
+// All of xgrad in one include: the engine, xtensor in and out, and the neural-network layer.
+//
+//   #include <xgrad/xgrad.hpp>
+//   namespace xg = xgrad;
+//   namespace nn = xgrad::nn;
+#pragma once
+
+#include <xgrad/engine.hpp>
+#include <xgrad/graph/xtensor.hpp>
+#include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/data/csv.hpp>
+#include <xgrad/nn/data/dataset.hpp>
+#include <xgrad/nn/data/digits.hpp>
+#include <xgrad/nn/data/idx.hpp>
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/initializers.hpp>
+#include <xgrad/nn/layers/batch_norm.hpp>
+#include <xgrad/nn/layers/dense.hpp>
+#include <xgrad/nn/layers/dropout.hpp>
+#include <xgrad/nn/layers/flatten.hpp>
+#include <xgrad/nn/losses.hpp>
+#include <xgrad/nn/metrics.hpp>
+#include <xgrad/nn/module.hpp>
+#include <xgrad/nn/optimizers/adam.hpp>
+#include <xgrad/nn/optimizers/sgd.hpp>
+#include <xgrad/nn/sequential.hpp>
+#include <xgrad/nn/training/model.hpp>

@@ -1,0 +1,84 @@
+// The kernels of every instruction set this processor can run, and memory to run them in.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include <xgrad/graph/tensor.hpp>
+#include <xgrad/ops/kernels/kernel_tables.hpp>
+
+#include "dice.hpp"
+
+namespace xgrad {
+
+#define XGRAD_TEST_DECLARE(isa, unused)           \
+  namespace isa {                                 \
+  extern const BlockKernels* const unary_blocks;  \
+  extern const BlockKernels* const binary_blocks; \
+  }
+XGRAD_FOR_EACH_ISA(XGRAD_TEST_DECLARE, )
+#undef XGRAD_TEST_DECLARE
+
+namespace testing {
+
+struct Tables {
+  std::string isa;
+  const MatmulKernels* matmul;
+  const ReduceKernels* reduce;
+  const RandomKernels* random;
+  const BlockKernels* unary;  // in the order of the elementwise files
+  const BlockKernels* binary;
+};
+
+// The first set always runs; whether the others do depends on the processor.
+inline std::vector<Tables> tables() {
+#define XGRAD_TEST_TABLE(isa, unused) \
+  {#isa, &isa::matmul_kernels, &isa::reduce_kernels, &isa::random_kernels, isa::unary_blocks, isa::binary_blocks},
+  std::vector<Tables> out = {XGRAD_FOR_EACH_ISA(XGRAD_TEST_TABLE, )};
+#undef XGRAD_TEST_TABLE
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) out.resize(1);
+#endif
+  return out;
+}
+
+// Around the vector widths and the blocks of the kernels.
+inline constexpr Index sizes[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 100, 127, 129, 257};
+inline Index any_size(Dice& dice) { return sizes[dice.below(static_cast<Index>(std::size(sizes)))]; }
+
+template <class T>
+std::vector<T> random_numbers(Dice& dice, Index n) {
+  std::vector<T> out(static_cast<std::size_t>(n));
+  for (T& x : out) {
+    if constexpr (std::is_integral_v<T>)
+      x = dice.between(-1000, 1000);
+    else
+      x = static_cast<T>(dice.real(-1, 1));
+  }
+  return out;
+}
+
+// Scratch of exactly the size asked for, with a guard behind it.
+class Scratch {
+ public:
+  explicit Scratch(std::size_t bytes) : memory_({static_cast<Index>(bytes + 64)}, DType::boolean), bytes_(bytes) {
+    std::memset(memory_.mutable_raw(), 1, bytes + 64);
+  }
+  void* get() { return memory_.mutable_raw(); }
+  bool intact() const {
+    const auto guard = memory_.values<bool>().subspan(bytes_);
+    return std::all_of(guard.begin(), guard.end(), [](bool b) { return b; });
+  }
+
+ private:
+  Tensor memory_;
+  std::size_t bytes_;
+};
+
+}  // namespace testing
+}  // namespace xgrad

@@ -1,0 +1,80 @@
+// ScratchFolder: an empty folder for the files of one test, gone at its end.
+//
+//   const ScratchFolder folder;
+//   write_file(folder / "a.csv", "x,y\n1,2\n");
+#pragma once
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include <doctest/doctest.h>
+
+namespace scratch {
+
+namespace fs = std::filesystem;
+
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string name = (fs::temp_directory_path() / "xgrad-test-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    path_ = name;
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  ScratchFolder(const ScratchFolder&) = delete;
+  ScratchFolder& operator=(const ScratchFolder&) = delete;
+
+  fs::path operator/(std::string_view name) const { return path_ / name; }
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+inline fs::path write_file(const fs::path& path, std::string_view content) {
+  std::ofstream file(path, std::ios::binary);
+  file.write(content.data(), static_cast<std::streamsize>(content.size()));
+  file.close();
+  REQUIRE(file.good());
+  return path;
+}
+
+// A file or folder of the real data sets, which are not part of the repository: below $XGRAD_DATA or beside the source.
+inline std::optional<fs::path> real_data(std::string_view name) {
+  std::error_code ignored;
+  if (const char* root = std::getenv("XGRAD_DATA"); root != nullptr && fs::exists(fs::path(root) / name, ignored)) {
+    return fs::path(root) / name;
+  }
+#ifdef XGRAD_SOURCE_DIR
+  const fs::path beside = fs::path(XGRAD_SOURCE_DIR) / ".." / "shared" / "data" / name;
+  if (fs::exists(beside, ignored)) return beside;
+#endif
+  MESSAGE("skipped: ", name, " is neither in $XGRAD_DATA nor beside the source");
+  return std::nullopt;
+}
+
+// The message of the error of type E that `body` throws; fails the test if it throws none or another.
+template <class E>
+std::string message_of(const auto& body) {
+  try {
+    body();
+  } catch (const E& error) {
+    return error.what();
+  } catch (const std::exception& error) {
+    FAIL_CHECK("another error than expected: ", error.what());
+    return {};
+  }
+  FAIL_CHECK("no error was thrown");
+  return {};
+}
+
+inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+}  // namespace scratch

@@ -1,0 +1,190 @@
+// The matrix product of every instruction set against three plain loops, at sizes around every block boundary, with the
+// bits of one thread on any number of threads and nothing written beyond the result.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/ops/ops.hpp>
+
+#include "kernel_test.hpp"
+
+using namespace xgrad;
+using testing::Dice;
+using testing::random_numbers;
+using testing::Scratch;
+using testing::Tables;
+using testing::tables;
+
+namespace {
+
+template <class T>
+struct Product {
+  Product(Dice& dice, Index m_, Index n_, Index k_, bool ta_, bool tb_, Index gap)
+      : m(m_), n(n_), k(k_), ta(ta_), tb(tb_) {
+    a_stride = (ta ? m : k) + gap;
+    b_stride = (tb ? k : n) + gap;
+    c_stride = n + gap;
+    a = random_numbers<T>(dice, (ta ? k : m) * a_stride);
+    b = random_numbers<T>(dice, (tb ? n : k) * b_stride);
+    // NaN between the rows: whoever reads it into a sum betrays himself.
+    spoil(a, a_stride, a_stride - gap);
+    spoil(b, b_stride, b_stride - gap);
+  }
+  static void spoil(std::vector<T>& x, Index stride, Index used) {
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      if (static_cast<Index>(i) % stride >= used) x[i] = std::numeric_limits<T>::quiet_NaN();
+    }
+  }
+  double left(Index i, Index p) const { return a[static_cast<std::size_t>(ta ? p * a_stride + i : i * a_stride + p)]; }
+  double right(Index p, Index j) const { return b[static_cast<std::size_t>(tb ? j * b_stride + p : p * b_stride + j)]; }
+
+  static constexpr T canary = T(12345);
+  std::vector<T> run(const MatmulKernels& kernels, int threads) const {
+    std::vector<T> c(static_cast<std::size_t>(m * c_stride), canary);
+    Scratch scratch(kernels.scratch(dtype_of<T>, m, n, k));
+    const auto kernel = std::is_same_v<T, float> ? kernels.f32 : kernels.f64;
+    kernel({m, n, k, a.data(), b.data(), c.data(), a_stride, b_stride, c_stride, ta, tb}, scratch.get(),
+           Parallel(threads));
+    CHECK(scratch.intact());
+    return c;
+  }
+
+  // The plain loops, and for each element the sum of the terms' sizes, to which rounding is proportional.
+  void reference(std::vector<double>& sums, std::vector<double>& magnitudes) const {
+    sums.assign(static_cast<std::size_t>(m * n), 0);
+    magnitudes = sums;
+    std::size_t at = 0;
+    for (Index i = 0; i < m; ++i) {
+      for (Index j = 0; j < n; ++j, ++at) {
+        for (Index p = 0; p < k; ++p) {
+          sums[at] += left(i, p) * right(p, j);
+          magnitudes[at] += std::abs(left(i, p) * right(p, j));
+        }
+      }
+    }
+  }
+
+  Index m, n, k;
+  bool ta, tb;
+  Index a_stride, b_stride, c_stride;
+  std::vector<T> a, b;
+};
+
+template <class T>
+void check_product(const Product<T>& product) {
+  CAPTURE(product.m);
+  CAPTURE(product.n);
+  CAPTURE(product.k);
+  CAPTURE(product.ta);
+  CAPTURE(product.tb);
+  std::vector<double> sums, magnitudes;
+  product.reference(sums, magnitudes);
+  // Each of k products and k sums rounds once; the reference in double rounds as often, which counts for f64.
+  const double unit = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
+  const double error = unit * static_cast<double>(product.k + 1) * (std::is_same_v<T, double> ? 2 : 1);
+  for (const Tables& t : tables()) {
+    CAPTURE(t.isa);
+    const std::vector<T> c = product.run(*t.matmul, 1);
+    Index wrong = 0, touched = 0;
+    for (Index i = 0; i < product.m; ++i) {
+      for (Index j = 0; j < product.c_stride; ++j) {
+        const double got = c[static_cast<std::size_t>(i * product.c_stride + j)];
+        const auto at = static_cast<std::size_t>(i * product.n + j);
+        if (j >= product.n)
+          touched += got != static_cast<double>(Product<T>::canary) ? 1 : 0;
+        else
+          wrong += !(std::abs(got - sums[at]) <= error * magnitudes[at]) ? 1 : 0;
+      }
+    }
+    CHECK(wrong == 0);
+    CHECK(touched == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("the matrix product of every instruction set agrees with three plain loops", T, float, double) {
+  Dice dice(1);
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      for (const Index s : testing::sizes) check_product(Product<T>(dice, s, s == 257 ? 5 : s, s, ta, tb, 0));
+      for (int i = 0; i < 90; ++i) {
+        check_product(Product<T>(dice, testing::any_size(dice), testing::any_size(dice), testing::any_size(dice), ta,
+                                 tb, dice.chance(0.5) ? 0 : dice.below(9)));
+      }
+      check_product(Product<T>(dice, 5, 9, 1025, ta, tb, 3));  // several blocks of k of unequal length
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("infinities and NaNs reach the elements they belong to and no others", T, float, double) {
+  Dice dice(2);
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      Product<T> product(dice, 13, 21, 10, ta, tb, 0);
+      product.a[static_cast<std::size_t>(ta ? 3 * 13 + 4 : 4 * 10 + 3)] = std::numeric_limits<T>::infinity();
+      product.b[static_cast<std::size_t>(tb ? 20 * 10 + 7 : 7 * 21 + 20)] = std::numeric_limits<T>::quiet_NaN();
+      for (const Tables& t : tables()) {
+        CAPTURE(t.isa);
+        const auto c = product.run(*t.matmul, 1);
+        for (Index i = 0; i < 13; ++i) {
+          for (Index j = 0; j < 21; ++j) {
+            const T x = c[static_cast<std::size_t>(i * 21 + j)];
+            CHECK(std::isnan(x) == (j == 20));
+            CHECK(std::isinf(x) == (i == 4 && j != 20));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("the matrix product has the same bits on any number of threads", T, float, double) {
+  Dice dice(3);
+  const Index shapes[][3] = {{257, 129, 127}, {64, 64, 64},   {1, 257, 1000},
+                             {1000, 3, 100},  {7, 1025, 300}, {100, 100, 21}};
+  for (const auto& shape : shapes) {
+    for (const bool ta : {false, true}) {
+      const Product<T> product(dice, shape[0], shape[1], shape[2], ta, !ta, 0);
+      for (const Tables& t : tables()) {
+        CAPTURE(t.isa);
+        const auto one = product.run(*t.matmul, 1);
+        for (const int threads : {2, 3, 4, 8}) {
+          CHECK(std::memcmp(product.run(*t.matmul, threads).data(), one.data(), one.size() * sizeof(T)) == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the axes before the matrices broadcast") {
+  Dice dice(4);
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      Graph g({.dtype = f64});
+      const Value a = g.input("a", ta ? Shape{3, 1, 6, 5} : Shape{3, 1, 5, 6});
+      const Value b = g.input("b", tb ? Shape{2, 7, 6} : Shape{2, 6, 7});
+      const auto na = random_numbers<double>(dice, 90);
+      const auto nb = random_numbers<double>(dice, 84);
+      const Tensor c = evaluate(matmul(a, b, ta, tb), {{a, Tensor::from<double>(a.shape(), std::span(na))},
+                                                       {b, Tensor::from<double>(b.shape(), std::span(nb))}});
+      REQUIRE(c.shape() == Shape{3, 2, 5, 7});
+      for (Index at = 0; at < c.elements(); ++at) {
+        const Index j = at % 7, i = at / 7 % 5, y = at / 35 % 2, x = at / 70;
+        double sum = 0;
+        for (Index k = 0; k < 6; ++k) {
+          sum += na[static_cast<std::size_t>(x * 30 + (ta ? k * 5 + i : i * 6 + k))] *
+                 nb[static_cast<std::size_t>(y * 42 + (tb ? j * 6 + k : k * 7 + j))];
+        }
+        CHECK(std::abs(c.at(at) - sum) < 1e-14);
+      }
+    }
+  }
+}
