@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <charconv>
 #include <chrono>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -13,6 +16,10 @@
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
 
 namespace xgrad {
 namespace {
@@ -23,6 +30,9 @@ thread_local bool inside_task = false;
 // How long an idle thread looks for work before it sleeps: longer than the gap between two kernels of a training step,
 // short enough not to be noticed otherwise.
 constexpr auto patience = std::chrono::microseconds(50);
+
+// More than this in XGRAD_THREADS can only be a slip.
+constexpr int most_threads = 1024;
 
 void relax() {
 #if defined(__x86_64__)
@@ -36,7 +46,6 @@ void relax() {
 struct Job {
   const TaskRef* task = nullptr;
   Index tasks = 0;
-  int helpers = 0;  // workers invited
   std::atomic<Index> next{0};
   std::atomic<int> working{0};  // workers that have not yet finished
   std::mutex error_lock;
@@ -57,6 +66,31 @@ struct Job {
   }
 };
 
+// A thread of the pool and the bell by which it is called: its own, so that a call disturbs none but those invited.
+struct Worker {
+  alignas(64) std::atomic<std::uint64_t> calls{0};
+  std::atomic<bool> asleep{false};
+  std::thread thread;
+
+  void ring() {
+    calls.fetch_add(1, std::memory_order_seq_cst);  // ordered with `asleep`: a worker that goes to sleep is seen or sees
+    if (asleep.load(std::memory_order_seq_cst)) calls.notify_one();
+  }
+  std::uint64_t next_call(std::uint64_t seen) {
+    const auto start = std::chrono::steady_clock::now();
+    for (int spins = 1;; ++spins) {
+      const std::uint64_t now = calls.load(std::memory_order_acquire);
+      if (now != seen) return now;
+      relax();
+      if (spins % 64 == 0 && std::chrono::steady_clock::now() - start > patience) break;
+    }
+    asleep.store(true, std::memory_order_seq_cst);
+    calls.wait(seen, std::memory_order_seq_cst);
+    asleep.store(false, std::memory_order_relaxed);
+    return calls.load(std::memory_order_acquire);
+  }
+};
+
 class Pool {
  public:
   static Pool& instance() {
@@ -66,29 +100,33 @@ class Pool {
 
   ~Pool() {
     stop_.store(true, std::memory_order_relaxed);
-    call_.fetch_add(1, std::memory_order_release);
-    call_.notify_all();
-    for (std::thread& worker : workers_) worker.join();
+    for (const auto& worker : workers_) worker->ring();
+    for (const auto& worker : workers_) worker->thread.join();
   }
 
   // False if the pool is at work for someone else.
   bool run(int threads, Index tasks, const TaskRef& task) {
     const std::unique_lock busy(busy_, std::try_to_lock);
     if (!busy.owns_lock()) return false;
-    const int helpers = static_cast<int>(std::min<Index>(threads, tasks)) - 1;
-    while (static_cast<int>(workers_.size()) < helpers) {
-      const int index = static_cast<int>(workers_.size());
-      workers_.emplace_back([this, index, seen = call_.load(std::memory_order_acquire)] { serve(index, seen); });
+    const auto helpers = static_cast<std::size_t>(std::min<Index>(threads, tasks)) - 1;
+    while (workers_.size() < helpers) {
+      auto worker = std::make_unique<Worker>();
+      Worker* self = worker.get();
+      workers_.push_back(std::move(worker));
+      try {
+        self->thread = std::thread([this, self] { serve(*self); });
+      } catch (...) {
+        workers_.pop_back();
+        throw;
+      }
     }
     job_.task = &task;
     job_.tasks = tasks;
-    job_.helpers = helpers;
     job_.error = nullptr;
     job_.next.store(0, std::memory_order_relaxed);
-    // Every worker answers every call, invited or not: so none can still be looking at the job when it is reused.
-    job_.working.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-    call_.fetch_add(1, std::memory_order_seq_cst);  // ordered with sleepers_: a worker that goes to sleep is seen or sees
-    if (sleepers_.load(std::memory_order_seq_cst) > 0) call_.notify_all();
+    // Every invited worker answers, even if it finds nothing left to do: so none can still look at the job when it is reused.
+    job_.working.store(static_cast<int>(helpers), std::memory_order_relaxed);
+    for (std::size_t i = 0; i < helpers; ++i) workers_[i]->ring();
     job_.work();
     for (int spins = 1; job_.working.load(std::memory_order_acquire) > 0; ++spins) {
       if (spins % 4096 == 0) std::this_thread::yield();  // more threads than processors
@@ -99,35 +137,19 @@ class Pool {
   }
 
  private:
-  void serve(int index, std::uint64_t seen) {
-    for (;;) {
-      seen = next_call(seen);
+  void serve(Worker& self) {
+    for (std::uint64_t seen = 0;;) {
+      seen = self.next_call(seen);
       if (stop_.load(std::memory_order_relaxed)) return;
-      if (index < job_.helpers) job_.work();
+      job_.work();
       job_.working.fetch_sub(1, std::memory_order_release);
     }
   }
 
-  std::uint64_t next_call(std::uint64_t seen) {
-    const auto start = std::chrono::steady_clock::now();
-    for (int spins = 1;; ++spins) {
-      const std::uint64_t now = call_.load(std::memory_order_acquire);
-      if (now != seen) return now;
-      relax();
-      if (spins % 64 == 0 && std::chrono::steady_clock::now() - start > patience) break;
-    }
-    sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    call_.wait(seen, std::memory_order_acquire);
-    sleepers_.fetch_sub(1, std::memory_order_relaxed);
-    return call_.load(std::memory_order_acquire);
-  }
-
   std::mutex busy_;
   Job job_;
-  std::atomic<std::uint64_t> call_{0};
-  std::atomic<int> sleepers_{0};
   std::atomic<bool> stop_{false};
-  std::vector<std::thread> workers_;
+  std::vector<std::unique_ptr<Worker>> workers_;
 };
 
 }  // namespace
@@ -147,9 +169,15 @@ void Parallel::for_each(Index tasks, TaskRef task) const {
 
 int default_threads() {
   static const int threads = [] {
-    if (const char* wanted = std::getenv("XGRAD_THREADS")) {
-      const int n = std::atoi(wanted);
-      if (n > 0) return n;
+    const char* wanted = std::getenv("XGRAD_THREADS");
+    if (wanted != nullptr && *wanted != '\0') {
+      int n = 0;
+      const char* end = wanted + std::strlen(wanted);
+      const auto [rest, error] = std::from_chars(wanted, end, n);
+      if (error != std::errc() || rest != end || n < 1 || n > most_threads) {
+        throw UserError(fmt::format("XGRAD_THREADS: \"{}\" is not a number of threads from 1 to {}", wanted, most_threads));
+      }
+      return n;
     }
     cpu_set_t allowed;
     if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));

@@ -48,7 +48,10 @@ bool eventually(F condition) {
   return true;
 }
 
-// What a new process with XGRAD_THREADS set to `value` takes for its default; -1 if it could not be asked.
+constexpr int refused = -2;
+
+// What a new process with XGRAD_THREADS set to `value` takes for its default; `refused` if it says so, -1 if it
+// could not be asked.
 int default_of_new_process(const char* value) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const std::string variable = value == nullptr ? "-u XGRAD_THREADS" : fmt::format("XGRAD_THREADS='{}'", value);
@@ -62,6 +65,7 @@ int default_of_new_process(const char* value) {
   pclose(pipe);
   const std::string marker = "default threads: ";
   const auto at = output.find(marker);
+  if (output.find("is not a number of threads from 1 to 1024") != std::string::npos) return refused;
   return at == std::string::npos ? -1 : std::atoi(output.c_str() + at + marker.size());
 }
 
@@ -71,14 +75,15 @@ TEST_CASE("says its default number of threads" * doctest::skip()) {  // run in a
   std::printf("default threads: %d\n", default_threads());
 }
 
-TEST_CASE("XGRAD_THREADS sets the default number of threads if it is a positive number") {
+TEST_CASE("XGRAD_THREADS sets the default number of threads, and nonsense in it is refused") {
   const int unset = default_of_new_process(nullptr);
   CHECK(unset >= 1);
   CHECK(default_of_new_process("3") == 3);
   CHECK(default_of_new_process("1") == 1);
-  CHECK(default_of_new_process("0") == unset);
-  CHECK(default_of_new_process("-2") == unset);
-  CHECK(default_of_new_process("many") == unset);
+  for (const char* nonsense : {"0", "-2", "many", "4abc", "99999999999"}) {
+    CAPTURE(nonsense);
+    CHECK(default_of_new_process(nonsense) == refused);
+  }
   CHECK(default_of_new_process("") == unset);
   CHECK(default_threads() >= 1);
 }
@@ -267,10 +272,10 @@ TEST_CASE("threads that fell asleep wake up again") {
   }
 }
 
-TEST_CASE("ten thousand small calls in a row lose no task") {
+TEST_CASE("a thousand small calls in a row lose no task") {
   std::atomic<Index> sum{0};
-  for (int repeat = 0; repeat < 10'000; ++repeat) {
+  for (int repeat = 0; repeat < 1000; ++repeat) {
     Parallel(2 + repeat % 3).for_each(4, [&](Index i) { sum += i + 1; });
   }
-  CHECK(sum.load() == 100'000);
+  CHECK(sum.load() == 10'000);
 }

@@ -55,7 +55,7 @@ Program training_step(Grower& grown) {
   for (const Parameter& p : grown.parameters) {
     const Value old = grown.g.parameter(p);
     const Value slope = gradients(loss, old, {.unconnected = Unconnected::zeros});
-    switch (dice.below(5)) {
+    switch (dice.below(6)) {
       case 0: break;  // this one stays as it is
       case 1: program.updates.push_back({p, old * 0.5 + 0.5}); break;
       case 2: {
@@ -64,6 +64,13 @@ Program training_step(Grower& grown) {
           if (q.shape() == p.shape() && dice.chance(0.5)) other = grown.g.parameter(q);
         }
         program.updates.push_back({p, other});
+        break;
+      }
+      case 3: {  // an operation that cannot write over what it reads
+        if (p.shape().rank() < 2) break;
+        const Index n = p.shape().back();
+        const Tensor mix = testing::random_tensor(dice, {n, n}, p.type().dtype, 0, 1 / static_cast<double>(n));
+        program.updates.push_back({p, matmul(old, grown.g.constant(mix))});
         break;
       }
       default: program.updates.push_back({p, 0.9 * old - 0.1 * tanh(slope)}); break;

@@ -20,7 +20,7 @@ struct NotEqual : Compare {
   static constexpr const char* name = "not_equal";
   static constexpr const char* doc = "Whether a differs from b. NaN differs from everything.";
   static constexpr const char* no_gradient = piecewise;
-  template <class V> static auto forward(V a, V b) { return a != b; }
+  template <class V> static auto forward(V a, V b) { return !(a == b); }  // not !=: see is_nan in simd.hpp
   static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
 };
 

@@ -4,6 +4,7 @@
 // 4 * lanes * q + c, + lanes, + 2 * lanes, + 3 * lanes. All lanes of a block run the ten rounds side by side in plain
 // loops that the compiler turns into vectors. The layout is part of the result and the same for every instruction set.
 #include <algorithm>
+#include <cmath>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
@@ -81,9 +82,11 @@ T unit(std::uint32_t word) {
 template <class T>
 void uniform(const RandomArgs& args, const Parallel& parallel) {
   const T low = static_cast<T>(args.a);
+  const T high = static_cast<T>(args.b);
   const T range = static_cast<T>(args.b - args.a);
+  const T largest = low < high ? std::nextafter(high, low) : low;  // low + range * u may round up to high
   for_each_block<T>(args, parallel, [=](const std::uint32_t* words, T* out, Index n) {
-    for (Index i = 0; i < n; ++i) out[i] = low + range * unit<T>(words[i]);
+    for (Index i = 0; i < n; ++i) out[i] = std::min(low + range * unit<T>(words[i]), largest);
   });
 }
 

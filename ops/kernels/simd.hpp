@@ -49,9 +49,12 @@ template <Scalar T> T sigmoid(T x) {
 }
 template <Scalar T> T pow(T x, T y) { return std::pow(x, y); }
 template <Scalar T> T select(bool condition, T a, T b) { return condition ? a : b; }
+// NaN is the one number that differs from itself. Written without !=, which xsimd 8 computes as "ordered and different"
+// on AVX, so that NaN would equal itself there.
+template <Scalar T> bool is_nan(T x) { return !(x == x); }
 // NaN wins over numbers.
-template <Scalar T> T max(T a, T b) { return a > b || a != a ? a : b; }
-template <Scalar T> T min(T a, T b) { return a < b || a != a ? a : b; }
+template <Scalar T> T max(T a, T b) { return a > b || simd::is_nan(a) ? a : b; }
+template <Scalar T> T min(T a, T b) { return a < b || simd::is_nan(a) ? a : b; }
 template <Scalar T> T fma(T a, T b, T c) { return std::fma(a, b, c); }
 
 // The number as a V, be it one number or a vector of equal ones.
@@ -93,7 +96,7 @@ template <class T>
 Mask<T> load_mask(const std::uint8_t* bytes) {
   alignas(64) T whole[Batch<T>::size];
   for (std::size_t i = 0; i < Batch<T>::size; ++i) whole[i] = static_cast<T>(bytes[i]);
-  return Batch<T>::load_aligned(whole) != Batch<T>(T(0));
+  return !(Batch<T>::load_aligned(whole) == Batch<T>(T(0)));
 }
 template <class T>
 void store_mask(std::uint8_t* bytes, Mask<T> mask) {
@@ -108,10 +111,29 @@ template <class T, class A> V<T, A> abs(V<T, A> x) { return xsimd::abs(x); }
 template <class T, class A> V<T, A> sqrt(V<T, A> x) { return xsimd::sqrt(x); }
 // Not the approximate instruction: 1 / sqrt to the last bit but one.
 template <class T, class A> V<T, A> rsqrt(V<T, A> x) { return V<T, A>(T(1)) / xsimd::sqrt(x); }
-template <class T, class A> V<T, A> exp(V<T, A> x) { return xsimd::exp(x); }
-template <class T, class A> V<T, A> expm1(V<T, A> x) { return xsimd::expm1(x); }
-template <class T, class A> V<T, A> log(V<T, A> x) { return xsimd::log(x); }
-template <class T, class A> V<T, A> log1p(V<T, A> x) { return xsimd::log1p(x); }
+template <class T, class A> V<T, A> select(xsimd::batch_bool<T, A> c, V<T, A> a, V<T, A> b) {
+  return xsimd::select(c, a, b);
+}
+template <class T, class A> xsimd::batch_bool<T, A> is_nan(V<T, A> x) { return !(x == x); }
+// xsimd's exp gives inf a little too early; there the last factor of e is taken out. Results below the smallest normal
+// number are 0.
+template <class T, class A> V<T, A> exp(V<T, A> x) {
+  const auto large = x > V<T, A>(std::is_same_v<T, float> ? T(88) : T(709));
+  const V<T, A> y = xsimd::exp(xsimd::select(large, x - V<T, A>(T(1)), x));
+  return xsimd::select(large, y * V<T, A>(T(2.718281828459045235)), y);
+}
+template <class T, class A> V<T, A> expm1(V<T, A> x) {
+  const V<T, A> y = xsimd::select(x > V<T, A>(T(80)), simd::exp(x), xsimd::expm1(x));
+  return xsimd::select(x == V<T, A>(T(0)), x, y);  // keeps the sign of 0
+}
+// xsimd's log of doubles is wrong below the smallest normal number: those are scaled up first.
+template <class T, class A> V<T, A> log(V<T, A> x) {
+  if constexpr (std::is_same_v<T, float>) return xsimd::log(x);
+  const auto tiny = x < V<T, A>(std::numeric_limits<T>::min()) && x > V<T, A>(T(0));
+  const V<T, A> y = xsimd::log(xsimd::select(tiny, x * V<T, A>(T(0x1p54)), x));
+  return xsimd::select(tiny, y - V<T, A>(T(37.429947750237048)), y);  // 54 log 2
+}
+template <class T, class A> V<T, A> log1p(V<T, A> x) { return xsimd::select(x == V<T, A>(T(0)), x, xsimd::log1p(x)); }
 template <class T, class A> V<T, A> sin(V<T, A> x) { return xsimd::sin(x); }
 template <class T, class A> V<T, A> cos(V<T, A> x) { return xsimd::cos(x); }
 template <class T, class A> V<T, A> tanh(V<T, A> x) { return xsimd::tanh(x); }
@@ -120,12 +142,18 @@ template <class T, class A> V<T, A> sigmoid(V<T, A> x) {
   const V<T, A> e = xsimd::exp(-xsimd::abs(x));
   return xsimd::select(x < V<T, A>(T(0)), e, one) / (one + e);
 }
-template <class T, class A> V<T, A> pow(V<T, A> x, V<T, A> y) { return xsimd::pow(x, y); }
-template <class T, class A> V<T, A> select(xsimd::batch_bool<T, A> c, V<T, A> a, V<T, A> b) {
-  return xsimd::select(c, a, b);
+// Number by number: xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a thousand
+// units in the last place elsewhere.
+template <class T, class A> V<T, A> pow(V<T, A> x, V<T, A> y) {
+  alignas(64) T a[V<T, A>::size];
+  alignas(64) T b[V<T, A>::size];
+  x.store_aligned(a);
+  y.store_aligned(b);
+  for (std::size_t i = 0; i < V<T, A>::size; ++i) a[i] = std::pow(a[i], b[i]);
+  return V<T, A>::load_aligned(a);
 }
-template <class T, class A> V<T, A> max(V<T, A> a, V<T, A> b) { return xsimd::select((a > b) || (a != a), a, b); }
-template <class T, class A> V<T, A> min(V<T, A> a, V<T, A> b) { return xsimd::select((a < b) || (a != a), a, b); }
+template <class T, class A> V<T, A> max(V<T, A> a, V<T, A> b) { return xsimd::select((a > b) || simd::is_nan(a), a, b); }
+template <class T, class A> V<T, A> min(V<T, A> a, V<T, A> b) { return xsimd::select((a < b) || simd::is_nan(a), a, b); }
 template <class T, class A> V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) { return xsimd::fma(a, b, c); }
 
 // The sum of the numbers, pairwise in a fixed order.

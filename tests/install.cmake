@@ -1,0 +1,111 @@
+# Installs a build, looks at what was installed, and builds and runs programs with nothing but that.
+#
+#   cmake -DBUILD=path/to/build -DSCRATCH=path/to/empty/folder -P tests/install.cmake
+#
+# The build must be finished. -DCXX and -DCXX_FLAGS name the compiler and the flags it was made with, such as those of a
+# sanitizer, which a program must share; -DCONFIG its configuration, -DGENERATOR its generator.
+
+cmake_minimum_required(VERSION 3.22)
+foreach(needed BUILD SCRATCH)
+  if("${${needed}}" STREQUAL "")
+    message(FATAL_ERROR "install: ${needed} is not given")
+  endif()
+endforeach()
+if("${CONFIG}" STREQUAL "")
+  set(CONFIG Release)
+endif()
+get_filename_component(source "${CMAKE_CURRENT_LIST_DIR}/.." REALPATH)
+set(prefix "${SCRATCH}/install_prefix")
+set(consumer "${SCRATCH}/install_consumer")
+
+function(run what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "install: ${what} failed (${result}):\n${output}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+file(REMOVE_RECURSE "${prefix}" "${consumer}")
+run("cmake --install" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --config ${CONFIG})
+
+# ---- the headers: complete, and nothing in them that only whoever builds the library has
+
+set(failures 0)
+macro(complain what)
+  message("install: ${what}")
+  math(EXPR failures "${failures} + 1")
+endmacro()
+
+file(GLOB_RECURSE headers RELATIVE "${prefix}/include" "${prefix}/include/xgrad/*")
+list(LENGTH headers count)
+foreach(expected engine graph/tensor graph/graph ops/ops autodiff/gradients)
+  if(NOT "xgrad/${expected}.hpp" IN_LIST headers)
+    complain("xgrad/${expected}.hpp is not installed")
+  endif()
+endforeach()
+foreach(header IN LISTS headers)
+  if(NOT header MATCHES "\\.hpp$" OR header MATCHES "/(kernels|elementwise)/")
+    complain("${header} is installed, and is no public header")
+  endif()
+  if(IS_SYMLINK "${prefix}/include/${header}")
+    complain("${header} is a link and not a file")
+  endif()
+  file(STRINGS "${prefix}/include/${header}" foreign REGEX "(^|[^A-Za-z0-9_])(fmt|xsimd)([^A-Za-z0-9_]|$)")
+  if(NOT foreign STREQUAL "")
+    complain("${header} names a library that users need not have: ${foreign}")
+  endif()
+  file(STRINGS "${prefix}/include/${header}" includes REGEX "^[ \t]*#[ \t]*include[ \t]*<xgrad/")
+  foreach(line IN LISTS includes)
+    string(REGEX REPLACE ".*<([^>]*)>.*" "\\1" included "${line}")
+    if(NOT EXISTS "${prefix}/include/${included}")
+      complain("${header} includes ${included}, which is not installed")
+    endif()
+  endforeach()
+endforeach()
+
+# ---- no text among the installed files knows where it was built
+
+file(GLOB_RECURSE texts "${prefix}/*.hpp" "${prefix}/*.cmake")
+foreach(text IN LISTS texts)
+  file(READ "${text}" content)
+  foreach(path "${BUILD}" "${source}")
+    string(FIND "${content}" "${path}" at)
+    if(NOT at EQUAL -1)
+      complain("${text} names ${path}")
+    endif()
+  endforeach()
+endforeach()
+if(failures GREATER 0)
+  message(FATAL_ERROR "install: ${failures} of the ${count} installed headers and their package files are not right")
+endif()
+
+# ---- programs
+
+set(umbrella OFF)
+set(programs engine)
+if(EXISTS "${prefix}/include/xgrad/xgrad.hpp")
+  set(umbrella ON)
+  list(APPEND programs umbrella)
+endif()
+set(configure ${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/install -B ${consumer} -DCMAKE_PREFIX_PATH=${prefix}
+              -DCMAKE_BUILD_TYPE=${CONFIG} -DUMBRELLA=${umbrella} "-DCMAKE_CXX_FLAGS=${CXX_FLAGS} -Wall -Wextra -Werror")
+if(NOT "${GENERATOR}" STREQUAL "")
+  list(APPEND configure -G ${GENERATOR})
+endif()
+if(NOT "${CXX}" STREQUAL "")
+  list(APPEND configure -DCMAKE_CXX_COMPILER=${CXX})
+endif()
+run("configuring a program" ${configure})
+# Another xgrad that is installed on the machine must not be the one that was found.
+file(STRINGS "${consumer}/CMakeCache.txt" found REGEX "^xgrad_DIR:PATH=")
+string(FIND "${found}" "=${prefix}/" at)
+if(at EQUAL -1)
+  message(FATAL_ERROR "install: find_package found another xgrad: ${found}")
+endif()
+run("building a program" ${CMAKE_COMMAND} --build ${consumer} --config ${CONFIG})
+foreach(program IN LISTS programs)
+  run("running ${program}" ${consumer}/${program})
+  message(STATUS "install: ${program} printed:\n${output}")
+endforeach()
+file(REMOVE_RECURSE "${prefix}" "${consumer}")

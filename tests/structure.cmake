@@ -1,0 +1,124 @@
+# Holds the lines of the architecture: what may include what, and what may stand in a source file.
+#
+#   cmake -DROOT=path/to/xgrad -P tests/structure.cmake
+#
+# Prints every violation as `file:line: what` and ends in an error if there is one. structure_selftest.cmake shows that
+# each rule can fail.
+
+cmake_minimum_required(VERSION 3.22)
+if(NOT IS_DIRECTORY "${ROOT}/graph")
+  message(FATAL_ERROR "structure: there is no library in ROOT: ${ROOT}")
+endif()
+
+set(violations 0)
+
+# Every line of the files that matches `regex`, but not `unless` (if not empty), is a violation.
+function(forbid what regex unless)
+  foreach(file ${ARGN})
+    file(STRINGS "${ROOT}/${file}" hits REGEX "${regex}" ENCODING UTF-8)
+    if(hits STREQUAL "")
+      continue()
+    endif()
+    # Only now line by line, since that is slow. Characters that mean something in a list would join lines.
+    file(READ "${ROOT}/${file}" content)
+    string(REGEX REPLACE "[][\\;]" " " content "${content}")
+    string(REPLACE "\n" ";" lines "${content};")
+    set(number 0)
+    foreach(line IN LISTS lines)
+      math(EXPR number "${number} + 1")
+      if(line MATCHES "${regex}" AND (unless STREQUAL "" OR NOT line MATCHES "${unless}"))
+        message("${file}:${number}: ${what}")
+        math(EXPR violations "${violations} + 1")
+      endif()
+    endforeach()
+  endforeach()
+  set(violations ${violations} PARENT_SCOPE)
+endfunction()
+
+# The files below the folders that end in one of the endings, as paths from ROOT.
+function(find_files out folders endings)
+  set(found)
+  foreach(folder ${folders})
+    foreach(ending ${endings})
+      file(GLOB_RECURSE more RELATIVE "${ROOT}" "${ROOT}/${folder}/*.${ending}")
+      list(APPEND found ${more})
+    endforeach()
+  endforeach()
+  set(${out} ${found} PARENT_SCOPE)
+endfunction()
+
+set(code hpp cpp)
+set(library graph ops autodiff nn)
+foreach(folder ${library})
+  find_files(${folder} ${folder} "${code}")
+endforeach()
+set(everything_in_library ${graph} ${ops} ${autodiff} ${nn})
+find_files(programs "examples;benchmarks" "${code}")
+
+set(include "^[ \t]*#[ \t]*include[ \t]*")
+
+# ---- folders know only those before them: graph <- ops <- autodiff <- nn <- examples, benchmarks
+
+forbid("graph may include nothing but graph" "${include}<xgrad/" "<xgrad/graph/" ${graph})
+forbid("ops may include nothing but graph and ops" "${include}<xgrad/" "<xgrad/(graph|ops)/" ${ops})
+# The umbrella of the engine lives in autodiff.
+forbid("autodiff may not include nn" "${include}<xgrad/" "<xgrad/((graph|ops|autodiff)/|engine\\.hpp>)" ${autodiff})
+forbid("unknown folder" "${include}<xgrad/" "<xgrad/((graph|ops|autodiff|nn)/|(engine|xgrad)\\.hpp>)" ${nn})
+forbid("nn and programs may not include kernels" "${include}<xgrad/(ops/kernels/|ops/elementwise/)" "" ${nn} ${programs})
+forbid("nn may not write derivatives by hand" "\\.vjp" "" ${nn})
+# An include relative to the file would go round the rules above.
+forbid("the library includes its files as <xgrad/...>" "${include}\"" "" ${everything_in_library})
+
+# ---- one file knows xsimd, one knows xtensor, and no header that users see knows the rest
+
+set(files ${everything_in_library} ${programs})
+list(REMOVE_ITEM files ops/kernels/simd.hpp)
+forbid("only ops/kernels/simd.hpp may include xsimd" "${include}[<\"]xsimd" "" ${files})
+set(files ${everything_in_library})
+list(REMOVE_ITEM files graph/xtensor.hpp)
+forbid("only graph/xtensor.hpp may include xtensor" "${include}[<\"](xtensor|xtl)" "" ${files})
+set(files ${everything_in_library})
+list(FILTER files INCLUDE REGEX "\\.hpp$")
+list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise)/")
+forbid("a public header may not include a library that users need not have"
+       "${include}[<\"](fmt|zlib|zconf|doctest|CLI)[/.]" "" ${files})
+forbid("a public header may not include kernels" "${include}<xgrad/ops/(kernels|elementwise)/" "" ${files})
+
+# ---- the engine knows no particular operation
+
+set(files ${graph} ${autodiff})
+set(op_name "op(\\(\\))?(->|\\.)name")
+# The registry finds an operation by the name it is asked for.
+list(REMOVE_ITEM files graph/op_def.cpp)
+forbid("the engine may not tell operations apart by name" "${op_name}[ \t]*[!=]=|[!=]=[^&|]*${op_name}" "" ${files})
+set(files ${graph} ${autodiff})
+forbid("the engine may not tell operations apart by name"
+       "[.>](name|op_name)(\\(\\))?[ \t]*[!=]=[ \t]*\"|${op_name}\\.(starts_with|ends_with|find|compare)" "" ${files})
+forbid("the engine may not look up an operation by a fixed name" "(registry|ops)(\\(\\))?(->|\\.)find\\(\"" "" ${files})
+forbid("the engine may not switch over operations" "switch[ \t]*\\([^)]*([.>]op(\\(\\))?[ \t]*\\)|${op_name})" "" ${files})
+
+# ---- every source file
+
+find_files(sources "graph;ops;autodiff;nn;tests;examples;benchmarks;cmake" "hpp;cpp;cmake;in;txt;py;sh")
+file(GLOB top RELATIVE "${ROOT}" "${ROOT}/CMakeLists.txt" "${ROOT}/CMakePresets.json" "${ROOT}/dev" "${ROOT}/.ci/*")
+find_files(texts "docs;graph;ops;autodiff;nn;tests;examples;benchmarks" "md")
+forbid("a mark of unfinished work" "(^|[^A-Za-z0-9_])(TO[D]O|FIX[M]E|X[X]X)($|[^A-Za-z0-9_])" "" ${sources} ${top})
+forbid("a path of one machine" "(^|[^A-Za-z0-9_.])/(work|home|root)/" "" ${sources} ${top} ${texts})
+foreach(file ${sources} ${top})
+  file(READ "${ROOT}/${file}" content)
+  string(REGEX MATCHALL "\n" ends "${content}")
+  list(LENGTH ends count)
+  if(count GREATER 600)
+    message("${file}:601: ${count} lines: a source file has at most 600")
+    math(EXPR violations "${violations} + 1")
+  endif()
+endforeach()
+
+list(LENGTH sources count)
+if(count LESS 1)
+  message(FATAL_ERROR "structure: no source files were found in ${ROOT}")
+endif()
+if(violations GREATER 0)
+  message(FATAL_ERROR "structure: ${violations} violations in ${count} files")
+endif()
+message(STATUS "structure: ${count} files hold the lines")

@@ -1,0 +1,65 @@
+# Holds the promise that code for one instruction set stays with it. An inline function that a kernel's object defines
+# under a common name (a std::vector of float, say) may be the copy that the linker keeps for the whole program, which
+# then ends with an illegal instruction on a processor without that set. So every symbol an object compiled for a set
+# lets others see must carry the name of the set, as xgrad::avx2 and xsimd_avx2 do.
+#
+#   cmake -DSET=avx2 -DOBJECTS="a.o;b.o" [-DNM=nm] [-DCXXFILT=c++filt] -P tests/symbols.cmake
+#
+# Meant for optimised builds: without optimisation nothing is inlined and the promise is not made.
+
+cmake_minimum_required(VERSION 3.22)
+if("${NM}" STREQUAL "")
+  set(NM nm)
+endif()
+if("${CXXFILT}" STREQUAL "")
+  set(CXXFILT c++filt)
+endif()
+if("${SET}" STREQUAL "" OR "${OBJECTS}" STREQUAL "")
+  message(FATAL_ERROR "symbols: SET and OBJECTS must be given")
+endif()
+
+# As a mangled name holds a namespace: its length and itself. `xsimd_avx2` also marks templates of std over its types.
+set(own)
+foreach(namespace ${SET} xsimd_${SET})
+  string(LENGTH ${namespace} length)
+  list(APPEND own "[^0-9]${length}${namespace}")
+endforeach()
+string(REPLACE ";" "|" own "${own}")
+# Data that refers to the exception handler of the C++ runtime: the same in every object.
+set(common "^DW\\.ref\\.__gxx_personality_v0$")
+
+set(checked 0)
+set(failures 0)
+foreach(object IN LISTS OBJECTS)
+  # Of the -P format: name, type, value, size. Capital letters are visible to others; u is unique in the program.
+  execute_process(COMMAND ${NM} -P --defined-only ${object} RESULT_VARIABLE result OUTPUT_VARIABLE symbols
+                  ERROR_VARIABLE error)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "symbols: ${NM} cannot read ${object}: ${error}")
+  endif()
+  string(REPLACE "\n" ";" symbols "${symbols}")
+  foreach(symbol IN LISTS symbols)
+    if(NOT symbol MATCHES "^([^ ]+) ([A-Zuvwi]) ")
+      continue()
+    endif()
+    set(name "${CMAKE_MATCH_1}")
+    set(type "${CMAKE_MATCH_2}")
+    math(EXPR checked "${checked} + 1")
+    if(name MATCHES "${common}" OR name MATCHES "${own}")
+      continue()
+    endif()
+    execute_process(COMMAND ${CXXFILT} ${name} OUTPUT_VARIABLE readable OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+    message("${object}: symbol of type ${type} without ${SET} in its name: ${name} ${readable}")
+    math(EXPR failures "${failures} + 1")
+  endforeach()
+endforeach()
+
+list(LENGTH OBJECTS count)
+if(failures GREATER 0)
+  message(FATAL_ERROR "symbols: ${failures} of ${checked} symbols in ${count} objects for ${SET} could replace others")
+endif()
+# A kernel's object shows at least its table; an nm of another format would show nothing and find nothing wrong.
+if(checked LESS count)
+  message(FATAL_ERROR "symbols: ${checked} visible symbols in ${count} objects: ${NM} is not understood")
+endif()
+message(STATUS "symbols: all ${checked} symbols of ${count} objects belong to ${SET}")

@@ -1,0 +1,247 @@
+// Layers and modules: their numbers, their weights, their scopes, their errors.
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <xgrad/engine.hpp>
+#include <xgrad/nn/layers/batch_norm.hpp>
+#include <xgrad/nn/layers/dense.hpp>
+#include <xgrad/nn/layers/dropout.hpp>
+#include <xgrad/nn/layers/flatten.hpp>
+#include <xgrad/nn/sequential.hpp>
+
+using namespace xgrad;
+
+namespace {
+
+constexpr GraphOptions training{.dtype = f64, .training = true, .seed = 3};
+
+Tensor numbers(Shape shape, double scale = 1) {
+  Tensor out(shape, f64);
+  Index i = 0;
+  for (double& x : out.mutable_values<double>()) x = scale * std::sin(static_cast<double>(++i) * 1.7);
+  return out;
+}
+
+struct Residual : nn::Module {
+  nn::Dense a{4, nn::tanh}, b{4};
+  Value operator()(Value x) { return x + b(a(x)); }
+};
+
+}  // namespace
+
+TEST_CASE("dense: activation(x . kernel + bias)") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {2, 3});
+  nn::Dense dense(2, nn::relu, {.bias_initializer = nn::constant(0.5)});
+  const Value y = dense(x);
+  CHECK(y.shape() == Shape{2, 2});
+  Parameter kernel = dense.kernel();
+  kernel.set(Tensor::from<double>({3, 2}, {1, 2, 3, 4, 5, -6}));
+  const Tensor out = evaluate(y, {{x, Tensor::from<double>({2, 3}, {1, 0, 0, 0, 1, 1})}});
+  CHECK(out.at(0) == 1.5);
+  CHECK(out.at(1) == 2.5);
+  CHECK(out.at(2) == 8.5);
+  CHECK(out.at(3) == 0);  // 4 - 6 + 0.5 below zero
+}
+
+TEST_CASE("dense: defaults of both presets") {
+  Graph g;
+  const Value x = g.input("x", {2, 400});
+  nn::Dense keras(300);
+  nn::Dense torch(300, nn::linear, {.preset = nn::Preset::torch});
+  nn::Dense bare(300, nn::linear, {.use_bias = false});
+  keras(x), torch(x), bare(x);
+  CHECK(keras.bias().value().at(7) == 0);
+  CHECK(torch.bias().value().at(7) != 0);
+  CHECK_FALSE(bare.bias().valid());
+  double largest_bias = 0, largest_kernel = 0;
+  for (Index i = 0; i < 300; ++i) largest_bias = std::max(largest_bias, std::abs(torch.bias().value().at(i)));
+  const Tensor kernel = torch.kernel().value();
+  for (Index i = 0; i < kernel.elements(); ++i) largest_kernel = std::max(largest_kernel, std::abs(kernel.at(i)));
+  CHECK(largest_bias <= 0.05);  // 1 / sqrt(400)
+  CHECK(largest_bias > 0.045);
+  CHECK(largest_kernel <= 0.05);
+  CHECK(largest_kernel > 0.049);
+}
+
+TEST_CASE("dense takes any number of axes before the features") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {2, 5, 3});
+  nn::Dense dense(4);
+  CHECK(dense(x).shape() == Shape{2, 5, 4});
+  CHECK_NOTHROW(check_gradients(mean(square(dense(x))), {x, g.parameter(dense.kernel()), g.parameter(dense.bias())}));
+}
+
+TEST_CASE("dense names itself, both shapes and the axis") {
+  Graph g;
+  nn::Dense dense(4, nn::relu, {.name = "hidden"});
+  dense(g.input("x", {2, 3}));
+  CHECK_THROWS_WITH_AS(dense(g.input("z", {2, 5})),
+                       doctest::Contains("hidden_1: the input has 5 features on axis -1, but the kernel was made for 3\n  input: "),
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(dense(g.input("w", {2, 5})), doctest::Contains("kernel: \"hidden/kernel\" f32[3, 4]"), ShapeError);
+  CHECK_THROWS_WITH_AS(dense(g.constant(1.0)), doctest::Contains("needs an axis of features"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::Dense(0), doctest::Contains("a layer of 0 units"), UserError);
+  Graph other({.dtype = f64});
+  CHECK_THROWS_WITH_AS(dense(other.input("x", {2, 3})), doctest::Contains("weight \"hidden/kernel\": it has type f32[3, 4]"), ShapeError);
+}
+
+TEST_CASE("batch norm in training: each feature has mean beta and deviation gamma, and the statistics move") {
+  Graph g(training);
+  const Value x = g.input("x", {5, 2});
+  nn::BatchNorm norm({.momentum = 0.75, .epsilon = 1e-3});
+  const Value y = norm(x);
+  Parameter gamma = norm.gamma();
+  Parameter beta = norm.beta();
+  gamma.set(Tensor::from<double>({2}, {2, 3}));
+  beta.set(Tensor::from<double>({2}, {-1, 1}));
+  const Tensor in = numbers({5, 2}, 4);
+  const Plan plan({y}, g.updates());
+  const Tensor out = plan.run({{x, in}})[0];
+  for (Index f = 0; f < 2; ++f) {
+    double mean = 0, variance = 0;
+    for (Index r = 0; r < 5; ++r) mean += in.at(2 * r + f) / 5;
+    for (Index r = 0; r < 5; ++r) variance += (in.at(2 * r + f) - mean) * (in.at(2 * r + f) - mean) / 5;
+    for (Index r = 0; r < 5; ++r) {
+      const double wanted = gamma.value().at(f) * (in.at(2 * r + f) - mean) / std::sqrt(variance + 1e-3) + beta.value().at(f);
+      CHECK(out.at(2 * r + f) == doctest::Approx(wanted).epsilon(1e-12));
+    }
+    CHECK(norm.moving_mean().value().at(f) == doctest::Approx(0.25 * mean).epsilon(1e-12));
+    CHECK(norm.moving_variance().value().at(f) == doctest::Approx(0.75 + 0.25 * variance).epsilon(1e-12));
+  }
+  CHECK_FALSE(norm.moving_mean().trainable());
+  CHECK(norm.gamma().trainable());
+}
+
+TEST_CASE("batch norm elsewhere uses the moving statistics and changes nothing") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {1, 3});
+  nn::BatchNorm norm({.epsilon = 0});
+  const Value y = norm(x);
+  Parameter mean = norm.moving_mean();
+  Parameter variance = norm.moving_variance();
+  mean.set(Tensor::from<double>({3}, {1, 2, 3}));
+  variance.set(Tensor::from<double>({3}, {4, 9, 16}));
+  const Tensor out = evaluate(y, {{x, Tensor::from<double>({1, 3}, {3, 2, -1})}});
+  CHECK(out.at(0) == doctest::Approx(1));
+  CHECK(out.at(1) == 0);
+  CHECK(out.at(2) == doctest::Approx(-1));
+  CHECK(g.updates().empty());
+}
+
+TEST_CASE("batch norm as PyTorch has it: features on axis 1, the moving variance unbiased") {
+  Graph g(training);
+  const Value x = g.input("x", {3, 2, 4});
+  nn::BatchNorm norm({.preset = nn::Preset::torch});
+  const Value y = norm(x);
+  const Tensor in = numbers({3, 2, 4}, 2);
+  const Plan plan({y}, g.updates());
+  const Tensor out = plan.run({{x, in}})[0];
+  double mean = 0, square = 0;
+  for (Index n = 0; n < 3; ++n) {
+    for (Index i = 0; i < 4; ++i) mean += in.at(8 * n + 4 + i) / 12;
+  }
+  for (Index n = 0; n < 3; ++n) {
+    for (Index i = 0; i < 4; ++i) square += std::pow(in.at(8 * n + 4 + i) - mean, 2);
+  }
+  CHECK(norm.moving_mean().value().at(1) == doctest::Approx(0.1 * mean).epsilon(1e-12));
+  CHECK(norm.moving_variance().value().at(1) == doctest::Approx(0.9 + 0.1 * square / 11).epsilon(1e-12));
+  CHECK(out.at(5) == doctest::Approx((in.at(5) - mean) / std::sqrt(square / 12 + 1e-5)).epsilon(1e-12));
+  Graph one(training);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm({.preset = nn::Preset::torch})(one.input("x", {1, 2})),
+                       doctest::Contains("batch_norm: a variance over 1 rows has no meaning"), ShapeError);
+}
+
+TEST_CASE("batch norm: first and second derivatives in both modes") {
+  for (const bool trains : {true, false}) {
+    Graph g({.dtype = f64, .training = trains});
+    const Value x = g.input("x", {6, 3});
+    nn::BatchNorm norm;
+    const Value y = sum(tanh(norm(x)) * g.constant(numbers({6, 3})));
+    CHECK_NOTHROW(check_gradients(y, {x, g.parameter(norm.gamma()), g.parameter(norm.beta())}, {{x, numbers({6, 3}, 2)}}));
+  }
+}
+
+TEST_CASE("batch norm refuses what does not fit") {
+  Graph g;
+  nn::BatchNorm norm;
+  norm(g.input("x", {4, 3}));
+  CHECK_THROWS_WITH_AS(norm(g.input("z", {4, 5})), doctest::Contains("batch_norm_1: the input has 5 features on axis 1, but the layer was made for 3"),
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm()(g.input("v", {4})), doctest::Contains("needs an axis of rows and one of features"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm({.momentum = 1.5}), doctest::Contains("momentum 1.5"), UserError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm({.epsilon = -1}), doctest::Contains("epsilon -1"), UserError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm({.axis = 2})(g.input("u", {4, 3})), doctest::Contains("axis 2"), ShapeError);
+}
+
+TEST_CASE("dropout keeps the expectation, draws anew at each step, and is not there outside training") {
+  Graph g(training);
+  const Value x = g.input("x", {100, 100});
+  const Value y = nn::Dropout(0.2)(x);
+  const Tensor ones = Tensor::full({100, 100}, 1, f64);
+  const Tensor a = evaluate(y, {{x, ones}}, {.step = 1});
+  const Tensor b = evaluate(y, {{x, ones}}, {.step = 2});
+  CHECK_FALSE(bitwise_equal(a, b));
+  CHECK(bitwise_equal(a, evaluate(y, {{x, ones}}, {.step = 1})));
+  Index zeros = 0;
+  for (Index i = 0; i < a.elements(); ++i) {
+    if (a.at(i) == 0) ++zeros;
+    else CHECK(a.at(i) == doctest::Approx(1.25));
+  }
+  CHECK(std::abs(static_cast<double>(zeros) - 2000) < 200);  // five deviations of a binomial
+
+  Graph plain({.dtype = f64});
+  const Value z = plain.input("x", {3});
+  CHECK(nn::Dropout(0.5)(z) == z);
+  CHECK(nn::Dropout(0)(x) == x);
+  CHECK(evaluate(sum(nn::Dropout(1)(x)), {{x, ones}}).item() == 0);
+  CHECK_THROWS_WITH_AS(nn::Dropout(1.5), doctest::Contains("rate of 1.5 is not in [0, 1]"), UserError);
+  CHECK_THROWS_WITH_AS(nn::Dropout(NAN), doctest::Contains("nan"), UserError);
+  CHECK_NOTHROW(check_gradients(sum(square(nn::Dropout(0.5)(x * 1.0))), x, {}, {.max_elements = 8}));
+}
+
+TEST_CASE("flatten and activations that stand alone") {
+  Graph g;
+  const Value x = g.input("x", {2, 3, 4});
+  CHECK(nn::Flatten()(x).shape() == Shape{2, 12});
+  const Value y = nn::ActivationLayer(nn::sigmoid)(x);
+  CHECK(y.node().op->name == "sigmoid");
+  CHECK(g.scope_of(y.id()) == "sigmoid");
+  const nn::Dense swish(4, [](Value v) { return v * sigmoid(v); });
+  CHECK(swish(x).node().op->name == "mul");
+}
+
+TEST_CASE("a custom module is a struct; its type names its scope and its weights") {
+  Graph g;
+  const Value x = g.input("x", {2, 4});
+  Residual block;
+  const nn::Sequential net{block, Residual(), nn::Dense(1), [](Value v) { return 2 * v; }};
+  const Value y = net(x);
+  CHECK(y.shape() == Shape{2, 1});
+  std::vector<std::string> names;
+  for (const Parameter& p : g.parameters()) names.push_back(p.name());
+  CHECK(names == std::vector<std::string>{"residual/dense/kernel", "residual/dense/bias", "residual/dense_1/kernel",
+                                          "residual/dense_1/bias", "residual_1/dense/kernel", "residual_1/dense/bias",
+                                          "residual_1/dense_1/kernel", "residual_1/dense_1/bias", "dense/kernel", "dense/bias"});
+  // Copies are the same weights: the struct outside and its copy in the net.
+  CHECK(block.a.kernel() == g.parameters()[0]);
+}
+
+TEST_CASE("a module called in two graphs has one set of weights; another seed starts from other numbers") {
+  nn::Dense dense(3);
+  Graph one({.seed = 1}), two({.seed = 2});
+  dense(one.input("x", {2, 5}));
+  const Tensor before = dense.kernel().value();
+  dense(two.input("x", {7, 5}));
+  CHECK(bitwise_equal(before, dense.kernel().value()));
+  CHECK(one.parameters()[0] == two.parameters()[0]);
+  nn::Dense again(3), other(3);
+  Graph three({.seed = 1}), four({.seed = 2});
+  again(three.input("x", {2, 5}));
+  other(four.input("x", {2, 5}));
+  CHECK(bitwise_equal(before, again.kernel().value()));
+  CHECK_FALSE(bitwise_equal(before, other.kernel().value()));
+}
