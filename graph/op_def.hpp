@@ -185,7 +185,7 @@ struct SampleInput {
 struct Sample {
   std::string label;
   std::vector<SampleInput> inputs;
-  Attrs attrs;
+  Attrs attrs{};
   double tolerance = 0;         // relative tolerance of the finite-difference check; 0 means the default
   bool zero_gradient = false;   // the first derivative is zero by nature
   bool zero_second = false;     // the second derivative is zero by nature
@@ -218,7 +218,7 @@ struct OpDef {
   std::string doc;  // one or two sentences: the formula, conventions at kinks and ties, special values
   int min_inputs = 1;
   int max_inputs = 1;
-  Traits traits;
+  Traits traits{};
   InferFn infer = nullptr;
   KernelFn kernel = nullptr;
   BlockKernels block{};                // elementwise operations: used by run_elementwise and by fused groups
@@ -226,9 +226,9 @@ struct OpDef {
   KernelFn reference = nullptr;        // the plainest possible kernel, an oracle for the suites: floating inputs and
                                        // outputs are f64; null where the kernel only moves numbers about
   VjpFn vjp = nullptr;
-  std::string no_gradient;             // why there is no vjp; empty if there is one
-  std::vector<Sample> samples;
-  std::vector<BadSample> bad_samples;
+  std::string no_gradient{};           // why there is no vjp; empty if there is one
+  std::vector<Sample> samples{};
+  std::vector<BadSample> bad_samples{};
 
   bool shape_only(int input) const { return (traits.shape_only >> input & 1U) != 0; }
 };

@@ -23,8 +23,9 @@ Dataset Dataset::slice(Index first, Index count) const { return {x.rows(first, c
 
 Split split(const Dataset& data, double fraction) {
   const auto rows = static_cast<double>(data.size());
-  const auto valid = static_cast<Index>(std::floor(rows * fraction));
-  if (!(fraction > 0 && fraction < 1) || valid == 0 || valid == data.size()) {
+  const bool possible = fraction > 0 && fraction < 1;
+  const Index valid = possible ? static_cast<Index>(std::floor(rows * fraction)) : 0;
+  if (valid == 0 || valid == data.size()) {
     throw UserError(fmt::format("split: a fraction of {} leaves a part of {} rows empty", fraction, data.size()));
   }
   return {data.slice(0, data.size() - valid), data.slice(data.size() - valid, valid)};

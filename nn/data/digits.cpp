@@ -167,7 +167,7 @@ Dataset make_digits(Index count, std::uint64_t seed) {
   std::array<Index, classes> order{};  // ten images show ten digits, in an order of their own
   float* images = x.mutable_values<float>().data();
   for (Index i = 0; i < count; ++i) {
-    if (i % classes == 0) shuffle_indices(order, seed, static_cast<std::uint64_t>(i / classes));
+    if (i % classes == 0) shuffle_indices(order, ~seed, static_cast<std::uint64_t>(i / classes));
     HostRandom random(seed, static_cast<std::uint64_t>(i) + 1);
     const int digit = static_cast<int>(order[static_cast<std::size_t>(i % classes)]);
     labels[static_cast<std::size_t>(i)] = digit;

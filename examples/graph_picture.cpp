@@ -1,0 +1,41 @@
+// The deep net of the chapter as pictures: forward, and forward with backward, as .dot and .svg.
+//
+//   graph_picture [FOLDER]
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <vector>
+
+#include <xgrad/xgrad.hpp>
+
+namespace xg = xgrad;
+namespace nn = xgrad::nn;
+
+int main(int argc, char** argv) try {
+  const std::filesystem::path folder = argc > 1 ? argv[1] : ".";
+  std::filesystem::create_directories(folder);
+
+  nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu),
+                                 nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
+                  {784}};
+  model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
+
+  const nn::ModelGraph forward = model.inference_graph(128);
+  const nn::ModelGraph training = model.training_graph(128);
+  std::vector<xg::Value> weights;
+  for (const xg::Parameter& p : model.parameters()) {
+    if (p.trainable()) weights.push_back(training.graph->parameter(p));
+  }
+  std::vector<xg::Value> shown = xg::gradients(training.loss, weights);
+  shown.push_back(training.loss);
+
+  for (const char* extension : {".dot", ".svg"}) {
+    const auto file = [&](std::string name) { return folder / (name + extension); };
+    xg::save_graph(*forward.graph, file("deep_net_forward"), {.outputs = {forward.prediction}, .title = "deep net, forward"});
+    xg::save_graph(*training.graph, file("deep_net_training"), {.outputs = shown, .title = "deep net, forward and backward"});
+    std::cout << file("deep_net_forward").string() << '\n' << file("deep_net_training").string() << '\n';
+  }
+} catch (const std::exception& error) {
+  std::cerr << "graph_picture: " << error.what() << '\n';
+  return 1;
+}

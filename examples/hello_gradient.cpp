@@ -1,0 +1,22 @@
+// A function, its gradient and its second derivative, proven by finite differences.
+#include <iostream>
+
+#include <xgrad/xgrad.hpp>
+
+namespace xg = xgrad;
+
+int main() {
+  xg::Graph g({.dtype = xg::f64});
+  auto x = g.input("x", {3});
+  auto y = sum(sin(x) * x);
+  auto dy = xg::gradients(y, x);        // graph again
+  auto d2 = xg::gradients(sum(dy), x);  // and again
+
+  xt::xarray<double> at{1, 2, 3};
+  std::cout << "y   = " << evaluate(y, {{x, at}}).str() << '\n';
+  std::cout << "dy  = " << evaluate(dy, {{x, at}}).str() << '\n';
+  std::cout << "d2y = " << evaluate(d2, {{x, at}}).str() << '\n';
+
+  xg::check_gradients(y, x, {{x, at}});  // throws with a report if a derivative is wrong
+  std::cout << "finite differences agree\n";
+}
