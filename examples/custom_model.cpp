@@ -22,7 +22,7 @@ nn::Dataset spirals(xg::Index points) {
   for (std::size_t i = 0; i < y.size(); ++i) {
     y[i] = static_cast<std::int64_t>(i % 2);
     const double t = 0.5 + 2.5 * static_cast<double>(i) / static_cast<double>(points);
-    const double angle = 3.5 * t + (y[i] == 1 ? 3.14159265 : 0);
+    const double angle = 2.5 * t + (y[i] == 1 ? 3.14159265 : 0);
     x[2 * i] = static_cast<float>(t * std::cos(angle) / 3);
     x[2 * i + 1] = static_cast<float>(t * std::sin(angle) / 3);
   }
@@ -31,8 +31,8 @@ nn::Dataset spirals(xg::Index points) {
 
 int main() try {
   const nn::Dataset data = spirals(1000);
-  nn::Model model{nn::Sequential{nn::Dense(32), Residual(), Residual(), nn::Dense(2, nn::softmax)}, {2}, {.seed = 1}};
-  model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{.learning_rate = 0.01}, .metrics = {nn::accuracy}});
+  nn::Model model{nn::Sequential{nn::Dense(32, nn::tanh), Residual(), Residual(), nn::Dense(2, nn::softmax)}, {2}, {.seed = 1}};
+  model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{.learning_rate = 0.005}, .metrics = {nn::accuracy}});
   model.summary();
   model.check_gradients(data.slice(0, 6), {.max_elements = 8});  // before training: is the derivative right?
   const auto history = model.fit(data, {.batch_size = 50, .epochs = 100, .verbose = nn::Verbose::silent});
