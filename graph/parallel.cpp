@@ -43,13 +43,31 @@ void relax() {
 }
 
 // What the threads of one call work on. Lives in the pool, so that a worker that wakes late touches nothing that is gone.
+//
+// Note [Gate]. Workers are invited, not awaited: one that the machine has given no time yet must not hold up the call. So
+// each passes a gate before it looks at the job. The gate is open while there is work, lets in as many as were invited, and
+// counts those inside; the call shuts it and then waits for these alone.
 struct Job {
+  static constexpr std::uint64_t inside = 1;             // unit of the count of workers that have not left
+  static constexpr std::uint64_t entered = 1ULL << 16;   // unit of the count of workers that came in
+  static constexpr std::uint64_t invited = 1ULL << 32;   // unit of the count of workers that may come in
+  static constexpr std::uint64_t open = 1ULL << 48;
+
   const TaskRef* task = nullptr;
   Index tasks = 0;
+  std::atomic<std::uint64_t> gate{0};
   std::atomic<Index> next{0};
-  std::atomic<int> working{0};  // workers that have not yet finished
   std::mutex error_lock;
   std::exception_ptr error;
+
+  bool enter() {
+    std::uint64_t now = gate.load(std::memory_order_relaxed);
+    do {
+      if ((now & open) == 0 || now / entered % entered >= now / invited % entered) return false;
+    } while (!gate.compare_exchange_weak(now, now + entered + inside, std::memory_order_acquire, std::memory_order_relaxed));
+    return true;
+  }
+  void leave() { gate.fetch_sub(inside, std::memory_order_release); }
 
   void work() {
     inside_task = true;
@@ -124,12 +142,12 @@ class Pool {
     job_.tasks = tasks;
     job_.error = nullptr;
     job_.next.store(0, std::memory_order_relaxed);
-    // Every invited worker answers, even if it finds nothing left to do: so none can still look at the job when it is reused.
-    job_.working.store(static_cast<int>(helpers), std::memory_order_relaxed);
+    job_.gate.store(Job::open + helpers * Job::invited, std::memory_order_release);
     for (std::size_t i = 0; i < helpers; ++i) workers_[i]->ring();
     job_.work();
-    for (int spins = 1; job_.working.load(std::memory_order_acquire) > 0; ++spins) {
-      if (spins % 4096 == 0) std::this_thread::yield();  // more threads than processors
+    job_.gate.fetch_and(~Job::open, std::memory_order_relaxed);
+    for (int spins = 1; job_.gate.load(std::memory_order_acquire) % Job::entered > 0; ++spins) {
+      if (spins % 256 == 0) std::this_thread::yield();  // more threads than processors
       else relax();
     }
     if (job_.error) std::rethrow_exception(std::exchange(job_.error, nullptr));
@@ -141,8 +159,9 @@ class Pool {
     for (std::uint64_t seen = 0;;) {
       seen = self.next_call(seen);
       if (stop_.load(std::memory_order_relaxed)) return;
+      if (!job_.enter()) continue;
       job_.work();
-      job_.working.fetch_sub(1, std::memory_order_release);
+      job_.leave();
     }
   }
 

@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Compiles and runs every C++ program of a Markdown file and compares what it prints with the text block that follows it.
+# In the expected text `...` stands for anything within a line.
+#
+#   documents.sh FILE.md SCRATCH_FOLDER COMPILER INCLUDE_FOLDER LIBRARY [FLAG ...]
+set -euo pipefail
+document=$1 scratch=$2 compiler=$3 include=$4 library=$5
+shift 5
+rm -rf "$scratch"
+mkdir -p "$scratch"
+
+# program_1.cpp, program_1.txt, program_2.cpp ...: a text block belongs to the program before it.
+awk -v to="$scratch" '
+  /^```cpp$/  { n++; file = to "/program_" n ".cpp"; next }
+  /^```text$/ { file = to "/program_" n ".txt"; next }
+  /^```/      { file = ""; next }
+  file != ""  { print > file }
+' "$document"
+
+count=0
+for program in "$scratch"/program_*.cpp; do
+  [ -f "$program" ] || { echo "$document: there is no program in it"; exit 1; }
+  base=${program%.cpp}
+  "$compiler" -std=c++20 -O0 "$@" -I"$include" "$program" "$library" -lfmt -lz -pthread -o "$base"
+  (cd "$scratch" && "$base" >"$base.out")
+  if [ -f "$base.txt" ]; then
+    mapfile -t expected <"$base.txt"
+    mapfile -t printed <"$base.out"
+    same=true
+    [ ${#expected[@]} -eq ${#printed[@]} ] || same=false
+    for i in "${!expected[@]}"; do
+      pattern=$(printf '%s' "${expected[$i]}" | sed -e 's/[]\\*?[]/\\&/g' -e 's/\.\.\./*/g')
+      # shellcheck disable=SC2053  # the pattern is meant as one
+      [[ ${printed[$i]-} == $pattern ]] || { same=false; printf 'expected: %s\nprinted:  %s\n' "${expected[$i]}" "${printed[$i]-}"; }
+    done
+    $same || { echo "$document: program $(basename "$base") prints something else:"; cat "$base.out"; exit 1; }
+  fi
+  count=$((count + 1))
+done
+# Pictures shown beside the programs are what the programs draw: the same nodes, edges and labels. Where they lie is up to the
+# version of Graphviz.
+content() { grep -oE '<(title|text[^>]*)>[^<]*<' "$1" | sed 's/^<[^>]*>//' | sort; }
+for shown in "$(dirname "$document")"/docs/images/*.svg; do
+  drawn=$scratch/$(basename "$shown")
+  [ -f "$shown" ] && [ -f "$drawn" ] || continue
+  diff <(content "$shown") <(content "$drawn") || { echo "$document: $shown is not what the program draws"; exit 1; }
+done
+echo "$document: $count programs print what it says"

@@ -1,0 +1,14 @@
+# Runs an example program and looks at how it ends and what it prints.
+#
+#   cmake -DPROGRAM=... [-DARGUMENTS=a;b] -DPRINTS=regex;regex [-DFAILS=TRUE] -P example.cmake
+execute_process(COMMAND ${PROGRAM} ${ARGUMENTS} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+if(FAILS AND (status EQUAL 0 OR NOT status MATCHES "^[0-9]+$"))
+  message(FATAL_ERROR "it should have refused, but ended with ${status}:\n${out}")
+elseif(NOT FAILS AND NOT status EQUAL 0)
+  message(FATAL_ERROR "it ended with ${status}:\n${out}")
+endif()
+foreach(wanted IN LISTS PRINTS)
+  if(NOT out MATCHES "${wanted}")
+    message(FATAL_ERROR "it did not print ${wanted}:\n${out}")
+  endif()
+endforeach()
