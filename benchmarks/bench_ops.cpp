@@ -30,7 +30,8 @@ void matmul(benchmark::State& state) {
   const xg::Value a = g.input("a", ta ? xg::Shape{k, m} : xg::Shape{m, k});
   const xg::Value b = g.input("b", tb ? xg::Shape{n, k} : xg::Shape{k, n});
   run(state, g, xg::matmul(a, b, ta, tb));
-  state.counters["GFLOP/s"] = benchmark::Counter(2e-9 * static_cast<double>(m * k * n), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(2e-9 * static_cast<double>(m * k * n), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 template <xg::Value (*function)(xg::Value)>

@@ -9,22 +9,25 @@ namespace nn = xgrad::nn;
 namespace {
 
 nn::Model deep_net() {
-  nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu),
-                                 nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
-                  {784}};
+  nn::Model model{
+      nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
+      {784}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   return model;
 }
 
 nn::Model wide_net() {
-  nn::Model model{nn::Sequential{nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu), nn::Dense(10, nn::softmax)},
+  nn::Model model{nn::Sequential{nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu),
+                                 nn::Dense(10, nn::softmax)},
                   {784}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
   return model;
 }
 
 nn::Model boston_net() {
-  nn::Model model{nn::Sequential{nn::Dense(32, nn::relu), nn::BatchNorm(), nn::Dense(16, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(1)},
+  nn::Model model{nn::Sequential{nn::Dense(32, nn::relu), nn::BatchNorm(), nn::Dense(16, nn::relu), nn::BatchNorm(),
+                                 nn::Dropout(0.2), nn::Dense(1)},
                   {13}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{}});
   return model;
@@ -57,9 +60,37 @@ void use(benchmark::State& state, nn::Model (*make)(), xg::Index rows) {
 
 }  // namespace
 
-BENCHMARK_CAPTURE(train, deep_net_128, deep_net, 128)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK_CAPTURE(train, wide_net_256, wide_net, 256)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK_CAPTURE(train, boston_net_8, boston_net, 8)->ArgName("threads")->Arg(1)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK_CAPTURE(use, deep_net_1, deep_net, 1)->ArgName("threads")->Arg(1)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK_CAPTURE(use, deep_net_128, deep_net, 128)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK_CAPTURE(use, deep_net_1024, deep_net, 1024)->ArgName("threads")->Arg(1)->Arg(2)->Unit(benchmark::kMicrosecond)->UseRealTime();
+BENCHMARK_CAPTURE(train, deep_net_128, deep_net, 128)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(train, wide_net_256, wide_net, 256)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(train, boston_net_8, boston_net, 8)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(use, deep_net_1, deep_net, 1)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(use, deep_net_128, deep_net, 128)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();
+BENCHMARK_CAPTURE(use, deep_net_1024, deep_net, 1024)
+    ->ArgName("threads")
+    ->Arg(1)
+    ->Arg(2)
+    ->Unit(benchmark::kMicrosecond)
+    ->UseRealTime();

@@ -31,8 +31,11 @@ nn::Dataset spirals(xg::Index points) {
 
 int main() try {
   const nn::Dataset data = spirals(1000);
-  nn::Model model{nn::Sequential{nn::Dense(32, nn::tanh), Residual(), Residual(), nn::Dense(2, nn::softmax)}, {2}, {.seed = 1}};
-  model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{.learning_rate = 0.005}, .metrics = {nn::accuracy}});
+  nn::Model model{
+      nn::Sequential{nn::Dense(32, nn::tanh), Residual(), Residual(), nn::Dense(2, nn::softmax)}, {2}, {.seed = 1}};
+  model.compile({.loss = nn::sparse_categorical_crossentropy,
+                 .optimizer = nn::Adam{.learning_rate = 0.005},
+                 .metrics = {nn::accuracy}});
   model.summary();
   model.check_gradients(data.slice(0, 6), {.max_elements = 8});  // before training: is the derivative right?
   const auto history = model.fit(data, {.batch_size = 50, .epochs = 100, .verbose = nn::Verbose::silent});

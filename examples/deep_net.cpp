@@ -7,8 +7,8 @@
 #include <iostream>
 #include <string>
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <xgrad/xgrad.hpp>
 
@@ -52,8 +52,10 @@ std::string quoted(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) out += fmt::format("\\u{:04x}", static_cast<int>(c));
-    else out += c;
+    if (static_cast<unsigned char>(c) < 0x20)
+      out += fmt::format("\\u{:04x}", static_cast<int>(c));
+    else
+      out += c;
   }
   return out + "\"";
 }
@@ -75,13 +77,15 @@ void write_json(const Arguments& arguments, const Digits& digits, const nn::Mode
   const double samples = static_cast<double>(digits.train.size());
   const std::string text = fmt::format(
       "{{\n  \"arguments\": {{\"data\": {}, \"epochs\": {}, \"batch_size\": {}, \"seed\": {}, \"threads\": {}}},\n"
-      "  \"epochs\": [{}\n  ],\n  \"best_val_accuracy\": {},\n  \"parameters\": {},\n  \"microseconds_per_sample\": {}\n}}\n",
+      "  \"epochs\": [{}\n  ],\n  \"best_val_accuracy\": {},\n  \"parameters\": {},\n  \"microseconds_per_sample\": "
+      "{}\n}}\n",
       quoted(digits.source), arguments.epochs, arguments.batch_size, arguments.seed, arguments.threads, epochs,
       history.epochs() == 0 ? 0.0 : history.best("val_accuracy"), model.parameter_count(),
       median(history.training_seconds()) / samples * 1e6);
   std::FILE* file = std::fopen(arguments.json.c_str(), "w");
   const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file == nullptr || std::fclose(file) != 0 || !written) throw xg::EnvironmentError("cannot write " + arguments.json);
+  if (file == nullptr || std::fclose(file) != 0 || !written)
+    throw xg::EnvironmentError("cannot write " + arguments.json);
 }
 
 void run(const Arguments& arguments) {
@@ -90,20 +94,18 @@ void run(const Arguments& arguments) {
   const nn::Dataset train{digits.train.x, nn::one_hot(digits.train.y, 10)};
   const nn::Dataset valid{digits.valid.x, nn::one_hot(digits.valid.y, 10)};
 
-  nn::Sequential net{
-      nn::Dense(64, nn::relu), nn::BatchNorm(),
-      nn::Dense(64, nn::relu), nn::BatchNorm(),
-      nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2),
-      nn::Dense(10, nn::softmax)};
+  nn::Sequential net{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2),        nn::Dense(10, nn::softmax)};
   nn::Model model{net, {784}, {.seed = arguments.seed, .name = "deep_net"}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   if (!arguments.quiet) model.summary();
 
-  const nn::History history = model.fit(train, {.batch_size = arguments.batch_size,
-                                                .epochs = arguments.epochs,
-                                                .validation = valid,
-                                                .verbose = arguments.quiet ? nn::Verbose::silent : nn::Verbose::automatic,
-                                                .threads = arguments.threads});
+  const nn::History history =
+      model.fit(train, {.batch_size = arguments.batch_size,
+                        .epochs = arguments.epochs,
+                        .validation = valid,
+                        .verbose = arguments.quiet ? nn::Verbose::silent : nn::Verbose::automatic,
+                        .threads = arguments.threads});
   if (!arguments.quiet && history.epochs() > 0) {
     fmt::print("best validation accuracy: {:.2f} %, {:.2f} us a sample\n", 100 * history.best("val_accuracy"),
                median(history.training_seconds()) / static_cast<double>(train.size()) * 1e6);
@@ -116,11 +118,18 @@ void run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{"Trains the chapter's deep net on digits."};
-  app.add_option("--data", arguments.data, "a folder with MNIST's four files, or \"synthetic\"; default: $XGRAD_DATA, else synthetic");
-  app.add_option("--epochs", arguments.epochs, "passes over the training data")->capture_default_str()->check(CLI::NonNegativeNumber);
-  app.add_option("--batch-size", arguments.batch_size, "rows a step")->capture_default_str()->check(CLI::PositiveNumber);
+  app.add_option("--data", arguments.data,
+                 "a folder with MNIST's four files, or \"synthetic\"; default: $XGRAD_DATA, else synthetic");
+  app.add_option("--epochs", arguments.epochs, "passes over the training data")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--batch-size", arguments.batch_size, "rows a step")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   app.add_option("--seed", arguments.seed, "of weights, shuffles, dropout and synthetic digits")->capture_default_str();
-  app.add_option("--threads", arguments.threads, "0: all processors")->capture_default_str()->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", arguments.threads, "0: all processors")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
   app.add_option("--json", arguments.json, "write arguments and results to this file");
   app.add_flag("--quiet", arguments.quiet, "print nothing");
   CLI11_PARSE(app, argc, argv);

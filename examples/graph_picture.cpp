@@ -15,9 +15,10 @@ int main(int argc, char** argv) try {
   const std::filesystem::path folder = argc > 1 ? argv[1] : ".";
   std::filesystem::create_directories(folder);
 
-  nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu),
-                                 nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
-                  {784}};
+  nn::Model model{
+      nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
+      {784}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
 
   const nn::ModelGraph forward = model.inference_graph(128);
@@ -31,8 +32,10 @@ int main(int argc, char** argv) try {
 
   for (const char* extension : {".dot", ".svg"}) {
     const auto file = [&](std::string name) { return folder / (name + extension); };
-    xg::save_graph(*forward.graph, file("deep_net_forward"), {.outputs = {forward.prediction}, .title = "deep net, forward"});
-    xg::save_graph(*training.graph, file("deep_net_training"), {.outputs = shown, .title = "deep net, forward and backward"});
+    xg::save_graph(*forward.graph, file("deep_net_forward"),
+                   {.outputs = {forward.prediction}, .title = "deep net, forward"});
+    xg::save_graph(*training.graph, file("deep_net_training"),
+                   {.outputs = shown, .title = "deep net, forward and backward"});
     std::cout << file("deep_net_forward").string() << '\n' << file("deep_net_training").string() << '\n';
   }
 } catch (const std::exception& error) {

@@ -72,8 +72,10 @@ const Opaque& Attrs::opaque(std::string_view name) const { return get<Opaque>(na
 
 void Attrs::set(std::string name, Attr value) {
   const auto at = std::find_if(items_.begin(), items_.end(), [&](const Item& item) { return item.first == name; });
-  if (at != items_.end()) at->second = std::move(value);
-  else items_.emplace_back(std::move(name), std::move(value));
+  if (at != items_.end())
+    at->second = std::move(value);
+  else
+    items_.emplace_back(std::move(name), std::move(value));
 }
 
 std::string Attrs::str() const {

@@ -28,8 +28,8 @@ inline std::ostream& operator<<(std::ostream& os, DType t) { return os << name_o
 
 // The dtype that stores C++ type T without conversion; booleans are stored as one byte, 0 or 1.
 template <class T>
-concept Element = std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> ||
-                  std::is_same_v<T, bool>;
+concept Element =
+    std::is_same_v<T, float> || std::is_same_v<T, double> || std::is_same_v<T, std::int64_t> || std::is_same_v<T, bool>;
 
 template <Element T>
 inline constexpr DType dtype_of = std::is_same_v<T, float>    ? DType::f32

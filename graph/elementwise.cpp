@@ -79,9 +79,12 @@ void run_rows(const Loop& loop, const Operands& at, BlockKernel kernel, Index fi
 
 // Repeats one element, of `size` bytes, `count` times.
 void repeat(char* to, const char* from, std::size_t size, Index count) {
-  if (size == 4) std::fill_n(reinterpret_cast<std::uint32_t*>(to), count, *reinterpret_cast<const std::uint32_t*>(from));
-  else if (size == 8) std::fill_n(reinterpret_cast<std::uint64_t*>(to), count, *reinterpret_cast<const std::uint64_t*>(from));
-  else std::fill_n(to, count, *from);
+  if (size == 4)
+    std::fill_n(reinterpret_cast<std::uint32_t*>(to), count, *reinterpret_cast<const std::uint32_t*>(from));
+  else if (size == 8)
+    std::fill_n(reinterpret_cast<std::uint64_t*>(to), count, *reinterpret_cast<const std::uint64_t*>(from));
+  else
+    std::fill_n(to, count, *from);
 }
 
 // Several short rows in one call of the kernel: inputs that are not whole along these rows are laid out in a buffer.
@@ -108,8 +111,10 @@ void run_short_rows(const Loop& loop, const Operands& at, BlockKernel kernel, In
   const auto lay_out = [&](std::size_t i, Index to_row, Index offset) {
     char* to = buffer[i] + static_cast<std::size_t>(to_row * inner) * at.size[i];
     const char* from = at.base[i] + static_cast<std::size_t>(offset) * at.size[i];
-    if (loop.stride[i][inner_axis] == 0) repeat(to, from, at.size[i], inner);
-    else std::copy_n(from, static_cast<std::size_t>(inner) * at.size[i], to);
+    if (loop.stride[i][inner_axis] == 0)
+      repeat(to, from, at.size[i], inner);
+    else
+      std::copy_n(from, static_cast<std::size_t>(inner) * at.size[i], to);
   };
   for (Index row = first; row < last; row += rows_at_once) {
     const Index rows = std::min(rows_at_once, last - row);
@@ -164,8 +169,10 @@ void run_elementwise(const KernelCall& call) {
   const Index rows_per_task = std::max<Index>(1, task_elements / inner);
   const bool is_short = inner <= static_cast<Index>(tile_bytes / 8) / 2;
   const auto run = [&](Index first, Index last) {
-    if (is_short) run_short_rows(loop, at, kernel, first, last);
-    else run_rows(loop, at, kernel, first, last);
+    if (is_short)
+      run_short_rows(loop, at, kernel, first, last);
+    else
+      run_rows(loop, at, kernel, first, last);
   };
   if (rows <= rows_per_task) return run(0, rows);
   call.parallel.for_each((rows + rows_per_task - 1) / rows_per_task,

@@ -6,7 +6,8 @@
 //
 // Invariants: a node's inputs have smaller ids; nodes never change; equal nodes (same operation, inputs, attributes)
 // are one node. So every pass over a graph is a loop over ids. A graph is a program: build it once, run it often. There
-// is no global state: any number of graphs may live in any threads, each used by one thread at a time while it is built.
+// is no global state: any number of graphs may live in any threads, each used by one thread at a time while it is
+// built.
 #pragma once
 
 #include <cstdint>
@@ -40,11 +41,11 @@ struct Node {
   TensorType type;
   const NodeId* inputs;  // in memory of the graph
   std::uint32_t input_count;
-  std::uint32_t attrs;   // position in the graph's list of attributes
-  std::uint32_t scope;   // position in the graph's list of scopes
-  std::uint32_t name;    // position in the graph's list of names; 0 is the empty name
+  std::uint32_t attrs;  // position in the graph's list of attributes
+  std::uint32_t scope;  // position in the graph's list of scopes
+  std::uint32_t name;   // position in the graph's list of names; 0 is the empty name
   std::uint32_t generation;
-  std::int32_t origin;   // the forward node this one was made for, or -1
+  std::int32_t origin;  // the forward node this one was made for, or -1
   Role role;
 };
 
@@ -111,9 +112,7 @@ class Graph {
   NodeId size() const { return static_cast<NodeId>(nodes_.size()); }
   const Node& node(NodeId id) const { return nodes_[id]; }
   Value value(NodeId id);
-  std::span<const NodeId> inputs(NodeId id) const {
-    return {nodes_[id].inputs, nodes_[id].input_count};
-  }
+  std::span<const NodeId> inputs(NodeId id) const { return {nodes_[id].inputs, nodes_[id].input_count}; }
   const Attrs& attrs(NodeId id) const { return attrs_[nodes_[id].attrs]; }
   const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
   const std::string& scope_of(NodeId id) const { return scopes_[nodes_[id].scope]; }

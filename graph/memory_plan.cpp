@@ -80,7 +80,8 @@ MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse) {
   std::vector<std::size_t> by_first(buffers.size());
   std::iota(by_first.begin(), by_first.end(), std::size_t{0});
   std::vector<std::size_t> by_last = by_first;
-  std::stable_sort(by_first.begin(), by_first.end(), [&](auto a, auto b) { return buffers[a].first < buffers[b].first; });
+  std::stable_sort(by_first.begin(), by_first.end(),
+                   [&](auto a, auto b) { return buffers[a].first < buffers[b].first; });
   std::stable_sort(by_last.begin(), by_last.end(), [&](auto a, auto b) { return buffers[a].last < buffers[b].last; });
 
   FreeList holes;

@@ -18,8 +18,8 @@ struct MemoryPlan {
   std::size_t total = 0;
 };
 
-// Best fit, in order of `first`: each buffer takes the smallest hole that holds it. O(n log n). With `reuse` false every
-// buffer has a place of its own.
+// Best fit, in order of `first`: each buffer takes the smallest hole that holds it. O(n log n). With `reuse` false
+// every buffer has a place of its own.
 MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse = true);
 
 }  // namespace xgrad

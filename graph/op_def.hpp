@@ -168,13 +168,13 @@ struct Domain {
 };
 
 namespace domain {
-Domain any();                                        // reals in [-2, 2]
-Domain between(double low, double high);             // reals in [low, high]
-Domain positive();                                   // reals in [0.2, 3]
-Domain away_from(std::vector<double> points);        // reals in [-2, 2], not near the points
-Domain distinct();                                   // reals that differ from each other by 0.05 at least
+Domain any();                                          // reals in [-2, 2]
+Domain between(double low, double high);               // reals in [low, high]
+Domain positive();                                     // reals in [0.2, 3]
+Domain away_from(std::vector<double> points);          // reals in [-2, 2], not near the points
+Domain distinct();                                     // reals that differ from each other by 0.05 at least
 Domain integers(std::int64_t low, std::int64_t high);  // both included; the input is i64
-Domain booleans();                                   // the input is bool
+Domain booleans();                                     // the input is bool
 }  // namespace domain
 
 struct SampleInput {
@@ -186,9 +186,9 @@ struct Sample {
   std::string label;
   std::vector<SampleInput> inputs;
   Attrs attrs{};
-  double tolerance = 0;         // relative tolerance of the finite-difference check; 0 means the default
-  bool zero_gradient = false;   // the first derivative is zero by nature
-  bool zero_second = false;     // the second derivative is zero by nature
+  double tolerance = 0;        // relative tolerance of the finite-difference check; 0 means the default
+  bool zero_gradient = false;  // the first derivative is zero by nature
+  bool zero_second = false;    // the second derivative is zero by nature
 };
 
 struct BadSample {
@@ -204,11 +204,11 @@ struct BadSample {
 enum class Leaf : std::uint8_t { none, input, parameter, constant };
 
 struct Traits {
-  bool elementwise = false;  // output element i depends on element i of the broadcast inputs alone
-  bool random = false;       // depends on the run's seed and step
-  bool view = false;         // the output is input 0 with another shape, byte for byte
-  bool commutative = false;  // the order of two inputs does not matter
-  bool fallible = false;     // the kernel may throw because of the numbers it meets
+  bool elementwise = false;      // output element i depends on element i of the broadcast inputs alone
+  bool random = false;           // depends on the run's seed and step
+  bool view = false;             // the output is input 0 with another shape, byte for byte
+  bool commutative = false;      // the order of two inputs does not matter
+  bool fallible = false;         // the kernel may throw because of the numbers it meets
   std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters
   Leaf leaf = Leaf::none;
 };
@@ -221,12 +221,12 @@ struct OpDef {
   Traits traits{};
   InferFn infer = nullptr;
   KernelFn kernel = nullptr;
-  BlockKernels block{};                // elementwise operations: used by run_elementwise and by fused groups
-  ScratchFn scratch_bytes = nullptr;   // none needed if null
-  KernelFn reference = nullptr;        // the plainest possible kernel, an oracle for the suites: floating inputs and
-                                       // outputs are f64; null where the kernel only moves numbers about
+  BlockKernels block{};               // elementwise operations: used by run_elementwise and by fused groups
+  ScratchFn scratch_bytes = nullptr;  // none needed if null
+  KernelFn reference = nullptr;       // the plainest possible kernel, an oracle for the suites: floating inputs and
+                                      // outputs are f64; null where the kernel only moves numbers about
   VjpFn vjp = nullptr;
-  std::string no_gradient{};           // why there is no vjp; empty if there is one
+  std::string no_gradient{};  // why there is no vjp; empty if there is one
   std::vector<Sample> samples{};
   std::vector<BadSample> bad_samples{};
 

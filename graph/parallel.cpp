@@ -42,15 +42,16 @@ void relax() {
 #endif
 }
 
-// What the threads of one call work on. Lives in the pool, so that a worker that wakes late touches nothing that is gone.
+// What the threads of one call work on. Lives in the pool, so that a worker that wakes late touches nothing that is
+// gone.
 //
-// Note [Gate]. Workers are invited, not awaited: one that the machine has given no time yet must not hold up the call. So
-// each passes a gate before it looks at the job. The gate is open while there is work, lets in as many as were invited, and
-// counts those inside; the call shuts it and then waits for these alone.
+// Note [Gate]. Workers are invited, not awaited: one that the machine has given no time yet must not hold up the call.
+// So each passes a gate before it looks at the job. The gate is open while there is work, lets in as many as were
+// invited, and counts those inside; the call shuts it and then waits for these alone.
 struct Job {
-  static constexpr std::uint64_t inside = 1;             // unit of the count of workers that have not left
-  static constexpr std::uint64_t entered = 1ULL << 16;   // unit of the count of workers that came in
-  static constexpr std::uint64_t invited = 1ULL << 32;   // unit of the count of workers that may come in
+  static constexpr std::uint64_t inside = 1;            // unit of the count of workers that have not left
+  static constexpr std::uint64_t entered = 1ULL << 16;  // unit of the count of workers that came in
+  static constexpr std::uint64_t invited = 1ULL << 32;  // unit of the count of workers that may come in
   static constexpr std::uint64_t open = 1ULL << 48;
 
   const TaskRef* task = nullptr;
@@ -64,7 +65,8 @@ struct Job {
     std::uint64_t now = gate.load(std::memory_order_relaxed);
     do {
       if ((now & open) == 0 || now / entered % entered >= now / invited % entered) return false;
-    } while (!gate.compare_exchange_weak(now, now + entered + inside, std::memory_order_acquire, std::memory_order_relaxed));
+    } while (
+        !gate.compare_exchange_weak(now, now + entered + inside, std::memory_order_acquire, std::memory_order_relaxed));
     return true;
   }
   void leave() { gate.fetch_sub(inside, std::memory_order_release); }
@@ -91,7 +93,8 @@ struct Worker {
   std::thread thread;
 
   void ring() {
-    calls.fetch_add(1, std::memory_order_seq_cst);  // ordered with `asleep`: a worker that goes to sleep is seen or sees
+    calls.fetch_add(1,
+                    std::memory_order_seq_cst);  // ordered with `asleep`: a worker that goes to sleep is seen or sees
     if (asleep.load(std::memory_order_seq_cst)) calls.notify_one();
   }
   std::uint64_t next_call(std::uint64_t seen) {
@@ -147,8 +150,10 @@ class Pool {
     job_.work();
     job_.gate.fetch_and(~Job::open, std::memory_order_relaxed);
     for (int spins = 1; job_.gate.load(std::memory_order_acquire) % Job::entered > 0; ++spins) {
-      if (spins % 256 == 0) std::this_thread::yield();  // more threads than processors
-      else relax();
+      if (spins % 256 == 0)
+        std::this_thread::yield();  // more threads than processors
+      else
+        relax();
     }
     if (job_.error) std::rethrow_exception(std::exchange(job_.error, nullptr));
     return true;
@@ -194,7 +199,8 @@ int default_threads() {
       const char* end = wanted + std::strlen(wanted);
       const auto [rest, error] = std::from_chars(wanted, end, n);
       if (error != std::errc() || rest != end || n < 1 || n > most_threads) {
-        throw UserError(fmt::format("XGRAD_THREADS: \"{}\" is not a number of threads from 1 to {}", wanted, most_threads));
+        throw UserError(
+            fmt::format("XGRAD_THREADS: \"{}\" is not a number of threads from 1 to {}", wanted, most_threads));
       }
       return n;
     }

@@ -38,8 +38,9 @@ class Parallel {
   int threads_;
 };
 
-// The number of threads used unless a run asks for another: that of the environment variable XGRAD_THREADS if it is set,
-// otherwise the number of processors this process may use. Throws UserError if the variable holds no number from 1 to 1024.
+// The number of threads used unless a run asks for another: that of the environment variable XGRAD_THREADS if it is
+// set, otherwise the number of processors this process may use. Throws UserError if the variable holds no number from 1
+// to 1024.
 int default_threads();
 
 }  // namespace xgrad

@@ -183,7 +183,8 @@ std::string Plan::str() const {
     out += '\n';
   }
   for (const Copy& copy : program_->saves) out += fmt::format("   save  {} <- {}\n", where(copy.to), where(copy.from));
-  for (const Copy& copy : program_->commits) out += fmt::format(" commit  {} <- {}\n", where(copy.to), where(copy.from));
+  for (const Copy& copy : program_->commits)
+    out += fmt::format(" commit  {} <- {}\n", where(copy.to), where(copy.from));
   return out;
 }
 

@@ -34,7 +34,8 @@ class Workspace;
 
 class Plan {
  public:
-  explicit Plan(const std::vector<Value>& outputs, const std::vector<Update>& updates = {}, const PlanOptions& options = {});
+  explicit Plan(const std::vector<Value>& outputs, const std::vector<Update>& updates = {},
+                const PlanOptions& options = {});
   ~Plan();
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;

@@ -93,7 +93,8 @@ class Planner {
       const std::vector<char> wanted = ancestors();
       for (NodeId id = 0; id < size_; ++id) {
         const auto inputs = graph_.inputs(id);
-        if (!wanted[id] || std::none_of(inputs.begin(), inputs.end(), [&](NodeId i) { return changed[i] != 0; })) continue;
+        if (!wanted[id] || std::none_of(inputs.begin(), inputs.end(), [&](NodeId i) { return changed[i] != 0; }))
+          continue;
         changed[id] = 1;
         std::vector<TensorType> operands;
         std::vector<std::string> words;
@@ -106,9 +107,9 @@ class Planner {
     }
     for (const Update& u : updates_) {
       if (types_[u.value.id()] != u.parameter.type()) {
-        throw ShapeError(fmt::format("plan: update of parameter \"{}\" {}: the new value has another type\n  {}, here {}",
-                                     u.parameter.name(), u.parameter.type().str(), u.value.describe(),
-                                     types_[u.value.id()].str()));
+        throw ShapeError(
+            fmt::format("plan: update of parameter \"{}\" {}: the new value has another type\n  {}, here {}",
+                        u.parameter.name(), u.parameter.type().str(), u.value.describe(), types_[u.value.id()].str()));
       }
     }
   }
@@ -208,9 +209,7 @@ class Planner {
       value_of_[id] = add_constant(result);
     }
   }
-  const Tensor& constant_of(NodeId id) const {
-    return program_.constants[program_.values[value_of_[id]].place.index];
-  }
+  const Tensor& constant_of(NodeId id) const { return program_.constants[program_.values[value_of_[id]].place.index]; }
 
   // The node whose bytes this node shows.
   NodeId root(NodeId id) const {
@@ -276,7 +275,8 @@ class Planner {
   void place_updates() {
     parameter_node_.clear();
     for (NodeId id = 0; id < size_; ++id) {
-      if (needed_[id] && node(id).op->traits.leaf == Leaf::parameter) parameter_node_[graph_.parameter_of(id).raw()] = id;
+      if (needed_[id] && node(id).op->traits.leaf == Leaf::parameter)
+        parameter_node_[graph_.parameter_of(id).raw()] = id;
     }
     int last_fallible = -1;
     for (int s = 0; s < static_cast<int>(order_.size()); ++s) {
@@ -387,9 +387,9 @@ class Planner {
     const std::uint32_t value = operand_value(id, false);
     const Place place = program_.values[value].place;
     const bool overwritten =
-        place.kind == Place::Kind::parameter &&
-        std::any_of(updates_.begin(), updates_.end(),
-                    [&](const Update& u) { return u.parameter.raw() == program_.parameters[place.index].raw(); });
+        place.kind == Place::Kind::parameter && std::any_of(updates_.begin(), updates_.end(), [&](const Update& u) {
+          return u.parameter.raw() == program_.parameters[place.index].raw();
+        });
     if (!overwritten && !(update && place.kind == Place::Kind::parameter)) return value;
     const std::uint32_t saved = add_value(types_[id], {Place::Kind::arena, 0, 0});
     program_.lifetimes.push_back({types_[id].bytes(), static_cast<int>(order_.size()), forever});
@@ -404,8 +404,7 @@ class Planner {
       const bool written = update_at_[id] != none && updates_[update_at_[id]].parameter == u.parameter;
       if (written || types_[id].shape.elements() == 0) continue;
       const std::uint32_t from = kept_value(id, true);
-      const std::uint32_t to =
-          add_value(types_[id], {Place::Kind::parameter, parameter_index(u.parameter), 0});
+      const std::uint32_t to = add_value(types_[id], {Place::Kind::parameter, parameter_index(u.parameter), 0});
       program_.commits.push_back({from, to});
     }
     for (Value v : outputs_) program_.outputs.push_back(kept_value(v.id(), false));
@@ -433,15 +432,16 @@ class Planner {
   std::vector<int> last_reader_;
   std::map<const void*, NodeId> parameter_node_;
   std::map<const void*, std::uint32_t> parameter_ids_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> value_buffers_;    // value, buffer
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> views_;            // view, shown
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> value_buffers_;  // value, buffer
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> views_;          // view, shown
   std::vector<std::pair<std::size_t, std::uint32_t>> scratch_buffers_;  // step, buffer
   Program program_;
 };
 
 }  // namespace
 
-Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options) {
+Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
+                      const PlanOptions& options) {
   return Planner(outputs, updates, options).build();
 }
 

@@ -36,7 +36,7 @@ struct Step {
   std::uint32_t output = 0;           // value
   Attrs attrs;
   std::size_t scratch_offset = 0;
-  bool in_place = false;       // writes over one of its inputs
+  bool in_place = false;  // writes over one of its inputs
   bool writes_parameter = false;
 };
 
@@ -71,6 +71,7 @@ struct Program {
   std::size_t total_bytes = 0;
 };
 
-Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options);
+Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
+                      const PlanOptions& options);
 
 }  // namespace xgrad

@@ -59,7 +59,8 @@ std::array<Index, Shape::max_rank> broadcast_strides(const Shape& from, const Sh
 // Maps an axis in [-rank, rank) to [0, rank); throws ShapeError naming `where` otherwise.
 int axis_index(Index axis, int rank, const char* where);
 
-// Sorted, unique, non-negative axes; an empty list means all axes. Throws ShapeError on repeats and on axes out of range.
+// Sorted, unique, non-negative axes; an empty list means all axes. Throws ShapeError on repeats and on axes out of
+// range.
 Axes normalise_axes(const Axes& axes, int rank, const char* where);
 
 }  // namespace xgrad

@@ -30,7 +30,8 @@ concept ArrayLike = requires(const A& a) {
   { a.shape().size() } -> std::convertible_to<std::size_t>;
   { a.strides().size() } -> std::convertible_to<std::size_t>;
   { a.size() } -> std::convertible_to<std::size_t>;
-} && std::is_arithmetic_v<typename A::value_type>;
+}
+&&std::is_arithmetic_v<typename A::value_type>;
 
 // An ArrayLike that can be made from a shape alone, such as xt::xarray.
 template <class A>
@@ -40,13 +41,12 @@ concept OwningArray = ArrayLike<A> && requires(typename A::shape_type s) {
 
 class Tensor {
  public:
-  Tensor() = default;  // no elements, no storage: empty() is true
+  Tensor() = default;                                      // no elements, no storage: empty() is true
   explicit Tensor(Shape shape, DType dtype = DType::f32);  // zeros
   explicit Tensor(std::initializer_list<Index> extents, DType dtype = DType::f32) : Tensor(Shape(extents), dtype) {}
   explicit Tensor(TensorType type) : Tensor(type.shape, type.dtype) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Tensor(T scalar);  // rank 0; float f32, double f64, integers i64, bool bool
+  requires std::is_arithmetic_v<T> Tensor(T scalar);  // rank 0; float f32, double f64, integers i64, bool bool
   template <ArrayLike A>
   Tensor(const A& array);  // copies
 
@@ -88,12 +88,12 @@ class Tensor {
     return {static_cast<T*>(mutable_raw()), static_cast<std::size_t>(elements())};
   }
 
-  double item() const;            // the only element; throws ShapeError if there are more or fewer
-  double at(Index flat) const;    // element by row-major position, converted to double
-  Tensor cast(DType dtype) const;  // converted copy; to integers truncates towards zero, to bool is != 0
-  Tensor reshaped(Shape shape) const;  // shares storage; throws ShapeError unless the counts agree
+  double item() const;                          // the only element; throws ShapeError if there are more or fewer
+  double at(Index flat) const;                  // element by row-major position, converted to double
+  Tensor cast(DType dtype) const;               // converted copy; to integers truncates towards zero, to bool is != 0
+  Tensor reshaped(Shape shape) const;           // shares storage; throws ShapeError unless the counts agree
   Tensor rows(Index first, Index count) const;  // shares storage; a range along axis 0
-  Tensor clone() const;           // owns its storage, shares nothing
+  Tensor clone() const;                         // owns its storage, shares nothing
   // Copies the elements of `source`, which must have this dtype and shape.
   void assign(const Tensor& source);
 
@@ -131,14 +131,16 @@ std::shared_ptr<void> allocate_aligned(std::size_t bytes);
 
 template <class S>
 constexpr DType Tensor::storage_dtype() {
-  if constexpr (std::is_same_v<S, bool>) return DType::boolean;
-  else if constexpr (std::is_integral_v<S>) return DType::i64;
-  else return std::is_same_v<S, float> ? DType::f32 : DType::f64;
+  if constexpr (std::is_same_v<S, bool>)
+    return DType::boolean;
+  else if constexpr (std::is_integral_v<S>)
+    return DType::i64;
+  else
+    return std::is_same_v<S, float> ? DType::f32 : DType::f64;
 }
 
 template <class T>
-  requires std::is_arithmetic_v<T>
-Tensor::Tensor(T scalar) : Tensor(Shape{}, storage_dtype<T>()) {
+requires std::is_arithmetic_v<T> Tensor::Tensor(T scalar) : Tensor(Shape{}, storage_dtype<T>()) {
   fill_strided(&scalar, {});
 }
 
@@ -167,7 +169,8 @@ Tensor Tensor::view(const A& array) {
     bool row_major = array.size() > 0;
     int axis = 0;
     for (auto stride : array.strides()) {  // xtensor gives axes of extent 1 the stride 0
-      row_major = row_major && (shape[axis] == 1 || static_cast<Index>(stride) == dense[static_cast<std::size_t>(axis)]);
+      row_major =
+          row_major && (shape[axis] == 1 || static_cast<Index>(stride) == dense[static_cast<std::size_t>(axis)]);
       ++axis;
     }
     if (row_major) return borrow<S>(array.data(), shape);

@@ -1,5 +1,5 @@
-// xtensor in and out. Tensors take any array as it is (see tensor.hpp); this is the only file that includes xtensor, and
-// knows where its headers are in its old and its new versions.
+// xtensor in and out. Tensors take any array as it is (see tensor.hpp); this is the only file that includes xtensor,
+// and knows where its headers are in its old and its new versions.
 //
 //   Tensor t = xt::xarray<float>{{1, 2}, {3, 4}};
 //   xt::xarray<double> a = t;

@@ -15,7 +15,7 @@ class Activation {
   using Function = Value (*)(Value);
 
   template <class F>
-    requires std::convertible_to<F, Function>
+  requires std::convertible_to<F, Function>
   constexpr Activation(F function, const char* name = "activation") : function_(function), name_(name) {}
 
   Value operator()(Value x) const { return function_(x); }

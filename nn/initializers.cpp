@@ -39,7 +39,8 @@ Initializer::Draw truncated_to(double deviation) {
 
 Fans fans_of(const Shape& shape) {
   if (shape.rank() == 0) return {};
-  if (shape.rank() == 1) return {std::max(1.0, static_cast<double>(shape[0])), std::max(1.0, static_cast<double>(shape[0]))};
+  if (shape.rank() == 1)
+    return {std::max(1.0, static_cast<double>(shape[0])), std::max(1.0, static_cast<double>(shape[0]))};
   double field = 1;
   for (int axis = 0; axis + 2 < shape.rank(); ++axis) field *= static_cast<double>(shape[axis]);
   return {std::max(1.0, field * static_cast<double>(shape[shape.rank() - 2])),
@@ -78,7 +79,8 @@ Initializer normal(double mean, double stddev) {
 }
 
 Initializer truncated_normal(double mean, double stddev) {
-  if (!(stddev >= 0)) throw UserError(fmt::format("truncated_normal: a standard deviation of {} has no meaning", stddev));
+  if (!(stddev >= 0))
+    throw UserError(fmt::format("truncated_normal: a standard deviation of {} has no meaning", stddev));
   return {fmt::format("truncated_normal({}, {})", mean, stddev), [mean, stddev](const Fans&) {
             return [mean, stddev](HostRandom& r) { return mean + stddev * draw_truncated(r); };
           }};

@@ -57,15 +57,16 @@ inline const Initializer zeros = constant(0);
 inline const Initializer ones = constant(1);
 // Glorot and Bengio, "Understanding the difficulty of training deep feedforward neural networks", 2010.
 inline const Initializer glorot_uniform = variance_scaling(1, Fan::average, Distribution::uniform, "glorot_uniform");
-inline const Initializer glorot_normal = variance_scaling(1, Fan::average, Distribution::truncated_normal, "glorot_normal");
+inline const Initializer glorot_normal =
+    variance_scaling(1, Fan::average, Distribution::truncated_normal, "glorot_normal");
 // He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015.
 inline const Initializer he_uniform = variance_scaling(2, Fan::in, Distribution::uniform, "he_uniform");
 inline const Initializer he_normal = variance_scaling(2, Fan::in, Distribution::truncated_normal, "he_normal");
 // LeCun, Bottou, Orr and Mueller, "Efficient backprop", 1998.
 inline const Initializer lecun_uniform = variance_scaling(1, Fan::in, Distribution::uniform, "lecun_uniform");
 inline const Initializer lecun_normal = variance_scaling(1, Fan::in, Distribution::truncated_normal, "lecun_normal");
-// What PyTorch gives the kernel and the bias of a linear layer: within +-1 / sqrt(in). For the bias, whose own shape does
-// not say how many inputs the layer has, see DenseOptions.
+// What PyTorch gives the kernel and the bias of a linear layer: within +-1 / sqrt(in). For the bias, whose own shape
+// does not say how many inputs the layer has, see DenseOptions.
 Initializer torch_linear(double inputs);
 
 }  // namespace xgrad::nn

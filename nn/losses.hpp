@@ -25,8 +25,9 @@ inline const Loss mean_squared_error{"mean_squared_error", [](Value p, Value t) 
 // From probabilities, as softmax gives them; see the functions of the same names in ops.hpp. Targets one-hot.
 inline const Loss categorical_crossentropy{"categorical_crossentropy",
                                            [](Value p, Value t) { return xgrad::categorical_crossentropy(p, t); }};
-inline const Loss categorical_crossentropy_from_logits{
-    "categorical_crossentropy_from_logits", [](Value p, Value t) { return xgrad::categorical_crossentropy_from_logits(p, t); }};
+inline const Loss categorical_crossentropy_from_logits{"categorical_crossentropy_from_logits", [](Value p, Value t) {
+                                                         return xgrad::categorical_crossentropy_from_logits(p, t);
+                                                       }};
 
 // The same with targets that are class numbers.
 inline const Loss sparse_categorical_crossentropy{

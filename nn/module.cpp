@@ -38,10 +38,11 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const In
   }
   const TensorType wanted{dtype, shape};
   if (s.parameter.type() != wanted) {
-    throw ShapeError(fmt::format(
-        "weight \"{}\": it has type {}, but its module needs {} here\n  in \"{}\"\n  hint: a module keeps its weights from "
-        "its first call on; use another module for other shapes",
-        s.parameter.name(), s.parameter.type().str(), wanted.str(), graph.current_scope()));
+    throw ShapeError(
+        fmt::format("weight \"{}\": it has type {}, but its module needs {} here\n  in \"{}\"\n  hint: a module keeps "
+                    "its weights from "
+                    "its first call on; use another module for other shapes",
+                    s.parameter.name(), s.parameter.type().str(), wanted.str(), graph.current_scope()));
   }
   return graph.parameter(s.parameter);
 }

@@ -32,8 +32,8 @@ class Weight {
  public:
   Weight(std::string name, Initializer initializer, bool trainable = true);
 
-  // The node of the parameter, which is made first if need be: it is named after the graph's scope and its numbers are a
-  // function of the graph's seed and of that name. Throws ShapeError if it exists with another shape or dtype.
+  // The node of the parameter, which is made first if need be: it is named after the graph's scope and its numbers are
+  // a function of the graph's seed and of that name. Throws ShapeError if it exists with another shape or dtype.
   Value operator()(Graph& graph, const Shape& shape, DType dtype) const;
   // The same with other first numbers than those given to the constructor.
   Value operator()(Graph& graph, const Shape& shape, DType dtype, const Initializer& initializer) const;
@@ -72,9 +72,9 @@ class Layer : public Module {
 class AnyModule {
  public:
   template <class M>
-    requires(!std::is_same_v<M, AnyModule> && std::is_invocable_r_v<Value, M&, Value>)
-  AnyModule(M module) {
-    if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> && !requires { typename M::is_transparent; }) {
+  requires(!std::is_same_v<M, AnyModule> && std::is_invocable_r_v<Value, M&, Value>) AnyModule(M module) {
+    if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> &&
+                  !requires { typename M::is_transparent; }) {
       call_ = [held = std::make_shared<M>(std::move(module)), scope = scope_name(typeid(M))](Value x) {
         const auto guard = x.graph().unique_scope(scope);
         return (*held)(x);

@@ -40,7 +40,8 @@ void run_from(const KernelCall& call) {
 struct Cast : Operation {
   static constexpr const char* name = "cast";
   static constexpr const char* doc =
-      "The same numbers in another dtype: to i64 towards zero, NaN to 0, saturating; to bool whether not 0. A derivative flows "
+      "The same numbers in another dtype: to i64 towards zero, NaN to 0, saturating; to bool whether not 0. A "
+      "derivative flows "
       "between floating dtypes only.";
   static TensorType infer(const Infer& in) { return {in.attrs().dtype("dtype"), in.shape(0)}; }
   static void kernel(const KernelCall& call) {

@@ -25,11 +25,14 @@ std::vector<Composite> make() {
   const std::vector<Sample> pairs{{"batch", {{{4, 3}, probabilities}, {{4, 3}, probabilities}}, {}}};
   const std::vector<Sample> labelled{{"batch", {{{4, 3}, probabilities}, {{4}, domain::integers(0, 2)}}, {}}};
   const auto bad_pair = [](const char* name) {
-    return std::vector<BadSample>{{"shapes", {Tensor({4, 1}), Tensor({4})}, {}, std::string(name) + ": prediction and target"}};
+    return std::vector<BadSample>{
+        {"shapes", {Tensor({4, 1}), Tensor({4})}, {}, std::string(name) + ": prediction and target"}};
   };
-  const std::vector<BadSample> bad_labels{
-      {"label too large", {Tensor::full({2, 3}, 0.5), Tensor::from<std::int64_t>({2}, {0, 3})}, {}, "index 3 at position 1"},
-      {"labels of f32", {Tensor({2, 3}), Tensor({2})}, {}, "labels must be i64"}};
+  const std::vector<BadSample> bad_labels{{"label too large",
+                                           {Tensor::full({2, 3}, 0.5), Tensor::from<std::int64_t>({2}, {0, 3})},
+                                           {},
+                                           "index 3 at position 1"},
+                                          {"labels of f32", {Tensor({2, 3}), Tensor({2})}, {}, "labels must be i64"}};
 
   std::vector<Sample> variances = reductions;
   variances.back().zero_gradient = variances.back().zero_second = true;  // of one element it is 0
@@ -40,28 +43,44 @@ std::vector<Composite> make() {
        [](Inputs x, const Attrs& a) { return mean(x[0], a.ints("axes")); }, second_zero(reductions), not_floating},
       {"variance", "Mean squared distance from the mean.",
        [](Inputs x, const Attrs& a) { return variance(x[0], a.ints("axes")); }, variances, not_floating},
-      {"logsumexp", "log(sum(exp(x))).", [](Inputs x, const Attrs& a) { return logsumexp(x[0], a.ints("axes")); },
-       {one("row", {9}, all), one("last axis", {3, 5}, last), one("one element", {1}, all, true)}, {}},
-      {"softmax", "exp(x) / sum(exp(x)) along an axis.",
-       [](Inputs x, const Attrs& a) { return softmax(x[0], a.ints("axes")[0]); }, normalised,
+      {"logsumexp",
+       "log(sum(exp(x))).",
+       [](Inputs x, const Attrs& a) { return logsumexp(x[0], a.ints("axes")); },
+       {one("row", {9}, all), one("last axis", {3, 5}, last), one("one element", {1}, all, true)},
+       {}},
+      {"softmax",
+       "exp(x) / sum(exp(x)) along an axis.",
+       [](Inputs x, const Attrs& a) { return softmax(x[0], a.ints("axes")[0]); },
+       normalised,
        {{"scalar", {Tensor(1.0F)}, last, "a scalar has no axis"}}},
-      {"log_softmax", "x - logsumexp(x) along an axis.",
-       [](Inputs x, const Attrs& a) { return log_softmax(x[0], a.ints("axes")[0]); }, normalised,
+      {"log_softmax",
+       "x - logsumexp(x) along an axis.",
+       [](Inputs x, const Attrs& a) { return log_softmax(x[0], a.ints("axes")[0]); },
+       normalised,
        {{"scalar", {Tensor(1.0F)}, last, "a scalar has no axis"}}},
-      {"clamp", "max(min(x, high), low).", [](Inputs x, const Attrs&) { return clamp(x[0], -0.5, 0.75); },
-       {{"row", {{{19}, domain::away_from({-0.5, 0.75})}}, {}, 0, false, true}}, {}},
-      {"mse", "Mean squared difference.", [](Inputs x, const Attrs&) { return mse(x[0], x[1]); }, pairs, bad_pair("mse")},
+      {"clamp",
+       "max(min(x, high), low).",
+       [](Inputs x, const Attrs&) { return clamp(x[0], -0.5, 0.75); },
+       {{"row", {{{19}, domain::away_from({-0.5, 0.75})}}, {}, 0, false, true}},
+       {}},
+      {"mse", "Mean squared difference.", [](Inputs x, const Attrs&) { return mse(x[0], x[1]); }, pairs,
+       bad_pair("mse")},
       {"categorical_crossentropy", "-sum(t log p), averaged over rows.",
-       [](Inputs x, const Attrs&) { return categorical_crossentropy(x[0], x[1]); }, pairs, bad_pair("categorical_crossentropy")},
-      {"categorical_crossentropy of softmax", "The same through the logits.",
-       [](Inputs x, const Attrs&) { return categorical_crossentropy(softmax(x[0]), x[1]); }, pairs, {}},
+       [](Inputs x, const Attrs&) { return categorical_crossentropy(x[0], x[1]); }, pairs,
+       bad_pair("categorical_crossentropy")},
+      {"categorical_crossentropy of softmax",
+       "The same through the logits.",
+       [](Inputs x, const Attrs&) { return categorical_crossentropy(softmax(x[0]), x[1]); },
+       pairs,
+       {}},
       {"categorical_crossentropy_from_logits", "-sum(t log_softmax(x)), averaged over rows.",
        [](Inputs x, const Attrs&) { return categorical_crossentropy_from_logits(x[0], x[1]); }, pairs,
        bad_pair("categorical_crossentropy_from_logits")},
       {"sparse_categorical_crossentropy", "-log p of the labelled class, averaged over rows.",
        [](Inputs x, const Attrs&) { return sparse_categorical_crossentropy(x[0], x[1]); }, labelled, bad_labels},
       {"sparse_categorical_crossentropy_from_logits", "-log_softmax(x) of the labelled class, averaged over rows.",
-       [](Inputs x, const Attrs&) { return sparse_categorical_crossentropy_from_logits(x[0], x[1]); }, labelled, bad_labels},
+       [](Inputs x, const Attrs&) { return sparse_categorical_crossentropy_from_logits(x[0], x[1]); }, labelled,
+       bad_labels},
   };
 }
 

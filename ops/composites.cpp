@@ -13,7 +13,8 @@ Value zeros_like(Value x) { return broadcast_like(number_like(x, 0), x); }
 Value ones_like(Value x) { return broadcast_like(number_like(x, 1), x); }
 
 Value clamp(Value x, double low, double high) {
-  if (!(low <= high)) throw UserError(fmt::format("clamp: the bounds {} and {} are not in order\n  {}", low, high, x.describe()));
+  if (!(low <= high))
+    throw UserError(fmt::format("clamp: the bounds {} and {} are not in order\n  {}", low, high, x.describe()));
   // Not max(min()): at a bound these would share the derivative with the constant.
   return where(x < low, low, where(x > high, high, x));
 }
@@ -42,7 +43,8 @@ Value logsumexp(Value x, const Axes& axes, bool keepdims) {
 namespace {
 
 void require_axes(const char* name, Value x) {
-  if (!is_floating(x.dtype())) throw DTypeError(fmt::format("{}: floating numbers are needed\n  {}", name, x.describe()));
+  if (!is_floating(x.dtype()))
+    throw DTypeError(fmt::format("{}: floating numbers are needed\n  {}", name, x.describe()));
   if (x.shape().rank() == 0) throw ShapeError(fmt::format("{}: a scalar has no axis\n  {}", name, x.describe()));
 }
 
@@ -68,8 +70,8 @@ Update assign(Value parameter, Value value) {
   }
   parameter.graph().require(value, "assign");
   if (parameter.type() != value.type()) {
-    throw ShapeError(fmt::format("assign: the new value has another type\n  parameter: {}\n  value: {}", parameter.describe(),
-                                 value.describe()));
+    throw ShapeError(fmt::format("assign: the new value has another type\n  parameter: {}\n  value: {}",
+                                 parameter.describe(), value.describe()));
   }
   return {parameter.graph().parameter_of(parameter.id()), value};
 }

@@ -36,8 +36,10 @@ OpDef define() {
   if constexpr (requires { Op::kernel; }) def.kernel = Op::kernel;
   if constexpr (requires { Op::reference; }) def.reference = Op::reference;
   if constexpr (requires { Op::scratch_bytes; }) def.scratch_bytes = Op::scratch_bytes;
-  if constexpr (requires { Op::no_gradient; }) def.no_gradient = Op::no_gradient;
-  else def.vjp = Op::vjp;
+  if constexpr (requires { Op::no_gradient; })
+    def.no_gradient = Op::no_gradient;
+  else
+    def.vjp = Op::vjp;
   def.samples = Op::samples();
   if constexpr (requires { Op::bad_samples; }) def.bad_samples = Op::bad_samples();
   return def;

@@ -44,7 +44,9 @@ struct Concat : Operation {
       in.require_same_dtype(0, i);
       bool fits = in.shape(i).rank() == out.rank();
       for (int a = 0; fits && a < out.rank(); ++a) fits = a == axis || in.shape(i)[a] == out[a];
-      if (!fits) in.fail_shape(fmt::format("input {} {} does not fit input 0 {} outside axis {}", i, in.shape(i).str(), in.shape(0).str(), axis));
+      if (!fits)
+        in.fail_shape(fmt::format("input {} {} does not fit input 0 {} outside axis {}", i, in.shape(i).str(),
+                                  in.shape(0).str(), axis));
       out[axis] += in.shape(i)[axis];
     }
     return {in.dtype(0), out};
@@ -54,8 +56,8 @@ struct Concat : Operation {
     const Strides to = stride_of(call.output.type);
     Index done = 0;
     for (const ConstBuffer& part : call.inputs) {
-      strided_copy(part.type.shape, part.data, stride_of(part.type), at(call.output.data, done * to[axis], part.type.dtype), to,
-                   size_of(part.type.dtype), call.parallel);
+      strided_copy(part.type.shape, part.data, stride_of(part.type),
+                   at(call.output.data, done * to[axis], part.type.dtype), to, size_of(part.type.dtype), call.parallel);
       done += part.type.shape[static_cast<int>(axis)];
     }
   }
@@ -85,7 +87,8 @@ struct ConcatPart : Operation {
   static constexpr int min_inputs = 2, max_inputs = 1025;
   static constexpr const char* name = "concat_part";
   static constexpr const char* doc =
-      "The stretch of the first input that came from one of the others when these were joined; of the others only shapes matter.";
+      "The stretch of the first input that came from one of the others when these were joined; of the others only "
+      "shapes matter.";
   static Traits traits() { return {.shape_only = ~1U}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
@@ -116,10 +119,18 @@ struct ConcatPart : Operation {
     return Cotangents(out);
   }
   static std::vector<Sample> samples() {
-    return {{"middle", {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}}, {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}}, 0, false, true}};
+    return {{"middle",
+             {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}},
+             {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}},
+             0,
+             false,
+             true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"no such part", {Tensor({2}), Tensor({2})}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}}, "no part 1"}};
+    return {{"no such part",
+             {Tensor({2}), Tensor({2})},
+             {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}},
+             "no part 1"}};
   }
 };
 
@@ -140,11 +151,13 @@ Range range_of(const Attrs& attrs, Index extent) {
 struct Slice : Operation {
   static constexpr const char* name = "slice";
   static constexpr const char* doc =
-      "Elements [begin, end) along one axis, every step-th. Negative positions count from the back; positions beyond the ends "
+      "Elements [begin, end) along one axis, every step-th. Negative positions count from the back; positions beyond "
+      "the ends "
       "are cut, as in Python.";
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
-    if (in.attrs().integer("step") < 1) in.fail_shape(fmt::format("step {} is not positive", in.attrs().integer("step")));
+    if (in.attrs().integer("step") < 1)
+      in.fail_shape(fmt::format("step {} is not positive", in.attrs().integer("step")));
     Shape out = in.shape(0);
     out[axis] = range_of(in.attrs(), in.shape(0)[axis]).count;
     return {in.dtype(0), out};
@@ -185,7 +198,8 @@ struct Unslice : Operation {
     const int axis = axis_of(in, 1);
     Shape expected = in.shape(1);
     expected[axis] = range_of(in.attrs(), in.shape(1)[axis]).count;
-    if (in.shape(0) != expected) in.fail_shape(fmt::format("a slice of {} is {}, not {}", in.shape(1).str(), expected.str(), in.shape(0).str()));
+    if (in.shape(0) != expected)
+      in.fail_shape(fmt::format("a slice of {} is {}, not {}", in.shape(1).str(), expected.str(), in.shape(0).str()));
     return {in.dtype(0), in.shape(1)};
   }
   static void kernel(const KernelCall& call) {
@@ -221,7 +235,8 @@ struct Pad : Operation {
   static constexpr const char* doc = "`before` and `after` elements of `value` added along one axis.";
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
-    if (in.attrs().integer("before") < 0 || in.attrs().integer("after") < 0) in.fail_shape("a negative number of elements to add");
+    if (in.attrs().integer("before") < 0 || in.attrs().integer("after") < 0)
+      in.fail_shape("a negative number of elements to add");
     Shape out;
     for (int i = 0; i < in.shape(0).rank(); ++i) {
       out.push_back(in.shape(0)[i] + (i == axis ? in.attrs().integer("before") + in.attrs().integer("after") : 0));
@@ -233,19 +248,24 @@ struct Pad : Operation {
     const TensorType& output = call.output.type;
     const double value = call.attrs->number("value");
     const Index n = output.shape.elements();
-    if (output.dtype == f32) fill<float>(call.output.data, n, value);
-    else if (output.dtype == f64) fill<double>(call.output.data, n, value);
-    else if (output.dtype == i64) fill<std::int64_t>(call.output.data, n, value);
-    else fill<bool>(call.output.data, n, value);
+    if (output.dtype == f32)
+      fill<float>(call.output.data, n, value);
+    else if (output.dtype == f64)
+      fill<double>(call.output.data, n, value);
+    else if (output.dtype == i64)
+      fill<std::int64_t>(call.output.data, n, value);
+    else
+      fill<bool>(call.output.data, n, value);
     const Strides to = stride_of(output);
     strided_copy(call.inputs[0].type.shape, call.inputs[0].data, stride_of(call.inputs[0].type),
-                 at(call.output.data, call.attrs->integer("before") * to[axis], output.dtype), to, size_of(output.dtype),
-                 call.parallel);
+                 at(call.output.data, call.attrs->integer("before") * to[axis], output.dtype), to,
+                 size_of(output.dtype), call.parallel);
   }
   static Cotangents vjp(const Vjp& r) {
     const Index after = r.attrs().integer("after");
     const Index end = after == 0 ? open_end : -after;
-    return apply("slice", {r.cotangent()}, Slice::attrs(r.attrs().integer("axis"), r.attrs().integer("before"), end, 1));
+    return apply("slice", {r.cotangent()},
+                 Slice::attrs(r.attrs().integer("axis"), r.attrs().integer("before"), end, 1));
   }
   static Attrs attrs(Index axis, Index before, Index after, double value) {
     return {{"axis", axis}, {"before", before}, {"after", after}, {"value", value}};
@@ -256,7 +276,8 @@ struct Pad : Operation {
             {"nothing added", {{{3}}}, attrs(0, 0, 0, 0), 0, false, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"negative", {Tensor({3})}, attrs(0, -1, 0, 0), "negative"}, {"axis", {Tensor({3})}, attrs(1, 0, 0, 0), "axis 1"}};
+    return {{"negative", {Tensor({3})}, attrs(0, -1, 0, 0), "negative"},
+            {"axis", {Tensor({3})}, attrs(1, 0, 0, 0), "axis 1"}};
   }
 };
 
@@ -295,7 +316,8 @@ struct Gather : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "gather";
   static constexpr const char* doc =
-      "Slices of x along an axis, chosen by indices (i64, any shape), whose axes take the place of that axis. An index outside "
+      "Slices of x along an axis, chosen by indices (i64, any shape), whose axes take the place of that axis. An index "
+      "outside "
       "[0, extent) is an error at run time.";
   static Traits traits() { return {.fallible = true}; }
   static TensorType infer(const Infer& in) {
@@ -328,10 +350,11 @@ struct Gather : Operation {
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs rows{{"axis", std::int64_t{0}}};
-    return {{"index too large", {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})}, rows, "index 4 at position 1"},
-            {"negative index", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {-1})}, rows, "index -1"},
-            {"indices of f32", {Tensor({4, 3}), Tensor({2})}, rows, "i64"},
-            {"axis", {Tensor({4}), Tensor({1}, i64)}, {{"axis", std::int64_t{1}}}, "axis 1"}};
+    return {
+        {"index too large", {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})}, rows, "index 4 at position 1"},
+        {"negative index", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {-1})}, rows, "index -1"},
+        {"indices of f32", {Tensor({4, 3}), Tensor({2})}, rows, "i64"},
+        {"axis", {Tensor({4}), Tensor({1}, i64)}, {{"axis", std::int64_t{1}}}, "axis 1"}};
   }
 };
 
@@ -339,7 +362,8 @@ struct ScatterAdd : Operation {
   static constexpr int min_inputs = 3, max_inputs = 3;
   static constexpr const char* name = "scatter_add";
   static constexpr const char* doc =
-      "Zeros in the shape of the third input, with the slices of the first added where the indices, the second input, say: the "
+      "Zeros in the shape of the third input, with the slices of the first added where the indices, the second input, "
+      "say: the "
       "reverse of gather. Slices of equal index are added in their order.";
   static Traits traits() { return {.fallible = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
@@ -347,7 +371,8 @@ struct ScatterAdd : Operation {
     in.require_dtype(0, {f32, f64});
     in.require_dtype(1, {i64});
     const Shape expected = gathered_shape(in.shape(2), in.shape(1), axis);
-    if (in.shape(0) != expected) in.fail_shape(fmt::format("expected slices of shape {}, got {}", expected.str(), in.shape(0).str()));
+    if (in.shape(0) != expected)
+      in.fail_shape(fmt::format("expected slices of shape {}, got {}", expected.str(), in.shape(0).str()));
     return {in.dtype(0), in.shape(2)};
   }
   template <class T>
@@ -366,8 +391,10 @@ struct ScatterAdd : Operation {
     const Around a = around(call.output.type.shape, static_cast<int>(call.attrs->integer("axis")));
     check_indices(name, call.inputs[1], a.extent, "slices of the axis");
     std::memset(call.output.data, 0, call.output.type.bytes());
-    if (call.output.type.dtype == f32) run<float>(call, a);
-    else run<double>(call, a);
+    if (call.output.type.dtype == f32)
+      run<float>(call, a);
+    else
+      run<double>(call, a);
   }
   static Cotangents vjp(const Vjp& r) {
     return {apply("gather", {r.cotangent(), r.input(1)}, r.attrs()), Value{}, Value{}};
@@ -376,14 +403,18 @@ struct ScatterAdd : Operation {
     return {{"rows", {{{6, 3}}, {{6}, domain::integers(0, 3)}, {{4, 3}}}, {{"axis", std::int64_t{0}}}, 0, false, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"other shape", {Tensor({5, 3}), Tensor({6}, i64), Tensor({4, 3})}, {{"axis", std::int64_t{0}}}, "expected slices"}};
+    return {{"other shape",
+             {Tensor({5, 3}), Tensor({6}, i64), Tensor({4, 3})},
+             {{"axis", std::int64_t{0}}},
+             "expected slices"}};
   }
 };
 
 struct OneHot : Operation {
   static constexpr const char* name = "one_hot";
   static constexpr const char* doc =
-      "1 at the index and 0 elsewhere, along a new last axis of `classes`. An index outside [0, classes) is an error at run time.";
+      "1 at the index and 0 elsewhere, along a new last axis of `classes`. An index outside [0, classes) is an error "
+      "at run time.";
   static constexpr const char* no_gradient = "an index has no derivative";
   static Traits traits() { return {.fallible = true}; }
   static TensorType infer(const Infer& in) {
@@ -414,7 +445,10 @@ struct OneHot : Operation {
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs attrs{{"classes", std::int64_t{3}}, {"dtype", f32}};
-    return {{"label too large", {Tensor::from<std::int64_t>({2}, {0, 3})}, attrs, "index 3 at position 1 is outside the 3 classes"},
+    return {{"label too large",
+             {Tensor::from<std::int64_t>({2}, {0, 3})},
+             attrs,
+             "index 3 at position 1 is outside the 3 classes"},
             {"labels of f32", {Tensor({2})}, attrs, "i64"}};
   }
 };
@@ -438,7 +472,8 @@ Value concat(const std::vector<Value>& values, Index axis) {
 }
 
 Value slice(Value x, Index axis, Index begin, std::optional<Index> end, Index step) {
-  return apply("slice", {x}, Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
+  return apply("slice", {x},
+               Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
 }
 
 Value pad(Value x, Index axis, Index before, Index after, double value) {

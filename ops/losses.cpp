@@ -11,18 +11,20 @@
 namespace xgrad {
 namespace {
 
-// Note [Softmax and cross-entropy]. The logarithm of a probability that softmax has rounded to 0 or clipped is lost, and
-// with it the gradient of a badly wrong answer. So softmax ends in this view, which also names the logits; a cross-entropy
-// that meets it uses log_softmax of the logits instead, and the picture of the graph shows that it does.
+// Note [Softmax and cross-entropy]. The logarithm of a probability that softmax has rounded to 0 or clipped is lost,
+// and with it the gradient of a badly wrong answer. So softmax ends in this view, which also names the logits; a
+// cross-entropy that meets it uses log_softmax of the logits instead, and the picture of the graph shows that it does.
 struct Probabilities : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "probabilities";
   static constexpr const char* doc =
-      "The first input: probabilities along an axis, which softmax made of the second input. Cross-entropies read the second.";
+      "The first input: probabilities along an axis, which softmax made of the second input. Cross-entropies read the "
+      "second.";
   static Traits traits() { return {.view = true, .shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
-    if (in.shape(0) != in.shape(1)) in.fail_shape(fmt::format("{} and {} differ", in.shape(0).str(), in.shape(1).str()));
+    if (in.shape(0) != in.shape(1))
+      in.fail_shape(fmt::format("{} and {} differ", in.shape(0).str(), in.shape(1).str()));
     return in.type(0);
   }
   static void kernel(const KernelCall& call) {
@@ -48,22 +50,25 @@ Value logits_behind(Value prediction) {
 
 void require_classes(const char* name, Value prediction) {
   if (!is_floating(prediction.dtype())) {
-    throw DTypeError(fmt::format("{}: predictions must be floating numbers\n  prediction: {}", name, prediction.describe()));
+    throw DTypeError(
+        fmt::format("{}: predictions must be floating numbers\n  prediction: {}", name, prediction.describe()));
   }
   if (prediction.shape().rank() == 0) {
-    throw ShapeError(fmt::format("{}: predictions need an axis of classes\n  prediction: {}", name, prediction.describe()));
+    throw ShapeError(
+        fmt::format("{}: predictions need an axis of classes\n  prediction: {}", name, prediction.describe()));
   }
 }
 
 void require_same_shape(const char* name, Value prediction, Value target) {
   prediction.graph().require(target, fmt::format("{}: target", name));
   if (prediction.shape() != target.shape()) {
-    throw ShapeError(fmt::format("{}: prediction and target must have the same shape: {} and {}\n  prediction: {}\n  target: {}",
-                                 name, prediction.shape().str(), target.shape().str(), prediction.describe(), target.describe()));
+    throw ShapeError(
+        fmt::format("{}: prediction and target must have the same shape: {} and {}\n  prediction: {}\n  target: {}",
+                    name, prediction.shape().str(), target.shape().str(), prediction.describe(), target.describe()));
   }
   if (prediction.dtype() != target.dtype()) {
-    throw DTypeError(fmt::format("{}: prediction and target have different dtypes\n  prediction: {}\n  target: {}", name,
-                                 prediction.describe(), target.describe()));
+    throw DTypeError(fmt::format("{}: prediction and target have different dtypes\n  prediction: {}\n  target: {}",
+                                 name, prediction.describe(), target.describe()));
   }
 }
 

@@ -48,14 +48,19 @@ struct Matmul : Operation {
     const Sizes s = sizes_of(in.shape(0), in.shape(1), ta, tb);
     if (s.k_of_a != s.k_of_b) {
       std::string hint;
-      if (s.k_of_a == s.n) hint = fmt::format("with transpose_b = {} they would fit", !tb);
-      else if (s.m == s.k_of_b) hint = fmt::format("with transpose_a = {} they would fit", !ta);
-      in.fail_shape(fmt::format("inner dimensions differ: {}{} x {}{} ({} vs {})", in.shape(0).str(), ta ? " transposed" : "",
-                                in.shape(1).str(), tb ? " transposed" : "", s.k_of_a, s.k_of_b),
-                    hint);
+      if (s.k_of_a == s.n)
+        hint = fmt::format("with transpose_b = {} they would fit", !tb);
+      else if (s.m == s.k_of_b)
+        hint = fmt::format("with transpose_a = {} they would fit", !ta);
+      in.fail_shape(
+          fmt::format("inner dimensions differ: {}{} x {}{} ({} vs {})", in.shape(0).str(), ta ? " transposed" : "",
+                      in.shape(1).str(), tb ? " transposed" : "", s.k_of_a, s.k_of_b),
+          hint);
     }
     const auto batch = broadcast(s.batch_a, s.batch_b);
-    if (!batch) in.fail_shape(fmt::format("the axes before the matrices do not broadcast: {} and {}", s.batch_a.str(), s.batch_b.str()));
+    if (!batch)
+      in.fail_shape(
+          fmt::format("the axes before the matrices do not broadcast: {} and {}", s.batch_a.str(), s.batch_b.str()));
     Shape out = *batch;
     out.push_back(s.m);
     out.push_back(s.n);
@@ -142,7 +147,8 @@ struct Matmul : Operation {
       const double* a = call.inputs[0].as<double>() + at_a * s.m * s.k_of_a;
       const double* b = call.inputs[1].as<double>() + at_b * s.n * s.k_of_a;
       double sum = 0;
-      for (Index k = 0; k < s.k_of_a; ++k) sum += a[ta ? k * s.m + i : i * s.k_of_a + k] * b[tb ? j * s.k_of_a + k : k * s.n + j];
+      for (Index k = 0; k < s.k_of_a; ++k)
+        sum += a[ta ? k * s.m + i : i * s.k_of_a + k] * b[tb ? j * s.k_of_a + k : k * s.n + j];
       call.output.as<double>()[flat] = sum;
     }
   }
@@ -154,7 +160,8 @@ struct Matmul : Operation {
     const Value a = r.input(0);
     const Value b = r.input(1);
     const Value c = r.cotangent();
-    return {ta ? matmul(b, c, tb, true) : matmul(c, b, false, !tb), tb ? matmul(c, a, true, ta) : matmul(a, c, !ta, false)};
+    return {ta ? matmul(b, c, tb, true) : matmul(c, b, false, !tb),
+            tb ? matmul(c, a, true, ta) : matmul(a, c, !ta, false)};
   }
 
   static std::vector<Sample> samples() {

@@ -56,13 +56,13 @@ inline Value logical_not(Value a) { return apply("logical_not", {a}); }
 inline Value where(Value condition, Value a, Value b) { return apply("where", {condition, a, b}); }
 
 // Each binary function also takes a number on either side.
-#define XGRAD_NUMBER_OVERLOADS(function)        \
-  template <Number N>                           \
-  Value function(Value a, N b) {                \
+#define XGRAD_NUMBER_OVERLOADS(function)                        \
+  template <Number N>                                           \
+  Value function(Value a, N b) {                                \
     return function(a, number_like(a, static_cast<double>(b))); \
-  }                                             \
-  template <Number N>                           \
-  Value function(N a, Value b) {                \
+  }                                                             \
+  template <Number N>                                           \
+  Value function(N a, Value b) {                                \
     return function(number_like(b, static_cast<double>(a)), b); \
   }
 XGRAD_NUMBER_OVERLOADS(add)
@@ -112,7 +112,7 @@ Value where(Value condition, N a, Value b) {
 // ---- functions of one tensor, elementwise
 
 inline Value neg(Value x) { return apply("neg", {x}); }
-inline Value abs(Value x) { return apply("abs", {x}); }  // derivative 0 at 0
+inline Value abs(Value x) { return apply("abs", {x}); }    // derivative 0 at 0
 inline Value sign(Value x) { return apply("sign", {x}); }  // -1, 0 or 1; no derivative
 inline Value square(Value x) { return apply("square", {x}); }
 inline Value sqrt(Value x) { return apply("sqrt", {x}); }
@@ -125,7 +125,7 @@ inline Value sin(Value x) { return apply("sin", {x}); }
 inline Value cos(Value x) { return apply("cos", {x}); }
 inline Value tanh(Value x) { return apply("tanh", {x}); }
 inline Value sigmoid(Value x) { return apply("sigmoid", {x}); }  // 1 / (1 + exp(-x)), without overflow
-inline Value relu(Value x) { return apply("relu", {x}); }  // max(x, 0); derivative 0 at 0; NaN stays NaN
+inline Value relu(Value x) { return apply("relu", {x}); }        // max(x, 0); derivative 0 at 0; NaN stays NaN
 // max(min(x, high), low); the derivative is 1 inside and at the bounds, 0 outside.
 Value clamp(Value x, double low, double high);
 // Another dtype; to integers truncates, to bool is != 0. Has a derivative between floating dtypes only.
@@ -205,8 +205,8 @@ Value mse(Value prediction, Value target);
 // logits, which is exact at any logits.
 Value categorical_crossentropy(Value prediction, Value target);
 Value categorical_crossentropy_from_logits(Value logits, Value target);
-// `labels` are class numbers (i64), of the prediction's shape without its last axis. Throws ValueError at run time for a
-// label outside [0, classes).
+// `labels` are class numbers (i64), of the prediction's shape without its last axis. Throws ValueError at run time for
+// a label outside [0, classes).
 Value sparse_categorical_crossentropy(Value prediction, Value labels);
 Value sparse_categorical_crossentropy_from_logits(Value logits, Value labels);
 

@@ -13,8 +13,13 @@ namespace {
 constexpr const char* depends_on_nothing = "random numbers depend on no input";
 
 RandomArgs random_args(const KernelCall& call, double a, double b) {
-  return {call.output.data,  call.output.type.shape.elements(), call.random.seed, call.random.step,
-          static_cast<std::uint32_t>(call.attrs->integer("stream")), a, b};
+  return {call.output.data,
+          call.output.type.shape.elements(),
+          call.random.seed,
+          call.random.step,
+          static_cast<std::uint32_t>(call.attrs->integer("stream")),
+          a,
+          b};
 }
 
 struct Source : Operation {
@@ -39,7 +44,9 @@ struct RandomUniform : Source {
     return {{"shape", shape}, {"dtype", dtype}, {"low", low}, {"high", high}, {"stream", stream}};
   }
   static std::vector<Sample> samples() { return {{"matrix", {}, attrs({3, 33}, f32, -1, 2, 7), 0, true, true}}; }
-  static std::vector<BadSample> bad_samples() { return {{"integers", {}, attrs({3}, i64, 0, 1, 0), "not a floating dtype"}}; }
+  static std::vector<BadSample> bad_samples() {
+    return {{"integers", {}, attrs({3}, i64, 0, 1, 0), "not a floating dtype"}};
+  }
 };
 
 struct RandomNormal : Source {
@@ -53,13 +60,16 @@ struct RandomNormal : Source {
     return {{"shape", shape}, {"dtype", dtype}, {"mean", mean}, {"stddev", stddev}, {"stream", stream}};
   }
   static std::vector<Sample> samples() { return {{"matrix", {}, attrs({3, 33}, f32, 1, 2, 7), 0, true, true}}; }
-  static std::vector<BadSample> bad_samples() { return {{"integers", {}, attrs({3}, i64, 0, 1, 0), "not a floating dtype"}}; }
+  static std::vector<BadSample> bad_samples() {
+    return {{"integers", {}, attrs({3}, i64, 0, 1, 0), "not a floating dtype"}};
+  }
 };
 
 struct BernoulliLike : Operation {
   static constexpr const char* name = "bernoulli_like";
   static constexpr const char* doc =
-      "1 with the given probability, else 0, in the shape and dtype of the input, of which nothing else matters. The same "
+      "1 with the given probability, else 0, in the shape and dtype of the input, of which nothing else matters. The "
+      "same "
       "choices for every dtype.";
   static constexpr const char* no_gradient = depends_on_nothing;
   static Traits traits() { return {.random = true, .shape_only = 1}; }
@@ -70,8 +80,8 @@ struct BernoulliLike : Operation {
     return in.type(0);
   }
   static void kernel(const KernelCall& call) {
-    kernels().bernoulli[static_cast<int>(call.output.type.dtype)](random_args(call, call.attrs->number("probability"), 0),
-                                                                  call.parallel);
+    kernels().bernoulli[static_cast<int>(call.output.type.dtype)](
+        random_args(call, call.attrs->number("probability"), 0), call.parallel);
   }
   static std::vector<Sample> samples() {
     return {{"matrix", {{{3, 33}}}, {{"probability", 0.3}, {"stream", Index{3}}}, 0, true, true}};
@@ -92,12 +102,14 @@ void register_random(OpRegistry& registry) {
 
 Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high) {
   const Axes extents(shape.begin(), shape.end());
-  return graph.apply(builtin_op("random_uniform"), {}, RandomUniform::attrs(extents, dtype, low, high, graph.next_stream()));
+  return graph.apply(builtin_op("random_uniform"), {},
+                     RandomUniform::attrs(extents, dtype, low, high, graph.next_stream()));
 }
 
 Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev) {
   const Axes extents(shape.begin(), shape.end());
-  return graph.apply(builtin_op("random_normal"), {}, RandomNormal::attrs(extents, dtype, mean, stddev, graph.next_stream()));
+  return graph.apply(builtin_op("random_normal"), {},
+                     RandomNormal::attrs(extents, dtype, mean, stddev, graph.next_stream()));
 }
 
 Value bernoulli_like(Value like, double probability) {

@@ -32,8 +32,10 @@ bool contains(const AxisSet& axes, int axis) { return axes[static_cast<std::size
 Shape reduced_shape(const Shape& shape, const AxisSet& axes, bool keepdims) {
   Shape out;
   for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (!contains(axes, axis)) out.push_back(shape[axis]);
-    else if (keepdims) out.push_back(1);
+    if (!contains(axes, axis))
+      out.push_back(shape[axis]);
+    else if (keepdims)
+      out.push_back(1);
   }
   return out;
 }
@@ -106,7 +108,8 @@ std::size_t reduce_scratch(std::span<const TensorType> inputs, const TensorType&
   for (int i = 0; i < passes.count; ++i) {
     const Pass& p = passes.pass[i];
     kernel = std::max(kernel, kernels().reduce_scratch(output.dtype, p.outer, p.reduce, p.inner));
-    if (i + 1 < passes.count) between = std::max(between, static_cast<std::size_t>(p.results()) * size_of(output.dtype));
+    if (i + 1 < passes.count)
+      between = std::max(between, static_cast<std::size_t>(p.results()) * size_of(output.dtype));
   }
   return aligned(kernel) + 2 * aligned(between);
 }
@@ -187,7 +190,9 @@ std::vector<Sample> reduce_samples(const Domain& domain, bool zero_second) {
           make("all", {3, 4}, {0, 1}, false)};
 }
 
-BadSample bad_axis() { return {"axis out of range", {Tensor({2, 3})}, {{"axes", Axes{2}}, {"keepdims", false}}, "axis 2"}; }
+BadSample bad_axis() {
+  return {"axis out of range", {Tensor({2, 3})}, {{"axes", Axes{2}}, {"keepdims", false}}, "axis 2"};
+}
 BadSample bad_bool() { return {"bool", {Tensor({2}, boolean)}, {{"axes", Axes{0}}, {"keepdims", false}}, "bool"}; }
 
 struct Sum : Operation {
@@ -217,7 +222,8 @@ Cotangents to_extreme(const Vjp& r) {
 }
 
 std::vector<BadSample> extreme_bad_samples() {
-  return {bad_axis(), bad_bool(), {"nothing", {Tensor({0, 3})}, {{"axes", Axes{0}}, {"keepdims", false}}, "no elements"}};
+  return {
+      bad_axis(), bad_bool(), {"nothing", {Tensor({0, 3})}, {{"axes", Axes{0}}, {"keepdims", false}}, "no elements"}};
 }
 
 struct Max : Operation {
@@ -250,7 +256,8 @@ struct Min : Operation {
 
 struct Argmax : Operation {
   static constexpr const char* name = "argmax";
-  static constexpr const char* doc = "Position (i64) of the first largest element along one axis; NaN counts as largest.";
+  static constexpr const char* doc =
+      "Position (i64) of the first largest element along one axis; NaN counts as largest.";
   static constexpr const char* no_gradient = "a position has no derivative";
   static TensorType infer(const Infer& in) { return {i64, extreme_infer(in).shape}; }
   template <class T>
@@ -276,9 +283,12 @@ struct Argmax : Operation {
   }
   static void kernel(const KernelCall& call) {
     const DType dtype = call.inputs[0].type.dtype;
-    if (dtype == f32) run<float>(call);
-    else if (dtype == f64) run<double>(call);
-    else run<std::int64_t>(call);
+    if (dtype == f32)
+      run<float>(call);
+    else if (dtype == f64)
+      run<double>(call);
+    else
+      run<std::int64_t>(call);
   }
   static std::vector<Sample> samples() {
     const Domain d = domain::distinct();
@@ -292,7 +302,8 @@ struct Argmax : Operation {
 struct Count : Operation {
   static constexpr const char* name = "count";
   static constexpr const char* doc =
-      "How many elements a reduction over the axes combines into one, as a scalar of the input's dtype. Only the shape of "
+      "How many elements a reduction over the axes combines into one, as a scalar of the input's dtype. Only the shape "
+      "of "
       "the input matters.";
   static constexpr const char* no_gradient = "a shape does not change with the numbers";
   static Traits traits() { return {.shape_only = 1}; }
@@ -300,9 +311,12 @@ struct Count : Operation {
   static void kernel(const KernelCall& call) {
     Index n = 1;
     for (Index axis : call.attrs->ints("axes")) n *= call.inputs[0].type.shape[static_cast<int>(axis)];
-    if (call.output.type.dtype == f32) *call.output.as<float>() = static_cast<float>(n);
-    else if (call.output.type.dtype == f64) *call.output.as<double>() = static_cast<double>(n);
-    else *call.output.as<std::int64_t>() = n;
+    if (call.output.type.dtype == f32)
+      *call.output.as<float>() = static_cast<float>(n);
+    else if (call.output.type.dtype == f64)
+      *call.output.as<double>() = static_cast<double>(n);
+    else
+      *call.output.as<std::int64_t>() = n;
   }
   static std::vector<Sample> samples() {
     return {{"one axis", {{{3, 5}}}, {{"axes", Axes{1}}, {"keepdims", false}}, 0, true, true},
@@ -326,7 +340,8 @@ TensorType sum_target(const Infer& in, const Shape& target) {
 
 struct SumTo : Operation {
   static constexpr const char* name = "sum_to";
-  static constexpr const char* doc = "Sum over the axes along which a tensor of the given shape would be stretched to the input's.";
+  static constexpr const char* doc =
+      "Sum over the axes along which a tensor of the given shape would be stretched to the input's.";
   static TensorType infer(const Infer& in) { return sum_target(in, Shape(in.attrs().ints("shape"))); }
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().sum); }
@@ -354,8 +369,10 @@ struct SumLike : Operation {
   static constexpr auto reference = sum_reference;
   static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
-    return {{"to a row", {{{33, 5}}, {{5}}}, {}, 0, false, true}, {"to a column", {{{3, 5}}, {{3, 1}}}, {}, 0, false, true},
-            {"to the middle", {{{2, 3, 4}}, {{3, 1}}}, {}, 0, false, true}, {"to a number", {{{3, 5}}, {{}}}, {}, 0, false, true}};
+    return {{"to a row", {{{33, 5}}, {{5}}}, {}, 0, false, true},
+            {"to a column", {{{3, 5}}, {{3, 1}}}, {}, 0, false, true},
+            {"to the middle", {{{2, 3, 4}}, {{3, 1}}}, {}, 0, false, true},
+            {"to a number", {{{3, 5}}, {{}}}, {}, 0, false, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shape that does not fit", {Tensor({3, 5}), Tensor({4})}, {}, "does not broadcast"}};
@@ -374,10 +391,18 @@ void register_reduce(OpRegistry& registry) {
   registry.add(define<SumLike>());
 }
 
-Value sum(Value x, const Axes& axes, bool keepdims) { return apply("sum", {x}, reduce_attrs(x, axes, keepdims, "sum")); }
-Value max(Value x, const Axes& axes, bool keepdims) { return apply("max", {x}, reduce_attrs(x, axes, keepdims, "max")); }
-Value min(Value x, const Axes& axes, bool keepdims) { return apply("min", {x}, reduce_attrs(x, axes, keepdims, "min")); }
-Value argmax(Value x, Index axis, bool keepdims) { return apply("argmax", {x}, reduce_attrs(x, {axis}, keepdims, "argmax")); }
+Value sum(Value x, const Axes& axes, bool keepdims) {
+  return apply("sum", {x}, reduce_attrs(x, axes, keepdims, "sum"));
+}
+Value max(Value x, const Axes& axes, bool keepdims) {
+  return apply("max", {x}, reduce_attrs(x, axes, keepdims, "max"));
+}
+Value min(Value x, const Axes& axes, bool keepdims) {
+  return apply("min", {x}, reduce_attrs(x, axes, keepdims, "min"));
+}
+Value argmax(Value x, Index axis, bool keepdims) {
+  return apply("argmax", {x}, reduce_attrs(x, {axis}, keepdims, "argmax"));
+}
 Value count(Value x, const Axes& axes) { return apply("count", {x}, reduce_attrs(x, axes, false, "count")); }
 Value sum_to(Value x, const Shape& shape) {
   return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", Axes(shape.begin(), shape.end())}});

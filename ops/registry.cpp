@@ -28,8 +28,8 @@ namespace {
 
 struct Builtin {
   Builtin() {
-    for (auto* add_family : {register_unary, register_binary, register_compare, register_cast, register_reduce, register_matmul,
-                             register_shape, register_index, register_random, register_losses}) {
+    for (auto* add_family : {register_unary, register_binary, register_compare, register_cast, register_reduce,
+                             register_matmul, register_shape, register_index, register_random, register_losses}) {
       add_family(registry);
     }
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());

@@ -1,4 +1,5 @@
-// The built-in operations and compositions, in one explicit list: the suites, the documentation and `apply` by name read it.
+// The built-in operations and compositions, in one explicit list: the suites, the documentation and `apply` by name
+// read it.
 #pragma once
 
 #include <string>

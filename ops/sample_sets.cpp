@@ -6,7 +6,8 @@ namespace xgrad {
 
 std::vector<Sample> unary_samples(const Domain& domain, bool zero_gradient, bool zero_second) {
   std::vector<Sample> out;
-  for (const Shape& shape : {Shape{}, Shape{1}, Shape{7}, Shape{8}, Shape{9}, Shape{19}, Shape{3, 5}, Shape{0}, Shape{2, 0}}) {
+  for (const Shape& shape :
+       {Shape{}, Shape{1}, Shape{7}, Shape{8}, Shape{9}, Shape{19}, Shape{3, 5}, Shape{0}, Shape{2, 0}}) {
     const bool nothing = shape.elements() == 0;
     out.push_back({shape.str(), {{shape, domain}}, {}, 0, zero_gradient || nothing, zero_second || nothing});
   }
@@ -15,14 +16,19 @@ std::vector<Sample> unary_samples(const Domain& domain, bool zero_gradient, bool
 
 std::vector<Sample> binary_samples(const Domain& left, const Domain& right, bool zero_gradient, bool zero_second) {
   const std::pair<Shape, Shape> shapes[] = {
-      {{}, {}},          {{7}, {7}},          {{16}, {16}},        {{3, 5}, {3, 5}},      {{17}, {}},
-      {{}, {17}},        {{3, 9}, {9}},       {{9}, {3, 9}},       {{4, 5}, {4, 1}},      {{4, 1}, {4, 5}},
-      {{4, 1}, {1, 5}},  {{2, 3, 4}, {3, 1}}, {{2, 1, 4}, {3, 1}}, {{2, 3, 33}, {2, 1, 1}}, {{0, 3}, {1, 3}},
+      {{}, {}},         {{7}, {7}},          {{16}, {16}},        {{3, 5}, {3, 5}},        {{17}, {}},
+      {{}, {17}},       {{3, 9}, {9}},       {{9}, {3, 9}},       {{4, 5}, {4, 1}},        {{4, 1}, {4, 5}},
+      {{4, 1}, {1, 5}}, {{2, 3, 4}, {3, 1}}, {{2, 1, 4}, {3, 1}}, {{2, 3, 33}, {2, 1, 1}}, {{0, 3}, {1, 3}},
   };
   std::vector<Sample> out;
   for (const auto& [a, b] : shapes) {
     const bool nothing = a.elements() == 0;
-    out.push_back({a.str() + " and " + b.str(), {{a, left}, {b, right}}, {}, 0, zero_gradient || nothing, zero_second || nothing});
+    out.push_back({a.str() + " and " + b.str(),
+                   {{a, left}, {b, right}},
+                   {},
+                   0,
+                   zero_gradient || nothing,
+                   zero_second || nothing});
   }
   return out;
 }

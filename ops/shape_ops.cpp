@@ -26,7 +26,8 @@ struct View : Operation {
 
 struct Reshape : View {
   static constexpr const char* name = "reshape";
-  static constexpr const char* doc = "The same elements in row-major order with other extents; one may be -1 and is inferred.";
+  static constexpr const char* doc =
+      "The same elements in row-major order with other extents; one may be -1 and is inferred.";
   static TensorType infer(const Infer& in) {
     const Axes& extents = in.attrs().ints("extents");
     const Index elements = in.shape(0).elements();
@@ -34,8 +35,10 @@ struct Reshape : View {
     int open = 0;
     for (Index e : extents) {
       if (e < -1) in.fail_shape(fmt::format("extent {} is negative", e));
-      if (e == -1) ++open;
-      else if (__builtin_mul_overflow(known, e, &known)) in.fail_shape("the extents are too large");
+      if (e == -1)
+        ++open;
+      else if (__builtin_mul_overflow(known, e, &known))
+        in.fail_shape("the extents are too large");
     }
     if (open > 1) in.fail_shape("more than one extent is -1");
     if (open == 0 ? known != elements : known == 0 || elements % known != 0) {
@@ -60,7 +63,8 @@ struct Reshape : View {
 struct ReshapeLike : View {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "reshape_like";
-  static constexpr const char* doc = "The same elements in the shape of the second input, of which nothing else matters.";
+  static constexpr const char* doc =
+      "The same elements in the shape of the second input, of which nothing else matters.";
   static Traits traits() { return {.view = true, .shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     if (in.shape(0).elements() != in.shape(1).elements()) {
@@ -85,8 +89,10 @@ struct Flatten : View {
     Shape out;
     Index rest = 1;
     for (int axis = 0; axis < shape.rank(); ++axis) {
-      if (axis < first) out.push_back(shape[axis]);
-      else rest *= shape[axis];
+      if (axis < first)
+        out.push_back(shape[axis]);
+      else
+        rest *= shape[axis];
     }
     out.push_back(rest);
     return {in.dtype(0), out};
@@ -139,7 +145,8 @@ struct Transpose : Operation {
     std::sort(sorted.begin(), sorted.end());
     bool valid = static_cast<int>(order.size()) == in.shape(0).rank();
     for (std::size_t i = 0; valid && i < sorted.size(); ++i) valid = sorted[i] == static_cast<Index>(i);
-    if (!valid) in.fail_shape(fmt::format("[{}] is not an order of {} axes", fmt::join(order, ", "), in.shape(0).rank()));
+    if (!valid)
+      in.fail_shape(fmt::format("[{}] is not an order of {} axes", fmt::join(order, ", "), in.shape(0).rank()));
     Shape out;
     for (Index axis : order) out.push_back(in.shape(0)[static_cast<int>(axis)]);
     return {in.dtype(0), out};
@@ -179,13 +186,15 @@ void broadcast_kernel(const KernelCall& call) {
 
 TensorType broadcast_target(const Infer& in, const Shape& target) {
   const auto stretched = broadcast(in.shape(0), target);
-  if (!stretched || *stretched != target) in.fail_shape(fmt::format("{} does not broadcast to {}", in.shape(0).str(), target.str()));
+  if (!stretched || *stretched != target)
+    in.fail_shape(fmt::format("{} does not broadcast to {}", in.shape(0).str(), target.str()));
   return {in.dtype(0), target};
 }
 
 struct BroadcastTo : Operation {
   static constexpr const char* name = "broadcast_to";
-  static constexpr const char* doc = "Repeats elements along new axes and axes of extent 1 until the shape is the given one.";
+  static constexpr const char* doc =
+      "Repeats elements along new axes and axes of extent 1 until the shape is the given one.";
   static TensorType infer(const Infer& in) { return broadcast_target(in, Shape(in.attrs().ints("shape"))); }
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return sum_like(r.cotangent(), r.input(0)); }
@@ -205,7 +214,8 @@ struct BroadcastTo : Operation {
 struct BroadcastLike : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "broadcast_like";
-  static constexpr const char* doc = "broadcast_to the shape of the second input, of which nothing but the shape matters.";
+  static constexpr const char* doc =
+      "broadcast_to the shape of the second input, of which nothing but the shape matters.";
   static Traits traits() { return {.shape_only = 2}; }
   static TensorType infer(const Infer& in) { return broadcast_target(in, in.shape(1)); }
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }

@@ -88,23 +88,27 @@ void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to,
     });
   } else {
     parallel.for_each((planes + planes_per_task - 1) / planes_per_task, [&](Index task) {
-      for (Index p = task * planes_per_task; p < std::min(planes, (task + 1) * planes_per_task); ++p) run(p, 0, plane.rows);
+      for (Index p = task * planes_per_task; p < std::min(planes, (task + 1) * planes_per_task); ++p)
+        run(p, 0, plane.rows);
     });
   }
 }
 
 }  // namespace
 
-void strided_copy(const Shape& shape, const void* from, const Strides& from_strides, void* to, const Strides& to_strides,
-                  std::size_t element_bytes, const Parallel& parallel) {
+void strided_copy(const Shape& shape, const void* from, const Strides& from_strides, void* to,
+                  const Strides& to_strides, std::size_t element_bytes, const Parallel& parallel) {
   if (shape.elements() == 0) return;
   const auto run = [&](auto* typed) {
     using T = std::remove_pointer_t<decltype(typed)>;
     copy(shape, static_cast<const T*>(from), from_strides, typed, to_strides, parallel);
   };
-  if (element_bytes == 1) run(static_cast<std::uint8_t*>(to));
-  else if (element_bytes == 4) run(static_cast<std::uint32_t*>(to));
-  else run(static_cast<std::uint64_t*>(to));
+  if (element_bytes == 1)
+    run(static_cast<std::uint8_t*>(to));
+  else if (element_bytes == 4)
+    run(static_cast<std::uint32_t*>(to));
+  else
+    run(static_cast<std::uint64_t*>(to));
 }
 
 }  // namespace xgrad

@@ -89,8 +89,8 @@ TEST_CASE("the same seed gives the same numbers, another seed others") {
   CHECK_FALSE(bitwise_equal(a, nn::he_normal({20, 30}, f32, 8)));
 }
 
-// The chapter's experiment: 784 inputs from [0, 1), 256 sigmoid units. Standard normal weights drive nearly all of them to
-// 0 or 1, Glorot's keep them in the middle.
+// The chapter's experiment: 784 inputs from [0, 1), 256 sigmoid units. Standard normal weights drive nearly all of them
+// to 0 or 1, Glorot's keep them in the middle.
 TEST_CASE("activations saturate under standard normal weights and do not under Glorot's") {
   const auto part_in_the_middle = [](const nn::Initializer& initializer) {
     Graph g;
@@ -107,6 +107,8 @@ TEST_CASE("initializers refuse what has no meaning") {
   CHECK_THROWS_WITH_AS(nn::normal(0, -1), doctest::Contains("standard deviation of -1"), UserError);
   CHECK_THROWS_WITH_AS(nn::truncated_normal(0, NAN), doctest::Contains("nan"), UserError);
   CHECK_THROWS_WITH_AS(nn::uniform(1, 0), doctest::Contains("not in order"), UserError);
-  CHECK_THROWS_WITH_AS(nn::zeros({3}, i64, 1), doctest::Contains("constant(0): weights are floating numbers, not i64"), UserError);
-  CHECK_THROWS_WITH_AS(nn::variance_scaling(0, nn::Fan::in, nn::Distribution::uniform), doctest::Contains("scale of 0"), UserError);
+  CHECK_THROWS_WITH_AS(nn::zeros({3}, i64, 1), doctest::Contains("constant(0): weights are floating numbers, not i64"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::variance_scaling(0, nn::Fan::in, nn::Distribution::uniform), doctest::Contains("scale of 0"),
+                       UserError);
 }

@@ -79,14 +79,17 @@ TEST_CASE("dense names itself, both shapes and the axis") {
   Graph g;
   nn::Dense dense(4, nn::relu, {.name = "hidden"});
   dense(g.input("x", {2, 3}));
-  CHECK_THROWS_WITH_AS(dense(g.input("z", {2, 5})),
-                       doctest::Contains("hidden_1: the input has 5 features on axis -1, but the kernel was made for 3\n  input: "),
+  CHECK_THROWS_WITH_AS(
+      dense(g.input("z", {2, 5})),
+      doctest::Contains("hidden_1: the input has 5 features on axis -1, but the kernel was made for 3\n  input: "),
+      ShapeError);
+  CHECK_THROWS_WITH_AS(dense(g.input("w", {2, 5})), doctest::Contains("kernel: \"hidden/kernel\" f32[3, 4]"),
                        ShapeError);
-  CHECK_THROWS_WITH_AS(dense(g.input("w", {2, 5})), doctest::Contains("kernel: \"hidden/kernel\" f32[3, 4]"), ShapeError);
   CHECK_THROWS_WITH_AS(dense(g.constant(1.0)), doctest::Contains("needs an axis of features"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::Dense(0), doctest::Contains("a layer of 0 units"), UserError);
   Graph other({.dtype = f64});
-  CHECK_THROWS_WITH_AS(dense(other.input("x", {2, 3})), doctest::Contains("weight \"hidden/kernel\": it has type f32[3, 4]"), ShapeError);
+  CHECK_THROWS_WITH_AS(dense(other.input("x", {2, 3})),
+                       doctest::Contains("weight \"hidden/kernel\": it has type f32[3, 4]"), ShapeError);
 }
 
 TEST_CASE("batch norm in training: each feature has mean beta and deviation gamma, and the statistics move") {
@@ -106,7 +109,8 @@ TEST_CASE("batch norm in training: each feature has mean beta and deviation gamm
     for (Index r = 0; r < 5; ++r) mean += in.at(2 * r + f) / 5;
     for (Index r = 0; r < 5; ++r) variance += (in.at(2 * r + f) - mean) * (in.at(2 * r + f) - mean) / 5;
     for (Index r = 0; r < 5; ++r) {
-      const double wanted = gamma.value().at(f) * (in.at(2 * r + f) - mean) / std::sqrt(variance + 1e-3) + beta.value().at(f);
+      const double wanted =
+          gamma.value().at(f) * (in.at(2 * r + f) - mean) / std::sqrt(variance + 1e-3) + beta.value().at(f);
       CHECK(out.at(2 * r + f) == doctest::Approx(wanted).epsilon(1e-12));
     }
     CHECK(norm.moving_mean().value().at(f) == doctest::Approx(0.25 * mean).epsilon(1e-12));
@@ -161,7 +165,8 @@ TEST_CASE("batch norm: first and second derivatives in both modes") {
     const Value x = g.input("x", {6, 3});
     nn::BatchNorm norm;
     const Value y = sum(tanh(norm(x)) * g.constant(numbers({6, 3})));
-    CHECK_NOTHROW(check_gradients(y, {x, g.parameter(norm.gamma()), g.parameter(norm.beta())}, {{x, numbers({6, 3}, 2)}}));
+    CHECK_NOTHROW(
+        check_gradients(y, {x, g.parameter(norm.gamma()), g.parameter(norm.beta())}, {{x, numbers({6, 3}, 2)}}));
   }
 }
 
@@ -169,9 +174,11 @@ TEST_CASE("batch norm refuses what does not fit") {
   Graph g;
   nn::BatchNorm norm;
   norm(g.input("x", {4, 3}));
-  CHECK_THROWS_WITH_AS(norm(g.input("z", {4, 5})), doctest::Contains("batch_norm_1: the input has 5 features on axis 1, but the layer was made for 3"),
-                       ShapeError);
-  CHECK_THROWS_WITH_AS(nn::BatchNorm()(g.input("v", {4})), doctest::Contains("needs an axis of rows and one of features"), ShapeError);
+  CHECK_THROWS_WITH_AS(
+      norm(g.input("z", {4, 5})),
+      doctest::Contains("batch_norm_1: the input has 5 features on axis 1, but the layer was made for 3"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm()(g.input("v", {4})),
+                       doctest::Contains("needs an axis of rows and one of features"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.momentum = 1.5}), doctest::Contains("momentum 1.5"), UserError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.epsilon = -1}), doctest::Contains("epsilon -1"), UserError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.axis = 2})(g.input("u", {4, 3})), doctest::Contains("axis 2"), ShapeError);
@@ -188,8 +195,10 @@ TEST_CASE("dropout keeps the expectation, draws anew at each step, and is not th
   CHECK(bitwise_equal(a, evaluate(y, {{x, ones}}, {.step = 1})));
   Index zeros = 0;
   for (Index i = 0; i < a.elements(); ++i) {
-    if (a.at(i) == 0) ++zeros;
-    else CHECK(a.at(i) == doctest::Approx(1.25));
+    if (a.at(i) == 0)
+      ++zeros;
+    else
+      CHECK(a.at(i) == doctest::Approx(1.25));
   }
   CHECK(std::abs(static_cast<double>(zeros) - 2000) < 200);  // five deviations of a binomial
 
@@ -225,7 +234,8 @@ TEST_CASE("a custom module is a struct; its type names its scope and its weights
   for (const Parameter& p : g.parameters()) names.push_back(p.name());
   CHECK(names == std::vector<std::string>{"residual/dense/kernel", "residual/dense/bias", "residual/dense_1/kernel",
                                           "residual/dense_1/bias", "residual_1/dense/kernel", "residual_1/dense/bias",
-                                          "residual_1/dense_1/kernel", "residual_1/dense_1/bias", "dense/kernel", "dense/bias"});
+                                          "residual_1/dense_1/kernel", "residual_1/dense_1/bias", "dense/kernel",
+                                          "dense/bias"});
   // Copies are the same weights: the struct outside and its copy in the net.
   CHECK(block.a.kernel() == g.parameters()[0]);
 }

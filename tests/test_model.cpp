@@ -37,7 +37,9 @@ nn::Sequential small_net() {
 
 nn::Model classifier(std::uint64_t seed = 1) {
   nn::Model model{small_net(), {2}, {.seed = seed}};
-  model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{.learning_rate = 0.01}, .metrics = {nn::accuracy}});
+  model.compile({.loss = nn::sparse_categorical_crossentropy,
+                 .optimizer = nn::Adam{.learning_rate = 0.01},
+                 .metrics = {nn::accuracy}});
   return model;
 }
 
@@ -68,7 +70,8 @@ TEST_CASE("a straight line is found by descent") {
   const Tensor x = numbers({64, 2});
   Tensor y({64, 1});
   for (Index i = 0; i < 64; ++i) {
-    y.mutable_values<float>()[static_cast<std::size_t>(i)] = static_cast<float>(3 * x.at(2 * i) - 2 * x.at(2 * i + 1) + 0.5);
+    y.mutable_values<float>()[static_cast<std::size_t>(i)] =
+        static_cast<float>(3 * x.at(2 * i) - 2 * x.at(2 * i + 1) + 0.5);
   }
   const nn::History history = model.fit({x, y}, {.batch_size = 16, .epochs = 100, .verbose = silent});
   CHECK(history["loss"].front() > 1);
@@ -79,7 +82,8 @@ TEST_CASE("a straight line is found by descent") {
 
 TEST_CASE("a classifier learns, with metrics and validation in the history") {
   nn::Model model = classifier();
-  const nn::History h = model.fit(points(500), {.batch_size = 32, .epochs = 20, .validation_split = 0.2, .verbose = silent});
+  const nn::History h =
+      model.fit(points(500), {.batch_size = 32, .epochs = 20, .validation_split = 0.2, .verbose = silent});
   CHECK(h.names() == std::vector<std::string>{"loss", "accuracy", "val_loss", "val_accuracy"});
   CHECK(h.epochs() == 20);
   CHECK(h["accuracy"].size() == 20);
@@ -88,7 +92,8 @@ TEST_CASE("a classifier learns, with metrics and validation in the history") {
   const std::vector<double> losses = h["val_loss"];
   CHECK(h.best("val_loss") == *std::min_element(losses.begin(), losses.end()));
   CHECK(h.seconds().size() == 20);
-  CHECK_THROWS_WITH_AS(h["val_acc"], doctest::Contains("there is no \"val_acc\"; there are: loss, accuracy, val_loss, val_accuracy"),
+  CHECK_THROWS_WITH_AS(h["val_acc"],
+                       doctest::Contains("there is no \"val_acc\"; there are: loss, accuracy, val_loss, val_accuracy"),
                        UserError);
   const nn::Logs scores = model.evaluate(points(500).slice(400, 100));
   CHECK(scores["accuracy"] == doctest::Approx(h["val_accuracy"].back()));
@@ -99,11 +104,12 @@ TEST_CASE("weights, moving statistics and validation are the same bits for any n
   const nn::Dataset train = nn::make_digits(700, 3);
   const nn::Dataset valid = nn::make_digits(300, 4);
   const auto run = [&](int threads) {
-    nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2),
-                                   nn::Dense(10, nn::softmax)},
+    nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                                   nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
                     {784}};
     model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
-    nn::History h = model.fit(train, {.batch_size = 128, .epochs = 3, .validation = valid, .verbose = silent, .threads = threads});
+    nn::History h =
+        model.fit(train, {.batch_size = 128, .epochs = 3, .validation = valid, .verbose = silent, .threads = threads});
     return std::pair{weights(model), h};
   };
   const auto [one, history] = run(1);
@@ -137,7 +143,8 @@ TEST_CASE("fitting goes on where it stopped") {
 TEST_CASE("an epoch's loss is the mean over rows, a short last batch included") {
   // A learning rate of 0 keeps the weights, so the loss of the epoch must be that of the whole set.
   nn::Model model{nn::Dense(1), {2}};
-  model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{.learning_rate = 0}, .metrics = {nn::mean_absolute_error}});
+  model.compile(
+      {.loss = nn::mean_squared_error, .optimizer = nn::SGD{.learning_rate = 0}, .metrics = {nn::mean_absolute_error}});
   const nn::Dataset data{numbers({23, 2}), numbers({23, 1}, 1)};
   const nn::History h = model.fit(data, {.batch_size = 5, .verbose = silent});
   const nn::Logs all = model.evaluate(data, {.batch_size = 23});
@@ -171,7 +178,8 @@ TEST_CASE("a run of the training step allocates nothing") {
   memory.feed(g.target, Tensor(Shape{8}, i64));
   plan.run(memory, {.threads = 2});
   const std::size_t before = allocations();
-  for (std::uint64_t step = 0; step < 20; ++step) plan.run(memory, {.threads = 1 + static_cast<int>(step % 2), .step = step});
+  for (std::uint64_t step = 0; step < 20; ++step)
+    plan.run(memory, {.threads = 1 + static_cast<int>(step % 2), .step = step});
   CHECK(allocations() == before);
 }
 
@@ -190,7 +198,8 @@ TEST_CASE("training allocates nothing from step to step") {
 }
 
 TEST_CASE("the gradients of whole models are proven") {
-  nn::Model model{nn::Sequential{nn::Dense(5, nn::tanh), nn::BatchNorm(), nn::Dropout(0.3), nn::Dense(3, nn::softmax)}, {4}};
+  nn::Model model{nn::Sequential{nn::Dense(5, nn::tanh), nn::BatchNorm(), nn::Dropout(0.3), nn::Dense(3, nn::softmax)},
+                  {4}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   const Tensor labels = Tensor::from<std::int64_t>({6}, {0, 1, 2, 2, 1, 0});
   CHECK_NOTHROW(model.check_gradients({numbers({6, 4}), nn::one_hot(labels, 3)}, {.max_elements = 12}));
@@ -199,7 +208,8 @@ TEST_CASE("the gradients of whole models are proven") {
 TEST_CASE("softmax and cross-entropy train at logits of ten thousand") {
   for (const bool sparse : {true, false}) {
     nn::Model model{nn::Sequential{nn::Dense(2, nn::softmax, {.kernel_initializer = nn::constant(0)})}, {1}};
-    model.compile({.loss = sparse ? nn::sparse_categorical_crossentropy : nn::categorical_crossentropy, .optimizer = nn::SGD{.learning_rate = 1}});
+    model.compile({.loss = sparse ? nn::sparse_categorical_crossentropy : nn::categorical_crossentropy,
+                   .optimizer = nn::SGD{.learning_rate = 1}});
     Parameter bias = model.parameters()[1];
     bias.set(Tensor::from<float>({2}, {1e4F, -1e4F}));  // sure of class 0
     const Tensor labels = Tensor::from<std::int64_t>({4}, {1, 1, 1, 1});
@@ -225,9 +235,10 @@ TEST_CASE("the summary is a table") {
 }
 
 TEST_CASE("the deep net of the chapter has its numbers of parameters") {
-  const nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu),
-                                       nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
-                        {784}};
+  const nn::Model model{
+      nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
+      {784}};
   CHECK(model.parameter_count() == 59978);
   CHECK(model.trainable_count() == 59594);
 }
@@ -237,7 +248,8 @@ TEST_CASE("bad data is refused with the reason, and nothing changes") {
   model.fit(points(32), {.verbose = silent});
   const std::vector<Tensor> before = weights(model);
   const nn::Dataset good = points(16);
-  const auto refuses = [&](const nn::Dataset& data, const char* why, const nn::FitOptions& options = {.verbose = silent}) {
+  const auto refuses = [&](const nn::Dataset& data, const char* why,
+                           const nn::FitOptions& options = {.verbose = silent}) {
     CHECK_THROWS_WITH_AS(model.fit(data, options), doctest::Contains(why), UserError);
     CHECK(same(before, weights(model)));
   };
@@ -262,7 +274,8 @@ TEST_CASE("bad data is refused with the reason, and nothing changes") {
   refuses(good, "are both given", {.validation = good, .validation_split = 0.5});
   refuses(good, "a fraction of 1.5", {.validation_split = 1.5});
   CHECK_THROWS_WITH_AS(model.evaluate(bad), doctest::Contains("evaluate: x is not finite"), ValueError);
-  CHECK_THROWS_WITH_AS(model.predict(numbers({2, 3})), doctest::Contains("predict: the rows of x do not fit"), ShapeError);
+  CHECK_THROWS_WITH_AS(model.predict(numbers({2, 3})), doctest::Contains("predict: the rows of x do not fit"),
+                       ShapeError);
 
   nn::Model regression = line();
   CHECK_THROWS_WITH_AS(regression.fit({numbers({4, 2}), numbers({4})}, {.verbose = silent}),
@@ -273,7 +286,8 @@ TEST_CASE("bad data is refused with the reason, and nothing changes") {
                        doctest::Contains("fit: y is not finite: nan in row 2, number 0"), ValueError);
   nn::Model onehot{nn::Dense(3, nn::softmax), {2}};
   onehot.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
-  CHECK_THROWS_WITH_AS(onehot.fit(good, {.verbose = silent}), doctest::Contains("hint: for class numbers use one_hot(y, classes), or a sparse loss"),
+  CHECK_THROWS_WITH_AS(onehot.fit(good, {.verbose = silent}),
+                       doctest::Contains("hint: for class numbers use one_hot(y, classes), or a sparse loss"),
                        ShapeError);
 }
 
@@ -290,23 +304,29 @@ TEST_CASE("a fit that fails in the middle leaves the model as it was") {
   const std::vector<Tensor> before = weights(model);
   nn::Dataset data{numbers({12, 2}), Tensor({12, 1})};
   data.y.mutable_values<float>()[9] = 1;  // only one_hot minds
-  CHECK_THROWS_WITH_AS(model.fit(data, {.batch_size = 4, .shuffle = false, .verbose = silent}), doctest::Contains("one_hot"), ValueError);
+  CHECK_THROWS_WITH_AS(model.fit(data, {.batch_size = 4, .shuffle = false, .verbose = silent}),
+                       doctest::Contains("one_hot"), ValueError);
   CHECK(same(before, weights(model)));
   data.y.mutable_values<float>()[9] = 0;
   nn::Model fresh{nn::Dense(1), {2}};
   fresh.compile({.loss = fails_on_class_one(), .optimizer = nn::Adam{}});
-  CHECK(model.fit(data, {.verbose = silent})["loss"] == fresh.fit(data, {.verbose = silent})["loss"]);  // the optimizer too
+  CHECK(model.fit(data, {.verbose = silent})["loss"] ==
+        fresh.fit(data, {.verbose = silent})["loss"]);  // the optimizer too
 }
 
 TEST_CASE("models that make no sense are refused where they are made") {
-  CHECK_THROWS_WITH_AS((nn::Model{[](Value x) { return sum(x); }, {2}}), doctest::Contains("one row for each of the 2 rows"), ShapeError);
+  CHECK_THROWS_WITH_AS((nn::Model{[](Value x) { return sum(x); }, {2}}),
+                       doctest::Contains("one row for each of the 2 rows"), ShapeError);
   nn::Model model{nn::Dense(3), {2}};
-  CHECK_THROWS_WITH_AS(model.fit(points(4)), doctest::Contains("fit: the model \"model\" has no loss yet\n  hint: call compile() first"), GraphError);
+  CHECK_THROWS_WITH_AS(model.fit(points(4)),
+                       doctest::Contains("fit: the model \"model\" has no loss yet\n  hint: call compile() first"),
+                       GraphError);
   CHECK_THROWS_WITH_AS(model.evaluate(points(4)), doctest::Contains("evaluate"), GraphError);
   CHECK_THROWS_WITH_AS(model.training_graph(4), doctest::Contains("call compile() first"), GraphError);
   CHECK_THROWS_WITH_AS(model.learning_rate(), doctest::Contains("call compile() first"), GraphError);
   const nn::Loss no_scalar{"rows", [](Value p, Value t) { return p - t; }};
-  CHECK_THROWS_WITH_AS(model.compile({.loss = no_scalar, .optimizer = nn::Adam{}}), doctest::Contains("the loss \"rows\" must be one number"), ShapeError);
+  CHECK_THROWS_WITH_AS(model.compile({.loss = no_scalar, .optimizer = nn::Adam{}}),
+                       doctest::Contains("the loss \"rows\" must be one number"), ShapeError);
   CHECK_THROWS_WITH_AS(model.evaluate(points(4)), doctest::Contains("has no loss yet"), GraphError);
 }
 
@@ -328,9 +348,10 @@ TEST_CASE("the first epoch on MNIST") {
     return;
   }
   const nn::ImageDataset mnist = nn::load_mnist(folder ? *folder : std::filesystem::path(beside));
-  nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu),
-                                 nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
-                  {784}};
+  nn::Model model{
+      nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
+      {784}};
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   const nn::History h = model.fit(mnist.train, {.batch_size = 128, .validation = mnist.test, .verbose = silent});
   CHECK(h["val_accuracy"][0] > 0.93);  // 0.947 is usual

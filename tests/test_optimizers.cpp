@@ -72,12 +72,13 @@ TEST_CASE("sgd with momentum, plain and Nesterov's, as Keras has it") {
 
 TEST_CASE("sgd with momentum, plain and Nesterov's, as PyTorch has it") {
   for (const bool nesterov : {false, true}) {
-    expect_same(nn::SGD{.preset = nn::Preset::torch, .learning_rate = 0.02, .momentum = 0.9, .nesterov = nesterov}, [=] {
-      return [=, b = 0.0](double w, double g, int) mutable {
-        b = 0.9 * b + g;
-        return w - 0.02 * (nesterov ? g + 0.9 * b : b);
-      };
-    });
+    expect_same(nn::SGD{.preset = nn::Preset::torch, .learning_rate = 0.02, .momentum = 0.9, .nesterov = nesterov},
+                [=] {
+                  return [=, b = 0.0](double w, double g, int) mutable {
+                    b = 0.9 * b + g;
+                    return w - 0.02 * (nesterov ? g + 0.9 * b : b);
+                  };
+                });
   }
 }
 
@@ -93,13 +94,14 @@ TEST_CASE("adam as Keras has it") {
 }
 
 TEST_CASE("adam as PyTorch has it, with numbers of its own") {
-  expect_same(nn::Adam{.preset = nn::Preset::torch, .learning_rate = 0.1, .beta_1 = 0.8, .beta_2 = 0.99, .epsilon = 1e-2}, [] {
-    return [m = 0.0, v = 0.0](double w, double g, int t) mutable {
-      m = 0.8 * m + 0.2 * g;
-      v = 0.99 * v + 0.01 * g * g;
-      return w - 0.1 / (1 - std::pow(0.8, t)) * m / (std::sqrt(v) / std::sqrt(1 - std::pow(0.99, t)) + 1e-2);
-    };
-  });
+  expect_same(
+      nn::Adam{.preset = nn::Preset::torch, .learning_rate = 0.1, .beta_1 = 0.8, .beta_2 = 0.99, .epsilon = 1e-2}, [] {
+        return [m = 0.0, v = 0.0](double w, double g, int t) mutable {
+          m = 0.8 * m + 0.2 * g;
+          v = 0.99 * v + 0.01 * g * g;
+          return w - 0.1 / (1 - std::pow(0.8, t)) * m / (std::sqrt(v) / std::sqrt(1 - std::pow(0.99, t)) + 1e-2);
+        };
+      });
 }
 
 TEST_CASE("presets differ in the numbers of the table alone where formulas agree") {
@@ -123,11 +125,15 @@ struct Wrong {
 }  // namespace
 
 TEST_CASE("an optimizer of the user's own is a struct with a rule") {
-  expect_same(SignDescent{}, [] { return [](double w, double g, int) { return g > 0 ? w - 0.125 : g < 0 ? w + 0.125 : w; }; });
+  expect_same(SignDescent{}, [] {
+    return [](double w, double g, int) { return g > 0 ? w - 0.125 : g < 0 ? w + 0.125 : w; };
+  });
 }
 
 TEST_CASE("optimizers refuse what has no meaning") {
-  CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.learning_rate = -1}), doctest::Contains("sgd: a learning rate of -1"), UserError);
+  CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.learning_rate = -1}), doctest::Contains("sgd: a learning rate of -1"),
+                       UserError);
   CHECK_THROWS_WITH_AS(nn::Optimizer(nn::Adam{.learning_rate = NAN}), doctest::Contains("adam"), UserError);
-  CHECK_THROWS_WITH_AS(by_plan(Wrong{}), doctest::Contains("wrong: the rule gives f64[] for the parameter \"w\" f64[3]"), ShapeError);
+  CHECK_THROWS_WITH_AS(by_plan(Wrong{}),
+                       doctest::Contains("wrong: the rule gives f64[] for the parameter \"w\" f64[3]"), ShapeError);
 }

@@ -277,8 +277,8 @@ TEST_CASE("buffers whose lifetimes overlap never share memory") {
       REQUIRE(plan.offsets[i] + lives[i].bytes <= plan.total);
       for (std::size_t j = 0; j < i; ++j) {
         const bool together = lives[i].first <= lives[j].last && lives[j].first <= lives[i].last;
-        const bool apart = plan.offsets[i] + lives[i].bytes <= plan.offsets[j] ||
-                           plan.offsets[j] + lives[j].bytes <= plan.offsets[i];
+        const bool apart =
+            plan.offsets[i] + lives[i].bytes <= plan.offsets[j] || plan.offsets[j] + lives[j].bytes <= plan.offsets[i];
         REQUIRE((!together || apart || lives[i].bytes == 0 || lives[j].bytes == 0));
       }
     }

@@ -1,7 +1,8 @@
-// What the vector functions give at the edges: NaN, infinities, zeros of both signs, the largest and the smallest numbers.
+// What the vector functions give at the edges: NaN, infinities, zeros of both signs, the largest and the smallest
+// numbers.
+#include <doctest/doctest.h>
 #include <cmath>
 #include <limits>
-#include <doctest/doctest.h>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/ops/ops.hpp>

@@ -14,8 +14,9 @@ namespace xgrad::nn {
 
 Dataset::Dataset(Tensor inputs, Tensor targets) : x(std::move(inputs)), y(std::move(targets)) {
   if (x.shape().rank() == 0 || y.shape().rank() == 0 || x.shape()[0] != y.shape()[0]) {
-    throw ShapeError(fmt::format("data set: inputs and targets need the same number of rows\n  inputs: {}\n  targets: {}",
-                                 x.type().str(), y.type().str()));
+    throw ShapeError(
+        fmt::format("data set: inputs and targets need the same number of rows\n  inputs: {}\n  targets: {}",
+                    x.type().str(), y.type().str()));
   }
 }
 

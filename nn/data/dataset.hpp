@@ -31,12 +31,12 @@ struct Split {
   Dataset train, valid;
 };
 
-// The last `fraction` of the rows, rounded down, become `valid`: as Keras' validation_split does. Throws UserError unless
-// 0 < fraction < 1 and both parts have rows.
+// The last `fraction` of the rows, rounded down, become `valid`: as Keras' validation_split does. Throws UserError
+// unless 0 < fraction < 1 and both parts have rows.
 Split split(const Dataset& data, double fraction);
 
-// Class numbers (i64, [rows]) as f32 [rows, classes], 1 at the class and 0 elsewhere. Throws ValueError naming the row of
-// the first label outside [0, classes).
+// Class numbers (i64, [rows]) as f32 [rows, classes], 1 at the class and 0 elsewhere. Throws ValueError naming the row
+// of the first label outside [0, classes).
 Tensor one_hot(const Tensor& labels, Index classes);
 
 // The numbers 0 to n - 1 in an order that is a function of the seed and the epoch, on every machine.

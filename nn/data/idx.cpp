@@ -25,7 +25,8 @@ constexpr std::size_t chunk = 1 << 20;  // bytes read before the next are believ
 class Reader {
  public:
   explicit Reader(const fs::path& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
-    if (!file_ || !fs::is_regular_file(path)) throw EnvironmentError(fmt::format("read_idx: cannot open {}", path.string()));
+    if (!file_ || !fs::is_regular_file(path))
+      throw EnvironmentError(fmt::format("read_idx: cannot open {}", path.string()));
     gzbuffer(file_.get(), 1 << 17);
   }
 
@@ -71,9 +72,12 @@ void convert(const std::vector<unsigned char>& bytes, Tensor& out) {
           big_endian<S>(bytes.data() + static_cast<std::size_t>(i) * sizeof(S)));
     }
   };
-  if (out.dtype() == f32) copy(static_cast<float*>(out.mutable_raw()));
-  else if (out.dtype() == f64) copy(static_cast<double*>(out.mutable_raw()));
-  else if constexpr (std::is_integral_v<S>) copy(static_cast<std::int64_t*>(out.mutable_raw()));
+  if (out.dtype() == f32)
+    copy(static_cast<float*>(out.mutable_raw()));
+  else if (out.dtype() == f64)
+    copy(static_cast<double*>(out.mutable_raw()));
+  else if constexpr (std::is_integral_v<S>)
+    copy(static_cast<std::int64_t*>(out.mutable_raw()));
 }
 
 struct ElementType {
@@ -98,12 +102,15 @@ Tensor read_idx(const fs::path& path, DType dtype) {
   const auto* type = std::find_if(std::begin(element_types), std::end(element_types),
                                   [&](const ElementType& t) { return t.code == magic[2]; });
   if (magic[0] != 0 || magic[1] != 0 || type == std::end(element_types)) {
-    file.fail(fmt::format("not an idx file: it begins with {:02x} {:02x} {:02x} {:02x}, expected 00 00, one of 08 09 0b 0c "
-                          "0d 0e, and the rank", magic[0], magic[1], magic[2], magic[3]));
+    file.fail(
+        fmt::format("not an idx file: it begins with {:02x} {:02x} {:02x} {:02x}, expected 00 00, one of 08 09 0b 0c "
+                    "0d 0e, and the rank",
+                    magic[0], magic[1], magic[2], magic[3]));
   }
   const int rank = magic[3];
   if (rank < 1 || rank > Shape::max_rank) file.fail(fmt::format("rank {} is not in 1 to {}", rank, Shape::max_rank));
-  if (type->floating && dtype == i64) throw DTypeError(fmt::format("read_idx: {}: fractions do not fit i64", path.string()));
+  if (type->floating && dtype == i64)
+    throw DTypeError(fmt::format("read_idx: {}: fractions do not fit i64", path.string()));
 
   Shape shape;
   std::size_t bytes = type->size;
@@ -132,7 +139,8 @@ Tensor read_idx(const fs::path& path, DType dtype) {
     }
   }
   unsigned char more = 0;
-  if (file.read(&more, 1) != 0) file.fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, shape.str()));
+  if (file.read(&more, 1) != 0)
+    file.fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, shape.str()));
   Tensor out(shape, dtype);
   type->convert(data, out);
   return out;
@@ -156,7 +164,8 @@ Dataset load_part(const fs::path& folder, const std::string& part) {
   const auto require = [&](const std::string& stem, const std::string& kind) {
     fs::path file = find_file(folder, stem, kind);
     if (file.empty()) {
-      throw EnvironmentError(fmt::format("load_mnist: {} has no file {}-{} (plain or .gz)", folder.string(), stem, kind));
+      throw EnvironmentError(
+          fmt::format("load_mnist: {} has no file {}-{} (plain or .gz)", folder.string(), stem, kind));
     }
     return file;
   };
@@ -165,7 +174,8 @@ Dataset load_part(const fs::path& folder, const std::string& part) {
   Tensor images = read_idx(image_file, f32);
   Tensor labels = read_idx(label_file, i64);
   if (images.shape().rank() != 3 || images.shape()[1] != 28 || images.shape()[2] != 28) {
-    throw FormatError(fmt::format("load_mnist: {}: expected images [n, 28, 28], got {}", image_file.string(), images.shape().str()));
+    throw FormatError(
+        fmt::format("load_mnist: {}: expected images [n, 28, 28], got {}", image_file.string(), images.shape().str()));
   }
   if (labels.shape().rank() != 1 || labels.shape()[0] != images.shape()[0]) {
     throw FormatError(fmt::format("load_mnist: {}: expected {} labels, got {}", label_file.string(), images.shape()[0],
@@ -186,8 +196,10 @@ Dataset load_part(const fs::path& folder, const std::string& part) {
 ImageDataset load_mnist(const fs::path& folder) { return {load_part(folder, "train"), load_part(folder, "t10k")}; }
 
 bool holds_mnist(const fs::path& folder) {
-  return !find_file(folder, "train-images", "idx3-ubyte").empty() && !find_file(folder, "train-labels", "idx1-ubyte").empty() &&
-         !find_file(folder, "t10k-images", "idx3-ubyte").empty() && !find_file(folder, "t10k-labels", "idx1-ubyte").empty();
+  return !find_file(folder, "train-images", "idx3-ubyte").empty() &&
+         !find_file(folder, "train-labels", "idx1-ubyte").empty() &&
+         !find_file(folder, "t10k-images", "idx3-ubyte").empty() &&
+         !find_file(folder, "t10k-labels", "idx1-ubyte").empty();
 }
 
 std::optional<fs::path> find_data(std::string_view name) {

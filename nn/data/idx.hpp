@@ -15,16 +15,16 @@
 
 namespace xgrad::nn {
 
-// The numbers of the file, converted to `dtype` (f32, f64 or i64; floating to i64 is refused). Throws FormatError naming
-// the file if it is not what it claims to be, EnvironmentError if it cannot be opened.
+// The numbers of the file, converted to `dtype` (f32, f64 or i64; floating to i64 is refused). Throws FormatError
+// naming the file if it is not what it claims to be, EnvironmentError if it cannot be opened.
 Tensor read_idx(const std::filesystem::path& file, DType dtype);
 
 struct ImageDataset {
   Dataset train, test;
 };
 
-// The four files of MNIST, or of a set with the same names such as Fashion-MNIST, each with or without .gz: images as f32
-// [n, 784] scaled from 0..255 to [0, 1], labels as i64 [n] in 0..9.
+// The four files of MNIST, or of a set with the same names such as Fashion-MNIST, each with or without .gz: images as
+// f32 [n, 784] scaled from 0..255 to [0, 1], labels as i64 [n] in 0..9.
 ImageDataset load_mnist(const std::filesystem::path& folder);
 
 // Whether the folder holds the four files.

@@ -8,7 +8,8 @@ namespace xgrad::nn {
 // SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 class HostRandom {
  public:
-  explicit HostRandom(std::uint64_t seed, std::uint64_t stream = 0) : state_(mix(seed ^ mix(stream + 0x632BE59BD9B4E019))) {}
+  explicit HostRandom(std::uint64_t seed, std::uint64_t stream = 0)
+      : state_(mix(seed ^ mix(stream + 0x632BE59BD9B4E019))) {}
 
   std::uint64_t bits() { return mix(state_ += 0x9E3779B97F4A7C15); }
   // In [0, 1), with 53 random bits.

@@ -30,15 +30,17 @@ Value BatchNorm::operator()(Value x) const {
   const std::string& where = graph.current_scope();
   const int rank = x.shape().rank();
   if (rank < 2) {
-    throw ShapeError(fmt::format("{}: the input needs an axis of rows and one of features\n  input: {}", where, x.describe()));
+    throw ShapeError(
+        fmt::format("{}: the input needs an axis of rows and one of features\n  input: {}", where, x.describe()));
   }
   const int axis = axis_index(*options_.axis, rank, where.c_str());
   const Index features = x.shape()[axis];
   if (moving_mean_.exists() && moving_mean().shape()[0] != features) {
-    throw ShapeError(fmt::format("{}: the input has {} features on axis {}, but the layer was made for {}\n  input: {}\n  "
-                                 "moving mean: \"{}\" {}",
-                                 where, features, axis, moving_mean().shape()[0], x.describe(), moving_mean().name(),
-                                 moving_mean().type().str()));
+    throw ShapeError(
+        fmt::format("{}: the input has {} features on axis {}, but the layer was made for {}\n  input: {}\n  "
+                    "moving mean: \"{}\" {}",
+                    where, features, axis, moving_mean().shape()[0], x.describe(), moving_mean().name(),
+                    moving_mean().type().str()));
   }
   const auto weight = [&](const Weight& w) { return w(graph, {features}, x.dtype()); };
   // A vector of features, as it stands beside x.
@@ -60,7 +62,8 @@ Value BatchNorm::operator()(Value x) const {
     const Index rows = x.shape().elements() / std::max<Index>(1, features);
     const bool unbiased = defaults(options_.preset).batch_norm.unbiased_variance;
     if (rows < (unbiased ? 2 : 1)) {
-      throw ShapeError(fmt::format("{}: a variance over {} rows has no meaning\n  input: {}", where, rows, x.describe()));
+      throw ShapeError(
+          fmt::format("{}: a variance over {} rows has no meaning\n  input: {}", where, rows, x.describe()));
     }
     const Value mean = xgrad::mean(x, others, false);
     centered = x - aligned(mean);

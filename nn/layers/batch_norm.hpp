@@ -24,10 +24,10 @@ struct BatchNormOptions {
   std::string name{};                // of its scope; "batch_norm" if empty
 };
 
-// gamma * (x - mean) / sqrt(variance + epsilon) + beta. In a graph that trains, mean and (biased) variance are those of the
-// batch, and the graph's updates move the moving statistics: moving <- momentum * moving + (1 - momentum) * batch. In other
-// graphs the moving statistics are used. Throws ShapeError for an input of rank less than 2, or with other features than at
-// the first call.
+// gamma * (x - mean) / sqrt(variance + epsilon) + beta. In a graph that trains, mean and (biased) variance are those of
+// the batch, and the graph's updates move the moving statistics: moving <- momentum * moving + (1 - momentum) * batch.
+// In other graphs the moving statistics are used. Throws ShapeError for an input of rank less than 2, or with other
+// features than at the first call.
 class BatchNorm : public Layer {
  public:
   explicit BatchNorm(BatchNormOptions options = {});

@@ -20,14 +20,15 @@ Value Dense::operator()(Value x) const {
   Graph& graph = x.graph();
   const auto scope = open(x);
   if (x.shape().rank() < 1) {
-    throw ShapeError(fmt::format("{}: the input needs an axis of features\n  input: {}", graph.current_scope(), x.describe()));
+    throw ShapeError(
+        fmt::format("{}: the input needs an axis of features\n  input: {}", graph.current_scope(), x.describe()));
   }
   const Index inputs = x.shape().back();
   if (kernel_.exists() && kernel().shape()[0] != inputs) {
-    throw ShapeError(fmt::format("{}: the input has {} features on axis -1, but the kernel was made for {}\n  input: {}\n  "
-                                 "kernel: \"{}\" {}",
-                                 graph.current_scope(), inputs, kernel().shape()[0], x.describe(), kernel().name(),
-                                 kernel().type().str()));
+    throw ShapeError(fmt::format(
+        "{}: the input has {} features on axis -1, but the kernel was made for {}\n  input: {}\n  "
+        "kernel: \"{}\" {}",
+        graph.current_scope(), inputs, kernel().shape()[0], x.describe(), kernel().name(), kernel().type().str()));
   }
   const Shape shape{inputs, units_};
   const bool torch = options_.preset == Preset::torch;

@@ -22,8 +22,8 @@ struct DenseOptions {
   std::string name{};  // of its scope; "dense" if empty
 };
 
-// activation(x . kernel + bias) for x [..., in], kernel [in, units], bias [units]. Throws ShapeError, naming the layer, for
-// an input without axes or with another number of features than at the first call.
+// activation(x . kernel + bias) for x [..., in], kernel [in, units], bias [units]. Throws ShapeError, naming the layer,
+// for an input without axes or with another number of features than at the first call.
 class Dense : public Layer {
  public:
   explicit Dense(Index units, Activation activation = linear, DenseOptions options = {});

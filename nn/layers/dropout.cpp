@@ -9,7 +9,8 @@ namespace xgrad::nn {
 
 Dropout::Dropout(double rate, const std::string& name) : Layer("dropout", name), rate_(rate) {
   if (!(rate >= 0 && rate <= 1)) {
-    throw UserError(fmt::format("{}: a rate of {} is not in [0, 1]\n  hint: the rate is the part that is dropped", this->name(), rate));
+    throw UserError(fmt::format("{}: a rate of {} is not in [0, 1]\n  hint: the rate is the part that is dropped",
+                                this->name(), rate));
   }
 }
 

@@ -18,7 +18,8 @@ std::vector<Parameter> OptimizerState::parameters() const {
   return out;
 }
 
-ParameterStep::ParameterStep(Parameter weight, Value gradient_of_loss, OptimizerState& state, std::vector<Update>& updates)
+ParameterStep::ParameterStep(Parameter weight, Value gradient_of_loss, OptimizerState& state,
+                             std::vector<Update>& updates)
     : gradient(gradient_of_loss), weight_(std::move(weight)), state_(state), updates_(updates) {
   Graph& graph = gradient.graph();
   parameter = graph.parameter(weight_);
@@ -38,7 +39,9 @@ const Parameter& ParameterStep::slot(const std::string& name, double initial) {
   return found->second;
 }
 
-Value ParameterStep::state(const std::string& name, double initial) { return gradient.graph().parameter(slot(name, initial)); }
+Value ParameterStep::state(const std::string& name, double initial) {
+  return gradient.graph().parameter(slot(name, initial));
+}
 
 void ParameterStep::set_state(const std::string& name, Value next) { updates_.push_back({slot(name, 0), next}); }
 
@@ -48,8 +51,8 @@ void Optimizer::check() const {
   }
 }
 
-std::vector<Update> Optimizer::updates(Graph& graph, const std::vector<Parameter>& weights, const std::vector<Value>& gradients,
-                                       OptimizerState& state) const {
+std::vector<Update> Optimizer::updates(Graph& graph, const std::vector<Parameter>& weights,
+                                       const std::vector<Value>& gradients, OptimizerState& state) const {
   const auto scope = graph.scope(name_);
   const auto role = graph.role(Role::update);
   std::vector<Update> out;

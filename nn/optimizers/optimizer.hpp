@@ -21,8 +21,8 @@ namespace xgrad::nn {
 
 // What an optimizer remembers between steps: Parameters, so that plans update them in place with all others.
 struct OptimizerState {
-  Parameter learning_rate;  // scalar f64; may be set between steps
-  Parameter iterations;     // scalar i64: the number of steps taken
+  Parameter learning_rate;                 // scalar f64; may be set between steps
+  Parameter iterations;                    // scalar i64: the number of steps taken
   std::map<std::string, Parameter> slots;  // by the name of the weight, "/" and the name the rule gave
 
   explicit OptimizerState(double rate = 0);
@@ -66,15 +66,18 @@ class Optimizer {
  public:
   template <OptimizerRule R>
   Optimizer(R rule) : name_(R::name) {
-    if constexpr (requires { rule.initial_learning_rate(); }) learning_rate_ = rule.initial_learning_rate();
-    else learning_rate_ = rule.learning_rate;
+    if constexpr (requires { rule.initial_learning_rate(); })
+      learning_rate_ = rule.initial_learning_rate();
+    else
+      learning_rate_ = rule.learning_rate;
     apply_ = [rule = std::move(rule)](ParameterStep& step) { return rule(step); };
     check();
   }
 
   const std::string& name() const { return name_; }
   double learning_rate() const { return learning_rate_; }
-  // The updates of one step: weights, what the rule keeps, and the count of steps. `weights` and `gradients` go together.
+  // The updates of one step: weights, what the rule keeps, and the count of steps. `weights` and `gradients` go
+  // together.
   std::vector<Update> updates(Graph& graph, const std::vector<Parameter>& weights, const std::vector<Value>& gradients,
                               OptimizerState& state) const;
 

@@ -20,7 +20,10 @@ void require_finite(const std::string& where, const char* what, const Tensor& t)
   for (std::size_t i = 0; i < v.size(); ++i) {
     if (!std::isfinite(v[i])) {
       throw ValueError(fmt::format("{}: {} is not finite: {} in row {}, number {}", where, what,
-                                   std::isnan(v[i]) ? "nan" : v[i] > 0 ? "inf" : "-inf", i / each, i % each));
+                                   std::isnan(v[i]) ? "nan"
+                                   : v[i] > 0       ? "inf"
+                                                    : "-inf",
+                                   i / each, i % each));
     }
   }
 }
@@ -35,7 +38,8 @@ void require_finite(const std::string& where, const char* what, const Tensor& t)
 std::string difference(const Shape& given, const Shape& wanted) {
   if (given.rank() != wanted.rank()) return fmt::format("{} axes a row instead of {}", given.rank(), wanted.rank());
   for (int axis = 0; axis < given.rank(); ++axis) {
-    if (given[axis] != wanted[axis]) return fmt::format("axis {} is {} instead of {}", axis + 1, given[axis], wanted[axis]);
+    if (given[axis] != wanted[axis])
+      return fmt::format("axis {} is {} instead of {}", axis + 1, given[axis], wanted[axis]);
   }
   return "";
 }
@@ -59,8 +63,9 @@ Tensor checked_inputs(const std::string& where, const Tensor& x, const Shape& ro
   const Shape given = row_of(x.shape());
   if (given != row) {
     const bool fits = given.elements() == row.elements();
-    throw ShapeError(fmt::format("{}: the rows of x do not fit the model: {}\n  x: {}\n  the model's input: {}{}", where,
-                                 difference(given, row), x.type().str(), TensorType{dtype, rows_of(x.shape()[0], row)}.str(),
+    throw ShapeError(fmt::format("{}: the rows of x do not fit the model: {}\n  x: {}\n  the model's input: {}{}",
+                                 where, difference(given, row), x.type().str(),
+                                 TensorType{dtype, rows_of(x.shape()[0], row)}.str(),
                                  fits ? "\n  hint: the numbers of elements agree; use Tensor::reshaped" : ""));
   }
   require_finite(where, "x", x);
@@ -70,7 +75,8 @@ Tensor checked_inputs(const std::string& where, const Tensor& x, const Shape& ro
 Tensor checked_targets(const std::string& where, const Tensor& y, Index rows, const Shape& prediction_row, DType dtype,
                        const Loss& loss) {
   if (y.empty() || y.shape().rank() == 0 || y.shape()[0] != rows) {
-    throw ShapeError(fmt::format("{}: y must have a row for each of the {} rows of x\n  y: {}", where, rows, y.type().str()));
+    throw ShapeError(
+        fmt::format("{}: y must have a row for each of the {} rows of x\n  y: {}", where, rows, y.type().str()));
   }
   const Shape given = row_of(y.shape());
   if (loss.target == Target::like_prediction) {
@@ -81,9 +87,10 @@ Tensor checked_targets(const std::string& where, const Tensor& y, Index rows, co
       } else if (given.elements() == prediction_row.elements()) {
         hint = "\n  hint: the numbers of elements agree; use Tensor::reshaped";
       }
-      throw ShapeError(fmt::format("{}: the rows of y do not fit the predictions: {}\n  y: {}\n  predictions: {}\n  loss: {}{}",
-                                   where, difference(given, prediction_row), y.type().str(),
-                                   TensorType{dtype, rows_of(rows, prediction_row)}.str(), loss.name, hint));
+      throw ShapeError(
+          fmt::format("{}: the rows of y do not fit the predictions: {}\n  y: {}\n  predictions: {}\n  loss: {}{}",
+                      where, difference(given, prediction_row), y.type().str(),
+                      TensorType{dtype, rows_of(rows, prediction_row)}.str(), loss.name, hint));
     }
     require_finite(where, "y", y);
     return y.dtype() == dtype ? y : y.cast(dtype);
@@ -92,16 +99,18 @@ Tensor checked_targets(const std::string& where, const Tensor& y, Index rows, co
   Shape wanted;
   for (int axis = 0; axis + 1 < prediction_row.rank(); ++axis) wanted.push_back(prediction_row[axis]);
   if (y.dtype() != i64 || given != wanted) {
-    throw ShapeError(fmt::format("{}: {} takes class numbers\n  y: {}\n  wanted: {}{}", where, loss.name, y.type().str(),
-                                 TensorType{i64, rows_of(rows, wanted)}.str(),
-                                 given == prediction_row ? "\n  hint: for one-hot targets use categorical_crossentropy" : ""));
+    throw ShapeError(
+        fmt::format("{}: {} takes class numbers\n  y: {}\n  wanted: {}{}", where, loss.name, y.type().str(),
+                    TensorType{i64, rows_of(rows, wanted)}.str(),
+                    given == prediction_row ? "\n  hint: for one-hot targets use categorical_crossentropy" : ""));
   }
   const Index classes = prediction_row.back();
   const auto labels = y.values<std::int64_t>();
   const std::size_t each = rows == 0 ? 1 : labels.size() / static_cast<std::size_t>(rows);
   for (std::size_t i = 0; i < labels.size(); ++i) {
     if (labels[i] < 0 || labels[i] >= classes) {
-      throw ValueError(fmt::format("{}: class number {} in row {} of y is not in [0, {})", where, labels[i], i / each, classes));
+      throw ValueError(
+          fmt::format("{}: class number {} in row {} of y is not in [0, {})", where, labels[i], i / each, classes));
     }
   }
   return y;

@@ -42,7 +42,8 @@ struct Data {
 };
 
 void check(const FitOptions& options) {
-  if (options.batch_size < 1) throw UserError(fmt::format("fit: a batch of {} rows has no meaning", options.batch_size));
+  if (options.batch_size < 1)
+    throw UserError(fmt::format("fit: a batch of {} rows has no meaning", options.batch_size));
   if (options.epochs < 0) throw UserError(fmt::format("fit: {} epochs have no meaning", options.epochs));
   if (options.validation.size() > 0 && options.validation_split != 0) {
     throw UserError("fit: validation and validation_split are both given\n  hint: use one of them");
@@ -91,7 +92,8 @@ History Model::fit(const Dataset& all, const FitOptions& options) {
     int done = 0;
     for_each_batch(train.rows(), batch, [&](Index first, Index count) {
       CompiledStep& step = count == batch ? whole : rest;
-      step.load(train.x, train.y, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+      step.load(train.x, train.y,
+                std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
       step.run({.threads = options.threads, .step = step_number++});
       means.add(step);
       ++done;

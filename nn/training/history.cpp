@@ -63,7 +63,8 @@ std::vector<double> History::operator[](const std::string& name) const {
 
 double History::best(const std::string& name) const {
   const std::vector<double> all = (*this)[name];
-  return name.ends_with("accuracy") ? *std::max_element(all.begin(), all.end()) : *std::min_element(all.begin(), all.end());
+  return name.ends_with("accuracy") ? *std::max_element(all.begin(), all.end())
+                                    : *std::min_element(all.begin(), all.end());
 }
 
 }  // namespace xgrad::nn

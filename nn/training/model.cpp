@@ -40,16 +40,19 @@ ModelGraph Model::State::build(Mode mode, Index rows) {
   out.input = g.input("x", rows_of(rows, row));
   out.prediction = network(out.input);
   if (out.prediction.shape().rank() < 1 || out.prediction.shape()[0] != rows) {
-    throw ShapeError(fmt::format("{}: the network must give one row for each of the {} rows of its input\n  prediction: {}",
-                                 options.name, rows, out.prediction.describe()));
+    throw ShapeError(
+        fmt::format("{}: the network must give one row for each of the {} rows of its input\n  prediction: {}",
+                    options.name, rows, out.prediction.describe()));
   }
   if (!compiled || mode == Mode::predict) return out;
 
   const bool class_number = compiled->loss.target == Target::class_number;
-  out.target = g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : options.dtype);
+  out.target =
+      g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : options.dtype);
   const auto require_scalar = [&](const char* kind, const std::string& name, Value value) {
     if (value.shape().rank() == 0 && is_floating(value.dtype())) return value;
-    throw ShapeError(fmt::format("{}: the {} \"{}\" must be one number\n  it is: {}", options.name, kind, name, value.describe()));
+    throw ShapeError(
+        fmt::format("{}: the {} \"{}\" must be one number\n  it is: {}", options.name, kind, name, value.describe()));
   };
   {
     const auto scope = g.scope("loss");
@@ -84,7 +87,8 @@ CompiledStep& Model::State::step(Mode mode, Index rows) {
 
 const CompileOptions& Model::State::require_compiled(const char* where) const {
   if (compiled) return *compiled;
-  throw GraphError(fmt::format("{}: the model \"{}\" has no loss yet\n  hint: call compile() first", where, options.name));
+  throw GraphError(
+      fmt::format("{}: the model \"{}\" has no loss yet\n  hint: call compile() first", where, options.name));
 }
 
 Means Model::State::judge(const std::string& where, const Tensor& x, const Tensor& y, const EvaluateOptions& how) {
@@ -192,7 +196,8 @@ double Model::learning_rate() const {
 
 void Model::set_learning_rate(double rate) {
   (void)state_->require_compiled("set_learning_rate");
-  if (!(rate >= 0) || !std::isfinite(rate)) throw UserError(fmt::format("set_learning_rate: a rate of {} has no meaning", rate));
+  if (!(rate >= 0) || !std::isfinite(rate))
+    throw UserError(fmt::format("set_learning_rate: a rate of {} has no meaning", rate));
   state_->optimizer_state.learning_rate.set(Tensor(rate));
 }
 
@@ -207,7 +212,8 @@ void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options
   const State& s = *state_;
   const CompileOptions& compiled = s.require_compiled("check_gradients");
   const Tensor x = checked_inputs("check_gradients", few_rows.x, s.row, s.options.dtype);
-  const Tensor y = checked_targets("check_gradients", few_rows.y, x.shape()[0], s.prediction_row, s.options.dtype, compiled.loss);
+  const Tensor y =
+      checked_targets("check_gradients", few_rows.y, x.shape()[0], s.prediction_row, s.options.dtype, compiled.loss);
   const ModelGraph g = training_graph(x.shape()[0]);
   std::vector<Value> weights;
   for (const Parameter& p : s.parameters) {

@@ -49,7 +49,7 @@ struct FitOptions {
   Dataset validation{};         // judged after each epoch; none if empty
   double validation_split = 0;  // or this part of the rows, the last ones
   Verbose verbose = Verbose::automatic;
-  int threads = 0;              // 0: default_threads()
+  int threads = 0;  // 0: default_threads()
 };
 
 struct EvaluateOptions {
@@ -61,15 +61,15 @@ struct EvaluateOptions {
 struct ModelGraph {
   std::unique_ptr<Graph> graph;
   Value input, prediction;
-  Value target, loss;             // not valid before compile()
-  std::vector<Value> metrics;     // in the order of CompileOptions
-  std::vector<Update> updates;    // in a graph that trains: all that a step changes
+  Value target, loss;           // not valid before compile()
+  std::vector<Value> metrics;   // in the order of CompileOptions
+  std::vector<Update> updates;  // in a graph that trains: all that a step changes
 };
 
 class Model {
  public:
-  // `network` is any module or function from Value to Value; `row` is the shape of one row of the input. Makes the weights.
-  // Throws what the layers throw if shapes do not fit.
+  // `network` is any module or function from Value to Value; `row` is the shape of one row of the input. Makes the
+  // weights. Throws what the layers throw if shapes do not fit.
   Model(AnyModule network, Shape row, ModelOptions options = {});
   ~Model();
   Model(Model&&) noexcept;
@@ -79,8 +79,8 @@ class Model {
   // throw if the prediction's shape does not suit them.
   void compile(CompileOptions options);
 
-  // Trains. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not fit the model: another
-  // shape of rows, numbers that are not finite, class numbers out of range; GraphError before compile().
+  // Trains. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not fit the model:
+  // another shape of rows, numbers that are not finite, class numbers out of range; GraphError before compile().
   History fit(const Dataset& data, const FitOptions& options = {});
   // Loss and metrics, each the mean over the rows, with the network as it is used and not as it is trained.
   Logs evaluate(const Dataset& data, const EvaluateOptions& options = {});

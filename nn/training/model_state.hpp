@@ -21,8 +21,8 @@ struct Model::State {
   std::vector<Parameter> parameters;
   Shape prediction_row;
   std::map<std::pair<Mode, Index>, CompiledStep> steps;  // by mode and rows; compile() empties it
-  std::uint64_t training_steps = 0;  // over all fits: random operations draw anew at each
-  std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
+  std::uint64_t training_steps = 0;                      // over all fits: random operations draw anew at each
+  std::uint64_t epochs = 0;                              // over all fits: each is shuffled anew
 
   State(AnyModule net, Shape row_shape, ModelOptions model_options)
       : network(std::move(net)), row(row_shape), options(std::move(model_options)) {}

@@ -38,10 +38,13 @@ std::string progress_line(int done, int total, double seconds, const Logs& logs,
   if (done < total) bar += '>' + std::string(static_cast<std::size_t>(bar_width - filled - 1), '.');
   std::string out = fmt::format("{:>{}}/{} [{}]", done, count.size(), total, bar);
   const double each = done == 0 ? 0 : seconds / done;
-  if (done < total) out += fmt::format(" - ETA: {}", done == 0 ? "?" : duration(each * (total - done)));
-  else out += fmt::format(" - {} {}/step", duration(seconds), duration(each));
+  if (done < total)
+    out += fmt::format(" - ETA: {}", done == 0 ? "?" : duration(each * (total - done)));
+  else
+    out += fmt::format(" - {} {}/step", duration(seconds), duration(each));
   if (!logs.entries().empty()) out += " - " + logs.str();
-  if (done < total && out.size() > static_cast<std::size_t>(std::max(width, 1))) out.resize(static_cast<std::size_t>(std::max(width, 1)));
+  if (done < total && out.size() > static_cast<std::size_t>(std::max(width, 1)))
+    out.resize(static_cast<std::size_t>(std::max(width, 1)));
   return out;
 }
 

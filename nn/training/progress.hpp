@@ -16,8 +16,8 @@ enum class Verbose {
   lines,
 };
 
-// For instance "  128/469 [=======>......................] - ETA: 2s - loss: 0.4321"; without the bar's right half and the
-// time left once done, then with the time taken. Cut to `width` columns.
+// For instance "  128/469 [=======>......................] - ETA: 2s - loss: 0.4321"; without the bar's right half and
+// the time left once done, then with the time taken. Cut to `width` columns.
 std::string progress_line(int done, int total, double seconds, const Logs& logs, int width);
 // Such as "850us", "12ms", "1.5s", "2:03".
 std::string duration(double seconds);

@@ -21,7 +21,8 @@ std::string top_of(const std::string& scope) { return scope.substr(0, scope.find
 
 std::string thousands(Index n) {
   std::string digits = fmt::format("{}", n);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3) digits.insert(static_cast<std::size_t>(at), ",");
+  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
+    digits.insert(static_cast<std::size_t>(at), ",");
   return digits;
 }
 
@@ -78,16 +79,16 @@ std::string Model::str() const {
   const std::string line = fmt::format("  {:-<{}}\n", "", layer + output + 18);
   std::string out = fmt::format("{}: [batch", state_->options.name);
   for (const Index extent : state_->row) out += fmt::format(", {}", extent);
-  out += fmt::format("] {}\n{}  {:<{}}  {:<{}}  {:>14}\n{}", name_of(state_->options.dtype), line, "layer", layer, "output", output,
-                     "parameters", line);
+  out += fmt::format("] {}\n{}  {:<{}}  {:<{}}  {:>14}\n{}", name_of(state_->options.dtype), line, "layer", layer,
+                     "output", output, "parameters", line);
   for (const Row& row : rows) {
     out += fmt::format("  {:<{}}  {:<{}}  {:>14}\n", row.layer, layer, row.output, output, thousands(row.parameters));
   }
   std::size_t bytes = 0;
   for (const Parameter& p : parameters()) bytes += p.type().bytes();
   const Index fixed = parameter_count() - trainable_count();
-  out += fmt::format("{}  {} parameters, {} trainable, {} not; {}\n", line, thousands(parameter_count()), thousands(trainable_count()),
-                     thousands(fixed), memory_text(bytes));
+  out += fmt::format("{}  {} parameters, {} trainable, {} not; {}\n", line, thousands(parameter_count()),
+                     thousands(trainable_count()), thousands(fixed), memory_text(bytes));
   return out;
 }
 

@@ -20,7 +20,8 @@ struct Add : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "add";
   static constexpr const char* doc = "a + b.";
-  template <class V> static V forward(V a, V b) {
+  template <class V>
+  static V forward(V a, V b) {
     return wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), r.cotangent()}; }
@@ -31,7 +32,8 @@ struct Sub : Binary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "sub";
   static constexpr const char* doc = "a - b.";
-  template <class V> static V forward(V a, V b) {
+  template <class V>
+  static V forward(V a, V b) {
     return wrapping(a, b, [](auto x, auto y) { return x - y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), -r.cotangent()}; }
@@ -43,7 +45,8 @@ struct Mul : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "mul";
   static constexpr const char* doc = "a * b.";
-  template <class V> static V forward(V a, V b) {
+  template <class V>
+  static V forward(V a, V b) {
     return wrapping(a, b, [](auto x, auto y) { return x * y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; }
@@ -53,7 +56,10 @@ struct Mul : Binary {
 struct Div : Binary {
   static constexpr const char* name = "div";
   static constexpr const char* doc = "a / b as IEEE 754 says: x / 0 is inf or NaN.";
-  template <class V> static V forward(V a, V b) { return a / b; }
+  template <class V>
+  static V forward(V a, V b) {
+    return a / b;
+  }
   static Cotangents vjp(const Vjp& r) {
     const Value by_a = r.cotangent() / r.input(1);
     return {by_a, -(by_a * r.output())};
@@ -64,9 +70,13 @@ struct Div : Binary {
 struct Pow : Binary {
   static constexpr const char* name = "pow";
   static constexpr const char* doc =
-      "a to the power b; pow(x, 0) is 1 for every x. The derivative by a is b pow(a, b - 1), and 0 where b is 0; by b it is "
+      "a to the power b; pow(x, 0) is 1 for every x. The derivative by a is b pow(a, b - 1), and 0 where b is 0; by b "
+      "it is "
       "pow(a, b) log(a), and 0 where a is 0. NaN for a negative a and a fractional b.";
-  template <class V> static V forward(V a, V b) { return simd::pow(a, b); }
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::pow(a, b);
+  }
   static Cotangents vjp(const Vjp& r) {
     const Value a = r.input(0);
     const Value b = r.input(1);
@@ -82,9 +92,7 @@ struct Pow : Binary {
 Cotangents to_chosen(const Vjp& r) {
   const Value tie = equal(r.input(0), r.input(1));
   const Value half = 0.5 * r.cotangent();
-  const auto side = [&](int i) {
-    return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0));
-  };
+  const auto side = [&](int i) { return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0)); };
   return {side(0), side(1)};
 }
 
@@ -104,11 +112,12 @@ struct Maximum : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "maximum";
   static constexpr const char* doc = "The larger of a and b; NaN wins. At a tie each gets half the derivative.";
-  template <class V> static V forward(V a, V b) { return simd::max(a, b); }
-  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
-  static std::vector<Sample> samples() {
-    return choice_samples();
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::max(a, b);
   }
+  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
+  static std::vector<Sample> samples() { return choice_samples(); }
 };
 
 struct Minimum : Binary {
@@ -116,11 +125,12 @@ struct Minimum : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "minimum";
   static constexpr const char* doc = "The smaller of a and b; NaN wins. At a tie each gets half the derivative.";
-  template <class V> static V forward(V a, V b) { return simd::min(a, b); }
-  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
-  static std::vector<Sample> samples() {
-    return choice_samples();
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::min(a, b);
   }
+  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
+  static std::vector<Sample> samples() { return choice_samples(); }
 };
 
 }  // namespace

@@ -11,7 +11,10 @@ struct Equal : Compare {
   static constexpr const char* name = "equal";
   static constexpr const char* doc = "Whether a = b. NaN equals nothing.";
   static constexpr const char* no_gradient = piecewise;
-  template <class V> static auto forward(V a, V b) { return a == b; }
+  template <class V>
+  static auto forward(V a, V b) {
+    return a == b;
+  }
   static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
 };
 
@@ -20,7 +23,10 @@ struct NotEqual : Compare {
   static constexpr const char* name = "not_equal";
   static constexpr const char* doc = "Whether a differs from b. NaN differs from everything.";
   static constexpr const char* no_gradient = piecewise;
-  template <class V> static auto forward(V a, V b) { return !(a == b); }  // not !=: see is_nan in simd.hpp
+  template <class V>
+  static auto forward(V a, V b) {
+    return !(a == b);
+  }  // not !=: see is_nan in simd.hpp
   static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
 };
 
@@ -29,7 +35,10 @@ struct Less : Compare {
   static constexpr const char* name = "less";
   static constexpr const char* doc = "Whether a < b. False where either is NaN.";
   static constexpr const char* no_gradient = piecewise;
-  template <class V> static auto forward(V a, V b) { return a < b; }
+  template <class V>
+  static auto forward(V a, V b) {
+    return a < b;
+  }
   static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
 };
 
@@ -38,7 +47,10 @@ struct LessEqual : Compare {
   static constexpr const char* name = "less_equal";
   static constexpr const char* doc = "Whether a <= b. False where either is NaN.";
   static constexpr const char* no_gradient = piecewise;
-  template <class V> static auto forward(V a, V b) { return a <= b; }
+  template <class V>
+  static auto forward(V a, V b) {
+    return a <= b;
+  }
   static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
 };
 
@@ -74,9 +86,13 @@ struct LogicalNot : Unary {
 struct Where : Select {
   static constexpr const char* name = "where";
   static constexpr const char* doc =
-      "a where the condition holds, else b. A derivative flows to the chosen one alone; the other gets 0, even where its own "
+      "a where the condition holds, else b. A derivative flows to the chosen one alone; the other gets 0, even where "
+      "its own "
       "numbers are inf or NaN.";
-  template <class M, class V> static V forward(M condition, V a, V b) { return simd::select(condition, a, b); }
+  template <class M, class V>
+  static V forward(M condition, V a, V b) {
+    return simd::select(condition, a, b);
+  }
   static Cotangents vjp(const Vjp& r) {
     const Value condition = r.input(0);
     return {Value{}, where(condition, r.cotangent(), 0), where(condition, 0, r.cotangent())};

@@ -71,12 +71,17 @@ template <class Op, class T, class... Inputs>
 auto apply_scalar(Index i, const void* const* in, const bool* scalar) {
   const auto read = [&](int k) { return static_cast<const T*>(in[k])[scalar[k] ? 0 : i]; };
   const auto first = [&] {
-    if constexpr (Op::mask_first_input) return static_cast<const bool*>(in[0])[scalar[0] ? 0 : i];
-    else return read(0);
+    if constexpr (Op::mask_first_input)
+      return static_cast<const bool*>(in[0])[scalar[0] ? 0 : i];
+    else
+      return read(0);
   };
-  if constexpr (Op::arity == 1) return Op::forward(first());
-  else if constexpr (Op::arity == 2) return Op::forward(first(), read(1));
-  else return Op::forward(first(), read(1), read(2));
+  if constexpr (Op::arity == 1)
+    return Op::forward(first());
+  else if constexpr (Op::arity == 2)
+    return Op::forward(first(), read(1));
+  else
+    return Op::forward(first(), read(1), read(2));
 }
 
 // The plain loop over numbers: kernels of i64 and bool, and the oracle of all.

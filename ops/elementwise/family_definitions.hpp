@@ -11,7 +11,8 @@ namespace {
 // The oracle: every element by itself, in double, with its own idea of broadcasting.
 template <class Op>
 void elementwise_reference(const KernelCall& call) {
-  using T = std::conditional_t<Op::dtypes::floating, double, std::conditional_t<Op::dtypes::integer, std::int64_t, bool>>;
+  using T =
+      std::conditional_t<Op::dtypes::floating, double, std::conditional_t<Op::dtypes::integer, std::int64_t, bool>>;
   const Shape& shape = call.output.type.shape;
   for (Index i = 0; i < shape.elements(); ++i) {
     const void* at[3] = {};
@@ -39,9 +40,12 @@ TensorType elementwise_infer(const Infer& in) {
   if constexpr (Op::mask_first_input) in.require_dtype(0, {DType::boolean});
   for (int i = Op::mask_first_input ? 1 : 0; i < in.count(); ++i) {
     in.require_same_dtype(i, in.count() - 1);
-    if constexpr (Op::dtypes::floating && !Op::dtypes::integer) in.require_dtype(i, {f32, f64});
-    else if constexpr (Op::dtypes::integer && !Op::dtypes::boolean) in.require_dtype(i, {f32, f64, i64});
-    else if constexpr (!Op::dtypes::floating) in.require_dtype(i, {boolean});
+    if constexpr (Op::dtypes::floating && !Op::dtypes::integer)
+      in.require_dtype(i, {f32, f64});
+    else if constexpr (Op::dtypes::integer && !Op::dtypes::boolean)
+      in.require_dtype(i, {f32, f64, i64});
+    else if constexpr (!Op::dtypes::floating)
+      in.require_dtype(i, {boolean});
   }
   TensorType out = broadcast_type(in);
   if constexpr (Op::mask_output) out.dtype = boolean;
@@ -60,11 +64,15 @@ OpDef elementwise_definition(const BlockKernels& blocks) {
   def.kernel = run_elementwise;
   def.block = blocks;
   def.reference = elementwise_reference<Op>;
-  if constexpr (requires { Op::no_gradient; }) def.no_gradient = Op::no_gradient;
-  else def.vjp = [](const Vjp& r) { return Cotangents(Op::vjp(r)); };
+  if constexpr (requires { Op::no_gradient; })
+    def.no_gradient = Op::no_gradient;
+  else
+    def.vjp = [](const Vjp& r) { return Cotangents(Op::vjp(r)); };
   def.samples = Op::samples();
-  if constexpr (requires { Op::bad_samples(); }) def.bad_samples = Op::bad_samples();
-  else def.bad_samples = elementwise_bad_samples(Op::name, Op::arity, Op::mask_first_input, Op::dtypes::boolean);
+  if constexpr (requires { Op::bad_samples(); })
+    def.bad_samples = Op::bad_samples();
+  else
+    def.bad_samples = elementwise_bad_samples(Op::name, Op::arity, Op::mask_first_input, Op::dtypes::boolean);
   return def;
 }
 
@@ -76,14 +84,14 @@ void register_family(OpRegistry& registry, const BlockKernels* blocks) {
 }  // namespace
 }  // namespace xgrad
 
-#define XGRAD_DECLARE_BLOCKS(isa, family) \
-  namespace isa {                         \
+#define XGRAD_DECLARE_BLOCKS(isa, family)           \
+  namespace isa {                                   \
   extern const BlockKernels* const family##_blocks; \
   }
 
 // Defines `void register_<family>(OpRegistry&)`.
-#define XGRAD_FAMILY(family, ...)                                                                  \
-  XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_BLOCKS, family)                                                 \
-  void register_##family(OpRegistry& registry) {                                                   \
-    register_family<__VA_ARGS__>(registry, XGRAD_SELECT_ISA(family##_blocks));                     \
+#define XGRAD_FAMILY(family, ...)                                              \
+  XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_BLOCKS, family)                             \
+  void register_##family(OpRegistry& registry) {                               \
+    register_family<__VA_ARGS__>(registry, XGRAD_SELECT_ISA(family##_blocks)); \
   }

@@ -16,12 +16,16 @@ struct BlockInput {
     if constexpr (scalar) splat_ = Batch(*data_);
   }
   Batch load(Index i) const {
-    if constexpr (scalar) return splat_;
-    else return simd::load(data_ + i);
+    if constexpr (scalar)
+      return splat_;
+    else
+      return simd::load(data_ + i);
   }
   Batch load_partial(Index i, Index count) const {
-    if constexpr (scalar) return splat_;
-    else return simd::load_partial(data_ + i, count);
+    if constexpr (scalar)
+      return splat_;
+    else
+      return simd::load_partial(data_ + i, count);
   }
 
  private:
@@ -35,8 +39,10 @@ struct MaskInput {
   auto load(Index i) const { return load_partial(i, static_cast<Index>(simd::Batch<T>::size)); }
   auto load_partial(Index i, Index count) const {
     std::uint8_t bytes[simd::Batch<T>::size] = {};
-    if (scalar_) std::memset(bytes, *data_, sizeof bytes);
-    else std::memcpy(bytes, data_ + i, static_cast<std::size_t>(count));
+    if (scalar_)
+      std::memset(bytes, *data_, sizeof bytes);
+    else
+      std::memcpy(bytes, data_ + i, static_cast<std::size_t>(count));
     return simd::load_mask<T>(bytes);
   }
 
@@ -47,8 +53,10 @@ struct MaskInput {
 
 template <class T, class V>
 void put(void* out, Index i, V value) {
-  if constexpr (std::is_same_v<V, simd::Batch<T>>) simd::store(static_cast<T*>(out) + i, value);
-  else simd::store_mask<T>(static_cast<std::uint8_t*>(out) + i, value);
+  if constexpr (std::is_same_v<V, simd::Batch<T>>)
+    simd::store(static_cast<T*>(out) + i, value);
+  else
+    simd::store_mask<T>(static_cast<std::uint8_t*>(out) + i, value);
 }
 template <class T, class V>
 void put_partial(void* out, Index i, V value, Index count) {
@@ -77,17 +85,25 @@ void vector_block(Index n, const void* const* in, const bool* scalar, void* out)
       vector_loop<Op, T>(n, out, first);
     } else {
       const auto with_third = [&](auto second) {
-        if constexpr (Op::arity == 2) vector_loop<Op, T>(n, out, first, second);
-        else if (scalar[2]) vector_loop<Op, T>(n, out, first, second, BlockInput<T, true>(in[2]));
-        else vector_loop<Op, T>(n, out, first, second, BlockInput<T, false>(in[2]));
+        if constexpr (Op::arity == 2)
+          vector_loop<Op, T>(n, out, first, second);
+        else if (scalar[2])
+          vector_loop<Op, T>(n, out, first, second, BlockInput<T, true>(in[2]));
+        else
+          vector_loop<Op, T>(n, out, first, second, BlockInput<T, false>(in[2]));
       };
-      if (scalar[1]) with_third(BlockInput<T, true>(in[1]));
-      else with_third(BlockInput<T, false>(in[1]));
+      if (scalar[1])
+        with_third(BlockInput<T, true>(in[1]));
+      else
+        with_third(BlockInput<T, false>(in[1]));
     }
   };
-  if constexpr (Op::mask_first_input) with_second(MaskInput<T>(in[0], scalar[0]));
-  else if (scalar[0]) with_second(BlockInput<T, true>(in[0]));
-  else with_second(BlockInput<T, false>(in[0]));
+  if constexpr (Op::mask_first_input)
+    with_second(MaskInput<T>(in[0], scalar[0]));
+  else if (scalar[0])
+    with_second(BlockInput<T, true>(in[0]));
+  else
+    with_second(BlockInput<T, false>(in[0]));
 }
 
 template <class Op>
@@ -105,12 +121,12 @@ constexpr BlockKernels block_kernels() {
 }  // namespace
 }  // namespace xgrad
 
-#define XGRAD_FAMILY(family, ...)                                                           \
-  namespace XGRAD_ISA {                                                                     \
-  template <class... Ops>                                                                   \
-  struct family##_table {                                                                   \
-    static constexpr BlockKernels blocks[] = {block_kernels<Ops>()...};                     \
-  };                                                                                        \
-  extern const BlockKernels* const family##_blocks;                                         \
-  const BlockKernels* const family##_blocks = family##_table<__VA_ARGS__>::blocks;          \
+#define XGRAD_FAMILY(family, ...)                                                  \
+  namespace XGRAD_ISA {                                                            \
+  template <class... Ops>                                                          \
+  struct family##_table {                                                          \
+    static constexpr BlockKernels blocks[] = {block_kernels<Ops>()...};            \
+  };                                                                               \
+  extern const BlockKernels* const family##_blocks;                                \
+  const BlockKernels* const family##_blocks = family##_table<__VA_ARGS__>::blocks; \
   }

@@ -8,9 +8,12 @@ struct Neg : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "neg";
   static constexpr const char* doc = "-x.";
-  template <class V> static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>) return static_cast<V>(-static_cast<std::uint64_t>(x));
-    else return -x;
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return static_cast<V>(-static_cast<std::uint64_t>(x));
+    else
+      return -x;
   }
   static Cotangents vjp(const Vjp& r) { return -r.cotangent(); }
   static std::vector<Sample> samples() { return unary_samples(domain::any(), false, true); }
@@ -20,9 +23,12 @@ struct Abs : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "abs";
   static constexpr const char* doc = "|x|. The derivative is sign(x), so 0 at 0.";
-  template <class V> static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>) return x < 0 ? Neg::forward(x) : x;
-    else return simd::abs(x);
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return x < 0 ? Neg::forward(x) : x;
+    else
+      return simd::abs(x);
   }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * sign(r.input(0)); }
   static std::vector<Sample> samples() { return unary_samples(domain::away_from({0}), false, true); }
@@ -33,7 +39,8 @@ struct Sign : Unary {
   static constexpr const char* name = "sign";
   static constexpr const char* doc = "-1, 0 or 1. NaN stays NaN.";
   static constexpr const char* no_gradient = "it is constant wherever it is smooth";
-  template <class V> static V forward(V x) {
+  template <class V>
+  static V forward(V x) {
     const V zero = simd::constant<V>(0);
     const V one = simd::constant<V>(1);
     return simd::select(x > zero, one, simd::select(x < zero, simd::constant<V>(-1), x));
@@ -45,7 +52,8 @@ struct Square : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "square";
   static constexpr const char* doc = "x * x.";
-  template <class V> static V forward(V x) {
+  template <class V>
+  static V forward(V x) {
     if constexpr (std::is_same_v<V, std::int64_t>) {
       return static_cast<V>(static_cast<std::uint64_t>(x) * static_cast<std::uint64_t>(x));
     } else {
@@ -59,7 +67,10 @@ struct Square : Unary {
 struct Sqrt : Unary {
   static constexpr const char* name = "sqrt";
   static constexpr const char* doc = "Square root. NaN below 0; the derivative at 0 is inf.";
-  template <class V> static V forward(V x) { return simd::sqrt(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::sqrt(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * 0.5 / r.output(); }
   static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
 };
@@ -67,7 +78,10 @@ struct Sqrt : Unary {
 struct Rsqrt : Unary {
   static constexpr const char* name = "rsqrt";
   static constexpr const char* doc = "1 / sqrt(x). inf at 0, NaN below.";
-  template <class V> static V forward(V x) { return simd::rsqrt(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::rsqrt(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (-0.5 * r.output()) * square(r.output()); }
   static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
 };
@@ -75,7 +89,10 @@ struct Rsqrt : Unary {
 struct Exp : Unary {
   static constexpr const char* name = "exp";
   static constexpr const char* doc = "e to the power x.";
-  template <class V> static V forward(V x) { return simd::exp(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::exp(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * r.output(); }
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
@@ -83,7 +100,10 @@ struct Exp : Unary {
 struct Log : Unary {
   static constexpr const char* name = "log";
   static constexpr const char* doc = "Natural logarithm. -inf at 0, NaN below.";
-  template <class V> static V forward(V x) { return simd::log(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::log(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() / r.input(0); }
   static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
 };
@@ -91,7 +111,10 @@ struct Log : Unary {
 struct Log1p : Unary {
   static constexpr const char* name = "log1p";
   static constexpr const char* doc = "log(1 + x), exact for small x. -inf at -1, NaN below.";
-  template <class V> static V forward(V x) { return simd::log1p(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::log1p(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() / (1 + r.input(0)); }
   static std::vector<Sample> samples() { return unary_samples(domain::between(-0.8, 2)); }
 };
@@ -99,7 +122,10 @@ struct Log1p : Unary {
 struct Expm1 : Unary {
   static constexpr const char* name = "expm1";
   static constexpr const char* doc = "exp(x) - 1, exact for small x.";
-  template <class V> static V forward(V x) { return simd::expm1(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::expm1(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (r.output() + 1); }
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
@@ -107,7 +133,10 @@ struct Expm1 : Unary {
 struct Sin : Unary {
   static constexpr const char* name = "sin";
   static constexpr const char* doc = "Sine of x in radians.";
-  template <class V> static V forward(V x) { return simd::sin(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::sin(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * cos(r.input(0)); }
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
@@ -115,7 +144,10 @@ struct Sin : Unary {
 struct Cos : Unary {
   static constexpr const char* name = "cos";
   static constexpr const char* doc = "Cosine of x in radians.";
-  template <class V> static V forward(V x) { return simd::cos(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::cos(x);
+  }
   static Cotangents vjp(const Vjp& r) { return -(r.cotangent() * sin(r.input(0))); }
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
@@ -123,7 +155,10 @@ struct Cos : Unary {
 struct Tanh : Unary {
   static constexpr const char* name = "tanh";
   static constexpr const char* doc = "Hyperbolic tangent.";
-  template <class V> static V forward(V x) { return simd::tanh(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::tanh(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (1 - square(r.output())); }
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
@@ -131,7 +166,10 @@ struct Tanh : Unary {
 struct Sigmoid : Unary {
   static constexpr const char* name = "sigmoid";
   static constexpr const char* doc = "1 / (1 + exp(-x)), without overflow for any x.";
-  template <class V> static V forward(V x) { return simd::sigmoid(x); }
+  template <class V>
+  static V forward(V x) {
+    return simd::sigmoid(x);
+  }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (r.output() * (1 - r.output())); }
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
@@ -140,7 +178,8 @@ struct Relu : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "relu";
   static constexpr const char* doc = "max(x, 0). The derivative at 0 is 0; NaN stays NaN.";
-  template <class V> static V forward(V x) {
+  template <class V>
+  static V forward(V x) {
     const V zero = simd::constant<V>(0);
     return simd::select(x < zero, zero, x);
   }

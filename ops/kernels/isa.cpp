@@ -32,8 +32,8 @@ int choose() {
       if (processor_has(names[i])) return i;
       throw EnvironmentError(fmt::format("XGRAD_ISA: this processor does not have {}", wanted));
     }
-    throw EnvironmentError(fmt::format("XGRAD_ISA: unknown instruction set \"{}\": this build has {}", wanted,
-                                       fmt::join(names, ", ")));
+    throw EnvironmentError(
+        fmt::format("XGRAD_ISA: unknown instruction set \"{}\": this build has {}", wanted, fmt::join(names, ", ")));
   }
   int best = 0;
   for (int i = 1; i < count; ++i) {

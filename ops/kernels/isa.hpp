@@ -1,5 +1,5 @@
-// Which instruction set the kernels of this process use: the best one the processor has, chosen once at start-up, or the
-// one the environment variable XGRAD_ISA names.
+// Which instruction set the kernels of this process use: the best one the processor has, chosen once at start-up, or
+// the one the environment variable XGRAD_ISA names.
 #pragma once
 
 #include <span>
@@ -14,8 +14,8 @@
 
 namespace xgrad {
 
-// Position of the active set in XGRAD_FOR_EACH_ISA. Throws EnvironmentError if XGRAD_ISA names a set that does not exist
-// or that the processor does not have.
+// Position of the active set in XGRAD_FOR_EACH_ISA. Throws EnvironmentError if XGRAD_ISA names a set that does not
+// exist or that the processor does not have.
 int active_isa();
 const char* active_isa_name();
 
@@ -23,8 +23,8 @@ const char* active_isa_name();
 
 #define XGRAD_ISA_MEMBER(isa, name) isa::name,
 // The object called `name` of the active set's namespace: XGRAD_SELECT_ISA(kernels) is avx2::kernels, for instance.
-#define XGRAD_SELECT_ISA(name)                                    \
-  [] {                                                            \
+#define XGRAD_SELECT_ISA(name)                                         \
+  [] {                                                                 \
     const auto of_each = {XGRAD_FOR_EACH_ISA(XGRAD_ISA_MEMBER, name)}; \
-    return *(of_each.begin() + ::xgrad::active_isa());            \
+    return *(of_each.begin() + ::xgrad::active_isa());                 \
   }()

@@ -18,11 +18,11 @@ struct RandomKernels {
   Kernels::Random uniform[dtype_count], normal[dtype_count], bernoulli[dtype_count];
 };
 
-#define XGRAD_DECLARE_TABLES(isa, unused)      \
-  namespace isa {                              \
-  extern const MatmulKernels matmul_kernels;   \
-  extern const ReduceKernels reduce_kernels;   \
-  extern const RandomKernels random_kernels;   \
+#define XGRAD_DECLARE_TABLES(isa, unused)    \
+  namespace isa {                            \
+  extern const MatmulKernels matmul_kernels; \
+  extern const ReduceKernels reduce_kernels; \
+  extern const RandomKernels random_kernels; \
   }
 XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_TABLES, )
 #undef XGRAD_DECLARE_TABLES

@@ -9,10 +9,10 @@ namespace {
 
 #define XGRAD_ADDRESS(isa, name) &isa::name,
 // The table called `name` of the active set.
-#define XGRAD_ACTIVE(name)                                       \
-  [] {                                                           \
-    const auto all = {XGRAD_FOR_EACH_ISA(XGRAD_ADDRESS, name)};  \
-    return *(all.begin() + active_isa());                        \
+#define XGRAD_ACTIVE(name)                                      \
+  [] {                                                          \
+    const auto all = {XGRAD_FOR_EACH_ISA(XGRAD_ADDRESS, name)}; \
+    return *(all.begin() + active_isa());                       \
   }()
 
 Kernels join() {

@@ -1,8 +1,9 @@
 // The vector kernels as one table of functions, compiled once per instruction set and chosen at start-up.
 //
-// All arrays are row-major and contiguous unless a stride says otherwise. No kernel allocates: those that need memory say
-// how many bytes for which sizes, and get them 64-byte aligned. Work is cut by its size alone, and what one element of a
-// result is summed from, in which order, depends on the sizes alone; so bits do not depend on the number of threads.
+// All arrays are row-major and contiguous unless a stride says otherwise. No kernel allocates: those that need memory
+// say how many bytes for which sizes, and get them 64-byte aligned. Work is cut by its size alone, and what one element
+// of a result is summed from, in which order, depends on the sizes alone; so bits do not depend on the number of
+// threads.
 #pragma once
 
 #include <cstddef>
@@ -14,7 +15,8 @@
 
 namespace xgrad {
 
-// c[m, n] = op(a)[m, k] op(b)[k, n]. A transposed operand is stored as [k, m] or [n, k]. Strides are between rows as stored.
+// c[m, n] = op(a)[m, k] op(b)[k, n]. A transposed operand is stored as [k, m] or [n, k]. Strides are between rows as
+// stored.
 struct MatmulArgs {
   Index m = 0, n = 0, k = 0;
   const void* a = nullptr;

@@ -13,7 +13,7 @@
 namespace xgrad {
 namespace {
 
-constexpr Index tile = 6;       // rows: tile x 2 vectors of sums, 2 of the panel and 1 of the left fill 16 registers
+constexpr Index tile = 6;  // rows: tile x 2 vectors of sums, 2 of the panel and 1 of the left fill 16 registers
 constexpr Index max_block = 256;
 constexpr Index parallel_work = 200'000;  // multiply-adds below which threads do not pay
 

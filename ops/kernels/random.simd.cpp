@@ -13,7 +13,7 @@ namespace xgrad {
 namespace {
 
 constexpr int lanes = 16;
-constexpr Index block = 4 * lanes;           // elements of one block
+constexpr Index block = 4 * lanes;  // elements of one block
 constexpr Index task_blocks = 1 << 10;
 
 struct Block {

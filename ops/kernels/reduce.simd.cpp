@@ -2,8 +2,8 @@
 //
 // Note [Fixed tree]. What is combined with what depends on sizes alone. Along the last axis (inner == 1) a row is cut
 // into blocks of `block` numbers; a block is summed in four vectors and then pairwise; blocks are combined pairwise as
-// in a binary counter. Over other axes, rows are summed in groups of `group` and the groups likewise. Pairwise sums keep
-// the error of n numbers near log(n) roundings instead of n.
+// in a binary counter. Over other axes, rows are summed in groups of `group` and the groups likewise. Pairwise sums
+// keep the error of n numbers near log(n) roundings instead of n.
 #include <algorithm>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
@@ -12,24 +12,39 @@
 namespace xgrad {
 namespace {
 
-constexpr Index block = 1024;            // numbers of a row summed without a tree
-constexpr Index group = 32;              // rows summed without a tree
+constexpr Index block = 1024;             // numbers of a row summed without a tree
+constexpr Index group = 32;               // rows summed without a tree
 constexpr Index task_elements = 1 << 16;  // numbers read by one task
-constexpr int levels = 48;               // of the binary counter: enough for any count of blocks
+constexpr int levels = 48;                // of the binary counter: enough for any count of blocks
 
 struct Sum {
-  template <class V> static V combine(V a, V b) { return a + b; }
-  template <class T> static T start() { return T(0); }
+  template <class V>
+  static V combine(V a, V b) {
+    return a + b;
+  }
+  template <class T>
+  static T start() {
+    return T(0);
+  }
 };
 struct Max {
-  template <class V> static V combine(V a, V b) { return simd::max(a, b); }
-  template <class T> static T start() {
-    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::lowest();
+  template <class V>
+  static V combine(V a, V b) {
+    return simd::max(a, b);
+  }
+  template <class T>
+  static T start() {
+    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                : std::numeric_limits<T>::lowest();
   }
 };
 struct Min {
-  template <class V> static V combine(V a, V b) { return simd::min(a, b); }
-  template <class T> static T start() {
+  template <class V>
+  static V combine(V a, V b) {
+    return simd::min(a, b);
+  }
+  template <class T>
+  static T start() {
     return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
   }
 };
@@ -108,8 +123,10 @@ void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
       const auto load = [&](const T* p) { return n == w ? simd::load(p) : simd::load_partial(p, n); };
       B sum = load(in + j);
       for (Index r = 1; r < rows; ++r) sum = Op::combine(sum, load(in + r * stride + j));
-      if (n == w) simd::store(out + j, sum);
-      else simd::store_partial(out + j, sum, n);
+      if (n == w)
+        simd::store(out + j, sum);
+      else
+        simd::store_partial(out + j, sum, n);
     }
   }
   for (; j < columns; ++j) {
@@ -128,8 +145,8 @@ void combine_into(T* into, const T* other, Index n) {
     Index i = 0;
     for (; i + w <= n; i += w) simd::store(into + i, Op::combine(simd::load(into + i), simd::load(other + i)));
     if (i < n) {
-      simd::store_partial(into + i, Op::combine(simd::load_partial(into + i, n - i), simd::load_partial(other + i, n - i)),
-                          n - i);
+      simd::store_partial(
+          into + i, Op::combine(simd::load_partial(into + i, n - i), simd::load_partial(other + i, n - i)), n - i);
     }
   }
 }

@@ -2,8 +2,9 @@
 //
 // Kernel files are compiled once per instruction set. The build sets XGRAD_ISA to the name of the set (sse2, avx2, ...)
 // and `xsimd` itself to a name that differs per set, so that no inline function compiled for one set can stand in for
-// the same function of another at link time. Everything here lives in an inline namespace of the set for the same reason.
-// Where XGRAD_ISA is not set, only the scalar forms exist: they are the oracle the vector forms are tested against.
+// the same function of another at link time. Everything here lives in an inline namespace of the set for the same
+// reason. Where XGRAD_ISA is not set, only the scalar forms exist: they are the oracle the vector forms are tested
+// against.
 //
 //   using B = simd::Batch<float>;
 //   B y = simd::tanh(simd::load(x));
@@ -33,35 +34,86 @@ inline namespace scalar {
 template <class T>
 concept Scalar = std::is_arithmetic_v<T>;
 
-template <Scalar T> T abs(T x) { return x < T(0) ? static_cast<T>(T(0) - x) : x == T(0) ? T(0) : x; }
-template <Scalar T> T sqrt(T x) { return std::sqrt(x); }
-template <Scalar T> T rsqrt(T x) { return T(1) / std::sqrt(x); }
-template <Scalar T> T exp(T x) { return std::exp(x); }
-template <Scalar T> T expm1(T x) { return std::expm1(x); }
-template <Scalar T> T log(T x) { return std::log(x); }
-template <Scalar T> T log1p(T x) { return std::log1p(x); }
-template <Scalar T> T sin(T x) { return std::sin(x); }
-template <Scalar T> T cos(T x) { return std::cos(x); }
-template <Scalar T> T tanh(T x) { return std::tanh(x); }
-template <Scalar T> T sigmoid(T x) {
+template <Scalar T>
+T abs(T x) {
+  return x < T(0) ? static_cast<T>(T(0) - x) : x == T(0) ? T(0) : x;
+}
+template <Scalar T>
+T sqrt(T x) {
+  return std::sqrt(x);
+}
+template <Scalar T>
+T rsqrt(T x) {
+  return T(1) / std::sqrt(x);
+}
+template <Scalar T>
+T exp(T x) {
+  return std::exp(x);
+}
+template <Scalar T>
+T expm1(T x) {
+  return std::expm1(x);
+}
+template <Scalar T>
+T log(T x) {
+  return std::log(x);
+}
+template <Scalar T>
+T log1p(T x) {
+  return std::log1p(x);
+}
+template <Scalar T>
+T sin(T x) {
+  return std::sin(x);
+}
+template <Scalar T>
+T cos(T x) {
+  return std::cos(x);
+}
+template <Scalar T>
+T tanh(T x) {
+  return std::tanh(x);
+}
+template <Scalar T>
+T sigmoid(T x) {
   const T e = std::exp(-std::abs(x));  // in (0, 1]: never overflows
   return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
-template <Scalar T> T pow(T x, T y) { return std::pow(x, y); }
-template <Scalar T> T select(bool condition, T a, T b) { return condition ? a : b; }
+template <Scalar T>
+T pow(T x, T y) {
+  return std::pow(x, y);
+}
+template <Scalar T>
+T select(bool condition, T a, T b) {
+  return condition ? a : b;
+}
 // NaN is the one number that differs from itself. Written without !=, which xsimd 8 computes as "ordered and different"
 // on AVX, so that NaN would equal itself there.
-template <Scalar T> bool is_nan(T x) { return !(x == x); }
+template <Scalar T>
+bool is_nan(T x) {
+  return !(x == x);
+}
 // NaN wins over numbers.
-template <Scalar T> T max(T a, T b) { return a > b || simd::is_nan(a) ? a : b; }
-template <Scalar T> T min(T a, T b) { return a < b || simd::is_nan(a) ? a : b; }
-template <Scalar T> T fma(T a, T b, T c) { return std::fma(a, b, c); }
+template <Scalar T>
+T max(T a, T b) {
+  return a > b || simd::is_nan(a) ? a : b;
+}
+template <Scalar T>
+T min(T a, T b) {
+  return a < b || simd::is_nan(a) ? a : b;
+}
+template <Scalar T>
+T fma(T a, T b, T c) {
+  return std::fma(a, b, c);
+}
 
 // The number as a V, be it one number or a vector of equal ones.
 template <class V>
 V constant(double number) {
-  if constexpr (Scalar<V>) return static_cast<V>(number);
-  else return V(static_cast<typename V::value_type>(number));
+  if constexpr (Scalar<V>)
+    return static_cast<V>(number);
+  else
+    return V(static_cast<typename V::value_type>(number));
 }
 
 #ifdef XGRAD_ISA
@@ -74,8 +126,14 @@ using Mask = xsimd::batch_bool<T, xsimd::default_arch>;
 template <class T>
 inline constexpr std::ptrdiff_t width = static_cast<std::ptrdiff_t>(Batch<T>::size);
 
-template <class T> Batch<T> load(const T* p) { return Batch<T>::load_unaligned(p); }
-template <class T> void store(T* p, Batch<T> v) { v.store_unaligned(p); }
+template <class T>
+Batch<T> load(const T* p) {
+  return Batch<T>::load_unaligned(p);
+}
+template <class T>
+void store(T* p, Batch<T> v) {
+  v.store_unaligned(p);
+}
 
 // The first `count` < width numbers; the rest of the vector is zero.
 template <class T>
@@ -105,46 +163,77 @@ void store_mask(std::uint8_t* bytes, Mask<T> mask) {
   for (std::size_t i = 0; i < Batch<T>::size; ++i) bytes[i] = static_cast<std::uint8_t>(whole[i]);
 }
 
-template <class T, class A> using V = xsimd::batch<T, A>;
+template <class T, class A>
+using V = xsimd::batch<T, A>;
 
-template <class T, class A> V<T, A> abs(V<T, A> x) { return xsimd::abs(x); }
-template <class T, class A> V<T, A> sqrt(V<T, A> x) { return xsimd::sqrt(x); }
+template <class T, class A>
+V<T, A> abs(V<T, A> x) {
+  return xsimd::abs(x);
+}
+template <class T, class A>
+V<T, A> sqrt(V<T, A> x) {
+  return xsimd::sqrt(x);
+}
 // Not the approximate instruction: 1 / sqrt to the last bit but one.
-template <class T, class A> V<T, A> rsqrt(V<T, A> x) { return V<T, A>(T(1)) / xsimd::sqrt(x); }
-template <class T, class A> V<T, A> select(xsimd::batch_bool<T, A> c, V<T, A> a, V<T, A> b) {
+template <class T, class A>
+V<T, A> rsqrt(V<T, A> x) {
+  return V<T, A>(T(1)) / xsimd::sqrt(x);
+}
+template <class T, class A>
+V<T, A> select(xsimd::batch_bool<T, A> c, V<T, A> a, V<T, A> b) {
   return xsimd::select(c, a, b);
 }
-template <class T, class A> xsimd::batch_bool<T, A> is_nan(V<T, A> x) { return !(x == x); }
+template <class T, class A>
+xsimd::batch_bool<T, A> is_nan(V<T, A> x) {
+  return !(x == x);
+}
 // xsimd's exp gives inf a little too early; there the last factor of e is taken out. Results below the smallest normal
 // number are 0.
-template <class T, class A> V<T, A> exp(V<T, A> x) {
+template <class T, class A>
+V<T, A> exp(V<T, A> x) {
   const auto large = x > V<T, A>(std::is_same_v<T, float> ? T(88) : T(709));
   const V<T, A> y = xsimd::exp(xsimd::select(large, x - V<T, A>(T(1)), x));
   return xsimd::select(large, y * V<T, A>(T(2.718281828459045235)), y);
 }
-template <class T, class A> V<T, A> expm1(V<T, A> x) {
+template <class T, class A>
+V<T, A> expm1(V<T, A> x) {
   const V<T, A> y = xsimd::select(x > V<T, A>(T(80)), simd::exp(x), xsimd::expm1(x));
   return xsimd::select(x == V<T, A>(T(0)), x, y);  // keeps the sign of 0
 }
 // xsimd's log of doubles is wrong below the smallest normal number: those are scaled up first.
-template <class T, class A> V<T, A> log(V<T, A> x) {
+template <class T, class A>
+V<T, A> log(V<T, A> x) {
   if constexpr (std::is_same_v<T, float>) return xsimd::log(x);
   const auto tiny = x < V<T, A>(std::numeric_limits<T>::min()) && x > V<T, A>(T(0));
   const V<T, A> y = xsimd::log(xsimd::select(tiny, x * V<T, A>(T(0x1p54)), x));
   return xsimd::select(tiny, y - V<T, A>(T(37.429947750237048)), y);  // 54 log 2
 }
-template <class T, class A> V<T, A> log1p(V<T, A> x) { return xsimd::select(x == V<T, A>(T(0)), x, xsimd::log1p(x)); }
-template <class T, class A> V<T, A> sin(V<T, A> x) { return xsimd::sin(x); }
-template <class T, class A> V<T, A> cos(V<T, A> x) { return xsimd::cos(x); }
-template <class T, class A> V<T, A> tanh(V<T, A> x) { return xsimd::tanh(x); }
-template <class T, class A> V<T, A> sigmoid(V<T, A> x) {
+template <class T, class A>
+V<T, A> log1p(V<T, A> x) {
+  return xsimd::select(x == V<T, A>(T(0)), x, xsimd::log1p(x));
+}
+template <class T, class A>
+V<T, A> sin(V<T, A> x) {
+  return xsimd::sin(x);
+}
+template <class T, class A>
+V<T, A> cos(V<T, A> x) {
+  return xsimd::cos(x);
+}
+template <class T, class A>
+V<T, A> tanh(V<T, A> x) {
+  return xsimd::tanh(x);
+}
+template <class T, class A>
+V<T, A> sigmoid(V<T, A> x) {
   const V<T, A> one(T(1));
   const V<T, A> e = xsimd::exp(-xsimd::abs(x));
   return xsimd::select(x < V<T, A>(T(0)), e, one) / (one + e);
 }
-// Number by number: xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a thousand
-// units in the last place elsewhere.
-template <class T, class A> V<T, A> pow(V<T, A> x, V<T, A> y) {
+// Number by number: xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a
+// thousand units in the last place elsewhere.
+template <class T, class A>
+V<T, A> pow(V<T, A> x, V<T, A> y) {
   alignas(64) T a[V<T, A>::size];
   alignas(64) T b[V<T, A>::size];
   x.store_aligned(a);
@@ -152,9 +241,18 @@ template <class T, class A> V<T, A> pow(V<T, A> x, V<T, A> y) {
   for (std::size_t i = 0; i < V<T, A>::size; ++i) a[i] = std::pow(a[i], b[i]);
   return V<T, A>::load_aligned(a);
 }
-template <class T, class A> V<T, A> max(V<T, A> a, V<T, A> b) { return xsimd::select((a > b) || simd::is_nan(a), a, b); }
-template <class T, class A> V<T, A> min(V<T, A> a, V<T, A> b) { return xsimd::select((a < b) || simd::is_nan(a), a, b); }
-template <class T, class A> V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) { return xsimd::fma(a, b, c); }
+template <class T, class A>
+V<T, A> max(V<T, A> a, V<T, A> b) {
+  return xsimd::select((a > b) || simd::is_nan(a), a, b);
+}
+template <class T, class A>
+V<T, A> min(V<T, A> a, V<T, A> b) {
+  return xsimd::select((a < b) || simd::is_nan(a), a, b);
+}
+template <class T, class A>
+V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
+  return xsimd::fma(a, b, c);
+}
 
 // The sum of the numbers, pairwise in a fixed order.
 template <class T, class A>
