@@ -208,10 +208,8 @@ class Drawing {
     if ((leaf == Leaf::none || leaf == Leaf::constant) && node.name != 0) {
       label += "<BR/>" + small_text("<I>" + escaped(name_in_scope(id)) + "</I>");
     }
-    if (leaf != Leaf::none && !number)
-      label += "<BR/>" + small_text(type_text(node.type));
-    else if (sink_[id] && options_.show_shapes)
-      label += "<BR/>" + small_text(type_text(node.type));
+    const bool of_leaf = leaf != Leaf::none && !number;
+    if (of_leaf || (sink_[id] && options_.show_shapes)) label += "<BR/>" + small_text(type_text(node.type));
     return fmt::format("n{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}];", id, label,
                        number ? "plain" : look.shape,
                        leaf == Leaf::none        ? ""

@@ -16,7 +16,7 @@ constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 constexpr int forever = std::numeric_limits<int>::max();
 // Folding must not trade a little work for a lot of memory: results above this stay computed unless they are smaller
 // than what they are made from.
-constexpr std::size_t fold_limit = 64 * 1024;
+constexpr std::size_t fold_limit = std::size_t{64} * 1024;
 
 // Builds one Program; each member function is one pass, and they run in the order of `build`.
 class Planner {

@@ -14,7 +14,7 @@
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
 
-extern char** environ;
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants the program to declare it
 
 namespace xgrad {
 namespace {

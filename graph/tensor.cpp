@@ -59,7 +59,7 @@ Tensor Tensor::borrow(const void* data, TensorType type) {
 
 void* Tensor::mutable_raw() {
   if (!storage_ || storage_.use_count() > 1) *this = clone();
-  return storage_.get() == nullptr ? nullptr : const_cast<void*>(data_);
+  return storage_ == nullptr ? nullptr : const_cast<void*>(data_);
 }
 
 void Tensor::require_dtype(DType wanted) const {

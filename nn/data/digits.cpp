@@ -15,6 +15,7 @@ namespace xgrad::nn {
 namespace {
 
 constexpr int side = 28;
+constexpr std::size_t pixels = std::size_t{side} * side;
 constexpr int classes = 10;
 
 struct Point {
@@ -182,7 +183,7 @@ void draw(int digit, HostRandom& random, float* image) {
   const double radius = std::clamp(1.15 + 0.4 * random.bell(), 0.55, 2.3);
   const double softness = random.between(0.6, 1.3);
   const double ink = random.between(0.82, 1.0);
-  std::array<double, side * side> nearest;
+  std::array<double, pixels> nearest;
   nearest.fill(1e9);
   const double reach = radius + softness;
   for (const auto& piece : pieces) {
@@ -194,7 +195,7 @@ void draw(int digit, HostRandom& random, float* image) {
     };
     for (int y = lower(piece[0].y, piece[1].y); y < upper(piece[0].y, piece[1].y); ++y) {
       for (int x = lower(piece[0].x, piece[1].x); x < upper(piece[0].x, piece[1].x); ++x) {
-        double& near = nearest[static_cast<std::size_t>(y * side + x)];
+        double& near = nearest[static_cast<std::size_t>(y) * side + static_cast<std::size_t>(x)];
         near = std::min(near, distance({x + 0.5, y + 0.5}, piece));
       }
     }
@@ -214,7 +215,7 @@ void draw(int digit, HostRandom& random, float* image) {
 
 Dataset make_digits(Index count, std::uint64_t seed) {
   if (count < 0) throw UserError(fmt::format("make_digits: a count of {}", count));
-  Tensor x({count, side * side});
+  Tensor x({count, Index{pixels}});
   Tensor y({count}, i64);
   const auto labels = y.mutable_values<std::int64_t>();
   std::array<Index, classes> order{};  // ten images show ten digits, in an order of their own

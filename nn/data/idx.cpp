@@ -68,6 +68,7 @@ template <class S>
 void convert(const std::vector<unsigned char>& bytes, Tensor& out) {
   const auto copy = [&](auto* to) {
     for (Index i = 0; i < out.elements(); ++i) {
+      // NOLINTNEXTLINE(bugprone-signed-char-misuse): a signed byte of the file is meant as a number
       to[i] = static_cast<std::remove_pointer_t<decltype(to)>>(
           big_endian<S>(bytes.data() + static_cast<std::size_t>(i) * sizeof(S)));
     }
@@ -152,7 +153,7 @@ namespace {
 fs::path find_file(const fs::path& folder, const std::string& stem, const std::string& kind) {
   for (const char* separator : {"-", "."}) {
     for (const char* ending : {"", ".gz"}) {
-      fs::path candidate = folder / (stem + separator + kind + ending);
+      fs::path candidate = folder / fmt::format("{}{}{}{}", stem, separator, kind, ending);
       std::error_code ignored;
       if (fs::is_regular_file(candidate, ignored)) return candidate;
     }

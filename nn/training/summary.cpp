@@ -34,10 +34,9 @@ std::string shape_text(const Shape& shape) {
 }
 
 std::string memory_text(std::size_t bytes) {
-  const auto n = static_cast<double>(bytes);
-  if (bytes < 1024) return fmt::format("{} bytes", bytes);
-  if (bytes < 1024 * 1024) return fmt::format("{:.1f} KiB", n / 1024);
-  return fmt::format("{:.1f} MiB", n / (1024 * 1024));
+  const double kib = static_cast<double>(bytes) / 1024;
+  if (kib < 1) return fmt::format("{} bytes", bytes);
+  return kib < 1024 ? fmt::format("{:.1f} KiB", kib) : fmt::format("{:.1f} MiB", kib / 1024);
 }
 
 // The layers of the forward part, in the order of their first node; each ends with its last node.
