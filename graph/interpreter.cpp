@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/float_mode.hpp>
 
 namespace xgrad {
 namespace {
@@ -143,6 +144,7 @@ std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feed
   }
   Interpreter interpreter(values[0].graph(), values, options);
   interpreter.feed(feeds);
+  const FlushDenormals mode;
   interpreter.run();
   std::vector<Tensor> out;
   for (const Value v : values) out.push_back(interpreter.result(v.id()));

@@ -20,6 +20,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/float_mode.hpp>
 
 namespace xgrad {
 namespace {
@@ -56,6 +57,7 @@ struct Job {
 
   const TaskRef* task = nullptr;
   Index tasks = 0;
+  std::uint64_t float_mode = 0;
   std::atomic<std::uint64_t> gate{0};
   std::atomic<Index> next{0};
   std::mutex error_lock;
@@ -143,6 +145,7 @@ class Pool {
     }
     job_.task = &task;
     job_.tasks = tasks;
+    job_.float_mode = float_mode();
     job_.error = nullptr;
     job_.next.store(0, std::memory_order_relaxed);
     job_.gate.store(Job::open + helpers * Job::invited, std::memory_order_release);
@@ -165,6 +168,7 @@ class Pool {
       seen = self.next_call(seen);
       if (stop_.load(std::memory_order_relaxed)) return;
       if (!job_.enter()) continue;
+      set_float_mode(job_.float_mode);  // as on the thread that called, or results would depend on who computes them
       job_.work();
       job_.leave();
     }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 #include <xgrad/graph/program.hpp>
 
@@ -117,6 +118,7 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
       throw FeedError(fmt::format("plan: input \"{}\" {} was not fed", input.name, input.type.str()));
     }
   }
+  const FlushDenormals mode;
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
   const RandomState random{program_->seed, options.step};
   for (KernelCall& call : s.calls) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 
 namespace xgrad {
@@ -180,6 +181,7 @@ class Planner {
 
   // Computes, here and now, what depends on constants and shapes alone.
   void fold() {
+    const FlushDenormals mode;  // as runs do
     if (!options_.fold_constants) return;
     for (NodeId id = 0; id < size_; ++id) {
       const OpDef& op = *node(id).op;

@@ -70,7 +70,8 @@ std::array<Index, Shape::max_rank> broadcast_strides(const Shape& from, const Sh
   const auto dense = from.strides();
   const int shift = to.rank() - from.rank();
   for (int axis = 0; axis < from.rank(); ++axis) {
-    if (from[axis] != 1) out[static_cast<std::size_t>(axis) + static_cast<std::size_t>(shift)] = dense[static_cast<std::size_t>(axis)];
+    if (from[axis] != 1)
+      out[static_cast<std::size_t>(axis) + static_cast<std::size_t>(shift)] = dense[static_cast<std::size_t>(axis)];
   }
   return out;
 }

@@ -1,0 +1,27 @@
+// How the processor treats results below the smallest normal number.
+//
+// Running means that decay, such as those of optimizers, end there, and arithmetic with such numbers is up to a hundred
+// times slower. So while a graph is evaluated they become 0, in all threads that take part; the caller's own arithmetic
+// is as before afterwards.
+#pragma once
+
+#include <cstdint>
+
+namespace xgrad {
+
+// The mode of the calling thread; 0 where there is none to choose.
+std::uint64_t float_mode();
+void set_float_mode(std::uint64_t mode);
+
+class FlushDenormals {
+ public:
+  FlushDenormals();
+  ~FlushDenormals() { set_float_mode(before_); }
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+
+ private:
+  std::uint64_t before_;
+};
+
+}  // namespace xgrad
