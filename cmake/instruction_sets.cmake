@@ -20,6 +20,8 @@ function(xgrad_add_instruction_sets library)
     xgrad_compile_options(${objects})
     target_compile_definitions(${objects} PRIVATE XGRAD_ISA=${set} xsimd=xsimd_${set})
     target_compile_options(${objects} PRIVATE ${XGRAD_FLAGS_${set}} $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
+    # These passes use the kernels of a file and nothing else of it.
+    target_compile_options(${objects} PRIVATE -Wno-unused-function $<$<CXX_COMPILER_ID:Clang>:-Wno-unused-const-variable>)
     target_compile_features(${objects} PRIVATE cxx_std_20)
     target_include_directories(${objects} PRIVATE ${XGRAD_INCLUDE_DIR})
     get_target_property(xsimd_includes xsimd INTERFACE_INCLUDE_DIRECTORIES)

@@ -114,7 +114,7 @@ TEST_CASE("weights, moving statistics and validation are the same bits for any n
   };
   const auto [one, history] = run(1);
   CHECK(history["accuracy"].back() > 0.5);
-  for (const int threads : {2, 4}) {
+  for (const int threads : {2, 3, 4, 8}) {
     const auto [many, other] = run(threads);
     CHECK(same(one, many));
     for (const char* name : {"loss", "accuracy", "val_loss", "val_accuracy"}) CHECK(history[name] == other[name]);
