@@ -11,14 +11,27 @@ constexpr std::size_t slot_bytes = block_elements * sizeof(double);
 constexpr int most_slots = BlockProgram::max_ops + BlockProgram::max_inputs;
 constexpr Index task_work = 1 << 15;  // operations on elements; less is not worth handing to another thread
 
-// Repeats one element, of `size` bytes, `count` times.
-void repeat(char* to, const char* from, std::size_t size, Index count) {
+// Lays out `rows` rows of `inner` elements side by side. From row to row the source moves by `row_stride` elements,
+// within a row by `inner_stride`, which is 0 or 1.
+template <class T>
+void lay_out(char* to, const char* from, Index rows, Index inner, Index row_stride, Index inner_stride) {
+  T* out = reinterpret_cast<T*>(to);
+  const T* row = reinterpret_cast<const T*>(from);
+  for (Index r = 0; r < rows; ++r, out += inner, row += row_stride) {
+    if (inner_stride == 0)
+      std::fill_n(out, inner, *row);
+    else
+      std::copy_n(row, inner, out);
+  }
+}
+void lay_out(std::size_t size, char* to, const char* from, Index rows, Index inner, Index row_stride,
+             Index inner_stride) {
   if (size == 4)
-    std::fill_n(reinterpret_cast<std::uint32_t*>(to), count, *reinterpret_cast<const std::uint32_t*>(from));
+    lay_out<std::uint32_t>(to, from, rows, inner, row_stride, inner_stride);
   else if (size == 8)
-    std::fill_n(reinterpret_cast<std::uint64_t*>(to), count, *reinterpret_cast<const std::uint64_t*>(from));
+    lay_out<std::uint64_t>(to, from, rows, inner, row_stride, inner_stride);
   else
-    std::fill_n(to, count, *from);
+    lay_out<std::uint8_t>(to, from, rows, inner, row_stride, inner_stride);
 }
 
 }  // namespace
@@ -203,15 +216,22 @@ void BlockProgram::run_short_rows(const Block& block, Index first, Index last) c
     scalar[i] = input_[i].slot < 0 && input_[i].stride[inner_axis] == 0;
     in[i] = input_[i].slot < 0 ? block.input[i] : slots + static_cast<std::size_t>(input_[i].slot) * slot_bytes;
   }
-  const auto lay_out = [&](std::size_t i, Index to_row, Index offset) {
-    const Input& input = input_[i];
-    char* to = slots + static_cast<std::size_t>(input.slot) * slot_bytes +
-               static_cast<std::size_t>(to_row * inner) * input.size;
-    const char* from = block.input[i] + static_cast<std::size_t>(offset) * input.size;
-    if (input.stride[inner_axis] == 0)
-      repeat(to, from, input.size, inner);
-    else
-      std::memcpy(to, from, static_cast<std::size_t>(inner) * input.size);
+  // Rows along the axis next to the last lie a fixed stride apart.
+  const std::size_t next_axis = inner_axis - 1;
+  const auto fill = [&](Index row, Index rows) {
+    for (Index r = 0; r < rows;) {
+      const Index together = std::min(rows - r, extent_[next_axis] - (row + r) % extent_[next_axis]);
+      const auto offset = offsets_of(row + r);
+      for (std::size_t i = 0; i < inputs; ++i) {
+        const Input& input = input_[i];
+        if (input.slot < 0 || (input.fixed && row != first)) continue;
+        char* to = slots + static_cast<std::size_t>(input.slot) * slot_bytes +
+                   static_cast<std::size_t>(r * inner) * input.size;
+        lay_out(input.size, to, block.input[i] + static_cast<std::size_t>(offset[i]) * input.size, together, inner,
+                input.stride[next_axis], input.stride[inner_axis]);
+      }
+      r += together;
+    }
   };
   for (Index row = first; row < last; row += rows_at_once) {
     const Index rows = std::min(rows_at_once, last - row);
@@ -223,12 +243,7 @@ void BlockProgram::run_short_rows(const Block& block, Index first, Index last) c
       else if (!scalar[i])
         in[i] = block.input[i] + static_cast<std::size_t>(at) * input_[i].size;
     }
-    for (Index r = 0; any && r < rows; ++r) {
-      const auto offset = offsets_of(row + r);
-      for (std::size_t i = 0; i < inputs; ++i) {
-        if (input_[i].slot >= 0 && (!input_[i].fixed || row == first)) lay_out(i, r, offset[i]);
-      }
-    }
+    if (any) fill(row, rows);
     execute(block, at, rows * inner, in, scalar, slots);
   }
 }
