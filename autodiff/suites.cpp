@@ -290,11 +290,12 @@ void suite_plan(const Subject& subject, const Sample& sample) {
     }
   }
   const auto expected = evaluate(outputs, built.feeds, {.threads = 1, .step = 3});
-  for (int options = 0; options < 8; ++options) {
+  for (int options = 0; options < 16; ++options) {
     PlanOptions how;
     how.fold_constants = (options & 1) != 0;
     how.donate = (options & 2) != 0;
     how.reuse = (options & 4) != 0;
+    how.fuse = (options & 8) != 0;
     const Plan plan(outputs, {}, how);
     for (const int threads : options == 7 ? std::vector<int>{1, 2, 3, 4, 8} : std::vector<int>{1}) {
       const auto got = plan.run(built.feeds, {.threads = threads, .step = 3});

@@ -2,9 +2,14 @@
 # function compiled for one set can replace that of another when the program is linked.
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
-  set(XGRAD_INSTRUCTION_SETS sse2 avx2)
+  set(XGRAD_INSTRUCTION_SETS sse2 avx2 avx512)
   set(XGRAD_FLAGS_sse2 -msse2)
   set(XGRAD_FLAGS_avx2 -mavx2 -mfma)
+  set(XGRAD_FLAGS_avx512 -mavx2 -mfma -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mprefer-vector-width=512)
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # GCC's own header for AVX-512 starts from undefined registers on purpose and is warned about (GCC bug 105593).
+    list(APPEND XGRAD_FLAGS_avx512 -Wno-maybe-uninitialized -Wno-uninitialized)
+  endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
   set(XGRAD_INSTRUCTION_SETS neon64)
   set(XGRAD_FLAGS_neon64)

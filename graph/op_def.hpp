@@ -207,6 +207,7 @@ struct Traits {
   bool elementwise = false;      // output element i depends on element i of the broadcast inputs alone
   bool random = false;           // depends on the run's seed and step
   bool view = false;             // the output is input 0 with another shape, byte for byte
+  bool broadcast = false;        // the output is input 0, repeated as elementwise operations repeat their inputs
   bool commutative = false;      // the order of two inputs does not matter
   bool fallible = false;         // the kernel may throw because of the numbers it meets
   std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters

@@ -20,7 +20,15 @@ struct Workspace::State {
   std::vector<char> fed;  // by planned input
   // Everything a run needs, with every pointer in place, so that a run only calls kernels.
   std::vector<ConstBuffer> operands;
-  std::vector<KernelCall> calls;
+  std::vector<const void*> block_inputs;
+  std::vector<void*> block_outputs;
+  struct Call {
+    KernelCall kernel;
+    const BlockProgram* block = nullptr;  // run instead of the kernel, if not null
+    const void* const* inputs = nullptr;
+    void* const* outputs = nullptr;
+  };
+  std::vector<Call> calls;
 
   void* at(std::uint32_t value) const {
     const Place& place = program->values[value].place;
@@ -76,18 +84,29 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
   const Plan::Program& program = *s.program;
   s.arena = allocate_aligned(program.arena_bytes);
   s.fed.assign(program.inputs.size(), 0);
-  std::size_t operands = 0;
-  for (const Step& step : program.steps) operands += step.inputs.size();
-  s.operands.reserve(operands);  // the calls below keep pointers into it
+  std::size_t operands = 0, outputs = 0;
+  for (const Step& step : program.steps) operands += step.inputs.size(), outputs += step.outputs.size();
+  s.operands.reserve(operands);  // the calls below keep pointers into these
+  s.block_inputs.reserve(operands);
+  s.block_outputs.reserve(outputs);
   for (const Step& step : program.steps) {
-    const std::size_t first = s.operands.size();
-    for (std::uint32_t value : step.inputs) s.operands.push_back({s.at(value), program.values[value].type});
-    KernelCall call;
-    call.op = step.op;
-    call.inputs = {s.operands.data() + first, step.inputs.size()};
-    call.output = {s.at(step.output), program.values[step.output].type};
-    call.attrs = &step.attrs;
-    call.scratch = static_cast<char*>(s.arena.get()) + step.scratch_offset;
+    State::Call call;
+    if (step.block) {
+      call.block = step.block.get();
+      call.inputs = s.block_inputs.data() + s.block_inputs.size();
+      call.outputs = s.block_outputs.data() + s.block_outputs.size();
+      for (std::uint32_t value : step.inputs) s.block_inputs.push_back(s.at(value));
+      for (std::uint32_t value : step.outputs) s.block_outputs.push_back(s.at(value));
+    } else {
+      const std::size_t first = s.operands.size();
+      for (std::uint32_t value : step.inputs) s.operands.push_back({s.at(value), program.values[value].type});
+      KernelCall& kernel = call.kernel;
+      kernel.op = step.op;
+      kernel.inputs = {s.operands.data() + first, step.inputs.size()};
+      kernel.output = {s.at(step.outputs[0]), program.values[step.outputs[0]].type};
+      kernel.attrs = &step.attrs;
+      kernel.scratch = static_cast<char*>(s.arena.get()) + step.scratch_offset;
+    }
     s.calls.push_back(call);
   }
 }
@@ -121,11 +140,15 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
   const FlushDenormals mode;
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
   const RandomState random{program_->seed, options.step};
-  for (KernelCall& call : s.calls) {
-    call.parallel = parallel;
-    call.random = random;
+  for (Workspace::State::Call& call : s.calls) {
+    if (call.block != nullptr) {
+      call.block->run(call.inputs, call.outputs, parallel);
+      continue;
+    }
+    call.kernel.parallel = parallel;
+    call.kernel.random = random;
     try {
-      call.op->kernel(call);
+      call.kernel.op->kernel(call.kernel);
     } catch (const ValueError& error) {
       const auto step = static_cast<std::size_t>(&call - s.calls.data());
       throw ValueError(fmt::format("{}\n  in {}", error.what(), program_->labels[step]));
@@ -179,7 +202,9 @@ std::string Plan::str() const {
   }
   for (std::size_t i = 0; i < program_->steps.size(); ++i) {
     const Step& step = program_->steps[i];
-    out += fmt::format("{:5}  {:<44} {} <-", i, program_->labels[i], where(step.output));
+    out += fmt::format("{:5}  {:<44}", i, program_->labels[i]);
+    for (std::uint32_t value : step.outputs) out += " " + where(value);
+    out += " <-";
     for (std::uint32_t value : step.inputs) out += " " + where(value);
     if (step.in_place) out += "  in place";
     out += '\n';

@@ -26,6 +26,7 @@ struct PlanOptions {
   // Other shapes for inputs than the graph's own, for instance a last, shorter batch: all shapes are inferred anew.
   std::vector<std::pair<Value, Shape>> shapes{};
   bool fold_constants = true;  // compute once, while planning, what depends on constants alone
+  bool fuse = true;            // run connected elementwise operations together, block after block
   bool donate = true;          // let operations write over inputs that die with them
   bool reuse = true;           // let buffers share memory when their lifetimes do not overlap
 };

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <limits>
 #include <map>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/float_mode.hpp>
+#include <xgrad/graph/fusion.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 
 namespace xgrad {
@@ -31,6 +33,7 @@ class Planner {
     find_needed();
     make_leaves();
     fold();
+    find_late();
     schedule();
     place();
     return std::move(program_);
@@ -47,12 +50,19 @@ class Planner {
   bool is_leaf(NodeId id) const { return node(id).op->traits.leaf != Leaf::none; }
   bool is_view(NodeId id) const { return node(id).op->traits.view; }
 
+  // What the node reads as input i: a block program repeats its inputs by itself, so a broadcast before it is not
+  // needed.
+  NodeId operand(NodeId id, std::size_t i) const {
+    NodeId from = graph_.inputs(id)[i];
+    while (node(from).op->traits.broadcast && is_fusible(id)) from = graph_.inputs(from)[0];
+    return from;
+  }
+
   // Calls f(input id) for each input whose numbers the node reads.
   template <class F>
   void for_each_operand(NodeId id, F f) const {
-    const auto inputs = graph_.inputs(id);
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!node(id).op->shape_only(static_cast<int>(i))) f(inputs[i]);
+    for (std::size_t i = 0; i < graph_.inputs(id).size(); ++i) {
+      if (!node(id).op->shape_only(static_cast<int>(i))) f(operand(id, i));
     }
   }
 
@@ -196,7 +206,8 @@ class Planner {
       Tensor result(types_[id]);
       std::vector<ConstBuffer> buffers;
       std::vector<TensorType> operands;
-      for (NodeId i : graph_.inputs(id)) {
+      for (std::size_t k = 0; k < graph_.inputs(id).size(); ++k) {
+        const NodeId i = operand(id, k);
         const bool has_numbers = value_of_[i] != none && is_constant(i);
         buffers.push_back({has_numbers ? constant_of(i).raw() : nullptr, types_[i]});
         operands.push_back(types_[i]);
@@ -224,11 +235,11 @@ class Planner {
 
   bool is_computed(NodeId id) const { return needed_[id] && !is_leaf(id) && !is_view(id) && !is_constant(id); }
 
-  // Steps in the order of ids, except that whatever writes a parameter in place, and whatever follows from it, comes
-  // last: so an operation that refuses its numbers does so before any parameter has changed.
-  void schedule() {
+  // Whatever writes a parameter in place, and whatever follows from it, comes last: so an operation that refuses its
+  // numbers does so before any parameter has changed.
+  void find_late() {
     // What an update computes may be written straight into the parameter, if nobody else wants it kept elsewhere.
-    std::vector<char> late(size_, 0);
+    late_.assign(size_, 0);
     std::vector<char> is_output(size_, 0);
     for (Value v : outputs_) is_output[root(v.id())] = 1;
     update_at_.assign(size_, none);
@@ -236,15 +247,65 @@ class Planner {
       const NodeId id = updates_[u].value.id();
       if (!is_computed(id) || is_output[id] || update_at_[id] != none || types_[id].shape.elements() == 0) continue;
       update_at_[id] = u;
-      late[id] = 1;
+      late_[id] = 1;
     }
     for (NodeId id = 0; id < size_; ++id) {
       if (!is_computed(id) && !(needed_[id] && is_view(id))) continue;
-      for_each_operand(id, [&](NodeId i) { late[id] = static_cast<char>(late[id] | late[i]); });
+      for_each_operand(id, [&](NodeId i) { late_[id] = static_cast<char>(late_[id] | late_[i]); });
     }
-    for (char phase : {char{0}, char{1}}) {
-      for (NodeId id = 0; id < size_; ++id) {
-        if (is_computed(id) && late[id] == phase && types_[id].shape.elements() > 0) order_.push_back(id);
+    // And what only such steps read, if it may run together with them.
+    std::vector<char> read_early = is_output;
+    for (const Update& u : updates_) {
+      if (late_[u.value.id()] == 0) read_early[root(u.value.id())] = 1;
+    }
+    for (NodeId id = size_; id-- > 0;) {
+      if (!needed_[id] || is_leaf(id) || is_constant(id) || is_view(id)) continue;
+      if (is_computed(id) && is_fusible(id) && read_early[id] == 0) late_[id] = 1;
+      if (late_[id] == 0) for_each_operand(id, [&](NodeId i) { read_early[root(i)] = 1; });
+    }
+  }
+
+  BlockKernel block_of(NodeId id) const {
+    const auto inputs = graph_.inputs(id);
+    return inputs.empty() ? nullptr : node(id).op->block[static_cast<std::size_t>(types_[inputs.back()].dtype)];
+  }
+
+  // Whether the node may be part of a block program.
+  bool is_fusible(NodeId id) const {
+    const OpDef& op = *node(id).op;
+    return options_.fuse && op.traits.elementwise && !op.traits.random && op.traits.shape_only == 0 &&
+           op.kernel == run_elementwise && graph_.inputs(id).size() <= 4 && block_of(id) != nullptr;
+  }
+
+  // Which nodes are computed together, and in which order.
+  void schedule() {
+    std::vector<NodeId> computed;
+    std::vector<std::uint32_t> position(size_, none);
+    std::vector<FusionStep> steps;
+    for (NodeId id = 0; id < size_; ++id) {
+      if (!is_computed(id) || types_[id].shape.elements() == 0) continue;
+      FusionStep step;
+      step.last = late_[id] != 0;
+      for_each_operand(id, [&](NodeId i) {
+        const NodeId from = root(i);
+        if (position[from] == none) {
+          step.others.push_back(i);
+          return;
+        }
+        step.operands.push_back(position[from]);
+        step.joins.push_back(static_cast<char>(from == i && late_[i] == late_[id] &&
+                                               types_[i].shape == types_[id].shape && is_fusible(i) && is_fusible(id)));
+      });
+      position[id] = static_cast<std::uint32_t>(computed.size());
+      computed.push_back(id);
+      steps.push_back(std::move(step));
+    }
+    unit_of_.assign(size_, none);
+    for (const auto& unit : fuse(steps, BlockProgram::max_ops, BlockProgram::max_inputs)) {
+      units_.emplace_back();
+      for (const std::uint32_t s : unit) {
+        unit_of_[computed[s]] = static_cast<std::uint32_t>(units_.size() - 1);
+        units_.back().push_back(computed[s]);
       }
     }
   }
@@ -257,11 +318,16 @@ class Planner {
     finish();
   }
 
-  // Position in `order_` of the last step that reads the root's bytes; `forever` if they must outlast the run.
+  int unit_count() const { return static_cast<int>(units_.size()); }
+  const std::vector<NodeId>& unit(int s) const { return units_[static_cast<std::size_t>(s)]; }
+
+  // Number of the last unit that reads the root's bytes; `forever` if they must outlast the run.
   void find_last_readers() {
     last_reader_.assign(size_, -1);
-    for (int s = 0; s < static_cast<int>(order_.size()); ++s) {
-      for_each_operand(order_[static_cast<std::size_t>(s)], [&](NodeId i) { last_reader_[root(i)] = s; });
+    for (int s = 0; s < unit_count(); ++s) {
+      for (const NodeId id : unit(s)) {
+        for_each_operand(id, [&](NodeId i) { last_reader_[root(i)] = s; });
+      }
     }
     for (Value v : outputs_) last_reader_[root(v.id())] = forever;
     for (const Update& u : updates_) {
@@ -281,12 +347,12 @@ class Planner {
         parameter_node_[graph_.parameter_of(id).raw()] = id;
     }
     int last_fallible = -1;
-    for (int s = 0; s < static_cast<int>(order_.size()); ++s) {
-      if (node(order_[static_cast<std::size_t>(s)]).op->traits.fallible) last_fallible = s;
+    for (int s = 0; s < unit_count(); ++s) {
+      if (node(unit(s).front()).op->traits.fallible) last_fallible = s;  // such a step is alone in its unit
     }
-    for (int s = 0; s < static_cast<int>(order_.size()); ++s) {
-      const NodeId id = order_[static_cast<std::size_t>(s)];
+    for (NodeId id = 0; id < size_; ++id) {
       if (update_at_[id] == none) continue;
+      const int s = static_cast<int>(unit_of_[id]);
       const Parameter& parameter = updates_[update_at_[id]].parameter;
       const auto old = parameter_node_.find(parameter.raw());
       bool possible = options_.donate && s > last_fallible && last_reader_[id] != forever;
@@ -301,14 +367,17 @@ class Planner {
     }
   }
 
-  // Whether the step of `id` may write over the bytes of `operand`: element by element, each read before it is written.
+  // Whether the step of `id` may write over the bytes of `operand`: element by element, each read before it is written,
+  // and by no later step of its unit.
   bool may_overwrite(NodeId id, NodeId operand) const {
     if (!node(id).op->traits.elementwise || types_[operand].bytes() != types_[id].bytes()) return false;
-    bool same = true;
-    for_each_operand(id, [&](NodeId i) {
-      if (root(i) == operand) same = same && types_[i] == types_[id];
-    });
-    return same;
+    bool possible = true;
+    for (const NodeId member : units_[unit_of_[id]]) {
+      for_each_operand(member, [&](NodeId i) {
+        if (root(i) == operand) possible = possible && member <= id && types_[i] == types_[id];
+      });
+    }
+    return possible;
   }
 
   void make_steps() {
@@ -322,51 +391,101 @@ class Planner {
       value_buffers_.emplace_back(input.value, add_buffer(input.type.bytes(), -1, forever));
       program_.total_bytes += input.type.bytes();
     }
-    for (int s = 0; s < static_cast<int>(order_.size()); ++s) {
-      const NodeId id = order_[static_cast<std::size_t>(s)];
+    for (int s = 0; s < unit_count(); ++s) {
       Step step;
-      step.op = node(id).op;
-      step.node = id;
-      step.attrs = graph_.attrs(id);
-      program_.total_bytes += types_[id].bytes();
-      std::vector<TensorType> operands;
-      const auto inputs = graph_.inputs(id);
-      for (std::size_t i = 0; i < inputs.size(); ++i) {
-        step.inputs.push_back(operand_value(inputs[i], step.op->shape_only(static_cast<int>(i))));
-        operands.push_back(types_[inputs[i]]);
-      }
-      if (update_at_[id] != none) {
-        const Parameter& parameter = updates_[update_at_[id]].parameter;
-        step.output = add_value(types_[id], {Place::Kind::parameter, parameter_index(parameter), 0});
-        step.writes_parameter = true;
-        const auto old = parameter_node_.find(parameter.raw());
-        step.in_place = old != parameter_node_.end() && last_reader_[old->second] == s;
+      step.op = node(unit(s).back()).op;
+      if (is_fusible(unit(s).back())) {
+        add_block(step, unit(s));
       } else {
-        step.output = add_value(types_[id], {Place::Kind::arena, 0, 0});
-        std::uint32_t buffer = none;
-        if (options_.donate) {
-          for_each_operand(id, [&](NodeId i) {
-            const NodeId from = root(i);
-            if (buffer == none && buffer_of_root[from] != none && last_reader_[from] == s && may_overwrite(id, from)) {
-              buffer = buffer_of_root[from];
-            }
-          });
+        const NodeId id = unit(s).front();
+        step.attrs = graph_.attrs(id);
+        const auto inputs = graph_.inputs(id);
+        for (std::size_t i = 0; i < inputs.size(); ++i) {
+          step.inputs.push_back(operand_value(inputs[i], step.op->shape_only(static_cast<int>(i))));
         }
-        step.in_place = buffer != none;
-        const int last = std::max(last_reader_[id], s);
-        if (buffer == none) buffer = add_buffer(types_[id].bytes(), s, last);
-        program_.lifetimes[buffer].last = std::max(program_.lifetimes[buffer].last, last);
-        buffer_of_root[id] = buffer;
-        value_buffers_.emplace_back(step.output, buffer);
       }
-      value_of_[id] = step.output;
-      if (step.op->scratch_bytes) {
-        const std::size_t bytes = step.op->scratch_bytes(operands, types_[id], step.attrs);
+      for (const NodeId id : unit(s)) {
+        program_.total_bytes += types_[id].bytes();
+        if (!leaves_unit(id)) continue;
+        std::uint32_t output = none;
+        if (update_at_[id] != none) {
+          const Parameter& parameter = updates_[update_at_[id]].parameter;
+          output = add_value(types_[id], {Place::Kind::parameter, parameter_index(parameter), 0});
+          const auto old = parameter_node_.find(parameter.raw());
+          step.in_place = step.in_place || (old != parameter_node_.end() && last_reader_[old->second] == s);
+        } else {
+          output = add_value(types_[id], {Place::Kind::arena, 0, 0});
+          std::uint32_t buffer = none;
+          if (options_.donate) {
+            for (const NodeId member : unit(s)) {
+              for_each_operand(member, [&](NodeId i) {
+                const NodeId from = root(i);
+                if (buffer != none || buffer_of_root[from] == none || last_reader_[from] != s) return;
+                if (unit_of_[from] == unit_of_[id] || !may_overwrite(id, from)) return;
+                buffer = std::exchange(buffer_of_root[from], none);  // given away
+              });
+            }
+          }
+          step.in_place = step.in_place || buffer != none;
+          const int last = std::max(last_reader_[id], s);
+          if (buffer == none) buffer = add_buffer(types_[id].bytes(), s, last);
+          program_.lifetimes[buffer].last = std::max(program_.lifetimes[buffer].last, last);
+          buffer_of_root[id] = buffer;
+          value_buffers_.emplace_back(output, buffer);
+        }
+        step.outputs.push_back(output);
+        value_of_[id] = output;
+      }
+      if (!step.block && step.op->scratch_bytes) {
+        std::vector<TensorType> operands;
+        for (const NodeId i : graph_.inputs(unit(s).front())) operands.push_back(types_[i]);
+        const std::size_t bytes = step.op->scratch_bytes(operands, types_[unit(s).front()], step.attrs);
         if (bytes > 0) scratch_buffers_.emplace_back(program_.steps.size(), add_buffer(bytes, s, s));
       }
-      program_.labels.push_back(graph_.describe(id));
+      program_.labels.push_back(label(unit(s)));
       program_.steps.push_back(std::move(step));
     }
+  }
+
+  // Whether anything outside its unit wants the value.
+  bool leaves_unit(NodeId id) const {
+    const int s = static_cast<int>(unit_of_[id]);
+    return update_at_[id] != none || last_reader_[id] > s || unit(s).size() == 1;
+  }
+
+  void add_block(Step& step, const std::vector<NodeId>& members) {
+    auto block = std::make_shared<BlockProgram>(types_[members.front()].shape);
+    std::map<NodeId, int> made;             // operand of the block, by the node that is a member
+    std::map<std::uint32_t, int> operands;  // and by the planned value that comes from outside
+    for (const NodeId id : members) {
+      std::array<int, 4> in{};
+      const auto inputs = graph_.inputs(id);
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const NodeId from = operand(id, i);
+        if (const auto member = made.find(from); member != made.end()) {
+          in[i] = member->second;
+          continue;
+        }
+        const std::uint32_t value = operand_value(from, false);
+        const auto [found, fresh] = operands.try_emplace(value, 0);
+        if (fresh) {
+          found->second = block->add_input(types_[from]);
+          step.inputs.push_back(value);
+        }
+        in[i] = found->second;
+      }
+      made[id] = block->add_op(block_of(id), std::span(in).first(inputs.size()), types_[id].dtype);
+      if (leaves_unit(id)) block->add_output(made[id]);
+    }
+    block->finish();
+    step.block = std::move(block);
+  }
+
+  std::string label(const std::vector<NodeId>& members) const {
+    if (members.size() == 1) return graph_.describe(members.front());
+    std::string out = fmt::format("fused {}:", members.size());
+    for (const NodeId id : members) out += fmt::format(" %{} {}", id, node(id).op->name);
+    return out + " " + types_[members.front()].str();
   }
 
   // The planned value an operand is read from. Views and values without elements get one when first asked for.
@@ -394,7 +513,7 @@ class Planner {
         });
     if (!overwritten && !(update && place.kind == Place::Kind::parameter)) return value;
     const std::uint32_t saved = add_value(types_[id], {Place::Kind::arena, 0, 0});
-    program_.lifetimes.push_back({types_[id].bytes(), static_cast<int>(order_.size()), forever});
+    program_.lifetimes.push_back({types_[id].bytes(), unit_count(), forever});
     value_buffers_.emplace_back(saved, static_cast<std::uint32_t>(program_.lifetimes.size() - 1));
     program_.saves.push_back({value, saved});
     return saved;
@@ -428,9 +547,11 @@ class Planner {
   NodeId size_ = 0;  // nodes beyond the last result do not matter
   std::vector<TensorType> types_;
   std::vector<char> needed_;
-  std::vector<std::uint32_t> value_of_;   // node -> planned value
-  std::vector<std::uint32_t> update_at_;  // node -> the update it writes in place
-  std::vector<NodeId> order_;
+  std::vector<std::uint32_t> value_of_;     // node -> planned value
+  std::vector<std::uint32_t> update_at_;    // node -> the update it writes in place
+  std::vector<char> late_;                  // written in place, or after what is
+  std::vector<std::vector<NodeId>> units_;  // what runs together, in the order of running
+  std::vector<std::uint32_t> unit_of_;
   std::vector<int> last_reader_;
   std::map<const void*, NodeId> parameter_node_;
   std::map<const void*, std::uint32_t> parameter_ids_;

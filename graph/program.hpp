@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include <xgrad/graph/block_program.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 #include <xgrad/graph/plan.hpp>
 
@@ -29,15 +31,15 @@ struct PlannedValue {
   Place place;
 };
 
+// One operation, or several elementwise ones that run together.
 struct Step {
-  const OpDef* op = nullptr;
-  NodeId node = 0;
-  std::vector<std::uint32_t> inputs;  // values
-  std::uint32_t output = 0;           // value
+  const OpDef* op = nullptr;                  // the only one, or the last
+  std::shared_ptr<const BlockProgram> block;  // what to run instead of the operation's kernel, if not null
+  std::vector<std::uint32_t> inputs;          // values
+  std::vector<std::uint32_t> outputs;         // values; one, if there is no block program
   Attrs attrs;
   std::size_t scratch_offset = 0;
   bool in_place = false;  // writes over one of its inputs
-  bool writes_parameter = false;
 };
 
 // Bytes copied when all steps are done.

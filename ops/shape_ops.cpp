@@ -193,6 +193,7 @@ TensorType broadcast_target(const Infer& in, const Shape& target) {
 
 struct BroadcastTo : Operation {
   static constexpr const char* name = "broadcast_to";
+  static Traits traits() { return {.broadcast = true}; }
   static constexpr const char* doc =
       "Repeats elements along new axes and axes of extent 1 until the shape is the given one.";
   static TensorType infer(const Infer& in) { return broadcast_target(in, Shape(in.attrs().ints("shape"))); }
@@ -216,7 +217,7 @@ struct BroadcastLike : Operation {
   static constexpr const char* name = "broadcast_like";
   static constexpr const char* doc =
       "broadcast_to the shape of the second input, of which nothing but the shape matters.";
-  static Traits traits() { return {.shape_only = 2}; }
+  static Traits traits() { return {.broadcast = true, .shape_only = 2}; }
   static TensorType infer(const Infer& in) { return broadcast_target(in, in.shape(1)); }
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return {sum_like(r.cotangent(), r.input(0)), Value{}}; }

@@ -41,9 +41,7 @@ inline std::vector<Tables> tables() {
   {#isa, &isa::matmul_kernels, &isa::reduce_kernels, &isa::random_kernels, isa::unary_blocks, isa::binary_blocks},
   std::vector<Tables> out = {XGRAD_FOR_EACH_ISA(XGRAD_TEST_TABLE, )};
 #undef XGRAD_TEST_TABLE
-#if defined(__x86_64__)
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) out.resize(1);
-#endif
+  std::erase_if(out, [](const Tables& t) { return !processor_has(t.isa); });
   return out;
 }
 

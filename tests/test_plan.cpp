@@ -49,7 +49,7 @@ TEST_CASE("donation and reuse shrink the peak, and the peak is known before the 
   Value y = x;
   for (int i = 0; i < 20; ++i) y = tanh(y);
   const Plan thrifty({y});
-  const Plan lavish({y}, {}, {.donate = false, .reuse = false});
+  const Plan lavish({y}, {}, {.fuse = false, .donate = false, .reuse = false});
   CHECK(thrifty.peak_bytes() == 2 * 4032);  // the input and one buffer, in cache lines
   CHECK(lavish.peak_bytes() == 21 * 4032);
   CHECK(thrifty.total_bytes() == 21 * 4000);
@@ -291,7 +291,9 @@ TEST_CASE("a chain of a hundred thousand nodes is planned and run without recurs
   const Value x = g.input("x", {4});
   Value y = x;
   for (int i = 0; i < 100000; ++i) y = y + x;
-  const Plan plan({y});
-  CHECK(plan.steps() == 100000);
-  CHECK(plan.run({{x, Tensor::full({4}, 1)}})[0].at(0) == 100001);
+  for (const bool fuse : {false, true}) {
+    const Plan plan({y}, {}, {.fuse = fuse});
+    CHECK(plan.steps() == (fuse ? (100000 + 23) / 24 : 100000));  // 24 operations run together at most
+    CHECK(plan.run({{x, Tensor::full({4}, 1)}})[0].at(0) == 100001);
+  }
 }

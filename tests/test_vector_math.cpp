@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -288,5 +289,28 @@ TEST_CASE_TEMPLATE("pow is as accurate as exp(b log(a)) without extra digits can
         "pow {} {}: {:.1f} ulp at {} ^ {}; {:.1f} at {} ^ {} for results in [1/e, e]; {:.2f} (1 + |b log a|)", t.isa,
         name_of(dtype_of<T>), worst.ulps, worst.x, worst.y, near.ulps, near.x, near.y, growth));
     CHECK(growth <= 2.5);
+  }
+}
+
+// xsimd's own sine and cosine choose their way by the largest number of a vector; nothing here may do so, or results
+// would depend on how a tensor is cut into blocks.
+TEST_CASE_TEMPLATE("a number's bits do not depend on its neighbours", T, float, double) {
+  testing::Dice dice(17);
+  std::vector<T> x(1000);
+  for (T& v : x) v = static_cast<T>(dice.real(-1, 1) * std::exp2(dice.real(-20, 20)));
+  for (const auto& op : builtin_ops().all()) {
+    if (!op->traits.elementwise || op->max_inputs != 1 || op->block[static_cast<std::size_t>(dtype_of<T>)] == nullptr)
+      continue;
+    CAPTURE(op->name);
+    const BlockKernel kernel = op->block[static_cast<std::size_t>(dtype_of<T>)];
+    const bool repeats[] = {false};
+    std::vector<T> together(x.size()), alone(x.size());
+    const void* in = x.data();
+    kernel(static_cast<Index>(x.size()), &in, repeats, together.data());
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      in = &x[i];
+      kernel(1, &in, repeats, &alone[i]);
+    }
+    CHECK(std::memcmp(together.data(), alone.data(), x.size() * sizeof(T)) == 0);
   }
 }

@@ -13,7 +13,7 @@ struct Neg : Unary {
     if constexpr (std::is_same_v<V, std::int64_t>)
       return static_cast<V>(-static_cast<std::uint64_t>(x));
     else
-      return -x;
+      return simd::neg(x);
   }
   static Cotangents vjp(const Vjp& r) { return -r.cotangent(); }
   static std::vector<Sample> samples() { return unary_samples(domain::any(), false, true); }

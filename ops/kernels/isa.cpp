@@ -16,13 +16,6 @@ namespace {
 constexpr const char* names[] = {XGRAD_FOR_EACH_ISA(XGRAD_ISA_NAME, )};
 #undef XGRAD_ISA_NAME
 
-bool processor_has(std::string_view isa) {
-#if defined(__x86_64__)
-  if (isa == "avx2") return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#endif
-  return isa == names[0];
-}
-
 int choose() {
   const int count = static_cast<int>(std::size(names));
   const char* wanted = std::getenv("XGRAD_ISA");
@@ -43,6 +36,19 @@ int choose() {
 }
 
 }  // namespace
+
+bool processor_has(std::string_view isa) {
+#if defined(__x86_64__)
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == "avx2") return avx2;
+  if (isa == "avx512") {
+    return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
+           __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512vl");
+  }
+#endif
+  return isa == names[0];
+}
 
 int active_isa() {
   static const int chosen = choose();

@@ -7,7 +7,7 @@
 
 // X(isa, argument) for each set the kernels are compiled for, worst first.
 #if defined(__x86_64__)
-#define XGRAD_FOR_EACH_ISA(X, argument) X(sse2, argument) X(avx2, argument)
+#define XGRAD_FOR_EACH_ISA(X, argument) X(sse2, argument) X(avx2, argument) X(avx512, argument)
 #elif defined(__aarch64__)
 #define XGRAD_FOR_EACH_ISA(X, argument) X(neon64, argument)
 #endif
@@ -18,6 +18,8 @@ namespace xgrad {
 // exist or that the processor does not have.
 int active_isa();
 const char* active_isa_name();
+// Whether the processor has the set of that name.
+bool processor_has(std::string_view isa);
 
 }  // namespace xgrad
 

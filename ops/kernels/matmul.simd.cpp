@@ -6,6 +6,8 @@
 // The left operand is read in place, transposed or not: a tile needs single numbers of it, which are broadcast. Each
 // element of the result is summed over k in order within a block, and block after block, whatever the tiling.
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
@@ -13,7 +15,8 @@
 namespace xgrad {
 namespace {
 
-constexpr Index tile = 6;  // rows: tile x 2 vectors of sums, 2 of the panel and 1 of the left fill 16 registers
+// Rows: tile x 2 vectors of sums, 2 of the panel and 1 of the left fill the registers.
+constexpr Index tile = simd::registers == 32 ? 12 : 6;
 constexpr Index max_block = 256;
 constexpr Index parallel_work = 200'000;  // multiply-adds below which threads do not pay
 
@@ -44,7 +47,7 @@ template <class T, std::size_t rows, std::size_t vectors, bool transposed>
     B right[vectors];
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < vectors; ++v) right[v] = simd::load(b + v * B::size);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
     for (std::size_t r = 0; r < rows; ++r) {
       const B a(left.at[transposed ? static_cast<Index>(r) : static_cast<Index>(r) * left.row_stride]);
 #pragma GCC unroll 4
@@ -61,13 +64,13 @@ void run_tile(Index length, Left<T> left, const T* b, Index b_stride, T* c, Inde
   using B = simd::Batch<T>;
   constexpr Index w = simd::width<T>;
   B sums[rows][vectors];
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (std::size_t r = 0; r < rows; ++r) {
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = B(T(0));
   }
   multiply<T, rows, vectors, transposed>(length, left, b, b_stride, sums);
-#pragma GCC unroll 8
+#pragma GCC unroll 16
   for (std::size_t r = 0; r < rows; ++r) {
     T* row = c + static_cast<Index>(r) * c_stride;
 #pragma GCC unroll 4
@@ -87,16 +90,18 @@ void run_tile(Index length, Left<T> left, const T* b, Index b_stride, T* c, Inde
 template <class T>
 using TileFn = void (*)(Index, Left<T>, const T*, Index, T*, Index, Index, bool);
 
-template <class T, std::size_t vectors, bool transposed>
-constexpr TileFn<T> tile_of_rows[] = {
-    run_tile<T, 1, vectors, transposed>, run_tile<T, 2, vectors, transposed>, run_tile<T, 3, vectors, transposed>,
-    run_tile<T, 4, vectors, transposed>, run_tile<T, 5, vectors, transposed>, run_tile<T, 6, vectors, transposed>,
-};
+template <class T, std::size_t vectors, bool transposed, std::size_t... row>
+constexpr std::array<TileFn<T>, sizeof...(row)> tiles_of_rows(std::index_sequence<row...>) {
+  return {run_tile<T, row + 1, vectors, transposed>...};
+}
 
 template <class T>
 TileFn<T> choose_tile(Index rows, bool narrow, bool transposed) {
-  if (transposed) return narrow ? tile_of_rows<T, 1, true>[rows - 1] : tile_of_rows<T, 2, true>[rows - 1];
-  return narrow ? tile_of_rows<T, 1, false>[rows - 1] : tile_of_rows<T, 2, false>[rows - 1];
+  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(tile)>();
+  static constexpr std::array<TileFn<T>, static_cast<std::size_t>(tile)> of_rows[2][2] = {
+      {tiles_of_rows<T, 2, false>(all), tiles_of_rows<T, 2, true>(all)},
+      {tiles_of_rows<T, 1, false>(all), tiles_of_rows<T, 1, true>(all)}};
+  return of_rows[narrow ? 1 : 0][transposed ? 1 : 0][static_cast<std::size_t>(rows - 1)];
 }
 
 // Copies columns [first, first + panel) of all k rows; columns beyond n are zero.
@@ -161,6 +166,35 @@ void multiply_packed(const MatmulArgs& args, const T* packed, Index first_tile, 
   }
 }
 
+// Few rows do not pay for packing: the right operand is read where it is, if it is not transposed. The last columns,
+// which fill no panel, are packed all the same. Sums are taken in the same order as by the packed way.
+template <class T>
+void multiply_direct(const MatmulArgs& args, T* packed) {
+  constexpr Index w = panel<T>;
+  const Tiles tiles(args.m);
+  const Index length = block_length(args.k);
+  const T* a = static_cast<const T*>(args.a);
+  const T* b = static_cast<const T*>(args.b);
+  T* c = static_cast<T*>(args.c);
+  const Index whole = args.n / w;
+  if (whole * w < args.n) pack_panel<T>(args, whole * w, packed);
+  for (Index k = 0; k < args.k; k += length) {
+    const Index now = std::min(length, args.k - k);
+    for (Index p = 0; p * w < args.n; ++p) {
+      const Index columns = std::min(w, args.n - p * w);
+      const T* panel_at = p < whole ? b + k * args.b_stride + p * w : packed + k * w;
+      for (Index t = 0; t < tiles.count; ++t) {
+        const Index row = tiles.begin(t);
+        const Left<T> left = args.transpose_a ? Left<T>{a + k * args.a_stride + row, 1, args.a_stride}
+                                              : Left<T>{a + row * args.a_stride + k, args.a_stride, 1};
+        choose_tile<T>(tiles.rows(t), columns <= w / 2, args.transpose_a)(
+            now, left, panel_at, p < whole ? args.b_stride : w, c + row * args.c_stride + p * w, args.c_stride, columns,
+            k == 0);
+      }
+    }
+  }
+}
+
 template <class T>
 void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
   if (args.m == 0 || args.n == 0) return;
@@ -174,6 +208,7 @@ void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
   const Index panels = (args.n + w - 1) / w;
   T* packed = static_cast<T*>(scratch);
   const Tiles tiles(args.m);
+  if (args.m <= 2 * tile && !args.transpose_b) return multiply_direct<T>(args, packed);
   const bool spread = parallel.threads() > 1 && args.m * args.n * args.k > parallel_work;
   if (!spread) {
     for (Index p = 0; p < panels; ++p) pack_panel<T>(args, p * w, packed + p * w * args.k);

@@ -20,14 +20,6 @@ struct Block {
   alignas(64) std::uint32_t words[block];
 };
 
-inline void multiply(std::uint32_t factor, const std::uint32_t* x, std::uint32_t* high, std::uint32_t* low) {
-  for (int i = 0; i < lanes; ++i) {
-    const std::uint64_t product = std::uint64_t{factor} * x[i];
-    high[i] = static_cast<std::uint32_t>(product >> 32);
-    low[i] = static_cast<std::uint32_t>(product);
-  }
-}
-
 // Philox4x32-10, `lanes` counters at a time; philox.hpp has the same for one.
 inline void generate(const RandomArgs& args, Index index, Block& out) {
   alignas(64) std::uint32_t x0[lanes], x1[lanes], x2[lanes], x3[lanes];
@@ -42,8 +34,8 @@ inline void generate(const RandomArgs& args, Index index, Block& out) {
   std::uint32_t key1 = static_cast<std::uint32_t>(args.seed >> 32);
   for (int round = 0; round < 10; ++round) {
     alignas(64) std::uint32_t high0[lanes], low0[lanes], high2[lanes], low2[lanes];
-    multiply(0xD2511F53, x0, high0, low0);
-    multiply(0xCD9E8D57, x2, high2, low2);
+    simd::multiply_wide(0xD2511F53, x0, high0, low0, lanes);
+    simd::multiply_wide(0xCD9E8D57, x2, high2, low2, lanes);
     for (int i = 0; i < lanes; ++i) {
       x0[i] = high2[i] ^ x1[i] ^ key0;
       x2[i] = high0[i] ^ x3[i] ^ key1;

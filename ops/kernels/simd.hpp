@@ -38,6 +38,11 @@ template <Scalar T>
 T abs(T x) {
   return x < T(0) ? static_cast<T>(T(0) - x) : x == T(0) ? T(0) : x;
 }
+// Written so that 0 becomes -0, which a subtraction from 0 does not give.
+template <Scalar T>
+T neg(T x) {
+  return -x;
+}
 template <Scalar T>
 T sqrt(T x) {
   return std::sqrt(x);
@@ -123,6 +128,12 @@ template <class T>
 using Batch = xsimd::batch<T, xsimd::default_arch>;
 template <class T>
 using Mask = xsimd::batch_bool<T, xsimd::default_arch>;
+// Of vectors.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int registers = 32;
+#else
+inline constexpr int registers = 16;
+#endif
 template <class T>
 inline constexpr std::ptrdiff_t width = static_cast<std::ptrdiff_t>(Batch<T>::size);
 
@@ -171,6 +182,10 @@ V<T, A> abs(V<T, A> x) {
   return xsimd::abs(x);
 }
 template <class T, class A>
+V<T, A> neg(V<T, A> x) {
+  return V<T, A>(T(-0.0)) - x;
+}
+template <class T, class A>
 V<T, A> sqrt(V<T, A> x) {
   return xsimd::sqrt(x);
 }
@@ -213,14 +228,6 @@ V<T, A> log1p(V<T, A> x) {
   return xsimd::select(x == V<T, A>(T(0)), x, xsimd::log1p(x));
 }
 template <class T, class A>
-V<T, A> sin(V<T, A> x) {
-  return xsimd::sin(x);
-}
-template <class T, class A>
-V<T, A> cos(V<T, A> x) {
-  return xsimd::cos(x);
-}
-template <class T, class A>
 V<T, A> tanh(V<T, A> x) {
   return xsimd::tanh(x);
 }
@@ -254,6 +261,30 @@ V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
   return xsimd::fma(a, b, c);
 }
 
+// high and low words of factor * x[i], for a count that is a multiple of 8. xsimd has no such product, and without it
+// compilers take the numbers one by one.
+inline void multiply_wide(std::uint32_t factor, const std::uint32_t* x, std::uint32_t* high, std::uint32_t* low,
+                          int count) {
+#if defined(__AVX2__)
+  const __m256i f = _mm256_set1_epi32(static_cast<int>(factor));
+  for (int i = 0; i < count; i += 8) {
+    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
+    const __m256i even = _mm256_mul_epu32(v, f);
+    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(v, 32), f);
+    const __m256i lows = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
+    const __m256i highs = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + i), lows);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + i), highs);
+  }
+#else
+  for (int i = 0; i < count; ++i) {
+    const std::uint64_t product = std::uint64_t{factor} * x[i];
+    high[i] = static_cast<std::uint32_t>(product >> 32);
+    low[i] = static_cast<std::uint32_t>(product);
+  }
+#endif
+}
+
 // The sum of the numbers, pairwise in a fixed order.
 template <class T, class A>
 T reduce_add(V<T, A> v) {
@@ -268,3 +299,7 @@ T reduce_add(V<T, A> v) {
 
 }  // namespace
 }  // namespace xgrad::simd
+
+#ifdef XGRAD_ISA
+#include <xgrad/ops/kernels/sin_cos.hpp>
+#endif
