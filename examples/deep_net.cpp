@@ -30,7 +30,7 @@ struct Arguments {
 
 struct Digits {
   nn::Dataset train, valid;
-  std::string source;
+  std::string source;  // a folder, or "synthetic"
 };
 
 // The folder asked for, or the one XGRAD_DATA names, or digits drawn here.
@@ -40,9 +40,10 @@ Digits load(const Arguments& arguments) {
     if (const auto found = nn::find_data("mnist")) folder = found->string();
   }
   if (folder.empty() || folder == "synthetic") {
-    const std::string why = folder.empty() ? " (no MNIST found: give --data DIR or set XGRAD_DATA)" : "";
+    if (folder.empty() && !arguments.quiet)
+      fmt::print("no MNIST found (give --data DIR or set XGRAD_DATA): drawing digits\n");
     nn::Dataset all = nn::make_digits(70000, arguments.seed);
-    return {all.slice(0, 60000), all.slice(60000, 10000), "synthetic digits" + why};
+    return {all.slice(0, 60000), all.slice(60000, 10000), "synthetic"};
   }
   nn::ImageDataset mnist = nn::load_mnist(folder);
   return {mnist.train, mnist.test, folder};
@@ -90,7 +91,15 @@ void write_json(const Arguments& arguments, const Digits& digits, const nn::Mode
     throw xg::EnvironmentError("cannot write " + arguments.json);
 }
 
+// Finds out before the training whether its results can be kept.
+void require_writable(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "a");
+  if (file == nullptr) throw xg::EnvironmentError("cannot write " + path);
+  std::fclose(file);
+}
+
 void run(const Arguments& arguments) {
+  if (!arguments.json.empty()) require_writable(arguments.json);
   const Digits digits = load(arguments);
   if (!arguments.quiet) fmt::print("data: {}\n", digits.source);
   const nn::Dataset train{digits.train.x, nn::one_hot(digits.train.y, 10)};
