@@ -30,7 +30,7 @@ thread_local bool inside_task = false;
 
 // How long an idle thread looks for work before it sleeps: longer than the gap between two kernels of a training step,
 // short enough not to be noticed otherwise.
-constexpr auto patience = std::chrono::microseconds(50);
+constexpr auto patience = std::chrono::microseconds(300);
 
 // More than this in XGRAD_THREADS can only be a slip.
 constexpr int most_threads = 1024;

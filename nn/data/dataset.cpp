@@ -1,5 +1,6 @@
 #include <xgrad/nn/data/dataset.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <numeric>
@@ -61,15 +62,19 @@ std::vector<Index> shuffled_indices(Index n, std::uint64_t seed, std::uint64_t e
   return out;
 }
 
-void gather_rows(const Tensor& source, std::span<const Index> rows, void* out) {
+void gather_rows(const Tensor& source, std::span<const Index> rows, void* out, const Parallel& parallel) {
+  constexpr std::size_t task_bytes = 64 * 1024;
   if (source.shape()[0] == 0) return;
   const std::size_t bytes = source.bytes() / static_cast<std::size_t>(source.shape()[0]);
   const auto* from = static_cast<const char*>(source.raw());
   auto* to = static_cast<char*>(out);
-  for (Index row : rows) {
-    std::memcpy(to, from + static_cast<std::size_t>(row) * bytes, bytes);
-    to += bytes;
-  }
+  const std::size_t together = std::max<std::size_t>(1, task_bytes / std::max<std::size_t>(1, bytes));
+  parallel.for_each(static_cast<Index>((rows.size() + together - 1) / together), [&](Index task) {
+    const std::size_t first = static_cast<std::size_t>(task) * together;
+    for (std::size_t i = first; i < std::min(rows.size(), first + together); ++i) {
+      std::memcpy(to + i * bytes, from + static_cast<std::size_t>(rows[i]) * bytes, bytes);
+    }
+  });
 }
 
 }  // namespace xgrad::nn

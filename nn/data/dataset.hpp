@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include <xgrad/graph/parallel.hpp>
 #include <xgrad/graph/tensor.hpp>
 
 namespace xgrad::nn {
@@ -45,6 +46,6 @@ std::vector<Index> shuffled_indices(Index n, std::uint64_t seed, std::uint64_t e
 void shuffle_indices(std::span<Index> indices, std::uint64_t seed, std::uint64_t epoch);
 
 // Copies the named rows of `source` one after the other to `out`, which must hold them. Row numbers must be valid.
-void gather_rows(const Tensor& source, std::span<const Index> rows, void* out);
+void gather_rows(const Tensor& source, std::span<const Index> rows, void* out, const Parallel& parallel = Parallel(1));
 
 }  // namespace xgrad::nn

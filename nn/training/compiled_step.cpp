@@ -18,9 +18,10 @@ CompiledStep::CompiledStep(ModelGraph graph, bool judge)
   if (judge) y_ = memory_.input(graph_.target);
 }
 
-void CompiledStep::load(const Tensor& x, const Tensor& y, std::span<const Index> rows) {
-  if (x_.data != nullptr) gather_rows(x, rows, x_.data);
-  if (y_.data != nullptr) gather_rows(y, rows, y_.data);
+void CompiledStep::load(const Tensor& x, const Tensor& y, std::span<const Index> rows, int threads) {
+  const Parallel parallel(threads > 0 ? threads : default_threads());
+  if (x_.data != nullptr) gather_rows(x, rows, x_.data, parallel);
+  if (y_.data != nullptr) gather_rows(y, rows, y_.data, parallel);
 }
 
 void Means::add(const CompiledStep& step) {

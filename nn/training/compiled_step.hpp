@@ -14,8 +14,8 @@ class CompiledStep {
   // Runs to the loss and the metrics if `judge`, otherwise to the prediction; in both cases with the graph's updates.
   CompiledStep(ModelGraph graph, bool judge);
 
-  // The named rows, or those from `first` on. Neither allocates.
-  void load(const Tensor& x, const Tensor& y, std::span<const Index> rows);
+  // Takes the named rows as the next batch. Does not allocate.
+  void load(const Tensor& x, const Tensor& y, std::span<const Index> rows, int threads);
   void run(const RunOptions& options) { plan_.run(memory_, options); }
   Index rows() const { return graph_.input.shape()[0]; }
   // Loss and metrics of the last run, or the prediction.

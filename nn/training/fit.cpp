@@ -93,7 +93,8 @@ History Model::fit(const Dataset& all, const FitOptions& options) {
     for_each_batch(train.rows(), batch, [&](Index first, Index count) {
       CompiledStep& step = count == batch ? whole : rest;
       step.load(train.x, train.y,
-                std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+                std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+                options.threads);
       step.run({.threads = options.threads, .step = step_number++});
       means.add(step);
       ++done;

@@ -99,7 +99,8 @@ Means Model::State::judge(const std::string& where, const Tensor& x, const Tenso
   std::iota(order.begin(), order.end(), Index{0});
   for_each_batch(rows, batch, [&](Index first, Index count) {
     CompiledStep& s = step(Mode::judge, count);
-    s.load(x, y, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+    s.load(x, y, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+           how.threads);
     s.run({.threads = how.threads});
     means.add(s);
   });
@@ -166,7 +167,8 @@ Tensor Model::predict(const Tensor& x, const EvaluateOptions& options) {
   std::iota(order.begin(), order.end(), Index{0});
   for_each_batch(count, batch_of("predict", options.batch_size, judged_rows, count), [&](Index first, Index part) {
     CompiledStep& step = s.step(Mode::predict, part);
-    step.load(rows, {}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)));
+    step.load(rows, {}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)),
+              options.threads);
     step.run({.threads = options.threads});
     const Tensor prediction = step.prediction();
     std::memcpy(to, prediction.raw(), prediction.bytes());

@@ -18,7 +18,9 @@ namespace {
 // Rows: tile x 2 vectors of sums, 2 of the panel and 1 of the left fill the registers.
 constexpr Index tile = simd::registers == 32 ? 12 : 6;
 constexpr Index max_block = 256;
-constexpr Index parallel_work = 200'000;  // multiply-adds below which threads do not pay
+// Multiply-adds below which threads do not pay: starting them costs little, but what one core has made the other must
+// fetch.
+constexpr Index parallel_work = 1'000'000;
 
 template <class T>
 constexpr Index panel = 2 * simd::width<T>;
