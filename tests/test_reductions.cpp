@@ -77,6 +77,7 @@ void check_reductions(const std::vector<T>& in, Index outer, Index n, Index inne
 }
 
 }  // namespace
+
 TEST_CASE_TEMPLATE("reductions over outer, middle and inner axes agree with plain loops", T, float, double,
                    std::int64_t) {
   Dice dice(5);
@@ -89,6 +90,20 @@ TEST_CASE_TEMPLATE("reductions over outer, middle and inner axes agree with plai
   check_reductions(random_numbers<T>(dice, 200'001), 1, 200'001, 1);  // a row of several tasks
   check_reductions(random_numbers<T>(dice, 3 * 70'000), 3, 70'000, 1);
   check_reductions(random_numbers<T>(dice, 300 * 1001), 1, 300, 1001);
+}
+
+TEST_CASE_TEMPLATE("a NaN wins in its own result and in no other", T, float, double) {
+  Dice dice(6);
+  for (int round = 0; round < 300; ++round) {
+    const Index outer = dice.between(1, 4);
+    const Index n = std::max<Index>(1, testing::any_size(dice));
+    const Index inner = std::max<Index>(1, testing::any_size(dice) / 4);
+    auto in = random_numbers<T>(dice, outer * n * inner);
+    const auto anywhere = [&] { return static_cast<std::size_t>(dice.below(static_cast<Index>(in.size()))); };
+    in[anywhere()] = std::numeric_limits<T>::quiet_NaN();
+    in[anywhere()] = -std::numeric_limits<T>::quiet_NaN();
+    check_reductions(in, outer, n, inner);
+  }
 }
 
 TEST_CASE_TEMPLATE("infinities are ordinary numbers", T, float, double) {
