@@ -1,5 +1,5 @@
-// BlockProgram: elementwise operations that run together, block after block, so that what one makes for the next stays in
-// the nearest cache.
+// BlockProgram: elementwise operations that run together, block after block, so that what one makes for the next stays
+// in the nearest cache.
 //
 //   BlockProgram p(shape);
 //   int a = p.add_input(x), b = p.add_input(y);           // types that broadcast to the shape
@@ -9,8 +9,8 @@
 //   p.finish();
 //   p.run(inputs, outputs, parallel);
 //
-// An operand is a number: inputs count from 0, results from `first_result`. Holds no heap memory and allocates none. Results
-// depend neither on the size of blocks nor on what runs together: block kernels compute each element by itself.
+// An operand is a number: inputs count from 0, results from `first_result`. Holds no heap memory and allocates none.
+// Results depend neither on the size of blocks nor on what runs together: block kernels compute each element by itself.
 // Internal: not installed.
 #pragma once
 
@@ -43,8 +43,8 @@ class BlockProgram {
   // Decides how to walk the shape, and where results go that are not outputs. Call once, before the first run.
   void finish();
 
-  // Output i may be the memory of an input of the same type as long as no later operation than the one that makes the output
-  // reads that input.
+  // Output i may be the memory of an input of the same type as long as no later operation than the one that makes the
+  // output reads that input.
   void run(const void* const* inputs, void* const* outputs, const Parallel& parallel) const;
 
  private:

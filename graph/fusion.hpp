@@ -1,12 +1,11 @@
 // Which steps of a plan run together, and in which order.
 //
-// Note [Stages]. Elementwise steps of one shape that feed each other may run as one, block after block, unless something
-// between them must be complete first. So every step gets a stage: not below those of its operands, and above that of any
-// operand it cannot run together with. Along a way that leaves a group through another step the stage rises, so it never
-// leads back: connected steps of one stage can always be one unit. A first sweep gives each step the lowest stage, a
-// second, backwards, raises steps to the stage of the one they feed, so that what only one reader needs is made where
-// it is read. Both are linear in the size of the graph.
-// Internal: not installed.
+// Note [Stages]. Elementwise steps of one shape that feed each other may run as one, block after block, unless
+// something between them must be complete first. So every step gets a stage: not below those of its operands, and above
+// that of any operand it cannot run together with. Along a way that leaves a group through another step the stage
+// rises, so it never leads back: connected steps of one stage can always be one unit. A first sweep gives each step the
+// lowest stage, a second, backwards, raises steps to the stage of the one they feed, so that what only one reader needs
+// is made where it is read. Both are linear in the size of the graph. Internal: not installed.
 #pragma once
 
 #include <cstdint>

@@ -122,8 +122,10 @@ std::string difference(const Workspace& memory, const std::vector<Parameter>& pa
 std::string compare_plans(const Program& program, const std::vector<Parameter>& parameters,
                           const std::vector<Tensor>& start, const std::vector<Run>& runs) {
   for (int options = 0; options < 16; ++options) {
-    const PlanOptions chosen{
-        .fold_constants = (options & 1) != 0, .fuse = (options & 8) != 0, .donate = (options & 2) != 0, .reuse = (options & 4) != 0};
+    const PlanOptions chosen{.fold_constants = (options & 1) != 0,
+                             .fuse = (options & 8) != 0,
+                             .donate = (options & 2) != 0,
+                             .reuse = (options & 4) != 0};
     const Plan plan(program.outputs, program.updates, chosen);
     Workspace memory(plan);  // used by all runs: what one leaves behind must not reach the next
     for (const int threads : {1, 2, 3, 4, 8}) {
