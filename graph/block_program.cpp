@@ -53,7 +53,7 @@ int BlockProgram::add_op(BlockKernel kernel, std::span<const int> operands, DTyp
   Op& op = op_[static_cast<std::size_t>(ops_)];
   op.kernel = kernel;
   op.count = static_cast<std::uint8_t>(operands.size());
-  for (std::size_t i = 0; i < operands.size(); ++i) op.operands[i] = static_cast<std::int8_t>(operands[i]);
+  for (std::size_t i = 0; i < operands.size(); ++i) op.operands[i] = static_cast<std::uint8_t>(operands[i]);
   op.size = static_cast<std::uint8_t>(size_of(result));
   return first_result + ops_++;
 }
@@ -149,7 +149,7 @@ void BlockProgram::execute(const Block& block, Index at, Index n, const char* co
       repeats[i] = !made && scalar[operand];
     }
     result[k] = op.output >= 0
-                    ? block.output[static_cast<std::size_t>(op.output)] + static_cast<std::size_t>(at) * op.size
+                    ? block.output[static_cast<unsigned char>(op.output)] + static_cast<std::size_t>(at) * op.size
                     : slots + static_cast<std::size_t>(op.slot) * slot_bytes;
     op.kernel(n, operands, repeats, result[k]);
   }

@@ -57,7 +57,7 @@ class BlockProgram {
   };
   struct Op {
     BlockKernel kernel = nullptr;
-    std::array<std::int8_t, 4> operands{};
+    std::array<std::uint8_t, 4> operands{};
     std::uint8_t count = 0;
     std::uint8_t size = 0;    // bytes of an element of the result
     std::int8_t output = -1;  // or

@@ -63,7 +63,7 @@ std::vector<Index> shuffled_indices(Index n, std::uint64_t seed, std::uint64_t e
 }
 
 void gather_rows(const Tensor& source, std::span<const Index> rows, void* out, const Parallel& parallel) {
-  constexpr std::size_t task_bytes = 64 * 1024;
+  constexpr std::size_t task_bytes = std::size_t{64} * 1024;
   if (source.shape()[0] == 0) return;
   const std::size_t bytes = source.bytes() / static_cast<std::size_t>(source.shape()[0]);
   const auto* from = static_cast<const char*>(source.raw());

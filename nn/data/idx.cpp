@@ -68,9 +68,9 @@ template <class S>
 void convert(const std::vector<unsigned char>& bytes, Tensor& out) {
   const auto copy = [&](auto* to) {
     for (Index i = 0; i < out.elements(); ++i) {
-      // NOLINTNEXTLINE(bugprone-signed-char-misuse): a signed byte of the file is meant as a number
-      to[i] = static_cast<std::remove_pointer_t<decltype(to)>>(
-          big_endian<S>(bytes.data() + static_cast<std::size_t>(i) * sizeof(S)));
+      const S number = big_endian<S>(bytes.data() + static_cast<std::size_t>(i) * sizeof(S));
+      to[i] =
+          static_cast<std::remove_pointer_t<decltype(to)>>(number);  // NOLINT(bugprone-signed-char-misuse): is a number
     }
   };
   if (out.dtype() == f32)
