@@ -3,5 +3,6 @@
 
 #include <cstddef>
 
-// The number of calls of operator new and of the aligned allocation of tensors so far, in all threads.
+// The number of calls of operator new so far, in all threads. The memory of a tensor counts too: its owner is made by
+// new.
 std::size_t allocations();

@@ -13,29 +13,18 @@
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
 
+#include "scratch.hpp"
 #include "tiny_ops.hpp"
 
 using namespace xgrad;
+using scratch::ScratchFolder;
 namespace fs = std::filesystem;
 
 namespace {
 
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "xgrad-dot-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path_ = name;
-  }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() { fs::remove_all(path_); }
-  fs::path operator/(const std::string& name) const { return path_ / name; }
-  std::ptrdiff_t files() const { return std::distance(fs::directory_iterator(path_), fs::directory_iterator()); }
-
- private:
-  fs::path path_;
-};
+std::ptrdiff_t files(const ScratchFolder& folder) {
+  return std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator());
+}
 
 // Sets the PATH while it lives.
 class SearchPath {
@@ -163,7 +152,7 @@ TEST_CASE("dot: numbers that nobody uses or many share a list with stay nodes") 
 
 TEST_CASE("dot: Graphviz accepts the picture, whatever the names hold") {
   if (!has_graphviz()) return;
-  const Folder folder;
+  const ScratchFolder folder;
   const std::string hostile[] = {"\"quoted\"",
                                  "back\\slash\\",
                                  "two\nlines",
@@ -195,11 +184,11 @@ TEST_CASE("dot: Graphviz accepts the picture, whatever the names hold") {
   save_graph(g, folder / "hostile.svg", {.title = hostile[3] + hostile[0]});
   const std::string svg = read(folder / "hostile.svg");
   CHECK(contains(svg, "</svg>"));
-  CHECK(folder.files() == 1);
+  CHECK(files(folder) == 1);
 }
 
 TEST_CASE("dot: every format is written, whole, under the name that was asked for") {
-  const Folder folder;
+  const ScratchFolder folder;
   Graph g;
   build(g);
   save_graph(g, folder / "a.dot");
@@ -214,11 +203,11 @@ TEST_CASE("dot: every format is written, whole, under the name that was asked fo
   CHECK(contains(read(folder / hard), "</svg>"));
   CHECK(read(folder / "a.png").starts_with("\x89PNG"));
   CHECK(read(folder / "a.pdf").starts_with("%PDF"));
-  CHECK(folder.files() == 5);
+  CHECK(files(folder) == 5);
 }
 
 TEST_CASE("dot: without Graphviz the text is left beside and the error says what to install") {
-  const Folder folder;
+  const ScratchFolder folder;
   const SearchPath nothing((folder / "no-such-folder").string());
   Graph g;
   build(g);
@@ -231,12 +220,12 @@ TEST_CASE("dot: without Graphviz the text is left beside and the error says what
     CHECK(contains(what, "net.dot"));
   }
   CHECK(read(folder / "net.dot") == to_dot(g));
-  CHECK(folder.files() == 1);
+  CHECK(files(folder) == 1);
 }
 
 TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
-  const Folder folder;
-  const Folder programs;
+  const ScratchFolder folder;
+  const ScratchFolder programs;
   {
     std::ofstream(programs / "dot") << "#!/bin/sh\necho half > \"$3\"\necho 'no such plugin' >&2\nexit 3\n";
     REQUIRE(::chmod((programs / "dot").c_str(), 0755) == 0);
@@ -252,18 +241,18 @@ TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
     CHECK(contains(error.what(), "failed: no such plugin"));
   }
   CHECK(read(folder / "net.svg") == "older");
-  CHECK(folder.files() == 2);
+  CHECK(files(folder) == 2);
 }
 
 TEST_CASE("dot: a folder that is not there and an unknown extension are refused") {
-  const Folder folder;
+  const ScratchFolder folder;
   Graph g;
   build(g);
   CHECK_THROWS_AS(save_graph(g, folder / "absent/net.dot"), EnvironmentError);
   CHECK_THROWS_AS(save_graph(g, folder / "absent/net.svg"), EnvironmentError);
   CHECK_THROWS_AS(save_graph(g, folder / "net.jpeg"), GraphError);
   CHECK_THROWS_AS(save_graph(g, folder / "net"), GraphError);
-  CHECK(folder.files() == 0);
+  CHECK(files(folder) == 0);
 }
 
 TEST_CASE("dot: scopes a thousand deep are drawn in boxes of bounded depth") {

@@ -1,5 +1,7 @@
 #include <xgrad/nn/layers/batch_norm.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>

@@ -1,6 +1,7 @@
 #include <xgrad/nn/training/model.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <numeric>
 
