@@ -28,6 +28,10 @@ int choose() {
     throw EnvironmentError(
         fmt::format("XGRAD_ISA: unknown instruction set \"{}\": this build has {}", wanted, fmt::join(names, ", ")));
   }
+  if (!processor_has(names[0])) {
+    throw EnvironmentError(fmt::format("this build of xgrad has kernels for {} only, and this processor has none of them",
+                                       fmt::join(names, ", ")));
+  }
   int best = 0;
   for (int i = 1; i < count; ++i) {
     if (processor_has(names[i])) best = i;
@@ -40,14 +44,17 @@ int choose() {
 bool processor_has(std::string_view isa) {
 #if defined(__x86_64__)
   const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (isa == "sse2") return true;
   if (isa == "avx2") return avx2;
   if (isa == "avx512") {
     return avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512cd") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512vl");
   }
-#endif
+  return false;
+#else
   return isa == names[0];
+#endif
 }
 
 int active_isa() {

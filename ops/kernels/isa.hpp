@@ -5,9 +5,26 @@
 #include <span>
 #include <string_view>
 
-// X(isa, argument) for each set the kernels are compiled for, worst first.
+// X(isa, argument) for each set the kernels are compiled for, worst first. The build leaves out those that
+// XGRAD_INSTRUCTION_SETS does not name.
 #if defined(__x86_64__)
-#define XGRAD_FOR_EACH_ISA(X, argument) X(sse2, argument) X(avx2, argument) X(avx512, argument)
+#ifdef XGRAD_WITHOUT_SSE2
+#define XGRAD_IF_SSE2(...)
+#else
+#define XGRAD_IF_SSE2(...) __VA_ARGS__
+#endif
+#ifdef XGRAD_WITHOUT_AVX2
+#define XGRAD_IF_AVX2(...)
+#else
+#define XGRAD_IF_AVX2(...) __VA_ARGS__
+#endif
+#ifdef XGRAD_WITHOUT_AVX512
+#define XGRAD_IF_AVX512(...)
+#else
+#define XGRAD_IF_AVX512(...) __VA_ARGS__
+#endif
+#define XGRAD_FOR_EACH_ISA(X, argument) \
+  XGRAD_IF_SSE2(X(sse2, argument)) XGRAD_IF_AVX2(X(avx2, argument)) XGRAD_IF_AVX512(X(avx512, argument))
 #elif defined(__aarch64__)
 #define XGRAD_FOR_EACH_ISA(X, argument) X(neon64, argument)
 #endif

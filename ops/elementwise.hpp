@@ -1,0 +1,114 @@
+// Elementwise operations: arithmetic, comparisons, functions.
+#pragma once
+
+#include <xgrad/ops/apply.hpp>
+
+namespace xgrad {
+
+// ---- arithmetic, elementwise with broadcasting
+
+inline Value add(Value a, Value b) { return apply("add", {a, b}); }
+inline Value sub(Value a, Value b) { return apply("sub", {a, b}); }
+inline Value mul(Value a, Value b) { return apply("mul", {a, b}); }
+// Floating dtypes only; x / 0 is inf or NaN as IEEE 754 says.
+inline Value div(Value a, Value b) { return apply("div", {a, b}); }
+// a to the power b; the derivative by b is 0 where a is 0.
+inline Value pow(Value a, Value b) { return apply("pow", {a, b}); }
+// The larger and the smaller of two; NaN wins; at a tie each side gets half the derivative.
+inline Value maximum(Value a, Value b) { return apply("maximum", {a, b}); }
+inline Value minimum(Value a, Value b) { return apply("minimum", {a, b}); }
+
+// ---- comparisons, elementwise with broadcasting; the result is bool
+
+inline Value equal(Value a, Value b) { return apply("equal", {a, b}); }
+inline Value not_equal(Value a, Value b) { return apply("not_equal", {a, b}); }
+inline Value less(Value a, Value b) { return apply("less", {a, b}); }
+inline Value less_equal(Value a, Value b) { return apply("less_equal", {a, b}); }
+inline Value greater(Value a, Value b) { return apply("less", {b, a}); }
+inline Value greater_equal(Value a, Value b) { return apply("less_equal", {b, a}); }
+inline Value logical_and(Value a, Value b) { return apply("logical_and", {a, b}); }
+inline Value logical_or(Value a, Value b) { return apply("logical_or", {a, b}); }
+inline Value logical_not(Value a) { return apply("logical_not", {a}); }
+
+// Where `condition` (bool) holds a, elsewhere b; all three broadcast.
+inline Value where(Value condition, Value a, Value b) { return apply("where", {condition, a, b}); }
+
+// Each binary function also takes a number on either side.
+#define XGRAD_NUMBER_OVERLOADS(function)                        \
+  template <Number N>                                           \
+  Value function(Value a, N b) {                                \
+    return function(a, number_like(a, static_cast<double>(b))); \
+  }                                                             \
+  template <Number N>                                           \
+  Value function(N a, Value b) {                                \
+    return function(number_like(b, static_cast<double>(a)), b); \
+  }
+XGRAD_NUMBER_OVERLOADS(add)
+XGRAD_NUMBER_OVERLOADS(sub)
+XGRAD_NUMBER_OVERLOADS(mul)
+XGRAD_NUMBER_OVERLOADS(div)
+XGRAD_NUMBER_OVERLOADS(pow)
+XGRAD_NUMBER_OVERLOADS(maximum)
+XGRAD_NUMBER_OVERLOADS(minimum)
+XGRAD_NUMBER_OVERLOADS(equal)
+XGRAD_NUMBER_OVERLOADS(not_equal)
+XGRAD_NUMBER_OVERLOADS(less)
+XGRAD_NUMBER_OVERLOADS(less_equal)
+XGRAD_NUMBER_OVERLOADS(greater)
+XGRAD_NUMBER_OVERLOADS(greater_equal)
+
+inline Value operator+(Value a, Value b) { return add(a, b); }
+inline Value operator-(Value a, Value b) { return sub(a, b); }
+inline Value operator*(Value a, Value b) { return mul(a, b); }
+inline Value operator/(Value a, Value b) { return div(a, b); }
+inline Value operator-(Value x) { return apply("neg", {x}); }
+// Comparisons by operator exist for < <= > >= only: == and != on Values compare handles; use equal and not_equal.
+inline Value operator<(Value a, Value b) { return less(a, b); }
+inline Value operator<=(Value a, Value b) { return less_equal(a, b); }
+inline Value operator>(Value a, Value b) { return greater(a, b); }
+inline Value operator>=(Value a, Value b) { return greater_equal(a, b); }
+XGRAD_NUMBER_OVERLOADS(operator+)
+XGRAD_NUMBER_OVERLOADS(operator-)
+XGRAD_NUMBER_OVERLOADS(operator*)
+XGRAD_NUMBER_OVERLOADS(operator/)
+XGRAD_NUMBER_OVERLOADS(operator<)
+XGRAD_NUMBER_OVERLOADS(operator<=)
+XGRAD_NUMBER_OVERLOADS(operator>)
+XGRAD_NUMBER_OVERLOADS(operator>=)
+#undef XGRAD_NUMBER_OVERLOADS
+
+// `where` with a number on one side.
+template <Number N>
+Value where(Value condition, Value a, N b) {
+  return where(condition, a, number_like(a, static_cast<double>(b)));
+}
+template <Number N>
+Value where(Value condition, N a, Value b) {
+  return where(condition, number_like(b, static_cast<double>(a)), b);
+}
+
+// ---- functions of one tensor, elementwise
+
+inline Value neg(Value x) { return apply("neg", {x}); }
+inline Value abs(Value x) { return apply("abs", {x}); }    // derivative 0 at 0
+inline Value sign(Value x) { return apply("sign", {x}); }  // -1, 0 or 1; no derivative
+inline Value square(Value x) { return apply("square", {x}); }
+inline Value sqrt(Value x) { return apply("sqrt", {x}); }
+inline Value rsqrt(Value x) { return apply("rsqrt", {x}); }  // 1 / sqrt(x)
+inline Value exp(Value x) { return apply("exp", {x}); }
+inline Value log(Value x) { return apply("log", {x}); }
+inline Value log1p(Value x) { return apply("log1p", {x}); }  // log(1 + x), exact near 0
+inline Value expm1(Value x) { return apply("expm1", {x}); }  // exp(x) - 1, exact near 0
+inline Value sin(Value x) { return apply("sin", {x}); }
+inline Value cos(Value x) { return apply("cos", {x}); }
+inline Value tanh(Value x) { return apply("tanh", {x}); }
+inline Value sigmoid(Value x) { return apply("sigmoid", {x}); }  // 1 / (1 + exp(-x)), without overflow
+inline Value relu(Value x) { return apply("relu", {x}); }        // max(x, 0); derivative 0 at 0; NaN stays NaN
+// max(min(x, high), low); the derivative is 1 inside and at the bounds, 0 outside.
+Value clamp(Value x, double low, double high);
+// Another dtype; to integers truncates, to bool is != 0. Has a derivative between floating dtypes only.
+Value cast(Value x, DType dtype);
+// The same value through which no derivative flows.
+Value stop_gradient(Value x);
+
+}  // namespace xgrad
