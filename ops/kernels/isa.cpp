@@ -29,8 +29,8 @@ int choose() {
         fmt::format("XGRAD_ISA: unknown instruction set \"{}\": this build has {}", wanted, fmt::join(names, ", ")));
   }
   if (!processor_has(names[0])) {
-    throw EnvironmentError(fmt::format("this build of xgrad has kernels for {} only, and this processor has none of them",
-                                       fmt::join(names, ", ")));
+    throw EnvironmentError(fmt::format(
+        "this build of xgrad has kernels for {} only, and this processor has none of them", fmt::join(names, ", ")));
   }
   int best = 0;
   for (int i = 1; i < count; ++i) {
