@@ -107,6 +107,11 @@ struct KernelCall {
   void* scratch = nullptr;
   RandomState random;
   Parallel parallel;
+  // For operations with the trait `finishes_rows`; may be null. A row is one of the output seen as a matrix: all axes
+  // but the last are one. The kernel calls this with ranges of rows, each row once, when it will neither read nor write
+  // them again, on the thread that computed them and while they are likely still in its cache. The callee may change
+  // those rows, and is called from several threads at once. Where the ranges begin and end depends on sizes alone.
+  const RangeRef* rows_done = nullptr;
 };
 
 using KernelFn = void (*)(const KernelCall&);
@@ -210,6 +215,7 @@ struct Traits {
   bool broadcast = false;        // the output is input 0, repeated as elementwise operations repeat their inputs
   bool commutative = false;      // the order of two inputs does not matter
   bool fallible = false;         // the kernel may throw because of the numbers it meets
+  bool finishes_rows = false;    // the kernel calls KernelCall::rows_done
   std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters
   Leaf leaf = Leaf::none;
 };

@@ -33,6 +33,7 @@ struct Matmul : Operation {
   static constexpr const char* doc =
       "Matrix product over the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; the axes before broadcast. "
       "transpose_a and transpose_b read an operand as if its last two axes were exchanged.";
+  static Traits traits() { return {.finishes_rows = true}; }
 
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
@@ -117,6 +118,11 @@ struct Matmul : Operation {
       job.args.a = call.inputs[0].as<char>() + at_a * job.args.m * job.args.k * bytes;
       job.args.b = call.inputs[1].as<char>() + at_b * job.args.n * job.args.k * bytes;
       job.args.c = call.output.as<char>() + i * job.args.m * job.args.n * bytes;
+      const auto rows_done = [&](Index first, Index last) {
+        (*call.rows_done)(i * job.args.m + first, i * job.args.m + last);
+      };
+      const RangeRef done = rows_done;
+      job.args.rows_done = call.rows_done == nullptr ? nullptr : &done;
       kernels().matmul[static_cast<int>(type.dtype)](job.args, call.scratch, call.parallel);
     }
   }

@@ -24,6 +24,7 @@ struct MatmulArgs {
   void* c = nullptr;
   Index a_stride = 0, b_stride = 0, c_stride = 0;
   bool transpose_a = false, transpose_b = false;
+  const RangeRef* rows_done = nullptr;  // as KernelCall::rows_done, for the rows of c
 };
 
 // A tensor seen as [outer, reduce, inner], reduced over the middle to [outer, inner].

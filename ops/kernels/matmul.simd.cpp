@@ -197,30 +197,36 @@ void multiply_direct(const MatmulArgs& args, T* packed) {
   }
 }
 
+void report(const MatmulArgs& args, Index first, Index last) {
+  if (args.rows_done != nullptr && first < last) (*args.rows_done)(first, last);
+}
+
 template <class T>
 void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
-  if (args.m == 0 || args.n == 0) return;
-  if (args.k == 0) {
+  if (args.n == 0 || args.k == 0) {
     for (Index i = 0; i < args.m; ++i) {
       std::fill_n(static_cast<T*>(args.c) + i * args.c_stride, args.n, T(0));
     }
-    return;
+    return report(args, 0, args.m);
   }
+  if (args.m == 0) return;
   constexpr Index w = panel<T>;
   const Index panels = (args.n + w - 1) / w;
   T* packed = static_cast<T*>(scratch);
   const Tiles tiles(args.m);
-  if (args.m <= 2 * tile && !args.transpose_b) return multiply_direct<T>(args, packed);
-  const bool spread = parallel.threads() > 1 && args.m * args.n * args.k > parallel_work;
-  if (!spread) {
-    for (Index p = 0; p < panels; ++p) pack_panel<T>(args, p * w, packed + p * w * args.k);
-    multiply_packed<T>(args, packed, 0, tiles.count);
-    return;
+  if (args.m <= 2 * tile && !args.transpose_b) {
+    multiply_direct<T>(args, packed);
+    return report(args, 0, args.m);
   }
-  parallel.for_each(panels, [&](Index p) { pack_panel<T>(args, p * w, packed + p * w * args.k); });
+  const bool spread = parallel.threads() > 1 && args.m * args.n * args.k > parallel_work;
+  const Parallel threads = spread ? parallel : Parallel(1);
+  threads.for_each(panels, [&](Index p) { pack_panel<T>(args, p * w, packed + p * w * args.k); });
   const Index together = std::max<Index>(1, std::min<Index>(16, tiles.count / 8));
-  parallel.for_each((tiles.count + together - 1) / together, [&](Index task) {
-    multiply_packed<T>(args, packed, task * together, std::min(tiles.count, (task + 1) * together));
+  threads.for_each((tiles.count + together - 1) / together, [&](Index task) {
+    const Index first = task * together;
+    const Index last = std::min(tiles.count, first + together);
+    multiply_packed<T>(args, packed, first, last);
+    report(args, tiles.begin(first), tiles.begin(last));
   });
 }
 
