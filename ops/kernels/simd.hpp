@@ -20,14 +20,13 @@
 
 #ifdef XGRAD_ISA
 #include <xsimd/xsimd.hpp>
+#define XGRAD_SIMD_SET XGRAD_ISA
+#else
+#define XGRAD_SIMD_SET scalar
 #endif
 
 namespace xgrad::simd {
-#ifdef XGRAD_ISA
-inline namespace XGRAD_ISA {
-#else
-inline namespace scalar {
-#endif
+inline namespace XGRAD_SIMD_SET {
 
 // ---- scalar forms
 
@@ -88,6 +87,52 @@ template <Scalar T>
 T pow(T x, T y) {
   return std::pow(x, y);
 }
+#define XGRAD_SCALAR_FORM(name) \
+  template <Scalar T>           \
+  T name(T x) {                 \
+    return std::name(x);        \
+  }
+XGRAD_SCALAR_FORM(floor)
+XGRAD_SCALAR_FORM(ceil)
+XGRAD_SCALAR_FORM(trunc)
+XGRAD_SCALAR_FORM(exp2)
+XGRAD_SCALAR_FORM(log2)
+XGRAD_SCALAR_FORM(log10)
+XGRAD_SCALAR_FORM(cbrt)
+XGRAD_SCALAR_FORM(tan)
+XGRAD_SCALAR_FORM(asin)
+XGRAD_SCALAR_FORM(acos)
+XGRAD_SCALAR_FORM(atan)
+XGRAD_SCALAR_FORM(sinh)
+XGRAD_SCALAR_FORM(cosh)
+XGRAD_SCALAR_FORM(asinh)
+XGRAD_SCALAR_FORM(acosh)
+XGRAD_SCALAR_FORM(atanh)
+XGRAD_SCALAR_FORM(erf)
+XGRAD_SCALAR_FORM(erfc)
+#undef XGRAD_SCALAR_FORM
+// To the nearest whole number, of two equally near to the even one.
+template <Scalar T>
+T round(T x) {
+  return std::nearbyint(x);
+}
+template <Scalar T>
+T atan2(T y, T x) {
+  return std::atan2(y, x);
+}
+template <Scalar T>
+T hypot(T x, T y) {
+  return std::hypot(x, y);
+}
+// The remainder of x / y with the sign of x, exact.
+template <Scalar T>
+T fmod(T x, T y) {
+  return std::fmod(x, y);
+}
+template <Scalar T>
+T copysign(T size, T sign) {
+  return std::copysign(size, sign);
+}
 template <Scalar T>
 T select(bool condition, T a, T b) {
   return condition ? a : b;
@@ -111,6 +156,14 @@ template <Scalar T>
 T fma(T a, T b, T c) {
   return std::fma(a, b, c);
 }
+
+}  // namespace XGRAD_SIMD_SET
+}  // namespace xgrad::simd
+
+#include <xgrad/ops/kernels/gamma.hpp>
+
+namespace xgrad::simd {
+inline namespace XGRAD_SIMD_SET {
 
 // The number as a V, be it one number or a vector of equal ones.
 template <class V>
@@ -202,19 +255,6 @@ template <class T, class A>
 xsimd::batch_bool<T, A> is_nan(V<T, A> x) {
   return !(x == x);
 }
-// xsimd's exp gives inf a little too early; there the last factor of e is taken out. Results below the smallest normal
-// number are 0.
-template <class T, class A>
-V<T, A> exp(V<T, A> x) {
-  const auto large = x > V<T, A>(std::is_same_v<T, float> ? T(88) : T(709));
-  const V<T, A> y = xsimd::exp(xsimd::select(large, x - V<T, A>(T(1)), x));
-  return xsimd::select(large, y * V<T, A>(T(2.718281828459045235)), y);
-}
-template <class T, class A>
-V<T, A> expm1(V<T, A> x) {
-  const V<T, A> y = xsimd::select(x > V<T, A>(T(80)), simd::exp(x), xsimd::expm1(x));
-  return xsimd::select(x == V<T, A>(T(0)), x, y);  // keeps the sign of 0
-}
 // xsimd's log of doubles is wrong below the smallest normal number: those are scaled up first.
 template <class T, class A>
 V<T, A> log(V<T, A> x) {
@@ -231,22 +271,95 @@ template <class T, class A>
 V<T, A> tanh(V<T, A> x) {
   return xsimd::tanh(x);
 }
-template <class T, class A>
-V<T, A> sigmoid(V<T, A> x) {
-  const V<T, A> one(T(1));
-  const V<T, A> e = xsimd::exp(-xsimd::abs(x));
-  return xsimd::select(x < V<T, A>(T(0)), e, one) / (one + e);
+
+// Number by number, for functions that are rare or for which a vector form is not worth it.
+template <class T, class A, class F>
+V<T, A> each(V<T, A> x, F function) {
+  alignas(64) T a[V<T, A>::size];
+  x.store_aligned(a);
+  for (T& number : a) number = function(number);
+  return V<T, A>::load_aligned(a);
 }
-// Number by number: xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a
-// thousand units in the last place elsewhere.
-template <class T, class A>
-V<T, A> pow(V<T, A> x, V<T, A> y) {
+template <class T, class A, class F>
+V<T, A> each(V<T, A> x, V<T, A> y, F function) {
   alignas(64) T a[V<T, A>::size];
   alignas(64) T b[V<T, A>::size];
   x.store_aligned(a);
   y.store_aligned(b);
-  for (std::size_t i = 0; i < V<T, A>::size; ++i) a[i] = std::pow(a[i], b[i]);
+  for (std::size_t i = 0; i < V<T, A>::size; ++i) a[i] = function(a[i], b[i]);
   return V<T, A>::load_aligned(a);
+}
+#define XGRAD_NUMBER_BY_NUMBER(name)                             \
+  template <class T, class A>                                    \
+  V<T, A> name(V<T, A> x) {                                      \
+    return each(x, [](T number) { return simd::name(number); }); \
+  }
+#define XGRAD_PAIR_BY_PAIR(name)                                  \
+  template <class T, class A>                                     \
+  V<T, A> name(V<T, A> x, V<T, A> y) {                            \
+    return each(x, y, [](T a, T b) { return simd::name(a, b); }); \
+  }
+XGRAD_NUMBER_BY_NUMBER(log2)
+XGRAD_NUMBER_BY_NUMBER(log10)
+XGRAD_NUMBER_BY_NUMBER(cbrt)
+XGRAD_NUMBER_BY_NUMBER(tan)
+XGRAD_NUMBER_BY_NUMBER(asin)
+XGRAD_NUMBER_BY_NUMBER(acos)
+XGRAD_NUMBER_BY_NUMBER(atan)
+XGRAD_NUMBER_BY_NUMBER(sinh)
+XGRAD_NUMBER_BY_NUMBER(cosh)
+XGRAD_NUMBER_BY_NUMBER(asinh)
+XGRAD_NUMBER_BY_NUMBER(acosh)
+XGRAD_NUMBER_BY_NUMBER(atanh)
+XGRAD_NUMBER_BY_NUMBER(erf)
+XGRAD_NUMBER_BY_NUMBER(erfc)
+XGRAD_NUMBER_BY_NUMBER(lgamma)
+XGRAD_NUMBER_BY_NUMBER(digamma)
+// xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a thousand units in the
+// last place elsewhere.
+XGRAD_PAIR_BY_PAIR(pow)
+XGRAD_PAIR_BY_PAIR(atan2)
+XGRAD_PAIR_BY_PAIR(hypot)
+XGRAD_PAIR_BY_PAIR(fmod)
+#undef XGRAD_NUMBER_BY_NUMBER
+#undef XGRAD_PAIR_BY_PAIR
+
+template <class T, class A>
+V<T, A> copysign(V<T, A> size, V<T, A> sign) {
+  const V<T, A> bit(T(-0.0));
+  return (size & ~bit) | (sign & bit);
+}
+// To the nearest whole number, of two equally near to the even one.
+template <class T, class A>
+V<T, A> round(V<T, A> x) {
+  return xsimd::nearbyint(x);
+}
+// SSE2 has no instruction for these, and what xsimd does instead loses the sign of 0.
+template <class T, class A>
+V<T, A> floor(V<T, A> x) {
+#if defined(__SSE4_1__) || defined(__aarch64__)
+  return xsimd::floor(x);
+#else
+  const V<T, A> near = simd::round(x);
+  return simd::copysign(near - xsimd::select(near > x, V<T, A>(T(1)), V<T, A>(T(0))), x);
+#endif
+}
+template <class T, class A>
+V<T, A> ceil(V<T, A> x) {
+#if defined(__SSE4_1__) || defined(__aarch64__)
+  return xsimd::ceil(x);
+#else
+  const V<T, A> near = simd::round(x);
+  return simd::copysign(near + xsimd::select(near < x, V<T, A>(T(1)), V<T, A>(T(0))), x);
+#endif
+}
+template <class T, class A>
+V<T, A> trunc(V<T, A> x) {
+#if defined(__SSE4_1__) || defined(__aarch64__)
+  return xsimd::trunc(x);
+#else
+  return simd::copysign(simd::floor(xsimd::abs(x)), x);
+#endif
 }
 template <class T, class A>
 V<T, A> max(V<T, A> a, V<T, A> b) {
@@ -297,9 +410,10 @@ T reduce_add(V<T, A> v) {
 }
 #endif
 
-}  // namespace
+}  // namespace XGRAD_SIMD_SET
 }  // namespace xgrad::simd
 
 #ifdef XGRAD_ISA
+#include <xgrad/ops/kernels/exp_log.hpp>
 #include <xgrad/ops/kernels/sin_cos.hpp>
 #endif

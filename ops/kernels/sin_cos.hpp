@@ -36,13 +36,6 @@ struct Trigonometry<double> {
                                       -1.38888888888730564116e-3,  4.16666666666665929218e-2};
 };
 
-template <class T, class A, std::size_t n>
-V<T, A> polynomial(V<T, A> x, const T (&coefficients)[n]) {
-  V<T, A> sum(coefficients[0]);
-  for (std::size_t i = 1; i < n; ++i) sum = sum * x + V<T, A>(coefficients[i]);
-  return sum;
-}
-
 // sin(x + quarters * pi / 2).
 template <class T, class A>
 V<T, A> sine_from(V<T, A> x, T quarters) {
