@@ -1,14 +1,15 @@
 #include <xgrad/graph/block_program.hpp>
 
+#include <alloca.h>
+
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 namespace xgrad {
 namespace {
 
 constexpr Index block_elements = 512;
-constexpr std::size_t slot_bytes = block_elements * sizeof(double);
-constexpr int most_slots = BlockProgram::max_ops + BlockProgram::max_inputs;
 constexpr Index task_work = 1 << 15;  // operations on elements; less is not worth handing to another thread
 
 // Lays out `rows` rows of `inner` elements side by side. From row to row the source moves by `row_stride` elements,
@@ -34,13 +35,30 @@ void lay_out(std::size_t size, char* to, const char* from, Index rows, Index inn
     lay_out<std::uint8_t>(to, from, rows, inner, row_stride, inner_stride);
 }
 
+std::size_t bytes(Index elements, std::size_t size) { return static_cast<std::size_t>(elements) * size; }
+
 }  // namespace
 
 // The memory of one run.
 struct BlockProgram::Block {
-  std::array<const char*, max_inputs> input{};
-  std::array<char*, max_ops> output{};
+  const void* const* inputs;
+  void* const* outputs;
+  char* scratch;
 };
+
+// Where the operands of the block at hand are.
+struct BlockProgram::Frame {
+  char* slots;
+  const char* at[max_inputs + all_ops];
+  bool repeats[max_inputs + all_ops];  // one number stands for all
+};
+
+BlockProgram::BlockProgram(const Shape& shape, Index row) : shape_(shape), elements_(shape.elements()), row_(row) {
+  expanded_.fill(-1);
+  if (row > 0)
+    block_rows_ =
+        std::max<Index>(1, static_cast<Index>(std::bit_floor(static_cast<std::size_t>(block_elements / row))));
+}
 
 int BlockProgram::add_input(const TensorType& type) {
   Input& in = input_[static_cast<std::size_t>(inputs_)];
@@ -49,13 +67,52 @@ int BlockProgram::add_input(const TensorType& type) {
   return inputs_++;
 }
 
-int BlockProgram::add_op(BlockKernel kernel, std::span<const int> operands, DType result) {
+int BlockProgram::add_row_input(const TensorType& type) {
+  const int operand = add_input(type);
+  input_[static_cast<std::size_t>(operand)].way = Way::row_level;
+  return operand;
+}
+
+int BlockProgram::add_op(BlockKernel kernel, std::span<const int> operands, DType result, BlockLevel level) {
+  std::array<std::uint8_t, 4> in{};
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    in[i] = static_cast<std::uint8_t>(level == BlockLevel::element ? beside_elements(operands[i]) : operands[i]);
+  }
   Op& op = op_[static_cast<std::size_t>(ops_)];
   op.kernel = kernel;
+  op.operands = in;
   op.count = static_cast<std::uint8_t>(operands.size());
-  for (std::size_t i = 0; i < operands.size(); ++i) op.operands[i] = static_cast<std::uint8_t>(operands[i]);
   op.size = static_cast<std::uint8_t>(size_of(result));
+  op.level = level;
   return first_result + ops_++;
+}
+
+int BlockProgram::add_reduction(const BlockReduction& reduction, int operand, DType result, BlockLevel level) {
+  Op& op = op_[static_cast<std::size_t>(ops_)];
+  op.reduction = &reduction;
+  op.operands[0] = static_cast<std::uint8_t>(operand);
+  op.count = 1;
+  op.size = static_cast<std::uint8_t>(size_of(result));
+  op.kind = level == BlockLevel::row ? Kind::reduce_row : Kind::reduce_columns;
+  op.level = level;
+  if (level == BlockLevel::column) ++columns_;
+  return first_result + ops_++;
+}
+
+// The operand as elements read it: a number of a row is repeated along the row, once for all that read it.
+int BlockProgram::beside_elements(int operand) {
+  if (operand < first_result) return operand;
+  const auto made = static_cast<std::size_t>(operand - first_result);
+  if (op_[made].level != BlockLevel::row) return operand;
+  if (expanded_[made] < 0) {
+    Op& op = op_[static_cast<std::size_t>(ops_)];
+    op.operands[0] = static_cast<std::uint8_t>(operand);
+    op.count = 1;
+    op.size = op_[made].size;
+    op.kind = Kind::expand;
+    expanded_[made] = static_cast<std::int8_t>(ops_++);
+  }
+  return first_result + expanded_[made];
 }
 
 int BlockProgram::add_output(int operand) {
@@ -63,6 +120,7 @@ int BlockProgram::add_output(int operand) {
   return outputs_++;
 }
 
+// The last operation, counted from 0, that reads the operand; -1 if none does.
 int BlockProgram::last_reader(int operand) const {
   for (int k = ops_ - 1; k >= 0; --k) {
     const Op& op = op_[static_cast<std::size_t>(k)];
@@ -74,18 +132,25 @@ int BlockProgram::last_reader(int operand) const {
 
 void BlockProgram::finish() {
   collapse();
+  choose_ways();
   assign_slots();
+  assign_scratch();
 }
 
 void BlockProgram::collapse() {
   const auto count = static_cast<std::size_t>(inputs_);
   std::array<std::array<Index, Shape::max_rank>, max_inputs> full{};
-  for (std::size_t i = 0; i < count; ++i) full[i] = broadcast_strides(input_[i].shape, shape_);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (input_[i].way != Way::row_level) full[i] = broadcast_strides(input_[i].shape, shape_);
+  }
+  Index after = elements_;  // elements of the axes from this one on
   for (std::size_t axis = 0; axis < static_cast<std::size_t>(shape_.rank()); ++axis) {
     const Index extent = shape_[static_cast<int>(axis)];
+    const bool starts_row = after == row_;
+    if (extent > 0) after /= extent;
     if (extent == 1) continue;
     const auto last = static_cast<std::size_t>(axes_ - 1);
-    bool joins = axes_ > 0;
+    bool joins = axes_ > 0 && !starts_row;
     for (std::size_t i = 0; joins && i < count; ++i) joins = input_[i].stride[last] == full[i][axis] * extent;
     const std::size_t to = joins ? last : static_cast<std::size_t>(axes_++);
     extent_[to] = joins ? extent_[to] * extent : extent;
@@ -98,64 +163,144 @@ void BlockProgram::collapse() {
   }
 }
 
-void BlockProgram::assign_slots() {
+void BlockProgram::choose_ways() {
   const auto inner = static_cast<std::size_t>(axes_ - 1);
-  // Rows shorter than half a block are taken several at a time: inputs that do not lie whole along them are laid out.
-  if (axes_ > 1 && extent_[inner] <= block_elements / 2) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
-      Input& in = input_[i];
-      bool whole = in.stride[inner] == 1;
-      in.fixed = true;
-      Index dense = 1;
-      for (std::size_t axis = inner; axis-- > 0;) {
-        dense *= extent_[axis + 1];
-        whole = whole && in.stride[axis] == dense;
-        in.fixed = in.fixed && in.stride[axis] == 0;
-      }
-      const bool one_number = in.fixed && in.stride[inner] == 0;
-      if (!whole && !one_number) in.slot = static_cast<std::int8_t>(slots_++);
+  parts_ = !has_rows() && axes_ > 1 && extent_[inner] > block_elements / 2;
+  const bool row_by_row = parts_ || (has_rows() && block_rows_ == 1 && extent_[inner] == row_);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
+    Input& in = input_[i];
+    if (in.way == Way::row_level) continue;
+    bool whole = in.stride[inner] == 1;
+    in.fixed = true;
+    Index dense = 1;
+    for (std::size_t axis = inner; axis-- > 0;) {
+      dense *= extent_[axis + 1];
+      whole = whole && in.stride[axis] == dense;
+      in.fixed = in.fixed && in.stride[axis] == 0;
+    }
+    if (whole) {
+      in.way = Way::whole;
+    } else if (in.fixed && in.stride[inner] == 0) {
+      in.way = Way::number;
+    } else if (row_by_row) {
+      in.way = in.stride[inner] == 0 ? Way::per_row : Way::along_row;
+    } else {
+      in.way = Way::laid_out;
+      in.slot = static_cast<std::int8_t>(slots_++);
     }
   }
-  // A slot is free again after the last operation that reads it, which may write over it.
-  std::array<int, most_slots> free_from{};
+}
+
+void BlockProgram::assign_slots() {
+  std::size_t largest = 1;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) largest = std::max(largest, input_[i].size);
+  // A slot is free again after the last operation that reads it. That one may write over it, if it works element by
+  // element on numbers of one size.
+  const int of_inputs = slots_;
+  std::array<int, max_inputs + all_ops> free_from{};
+  std::array<std::uint8_t, max_inputs + all_ops> size{};
   for (int k = 0; k < ops_; ++k) {
     Op& op = op_[static_cast<std::size_t>(k)];
-    if (op.output >= 0) continue;
-    const int last = last_reader(first_result + k);
+    largest = std::max<std::size_t>(largest, op.size);
+    if (op.output >= 0 || op.level == BlockLevel::column) continue;
     int slot = -1;
-    for (int s = 0; s < slots_ && slot < 0; ++s) {
-      const bool of_input =
-          std::any_of(input_.begin(), input_.begin() + inputs_, [&](const Input& in) { return in.slot == s; });
-      if (!of_input && free_from[static_cast<std::size_t>(s)] < k) slot = s;
+    for (int s = of_inputs; s < slots_ && slot < 0; ++s) {
+      const int free = free_from[static_cast<std::size_t>(s)];
+      const bool in_place = op.kind == Kind::elementwise && op.level == BlockLevel::element &&
+                            size[static_cast<std::size_t>(s)] == op.size;
+      if (free < k || (free == k && in_place)) slot = s;
     }
     if (slot < 0) slot = slots_++;
-    free_from[static_cast<std::size_t>(slot)] = std::max(last, k);
+    size[static_cast<std::size_t>(slot)] = op.size;
+    free_from[static_cast<std::size_t>(slot)] = std::max(last_reader(first_result + k), k);
     op.slot = static_cast<std::int8_t>(slot);
   }
+  const Index elements = has_rows() ? block_rows_ * row_ : block_elements;
+  block_bytes_ = (elements * static_cast<Index>(largest) + 63) / 64 * 64;
 }
 
-// `at` is the number of the block's first element in the outputs.
-void BlockProgram::execute(const Block& block, Index at, Index n, const char* const* in, const bool* scalar,
-                           char* slots) const {
-  std::array<char*, max_ops> result;
-  for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
-    const Op& op = op_[k];
-    const void* operands[4];
-    bool repeats[4];
-    for (std::size_t i = 0; i < op.count; ++i) {
-      const int operand = op.operands[i];
-      const bool made = operand >= first_result;
-      operands[i] = made ? result[static_cast<std::size_t>(operand - first_result)] : in[operand];
-      repeats[i] = !made && scalar[operand];
-    }
-    result[k] = op.output >= 0
-                    ? block.output[static_cast<unsigned char>(op.output)] + static_cast<std::size_t>(at) * op.size
-                    : slots + static_cast<std::size_t>(op.slot) * slot_bytes;
-    op.kernel(n, operands, repeats, result[k]);
+void BlockProgram::assign_scratch() {
+  for (int k = 0; k < ops_; ++k) {
+    Op& op = op_[static_cast<std::size_t>(k)];
+    if (op.level != BlockLevel::column) continue;
+    const Index groups = (rows() + op.reduction->group - 1) / op.reduction->group;
+    op.scratch = scratch_bytes_;
+    if (groups > 1) scratch_bytes_ += (bytes(groups * row_, op.size) + 63) / 64 * 64;
   }
 }
 
-// Where row `row` starts in each input: all axes but the last are those of rows.
+// Copies what the block reads of inputs that do not lie as it needs them.
+void BlockProgram::lay_out_inputs(const Block& block, Frame& frame, Index first_walk_row, Index walk_rows,
+                                  bool first) const {
+  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
+  const Index inner = extent_[inner_axis];
+  if (axes_ == 1) return;
+  const std::size_t next_axis = inner_axis - 1;  // rows along it lie a fixed stride apart
+  for (Index r = 0; r < walk_rows;) {
+    const Index together = std::min(walk_rows - r, extent_[next_axis] - (first_walk_row + r) % extent_[next_axis]);
+    const auto offset = offsets_of(first_walk_row + r);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
+      const Input& input = input_[i];
+      if (input.way != Way::laid_out || (input.fixed && !first)) continue;
+      char* to = frame.slots + bytes(input.slot, static_cast<std::size_t>(block_bytes_)) + bytes(r * inner, input.size);
+      lay_out(input.size, to, static_cast<const char*>(block.inputs[i]) + bytes(offset[i], input.size), together, inner,
+              input.stride[next_axis], input.stride[inner_axis]);
+    }
+    r += together;
+  }
+}
+
+// Columns of a block's rows, group by group.
+void BlockProgram::reduce_columns(const Op& op, const Block& block, const char* in, Index row, Index rows) const {
+  const Index group = op.reduction->group;
+  char* out = static_cast<char*>(block.outputs[static_cast<unsigned char>(op.output)]);
+  if (this->rows() > group) out = block.scratch + op.scratch;
+  for (Index done = 0; done < rows;) {
+    const Index now = std::min(rows - done, group - (row + done) % group);
+    op.reduction->columns(in + bytes(done * row_, op.size), now, row_,
+                          out + bytes((row + done) / group * row_, op.size), (row + done) % group == 0);
+    done += now;
+  }
+}
+
+// The block whose first element is number `at`, and whose first row is number `row`.
+void BlockProgram::execute(const Block& block, Frame& frame, Index at, Index n, Index row, Index rows) const {
+  for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
+    const Op& op = op_[k];
+    const char* in = frame.at[op.operands[0]];
+    if (op.kind == Kind::reduce_columns) {
+      reduce_columns(op, block, in, row, rows);
+      continue;
+    }
+    const bool of_rows = op.level == BlockLevel::row;
+    char* out = op.output >= 0 ? static_cast<char*>(block.outputs[static_cast<unsigned char>(op.output)]) +
+                                     bytes(of_rows ? row : at, op.size)
+                               : frame.slots + op.slot * block_bytes_;
+    frame.at[first_result + k] = out;
+    switch (op.kind) {
+      case Kind::elementwise: {
+        const void* operands[4];
+        bool repeats[4];
+        for (std::size_t i = 0; i < op.count; ++i) {
+          operands[i] = frame.at[op.operands[i]];
+          repeats[i] = frame.repeats[op.operands[i]];
+        }
+        op.kernel(of_rows ? rows : n, operands, repeats, out);
+        break;
+      }
+      case Kind::reduce_row: op.reduction->rows(in, rows, row_, out); break;
+      case Kind::expand:
+        if (rows == 1 && block_rows_ == 1)
+          frame.at[first_result + k] = in;
+        else
+          lay_out(op.size, out, in, rows, row_, 1, 0);
+        break;
+      case Kind::reduce_columns: break;
+    }
+  }
+}
+
+// Where row `row` of the walk starts in each input: all axes but the last are those of rows.
 std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) const {
   std::array<Index, max_inputs> out{};
   for (std::size_t axis = static_cast<std::size_t>(axes_ - 1); axis-- > 0;) {
@@ -166,112 +311,119 @@ std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) 
   return out;
 }
 
-// Elements from `first` to `last` of a shape with one axis.
-void BlockProgram::run_flat(const Block& block, Index first, Index last) const {
-  alignas(64) char slots[most_slots * slot_bytes];
+// Blocks of whole rows, or of anything where all inputs lie whole. Counts rows of the program if it has rows, otherwise
+// rows of the walk, or elements if the walk has one axis.
+void BlockProgram::run_blocks(const Block& block, Index first, Index last) const {
   const auto inputs = static_cast<std::size_t>(inputs_);
-  const char* in[max_inputs];
-  bool scalar[max_inputs];
-  for (std::size_t i = 0; i < inputs; ++i) scalar[i] = input_[i].stride[0] == 0;
-  // Nothing passes from one operation to the next: the whole range is one block.
-  const Index step = slots_ == 0 && ops_ == 1 ? last - first : block_elements;
+  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
+  const Index inner = extent_[inner_axis];
+  Frame frame;
+  frame.slots = static_cast<char*>(alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
+  frame.slots += 63 - (reinterpret_cast<std::uintptr_t>(frame.slots) + 63) % 64;
+  std::fill_n(frame.repeats, max_inputs + ops_, false);
+  for (int k = 0; k < ops_ && block_rows_ == 1; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    frame.repeats[first_result + k] = op.kind == Kind::expand;
+  }
+  bool any_laid = false;
+  bool any_by_row = false;
+  for (std::size_t i = 0; i < inputs; ++i) {
+    const Input& in = input_[i];
+    frame.at[i] =
+        in.way == Way::laid_out ? frame.slots + in.slot * block_bytes_ : static_cast<const char*>(block.inputs[i]);
+    frame.repeats[i] = in.way == Way::number || in.way == Way::per_row ||
+                       (in.way == Way::row_level && in.shape.elements() == 1 && rows() > 1);
+    any_laid = any_laid || in.way == Way::laid_out;
+    any_by_row = any_by_row || in.way == Way::per_row || in.way == Way::along_row;
+  }
+  const bool flat = !has_rows() && axes_ == 1;
+  const Index unit = has_rows() ? row_ : flat ? 1 : inner;  // elements that `first` and `last` count
+  Index step = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / inner);
+  if (flat && ops_ == 1) step = last - first;  // nothing passes from one operation to the next
   for (Index at = first; at < last; at += step) {
+    const Index now = std::min(step, last - at);
     for (std::size_t i = 0; i < inputs; ++i) {
-      in[i] = block.input[i] + (scalar[i] ? 0 : static_cast<std::size_t>(at) * input_[i].size);
+      const Input& in = input_[i];
+      if (in.way == Way::whole) frame.at[i] = static_cast<const char*>(block.inputs[i]) + bytes(at * unit, in.size);
+      if (in.way == Way::row_level && !frame.repeats[i])
+        frame.at[i] = static_cast<const char*>(block.inputs[i]) + bytes(at, in.size);
     }
-    execute(block, at, std::min(step, last - at), in, scalar, slots);
+    if (any_laid) lay_out_inputs(block, frame, at * (unit / inner), now * (unit / inner), at == first);
+    if (any_by_row) {
+      const auto offset = offsets_of(at);
+      for (std::size_t i = 0; i < inputs; ++i) {
+        const Input& in = input_[i];
+        if (in.way == Way::per_row || in.way == Way::along_row)
+          frame.at[i] = static_cast<const char*>(block.inputs[i]) + bytes(offset[i], in.size);
+      }
+    }
+    execute(block, frame, at * unit, now * unit, at, now);
   }
 }
 
-// Rows that are long: blocks are parts of one row, in which an input is consecutive or one number.
-void BlockProgram::run_rows(const Block& block, Index first, Index last) const {
-  alignas(64) char slots[most_slots * slot_bytes];
-  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
-  const Index inner = extent_[inner_axis];
+// Rows that are long, of programs that have none of their own: blocks are parts of one row, in which an input is
+// consecutive or one number.
+void BlockProgram::run_parts(const Block& block, Index first, Index last) const {
   const auto inputs = static_cast<std::size_t>(inputs_);
-  const char* in[max_inputs];
-  bool scalar[max_inputs];
-  for (std::size_t i = 0; i < inputs; ++i) scalar[i] = input_[i].stride[inner_axis] == 0;
+  const Index inner = extent_[static_cast<std::size_t>(axes_ - 1)];
+  Frame frame;
+  frame.slots = static_cast<char*>(alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
+  frame.slots += 63 - (reinterpret_cast<std::uintptr_t>(frame.slots) + 63) % 64;
+  std::fill_n(frame.repeats, max_inputs + ops_, false);
+  for (std::size_t i = 0; i < inputs; ++i) {
+    frame.repeats[i] = input_[i].way == Way::number || input_[i].way == Way::per_row;
+  }
   const Index step = slots_ == 0 && ops_ == 1 ? inner : block_elements;
   for (Index row = first; row < last; ++row) {
     const auto offset = offsets_of(row);
     for (Index at = 0; at < inner; at += step) {
       for (std::size_t i = 0; i < inputs; ++i) {
-        in[i] = block.input[i] + static_cast<std::size_t>(offset[i] + (scalar[i] ? 0 : at)) * input_[i].size;
+        frame.at[i] =
+            static_cast<const char*>(block.inputs[i]) + bytes(offset[i] + (frame.repeats[i] ? 0 : at), input_[i].size);
       }
-      execute(block, row * inner + at, std::min(step, inner - at), in, scalar, slots);
+      execute(block, frame, row * inner + at, std::min(step, inner - at), 0, 0);
     }
   }
 }
 
-void BlockProgram::run_short_rows(const Block& block, Index first, Index last) const {
-  alignas(64) char slots[most_slots * slot_bytes];
-  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
-  const Index inner = extent_[inner_axis];
-  const auto inputs = static_cast<std::size_t>(inputs_);
-  const Index rows_at_once = std::max<Index>(1, block_elements / inner);
-  const char* in[max_inputs];
-  bool scalar[max_inputs];
-  for (std::size_t i = 0; i < inputs; ++i) {
-    scalar[i] = input_[i].slot < 0 && input_[i].stride[inner_axis] == 0;
-    in[i] = input_[i].slot < 0 ? block.input[i] : slots + static_cast<std::size_t>(input_[i].slot) * slot_bytes;
-  }
-  // Rows along the axis next to the last lie a fixed stride apart.
-  const std::size_t next_axis = inner_axis - 1;
-  const auto fill = [&](Index row, Index rows) {
-    for (Index r = 0; r < rows;) {
-      const Index together = std::min(rows - r, extent_[next_axis] - (row + r) % extent_[next_axis]);
-      const auto offset = offsets_of(row + r);
-      for (std::size_t i = 0; i < inputs; ++i) {
-        const Input& input = input_[i];
-        if (input.slot < 0 || (input.fixed && row != first)) continue;
-        char* to = slots + static_cast<std::size_t>(input.slot) * slot_bytes +
-                   static_cast<std::size_t>(r * inner) * input.size;
-        lay_out(input.size, to, block.input[i] + static_cast<std::size_t>(offset[i]) * input.size, together, inner,
-                input.stride[next_axis], input.stride[inner_axis]);
-      }
-      r += together;
-    }
-  };
-  for (Index row = first; row < last; row += rows_at_once) {
-    const Index rows = std::min(rows_at_once, last - row);
-    const Index at = row * inner;
-    bool any = row == first;
-    for (std::size_t i = 0; i < inputs; ++i) {
-      if (input_[i].slot >= 0)
-        any = any || !input_[i].fixed;
-      else if (!scalar[i])
-        in[i] = block.input[i] + static_cast<std::size_t>(at) * input_[i].size;
-    }
-    if (any) fill(row, rows);
-    execute(block, at, rows * inner, in, scalar, slots);
-  }
+void BlockProgram::run_range(const Block& block, Index first, Index last) const {
+  if (parts_)
+    run_parts(block, first, last);
+  else
+    run_blocks(block, first, last);
 }
 
-void BlockProgram::run(const void* const* inputs, void* const* outputs, const Parallel& parallel) const {
-  const Index n = shape_.elements();
-  if (n == 0) return;
-  Block block;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i)
-    block.input[i] = static_cast<const char*>(inputs[i]);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(outputs_); ++i) block.output[i] = static_cast<char*>(outputs[i]);
+void BlockProgram::run_rows(const void* const* inputs, void* const* outputs, Index first, Index last) const {
+  run_blocks({inputs, outputs, nullptr}, first, last);
+}
 
-  const Index inner = axes_ == 1 ? 1 : extent_[static_cast<std::size_t>(axes_ - 1)];
-  const Index units = n / inner;  // elements, or rows
-  const auto range = [&](Index first, Index last) {
-    if (axes_ == 1)
-      run_flat(block, first, last);
-    else if (inner > block_elements / 2)
-      run_rows(block, first, last);
-    else
-      run_short_rows(block, first, last);
-  };
-  const Index whole = axes_ == 1 ? block_elements : std::max<Index>(1, block_elements / inner);  // units of a block
-  const Index wanted = std::max<Index>(1, task_work / (inner * ops_));
+void BlockProgram::run(const void* const* inputs, void* const* outputs, void* scratch, const Parallel& parallel) const {
+  if (elements_ == 0) return;
+  const Block block{inputs, outputs, static_cast<char*>(scratch)};
+  const bool flat = !has_rows() && axes_ == 1;
+  const Index unit = has_rows() ? row_ : flat ? 1 : extent_[static_cast<std::size_t>(axes_ - 1)];
+  const Index units = elements_ / unit;  // elements, or rows
+  Index whole = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / unit);
+  // No two tasks may work on one group of columns.
+  for (int k = 0; k < ops_ && columns_ > 0; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    if (op.level == BlockLevel::column) whole = std::max(whole, op.reduction->group);
+  }
+  const Index wanted = std::max<Index>(1, task_work / (unit * ops_));
   const Index each = (wanted + whole - 1) / whole * whole;
-  if (units <= each) return range(0, units);
-  parallel.for_each((units + each - 1) / each,
-                    [&](Index task) { range(task * each, std::min(units, (task + 1) * each)); });
+  if (units <= each) {
+    run_range(block, 0, units);
+  } else {
+    parallel.for_each((units + each - 1) / each,
+                      [&](Index task) { run_range(block, task * each, std::min(units, (task + 1) * each)); });
+  }
+  for (int k = 0; k < ops_ && scratch_bytes_ > 0; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    if (op.level != BlockLevel::column || rows() <= op.reduction->group) continue;
+    char* groups = block.scratch + op.scratch;
+    op.reduction->join(groups, (rows() + op.reduction->group - 1) / op.reduction->group, row_);
+    std::memcpy(outputs[static_cast<unsigned char>(op.output)], groups, bytes(row_, op.size));
+  }
 }
 
 // The kernel of every elementwise operation that runs alone.
@@ -286,7 +438,7 @@ void run_elementwise(const KernelCall& call) {
   const BlockKernel kernel = call.op->block[static_cast<std::size_t>(call.inputs.back().type.dtype)];
   program.add_output(program.add_op(kernel, std::span(operands).first(call.inputs.size()), call.output.type.dtype));
   program.finish();
-  program.run(inputs.data(), &call.output.data, call.parallel);
+  program.run(inputs.data(), &call.output.data, nullptr, call.parallel);
 }
 
 }  // namespace xgrad

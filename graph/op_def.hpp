@@ -123,6 +123,31 @@ using BlockKernel = void (*)(Index n, const void* const* in, const bool* scalar,
 // By the dtype of the last input; null where the dtype is not supported.
 using BlockKernels = std::array<BlockKernel, dtype_count>;
 
+// Block kernels that run one operation and then `next` on the result, which is its operand of that number. They take
+// the operands of the first, then the others of `next`, and give the numbers that the two would give one after the
+// other.
+struct BlockPair {
+  const OpDef* next = nullptr;
+  int operand = 0;
+  BlockKernels kernels{};
+};
+
+// How a reduction runs as part of a block program, on rows of numbers that are at hand. What `columns` and `join` are
+// given together makes the very tree of the operation's own kernel, as does `rows`.
+struct BlockReduction {
+  // out[r] = the n numbers of row r, combined.
+  void (*rows)(const void* in, Index rows, Index n, void* out) = nullptr;
+  // out[j] = column j of the rows, combined from top to bottom; goes on from out[j] unless `first`.
+  void (*columns)(const void* in, Index rows, Index n, void* out, bool first) = nullptr;
+  // The first of `groups` rows of n numbers becomes the combination of all.
+  void (*join)(void* partial, Index groups, Index n) = nullptr;
+  Index group = 0;  // rows that are combined from top to bottom before groups are joined
+};
+// By the dtype of the input; empty where the dtype is not supported.
+using BlockReductions = std::array<BlockReduction, dtype_count>;
+// Which axes of input 0 are combined: bit i stands for axis i.
+using AxesFn = std::uint32_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
+
 // Runs a block kernel over broadcast inputs: the `kernel` of every elementwise operation.
 void run_elementwise(const KernelCall& call);
 
@@ -228,7 +253,10 @@ struct OpDef {
   Traits traits{};
   InferFn infer = nullptr;
   KernelFn kernel = nullptr;
-  BlockKernels block{};               // elementwise operations: used by run_elementwise and by fused groups
+  BlockKernels block{};            // elementwise operations: used by run_elementwise and by fused groups
+  std::vector<BlockPair> pairs{};  // what may follow in the same pass
+  BlockReductions reduction{};     // reductions: used by fused groups, with
+  AxesFn reduced_axes = nullptr;
   ScratchFn scratch_bytes = nullptr;  // none needed if null
   KernelFn reference = nullptr;       // the plainest possible kernel, an oracle for the suites: floating inputs and
                                       // outputs are f64; null where the kernel only moves numbers about
@@ -246,6 +274,8 @@ class OpRegistry {
   // Throws GraphError if the definition is incomplete or the name is taken.
   const OpDef& add(OpDef op);
   const OpDef* find(std::string_view name) const;  // null if there is none
+  // Lets a registered operation be followed by another in one pass. Throws GraphError if either is unknown.
+  void add_pair(std::string_view first, BlockPair pair);
   const std::vector<std::unique_ptr<OpDef>>& all() const { return ops_; }
 
  private:

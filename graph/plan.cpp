@@ -23,10 +23,11 @@ struct Workspace::State {
   std::vector<const void*> block_inputs;
   std::vector<void*> block_outputs;
   struct Call {
-    KernelCall kernel;
-    const BlockProgram* block = nullptr;  // run instead of the kernel, if not null
+    KernelCall kernel;  // without an operation, if there is none
+    const BlockProgram* block = nullptr;
     const void* const* inputs = nullptr;
     void* const* outputs = nullptr;
+    void* scratch = nullptr;
   };
   std::vector<Call> calls;
 
@@ -84,10 +85,14 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
   const Plan::Program& program = *s.program;
   s.arena = allocate_aligned(program.arena_bytes);
   s.fed.assign(program.inputs.size(), 0);
-  std::size_t operands = 0, outputs = 0;
-  for (const Step& step : program.steps) operands += step.inputs.size(), outputs += step.outputs.size();
+  std::size_t operands = 0, inputs = 0, outputs = 0;
+  for (const Step& step : program.steps) {
+    operands += step.operands.size();
+    inputs += step.inputs.size();
+    outputs += step.outputs.size();
+  }
   s.operands.reserve(operands);  // the calls below keep pointers into these
-  s.block_inputs.reserve(operands);
+  s.block_inputs.reserve(inputs);
   s.block_outputs.reserve(outputs);
   for (const Step& step : program.steps) {
     State::Call call;
@@ -97,13 +102,15 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
       call.outputs = s.block_outputs.data() + s.block_outputs.size();
       for (std::uint32_t value : step.inputs) s.block_inputs.push_back(s.at(value));
       for (std::uint32_t value : step.outputs) s.block_outputs.push_back(s.at(value));
-    } else {
+      call.scratch = static_cast<char*>(s.arena.get()) + step.block_scratch_offset;
+    }
+    if (step.op != nullptr) {
       const std::size_t first = s.operands.size();
-      for (std::uint32_t value : step.inputs) s.operands.push_back({s.at(value), program.values[value].type});
+      for (std::uint32_t value : step.operands) s.operands.push_back({s.at(value), program.values[value].type});
       KernelCall& kernel = call.kernel;
       kernel.op = step.op;
-      kernel.inputs = {s.operands.data() + first, step.inputs.size()};
-      kernel.output = {s.at(step.outputs[0]), program.values[step.outputs[0]].type};
+      kernel.inputs = {s.operands.data() + first, step.operands.size()};
+      kernel.output = {s.at(step.result), program.values[step.result].type};
       kernel.attrs = &step.attrs;
       kernel.scratch = static_cast<char*>(s.arena.get()) + step.scratch_offset;
     }
@@ -141,10 +148,13 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
   const RandomState random{program_->seed, options.step};
   for (Workspace::State::Call& call : s.calls) {
-    if (call.block != nullptr) {
-      call.block->run(call.inputs, call.outputs, parallel);
+    if (call.kernel.op == nullptr) {
+      call.block->run(call.inputs, call.outputs, call.scratch, parallel);
       continue;
     }
+    const auto follow = [&](Index first, Index last) { call.block->run_rows(call.inputs, call.outputs, first, last); };
+    const RangeRef rows_done(follow);
+    call.kernel.rows_done = call.block != nullptr ? &rows_done : nullptr;
     call.kernel.parallel = parallel;
     call.kernel.random = random;
     try {
@@ -203,8 +213,10 @@ std::string Plan::str() const {
   for (std::size_t i = 0; i < program_->steps.size(); ++i) {
     const Step& step = program_->steps[i];
     out += fmt::format("{:5}  {:<44}", i, program_->labels[i]);
+    if (step.op != nullptr) out += " " + where(step.result);
     for (std::uint32_t value : step.outputs) out += " " + where(value);
     out += " <-";
+    for (std::uint32_t value : step.operands) out += " " + where(value);
     for (std::uint32_t value : step.inputs) out += " " + where(value);
     if (step.in_place) out += "  in place";
     out += '\n';

@@ -31,14 +31,18 @@ struct PlannedValue {
   Place place;
 };
 
-// One operation, or several elementwise ones that run together.
+// The kernel of one operation, a block program, or both: then the program runs on rows of the kernel's result as they
+// are finished. Numbers are those of values.
 struct Step {
-  const OpDef* op = nullptr;                  // the only one, or the last
-  std::shared_ptr<const BlockProgram> block;  // what to run instead of the operation's kernel, if not null
-  std::vector<std::uint32_t> inputs;          // values
-  std::vector<std::uint32_t> outputs;         // values; one, if there is no block program
+  const OpDef* op = nullptr;  // whose kernel runs, if any
   Attrs attrs;
+  std::vector<std::uint32_t> operands;
+  std::uint32_t result = 0;
   std::size_t scratch_offset = 0;
+  std::shared_ptr<const BlockProgram> block;
+  std::vector<std::uint32_t> inputs;
+  std::vector<std::uint32_t> outputs;
+  std::size_t block_scratch_offset = 0;
   bool in_place = false;  // writes over one of its inputs
 };
 

@@ -98,6 +98,11 @@ AxisSet reduced_axes(std::span<const TensorType> inputs, const TensorType& outpu
   return out;
 }
 
+// The same as a block program asks for it.
+std::uint32_t axes_in_blocks(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs) {
+  return static_cast<std::uint32_t>(reduced_axes(inputs, output, attrs).to_ulong());
+}
+
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 // Scratch: the kernels' own, the largest any pass wants, then two buffers between which the passes alternate.
@@ -201,6 +206,8 @@ struct Sum : Operation {
   static TensorType infer(const Infer& in) { return reduce_infer(in); }
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().sum); }
+  static const BlockReductions& block_reduction() { return kernels().block_sum; }
+  static constexpr auto block_axes = axes_in_blocks;
   static void reference(const KernelCall& call) {
     reduce_reference(call, 0, [](double a, double b) { return a + b; });
   }
@@ -232,6 +239,8 @@ struct Max : Operation {
   static TensorType infer(const Infer& in) { return extreme_infer(in); }
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().max); }
+  static const BlockReductions& block_reduction() { return kernels().block_max; }
+  static constexpr auto block_axes = axes_in_blocks;
   static void reference(const KernelCall& call) {
     reduce_reference(call, -INFINITY, [](double a, double b) { return a > b || std::isnan(a) ? a : b; });
   }
@@ -246,6 +255,8 @@ struct Min : Operation {
   static TensorType infer(const Infer& in) { return extreme_infer(in); }
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().min); }
+  static const BlockReductions& block_reduction() { return kernels().block_min; }
+  static constexpr auto block_axes = axes_in_blocks;
   static void reference(const KernelCall& call) {
     reduce_reference(call, INFINITY, [](double a, double b) { return a < b || std::isnan(a) ? a : b; });
   }
@@ -345,6 +356,8 @@ struct SumTo : Operation {
   static TensorType infer(const Infer& in) { return sum_target(in, Shape(in.attrs().ints("shape"))); }
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().sum); }
+  static const BlockReductions& block_reduction() { return kernels().block_sum; }
+  static constexpr auto block_axes = axes_in_blocks;
   static constexpr auto reference = sum_reference;
   static Cotangents vjp(const Vjp& r) { return broadcast_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
@@ -366,6 +379,8 @@ struct SumLike : Operation {
   static TensorType infer(const Infer& in) { return sum_target(in, in.shape(1)); }
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().sum); }
+  static const BlockReductions& block_reduction() { return kernels().block_sum; }
+  static constexpr auto block_axes = axes_in_blocks;
   static constexpr auto reference = sum_reference;
   static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {

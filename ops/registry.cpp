@@ -13,6 +13,8 @@ namespace xgrad {
 
 // Each file of operations defines one of these. An explicit list, because objects that register themselves vanish from
 // static libraries.
+void register_arithmetic(OpRegistry&);
+void register_arithmetic_pairs(OpRegistry&);
 void register_unary(OpRegistry&);
 void register_binary(OpRegistry&);
 void register_compare(OpRegistry&);
@@ -28,8 +30,9 @@ namespace {
 
 struct Builtin {
   Builtin() {
-    for (auto* add_family : {register_unary, register_binary, register_compare, register_cast, register_reduce,
-                             register_matmul, register_shape, register_index, register_random, register_losses}) {
+    for (auto* add_family : {register_arithmetic, register_arithmetic_pairs, register_unary, register_binary,
+                             register_compare, register_cast, register_reduce, register_matmul, register_shape,
+                             register_index, register_random, register_losses}) {
       add_family(registry);
     }
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());

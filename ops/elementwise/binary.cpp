@@ -1,71 +1,8 @@
-// Arithmetic of two tensors, elementwise with broadcasting. Summing cotangents back over broadcast axes is not done
-// here but in one place for all operations, by `gradients`.
+// Functions of two tensors, elementwise with broadcasting.
 #include <xgrad/ops/elementwise/family.hpp>
 
 namespace xgrad {
 namespace {
-
-// Whole numbers wrap around on overflow.
-template <class V, class F>
-V wrapping(V a, V b, F f) {
-  if constexpr (std::is_same_v<V, std::int64_t>) {
-    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
-  } else {
-    return f(a, b);
-  }
-}
-
-struct Add : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr bool commutative = true;
-  static constexpr const char* name = "add";
-  static constexpr const char* doc = "a + b.";
-  template <class V>
-  static V forward(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x + y; });
-  }
-  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), r.cotangent()}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), false, true); }
-};
-
-struct Sub : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr const char* name = "sub";
-  static constexpr const char* doc = "a - b.";
-  template <class V>
-  static V forward(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x - y; });
-  }
-  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), -r.cotangent()}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), false, true); }
-};
-
-struct Mul : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr bool commutative = true;
-  static constexpr const char* name = "mul";
-  static constexpr const char* doc = "a * b.";
-  template <class V>
-  static V forward(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x * y; });
-  }
-  static Cotangents vjp(const Vjp& r) { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any()); }
-};
-
-struct Div : Binary {
-  static constexpr const char* name = "div";
-  static constexpr const char* doc = "a / b as IEEE 754 says: x / 0 is inf or NaN.";
-  template <class V>
-  static V forward(V a, V b) {
-    return a / b;
-  }
-  static Cotangents vjp(const Vjp& r) {
-    const Value by_a = r.cotangent() / r.input(1);
-    return {by_a, -(by_a * r.output())};
-  }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::positive()); }
-};
 
 struct Pow : Binary {
   static constexpr const char* name = "pow";
@@ -135,6 +72,6 @@ struct Minimum : Binary {
 
 }  // namespace
 
-XGRAD_FAMILY(binary, Add, Sub, Mul, Div, Pow, Maximum, Minimum)
+XGRAD_FAMILY(binary, Pow, Maximum, Minimum)
 
 }  // namespace xgrad

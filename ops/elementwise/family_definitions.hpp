@@ -76,6 +76,19 @@ OpDef elementwise_definition(const BlockKernels& blocks) {
   return def;
 }
 
+template <class First, class Second, int operand>
+void add_pair(OpRegistry& registry, Pair<First, Second, operand>, const BlockKernels& kernels) {
+  registry.add_pair(First::name, {registry.find(Second::name), operand, kernels});
+}
+template <class... All>
+void add_pairs(OpRegistry& registry, Pairs<All...>, const BlockKernels*& kernels) {
+  (add_pair(registry, All(), *kernels++), ...);
+}
+template <class... Lists>
+void register_pairs(OpRegistry& registry, const BlockKernels* kernels) {
+  (add_pairs(registry, Lists(), kernels), ...);
+}
+
 template <class... Ops>
 void register_family(OpRegistry& registry, const BlockKernels* blocks) {
   (registry.add(elementwise_definition<Ops>(*blocks++)), ...);
@@ -87,6 +100,13 @@ void register_family(OpRegistry& registry, const BlockKernels* blocks) {
 #define XGRAD_DECLARE_BLOCKS(isa, family)           \
   namespace isa {                                   \
   extern const BlockKernels* const family##_blocks; \
+  }
+
+// Defines `void register_<family>_pairs(OpRegistry&)`, to be called when the operations are registered.
+#define XGRAD_PAIRS(family, ...)                                                   \
+  XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_BLOCKS, family##_pair)                          \
+  void register_##family##_pairs(OpRegistry& registry) {                           \
+    register_pairs<__VA_ARGS__>(registry, XGRAD_SELECT_ISA(family##_pair_blocks)); \
   }
 
 // Defines `void register_<family>(OpRegistry&)`.

@@ -13,6 +13,7 @@ struct MatmulKernels {
 struct ReduceKernels {
   Kernels::Reduce sum[dtype_count], max[dtype_count], min[dtype_count];
   std::size_t (*scratch)(DType, Index, Index, Index);
+  BlockReductions block_sum, block_max, block_min;
 };
 struct RandomKernels {
   Kernels::Random uniform[dtype_count], normal[dtype_count], bernoulli[dtype_count];

@@ -25,6 +25,9 @@ Kernels join() {
   std::copy_n(reduce.sum, dtype_count, out.sum);
   std::copy_n(reduce.max, dtype_count, out.max);
   std::copy_n(reduce.min, dtype_count, out.min);
+  out.block_sum = reduce.block_sum;
+  out.block_max = reduce.block_max;
+  out.block_min = reduce.block_min;
   out.reduce_scratch = reduce.scratch;
   const RandomKernels& random = *XGRAD_ACTIVE(random_kernels);
   std::copy_n(random.uniform, dtype_count, out.uniform);

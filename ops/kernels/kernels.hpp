@@ -55,6 +55,8 @@ struct Kernels {
   Reduce sum[dtype_count];
   Reduce max[dtype_count];
   Reduce min[dtype_count];
+  // The same within blocks.
+  BlockReductions block_sum, block_max, block_min;
   std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
   Random uniform[dtype_count];
   Random normal[dtype_count];

@@ -218,6 +218,35 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
   }
 }
 
+// What block programs run, see BlockReduction.
+
+template <class Op, class T>
+void block_rows(const void* in, Index rows, Index n, void* out) {
+  for (Index r = 0; r < rows; ++r) static_cast<T*>(out)[r] = reduce_row<Op>(static_cast<const T*>(in) + r * n, n);
+}
+
+template <class Op, class T>
+void block_columns(const void* data, Index rows, Index n, void* result, bool first) {
+  const T* in = static_cast<const T*>(data);
+  T* out = static_cast<T*>(result);
+  if (first) return reduce_rows<Op>(in, rows, n, n, out);
+  for (Index r = 0; r < rows; ++r) combine_into<Op>(out, in + r * n, n);
+}
+
+template <class Op, class T>
+void block_join(void* partial, Index groups, Index n) {
+  combine_groups<Op>(static_cast<T*>(partial), groups, n);
+}
+
+template <class Op>
+constexpr BlockReductions block_reductions() {
+  BlockReductions out{};
+  out[static_cast<std::size_t>(f32)] = {block_rows<Op, float>, block_columns<Op, float>, block_join<Op, float>, group};
+  out[static_cast<std::size_t>(f64)] = {block_rows<Op, double>, block_columns<Op, double>, block_join<Op, double>,
+                                        group};
+  return out;
+}
+
 std::size_t reduce_scratch(DType dtype, Index outer, Index reduce_extent, Index inner) {
   if (inner == 1) {
     const Index stretches = outer == 1 ? (reduce_extent + task_elements - 1) / task_elements : 0;
@@ -236,6 +265,9 @@ const ReduceKernels reduce_kernels = {
     {reduce<Max, float>, reduce<Max, double>, reduce<Max, std::int64_t>, nullptr},
     {reduce<Min, float>, reduce<Min, double>, reduce<Min, std::int64_t>, nullptr},
     reduce_scratch,
+    block_reductions<Sum>(),
+    block_reductions<Max>(),
+    block_reductions<Min>(),
 };
 }  // namespace XGRAD_ISA
 }  // namespace xgrad

@@ -216,15 +216,56 @@ void store_partial(T* p, Batch<T> v, std::ptrdiff_t count) {
 // A mask from bytes that are 0 or 1, and back.
 template <class T>
 Mask<T> load_mask(const std::uint8_t* bytes) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+    return Mask<T>(static_cast<__mmask16>(_mm_test_epi8_mask(x, x)));
+  } else {
+    const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
+    return Mask<T>(static_cast<__mmask8>(_mm_test_epi8_mask(x, x)));
+  }
+#elif defined(__AVX2__)
+  // 0 or 1 in each byte becomes 0 or -1 in each number.
+  if constexpr (sizeof(T) == 4) {
+    const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
+    return Mask<T>(_mm256_castsi256_ps(_mm256_sub_epi32(_mm256_setzero_si256(), _mm256_cvtepu8_epi32(x))));
+  } else {
+    std::int32_t four;
+    std::memcpy(&four, bytes, sizeof four);
+    const __m256i x = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+    return Mask<T>(_mm256_castsi256_pd(_mm256_sub_epi64(_mm256_setzero_si256(), x)));
+  }
+#else
   alignas(64) T whole[Batch<T>::size];
   for (std::size_t i = 0; i < Batch<T>::size; ++i) whole[i] = static_cast<T>(bytes[i]);
   return !(Batch<T>::load_aligned(whole) == Batch<T>(T(0)));
+#endif
 }
 template <class T>
 void store_mask(std::uint8_t* bytes, Mask<T> mask) {
+#if defined(__AVX512F__)
+  const __m128i x = _mm_maskz_set1_epi8(static_cast<__mmask16>(mask.data), 1);
+  if constexpr (sizeof(T) == 4)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), x);
+  else
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(bytes), x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const __m256i x = _mm256_castps_si256(mask.data);
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    const __m128i ones = _mm_and_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(bytes), ones);
+  } else {
+    // Four bits spread over four bytes.
+    const auto bits = static_cast<std::uint32_t>(_mm256_movemask_pd(mask.data));
+    const std::uint32_t ones = bits * 0x00204081U & 0x01010101U;
+    std::memcpy(bytes, &ones, sizeof ones);
+  }
+#else
   alignas(64) T whole[Batch<T>::size];
   xsimd::select(mask, Batch<T>(T(1)), Batch<T>(T(0))).store_aligned(whole);
   for (std::size_t i = 0; i < Batch<T>::size; ++i) bytes[i] = static_cast<std::uint8_t>(whole[i]);
+#endif
 }
 
 template <class T, class A>
