@@ -6,11 +6,14 @@
 #include <bit>
 #include <cstring>
 
+#include <xgrad/graph/stream.hpp>
+
 namespace xgrad {
 namespace {
 
 constexpr Index block_elements = 512;
-constexpr Index task_work = 1 << 15;  // operations on elements; less is not worth handing to another thread
+constexpr Index far_elements = 1 << 18;  // more are not in a near cache
+constexpr Index task_work = 1 << 15;     // operations on elements; less is not worth handing to another thread
 
 // Lays out `rows` rows of `inner` elements side by side. From row to row the source moves by `row_stride` elements,
 // within a row by `inner_stride`, which is 0 or 1.
@@ -35,22 +38,22 @@ void lay_out(std::size_t size, char* to, const char* from, Index rows, Index inn
     lay_out<std::uint8_t>(to, from, rows, inner, row_stride, inner_stride);
 }
 
+// Asks for what the next block reads while this one is worked on: only its first operation touches memory, too seldom
+// for the processor to see a stream in it.
+void prefetch(const char* from, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
+}
+
 std::size_t bytes(Index elements, std::size_t size) { return static_cast<std::size_t>(elements) * size; }
 
 }  // namespace
-
-// The memory of one run.
-struct BlockProgram::Block {
-  const void* const* inputs;
-  void* const* outputs;
-  char* scratch;
-};
 
 // Where the operands of the block at hand are.
 struct BlockProgram::Frame {
   char* slots;
   const char* at[max_inputs + all_ops];
   bool repeats[max_inputs + all_ops];  // one number stands for all
+  bool in_place[all_ops];              // of an output: it is the memory of an input
 };
 
 BlockProgram::BlockProgram(const Shape& shape, Index row) : shape_(shape), elements_(shape.elements()), row_(row) {
@@ -96,6 +99,15 @@ int BlockProgram::add_reduction(const BlockReduction& reduction, int operand, DT
   op.kind = level == BlockLevel::row ? Kind::reduce_row : Kind::reduce_columns;
   op.level = level;
   if (level == BlockLevel::column) ++columns_;
+  return first_result + ops_++;
+}
+
+int BlockProgram::add_random(RandomBlockKernel kernel, const Attrs& attrs, DType result) {
+  Op& op = op_[static_cast<std::size_t>(ops_)];
+  op.random = kernel;
+  op.attrs = &attrs;
+  op.size = static_cast<std::uint8_t>(size_of(result));
+  op.kind = Kind::random;
   return first_result + ops_++;
 }
 
@@ -202,7 +214,9 @@ void BlockProgram::assign_slots() {
   for (int k = 0; k < ops_; ++k) {
     Op& op = op_[static_cast<std::size_t>(k)];
     largest = std::max<std::size_t>(largest, op.size);
-    if (op.output >= 0 || op.level == BlockLevel::column) continue;
+    op.streams = op.output >= 0 && op.level == BlockLevel::element && bytes(elements_, op.size) > stream_bytes;
+    streams_ = streams_ || op.streams;
+    if ((op.output >= 0 && !op.streams) || op.level == BlockLevel::column) continue;
     int slot = -1;
     for (int s = of_inputs; s < slots_ && slot < 0; ++s) {
       const int free = free_from[static_cast<std::size_t>(s)];
@@ -230,7 +244,7 @@ void BlockProgram::assign_scratch() {
 }
 
 // Copies what the block reads of inputs that do not lie as it needs them.
-void BlockProgram::lay_out_inputs(const Block& block, Frame& frame, Index first_walk_row, Index walk_rows,
+void BlockProgram::lay_out_inputs(const Memory& memory, Frame& frame, Index first_walk_row, Index walk_rows,
                                   bool first) const {
   const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
   const Index inner = extent_[inner_axis];
@@ -243,18 +257,18 @@ void BlockProgram::lay_out_inputs(const Block& block, Frame& frame, Index first_
       const Input& input = input_[i];
       if (input.way != Way::laid_out || (input.fixed && !first)) continue;
       char* to = frame.slots + bytes(input.slot, static_cast<std::size_t>(block_bytes_)) + bytes(r * inner, input.size);
-      lay_out(input.size, to, static_cast<const char*>(block.inputs[i]) + bytes(offset[i], input.size), together, inner,
-              input.stride[next_axis], input.stride[inner_axis]);
+      lay_out(input.size, to, static_cast<const char*>(memory.inputs[i]) + bytes(offset[i], input.size), together,
+              inner, input.stride[next_axis], input.stride[inner_axis]);
     }
     r += together;
   }
 }
 
 // Columns of a block's rows, group by group.
-void BlockProgram::reduce_columns(const Op& op, const Block& block, const char* in, Index row, Index rows) const {
+void BlockProgram::reduce_columns(const Op& op, const Memory& memory, const char* in, Index row, Index rows) const {
   const Index group = op.reduction->group;
-  char* out = static_cast<char*>(block.outputs[static_cast<unsigned char>(op.output)]);
-  if (this->rows() > group) out = block.scratch + op.scratch;
+  char* out = static_cast<char*>(memory.outputs[static_cast<unsigned char>(op.output)]);
+  if (this->rows() > group) out = static_cast<char*>(memory.scratch) + op.scratch;
   for (Index done = 0; done < rows;) {
     const Index now = std::min(rows - done, group - (row + done) % group);
     op.reduction->columns(in + bytes(done * row_, op.size), now, row_,
@@ -264,18 +278,20 @@ void BlockProgram::reduce_columns(const Op& op, const Block& block, const char* 
 }
 
 // The block whose first element is number `at`, and whose first row is number `row`.
-void BlockProgram::execute(const Block& block, Frame& frame, Index at, Index n, Index row, Index rows) const {
+void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n, Index row, Index rows) const {
   for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
     const Op& op = op_[k];
     const char* in = frame.at[op.operands[0]];
     if (op.kind == Kind::reduce_columns) {
-      reduce_columns(op, block, in, row, rows);
+      reduce_columns(op, memory, in, row, rows);
       continue;
     }
     const bool of_rows = op.level == BlockLevel::row;
-    char* out = op.output >= 0 ? static_cast<char*>(block.outputs[static_cast<unsigned char>(op.output)]) +
-                                     bytes(of_rows ? row : at, op.size)
-                               : frame.slots + op.slot * block_bytes_;
+    char* result = op.output >= 0 ? static_cast<char*>(memory.outputs[static_cast<unsigned char>(op.output)]) +
+                                        bytes(of_rows ? row : at, op.size)
+                                  : frame.slots + op.slot * block_bytes_;
+    const bool streams = op.streams && !frame.in_place[static_cast<unsigned char>(op.output)];
+    char* out = streams ? frame.slots + op.slot * block_bytes_ : result;
     frame.at[first_result + k] = out;
     switch (op.kind) {
       case Kind::elementwise: {
@@ -288,6 +304,7 @@ void BlockProgram::execute(const Block& block, Frame& frame, Index at, Index n, 
         op.kernel(of_rows ? rows : n, operands, repeats, out);
         break;
       }
+      case Kind::random: op.random(*op.attrs, memory.random, at, n, out); break;
       case Kind::reduce_row: op.reduction->rows(in, rows, row_, out); break;
       case Kind::expand:
         if (rows == 1 && block_rows_ == 1)
@@ -297,6 +314,16 @@ void BlockProgram::execute(const Block& block, Frame& frame, Index at, Index n, 
         break;
       case Kind::reduce_columns: break;
     }
+    if (streams) stream_copy(result, out, bytes(n, op.size));
+  }
+}
+
+void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const {
+  const auto address = reinterpret_cast<std::uintptr_t>(slots);
+  frame.slots = static_cast<char*>(slots) + (63 - (address + 63) % 64);
+  std::fill_n(frame.repeats, max_inputs + ops_, false);
+  for (int i = 0; i < outputs_ && streams_; ++i) {
+    frame.in_place[i] = std::find(memory.inputs, memory.inputs + inputs_, memory.outputs[i]) != memory.inputs + inputs_;
   }
 }
 
@@ -313,14 +340,12 @@ std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) 
 
 // Blocks of whole rows, or of anything where all inputs lie whole. Counts rows of the program if it has rows, otherwise
 // rows of the walk, or elements if the walk has one axis.
-void BlockProgram::run_blocks(const Block& block, Index first, Index last) const {
+void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) const {
   const auto inputs = static_cast<std::size_t>(inputs_);
   const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
   const Index inner = extent_[inner_axis];
   Frame frame;
-  frame.slots = static_cast<char*>(alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
-  frame.slots += 63 - (reinterpret_cast<std::uintptr_t>(frame.slots) + 63) % 64;
-  std::fill_n(frame.repeats, max_inputs + ops_, false);
+  begin(memory, frame, alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
   for (int k = 0; k < ops_ && block_rows_ == 1; ++k) {
     const Op& op = op_[static_cast<std::size_t>(k)];
     frame.repeats[first_result + k] = op.kind == Kind::expand;
@@ -330,7 +355,7 @@ void BlockProgram::run_blocks(const Block& block, Index first, Index last) const
   for (std::size_t i = 0; i < inputs; ++i) {
     const Input& in = input_[i];
     frame.at[i] =
-        in.way == Way::laid_out ? frame.slots + in.slot * block_bytes_ : static_cast<const char*>(block.inputs[i]);
+        in.way == Way::laid_out ? frame.slots + in.slot * block_bytes_ : static_cast<const char*>(memory.inputs[i]);
     frame.repeats[i] = in.way == Way::number || in.way == Way::per_row ||
                        (in.way == Way::row_level && in.shape.elements() == 1 && rows() > 1);
     any_laid = any_laid || in.way == Way::laid_out;
@@ -339,37 +364,39 @@ void BlockProgram::run_blocks(const Block& block, Index first, Index last) const
   const bool flat = !has_rows() && axes_ == 1;
   const Index unit = has_rows() ? row_ : flat ? 1 : inner;  // elements that `first` and `last` count
   Index step = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / inner);
-  if (flat && ops_ == 1) step = last - first;  // nothing passes from one operation to the next
+  if (flat && ops_ == 1 && !streams_) step = last - first;  // nothing passes from one operation to the next
   for (Index at = first; at < last; at += step) {
     const Index now = std::min(step, last - at);
     for (std::size_t i = 0; i < inputs; ++i) {
       const Input& in = input_[i];
-      if (in.way == Way::whole) frame.at[i] = static_cast<const char*>(block.inputs[i]) + bytes(at * unit, in.size);
+      if (in.way == Way::whole) {
+        frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at * unit, in.size);
+        if (elements_ > far_elements && ops_ > 1)
+          prefetch(frame.at[i] + bytes(now * unit, in.size), bytes(std::min(step, last - at - now) * unit, in.size));
+      }
       if (in.way == Way::row_level && !frame.repeats[i])
-        frame.at[i] = static_cast<const char*>(block.inputs[i]) + bytes(at, in.size);
+        frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at, in.size);
     }
-    if (any_laid) lay_out_inputs(block, frame, at * (unit / inner), now * (unit / inner), at == first);
+    if (any_laid) lay_out_inputs(memory, frame, at * (unit / inner), now * (unit / inner), at == first);
     if (any_by_row) {
       const auto offset = offsets_of(at);
       for (std::size_t i = 0; i < inputs; ++i) {
         const Input& in = input_[i];
         if (in.way == Way::per_row || in.way == Way::along_row)
-          frame.at[i] = static_cast<const char*>(block.inputs[i]) + bytes(offset[i], in.size);
+          frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset[i], in.size);
       }
     }
-    execute(block, frame, at * unit, now * unit, at, now);
+    execute(memory, frame, at * unit, now * unit, at, now);
   }
 }
 
 // Rows that are long, of programs that have none of their own: blocks are parts of one row, in which an input is
 // consecutive or one number.
-void BlockProgram::run_parts(const Block& block, Index first, Index last) const {
+void BlockProgram::run_parts(const Memory& memory, Index first, Index last) const {
   const auto inputs = static_cast<std::size_t>(inputs_);
   const Index inner = extent_[static_cast<std::size_t>(axes_ - 1)];
   Frame frame;
-  frame.slots = static_cast<char*>(alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
-  frame.slots += 63 - (reinterpret_cast<std::uintptr_t>(frame.slots) + 63) % 64;
-  std::fill_n(frame.repeats, max_inputs + ops_, false);
+  begin(memory, frame, alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
   for (std::size_t i = 0; i < inputs; ++i) {
     frame.repeats[i] = input_[i].way == Way::number || input_[i].way == Way::per_row;
   }
@@ -379,27 +406,25 @@ void BlockProgram::run_parts(const Block& block, Index first, Index last) const 
     for (Index at = 0; at < inner; at += step) {
       for (std::size_t i = 0; i < inputs; ++i) {
         frame.at[i] =
-            static_cast<const char*>(block.inputs[i]) + bytes(offset[i] + (frame.repeats[i] ? 0 : at), input_[i].size);
+            static_cast<const char*>(memory.inputs[i]) + bytes(offset[i] + (frame.repeats[i] ? 0 : at), input_[i].size);
       }
-      execute(block, frame, row * inner + at, std::min(step, inner - at), 0, 0);
+      execute(memory, frame, row * inner + at, std::min(step, inner - at), 0, 0);
     }
   }
 }
 
-void BlockProgram::run_range(const Block& block, Index first, Index last) const {
+void BlockProgram::run_range(const Memory& memory, Index first, Index last) const {
   if (parts_)
-    run_parts(block, first, last);
+    run_parts(memory, first, last);
   else
-    run_blocks(block, first, last);
+    run_blocks(memory, first, last);
+  if (streams_) end_streams();
 }
 
-void BlockProgram::run_rows(const void* const* inputs, void* const* outputs, Index first, Index last) const {
-  run_blocks({inputs, outputs, nullptr}, first, last);
-}
+void BlockProgram::run_rows(const Memory& memory, Index first, Index last) const { run_blocks(memory, first, last); }
 
-void BlockProgram::run(const void* const* inputs, void* const* outputs, void* scratch, const Parallel& parallel) const {
+void BlockProgram::run(const Memory& memory, const Parallel& parallel) const {
   if (elements_ == 0) return;
-  const Block block{inputs, outputs, static_cast<char*>(scratch)};
   const bool flat = !has_rows() && axes_ == 1;
   const Index unit = has_rows() ? row_ : flat ? 1 : extent_[static_cast<std::size_t>(axes_ - 1)];
   const Index units = elements_ / unit;  // elements, or rows
@@ -412,17 +437,17 @@ void BlockProgram::run(const void* const* inputs, void* const* outputs, void* sc
   const Index wanted = std::max<Index>(1, task_work / (unit * ops_));
   const Index each = (wanted + whole - 1) / whole * whole;
   if (units <= each) {
-    run_range(block, 0, units);
+    run_range(memory, 0, units);
   } else {
     parallel.for_each((units + each - 1) / each,
-                      [&](Index task) { run_range(block, task * each, std::min(units, (task + 1) * each)); });
+                      [&](Index task) { run_range(memory, task * each, std::min(units, (task + 1) * each)); });
   }
   for (int k = 0; k < ops_ && scratch_bytes_ > 0; ++k) {
     const Op& op = op_[static_cast<std::size_t>(k)];
     if (op.level != BlockLevel::column || rows() <= op.reduction->group) continue;
-    char* groups = block.scratch + op.scratch;
+    char* groups = static_cast<char*>(memory.scratch) + op.scratch;
     op.reduction->join(groups, (rows() + op.reduction->group - 1) / op.reduction->group, row_);
-    std::memcpy(outputs[static_cast<unsigned char>(op.output)], groups, bytes(row_, op.size));
+    std::memcpy(memory.outputs[static_cast<unsigned char>(op.output)], groups, bytes(row_, op.size));
   }
 }
 
@@ -438,7 +463,7 @@ void run_elementwise(const KernelCall& call) {
   const BlockKernel kernel = call.op->block[static_cast<std::size_t>(call.inputs.back().type.dtype)];
   program.add_output(program.add_op(kernel, std::span(operands).first(call.inputs.size()), call.output.type.dtype));
   program.finish();
-  program.run(inputs.data(), &call.output.data, nullptr, call.parallel);
+  program.run({inputs.data(), &call.output.data, nullptr, call.random}, call.parallel);
 }
 
 }  // namespace xgrad

@@ -9,7 +9,7 @@
 //   int s = p.add_reduction(sum.reduction[f32], e, f32, BlockLevel::column);
 //   p.add_output(e), p.add_output(s);
 //   p.finish();
-//   p.run(inputs, outputs, scratch, parallel);
+//   p.run({inputs, outputs, scratch, random}, parallel);
 //
 // An operand is a number: inputs count from 0, results from `first_result`. Holds no heap memory and allocates none.
 //
@@ -52,6 +52,8 @@ class BlockProgram {
   int add_row_input(const TensorType& type);
   int add_op(BlockKernel kernel, std::span<const int> operands, DType result, BlockLevel level = BlockLevel::element);
   int add_reduction(const BlockReduction& reduction, int operand, DType result, BlockLevel level);
+  // `attrs` must outlive the program.
+  int add_random(RandomBlockKernel kernel, const Attrs& attrs, DType result);
   int add_output(int operand);
   // Decides how to walk the shape, and where results go that are not outputs. Call once, before the first run.
   void finish();
@@ -60,9 +62,15 @@ class BlockProgram {
   std::size_t scratch_bytes() const { return scratch_bytes_; }
   // Output i may be the memory of an input of the same type as long as no later operation than the one that makes the
   // output reads that input.
-  void run(const void* const* inputs, void* const* outputs, void* scratch, const Parallel& parallel) const;
+  struct Memory {
+    const void* const* inputs;
+    void* const* outputs;
+    void* scratch;  // of scratch_bytes()
+    RandomState random;
+  };
+  void run(const Memory& memory, const Parallel& parallel) const;
   // Runs rows [first, last) alone, on this thread. For programs with rows and without columns.
-  void run_rows(const void* const* inputs, void* const* outputs, Index first, Index last) const;
+  void run_rows(const Memory& memory, Index first, Index last) const;
 
  private:
   // How an input's numbers come to a block.
@@ -82,10 +90,12 @@ class BlockProgram {
     std::int8_t slot = -1;  // where it is laid out
     bool fixed = false;     // the same for each row: laid out once
   };
-  enum class Kind : std::uint8_t { elementwise, reduce_row, reduce_columns, expand };
+  enum class Kind : std::uint8_t { elementwise, random, reduce_row, reduce_columns, expand };
   struct Op {
     BlockKernel kernel = nullptr;
     const BlockReduction* reduction = nullptr;
+    RandomBlockKernel random = nullptr;
+    const Attrs* attrs = nullptr;
     std::array<std::uint8_t, 4> operands{};
     std::uint8_t count = 0;
     std::uint8_t size = 0;  // bytes of an element of the result
@@ -93,27 +103,28 @@ class BlockProgram {
     BlockLevel level = BlockLevel::element;
     std::int8_t output = -1;  // or
     std::int8_t slot = -1;
+    bool streams = false;     // or both: made in the slot, then written past the caches
     std::size_t scratch = 0;  // where groups of columns are
   };
   // Each number of a row may stand beside elements, which takes an operation more.
   static constexpr int all_ops = 2 * max_ops;
-  struct Block;
   struct Frame;
 
   bool has_rows() const { return row_ > 0; }
   Index rows() const { return elements_ / row_; }
   int beside_elements(int operand);
   int last_reader(int operand) const;
+  void begin(const Memory& memory, Frame& frame, void* slots) const;
   void collapse();
   void choose_ways();
   void assign_slots();
   void assign_scratch();
-  void run_range(const Block& block, Index first, Index last) const;
-  void run_blocks(const Block& block, Index first, Index last) const;
-  void run_parts(const Block& block, Index first, Index last) const;
-  void lay_out_inputs(const Block& block, Frame& frame, Index first_walk_row, Index walk_rows, bool first) const;
-  void execute(const Block& block, Frame& frame, Index at, Index n, Index row, Index rows) const;
-  void reduce_columns(const Op& op, const Block& block, const char* in, Index row, Index rows) const;
+  void run_range(const Memory& memory, Index first, Index last) const;
+  void run_blocks(const Memory& memory, Index first, Index last) const;
+  void run_parts(const Memory& memory, Index first, Index last) const;
+  void lay_out_inputs(const Memory& memory, Frame& frame, Index first_walk_row, Index walk_rows, bool first) const;
+  void execute(const Memory& memory, Frame& frame, Index at, Index n, Index row, Index rows) const;
+  void reduce_columns(const Op& op, const Memory& memory, const char* in, Index row, Index rows) const;
   std::array<Index, max_inputs> offsets_of(Index row) const;
 
   Shape shape_;
@@ -123,6 +134,7 @@ class BlockProgram {
   Index block_bytes_ = 0;  // bytes of a slot
   int inputs_ = 0, ops_ = 0, outputs_ = 0, slots_ = 0, columns_ = 0;
   std::size_t scratch_bytes_ = 0;
+  bool streams_ = false;
   bool parts_ = false;  // blocks are parts of rows that are too long for one
   std::array<Input, max_inputs> input_{};
   std::array<Op, all_ops> op_{};

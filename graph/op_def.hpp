@@ -148,6 +148,11 @@ using BlockReductions = std::array<BlockReduction, dtype_count>;
 // Which axes of input 0 are combined: bit i stands for axis i.
 using AxesFn = std::uint32_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
+// Elements [first, first + n) of what a random operation makes, in a block.
+using RandomBlockKernel = void (*)(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out);
+// By the dtype of the output; null where the dtype is not supported.
+using RandomBlockKernels = std::array<RandomBlockKernel, dtype_count>;
+
 // Runs a block kernel over broadcast inputs: the `kernel` of every elementwise operation.
 void run_elementwise(const KernelCall& call);
 
@@ -253,9 +258,10 @@ struct OpDef {
   Traits traits{};
   InferFn infer = nullptr;
   KernelFn kernel = nullptr;
-  BlockKernels block{};            // elementwise operations: used by run_elementwise and by fused groups
-  std::vector<BlockPair> pairs{};  // what may follow in the same pass
-  BlockReductions reduction{};     // reductions: used by fused groups, with
+  BlockKernels block{};               // elementwise operations: used by run_elementwise and by fused groups
+  std::vector<BlockPair> pairs{};     // what may follow in the same pass
+  RandomBlockKernels random_block{};  // random operations: used by fused groups
+  BlockReductions reduction{};        // reductions: used by fused groups, with
   AxesFn reduced_axes = nullptr;
   ScratchFn scratch_bytes = nullptr;  // none needed if null
   KernelFn reference = nullptr;       // the plainest possible kernel, an oracle for the suites: floating inputs and

@@ -149,10 +149,12 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
   const RandomState random{program_->seed, options.step};
   for (Workspace::State::Call& call : s.calls) {
     if (call.kernel.op == nullptr) {
-      call.block->run(call.inputs, call.outputs, call.scratch, parallel);
+      call.block->run({call.inputs, call.outputs, call.scratch, random}, parallel);
       continue;
     }
-    const auto follow = [&](Index first, Index last) { call.block->run_rows(call.inputs, call.outputs, first, last); };
+    const auto follow = [&](Index first, Index last) {
+      call.block->run_rows({call.inputs, call.outputs, call.scratch, random}, first, last);
+    };
     const RangeRef rows_done(follow);
     call.kernel.rows_done = call.block != nullptr ? &rows_done : nullptr;
     call.kernel.parallel = parallel;

@@ -56,7 +56,7 @@ class Planner {
 
   // What a node can be in a block program, see Note [Levels] in block_program.hpp.
   struct Part {
-    enum class Kind : std::uint8_t { none, elementwise, reduction, head } kind = Kind::none;
+    enum class Kind : std::uint8_t { none, elementwise, random, reduction, head } kind = Kind::none;
     BlockLevel level = BlockLevel::element;
     NodeId space = 0;  // the node whose shape the program walks
     Index row = 0;     // elements of a row, where rows matter
@@ -68,6 +68,7 @@ class Planner {
   void find_late();
   void find_parts();
   Part elementwise_part(NodeId id) const;
+  Part random_part(NodeId id) const;
   Part reduction_part(NodeId id) const;
   Part head_part(NodeId id) const;
   bool stands_for_rows(NodeId id, const Shape& shape) const;

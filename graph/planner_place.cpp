@@ -195,7 +195,11 @@ void Planner::add_block(Step& step, const std::vector<NodeId>& members) {
   for (const NodeId id : members) {
     if (part_[id].kind == Part::Kind::head || second_of_[id] != none) continue;
     in.clear();
-    if (part_[id].kind == Part::Kind::reduction) {
+    if (part_[id].kind == Part::Kind::random) {
+      program_.attrs.push_back(std::make_unique<const Attrs>(graph_.attrs(id)));
+      made[id] = block->add_random(node(id).op->random_block[static_cast<std::size_t>(types_[id].dtype)],
+                                   *program_.attrs.back(), types_[id].dtype);
+    } else if (part_[id].kind == Part::Kind::reduction) {
       made[id] =
           block->add_reduction(reduction_of(id), read(graph_.inputs(id)[0], false), types_[id].dtype, level_of(id));
     } else if (const std::uint32_t before = first_of_[id]; before != none) {
@@ -228,7 +232,7 @@ std::string Planner::label(const std::vector<NodeId>& members) const {
   for (const NodeId id : members) {
     if (id == head) continue;
     out += fmt::format(" %{} {}", id, node(id).op->name);
-    if (second_of_[id] != none) out += fmt::format("-{}", node(second_of_[id]).op->name);
+    if (const std::uint32_t second = second_of_[id]; second < none) out += "-" + node(second).op->name;
   }
   return out + " " + types_[part_[members.front()].space].str();
 }

@@ -85,6 +85,12 @@ Planner::Part Planner::elementwise_part(NodeId id) const {
   return {Part::Kind::elementwise, BlockLevel::row, rows->space, rows->row};
 }
 
+Planner::Part Planner::random_part(NodeId id) const {
+  const OpDef& op = *node(id).op;
+  if (!options_.fuse || op.random_block[static_cast<std::size_t>(types_[id].dtype)] == nullptr) return {};
+  return {Part::Kind::random, BlockLevel::element, id, 0};
+}
+
 // A reduction over the last axes leaves a number for each row, one over the first axes a number for each column.
 Planner::Part Planner::reduction_part(NodeId id) const {
   const OpDef& op = *node(id).op;
@@ -129,7 +135,8 @@ void Planner::find_parts() {
   part_.assign(size_, {});
   for (NodeId id = 0; id < size_; ++id) {
     if (!is_computed(id) || types_[id].shape.elements() == 0) continue;
-    for (auto find : {&Planner::elementwise_part, &Planner::reduction_part, &Planner::head_part}) {
+    for (auto find :
+         {&Planner::elementwise_part, &Planner::random_part, &Planner::reduction_part, &Planner::head_part}) {
       if (part_[id].kind == Part::Kind::none) part_[id] = (this->*find)(id);
     }
   }

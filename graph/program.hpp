@@ -69,8 +69,9 @@ struct Program {
   std::vector<PlannedInput> inputs;
   std::vector<Parameter> parameters;
   std::vector<Tensor> constants;
-  std::vector<std::string> labels;  // of each step, for messages and tables
-  std::vector<Lifetime> lifetimes;  // of the arena's buffers, in the order they were placed
+  std::vector<std::unique_ptr<const Attrs>> attrs;  // of random operations in block programs
+  std::vector<std::string> labels;                  // of each step, for messages and tables
+  std::vector<Lifetime> lifetimes;                  // of the arena's buffers, in the order they were placed
   std::vector<std::size_t> offsets;
   std::uint64_t seed = 0;
   std::size_t arena_bytes = 0;

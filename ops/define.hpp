@@ -12,7 +12,8 @@
 //   registry.add(define<Count>());
 //
 // Optional members: reference (naive kernel in f64), scratch_bytes, traits(), other bounds than one input, and
-// block_reduction() with block_axes, by which a reduction joins fused groups.
+// block_reduction() with block_axes, by which a reduction joins fused groups, as random_block lets a
+// random operation.
 #pragma once
 
 #include <xgrad/graph/op_def.hpp>
@@ -41,6 +42,7 @@ OpDef define() {
     def.reduction = Op::block_reduction();
     def.reduced_axes = Op::block_axes;
   }
+  if constexpr (requires { Op::random_block; }) def.random_block = Op::random_block;
   if constexpr (requires { Op::no_gradient; })
     def.no_gradient = Op::no_gradient;
   else

@@ -18,8 +18,15 @@ RandomArgs random_args(const KernelCall& call, double a, double b) {
           call.random.seed,
           call.random.step,
           static_cast<std::uint32_t>(call.attrs->integer("stream")),
+          0,
           a,
           b};
+}
+
+// The same within a block program.
+RandomArgs block_args(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out, double a,
+                      double b) {
+  return {out, n, random.seed, random.step, static_cast<std::uint32_t>(attrs.integer("stream")), first, a, b};
 }
 
 struct Source : Operation {
@@ -40,6 +47,12 @@ struct RandomUniform : Source {
     kernels().uniform[static_cast<int>(call.output.type.dtype)](
         random_args(call, call.attrs->number("low"), call.attrs->number("high")), call.parallel);
   }
+  template <DType dtype>
+  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
+    kernels().uniform[static_cast<int>(dtype)](
+        block_args(attrs, random, first, n, out, attrs.number("low"), attrs.number("high")), Parallel(1));
+  }
+  static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, nullptr};
   static Attrs attrs(const Axes& shape, DType dtype, double low, double high, Index stream) {
     return {{"shape", shape}, {"dtype", dtype}, {"low", low}, {"high", high}, {"stream", stream}};
   }
@@ -56,6 +69,12 @@ struct RandomNormal : Source {
     kernels().normal[static_cast<int>(call.output.type.dtype)](
         random_args(call, call.attrs->number("mean"), call.attrs->number("stddev")), call.parallel);
   }
+  template <DType dtype>
+  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
+    kernels().normal[static_cast<int>(dtype)](
+        block_args(attrs, random, first, n, out, attrs.number("mean"), attrs.number("stddev")), Parallel(1));
+  }
+  static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, nullptr};
   static Attrs attrs(const Axes& shape, DType dtype, double mean, double stddev, Index stream) {
     return {{"shape", shape}, {"dtype", dtype}, {"mean", mean}, {"stddev", stddev}, {"stream", stream}};
   }
@@ -83,6 +102,12 @@ struct BernoulliLike : Operation {
     kernels().bernoulli[static_cast<int>(call.output.type.dtype)](
         random_args(call, call.attrs->number("probability"), 0), call.parallel);
   }
+  template <DType dtype>
+  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
+    kernels().bernoulli[static_cast<int>(dtype)](
+        block_args(attrs, random, first, n, out, attrs.number("probability"), 0), Parallel(1));
+  }
+  static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, block<boolean>};
   static std::vector<Sample> samples() {
     return {{"matrix", {{{3, 33}}}, {{"probability", 0.3}, {"stream", Index{3}}}, 0, true, true}};
   }

@@ -41,6 +41,7 @@ struct RandomArgs {
   Index count = 0;
   std::uint64_t seed = 0, step = 0;
   std::uint32_t stream = 0;
+  Index first = 0;      // the number of the first element
   double a = 0, b = 1;  // low and high; mean and standard deviation; probability of 1 in `a`
 };
 

@@ -51,15 +51,31 @@ inline void generate(const RandomArgs& args, Index index, Block& out) {
   std::copy_n(x3, lanes, out.words + 3 * lanes);
 }
 
-// Calls fill(words, out, n) for each block, n < block only for the last.
+// Calls fill(words, out, n) for each block, n < block only for the last. A first element in the middle of a block
+// leaves out what is before it.
 template <class T, class Fill>
 void for_each_block(const RandomArgs& args, const Parallel& parallel, Fill fill) {
+  const Index skipped = args.first % block;
   T* out = static_cast<T*>(args.out);
+  if (skipped > 0) {
+    Block random;
+    T whole[block];
+    const Index n = std::min(block - skipped, args.count);
+    generate(args, args.first / block, random);
+    fill(random.words, whole, skipped + n);
+    std::copy_n(whole + skipped, n, out);
+    if (n == args.count) return;
+    RandomArgs rest = args;
+    rest.out = out + n;
+    rest.first += n;
+    rest.count -= n;
+    return for_each_block<T>(rest, parallel, fill);
+  }
   const Index blocks = (args.count + block - 1) / block;
   parallel.for_each((blocks + task_blocks - 1) / task_blocks, [&](Index task) {
     Block random;
     for (Index b = task * task_blocks; b < std::min(blocks, (task + 1) * task_blocks); ++b) {
-      generate(args, b, random);
+      generate(args, args.first / block + b, random);
       fill(random.words, out + b * block, std::min(block, args.count - b * block));
     }
   });
