@@ -224,17 +224,18 @@ void Planner::add_block(Step& step, const std::vector<NodeId>& members) {
   step.block = std::move(block);
 }
 
-std::string Planner::label(const std::vector<NodeId>& members) const {
-  if (members.size() == 1) return graph_.describe(members.front());
+StepLabel Planner::label(const std::vector<NodeId>& members) const {
+  if (members.size() == 1) return {graph_.describe(members.front()), {}, {}};
+  StepLabel out;
   const NodeId head = head_of(members);
-  std::string out = head == none ? fmt::format("fused {}:", members.size())
-                                 : fmt::format("{}, then fused {}:", graph_.describe(head), members.size() - 1);
+  if (head != none) out.own = graph_.describe(head);
   for (const NodeId id : members) {
     if (id == head) continue;
-    out += fmt::format(" %{} {}", id, node(id).op->name);
-    if (const std::uint32_t second = second_of_[id]; second < none) out += "-" + node(second).op->name;
+    out.fused.push_back(fmt::format("%{} {}", id, node(id).op->name));
+    if (const std::uint32_t second = second_of_[id]; second < none) out.fused.back() += "-" + node(second).op->name;
   }
-  return out + " " + types_[part_[members.front()].space].str();
+  out.walked = types_[part_[members.front()].space].str();
+  return out;
 }
 
 // The planned value an operand is read from. Views and values without elements get one when first asked for.
@@ -244,6 +245,7 @@ std::uint32_t Planner::operand_value(NodeId id, bool shape_only) {
     if (is_view(id) && types_[id].shape.elements() > 0) {
       const std::uint32_t shown = operand_value(root(id), false);
       value_of_[id] = add_value(types_[id], program_.values[shown].place);
+      program_.values[value_of_[id]].shown = shown;
       views_.emplace_back(value_of_[id], shown);
     } else {
       value_of_[id] = add_constant(Tensor(types_[id]));  // no elements, so nothing computes it
