@@ -21,6 +21,12 @@ template <class T>
 void lay_out(char* to, const char* from, Index rows, Index inner, Index row_stride, Index inner_stride) {
   T* out = reinterpret_cast<T*>(to);
   const T* row = reinterpret_cast<const T*>(from);
+  if (row_stride == 0 && inner_stride == 1) {  // one row for all: what is there already is copied again
+    std::copy_n(row, inner, out);
+    for (Index done = 1; done < rows; done *= 2)
+      std::copy_n(out, std::min(done, rows - done) * inner, out + done * inner);
+    return;
+  }
   for (Index r = 0; r < rows; ++r, out += inner, row += row_stride) {
     if (inner_stride == 0)
       std::fill_n(out, inner, *row);

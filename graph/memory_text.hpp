@@ -4,15 +4,9 @@
 #include <cstddef>
 #include <string>
 
-#include <fmt/format.h>
-
 namespace xgrad {
 
 // Such as "12 bytes", "217.0 KiB" or "1.5 MiB".
-inline std::string memory_text(std::size_t bytes) {
-  const double kib = static_cast<double>(bytes) / 1024;
-  if (kib < 1) return fmt::format("{} bytes", bytes);
-  return kib < 1024 ? fmt::format("{:.1f} KiB", kib) : fmt::format("{:.1f} MiB", kib / 1024);
-}
+std::string memory_text(std::size_t bytes);
 
 }  // namespace xgrad

@@ -1,7 +1,7 @@
 // The picture of a plan.
 #include <map>
-#include <string>
 #include <set>
+#include <string>
 #include <utility>
 
 #include <fmt/format.h>

@@ -199,15 +199,43 @@ void store(T* p, Batch<T> v) {
   v.store_unaligned(p);
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// Lanes below `count` of 4-byte and 8-byte numbers, as masked loads and stores take them.
+inline __m256i first_lanes_4(std::ptrdiff_t count) {
+  alignas(64) static constexpr std::int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + 8 - count));
+}
+inline __m256i first_lanes_8(std::ptrdiff_t count) {
+  alignas(64) static constexpr std::int64_t lanes[8] = {-1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + 4 - count));
+}
+#endif
+
 // The first `count` < width numbers; the rest of the vector is zero.
 template <class T>
 Batch<T> load_partial(const T* p, std::ptrdiff_t count) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    return Batch<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << count) - 1), p));
+  if constexpr (std::is_same_v<T, double>)
+    return Batch<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1U << count) - 1), p));
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>) return Batch<T>(_mm256_maskload_ps(p, first_lanes_4(count)));
+  if constexpr (std::is_same_v<T, double>) return Batch<T>(_mm256_maskload_pd(p, first_lanes_8(count)));
+#endif
   alignas(64) T whole[Batch<T>::size] = {};
   std::memcpy(whole, p, static_cast<std::size_t>(count) * sizeof(T));
   return Batch<T>::load_aligned(whole);
 }
 template <class T>
 void store_partial(T* p, Batch<T> v, std::ptrdiff_t count) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>) return _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << count) - 1), v);
+  if constexpr (std::is_same_v<T, double>) return _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1U << count) - 1), v);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>) return _mm256_maskstore_ps(p, first_lanes_4(count), v);
+  if constexpr (std::is_same_v<T, double>) return _mm256_maskstore_pd(p, first_lanes_8(count), v);
+#endif
   alignas(64) T whole[Batch<T>::size];
   v.store_aligned(whole);
   std::memcpy(p, whole, static_cast<std::size_t>(count) * sizeof(T));
