@@ -11,7 +11,7 @@
 namespace xgrad {
 namespace {
 
-constexpr Index block_elements = 512;
+constexpr Index block_elements = 1024;
 constexpr Index far_elements = 1 << 18;  // more are not in a near cache
 constexpr Index task_work = 1 << 15;     // operations on elements; less is not worth handing to another thread
 
@@ -138,14 +138,16 @@ int BlockProgram::add_output(int operand) {
   return outputs_++;
 }
 
-// The last operation, counted from 0, that reads the operand; -1 if none does.
+// The last operation, counted from 0, that reads the operand, or shows it to others that do; -1 if none does.
 int BlockProgram::last_reader(int operand) const {
-  for (int k = ops_ - 1; k >= 0; --k) {
+  int last = -1;
+  for (int k = 0; k < ops_; ++k) {
     const Op& op = op_[static_cast<std::size_t>(k)];
-    if (std::find(op.operands.begin(), op.operands.begin() + op.count, operand) != op.operands.begin() + op.count)
-      return k;
+    const auto end = op.operands.begin() + op.count;
+    if (std::find(op.operands.begin(), end, operand) == end) continue;
+    last = std::max(last, op.kind == Kind::expand ? std::max(k, last_reader(first_result + k)) : k);
   }
-  return -1;
+  return last;
 }
 
 void BlockProgram::finish() {
@@ -364,7 +366,7 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
         in.way == Way::laid_out ? frame.slots + in.slot * block_bytes_ : static_cast<const char*>(memory.inputs[i]);
     frame.repeats[i] = in.way == Way::number || in.way == Way::per_row ||
                        (in.way == Way::row_level && in.shape.elements() == 1 && rows() > 1);
-    any_laid = any_laid || in.way == Way::laid_out;
+    any_laid = any_laid || (in.way == Way::laid_out && !in.fixed);
     any_by_row = any_by_row || in.way == Way::per_row || in.way == Way::along_row;
   }
   const bool flat = !has_rows() && axes_ == 1;
@@ -383,7 +385,7 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
       if (in.way == Way::row_level && !frame.repeats[i])
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at, in.size);
     }
-    if (any_laid) lay_out_inputs(memory, frame, at * (unit / inner), now * (unit / inner), at == first);
+    if (any_laid || at == first) lay_out_inputs(memory, frame, at * (unit / inner), now * (unit / inner), at == first);
     if (any_by_row) {
       const auto offset = offsets_of(at);
       for (std::size_t i = 0; i < inputs; ++i) {

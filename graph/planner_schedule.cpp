@@ -12,12 +12,16 @@ bool fits_block(Index row, DType dtype) {
 
 }  // namespace
 
-// What the node reads as input i: a block program repeats its inputs by itself, so a broadcast before it is not
-// needed.
+// What the node reads as input i: nobody needs a view that looks like what it shows, and a block program repeats its
+// inputs by itself, so a broadcast before it is not needed either.
 NodeId Planner::operand(NodeId id, std::size_t i) const {
   NodeId from = graph_.inputs(id)[i];
-  while (node(from).op->traits.broadcast && is_fusible(id)) from = graph_.inputs(from)[0];
-  return from;
+  const bool repeats = is_fusible(id);
+  for (;;) {
+    const bool same = is_view(from) && types_[from] == types_[graph_.inputs(from)[0]];
+    if (!same && !(repeats && node(from).op->traits.broadcast)) return from;
+    from = graph_.inputs(from)[0];
+  }
 }
 
 // Whatever writes a parameter in place, and whatever follows from it, comes last: so an operation that refuses its

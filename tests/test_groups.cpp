@@ -62,8 +62,21 @@ TEST_CASE("rows: softmax, cross-entropy and their derivatives at every size") {
       const Value t = g.input("t", {rows, columns});
       const Value loss = categorical_crossentropy(softmax(x), t);
       check_plan(g, {softmax(x), log_softmax(x), logsumexp(x, {1}), loss, gradients(loss, x)});
+      // The largest of a row is wanted again after another number of the row was made.
+      const Value top = max(x, {1}, true);
+      const Value e = exp(x - top);
+      check_plan(g, {e / sum(e, {1}, true) - top});
     }
   }
+}
+
+TEST_CASE("what looks like the value it shows does not part a group") {
+  Graph g;
+  const Value x = g.input("x", {40, 6});
+  const Value y = softmax(x);  // holds a stop_gradient and is one itself
+  const Value z = sigmoid(max(stop_gradient(y), {1}, true)) + x;
+  CHECK(Plan({z}).steps() == 1);
+  check_plan(g, {z, y, stop_gradient(z)});
 }
 
 TEST_CASE("columns: batch norm and its derivatives at every size") {

@@ -49,6 +49,16 @@ struct Min {
   }
 };
 
+// All numbers of a vector: halves, then halves of these.
+template <class Op, class T, int half = static_cast<int>(simd::width<T>) / 2>
+T combine_all(simd::Batch<T> v) {
+  v = Op::combine(v, simd::exchange<half>(v));
+  if constexpr (half > 1)
+    return combine_all<Op, T, half / 2>(v);
+  else
+    return v.get(0);
+}
+
 // One block of consecutive numbers.
 template <class Op, class T>
 T reduce_block(const T* in, Index n) {
@@ -67,17 +77,10 @@ T reduce_block(const T* in, Index n) {
     }
     for (; i + w <= n; i += w) sums[0] = Op::combine(sums[0], simd::load(in + i));
     if (i < n) {
-      alignas(64) T rest[B::size];
-      std::fill_n(rest, w, Op::template start<T>());
-      std::copy_n(in + i, n - i, rest);
-      sums[1] = Op::combine(sums[1], simd::load(rest));
+      const B rest = simd::keep_first(simd::load_partial(in + i, n - i), n - i, Op::template start<T>());
+      sums[1] = Op::combine(sums[1], rest);
     }
-    alignas(64) T x[B::size];
-    simd::store(x, Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3])));
-    for (Index half = w / 2; half > 0; half /= 2) {
-      for (Index j = 0; j < half; ++j) x[j] = Op::combine(x[j], x[j + half]);
-    }
-    return x[0];
+    return combine_all<Op, T>(Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3])));
   }
 }
 

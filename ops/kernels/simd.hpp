@@ -467,6 +467,45 @@ inline void multiply_wide(std::uint32_t factor, const std::uint32_t* x, std::uin
 #endif
 }
 
+// Lane j takes the number of lane j ^ distance, a power of two below the width.
+template <int distance, class T>
+Batch<T> exchange(Batch<T> v) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>) {
+    if constexpr (distance == 8) return _mm512_shuffle_f32x4(v, v, 0x4E);
+    if constexpr (distance == 4) return _mm512_shuffle_f32x4(v, v, 0xB1);
+    if constexpr (distance == 2) return _mm512_permute_ps(v, 0x4E);
+    if constexpr (distance == 1) return _mm512_permute_ps(v, 0xB1);
+  } else {
+    if constexpr (distance == 4) return _mm512_shuffle_f64x2(v, v, 0x4E);
+    if constexpr (distance == 2) return _mm512_shuffle_f64x2(v, v, 0xB1);
+    if constexpr (distance == 1) return _mm512_permute_pd(v, 0x55);
+  }
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>) {
+    if constexpr (distance == 4) return _mm256_permute2f128_ps(v, v, 1);
+    if constexpr (distance == 2) return _mm256_permute_ps(v, 0x4E);
+    if constexpr (distance == 1) return _mm256_permute_ps(v, 0xB1);
+  } else {
+    if constexpr (distance == 2) return _mm256_permute2f128_pd(v, v, 1);
+    if constexpr (distance == 1) return _mm256_permute_pd(v, 0x5);
+  }
+#else
+  alignas(64) T from[Batch<T>::size];
+  alignas(64) T to[Batch<T>::size];
+  v.store_aligned(from);
+  for (std::size_t i = 0; i < Batch<T>::size; ++i) to[i] = from[i ^ static_cast<std::size_t>(distance)];
+  return Batch<T>::load_aligned(to);
+#endif
+}
+
+// The first `count` numbers of v, and `rest` in place of the others.
+template <class T>
+Batch<T> keep_first(Batch<T> v, std::ptrdiff_t count, T rest) {
+  alignas(64) static constexpr T lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return xsimd::select(Batch<T>::load_aligned(lanes) < Batch<T>(static_cast<T>(count)), v, Batch<T>(rest));
+}
+
 // The sum of the numbers, pairwise in a fixed order.
 template <class T, class A>
 T reduce_add(V<T, A> v) {
