@@ -200,8 +200,7 @@ void Planner::add_block(Step& step, const std::vector<NodeId>& members) {
       made[id] = block->add_random(node(id).op->random_block[static_cast<std::size_t>(types_[id].dtype)],
                                    *program_.attrs.back(), types_[id].dtype);
     } else if (part_[id].kind == Part::Kind::reduction) {
-      made[id] =
-          block->add_reduction(reduction_of(id), read(operand(id, 0), false), types_[id].dtype, level_of(id));
+      made[id] = block->add_reduction(reduction_of(id), read(operand(id, 0), false), types_[id].dtype, level_of(id));
     } else if (const std::uint32_t before = first_of_[id]; before != none) {
       const auto inputs = graph_.inputs(id);
       std::size_t at = 0;
