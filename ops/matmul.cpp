@@ -100,7 +100,7 @@ struct Matmul : Operation {
 
   static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
     const Job job = job_of(in[0], in[1], out, attrs);
-    return kernels().matmul_scratch(out.dtype, job.args.m, job.args.n, job.args.k);
+    return kernels().matmul_scratch(out.dtype, job.args);
   }
 
   static void kernel(const KernelCall& call) {

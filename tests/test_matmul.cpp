@@ -56,10 +56,10 @@ struct Product {
     return c;
   }
   void run(const MatmulKernels& kernels, int threads, T* c, const RangeRef* rows_done) const {
-    Scratch scratch(kernels.scratch(dtype_of<T>, m, n, k));
+    const MatmulArgs args{m, n, k, a.data(), b.data(), c, a_stride, b_stride, c_stride, ta, tb, rows_done};
+    Scratch scratch(kernels.scratch(dtype_of<T>, args));
     const auto kernel = std::is_same_v<T, float> ? kernels.f32 : kernels.f64;
-    kernel({m, n, k, a.data(), b.data(), c, a_stride, b_stride, c_stride, ta, tb, rows_done}, scratch.get(),
-           Parallel(threads));
+    kernel(args, scratch.get(), Parallel(threads));
     CHECK(scratch.intact());
   }
 

@@ -8,7 +8,7 @@ namespace xgrad {
 
 struct MatmulKernels {
   Kernels::Matmul f32, f64;
-  std::size_t (*scratch)(DType, Index, Index, Index);
+  std::size_t (*scratch)(DType, const MatmulArgs&);
 };
 struct ReduceKernels {
   Kernels::Reduce sum[dtype_count], max[dtype_count], min[dtype_count];

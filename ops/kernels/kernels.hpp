@@ -52,7 +52,7 @@ struct Kernels {
 
   // By dtype; null where there is no such kernel.
   Matmul matmul[dtype_count];
-  std::size_t (*matmul_scratch)(DType, Index m, Index n, Index k);
+  std::size_t (*matmul_scratch)(DType, const MatmulArgs&);  // by sizes and strides
   Reduce sum[dtype_count];
   Reduce max[dtype_count];
   Reduce min[dtype_count];

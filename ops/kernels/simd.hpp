@@ -227,6 +227,19 @@ Batch<T> load_partial(const T* p, std::ptrdiff_t count) {
   std::memcpy(whole, p, static_cast<std::size_t>(count) * sizeof(T));
   return Batch<T>::load_aligned(whole);
 }
+
+// Copies in pieces of `piece`, half of it, ... 1 numbers, as the bits of `count` say: sizes known when compiled.
+template <std::size_t piece, class T>
+void copy_in_pieces(T* to, const T* from, std::size_t count) {
+  if constexpr (piece > 0) {
+    if ((count & piece) != 0) {
+      std::memcpy(to, from, piece * sizeof(T));
+      to += piece;
+      from += piece;
+    }
+    copy_in_pieces<piece / 2>(to, from, count);
+  }
+}
 template <class T>
 void store_partial(T* p, Batch<T> v, std::ptrdiff_t count) {
 #if defined(__AVX512F__)
@@ -238,8 +251,63 @@ void store_partial(T* p, Batch<T> v, std::ptrdiff_t count) {
 #endif
   alignas(64) T whole[Batch<T>::size];
   v.store_aligned(whole);
-  std::memcpy(p, whole, static_cast<std::size_t>(count) * sizeof(T));
+  copy_in_pieces<Batch<T>::size / 2>(p, whole, static_cast<std::size_t>(count));
 }
+
+// to[j][i] = from[i][j] for i, j < transpose_side<T>; strides are between rows.
+#if defined(__AVX2__)
+template <class T>
+inline constexpr std::ptrdiff_t transpose_side = 32 / sizeof(T);
+inline void transpose_block(const float* from, std::ptrdiff_t from_stride, float* to, std::ptrdiff_t to_stride) {
+  // Halves of rows i and i + 4 side by side, so that no number has to change sides later.
+  const auto halves = [&](std::ptrdiff_t i, std::ptrdiff_t column) {
+    const float* at = from + i * from_stride + column;
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at)), _mm_loadu_ps(at + 4 * from_stride), 1);
+  };
+  for (std::ptrdiff_t column = 0; column < 8; column += 4) {
+    const __m256 r0 = halves(0, column), r1 = halves(1, column), r2 = halves(2, column), r3 = halves(3, column);
+    const __m256 a = _mm256_unpacklo_ps(r0, r1), b = _mm256_unpackhi_ps(r0, r1);
+    const __m256 c = _mm256_unpacklo_ps(r2, r3), d = _mm256_unpackhi_ps(r2, r3);
+    float* at = to + column * to_stride;
+    _mm256_storeu_ps(at, _mm256_shuffle_ps(a, c, 0x44));
+    _mm256_storeu_ps(at + to_stride, _mm256_shuffle_ps(a, c, 0xEE));
+    _mm256_storeu_ps(at + 2 * to_stride, _mm256_shuffle_ps(b, d, 0x44));
+    _mm256_storeu_ps(at + 3 * to_stride, _mm256_shuffle_ps(b, d, 0xEE));
+  }
+}
+inline void transpose_block(const double* from, std::ptrdiff_t from_stride, double* to, std::ptrdiff_t to_stride) {
+  const auto halves = [&](std::ptrdiff_t i, std::ptrdiff_t column) {
+    const double* at = from + i * from_stride + column;
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(at)), _mm_loadu_pd(at + 2 * from_stride), 1);
+  };
+  for (std::ptrdiff_t column = 0; column < 4; column += 2) {
+    const __m256d r0 = halves(0, column), r1 = halves(1, column);
+    _mm256_storeu_pd(to + column * to_stride, _mm256_unpacklo_pd(r0, r1));
+    _mm256_storeu_pd(to + (column + 1) * to_stride, _mm256_unpackhi_pd(r0, r1));
+  }
+}
+#else
+template <class T>
+inline constexpr std::ptrdiff_t transpose_side = width<T>;
+template <class T>
+void transpose_block(const T* from, std::ptrdiff_t from_stride, T* to, std::ptrdiff_t to_stride) {
+  static_assert(transpose_side<T> == 2 || transpose_side<T> == 4);
+  if constexpr (transpose_side<T> == 2) {
+    const Batch<T> r0 = simd::load(from), r1 = simd::load(from + from_stride);
+    simd::store(to, xsimd::zip_lo(r0, r1));
+    simd::store(to + to_stride, xsimd::zip_hi(r0, r1));
+  } else {
+    const Batch<T> r0 = simd::load(from), r1 = simd::load(from + from_stride);
+    const Batch<T> r2 = simd::load(from + 2 * from_stride), r3 = simd::load(from + 3 * from_stride);
+    const Batch<T> even_lo = xsimd::zip_lo(r0, r2), even_hi = xsimd::zip_hi(r0, r2);
+    const Batch<T> odd_lo = xsimd::zip_lo(r1, r3), odd_hi = xsimd::zip_hi(r1, r3);
+    simd::store(to, xsimd::zip_lo(even_lo, odd_lo));
+    simd::store(to + to_stride, xsimd::zip_hi(even_lo, odd_lo));
+    simd::store(to + 2 * to_stride, xsimd::zip_lo(even_hi, odd_hi));
+    simd::store(to + 3 * to_stride, xsimd::zip_hi(even_hi, odd_hi));
+  }
+}
+#endif
 
 // A mask from bytes that are 0 or 1, and back.
 template <class T>
