@@ -3,6 +3,10 @@
 #include <xgrad/ops/registry.hpp>
 
 namespace xgrad {
+
+// Each family of functions defines one of these.
+std::vector<Composite> rearranging_composites();
+
 namespace {
 
 using Inputs = std::span<const Value>;
@@ -87,7 +91,14 @@ std::vector<Composite> make() {
 }  // namespace
 
 const std::vector<Composite>& builtin_composites() {
-  static const std::vector<Composite> all = make();
+  static const std::vector<Composite> all = [] {
+    std::vector<Composite> out = make();
+    for (auto* family : {rearranging_composites}) {
+      const std::vector<Composite> more = family();
+      out.insert(out.end(), more.begin(), more.end());
+    }
+    return out;
+  }();
   return all;
 }
 
