@@ -6,6 +6,7 @@ namespace xgrad {
 
 // Each family of functions defines one of these.
 std::vector<Composite> rearranging_composites();
+std::vector<Composite> linear_algebra_composites();
 
 namespace {
 
@@ -93,7 +94,7 @@ std::vector<Composite> make() {
 const std::vector<Composite>& builtin_composites() {
   static const std::vector<Composite> all = [] {
     std::vector<Composite> out = make();
-    for (auto* family : {rearranging_composites}) {
+    for (auto* family : {rearranging_composites, linear_algebra_composites}) {
       const std::vector<Composite> more = family();
       out.insert(out.end(), more.begin(), more.end());
     }
