@@ -3,6 +3,11 @@
 #include <xgrad/ops/registry.hpp>
 
 namespace xgrad {
+
+// Each family of functions defines one of these.
+std::vector<Composite> rearranging_composites();
+std::vector<Composite> linear_algebra_composites();
+
 namespace {
 
 using Inputs = std::span<const Value>;
@@ -87,7 +92,14 @@ std::vector<Composite> make() {
 }  // namespace
 
 const std::vector<Composite>& builtin_composites() {
-  static const std::vector<Composite> all = make();
+  static const std::vector<Composite> all = [] {
+    std::vector<Composite> out = make();
+    for (auto* family : {rearranging_composites, linear_algebra_composites}) {
+      const std::vector<Composite> more = family();
+      out.insert(out.end(), more.begin(), more.end());
+    }
+    return out;
+  }();
   return all;
 }
 

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/all_or_nothing.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -166,8 +168,15 @@ struct Matmul : Operation {
     const Value a = r.input(0);
     const Value b = r.input(1);
     const Value c = r.cotangent();
-    return {ta ? matmul(b, c, tb, true) : matmul(c, b, false, !tb),
-            tb ? matmul(c, a, true, ta) : matmul(a, c, !ta, false)};
+    const Value da = ta ? matmul(b, c, tb, true) : matmul(c, b, false, !tb);
+    Value rows = a;
+    Value row_cotangents = c;
+    if (!ta && b.shape().rank() == 2 && a.shape().rank() > 2) {
+      // All rows of a batch meet the same matrix: one product, and not one for each matrix of the batch and their sum.
+      rows = flatten(a, 0, -2);
+      row_cotangents = flatten(c, 0, -2);
+    }
+    return {da, tb ? matmul(row_cotangents, rows, true, ta) : matmul(rows, row_cotangents, !ta, false)};
   }
 
   static std::vector<Sample> samples() {
@@ -206,7 +215,40 @@ struct Matmul : Operation {
 void register_matmul(OpRegistry& registry) { registry.add(define<Matmul>()); }
 
 Value matmul(Value a, Value b, bool transpose_a, bool transpose_b) {
-  return apply("matmul", {a, b}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+  const int rank_a = a.shape().rank();
+  const int rank_b = b.shape().rank();
+  const auto fail = [&](const std::string& what) {
+    throw ShapeError(fmt::format("matmul: {}\n  input 0: {}\n  input 1: {}", what, a.describe(), b.describe()));
+  };
+  if (rank_a == 0 || rank_b == 0) fail("a scalar is no matrix");
+  if ((rank_a == 1 && transpose_a) || (rank_b == 1 && transpose_b)) fail("a vector cannot be transposed");
+  if (rank_a == 1 && rank_b == 1) return dot(a, b);
+  const auto inner = [](const Shape& shape, int axis) { return shape[shape.rank() == 1 ? 0 : shape.rank() - axis]; };
+  if ((rank_a == 1 || rank_b == 1) && inner(a.shape(), transpose_a ? 2 : 1) != inner(b.shape(), transpose_b ? 1 : 2)) {
+    fail(fmt::format("inner dimensions differ: {} x {}", a.shape().str(), b.shape().str()));
+  }
+  return all_or_nothing(a.graph(), [&] {
+    const Value product = apply("matmul", {rank_a == 1 ? expand_dims(a, 0) : a, rank_b == 1 ? expand_dims(b, 1) : b},
+                                {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+    return rank_a == 1 ? squeeze(product, {-2}) : rank_b == 1 ? squeeze(product, {-1}) : product;
+  });
+}
+
+Value dot(Value a, Value b) {
+  if (a.shape().rank() != 1 || a.shape() != b.shape()) {
+    throw ShapeError(
+        fmt::format("dot: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+                    a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+  }
+  return sum(a * b);
+}
+
+Value outer(Value a, Value b) {
+  if (a.shape().rank() != 1 || b.shape().rank() != 1) {
+    throw ShapeError(fmt::format("outer: two vectors are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+                                 a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+  }
+  return expand_dims(a, 1) * expand_dims(b, 0);
 }
 
 }  // namespace xgrad

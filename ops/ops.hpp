@@ -8,6 +8,7 @@
 #pragma once
 
 #include <xgrad/ops/apply.hpp>
+#include <xgrad/ops/constants.hpp>
 #include <xgrad/ops/elementwise.hpp>
 #include <xgrad/ops/linear_algebra.hpp>
 #include <xgrad/ops/losses.hpp>
@@ -15,6 +16,7 @@
 #include <xgrad/ops/random.hpp>
 #include <xgrad/ops/reductions.hpp>
 #include <xgrad/ops/shapes.hpp>
+#include <xgrad/ops/sort.hpp>
 
 namespace xgrad {
 

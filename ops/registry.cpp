@@ -21,8 +21,12 @@ void register_compare(OpRegistry&);
 void register_cast(OpRegistry&);
 void register_reduce(OpRegistry&);
 void register_matmul(OpRegistry&);
+void register_diagonal(OpRegistry&);
 void register_shape(OpRegistry&);
+void register_parts(OpRegistry&);
+void register_pad(OpRegistry&);
 void register_index(OpRegistry&);
+void register_sort(OpRegistry&);
 void register_random(OpRegistry&);
 void register_losses(OpRegistry&);
 
@@ -30,9 +34,10 @@ namespace {
 
 struct Builtin {
   Builtin() {
-    for (auto* add_family : {register_arithmetic, register_arithmetic_pairs, register_unary, register_binary,
-                             register_compare, register_cast, register_reduce, register_matmul, register_shape,
-                             register_index, register_random, register_losses}) {
+    for (auto* add_family :
+         {register_arithmetic, register_arithmetic_pairs, register_unary, register_binary, register_compare,
+          register_cast, register_reduce, register_matmul, register_diagonal, register_shape, register_parts,
+          register_pad, register_index, register_sort, register_random, register_losses}) {
       add_family(registry);
     }
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
