@@ -1,0 +1,8 @@
+// This library's worker.
+#include "jobs.hpp"
+
+int main(int argc, char** argv) {
+  return bench::serve(
+      {.about = "xgrad", .jobs = bench::all_jobs(), .first_step = bench::first_step, .numbers = bench::memory_numbers},
+      argc, argv);
+}
