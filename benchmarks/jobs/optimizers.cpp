@@ -13,7 +13,8 @@ Run adam(nn::Model (*make)(), int threads) {
   auto graph = std::make_shared<xg::Graph>();
   std::vector<xg::Parameter> weights;
   std::vector<xg::Value> gradients;
-  for (const xg::Parameter& p : make().parameters()) {
+  const nn::Model model = make();
+  for (const xg::Parameter& p : model.parameters()) {
     if (!p.trainable()) continue;
     weights.push_back(p);
     gradients.push_back(graph->input("gradient/" + p.name(), p.shape()));

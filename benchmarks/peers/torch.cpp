@@ -5,7 +5,7 @@
 //   - one pool of as many threads as asked for, set before the first operation;
 //   - in use, InferenceMode, and no copy of the input;
 //   - in training, gradients set to none instead of zeroed, in-place relu, loss from logits with class numbers;
-//   - Adam as one call for all tensors (the _foreach functions), which beat torch::optim::Adam at both sizes;
+//   - Adam by hand in the fewest calls, which beats torch::optim::Adam and the _foreach functions;
 //   - single operations write into a tensor that exists: a fresh one would cost page faults;
 //   - batch norm and losses call the functions behind autograd, without making its nodes.
 #include <fstream>
@@ -32,13 +32,14 @@ Tensor made_up(at::IntArrayRef shape) {
   return out;
 }
 
-// Adam as torch::optim::Adam computes it, each operation for all tensors at once.
+// Adam by hand, in the fewest passes there are functions for, and without new tensors.
 class Adam {
  public:
   explicit Adam(std::vector<Tensor> parameters) : parameters_(std::move(parameters)) {
     for (const Tensor& p : parameters_) {
       means_.push_back(torch::zeros_like(p));
       squares_.push_back(torch::zeros_like(p));
+      divisors_.push_back(torch::empty_like(p));
     }
   }
 
@@ -47,24 +48,20 @@ class Adam {
   }
 
   void step() {
-    torch::NoGradGuard no_grad;
-    gradients_.clear();
-    for (const Tensor& p : parameters_) gradients_.push_back(p.grad());
+    const torch::NoGradGuard no_grad;
     ++steps_;
-    const double unbias_1 = 1 - std::pow(0.9, steps_);
-    const double unbias_2 = std::sqrt(1 - std::pow(0.999, steps_));
-    at::_foreach_mul_(means_, 0.9);
-    at::_foreach_add_(means_, gradients_, 0.1);
-    at::_foreach_mul_(squares_, 0.999);
-    at::_foreach_addcmul_(squares_, gradients_, gradients_, 0.001);
-    std::vector<Tensor> divisors = at::_foreach_sqrt(squares_);
-    at::_foreach_div_(divisors, unbias_2);
-    at::_foreach_add_(divisors, 1e-7);
-    at::_foreach_addcdiv_(parameters_, means_, divisors, -0.001 / unbias_1);
+    const double rate = 0.001 * std::sqrt(1 - std::pow(0.999, steps_)) / (1 - std::pow(0.9, steps_));
+    for (std::size_t i = 0; i < parameters_.size(); ++i) {
+      const Tensor& gradient = parameters_[i].grad();
+      means_[i].lerp_(gradient, 0.1);
+      squares_[i].mul_(0.999).addcmul_(gradient, gradient, 0.001);
+      at::sqrt_out(divisors_[i], squares_[i]).add_(1e-7);
+      parameters_[i].addcdiv_(means_[i], divisors_[i], -rate);
+    }
   }
 
  private:
-  std::vector<Tensor> parameters_, gradients_, means_, squares_;
+  std::vector<Tensor> parameters_, means_, squares_, divisors_;
   int steps_ = 0;
 };
 
