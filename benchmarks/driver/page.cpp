@@ -26,8 +26,13 @@ std::string list(const std::vector<std::string>& lines, const std::string& other
 std::string page(const Results& results) {
   std::string out = fmt::format(R"(# Performance
 
-This page was written by `{}` and is not edited by hand. Run it on a machine of your own: the ratios are what
-counts, and they differ from processor to processor.
+This page is written by
+
+```sh
+{}
+```
+
+and never by hand. Run it on a machine of your own: the ratios are what counts, and they differ from processor to processor.
 
 | | |
 |---|---|

@@ -30,8 +30,7 @@ std::string to_json(const Results& results) {
   json out;
   each_text(results, [&](const char* name, const std::string& text) { out[name] = text; });
   out["notes"] = results.notes;
-  out["workers"] = json::object();
-  for (const auto& [name, about] : results.workers) out["workers"][name] = about;
+  out["workers"] = results.workers;
   out["results"] = json::array();
   for (const Result& r : results.results) {
     json entries = json::array();
@@ -51,7 +50,7 @@ Results from_json(const std::string& text) {
     Results out;
     each_text(out, [&](const char* name, std::string& member) { member = in.at(name); });
     out.notes = in.at("notes").get<std::vector<std::string>>();
-    for (const auto& [name, about] : in.at("workers").items()) out.workers.emplace_back(name, about);
+    out.workers = in.at("workers").get<decltype(out.workers)>();
     for (const json& r : in.at("results")) {
       Result result{r.at("job"), r.at("threads"), r.at("unit"), {}};
       for (const json& e : r.at("entries")) {

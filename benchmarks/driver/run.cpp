@@ -44,7 +44,7 @@ struct Pace {
   double job_seconds;
 };
 constexpr Pace full{60, 11, 5, 6};
-constexpr Pace quick{8, 5, 3, 0.3};
+constexpr Pace quick{6, 4, 2, 0.2};
 
 std::string program(const RunOptions& options, const std::string& name) {
   return options.folder + "/bench_worker_" + name;
@@ -83,7 +83,8 @@ void describe_machine(Results& out) {
   out.memory = fmt::format("{:.0f} GiB", std::stod(system_line("/proc/meminfo", "MemTotal")) / (1024 * 1024));
   utsname kernel{};
   uname(&kernel);
-  out.system = system_line("/etc/os-release", "PRETTY_NAME") + ", Linux " + kernel.release;
+  const std::string release = kernel.release;
+  out.system = system_line("/etc/os-release", "PRETTY_NAME") + ", Linux " + release.substr(0, release.find('-'));
 #ifdef __clang__
   out.compiler = __VERSION__;
 #else

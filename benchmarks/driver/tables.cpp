@@ -24,13 +24,13 @@ std::string text(std::optional<double> wanted) { return wanted ? fmt::format("{:
 
 std::string percent(double part) { return std::isnan(part) ? "-" : fmt::format("{:.0f} %", 100 * part); }
 
-// A row for each job that both of us did.
+// A row for each job that both of us did; what has a limit of its own stands elsewhere.
 Table against(const Results& results, const std::string& who, const std::string& title, const std::string& name) {
   Table out{title, {"job", "threads", "xgrad", name, "ratio", "wanted", "reached"}, {}};
   for (const Result& r : results.results) {
     const Entry* us = r.find(ours);
     const Entry* they = r.find(who);
-    if (us == nullptr || they == nullptr) continue;
+    if (us == nullptr || they == nullptr || wanted_limit(r.job)) continue;
     const auto wanted = wanted_ratio(r.job, who, r.threads);
     out.rows.push_back({r.job, std::to_string(r.threads), with_unit(us->middle(), r.unit),
                         with_unit(they->middle(), r.unit), times(r.ratio(who)), text(wanted),
