@@ -11,7 +11,9 @@ Sample one(const char* label, Shape shape, Attrs attrs = {}, bool zero_second = 
   return {label, {{shape}}, std::move(attrs), 0, false, zero_second};
 }
 
-std::vector<Composite> make() {
+}  // namespace
+
+std::vector<Composite> other_composites() {
   const Attrs last{{"axes", Axes{-1}}};
   const Attrs all{{"axes", Axes{}}};
   const std::vector<Sample> reductions{one("row", {9}, all), one("last axis", {3, 5}, last), one("all", {3, 4}, all),
@@ -58,11 +60,6 @@ std::vector<Composite> make() {
        [](Inputs x, const Attrs& a) { return log_softmax(x[0], a.ints("axes")[0]); },
        normalised,
        {{"scalar", {Tensor(1.0F)}, last, "a scalar has no axis"}}},
-      {"clamp",
-       "max(min(x, high), low).",
-       [](Inputs x, const Attrs&) { return clamp(x[0], -0.5, 0.75); },
-       {{"row", {{{19}, domain::away_from({-0.5, 0.75})}}, {}, 0, false, true}},
-       {}},
       {"mse", "Mean squared difference.", [](Inputs x, const Attrs&) { return mse(x[0], x[1]); }, pairs,
        bad_pair("mse")},
       {"categorical_crossentropy", "-sum(t log p), averaged over rows.",
@@ -82,13 +79,6 @@ std::vector<Composite> make() {
        [](Inputs x, const Attrs&) { return sparse_categorical_crossentropy_from_logits(x[0], x[1]); }, labelled,
        bad_labels},
   };
-}
-
-}  // namespace
-
-const std::vector<Composite>& builtin_composites() {
-  static const std::vector<Composite> all = make();
-  return all;
 }
 
 }  // namespace xgrad

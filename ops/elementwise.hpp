@@ -1,6 +1,8 @@
 // Elementwise operations: arithmetic, comparisons, functions.
 #pragma once
 
+#include <optional>
+
 #include <xgrad/ops/apply.hpp>
 
 namespace xgrad {
@@ -28,7 +30,12 @@ inline Value greater(Value a, Value b) { return apply("less", {b, a}); }
 inline Value greater_equal(Value a, Value b) { return apply("less_equal", {b, a}); }
 inline Value logical_and(Value a, Value b) { return apply("logical_and", {a, b}); }
 inline Value logical_or(Value a, Value b) { return apply("logical_or", {a, b}); }
+inline Value logical_xor(Value a, Value b) { return apply("logical_xor", {a, b}); }
 inline Value logical_not(Value a) { return apply("logical_not", {a}); }
+
+Value isnan(Value x);
+Value isinf(Value x);     // of either sign
+Value isfinite(Value x);  // neither NaN nor infinite
 
 // Where `condition` (bool) holds a, elsewhere b; all three broadcast.
 inline Value where(Value condition, Value a, Value b) { return apply("where", {condition, a, b}); }
@@ -102,10 +109,16 @@ inline Value expm1(Value x) { return apply("expm1", {x}); }  // exp(x) - 1, exac
 inline Value sin(Value x) { return apply("sin", {x}); }
 inline Value cos(Value x) { return apply("cos", {x}); }
 inline Value tanh(Value x) { return apply("tanh", {x}); }
-inline Value sigmoid(Value x) { return apply("sigmoid", {x}); }  // 1 / (1 + exp(-x)), without overflow
-inline Value relu(Value x) { return apply("relu", {x}); }        // max(x, 0); derivative 0 at 0; NaN stays NaN
-// max(min(x, high), low); the derivative is 1 inside and at the bounds, 0 outside.
-Value clamp(Value x, double low, double high);
+Value reciprocal(Value x);  // 1 / x; inf at 0, -inf at -0
+// x cut to [low, high]: a bound that is absent does not cut. The derivative by x is 1 inside and at the bounds, 0
+// outside; NaN stays NaN. Throws UserError for numbers that are not in order.
+Value clip(Value x, std::optional<double> low, std::optional<double> high);
+// The same with bounds that broadcast, which get the derivative where they cut. Where low > high it is high; NaN in a
+// bound makes NaN.
+Value clip(Value x, Value low, Value high);
+// a + weight (b - a), exactly a at 0 and b at 1; all broadcast.
+Value lerp(Value a, Value b, Value weight);
+Value lerp(Value a, Value b, double weight);
 // Another dtype; to integers truncates, to bool is != 0. Has a derivative between floating dtypes only.
 Value cast(Value x, DType dtype);
 // The same value through which no derivative flows.

@@ -26,6 +26,11 @@ void register_index(OpRegistry&);
 void register_random(OpRegistry&);
 void register_losses(OpRegistry&);
 
+// And each file of compositions one of these.
+std::vector<Composite> elementwise_composites();
+std::vector<Composite> activation_composites();
+std::vector<Composite> other_composites();
+
 namespace {
 
 struct Builtin {
@@ -49,6 +54,17 @@ const Builtin& builtin() {
 }  // namespace
 
 const OpRegistry& builtin_ops() { return builtin().registry; }
+
+const std::vector<Composite>& builtin_composites() {
+  static const std::vector<Composite> all = [] {
+    std::vector<Composite> out;
+    for (auto* family : {elementwise_composites, activation_composites, other_composites}) {
+      for (Composite& c : family()) out.push_back(std::move(c));
+    }
+    return out;
+  }();
+  return all;
+}
 
 const OpDef& builtin_op(const char* name) {
   const auto found = builtin().by_name.find(name);
