@@ -10,6 +10,7 @@ foreach(folder graph ops autodiff nn)
           PATTERN "program.hpp" EXCLUDE
           PATTERN "kernels" EXCLUDE
           PATTERN "elementwise" EXCLUDE
+          PATTERN "reductions" EXCLUDE
           PATTERN "engine.hpp" EXCLUDE
           PATTERN "xgrad.hpp" EXCLUDE)
 endforeach()

@@ -40,6 +40,12 @@ Value silu(Value x) {
   return x * sigmoid(x);
 }
 
+// By erfc, which loses no digits where erf is near -1.
+Value gelu(Value x) {
+  require_floating("gelu", x);
+  return 0.5 * x * erfc(-0.70710678118654752440 * x);
+}
+
 Value gelu_tanh(Value x) {
   require_floating("gelu_tanh", x);
   // (1 + tanh(u)) / 2 = sigmoid(2 u), which loses no digits where tanh is near -1.
@@ -123,6 +129,7 @@ std::vector<Composite> activation_composites() {
       smooth<logsigmoid>("logsigmoid", "log(sigmoid(x))."),
       smooth<softsign>("softsign", "x / (1 + |x|).", not_zero),
       smooth<silu>("silu", "x sigmoid(x)."),
+      smooth<gelu>("gelu", "x (1 + erf(x / sqrt(2))) / 2."),
       smooth<gelu_tanh>("gelu_tanh", "x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))) / 2."),
       smooth<mish>("mish", "x tanh(softplus(x))."),
       piecewise("hardsigmoid", "min(max(x + 3, 0), 6) / 6.", call<hardsigmoid>, {-3, 3}),

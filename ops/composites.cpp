@@ -53,51 +53,6 @@ Value lerp(Value a, Value b, double weight) {
   return weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight);
 }
 
-Value mean(Value x, const Axes& axes, bool keepdims) {
-  if (!is_floating(x.dtype())) throw DTypeError(fmt::format("mean: floating numbers are needed\n  {}", x.describe()));
-  return sum(x, axes, keepdims) / count(x, axes);
-}
-
-Value variance(Value x, const Axes& axes, bool keepdims, int correction) {
-  const Value distance = x - mean(x, axes, true);
-  const Value total = sum(square(distance), axes, keepdims);
-  const Value n = count(x, axes);
-  return total / (correction == 0 ? n : n - correction);
-}
-
-Value logsumexp(Value x, const Axes& axes, bool keepdims) {
-  // The largest is taken out before exp, so that nothing overflows. It is a mere number to the derivative: whatever is
-  // taken out is put back. Where it is infinite it must not be taken out, or inf - inf would make NaN.
-  const Value largest = stop_gradient(max(x, axes, true));
-  const Value finite = where(equal(abs(largest), std::numeric_limits<double>::infinity()), 0, largest);
-  const Value total = sum(exp(x - finite), axes, keepdims);
-  return log(total) + (keepdims ? finite : reshape_like(finite, total));
-}
-
-namespace {
-
-void require_axes(const char* name, Value x) {
-  if (!is_floating(x.dtype()))
-    throw DTypeError(fmt::format("{}: floating numbers are needed\n  {}", name, x.describe()));
-  if (x.shape().rank() == 0) throw ShapeError(fmt::format("{}: a scalar has no axis\n  {}", name, x.describe()));
-}
-
-}  // namespace
-
-Value softmax(Value x, Index axis) {
-  require_axes("softmax", x);
-  const Value shifted = exp(x - stop_gradient(max(x, {axis}, true)));
-  // The node says which numbers the probabilities were made of, so that a loss can take these instead.
-  return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
-               {{"axis", Index{axis_index(axis, x.shape().rank(), "softmax")}}});
-}
-
-Value log_softmax(Value x, Index axis) {
-  require_axes("log_softmax", x);
-  const Value shifted = x - stop_gradient(max(x, {axis}, true));
-  return shifted - log(sum(exp(shifted), {axis}, true));
-}
-
 Update assign(Value parameter, Value value) {
   if (parameter.node().op->traits.leaf != Leaf::parameter) {
     throw GraphError(fmt::format("assign: only parameters take new values\n  {}", parameter.describe()));

@@ -208,7 +208,7 @@ class Grower {
     switch (dice.below(kind_.smooth ? 5 : 8)) {
       case 0: return keep(sum(a, some_axes(a), keepdims), bound(a) * n);
       case 1: return keep(mean(a, some_axes(a), keepdims), bound(a));
-      case 2: return keep(variance(a, some_axes(a), keepdims), bound(a) * bound(a));
+      case 2: return keep(var(a, some_axes(a), keepdims), bound(a) * bound(a));
       case 3: return keep(logsumexp(a, some_axes(a), keepdims), bound(a) + std::log(n));
       case 4: return a.shape().rank() > 0 && keep(log_softmax(a, axis_of(a)), 2 * bound(a) + std::log(n));
       case 5: return keep(max(a, some_axes(a), keepdims), bound(a));

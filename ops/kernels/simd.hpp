@@ -160,6 +160,7 @@ T fma(T a, T b, T c) {
 }  // namespace XGRAD_SIMD_SET
 }  // namespace xgrad::simd
 
+#include <xgrad/ops/kernels/erfinv.hpp>
 #include <xgrad/ops/kernels/gamma.hpp>
 
 namespace xgrad::simd {
@@ -354,6 +355,7 @@ XGRAD_NUMBER_BY_NUMBER(acosh)
 XGRAD_NUMBER_BY_NUMBER(atanh)
 XGRAD_NUMBER_BY_NUMBER(erf)
 XGRAD_NUMBER_BY_NUMBER(erfc)
+XGRAD_NUMBER_BY_NUMBER(erfinv)
 XGRAD_NUMBER_BY_NUMBER(lgamma)
 XGRAD_NUMBER_BY_NUMBER(digamma)
 // xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a thousand units in the
