@@ -184,6 +184,7 @@ Composite norm_of(const char* name, double p, const Domain& domain, bool zero_se
   std::vector<Sample> samples = constant_of_one(shapes(domain), false);
   for (Sample& s : samples) {
     s.attrs.set("p", p);
+    s.zero_gradient = s.zero_gradient || p == 0;
     s.zero_second = s.zero_second || zero_second;
   }
   if (p == -infinity || p == infinity) samples.pop_back();  // of nothing there is none
