@@ -62,8 +62,9 @@ BlockKernel Planner::block_of(NodeId id) const {
 // Whether the node may be part of a block program.
 bool Planner::is_fusible(NodeId id) const {
   const OpDef& op = *node(id).op;
-  return options_.fuse && op.traits.elementwise && !op.traits.random && op.traits.shape_only == 0 &&
-         op.kernel == run_elementwise && graph_.inputs(id).size() <= 4 && block_of(id) != nullptr;
+  return options_.fuse && op.traits.elementwise && !op.traits.random && !op.traits.fallible &&
+         op.traits.shape_only == 0 && op.kernel == run_elementwise && graph_.inputs(id).size() <= 4 &&
+         block_of(id) != nullptr;
 }
 
 const BlockReduction& Planner::reduction_of(NodeId id) const {

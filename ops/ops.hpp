@@ -7,6 +7,7 @@
 // from the back; an empty list of axes means all. Everything here appends nodes and computes nothing.
 #pragma once
 
+#include <xgrad/ops/activations.hpp>
 #include <xgrad/ops/apply.hpp>
 #include <xgrad/ops/constants.hpp>
 #include <xgrad/ops/elementwise.hpp>

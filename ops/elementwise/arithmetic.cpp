@@ -28,7 +28,9 @@ struct Add : Cheap<Binary> {
     return wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), r.cotangent()}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), false, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), false, true), twice(domain::integers(-9, 9)));
+  }
 };
 
 struct Sub : Cheap<Binary> {
@@ -40,7 +42,9 @@ struct Sub : Cheap<Binary> {
     return wrapping(a, b, [](auto x, auto y) { return x - y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), -r.cotangent()}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), false, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), false, true), twice(domain::integers(-9, 9)));
+  }
 };
 
 struct Mul : Cheap<Binary> {
@@ -53,7 +57,9 @@ struct Mul : Cheap<Binary> {
     return wrapping(a, b, [](auto x, auto y) { return x * y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any()); }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any()), twice(domain::integers(-9, 9)));
+  }
 };
 
 struct Div : Cheap<Binary> {
@@ -82,7 +88,9 @@ struct Neg : Cheap<Unary> {
       return simd::neg(x);
   }
   static Cotangents vjp(const Vjp& r) { return -r.cotangent(); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any(), false, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::any(), false, true), {domain::integers(-9, 9)});
+  }
 };
 
 struct Square : Cheap<Unary> {
@@ -98,7 +106,9 @@ struct Square : Cheap<Unary> {
     }
   }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (2 * r.input(0)); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::any()), {domain::integers(-9, 9)});
+  }
 };
 
 struct Sqrt : Cheap<Unary> {
@@ -123,11 +133,8 @@ struct Relu : Cheap<Unary> {
   }
   static Cotangents vjp(const Vjp& r) { return where(r.output() > 0, r.cotangent(), 0); }
   static std::vector<Sample> samples() {
-    auto out = unary_samples(domain::away_from({0}), false, true);
-    for (Sample& sample : out) {  // a single number must be one that has a derivative
-      if (sample.inputs[0].shape.elements() == 1) sample.inputs[0].domain = domain::positive();
-    }
-    return out;
+    return with_integers(unary_samples_with(domain::away_from({0}), domain::positive(), true),
+                         {domain::integers(-9, 9)});
   }
 };
 
@@ -140,7 +147,9 @@ struct Less : Cheap<Compare> {
   static auto forward(V a, V b) {
     return a < b;
   }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
+  }
 };
 
 struct LessEqual : Cheap<Compare> {
@@ -152,7 +161,9 @@ struct LessEqual : Cheap<Compare> {
   static auto forward(V a, V b) {
     return a <= b;
   }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
+  }
 };
 
 struct Where : Cheap<Select> {
@@ -180,6 +191,8 @@ struct Where : Cheap<Select> {
             {"one element", {{{1}, mask}, {{1}, any}, {{1}, any}}, {}, 0, true, true},
             {"few elements", {{{5}, mask}, {{5}, any}, {{5}, any}}, {}, 0, false, true},
             {"a condition per row", {{{4, 1}, mask}, {{4, 6}, any}, {{6}, any}}, {}, 0, false, true},
+            {"integers", {{{19}, mask}, {{19}, domain::integers(-9, 9)}, {{19}, domain::integers(-9, 9)}}, {}, 0, true},
+            {"booleans", {{{3, 9}, mask}, {{3, 9}, mask}, {{}, mask}}, {}, 0, true},
             {"nothing", {{{0}, mask}, {{0}, any}, {{0}, any}}, {}, 0, true, true}};
   }
 };

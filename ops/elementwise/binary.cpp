@@ -8,8 +8,7 @@ struct Pow : Binary {
   static constexpr const char* name = "pow";
   static constexpr const char* doc =
       "a to the power b; pow(x, 0) is 1 for every x. The derivative by a is b pow(a, b - 1), and 0 where b is 0; by b "
-      "it is "
-      "pow(a, b) log(a), and 0 where a is 0. NaN for a negative a and a fractional b.";
+      "it is pow(a, b) log(a), and 0 where a is 0 and b is not negative. NaN for a negative a and a fractional b.";
   template <class V>
   static V forward(V a, V b) {
     return simd::pow(a, b);
@@ -19,7 +18,7 @@ struct Pow : Binary {
     const Value b = r.input(1);
     const Value by_a = where(equal(b, 0), 0, b * pow(a, b - 1));
     // The logarithm is taken of 1 where it would not be used, so that no inf or NaN arises that a factor 0 cannot undo.
-    const Value by_b = r.output() * log(where(equal(a, 0), 1, a));
+    const Value by_b = r.output() * log(where(logical_and(equal(a, 0), b >= 0), 1, a));
     return {r.cotangent() * by_a, r.cotangent() * by_b};
   }
   static std::vector<Sample> samples() { return binary_samples(domain::positive(), domain::any()); }
@@ -41,7 +40,7 @@ std::vector<Sample> choice_samples() {
   for (Sample& sample : out) {
     if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
   }
-  return out;
+  return with_integers(out, twice(domain::integers(-9, 9)));
 }
 
 struct Maximum : Binary {

@@ -15,7 +15,9 @@ struct Equal : Compare {
   static auto forward(V a, V b) {
     return a == b;
   }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
+  }
 };
 
 struct NotEqual : Compare {
@@ -27,7 +29,9 @@ struct NotEqual : Compare {
   static auto forward(V a, V b) {
     return !(a == b);
   }  // not !=: see is_nan in simd.hpp
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), true, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
+  }
 };
 
 struct LogicalAnd : Binary {
@@ -50,6 +54,16 @@ struct LogicalOr : Binary {
   static std::vector<Sample> samples() { return binary_samples(domain::booleans(), domain::booleans(), true, true); }
 };
 
+struct LogicalXor : Binary {
+  using dtypes = Booleans;
+  static constexpr bool commutative = true;
+  static constexpr const char* name = "logical_xor";
+  static constexpr const char* doc = "Whether exactly one holds.";
+  static constexpr const char* no_gradient = piecewise;
+  static bool forward(bool a, bool b) { return a ^ b; }
+  static std::vector<Sample> samples() { return binary_samples(domain::booleans(), domain::booleans(), true, true); }
+};
+
 struct LogicalNot : Unary {
   using dtypes = Booleans;
   static constexpr const char* name = "logical_not";
@@ -61,6 +75,6 @@ struct LogicalNot : Unary {
 
 }  // namespace
 
-XGRAD_FAMILY(compare, Equal, NotEqual, LogicalAnd, LogicalOr, LogicalNot)
+XGRAD_FAMILY(compare, Equal, NotEqual, LogicalAnd, LogicalOr, LogicalXor, LogicalNot)
 
 }  // namespace xgrad

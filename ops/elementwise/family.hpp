@@ -31,6 +31,7 @@
 #include <xgrad/ops/kernels/isa.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/require.hpp>
 #include <xgrad/ops/sample_sets.hpp>
 
 namespace xgrad {
@@ -57,6 +58,8 @@ struct ElementwiseDefaults {
   static constexpr bool commutative = false;
   static constexpr bool mask_output = false;       // the output is bool
   static constexpr bool mask_first_input = false;  // the first input is bool
+  // The kernel may throw because of the numbers it meets.
+  static constexpr bool fallible = false;
 };
 struct Unary : ElementwiseDefaults {
   static constexpr int arity = 1;

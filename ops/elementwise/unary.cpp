@@ -16,7 +16,9 @@ struct Abs : Unary {
       return simd::abs(x);
   }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * sign(r.input(0)); }
-  static std::vector<Sample> samples() { return unary_samples(domain::away_from({0}), false, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::away_from({0}), false, true), {domain::integers(-9, 9)});
+  }
 };
 
 struct Sign : Unary {
@@ -30,7 +32,9 @@ struct Sign : Unary {
     const V one = simd::constant<V>(1);
     return simd::select(x > zero, one, simd::select(x < zero, simd::constant<V>(-1), x));
   }
-  static std::vector<Sample> samples() { return unary_samples(domain::away_from({0}), true, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::away_from({0}), true, true), {domain::integers(-9, 9)});
+  }
 };
 
 struct Rsqrt : Unary {
@@ -132,8 +136,23 @@ struct Sigmoid : Unary {
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
+struct Softplus : Unary {
+  static constexpr const char* name = "softplus";
+  static constexpr const char* doc = "log(1 + exp(x)), without overflow for any x.";
+  template <class V>
+  static V forward(V x) {
+    return simd::max(x, simd::constant<V>(0)) + simd::log1p(simd::exp(simd::neg(simd::abs(x))));
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * sigmoid(r.input(0)); }
+  static std::vector<Sample> samples() {
+    auto out = unary_samples(domain::any());
+    out.push_back({"far above", {{{9}, domain::between(20, 60)}}, {}, 0, false, true});
+    return out;
+  }
+};
+
 }  // namespace
 
-XGRAD_FAMILY(unary, Abs, Sign, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid)
+XGRAD_FAMILY(unary, Abs, Sign, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid, Softplus)
 
 }  // namespace xgrad

@@ -54,10 +54,13 @@ struct Kernels {
   Matmul matmul[dtype_count];
   std::size_t (*matmul_scratch)(DType, const MatmulArgs&);  // by sizes and strides
   Reduce sum[dtype_count];
+  Reduce prod[dtype_count];
+  Reduce any[dtype_count];
+  Reduce all[dtype_count];
   Reduce max[dtype_count];
   Reduce min[dtype_count];
   // The same within blocks.
-  BlockReductions block_sum, block_max, block_min;
+  BlockReductions block_sum, block_prod, block_max, block_min;
   std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
   Random uniform[dtype_count];
   Random normal[dtype_count];

@@ -17,14 +17,48 @@ constexpr Index group = 32;               // rows summed without a tree
 constexpr Index task_elements = 1 << 16;  // numbers read by one task
 constexpr int levels = 48;                // of the binary counter: enough for any count of blocks
 
+// Whole numbers wrap around.
+template <class V, class F>
+V wrapping(V a, V b, F f) {
+  if constexpr (std::is_same_v<V, std::int64_t>)
+    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+  else
+    return f(a, b);
+}
+
 struct Sum {
   template <class V>
   static V combine(V a, V b) {
-    return a + b;
+    return wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
   template <class T>
   static T start() {
     return T(0);
+  }
+};
+struct Prod {
+  template <class V>
+  static V combine(V a, V b) {
+    return wrapping(a, b, [](auto x, auto y) { return x * y; });
+  }
+  template <class T>
+  static T start() {
+    return T(1);
+  }
+};
+// Of bytes that are 0 or 1.
+struct Any {
+  static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a | b; }
+  template <class T>
+  static T start() {
+    return T(0);
+  }
+};
+struct All {
+  static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a & b; }
+  template <class T>
+  static T start() {
+    return T(1);
   }
 };
 struct Max {
@@ -265,10 +299,14 @@ namespace XGRAD_ISA {
 extern const ReduceKernels reduce_kernels;
 const ReduceKernels reduce_kernels = {
     {reduce<Sum, float>, reduce<Sum, double>, reduce<Sum, std::int64_t>, nullptr},
+    {reduce<Prod, float>, reduce<Prod, double>, reduce<Prod, std::int64_t>, nullptr},
     {reduce<Max, float>, reduce<Max, double>, reduce<Max, std::int64_t>, nullptr},
     {reduce<Min, float>, reduce<Min, double>, reduce<Min, std::int64_t>, nullptr},
+    {nullptr, nullptr, nullptr, reduce<Any, std::uint8_t>},
+    {nullptr, nullptr, nullptr, reduce<All, std::uint8_t>},
     reduce_scratch,
     block_reductions<Sum>(),
+    block_reductions<Prod>(),
     block_reductions<Max>(),
     block_reductions<Min>(),
 };

@@ -161,6 +161,7 @@ T fma(T a, T b, T c) {
 }  // namespace XGRAD_SIMD_SET
 }  // namespace xgrad::simd
 
+#include <xgrad/ops/kernels/erfinv.hpp>
 #include <xgrad/ops/kernels/gamma.hpp>
 
 namespace xgrad::simd {
@@ -416,6 +417,7 @@ V<T, A> each(V<T, A> x, V<T, A> y, F function) {
   V<T, A> name(V<T, A> x) {                                      \
     return each(x, [](T number) { return simd::name(number); }); \
   }
+XGRAD_NUMBER_BY_NUMBER(erfinv)
 XGRAD_NUMBER_BY_NUMBER(lgamma)
 XGRAD_NUMBER_BY_NUMBER(digamma)
 #undef XGRAD_NUMBER_BY_NUMBER
