@@ -289,9 +289,8 @@ void multiply(const MatmulArgs& args, const Layout& layout, T* scratch, const Pa
   const Parallel threads = spread ? parallel : Parallel(1);
   if (layout.right == Right::packed_by_each) {
     const Index tasks = std::min<Index>(threads.threads(), layout.row_blocks);
-    return threads.for_each(tasks, [&](Index i) {
-      pack_and_multiply<T>(args, layout, part(layout.row_blocks, tasks, i));
-    });
+    return threads.for_each(tasks,
+                            [&](Index i) { pack_and_multiply<T>(args, layout, part(layout.row_blocks, tasks, i)); });
   }
   const T* packed = nullptr;
   if (layout.right == Right::packed_once) {
