@@ -151,8 +151,7 @@ bool denormal(T x) {
   return x != 0 && std::abs(x) < static_cast<T>(std::numeric_limits<T>::min());
 }
 
-// One number in how many is tried. On 64-bit ARM a long double is computed in software, and that mostly under emulation:
-// the numbers tried there are fewer.
+// One number in how many is tried. On 64-bit ARM, which is mostly emulated here, long double is software and slow.
 #if defined(__aarch64__)
 constexpr int thinning = 16;
 #else
