@@ -2,7 +2,9 @@
 #pragma once
 
 #include <xgrad/autodiff/check.hpp>
+#include <xgrad/autodiff/check_table.hpp>
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/graph.hpp>
