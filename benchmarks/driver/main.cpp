@@ -34,8 +34,9 @@ void write(const std::string& file, const std::string& text) {
 
 // Says now, and not after the measuring, that a file cannot be written.
 void require_writable(const std::string& file) {
+  if (file.empty()) return;
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
-  if (!file.empty() && access(folder.c_str(), W_OK) != 0) throw std::runtime_error("cannot write " + file);
+  if (access(folder.c_str(), W_OK) != 0) throw std::runtime_error("cannot write " + file);
 }
 
 // What was typed, as ./dev passes it on.
