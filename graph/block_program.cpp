@@ -429,7 +429,7 @@ void BlockProgram::run_range(const Memory& memory, Index first, Index last) cons
   if (streams_) end_streams();
 }
 
-void BlockProgram::run_rows(const Memory& memory, Index first, Index last) const { run_blocks(memory, first, last); }
+void BlockProgram::run_rows(const Memory& memory, Index first, Index last) const { run_range(memory, first, last); }
 
 void BlockProgram::run(const Memory& memory, const Parallel& parallel) const {
   if (elements_ == 0) return;

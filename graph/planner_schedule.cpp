@@ -117,8 +117,8 @@ Planner::Part Planner::reduction_part(NodeId id) const {
     previous = combined;
     any = true;
   }
-  if (!any || changes > 1 || reduced == 1) return {};
   const DType dtype = operands[0].dtype;
+  if (!any || changes > 1 || reduced == 1 || types_[id].dtype != dtype) return {};
   if (last_is_reduced) {
     if (!fits_block(reduced, dtype)) return {};
     return {Part::Kind::reduction, BlockLevel::row, space, reduced};

@@ -16,14 +16,6 @@
 
 namespace xgrad {
 
-#define XGRAD_TEST_DECLARE(isa, unused)           \
-  namespace isa {                                 \
-  extern const BlockKernels* const unary_blocks;  \
-  extern const BlockKernels* const binary_blocks; \
-  }
-XGRAD_FOR_EACH_ISA(XGRAD_TEST_DECLARE, )
-#undef XGRAD_TEST_DECLARE
-
 namespace testing {
 
 struct Tables {
@@ -31,14 +23,11 @@ struct Tables {
   const MatmulKernels* matmul;
   const ReduceKernels* reduce;
   const RandomKernels* random;
-  const BlockKernels* unary;  // in the order of the elementwise files
-  const BlockKernels* binary;
 };
 
 // The first set always runs; whether the others do depends on the processor.
 inline std::vector<Tables> tables() {
-#define XGRAD_TEST_TABLE(isa, unused) \
-  {#isa, &isa::matmul_kernels, &isa::reduce_kernels, &isa::random_kernels, isa::unary_blocks, isa::binary_blocks},
+#define XGRAD_TEST_TABLE(isa, unused) {#isa, &isa::matmul_kernels, &isa::reduce_kernels, &isa::random_kernels},
   std::vector<Tables> out = {XGRAD_FOR_EACH_ISA(XGRAD_TEST_TABLE, )};
 #undef XGRAD_TEST_TABLE
   std::erase_if(out, [](const Tables& t) { return !processor_has(t.isa); });
