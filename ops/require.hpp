@@ -1,4 +1,4 @@
-// What several operations and compositions refuse, in the same words.
+// What several operations and compositions refuse, in the same words. Internal: not installed.
 #pragma once
 
 #include <xgrad/graph/value.hpp>

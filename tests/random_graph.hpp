@@ -178,6 +178,7 @@ class Grower {
   bool unary() {
     const Value a = recent();
     const double size = bound(a);
+    if (dice.chance(0.25)) return rare(a, size);
     switch (dice.below(kind_.smooth ? 13 : 19)) {
       case 0: return keep(tanh(a), 1);
       case 1: return keep(sin(a), 1);
@@ -201,10 +202,47 @@ class Grower {
     }
   }
 
+  // Functions that networks are not full of.
+  bool rare(Value a, double size) {
+    switch (dice.below(kind_.smooth ? 10 : 17)) {
+      case 0: return keep(softplus(a), size + 1);
+      case 1: return keep(gelu(a), size);
+      case 2: return keep(silu(a), size);
+      case 3: return keep(atan(a), 1.6);
+      case 4: return keep(erf(a), 1);
+      case 5: return keep(asinh(a), size);
+      case 6: return keep(atan2(a, square(a) + 1), 1);
+      case 7: return keep(hypot(a, 1), size + 1);
+      case 8: return keep(lgamma(square(a) + 1.5), 40);
+      case 9: return keep(exp2(sin(a)), 2);
+      case 10: return keep(floor(a), size + 1);
+      case 11: return keep(round(a) * a, (size + 1) * size);
+      case 12: return keep(leaky_relu(a), size);
+      case 13: return keep(elu(a), size);
+      case 14: return keep(relu6(a), size);
+      case 15: return keep(remainder(a, 0.75), 0.75);
+      default: return keep(where(isfinite(a), a, 0), size);
+    }
+  }
+
+  bool along_an_axis(Value a) {
+    if (a.shape().rank() == 0) return false;
+    const Index axis = axis_of(a);
+    const double n = static_cast<double>(a.shape().elements());
+    const bool reverse = dice.chance(0.5);
+    switch (dice.below(4)) {
+      case 0: return keep(cumsum(a, axis, reverse), bound(a) * n);
+      case 1: return keep(cumprod(tanh(a), axis, reverse), 1);
+      case 2: return keep(linear_scan(0.5 * tanh(a), a, axis, reverse), 2 * bound(a));
+      default: return keep(prod(tanh(a), {axis}), 1);
+    }
+  }
+
   bool reduction() {
     const Value a = any();
     const bool keepdims = dice.chance(0.5);
     const double n = static_cast<double>(a.shape().elements());
+    if (dice.chance(0.2)) return along_an_axis(a);
     switch (dice.below(kind_.smooth ? 5 : 8)) {
       case 0: return keep(sum(a, some_axes(a), keepdims), bound(a) * n);
       case 1: return keep(mean(a, some_axes(a), keepdims), bound(a));

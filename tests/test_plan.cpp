@@ -338,3 +338,12 @@ TEST_CASE("other memory counts as fed once it is swapped in, and an input that i
   plan.run(memory);
   CHECK(memory.output(0).at(1) == 6);
 }
+
+TEST_CASE("a view of a view of a constant is folded") {
+  Graph g;
+  const Value x = g.input("x", {6});
+  const Value c = g.constant(Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6}));
+  const Value y = reshape(stop_gradient(c), {6}) + x;
+  const Feeds feeds{{x, Tensor::full({6}, 10)}};
+  CHECK(bitwise_equal(Plan({y}).run(feeds)[0], evaluate(y, feeds)));
+}

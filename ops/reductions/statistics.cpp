@@ -228,6 +228,7 @@ std::vector<Composite> statistics_composites() {
        [](Inputs x, const Attrs& a) { return softmax(x[0], a.ints("axes")[0]); }, normalised, along("softmax")},
       {"log_softmax", "x - logsumexp(x) along an axis.",
        [](Inputs x, const Attrs& a) { return log_softmax(x[0], a.ints("axes")[0]); }, normalised, along("log_softmax")},
+      norm_of("norm, p = 0", 0, not_zero, true),
       norm_of("norm, p = 1", 1, not_zero, true),
       norm_of("norm, p = 2", 2, not_zero, false),
       norm_of("norm, p = 3", 3, not_zero, false),
