@@ -129,10 +129,24 @@ TEST_CASE("benchmarks: the cost of a node stands in the column of its length") {
   CHECK(table.rows == std::vector<std::vector<std::string>>{{"plan", "1.00 ns", "-"}, {"run", "2.00 ns", "3.00 ns"}});
 }
 
+TEST_CASE("benchmarks: rounds that differ too much are shown") {
+  Results results;
+  results.results = {result("train/wide", 100, "torch", 80)};
+  CHECK(disturbed(results).empty());
+  results.results[0].entries[1].rounds = {100, 200, 149, 100, 151, 1000};  // the middle is exactly 1.5 times the best
+  CHECK(disturbed(results).empty());
+  results.results[0].entries[1].rounds.push_back(151);
+  CHECK(disturbed(results) ==
+        std::vector<std::string>{"train/wide, 1 thread, torch: 151 ns in the middle of rounds from 100 ns to 1.00 us"});
+  CHECK(page(results).find("## What was disturbed") != std::string::npos);
+}
+
 TEST_CASE("benchmarks: where two runs did the same job, the later one counts") {
   Results a, b;
   a.results = {result("train/wide", 1, "torch", 2), result("train/boston", 1, "torch", 2)};
   b.results = {result("train/wide", 1, "torch", 5), result("sum/all", 1, "torch", 2)};
+  a.command = "first";
+  b.command = "second";
   a.notes = {"same"};
   b.notes = {"same", "other"};
   merge(a, b);
@@ -141,6 +155,7 @@ TEST_CASE("benchmarks: where two runs did the same job, the later one counts") {
   CHECK(a.find("train/boston", 1)->ratio("torch") == 2);
   CHECK(a.find("train/boston", 2) == nullptr);
   CHECK(a.notes == std::vector<std::string>{"same", "other"});
+  CHECK(a.command == "first\nsecond");
 }
 
 TEST_CASE("benchmarks: the page says what was run, on what, and where others are faster") {

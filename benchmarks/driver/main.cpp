@@ -55,6 +55,7 @@ void print(const bench::Results& results) {
     for (const std::string& line : lines) fmt::print("  {}\n", line);
   };
   list("Not reached", bench::missed(results));
+  list("Disturbed by something else, not to be relied on", bench::disturbed(results));
   list("Notes", results.notes);
 }
 

@@ -91,6 +91,13 @@ other one takes, so that 2x means that xgrad is twice as fast. *Wanted* is what 
                  node_table(results));
   out += "## Where others are faster\n\n" + list(lost(results), "Nowhere in this run.");
   out += "\n## What is not reached yet\n\n" + list(missed(results), "Everything wanted was reached in this run.");
+  if (const auto lines = disturbed(results); !lines.empty()) {
+    out +=
+        "\n## What was disturbed\n\nSomething else ran meanwhile, so these numbers, and the ratios with them, are not "
+        "to be "
+        "relied on:\n\n" +
+        list(lines, "");
+  }
   if (!results.notes.empty()) out += "\n## What was left out\n\n" + list(results.notes, "");
   return out;
 }

@@ -9,6 +9,10 @@ namespace bench {
 
 double Entry::middle() const { return median(rounds); }
 
+bool Entry::disturbed() const {
+  return !rounds.empty() && middle() > 1.5 * *std::min_element(rounds.begin(), rounds.end());
+}
+
 const Entry* Result::find(const std::string& who) const {
   const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.who == who; });
   return found == entries.end() ? nullptr : &*found;
@@ -36,6 +40,7 @@ std::vector<int> Results::thread_counts() const {
 }
 
 void merge(Results& into, const Results& other) {
+  into.command += "\n" + other.command;
   for (const Result& r : other.results) {
     const auto same = std::find_if(into.results.begin(), into.results.end(),
                                    [&](const Result& i) { return i.job == r.job && i.threads == r.threads; });

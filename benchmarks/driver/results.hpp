@@ -17,6 +17,8 @@ struct Entry {
   double least = 0;  // of all samples of all rounds
 
   double middle() const;
+  // Whether the rounds differ so much that something else was running: the middle one took 1.5 times the best.
+  bool disturbed() const;
 };
 
 enum class Unit { nanoseconds, bytes };
@@ -46,7 +48,8 @@ struct Results {
 std::string to_json(const Results& results);
 // Throws std::runtime_error if the text is not such JSON.
 Results from_json(const std::string& text);
-// Adds what another run found; where both did the same job, the other counts.
+// Adds what another run found; where both did the same job, the other counts. The command becomes that of both, one a
+// line.
 void merge(Results& into, const Results& other);
 
 }  // namespace bench

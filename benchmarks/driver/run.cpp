@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <ctime>
 #include <fstream>
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <regex>
@@ -150,9 +151,13 @@ class Team {
     }
     const std::string request = fmt::format("run {}", pace.turn_milliseconds);
     const auto start = std::chrono::steady_clock::now();
-    for (int round = 0; round < pace.rounds; ++round) {
+    for (int round = 0;; ++round) {
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-      if (round >= pace.least_rounds && spent.count() > pace.job_seconds) break;
+      // On a busy machine there are more rounds for everybody, until the middle one shows what it would be on an idle
+      // one.
+      const int patience = std::any_of(out.entries.begin(), out.entries.end(), std::mem_fn(&Entry::disturbed)) ? 4 : 1;
+      if (round >= pace.rounds * patience) break;
+      if (round >= pace.least_rounds && spent.count() > pace.job_seconds * patience) break;
       for (std::size_t i = 0; i < players.size(); ++i) {
         // Every other round backwards, so that nobody always follows the same one.
         const std::size_t who = round % 2 == 0 ? i : players.size() - 1 - i;

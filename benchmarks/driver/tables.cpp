@@ -44,6 +44,9 @@ const Product* product_of(const std::string& job) {
   return found == products.end() ? nullptr : found;
 }
 
+// The job and the number of threads, in words.
+std::string at(const Result& r) { return fmt::format("{}, {} thread{}", r.job, r.threads, r.threads > 1 ? "s" : ""); }
+
 // The distance from an aim: below 1 if it is missed, and by how much.
 struct Aim {
   std::string words;
@@ -52,9 +55,6 @@ struct Aim {
 
 std::vector<Aim> aims(const Results& results) {
   std::vector<Aim> out;
-  const auto at = [](const Result& r) {
-    return fmt::format("{}, {} thread{}", r.job, r.threads, r.threads > 1 ? "s" : "");
-  };
   for (const Result& r : results.results) {
     for (const Entry& e : r.entries) {
       const auto wanted = wanted_ratio(r.job, e.who, r.threads);
@@ -240,13 +240,25 @@ std::vector<std::string> lost(const Results& results) {
     const Entry* best = nullptr;
     for (const Entry& e : r.entries) {
       // A machine's own speed cannot be beaten, and is no loss.
-      if (e.who == ours || e.who == "hardware" || !(r.ratio(e.who) < 1)) continue;
+      if (e.who == ours || e.who == "hardware" || !(r.ratio(e.who) < 0.995)) continue;
       if (best == nullptr || r.ratio(e.who) < r.ratio(best->who)) best = &e;
     }
     if (best == nullptr) continue;
-    out.push_back(fmt::format("{}, {} thread{}: {} needs {:.0f} % of our {}", r.job, r.threads,
-                              r.threads > 1 ? "s" : "", best->who, 100 * r.ratio(best->who),
+    out.push_back(fmt::format("{}: {} needs {:.0f} % of our {}", at(r), best->who, 100 * r.ratio(best->who),
                               r.unit == Unit::nanoseconds ? "time" : "memory"));
+  }
+  return out;
+}
+
+std::vector<std::string> disturbed(const Results& results) {
+  std::vector<std::string> out;
+  for (const Result& r : results.results) {
+    for (const Entry& e : r.entries) {
+      if (!e.disturbed()) continue;
+      const auto [least, most] = std::minmax_element(e.rounds.begin(), e.rounds.end());
+      out.push_back(fmt::format("{}, {}: {} in the middle of rounds from {} to {}", at(r), e.who,
+                                with_unit(e.middle(), r.unit), with_unit(*least, r.unit), with_unit(*most, r.unit)));
+    }
   }
   return out;
 }

@@ -33,7 +33,9 @@ std::vector<Table> all_tables(const Results& results);
 
 // A line for everything wanted that was measured and not reached, the furthest from its aim first.
 std::vector<std::string> missed(const Results& results);
-// A line for each job at which a peer is faster than we are.
+// A line for each job at which a peer is faster than we are, by half a percent or more.
 std::vector<std::string> lost(const Results& results);
+// A line for everything during which something else seems to have run.
+std::vector<std::string> disturbed(const Results& results);
 
 }  // namespace bench
