@@ -121,10 +121,10 @@ T combine_all(simd::Batch<T> v) {
 
 // `count` blocks of n consecutive numbers, n apart, to out[count]. Several at a time are read faster from memory, and
 // each is combined as it would be alone.
-template <class Op, int count, class T>
+template <class Op, Index count, class T>
 void reduce_blocks(const T* in, Index n, T* out) {
   if constexpr (std::is_integral_v<T>) {
-    for (int b = 0; b < count; ++b) {
+    for (Index b = 0; b < count; ++b) {
       out[b] = Op::template start<T>();
       for (Index i = 0; i < n; ++i) out[b] = Op::combine(out[b], in[b * n + i]);
     }
@@ -132,12 +132,12 @@ void reduce_blocks(const T* in, Index n, T* out) {
     using B = simd::Batch<T>;
     constexpr Index w = simd::width<T>;
     const B start(Op::template start<T>());
-    B sums[count][4];
+    B sums[static_cast<std::size_t>(count)][4];
     for (auto& of_block : sums) std::fill_n(of_block, 4, start);
     Index i = 0;
     [[maybe_unused]] auto nan_met = simd::is_nan(start);  // nowhere
     for (; i + 4 * w <= n; i += 4 * w) {
-      for (int b = 0; b < count; ++b) {
+      for (Index b = 0; b < count; ++b) {
         B x[4];
         for (int j = 0; j < 4; ++j) x[j] = simd::load(in + b * n + i + j * w);
         if constexpr (HasCheaperNumbers<Op, T>) {
@@ -149,9 +149,9 @@ void reduce_blocks(const T* in, Index n, T* out) {
       }
     }
     if constexpr (HasCheaperNumbers<Op, T>) {
-      if (simd::any_lane(nan_met)) return reduce_blocks<WithNan<Op>, count>(in, n, out);
+      if (i > 0 && simd::any_lane(nan_met)) return reduce_blocks<WithNan<Op>, count>(in, n, out);
     }
-    for (int b = 0; b < count; ++b) {
+    for (Index b = 0; b < count; ++b) {
       const T* rest = in + b * n;
       Index k = i;
       for (; k + w <= n; k += w) sums[b][0] = Op::combine(sums[b][0], simd::load(rest + k));
