@@ -220,7 +220,7 @@ inline V<T, A> tanh(V<T, A> x) {
   return y | (x & B(T(-0.0)));  // for the sign of 0
 }
 
-// 1 / (1 + exp(-x)) = (1 + t) / ((p + 1) + (1 - p) t) for the p of -x and the t of x. 0 where it is below the smallest
+// 1 / (1 + exp(-x)) = (1 + t) / (p (1 - t) + (1 + t)) for the p of -x and the t of x. 0 where it is below the smallest
 // normal number.
 template <class T, class A>
 inline V<T, A> sigmoid(V<T, A> x) {
@@ -233,10 +233,9 @@ inline V<T, A> sigmoid(V<T, A> x) {
   const B n = shifted - to_whole;
   const B half = within * B(T(0.5));
   const B t = small_tanh(simd::fma(n, B(Table::log_2[1] / 2), simd::fma(n, B(Table::log_2[0] / 2), half)));
-  const B power = power_of_2(shifted);
-  const B y = (one + t) / simd::fma(one - power, t, power + one);
-  // Rounding may carry it past 1; NaN stays: it is the second argument.
-  return xsimd::select(x < B(Table::lowest), B(T(0)), xsimd::min(one, y));
+  const B above = one + t;
+  const B y = above / simd::fma(power_of_2(shifted), one - t, above);  // never above 1
+  return xsimd::select(x < B(Table::lowest), B(T(0)), y);
 }
 
 // ---- logarithms

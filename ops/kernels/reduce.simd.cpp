@@ -67,6 +67,10 @@ struct Max {
   static V combine(V a, V b) {
     return simd::max(a, b);
   }
+  template <class V>
+  static V combine_numbers(V a, V b) {
+    return simd::max_of_numbers(a, b);
+  }
   template <class T>
   static T start() {
     return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
@@ -78,9 +82,30 @@ struct Min {
   static V combine(V a, V b) {
     return simd::min(a, b);
   }
+  template <class V>
+  static V combine_numbers(V a, V b) {
+    return simd::min_of_numbers(a, b);
+  }
   template <class T>
   static T start() {
     return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
+  }
+};
+
+// Where an operation is cheaper for numbers than with NaN: as it is for numbers, in case a NaN is met.
+template <class Op, class T>
+concept HasCheaperNumbers = requires(simd::Batch<T> x) {
+  Op::combine_numbers(x, x);
+};
+template <class Op>
+struct WithNan {
+  template <class V>
+  static V combine(V a, V b) {
+    return Op::combine(a, b);
+  }
+  template <class T>
+  static T start() {
+    return Op::template start<T>();
   }
 };
 
@@ -94,29 +119,56 @@ T combine_all(simd::Batch<T> v) {
     return v.get(0);
 }
 
-// One block of consecutive numbers.
-template <class Op, class T>
-T reduce_block(const T* in, Index n) {
+// `count` blocks of n consecutive numbers, n apart, to out[count]. Several at a time are read faster from memory, and
+// each is combined as it would be alone.
+template <class Op, Index count, class T>
+void reduce_blocks(const T* in, Index n, T* out) {
   if constexpr (std::is_integral_v<T>) {
-    T out = Op::template start<T>();
-    for (Index i = 0; i < n; ++i) out = Op::combine(out, in[i]);
-    return out;
+    for (Index b = 0; b < count; ++b) {
+      out[b] = Op::template start<T>();
+      for (Index i = 0; i < n; ++i) out[b] = Op::combine(out[b], in[b * n + i]);
+    }
   } else {
     using B = simd::Batch<T>;
     constexpr Index w = simd::width<T>;
     const B start(Op::template start<T>());
-    B sums[4] = {start, start, start, start};
+    B sums[static_cast<std::size_t>(count)][4];
+    for (auto& of_block : sums) std::fill_n(of_block, 4, start);
     Index i = 0;
+    [[maybe_unused]] auto nan_met = simd::is_nan(start);  // nowhere
     for (; i + 4 * w <= n; i += 4 * w) {
-      for (int j = 0; j < 4; ++j) sums[j] = Op::combine(sums[j], simd::load(in + i + j * w));
+      for (Index b = 0; b < count; ++b) {
+        B x[4];
+        for (int j = 0; j < 4; ++j) x[j] = simd::load(in + b * n + i + j * w);
+        if constexpr (HasCheaperNumbers<Op, T>) {
+          for (int j = 0; j < 4; ++j) sums[b][j] = Op::combine_numbers(sums[b][j], x[j]);
+          nan_met = nan_met || simd::either_nan(x[0], x[1]) || simd::either_nan(x[2], x[3]);
+        } else {
+          for (int j = 0; j < 4; ++j) sums[b][j] = Op::combine(sums[b][j], x[j]);
+        }
+      }
     }
-    for (; i + w <= n; i += w) sums[0] = Op::combine(sums[0], simd::load(in + i));
-    if (i < n) {
-      const B rest = simd::keep_first(simd::load_partial(in + i, n - i), n - i, Op::template start<T>());
-      sums[1] = Op::combine(sums[1], rest);
+    if constexpr (HasCheaperNumbers<Op, T>) {
+      if (i > 0 && simd::any_lane(nan_met)) return reduce_blocks<WithNan<Op>, count>(in, n, out);
     }
-    return combine_all<Op, T>(Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3])));
+    for (Index b = 0; b < count; ++b) {
+      const T* rest = in + b * n;
+      Index k = i;
+      for (; k + w <= n; k += w) sums[b][0] = Op::combine(sums[b][0], simd::load(rest + k));
+      if (k < n) {
+        const B last = simd::keep_first(simd::load_partial(rest + k, n - k), n - k, Op::template start<T>());
+        sums[b][1] = Op::combine(sums[b][1], last);
+      }
+      const B all = Op::combine(Op::combine(sums[b][0], sums[b][1]), Op::combine(sums[b][2], sums[b][3]));
+      out[b] = combine_all<Op, T>(all);
+    }
   }
+}
+template <class Op, class T>
+T reduce_block(const T* in, Index n) {
+  T out;
+  reduce_blocks<Op, 1>(in, n, &out);
+  return out;
 }
 
 // One row: blocks combined as a binary counter counts.
@@ -125,12 +177,19 @@ T reduce_row(const T* in, Index n) {
   if (n <= block) return reduce_block<Op>(in, n);
   T pending[levels];
   Index done = 0;
-  for (Index i = 0; i < n; i += block, ++done) {
-    T sum = reduce_block<Op>(in + i, std::min(block, n - i));
+  const auto take = [&](T sum) {
     int level = 0;
-    for (Index bits = done; bits & 1; bits >>= 1) sum = Op::combine(pending[level++], sum);
+    for (Index bits = done++; bits & 1; bits >>= 1) sum = Op::combine(pending[level++], sum);
     pending[level] = sum;
+  };
+  Index i = 0;
+  for (; i + 2 * block <= n; i += 2 * block) {
+    T sums[2];
+    reduce_blocks<Op, 2>(in + i, block, sums);
+    take(sums[0]);
+    take(sums[1]);
   }
+  for (; i < n; i += block) take(reduce_block<Op>(in + i, std::min(block, n - i)));
   T out{};
   bool any = false;
   for (int level = 0; done >> level; ++level) {

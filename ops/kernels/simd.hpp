@@ -488,14 +488,6 @@ V<T, A> trunc(V<T, A> x) {
 #endif
 }
 #endif
-template <class T, class A>
-V<T, A> max(V<T, A> a, V<T, A> b) {
-  return xsimd::select((a > b) || simd::is_nan(a), a, b);
-}
-template <class T, class A>
-V<T, A> min(V<T, A> a, V<T, A> b) {
-  return xsimd::select((a < b) || simd::is_nan(a), a, b);
-}
 // Rounded once where the instruction set can, and there XGRAD_FUSED_MULTIPLY_ADD is set; twice elsewhere.
 template <class T, class A>
 V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
@@ -562,6 +554,7 @@ Batch<T> keep_first(Batch<T> v, std::ptrdiff_t count, T rest) {
 
 #ifdef XGRAD_ISA
 #include <xgrad/ops/kernels/exp_log.hpp>
+#include <xgrad/ops/kernels/extremes.hpp>
 
 #include <xgrad/ops/kernels/erf.hpp>
 #include <xgrad/ops/kernels/hyperbolic.hpp>
