@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <type_traits>
 
 #include <fmt/format.h>
 
@@ -23,7 +24,7 @@ Attrs window_attrs(Pair window, Pair strides, Pair dilation, const Axes& padding
 
 namespace {
 
-constexpr Index most = Index{1} << 40;  // of any extent, so that sums of them cannot overflow
+constexpr Index most = 1 << 28;  // of any number, so that no product of two of them can overflow
 constexpr Index task_elements = 1 << 15;
 
 // How windows lie along one axis: window i begins at i * stride - before, and its elements are `dilation` apart.
@@ -76,18 +77,17 @@ Slides slides_of(const Infer& in, Index height, Index width) {
   const Attrs& attrs = in.attrs();
   const auto check = [&](const char* what, Index least) {
     for (Index x : attrs.ints(what)) {
-      if (x < least || x > most) in.fail_shape(fmt::format("{} {} is not at least {}", what, x, least));
+      if (x < least) in.fail_shape(fmt::format("{} {} is not at least {}", what, x, least));
+      if (x > most) in.fail_shape(fmt::format("{} {} is too large", what, x));
     }
   };
   check("window", 1);
   check("strides", 1);
   check("dilation", 1);
   check("padding", 0);
-  Slides out(attrs, height, width);
+  const Slides out(attrs, height, width);
   for (const Slide* s : {&out.rows, &out.columns}) {
     const char* axis = s == &out.rows ? "height" : "width";
-    if (s->dilation > most / s->window)
-      in.fail_shape(fmt::format("the window is too wide for its dilation {}", s->dilation));
     if (!attrs.ints("padding").empty() && s->reach() > s->extent + s->before + s->after) {
       in.fail_shape(fmt::format("a window of {} {} does not fit into {} with {} and {} of padding", axis, s->reach(),
                                 s->extent, s->before, s->after));
@@ -227,7 +227,10 @@ struct Fold : Operation {
     const Shape& w = in.shape(0);
     const Axes& extents = in.attrs().ints("extents");
     if (w.rank() != 5) in.fail_shape(fmt::format("windows have 5 axes, not {}", w.str()));
-    if (in.count() == 2) require_images(in, in.shape(1));
+    if (in.count() == 2)
+      require_images(in, in.shape(1));
+    else if (extents.size() != 2)
+      in.fail_shape("neither extents nor images of that shape are given");
     const Shape out = in.count() == 2 ? in.shape(1) : Shape{w[0], extents[0], extents[1], w[4]};
     const Slides s = slides_of(in, out[1], out[2]);
     const Shape expected{out[0], s.rows.count, s.columns.count, s.elements(), out[3]};

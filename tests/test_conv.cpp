@@ -346,5 +346,5 @@ TEST_CASE("a small convolutional net gives the same bits in plans, for other bat
         return wanted;
       }(),
       1e-5);
-  CHECK(bitwise_equal(Plan({dx}).run({{x, part}})[0], evaluate(dx, {{x, part}})));
+  CHECK(bitwise_equal(Plan({dx}, {}).run({{x, part}})[0], evaluate(dx, {{x, part}})));
 }
