@@ -42,7 +42,7 @@ constexpr Index most = 1 << 30;  // of strides and the like, so that products of
 struct Convolution {
   const char* function;
   Value x, kernel;
-  Pair strides, dilation;
+  HeightWidth strides, dilation;
   Axes padding;
   Index groups;
 
@@ -71,7 +71,7 @@ struct Convolution {
     for (Index extent : kernel.shape()) check("extent of the kernel", extent, 1);
   }
 
-  Pair window() const { return {kernel.shape()[0], kernel.shape()[1]}; }
+  HeightWidth window() const { return {kernel.shape()[0], kernel.shape()[1]}; }
   Attrs attrs() const { return window_attrs(window(), strides, dilation, padding); }
   Index channels() const { return x.shape()[3]; }
   // One group of the whole, whose kernel has the channels or filters of x in the axis.
@@ -118,7 +118,7 @@ struct Convolution {
 
   // ---- transposed
 
-  Value transposed(Pair output_padding) const {
+  Value transposed(HeightWidth output_padding) const {
     check_numbers();
     const Shape& k = kernel.shape();
     if (channels() != k[3]) fail(fmt::format("{} channels do not meet the {} of the kernel", channels(), k[3]));
@@ -184,7 +184,7 @@ Value conv2d(Value x, Value kernel, const Conv2dOptions& options) {
   return c.forward();
 }
 
-Value conv2d_transpose(Value x, Value kernel, const Conv2dOptions& options, Pair output_padding) {
+Value conv2d_transpose(Value x, Value kernel, const Conv2dOptions& options, HeightWidth output_padding) {
   const char* function = "conv2d_transpose";
   const Convolution c{
       function,      x, kernel, options.strides, options.dilation, padding_of_images(function, options.padding),
@@ -218,7 +218,7 @@ Value conv1d_transpose(Value x, Value kernel, const Conv1dOptions& options, Inde
   return all_or_nothing(x.graph(), [&] { return squeeze(as_images(c).transposed({0, output_padding}), {1}); });
 }
 
-Value unfold(Value x, Pair window, const Conv2dOptions& options) {
+Value unfold(Value x, HeightWidth window, const Conv2dOptions& options) {
   if (options.groups != 1) throw UserError(fmt::format("unfold: windows have no groups\n  {}", x.describe()));
   return apply("unfold", {x},
                window_attrs(window, options.strides, options.dilation, padding_of_images("unfold", options.padding)));

@@ -31,7 +31,7 @@ Value average(Value x, const Attrs& windows, bool count_padding) {
   return sum(total, {3}) / sum(apply("unfold", {ones_like(one_channel)}, windows), {3});
 }
 
-Attrs windows_of_images(const char* function, Pair window, const Pool2dOptions& options) {
+Attrs windows_of_images(const char* function, HeightWidth window, const Pool2dOptions& options) {
   return window_attrs(window, options.strides.value_or(window), 1, padding_of_images(function, options.padding));
 }
 Attrs windows_of_sequences(const char* function, Index window, const Pool1dOptions& options) {
@@ -52,7 +52,7 @@ Axes inner_axes(const char* function, Value x) {
 
 }  // namespace
 
-Value max_pool2d(Value x, Pair window, const Pool2dOptions& options) {
+Value max_pool2d(Value x, HeightWidth window, const Pool2dOptions& options) {
   require_rank("max_pool2d", x, 4);
   return largest(x, windows_of_images("max_pool2d", window, options));
 }
@@ -63,7 +63,7 @@ Value max_pool1d(Value x, Index window, const Pool1dOptions& options) {
   return all_or_nothing(x.graph(), [&] { return squeeze(largest(expand_dims(x, 1), windows), {1}); });
 }
 
-Value average_pool2d(Value x, Pair window, const Pool2dOptions& options) {
+Value average_pool2d(Value x, HeightWidth window, const Pool2dOptions& options) {
   require_rank("average_pool2d", x, 4);
   return average(x, windows_of_images("average_pool2d", window, options), options.count_padding);
 }

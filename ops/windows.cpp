@@ -15,7 +15,7 @@
 
 namespace xgrad {
 
-Attrs window_attrs(Pair window, Pair strides, Pair dilation, const Axes& padding) {
+Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const Axes& padding) {
   return {{"window", Axes{window.height, window.width}},
           {"strides", Axes{strides.height, strides.width}},
           {"dilation", Axes{dilation.height, dilation.width}},
@@ -291,7 +291,7 @@ struct Fold : Operation {
   }
   static Cotangents vjp(const Vjp& r) {
     const Attrs& a = r.attrs();
-    const auto pair = [&](const char* what) { return Pair(a.ints(what)[0], a.ints(what)[1]); };
+    const auto pair = [&](const char* what) { return HeightWidth(a.ints(what)[0], a.ints(what)[1]); };
     const Value c = apply("unfold", {r.cotangent()},
                           window_attrs(pair("window"), pair("strides"), pair("dilation"), a.ints("padding")));
     return r.count() == 2 ? Cotangents{c, Value{}} : Cotangents(c);

@@ -16,9 +16,9 @@
 namespace xgrad {
 
 // One number for height and width, or one for each: `.strides = 2` or `.strides = {2, 1}`.
-struct Pair {
-  Pair(Index both) : height(both), width(both) {}
-  Pair(Index for_height, Index for_width) : height(for_height), width(for_width) {}
+struct HeightWidth {
+  HeightWidth(Index both) : height(both), width(both) {}
+  HeightWidth(Index for_height, Index for_width) : height(for_height), width(for_width) {}
   Index height, width;
 };
 
@@ -44,10 +44,10 @@ class Padding {
 // ---- convolution
 
 struct Conv2dOptions {
-  Pair strides = 1;
+  HeightWidth strides = 1;
   Padding padding = "valid";
-  Pair dilation = 1;  // the distance between the elements of a window
-  Index groups = 1;   // channels and filters fall into so many groups, each filter sees the channels of its group
+  HeightWidth dilation = 1;  // the distance between the elements of a window
+  Index groups = 1;  // channels and filters fall into so many groups, each filter sees the channels of its group
 };
 struct Conv1dOptions {
   Index stride = 1;
@@ -67,14 +67,14 @@ Value conv1d(Value x, Value kernel, const Conv1dOptions& options = {});
 // options and kernel leads back to the extents of x. These allow several height'; the smallest is taken, plus
 // `output_padding`, which must be less than the stride: height' = (height - 1) stride + dilation (kh - 1) + 1 - padding
 // + output_padding. With "same" padding it is height * stride.
-Value conv2d_transpose(Value x, Value kernel, const Conv2dOptions& options = {}, Pair output_padding = 0);
+Value conv2d_transpose(Value x, Value kernel, const Conv2dOptions& options = {}, HeightWidth output_padding = 0);
 // [batch, length, channels] with kernels [k, filters / groups, channels].
 Value conv1d_transpose(Value x, Value kernel, const Conv1dOptions& options = {}, Index output_padding = 0);
 
 // ---- pooling
 
 struct Pool2dOptions {
-  std::optional<Pair> strides{};  // those of the window if absent
+  std::optional<HeightWidth> strides{};  // those of the window if absent
   Padding padding = "valid";
   bool count_padding = true;  // whether an average counts the zeros of the padding, as PyTorch does and Keras does not
 };
@@ -86,10 +86,10 @@ struct Pool1dOptions {
 
 // The largest element of each window, channel by channel. Padding is never chosen; NaN wins; the derivative goes to the
 // first of several largest. Throws ShapeError if a window could lie in the padding altogether.
-Value max_pool2d(Value x, Pair window, const Pool2dOptions& options = {});
+Value max_pool2d(Value x, HeightWidth window, const Pool2dOptions& options = {});
 Value max_pool1d(Value x, Index window, const Pool1dOptions& options = {});
 // The mean of each window, channel by channel.
-Value average_pool2d(Value x, Pair window, const Pool2dOptions& options = {});
+Value average_pool2d(Value x, HeightWidth window, const Pool2dOptions& options = {});
 Value average_pool1d(Value x, Index window, const Pool1dOptions& options = {});
 // Over all axes between the first and the last: [batch, ..., channels] to [batch, channels]. Of several largest each
 // gets its share of the derivative.
@@ -99,7 +99,7 @@ Value global_average_pool(Value x, bool keepdims = false);
 // ---- the windows themselves
 
 // All windows of images: [batch, height', width', kh * kw, channels].
-Value unfold(Value x, Pair window, const Conv2dOptions& options = {});
+Value unfold(Value x, HeightWidth window, const Conv2dOptions& options = {});
 
 // ---- normalisation
 

@@ -27,7 +27,7 @@ Padding padding_of(const Attrs& a) {
   return {p[0], p[1], p[2], p[3]};
 }
 Conv2dOptions options_2d(const Attrs& a) {
-  const auto pair = [&](const char* what) { return Pair(a.ints(what)[0], a.ints(what)[1]); };
+  const auto pair = [&](const char* what) { return HeightWidth(a.ints(what)[0], a.ints(what)[1]); };
   return {.strides = pair("strides"),
           .padding = padding_of(a),
           .dilation = pair("dilation"),
@@ -160,10 +160,10 @@ Attrs window(Axes extents, Axes strides, Axes padding, bool count_padding = true
           {"padding", std::move(padding)},
           {"count", count_padding}};
 }
-Pair window_of(const Attrs& a) { return {a.ints("window")[0], a.ints("window")[1]}; }
+HeightWidth window_of(const Attrs& a) { return {a.ints("window")[0], a.ints("window")[1]}; }
 Pool2dOptions pool_2d(const Attrs& a) {
   Pool2dOptions out{.padding = padding_of(a), .count_padding = a.flag("count")};
-  if (!a.ints("strides").empty()) out.strides = Pair(a.ints("strides")[0], a.ints("strides")[1]);
+  if (!a.ints("strides").empty()) out.strides = HeightWidth(a.ints("strides")[0], a.ints("strides")[1]);
   return out;
 }
 Sample pooled(const char* label, Shape x, Attrs attrs) {

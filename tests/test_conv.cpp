@@ -246,7 +246,7 @@ TEST_CASE("pools agree with plain loops") {
     const Index channels = dice.between(1, 20);
     Graph g({.dtype = f64});
     const Tensor x = random_tensor(dice, {2, rows.extent, columns.extent, channels});
-    const Pool2dOptions options{.strides = Pair(rows.stride, columns.stride),
+    const Pool2dOptions options{.strides = HeightWidth(rows.stride, columns.stride),
                                 .padding = {rows.before, rows.after, columns.before, columns.after},
                                 .count_padding = dice.chance(0.5)};
     Tensor largest({2, rows.count(), columns.count(), channels}, f64);
@@ -271,7 +271,7 @@ TEST_CASE("pools agree with plain loops") {
           sum / static_cast<double>(options.count_padding ? rows.window * columns.window : pixels);
     }
     CAPTURE(round);
-    const Pair window(rows.window, columns.window);
+    const HeightWidth window(rows.window, columns.window);
     CHECK(bitwise_equal(evaluate(max_pool2d(g.constant(x), window, options), {}), largest));
     check_near(evaluate(average_pool2d(g.constant(x), window, options), {}), average);
   }
