@@ -195,11 +195,19 @@ struct TakeAlongAxis : Operation {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.output.type.shape[axis_attr(call)];
     for_stretches(call.parallel, from.outer * n, task_elements / from.inner, [&](Index first, Index last) {
-      for (Index row = first; row < last; ++row) {
+      for (Index row = first; row < last;) {
         const T* x = call.inputs[0].as<T>() + row / n * from.extent * from.inner;
+        const Index end = std::min(last, (row / n + 1) * n);
         const std::int64_t* chosen = index + row * from.inner;
         T* out = call.output.as<T>() + row * from.inner;
-        for (Index k = 0; k < from.inner; ++k) out[k] = x[chosen[k] * from.inner + k];
+        if (from.inner == 1) {
+          for (Index k = 0; k < end - row; ++k) out[k] = x[chosen[k]];
+        } else {
+          for (Index r = row; r < end; ++r, out += from.inner, chosen += from.inner) {
+            for (Index k = 0; k < from.inner; ++k) out[k] = x[chosen[k] * from.inner + k];
+          }
+        }
+        row = end;
       }
     });
   }

@@ -1,128 +1,177 @@
-// Losses, composed of operations, and the one operation that lets a loss see through softmax.
-#include <algorithm>
+// Losses of numbers, of truth values and of vectors, composed.
+#include <limits>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/ops/define.hpp>
+#include <xgrad/ops/loss_parts.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/registry.hpp>
+#include <xgrad/ops/require.hpp>
 
 namespace xgrad {
+
+Value reduced(Value losses, Reduction reduction) {
+  switch (reduction) {
+    case Reduction::none: return losses;
+    case Reduction::mean: return mean(losses);
+    case Reduction::sum: return sum(losses);
+  }
+  return losses;
+}
+
+void require_same_shape(const char* function, Value prediction, const char* what, Value other) {
+  prediction.graph().require(other, fmt::format("{}: {}", function, what));
+  require_floating(function, prediction);
+  if (prediction.type() == other.type()) return;
+  throw ShapeError(fmt::format("{}: prediction and {} differ: {} against {}\n  prediction: {}\n  {}: {}", function,
+                               what, prediction.type().str(), other.type().str(), prediction.describe(), what,
+                               other.describe()));
+}
+
+void require_number(const char* function, const char* what, double number, double low, double high) {
+  if (number >= low && number <= high) return;
+  throw UserError(fmt::format("{}: {} {} is not from {} to {}", function, what, number, low, high));
+}
+
 namespace {
 
-// Note [Softmax and cross-entropy]. The logarithm of a probability that softmax has rounded to 0 or clipped is lost,
-// and with it the gradient of a badly wrong answer. So softmax ends in this view, which also names the logits; a
-// cross-entropy that meets it uses log_softmax of the logits instead, and the picture of the graph shows that it does.
-struct Probabilities : Operation {
-  static constexpr int min_inputs = 2, max_inputs = 2;
-  static constexpr const char* name = "probabilities";
-  static constexpr const char* doc =
-      "The first input: probabilities along an axis, which softmax made of the second input. Cross-entropies read the "
-      "second.";
-  static Traits traits() { return {.view = true, .shape_only = 2}; }
-  static TensorType infer(const Infer& in) {
-    in.require_dtype(0, {f32, f64});
-    if (in.shape(0) != in.shape(1))
-      in.fail_shape(fmt::format("{} and {} differ", in.shape(0).str(), in.shape(1).str()));
-    return in.type(0);
-  }
-  static void kernel(const KernelCall& call) {
-    std::copy_n(call.inputs[0].as<char>(), call.output.type.bytes(), call.output.as<char>());
-  }
-  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), Value{}}; }
-  static std::vector<Sample> samples() {
-    return {{"matrix", {{{3, 5}}, {{3, 5}}}, {{"axis", Index{1}}}, 0, false, true}};
-  }
-  static std::vector<BadSample> bad_samples() {
-    return {{"shapes", {Tensor({3, 5}), Tensor({3, 4})}, {{"axis", Index{1}}}, "differ"}};
-  }
-};
+constexpr double huge = std::numeric_limits<double>::max();
 
-// The logits behind the output of softmax over the last axis; empty for other values.
-Value logits_behind(Value prediction) {
-  const Node& node = prediction.node();
-  if (node.op != &builtin_op("probabilities")) return {};
-  Graph& graph = prediction.graph();
-  if (graph.attrs(prediction.id()).integer("axis") != prediction.shape().rank() - 1) return {};
-  return graph.value(graph.inputs(prediction.id())[1]);
+Value error(const char* function, Value prediction, Value target) {
+  require_same_shape(function, prediction, "target", target);
+  return prediction - target;
 }
 
-void require_classes(const char* name, Value prediction) {
-  if (!is_floating(prediction.dtype())) {
-    throw DTypeError(
-        fmt::format("{}: predictions must be floating numbers\n  prediction: {}", name, prediction.describe()));
-  }
-  if (prediction.shape().rank() == 0) {
-    throw ShapeError(
-        fmt::format("{}: predictions need an axis of classes\n  prediction: {}", name, prediction.describe()));
-  }
-}
-
-void require_same_shape(const char* name, Value prediction, Value target) {
-  prediction.graph().require(target, fmt::format("{}: target", name));
-  if (prediction.shape() != target.shape()) {
-    throw ShapeError(
-        fmt::format("{}: prediction and target must have the same shape: {} and {}\n  prediction: {}\n  target: {}",
-                    name, prediction.shape().str(), target.shape().str(), prediction.describe(), target.describe()));
-  }
-  if (prediction.dtype() != target.dtype()) {
-    throw DTypeError(fmt::format("{}: prediction and target have different dtypes\n  prediction: {}\n  target: {}",
-                                 name, prediction.describe(), target.describe()));
-  }
-}
-
-// Probabilities as Keras reads them: normalised, then kept away from 0 and 1.
-Value log_of_probabilities(Value prediction) {
-  constexpr double epsilon = 1e-7;
-  return log(clip(prediction / sum(prediction, {-1}, true), epsilon, 1 - epsilon));
-}
-
-Value mean_of_rows(Value log_probabilities, Value weights) { return mean(-sum(weights * log_probabilities, {-1})); }
-
-Value hot(const char* name, Value prediction, Value labels) {
-  prediction.graph().require(labels, fmt::format("{}: labels", name));
-  Shape expected;
-  for (int axis = 0; axis + 1 < prediction.shape().rank(); ++axis) expected.push_back(prediction.shape()[axis]);
-  if (labels.dtype() != i64 || labels.shape() != expected) {
-    throw ShapeError(fmt::format("{}: for predictions {} labels must be i64{}\n  prediction: {}\n  labels: {}", name,
-                                 prediction.shape().str(), expected.str(), prediction.describe(), labels.describe()));
-  }
-  return one_hot(labels, prediction.shape().back(), prediction.dtype());
+// Of errors: quadratic up to delta, then linear. The cut is a line of slope 1 inside, so that the second derivative is
+// right at 0, where that of a formula with |e| would be lost.
+Value huber_of(Value e, double delta) {
+  const Value cut = clip(e, -delta, delta);
+  return cut * (e - 0.5 * cut);
 }
 
 }  // namespace
 
-void register_losses(OpRegistry& registry) { registry.add(define<Probabilities>()); }
-
-Value mse(Value prediction, Value target) {
-  require_same_shape("mse", prediction, target);
-  return mean(square(prediction - target));
+Value mse(Value prediction, Value target, Reduction reduction) {
+  return reduced(square(error("mse", prediction, target)), reduction);
 }
 
-Value categorical_crossentropy(Value prediction, Value target) {
-  require_classes("categorical_crossentropy", prediction);
-  require_same_shape("categorical_crossentropy", prediction, target);
-  const Value logits = logits_behind(prediction);
-  return mean_of_rows(logits.valid() ? log_softmax(logits) : log_of_probabilities(prediction), target);
+Value mae(Value prediction, Value target, Reduction reduction) {
+  return reduced(abs(error("mae", prediction, target)), reduction);
 }
 
-Value categorical_crossentropy_from_logits(Value logits, Value target) {
-  require_classes("categorical_crossentropy_from_logits", logits);
-  require_same_shape("categorical_crossentropy_from_logits", logits, target);
-  return mean_of_rows(log_softmax(logits), target);
+Value huber(Value prediction, Value target, double delta, Reduction reduction) {
+  require_number("huber", "delta", delta, std::numeric_limits<double>::min(), huge);
+  return reduced(huber_of(error("huber", prediction, target), delta), reduction);
 }
 
-Value sparse_categorical_crossentropy(Value prediction, Value labels) {
-  require_classes("sparse_categorical_crossentropy", prediction);
-  const Value logits = logits_behind(prediction);
-  return mean_of_rows(logits.valid() ? log_softmax(logits) : log_of_probabilities(prediction),
-                      hot("sparse_categorical_crossentropy", prediction, labels));
+Value smooth_l1(Value prediction, Value target, double beta, Reduction reduction) {
+  require_number("smooth_l1", "beta", beta, 0, huge);
+  const Value e = error("smooth_l1", prediction, target);
+  return reduced(beta == 0 ? abs(e) : huber_of(e, beta) / beta, reduction);
 }
 
-Value sparse_categorical_crossentropy_from_logits(Value logits, Value labels) {
-  require_classes("sparse_categorical_crossentropy_from_logits", logits);
-  return mean_of_rows(log_softmax(logits), hot("sparse_categorical_crossentropy_from_logits", logits, labels));
+Value log_cosh(Value prediction, Value target, Reduction reduction) {
+  const Value e = error("log_cosh", prediction, target);
+  // log cosh e = log(1 + 2 sinh(e / 2)^2), which is exact near 0; beyond 20 it is |e| - log 2 to the last bit.
+  constexpr double far = 20;
+  const Value half = 0.5 * clip(e, -far, far);
+  return reduced(log1p(2 * square(sinh(half))) + relu(abs(e) - far), reduction);
+}
+
+// ---- truth values
+
+namespace {
+
+Value smoothed(const char* function, Value target, const BinaryOptions& options) {
+  require_number(function, "label smoothing", options.label_smoothing, 0, 1);
+  require_number(function, "positive weight", options.positive_weight, 0, huge);
+  const double s = options.label_smoothing;
+  return s == 0 ? target : target * (1 - s) + 0.5 * s;
+}
+
+Value weighted(Value target, const BinaryOptions& options) {
+  return options.positive_weight == 1 ? target : target * options.positive_weight;
+}
+
+Value binary_from_logits(Value logits, Value target, const BinaryOptions& options) {
+  // Two terms that are never negative: nothing cancels at large logits.
+  return reduced(weighted(target, options) * softplus(-logits) + (1 - target) * softplus(logits), options.reduction);
+}
+
+}  // namespace
+
+Value binary_crossentropy(Value prediction, Value target, const BinaryOptions& options) {
+  const char* function = "binary_crossentropy";
+  require_same_shape(function, prediction, "target", target);
+  const Value t = smoothed(function, target, options);
+  if (prediction.node().op == &builtin_op("sigmoid")) {
+    return binary_from_logits(prediction.graph().value(prediction.graph().inputs(prediction.id())[0]), t, options);
+  }
+  const Value p = clip(prediction, smallest_probability, 1 - smallest_probability);
+  return reduced(-(weighted(t, options) * log(p) + (1 - t) * log1p(-p)), options.reduction);
+}
+
+Value binary_crossentropy_from_logits(Value logits, Value target, const BinaryOptions& options) {
+  const char* function = "binary_crossentropy_from_logits";
+  require_same_shape(function, logits, "target", target);
+  return binary_from_logits(logits, smoothed(function, target, options), options);
+}
+
+Value hinge(Value prediction, Value target, Reduction reduction) {
+  require_same_shape("hinge", prediction, "target", target);
+  return reduced(relu(1 - target * prediction), reduction);
+}
+
+// ---- vectors
+
+namespace {
+
+// The rows, or slices along an axis, at length 1; shorter ones than epsilon are divided by epsilon, and no derivative
+// goes through that length.
+Value of_unit_length(Value x, Index axis, double epsilon) {
+  return x * rsqrt(maximum(sum(square(x), {axis}, true), epsilon * epsilon));
+}
+
+void require_rows(const char* function, Value x) {
+  if (x.shape().rank() > 0) return;
+  throw ShapeError(fmt::format("{}: a scalar is no row\n  {}", function, x.describe()));
+}
+
+Value distance(Value a, Value b) { return sqrt(sum(square(a - b + 1e-6), {-1})); }
+
+}  // namespace
+
+Value cosine_similarity(Value a, Value b, Index axis, double epsilon) {
+  require_same_shape("cosine_similarity", a, "second operand", b);
+  require_rows("cosine_similarity", a);
+  require_number("cosine_similarity", "epsilon", epsilon, 1e-15, 1);
+  const Index along = axis_index(axis, a.shape().rank(), "cosine_similarity");
+  return sum(of_unit_length(a, along, epsilon) * of_unit_length(b, along, epsilon), {along});
+}
+
+Value cosine_embedding(Value a, Value b, Value target, double margin, Reduction reduction) {
+  require_same_shape("cosine_embedding", a, "second operand", b);
+  require_rows("cosine_embedding", a);
+  require_number("cosine_embedding", "margin", margin, -1, 1);
+  a.graph().require(target, "cosine_embedding: target");
+  Shape rows;
+  for (int axis = 0; axis + 1 < a.shape().rank(); ++axis) rows.push_back(a.shape()[axis]);
+  if (target.shape() != rows || target.dtype() == boolean) {
+    throw ShapeError(
+        fmt::format("cosine_embedding: the targets of rows {} must be numbers {}\n  rows: {}\n  target: {}",
+                    a.shape().str(), rows.str(), a.describe(), target.describe()));
+  }
+  const Value similarity = cosine_similarity(a, b);
+  return reduced(where(target > 0, 1 - similarity, relu(similarity - margin)), reduction);
+}
+
+Value triplet_margin(Value anchor, Value positive, Value negative, double margin, Reduction reduction) {
+  require_same_shape("triplet_margin", anchor, "positive", positive);
+  require_same_shape("triplet_margin", anchor, "negative", negative);
+  require_rows("triplet_margin", anchor);
+  require_number("triplet_margin", "margin", margin, 0, huge);
+  return reduced(relu(distance(anchor, positive) - distance(anchor, negative) + margin), reduction);
 }
 
 }  // namespace xgrad

@@ -1,20 +1,83 @@
-// Losses, each a scalar: the mean over the batch.
+// Losses: how far predictions are from what they should be.
+//
+// Predictions and targets have equal shapes, or the function says otherwise; [n] against [n, 1] is refused. What a loss
+// combines is an element or, where it says so, a row: the last axis, which holds the classes. `reduction` says what
+// becomes of them.
 #pragma once
+
+#include <optional>
 
 #include <xgrad/ops/apply.hpp>
 
 namespace xgrad {
 
-// Mean over all elements of (prediction - target)^2. Shapes must be equal: [n] against [n, 1] is refused.
-Value mse(Value prediction, Value target);
-// `target` holds probabilities over the last axis, `prediction` probabilities of the same shape. Predictions are
-// normalised and clipped to [1e-7, 1 - 1e-7] as Keras does, except that softmax's own output is taken back to its
-// logits, which is exact at any logits.
-Value categorical_crossentropy(Value prediction, Value target);
-Value categorical_crossentropy_from_logits(Value logits, Value target);
+// Every loss by itself, their mean, their sum.
+enum class Reduction { none, mean, sum };
+
+// ---- of numbers, element by element; e is prediction - target
+
+// e^2.
+Value mse(Value prediction, Value target, Reduction reduction = Reduction::mean);
+// |e|; derivative 0 at 0.
+Value mae(Value prediction, Value target, Reduction reduction = Reduction::mean);
+// e^2 / 2 where |e| <= delta, beyond delta (|e| - delta / 2). Huber: "Robust estimation of a location parameter", 1964.
+Value huber(Value prediction, Value target, double delta = 1, Reduction reduction = Reduction::mean);
+// huber / beta: e^2 / (2 beta) where |e| <= beta, beyond |e| - beta / 2. With beta = 0 it is mae.
+Value smooth_l1(Value prediction, Value target, double beta = 1, Reduction reduction = Reduction::mean);
+// log(cosh(e)), without overflow.
+Value log_cosh(Value prediction, Value target, Reduction reduction = Reduction::mean);
+
+// ---- of truth values, element by element; the target is the probability that the element holds
+
+struct BinaryOptions {
+  double label_smoothing = 0;  // the target t becomes t (1 - s) + s / 2
+  double positive_weight = 1;  // of the part of the loss that the target weighs
+  Reduction reduction = Reduction::mean;
+};
+// -w t log p - (1 - t) log(1 - p). Predictions are clipped to [1e-7, 1 - 1e-7] as Keras does, except that sigmoid's own
+// output is taken back to its logits, which is exact at any logits.
+Value binary_crossentropy(Value prediction, Value target, const BinaryOptions& options = {});
+Value binary_crossentropy_from_logits(Value logits, Value target, const BinaryOptions& options = {});
+// max(0, 1 - t p) with targets -1 and 1; derivative 0 at the kink.
+Value hinge(Value prediction, Value target, Reduction reduction = Reduction::mean);
+
+// ---- of classes, row by row
+
+struct ClassOptions {
+  double label_smoothing = 0;  // the target t becomes t (1 - s) + s / classes
+  // A vector, a weight for each class, by which its part of the loss is multiplied.
+  Value class_weights{};
+  // Rows of this label, which need not be a class, count for nothing. Only with labels.
+  std::optional<Index> ignored_label{};
+  // The mean is the sum over the number of rows; with labels over that of rows that count or, if there are class
+  // weights, over the sum of the weights of their labels, as in PyTorch: NaN if no row counts.
+  Reduction reduction = Reduction::mean;
+};
+// -sum(t log p). `target` holds probabilities over the last axis, `prediction` probabilities of the same shape.
+// Predictions are normalised and clipped to [1e-7, 1 - 1e-7] as Keras does, except that softmax's own output is taken
+// back to its logits, which is exact at any logits.
+Value categorical_crossentropy(Value prediction, Value target, const ClassOptions& options = {});
+Value categorical_crossentropy_from_logits(Value logits, Value target, const ClassOptions& options = {});
 // `labels` are class numbers (i64), of the prediction's shape without its last axis. Throws ValueError at run time for
-// a label outside [0, classes).
-Value sparse_categorical_crossentropy(Value prediction, Value labels);
-Value sparse_categorical_crossentropy_from_logits(Value logits, Value labels);
+// a label outside [0, classes) that is not the ignored one.
+Value sparse_categorical_crossentropy(Value prediction, Value labels, const ClassOptions& options = {});
+Value sparse_categorical_crossentropy_from_logits(Value logits, Value labels, const ClassOptions& options = {});
+// The same from logarithms of probabilities: -log p of the labelled class. Negative log-likelihood.
+Value nll(Value log_probabilities, Value labels, const ClassOptions& options = {});
+// sum(t (log t - log p)) from logarithms of probabilities; 0 where t is 0. The mean is that over rows, which PyTorch
+// calls "batchmean". Kullback and Leibler: "On information and sufficiency", 1951.
+Value kl_divergence(Value log_probabilities, Value target, Reduction reduction = Reduction::mean);
+
+// ---- of vectors, row by row
+
+// a . b / (max(|a|, epsilon) max(|b|, epsilon)) along an axis, which is left out.
+Value cosine_similarity(Value a, Value b, Index axis = -1, double epsilon = 1e-8);
+// With s the similarity of two rows, 1 - s where they should be alike (target 1), max(0, s - margin) where they should
+// not (target -1). The target, of any dtype of numbers, has the shape of a and b without the last axis.
+Value cosine_embedding(Value a, Value b, Value target, double margin = 0, Reduction reduction = Reduction::mean);
+// max(0, |a - p| - |a - n| + margin) with an anchor, something like it and something unlike it. As in PyTorch 1e-6 is
+// added to each difference, so that the derivative exists where two rows are equal.
+Value triplet_margin(Value anchor, Value positive, Value negative, double margin = 1,
+                     Reduction reduction = Reduction::mean);
 
 }  // namespace xgrad

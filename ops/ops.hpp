@@ -18,6 +18,7 @@
 #include <xgrad/ops/reductions.hpp>
 #include <xgrad/ops/shapes.hpp>
 #include <xgrad/ops/sort.hpp>
+#include <xgrad/ops/windows.hpp>
 
 namespace xgrad {
 

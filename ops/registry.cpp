@@ -37,6 +37,7 @@ void register_parts(OpRegistry&);
 void register_pad(OpRegistry&);
 void register_index(OpRegistry&);
 void register_sort(OpRegistry&);
+void register_windows(OpRegistry&);
 void register_random(OpRegistry&);
 void register_losses(OpRegistry&);
 
@@ -47,7 +48,8 @@ std::vector<Composite> statistics_composites();
 std::vector<Composite> random_composites();
 std::vector<Composite> rearranging_composites();
 std::vector<Composite> linear_algebra_composites();
-std::vector<Composite> other_composites();
+std::vector<Composite> window_composites();
+std::vector<Composite> loss_composites();
 
 namespace {
 
@@ -65,7 +67,8 @@ struct Builtin {
                              register_diagonal,      register_shape,
                              register_parts,         register_pad,
                              register_index,         register_sort,
-                             register_random,        register_losses}) {
+                             register_windows,       register_random,
+                             register_losses}) {
       add_family(registry);
     }
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
@@ -87,7 +90,7 @@ const std::vector<Composite>& builtin_composites() {
   static const std::vector<Composite> all = [] {
     std::vector<Composite> out;
     for (auto* family : {elementwise_composites, activation_composites, statistics_composites, random_composites,
-                         rearranging_composites, linear_algebra_composites, other_composites}) {
+                         rearranging_composites, linear_algebra_composites, window_composites, loss_composites}) {
       for (Composite& c : family()) out.push_back(std::move(c));
     }
     return out;

@@ -1,0 +1,17 @@
+// What losses share. Internal.
+#pragma once
+
+#include <xgrad/ops/losses.hpp>
+
+namespace xgrad {
+
+// Probabilities are kept so far away from 0 and 1, as in Keras.
+inline constexpr double smallest_probability = 1e-7;
+
+Value reduced(Value losses, Reduction reduction);
+// Throws unless both have the same shape and dtype, which floats; `what` names the other one.
+void require_same_shape(const char* function, Value prediction, const char* what, Value other);
+// Throws UserError unless the number lies within the bounds.
+void require_number(const char* function, const char* what, double number, double low, double high);
+
+}  // namespace xgrad
