@@ -78,22 +78,47 @@ Feeds complete_feeds(const Graph& source, Graph& target, const Rebuilt& rebuilt,
 
 }  // namespace
 
-CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds, const CheckOptions& options) {
-  check_arguments(y, wrt);
-  const Graph& source = y.graph();
+std::vector<Value> chosen_by_name(const Graph& graph, const std::vector<Value>& wrt,
+                                  const std::vector<std::string>& names) {
+  if (names.empty()) return wrt;
+  std::vector<Value> out;
+  for (const std::string& name : names) {
+    const auto found = std::find_if(wrt.begin(), wrt.end(), [&](Value w) { return graph.name(w.id()) == name; });
+    if (found == wrt.end()) {
+      std::string known;
+      for (const Value w : wrt) known += "\n  " + w.describe();
+      throw GraphError(
+          fmt::format("check_gradients: only {:?}: it is not among what is differentiated by{}", name, known));
+    }
+    out.push_back(*found);
+  }
+  return out;
+}
+
+InF64 in_f64(const std::vector<Value>& outputs, const std::vector<Value>& wanted, const Feeds& feeds,
+             const CheckOptions& options) {
+  const Graph& source = outputs[0].graph();
   GraphOptions same = source.options();
   same.dtype = f64;
-  Graph target(same);
-  const Rebuilt rebuilt = rebuild_in_f64(target, {y}, wrt);
-  Comparison comparison{.y = rebuilt.outputs[0],
+  InF64 out{std::make_unique<Graph>(same), {}, {}};
+  out.rebuilt = rebuild_in_f64(*out.graph, outputs, wanted);
+  out.feeds = complete_feeds(source, *out.graph, out.rebuilt, feeds, options);
+  return out;
+}
+
+CheckReport compare_gradients(Value y, const std::vector<Value>& all, const Feeds& feeds, const CheckOptions& options) {
+  check_arguments(y, all);
+  const std::vector<Value> wrt = chosen_by_name(y.graph(), all, options.only);
+  const InF64 wide = in_f64({y}, wrt, feeds, options);
+  Comparison comparison{.y = wide.rebuilt.outputs[0],
                         .wrt = {},
-                        .feeds = complete_feeds(source, target, rebuilt, feeds, options),
+                        .feeds = wide.feeds,
                         .names = {},
                         .subject = "y = " + y.describe(),
                         .op = y.node().op->name,
                         .sample = {}};
   for (std::size_t i = 0; i < wrt.size(); ++i) {
-    if (!rebuilt.wanted[i].valid()) {
+    if (!wide.rebuilt.wanted[i].valid()) {
       if (options.allow_zero) continue;
       CheckReport report;
       report.subject = comparison.subject;
@@ -101,10 +126,28 @@ CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feed
       report.why = fmt::format("it does not depend on {} at all", wrt[i].describe());
       return report;
     }
-    comparison.wrt.push_back(rebuilt.wanted[i]);
+    comparison.wrt.push_back(wide.rebuilt.wanted[i]);
     comparison.names.push_back(wrt[i].describe());
   }
   return compare_in_f64(comparison, options);
+}
+
+std::vector<Value> differentiable_leaves(Value y) {
+  Graph& graph = y.graph();
+  std::vector<char> reached(y.id() + 1, 0);
+  reached[y.id()] = 1;
+  std::vector<Value> out;
+  for (NodeId id = y.id() + 1; id-- > 0;) {
+    if (reached[id] == 0) continue;
+    const Node& node = graph.node(id);
+    const bool leaf = node.op->traits.leaf == Leaf::input || node.op->traits.leaf == Leaf::parameter;
+    if (leaf && is_floating(node.type.dtype)) out.push_back(graph.value(id));
+    for (std::uint32_t i = 0; i < node.input_count; ++i) {
+      if (!node.op->shape_only(static_cast<int>(i)) && node.op->vjp != nullptr) reached[node.inputs[i]] = 1;
+    }
+  }
+  std::reverse(out.begin(), out.end());
+  return out;
 }
 
 void check_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds, const CheckOptions& options) {

@@ -2,6 +2,7 @@
 //
 //   check_gradients(y, {x, w}, {{x, numbers}});          // throws GradientError with a report if a derivative is wrong
 //   CheckReport r = compare_gradients(loss, wrt, feeds); // the same as data
+//   check_gradients(loss, differentiable_leaves(loss), feeds, {.only = {"w"}});
 //   check_op(my_op);                                     // everything the suites know about one operation
 //
 // The part of the graph that y needs is rebuilt in f64, so a model in f32 is checked without being rewritten. Random
@@ -19,16 +20,18 @@
 namespace xgrad {
 
 struct CheckOptions {
-  int order = 2;                  // 1: the gradient; 2: also the gradient of the gradient
-  double step = 1e-3;             // h of the four-point central difference, times max(1, |x|)
-  double relative = 1e-6;         // accepted: |analytic - numeric| <= absolute + relative * max(|analytic|, |numeric|)
-  double absolute = 1e-8;         //   + what rounding may do to the difference at this h
-  Index max_elements = 64;        // inputs with more elements are checked at this many, chosen by the seed,
-  int directions = 4;             // and along this many random directions over all elements
-  bool allow_zero = false;        // accept a first derivative that is zero everywhere
-  bool allow_zero_second = true;  // accept a second derivative that is zero everywhere
-  std::uint64_t seed = 1;         // of the cotangent, the directions and numbers that were not fed
-  std::uint64_t run_step = 0;     // the step at which random operations draw
+  int order = 2;              // 1: the gradient; 2: also the gradient of the gradient
+  double step = 1e-3;         // h of the four-point central difference, times max(1, |x|)
+  double relative = 1e-6;     // accepted: |analytic - numeric| <= absolute + relative * max(|analytic|, |numeric|)
+  double absolute = 1e-8;     //   + what rounding may do to the difference at this h
+  Index max_elements = 64;    // inputs with more elements are checked at this many, chosen by the seed,
+  int directions = 4;         // and along this many random directions over all elements
+  bool accept_kinks = false;  // accept any derivative between those from the left and from the right, where they differ
+  std::vector<std::string> only{};  // names of the inputs and parameters to check; empty: all that are asked for
+  bool allow_zero = false;          // accept a first derivative that is zero everywhere
+  bool allow_zero_second = true;    // accept a second derivative that is zero everywhere
+  std::uint64_t seed = 1;           // of the cotangent, the directions and numbers that were not fed
+  std::uint64_t run_step = 0;       // the step at which random operations draw
 };
 
 // One comparison that failed, or the worst that passed.
@@ -43,6 +46,9 @@ struct CheckFinding {
   double numeric = 0;
   double tolerance = 0;  // the difference that would have been accepted
   double spread = 0;     // how far the numeric estimates at smaller and smaller h are apart
+  bool kink = false;     // the derivatives from the left and from the right differ, and `analytic` is between them
+  double left = 0;       // these, of a kink
+  double right = 0;
   std::string str() const;
 };
 
@@ -51,7 +57,10 @@ struct CheckReport {
   bool passed = true;
   std::string why;  // in one line, if it did not pass
   std::vector<CheckFinding> failures;
-  CheckFinding worst;  // largest ratio of difference to tolerance
+  CheckFinding worst;               // largest ratio of difference to tolerance
+  std::vector<CheckFinding> kinks;  // where the function has one exactly at the point: accepted or among the failures
+  Index near_kinks = 0;             // comparisons that agreed only at a smaller h: there is a kink, or a pole, nearby
+  double largest = 0;               // derivative seen, analytic or numeric
   Index comparisons = 0;
   std::string str() const;  // what check_gradients throws
 };
@@ -59,12 +68,15 @@ struct CheckReport {
 // Checks y (any floating shape; other shapes than scalars are weighted by random numbers first) by each of `wrt`, which
 // must be inputs or parameters. Inputs not fed get random numbers from the seed; i64 inputs must be fed. Where analytic
 // and numeric derivative differ, the difference quotient is taken again at h / 10 and h / 100, so that a kink nearby
-// does not raise a false alarm. Throws GraphError or FeedError where the question itself makes no sense.
+// does not raise a false alarm. Throws UserError, GraphError or FeedError where the question itself makes no sense.
 CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {},
                               const CheckOptions& options = {});
 // The same; throws GradientError carrying the report if it fails.
 void check_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
 void check_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
+
+// The inputs and parameters of a floating dtype that y depends on, in the order of the tape: all one can check it by.
+std::vector<Value> differentiable_leaves(Value y);
 
 // Runs every sample of an operation, built in or of the user's own, through: definition, infer against kernel, kernel
 // against reference, f32 against f64, one and several threads, plan against interpreter, first and second derivative,

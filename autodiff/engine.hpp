@@ -2,12 +2,17 @@
 #pragma once
 
 #include <xgrad/autodiff/check.hpp>
+#include <xgrad/autodiff/check_table.hpp>
+#include <xgrad/autodiff/custom_gradient.hpp>
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/remat.hpp>
+#include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/graph/print.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/custom.hpp>
 #include <xgrad/ops/ops.hpp>

@@ -1,6 +1,10 @@
 #include <xgrad/autodiff/gradients.hpp>
 
+#include <algorithm>
+
 #include <fmt/format.h>
+
+#include <xgrad/autodiff/pullback.hpp>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -8,11 +12,13 @@
 namespace xgrad {
 namespace {
 
-// One call of gradients(): a sweep up that finds what depends on `wrt`, a sweep down that applies the rules.
+// One sweep: up, to find what depends on `wrt`, and down, applying the rules.
 class Sweep {
  public:
-  Sweep(Graph& graph, Value y, const std::vector<Value>& wrt)
-      : graph_(graph), y_(y), size_(y.id() + 1), cotangents_(size_) {
+  Sweep(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt)
+      : graph_(graph), outputs_(outputs) {
+    for (const Value y : outputs) size_ = std::max(size_, y.id() + 1);
+    cotangents_.resize(size_);
     std::vector<char> sources(size_, 0);
     for (const Value w : wrt) {
       if (w.id() < size_) sources[w.id()] = 1;
@@ -20,8 +26,8 @@ class Sweep {
     depends_ = differentiable_dependents(sources);
   }
 
-  void run(Value seed) {
-    cotangents_[y_.id()] = seed;
+  void run(const std::vector<Value>& seeds) {
+    for (std::size_t i = 0; i < outputs_.size(); ++i) accumulate(outputs_[i].id(), seeds[i]);
     for (NodeId id = size_; id-- > 0;) {
       if (!cotangents_[id].valid() || !has_dependent_operand(id)) continue;
       const Value output = graph_.value(id);
@@ -47,10 +53,11 @@ class Sweep {
   Value cotangent(Value w) const { return w.id() < size_ ? cotangents_[w.id()] : Value(); }
 
   [[noreturn]] void fail_unconnected(Value w) const {
-    throw GradientError(fmt::format(
-        "gradients: y ({}) does not depend on {}{}\n  hint: GradientOptions{{.unconnected = Unconnected::zeros}} gives "
-        "zeros instead",
-        y_.describe(), w.describe(), why_unconnected(w)));
+    const std::string y = outputs_.size() == 1 ? fmt::format("y ({})", outputs_[0].describe())
+                                               : fmt::format("none of the {} outputs", outputs_.size());
+    const char* verb = outputs_.size() == 1 ? "does not depend" : "depends";
+    throw GradientError(fmt::format("gradients: {} {} on {}{}\n  hint: Unconnected::zeros gives zeros instead", y, verb,
+                                    w.describe(), why_unconnected(w)));
   }
 
  private:
@@ -138,7 +145,7 @@ class Sweep {
     sources[w.id()] = 1;
     const std::vector<char> reached = differentiable_dependents(sources);
     std::vector<char> below_y(size_, 0);
-    below_y[y_.id()] = 1;
+    for (const Value y : outputs_) below_y[y.id()] = 1;
     for (NodeId id = size_; id-- > 0;) {
       if (!below_y[id]) continue;
       for (const NodeId i : graph_.inputs(id)) below_y[i] = 1;
@@ -169,8 +176,8 @@ class Sweep {
   }
 
   Graph& graph_;
-  Value y_;
-  NodeId size_;  // nodes beyond y do not matter
+  const std::vector<Value>& outputs_;
+  NodeId size_ = 0;  // nodes beyond the outputs do not matter
   std::vector<char> depends_;
   std::vector<Value> cotangents_;
   std::vector<Refusal> refused_;  // rules that gave no cotangent to an operand that might have needed it
@@ -203,26 +210,33 @@ void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt,
 
 }  // namespace
 
+std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
+                            const std::vector<Value>& wrt, Missing missing) {
+  Graph& graph = outputs[0].graph();
+  Attempt attempt(graph);
+  Sweep sweep(graph, outputs, wrt);
+  const auto guard = graph.role(Role::backward, outputs[0]);
+  sweep.run(seeds);
+  std::vector<Value> out;
+  for (const Value w : wrt) {
+    Value c = sweep.cotangent(w);
+    if (!c.valid() && missing == Missing::error) sweep.fail_unconnected(w);
+    out.push_back(c.valid() || missing == Missing::empty ? c : zeros_like(w));
+  }
+  attempt.keep();
+  return out;
+}
+
 std::vector<Value> gradients(Value y, const std::vector<Value>& wrt, const GradientOptions& options) {
   if (!y.valid()) throw GraphError("gradients: y is an empty Value");
   Graph& graph = y.graph();
   check_arguments(graph, y, wrt, options.seed);
-  const NodeId mark = graph.mark();
-  try {
-    Sweep sweep(graph, y, wrt);
-    const auto guard = graph.role(Role::backward, y);
-    sweep.run(options.seed.valid() ? options.seed : graph.constant(1.0, y.dtype()));
-    std::vector<Value> out;
-    for (const Value w : wrt) {
-      Value c = sweep.cotangent(w);
-      if (!c.valid() && options.unconnected == Unconnected::error) sweep.fail_unconnected(w);
-      out.push_back(c.valid() ? c : zeros_like(w));
-    }
-    return out;
-  } catch (...) {
-    graph.rewind(mark);  // half a backward pass is of no use to anybody
-    throw;
-  }
+  Attempt attempt(graph);
+  const Value seed = options.seed.valid() ? options.seed : graph.constant(1.0, y.dtype());
+  const Missing missing = options.unconnected == Unconnected::zeros ? Missing::zeros : Missing::error;
+  std::vector<Value> out = pullback({y}, {seed}, wrt, missing);
+  attempt.keep();
+  return out;
 }
 
 Value gradients(Value y, Value wrt, const GradientOptions& options) {

@@ -9,6 +9,7 @@
 #include <xgrad/autodiff/compare.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/autodiff/sample_numbers.hpp>
+#include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/autodiff/trial.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/plan.hpp>
@@ -343,6 +344,35 @@ Index suite_derivatives(const Subject& subject, const Sample& sample, const Chec
   return report.comparisons;
 }
 
+Index suite_transforms(const Subject& subject, const Sample& sample) {
+  constexpr Index largest = 40;  // elements on either side
+  const Numbers numbers = numbers_of(subject, sample, f64);
+  Built built(subject, numbers, f64);
+  Index at_once = 0;
+  for (const std::size_t i : differentiable_inputs(subject, built)) {
+    const Value x = built.inputs[i];
+    const bool small = x.shape().elements() <= largest && built.y.shape().elements() <= largest;
+    if (!small || x.shape().rank() + built.y.shape().rank() >= Shape::max_rank) continue;
+    const auto by = [&](Rows rows, Direction direction) {
+      return jacobian(built.y, x, {.rows = rows, .direction = direction, .unconnected = Unconnected::zeros});
+    };
+    const auto found = evaluate({by(Rows::one_by_one, Direction::reverse), by(Rows::automatic, Direction::reverse),
+                                 by(Rows::automatic, Direction::forward)},
+                                built.feeds, {.threads = 1});
+    const double scale = magnitude({}, found[0]);
+    for (const std::size_t other : {std::size_t{1}, std::size_t{2}}) {
+      const auto difference = beyond_precision(found[other], found[0], scale * 100, f64);
+      if (difference.empty()) continue;
+      throw GradientError(
+          fmt::format("check_op: {}: the Jacobian by input {}, {}, disagrees with its rows one by one: {}",
+                      title(subject, sample.label), i, other == 1 ? "rows at once" : "forward", difference));
+    }
+    const JacobianOptions reverse{.direction = Direction::reverse, .unconnected = Unconnected::zeros};
+    at_once += batching_obstacle(built.y, x, reverse).empty() ? 1 : 0;
+  }
+  return at_once;
+}
+
 void suite_bad_sample(const Subject& subject, const BadSample& bad) {
   std::string got;
   try {
@@ -410,7 +440,10 @@ void check_subject(const Subject& subject, const CheckOptions& options) {
   }
   suite_random(subject);
   Index comparisons = 0;
-  for (const Sample& sample : subject.samples) comparisons += suite_derivatives(subject, sample, options);
+  for (const Sample& sample : subject.samples) {
+    comparisons += suite_derivatives(subject, sample, options);
+    suite_transforms(subject, sample);
+  }
   if (subject.op != nullptr && subject.op->vjp != nullptr && comparisons == 0) {
     throw GradientError(fmt::format("check_op: {:?}: it has a vjp, but no sample compares a derivative", subject.name));
   }

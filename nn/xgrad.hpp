@@ -24,4 +24,5 @@
 #include <xgrad/nn/optimizers/adam.hpp>
 #include <xgrad/nn/optimizers/sgd.hpp>
 #include <xgrad/nn/sequential.hpp>
+#include <xgrad/nn/training/check.hpp>
 #include <xgrad/nn/training/model.hpp>

@@ -11,7 +11,8 @@
 //   };
 //   registry.add(define<Count>());
 //
-// Optional members: reference (naive kernel in f64), scratch_bytes, traits(), and other bounds than one input.
+// Optional members: reference (naive kernel in f64), scratch_bytes, batch (see ops/batch.hpp), traits(), and other bounds
+// than one input.
 #pragma once
 
 #include <xgrad/graph/op_def.hpp>
@@ -40,6 +41,7 @@ OpDef define() {
     def.no_gradient = Op::no_gradient;
   else
     def.vjp = Op::vjp;
+  if constexpr (requires { Op::batch; }) def.batch = Op::batch;
   def.samples = Op::samples();
   if constexpr (requires { Op::bad_samples; }) def.bad_samples = Op::bad_samples();
   return def;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -152,6 +153,8 @@ struct Matmul : Operation {
       call.output.as<double>()[flat] = sum;
     }
   }
+
+  static constexpr auto batch = batch_broadcast;
 
   // With c = a b: da = dc b^T and db = a^T dc; a transposed operand gets the transposed rule.
   static Cotangents vjp(const Vjp& r) {

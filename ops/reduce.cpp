@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -204,6 +205,7 @@ struct Sum : Operation {
   static void reference(const KernelCall& call) {
     reduce_reference(call, 0, [](double a, double b) { return a + b; });
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return broadcast_like(keep_axes(r.cotangent(), r), r.input(0)); }
   static std::vector<Sample> samples() {
     auto out = reduce_samples(domain::any(), true);
@@ -235,6 +237,7 @@ struct Max : Operation {
   static void reference(const KernelCall& call) {
     reduce_reference(call, -INFINITY, [](double a, double b) { return a > b || std::isnan(a) ? a : b; });
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return to_extreme(r); }
   static std::vector<Sample> samples() { return reduce_samples(domain::distinct(), true); }
   static std::vector<BadSample> bad_samples() { return extreme_bad_samples(); }
@@ -249,6 +252,7 @@ struct Min : Operation {
   static void reference(const KernelCall& call) {
     reduce_reference(call, INFINITY, [](double a, double b) { return a < b || std::isnan(a) ? a : b; });
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return to_extreme(r); }
   static std::vector<Sample> samples() { return reduce_samples(domain::distinct(), true); }
   static std::vector<BadSample> bad_samples() { return extreme_bad_samples(); }
@@ -338,6 +342,16 @@ TensorType sum_target(const Infer& in, const Shape& target) {
   return {in.dtype(0), target};
 }
 
+// To the same shape with the leading axis in front, extents of 1 filling up.
+Value batch_sum(const Batch& b) {
+  const Value x = batch_input(b, 0);
+  const Shape& to = b.output().shape();
+  Shape filled{b.size()};
+  for (int axis = 1; axis < x.shape().rank() - to.rank(); ++axis) filled.push_back(1);
+  for (const Index extent : to) filled.push_back(extent);
+  return batch_reshape(b, sum_to(x, filled), to);
+}
+
 struct SumTo : Operation {
   static constexpr const char* name = "sum_to";
   static constexpr const char* doc =
@@ -346,6 +360,7 @@ struct SumTo : Operation {
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().sum); }
   static constexpr auto reference = sum_reference;
+  static Value batch(const Batch& b) { return batch_sum(b); }
   static Cotangents vjp(const Vjp& r) { return broadcast_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
     return {{"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}, 0, false, true},
@@ -367,6 +382,7 @@ struct SumLike : Operation {
   static constexpr auto scratch_bytes = reduce_scratch;
   static void kernel(const KernelCall& call) { run_passes(call, kernels().sum); }
   static constexpr auto reference = sum_reference;
+  static Value batch(const Batch& b) { return batch_sum(b); }
   static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
     return {{"to a row", {{{33, 5}}, {{5}}}, {}, 0, false, true},

@@ -46,6 +46,12 @@ class Grower {
     while (static_cast<Index>(g.size()) < nodes) step();
   }
   Value last() const { return values_.back(); }
+  // The same steps whatever else stands in the graph.
+  void grow_by(Index steps) {
+    while (steps-- > 0) step();
+  }
+  // The same numbers under another node, such as a view.
+  void replace_last(Value v) { values_.back() = v; }
   Value any() { return dice.one_of(values_); }
   Value recent() {
     return values_[values_.size() - 1 - static_cast<std::size_t>(dice.below(std::min<Index>(6, count())))];

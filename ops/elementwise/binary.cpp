@@ -19,6 +19,7 @@ struct Add : Binary {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
   static constexpr const char* name = "add";
+  static constexpr const char* symbol = "+";
   static constexpr const char* doc = "a + b.";
   template <class V>
   static V forward(V a, V b) {
@@ -31,6 +32,7 @@ struct Add : Binary {
 struct Sub : Binary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "sub";
+  static constexpr const char* symbol = "-";
   static constexpr const char* doc = "a - b.";
   template <class V>
   static V forward(V a, V b) {
@@ -44,6 +46,7 @@ struct Mul : Binary {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
   static constexpr const char* name = "mul";
+  static constexpr const char* symbol = "*";
   static constexpr const char* doc = "a * b.";
   template <class V>
   static V forward(V a, V b) {
@@ -55,6 +58,7 @@ struct Mul : Binary {
 
 struct Div : Binary {
   static constexpr const char* name = "div";
+  static constexpr const char* symbol = "/";
   static constexpr const char* doc = "a / b as IEEE 754 says: x / 0 is inf or NaN.";
   template <class V>
   static V forward(V a, V b) {

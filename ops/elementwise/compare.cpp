@@ -9,6 +9,7 @@ constexpr const char* piecewise = "a truth value has no derivative";
 struct Equal : Compare {
   static constexpr bool commutative = true;
   static constexpr const char* name = "equal";
+  static constexpr const char* symbol = "==";
   static constexpr const char* doc = "Whether a = b. NaN equals nothing.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>
@@ -21,6 +22,7 @@ struct Equal : Compare {
 struct NotEqual : Compare {
   static constexpr bool commutative = true;
   static constexpr const char* name = "not_equal";
+  static constexpr const char* symbol = "!=";
   static constexpr const char* doc = "Whether a differs from b. NaN differs from everything.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>
@@ -33,6 +35,7 @@ struct NotEqual : Compare {
 struct Less : Compare {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "less";
+  static constexpr const char* symbol = "<";
   static constexpr const char* doc = "Whether a < b. False where either is NaN.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>
@@ -45,6 +48,7 @@ struct Less : Compare {
 struct LessEqual : Compare {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "less_equal";
+  static constexpr const char* symbol = "<=";
   static constexpr const char* doc = "Whether a <= b. False where either is NaN.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>
@@ -58,6 +62,7 @@ struct LogicalAnd : Binary {
   using dtypes = Booleans;
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_and";
+  static constexpr const char* symbol = "&&";
   static constexpr const char* doc = "Whether both hold.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a & b; }
@@ -68,6 +73,7 @@ struct LogicalOr : Binary {
   using dtypes = Booleans;
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_or";
+  static constexpr const char* symbol = "||";
   static constexpr const char* doc = "Whether at least one holds.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a | b; }
@@ -77,6 +83,7 @@ struct LogicalOr : Binary {
 struct LogicalNot : Unary {
   using dtypes = Booleans;
   static constexpr const char* name = "logical_not";
+  static constexpr const char* symbol = "!";
   static constexpr const char* doc = "Whether it does not hold.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a) { return !a; }

@@ -7,6 +7,7 @@ namespace {
 struct Neg : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "neg";
+  static constexpr const char* symbol = "-";
   static constexpr const char* doc = "-x.";
   template <class V>
   static V forward(V x) {
