@@ -46,8 +46,9 @@ struct CheckFinding {
   double numeric = 0;
   double tolerance = 0;  // the difference that would have been accepted
   double spread = 0;     // how far the numeric estimates at smaller and smaller h are apart
-  bool kink = false;     // the derivatives from the left and from the right differ, and `analytic` is between them
-  double left = 0;       // these, of a kink
+  bool kink =
+      false;        // the derivatives from the left and from the right differ with `analytic` between them, or it jumps
+  double left = 0;  // these, of a kink; infinite where it jumps
   double right = 0;
   std::string str() const;
 };

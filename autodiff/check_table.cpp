@@ -118,6 +118,7 @@ class Checker {
 std::string number_text(double x) { return std::isnan(x) ? "nan" : fmt::format("{:.7g}", x); }
 
 std::string time_text(double seconds) {
+  if (seconds < 0.00995) return fmt::format("{:.1f} ms", seconds * 1e3);
   return seconds < 0.9995 ? fmt::format("{:.0f} ms", seconds * 1e3) : fmt::format("{:.1f} s", seconds);
 }
 

@@ -163,6 +163,7 @@ class Comparer {
     double before = NAN;
     bool accepted = false;
     bool settled = false;
+    bool grows = true;  // with 1 / h, as across a jump
     double h = options_.step * scale;
     // Smaller and smaller steps: three, or as many as it takes until two estimates agree with each other, which near
     // the edge of a domain, or a pole, they do late.
@@ -176,6 +177,7 @@ class Comparer {
       }
       accepted = std::abs(analytic - numeric.value) <= tolerance;  // false for NaN
       settled = std::abs(before - numeric.value) <= tolerance;
+      grows = grows && (level == 0 || std::abs(numeric.value) > 5 * std::abs(before));
       before = numeric.value;
       if (level == 0 || accepted || !std::isfinite(finding.numeric)) {
         finding.numeric = numeric.value;
@@ -185,6 +187,10 @@ class Comparer {
     }
     if (!accepted && std::isfinite(analytic)) {
       look_for_kink(finding, f, k, direction, options_.step * scale * 0.01);
+      if (grows) {
+        finding.kink = true;
+        finding.left = finding.right = INFINITY;
+      }
       if (finding.kink) report_.kinks.push_back(finding);
       accepted = finding.kink && options_.accept_kinks;
     }
@@ -291,7 +297,9 @@ std::string CheckFinding::str() const {
   if (std::isfinite(analytic - numeric)) {
     out += fmt::format(", difference {:.3g}, accepted {:.3g}", std::abs(analytic - numeric), tolerance);
   }
-  if (kink)
+  if (kink && std::isinf(left))
+    out += " (it jumps here)";
+  else if (kink)
     out += fmt::format(" (a kink: {:.6g} from the left, {:.6g} from the right)", left, right);
   else if (spread > 100 * tolerance)
     out += fmt::format(" (at smaller h numeric differs by {:.3g}: not smooth here?)", spread);

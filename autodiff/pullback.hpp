@@ -40,4 +40,8 @@ enum class Missing {
 std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
                             const std::vector<Value>& wrt, Missing missing);
 
+// What each of `wrt` is given, one after the other and in the order in which a sweep would add it up. Values of `wrt`
+// must not depend on each other.
+std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed, const std::vector<Value>& wrt);
+
 }  // namespace xgrad

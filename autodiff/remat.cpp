@@ -31,37 +31,18 @@ const OpDef& again_op() {
   return op;
 }
 
-// Which nodes up to `result` lie behind the outside values, that is, belong to the segment.
-std::vector<char> segment_of(const Graph& graph, NodeId result, const std::vector<char>& outside) {
-  std::vector<char> inside(result + 1, 0);
-  inside[result] = 1;
-  for (NodeId id = result + 1; id-- > 0;) {
+// Makes the nodes of the segment again on other outside values.
+void copy_segment(Graph& graph, Value end, std::unordered_map<NodeId, Value>& copies) {
+  const Value result = graph.value(graph.inputs(end.id())[0]);
+  std::vector<char> inside(result.id() + 1, 0);
+  inside[result.id()] = 1;
+  for (NodeId id = result.id() + 1; id-- > 0;) {
     if (inside[id] == 0) continue;
     for (const NodeId i : graph.inputs(id)) {
-      if (outside[i] == 0) inside[i] = 1;
+      if (!copies.contains(i)) inside[i] = 1;
     }
   }
-  return inside;
-}
-
-Cotangents differentiate_again(const Vjp& r) {
-  Graph& graph = r.output().graph();
-  const NodeId result = r.input(0).id();
-  std::vector<char> outside(result + 1, 0);
-  std::unordered_map<NodeId, Value> copies;
-  std::vector<Value> entrances;
-  std::vector<std::size_t> at;  // which input an entrance that can be differentiated by stands for
-  for (int i = 1; i < r.count(); ++i) {
-    const Value from = r.input(i);
-    const Value entrance = graph.apply(again_op(), {from, r.cotangent()});
-    outside[from.id()] = 1;
-    copies[from.id()] = entrance;
-    if (!is_floating(from.dtype())) continue;
-    entrances.push_back(entrance);
-    at.push_back(static_cast<std::size_t>(i));
-  }
-  const std::vector<char> inside = segment_of(graph, result, outside);
-  for (NodeId id = 0; id <= result; ++id) {
+  for (NodeId id = 0; id <= result.id(); ++id) {
     if (inside[id] == 0) continue;
     const Value original = graph.value(id);
     if (original.node().op->traits.leaf != Leaf::none) {
@@ -72,13 +53,34 @@ Cotangents differentiate_again(const Vjp& r) {
     for (const NodeId i : graph.inputs(id)) inputs.push_back(copies.at(i));
     Attrs attrs = graph.attrs(id);
     // Nothing else would tell a copy without inputs, such as random numbers, from the original.
-    if (inputs.empty()) attrs.set("again", Index{r.output().id()});
+    if (inputs.empty()) attrs.set("again", Index{end.id()});
     const auto guard = graph.role(Role::backward, original);
     copies[id] = graph.apply(*original.node().op, inputs, std::move(attrs));
   }
-  std::vector<Value> out(static_cast<std::size_t>(r.count()));
-  const auto given = pullback({copies.at(result)}, {r.cotangent()}, entrances, Missing::empty);
-  for (std::size_t k = 0; k < given.size(); ++k) out[at[k]] = given[k];
+}
+
+Cotangents differentiate_again(const Vjp& r) {
+  Graph& graph = r.output().graph();
+  std::unordered_map<NodeId, Value> copies;
+  std::vector<Value> entrances;  // those a derivative can be taken by
+  std::unordered_map<NodeId, std::size_t> entrance_of;
+  for (int i = 1; i < r.count(); ++i) {
+    const Value from = r.input(i);
+    if (copies.contains(from.id())) continue;
+    copies[from.id()] = graph.apply(again_op(), {from, r.cotangent()}, {{"of", Index{r.output().id()}}});
+    if (!is_floating(from.dtype())) continue;
+    entrance_of[from.id()] = entrances.size();
+    entrances.push_back(copies[from.id()]);
+  }
+  copy_segment(graph, r.output(), copies);
+  const auto given = pullback_contributions(copies.at(r.input(0).id()), r.cotangent(), entrances);
+  std::vector<std::size_t> used(entrances.size(), 0);
+  std::vector<Value> out{Value{}};
+  for (int i = 1; i < r.count(); ++i) {
+    const auto at = entrance_of.find(r.input(i).id());
+    const bool any_left = at != entrance_of.end() && used[at->second] < given[at->second].size();
+    out.push_back(any_left ? given[at->second][used[at->second]++] : Value{});
+  }
   return Cotangents(std::move(out));
 }
 
@@ -93,22 +95,24 @@ const OpDef& remat_op() {
   return op;
 }
 
-// The segment's result y, whose nodes are those from `mark` on.
+// The segment's result y, whose nodes are those from `mark` on. An outside value is named once for each use of it, in
+// the order in which a sweep meets the uses.
 Value marked(Graph& graph, Value y, NodeId mark) {
+  const auto is_outside = [&](NodeId id) { return id < mark || graph.node(id).op->traits.leaf != Leaf::none; };
+  if (is_outside(y.id())) return y;
   std::vector<Value> operands{y};
-  std::vector<char> reached(y.id() + 1, 0);
-  reached[y.id()] = 1;
-  for (NodeId id = y.id() + 1; id-- > 0;) {
-    const Leaf leaf = graph.node(id).op->traits.leaf;
-    if (reached[id] == 0 || leaf == Leaf::constant) continue;
-    if (id < mark || leaf != Leaf::none) {
-      operands.push_back(graph.value(id));
-      continue;
+  std::vector<char> inside(y.id() + 1, 0);
+  inside[y.id()] = 1;
+  for (NodeId id = y.id() + 1; id-- > mark;) {
+    if (inside[id] == 0) continue;
+    for (const NodeId i : graph.inputs(id)) {
+      if (!is_outside(i))
+        inside[i] = 1;
+      else if (graph.node(i).op->traits.leaf != Leaf::constant)
+        operands.push_back(graph.value(i));
     }
-    for (const NodeId i : graph.inputs(id)) reached[i] = 1;
   }
-  const bool nothing_to_save = operands.size() == 1 || operands[1] == y;
-  return nothing_to_save ? y : graph.apply(remat_op(), operands);
+  return operands.size() == 1 ? y : graph.apply(remat_op(), operands);
 }
 
 // The same for a segment all of whose nodes existed: it may be the same segment again.

@@ -1,5 +1,7 @@
 // Values as formulas.
+#include <algorithm>
 #include <array>
+#include <cctype>
 #include <map>
 #include <string_view>
 
@@ -28,6 +30,14 @@ Strength strength_of(std::string_view symbol) {
 
 constexpr std::size_t longest_repeated = 12;  // characters
 constexpr std::size_t longest_part = 90;
+
+// A name as it is if it can stand in a formula, otherwise in quotes.
+std::string name_text(const std::string& name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '/' || c == '.';
+  });
+  return plain && !name.empty() ? name : fmt::format("{:?}", name);
+}
 
 class FormulaPrinter {
  public:
@@ -105,7 +115,7 @@ class FormulaPrinter {
       const std::string text = constant_text(graph_, id);
       return {text, text.starts_with('-') ? prefix : whole};
     }
-    if (op.traits.leaf != Leaf::none) return {graph_.name(id)};
+    if (op.traits.leaf != Leaf::none) return {name_text(graph_.name(id))};
     if (!op.symbol.empty() && node.input_count == 1) return {op.symbol + within(node.inputs[0], whole), prefix};
     if (!op.symbol.empty() && node.input_count == 2) {
       const Strength s = strength_of(op.symbol);

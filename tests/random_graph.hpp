@@ -50,8 +50,16 @@ class Grower {
   void grow_by(Index steps) {
     while (steps-- > 0) step();
   }
-  // The same numbers under another node, such as a view.
-  void replace_last(Value v) { values_.back() = v; }
+  // What grew between two counts, except the last, is not used again; in place of that stands `v`, the same numbers.
+  std::size_t grown() const { return values_.size(); }
+  void seal(std::size_t since, Value v) {
+    const auto first = static_cast<std::ptrdiff_t>(since);
+    const double size = bounds_.back();
+    values_.erase(values_.begin() + first, values_.end());
+    bounds_.erase(bounds_.begin() + first, bounds_.end());
+    values_.push_back(v);
+    bounds_.push_back(size);
+  }
   Value any() { return dice.one_of(values_); }
   Value recent() {
     return values_[values_.size() - 1 - static_cast<std::size_t>(dice.below(std::min<Index>(6, count())))];

@@ -171,7 +171,7 @@ TEST_CASE("all leaves of a value, or only some by name") {
 // ---- tables
 
 TEST_CASE("the table of a good model says that all agree, layer by layer") {
-  nn::Model model{nn::Sequential{nn::Dense(5, nn::relu), nn::BatchNorm(), nn::Dropout(0.3), nn::Dense(3, nn::softmax)},
+  nn::Model model{nn::Sequential{nn::Dense(5), nn::BatchNorm(), nn::relu, nn::Dropout(0.3), nn::Dense(3, nn::softmax)},
                   {4},
                   {.seed = 2}};
   const CheckTable before = nn::check_table(model);
@@ -212,8 +212,8 @@ TEST_CASE("a rule that is wrong by a thousandth is found in its layer, with a pr
   }
   check_contains(text, {"WRONG: cubes, %", "cube f64[3, 4]", "analytic and numeric derivatives differ: ",
                         "order 1, by input", "to see it again:", "extern const OpDef cube_op;  // yours: \"cube\"",
-                        "Value x0 = g.input(\"x0\", {1}, f64);", "Value y = g.apply(cube_op, {x0});",
-                        "std::cout << compare_gradients(y, {x0}, {{x0, Tensor::from<double>({1}, {"});
+                        "Value x0 = g.input(\"x0\", {3, 4}, f64);", "Value y = g.apply(cube_op, {x0});",
+                        "std::cout << compare_gradients(y, {x0}, {{x0, Tensor::from<double>({3, 4}, {"});
 }
 
 TEST_CASE("a rule that is wrong in second order alone is found too") {

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -91,7 +92,6 @@ TEST_CASE("backward sees the inputs, the output and the cotangent, and may be si
                     {b, row({1, 2, 4})},
                     {k, Tensor::from<std::int64_t>({3}, {1, 1, 2})}};
   CHECK(bitwise_equal(evaluate(gradients(sum(y), b), feeds), row({5, 7, 18})));
-  CHECK_THROWS_WITH_AS(gradients(sum(y), a), doctest::Contains("custom_gradient f64[2, 3]"), GradientError);
   CHECK_THROWS_WITH_AS(gradients(sum(y), a), doctest::Contains("gives no cotangent for %0 input \"a\""), GradientError);
 }
 

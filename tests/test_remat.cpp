@@ -76,7 +76,7 @@ TEST_CASE("a chain with recomputed groups has the same gradients to the last bit
   verify(marked.g);
   const Plan kept(plain.outputs);
   const Plan recomputed(marked.outputs);
-  for (const std::uint64_t step : {0, 1, 7}) {
+  for (const std::uint64_t step : {0U, 1U, 7U}) {
     const auto expected = evaluate(plain.outputs, plain.feeds, {.threads = 1, .step = step});
     require_same_bits(evaluate(marked.outputs, marked.feeds, {.threads = 1, .step = step}), expected);
     for (const int threads : {1, 3}) {
@@ -118,9 +118,11 @@ TEST_CASE("what is recomputed are nodes of their own, in the backward part, in t
   verify(g);
   const std::string text = to_text(g, {.outputs = {dx}});
   CAPTURE(text);
-  CHECK(count(text, "= exp(") == 1);  // only the copy is needed
-  CHECK(count(text, "= tanh(") == 1);
   CHECK(count(text, "= again(") == 1);
+  const std::string plan = Plan({dx}).str();  // of the original only the shape is asked
+  CAPTURE(plan);
+  CHECK(count(plan, " exp") == 1);
+  CHECK(count(plan, " tanh") == 1);
   CHECK(count(to_text(g), "= exp(") == 2);
   bool found = false;
   for (NodeId id = forward; id < g.size(); ++id) {
@@ -151,10 +153,8 @@ TEST_CASE("random numbers without inputs are drawn again, and are the same ones"
   const auto noisy = [&](Value h) { return tanh(h * random_normal(g, {40}, f32)); };
   const Value y = remat(x, noisy);
   const Value d = gradients(sum(y), x);
-  CHECK(count(to_text(g, {.outputs = {d}}), "= random_normal ") +
-            count(to_text(g, {.outputs = {d}}), "= random_normal(") ==
-        1);
-  CHECK(count(to_text(g, {.outputs = {y, d}}), "= random_normal(") == 2);
+  CHECK(count(Plan({d}).str(), " random_normal") == 1);
+  CHECK(count(Plan({y, d}).str(), " random_normal") == 2);
   Graph plain({.seed = 5});
   const Value u = plain.input("x", {40});
   const Value v = tanh(u * random_normal(plain, {40}, f32));
@@ -226,14 +226,13 @@ TEST_CASE("random graphs cut into segments keep their gradients' bits") {
       testing::Grower grown(g, seed, {});
       for (int part = 0; part < 4; ++part) {
         const Value x = grown.last();
+        const std::size_t before = grown.grown();
         const auto segment = [&](Value) {
           grown.grow_by(8);
           return grown.last();
         };
-        if (marked)
-          grown.replace_last(remat(x, segment));
-        else
-          segment(x);
+        const Value y = marked ? remat(x, segment) : segment(x);
+        if (grown.grown() > before) grown.seal(before, y);
       }
       const Value loss = mean(tanh(grown.last())) + mean(sin(grown.recent()));
       std::vector<Value> outputs{loss};
