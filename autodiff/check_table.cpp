@@ -192,7 +192,11 @@ std::string indented(const std::string& text) {
 
 std::string failure_text(const CheckRow& row) {
   std::string out =
-      fmt::format("\nWRONG: {}{}{}: {}\n", row.layer, row.layer.empty() ? "" : ", ", row.node, row.report.why);
+      fmt::format("\nWRONG: {}{}{}: {}", row.layer, row.layer.empty() ? "" : ", ", row.node, row.report.why);
+  if (!row.report.failures.empty()) {
+    out += fmt::format(": {} of {} comparisons", row.report.failures.size(), row.report.comparisons);
+  }
+  out += "\n";
   constexpr std::size_t shown = 3;
   const auto& failures = row.report.failures;
   for (std::size_t i = 0; i < std::min(shown, failures.size()); ++i) out += "  " + failures[i].str() + "\n";

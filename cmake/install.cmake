@@ -4,14 +4,15 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS xgrad EXPORT xgrad-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-foreach(folder graph ops autodiff nn)
-  install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad
-          FILES_MATCHING PATTERN "*.hpp"
-          PATTERN "program.hpp" EXCLUDE
-          PATTERN "kernels" EXCLUDE
-          PATTERN "elementwise" EXCLUDE
-          PATTERN "engine.hpp" EXCLUDE
-          PATTERN "xgrad.hpp" EXCLUDE)
+# Headers that say so of themselves stay here.
+file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS graph/*.hpp ops/*.hpp autodiff/*.hpp nn/*.hpp)
+list(FILTER headers EXCLUDE REGEX "^(ops/(kernels|elementwise)/|autodiff/engine\\.hpp|nn/xgrad\\.hpp)")
+foreach(header ${headers})
+  file(STRINGS ${PROJECT_SOURCE_DIR}/${header} internal REGEX "Internal: not installed" LIMIT_COUNT 1)
+  if(NOT internal)
+    get_filename_component(folder ${header} DIRECTORY)
+    install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad/${folder})
+  endif()
 endforeach()
 install(FILES ${PROJECT_SOURCE_DIR}/autodiff/engine.hpp ${PROJECT_SOURCE_DIR}/nn/xgrad.hpp
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad)

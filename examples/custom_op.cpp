@@ -8,35 +8,38 @@
 namespace xg = xgrad;
 namespace nn = xgrad::nn;
 
-struct Softsign {
+struct Squareplus {
   template <class T>
   T operator()(T x) const {
-    return x / (1 + std::abs(x));
+    return (x + std::sqrt(x * x + 4)) / 2;
   }
 };
 
-const xg::OpDef softsign_op = xg::elementwise_op<Softsign, 1>({
-    .name = "softsign",
-    .doc = "x / (1 + |x|): like tanh, with longer tails.",
-    .vjp = [](const xg::Vjp& r) -> xg::Cotangents { return r.cotangent() / square(1 + abs(r.input(0))); },
-    .samples = {{"row", {{{9}, xg::domain::away_from({0})}}}, {"matrix", {{{3, 5}, xg::domain::away_from({0})}}}},
+const xg::OpDef squareplus_op = xg::elementwise_op<Squareplus, 1>({
+    .name = "squareplus",
+    .doc =
+        "y = (x + sqrt(x^2 + 4)) / 2: like relu, but smooth. Since x = y - 1 / y, the derivative is y^2 / (1 + y^2).",
+    .vjp = [](const xg::Vjp& r) -> xg::Cotangents {
+      return r.cotangent() * square(r.output()) / (1 + square(r.output()));
+    },
+    .samples = {{"row", {{{9}}}}, {"matrix", {{{3, 5}}}}},
 });
 
-xg::Value softsign(xg::Value x) { return x.graph().apply(softsign_op, {x}); }
+xg::Value squareplus(xg::Value x) { return x.graph().apply(squareplus_op, {x}); }
 
 int main() try {
-  xg::check_op(softsign_op);
-  std::cout << "softsign: kernel, shapes, first and second derivative are proven\n";
+  xg::check_op(squareplus_op);
+  std::cout << "squareplus: kernel, shapes, first and second derivative are proven\n";
 
   xg::Graph g;
   auto x = g.input("x", {4});
-  auto y = softsign(x);
+  auto y = squareplus(x);
   auto dy = xg::gradients(sum(y), x);
   xt::xarray<float> at{-3, -0.5F, 0.5F, 3};
   std::cout << "y  = " << evaluate(y, {{x, at}}).str() << '\n';
   std::cout << "dy = " << evaluate(dy, {{x, at}}).str() << '\n';
 
-  const nn::Dense layer(2, softsign);  // any function of one value is an activation
+  const nn::Dense layer(2, squareplus);  // any function of one value is an activation
   std::cout << "a layer with it: " << layer(g.input("rows", {5, 3})).shape().str() << '\n';
 } catch (const std::exception& error) {
   std::cerr << "custom_op: " << error.what() << '\n';

@@ -36,7 +36,9 @@ int main(int argc, char** argv) try {
                    {.outputs = {forward.prediction}, .title = "deep net, forward"});
     xg::save_graph(*training.graph, file("deep_net_training"),
                    {.outputs = shown, .title = "deep net, forward and backward"});
-    std::cout << file("deep_net_forward").string() << '\n' << file("deep_net_training").string() << '\n';
+    xg::save_plan(xg::Plan({training.loss}, training.updates), file("deep_net_plan"));
+    for (const char* name : {"deep_net_forward", "deep_net_training", "deep_net_plan"})
+      std::cout << file(name).string() << '\n';
   }
 } catch (const std::exception& error) {
   std::cerr << "graph_picture: " << error.what() << '\n';

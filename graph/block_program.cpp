@@ -1,15 +1,19 @@
 #include <xgrad/graph/block_program.hpp>
 
+#include <alloca.h>
+
 #include <algorithm>
+#include <bit>
 #include <cstring>
+
+#include <xgrad/graph/stream.hpp>
 
 namespace xgrad {
 namespace {
 
-constexpr Index block_elements = 512;
-constexpr std::size_t slot_bytes = block_elements * sizeof(double);
-constexpr int most_slots = BlockProgram::max_ops + BlockProgram::max_inputs;
-constexpr Index task_work = 1 << 15;  // operations on elements; less is not worth handing to another thread
+constexpr Index block_elements = 1024;
+constexpr Index far_elements = 1 << 18;  // more are not in a near cache
+constexpr Index task_work = 1 << 15;     // operations on elements; less is not worth handing to another thread
 
 // Lays out `rows` rows of `inner` elements side by side. From row to row the source moves by `row_stride` elements,
 // within a row by `inner_stride`, which is 0 or 1.
@@ -17,6 +21,12 @@ template <class T>
 void lay_out(char* to, const char* from, Index rows, Index inner, Index row_stride, Index inner_stride) {
   T* out = reinterpret_cast<T*>(to);
   const T* row = reinterpret_cast<const T*>(from);
+  if (row_stride == 0 && inner_stride == 1) {  // one row for all: what is there already is copied again
+    std::copy_n(row, inner, out);
+    for (Index done = 1; done < rows; done *= 2)
+      std::copy_n(out, std::min(done, rows - done) * inner, out + done * inner);
+    return;
+  }
   for (Index r = 0; r < rows; ++r, out += inner, row += row_stride) {
     if (inner_stride == 0)
       std::fill_n(out, inner, *row);
@@ -34,13 +44,30 @@ void lay_out(std::size_t size, char* to, const char* from, Index rows, Index inn
     lay_out<std::uint8_t>(to, from, rows, inner, row_stride, inner_stride);
 }
 
+// Asks for what the next block reads while this one is worked on: only its first operation touches memory, too seldom
+// for the processor to see a stream in it.
+void prefetch(const char* from, std::size_t bytes) {
+  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
+}
+
+std::size_t bytes(Index elements, std::size_t size) { return static_cast<std::size_t>(elements) * size; }
+
 }  // namespace
 
-// The memory of one run.
-struct BlockProgram::Block {
-  std::array<const char*, max_inputs> input{};
-  std::array<char*, max_ops> output{};
+// Where the operands of the block at hand are.
+struct BlockProgram::Frame {
+  char* slots;
+  const char* at[max_inputs + all_ops];
+  bool repeats[max_inputs + all_ops];  // one number stands for all
+  bool in_place[all_ops];              // of an output: it is the memory of an input
 };
+
+BlockProgram::BlockProgram(const Shape& shape, Index row) : shape_(shape), elements_(shape.elements()), row_(row) {
+  expanded_.fill(-1);
+  if (row > 0)
+    block_rows_ =
+        std::max<Index>(1, static_cast<Index>(std::bit_floor(static_cast<std::size_t>(block_elements / row))));
+}
 
 int BlockProgram::add_input(const TensorType& type) {
   Input& in = input_[static_cast<std::size_t>(inputs_)];
@@ -49,13 +76,61 @@ int BlockProgram::add_input(const TensorType& type) {
   return inputs_++;
 }
 
-int BlockProgram::add_op(BlockKernel kernel, std::span<const int> operands, DType result) {
+int BlockProgram::add_row_input(const TensorType& type) {
+  const int operand = add_input(type);
+  input_[static_cast<std::size_t>(operand)].way = Way::row_level;
+  return operand;
+}
+
+int BlockProgram::add_op(BlockKernel kernel, std::span<const int> operands, DType result, BlockLevel level) {
+  std::array<std::uint8_t, 4> in{};
+  for (std::size_t i = 0; i < operands.size(); ++i) {
+    in[i] = static_cast<std::uint8_t>(level == BlockLevel::element ? beside_elements(operands[i]) : operands[i]);
+  }
   Op& op = op_[static_cast<std::size_t>(ops_)];
   op.kernel = kernel;
+  op.operands = in;
   op.count = static_cast<std::uint8_t>(operands.size());
-  for (std::size_t i = 0; i < operands.size(); ++i) op.operands[i] = static_cast<std::uint8_t>(operands[i]);
   op.size = static_cast<std::uint8_t>(size_of(result));
+  op.level = level;
   return first_result + ops_++;
+}
+
+int BlockProgram::add_reduction(const BlockReduction& reduction, int operand, DType result, BlockLevel level) {
+  Op& op = op_[static_cast<std::size_t>(ops_)];
+  op.reduction = &reduction;
+  op.operands[0] = static_cast<std::uint8_t>(operand);
+  op.count = 1;
+  op.size = static_cast<std::uint8_t>(size_of(result));
+  op.kind = level == BlockLevel::row ? Kind::reduce_row : Kind::reduce_columns;
+  op.level = level;
+  if (level == BlockLevel::column) ++columns_;
+  return first_result + ops_++;
+}
+
+int BlockProgram::add_random(RandomBlockKernel kernel, const Attrs& attrs, DType result) {
+  Op& op = op_[static_cast<std::size_t>(ops_)];
+  op.random = kernel;
+  op.attrs = &attrs;
+  op.size = static_cast<std::uint8_t>(size_of(result));
+  op.kind = Kind::random;
+  return first_result + ops_++;
+}
+
+// The operand as elements read it: a number of a row is repeated along the row, once for all that read it.
+int BlockProgram::beside_elements(int operand) {
+  if (operand < first_result) return operand;
+  const auto made = static_cast<std::size_t>(operand - first_result);
+  if (op_[made].level != BlockLevel::row) return operand;
+  if (expanded_[made] < 0) {
+    Op& op = op_[static_cast<std::size_t>(ops_)];
+    op.operands[0] = static_cast<std::uint8_t>(operand);
+    op.count = 1;
+    op.size = op_[made].size;
+    op.kind = Kind::expand;
+    expanded_[made] = static_cast<std::int8_t>(ops_++);
+  }
+  return first_result + expanded_[made];
 }
 
 int BlockProgram::add_output(int operand) {
@@ -63,29 +138,39 @@ int BlockProgram::add_output(int operand) {
   return outputs_++;
 }
 
+// The last operation, counted from 0, that reads the operand, or shows it to others that do; -1 if none does.
 int BlockProgram::last_reader(int operand) const {
-  for (int k = ops_ - 1; k >= 0; --k) {
+  int last = -1;
+  for (int k = 0; k < ops_; ++k) {
     const Op& op = op_[static_cast<std::size_t>(k)];
-    if (std::find(op.operands.begin(), op.operands.begin() + op.count, operand) != op.operands.begin() + op.count)
-      return k;
+    const auto end = op.operands.begin() + op.count;
+    if (std::find(op.operands.begin(), end, operand) == end) continue;
+    last = std::max(last, op.kind == Kind::expand ? std::max(k, last_reader(first_result + k)) : k);
   }
-  return -1;
+  return last;
 }
 
 void BlockProgram::finish() {
   collapse();
+  choose_ways();
   assign_slots();
+  assign_scratch();
 }
 
 void BlockProgram::collapse() {
   const auto count = static_cast<std::size_t>(inputs_);
   std::array<std::array<Index, Shape::max_rank>, max_inputs> full{};
-  for (std::size_t i = 0; i < count; ++i) full[i] = broadcast_strides(input_[i].shape, shape_);
+  for (std::size_t i = 0; i < count; ++i) {
+    if (input_[i].way != Way::row_level) full[i] = broadcast_strides(input_[i].shape, shape_);
+  }
+  Index after = elements_;  // elements of the axes from this one on
   for (std::size_t axis = 0; axis < static_cast<std::size_t>(shape_.rank()); ++axis) {
     const Index extent = shape_[static_cast<int>(axis)];
+    const bool starts_row = after == row_;
+    if (extent > 0) after /= extent;
     if (extent == 1) continue;
     const auto last = static_cast<std::size_t>(axes_ - 1);
-    bool joins = axes_ > 0;
+    bool joins = axes_ > 0 && !starts_row;
     for (std::size_t i = 0; joins && i < count; ++i) joins = input_[i].stride[last] == full[i][axis] * extent;
     const std::size_t to = joins ? last : static_cast<std::size_t>(axes_++);
     extent_[to] = joins ? extent_[to] * extent : extent;
@@ -98,64 +183,159 @@ void BlockProgram::collapse() {
   }
 }
 
-void BlockProgram::assign_slots() {
+void BlockProgram::choose_ways() {
   const auto inner = static_cast<std::size_t>(axes_ - 1);
-  // Rows shorter than half a block are taken several at a time: inputs that do not lie whole along them are laid out.
-  if (axes_ > 1 && extent_[inner] <= block_elements / 2) {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
-      Input& in = input_[i];
-      bool whole = in.stride[inner] == 1;
-      in.fixed = true;
-      Index dense = 1;
-      for (std::size_t axis = inner; axis-- > 0;) {
-        dense *= extent_[axis + 1];
-        whole = whole && in.stride[axis] == dense;
-        in.fixed = in.fixed && in.stride[axis] == 0;
-      }
-      const bool one_number = in.fixed && in.stride[inner] == 0;
-      if (!whole && !one_number) in.slot = static_cast<std::int8_t>(slots_++);
+  parts_ = !has_rows() && axes_ > 1 && extent_[inner] > block_elements / 2;
+  const bool row_by_row = parts_ || (has_rows() && block_rows_ == 1 && extent_[inner] == row_);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
+    Input& in = input_[i];
+    if (in.way == Way::row_level) continue;
+    bool whole = in.stride[inner] == 1;
+    in.fixed = true;
+    Index dense = 1;
+    for (std::size_t axis = inner; axis-- > 0;) {
+      dense *= extent_[axis + 1];
+      whole = whole && in.stride[axis] == dense;
+      in.fixed = in.fixed && in.stride[axis] == 0;
+    }
+    if (whole) {
+      in.way = Way::whole;
+    } else if (in.fixed && in.stride[inner] == 0) {
+      in.way = Way::number;
+    } else if (row_by_row) {
+      in.way = in.stride[inner] == 0 ? Way::per_row : Way::along_row;
+    } else {
+      in.way = Way::laid_out;
+      in.slot = static_cast<std::int8_t>(slots_++);
     }
   }
-  // A slot is free again after the last operation that reads it, which may write over it.
-  std::array<int, most_slots> free_from{};
+}
+
+void BlockProgram::assign_slots() {
+  std::size_t largest = 1;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) largest = std::max(largest, input_[i].size);
+  // A slot is free again after the last operation that reads it. That one may write over it, if it works element by
+  // element on numbers of one size.
+  const int of_inputs = slots_;
+  std::array<int, max_inputs + all_ops> free_from{};
+  std::array<std::uint8_t, max_inputs + all_ops> size{};
   for (int k = 0; k < ops_; ++k) {
     Op& op = op_[static_cast<std::size_t>(k)];
-    if (op.output >= 0) continue;
-    const int last = last_reader(first_result + k);
+    largest = std::max<std::size_t>(largest, op.size);
+    op.streams = op.output >= 0 && op.level == BlockLevel::element && bytes(elements_, op.size) > stream_bytes;
+    streams_ = streams_ || op.streams;
+    if ((op.output >= 0 && !op.streams) || op.level == BlockLevel::column) continue;
     int slot = -1;
-    for (int s = 0; s < slots_ && slot < 0; ++s) {
-      const bool of_input =
-          std::any_of(input_.begin(), input_.begin() + inputs_, [&](const Input& in) { return in.slot == s; });
-      if (!of_input && free_from[static_cast<std::size_t>(s)] < k) slot = s;
+    for (int s = of_inputs; s < slots_ && slot < 0; ++s) {
+      const int free = free_from[static_cast<std::size_t>(s)];
+      const bool in_place = op.kind == Kind::elementwise && op.level == BlockLevel::element &&
+                            size[static_cast<std::size_t>(s)] == op.size;
+      if (free < k || (free == k && in_place)) slot = s;
     }
     if (slot < 0) slot = slots_++;
-    free_from[static_cast<std::size_t>(slot)] = std::max(last, k);
+    size[static_cast<std::size_t>(slot)] = op.size;
+    free_from[static_cast<std::size_t>(slot)] = std::max(last_reader(first_result + k), k);
     op.slot = static_cast<std::int8_t>(slot);
   }
+  const Index elements = has_rows() ? block_rows_ * row_ : block_elements;
+  block_bytes_ = (elements * static_cast<Index>(largest) + 63) / 64 * 64;
 }
 
-// `at` is the number of the block's first element in the outputs.
-void BlockProgram::execute(const Block& block, Index at, Index n, const char* const* in, const bool* scalar,
-                           char* slots) const {
-  std::array<char*, max_ops> result;
-  for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
-    const Op& op = op_[k];
-    const void* operands[4];
-    bool repeats[4];
-    for (std::size_t i = 0; i < op.count; ++i) {
-      const int operand = op.operands[i];
-      const bool made = operand >= first_result;
-      operands[i] = made ? result[static_cast<std::size_t>(operand - first_result)] : in[operand];
-      repeats[i] = !made && scalar[operand];
-    }
-    result[k] = op.output >= 0
-                    ? block.output[static_cast<unsigned char>(op.output)] + static_cast<std::size_t>(at) * op.size
-                    : slots + static_cast<std::size_t>(op.slot) * slot_bytes;
-    op.kernel(n, operands, repeats, result[k]);
+void BlockProgram::assign_scratch() {
+  for (int k = 0; k < ops_; ++k) {
+    Op& op = op_[static_cast<std::size_t>(k)];
+    if (op.level != BlockLevel::column) continue;
+    const Index groups = (rows() + op.reduction->group - 1) / op.reduction->group;
+    op.scratch = scratch_bytes_;
+    if (groups > 1) scratch_bytes_ += (bytes(groups * row_, op.size) + 63) / 64 * 64;
   }
 }
 
-// Where row `row` starts in each input: all axes but the last are those of rows.
+// Copies what the block reads of inputs that do not lie as it needs them.
+void BlockProgram::lay_out_inputs(const Memory& memory, Frame& frame, Index first_walk_row, Index walk_rows,
+                                  bool first) const {
+  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
+  const Index inner = extent_[inner_axis];
+  if (axes_ == 1) return;
+  const std::size_t next_axis = inner_axis - 1;  // rows along it lie a fixed stride apart
+  for (Index r = 0; r < walk_rows;) {
+    const Index together = std::min(walk_rows - r, extent_[next_axis] - (first_walk_row + r) % extent_[next_axis]);
+    const auto offset = offsets_of(first_walk_row + r);
+    for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
+      const Input& input = input_[i];
+      if (input.way != Way::laid_out || (input.fixed && !first)) continue;
+      char* to = frame.slots + bytes(input.slot, static_cast<std::size_t>(block_bytes_)) + bytes(r * inner, input.size);
+      lay_out(input.size, to, static_cast<const char*>(memory.inputs[i]) + bytes(offset[i], input.size), together,
+              inner, input.stride[next_axis], input.stride[inner_axis]);
+    }
+    r += together;
+  }
+}
+
+// Columns of a block's rows, group by group.
+void BlockProgram::reduce_columns(const Op& op, const Memory& memory, const char* in, Index row, Index rows) const {
+  const Index group = op.reduction->group;
+  char* out = static_cast<char*>(memory.outputs[static_cast<unsigned char>(op.output)]);
+  if (this->rows() > group) out = static_cast<char*>(memory.scratch) + op.scratch;
+  for (Index done = 0; done < rows;) {
+    const Index now = std::min(rows - done, group - (row + done) % group);
+    op.reduction->columns(in + bytes(done * row_, op.size), now, row_,
+                          out + bytes((row + done) / group * row_, op.size), (row + done) % group == 0);
+    done += now;
+  }
+}
+
+// The block whose first element is number `at`, and whose first row is number `row`.
+void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n, Index row, Index rows) const {
+  for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
+    const Op& op = op_[k];
+    const char* in = frame.at[op.operands[0]];
+    if (op.kind == Kind::reduce_columns) {
+      reduce_columns(op, memory, in, row, rows);
+      continue;
+    }
+    const bool of_rows = op.level == BlockLevel::row;
+    char* result = op.output >= 0 ? static_cast<char*>(memory.outputs[static_cast<unsigned char>(op.output)]) +
+                                        bytes(of_rows ? row : at, op.size)
+                                  : frame.slots + op.slot * block_bytes_;
+    const bool streams = op.streams && !frame.in_place[static_cast<unsigned char>(op.output)];
+    char* out = streams ? frame.slots + op.slot * block_bytes_ : result;
+    frame.at[first_result + k] = out;
+    switch (op.kind) {
+      case Kind::elementwise: {
+        const void* operands[4];
+        bool repeats[4];
+        for (std::size_t i = 0; i < op.count; ++i) {
+          operands[i] = frame.at[op.operands[i]];
+          repeats[i] = frame.repeats[op.operands[i]];
+        }
+        op.kernel(of_rows ? rows : n, operands, repeats, out);
+        break;
+      }
+      case Kind::random: op.random(*op.attrs, memory.random, at, n, out); break;
+      case Kind::reduce_row: op.reduction->rows(in, rows, row_, out); break;
+      case Kind::expand:
+        if (rows == 1 && block_rows_ == 1)
+          frame.at[first_result + k] = in;
+        else
+          lay_out(op.size, out, in, rows, row_, 1, 0);
+        break;
+      case Kind::reduce_columns: break;
+    }
+    if (streams) stream_copy(result, out, bytes(n, op.size));
+  }
+}
+
+void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const {
+  const auto address = reinterpret_cast<std::uintptr_t>(slots);
+  frame.slots = static_cast<char*>(slots) + (63 - (address + 63) % 64);
+  std::fill_n(frame.repeats, max_inputs + ops_, false);
+  for (int i = 0; i < outputs_ && streams_; ++i) {
+    frame.in_place[i] = std::find(memory.inputs, memory.inputs + inputs_, memory.outputs[i]) != memory.inputs + inputs_;
+  }
+}
+
+// Where row `row` of the walk starts in each input: all axes but the last are those of rows.
 std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) const {
   std::array<Index, max_inputs> out{};
   for (std::size_t axis = static_cast<std::size_t>(axes_ - 1); axis-- > 0;) {
@@ -166,112 +346,117 @@ std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) 
   return out;
 }
 
-// Elements from `first` to `last` of a shape with one axis.
-void BlockProgram::run_flat(const Block& block, Index first, Index last) const {
-  alignas(64) char slots[most_slots * slot_bytes];
+// Blocks of whole rows, or of anything where all inputs lie whole. Counts rows of the program if it has rows, otherwise
+// rows of the walk, or elements if the walk has one axis.
+void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) const {
   const auto inputs = static_cast<std::size_t>(inputs_);
-  const char* in[max_inputs];
-  bool scalar[max_inputs];
-  for (std::size_t i = 0; i < inputs; ++i) scalar[i] = input_[i].stride[0] == 0;
-  // Nothing passes from one operation to the next: the whole range is one block.
-  const Index step = slots_ == 0 && ops_ == 1 ? last - first : block_elements;
+  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
+  const Index inner = extent_[inner_axis];
+  Frame frame;
+  begin(memory, frame, alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
+  for (int k = 0; k < ops_ && block_rows_ == 1; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    frame.repeats[first_result + k] = op.kind == Kind::expand;
+  }
+  bool any_laid = false;
+  bool any_by_row = false;
+  for (std::size_t i = 0; i < inputs; ++i) {
+    const Input& in = input_[i];
+    frame.at[i] =
+        in.way == Way::laid_out ? frame.slots + in.slot * block_bytes_ : static_cast<const char*>(memory.inputs[i]);
+    frame.repeats[i] = in.way == Way::number || in.way == Way::per_row ||
+                       (in.way == Way::row_level && in.shape.elements() == 1 && rows() > 1);
+    any_laid = any_laid || (in.way == Way::laid_out && !in.fixed);
+    any_by_row = any_by_row || in.way == Way::per_row || in.way == Way::along_row;
+  }
+  const bool flat = !has_rows() && axes_ == 1;
+  const Index unit = has_rows() ? row_ : flat ? 1 : inner;  // elements that `first` and `last` count
+  Index step = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / inner);
+  if (flat && ops_ == 1 && !streams_) step = last - first;  // nothing passes from one operation to the next
   for (Index at = first; at < last; at += step) {
+    const Index now = std::min(step, last - at);
     for (std::size_t i = 0; i < inputs; ++i) {
-      in[i] = block.input[i] + (scalar[i] ? 0 : static_cast<std::size_t>(at) * input_[i].size);
+      const Input& in = input_[i];
+      if (in.way == Way::whole) {
+        frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at * unit, in.size);
+        if (elements_ > far_elements && ops_ > 1)
+          prefetch(frame.at[i] + bytes(now * unit, in.size), bytes(std::min(step, last - at - now) * unit, in.size));
+      }
+      if (in.way == Way::row_level && !frame.repeats[i])
+        frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at, in.size);
     }
-    execute(block, at, std::min(step, last - at), in, scalar, slots);
+    if (any_laid || at == first) lay_out_inputs(memory, frame, at * (unit / inner), now * (unit / inner), at == first);
+    if (any_by_row) {
+      const auto offset = offsets_of(at);
+      for (std::size_t i = 0; i < inputs; ++i) {
+        const Input& in = input_[i];
+        if (in.way == Way::per_row || in.way == Way::along_row)
+          frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset[i], in.size);
+      }
+    }
+    execute(memory, frame, at * unit, now * unit, at, now);
   }
 }
 
-// Rows that are long: blocks are parts of one row, in which an input is consecutive or one number.
-void BlockProgram::run_rows(const Block& block, Index first, Index last) const {
-  alignas(64) char slots[most_slots * slot_bytes];
-  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
-  const Index inner = extent_[inner_axis];
+// Rows that are long, of programs that have none of their own: blocks are parts of one row, in which an input is
+// consecutive or one number.
+void BlockProgram::run_parts(const Memory& memory, Index first, Index last) const {
   const auto inputs = static_cast<std::size_t>(inputs_);
-  const char* in[max_inputs];
-  bool scalar[max_inputs];
-  for (std::size_t i = 0; i < inputs; ++i) scalar[i] = input_[i].stride[inner_axis] == 0;
+  const Index inner = extent_[static_cast<std::size_t>(axes_ - 1)];
+  Frame frame;
+  begin(memory, frame, alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
+  for (std::size_t i = 0; i < inputs; ++i) {
+    frame.repeats[i] = input_[i].way == Way::number || input_[i].way == Way::per_row;
+  }
   const Index step = slots_ == 0 && ops_ == 1 ? inner : block_elements;
   for (Index row = first; row < last; ++row) {
     const auto offset = offsets_of(row);
     for (Index at = 0; at < inner; at += step) {
       for (std::size_t i = 0; i < inputs; ++i) {
-        in[i] = block.input[i] + static_cast<std::size_t>(offset[i] + (scalar[i] ? 0 : at)) * input_[i].size;
+        frame.at[i] =
+            static_cast<const char*>(memory.inputs[i]) + bytes(offset[i] + (frame.repeats[i] ? 0 : at), input_[i].size);
       }
-      execute(block, row * inner + at, std::min(step, inner - at), in, scalar, slots);
+      execute(memory, frame, row * inner + at, std::min(step, inner - at), 0, 0);
     }
   }
 }
 
-void BlockProgram::run_short_rows(const Block& block, Index first, Index last) const {
-  alignas(64) char slots[most_slots * slot_bytes];
-  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
-  const Index inner = extent_[inner_axis];
-  const auto inputs = static_cast<std::size_t>(inputs_);
-  const Index rows_at_once = std::max<Index>(1, block_elements / inner);
-  const char* in[max_inputs];
-  bool scalar[max_inputs];
-  for (std::size_t i = 0; i < inputs; ++i) {
-    scalar[i] = input_[i].slot < 0 && input_[i].stride[inner_axis] == 0;
-    in[i] = input_[i].slot < 0 ? block.input[i] : slots + static_cast<std::size_t>(input_[i].slot) * slot_bytes;
-  }
-  // Rows along the axis next to the last lie a fixed stride apart.
-  const std::size_t next_axis = inner_axis - 1;
-  const auto fill = [&](Index row, Index rows) {
-    for (Index r = 0; r < rows;) {
-      const Index together = std::min(rows - r, extent_[next_axis] - (row + r) % extent_[next_axis]);
-      const auto offset = offsets_of(row + r);
-      for (std::size_t i = 0; i < inputs; ++i) {
-        const Input& input = input_[i];
-        if (input.slot < 0 || (input.fixed && row != first)) continue;
-        char* to = slots + static_cast<std::size_t>(input.slot) * slot_bytes +
-                   static_cast<std::size_t>(r * inner) * input.size;
-        lay_out(input.size, to, block.input[i] + static_cast<std::size_t>(offset[i]) * input.size, together, inner,
-                input.stride[next_axis], input.stride[inner_axis]);
-      }
-      r += together;
-    }
-  };
-  for (Index row = first; row < last; row += rows_at_once) {
-    const Index rows = std::min(rows_at_once, last - row);
-    const Index at = row * inner;
-    bool any = row == first;
-    for (std::size_t i = 0; i < inputs; ++i) {
-      if (input_[i].slot >= 0)
-        any = any || !input_[i].fixed;
-      else if (!scalar[i])
-        in[i] = block.input[i] + static_cast<std::size_t>(at) * input_[i].size;
-    }
-    if (any) fill(row, rows);
-    execute(block, at, rows * inner, in, scalar, slots);
-  }
+void BlockProgram::run_range(const Memory& memory, Index first, Index last) const {
+  if (parts_)
+    run_parts(memory, first, last);
+  else
+    run_blocks(memory, first, last);
+  if (streams_) end_streams();
 }
 
-void BlockProgram::run(const void* const* inputs, void* const* outputs, const Parallel& parallel) const {
-  const Index n = shape_.elements();
-  if (n == 0) return;
-  Block block;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i)
-    block.input[i] = static_cast<const char*>(inputs[i]);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(outputs_); ++i) block.output[i] = static_cast<char*>(outputs[i]);
+void BlockProgram::run_rows(const Memory& memory, Index first, Index last) const { run_blocks(memory, first, last); }
 
-  const Index inner = axes_ == 1 ? 1 : extent_[static_cast<std::size_t>(axes_ - 1)];
-  const Index units = n / inner;  // elements, or rows
-  const auto range = [&](Index first, Index last) {
-    if (axes_ == 1)
-      run_flat(block, first, last);
-    else if (inner > block_elements / 2)
-      run_rows(block, first, last);
-    else
-      run_short_rows(block, first, last);
-  };
-  const Index whole = axes_ == 1 ? block_elements : std::max<Index>(1, block_elements / inner);  // units of a block
-  const Index wanted = std::max<Index>(1, task_work / (inner * ops_));
+void BlockProgram::run(const Memory& memory, const Parallel& parallel) const {
+  if (elements_ == 0) return;
+  const bool flat = !has_rows() && axes_ == 1;
+  const Index unit = has_rows() ? row_ : flat ? 1 : extent_[static_cast<std::size_t>(axes_ - 1)];
+  const Index units = elements_ / unit;  // elements, or rows
+  Index whole = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / unit);
+  // No two tasks may work on one group of columns.
+  for (int k = 0; k < ops_ && columns_ > 0; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    if (op.level == BlockLevel::column) whole = std::max(whole, op.reduction->group);
+  }
+  const Index wanted = std::max<Index>(1, task_work / (unit * ops_));
   const Index each = (wanted + whole - 1) / whole * whole;
-  if (units <= each) return range(0, units);
-  parallel.for_each((units + each - 1) / each,
-                    [&](Index task) { range(task * each, std::min(units, (task + 1) * each)); });
+  if (units <= each) {
+    run_range(memory, 0, units);
+  } else {
+    parallel.for_each((units + each - 1) / each,
+                      [&](Index task) { run_range(memory, task * each, std::min(units, (task + 1) * each)); });
+  }
+  for (int k = 0; k < ops_ && scratch_bytes_ > 0; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    if (op.level != BlockLevel::column || rows() <= op.reduction->group) continue;
+    char* groups = static_cast<char*>(memory.scratch) + op.scratch;
+    op.reduction->join(groups, (rows() + op.reduction->group - 1) / op.reduction->group, row_);
+    std::memcpy(memory.outputs[static_cast<unsigned char>(op.output)], groups, bytes(row_, op.size));
+  }
 }
 
 // The kernel of every elementwise operation that runs alone.
@@ -286,7 +471,7 @@ void run_elementwise(const KernelCall& call) {
   const BlockKernel kernel = call.op->block[static_cast<std::size_t>(call.inputs.back().type.dtype)];
   program.add_output(program.add_op(kernel, std::span(operands).first(call.inputs.size()), call.output.type.dtype));
   program.finish();
-  program.run(inputs.data(), &call.output.data, call.parallel);
+  program.run({inputs.data(), &call.output.data, nullptr, call.random}, call.parallel);
 }
 
 }  // namespace xgrad

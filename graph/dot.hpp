@@ -15,6 +15,7 @@
 #include <vector>
 
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/plan.hpp>
 
 namespace xgrad {
 
@@ -35,5 +36,10 @@ std::string to_dot(const Graph& graph, const DotOptions& options = {});
 // extensions, and EnvironmentError if the file cannot be written or Graphviz is missing or fails: then the DOT text is
 // left beside it with the extension .dot.
 void save_graph(const Graph& graph, const std::filesystem::path& path, const DotOptions& options = {});
+
+// What a plan made of a graph: a box for each step in the order of running, with the operations that run together in
+// it; edges carry what goes from step to step through memory. Files as above.
+std::string to_dot(const Plan& plan);
+void save_plan(const Plan& plan, const std::filesystem::path& path);
 
 }  // namespace xgrad

@@ -48,7 +48,7 @@ class Sets {
 
 }  // namespace
 
-std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, int max_steps, int max_inputs) {
+std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, const FusionLimits& limits) {
   const std::vector<int> stage = stages(steps);
   Sets sets(steps.size());
   for (std::uint32_t s = 0; s < steps.size(); ++s) {
@@ -64,6 +64,19 @@ std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, 
   std::vector<std::uint32_t> unit_of(steps.size(), none);
   std::vector<std::uint32_t> open(steps.size(), none);  // the unit that takes members of a set
   std::vector<std::vector<std::uint64_t>> inputs;       // of a unit, each once
+  struct Rows {
+    Index row = 0;
+    bool head = false;
+    int columns = 0;
+    bool take(const FusionStep& step, const FusionLimits& limits) {
+      if ((row > 0 && step.row > 0 && row != step.row) || (head && step.head)) return false;
+      const Rows both{std::max(row, step.row), head || step.head, columns + (step.column ? 1 : 0)};
+      if ((both.head && both.columns > 0) || both.columns > limits.columns) return false;
+      *this = both;
+      return true;
+    }
+  };
+  std::vector<Rows> rows;  // of a unit
   for (std::uint32_t s = 0; s < steps.size(); ++s) {
     std::uint32_t& unit = open[sets.find(s)];
     // What the step reads from outside, if it goes into the unit.
@@ -77,16 +90,17 @@ std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, 
       }
       return all;
     };
-    bool fits = unit != none && units[unit].size() < static_cast<std::size_t>(max_steps);
+    bool fits = unit != none && units[unit].size() < static_cast<std::size_t>(limits.steps);
     if (fits) {
       std::vector<std::uint64_t> all = with_step(inputs[unit], unit);
-      fits = all.size() <= static_cast<std::size_t>(max_inputs);
+      fits = all.size() <= static_cast<std::size_t>(limits.inputs) && rows[unit].take(steps[s], limits);
       if (fits) inputs[unit] = std::move(all);
     }
     if (!fits) {
       unit = static_cast<std::uint32_t>(units.size());
       units.emplace_back();
       inputs.push_back(with_step({}, unit));
+      rows.emplace_back().take(steps[s], limits);
     }
     unit_of[s] = unit;
     units[unit].push_back(s);

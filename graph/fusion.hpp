@@ -21,10 +21,18 @@ struct FusionStep {
   std::vector<char> joins;              // of each operand: whether this step may run together with it
   std::vector<std::uint32_t> others;    // things that are not steps which it reads, by any numbers of the caller's
   bool last = false;                    // belongs after all steps that are not `last`
+  Index row = 0;                        // elements of the rows it works with, if it does; one size a unit
+  bool head = false;                    // runs by itself while others follow it; one a unit
+  bool column = false;                  // needs all of the rows, and so a unit without a head
 };
 
-// Units of steps, each sorted, in an order in which every unit comes after those it reads from. A unit has at most
-// `max_steps` steps which read at most `max_inputs` things from outside.
-std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, int max_steps, int max_inputs);
+struct FusionLimits {
+  int steps = 0;    // of a unit
+  int inputs = 0;   // things that these read from outside
+  int columns = 0;  // steps that are `column`
+};
+
+// Units of steps, each sorted, in an order in which every unit comes after those it reads from.
+std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, const FusionLimits& limits);
 
 }  // namespace xgrad

@@ -119,6 +119,14 @@ const OpDef& OpRegistry::add(OpDef op) {
   return *ops_.emplace_back(std::make_unique<OpDef>(std::move(op)));
 }
 
+void OpRegistry::add_pair(std::string_view first, BlockPair pair) {
+  const auto found = std::find_if(ops_.begin(), ops_.end(), [&](const auto& op) { return op->name == first; });
+  if (found == ops_.end() || pair.next == nullptr) {
+    throw GraphError(fmt::format("operation {:?}: a pair with an operation that is not registered", first));
+  }
+  (*found)->pairs.push_back(std::move(pair));
+}
+
 const OpDef* OpRegistry::find(std::string_view name) const {
   for (const auto& op : ops_) {
     if (op->name == name) return op.get();

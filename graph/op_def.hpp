@@ -107,6 +107,11 @@ struct KernelCall {
   void* scratch = nullptr;
   RandomState random;
   Parallel parallel;
+  // For operations with the trait `finishes_rows`; may be null. A row is one of the output seen as a matrix: all axes
+  // but the last are one. The kernel calls this with ranges of rows, each row once, when it will neither read nor write
+  // them again, on the thread that computed them and while they are likely still in its cache. The callee may change
+  // those rows, and is called from several threads at once. Where the ranges begin and end depends on sizes alone.
+  const RangeRef* rows_done = nullptr;
 };
 
 using KernelFn = void (*)(const KernelCall&);
@@ -117,6 +122,36 @@ using ScratchFn = std::size_t (*)(std::span<const TensorType> inputs, const Tens
 using BlockKernel = void (*)(Index n, const void* const* in, const bool* scalar, void* out);
 // By the dtype of the last input; null where the dtype is not supported.
 using BlockKernels = std::array<BlockKernel, dtype_count>;
+
+// Block kernels that run one operation and then `next` on the result, which is its operand of that number. They take
+// the operands of the first, then the others of `next`, and give the numbers that the two would give one after the
+// other.
+struct BlockPair {
+  const OpDef* next = nullptr;
+  int operand = 0;
+  BlockKernels kernels{};
+};
+
+// How a reduction runs as part of a block program, on rows of numbers that are at hand. What `columns` and `join` are
+// given together makes the very tree of the operation's own kernel, as does `rows`.
+struct BlockReduction {
+  // out[r] = the n numbers of row r, combined.
+  void (*rows)(const void* in, Index rows, Index n, void* out) = nullptr;
+  // out[j] = column j of the rows, combined from top to bottom; goes on from out[j] unless `first`.
+  void (*columns)(const void* in, Index rows, Index n, void* out, bool first) = nullptr;
+  // The first of `groups` rows of n numbers becomes the combination of all.
+  void (*join)(void* partial, Index groups, Index n) = nullptr;
+  Index group = 0;  // rows that are combined from top to bottom before groups are joined
+};
+// By the dtype of the input; empty where the dtype is not supported.
+using BlockReductions = std::array<BlockReduction, dtype_count>;
+// Which axes of input 0 are combined: bit i stands for axis i.
+using AxesFn = std::uint32_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
+
+// Elements [first, first + n) of what a random operation makes, in a block.
+using RandomBlockKernel = void (*)(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out);
+// By the dtype of the output; null where the dtype is not supported.
+using RandomBlockKernels = std::array<RandomBlockKernel, dtype_count>;
 
 // Runs a block kernel over broadcast inputs: the `kernel` of every elementwise operation.
 void run_elementwise(const KernelCall& call);
@@ -238,6 +273,7 @@ struct Traits {
   bool commutative = false;      // the order of two inputs does not matter
   bool segment = false;          // a view whose derivative is that of the function from its other inputs to input 0
   bool fallible = false;         // the kernel may throw because of the numbers it meets
+  bool finishes_rows = false;    // the kernel calls KernelCall::rows_done
   std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters; bit 31 also of all that follow
   Leaf leaf = Leaf::none;
 };
@@ -251,6 +287,10 @@ struct OpDef {
   InferFn infer = nullptr;
   KernelFn kernel = nullptr;
   BlockKernels block{};               // elementwise operations: used by run_elementwise and by fused groups
+  std::vector<BlockPair> pairs{};     // what may follow in the same pass
+  RandomBlockKernels random_block{};  // random operations: used by fused groups
+  BlockReductions reduction{};        // reductions: used by fused groups, with
+  AxesFn reduced_axes = nullptr;
   ScratchFn scratch_bytes = nullptr;  // none needed if null
   KernelFn reference = nullptr;       // the plainest possible kernel, an oracle for the suites: floating inputs and
                                       // outputs are f64; null where the kernel only moves numbers about
@@ -270,6 +310,8 @@ class OpRegistry {
   // Throws GraphError if the definition is incomplete or the name is taken.
   const OpDef& add(OpDef op);
   const OpDef* find(std::string_view name) const;  // null if there is none
+  // Lets a registered operation be followed by another in one pass. Throws GraphError if either is unknown.
+  void add_pair(std::string_view first, BlockPair pair);
   const std::vector<std::unique_ptr<OpDef>>& all() const { return ops_; }
 
  private:

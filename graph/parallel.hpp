@@ -24,6 +24,19 @@ class TaskRef {
   void (*call_)(const void*, Index);
 };
 
+// The same for a range: a borrowed callable `void(Index first, Index last)`, where `last` is one past the end.
+class RangeRef {
+ public:
+  template <class F>
+  RangeRef(const F& f)
+      : object_(&f), call_([](const void* o, Index first, Index last) { (*static_cast<const F*>(o))(first, last); }) {}
+  void operator()(Index first, Index last) const { call_(object_, first, last); }
+
+ private:
+  const void* object_;
+  void (*call_)(const void*, Index, Index);
+};
+
 class Parallel {
  public:
   // `threads` is an upper bound and counts the calling thread; 1 runs everything in order on the caller.

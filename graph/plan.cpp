@@ -12,8 +12,6 @@
 
 namespace xgrad {
 
-struct Plan::Program : xgrad::Program {};
-
 struct Workspace::State {
   std::shared_ptr<const Plan::Program> program;
   std::shared_ptr<void> arena;
@@ -23,14 +21,29 @@ struct Workspace::State {
   std::vector<const void*> block_inputs;
   std::vector<void*> block_outputs;
   struct Call {
-    KernelCall kernel;
-    const BlockProgram* block = nullptr;  // run instead of the kernel, if not null
+    KernelCall kernel;  // without an operation, if there is none
+    const BlockProgram* block = nullptr;
     const void* const* inputs = nullptr;
     void* const* outputs = nullptr;
+    void* scratch = nullptr;
   };
   std::vector<Call> calls;
+  // Inputs may have two stretches of memory, see swap_inputs.
+  struct InputMemory {
+    void* now = nullptr;   // what runs read
+    void* next = nullptr;  // what is being filled
+    std::shared_ptr<void> own;
+    std::vector<const void**> readers;  // pointers above that lead here
+  };
+  std::vector<InputMemory> inputs;      // by planned input
+  std::vector<std::uint32_t> input_of;  // by value, as a number of `inputs`
 
+  std::uint32_t input_at(std::uint32_t value) const {
+    while (program->values[value].shown != PlannedValue::no_value) value = program->values[value].shown;
+    return input_of[value];
+  }
   void* at(std::uint32_t value) const {
+    if (const std::uint32_t input = input_at(value); input < inputs.size()) return inputs[input].now;
     const Place& place = program->values[value].place;
     switch (place.kind) {
       case Place::Kind::none: return nullptr;
@@ -42,33 +55,58 @@ struct Workspace::State {
   }
   void copy(const Copy& copy) const { std::memcpy(at(copy.to), at(copy.from), program->values[copy.to].type.bytes()); }
 
-  template <class Matches>
-  std::size_t find_input(const std::string& described, Matches matches) const {
-    const auto& inputs = program->inputs;
-    const auto found = std::find_if(inputs.begin(), inputs.end(), matches);
-    if (found == inputs.end()) throw FeedError(fmt::format("feed: the plan's graph has no input {}", described));
-    return static_cast<std::size_t>(found - inputs.begin());
+  // `described()` is what an error calls the input: made only then, since steps look inputs up and must not allocate.
+  template <class Matches, class Described>
+  std::size_t find_input(Matches matches, Described described) const {
+    const auto& all = program->inputs;
+    const auto found = std::find_if(all.begin(), all.end(), matches);
+    if (found == all.end()) throw FeedError(fmt::format("feed: the plan's graph has no input {}", described()));
+    return static_cast<std::size_t>(found - all.begin());
   }
   std::size_t find_input(const std::string& name) const {
-    return find_input("\"" + name + "\"", [&](const PlannedInput& i) { return i.name == name; });
+    return find_input([&](const PlannedInput& i) { return i.name == name; }, [&] { return "\"" + name + "\""; });
   }
   std::size_t find_input(Value value) const {
-    return find_input(fmt::format("%{} (is it a handle of another graph, or not an input?)", value.id()),
-                      [&](const PlannedInput& i) { return i.handle == value; });
+    return find_input(
+        [&](const PlannedInput& i) { return i.handle == value; },
+        [&] { return fmt::format("%{} (is it a handle of another graph, or not an input?)", value.id()); });
   }
 
   void feed(std::size_t input, const Tensor& value) {
     const PlannedInput& planned = program->inputs[input];
     const Tensor converted = convert_feed(planned.name, planned.type, value);
     if (!planned.needed) return;
-    std::memcpy(at(planned.value), converted.raw(), converted.bytes());
+    std::memcpy(inputs[input].now, converted.raw(), converted.bytes());
     fed[input] = 1;
   }
   Buffer input(std::size_t input) {
     const PlannedInput& planned = program->inputs[input];
     if (!planned.needed) return {};
     fed[input] = 1;
-    return {at(planned.value), planned.type};
+    return {inputs[input].now, planned.type};
+  }
+  Buffer next_input(std::size_t input) {
+    const PlannedInput& planned = program->inputs[input];
+    if (!planned.needed) return {};
+    InputMemory& memory = inputs[input];
+    if (memory.next == nullptr) {
+      memory.own = allocate_aligned(planned.type.bytes());
+      memory.next = memory.own.get();
+    }
+    return {memory.next, planned.type};
+  }
+  void swap_inputs() {
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      InputMemory& memory = inputs[i];
+      if (memory.next == nullptr) continue;
+      std::swap(memory.now, memory.next);
+      for (const void** reader : memory.readers) *reader = memory.now;
+      fed[i] = 1;
+    }
+  }
+  // Remembers the pointer if it leads to an input.
+  void watch(const void*& pointer, std::uint32_t value) {
+    if (const std::uint32_t input = input_at(value); input < inputs.size()) inputs[input].readers.push_back(&pointer);
   }
 };
 
@@ -84,10 +122,22 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
   const Plan::Program& program = *s.program;
   s.arena = allocate_aligned(program.arena_bytes);
   s.fed.assign(program.inputs.size(), 0);
-  std::size_t operands = 0, outputs = 0;
-  for (const Step& step : program.steps) operands += step.inputs.size(), outputs += step.outputs.size();
+  s.input_of.assign(program.values.size(), PlannedValue::no_value);
+  s.inputs.resize(program.inputs.size());
+  for (std::size_t i = 0; i < program.inputs.size(); ++i) {
+    const PlannedInput& input = program.inputs[i];
+    if (!input.needed) continue;
+    s.input_of[input.value] = static_cast<std::uint32_t>(i);
+    s.inputs[i].now = static_cast<char*>(s.arena.get()) + program.values[input.value].place.offset;
+  }
+  std::size_t operands = 0, inputs = 0, outputs = 0;
+  for (const Step& step : program.steps) {
+    operands += step.operands.size();
+    inputs += step.inputs.size();
+    outputs += step.outputs.size();
+  }
   s.operands.reserve(operands);  // the calls below keep pointers into these
-  s.block_inputs.reserve(operands);
+  s.block_inputs.reserve(inputs);
   s.block_outputs.reserve(outputs);
   for (const Step& step : program.steps) {
     State::Call call;
@@ -95,15 +145,18 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
       call.block = step.block.get();
       call.inputs = s.block_inputs.data() + s.block_inputs.size();
       call.outputs = s.block_outputs.data() + s.block_outputs.size();
-      for (std::uint32_t value : step.inputs) s.block_inputs.push_back(s.at(value));
+      for (std::uint32_t value : step.inputs) s.watch(s.block_inputs.emplace_back(s.at(value)), value);
       for (std::uint32_t value : step.outputs) s.block_outputs.push_back(s.at(value));
-    } else {
+      call.scratch = static_cast<char*>(s.arena.get()) + step.block_scratch_offset;
+    }
+    if (step.op != nullptr) {
       const std::size_t first = s.operands.size();
-      for (std::uint32_t value : step.inputs) s.operands.push_back({s.at(value), program.values[value].type});
+      for (std::uint32_t value : step.operands)
+        s.watch(s.operands.emplace_back(s.at(value), program.values[value].type).data, value);
       KernelCall& kernel = call.kernel;
       kernel.op = step.op;
-      kernel.inputs = {s.operands.data() + first, step.inputs.size()};
-      kernel.output = {s.at(step.outputs[0]), program.values[step.outputs[0]].type};
+      kernel.inputs = {s.operands.data() + first, step.operands.size()};
+      kernel.output = {s.at(step.result), program.values[step.result].type};
       kernel.attrs = &step.attrs;
       kernel.scratch = static_cast<char*>(s.arena.get()) + step.scratch_offset;
     }
@@ -118,6 +171,9 @@ void Workspace::feed(Value input, const Tensor& value) { state_->feed(state_->fi
 void Workspace::feed(const std::string& input, const Tensor& value) { state_->feed(state_->find_input(input), value); }
 Buffer Workspace::input(Value input) { return state_->input(state_->find_input(input)); }
 Buffer Workspace::input(const std::string& input) { return state_->input(state_->find_input(input)); }
+
+Buffer Workspace::next_input(Value input) { return state_->next_input(state_->find_input(input)); }
+void Workspace::swap_inputs() { state_->swap_inputs(); }
 
 Tensor Workspace::output(int i) const {
   const auto& outputs = state_->program->outputs;
@@ -141,17 +197,22 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
   const RandomState random{program_->seed, options.step};
   for (Workspace::State::Call& call : s.calls) {
-    if (call.block != nullptr) {
-      call.block->run(call.inputs, call.outputs, parallel);
+    if (call.kernel.op == nullptr) {
+      call.block->run({call.inputs, call.outputs, call.scratch, random}, parallel);
       continue;
     }
+    const auto follow = [&](Index first, Index last) {
+      call.block->run_rows({call.inputs, call.outputs, call.scratch, random}, first, last);
+    };
+    const RangeRef rows_done(follow);
+    call.kernel.rows_done = call.block != nullptr ? &rows_done : nullptr;
     call.kernel.parallel = parallel;
     call.kernel.random = random;
     try {
       call.kernel.op->kernel(call.kernel);
     } catch (const ValueError& error) {
       const auto step = static_cast<std::size_t>(&call - s.calls.data());
-      throw ValueError(fmt::format("{}\n  in {}", error.what(), program_->labels[step]));
+      throw ValueError(fmt::format("{}\n  in {}", error.what(), program_->labels[step].str()));
     }
   }
   for (const Copy& copy : program_->saves) s.copy(copy);
@@ -184,6 +245,14 @@ std::vector<TensorType> Plan::outputs() const {
   return out;
 }
 
+std::string StepLabel::str() const {
+  if (fused.empty()) return own;
+  std::string out = own.empty() ? "" : own + ", then ";
+  out += fmt::format("fused {}:", fused.size());
+  for (const std::string& op : fused) out += " " + op;
+  return out + " " + walked;
+}
+
 std::string Plan::str() const {
   const auto where = [&](std::uint32_t value) {
     const Place& place = program_->values[value].place;
@@ -202,9 +271,11 @@ std::string Plan::str() const {
   }
   for (std::size_t i = 0; i < program_->steps.size(); ++i) {
     const Step& step = program_->steps[i];
-    out += fmt::format("{:5}  {:<44}", i, program_->labels[i]);
+    out += fmt::format("{:5}  {:<44}", i, program_->labels[i].str());
+    if (step.op != nullptr) out += " " + where(step.result);
     for (std::uint32_t value : step.outputs) out += " " + where(value);
     out += " <-";
+    for (std::uint32_t value : step.operands) out += " " + where(value);
     for (std::uint32_t value : step.inputs) out += " " + where(value);
     if (step.in_place) out += "  in place";
     out += '\n';

@@ -58,6 +58,7 @@ class Plan {
 
  private:
   friend class Workspace;
+  friend std::string to_dot(const Plan& plan);
   struct Program;
   std::shared_ptr<const Program> program_;
 };
@@ -76,6 +77,11 @@ class Workspace {
   // The memory of an input, to be filled in place before a run; counts as fed. Empty if the plan does not need it.
   Buffer input(Value input);
   Buffer input(const std::string& input);
+  // Other memory of the input, made when first asked for, to be filled while a run goes on in another thread:
+  // `swap_inputs` makes it what the next run reads, and what runs read until then what is to be filled next. Empty if
+  // the plan does not need the input.
+  Buffer next_input(Value input);
+  void swap_inputs();
   // Output i of the last run, in place: valid until the next run.
   Tensor output(int i) const;
 

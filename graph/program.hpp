@@ -29,16 +29,32 @@ struct Place {
 struct PlannedValue {
   TensorType type;
   Place place;
+  std::uint32_t shown = no_value;  // the value whose bytes it is, if it is a view
+
+  static constexpr std::uint32_t no_value = ~std::uint32_t{0};
 };
 
-// One operation, or several elementwise ones that run together.
+// What a step does, in words.
+struct StepLabel {
+  std::string own;                 // of the operation whose kernel runs, if any
+  std::vector<std::string> fused;  // operations of the block program
+  std::string walked;              // the type that the program walks
+
+  std::string str() const;
+};
+
+// The kernel of one operation, a block program, or both: then the program runs on rows of the kernel's result as they
+// are finished. Numbers are those of values.
 struct Step {
-  const OpDef* op = nullptr;                  // the only one, or the last
-  std::shared_ptr<const BlockProgram> block;  // what to run instead of the operation's kernel, if not null
-  std::vector<std::uint32_t> inputs;          // values
-  std::vector<std::uint32_t> outputs;         // values; one, if there is no block program
+  const OpDef* op = nullptr;  // whose kernel runs, if any
   Attrs attrs;
+  std::vector<std::uint32_t> operands;
+  std::uint32_t result = 0;
   std::size_t scratch_offset = 0;
+  std::shared_ptr<const BlockProgram> block;
+  std::vector<std::uint32_t> inputs;
+  std::vector<std::uint32_t> outputs;
+  std::size_t block_scratch_offset = 0;
   bool in_place = false;  // writes over one of its inputs
 };
 
@@ -65,13 +81,16 @@ struct Program {
   std::vector<PlannedInput> inputs;
   std::vector<Parameter> parameters;
   std::vector<Tensor> constants;
-  std::vector<std::string> labels;  // of each step, for messages and tables
-  std::vector<Lifetime> lifetimes;  // of the arena's buffers, in the order they were placed
+  std::vector<std::unique_ptr<const Attrs>> attrs;  // of random operations in block programs
+  std::vector<StepLabel> labels;                    // of each step, for messages, tables and pictures
+  std::vector<Lifetime> lifetimes;                  // of the arena's buffers, in the order they were placed
   std::vector<std::size_t> offsets;
   std::uint64_t seed = 0;
   std::size_t arena_bytes = 0;
   std::size_t total_bytes = 0;
 };
+
+struct Plan::Program : xgrad::Program {};
 
 Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
                       const PlanOptions& options);

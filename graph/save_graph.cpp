@@ -1,4 +1,4 @@
-// Files and the Graphviz program behind save_graph.
+// Files and the Graphviz program behind save_graph and save_plan.
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -25,7 +25,7 @@ namespace fs = std::filesystem;
 // atomic.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(const fs::path& target) {
+  TemporaryFile(const char* where, const fs::path& target) : where_(where) {
     // Absolute, so that no folder's name is taken for an option of the program that gets the path.
     const fs::path folder = fs::absolute(target).parent_path();
     int fd = -1;
@@ -34,7 +34,7 @@ class TemporaryFile {
       fd = ::open(path_.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
       if (fd < 0 && (errno != EEXIST || i == 1000)) {
         throw EnvironmentError(
-            fmt::format("save_graph: cannot write in {:?}: {}", folder.string(), std::strerror(errno)));
+            fmt::format("{}: cannot write in {:?}: {}", where, folder.string(), std::strerror(errno)));
       }
     }
     ::close(fd);
@@ -51,25 +51,26 @@ class TemporaryFile {
     std::error_code error;
     fs::rename(path_, target, error);
     if (error) {
-      throw EnvironmentError(fmt::format("save_graph: cannot write {:?}: {}", target.string(), error.message()));
+      throw EnvironmentError(fmt::format("{}: cannot write {:?}: {}", where_, target.string(), error.message()));
     }
     path_.clear();
   }
 
  private:
+  const char* where_;
   fs::path path_;
 };
 
-void write_text(const fs::path& path, const std::string& text) {
+void write_text(const char* where, const fs::path& path, const std::string& text) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file.write(text.data(), static_cast<std::streamsize>(text.size()));
   file.close();
-  if (!file) throw EnvironmentError(fmt::format("save_graph: cannot write {:?}", path.string()));
+  if (!file) throw EnvironmentError(fmt::format("{}: cannot write {:?}", where, path.string()));
 }
 
-void save_text(const fs::path& path, const std::string& text) {
-  TemporaryFile file(path);
-  write_text(file.path(), text);
+void save_text(const char* where, const fs::path& path, const std::string& text) {
+  TemporaryFile file(where, path);
+  write_text(where, file.path(), text);
   file.rename_to(path);
 }
 
@@ -119,21 +120,20 @@ Outcome run_program(std::vector<std::string> words) {
   return outcome;
 }
 
-}  // namespace
+bool is_text(const fs::path& path) { return path.extension() == ".dot" || path.extension() == ".gv"; }
 
-void save_graph(const Graph& graph, const fs::path& path, const DotOptions& options) {
+void check_format(const char* where, const fs::path& path) {
+  const fs::path extension = path.extension();
+  if (is_text(path) || extension == ".svg" || extension == ".png" || extension == ".pdf") return;
+  throw GraphError(fmt::format("{}: the extension of {:?} is not .svg, .png, .pdf, .dot or .gv", where, path.string()));
+}
+
+void draw(const char* where, const fs::path& path, const std::string& text) {
+  if (is_text(path)) return save_text(where, path, text);
   const std::string extension = path.extension().string();
-  const bool text_only = extension == ".dot" || extension == ".gv";
-  if (!text_only && extension != ".svg" && extension != ".png" && extension != ".pdf") {
-    throw GraphError(
-        fmt::format("save_graph: the extension of {:?} is not .svg, .png, .pdf, .dot or .gv", path.string()));
-  }
-  const std::string text = to_dot(graph, options);
-  if (text_only) return save_text(path, text);
-
-  TemporaryFile source(path);
-  TemporaryFile picture(path);
-  write_text(source.path(), text);
+  TemporaryFile source(where, path);
+  TemporaryFile picture(where, path);
+  write_text(where, source.path(), text);
   std::vector<std::string> words{"dot", "-T" + extension.substr(1)};
   if (extension == ".png") words.push_back("-Gdpi=144");
   words.insert(words.end(), {"-o", picture.path().string(), source.path().string()});
@@ -145,9 +145,21 @@ void save_graph(const Graph& graph, const fs::path& path, const DotOptions& opti
   beside.replace_extension(".dot");
   source.rename_to(beside);
   throw EnvironmentError(
-      fmt::format("save_graph: {:?} was not drawn: the program dot {}: {}\n  the text is in {:?}{}", path.string(),
+      fmt::format("{}: {:?} was not drawn: the program dot {}: {}\n  the text is in {:?}{}", where, path.string(),
                   outcome.started ? "failed" : "could not be started", outcome.complaint, beside.string(),
                   outcome.started ? "" : "\n  hint: install Graphviz, for instance with `apt install graphviz`"));
+}
+
+}  // namespace
+
+void save_graph(const Graph& graph, const fs::path& path, const DotOptions& options) {
+  check_format("save_graph", path);
+  draw("save_graph", path, to_dot(graph, options));
+}
+
+void save_plan(const Plan& plan, const fs::path& path) {
+  check_format("save_plan", path);
+  draw("save_plan", path, to_dot(plan));
 }
 
 }  // namespace xgrad

@@ -60,6 +60,12 @@ struct Cast : Operation {
   }
   static std::vector<Sample> samples() {
     return {{"to f32", {{{3, 5}}}, {{"dtype", f32}}, 0, false, true},
+            {"to f64", {{{9}}}, {{"dtype", f64}}, 0, false, true},
+            {"bool to i64", {{{9}, domain::booleans()}}, {{"dtype", i64}}, 0, true, true},
+            {"i64 to f64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f64}}, 0, true, true},
+            {"fractions to bool", {{{9}}}, {{"dtype", boolean}}, 0, true, true},
+            {"one number", {{{}}}, {{"dtype", f32}}, 0, false, true},
+            {"nothing", {{{0}}}, {{"dtype", f32}}, 0, true, true},
             {"to i64", {{{9}, domain::between(-5, 5)}}, {{"dtype", i64}}, 0, true, true},
             {"from i64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f32}}, 0, true, true},
             {"from bool", {{{9}, domain::booleans()}}, {{"dtype", f32}}, 0, true, true},

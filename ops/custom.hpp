@@ -1,18 +1,21 @@
 // Operations of your own, from a function of numbers and a rule.
 //
-//   struct Softsign {
-//     template <class T> T operator()(T x) const { return x / (1 + std::abs(x)); }
+//   struct Squareplus {
+//     template <class T> T operator()(T x) const { return (x + std::sqrt(x * x + 4)) / 2; }
 //   };
-//   const xgrad::OpDef softsign_op = xgrad::elementwise_op<Softsign, 1>({
-//       .name = "softsign",
-//       .doc = "x / (1 + |x|).",
-//       .vjp = [](const xgrad::Vjp& r) -> xgrad::Cotangents { return r.cotangent() / square(1 + abs(r.input(0))); },
+//   const xgrad::OpDef squareplus_op = xgrad::elementwise_op<Squareplus, 1>({
+//       .name = "squareplus",
+//       .doc = "(x + sqrt(x^2 + 4)) / 2.",
+//       .vjp = [](const xgrad::Vjp& r) -> xgrad::Cotangents {
+//         return r.cotangent() * square(r.output()) / (1 + square(r.output()));
+//       },
 //       .samples = {{"row", {{{9}}}}},
 //   });
-//   xgrad::Value softsign(xgrad::Value x) { return x.graph().apply(softsign_op, {x}); }
+//   xgrad::Value squareplus(xgrad::Value x) { return x.graph().apply(squareplus_op, {x}); }
 //
 // The function is called with float and double. What makes such an operation is no different from what makes a built-in
-// one: `check_op(softsign_op)` runs the same suites. For operations that are not elementwise fill in an OpDef yourself.
+// one: `check_op(squareplus_op)` runs the same suites. For operations that are not elementwise fill in an OpDef
+// yourself.
 #pragma once
 
 #include <cstddef>

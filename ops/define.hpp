@@ -11,8 +11,9 @@
 //   };
 //   registry.add(define<Count>());
 //
-// Optional members: reference (naive kernel in f64), scratch_bytes, batch (see ops/batch.hpp), traits(), and other bounds
-// than one input.
+// Optional members: reference (naive kernel in f64), scratch_bytes, batch (see ops/batch.hpp), traits(), other bounds
+// than one input, and block_reduction() with block_axes, by which a reduction joins fused groups, as random_block lets a
+// random operation.
 #pragma once
 
 #include <xgrad/graph/op_def.hpp>
@@ -37,6 +38,11 @@ OpDef define() {
   if constexpr (requires { Op::kernel; }) def.kernel = Op::kernel;
   if constexpr (requires { Op::reference; }) def.reference = Op::reference;
   if constexpr (requires { Op::scratch_bytes; }) def.scratch_bytes = Op::scratch_bytes;
+  if constexpr (requires { Op::block_reduction; }) {
+    def.reduction = Op::block_reduction();
+    def.reduced_axes = Op::block_axes;
+  }
+  if constexpr (requires { Op::random_block; }) def.random_block = Op::random_block;
   if constexpr (requires { Op::no_gradient; })
     def.no_gradient = Op::no_gradient;
   else

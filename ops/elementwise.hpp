@@ -1,6 +1,8 @@
 // Elementwise operations: arithmetic, comparisons, functions.
 #pragma once
 
+#include <optional>
+
 #include <xgrad/ops/apply.hpp>
 
 namespace xgrad {
@@ -12,11 +14,21 @@ inline Value sub(Value a, Value b) { return apply("sub", {a, b}); }
 inline Value mul(Value a, Value b) { return apply("mul", {a, b}); }
 // Floating dtypes only; x / 0 is inf or NaN as IEEE 754 says.
 inline Value div(Value a, Value b) { return apply("div", {a, b}); }
-// a to the power b; the derivative by b is 0 where a is 0.
+// a to the power b; pow(x, 0) is 1 for every x. The derivative by b is 0 where a is 0 and b is not negative.
 inline Value pow(Value a, Value b) { return apply("pow", {a, b}); }
 // The larger and the smaller of two; NaN wins; at a tie each side gets half the derivative.
 inline Value maximum(Value a, Value b) { return apply("maximum", {a, b}); }
 inline Value minimum(Value a, Value b) { return apply("minimum", {a, b}); }
+
+// The quotient as the largest whole number not above it, and what is left over: with the sign of b, as in Python, and
+// of a, as in C. NaN (floor_divide also inf) where b is 0; for integers a ValueError at run time.
+inline Value floor_divide(Value a, Value b) { return apply("floor_divide", {a, b}); }  // no derivative
+inline Value remainder(Value a, Value b) { return apply("remainder", {a, b}); }        // derivatives 1, -floor(a / b)
+inline Value fmod(Value a, Value b) { return apply("fmod", {a, b}); }                  // derivatives 1, -trunc(a / b)
+// The angle in [-pi, pi] of the point with ordinate y and abscissa x, and its distance from the origin, without
+// overflow. The derivatives at the origin are NaN.
+inline Value atan2(Value y, Value x) { return apply("atan2", {y, x}); }
+inline Value hypot(Value a, Value b) { return apply("hypot", {a, b}); }
 
 // ---- comparisons, elementwise with broadcasting; the result is bool
 
@@ -28,7 +40,12 @@ inline Value greater(Value a, Value b) { return apply("less", {b, a}); }
 inline Value greater_equal(Value a, Value b) { return apply("less_equal", {b, a}); }
 inline Value logical_and(Value a, Value b) { return apply("logical_and", {a, b}); }
 inline Value logical_or(Value a, Value b) { return apply("logical_or", {a, b}); }
+inline Value logical_xor(Value a, Value b) { return apply("logical_xor", {a, b}); }
 inline Value logical_not(Value a) { return apply("logical_not", {a}); }
+
+Value isnan(Value x);
+Value isinf(Value x);     // of either sign
+Value isfinite(Value x);  // neither NaN nor infinite
 
 // Where `condition` (bool) holds a, elsewhere b; all three broadcast.
 inline Value where(Value condition, Value a, Value b) { return apply("where", {condition, a, b}); }
@@ -50,6 +67,11 @@ XGRAD_NUMBER_OVERLOADS(div)
 XGRAD_NUMBER_OVERLOADS(pow)
 XGRAD_NUMBER_OVERLOADS(maximum)
 XGRAD_NUMBER_OVERLOADS(minimum)
+XGRAD_NUMBER_OVERLOADS(floor_divide)
+XGRAD_NUMBER_OVERLOADS(remainder)
+XGRAD_NUMBER_OVERLOADS(fmod)
+XGRAD_NUMBER_OVERLOADS(atan2)
+XGRAD_NUMBER_OVERLOADS(hypot)
 XGRAD_NUMBER_OVERLOADS(equal)
 XGRAD_NUMBER_OVERLOADS(not_equal)
 XGRAD_NUMBER_OVERLOADS(less)
@@ -92,20 +114,57 @@ Value where(Value condition, N a, Value b) {
 inline Value neg(Value x) { return apply("neg", {x}); }
 inline Value abs(Value x) { return apply("abs", {x}); }    // derivative 0 at 0
 inline Value sign(Value x) { return apply("sign", {x}); }  // -1, 0 or 1; no derivative
+// Without a derivative, since they are constant wherever they are smooth.
+inline Value floor(Value x) { return apply("floor", {x}); }
+inline Value ceil(Value x) { return apply("ceil", {x}); }
+inline Value round(Value x) { return apply("round", {x}); }  // to the even one of two that are as near
+inline Value trunc(Value x) { return apply("trunc", {x}); }
+
 inline Value square(Value x) { return apply("square", {x}); }
-inline Value sqrt(Value x) { return apply("sqrt", {x}); }
+inline Value sqrt(Value x) { return apply("sqrt", {x}); }    // NaN below 0; derivative inf at 0
 inline Value rsqrt(Value x) { return apply("rsqrt", {x}); }  // 1 / sqrt(x)
+inline Value cbrt(Value x) { return apply("cbrt", {x}); }    // also of negative numbers; derivative inf at 0
+Value reciprocal(Value x);                                   // 1 / x; inf at 0, -inf at -0
 inline Value exp(Value x) { return apply("exp", {x}); }
-inline Value log(Value x) { return apply("log", {x}); }
-inline Value log1p(Value x) { return apply("log1p", {x}); }  // log(1 + x), exact near 0
+inline Value exp2(Value x) { return apply("exp2", {x}); }
 inline Value expm1(Value x) { return apply("expm1", {x}); }  // exp(x) - 1, exact near 0
+// -inf at 0, NaN below.
+inline Value log(Value x) { return apply("log", {x}); }
+inline Value log2(Value x) { return apply("log2", {x}); }
+inline Value log10(Value x) { return apply("log10", {x}); }
+inline Value log1p(Value x) { return apply("log1p", {x}); }  // log(1 + x), exact near 0
+
+// Angles are in radians.
 inline Value sin(Value x) { return apply("sin", {x}); }
 inline Value cos(Value x) { return apply("cos", {x}); }
+inline Value tan(Value x) { return apply("tan", {x}); }
+inline Value asin(Value x) { return apply("asin", {x}); }  // NaN outside [-1, 1], as acos
+inline Value acos(Value x) { return apply("acos", {x}); }
+inline Value atan(Value x) { return apply("atan", {x}); }
+inline Value sinh(Value x) { return apply("sinh", {x}); }
+inline Value cosh(Value x) { return apply("cosh", {x}); }
 inline Value tanh(Value x) { return apply("tanh", {x}); }
-inline Value sigmoid(Value x) { return apply("sigmoid", {x}); }  // 1 / (1 + exp(-x)), without overflow
-inline Value relu(Value x) { return apply("relu", {x}); }        // max(x, 0); derivative 0 at 0; NaN stays NaN
-// max(min(x, high), low); the derivative is 1 inside and at the bounds, 0 outside.
-Value clamp(Value x, double low, double high);
+inline Value asinh(Value x) { return apply("asinh", {x}); }
+inline Value acosh(Value x) { return apply("acosh", {x}); }  // NaN below 1
+inline Value atanh(Value x) { return apply("atanh", {x}); }  // inf at 1, -inf at -1, NaN beyond
+
+inline Value erf(Value x) { return apply("erf", {x}); }
+inline Value erfc(Value x) { return apply("erfc", {x}); }      // 1 - erf(x), exact where erf is near 1
+inline Value erfinv(Value x) { return apply("erfinv", {x}); }  // inf at 1, -inf at -1, NaN beyond
+inline Value lgamma(Value x) { return apply("lgamma", {x}); }  // log |gamma(x)|; its derivative is digamma(x)
+inline Value digamma(Value x) { return apply("digamma", {x}); }
+// Derivative n of digamma, for n up to 20; n = 0 is digamma itself.
+Value polygamma(int n, Value x);
+
+// x cut to [low, high]: a bound that is absent does not cut. The derivative by x is 1 inside and at the bounds, 0
+// outside; NaN stays NaN. Throws UserError for numbers that are not in order.
+Value clip(Value x, std::optional<double> low, std::optional<double> high);
+// The same with bounds that broadcast, which get the derivative where they cut. Where low > high it is high; NaN in a
+// bound makes NaN.
+Value clip(Value x, Value low, Value high);
+// a + weight (b - a), exactly a at 0 and b at 1; all broadcast.
+Value lerp(Value a, Value b, Value weight);
+Value lerp(Value a, Value b, double weight);
 // Another dtype; to integers truncates, to bool is != 0. Has a derivative between floating dtypes only.
 Value cast(Value x, DType dtype);
 // The same value through which no derivative flows.

@@ -1,314 +1,39 @@
-// Operations that take parts out of tensors and put parts together. Each of them that has a derivative comes with its
-// reverse, an operation of its own whose derivative is the first one again.
+// Elements chosen by indices. Each of the choices comes with its reverse, an operation of its own whose derivative is
+// the first one again.
 #include <algorithm>
 #include <cstring>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/ops/axis.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
-#include <xgrad/ops/strided_copy.hpp>
 
 namespace xgrad {
 namespace {
 
-constexpr std::int64_t open_end = INT64_MAX;
+constexpr Index task_elements = 1 << 15;
+constexpr Index task_columns = 256;  // what one task sums of long slices that meet in one place
 
-// The axis an attribute names; throws if the first input has no such axis.
-int axis_of(const Infer& in, int input = 0) {
-  const Index axis = in.attrs().integer("axis");
-  if (axis < 0 || axis >= in.shape(input).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
-  return static_cast<int>(axis);
+// `where` says what the index names, for instance "axis 0 of extent 4".
+[[noreturn]] void fail_index(const char* op, std::int64_t index, Index position, const std::string& where) {
+  throw ValueError(fmt::format("{}: index {} at position {} is outside {}", op, index, position, where));
 }
 
-Strides stride_of(const TensorType& type) { return type.shape.strides(); }
-
-char* at(void* data, Index element, DType dtype) {
-  return static_cast<char*>(data) + element * static_cast<Index>(size_of(dtype));
-}
-const char* at(const void* data, Index element, DType dtype) {
-  return static_cast<const char*>(data) + element * static_cast<Index>(size_of(dtype));
-}
-
-// ---- concat and its reverse
-
-struct Concat : Operation {
-  static constexpr int min_inputs = 1, max_inputs = 1024;
-  static constexpr const char* name = "concat";
-  static constexpr const char* doc = "Joins tensors along an axis, on which alone their extents may differ.";
-  static TensorType infer(const Infer& in) {
-    const int axis = axis_of(in);
-    Shape out = in.shape(0);
-    for (int i = 1; i < in.count(); ++i) {
-      in.require_same_dtype(0, i);
-      bool fits = in.shape(i).rank() == out.rank();
-      for (int a = 0; fits && a < out.rank(); ++a) fits = a == axis || in.shape(i)[a] == out[a];
-      if (!fits)
-        in.fail_shape(fmt::format("input {} {} does not fit input 0 {} outside axis {}", i, in.shape(i).str(),
-                                  in.shape(0).str(), axis));
-      out[axis] += in.shape(i)[axis];
-    }
-    return {in.dtype(0), out};
-  }
-  static void kernel(const KernelCall& call) {
-    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
-    const Strides to = stride_of(call.output.type);
-    Index done = 0;
-    for (const ConstBuffer& part : call.inputs) {
-      strided_copy(part.type.shape, part.data, stride_of(part.type),
-                   at(call.output.data, done * to[axis], part.type.dtype), to, size_of(part.type.dtype), call.parallel);
-      done += part.type.shape[static_cast<int>(axis)];
-    }
-  }
-  static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) {
-    std::vector<Value> out;
-    for (int i = 0; i < r.count(); ++i) {
-      std::vector<Value> inputs{r.cotangent()};
-      for (int j = 0; j < r.count(); ++j) inputs.push_back(r.input(j));
-      out.push_back(apply("concat_part", inputs, {{"axis", r.attrs().integer("axis")}, {"part", std::int64_t{i}}}));
-    }
-    return Cotangents(out);
-  }
-  static std::vector<Sample> samples() {
-    return {{"rows", {{{2, 3}}, {{4, 3}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, {{"axis", std::int64_t{1}}}, 0, false, true},
-            {"one", {{{5}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"with nothing", {{{0, 2}}, {{3, 2}}}, {{"axis", std::int64_t{0}}}, 0, false, true}};
-  }
-  static std::vector<BadSample> bad_samples() {
-    return {{"other extent", {Tensor({2, 3}), Tensor({2, 4})}, {{"axis", std::int64_t{0}}}, "does not fit"},
-            {"axis", {Tensor({2, 3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"},
-            {"two dtypes", {Tensor({2}), Tensor({2}, f64)}, {{"axis", std::int64_t{0}}}, "dtype"}};
-  }
-};
-
-struct ConcatPart : Operation {
-  static constexpr int min_inputs = 2, max_inputs = 1025;
-  static constexpr const char* name = "concat_part";
-  static constexpr const char* doc =
-      "The stretch of the first input that came from one of the others when these were joined; of the others only "
-      "shapes matter.";
-  static Traits traits() { return {.shape_only = ~1U}; }
-  static TensorType infer(const Infer& in) {
-    const int axis = axis_of(in);
-    const Index part = in.attrs().integer("part");
-    if (part < 0 || part + 1 >= in.count()) in.fail_shape(fmt::format("there is no part {}", part));
-    Index total = 0;
-    for (int i = 1; i < in.count(); ++i) total += in.shape(i)[axis];
-    if (total != in.shape(0)[axis]) in.fail_shape("the parts do not make the whole");
-    return {in.dtype(0), in.shape(static_cast<int>(part) + 1)};
-  }
-  static void kernel(const KernelCall& call) {
-    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
-    const Strides from = stride_of(call.inputs[0].type);
-    Index before = 0;
-    for (Index i = 0; i < call.attrs->integer("part"); ++i) {
-      before += call.inputs[static_cast<std::size_t>(i) + 1].type.shape[static_cast<int>(axis)];
-    }
-    const DType dtype = call.output.type.dtype;
-    strided_copy(call.output.type.shape, at(call.inputs[0].data, before * from[axis], dtype), from, call.output.data,
-                 stride_of(call.output.type), size_of(dtype), call.parallel);
-  }
-  static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) {
-    const Index part = r.attrs().integer("part");
-    std::vector<Value> parts;
-    for (int i = 1; i < r.count(); ++i) parts.push_back(i == part + 1 ? r.cotangent() : zeros_like(r.input(i)));
-    std::vector<Value> out(static_cast<std::size_t>(r.count()));
-    out[0] = concat(parts, r.attrs().integer("axis"));
-    return Cotangents(out);
-  }
-  static std::vector<Sample> samples() {
-    return {{"middle",
-             {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}},
-             {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}},
-             0,
-             false,
-             true}};
-  }
-  static std::vector<BadSample> bad_samples() {
-    return {{"no such part",
-             {Tensor({2}), Tensor({2})},
-             {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}},
-             "no part 1"}};
-  }
-};
-
-// ---- slice and its reverse
-
-// The elements a slice takes from an axis of that extent, as Python counts them.
-struct Range {
-  Index begin, count, step;
-};
-Range range_of(const Attrs& attrs, Index extent) {
-  const Index step = attrs.integer("step");
-  const auto position = [&](Index p) { return std::clamp<Index>(p < 0 ? p + extent : p, 0, extent); };
-  const Index begin = position(attrs.integer("begin"));
-  const Index end = attrs.integer("end") == open_end ? extent : position(attrs.integer("end"));
-  return {begin, end > begin ? (end - begin + step - 1) / step : 0, step};
-}
-
-struct Slice : Operation {
-  static constexpr const char* name = "slice";
-  static constexpr const char* doc =
-      "Elements [begin, end) along one axis, every step-th. Negative positions count from the back; positions beyond "
-      "the ends "
-      "are cut, as in Python.";
-  static TensorType infer(const Infer& in) {
-    const int axis = axis_of(in);
-    if (in.attrs().integer("step") < 1)
-      in.fail_shape(fmt::format("step {} is not positive", in.attrs().integer("step")));
-    Shape out = in.shape(0);
-    out[axis] = range_of(in.attrs(), in.shape(0)[axis]).count;
-    return {in.dtype(0), out};
-  }
-  static void kernel(const KernelCall& call) {
-    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
-    const TensorType& input = call.inputs[0].type;
-    const Range range = range_of(*call.attrs, input.shape[static_cast<int>(axis)]);
-    Strides from = stride_of(input);
-    const Index start = range.begin * from[axis];
-    from[axis] *= range.step;
-    strided_copy(call.output.type.shape, at(call.inputs[0].data, start, input.dtype), from, call.output.data,
-                 stride_of(call.output.type), size_of(input.dtype), call.parallel);
-  }
-  static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) { return apply("unslice", {r.cotangent(), r.input(0)}, r.attrs()); }
-  static Attrs attrs(Index axis, Index begin, Index end, Index step) {
-    return {{"axis", axis}, {"begin", begin}, {"end", end}, {"step", step}};
-  }
-  static std::vector<Sample> samples() {
-    return {{"rows", {{{5, 3}}}, attrs(0, 1, 4, 1), 0, false, true},
-            {"from the back", {{{3, 9}}}, attrs(1, -4, open_end, 1), 0, false, true},
-            {"every second", {{{2, 9}}}, attrs(1, 1, open_end, 2), 0, false, true},
-            {"nothing", {{{4}}}, attrs(0, 3, 1, 1), 0, true, true}};
-  }
-  static std::vector<BadSample> bad_samples() {
-    return {{"step", {Tensor({4})}, attrs(0, 0, 2, 0), "step 0 is not positive"},
-            {"axis", {Tensor({4})}, attrs(1, 0, 2, 1), "axis 1 is out of range"}};
-  }
-};
-
-struct Unslice : Operation {
-  static constexpr int min_inputs = 2, max_inputs = 2;
-  static constexpr const char* name = "unslice";
-  static constexpr const char* doc =
-      "Zeros in the shape of the second input, with the first input where `slice` would have taken it from.";
-  static Traits traits() { return {.shape_only = 2}; }
-  static TensorType infer(const Infer& in) {
-    const int axis = axis_of(in, 1);
-    Shape expected = in.shape(1);
-    expected[axis] = range_of(in.attrs(), in.shape(1)[axis]).count;
-    if (in.shape(0) != expected)
-      in.fail_shape(fmt::format("a slice of {} is {}, not {}", in.shape(1).str(), expected.str(), in.shape(0).str()));
-    return {in.dtype(0), in.shape(1)};
-  }
-  static void kernel(const KernelCall& call) {
-    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
-    const TensorType& output = call.output.type;
-    const Range range = range_of(*call.attrs, output.shape[static_cast<int>(axis)]);
-    std::memset(call.output.data, 0, output.bytes());
-    Strides to = stride_of(output);
-    const Index start = range.begin * to[axis];
-    to[axis] *= range.step;
-    strided_copy(call.inputs[0].type.shape, call.inputs[0].data, stride_of(call.inputs[0].type),
-                 at(call.output.data, start, output.dtype), to, size_of(output.dtype), call.parallel);
-  }
-  static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) { return {apply("slice", {r.cotangent()}, r.attrs()), Value{}}; }
-  static std::vector<Sample> samples() {
-    return {{"rows", {{{2, 3}}, {{5, 3}}}, Slice::attrs(0, 1, 3, 1), 0, false, true},
-            {"every second", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 1, open_end, 2), 0, false, true}};
-  }
-  static std::vector<BadSample> bad_samples() {
-    return {{"other shape", {Tensor({3}), Tensor({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"}};
-  }
-};
-
-// ---- pad; its reverse is a slice
-
-template <class T>
-void fill(void* data, Index count, double value) {
-  std::fill_n(static_cast<T*>(data), count, static_cast<T>(value));
-}
-
-struct Pad : Operation {
-  static constexpr const char* name = "pad";
-  static constexpr const char* doc = "`before` and `after` elements of `value` added along one axis.";
-  static TensorType infer(const Infer& in) {
-    const int axis = axis_of(in);
-    if (in.attrs().integer("before") < 0 || in.attrs().integer("after") < 0)
-      in.fail_shape("a negative number of elements to add");
-    Shape out;
-    for (int i = 0; i < in.shape(0).rank(); ++i) {
-      out.push_back(in.shape(0)[i] + (i == axis ? in.attrs().integer("before") + in.attrs().integer("after") : 0));
-    }
-    return {in.dtype(0), out};
-  }
-  static void kernel(const KernelCall& call) {
-    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
-    const TensorType& output = call.output.type;
-    const double value = call.attrs->number("value");
-    const Index n = output.shape.elements();
-    if (output.dtype == f32)
-      fill<float>(call.output.data, n, value);
-    else if (output.dtype == f64)
-      fill<double>(call.output.data, n, value);
-    else if (output.dtype == i64)
-      fill<std::int64_t>(call.output.data, n, value);
-    else
-      fill<bool>(call.output.data, n, value);
-    const Strides to = stride_of(output);
-    strided_copy(call.inputs[0].type.shape, call.inputs[0].data, stride_of(call.inputs[0].type),
-                 at(call.output.data, call.attrs->integer("before") * to[axis], output.dtype), to,
-                 size_of(output.dtype), call.parallel);
-  }
-  static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) {
-    const Index after = r.attrs().integer("after");
-    const Index end = after == 0 ? open_end : -after;
-    return apply("slice", {r.cotangent()},
-                 Slice::attrs(r.attrs().integer("axis"), r.attrs().integer("before"), end, 1));
-  }
-  static Attrs attrs(Index axis, Index before, Index after, double value) {
-    return {{"axis", axis}, {"before", before}, {"after", after}, {"value", value}};
-  }
-  static std::vector<Sample> samples() {
-    return {{"both sides", {{{3, 4}}}, attrs(1, 2, 1, 0.5), 0, false, true},
-            {"front", {{{3}}}, attrs(0, 2, 0, 0), 0, false, true},
-            {"nothing added", {{{3}}}, attrs(0, 0, 0, 0), 0, false, true}};
-  }
-  static std::vector<BadSample> bad_samples() {
-    return {{"negative", {Tensor({3})}, attrs(0, -1, 0, 0), "negative"},
-            {"axis", {Tensor({3})}, attrs(1, 0, 0, 0), "axis 1"}};
-  }
-};
-
-// ---- gather and its reverse
-
-// A tensor seen as [outer, extent, inner] around the gathered axis.
-struct Around {
-  Index outer = 1, extent = 1, inner = 1;
-};
-Around around(const Shape& shape, int axis) {
-  Around out;
-  for (int i = 0; i < axis; ++i) out.outer *= shape[i];
-  out.extent = shape[axis];
-  for (int i = axis + 1; i < shape.rank(); ++i) out.inner *= shape[i];
-  return out;
-}
-
-void check_indices(const char* op, const ConstBuffer& indices, Index extent, const char* what) {
+void check_indices(const char* op, const ConstBuffer& indices, int axis, Index extent) {
   const auto* index = indices.as<std::int64_t>();
   for (Index i = 0; i < indices.type.shape.elements(); ++i) {
     if (index[i] < 0 || index[i] >= extent) {
-      throw ValueError(fmt::format("{}: index {} at position {} is outside the {} {}", op, index[i], i, extent, what));
+      fail_index(op, index[i], i, fmt::format("axis {} of extent {}", axis, extent));
     }
   }
 }
+
+int axis_attr(const KernelCall& call) { return static_cast<int>(call.attrs->integer("axis")); }
+
+// ---- gather and its reverse: whole slices, chosen by one index each
 
 Shape gathered_shape(const Shape& x, const Shape& indices, int axis) {
   Shape out;
@@ -323,8 +48,7 @@ struct Gather : Operation {
   static constexpr const char* name = "gather";
   static constexpr const char* doc =
       "Slices of x along an axis, chosen by indices (i64, any shape), whose axes take the place of that axis. An index "
-      "outside "
-      "[0, extent) is an error at run time.";
+      "outside [0, extent) is an error at run time.";
   static Traits traits() { return {.fallible = true}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
@@ -332,17 +56,19 @@ struct Gather : Operation {
     return {in.dtype(0), gathered_shape(in.shape(0), in.shape(1), axis)};
   }
   static void kernel(const KernelCall& call) {
-    const Around a = around(call.inputs[0].type.shape, static_cast<int>(call.attrs->integer("axis")));
-    check_indices(name, call.inputs[1], a.extent, "slices of the axis");
+    const Around a = around(call.inputs[0].type.shape, axis_attr(call));
+    check_indices(name, call.inputs[1], axis_attr(call), a.extent);
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
     const auto bytes = static_cast<std::size_t>(a.inner) * size_of(call.output.type.dtype);
-    for (Index o = 0; o < a.outer; ++o) {
-      for (Index i = 0; i < n; ++i) {
-        std::memcpy(call.output.as<char>() + static_cast<std::size_t>(o * n + i) * bytes,
-                    call.inputs[0].as<char>() + static_cast<std::size_t>(o * a.extent + index[i]) * bytes, bytes);
+    for_stretches(call.parallel, a.outer * n, task_elements / a.inner, [&](Index first, Index last) {
+      for (Index slice = first; slice < last; ++slice) {
+        std::memcpy(
+            call.output.as<char>() + static_cast<std::size_t>(slice) * bytes,
+            call.inputs[0].as<char>() + static_cast<std::size_t>(slice / n * a.extent + index[slice % n]) * bytes,
+            bytes);
       }
-    }
+    });
   }
   static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0}); }
   static Cotangents vjp(const Vjp& r) {
@@ -350,18 +76,24 @@ struct Gather : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain rows = domain::integers(0, 3);
-    return {{"rows", {{{4, 3}}, {{6}, rows}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"columns", {{{2, 4}}, {{3}, rows}}, {{"axis", std::int64_t{1}}}, 0, false, true},
-            {"one", {{{4}}, {{}, rows}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"a table of them", {{{4, 2}}, {{2, 3}, rows}}, {{"axis", std::int64_t{0}}}, 0, false, true}};
+    return {{"rows", {{{4, 3}}, {{6}, rows}}, {{"axis", Index{0}}}, 0, false, true},
+            {"columns", {{{2, 4}}, {{3}, rows}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one", {{{4}}, {{}, rows}}, {{"axis", Index{0}}}, 0, false, true},
+            {"a table of them", {{{4, 2}}, {{2, 3}, rows}}, {{"axis", Index{0}}}, 0, false, true},
+            {"many", {{{3, 4, 9}}, {{5000}, rows}}, {{"axis", Index{1}}}, 0, false, true},
+            {"none", {{{4, 3}}, {{0}, rows}}, {{"axis", Index{0}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    const Attrs rows{{"axis", std::int64_t{0}}};
+    const Attrs rows{{"axis", Index{0}}};
     return {
-        {"index too large", {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})}, rows, "index 4 at position 1"},
+        {"index too large",
+         {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})},
+         rows,
+         "index 4 at position 1 is outside axis 0 of extent 4"},
         {"negative index", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {-1})}, rows, "index -1"},
+        {"an index into nothing", {Tensor({0, 3}), Tensor({1}, i64)}, rows, "index 0 at position 0 is outside axis 0"},
         {"indices of f32", {Tensor({4, 3}), Tensor({2})}, rows, "i64"},
-        {"axis", {Tensor({4}), Tensor({1}, i64)}, {{"axis", std::int64_t{1}}}, "axis 1"}};
+        {"axis", {Tensor({4}), Tensor({1}, i64)}, {{"axis", Index{1}}}, "axis 1"}};
   }
 };
 
@@ -370,51 +102,201 @@ struct ScatterAdd : Operation {
   static constexpr const char* name = "scatter_add";
   static constexpr const char* doc =
       "Zeros in the shape of the third input, with the slices of the first added where the indices, the second input, "
-      "say: the "
-      "reverse of gather. Slices of equal index are added in their order.";
+      "say: the reverse of gather. Slices of equal index are added in their order.";
   static Traits traits() { return {.fallible = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
-    in.require_dtype(0, {f32, f64});
+    in.require_dtype(0, {f32, f64, i64});
     in.require_dtype(1, {i64});
     const Shape expected = gathered_shape(in.shape(2), in.shape(1), axis);
     if (in.shape(0) != expected)
       in.fail_shape(fmt::format("expected slices of shape {}, got {}", expected.str(), in.shape(0).str()));
     return {in.dtype(0), in.shape(2)};
   }
+  // Each task sums some columns of one outer slice, so that no two write to one place.
   template <class T>
   static void run(const KernelCall& call, const Around& a) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
-    for (Index o = 0; o < a.outer; ++o) {
-      for (Index i = 0; i < n; ++i) {
-        const T* from = call.inputs[0].as<T>() + (o * n + i) * a.inner;
-        T* to = call.output.as<T>() + (o * a.extent + index[i]) * a.inner;
-        for (Index k = 0; k < a.inner; ++k) to[k] += from[k];
-      }
-    }
+    const Index blocks = (a.inner + task_columns - 1) / task_columns;
+    for_stretches(call.parallel, a.outer * blocks, task_elements / ((n + a.extent) * task_columns),
+                  [&](Index begin, Index end) {
+                    for (Index task = begin; task < end; ++task) {
+                      const Index o = task / blocks;
+                      const Index first = task % blocks * task_columns;
+                      const Index last = std::min(a.inner, first + task_columns);
+                      T* out = call.output.as<T>() + o * a.extent * a.inner;
+                      const T* in = call.inputs[0].as<T>() + o * n * a.inner;
+                      for (Index i = 0; i < a.extent; ++i)
+                        std::fill(out + i * a.inner + first, out + i * a.inner + last, T(0));
+                      for (Index i = 0; i < n; ++i) {
+                        const T* from = in + i * a.inner;
+                        T* to = out + index[i] * a.inner;
+                        for (Index k = first; k < last; ++k) to[k] += from[k];
+                      }
+                    }
+                  });
   }
   static void kernel(const KernelCall& call) {
-    const Around a = around(call.output.type.shape, static_cast<int>(call.attrs->integer("axis")));
-    check_indices(name, call.inputs[1], a.extent, "slices of the axis");
-    std::memset(call.output.data, 0, call.output.type.bytes());
+    const Around a = around(call.output.type.shape, axis_attr(call));
+    check_indices(name, call.inputs[1], axis_attr(call), a.extent);
     if (call.output.type.dtype == f32)
       run<float>(call, a);
-    else
+    else if (call.output.type.dtype == f64)
       run<double>(call, a);
+    else
+      run<std::int64_t>(call, a);
   }
   static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0, 2}); }
   static Cotangents vjp(const Vjp& r) {
     return {apply("gather", {r.cotangent(), r.input(1)}, r.attrs()), Value{}, Value{}};
   }
   static std::vector<Sample> samples() {
-    return {{"rows", {{{6, 3}}, {{6}, domain::integers(0, 3)}, {{4, 3}}}, {{"axis", std::int64_t{0}}}, 0, false, true}};
+    const Domain rows = domain::integers(0, 3);
+    return {{"rows", {{{6, 3}}, {{6}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"columns", {{{2, 5}}, {{5}, rows}, {{2, 4}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"long slices", {{{9, 700}}, {{9}, rows}, {{4, 700}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"none", {{{0, 3}}, {{0}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"other shape",
-             {Tensor({5, 3}), Tensor({6}, i64), Tensor({4, 3})},
-             {{"axis", std::int64_t{0}}},
-             "expected slices"}};
+    const Attrs rows{{"axis", Index{0}}};
+    return {{"other shape", {Tensor({5, 3}), Tensor({6}, i64), Tensor({4, 3})}, rows, "expected slices"},
+            {"index too large",
+             {Tensor({1, 3}), Tensor::from<std::int64_t>({1}, {4}), Tensor({4, 3})},
+             rows,
+             "index 4 at position 0 is outside axis 0 of extent 4"},
+            {"truth values", {Tensor({1}, boolean), Tensor({1}, i64), Tensor({4}, boolean)}, rows, "bool"}};
+  }
+};
+
+// ---- take_along_axis and its reverse: single elements, chosen by an index each
+
+// Throws unless the indices have the shape of the input outside the axis.
+void check_along(const Infer& in, const Shape& x, const Shape& indices, int axis) {
+  bool fits = x.rank() == indices.rank();
+  for (int a = 0; fits && a < x.rank(); ++a) fits = a == axis || x[a] == indices[a];
+  if (!fits) in.fail_shape(fmt::format("the indices {} do not fit {} outside axis {}", indices.str(), x.str(), axis));
+}
+
+struct TakeAlongAxis : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr const char* name = "take_along_axis";
+  static constexpr const char* doc =
+      "For each index (i64) the element of x that lies at the index along the axis and elsewhere where the index "
+      "itself lies: for axis 1, out[i, j, k] = x[i, index[i, j, k], k]. An index outside [0, extent) is an error at "
+      "run "
+      "time.";
+  static Traits traits() { return {.fallible = true}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in);
+    in.require_dtype(1, {i64});
+    check_along(in, in.shape(0), in.shape(1), axis);
+    return {in.dtype(0), in.shape(1)};
+  }
+  template <class T>
+  static void run(const KernelCall& call, const Around& from) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.output.type.shape[axis_attr(call)];
+    for_stretches(call.parallel, from.outer * n, task_elements / from.inner, [&](Index first, Index last) {
+      for (Index row = first; row < last; ++row) {
+        const T* x = call.inputs[0].as<T>() + row / n * from.extent * from.inner;
+        const std::int64_t* chosen = index + row * from.inner;
+        T* out = call.output.as<T>() + row * from.inner;
+        for (Index k = 0; k < from.inner; ++k) out[k] = x[chosen[k] * from.inner + k];
+      }
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    const Around from = around(call.inputs[0].type.shape, axis_attr(call));
+    check_indices(name, call.inputs[1], axis_attr(call), from.extent);
+    with_element(size_of(call.output.type.dtype), [&](auto bits) { run<decltype(bits)>(call, from); });
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) {
+    return {apply("scatter_along_axis", {r.cotangent(), r.input(1), r.input(0)}, r.attrs()), Value{}};
+  }
+  static std::vector<Sample> samples() {
+    const Domain three = domain::integers(0, 2);
+    return {{"one per row", {{{4, 3}}, {{4, 1}, three}}, {{"axis", Index{1}}}, 0, false, true},
+            {"columns", {{{3, 17}}, {{2, 17}, three}}, {{"axis", Index{0}}}, 0, false, true},
+            {"middle axis", {{{2, 3, 4}}, {{2, 5, 4}, three}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}, 0, false, true},
+            {"none", {{{3, 2}}, {{0, 2}, three}}, {{"axis", Index{0}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs last{{"axis", Index{1}}};
+    return {{"index too large",
+             {Tensor({2, 3}), Tensor::from<std::int64_t>({2, 1}, {0, 3})},
+             last,
+             "index 3 at position 1 is outside axis 1 of extent 3"},
+            {"negative index", {Tensor({2, 3}), Tensor::from<std::int64_t>({2, 1}, {-1, 0})}, last, "index -1"},
+            {"other extent", {Tensor({2, 3}), Tensor({1, 3}, i64)}, last, "[1, 3] do not fit [2, 3] outside axis 1"},
+            {"other rank", {Tensor({2, 3}), Tensor({2}, i64)}, last, "[2] do not fit"},
+            {"indices of f32", {Tensor({2, 3}), Tensor({2, 1})}, last, "i64"}};
+  }
+};
+
+struct ScatterAlongAxis : Operation {
+  static constexpr int min_inputs = 3, max_inputs = 3;
+  static constexpr const char* name = "scatter_along_axis";
+  static constexpr const char* doc =
+      "Zeros in the shape of the third input, with the elements of the first added where take_along_axis, by the "
+      "indices in the second, would have taken them from. Elements that meet are added in their order along the axis.";
+  static Traits traits() { return {.fallible = true, .shape_only = 4}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in, 2);
+    in.require_dtype(0, {f32, f64, i64});
+    in.require_dtype(1, {i64});
+    check_along(in, in.shape(2), in.shape(1), axis);
+    if (in.shape(0) != in.shape(1))
+      in.fail_shape(fmt::format("elements {} and their indices {} differ", in.shape(0).str(), in.shape(1).str()));
+    return {in.dtype(0), in.shape(2)};
+  }
+  template <class T>
+  static void run(const KernelCall& call, const Around& to) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.inputs[1].type.shape[axis_attr(call)];
+    for_stretches(call.parallel, to.outer, task_elements / ((n + to.extent) * to.inner), [&](Index first, Index last) {
+      for (Index o = first; o < last; ++o) {
+        T* out = call.output.as<T>() + o * to.extent * to.inner;
+        std::fill_n(out, to.extent * to.inner, T(0));
+        for (Index row = o * n; row < (o + 1) * n; ++row) {
+          const T* in = call.inputs[0].as<T>() + row * to.inner;
+          const std::int64_t* chosen = index + row * to.inner;
+          for (Index k = 0; k < to.inner; ++k) out[chosen[k] * to.inner + k] += in[k];
+        }
+      }
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    const Around to = around(call.output.type.shape, axis_attr(call));
+    check_indices(name, call.inputs[1], axis_attr(call), to.extent);
+    if (call.output.type.dtype == f32)
+      run<float>(call, to);
+    else if (call.output.type.dtype == f64)
+      run<double>(call, to);
+    else
+      run<std::int64_t>(call, to);
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) {
+    return {apply("take_along_axis", {r.cotangent(), r.input(1)}, r.attrs()), Value{}, Value{}};
+  }
+  static std::vector<Sample> samples() {
+    const Domain three = domain::integers(0, 2);
+    return {{"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, {{"axis", Index{1}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs last{{"axis", Index{1}}};
+    return {{"index too large",
+             {Tensor({1, 1}), Tensor::from<std::int64_t>({1, 1}, {3}), Tensor({1, 3})},
+             last,
+             "index 3 at position 0 is outside axis 1 of extent 3"},
+            {"elements without an index", {Tensor({2, 2}), Tensor({2, 1}, i64), Tensor({2, 3})}, last, "differ"},
+            {"other extent", {Tensor({1, 1}), Tensor({1, 1}, i64), Tensor({2, 3})}, last, "do not fit"}};
   }
 };
 
@@ -432,64 +314,80 @@ struct OneHot : Operation {
     out.push_back(in.attrs().integer("classes"));
     return {in.attrs().dtype("dtype"), out};
   }
-  template <class T>
-  static void run(const KernelCall& call, Index classes) {
-    const auto* index = call.inputs[0].as<std::int64_t>();
-    for (Index i = 0; i < call.inputs[0].type.shape.elements(); ++i) call.output.as<T>()[i * classes + index[i]] = T(1);
-  }
   static void kernel(const KernelCall& call) {
     const Index classes = call.attrs->integer("classes");
-    check_indices(name, call.inputs[0], classes, "classes");
+    const auto* index = call.inputs[0].as<std::int64_t>();
     std::memset(call.output.data, 0, call.output.type.bytes());
-    switch (call.output.type.dtype) {
-      case DType::f32: return run<float>(call, classes);
-      case DType::f64: return run<double>(call, classes);
-      case DType::i64: return run<std::int64_t>(call, classes);
-      case DType::boolean: return run<bool>(call, classes);
-    }
+    with_dtype(call.output.type.dtype, [&](auto one) {
+      one = 1;
+      for (Index i = 0; i < call.inputs[0].type.shape.elements(); ++i) {
+        if (index[i] < 0 || index[i] >= classes) fail_index(name, index[i], i, fmt::format("the {} classes", classes));
+        call.output.as<decltype(one)>()[i * classes + index[i]] = one;
+      }
+    });
   }
   static std::vector<Sample> samples() {
-    return {{"labels", {{{7}, domain::integers(0, 4)}}, {{"classes", std::int64_t{5}}, {"dtype", f32}}, 0, true, true}};
+    const Domain labels = domain::integers(0, 4);
+    return {{"labels", {{{7}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
+            {"one label", {{{}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
+            {"whole numbers", {{{2, 3}, labels}}, {{"classes", Index{9}}, {"dtype", i64}}, 0, true, true},
+            {"no label", {{{0}, labels}}, {{"classes", Index{5}}, {"dtype", boolean}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    const Attrs attrs{{"classes", std::int64_t{3}}, {"dtype", f32}};
+    const Attrs attrs{{"classes", Index{3}}, {"dtype", f32}};
     return {{"label too large",
              {Tensor::from<std::int64_t>({2}, {0, 3})},
              attrs,
              "index 3 at position 1 is outside the 3 classes"},
-            {"labels of f32", {Tensor({2})}, attrs, "i64"}};
+            {"labels of f32", {Tensor({2})}, attrs, "i64"},
+            {"no classes", {Tensor({2}, i64)}, {{"classes", Index{0}}, {"dtype", f32}}, "0 classes"}};
   }
 };
 
 }  // namespace
 
 void register_index(OpRegistry& registry) {
-  registry.add(define<Concat>());
-  registry.add(define<ConcatPart>());
-  registry.add(define<Slice>());
-  registry.add(define<Unslice>());
-  registry.add(define<Pad>());
   registry.add(define<Gather>());
   registry.add(define<ScatterAdd>());
+  registry.add(define<TakeAlongAxis>());
+  registry.add(define<ScatterAlongAxis>());
   registry.add(define<OneHot>());
 }
 
-Value concat(const std::vector<Value>& values, Index axis) {
-  if (values.empty()) throw ShapeError("concat: there is nothing to join");
-  return apply("concat", values, {{"axis", Index{axis_index(axis, values[0].shape().rank(), "concat")}}});
+namespace {
+
+Attrs along(Value x, Index axis, const char* where) {
+  return {{"axis", Index{axis_index(axis, x.shape().rank(), where)}}};
 }
 
-Value slice(Value x, Index axis, Index begin, std::optional<Index> end, Index step) {
-  return apply("slice", {x},
-               Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
+}  // namespace
+
+Value gather(Value x, Value indices, Index axis) { return apply("gather", {x, indices}, along(x, axis, "gather")); }
+
+Value index_select(Value x, Value indices, Index axis) {
+  if (indices.shape().rank() != 1) {
+    throw ShapeError(fmt::format("index_select: the indices must be a vector\n  {}", indices.describe()));
+  }
+  return gather(x, indices, axis);
 }
 
-Value pad(Value x, Index axis, Index before, Index after, double value) {
-  return apply("pad", {x}, Pad::attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, value));
+Value embedding(Value table, Value indices) {
+  if (table.shape().rank() != 2) {
+    throw ShapeError(fmt::format("embedding: the table must be a matrix, one row a number\n  {}", table.describe()));
+  }
+  return gather(table, indices, 0);
 }
 
-Value gather(Value x, Value indices, Index axis) {
-  return apply("gather", {x, indices}, {{"axis", Index{axis_index(axis, x.shape().rank(), "gather")}}});
+Value scatter_add(Value x, Value indices, Value slices, Index axis) {
+  return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add"));
+}
+
+Value take_along_axis(Value x, Value indices, Index axis) {
+  return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis"));
+}
+
+Value scatter_add_along_axis(Value x, Value indices, Value elements, Index axis) {
+  return x + apply("scatter_along_axis", {elements, indices, x}, along(x, axis, "scatter_add_along_axis"));
 }
 
 Value one_hot(Value indices, Index classes, DType dtype) {

@@ -75,7 +75,7 @@ void require_same_shape(const char* name, Value prediction, Value target) {
 // Probabilities as Keras reads them: normalised, then kept away from 0 and 1.
 Value log_of_probabilities(Value prediction) {
   constexpr double epsilon = 1e-7;
-  return log(clamp(prediction / sum(prediction, {-1}, true), epsilon, 1 - epsilon));
+  return log(clip(prediction / sum(prediction, {-1}, true), epsilon, 1 - epsilon));
 }
 
 Value mean_of_rows(Value log_probabilities, Value weights) { return mean(-sum(weights * log_probabilities, {-1})); }

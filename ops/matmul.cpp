@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/all_or_nothing.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
@@ -34,6 +36,7 @@ struct Matmul : Operation {
   static constexpr const char* doc =
       "Matrix product over the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; the axes before broadcast. "
       "transpose_a and transpose_b read an operand as if its last two axes were exchanged.";
+  static Traits traits() { return {.finishes_rows = true}; }
 
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
@@ -100,7 +103,7 @@ struct Matmul : Operation {
 
   static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
     const Job job = job_of(in[0], in[1], out, attrs);
-    return kernels().matmul_scratch(out.dtype, job.args.m, job.args.n, job.args.k);
+    return kernels().matmul_scratch(out.dtype, job.args);
   }
 
   static void kernel(const KernelCall& call) {
@@ -118,6 +121,11 @@ struct Matmul : Operation {
       job.args.a = call.inputs[0].as<char>() + at_a * job.args.m * job.args.k * bytes;
       job.args.b = call.inputs[1].as<char>() + at_b * job.args.n * job.args.k * bytes;
       job.args.c = call.output.as<char>() + i * job.args.m * job.args.n * bytes;
+      const auto rows_done = [&](Index first, Index last) {
+        (*call.rows_done)(i * job.args.m + first, i * job.args.m + last);
+      };
+      const RangeRef done = rows_done;
+      job.args.rows_done = call.rows_done == nullptr ? nullptr : &done;
       kernels().matmul[static_cast<int>(type.dtype)](job.args, call.scratch, call.parallel);
     }
   }
@@ -155,7 +163,6 @@ struct Matmul : Operation {
   }
 
   static constexpr auto batch = batch_broadcast;
-
   // With c = a b: da = dc b^T and db = a^T dc; a transposed operand gets the transposed rule.
   static Cotangents vjp(const Vjp& r) {
     const bool ta = r.attrs().flag("transpose_a");
@@ -163,8 +170,15 @@ struct Matmul : Operation {
     const Value a = r.input(0);
     const Value b = r.input(1);
     const Value c = r.cotangent();
-    return {ta ? matmul(b, c, tb, true) : matmul(c, b, false, !tb),
-            tb ? matmul(c, a, true, ta) : matmul(a, c, !ta, false)};
+    const Value da = ta ? matmul(b, c, tb, true) : matmul(c, b, false, !tb);
+    Value rows = a;
+    Value row_cotangents = c;
+    if (!ta && b.shape().rank() == 2 && a.shape().rank() > 2) {
+      // All rows of a batch meet the same matrix: one product, and not one for each matrix of the batch and their sum.
+      rows = flatten(a, 0, -2);
+      row_cotangents = flatten(c, 0, -2);
+    }
+    return {da, tb ? matmul(row_cotangents, rows, true, ta) : matmul(rows, row_cotangents, !ta, false)};
   }
 
   static std::vector<Sample> samples() {
@@ -203,7 +217,40 @@ struct Matmul : Operation {
 void register_matmul(OpRegistry& registry) { registry.add(define<Matmul>()); }
 
 Value matmul(Value a, Value b, bool transpose_a, bool transpose_b) {
-  return apply("matmul", {a, b}, {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+  const int rank_a = a.shape().rank();
+  const int rank_b = b.shape().rank();
+  const auto fail = [&](const std::string& what) {
+    throw ShapeError(fmt::format("matmul: {}\n  input 0: {}\n  input 1: {}", what, a.describe(), b.describe()));
+  };
+  if (rank_a == 0 || rank_b == 0) fail("a scalar is no matrix");
+  if ((rank_a == 1 && transpose_a) || (rank_b == 1 && transpose_b)) fail("a vector cannot be transposed");
+  if (rank_a == 1 && rank_b == 1) return dot(a, b);
+  const auto inner = [](const Shape& shape, int axis) { return shape[shape.rank() == 1 ? 0 : shape.rank() - axis]; };
+  if ((rank_a == 1 || rank_b == 1) && inner(a.shape(), transpose_a ? 2 : 1) != inner(b.shape(), transpose_b ? 1 : 2)) {
+    fail(fmt::format("inner dimensions differ: {} x {}", a.shape().str(), b.shape().str()));
+  }
+  return all_or_nothing(a.graph(), [&] {
+    const Value product = apply("matmul", {rank_a == 1 ? expand_dims(a, 0) : a, rank_b == 1 ? expand_dims(b, 1) : b},
+                                {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
+    return rank_a == 1 ? squeeze(product, {-2}) : rank_b == 1 ? squeeze(product, {-1}) : product;
+  });
+}
+
+Value dot(Value a, Value b) {
+  if (a.shape().rank() != 1 || a.shape() != b.shape()) {
+    throw ShapeError(
+        fmt::format("dot: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+                    a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+  }
+  return sum(a * b);
+}
+
+Value outer(Value a, Value b) {
+  if (a.shape().rank() != 1 || b.shape().rank() != 1) {
+    throw ShapeError(fmt::format("outer: two vectors are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+                                 a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+  }
+  return expand_dims(a, 1) * expand_dims(b, 0);
 }
 
 }  // namespace xgrad

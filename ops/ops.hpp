@@ -7,7 +7,9 @@
 // from the back; an empty list of axes means all. Everything here appends nodes and computes nothing.
 #pragma once
 
+#include <xgrad/ops/activations.hpp>
 #include <xgrad/ops/apply.hpp>
+#include <xgrad/ops/constants.hpp>
 #include <xgrad/ops/elementwise.hpp>
 #include <xgrad/ops/linear_algebra.hpp>
 #include <xgrad/ops/losses.hpp>
@@ -15,6 +17,7 @@
 #include <xgrad/ops/random.hpp>
 #include <xgrad/ops/reductions.hpp>
 #include <xgrad/ops/shapes.hpp>
+#include <xgrad/ops/sort.hpp>
 
 namespace xgrad {
 

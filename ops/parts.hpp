@@ -1,4 +1,7 @@
 // Parts of tensors, put together and taken out.
+//
+// Indices are i64, and an index outside [0, extent) is a ValueError at run time that names the index, its position and
+// the axis. All of this moves numbers of any dtype; what adds (scatter_add) takes f32, f64 and i64.
 #pragma once
 
 #include <optional>
@@ -8,16 +11,56 @@
 
 namespace xgrad {
 
+// ---- joining and cutting
+
 // Joins along an axis; all other extents agree.
 Value concat(const std::vector<Value>& values, Index axis = 0);
-// Elements [begin, end) along one axis, every step-th; negative positions count from the back; end is open if absent.
+// Joins values of one shape along a new axis.
+Value stack(const std::vector<Value>& values, Index axis = 0);
+// Elements [begin, end) along one axis, every step-th, as Python's begin:end:step. Negative positions count from the
+// back, positions beyond the ends are cut, a negative step walks backwards: slice(x, 0, -1, {}, -1) is x[::-1]. Without
+// `end` to the last element, or the first.
 Value slice(Value x, Index axis, Index begin, std::optional<Index> end = {}, Index step = 1);
-// `before` and `after` elements of `value` added along one axis.
+// Pieces of `size` along an axis, the last one smaller if need be.
+std::vector<Value> split(Value x, Index size, Index axis = 0);
+// Pieces of the given sizes, which must make up the axis.
+std::vector<Value> split(Value x, const std::vector<Index>& sizes, Index axis = 0);
+// At most so many pieces of equal size, the last one smaller if need be, as in PyTorch.
+std::vector<Value> chunk(Value x, Index chunks, Index axis = 0);
+
+// What is added around a tensor: a number; its own elements mirrored at the first and last one, which are not repeated;
+// its first and last element, again and again.
+enum class PadMode { constant, reflect, edge };
+struct PadWidth {
+  Index before = 0, after = 0;
+};
+// Throws ShapeError if an axis would be reflected by its extent or more, as in PyTorch.
 Value pad(Value x, Index axis, Index before, Index after, double value = 0);
-// Rows of x along an axis, chosen by indices (i64, any shape): the axis is replaced by the axes of the indices.
-// Throws ValueError at run time for an index outside [0, extent).
+Value pad(Value x, Index axis, Index before, Index after, PadMode mode);
+// One width for each axis, as in NumPy.
+Value pad(Value x, const std::vector<PadWidth>& widths, PadMode mode = PadMode::constant, double value = 0);
+
+// ---- slices chosen by indices
+
+// Slices of x along an axis; the axes of the indices (any shape) take the place of that axis: NumPy's take.
 Value gather(Value x, Value indices, Index axis = 0);
-// 1 at the index, 0 elsewhere, along a new last axis of `classes`. Throws ValueError at run time for others.
+// The same for a vector of indices.
+Value index_select(Value x, Value indices, Index axis = 0);
+// Rows of a matrix, one for each index: [..., columns].
+Value embedding(Value table, Value indices);
+// x with slices added where gather would have taken them from. Slices that meet are added in their order.
+Value scatter_add(Value x, Value indices, Value slices, Index axis = 0);
+
+// ---- elements chosen by indices
+
+// out[i, j, k] = x[i, indices[i, j, k], k] for axis 1: PyTorch's gather, except that indices must have the extents of x
+// outside the axis.
+Value take_along_axis(Value x, Value indices, Index axis);
+// x with elements added where take_along_axis would have taken them from: PyTorch's scatter_add.
+Value scatter_add_along_axis(Value x, Value indices, Value elements, Index axis);
+// 1 at the index, 0 elsewhere, along a new last axis of `classes`.
 Value one_hot(Value indices, Index classes, DType dtype);
+// `value` where the mask (bool) holds, x elsewhere; the mask broadcasts to x.
+Value masked_fill(Value x, Value mask, double value);
 
 }  // namespace xgrad

@@ -13,23 +13,59 @@ namespace xgrad {
 
 // Each file of operations defines one of these. An explicit list, because objects that register themselves vanish from
 // static libraries.
+void register_arithmetic(OpRegistry&);
+void register_arithmetic_pairs(OpRegistry&);
 void register_unary(OpRegistry&);
 void register_binary(OpRegistry&);
 void register_compare(OpRegistry&);
+void register_rounding(OpRegistry&);
+void register_division(OpRegistry&);
+void register_exponential(OpRegistry&);
+void register_trigonometric(OpRegistry&);
+void register_special(OpRegistry&);
+void register_polygamma(OpRegistry&);
 void register_cast(OpRegistry&);
-void register_reduce(OpRegistry&);
+void register_sum(OpRegistry&);
+void register_product(OpRegistry&);
+void register_extremes(OpRegistry&);
+void register_truth(OpRegistry&);
+void register_cumulative(OpRegistry&);
 void register_matmul(OpRegistry&);
+void register_diagonal(OpRegistry&);
 void register_shape(OpRegistry&);
+void register_parts(OpRegistry&);
+void register_pad(OpRegistry&);
 void register_index(OpRegistry&);
+void register_sort(OpRegistry&);
 void register_random(OpRegistry&);
 void register_losses(OpRegistry&);
+
+// And each file of compositions one of these.
+std::vector<Composite> elementwise_composites();
+std::vector<Composite> activation_composites();
+std::vector<Composite> statistics_composites();
+std::vector<Composite> random_composites();
+std::vector<Composite> rearranging_composites();
+std::vector<Composite> linear_algebra_composites();
+std::vector<Composite> other_composites();
 
 namespace {
 
 struct Builtin {
   Builtin() {
-    for (auto* add_family : {register_unary, register_binary, register_compare, register_cast, register_reduce,
-                             register_matmul, register_shape, register_index, register_random, register_losses}) {
+    for (auto* add_family : {register_arithmetic,    register_arithmetic_pairs,
+                             register_unary,         register_binary,
+                             register_compare,       register_rounding,
+                             register_division,      register_exponential,
+                             register_trigonometric, register_special,
+                             register_polygamma,     register_cast,
+                             register_sum,           register_product,
+                             register_extremes,      register_truth,
+                             register_cumulative,    register_matmul,
+                             register_diagonal,      register_shape,
+                             register_parts,         register_pad,
+                             register_index,         register_sort,
+                             register_random,        register_losses}) {
       add_family(registry);
     }
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
@@ -46,6 +82,18 @@ const Builtin& builtin() {
 }  // namespace
 
 const OpRegistry& builtin_ops() { return builtin().registry; }
+
+const std::vector<Composite>& builtin_composites() {
+  static const std::vector<Composite> all = [] {
+    std::vector<Composite> out;
+    for (auto* family : {elementwise_composites, activation_composites, statistics_composites, random_composites,
+                         rearranging_composites, linear_algebra_composites, other_composites}) {
+      for (Composite& c : family()) out.push_back(std::move(c));
+    }
+    return out;
+  }();
+  return all;
+}
 
 const OpDef& builtin_op(const char* name) {
   const auto found = builtin().by_name.find(name);

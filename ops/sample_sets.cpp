@@ -33,12 +33,32 @@ std::vector<Sample> binary_samples(const Domain& left, const Domain& right, bool
   return out;
 }
 
-std::vector<BadSample> elementwise_bad_samples(const char* name, int arity, bool mask_first_input, bool takes_bool) {
+std::vector<Sample> unary_samples_with(const Domain& domain, const Domain& alone, bool zero_second) {
+  auto out = unary_samples(domain, false, zero_second);
+  for (Sample& sample : out) {
+    if (sample.inputs[0].shape.elements() == 1) sample.inputs[0].domain = alone;
+  }
+  return out;
+}
+
+std::vector<Sample> with_integers(std::vector<Sample> samples, const std::vector<Domain>& domains) {
+  Sample row{.label = "integers", .inputs = {}, .zero_gradient = true};
+  Sample matrix{.label = "integers, broadcast", .inputs = {}, .zero_gradient = true};
+  for (const Domain& domain : domains) {
+    row.inputs.push_back({{19}, domain});
+    matrix.inputs.push_back({matrix.inputs.empty() ? Shape{3, 5} : Shape{5}, domain});
+  }
+  samples.push_back(row);
+  samples.push_back(matrix);
+  return samples;
+}
+
+std::vector<BadSample> elementwise_bad_samples(const char* name, int arity, const ElementwiseDtypes& takes) {
   std::vector<BadSample> out;
-  const bool only_bool = takes_bool && !mask_first_input;
-  const DType dtype = only_bool ? boolean : f32;
-  std::vector<Tensor> good(static_cast<std::size_t>(arity), Tensor({2, 3}, dtype));
-  if (mask_first_input) good[0] = Tensor({2, 3}, boolean);
+  const auto inputs = static_cast<std::size_t>(arity);
+  const DType dtype = takes.floating ? f32 : boolean;
+  std::vector<Tensor> good(inputs, Tensor({2, 3}, dtype));
+  if (takes.mask_first_input) good[0] = Tensor({2, 3}, boolean);
   if (arity > 1) {
     auto bad = good;
     bad.back() = Tensor({4}, dtype);
@@ -47,13 +67,14 @@ std::vector<BadSample> elementwise_bad_samples(const char* name, int arity, bool
     bad.back() = Tensor({2, 3}, f64);
     out.push_back({"two dtypes", bad, {}, "dtype"});
   }
-  if (!takes_bool) {
-    out.push_back({"bool", std::vector<Tensor>(static_cast<std::size_t>(arity), Tensor({2}, boolean)), {}, name});
-  } else if (arity == 1) {
-    out.push_back({"not bool", {Tensor({2})}, {}, name});
-  } else if (mask_first_input) {
-    out.push_back({"a condition that is not bool", {Tensor({2}), Tensor({2}), Tensor({2})}, {}, "bool"});
-  }
+  const auto refuse = [&](const char* label, DType refused) {
+    out.push_back(
+        {label, std::vector<Tensor>(inputs, Tensor({2}, refused)), {}, std::string("it is ") + name_of(refused)});
+  };
+  if (!takes.boolean) refuse("bool", boolean);
+  if (!takes.integer) refuse("integers", i64);
+  if (!takes.floating) refuse("numbers", f32);
+  if (takes.mask_first_input) refuse("a condition that is not bool", f32);
   return out;
 }
 

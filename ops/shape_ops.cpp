@@ -25,29 +25,32 @@ struct View : Operation {
   static Cotangents vjp(const Vjp& r) { return reshape_like(r.cotangent(), r.input(0)); }
 };
 
+// The extents that hold so many elements; one may be -1 and is inferred.
+Shape fill_extents(const Infer& in, Index elements, const Axes& extents) {
+  Index known = 1;
+  int open = 0;
+  for (Index e : extents) {
+    if (e < -1) in.fail_shape(fmt::format("extent {} is negative", e));
+    if (e == -1)
+      ++open;
+    else if (__builtin_mul_overflow(known, e, &known))
+      in.fail_shape("the extents are too large");
+  }
+  if (open > 1) in.fail_shape("more than one extent is -1");
+  if (open == 0 ? known != elements : known == 0 || elements % known != 0) {
+    in.fail_shape(fmt::format("{} elements do not fill the extents [{}]", elements, fmt::join(extents, ", ")));
+  }
+  Shape out;
+  for (Index e : extents) out.push_back(e == -1 ? elements / known : e);
+  return out;
+}
+
 struct Reshape : View {
   static constexpr const char* name = "reshape";
   static constexpr const char* doc =
       "The same elements in row-major order with other extents; one may be -1 and is inferred.";
   static TensorType infer(const Infer& in) {
-    const Axes& extents = in.attrs().ints("extents");
-    const Index elements = in.shape(0).elements();
-    Index known = 1;
-    int open = 0;
-    for (Index e : extents) {
-      if (e < -1) in.fail_shape(fmt::format("extent {} is negative", e));
-      if (e == -1)
-        ++open;
-      else if (__builtin_mul_overflow(known, e, &known))
-        in.fail_shape("the extents are too large");
-    }
-    if (open > 1) in.fail_shape("more than one extent is -1");
-    if (open == 0 ? known != elements : known == 0 || elements % known != 0) {
-      in.fail_shape(fmt::format("{} elements do not fill the extents [{}]", elements, fmt::join(extents, ", ")));
-    }
-    Shape out;
-    for (Index e : extents) out.push_back(e == -1 ? elements / known : e);
-    return {in.dtype(0), out};
+    return {in.dtype(0), fill_extents(in, in.shape(0).elements(), in.attrs().ints("extents"))};
   }
   static std::vector<Sample> samples() {
     return {{"flat", {{{3, 4}}}, {{"extents", Axes{12}}}, 0, false, true},
@@ -82,28 +85,69 @@ struct ReshapeLike : View {
 
 struct Flatten : View {
   static constexpr const char* name = "flatten";
-  static constexpr const char* doc = "The axes from `first` on become one.";
+  static constexpr const char* doc =
+      "The axes from `first` to `last` become one; behind the last axis, one of extent 1 is added.";
   static TensorType infer(const Infer& in) {
     const Index first = in.attrs().integer("first");
+    const Index last = in.attrs().integer("last");
     const Shape& shape = in.shape(0);
     if (first < 0 || first > shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", first));
+    if (last >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", last));
+    if (last < first && first < shape.rank())
+      in.fail_shape(fmt::format("axis {} does not come before axis {}", first, last));
     Shape out;
-    Index rest = 1;
+    Index joined = 1;
     for (int axis = 0; axis < shape.rank(); ++axis) {
-      if (axis < first)
-        out.push_back(shape[axis]);
-      else
-        rest *= shape[axis];
+      if (axis >= first && axis <= last) joined *= shape[axis];
     }
-    out.push_back(rest);
+    for (int axis = 0; axis <= shape.rank(); ++axis) {
+      if (axis == first) out.push_back(joined);
+      if (axis < shape.rank() && (axis < first || axis > last)) out.push_back(shape[axis]);
+    }
     return {in.dtype(0), out};
   }
+  static Attrs attrs(Index first, Index last) { return {{"first", first}, {"last", last}}; }
   static std::vector<Sample> samples() {
-    return {{"images", {{{2, 3, 4}}}, {{"first", std::int64_t{1}}}, 0, false, true},
-            {"all", {{{2, 3}}}, {{"first", std::int64_t{0}}}, 0, false, true}};
+    return {{"images", {{{2, 3, 4}}}, attrs(1, 2), 0, false, true},
+            {"all", {{{2, 3}}}, attrs(0, 1), 0, false, true},
+            {"front", {{{2, 3, 4}}}, attrs(0, 1), 0, false, true},
+            {"scalar", {{{}}}, attrs(0, -1), 0, false, true},
+            {"nothing", {{{2, 0, 3}}}, attrs(1, 2), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"axis", {Tensor({2, 3})}, {{"first", std::int64_t{3}}}, "axis 3 is out of range"}};
+    return {{"axis", {Tensor({2, 3})}, attrs(3, 2), "axis 3 is out of range"},
+            {"last axis", {Tensor({2, 3})}, attrs(0, 2), "axis 2 is out of range"},
+            {"order", {Tensor({2, 3, 4})}, attrs(2, 0), "axis 2 does not come before axis 0"}};
+  }
+};
+
+struct Unflatten : View {
+  static constexpr const char* name = "unflatten";
+  static constexpr const char* doc = "One axis becomes several of the given extents; one may be -1 and is inferred.";
+  static TensorType infer(const Infer& in) {
+    const Index axis = in.attrs().integer("axis");
+    const Shape& shape = in.shape(0);
+    if (axis < 0 || axis >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
+    const Shape filled = fill_extents(in, shape[static_cast<int>(axis)], in.attrs().ints("extents"));
+    Shape out;
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (i != axis) out.push_back(shape[i]);
+      for (Index e : filled) {
+        if (i == axis) out.push_back(e);
+      }
+    }
+    return {in.dtype(0), out};
+  }
+  static Attrs attrs(Index axis, Axes extents) { return {{"axis", axis}, {"extents", std::move(extents)}}; }
+  static std::vector<Sample> samples() {
+    return {{"last", {{{2, 6}}}, attrs(1, {2, 3}), 0, false, true},
+            {"inferred", {{{6, 5}}}, attrs(0, {-1, 2}), 0, false, true},
+            {"one element", {{{1}}}, attrs(0, {1, 1}), 0, false, true},
+            {"nothing", {{{0, 2}}}, attrs(0, {0, 3}), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"other count", {Tensor({2, 6})}, attrs(1, {4, 2}), "6 elements do not fill the extents [4, 2]"},
+            {"axis", {Tensor({6})}, attrs(1, {2, 3}), "axis 1 is out of range"}};
   }
 };
 
@@ -126,6 +170,36 @@ struct ExpandDims : View {
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor({3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"}};
+  }
+};
+
+struct Squeeze : View {
+  static constexpr const char* name = "squeeze";
+  static constexpr const char* doc = "Without the given axes, whose extents are 1.";
+  static TensorType infer(const Infer& in) {
+    const Axes& axes = in.attrs().ints("axes");
+    const Shape& shape = in.shape(0);
+    for (Index axis : axes) {
+      if (axis < 0 || axis >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
+      if (shape[static_cast<int>(axis)] != 1)
+        in.fail_shape(fmt::format("axis {} has extent {}, not 1", axis, shape[static_cast<int>(axis)]));
+    }
+    Shape out;
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      if (std::find(axes.begin(), axes.end(), axis) == axes.end()) out.push_back(shape[axis]);
+    }
+    return {in.dtype(0), out};
+  }
+  static std::vector<Sample> samples() {
+    return {{"one axis", {{{3, 1, 2}}}, {{"axes", Axes{1}}}, 0, false, true},
+            {"two axes", {{{1, 3, 1}}}, {{"axes", Axes{0, 2}}}, 0, false, true},
+            {"to a scalar", {{{1}}}, {{"axes", Axes{0}}}, 0, false, true},
+            {"no axis", {{{2, 3}}}, {{"axes", Axes{}}}, 0, false, true},
+            {"nothing", {{{0, 1}}}, {{"axes", Axes{1}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"extent", {Tensor({3, 2})}, {{"axes", Axes{1}}}, "axis 1 has extent 2, not 1"},
+            {"axis", {Tensor({1})}, {{"axes", Axes{1}}}, "axis 1 is out of range"}};
   }
 };
 
@@ -236,31 +310,81 @@ struct BroadcastLike : Operation {
   }
 };
 
+struct Stretch : Operation {
+  static constexpr const char* name = "stretch";
+  static constexpr const char* doc = "The one element along an axis, so many times; all other axes stay as they are.";
+  static Traits traits() { return {.broadcast = true}; }
+  static TensorType infer(const Infer& in) {
+    const Index axis = in.attrs().integer("axis");
+    const Shape& shape = in.shape(0);
+    if (axis < 0 || axis >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
+    const auto at = static_cast<int>(axis);
+    if (shape[at] != 1) in.fail_shape(fmt::format("axis {} has extent {}, not 1", axis, shape[at]));
+    Shape out;
+    for (int i = 0; i < shape.rank(); ++i) out.push_back(i == at ? in.attrs().integer("times") : shape[i]);
+    return {in.dtype(0), out};
+  }
+  static void kernel(const KernelCall& call) { broadcast_kernel(call); }
+  static Cotangents vjp(const Vjp& r) { return sum(r.cotangent(), {r.attrs().integer("axis")}, true); }
+  static Attrs attrs(Index axis, Index times) { return {{"axis", axis}, {"times", times}}; }
+  static std::vector<Sample> samples() {
+    return {{"rows", {{{1, 5}}}, attrs(0, 3), 0, false, true},
+            {"columns", {{{3, 1}}}, attrs(1, 17), 0, false, true},
+            {"once", {{{1, 2}}}, attrs(0, 1), 0, false, true},
+            {"never", {{{1, 2}}}, attrs(0, 0), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"extent", {Tensor({2, 3})}, attrs(0, 2), "axis 0 has extent 2, not 1"},
+            {"axis", {Tensor({1})}, attrs(1, 2), "axis 1 is out of range"},
+            {"negative", {Tensor({1})}, attrs(0, -1), "negative extent -1"}};
+  }
+};
+
 }  // namespace
 
 void register_shape(OpRegistry& registry) {
   registry.add(define<Reshape>());
   registry.add(define<ReshapeLike>());
   registry.add(define<Flatten>());
+  registry.add(define<Unflatten>());
   registry.add(define<ExpandDims>());
+  registry.add(define<Squeeze>());
   registry.add(define<StopGradient>());
   registry.add(define<Transpose>());
   registry.add(define<BroadcastTo>());
   registry.add(define<BroadcastLike>());
+  registry.add(define<Stretch>());
 }
 
 Value reshape(Value x, const std::vector<Index>& extents) { return apply("reshape", {x}, {{"extents", extents}}); }
 
 Value reshape_like(Value x, Value like) { return apply("reshape_like", {x, like}); }
 
-Value flatten(Value x, Index first) {
+Value flatten(Value x, Index first, Index last) {
   const int rank = x.shape().rank();
-  const Index axis = first == rank ? first : axis_index(first, rank, "flatten");
-  return apply("flatten", {x}, {{"first", axis}});
+  if (first == rank && last == -1) return apply("flatten", {x}, Flatten::attrs(rank, rank - 1));
+  return apply("flatten", {x}, Flatten::attrs(axis_index(first, rank, "flatten"), axis_index(last, rank, "flatten")));
+}
+
+Value unflatten(Value x, Index axis, const std::vector<Index>& extents) {
+  return apply("unflatten", {x}, Unflatten::attrs(axis_index(axis, x.shape().rank(), "unflatten"), extents));
 }
 
 Value expand_dims(Value x, Index axis) {
   return apply("expand_dims", {x}, {{"axis", Index{axis_index(axis, x.shape().rank() + 1, "expand_dims")}}});
+}
+
+Value squeeze(Value x, const Axes& axes) {
+  const Shape& shape = x.shape();
+  Axes chosen;
+  if (axes.empty()) {
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      if (shape[axis] == 1) chosen.push_back(axis);
+    }
+  } else {
+    chosen = normalise_axes(axes, shape.rank(), "squeeze");
+  }
+  return apply("squeeze", {x}, {{"axes", chosen}});
 }
 
 Value stop_gradient(Value x) { return apply("stop_gradient", {x}); }
@@ -278,5 +402,9 @@ Value broadcast_to(Value x, const Shape& shape) {
 }
 
 Value broadcast_like(Value x, Value like) { return apply("broadcast_like", {x, like}); }
+
+Value stretch(Value x, Index axis, Index times) {
+  return apply("stretch", {x}, Stretch::attrs(axis_index(axis, x.shape().rank(), "stretch"), times));
+}
 
 }  // namespace xgrad

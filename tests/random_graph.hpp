@@ -92,7 +92,7 @@ class Grower {
         case 0: v = tanh(v * (2 / bound)); break;
         case 1: v = sin(v); break;
         case 2: v = v * (2 / bound); break;
-        case 3: v = clamp(v, -1.5, 2); break;
+        case 3: v = clip(v, -1.5, 2); break;
         default: v = tanh(v); break;
       }
       bound = 2;
@@ -128,7 +128,7 @@ class Grower {
         break;
       case 2: v = g.constant(random_tensor(dice, shape, kind_.dtype)); break;
       case 3: v = random_uniform(g, shape, kind_.dtype, -1, 2); break;
-      default: v = clamp(random_normal(g, shape, kind_.dtype), -3, 3); break;
+      default: v = clip(random_normal(g, shape, kind_.dtype), -3, 3); break;
     }
     if (which < 2) leaves.push_back(v);
     keep(v, 3);
@@ -209,7 +209,7 @@ class Grower {
       case 13: return keep(abs(a), size);
       case 14: return keep(relu(a), size);
       case 15: return keep(sign(a) * a, size);
-      case 16: return keep(clamp(a, -0.75, 1), 1);
+      case 16: return keep(clip(a, -0.75, 1), 1);
       case 17: return keep(stop_gradient(a), size);
       default: return keep(cast(exp(-abs(cast(a, f64))), kind_.dtype), 1);
     }
@@ -222,7 +222,7 @@ class Grower {
     switch (dice.below(kind_.smooth ? 5 : 8)) {
       case 0: return keep(sum(a, some_axes(a), keepdims), bound(a) * n);
       case 1: return keep(mean(a, some_axes(a), keepdims), bound(a));
-      case 2: return keep(variance(a, some_axes(a), keepdims), bound(a) * bound(a));
+      case 2: return keep(var(a, some_axes(a), keepdims), bound(a) * bound(a));
       case 3: return keep(logsumexp(a, some_axes(a), keepdims), bound(a) + std::log(n));
       case 4: return a.shape().rank() > 0 && keep(log_softmax(a, axis_of(a)), 2 * bound(a) + std::log(n));
       case 5: return keep(max(a, some_axes(a), keepdims), bound(a));

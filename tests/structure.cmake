@@ -64,7 +64,7 @@ forbid("ops may include nothing but graph and ops" "${include}<xgrad/" "<xgrad/(
 # The umbrella of the engine lives in autodiff.
 forbid("autodiff may not include nn" "${include}<xgrad/" "<xgrad/((graph|ops|autodiff)/|engine\\.hpp>)" ${autodiff})
 forbid("unknown folder" "${include}<xgrad/" "<xgrad/((graph|ops|autodiff|nn)/|(engine|xgrad)\\.hpp>)" ${nn})
-forbid("nn and programs may not include kernels" "${include}<xgrad/(ops/kernels/|ops/elementwise/)" "" ${nn} ${programs})
+forbid("nn and programs may not include kernels" "${include}<xgrad/ops/(kernels|elementwise|reductions)/" "" ${nn} ${programs})
 forbid("nn may not write derivatives by hand" "\\.vjp" "" ${nn})
 # An include relative to the file would go round the rules above.
 forbid("the library includes its files as <xgrad/...>" "${include}\"" "" ${everything_in_library})
@@ -79,10 +79,10 @@ list(REMOVE_ITEM files graph/xtensor.hpp)
 forbid("only graph/xtensor.hpp may include xtensor" "${include}[<\"](xtensor|xtl)" "" ${files})
 set(files ${everything_in_library})
 list(FILTER files INCLUDE REGEX "\\.hpp$")
-list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise)/")
+list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise|reductions)/")
 forbid("a public header may not include a library that users need not have"
        "${include}[<\"](fmt|zlib|zconf|doctest|CLI)[/.]" "" ${files})
-forbid("a public header may not include kernels" "${include}<xgrad/ops/(kernels|elementwise)/" "" ${files})
+forbid("a public header may not include kernels" "${include}<xgrad/ops/(kernels|elementwise|reductions)/" "" ${files})
 
 # ---- the engine knows no particular operation
 

@@ -387,9 +387,9 @@ TEST_CASE("a kink nearby raises no alarm, a kink exactly there says so") {
   CHECK_NOTHROW(check_gradients(y, x, {{x, Tensor::from<float>({3}, {1e-4F, -3e-4F, 0.5F})}}));
   CHECK_NOTHROW(check_gradients(sum(sqrt(abs(x))), x, {{x, Tensor::from<float>({3}, {1e-4F, 1, 2})}}, {.order = 1}));
   const Feeds there{{x, Tensor::from<float>({3}, {0, 1, 2})}};
-  const CheckReport report = compare_gradients(sum(abs(x)), {x}, there);
+  const CheckReport report = compare_gradients(sum(relu(x)), {x}, there);
   CHECK_FALSE(report.passed);
-  CHECK(report.str().find("(a kink: -1 from the left, 1 from the right)") != std::string::npos);
+  CHECK(report.str().find("(a kink: 0 from the left, 1 from the right)") != std::string::npos);
   const CheckReport jump = compare_gradients(sum(where(x > 0, x + 1, x)), {x}, there);
   CHECK_FALSE(jump.passed);
   CHECK(jump.str().find("(it jumps here)") != std::string::npos);

@@ -223,7 +223,7 @@ TEST_CASE("a rule that is wrong in second order alone is found too") {
   CHECK(nn::check_table(model_with(second_order_fault), {}, {.order = 1}).passed());
 }
 
-// That the programs compile and run is tested by reproducers.cmake.
+// That the programs compile and run is tested by document_reproducers.
 TEST_CASE("reproducers use as few numbers as show the failure, and leave many to the seed") {
   CheckFinding failure;
   failure.input = "input";

@@ -29,8 +29,8 @@ using Units = std::vector<std::vector<std::uint32_t>>;
 TEST_CASE("a chain is one unit, cut where it is full") {
   std::vector<FusionStep> steps{step({})};
   for (std::uint32_t i = 1; i < 10; ++i) steps.push_back(step({i - 1}));
-  CHECK(fuse(steps, 24, 16) == Units{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}});
-  CHECK(fuse(steps, 4, 16) == Units{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}});
+  CHECK(fuse(steps, {24, 16, 8}) == Units{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}});
+  CHECK(fuse(steps, {4, 16, 8}) == Units{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}});
 }
 
 TEST_CASE("a way around through another step keeps its ends apart") {
@@ -40,14 +40,14 @@ TEST_CASE("a way around through another step keeps its ends apart") {
                                         s.joins[1] = 0;
                                         return s;
                                       }()};
-  CHECK(fuse(steps, 24, 16) == Units{{0}, {1}, {2}});
+  CHECK(fuse(steps, {24, 16, 8}) == Units{{0}, {1}, {2}});
 }
 
 TEST_CASE("what one late reader needs is made where it is read") {
   // 0 reads nothing; 1, 2 are a chain of steps that stand alone; 3 reads 0 and 2.
   std::vector<FusionStep> steps{step({}), step({}, false), step({1}, false), step({0, 2})};
   steps[3].joins[1] = 0;
-  CHECK(fuse(steps, 24, 16) == Units{{1}, {2}, {0, 3}});
+  CHECK(fuse(steps, {24, 16, 8}) == Units{{1}, {2}, {0, 3}});
 }
 
 TEST_CASE("units read no more than they may from outside") {
@@ -57,15 +57,15 @@ TEST_CASE("units read no more than they may from outside") {
     steps.back().others = {i};
   }
   // The second unit also reads the last step of the first.
-  CHECK(fuse(steps, 24, 4) == Units{{0, 1, 2, 3}, {4, 5, 6}, {7, 8, 9}});
+  CHECK(fuse(steps, {24, 4, 8}) == Units{{0, 1, 2, 3}, {4, 5, 6}, {7, 8, 9}});
   for (FusionStep& s : steps) s.others = {7};  // all the same thing
-  CHECK(fuse(steps, 24, 4).size() == 1);
+  CHECK(fuse(steps, {24, 4, 8}).size() == 1);
 }
 
 TEST_CASE("last steps come last") {
   std::vector<FusionStep> steps{step({}), step({0}), step({}), step({2})};
   steps[0].last = steps[1].last = true;
-  CHECK(fuse(steps, 24, 16) == Units{{2, 3}, {0, 1}});
+  CHECK(fuse(steps, {24, 16, 8}) == Units{{2, 3}, {0, 1}});
 }
 
 TEST_CASE("random steps: each once, each unit after those it reads from, within the limits") {
@@ -84,7 +84,7 @@ TEST_CASE("random steps: each once, each unit after those it reads from, within 
       steps.push_back(one);
     }
     const int most = static_cast<int>(dice.between(1, 12));
-    const Units units = fuse(steps, most, 5);
+    const Units units = fuse(steps, {most, 5, 8});
     std::vector<int> seen(count, 0);
     bool ordered = true;
     bool fits = true;

@@ -1,4 +1,6 @@
+#include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <new>
 #include <thread>
@@ -296,4 +298,43 @@ TEST_CASE("a chain of a hundred thousand nodes is planned and run without recurs
     CHECK(plan.steps() == (fuse ? (100000 + 23) / 24 : 100000));  // 24 operations run together at most
     CHECK(plan.run({{x, Tensor::full({4}, 1)}})[0].at(0) == 100001);
   }
+}
+
+TEST_CASE("an input has other memory to fill during a run, and what shows the input moves with it") {
+  Graph g;
+  const Value x = g.input("x", {2, 3});
+  const Value y = reshape(x, {3, 2}) * 2;
+  const Value z = matmul(x, reshape(x, {3, 2}));
+  const Plan plan({y, z, x});
+  Workspace memory(plan);
+  memory.feed(x, numbers({2, 3}, 1));
+  const Buffer next = memory.next_input(x);
+  REQUIRE(next.type == x.type());
+  CHECK(next.data != memory.input(x).data);
+  for (int round = 0; round < 4; ++round) {
+    const Tensor now = numbers({2, 3}, 1 + round);
+    const Tensor then = numbers({2, 3}, 2 + round);
+    std::memcpy(memory.next_input(x).data, then.raw(), then.bytes());
+    plan.run(memory);
+    for (int i = 0; i < 3; ++i)
+      CHECK(bitwise_equal(memory.output(i), plan.run({{x, now}})[static_cast<std::size_t>(i)]));
+    memory.swap_inputs();
+  }
+  memory.feed(x, numbers({2, 3}, 7));  // feeds the memory in use, whichever it is
+  plan.run(memory);
+  CHECK(bitwise_equal(memory.output(0), plan.run({{x, numbers({2, 3}, 7)}})[0]));
+}
+
+TEST_CASE("other memory counts as fed once it is swapped in, and an input that is not needed has none") {
+  Graph g;
+  const Value x = g.input("x", {2});
+  const Value unused = g.input("unused", {2});
+  const Plan plan({x * 2});
+  Workspace memory(plan);
+  CHECK(memory.next_input(unused).data == nullptr);
+  std::fill_n(memory.next_input(x).as<float>(), 2, 3.0F);
+  CHECK_THROWS_AS(plan.run(memory), FeedError);
+  memory.swap_inputs();
+  plan.run(memory);
+  CHECK(memory.output(0).at(1) == 6);
 }

@@ -8,6 +8,7 @@
 #include <doctest/doctest.h>
 
 #include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/plan.hpp>
 #include <xgrad/ops/kernels/philox.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -252,4 +253,100 @@ TEST_CASE("random nodes of one graph differ from each other, graphs of one seed 
     CHECK_FALSE(bitwise_equal(base[i], later[i]));
     CHECK_FALSE(bitwise_equal(base[i], other[i]));
   }
+}
+
+TEST_CASE("truncated normal numbers are normal between their bounds, and stay within") {
+  struct Cut {
+    double mean, stddev, low, high;
+  };
+  const auto below = [](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); };
+  for (const DType d : {f32, f64}) {
+    for (const Cut c : {Cut{0, 1, -2, 2}, Cut{3, 0.5, -1, 2.5}, Cut{0, 1, 1, 3}}) {
+      CAPTURE(name_of(d));
+      CAPTURE(c.low);
+      Graph g({.seed = 19});
+      const Tensor x = evaluate(random_truncated_normal(g, {many}, d, c.mean, c.stddev, c.low, c.high));
+      const double part = below(c.high) - below(c.low);
+      double smallest = 1e9, largest = -1e9, total = 0;
+      std::vector<double> counts(4);
+      for (Index i = 0; i < many; ++i) {
+        const double z = (x.at(i) - c.mean) / c.stddev;
+        smallest = std::min(smallest, z);
+        largest = std::max(largest, z);
+        total += z;
+        for (std::size_t k = 0; k < 4; ++k) {
+          if (z < c.low + (static_cast<double>(k) + 0.5) / 4 * (c.high - c.low)) counts[k] += 1;
+        }
+      }
+      CHECK(smallest >= c.low - 1e-6);
+      CHECK(largest <= c.high + 1e-6);
+      for (std::size_t k = 0; k < 4; ++k) {
+        const double p = (below(c.low + (static_cast<double>(k) + 0.5) / 4 * (c.high - c.low)) - below(c.low)) / part;
+        CHECK(std::abs(counts[k] / static_cast<double>(many) - p) < bound(std::sqrt(p * (1 - p))) + 1e-6);
+      }
+      // Burkardt, "The truncated normal distribution", 2014: the mean of what the cut leaves.
+      const auto density = [](double z) { return std::exp(-z * z / 2) / std::sqrt(6.283185307179586); };
+      CHECK(std::abs(total / static_cast<double>(many) - (density(c.low) - density(c.high)) / part) < bound(1));
+    }
+  }
+}
+
+TEST_CASE("every order of a permutation is as likely as another, and each is a permutation") {
+  Graph g({.seed = 23});
+  const Value order = random_permutation(g, 4);
+  constexpr int draws = 24'000;
+  std::vector<double> counts(256);
+  for (std::uint64_t step = 0; step < draws; ++step) {
+    const Tensor t = evaluate(order, {}, {.threads = 1, .step = step});
+    std::size_t code = 0;
+    for (const auto i : t.values<std::int64_t>()) code = code * 4 + static_cast<std::size_t>(i);
+    counts[code] += 1;
+  }
+  double chi = 0;
+  int orders = 0;
+  for (const double count : counts) {
+    if (count == 0) continue;
+    ++orders;
+    chi += (count - 1000) * (count - 1000) / 1000;
+  }
+  CHECK(orders == 24);
+  CHECK(std::abs(chi - 23) < 5 * std::sqrt(2 * 23.0));
+
+  const Tensor large = evaluate(random_permutation(g, 10'001));
+  std::vector<std::int64_t> sorted(large.values<std::int64_t>().begin(), large.values<std::int64_t>().end());
+  Index in_place = 0;
+  for (std::size_t i = 0; i < sorted.size(); ++i) in_place += sorted[i] == static_cast<std::int64_t>(i) ? 1 : 0;
+  CHECK(in_place < 10);  // one on average
+  std::sort(sorted.begin(), sorted.end());
+  for (std::size_t i = 0; i < sorted.size(); ++i) REQUIRE(sorted[i] == static_cast<std::int64_t>(i));
+
+  const Value x = g.constant(Tensor::from<float>({3, 2}, {1, 2, 3, 4, 5, 6}));
+  const Tensor rows = evaluate(permutation(x));
+  for (Index r = 0; r < 3; ++r) CHECK(rows.at(2 * r + 1) == rows.at(2 * r) + 1);
+  CHECK(evaluate(sum(g.constant(rows))).item() == 21);
+}
+
+TEST_CASE("a probability for each element, and dropout masks of mean 1") {
+  Graph g({.seed = 29});
+  const Value p = g.constant(Tensor::from<float>({5}, {0, 1, 0.25F, 2, -1}));
+  const Tensor drawn = evaluate(sum(bernoulli(broadcast_to(p, {200'000, 5})), {0}));
+  CHECK(drawn.at(0) == 0);
+  CHECK(drawn.at(1) == 200'000);
+  CHECK(std::abs(drawn.at(2) / 200'000 - 0.25) < bound(std::sqrt(0.25 * 0.75), 200'000));
+  CHECK(drawn.at(3) == 200'000);
+  CHECK(drawn.at(4) == 0);
+  const Value like = g.constant(Tensor({many}));
+  const Tensor mask = evaluate(dropout_mask(like, 0.2));
+  for (const float m : mask.values<float>()) REQUIRE((m == 0 || m == 1.25F));
+  CHECK(std::abs(moments(mask).mean - 1) < bound(0.5));
+  CHECK(evaluate(sum(dropout_mask(like, 0))).item() == many);
+  CHECK(evaluate(sum(dropout_mask(like, 1))).item() == 0);
+}
+
+TEST_CASE("random nodes that take their shape from a value follow it in a plan of another batch size") {
+  Graph g({.seed = 31});
+  const Value x = g.input("x", {4, 3});
+  const Plan plan({uniform_like(x), normal_like(x), truncated_normal_like(x), permutation(x)}, {},
+                  {.shapes = {{x, {9, 3}}}});
+  for (const Tensor& t : plan.run({{x, Tensor({9, 3})}})) CHECK(t.shape() == Shape{9, 3});
 }

@@ -186,3 +186,133 @@ TEST_CASE_TEMPLATE("argmax finds the first of the largest, and the first NaN bef
     }
   }
 }
+
+TEST_CASE_TEMPLATE("products agree with plain loops on every instruction set", T, float, double, std::int64_t) {
+  Dice dice(10);
+  for (const Index n : {0, 1, 2, 7, 8, 33, 65, 1025, 70'000}) {
+    for (const Index inner : {1, 3, 17}) {
+      std::vector<T> in(static_cast<std::size_t>(2 * n * inner));
+      for (T& x : in) {
+        if constexpr (std::is_integral_v<T>)
+          x = dice.between(-3, 3) * 2 + 1;  // odd: no product is 0 for good
+        else
+          x = static_cast<T>((dice.chance(0.5) ? 1 : -1) * (1 + dice.real(-1, 1) / 1024));
+      }
+      CAPTURE(n);
+      CAPTURE(inner);
+      for (const Tables& t : tables()) {
+        CAPTURE(t.isa);
+        for (const int threads : {1, 4}) {
+          std::vector<T> out(static_cast<std::size_t>(2 * inner));
+          Scratch scratch(t.reduce->scratch(dtype_of<T>, 2, n, inner));
+          t.reduce->prod[static_cast<int>(dtype_of<T>)]({in.data(), out.data(), 2, n, inner}, scratch.get(),
+                                                        Parallel(threads));
+          Index wrong = 0;
+          for (Index i = 0; i < 2 * inner; ++i) {
+            const T* first = in.data() + i / inner * n * inner + i % inner;
+            const T got = out[static_cast<std::size_t>(i)];
+            if constexpr (std::is_integral_v<T>) {
+              std::uint64_t product = 1;
+              for (Index r = 0; r < n; ++r) product *= static_cast<std::uint64_t>(first[r * inner]);
+              wrong += got != static_cast<T>(product);
+            } else {
+              long double product = 1;
+              for (Index r = 0; r < n; ++r) product *= static_cast<long double>(first[r * inner]);
+              const double unit = static_cast<double>(std::numeric_limits<T>::epsilon());
+              wrong += !(std::abs(static_cast<long double>(got) / product - 1) <= unit * static_cast<double>(n + 1));
+            }
+          }
+          CHECK(wrong == 0);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("any and all agree with plain loops on every instruction set") {
+  Dice dice(11);
+  for (int round = 0; round < 400; ++round) {
+    const Index outer = dice.between(1, 3), n = testing::any_size(dice),
+                inner = dice.one_of(std::vector<Index>{1, 2, 19});
+    const double chance = dice.one_of(std::vector<double>{0.001, 0.5, 0.999});
+    Tensor in({outer * n * inner}, boolean);
+    for (auto& x : in.mutable_values<bool>()) x = dice.chance(chance);
+    for (const Tables& t : tables()) {
+      for (const bool all : {false, true}) {
+        Tensor out({outer * inner}, boolean);
+        Scratch scratch(t.reduce->scratch(boolean, outer, n, inner));
+        const auto kernel = (all ? t.reduce->all : t.reduce->any)[static_cast<int>(boolean)];
+        kernel({in.raw(), out.mutable_raw(), outer, n, inner}, scratch.get(), Parallel(2));
+        for (Index i = 0; i < outer * inner; ++i) {
+          Index count = 0;
+          for (Index r = 0; r < n; ++r) count += in.at((i / inner * n + r) * inner + i % inner) != 0 ? 1 : 0;
+          REQUIRE(out.values<bool>()[static_cast<std::size_t>(i)] == (all ? count == n : count > 0));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("running sums, products and positions of large tensors: plain loops, and the bits of any number of threads") {
+  for (const Shape& shape : {Shape{300, 1001}, Shape{70'000, 3}, Shape{200'000}, Shape{5, 40, 700}}) {
+    Graph g;
+    const Value x = g.input("x", shape);
+    Dice dice(12);
+    Tensor numbers(shape);
+    for (float& v : numbers.mutable_values<float>()) v = static_cast<float>(dice.real(-1, 1));
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      CAPTURE(shape.str());
+      CAPTURE(axis);
+      const std::vector<Value> all{cumsum(x, axis),         cumsum(x, axis, true), cumprod(x, axis),
+                                   linear_scan(x, x, axis), argmax(x, axis),       argmin(x, axis)};
+      const auto one = evaluate(all, {{x, numbers}}, {.threads = 1});
+      for (const int threads : {2, 3, 8}) {
+        const auto more = evaluate(all, {{x, numbers}}, {.threads = threads});
+        for (std::size_t k = 0; k < all.size(); ++k) CHECK(bitwise_equal(one[k], more[k]));
+      }
+      const Index n = shape[axis], stride = shape.strides()[static_cast<std::size_t>(axis)];
+      const auto in = numbers.values<float>();
+      Index wrong = 0;
+      for (Index line = 0; line < shape.elements() / n; ++line) {
+        const Index first = line / stride * stride * n + line % stride;
+        double sum = 0, product = 1, scan = 0;
+        for (Index k = 0; k < n; ++k) {
+          const auto at = static_cast<std::size_t>(first + k * stride);
+          const auto v = static_cast<double>(in[at]);
+          sum += v;
+          product *= v;
+          scan = v * scan + v;
+          wrong += one[0].values<float>()[at] != static_cast<float>(sum);
+          wrong +=
+              std::abs(static_cast<double>(one[2].values<float>()[at]) - product) > 1e-37 + 1e-6 * std::abs(product);
+          wrong += one[3].values<float>()[at] != static_cast<float>(scan);
+        }
+        const auto total = static_cast<float>(sum);
+        wrong += std::abs(one[1].values<float>()[static_cast<std::size_t>(first)] - total) > 1e-3F;
+      }
+      CHECK(wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("axes of reductions: negative ones count from the back, others than there are are refused by name") {
+  Graph g;
+  const Value x = g.input("x", {2, 3, 4});
+  CHECK(sum(x, {-1}) == sum(x, {2}));
+  CHECK(prod(x, {0, -1}) == prod(x, {2, 0}));
+  CHECK(max(x, {-2}, true) == max(x, {1}, true));
+  CHECK(sum(x) == sum(x, {0, 1, 2}));
+  CHECK(any(x, {-3}) == any(x, {0}));
+  CHECK(argmin(x, -1) == argmin(x, 2));
+  CHECK(cumsum(x, -1) == cumsum(x, 2));
+  CHECK(cumprod(x, -3, true) == cumprod(x, 0, true));
+  CHECK(var(x, {-1}).shape() == Shape{2, 3});
+  CHECK(norm(x, 2, {0, -1}, true).shape() == Shape{1, 3, 1});
+  CHECK_THROWS_WITH(sum(x, {3}), doctest::Contains("sum: axis 3 is out of range for a tensor of rank 3"));
+  CHECK_THROWS_WITH(prod(x, {0, -3}), doctest::Contains("prod: axis 0 is named twice"));
+  CHECK_THROWS_WITH(cumsum(x, -4), doctest::Contains("cumsum: axis -4 is out of range"));
+  CHECK_THROWS_WITH(argmax(x, 3), doctest::Contains("argmax: axis 3 is out of range"));
+  CHECK_THROWS_WITH(var(x, {5}), doctest::Contains("var: axis 5 is out of range"));
+  CHECK_THROWS_WITH(norm(x, 3, {5}), doctest::Contains("norm: axis 5 is out of range"));
+  CHECK_THROWS_WITH(stddev(x, {5}), doctest::Contains("axis 5 is out of range"));
+}

@@ -17,9 +17,7 @@ Dropout::Dropout(double rate, const std::string& name) : Layer("dropout", name),
 Value Dropout::operator()(Value x) const {
   const auto scope = open(x);
   if (!x.graph().training() || rate_ == 0) return x;
-  if (rate_ == 1) return zeros_like(x);
-  const double keep = 1 - rate_;
-  return x * (bernoulli_like(x, keep) * (1 / keep));
+  return rate_ == 1 ? zeros_like(x) : x * dropout_mask(x, rate_);
 }
 
 }  // namespace xgrad::nn

@@ -13,15 +13,19 @@ std::vector<Value> CompiledStep::outputs(const ModelGraph& graph, bool judge) {
 }
 
 CompiledStep::CompiledStep(ModelGraph graph, bool judge)
-    : graph_(std::move(graph)), plan_(outputs(graph_, judge), graph_.updates), memory_(plan_) {
-  x_ = memory_.input(graph_.input);
-  if (judge) y_ = memory_.input(graph_.target);
+    : graph_(std::move(graph)), plan_(outputs(graph_, judge), graph_.updates), memory_(plan_), judges_(judge) {}
+
+void CompiledStep::load_next(const Tensor& x, const Tensor& y, std::span<const Index> rows) {
+  if (const Buffer next = memory_.next_input(graph_.input); next.data != nullptr) gather_rows(x, rows, next.data);
+  if (!judges_) return;
+  if (const Buffer next = memory_.next_input(graph_.target); next.data != nullptr) gather_rows(y, rows, next.data);
 }
 
 void CompiledStep::load(const Tensor& x, const Tensor& y, std::span<const Index> rows, int threads) {
   const Parallel parallel(threads > 0 ? threads : default_threads());
-  if (x_.data != nullptr) gather_rows(x, rows, x_.data, parallel);
-  if (y_.data != nullptr) gather_rows(y, rows, y_.data, parallel);
+  if (const Buffer now = memory_.input(graph_.input); now.data != nullptr) gather_rows(x, rows, now.data, parallel);
+  if (!judges_) return;
+  if (const Buffer now = memory_.input(graph_.target); now.data != nullptr) gather_rows(y, rows, now.data, parallel);
 }
 
 void Means::add(const CompiledStep& step) {

@@ -16,6 +16,9 @@ class CompiledStep {
 
   // Takes the named rows as the next batch. Does not allocate.
   void load(const Tensor& x, const Tensor& y, std::span<const Index> rows, int threads);
+  // The same into other memory, which `take_next` makes that of the next run: may go on while a run does.
+  void load_next(const Tensor& x, const Tensor& y, std::span<const Index> rows);
+  void take_next() { memory_.swap_inputs(); }
   void run(const RunOptions& options) { plan_.run(memory_, options); }
   Index rows() const { return graph_.input.shape()[0]; }
   // Loss and metrics of the last run, or the prediction.
@@ -29,7 +32,7 @@ class CompiledStep {
   ModelGraph graph_;
   Plan plan_;
   Workspace memory_;
-  Buffer x_, y_;
+  bool judges_;
 };
 
 // Means over rows of what steps report.

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/training/batch_feeder.hpp>
 #include <xgrad/nn/training/data_checks.hpp>
 #include <xgrad/nn/training/model_state.hpp>
 
@@ -80,6 +81,7 @@ History Model::fit(const Dataset& all, const FitOptions& options) {
   Means means(whole.numbers());
   std::vector<Index> order(static_cast<std::size_t>(train.rows()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
+  BatchFeeder feeder(options.threads);
   const int steps = static_cast<int>((train.rows() + batch - 1) / batch);
   Progress progress(options.verbose, options.epochs, steps);
   std::uint64_t step_number = s.training_steps;
@@ -90,11 +92,18 @@ History Model::fit(const Dataset& all, const FitOptions& options) {
     if (options.shuffle) shuffle_indices(order, s.options.seed, epoch_number);
     means.clear();
     int done = 0;
+    const auto step_at = [&](Index first) -> CompiledStep& { return train.rows() - first < batch ? rest : whole; };
+    const auto feed = [&](Index first) {
+      if (first >= train.rows()) return;
+      const Index count = std::min(batch, train.rows() - first);
+      feeder.begin(step_at(first), train.x, train.y,
+                   std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+    };
+    feed(0);
     for_each_batch(train.rows(), batch, [&](Index first, Index count) {
-      CompiledStep& step = count == batch ? whole : rest;
-      step.load(train.x, train.y,
-                std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-                options.threads);
+      CompiledStep& step = step_at(first);
+      feeder.finish();
+      feed(first + count);
       step.run({.threads = options.threads, .step = step_number++});
       means.add(step);
       ++done;

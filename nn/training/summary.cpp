@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/memory_text.hpp>
 #include <xgrad/nn/training/model_state.hpp>
 
 namespace xgrad::nn {
@@ -31,12 +32,6 @@ std::string shape_text(const Shape& shape) {
   std::string out = "[batch";
   for (int axis = 1; axis < shape.rank(); ++axis) out += fmt::format(", {}", shape[axis]);
   return out + "]";
-}
-
-std::string memory_text(std::size_t bytes) {
-  const double kib = static_cast<double>(bytes) / 1024;
-  if (kib < 1) return fmt::format("{} bytes", bytes);
-  return kib < 1024 ? fmt::format("{:.1f} KiB", kib) : fmt::format("{:.1f} MiB", kib / 1024);
 }
 
 // The layers of the forward part, in the order of their first node; each ends with its last node.

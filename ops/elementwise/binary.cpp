@@ -1,82 +1,14 @@
-// Arithmetic of two tensors, elementwise with broadcasting. Summing cotangents back over broadcast axes is not done
-// here but in one place for all operations, by `gradients`.
+// Functions of two tensors, elementwise with broadcasting.
 #include <xgrad/ops/elementwise/family.hpp>
 
 namespace xgrad {
 namespace {
 
-// Whole numbers wrap around on overflow.
-template <class V, class F>
-V wrapping(V a, V b, F f) {
-  if constexpr (std::is_same_v<V, std::int64_t>) {
-    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
-  } else {
-    return f(a, b);
-  }
-}
-
-struct Add : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr bool commutative = true;
-  static constexpr const char* name = "add";
-  static constexpr const char* symbol = "+";
-  static constexpr const char* doc = "a + b.";
-  template <class V>
-  static V forward(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x + y; });
-  }
-  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), r.cotangent()}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), false, true); }
-};
-
-struct Sub : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr const char* name = "sub";
-  static constexpr const char* symbol = "-";
-  static constexpr const char* doc = "a - b.";
-  template <class V>
-  static V forward(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x - y; });
-  }
-  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), -r.cotangent()}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any(), false, true); }
-};
-
-struct Mul : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr bool commutative = true;
-  static constexpr const char* name = "mul";
-  static constexpr const char* symbol = "*";
-  static constexpr const char* doc = "a * b.";
-  template <class V>
-  static V forward(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x * y; });
-  }
-  static Cotangents vjp(const Vjp& r) { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::any()); }
-};
-
-struct Div : Binary {
-  static constexpr const char* name = "div";
-  static constexpr const char* symbol = "/";
-  static constexpr const char* doc = "a / b as IEEE 754 says: x / 0 is inf or NaN.";
-  template <class V>
-  static V forward(V a, V b) {
-    return a / b;
-  }
-  static Cotangents vjp(const Vjp& r) {
-    const Value by_a = r.cotangent() / r.input(1);
-    return {by_a, -(by_a * r.output())};
-  }
-  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::positive()); }
-};
-
 struct Pow : Binary {
   static constexpr const char* name = "pow";
   static constexpr const char* doc =
       "a to the power b; pow(x, 0) is 1 for every x. The derivative by a is b pow(a, b - 1), and 0 where b is 0; by b "
-      "it is "
-      "pow(a, b) log(a), and 0 where a is 0. NaN for a negative a and a fractional b.";
+      "it is pow(a, b) log(a), and 0 where a is 0 and b is not negative. NaN for a negative a and a fractional b.";
   template <class V>
   static V forward(V a, V b) {
     return simd::pow(a, b);
@@ -86,7 +18,7 @@ struct Pow : Binary {
     const Value b = r.input(1);
     const Value by_a = where(equal(b, 0), 0, b * pow(a, b - 1));
     // The logarithm is taken of 1 where it would not be used, so that no inf or NaN arises that a factor 0 cannot undo.
-    const Value by_b = r.output() * log(where(equal(a, 0), 1, a));
+    const Value by_b = r.output() * log(where(logical_and(equal(a, 0), b >= 0), 1, a));
     return {r.cotangent() * by_a, r.cotangent() * by_b};
   }
   static std::vector<Sample> samples() { return binary_samples(domain::positive(), domain::any()); }
@@ -108,7 +40,7 @@ std::vector<Sample> choice_samples() {
   for (Sample& sample : out) {
     if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
   }
-  return out;
+  return with_integers(out, twice(domain::integers(-9, 9)));
 }
 
 struct Maximum : Binary {
@@ -139,6 +71,6 @@ struct Minimum : Binary {
 
 }  // namespace
 
-XGRAD_FAMILY(binary, Add, Sub, Mul, Div, Pow, Maximum, Minimum)
+XGRAD_FAMILY(binary, Pow, Maximum, Minimum)
 
 }  // namespace xgrad

@@ -12,6 +12,13 @@
 //   };
 //   XGRAD_FAMILY(unary, Neg, Abs, Tanh)
 //
+// Note [Pairs]. The result of a cheap operation costs more to store and to load again than to compute. So a family may
+// offer kernels that run one of its operations and then another on the result, which stays in registers:
+//
+//   XGRAD_PAIRS(arithmetic, Pairs<Pair<Mul, Add, 0>>)     // the product is operand 0 of the sum
+//
+// A plan uses them wherever nobody else wants the result between. The numbers are those of the two operations.
+//
 // Such a file is compiled once as ordinary code (XGRAD_ISA is not set: definitions and the scalar oracle) and once per
 // instruction set (XGRAD_ISA is set: nothing but the block kernels). What a pass does not use is never emitted, so no
 // function of the standard library compiled for one instruction set can end up in code meant for another.
@@ -24,6 +31,7 @@
 #include <xgrad/ops/kernels/isa.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/require.hpp>
 #include <xgrad/ops/sample_sets.hpp>
 
 namespace xgrad {
@@ -46,9 +54,12 @@ struct Booleans {
 // What the output is made of.
 struct ElementwiseDefaults {
   using dtypes = Floats;
+  static constexpr Index vectors = 1;  // computed at a time
   static constexpr bool commutative = false;
   static constexpr bool mask_output = false;       // the output is bool
   static constexpr bool mask_first_input = false;  // the first input is bool
+  // The kernel may throw because of the numbers it meets.
+  static constexpr bool fallible = false;
 };
 struct Unary : ElementwiseDefaults {
   static constexpr int arity = 1;
@@ -65,6 +76,54 @@ struct Select : ElementwiseDefaults {
   static constexpr int arity = 3;
   static constexpr bool mask_first_input = true;
 };
+
+// An operation of a few instructions: several vectors at a time keep the processor busy.
+template <class Kind>
+struct Cheap : Kind {
+  static constexpr Index vectors = 4;
+};
+
+// Second applied to the result of First as its operand of that number, see Note [Pairs]. The operands of both are those
+// of First, then the others of Second.
+template <class First, class Second, int operand>
+struct Pair {
+  static_assert(operand < Second::arity && (operand == 0 || !Second::mask_first_input));
+  static constexpr int arity = First::arity + Second::arity - 1;
+  static constexpr Index vectors = 4;
+  static constexpr bool mask_output = Second::mask_output;
+  static constexpr bool mask_first_input = First::mask_first_input;
+  template <class V, class... Rest>
+  static auto forward(V first, Rest... rest) {
+    if constexpr (First::arity == 1) {
+      return second(First::forward(first), rest...);
+    } else {
+      return of_two(first, rest...);
+    }
+  }
+
+ private:
+  template <class V, class... Rest>
+  static auto of_two(V a, V b, Rest... rest) {
+    return second(First::forward(a, b), rest...);
+  }
+  template <class X>
+  static auto second(X x) {
+    return Second::forward(x);
+  }
+  template <class X, class V>
+  static auto second(X x, V b) {
+    if constexpr (operand == 0)
+      return Second::forward(x, b);
+    else
+      return Second::forward(b, x);
+  }
+  template <class X, class V>
+  static auto second(X x, V b, V c) {
+    return Second::forward(x, b, c);
+  }
+};
+template <class... All>
+struct Pairs {};
 
 // Calls the functor on one number of each input, all of them read as T.
 template <class Op, class T, class... Inputs>

@@ -2,17 +2,16 @@
 #pragma once
 
 #include <algorithm>
+#include <utility>
 
 #include <xgrad/graph/error.hpp>
 
 namespace xgrad {
 namespace {
 
-// The oracle: every element by itself, in double, with its own idea of broadcasting.
-template <class Op>
-void elementwise_reference(const KernelCall& call) {
-  using T =
-      std::conditional_t<Op::dtypes::floating, double, std::conditional_t<Op::dtypes::integer, std::int64_t, bool>>;
+// The oracle: every element by itself, with its own idea of broadcasting.
+template <class Op, class T>
+void reference_of(const KernelCall& call) {
   const Shape& shape = call.output.type.shape;
   for (Index i = 0; i < shape.elements(); ++i) {
     const void* at[3] = {};
@@ -33,6 +32,18 @@ void elementwise_reference(const KernelCall& call) {
     auto* out = static_cast<char*>(call.output.data) + static_cast<std::size_t>(i) * size_of(call.output.type.dtype);
     scalar_block<Op, T>(1, at, scalar, out);
   }
+}
+
+template <class Op>
+void elementwise_reference(const KernelCall& call) {
+  const DType dtype = call.inputs.back().type.dtype;
+  if constexpr (Op::dtypes::floating) {
+    if (is_floating(dtype)) return reference_of<Op, double>(call);
+  }
+  if constexpr (Op::dtypes::integer) {
+    if (dtype == DType::i64) return reference_of<Op, std::int64_t>(call);
+  }
+  if constexpr (Op::dtypes::boolean) reference_of<Op, bool>(call);
 }
 
 template <class Op>
@@ -61,6 +72,7 @@ OpDef elementwise_definition(const BlockKernels& blocks) {
   def.min_inputs = def.max_inputs = Op::arity;
   def.traits.elementwise = true;
   def.traits.commutative = Op::commutative;
+  def.traits.fallible = Op::fallible;
   def.infer = elementwise_infer<Op>;
   def.kernel = run_elementwise;
   def.block = blocks;
@@ -70,11 +82,25 @@ OpDef elementwise_definition(const BlockKernels& blocks) {
   else
     def.vjp = [](const Vjp& r) { return Cotangents(Op::vjp(r)); };
   def.samples = Op::samples();
-  if constexpr (requires { Op::bad_samples(); })
-    def.bad_samples = Op::bad_samples();
-  else
-    def.bad_samples = elementwise_bad_samples(Op::name, Op::arity, Op::mask_first_input, Op::dtypes::boolean);
+  def.bad_samples = elementwise_bad_samples(
+      Op::name, Op::arity, {Op::mask_first_input, Op::dtypes::floating, Op::dtypes::integer, Op::dtypes::boolean});
+  if constexpr (requires { Op::bad_samples(); }) {
+    for (BadSample& own : Op::bad_samples()) def.bad_samples.push_back(std::move(own));
+  }
   return def;
+}
+
+template <class First, class Second, int operand>
+void add_pair(OpRegistry& registry, Pair<First, Second, operand>, const BlockKernels& kernels) {
+  registry.add_pair(First::name, {registry.find(Second::name), operand, kernels});
+}
+template <class... All>
+void add_pairs(OpRegistry& registry, Pairs<All...>, const BlockKernels*& kernels) {
+  (add_pair(registry, All(), *kernels++), ...);
+}
+template <class... Lists>
+void register_pairs(OpRegistry& registry, const BlockKernels* kernels) {
+  (add_pairs(registry, Lists(), kernels), ...);
 }
 
 template <class... Ops>
@@ -88,6 +114,13 @@ void register_family(OpRegistry& registry, const BlockKernels* blocks) {
 #define XGRAD_DECLARE_BLOCKS(isa, family)           \
   namespace isa {                                   \
   extern const BlockKernels* const family##_blocks; \
+  }
+
+// Defines `void register_<family>_pairs(OpRegistry&)`, to be called when the operations are registered.
+#define XGRAD_PAIRS(family, ...)                                                   \
+  XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_BLOCKS, family##_pair)                          \
+  void register_##family##_pairs(OpRegistry& registry) {                           \
+    register_pairs<__VA_ARGS__>(registry, XGRAD_SELECT_ISA(family##_pair_blocks)); \
   }
 
 // Defines `void register_<family>(OpRegistry&)`.

@@ -1,6 +1,9 @@
 // The pass of family.hpp that is compiled once per instruction set: block kernels from functors.
 #pragma once
 
+#include <array>
+#include <utility>
+
 #ifndef XGRAD_ISA
 #error "family_kernels.hpp belongs to the passes per instruction set; include family.hpp"
 #endif
@@ -8,47 +11,55 @@
 namespace xgrad {
 namespace {
 
-// One input of a block: consecutive numbers, or one number repeated.
-template <class T, bool scalar>
-struct BlockInput {
+// An operand of a block: consecutive numbers, or one number repeated, without a branch in the loop: positions are
+// masked to 0, where the number stands as often as a round of the loop reads.
+template <class T, Index vectors>
+class Operand {
+ public:
   using Batch = simd::Batch<T>;
-  explicit BlockInput(const void* data) : data_(static_cast<const T*>(data)) {
-    if constexpr (scalar) splat_ = Batch(*data_);
+  Operand(const void* data, bool scalar) : data_(static_cast<const T*>(data)), mask_(scalar ? 0 : -1) {
+    if (!scalar) return;
+    const Batch all(*data_);
+    for (Index v = 0; v < vectors; ++v) simd::store(splat_ + v * simd::width<T>, all);
+    data_ = splat_;
   }
-  Batch load(Index i) const {
-    if constexpr (scalar)
-      return splat_;
-    else
-      return simd::load(data_ + i);
-  }
-  Batch load_partial(Index i, Index count) const {
-    if constexpr (scalar)
-      return splat_;
-    else
-      return simd::load_partial(data_ + i, count);
-  }
+  Operand(const Operand&) = delete;  // it may point into itself
+  Operand& operator=(const Operand&) = delete;
+  const T* at(Index i) const { return data_ + (i & mask_); }
+  static Batch load(const T* p) { return simd::load(p); }
+  static Batch load_partial(const T* p, Index count) { return simd::load_partial(p, count); }
+  static constexpr Index step = simd::width<T>;
 
  private:
   const T* data_;
-  Batch splat_;
+  Index mask_;
+  T splat_[static_cast<std::size_t>(vectors * simd::width<T>)];
 };
 
-template <class T>
-struct MaskInput {
-  explicit MaskInput(const void* data, bool scalar) : data_(static_cast<const std::uint8_t*>(data)), scalar_(scalar) {}
-  auto load(Index i) const { return load_partial(i, static_cast<Index>(simd::Batch<T>::size)); }
-  auto load_partial(Index i, Index count) const {
+// The same of truth values, a byte each.
+template <class T, Index vectors>
+class MaskOperand {
+ public:
+  MaskOperand(const void* data, bool scalar) : data_(static_cast<const std::uint8_t*>(data)), mask_(scalar ? 0 : -1) {
+    if (!scalar) return;
+    std::memset(splat_, *data_, sizeof splat_);
+    data_ = splat_;
+  }
+  MaskOperand(const MaskOperand&) = delete;
+  MaskOperand& operator=(const MaskOperand&) = delete;
+  const std::uint8_t* at(Index i) const { return data_ + (i & mask_); }
+  static auto load(const std::uint8_t* p) { return simd::load_mask<T>(p); }
+  static auto load_partial(const std::uint8_t* p, Index count) {
     std::uint8_t bytes[simd::Batch<T>::size] = {};
-    if (scalar_)
-      std::memset(bytes, *data_, sizeof bytes);
-    else
-      std::memcpy(bytes, data_ + i, static_cast<std::size_t>(count));
+    std::memcpy(bytes, p, static_cast<std::size_t>(count));
     return simd::load_mask<T>(bytes);
   }
+  static constexpr Index step = simd::width<T>;
 
  private:
   const std::uint8_t* data_;
-  bool scalar_;
+  Index mask_;
+  std::uint8_t splat_[static_cast<std::size_t>(vectors * simd::width<T>)];
 };
 
 template <class T, class V>
@@ -69,41 +80,52 @@ void put_partial(void* out, Index i, V value, Index count) {
   }
 }
 
+// The results of one round, all computed before the first is stored, so that stores do not hold up loads.
+template <class Op, class T, std::size_t... vector>
+[[gnu::always_inline]] inline void vector_round(void* out, Index i, std::index_sequence<vector...>,
+                                                const auto&... operands) {
+  const auto one = [&](Index offset)
+                       [[gnu::always_inline]] { return Op::forward(operands.load(operands.at(i) + offset)...); };
+  using Result = decltype(one(0));
+  const Result results[] = {one(static_cast<Index>(vector) * simd::width<T>)...};
+  (put<T>(out, i + static_cast<Index>(vector) * simd::width<T>, results[vector]), ...);
+}
+
 // The tail goes through the same vector code as the body, so a number's bits never depend on its place in a block.
-template <class Op, class T, class... Inputs>
-void vector_loop(Index n, void* out, Inputs... inputs) {
-  constexpr Index width = static_cast<Index>(simd::Batch<T>::size);
+template <class Op, class T>
+void vector_loop(Index n, void* out, const auto&... operands) {
+  constexpr Index width = simd::width<T>;
   Index i = 0;
-  for (; i + width <= n; i += width) put<T>(out, i, Op::forward(inputs.load(i)...));
-  if (i < n) put_partial<T>(out, i, Op::forward(inputs.load_partial(i, n - i)...), n - i);
+  if constexpr (Op::vectors > 1) {
+    for (; i + Op::vectors * width <= n; i += Op::vectors * width) {
+      vector_round<Op, T>(out, i, std::make_index_sequence<static_cast<std::size_t>(Op::vectors)>(), operands...);
+    }
+  }
+  for (; i + width <= n; i += width) put<T>(out, i, Op::forward(operands.load(operands.at(i))...));
+  if (i < n) put_partial<T>(out, i, Op::forward(operands.load_partial(operands.at(i), n - i)...), n - i);
 }
 
 template <class Op, class T>
 void vector_block(Index n, const void* const* in, const bool* scalar, void* out) {
-  const auto with_second = [&](auto first) {
-    if constexpr (Op::arity == 1) {
-      vector_loop<Op, T>(n, out, first);
+  using First = std::conditional_t<Op::mask_first_input, MaskOperand<T, Op::vectors>, Operand<T, Op::vectors>>;
+  using Other = Operand<T, Op::vectors>;
+  const First a(in[0], scalar[0]);
+  if constexpr (Op::arity == 1) {
+    vector_loop<Op, T>(n, out, a);
+  } else {
+    const Other b(in[1], scalar[1]);
+    if constexpr (Op::arity == 2) {
+      vector_loop<Op, T>(n, out, a, b);
     } else {
-      const auto with_third = [&](auto second) {
-        if constexpr (Op::arity == 2)
-          vector_loop<Op, T>(n, out, first, second);
-        else if (scalar[2])
-          vector_loop<Op, T>(n, out, first, second, BlockInput<T, true>(in[2]));
-        else
-          vector_loop<Op, T>(n, out, first, second, BlockInput<T, false>(in[2]));
-      };
-      if (scalar[1])
-        with_third(BlockInput<T, true>(in[1]));
-      else
-        with_third(BlockInput<T, false>(in[1]));
+      const Other c(in[2], scalar[2]);
+      if constexpr (Op::arity == 3) {
+        vector_loop<Op, T>(n, out, a, b, c);
+      } else {
+        const Other d(in[3], scalar[3]);
+        vector_loop<Op, T>(n, out, a, b, c, d);
+      }
     }
-  };
-  if constexpr (Op::mask_first_input)
-    with_second(MaskInput<T>(in[0], scalar[0]));
-  else if (scalar[0])
-    with_second(BlockInput<T, true>(in[0]));
-  else
-    with_second(BlockInput<T, false>(in[0]));
+  }
 }
 
 template <class Op>
@@ -118,8 +140,49 @@ constexpr BlockKernels block_kernels() {
   return out;
 }
 
+template <class Op>
+constexpr BlockKernels pair_kernels() {
+  BlockKernels out{};
+  out[static_cast<int>(DType::f32)] = vector_block<Op, float>;
+  out[static_cast<int>(DType::f64)] = vector_block<Op, double>;
+  return out;
+}
+
+// The kernels of all pairs of some lists, one after the other.
+template <class... Lists>
+struct PairTable;
+template <class... All, class... Lists>
+struct PairTable<Pairs<All...>, Lists...> {
+  static constexpr std::size_t count = sizeof...(All) + PairTable<Lists...>::count;
+  static constexpr void fill(BlockKernels* to) {
+    ((*to++ = pair_kernels<All>()), ...);
+    PairTable<Lists...>::fill(to);
+  }
+};
+template <>
+struct PairTable<> {
+  static constexpr std::size_t count = 0;
+  static constexpr void fill(BlockKernels*) {}
+};
+template <class... Lists>
+constexpr auto pair_table() {
+  std::array<BlockKernels, PairTable<Lists...>::count> out{};
+  PairTable<Lists...>::fill(out.data());
+  return out;
+}
+
 }  // namespace
 }  // namespace xgrad
+
+#define XGRAD_PAIRS(family, ...)                                                                    \
+  namespace XGRAD_ISA {                                                                             \
+  template <class... Lists>                                                                         \
+  struct family##_pair_table {                                                                      \
+    static constexpr auto blocks = pair_table<Lists...>();                                          \
+  };                                                                                                \
+  extern const BlockKernels* const family##_pair_blocks;                                            \
+  const BlockKernels* const family##_pair_blocks = family##_pair_table<__VA_ARGS__>::blocks.data(); \
+  }
 
 #define XGRAD_FAMILY(family, ...)                                                  \
   namespace XGRAD_ISA {                                                            \

@@ -4,22 +4,6 @@
 namespace xgrad {
 namespace {
 
-struct Neg : Unary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr const char* name = "neg";
-  static constexpr const char* symbol = "-";
-  static constexpr const char* doc = "-x.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return static_cast<V>(-static_cast<std::uint64_t>(x));
-    else
-      return simd::neg(x);
-  }
-  static Cotangents vjp(const Vjp& r) { return -r.cotangent(); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any(), false, true); }
-};
-
 struct Abs : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "abs";
@@ -27,12 +11,14 @@ struct Abs : Unary {
   template <class V>
   static V forward(V x) {
     if constexpr (std::is_same_v<V, std::int64_t>)
-      return x < 0 ? Neg::forward(x) : x;
+      return x < 0 ? static_cast<V>(-static_cast<std::uint64_t>(x)) : x;
     else
       return simd::abs(x);
   }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * sign(r.input(0)); }
-  static std::vector<Sample> samples() { return unary_samples(domain::away_from({0}), false, true); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::away_from({0}), false, true), {domain::integers(-9, 9)});
+  }
 };
 
 struct Sign : Unary {
@@ -46,34 +32,9 @@ struct Sign : Unary {
     const V one = simd::constant<V>(1);
     return simd::select(x > zero, one, simd::select(x < zero, simd::constant<V>(-1), x));
   }
-  static std::vector<Sample> samples() { return unary_samples(domain::away_from({0}), true, true); }
-};
-
-struct Square : Unary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr const char* name = "square";
-  static constexpr const char* doc = "x * x.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>) {
-      return static_cast<V>(static_cast<std::uint64_t>(x) * static_cast<std::uint64_t>(x));
-    } else {
-      return x * x;
-    }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::away_from({0}), true, true), {domain::integers(-9, 9)});
   }
-  static Cotangents vjp(const Vjp& r) { return r.cotangent() * (2 * r.input(0)); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
-};
-
-struct Sqrt : Unary {
-  static constexpr const char* name = "sqrt";
-  static constexpr const char* doc = "Square root. NaN below 0; the derivative at 0 is inf.";
-  template <class V>
-  static V forward(V x) {
-    return simd::sqrt(x);
-  }
-  static Cotangents vjp(const Vjp& r) { return r.cotangent() * 0.5 / r.output(); }
-  static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
 };
 
 struct Rsqrt : Unary {
@@ -175,27 +136,23 @@ struct Sigmoid : Unary {
   static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
-struct Relu : Unary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr const char* name = "relu";
-  static constexpr const char* doc = "max(x, 0). The derivative at 0 is 0; NaN stays NaN.";
+struct Softplus : Unary {
+  static constexpr const char* name = "softplus";
+  static constexpr const char* doc = "log(1 + exp(x)), without overflow for any x.";
   template <class V>
   static V forward(V x) {
-    const V zero = simd::constant<V>(0);
-    return simd::select(x < zero, zero, x);
+    return simd::max(x, simd::constant<V>(0)) + simd::log1p(simd::exp(simd::neg(simd::abs(x))));
   }
-  static Cotangents vjp(const Vjp& r) { return where(r.output() > 0, r.cotangent(), 0); }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * sigmoid(r.input(0)); }
   static std::vector<Sample> samples() {
-    auto out = unary_samples(domain::away_from({0}), false, true);
-    for (Sample& sample : out) {  // a single number must be one that has a derivative
-      if (sample.inputs[0].shape.elements() == 1) sample.inputs[0].domain = domain::positive();
-    }
+    auto out = unary_samples(domain::any());
+    out.push_back({"far above", {{{9}, domain::between(20, 60)}}, {}, 0, false, true});
     return out;
   }
 };
 
 }  // namespace
 
-XGRAD_FAMILY(unary, Neg, Abs, Sign, Square, Sqrt, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid, Relu)
+XGRAD_FAMILY(unary, Abs, Sign, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid, Softplus)
 
 }  // namespace xgrad

@@ -8,11 +8,13 @@ namespace xgrad {
 
 struct MatmulKernels {
   Kernels::Matmul f32, f64;
-  std::size_t (*scratch)(DType, Index, Index, Index);
+  std::size_t (*scratch)(DType, const MatmulArgs&);
 };
 struct ReduceKernels {
-  Kernels::Reduce sum[dtype_count], max[dtype_count], min[dtype_count];
+  Kernels::Reduce sum[dtype_count], prod[dtype_count], max[dtype_count], min[dtype_count], any[dtype_count],
+      all[dtype_count];
   std::size_t (*scratch)(DType, Index, Index, Index);
+  BlockReductions block_sum, block_prod, block_max, block_min;
 };
 struct RandomKernels {
   Kernels::Random uniform[dtype_count], normal[dtype_count], bernoulli[dtype_count];

@@ -23,8 +23,15 @@ Kernels join() {
   out.matmul_scratch = matmul.scratch;
   const ReduceKernels& reduce = *XGRAD_ACTIVE(reduce_kernels);
   std::copy_n(reduce.sum, dtype_count, out.sum);
+  std::copy_n(reduce.prod, dtype_count, out.prod);
+  std::copy_n(reduce.any, dtype_count, out.any);
+  std::copy_n(reduce.all, dtype_count, out.all);
   std::copy_n(reduce.max, dtype_count, out.max);
   std::copy_n(reduce.min, dtype_count, out.min);
+  out.block_sum = reduce.block_sum;
+  out.block_prod = reduce.block_prod;
+  out.block_max = reduce.block_max;
+  out.block_min = reduce.block_min;
   out.reduce_scratch = reduce.scratch;
   const RandomKernels& random = *XGRAD_ACTIVE(random_kernels);
   std::copy_n(random.uniform, dtype_count, out.uniform);

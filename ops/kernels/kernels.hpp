@@ -24,6 +24,7 @@ struct MatmulArgs {
   void* c = nullptr;
   Index a_stride = 0, b_stride = 0, c_stride = 0;
   bool transpose_a = false, transpose_b = false;
+  const RangeRef* rows_done = nullptr;  // as KernelCall::rows_done, for the rows of c
 };
 
 // A tensor seen as [outer, reduce, inner], reduced over the middle to [outer, inner].
@@ -40,6 +41,7 @@ struct RandomArgs {
   Index count = 0;
   std::uint64_t seed = 0, step = 0;
   std::uint32_t stream = 0;
+  Index first = 0;      // the number of the first element
   double a = 0, b = 1;  // low and high; mean and standard deviation; probability of 1 in `a`
 };
 
@@ -50,10 +52,15 @@ struct Kernels {
 
   // By dtype; null where there is no such kernel.
   Matmul matmul[dtype_count];
-  std::size_t (*matmul_scratch)(DType, Index m, Index n, Index k);
+  std::size_t (*matmul_scratch)(DType, const MatmulArgs&);  // by sizes and strides
   Reduce sum[dtype_count];
+  Reduce prod[dtype_count];
+  Reduce any[dtype_count];
+  Reduce all[dtype_count];
   Reduce max[dtype_count];
   Reduce min[dtype_count];
+  // The same within blocks.
+  BlockReductions block_sum, block_prod, block_max, block_min;
   std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
   Random uniform[dtype_count];
   Random normal[dtype_count];

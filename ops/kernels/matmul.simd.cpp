@@ -1,232 +1,341 @@
 // Matrix product. Compiled once per instruction set.
 //
-// Note [Blocking]. The right operand is packed into panels of `panel` columns, cut along k into blocks of at most
-// `max_block` rows, so that a panel's block stays in the first-level cache while the tiles of the left operand pass by.
-// A tile is up to `tile` rows of the left operand times one panel: its sums live in registers for a whole block of k.
-// The left operand is read in place, transposed or not: a tile needs single numbers of it, which are broadcast. Each
-// element of the result is summed over k in order within a block, and block after block, whatever the tiling.
+// Note [Blocking]. The sums over k are cut into blocks of at most `max_block` terms. Each element is the chain of fused
+// multiply-adds of a block, in order from zero, and then the sum of the blocks, in order: whatever the tiles, the
+// packing and the threads, the bits depend on k alone. Rows are cut into blocks as well, small enough for what is fused
+// behind the product to find them in the cache. A block of rows goes through the blocks of k and in each through the
+// panels of the right operand, which is
+//   - read in place where rows are few or short: then packing costs more than it gains;
+//   - packed by each task for itself where it is small;
+//   - packed once, by all threads, for all tasks where it is large.
+// The left operand is read in place, single numbers at a time. Only where it is stored transposed and would be read at
+// long strides, or often, a block of it is packed.
 #include <algorithm>
-#include <array>
-#include <utility>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
-#include <xgrad/ops/kernels/simd.hpp>
+#include <xgrad/ops/kernels/matmul_tile.hpp>
 
 namespace xgrad {
 namespace {
 
-// Rows: tile x 2 vectors of sums, 2 of the panel and 1 of the left fill the registers.
-constexpr Index tile = simd::registers == 32 ? 12 : 6;
-constexpr Index max_block = 256;
+// A panel of this length fills most of the first-level cache.
+constexpr Index max_block = 384;
 // Multiply-adds below which threads do not pay: starting them costs little, but what one core has made the other must
 // fetch.
-constexpr Index parallel_work = 1'000'000;
+constexpr Index parallel_work = 200'000;
+// Blocks of rows or columns into which work that pays for threads is cut at least, if it is that large.
+constexpr Index least_tasks = 8;
+// Bytes of a block of rows of the result: a part of the second-level cache.
+constexpr Index result_block = 1 << 16;
+// Bytes of a row of the right operand up to which it is read in place.
+constexpr Index short_row = 256;
+// Bytes of the right operand up to which each task packs it for itself, on its stack.
+constexpr Index small_operand = 1 << 17;
+
+// Bytes of the right operand that stay in the first-level cache while tiles go over them.
+constexpr Index small_block = 1 << 14;
 
 template <class T>
-constexpr Index panel = 2 * simd::width<T>;
+constexpr auto bytes_of = static_cast<Index>(sizeof(T));
+template <class T>
+constexpr Index most_rows = 512 / bytes_of<T>;
+
+constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
 // Blocks of k of nearly equal length.
-Index block_length(Index k) {
-  const Index blocks = (k + max_block - 1) / max_block;
-  return blocks == 0 ? 1 : (k + blocks - 1) / blocks;
-}
+Index block_length(Index k) { return k <= max_block ? k : ceil_div(k, ceil_div(k, max_block)); }
 
-// The left operand of a tile: where its first number is and how to reach the others.
-template <class T>
-struct Left {
-  const T* at;
-  Index row_stride;  // 1 if it is stored transposed
-  Index k_stride;    // 1 if it is stored as it is read
+enum class Right { in_place, packed_by_each, packed_once };
+
+struct Layout {
+  Right right;
+  bool pack_left;
+  Index row_blocks;
 };
 
-// sums += left[rows, length] * panel[length, vectors]. `b_stride` is between rows of the panel.
-template <class T, std::size_t rows, std::size_t vectors, bool transposed>
-[[gnu::always_inline]] inline void multiply(Index length, Left<T> left, const T* b, Index b_stride,
-                                            simd::Batch<T> (&sums)[rows][vectors]) {
-  using B = simd::Batch<T>;
-  const Index step = transposed ? left.k_stride : 1;
-  for (Index k = 0; k < length; ++k) {
-    B right[vectors];
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < vectors; ++v) right[v] = simd::load(b + v * B::size);
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < rows; ++r) {
-      const B a(left.at[transposed ? static_cast<Index>(r) : static_cast<Index>(r) * left.row_stride]);
-#pragma GCC unroll 4
-      for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = simd::fma(a, right[v], sums[r][v]);
-    }
-    left.at += step;
-    b += b_stride;
-  }
+// Numbers of the packed right operand.
+template <class T>
+Index packed_size(const MatmulArgs& args) {
+  return vectors_of<T>(args.n) * simd::width<T> * args.k;
 }
 
-// One tile: c[rows, columns] (+)= left * panel.
-template <class T, std::size_t rows, std::size_t vectors, bool transposed>
-void run_tile(Index length, Left<T> left, const T* b, Index b_stride, T* c, Index c_stride, Index columns, bool first) {
-  using B = simd::Batch<T>;
+Index work(const MatmulArgs& args) { return args.m * args.n * args.k; }
+
+template <class T>
+Right right_of(const MatmulArgs& args) {
+  const bool read_few_times = args.m <= 2 * tile_rows || args.n * bytes_of<T> <= short_row;
+  if (read_few_times && !args.transpose_b && args.n >= simd::width<T>) return Right::in_place;
+  return packed_size<T>(args) * bytes_of<T> <= small_operand ? Right::packed_by_each : Right::packed_once;
+}
+
+// Of nearly equal height.
+template <class T>
+Index count_row_blocks(const MatmulArgs& args, Right right) {
+  const Index least = 2 * tile_rows * (right == Right::packed_once ? 2 : 1);
+  const bool small = work(args) <= parallel_work;
+  if (args.m <= least || (small && args.m <= most_rows<T> && args.m * args.n * bytes_of<T> <= result_block)) return 1;
+  Index rows = std::clamp(result_block / (args.n * bytes_of<T>), least, most_rows<T>);
+  if (!small) rows = std::min(rows, std::max(least, ceil_div(args.m, least_tasks)));
+  return args.m <= rows ? 1 : ceil_div(args.m, 2 * rows) * 2;
+}
+
+// By sizes and strides alone.
+template <class T>
+Layout layout_of(const MatmulArgs& args) {
+  Layout out{};
+  out.right = right_of<T>(args);
+  out.row_blocks = count_row_blocks<T>(args, out.right);
+  out.pack_left = args.transpose_a && args.n > panel_columns<T> &&
+                  (args.n * bytes_of<T> > short_row || args.a_stride * bytes_of<T> % 1024 == 0);
+  return out;
+}
+
+template <class T>
+bool is_small(const MatmulArgs& args) {
+  return !args.transpose_b && args.n >= simd::width<T> && args.m > few_rows && args.m <= most_rows<T> &&
+         args.n * args.k * bytes_of<T> <= small_block && args.m * args.n * bytes_of<T> <= small_block;
+}
+
+struct Range {
+  Index first, last;
+};
+// Part i of `parts` nearly equal ones.
+Range part(Index all, Index parts, Index i) { return {all * i / parts, all * (i + 1) / parts}; }
+// The same in whole panels but for the last one, which is no narrower.
+template <class T>
+Range part_of_columns(Index n, Index parts, Index i) {
+  constexpr Index w = panel_columns<T>;
+  const Range out = part(n / w, parts, i);
+  return {out.first * w, i + 1 == parts ? n : out.last * w};
+}
+
+// The tiles of a block of rows, in at most three groups of equal height.
+template <class T>
+struct Rows {
+  struct Group {
+    const TileFn<T>* run;  // by vectors - 1
+    Index tiles;
+    Index a_tile;
+    Index a, c;  // where the first tile begins
+  };
+  // Tiles of a are `packed_tile` apart, or if that is 0 as many rows of a as they have, which are `a_row` apart.
+  Rows(Index rows, bool along_columns, Index a_row, Index tile_distance, Index c_stride) {
+    Index a = 0, c = 0;
+    for (; rows > 0; ++count) {
+      const Tiles next = next_tiles(rows);
+      const Index a_tile = tile_distance != 0 ? tile_distance : next.rows * a_row;
+      groups[count] = {tiles<T>.of[along_columns ? 1 : 0][next.rows - 1], next.count, a_tile, a, c};
+      a += next.count * a_tile;
+      c += next.count * next.rows * c_stride;
+      rows -= next.count * next.rows;
+    }
+  }
+  [[gnu::always_inline]] void run(Step& step, Index vectors, Index panels, const T* a, const T* b, T* c) const {
+    for (int i = 0; i < count; ++i) {
+      const Group& g = groups[i];
+      step.a_tile = g.a_tile;
+      g.run[vectors - 1](step, g.tiles, panels, a + g.a, b, c + g.c);
+    }
+  }
+  Group groups[3];
+  int count = 0;
+};
+
+// All of a block of rows, and of columns in whole panels, with the right operand where it is.
+template <class T>
+void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
   constexpr Index w = simd::width<T>;
-  B sums[rows][vectors];
-#pragma GCC unroll 16
-  for (std::size_t r = 0; r < rows; ++r) {
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = B(T(0));
-  }
-  multiply<T, rows, vectors, transposed>(length, left, b, b_stride, sums);
-#pragma GCC unroll 16
-  for (std::size_t r = 0; r < rows; ++r) {
-    T* row = c + static_cast<Index>(r) * c_stride;
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < vectors; ++v) {
-      const Index done = static_cast<Index>(v) * w;
-      const Index left_over = columns - done;
-      if (left_over >= w) {
-        simd::store(row + done, first ? sums[r][v] : simd::load(row + done) + sums[r][v]);
-      } else if (left_over > 0) {
-        const B before = first ? B(T(0)) : simd::load_partial(row + done, left_over);
-        simd::store_partial(row + done, first ? sums[r][v] : before + sums[r][v], left_over);
-      }
-    }
-  }
-}
-
-template <class T>
-using TileFn = void (*)(Index, Left<T>, const T*, Index, T*, Index, Index, bool);
-
-template <class T, std::size_t vectors, bool transposed, std::size_t... row>
-constexpr std::array<TileFn<T>, sizeof...(row)> tiles_of_rows(std::index_sequence<row...>) {
-  return {run_tile<T, row + 1, vectors, transposed>...};
-}
-
-template <class T>
-TileFn<T> choose_tile(Index rows, bool narrow, bool transposed) {
-  constexpr auto all = std::make_index_sequence<static_cast<std::size_t>(tile)>();
-  static constexpr std::array<TileFn<T>, static_cast<std::size_t>(tile)> of_rows[2][2] = {
-      {tiles_of_rows<T, 2, false>(all), tiles_of_rows<T, 2, true>(all)},
-      {tiles_of_rows<T, 1, false>(all), tiles_of_rows<T, 1, true>(all)}};
-  return of_rows[narrow ? 1 : 0][transposed ? 1 : 0][static_cast<std::size_t>(rows - 1)];
-}
-
-// Copies columns [first, first + panel) of all k rows; columns beyond n are zero.
-template <class T>
-void pack_panel(const MatmulArgs& args, Index first, T* to) {
-  constexpr Index w = panel<T>;
+  const T* a = static_cast<const T*>(args.a) + rows.first * (args.transpose_a ? 1 : args.a_stride);
   const T* b = static_cast<const T*>(args.b);
-  const Index columns = std::min(w, args.n - first);
-  if (!args.transpose_b) {
-    for (Index k = 0; k < args.k; ++k) {
-      const T* from = b + k * args.b_stride + first;
-      if (columns == w) {
-        std::memcpy(to + k * w, from, sizeof(T) * static_cast<std::size_t>(w));
-      } else {
-        for (Index j = 0; j < w; ++j) to[k * w + j] = j < columns ? from[j] : T(0);
-      }
-    }
-    return;
-  }
-  // Four rows of k at a time, so that each source line is used while it is at hand.
-  Index k = 0;
-  for (; k + 4 <= args.k; k += 4) {
-    for (Index j = 0; j < w; ++j) {
-      const T* from = b + (first + std::min(j, columns - 1)) * args.b_stride + k;
-      for (Index i = 0; i < 4; ++i) to[(k + i) * w + j] = j < columns ? from[i] : T(0);
-    }
-  }
-  for (; k < args.k; ++k) {
-    for (Index j = 0; j < w; ++j) to[k * w + j] = j < columns ? b[(first + j) * args.b_stride + k] : T(0);
-  }
-}
-
-// Rows of a tile when m is cut into tiles that differ by one row at most.
-struct Tiles {
-  explicit Tiles(Index m) : count((m + tile - 1) / tile), base(m / count), longer(m % count) {}
-  Index begin(Index i) const { return i * base + std::min(i, longer); }
-  Index rows(Index i) const { return base + (i < longer ? 1 : 0); }
-  Index count, base, longer;
-};
-
-template <class T>
-void multiply_packed(const MatmulArgs& args, const T* packed, Index first_tile, Index last_tile) {
-  constexpr Index w = panel<T>;
-  const Tiles tiles(args.m);
+  T* c = static_cast<T*>(args.c) + rows.first * args.c_stride;
+  const Index count = rows.last - rows.first;
+  const Rows<T> tiles(count, args.transpose_a, args.transpose_a ? 1 : args.a_stride, 0, args.c_stride);
+  const Index wide = count <= few_rows ? wide_vectors[count - 1] * w : 0;
   const Index length = block_length(args.k);
-  const Index panels = (args.n + w - 1) / w;
-  const T* a = static_cast<const T*>(args.a);
-  T* c = static_cast<T*>(args.c);
+  Step step{length, args.a_stride, args.b_stride, args.c_stride, 0, 2 * w, w, 0, true};
+  // Together where the right operand stays in the first-level cache meanwhile.
+  const bool together = length * (columns.last - columns.first) * bytes_of<T> <= small_block;
   for (Index k = 0; k < args.k; k += length) {
-    const Index now = std::min(length, args.k - k);
-    for (Index p = 0; p < panels; ++p) {
-      const Index columns = std::min(w, args.n - p * w);
-      const T* b = packed + p * w * args.k + k * w;
-      for (Index t = first_tile; t < last_tile; ++t) {
-        const Index row = tiles.begin(t);
-        const Left<T> left = args.transpose_a ? Left<T>{a + k * args.a_stride + row, 1, args.a_stride}
-                                              : Left<T>{a + row * args.a_stride + k, args.a_stride, 1};
-        choose_tile<T>(tiles.rows(t), columns <= w / 2, args.transpose_a)(
-            now, left, b, w, c + row * args.c_stride + p * w, args.c_stride, columns, k == 0);
-      }
+    step.length = std::min(length, args.k - k);
+    step.first = k == 0;
+    Index j = columns.first;
+    if (wide > 0) {
+      step.columns = wide;
+      step.b_last = wide - w;
+      const TileFn<T> run = wide_tiles<T>[args.transpose_a ? 1 : 0][count - 1];
+      for (; columns.last - j == wide || columns.last - j >= wide + w; j += wide) run(step, 1, 1, a, b + j, c + j);
     }
+    step.columns = 2 * w;
+    step.b_last = w;
+    for (Index full = full_panels<T>(columns.last - j); full > 0;) {
+      const Index now = together ? full : 1;
+      tiles.run(step, 2, now, a, b + j, c + j);
+      j += now * 2 * w;
+      full -= now;
+    }
+    for (; j < columns.last; j += step.columns) {
+      step.columns = next_columns<T>(columns.last - j);
+      step.b_last = step.columns - w;
+      tiles.run(step, vectors_of<T>(step.columns), 1, a, b + j, c + j);
+    }
+    a += length * (args.transpose_a ? args.a_stride : 1);
+    b += length * args.b_stride;
   }
 }
 
-// Few rows do not pay for packing: the right operand is read where it is, if it is not transposed. The last columns,
-// which fill no panel, are packed all the same. Sums are taken in the same order as by the packed way.
+// Small products take a few hundred cycles, and what is done around the tiles counts: here it is little. For one block
+// of rows and of k, and a right operand that stays in the first-level cache.
 template <class T>
-void multiply_direct(const MatmulArgs& args, T* packed) {
-  constexpr Index w = panel<T>;
-  const Tiles tiles(args.m);
-  const Index length = block_length(args.k);
+void multiply_small(const MatmulArgs& args) {
+  constexpr Index w = simd::width<T>;
   const T* a = static_cast<const T*>(args.a);
   const T* b = static_cast<const T*>(args.b);
   T* c = static_cast<T*>(args.c);
-  const Index whole = args.n / w;
-  if (whole * w < args.n) pack_panel<T>(args, whole * w, packed);
+  const int along_columns = args.transpose_a ? 1 : 0;
+  const Index a_row = args.transpose_a ? 1 : args.a_stride;
+  const Index full = full_panels<T>(args.n);
+  Step step{args.k, args.a_stride, args.b_stride, args.c_stride, 0, 2 * w, w, 2 * w, true};
+  for (Index left = args.m; left > 0;) {
+    const Tiles next = next_tiles(left);
+    const TileFn<T>* run = tiles<T>.of[along_columns][next.rows - 1];
+    step.a_tile = next.rows * a_row;
+    if (full > 0) run[1](step, next.count, full, a, b, c);
+    for (Index j = full * 2 * w; j < args.n;) {
+      Step narrow = step;
+      narrow.columns = next_columns<T>(args.n - j);
+      narrow.b_last = narrow.columns - w;
+      run[narrow.columns > w ? 1 : 0](narrow, next.count, 1, a, b + j, c + j);
+      j += narrow.columns;
+    }
+    a += next.count * step.a_tile;
+    c += next.count * next.rows * args.c_stride;
+    left -= next.count * next.rows;
+  }
+}
+
+// The same with a packed right operand.
+template <class T, bool pack_left>
+void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range columns) {
+  constexpr Index w = simd::width<T>;
+  alignas(64) T packed_left[pack_left ? (most_rows<T> / tile_rows + 2) * packed_tile(max_block) : 1];
+  const T* a = static_cast<const T*>(args.a) + rows.first * (args.transpose_a ? 1 : args.a_stride);
+  T* c = static_cast<T*>(args.c) + rows.first * args.c_stride;
+  const Index length = block_length(args.k);
+  Step step{length, pack_left ? tile_rows : args.a_stride, 2 * w, args.c_stride, 0, 0, w, 0, true};
+  for (Index k = 0; k < args.k; k += length) {
+    step.length = std::min(length, args.k - k);
+    step.first = k == 0;
+    if constexpr (pack_left) pack_tiles<T>(args, k, step.length, rows.first, rows.last, packed_left);
+    const Rows<T> tiles(rows.last - rows.first, args.transpose_a, args.transpose_a ? 1 : args.a_stride,
+                        pack_left ? packed_tile(step.length) : 0, args.c_stride);
+    for (Index j = columns.first; j < columns.last; j += step.columns) {
+      step.columns = next_columns<T>(columns.last - j);
+      const Index vectors = vectors_of<T>(step.columns);
+      step.b_stride = vectors * w;
+      step.b_last = (vectors - 1) * w;
+      tiles.run(step, vectors, 1, pack_left ? packed_left : a, packed + j * step.length, c + j);
+    }
+    a += length * (args.transpose_a ? args.a_stride : 1);
+    packed += length * vectors_of<T>(args.n) * w;
+  }
+}
+
+// `packed` is null where the right operand is read in place.
+template <class T>
+void multiply_block(const MatmulArgs& args, const Layout& layout, const T* packed, Range rows, Range columns) {
+  if (packed == nullptr)
+    multiply_in_place<T>(args, rows, columns);
+  else if (layout.pack_left)
+    multiply_packed<T, true>(args, packed, rows, columns);
+  else
+    multiply_packed<T, false>(args, packed, rows, columns);
+}
+
+// Packs columns [first, last), in whole panels, of all rows.
+template <class T>
+void pack_right(const MatmulArgs& args, Range columns, T* packed) {
+  constexpr Index w = simd::width<T>;
+  const Index length = block_length(args.k);
   for (Index k = 0; k < args.k; k += length) {
     const Index now = std::min(length, args.k - k);
-    for (Index p = 0; p * w < args.n; ++p) {
-      const Index columns = std::min(w, args.n - p * w);
-      const T* panel_at = p < whole ? b + k * args.b_stride + p * w : packed + k * w;
-      for (Index t = 0; t < tiles.count; ++t) {
-        const Index row = tiles.begin(t);
-        const Left<T> left = args.transpose_a ? Left<T>{a + k * args.a_stride + row, 1, args.a_stride}
-                                              : Left<T>{a + row * args.a_stride + k, args.a_stride, 1};
-        choose_tile<T>(tiles.rows(t), columns <= w / 2, args.transpose_a)(
-            now, left, panel_at, p < whole ? args.b_stride : w, c + row * args.c_stride + p * w, args.c_stride, columns,
-            k == 0);
-      }
+    T* to = packed + k * vectors_of<T>(args.n) * w;
+    for (Index j = columns.first; j < columns.last;) {
+      const Index panel = next_columns<T>(columns.last - j);
+      pack_panel<T>(args, k, now, j, panel, to + j * now);
+      j += panel;
     }
   }
+}
+
+void report(const MatmulArgs& args, Range rows) {
+  if (args.rows_done != nullptr && rows.first < rows.last) (*args.rows_done)(rows.first, rows.last);
+}
+
+// Blocks [first, last) of rows, with a right operand that is packed here.
+template <class T>
+void pack_and_multiply(const MatmulArgs& args, const Layout& layout, Range blocks) {
+  alignas(64) T packed[small_operand / sizeof(T)];
+  pack_right<T>(args, {0, args.n}, packed);
+  for (Index i = blocks.first; i < blocks.last; ++i) {
+    const Range rows = part(args.m, layout.row_blocks, i);
+    multiply_block<T>(args, layout, packed, rows, {0, args.n});
+    report(args, rows);
+  }
+}
+
+template <class T>
+void multiply(const MatmulArgs& args, const Layout& layout, T* scratch, const Parallel& parallel) {
+  const bool spread = parallel.threads() > 1 && work(args) > parallel_work;
+  const Parallel threads = spread ? parallel : Parallel(1);
+  if (layout.right == Right::packed_by_each) {
+    const Index tasks = std::min<Index>(threads.threads(), layout.row_blocks);
+    return threads.for_each(tasks,
+                            [&](Index i) { pack_and_multiply<T>(args, layout, part(layout.row_blocks, tasks, i)); });
+  }
+  const T* packed = nullptr;
+  if (layout.right == Right::packed_once) {
+    const Index panels = std::max<Index>(1, args.n / panel_columns<T>);
+    const Index tasks = std::clamp<Index>(args.n * args.k >> 14, 1, std::min<Index>(panels, 64));
+    threads.for_each(tasks, [&](Index i) { pack_right<T>(args, part_of_columns<T>(args.n, tasks, i), scratch); });
+    packed = scratch;
+  }
+  // Columns are cut only where rows are too few, and not where rows must be complete.
+  Index column_blocks = 1;
+  if (spread && layout.row_blocks < least_tasks && (args.rows_done == nullptr || layout.row_blocks == 1)) {
+    column_blocks = std::clamp<Index>(args.n / (4 * panel_columns<T>), 1, ceil_div(least_tasks, layout.row_blocks));
+  }
+  threads.for_each(layout.row_blocks * column_blocks, [&](Index i) {
+    const Range rows = part(args.m, layout.row_blocks, i / column_blocks);
+    multiply_block<T>(args, layout, packed, rows, part_of_columns<T>(args.n, column_blocks, i % column_blocks));
+    if (column_blocks == 1) report(args, rows);
+  });
+  if (column_blocks > 1) report(args, {0, args.m});
 }
 
 template <class T>
 void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
-  if (args.m == 0 || args.n == 0) return;
-  if (args.k == 0) {
+  if (args.m == 0) return;
+  if (args.n == 0 || args.k == 0) {
     for (Index i = 0; i < args.m; ++i) {
       std::fill_n(static_cast<T*>(args.c) + i * args.c_stride, args.n, T(0));
     }
-    return;
+    return report(args, {0, args.m});
   }
-  constexpr Index w = panel<T>;
-  const Index panels = (args.n + w - 1) / w;
-  T* packed = static_cast<T*>(scratch);
-  const Tiles tiles(args.m);
-  if (args.m <= 2 * tile && !args.transpose_b) return multiply_direct<T>(args, packed);
-  const bool spread = parallel.threads() > 1 && args.m * args.n * args.k > parallel_work;
-  if (!spread) {
-    for (Index p = 0; p < panels; ++p) pack_panel<T>(args, p * w, packed + p * w * args.k);
-    multiply_packed<T>(args, packed, 0, tiles.count);
-    return;
+  if (is_small<T>(args)) {
+    multiply_small<T>(args);
+    return report(args, {0, args.m});
   }
-  parallel.for_each(panels, [&](Index p) { pack_panel<T>(args, p * w, packed + p * w * args.k); });
-  const Index together = std::max<Index>(1, std::min<Index>(16, tiles.count / 8));
-  parallel.for_each((tiles.count + together - 1) / together, [&](Index task) {
-    multiply_packed<T>(args, packed, task * together, std::min(tiles.count, (task + 1) * together));
-  });
+  multiply<T>(args, layout_of<T>(args), static_cast<T*>(scratch), parallel);
 }
 
-std::size_t matmul_scratch(DType dtype, Index, Index n, Index k) {
-  const Index w = dtype == DType::f32 ? panel<float> : panel<double>;
-  return static_cast<std::size_t>((n + w - 1) / w * w * k) * size_of(dtype);
+template <class T>
+Index scratch_of(const MatmulArgs& args) {
+  if (args.m == 0 || args.n == 0 || args.k == 0) return 0;
+  return layout_of<T>(args).right == Right::packed_once ? packed_size<T>(args) * bytes_of<T> : 0;
+}
+
+std::size_t matmul_scratch(DType dtype, const MatmulArgs& args) {
+  return static_cast<std::size_t>(dtype == DType::f32 ? scratch_of<float>(args) : scratch_of<double>(args));
 }
 
 }  // namespace

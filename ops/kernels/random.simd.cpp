@@ -1,8 +1,8 @@
 // Random numbers as functions of (seed, stream, step, element). Compiled once per instruction set.
 //
 // Note [Random layout]. Elements come in blocks of `lanes` counters: counter c of block q gives the words of elements
-// 4 * lanes * q + c, + lanes, + 2 * lanes, + 3 * lanes. All lanes of a block run the ten rounds side by side in plain
-// loops that the compiler turns into vectors. The layout is part of the result and the same for every instruction set.
+// 4 * lanes * q + c, + lanes, + 2 * lanes, + 3 * lanes. All lanes of a block run the ten rounds side by side. The
+// layout is part of the result and the same for every instruction set.
 #include <algorithm>
 #include <cmath>
 
@@ -22,44 +22,74 @@ struct Block {
 
 // Philox4x32-10, `lanes` counters at a time; philox.hpp has the same for one.
 inline void generate(const RandomArgs& args, Index index, Block& out) {
-  alignas(64) std::uint32_t x0[lanes], x1[lanes], x2[lanes], x3[lanes];
+  using simd::Words;
+  constexpr int vectors = lanes / Words::size;
+  alignas(64) std::uint32_t first[lanes], last[lanes];
   for (int i = 0; i < lanes; ++i) {
     const std::uint64_t counter = static_cast<std::uint64_t>(index) * lanes + static_cast<std::uint64_t>(i);
-    x0[i] = static_cast<std::uint32_t>(counter);
-    x1[i] = args.stream;
-    x2[i] = static_cast<std::uint32_t>(args.step);
-    x3[i] = static_cast<std::uint32_t>(args.step >> 32) ^ static_cast<std::uint32_t>(counter >> 32 << 16);
+    first[i] = static_cast<std::uint32_t>(counter);
+    last[i] = static_cast<std::uint32_t>(args.step >> 32) ^ static_cast<std::uint32_t>(counter >> 32 << 16);
   }
+  Words x0[vectors], x1[vectors], x2[vectors], x3[vectors];
+  for (int v = 0; v < vectors; ++v) {
+    x0[v] = Words::load(first + v * Words::size);
+    x1[v] = Words::all(args.stream);
+    x2[v] = Words::all(static_cast<std::uint32_t>(args.step));
+    x3[v] = Words::load(last + v * Words::size);
+  }
+  const Words factor0 = Words::all(0xD2511F53);
+  const Words factor2 = Words::all(0xCD9E8D57);
   std::uint32_t key0 = static_cast<std::uint32_t>(args.seed);
   std::uint32_t key1 = static_cast<std::uint32_t>(args.seed >> 32);
   for (int round = 0; round < 10; ++round) {
-    alignas(64) std::uint32_t high0[lanes], low0[lanes], high2[lanes], low2[lanes];
-    simd::multiply_wide(0xD2511F53, x0, high0, low0, lanes);
-    simd::multiply_wide(0xCD9E8D57, x2, high2, low2, lanes);
-    for (int i = 0; i < lanes; ++i) {
-      x0[i] = high2[i] ^ x1[i] ^ key0;
-      x2[i] = high0[i] ^ x3[i] ^ key1;
-      x1[i] = low2[i];
-      x3[i] = low0[i];
+    const Words k0 = Words::all(key0);
+    const Words k1 = Words::all(key1);
+#pragma GCC unroll 4
+    for (int v = 0; v < vectors; ++v) {
+      Words high0, low0, high2, low2;
+      Words::multiply(x0[v], factor0, high0, low0);
+      Words::multiply(x2[v], factor2, high2, low2);
+      x0[v] = high2 ^ x1[v] ^ k0;
+      x2[v] = high0 ^ x3[v] ^ k1;
+      x1[v] = low2;
+      x3[v] = low0;
     }
     key0 += 0x9E3779B9;
     key1 += 0xBB67AE85;
   }
-  std::copy_n(x0, lanes, out.words);
-  std::copy_n(x1, lanes, out.words + lanes);
-  std::copy_n(x2, lanes, out.words + 2 * lanes);
-  std::copy_n(x3, lanes, out.words + 3 * lanes);
+  for (int v = 0; v < vectors; ++v) {
+    x0[v].store(out.words + v * Words::size);
+    x1[v].store(out.words + lanes + v * Words::size);
+    x2[v].store(out.words + 2 * lanes + v * Words::size);
+    x3[v].store(out.words + 3 * lanes + v * Words::size);
+  }
 }
 
-// Calls fill(words, out, n) for each block, n < block only for the last.
+// Calls fill(words, out, n) for each block, n < block only for the last. A first element in the middle of a block
+// leaves out what is before it.
 template <class T, class Fill>
 void for_each_block(const RandomArgs& args, const Parallel& parallel, Fill fill) {
+  const Index skipped = args.first % block;
   T* out = static_cast<T*>(args.out);
+  if (skipped > 0) {
+    Block random;
+    T whole[block];
+    const Index n = std::min(block - skipped, args.count);
+    generate(args, args.first / block, random);
+    fill(random.words, whole, skipped + n);
+    std::copy_n(whole + skipped, n, out);
+    if (n == args.count) return;
+    RandomArgs rest = args;
+    rest.out = out + n;
+    rest.first += n;
+    rest.count -= n;
+    return for_each_block<T>(rest, parallel, fill);
+  }
   const Index blocks = (args.count + block - 1) / block;
   parallel.for_each((blocks + task_blocks - 1) / task_blocks, [&](Index task) {
     Block random;
     for (Index b = task * task_blocks; b < std::min(blocks, (task + 1) * task_blocks); ++b) {
-      generate(args, b, random);
+      generate(args, args.first / block + b, random);
       fill(random.words, out + b * block, std::min(block, args.count - b * block));
     }
   });

@@ -17,14 +17,48 @@ constexpr Index group = 32;               // rows summed without a tree
 constexpr Index task_elements = 1 << 16;  // numbers read by one task
 constexpr int levels = 48;                // of the binary counter: enough for any count of blocks
 
+// Whole numbers wrap around.
+template <class V, class F>
+V wrapping(V a, V b, F f) {
+  if constexpr (std::is_same_v<V, std::int64_t>)
+    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+  else
+    return f(a, b);
+}
+
 struct Sum {
   template <class V>
   static V combine(V a, V b) {
-    return a + b;
+    return wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
   template <class T>
   static T start() {
     return T(0);
+  }
+};
+struct Prod {
+  template <class V>
+  static V combine(V a, V b) {
+    return wrapping(a, b, [](auto x, auto y) { return x * y; });
+  }
+  template <class T>
+  static T start() {
+    return T(1);
+  }
+};
+// Of bytes that are 0 or 1.
+struct Any {
+  static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a | b; }
+  template <class T>
+  static T start() {
+    return T(0);
+  }
+};
+struct All {
+  static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a & b; }
+  template <class T>
+  static T start() {
+    return T(1);
   }
 };
 struct Max {
@@ -49,6 +83,16 @@ struct Min {
   }
 };
 
+// All numbers of a vector: halves, then halves of these.
+template <class Op, class T, int half = static_cast<int>(simd::width<T>) / 2>
+T combine_all(simd::Batch<T> v) {
+  v = Op::combine(v, simd::exchange<half>(v));
+  if constexpr (half > 1)
+    return combine_all<Op, T, half / 2>(v);
+  else
+    return v.get(0);
+}
+
 // One block of consecutive numbers.
 template <class Op, class T>
 T reduce_block(const T* in, Index n) {
@@ -67,17 +111,10 @@ T reduce_block(const T* in, Index n) {
     }
     for (; i + w <= n; i += w) sums[0] = Op::combine(sums[0], simd::load(in + i));
     if (i < n) {
-      alignas(64) T rest[B::size];
-      std::fill_n(rest, w, Op::template start<T>());
-      std::copy_n(in + i, n - i, rest);
-      sums[1] = Op::combine(sums[1], simd::load(rest));
+      const B rest = simd::keep_first(simd::load_partial(in + i, n - i), n - i, Op::template start<T>());
+      sums[1] = Op::combine(sums[1], rest);
     }
-    alignas(64) T x[B::size];
-    simd::store(x, Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3])));
-    for (Index half = w / 2; half > 0; half /= 2) {
-      for (Index j = 0; j < half; ++j) x[j] = Op::combine(x[j], x[j + half]);
-    }
-    return x[0];
+    return combine_all<Op, T>(Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3])));
   }
 }
 
@@ -218,6 +255,35 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
   }
 }
 
+// What block programs run, see BlockReduction.
+
+template <class Op, class T>
+void block_rows(const void* in, Index rows, Index n, void* out) {
+  for (Index r = 0; r < rows; ++r) static_cast<T*>(out)[r] = reduce_row<Op>(static_cast<const T*>(in) + r * n, n);
+}
+
+template <class Op, class T>
+void block_columns(const void* data, Index rows, Index n, void* result, bool first) {
+  const T* in = static_cast<const T*>(data);
+  T* out = static_cast<T*>(result);
+  if (first) return reduce_rows<Op>(in, rows, n, n, out);
+  for (Index r = 0; r < rows; ++r) combine_into<Op>(out, in + r * n, n);
+}
+
+template <class Op, class T>
+void block_join(void* partial, Index groups, Index n) {
+  combine_groups<Op>(static_cast<T*>(partial), groups, n);
+}
+
+template <class Op>
+constexpr BlockReductions block_reductions() {
+  BlockReductions out{};
+  out[static_cast<std::size_t>(f32)] = {block_rows<Op, float>, block_columns<Op, float>, block_join<Op, float>, group};
+  out[static_cast<std::size_t>(f64)] = {block_rows<Op, double>, block_columns<Op, double>, block_join<Op, double>,
+                                        group};
+  return out;
+}
+
 std::size_t reduce_scratch(DType dtype, Index outer, Index reduce_extent, Index inner) {
   if (inner == 1) {
     const Index stretches = outer == 1 ? (reduce_extent + task_elements - 1) / task_elements : 0;
@@ -233,9 +299,16 @@ namespace XGRAD_ISA {
 extern const ReduceKernels reduce_kernels;
 const ReduceKernels reduce_kernels = {
     {reduce<Sum, float>, reduce<Sum, double>, reduce<Sum, std::int64_t>, nullptr},
+    {reduce<Prod, float>, reduce<Prod, double>, reduce<Prod, std::int64_t>, nullptr},
     {reduce<Max, float>, reduce<Max, double>, reduce<Max, std::int64_t>, nullptr},
     {reduce<Min, float>, reduce<Min, double>, reduce<Min, std::int64_t>, nullptr},
+    {nullptr, nullptr, nullptr, reduce<Any, std::uint8_t>},
+    {nullptr, nullptr, nullptr, reduce<All, std::uint8_t>},
     reduce_scratch,
+    block_reductions<Sum>(),
+    block_reductions<Prod>(),
+    block_reductions<Max>(),
+    block_reductions<Min>(),
 };
 }  // namespace XGRAD_ISA
 }  // namespace xgrad

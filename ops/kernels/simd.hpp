@@ -11,6 +11,7 @@
 //   simd::store(out, simd::select(y > B(0), y, B(0)));
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -20,14 +21,13 @@
 
 #ifdef XGRAD_ISA
 #include <xsimd/xsimd.hpp>
+#define XGRAD_SIMD_SET XGRAD_ISA
+#else
+#define XGRAD_SIMD_SET scalar
 #endif
 
 namespace xgrad::simd {
-#ifdef XGRAD_ISA
-inline namespace XGRAD_ISA {
-#else
-inline namespace scalar {
-#endif
+inline namespace XGRAD_SIMD_SET {
 
 // ---- scalar forms
 
@@ -88,6 +88,52 @@ template <Scalar T>
 T pow(T x, T y) {
   return std::pow(x, y);
 }
+#define XGRAD_SCALAR_FORM(name) \
+  template <Scalar T>           \
+  T name(T x) {                 \
+    return std::name(x);        \
+  }
+XGRAD_SCALAR_FORM(floor)
+XGRAD_SCALAR_FORM(ceil)
+XGRAD_SCALAR_FORM(trunc)
+XGRAD_SCALAR_FORM(exp2)
+XGRAD_SCALAR_FORM(log2)
+XGRAD_SCALAR_FORM(log10)
+XGRAD_SCALAR_FORM(cbrt)
+XGRAD_SCALAR_FORM(tan)
+XGRAD_SCALAR_FORM(asin)
+XGRAD_SCALAR_FORM(acos)
+XGRAD_SCALAR_FORM(atan)
+XGRAD_SCALAR_FORM(sinh)
+XGRAD_SCALAR_FORM(cosh)
+XGRAD_SCALAR_FORM(asinh)
+XGRAD_SCALAR_FORM(acosh)
+XGRAD_SCALAR_FORM(atanh)
+XGRAD_SCALAR_FORM(erf)
+XGRAD_SCALAR_FORM(erfc)
+#undef XGRAD_SCALAR_FORM
+// To the nearest whole number, of two equally near to the even one.
+template <Scalar T>
+T round(T x) {
+  return std::nearbyint(x);
+}
+template <Scalar T>
+T atan2(T y, T x) {
+  return std::atan2(y, x);
+}
+template <Scalar T>
+T hypot(T x, T y) {
+  return std::hypot(x, y);
+}
+// The remainder of x / y with the sign of x, exact.
+template <Scalar T>
+T fmod(T x, T y) {
+  return std::fmod(x, y);
+}
+template <Scalar T>
+T copysign(T size, T sign) {
+  return std::copysign(size, sign);
+}
 template <Scalar T>
 T select(bool condition, T a, T b) {
   return condition ? a : b;
@@ -111,6 +157,15 @@ template <Scalar T>
 T fma(T a, T b, T c) {
   return std::fma(a, b, c);
 }
+
+}  // namespace XGRAD_SIMD_SET
+}  // namespace xgrad::simd
+
+#include <xgrad/ops/kernels/erfinv.hpp>
+#include <xgrad/ops/kernels/gamma.hpp>
+
+namespace xgrad::simd {
+inline namespace XGRAD_SIMD_SET {
 
 // The number as a V, be it one number or a vector of equal ones.
 template <class V>
@@ -146,32 +201,169 @@ void store(T* p, Batch<T> v) {
   v.store_unaligned(p);
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+// Lanes below `count` of 4-byte and 8-byte numbers, as masked loads and stores take them.
+inline __m256i first_lanes_4(std::ptrdiff_t count) {
+  alignas(64) static constexpr std::int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + 8 - count));
+}
+inline __m256i first_lanes_8(std::ptrdiff_t count) {
+  alignas(64) static constexpr std::int64_t lanes[8] = {-1, -1, -1, -1};
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + 4 - count));
+}
+#endif
+
 // The first `count` < width numbers; the rest of the vector is zero.
 template <class T>
 Batch<T> load_partial(const T* p, std::ptrdiff_t count) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>)
+    return Batch<T>(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << count) - 1), p));
+  if constexpr (std::is_same_v<T, double>)
+    return Batch<T>(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1U << count) - 1), p));
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>) return Batch<T>(_mm256_maskload_ps(p, first_lanes_4(count)));
+  if constexpr (std::is_same_v<T, double>) return Batch<T>(_mm256_maskload_pd(p, first_lanes_8(count)));
+#endif
   alignas(64) T whole[Batch<T>::size] = {};
   std::memcpy(whole, p, static_cast<std::size_t>(count) * sizeof(T));
   return Batch<T>::load_aligned(whole);
 }
+
+// Copies in pieces of `piece`, half of it, ... 1 numbers, as the bits of `count` say: sizes known when compiled.
+template <std::size_t piece, class T>
+void copy_in_pieces(T* to, const T* from, std::size_t count) {
+  if constexpr (piece > 0) {
+    if ((count & piece) != 0) {
+      std::memcpy(to, from, piece * sizeof(T));
+      to += piece;
+      from += piece;
+    }
+    copy_in_pieces<piece / 2>(to, from, count);
+  }
+}
 template <class T>
 void store_partial(T* p, Batch<T> v, std::ptrdiff_t count) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>) return _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << count) - 1), v);
+  if constexpr (std::is_same_v<T, double>) return _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1U << count) - 1), v);
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>) return _mm256_maskstore_ps(p, first_lanes_4(count), v);
+  if constexpr (std::is_same_v<T, double>) return _mm256_maskstore_pd(p, first_lanes_8(count), v);
+#endif
   alignas(64) T whole[Batch<T>::size];
   v.store_aligned(whole);
-  std::memcpy(p, whole, static_cast<std::size_t>(count) * sizeof(T));
+  copy_in_pieces<Batch<T>::size / 2>(p, whole, static_cast<std::size_t>(count));
 }
+
+// to[j][i] = from[i][j] for i, j < transpose_side<T>; strides are between rows.
+#if defined(__AVX2__)
+template <class T>
+inline constexpr std::ptrdiff_t transpose_side = 32 / sizeof(T);
+inline void transpose_block(const float* from, std::ptrdiff_t from_stride, float* to, std::ptrdiff_t to_stride) {
+  // Halves of rows i and i + 4 side by side, so that no number has to change sides later.
+  const auto halves = [&](std::ptrdiff_t i, std::ptrdiff_t column) {
+    const float* at = from + i * from_stride + column;
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at)), _mm_loadu_ps(at + 4 * from_stride), 1);
+  };
+  for (std::ptrdiff_t column = 0; column < 8; column += 4) {
+    const __m256 r0 = halves(0, column), r1 = halves(1, column), r2 = halves(2, column), r3 = halves(3, column);
+    const __m256 a = _mm256_unpacklo_ps(r0, r1), b = _mm256_unpackhi_ps(r0, r1);
+    const __m256 c = _mm256_unpacklo_ps(r2, r3), d = _mm256_unpackhi_ps(r2, r3);
+    float* at = to + column * to_stride;
+    _mm256_storeu_ps(at, _mm256_shuffle_ps(a, c, 0x44));
+    _mm256_storeu_ps(at + to_stride, _mm256_shuffle_ps(a, c, 0xEE));
+    _mm256_storeu_ps(at + 2 * to_stride, _mm256_shuffle_ps(b, d, 0x44));
+    _mm256_storeu_ps(at + 3 * to_stride, _mm256_shuffle_ps(b, d, 0xEE));
+  }
+}
+inline void transpose_block(const double* from, std::ptrdiff_t from_stride, double* to, std::ptrdiff_t to_stride) {
+  const auto halves = [&](std::ptrdiff_t i, std::ptrdiff_t column) {
+    const double* at = from + i * from_stride + column;
+    return _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_loadu_pd(at)), _mm_loadu_pd(at + 2 * from_stride), 1);
+  };
+  for (std::ptrdiff_t column = 0; column < 4; column += 2) {
+    const __m256d r0 = halves(0, column), r1 = halves(1, column);
+    _mm256_storeu_pd(to + column * to_stride, _mm256_unpacklo_pd(r0, r1));
+    _mm256_storeu_pd(to + (column + 1) * to_stride, _mm256_unpackhi_pd(r0, r1));
+  }
+}
+#else
+template <class T>
+inline constexpr std::ptrdiff_t transpose_side = width<T>;
+template <class T>
+void transpose_block(const T* from, std::ptrdiff_t from_stride, T* to, std::ptrdiff_t to_stride) {
+  static_assert(transpose_side<T> == 2 || transpose_side<T> == 4);
+  if constexpr (transpose_side<T> == 2) {
+    const Batch<T> r0 = simd::load(from), r1 = simd::load(from + from_stride);
+    simd::store(to, xsimd::zip_lo(r0, r1));
+    simd::store(to + to_stride, xsimd::zip_hi(r0, r1));
+  } else {
+    const Batch<T> r0 = simd::load(from), r1 = simd::load(from + from_stride);
+    const Batch<T> r2 = simd::load(from + 2 * from_stride), r3 = simd::load(from + 3 * from_stride);
+    const Batch<T> even_lo = xsimd::zip_lo(r0, r2), even_hi = xsimd::zip_hi(r0, r2);
+    const Batch<T> odd_lo = xsimd::zip_lo(r1, r3), odd_hi = xsimd::zip_hi(r1, r3);
+    simd::store(to, xsimd::zip_lo(even_lo, odd_lo));
+    simd::store(to + to_stride, xsimd::zip_hi(even_lo, odd_lo));
+    simd::store(to + 2 * to_stride, xsimd::zip_lo(even_hi, odd_hi));
+    simd::store(to + 3 * to_stride, xsimd::zip_hi(even_hi, odd_hi));
+  }
+}
+#endif
 
 // A mask from bytes that are 0 or 1, and back.
 template <class T>
 Mask<T> load_mask(const std::uint8_t* bytes) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+    return Mask<T>(static_cast<__mmask16>(_mm_test_epi8_mask(x, x)));
+  } else {
+    const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
+    return Mask<T>(static_cast<__mmask8>(_mm_test_epi8_mask(x, x)));
+  }
+#elif defined(__AVX2__)
+  // 0 or 1 in each byte becomes 0 or -1 in each number.
+  if constexpr (sizeof(T) == 4) {
+    const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
+    return Mask<T>(_mm256_castsi256_ps(_mm256_sub_epi32(_mm256_setzero_si256(), _mm256_cvtepu8_epi32(x))));
+  } else {
+    std::int32_t four;
+    std::memcpy(&four, bytes, sizeof four);
+    const __m256i x = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(four));
+    return Mask<T>(_mm256_castsi256_pd(_mm256_sub_epi64(_mm256_setzero_si256(), x)));
+  }
+#else
   alignas(64) T whole[Batch<T>::size];
   for (std::size_t i = 0; i < Batch<T>::size; ++i) whole[i] = static_cast<T>(bytes[i]);
   return !(Batch<T>::load_aligned(whole) == Batch<T>(T(0)));
+#endif
 }
 template <class T>
 void store_mask(std::uint8_t* bytes, Mask<T> mask) {
+#if defined(__AVX512F__)
+  const __m128i x = _mm_maskz_set1_epi8(static_cast<__mmask16>(mask.data), 1);
+  if constexpr (sizeof(T) == 4)
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), x);
+  else
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(bytes), x);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const __m256i x = _mm256_castps_si256(mask.data);
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    const __m128i ones = _mm_and_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(1));
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(bytes), ones);
+  } else {
+    // Four bits spread over four bytes.
+    const auto bits = static_cast<std::uint32_t>(_mm256_movemask_pd(mask.data));
+    const std::uint32_t ones = bits * 0x00204081U & 0x01010101U;
+    std::memcpy(bytes, &ones, sizeof ones);
+  }
+#else
   alignas(64) T whole[Batch<T>::size];
   xsimd::select(mask, Batch<T>(T(1)), Batch<T>(T(0))).store_aligned(whole);
   for (std::size_t i = 0; i < Batch<T>::size; ++i) bytes[i] = static_cast<std::uint8_t>(whole[i]);
+#endif
 }
 
 template <class T, class A>
@@ -183,7 +375,7 @@ V<T, A> abs(V<T, A> x) {
 }
 template <class T, class A>
 V<T, A> neg(V<T, A> x) {
-  return V<T, A>(T(-0.0)) - x;
+  return x ^ V<T, A>(T(-0.0));
 }
 template <class T, class A>
 V<T, A> sqrt(V<T, A> x) {
@@ -200,53 +392,72 @@ V<T, A> select(xsimd::batch_bool<T, A> c, V<T, A> a, V<T, A> b) {
 }
 template <class T, class A>
 xsimd::batch_bool<T, A> is_nan(V<T, A> x) {
-  return !(x == x);
+  return xsimd::isnan(x);
 }
-// xsimd's exp gives inf a little too early; there the last factor of e is taken out. Results below the smallest normal
-// number are 0.
-template <class T, class A>
-V<T, A> exp(V<T, A> x) {
-  const auto large = x > V<T, A>(std::is_same_v<T, float> ? T(88) : T(709));
-  const V<T, A> y = xsimd::exp(xsimd::select(large, x - V<T, A>(T(1)), x));
-  return xsimd::select(large, y * V<T, A>(T(2.718281828459045235)), y);
+
+// Number by number, for functions that are rare or for which a vector form is not worth it.
+template <class T, class A, class F>
+V<T, A> each(V<T, A> x, F function) {
+  alignas(64) T a[V<T, A>::size];
+  x.store_aligned(a);
+  for (T& number : a) number = function(number);
+  return V<T, A>::load_aligned(a);
 }
-template <class T, class A>
-V<T, A> expm1(V<T, A> x) {
-  const V<T, A> y = xsimd::select(x > V<T, A>(T(80)), simd::exp(x), xsimd::expm1(x));
-  return xsimd::select(x == V<T, A>(T(0)), x, y);  // keeps the sign of 0
-}
-// xsimd's log of doubles is wrong below the smallest normal number: those are scaled up first.
-template <class T, class A>
-V<T, A> log(V<T, A> x) {
-  if constexpr (std::is_same_v<T, float>) return xsimd::log(x);
-  const auto tiny = x < V<T, A>(std::numeric_limits<T>::min()) && x > V<T, A>(T(0));
-  const V<T, A> y = xsimd::log(xsimd::select(tiny, x * V<T, A>(T(0x1p54)), x));
-  return xsimd::select(tiny, y - V<T, A>(T(37.429947750237048)), y);  // 54 log 2
-}
-template <class T, class A>
-V<T, A> log1p(V<T, A> x) {
-  return xsimd::select(x == V<T, A>(T(0)), x, xsimd::log1p(x));
-}
-template <class T, class A>
-V<T, A> tanh(V<T, A> x) {
-  return xsimd::tanh(x);
-}
-template <class T, class A>
-V<T, A> sigmoid(V<T, A> x) {
-  const V<T, A> one(T(1));
-  const V<T, A> e = xsimd::exp(-xsimd::abs(x));
-  return xsimd::select(x < V<T, A>(T(0)), e, one) / (one + e);
-}
-// Number by number: xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a
-// thousand units in the last place elsewhere.
-template <class T, class A>
-V<T, A> pow(V<T, A> x, V<T, A> y) {
+template <class T, class A, class F>
+V<T, A> each(V<T, A> x, V<T, A> y, F function) {
   alignas(64) T a[V<T, A>::size];
   alignas(64) T b[V<T, A>::size];
   x.store_aligned(a);
   y.store_aligned(b);
-  for (std::size_t i = 0; i < V<T, A>::size; ++i) a[i] = std::pow(a[i], b[i]);
+  for (std::size_t i = 0; i < V<T, A>::size; ++i) a[i] = function(a[i], b[i]);
   return V<T, A>::load_aligned(a);
+}
+#define XGRAD_NUMBER_BY_NUMBER(name)                             \
+  template <class T, class A>                                    \
+  V<T, A> name(V<T, A> x) {                                      \
+    return each(x, [](T number) { return simd::name(number); }); \
+  }
+XGRAD_NUMBER_BY_NUMBER(erfinv)
+XGRAD_NUMBER_BY_NUMBER(lgamma)
+XGRAD_NUMBER_BY_NUMBER(digamma)
+#undef XGRAD_NUMBER_BY_NUMBER
+
+template <class T, class A>
+V<T, A> copysign(V<T, A> size, V<T, A> sign) {
+  const V<T, A> bit(T(-0.0));
+  return (size & ~bit) | (sign & bit);
+}
+// To the nearest whole number, of two equally near to the even one.
+template <class T, class A>
+V<T, A> round(V<T, A> x) {
+  return xsimd::nearbyint(x);
+}
+// SSE2 has no instruction for these, and what xsimd does instead loses the sign of 0.
+template <class T, class A>
+V<T, A> floor(V<T, A> x) {
+#if defined(__SSE4_1__) || defined(__aarch64__)
+  return xsimd::floor(x);
+#else
+  const V<T, A> near = simd::round(x);
+  return simd::copysign(near - xsimd::select(near > x, V<T, A>(T(1)), V<T, A>(T(0))), x);
+#endif
+}
+template <class T, class A>
+V<T, A> ceil(V<T, A> x) {
+#if defined(__SSE4_1__) || defined(__aarch64__)
+  return xsimd::ceil(x);
+#else
+  const V<T, A> near = simd::round(x);
+  return simd::copysign(near + xsimd::select(near < x, V<T, A>(T(1)), V<T, A>(T(0))), x);
+#endif
+}
+template <class T, class A>
+V<T, A> trunc(V<T, A> x) {
+#if defined(__SSE4_1__) || defined(__aarch64__)
+  return xsimd::trunc(x);
+#else
+  return simd::copysign(simd::floor(xsimd::abs(x)), x);
+#endif
 }
 template <class T, class A>
 V<T, A> max(V<T, A> a, V<T, A> b) {
@@ -256,33 +467,113 @@ template <class T, class A>
 V<T, A> min(V<T, A> a, V<T, A> b) {
   return xsimd::select((a < b) || simd::is_nan(a), a, b);
 }
+// Rounded once where the instruction set can, and there XGRAD_FUSED_MULTIPLY_ADD is set; twice elsewhere.
 template <class T, class A>
 V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
   return xsimd::fma(a, b, c);
 }
+#if defined(__FMA__) || defined(__aarch64__)
+#define XGRAD_FUSED_MULTIPLY_ADD
+#endif
+// x * x less `square`, which is x * x rounded.
+template <class A>
+V<float, A> square_error(V<float, A> x, V<float, A> square) {
+#ifdef XGRAD_FUSED_MULTIPLY_ADD
+  return xsimd::fma(x, x, simd::neg(square));
+#else
+  using I = xsimd::batch<std::uint32_t, A>;  // the upper half of the digits and the lower have exact products
+  const V<float, A> high = xsimd::bitwise_cast<V<float, A> >(xsimd::bitwise_cast<I>(x) & I(0xFFFFF000U));
+  const V<float, A> low = x - high;
+  return ((high * high - square) + (high + high) * low) + low * low;
+#endif
+}
 
-// high and low words of factor * x[i], for a count that is a multiple of 8. xsimd has no such product, and without it
-// compilers take the numbers one by one.
-inline void multiply_wide(std::uint32_t factor, const std::uint32_t* x, std::uint32_t* high, std::uint32_t* low,
-                          int count) {
-#if defined(__AVX2__)
-  const __m256i f = _mm256_set1_epi32(static_cast<int>(factor));
-  for (int i = 0; i < count; i += 8) {
-    const __m256i v = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x + i));
-    const __m256i even = _mm256_mul_epu32(v, f);
-    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(v, 32), f);
-    const __m256i lows = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
-    const __m256i highs = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(low + i), lows);
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(high + i), highs);
+// A vector of 32-bit words, with the product that xsimd does not have and compilers do not find.
+struct Words {
+#if defined(__AVX512F__)
+  static constexpr int size = 16;
+  __m512i data;
+  static Words load(const std::uint32_t* p) { return {_mm512_loadu_si512(p)}; }
+  static Words all(std::uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
+  void store(std::uint32_t* p) const { _mm512_storeu_si512(p, data); }
+  friend Words operator^(Words a, Words b) { return {_mm512_xor_si512(a.data, b.data)}; }
+  // The upper and the lower words of the products.
+  static void multiply(Words a, Words b, Words& high, Words& low) {
+    const __m512i even = _mm512_mul_epu32(a.data, b.data);
+    const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.data, 32), b.data);
+    high.data = _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd);
+    low.data = _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32));
+  }
+#elif defined(__AVX2__)
+  static constexpr int size = 8;
+  __m256i data;
+  static Words load(const std::uint32_t* p) { return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))}; }
+  static Words all(std::uint32_t x) { return {_mm256_set1_epi32(static_cast<int>(x))}; }
+  void store(std::uint32_t* p) const { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), data); }
+  friend Words operator^(Words a, Words b) { return {_mm256_xor_si256(a.data, b.data)}; }
+  static void multiply(Words a, Words b, Words& high, Words& low) {
+    const __m256i even = _mm256_mul_epu32(a.data, b.data);
+    const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.data, 32), b.data);
+    high.data = _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA);
+    low.data = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA);
   }
 #else
-  for (int i = 0; i < count; ++i) {
-    const std::uint64_t product = std::uint64_t{factor} * x[i];
-    high[i] = static_cast<std::uint32_t>(product >> 32);
-    low[i] = static_cast<std::uint32_t>(product);
+  static constexpr int size = 4;
+  std::uint32_t data[4];
+  static Words load(const std::uint32_t* p) { return {{p[0], p[1], p[2], p[3]}}; }
+  static Words all(std::uint32_t x) { return {{x, x, x, x}}; }
+  void store(std::uint32_t* p) const { std::memcpy(p, data, sizeof data); }
+  friend Words operator^(Words a, Words b) {
+    for (int i = 0; i < size; ++i) a.data[i] ^= b.data[i];
+    return a;
+  }
+  static void multiply(Words a, Words b, Words& high, Words& low) {
+    for (int i = 0; i < size; ++i) {
+      const std::uint64_t product = std::uint64_t{a.data[i]} * b.data[i];
+      high.data[i] = static_cast<std::uint32_t>(product >> 32);
+      low.data[i] = static_cast<std::uint32_t>(product);
+    }
   }
 #endif
+};
+
+// Lane j takes the number of lane j ^ distance, a power of two below the width.
+template <int distance, class T>
+Batch<T> exchange(Batch<T> v) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<T, float>) {
+    if constexpr (distance == 8) return _mm512_shuffle_f32x4(v, v, 0x4E);
+    if constexpr (distance == 4) return _mm512_shuffle_f32x4(v, v, 0xB1);
+    if constexpr (distance == 2) return _mm512_permute_ps(v, 0x4E);
+    if constexpr (distance == 1) return _mm512_permute_ps(v, 0xB1);
+  } else {
+    if constexpr (distance == 4) return _mm512_shuffle_f64x2(v, v, 0x4E);
+    if constexpr (distance == 2) return _mm512_shuffle_f64x2(v, v, 0xB1);
+    if constexpr (distance == 1) return _mm512_permute_pd(v, 0x55);
+  }
+#elif defined(__AVX2__)
+  if constexpr (std::is_same_v<T, float>) {
+    if constexpr (distance == 4) return _mm256_permute2f128_ps(v, v, 1);
+    if constexpr (distance == 2) return _mm256_permute_ps(v, 0x4E);
+    if constexpr (distance == 1) return _mm256_permute_ps(v, 0xB1);
+  } else {
+    if constexpr (distance == 2) return _mm256_permute2f128_pd(v, v, 1);
+    if constexpr (distance == 1) return _mm256_permute_pd(v, 0x5);
+  }
+#else
+  alignas(64) T from[Batch<T>::size];
+  alignas(64) T to[Batch<T>::size];
+  v.store_aligned(from);
+  for (std::size_t i = 0; i < Batch<T>::size; ++i) to[i] = from[i ^ static_cast<std::size_t>(distance)];
+  return Batch<T>::load_aligned(to);
+#endif
+}
+
+// The first `count` numbers of v, and `rest` in place of the others.
+template <class T>
+Batch<T> keep_first(Batch<T> v, std::ptrdiff_t count, T rest) {
+  alignas(64) static constexpr T lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  return xsimd::select(Batch<T>::load_aligned(lanes) < Batch<T>(static_cast<T>(count)), v, Batch<T>(rest));
 }
 
 // The sum of the numbers, pairwise in a fixed order.
@@ -297,9 +588,14 @@ T reduce_add(V<T, A> v) {
 }
 #endif
 
-}  // namespace
+}  // namespace XGRAD_SIMD_SET
 }  // namespace xgrad::simd
 
 #ifdef XGRAD_ISA
-#include <xgrad/ops/kernels/sin_cos.hpp>
+#include <xgrad/ops/kernels/exp_log.hpp>
+
+#include <xgrad/ops/kernels/erf.hpp>
+#include <xgrad/ops/kernels/hyperbolic.hpp>
+#include <xgrad/ops/kernels/powers.hpp>
+#include <xgrad/ops/kernels/trigonometry.hpp>
 #endif

@@ -1,17 +1,21 @@
 // The matrix product of every instruction set against three plain loops, at sizes around every block boundary, with the
 // bits of one thread on any number of threads and nothing written beyond the result.
 #include <algorithm>
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/registry.hpp>
 
 #include "kernel_test.hpp"
 
@@ -48,12 +52,15 @@ struct Product {
   static constexpr T canary = T(12345);
   std::vector<T> run(const MatmulKernels& kernels, int threads) const {
     std::vector<T> c(static_cast<std::size_t>(m * c_stride), canary);
-    Scratch scratch(kernels.scratch(dtype_of<T>, m, n, k));
-    const auto kernel = std::is_same_v<T, float> ? kernels.f32 : kernels.f64;
-    kernel({m, n, k, a.data(), b.data(), c.data(), a_stride, b_stride, c_stride, ta, tb}, scratch.get(),
-           Parallel(threads));
-    CHECK(scratch.intact());
+    run(kernels, threads, c.data(), nullptr);
     return c;
+  }
+  void run(const MatmulKernels& kernels, int threads, T* c, const RangeRef* rows_done) const {
+    const MatmulArgs args{m, n, k, a.data(), b.data(), c, a_stride, b_stride, c_stride, ta, tb, rows_done};
+    Scratch scratch(kernels.scratch(dtype_of<T>, args));
+    const auto kernel = std::is_same_v<T, float> ? kernels.f32 : kernels.f64;
+    kernel(args, scratch.get(), Parallel(threads));
+    CHECK(scratch.intact());
   }
 
   // The plain loops, and for each element the sum of the terms' sizes, to which rounding is proportional.
@@ -160,6 +167,137 @@ TEST_CASE_TEMPLATE("the matrix product has the same bits on any number of thread
           CHECK(std::memcmp(product.run(*t.matmul, threads).data(), one.data(), one.size() * sizeof(T)) == 0);
         }
       }
+    }
+  }
+}
+
+namespace {
+
+// Stands for what is fused behind a product: checks the rows it is given against the product alone, then spoils them,
+// so that a kernel which reads or writes them afterwards is found out.
+template <class T>
+struct Epilogue {
+  static constexpr T spoilt = T(54321);
+  Epilogue(const T* expected_, T* c_, Index rows, Index columns_, Index stride_)
+      : expected(expected_), c(c_), columns(columns_), stride(stride_), calls(static_cast<std::size_t>(rows)) {}
+  void operator()(Index first, Index last) const {
+    for (Index row = first; row < last; ++row) {
+      calls[static_cast<std::size_t>(row)].fetch_add(1);
+      const auto bytes = static_cast<std::size_t>(columns) * sizeof(T);
+      if (std::memcmp(c + row * stride, expected + row * stride, bytes) != 0) ++unfinished;
+      std::fill_n(c + row * stride, columns, spoilt);
+    }
+    const std::lock_guard lock(mutex);
+    ranges.emplace_back(first, last);
+  }
+  // The ranges in order, after the checks that hold once the kernel has returned.
+  std::vector<std::pair<Index, Index>> check() {
+    CHECK(unfinished == 0);
+    CHECK(std::all_of(calls.begin(), calls.end(), [](const auto& n) { return n == 1; }));
+    Index alive = 0;
+    for (std::size_t row = 0; row < calls.size(); ++row) {
+      const T* at = c + static_cast<Index>(row) * stride;
+      alive += std::count_if(at, at + columns, [](T x) { return x != spoilt; });
+    }
+    CHECK(alive == 0);
+    std::sort(ranges.begin(), ranges.end());
+    return ranges;
+  }
+
+  const T* expected;
+  T* c;
+  Index columns, stride;
+  mutable std::vector<std::atomic<int>> calls;
+  mutable std::atomic<int> unfinished{0};
+  mutable std::mutex mutex;
+  mutable std::vector<std::pair<Index, Index>> ranges;
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("each row is reported once, when it is final", T, float, double) {
+  Dice dice(5);
+  const Index shapes[][3] = {{0, 4, 3},      {4, 0, 3},       {4, 3, 0},      {1, 1, 1},
+                             {1, 300, 200},  {5, 64, 700},    {12, 100, 30},  {13, 10, 8},
+                             {64, 64, 64},   {300, 10, 900},  {128, 64, 784}, {784, 64, 128},
+                             {97, 1030, 40}, {7, 1500, 1100}, {1500, 7, 300}, {260, 270, 1030}};
+  for (const auto& shape : shapes) {
+    for (const bool ta : {false, true}) {
+      for (const bool tb : {false, true}) {
+        const Product<T> product(dice, shape[0], shape[1], shape[2], ta, tb, dice.below(3));
+        CAPTURE(product.m);
+        CAPTURE(product.n);
+        CAPTURE(product.k);
+        CAPTURE(ta);
+        CAPTURE(tb);
+        for (const Tables& t : tables()) {
+          CAPTURE(t.isa);
+          const auto expected = product.run(*t.matmul, 1);
+          std::vector<std::pair<Index, Index>> ranges;
+          for (const int threads : {1, 2, 3, 8}) {
+            CAPTURE(threads);
+            std::vector<T> c = expected;
+            std::fill(c.begin(), c.end(), product.canary);
+            Epilogue<T> epilogue(expected.data(), c.data(), product.m, product.n, product.c_stride);
+            const RangeRef rows_done = epilogue;
+            product.run(*t.matmul, threads, c.data(), &rows_done);
+            const auto now = epilogue.check();
+            if (threads == 1) ranges = now;
+            CHECK(now == ranges);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("the rows of all products of a batch are reported as those of one matrix") {
+  Dice dice(6);
+  const OpDef& op = builtin_op("matmul");
+  REQUIRE(op.traits.finishes_rows);
+  struct Case {
+    Shape a, b;
+    bool ta, tb;
+  };
+  const Case cases[] = {{{9, 30}, {30, 20}, false, false},          {{6, 9, 30}, {6, 30, 20}, false, false},
+                        {{6, 30, 9}, {6, 20, 30}, true, true},      {{6, 9, 30}, {20, 30}, false, true},
+                        {{6, 30, 9}, {30, 20}, true, false},        {{3, 1, 9, 4}, {2, 4, 7}, false, false},
+                        {{40, 64, 70}, {40, 70, 64}, false, false}, {{3, 200, 300}, {3, 300, 90}, false, false},
+                        {{0, 4, 5}, {5, 6}, false, false},          {{2, 4, 0}, {2, 0, 6}, false, false}};
+  for (const Case& of : cases) {
+    const Attrs attrs{{"transpose_a", of.ta}, {"transpose_b", of.tb}};
+    const auto na = random_numbers<float>(dice, of.a.elements());
+    const auto nb = random_numbers<float>(dice, of.b.elements());
+    const std::vector<TensorType> types = {{f32, of.a}, {f32, of.b}};
+    const TensorType out = op.infer(Infer(op, types, attrs));
+    CAPTURE(out.shape.str());
+    const std::vector<ConstBuffer> inputs = {{na.data(), types[0]}, {nb.data(), types[1]}};
+    const auto run = [&](float* c, int threads, const RangeRef* rows_done) {
+      Scratch scratch(op.scratch_bytes(types, out, attrs));
+      KernelCall call;
+      call.op = &op;
+      call.inputs = inputs;
+      call.output = {c, out};
+      call.attrs = &attrs;
+      call.scratch = scratch.get();
+      call.parallel = Parallel(threads);
+      call.rows_done = rows_done;
+      op.kernel(call);
+      CHECK(scratch.intact());
+    };
+    std::vector<float> expected(static_cast<std::size_t>(out.shape.elements()));
+    run(expected.data(), 1, nullptr);
+    std::vector<std::pair<Index, Index>> ranges;
+    for (const int threads : {1, 2, 3, 8}) {
+      CAPTURE(threads);
+      std::vector<float> c(expected.size());
+      const Index columns = out.shape[out.shape.rank() - 1];
+      Epilogue<float> epilogue(expected.data(), c.data(), out.shape.elements() / columns, columns, columns);
+      const RangeRef rows_done = epilogue;
+      run(c.data(), threads, &rows_done);
+      const auto now = epilogue.check();
+      if (threads == 1) ranges = now;
+      CHECK(now == ranges);
     }
   }
 }

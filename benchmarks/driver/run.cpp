@@ -1,0 +1,258 @@
+#include "run.hpp"
+
+#include <fmt/format.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+#include <iterator>
+#include <limits>
+#include <regex>
+#include <sstream>
+#include <stdexcept>
+
+#include "process.hpp"
+#include "statistics.hpp"
+
+namespace bench {
+namespace {
+
+struct Peer {
+  const char* name;
+  const char* package;  // what must be installed for its worker to be built
+};
+
+constexpr Peer workers[] = {
+    {ours, ""},
+    {"torch", "libtorch-dev libopenblas-openmp-dev"},
+    {"openblas", "libopenblas-openmp-dev"},
+    {"blis", "libblis-openmp-dev"},
+    {"onednn", "libdnnl-dev"},
+    {"libxsmm", "libxsmm-dev"},
+    {"eigen", "libeigen3-dev"},
+    {"hardware", "libgomp1"},
+};
+
+// How long a turn is and how many there are. A job that takes long gets fewer rounds.
+struct Pace {
+  double turn_milliseconds;
+  int rounds, least_rounds;
+  double job_seconds;
+};
+constexpr Pace full{60, 11, 5, 6};
+constexpr Pace quick{6, 4, 2, 0.2};
+
+std::string program(const RunOptions& options, const std::string& name) {
+  return options.folder + "/bench_worker_" + name;
+}
+
+std::vector<std::pair<std::string, std::string>> environment(int threads) {
+  const std::string count = std::to_string(threads);
+  return {{"XGRAD_THREADS", count},
+          {"OMP_NUM_THREADS", count},
+          {"OPENBLAS_NUM_THREADS", count},
+          {"BLIS_NUM_THREADS", count}};
+}
+
+std::vector<std::string> words(const std::string& text) {
+  std::istringstream in(text);
+  return {std::istream_iterator<std::string>(in), {}};
+}
+
+// Times do not depend on the number of threads here, since there is only one.
+bool single_threaded(const std::string& job) { return job.starts_with("nodes/") || job.starts_with("plan/"); }
+
+// What the lines of /proc that begin with `key` say first.
+std::string system_line(const char* file, const std::string& key) {
+  std::ifstream in(file);
+  for (std::string line; std::getline(in, line);) {
+    if (line.rfind(key, 0) != 0) continue;
+    const std::size_t value = line.find_first_not_of(" \t:=\"", key.size());
+    return value == std::string::npos ? "" : line.substr(value, line.find_last_not_of(" \t\"") + 1 - value);
+  }
+  return "unknown";
+}
+
+void describe_machine(Results& out) {
+  out.processor =
+      fmt::format("{}, {} in use", system_line("/proc/cpuinfo", "model name"), sysconf(_SC_NPROCESSORS_ONLN));
+  out.memory = fmt::format("{:.0f} GiB", std::stod(system_line("/proc/meminfo", "MemTotal")) / (1024 * 1024));
+  utsname kernel{};
+  uname(&kernel);
+  const std::string release = kernel.release;
+  out.system = system_line("/etc/os-release", "PRETTY_NAME") + ", Linux " + release.substr(0, release.find('-'));
+#ifdef __clang__
+  out.compiler = __VERSION__;
+#else
+  out.compiler = "GCC " __VERSION__;
+#endif
+  std::time_t now = std::time(nullptr);
+  char date[32];
+  std::strftime(date, sizeof date, "%Y-%m-%d %H:%M UTC", std::gmtime(&now));
+  out.date = date;
+  double load = 0;
+  (void)getloadavg(&load, 1);
+  out.load = fmt::format("{:.1f}", load);
+}
+
+// The workers of one number of threads.
+class Team {
+ public:
+  struct Member {
+    std::string name;
+    Process process;
+    std::vector<std::string> jobs;
+    bool knows(const std::string& job) const { return std::find(jobs.begin(), jobs.end(), job) != jobs.end(); }
+  };
+
+  Team(const RunOptions& options, int threads, Results& results) : results_(results) {
+    for (const Peer& peer : workers) {
+      const std::string file = program(options, peer.name);
+      if (access(file.c_str(), X_OK) != 0) {
+        if (peer.name == std::string(ours)) throw std::runtime_error("there is no " + file);
+        note(fmt::format("{} is left out: its worker was not built (Debian: {})", peer.name, peer.package));
+        continue;
+      }
+      try {
+        Member member{peer.name, Process(file, std::to_string(threads), environment(threads)), {}};
+        const std::pair<std::string, std::string> about{peer.name, member.process.ask("about", "about")};
+        if (std::find(results.workers.begin(), results.workers.end(), about) == results.workers.end())
+          results.workers.push_back(about);
+        member.jobs = words(member.process.ask("jobs", "jobs"));
+        members_.push_back(std::move(member));
+      } catch (const std::runtime_error& error) {
+        if (peer.name == std::string(ours)) throw;
+        note(fmt::format("{} is left out: {}", peer.name, error.what()));
+      }
+    }
+  }
+
+  Member& us() { return members_.front(); }
+
+  Result measure(const std::string& job, int threads, const Pace& pace) {
+    Result out{job, threads, Unit::nanoseconds, {}};
+    std::vector<Member*> players;
+    for (Member& m : members_) {
+      if (!m.knows(job)) continue;
+      try {
+        m.process.ask("prepare " + job, "ready");
+      } catch (const std::runtime_error& error) {
+        if (m.name == ours) throw;
+        note(fmt::format("{}, {}: {}", m.name, job, error.what()));
+        continue;
+      }
+      players.push_back(&m);
+      out.entries.push_back({m.name, {}, std::numeric_limits<double>::infinity()});
+    }
+    const std::string request = fmt::format("run {}", pace.turn_milliseconds);
+    const auto start = std::chrono::steady_clock::now();
+    for (int round = 0; round < pace.rounds; ++round) {
+      const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
+      if (round >= pace.least_rounds && spent.count() > pace.job_seconds) break;
+      for (std::size_t i = 0; i < players.size(); ++i) {
+        // Every other round backwards, so that nobody always follows the same one.
+        const std::size_t who = round % 2 == 0 ? i : players.size() - 1 - i;
+        std::vector<double> samples;
+        for (const std::string& word : words(players[who]->process.ask(request, "ns"))) {
+          samples.push_back(std::stod(word));
+          out.entries[who].least = std::min(out.entries[who].least, samples.back());
+        }
+        out.entries[who].rounds.push_back(median(samples));
+      }
+    }
+    for (Member* m : players) m->process.ask("drop", "dropped");
+    return out;
+  }
+
+ private:
+  void note(const std::string& text) {
+    if (std::find(results_.notes.begin(), results_.notes.end(), text) == results_.notes.end())
+      results_.notes.push_back(text);
+  }
+
+  Results& results_;
+  std::vector<Member> members_;
+};
+
+// From the start of a program to the end of its first step of training, and the memory above its data.
+void measure_start(const RunOptions& options, int threads, const Pace& pace, Results& results) {
+  Result time{"start/first-step", threads, Unit::nanoseconds, {}}, memory{"start/memory", threads, Unit::bytes, {}};
+  constexpr double most = std::numeric_limits<double>::infinity();
+  for (const char* who : {ours, "torch"}) {
+    if (access(program(options, who).c_str(), X_OK) != 0) continue;
+    time.entries.push_back({who, {}, most});
+    memory.entries.push_back({who, {}, most});
+  }
+  for (int round = 0; round < pace.least_rounds; ++round) {
+    for (std::size_t i = 0; i < time.entries.size(); ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      Process process(program(options, time.entries[i].who), "--first-step", environment(threads));
+      std::istringstream line(process.read_line());
+      const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
+      std::string verb;
+      double peak = 0, data = 0;
+      if (!(line >> verb >> peak >> data) || verb != "first-step") throw std::runtime_error("no first step");
+      const auto add = [&](Entry& e, double value) {
+        e.rounds.push_back(value);
+        e.least = std::min(e.least, value);
+      };
+      add(time.entries[i], took.count());
+      add(memory.entries[i], peak - data);
+    }
+  }
+  results.results.push_back(std::move(time));
+  results.results.push_back(std::move(memory));
+}
+
+// The memory of our plans beside that of all their values, had each a place of its own.
+void add_plan_memory(Team& team, const std::regex& filter, Results& results) {
+  for (const std::string& word : words(team.us().process.ask("numbers", "numbers"))) {
+    const std::size_t equals = word.find('='), slash = word.rfind('/', equals);
+    const std::string job = "memory/" + word.substr(0, slash), kind = word.substr(slash + 1, equals - slash - 1);
+    if (!std::regex_search(job, filter)) continue;
+    const double value = std::stod(word.substr(equals + 1));
+    if (results.results.empty() || results.results.back().job != job) {
+      results.results.push_back({job, 1, Unit::bytes, {}});
+    }
+    results.results.back().entries.push_back({kind == "peak" ? ours : kind, {value}, value});
+  }
+}
+
+}  // namespace
+
+Results run(const RunOptions& options) {
+  Results out;
+  describe_machine(out);
+  const Pace& pace = options.quick ? quick : full;
+  const std::regex filter(options.filter);
+  bool first = true;
+  for (const int threads : options.threads) {
+    if (first && (std::regex_search("start/first-step", filter) || std::regex_search("start/memory", filter))) {
+      measure_start(options, threads, pace, out);
+    }
+    Team team(options, threads, out);
+    if (first) add_plan_memory(team, filter, out);
+    std::vector<std::string> jobs;
+    for (const std::string& job : team.us().jobs) {
+      if (std::regex_search(job, filter) && (first || !single_threaded(job))) jobs.push_back(job);
+    }
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+      if (options.progress) {
+        fmt::print(stderr, "\r\033[K[{}/{}] {}, {} thread{}", i + 1, jobs.size(), jobs[i], threads,
+                   threads > 1 ? "s" : "");
+        std::fflush(stderr);
+      }
+      out.results.push_back(team.measure(jobs[i], threads, pace));
+    }
+    first = false;
+  }
+  if (options.progress) fmt::print(stderr, "\r\033[K");
+  if (out.results.empty()) throw std::runtime_error("no job matches " + options.filter);
+  return out;
+}
+
+}  // namespace bench

@@ -1,0 +1,254 @@
+#include "tables.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <optional>
+
+#include "../shapes.hpp"
+#include "statistics.hpp"
+#include "wanted.hpp"
+
+namespace bench {
+namespace {
+
+// "yes" or "no", and nothing where nothing is wanted.
+std::string verdict(std::optional<double> wanted, double reached) {
+  if (!wanted) return "";
+  return reached >= *wanted ? "yes" : "no";
+}
+
+std::string text(std::optional<double> wanted) { return wanted ? fmt::format("{:g}x", *wanted) : ""; }
+
+std::string percent(double part) { return std::isnan(part) ? "-" : fmt::format("{:.0f} %", 100 * part); }
+
+// A row for each job that both of us did; what has a limit of its own stands elsewhere.
+Table against(const Results& results, const std::string& who, const std::string& title, const std::string& name) {
+  Table out{title, {"job", "threads", "xgrad", name, "ratio", "wanted", "reached"}, {}};
+  for (const Result& r : results.results) {
+    const Entry* us = r.find(ours);
+    const Entry* they = r.find(who);
+    if (us == nullptr || they == nullptr || wanted_limit(r.job)) continue;
+    const auto wanted = wanted_ratio(r.job, who, r.threads);
+    out.rows.push_back({r.job, std::to_string(r.threads), with_unit(us->middle(), r.unit),
+                        with_unit(they->middle(), r.unit), times(r.ratio(who)), text(wanted),
+                        verdict(wanted, r.ratio(who))});
+  }
+  return out;
+}
+
+const Product* product_of(const std::string& job) {
+  const auto* found = std::find_if(products.begin(), products.end(), [&](const Product& p) { return p.name() == job; });
+  return found == products.end() ? nullptr : found;
+}
+
+// The distance from an aim: below 1 if it is missed, and by how much.
+struct Aim {
+  std::string words;
+  double part;
+};
+
+std::vector<Aim> aims(const Results& results) {
+  std::vector<Aim> out;
+  const auto at = [](const Result& r) {
+    return fmt::format("{}, {} thread{}", r.job, r.threads, r.threads > 1 ? "s" : "");
+  };
+  for (const Result& r : results.results) {
+    for (const Entry& e : r.entries) {
+      const auto wanted = wanted_ratio(r.job, e.who, r.threads);
+      const double ratio = r.ratio(e.who);
+      if (wanted && !std::isnan(ratio)) {
+        out.push_back(
+            {fmt::format("{}: {} of {}, wanted {}", at(r), times(ratio), e.who, text(wanted)), ratio / *wanted});
+      }
+    }
+    const Entry* us = r.find(ours);
+    if (const auto limit = wanted_limit(r.job); limit && us != nullptr) {
+      out.push_back(
+          {fmt::format("{}: {}, wanted at most {}", at(r), with_unit(us->middle(), r.unit), with_unit(*limit, r.unit)),
+           *limit / us->middle()});
+    }
+    if (product_of(r.job) == nullptr) continue;
+    if (const double part = part_of_best(r); !std::isnan(part)) {
+      out.push_back(
+          {fmt::format("{}: {} of the best library, wanted {}", at(r), percent(part), percent(wanted_of_best)),
+           part / wanted_of_best});
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string with_unit(double value, Unit unit) {
+  static constexpr const char* names[2][4] = {{"ns", "us", "ms", "s"}, {"B", "KiB", "MiB", "GiB"}};
+  const double step = unit == Unit::nanoseconds ? 1000 : 1024;
+  int power = 0;
+  while (value >= 999.5 && power < 3) {
+    value /= step;
+    ++power;
+  }
+  const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
+  return fmt::format("{:.{}f} {}", value, decimals, names[unit == Unit::nanoseconds ? 0 : 1][power]);
+}
+
+std::string times(double ratio) {
+  if (std::isnan(ratio)) return "-";
+  return fmt::format("{:.{}f}x", ratio, ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0);
+}
+
+std::string Table::plain() const {
+  std::vector<std::size_t> width;
+  for (const std::string& cell : head) width.push_back(cell.size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) width[i] = std::max(width[i], row[i].size());
+  }
+  std::string out = title + "\n\n";
+  const auto add = [&](const std::vector<std::string>& row) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      line += i == 0 ? fmt::format("  {:<{}}", row[i], width[i]) : fmt::format("  {:>{}}", row[i], width[i]);
+    }
+    out += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  };
+  add(head);
+  for (const auto& row : rows) add(row);
+  return out;
+}
+
+std::string Table::markdown() const {
+  std::string out = "|";
+  for (const std::string& cell : head) out += " " + cell + " |";
+  out += "\n|";
+  for (std::size_t i = 0; i < head.size(); ++i) out += i == 0 ? "---|" : "--:|";
+  out += "\n";
+  for (const auto& row : rows) {
+    out += "|";
+    for (const std::string& cell : row) out += " " + cell + (cell.empty() ? "|" : " |");
+    out += "\n";
+  }
+  return out;
+}
+
+Table peer_table(const Results& results) { return against(results, "torch", "Against libtorch", "libtorch"); }
+
+Table hardware_table(const Results& results) {
+  return against(results, "hardware", "Against the machine: one pass over the same memory", "machine");
+}
+
+Table product_table(const Results& results) {
+  Table out{"Products of matrices, GFLOP/s", {"shape", "threads", ours}, {}};
+  out.head.insert(out.head.end(), product_peers.begin(), product_peers.end());
+  for (const char* more : {"of the best", "reached"}) out.head.emplace_back(more);
+  for (const Result& r : results.results) {
+    const Product* product = product_of(r.job);
+    if (product == nullptr) continue;
+    std::vector<std::string> row{r.job.substr(r.job.find('/') + 1), std::to_string(r.threads)};
+    const auto add = [&](const char* who) {
+      const Entry* e = r.find(who);
+      row.push_back(e == nullptr ? "-" : fmt::format("{:.1f}", product->flops() / e->middle()));
+    };
+    add(ours);
+    for (const char* who : product_peers) add(who);
+    const double part = part_of_best(r);
+    row.push_back(percent(part));
+    row.push_back(std::isnan(part) ? "" : verdict(wanted_of_best, part));
+    out.rows.push_back(std::move(row));
+  }
+  return out;
+}
+
+Table product_means(const Results& results) {
+  Table out{
+      "Products of matrices, geometric mean of their time over ours", {"library", "threads", "ratio", "reached"}, {}};
+  for (const char* who : product_peers) {
+    for (const int threads : results.thread_counts()) {
+      std::vector<double> ratios;
+      for (const Result& r : results.results) {
+        if (r.threads == threads && product_of(r.job) != nullptr && r.find(who) != nullptr)
+          ratios.push_back(r.ratio(who));
+      }
+      if (ratios.empty()) continue;
+      const double mean = geometric_mean(ratios);
+      out.rows.push_back({who, std::to_string(threads), times(mean), verdict(1.0, mean)});
+    }
+  }
+  return out;
+}
+
+Table engine_table(const Results& results) {
+  Table out{"Planning, start and memory", {"", "xgrad", "compared with", "", "wanted at most", "reached"}, {}};
+  for (const Result& r : results.results) {
+    const auto limit = wanted_limit(r.job);
+    const Entry* us = r.find(ours);
+    if (us == nullptr || (!limit && !r.job.starts_with("memory/"))) continue;
+    const Entry* other = r.entries.size() > 1 ? &r.entries[1] : nullptr;
+    out.rows.push_back({r.job, with_unit(us->middle(), r.unit), other == nullptr ? "" : other->who,
+                        other == nullptr ? "" : with_unit(other->middle(), r.unit),
+                        limit ? with_unit(*limit, r.unit) : "",
+                        limit ? verdict(*limit, 2 * *limit - us->middle()) : ""});
+  }
+  return out;
+}
+
+Table node_table(const Results& results) {
+  std::vector<int> lengths;
+  std::map<std::string, std::map<int, double>> kinds;
+  for (const Result& r : results.results) {
+    if (!r.job.starts_with("nodes/") || r.entries.empty()) continue;
+    const std::size_t slash = r.job.rfind('/');
+    const int length = std::stoi(r.job.substr(slash + 1));
+    lengths.push_back(length);
+    kinds[r.job.substr(6, slash - 6)][length] = r.entries[0].middle();
+  }
+  std::sort(lengths.begin(), lengths.end());
+  lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
+  Table out{"What a node costs, by the length of the chain", {"chain"}, {}};
+  for (const int length : lengths) out.head.push_back(std::to_string(length));
+  for (const auto& [kind, costs] : kinds) {
+    std::vector<std::string> row{kind};
+    for (const int length : lengths) {
+      row.push_back(costs.contains(length) ? with_unit(costs.at(length), Unit::nanoseconds) : "-");
+    }
+    out.rows.push_back(std::move(row));
+  }
+  return out;
+}
+
+std::vector<Table> all_tables(const Results& results) {
+  std::vector<Table> out;
+  for (auto* make : {peer_table, hardware_table, product_table, product_means, engine_table, node_table}) {
+    if (Table table = make(results); !table.rows.empty()) out.push_back(std::move(table));
+  }
+  return out;
+}
+
+std::vector<std::string> missed(const Results& results) {
+  std::vector<Aim> all = aims(results);
+  std::erase_if(all, [](const Aim& a) { return a.part >= 1; });
+  std::stable_sort(all.begin(), all.end(), [](const Aim& a, const Aim& b) { return a.part < b.part; });
+  std::vector<std::string> out;
+  for (const Aim& a : all) out.push_back(a.words);
+  return out;
+}
+
+std::vector<std::string> lost(const Results& results) {
+  std::vector<std::string> out;
+  for (const Result& r : results.results) {
+    const Entry* best = nullptr;
+    for (const Entry& e : r.entries) {
+      // A machine's own speed cannot be beaten, and is no loss.
+      if (e.who == ours || e.who == "hardware" || !(r.ratio(e.who) < 1)) continue;
+      if (best == nullptr || r.ratio(e.who) < r.ratio(best->who)) best = &e;
+    }
+    if (best == nullptr) continue;
+    out.push_back(fmt::format("{}, {} thread{}: {} needs {:.0f} % of our {}", r.job, r.threads,
+                              r.threads > 1 ? "s" : "", best->who, 100 * r.ratio(best->who),
+                              r.unit == Unit::nanoseconds ? "time" : "memory"));
+  }
+  return out;
+}
+
+}  // namespace bench

@@ -1,0 +1,95 @@
+// Derivatives of derivatives, and of normalisation and losses: what a composition of primitives costs.
+#include <string>
+
+#include "../shapes.hpp"
+#include "jobs.hpp"
+
+namespace bench {
+
+namespace xg = xgrad;
+namespace nn = xgrad::nn;
+
+namespace {
+
+constexpr xg::Index width = 64, rows = 128;
+
+// Three layers of 64 units with tanh, and a loss.
+struct TanhNet {
+  std::shared_ptr<xg::Graph> graph = std::make_shared<xg::Graph>();
+  xg::Value x, out, loss;
+  std::vector<xg::Value> weights;
+
+  TanhNet() {
+    x = graph->input("x", {rows, width});
+    out = nn::Sequential{nn::Dense(width, nn::tanh), nn::Dense(width, nn::tanh), nn::Dense(width, nn::tanh)}(x);
+    loss = mean(square(out));
+    for (const xg::Parameter& p : graph->parameters()) weights.push_back(graph->parameter(p));
+  }
+};
+
+Run first_order(int threads) {
+  TanhNet net;
+  return run_plan(net.graph, xg::gradients(net.loss, net.weights), threads);
+}
+
+// The loss and the mean squared slope of the outputs by the input.
+Run input_penalty(int threads) {
+  TanhNet net;
+  const xg::Value slope = xg::gradients(sum(net.out), net.x);
+  const xg::Value loss = net.loss + mean(sum(square(slope), {1}));
+  return run_plan(net.graph, xg::gradients(loss, net.weights), threads);
+}
+
+// The squared length of the gradient by all weights.
+Run parameter_norm(int threads) {
+  TanhNet net;
+  xg::Value norm;
+  for (const xg::Value& slope : xg::gradients(net.loss, net.weights)) {
+    const xg::Value part = sum(square(slope));
+    norm = norm.valid() ? norm + part : part;
+  }
+  return run_plan(net.graph, xg::gradients(norm, net.weights), threads);
+}
+
+// Forward, moving statistics, and backward from a given cotangent to the input and both weights.
+Run batch_norm(Matrix size, int threads) {
+  auto graph = std::make_shared<xg::Graph>(xg::GraphOptions{.training = true});
+  const xg::Value x = graph->input("x", {size.rows, size.columns});
+  const xg::Value cotangent = graph->input("cotangent", x.shape());
+  const nn::BatchNorm layer;
+  const xg::Value y = layer(x);
+  std::vector<xg::Value> outputs =
+      xg::gradients(sum(y * cotangent), {x, graph->parameter(layer.gamma()), graph->parameter(layer.beta())});
+  outputs.push_back(y);
+  const std::vector<xg::Update> moving = graph->updates();
+  return run_plan(std::move(graph), outputs, threads, moving);
+}
+
+// Softmax with cross-entropy to class numbers: the loss, and its gradient by the logits.
+Run softmax_crossentropy(Matrix size, int threads) {
+  auto graph = std::make_shared<xg::Graph>();
+  const xg::Value logits = graph->input("logits", {size.rows, size.columns});
+  const xg::Value labels = graph->input("labels", {size.rows}, xg::i64);
+  const xg::Value loss = xg::sparse_categorical_crossentropy_from_logits(logits, labels);
+  return run_plan(graph, {loss, xg::gradients(loss, logits)}, threads);
+}
+
+}  // namespace
+
+std::vector<Job> derivative_jobs() {
+  std::vector<Job> out{
+      {"tanh-net/first-order", first_order},
+      {"tanh-net/input-penalty", input_penalty},
+      {"tanh-net/parameter-norm", parameter_norm},
+  };
+  for (const Matrix& size : batch_norms) {
+    out.push_back({"batch-norm/" + size.name(), [size](int threads) { return batch_norm(size, threads); }});
+  }
+  for (const Matrix& size : softmaxes) {
+    out.push_back(
+        {"softmax-crossentropy/" + size.name(), [size](int threads) { return softmax_crossentropy(size, threads); }});
+  }
+  return out;
+}
+
+}  // namespace bench

@@ -1,0 +1,35 @@
+// The jobs of this library, by family. Each file makes a list; one program offers them to the driver and another to
+// Google Benchmark.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include <xgrad/xgrad.hpp>
+
+#include "../worker.hpp"
+
+namespace bench {
+
+std::vector<Job> training_jobs();
+std::vector<Job> inference_jobs();
+std::vector<Job> derivative_jobs();
+std::vector<Job> optimizer_jobs();
+std::vector<Job> product_jobs();
+std::vector<Job> operation_jobs();
+std::vector<Job> planning_jobs();
+std::vector<Job> all_jobs();
+
+std::vector<Number> memory_numbers();
+std::size_t first_step();
+
+// The nets of the comparison, compiled.
+xgrad::nn::Model seed_net();
+xgrad::nn::Model wide_net();
+xgrad::nn::Model boston_net();
+
+// A Run of a plan whose inputs hold made-up numbers; class numbers and masks are 0.
+Run run_plan(std::shared_ptr<xgrad::Graph> graph, const std::vector<xgrad::Value>& outputs, int threads,
+             const std::vector<xgrad::Update>& updates = {});
+
+}  // namespace bench

@@ -1,0 +1,124 @@
+// Whole networks: what a step of training, or a batch in use, costs.
+#include <cmath>
+
+#include "../shapes.hpp"
+#include "jobs.hpp"
+
+namespace bench {
+
+namespace xg = xgrad;
+namespace nn = xgrad::nn;
+
+nn::Model seed_net() {
+  nn::Model model{
+      nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(classes, nn::softmax)},
+      {pixels}};
+  model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
+  return model;
+}
+
+nn::Model wide_net() {
+  nn::Model model{nn::Sequential{nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu),
+                                 nn::Dense(classes, nn::softmax)},
+                  {pixels}};
+  model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
+  return model;
+}
+
+nn::Model boston_net() {
+  nn::Model model{nn::Sequential{nn::Dense(32, nn::relu), nn::BatchNorm(), nn::Dense(16, nn::relu), nn::BatchNorm(),
+                                 nn::Dropout(0.2), nn::Dense(1)},
+                  {13}};
+  model.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{}});
+  return model;
+}
+
+namespace {
+
+nn::Dataset made_up(xg::Index rows) {
+  xg::Tensor x({rows, pixels});
+  fill(x.mutable_values<float>().data(), x.elements());
+  xg::Tensor labels({rows}, xg::i64);
+  xg::Index next = 0;
+  for (std::int64_t& label : labels.mutable_values<std::int64_t>()) label = next++ % classes;
+  return {x, nn::one_hot(labels, classes)};
+}
+
+// One step on the same batch again and again.
+Job training_step(const std::string& name, nn::Model (*make)(), xg::Index rows) {
+  return {name, [make, rows](int threads) {
+            nn::ModelGraph g = make().training_graph(rows);
+            return run_plan(std::move(g.graph), {g.loss}, threads, g.updates);
+          }};
+}
+
+// What fit() takes for a step, the choice and the copy of the rows included; an epoch at a time, as fit() reports it.
+Job epochs(const std::string& name, bool shuffle) {
+  const auto prepare = [shuffle](int threads) {
+    const auto model = std::make_shared<nn::Model>(seed_net());
+    const auto data = std::make_shared<nn::Dataset>(made_up(images));
+    return Run([=](std::int64_t repetitions) {
+      const nn::History history = model->fit(*data, {.batch_size = seed_batch,
+                                                     .epochs = static_cast<int>(repetitions),
+                                                     .shuffle = shuffle,
+                                                     .verbose = nn::Verbose::silent,
+                                                     .threads = threads});
+      double seconds = 0;
+      for (const double epoch : history.training_seconds()) seconds += epoch;
+      return seconds * 1e9;
+    });
+  };
+  return {name, prepare, std::ceil(static_cast<double>(images) / seed_batch)};
+}
+
+Job inference(const std::string& name, nn::Model (*make)(), xg::Index rows) {
+  return {name, [make, rows](int threads) {
+            nn::ModelGraph g = make().inference_graph(rows);
+            return run_plan(std::move(g.graph), {g.prediction}, threads);
+          }};
+}
+
+}  // namespace
+
+std::vector<Job> training_jobs() {
+  return {
+      training_step("train/seed/step", seed_net, seed_batch),
+      epochs("train/seed/in-order", false),
+      epochs("train/seed/shuffled", true),
+      training_step("train/wide", wide_net, 256),
+      training_step("train/boston", boston_net, 8),
+  };
+}
+
+std::vector<Job> inference_jobs() {
+  return {
+      inference("infer/seed/1", seed_net, 1),
+      inference("infer/seed/128", seed_net, 128),
+      inference("infer/seed/1024", seed_net, 1024),
+      inference("infer/wide/256", wide_net, 256),
+  };
+}
+
+std::size_t first_step() {
+  const nn::Dataset batch = made_up(seed_batch);
+  nn::Model model = seed_net();
+  (void)model.fit(batch, {.batch_size = seed_batch, .epochs = 1, .verbose = nn::Verbose::silent});
+  return batch.x.bytes() + batch.y.bytes();
+}
+
+std::vector<Number> memory_numbers() {
+  std::vector<Number> out;
+  const auto add = [&](const std::string& name, const nn::Model& model, xg::Index rows) {
+    const nn::ModelGraph g = model.training_graph(rows);
+    const xg::Plan plan({g.loss}, g.updates);
+    out.push_back({name + "/peak", static_cast<double>(plan.peak_bytes())});
+    out.push_back({name + "/all-values", static_cast<double>(plan.total_bytes())});
+  };
+  add("train/seed", seed_net(), seed_batch);
+  add("train/wide", wide_net(), 256);
+  add("train/boston", boston_net(), 8);
+  return out;
+}
+
+}  // namespace bench

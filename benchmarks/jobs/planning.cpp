@@ -1,0 +1,72 @@
+// What the engine itself costs: building graphs, gradients and plans, and running long chains of tiny steps. Times are
+// those of one node, so that a cost that grows linearly shows as the same number at every length.
+#include <array>
+
+#include "jobs.hpp"
+
+namespace bench {
+
+namespace xg = xgrad;
+
+namespace {
+
+constexpr std::array<std::int64_t, 5> lengths{10, 100, 1000, 10000, 100000};
+
+// Where results go that nobody needs, so that computing them is not left out.
+volatile std::int64_t sink;
+
+xg::Value chain(xg::Graph& g, std::int64_t length) {
+  xg::Value y = g.input("x", {8});
+  for (std::int64_t i = 0; i < length; ++i) y = sin(y);
+  return y;
+}
+
+Run build_graph(std::int64_t length) {
+  return timed([length] {
+    xg::Graph g;
+    sink = chain(g, length).id();
+  });
+}
+
+Run differentiate(std::int64_t length) {
+  return timed([length] {
+    xg::Graph g;
+    const xg::Value y = chain(g, length);
+    sink = xg::gradients(sum(y), g.find_input("x")).id();
+  });
+}
+
+Run build_plan(std::int64_t length) {
+  const auto graph = std::make_shared<xg::Graph>();
+  const xg::Value y = chain(*graph, length);
+  return timed([graph, y] { sink = xg::Plan({y}).steps(); });
+}
+
+Run run_chain(std::int64_t length, int threads) {
+  auto graph = std::make_shared<xg::Graph>();
+  const xg::Value y = chain(*graph, length);
+  return run_plan(std::move(graph), {y}, threads);
+}
+
+// The plan of the seed net's step of training, from its graph.
+Run plan_seed_net() {
+  const auto net = std::make_shared<xg::nn::ModelGraph>(seed_net().training_graph(128));
+  return timed([net] { sink = xg::Plan({net->loss}, net->updates).steps(); });
+}
+
+}  // namespace
+
+std::vector<Job> planning_jobs() {
+  std::vector<Job> out{{"plan/seed", [](int) { return plan_seed_net(); }}};
+  for (const std::int64_t n : lengths) {
+    const std::string length = std::to_string(n);
+    const auto nodes = static_cast<double>(n);
+    out.push_back({"nodes/graph/" + length, [n](int) { return build_graph(n); }, nodes});
+    out.push_back({"nodes/gradients/" + length, [n](int) { return differentiate(n); }, nodes});
+    out.push_back({"nodes/plan/" + length, [n](int) { return build_plan(n); }, nodes});
+    out.push_back({"nodes/run/" + length, [n](int threads) { return run_chain(n, threads); }, nodes});
+  }
+  return out;
+}
+
+}  // namespace bench

@@ -1,0 +1,40 @@
+// A worker for libraries with the C interface of BLAS, compiled once for each: OpenBLAS, BLIS. A single row is given to
+// the product of a matrix and a vector, as a caller who knows his shapes would do.
+#include <cstdlib>
+#include <string>
+
+#include <cblas.h>
+
+#include "../shapes.hpp"
+#include "../worker.hpp"
+
+// What the library calls itself.
+extern "C" char* BENCH_VERSION_FUNCTION();
+
+namespace {
+
+void multiply(const bench::Product& p, const float* a, const float* b, float* c) {
+  if (p.m == 1 && !p.tb) {
+    cblas_sgemv(CblasRowMajor, CblasTrans, p.k, p.n, 1, b, p.n, a, 1, 0, c, 1);
+    return;
+  }
+  cblas_sgemm(CblasRowMajor, p.ta ? CblasTrans : CblasNoTrans, p.tb ? CblasTrans : CblasNoTrans, p.m, p.n, p.k, 1, a,
+              p.ta ? p.m : p.k, b, p.tb ? p.k : p.n, 0, c, p.n);
+}
+
+bench::Run product(const bench::Product& p) {
+  const auto a = bench::numbers(std::int64_t{p.m} * p.k), b = bench::numbers(std::int64_t{p.k} * p.n);
+  auto c = bench::numbers(std::int64_t{p.m} * p.n);
+  multiply(p, a.data(), b.data(), c.data());
+  bench::check(p, a.data(), b.data(), c.data());
+  return bench::timed([=]() mutable { multiply(p, a.data(), b.data(), c.data()); });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<bench::Job> jobs;
+  for (const bench::Product& p : bench::products) jobs.push_back({p.name(), [p](int) { return product(p); }});
+  return bench::serve({.about = std::string(BENCH_NAME) + BENCH_VERSION_FUNCTION(), .jobs = std::move(jobs)}, argc,
+                      argv);
+}

@@ -1,0 +1,42 @@
+// Eigen's worker. Eigen is a library of headers: it is compiled for this very processor, and with OpenMP, which its
+// products use.
+#include <string>
+
+#include <Eigen/Core>
+
+#include "../shapes.hpp"
+#include "../worker.hpp"
+
+namespace {
+
+using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+
+Matrix made_up(int rows, int columns) {
+  Matrix out(rows, columns);
+  bench::fill(out.data(), out.size());
+  return out;
+}
+
+bench::Run product(const bench::Product& p) {
+  Matrix a = p.ta ? made_up(p.k, p.m) : made_up(p.m, p.k);
+  Matrix b = p.tb ? made_up(p.n, p.k) : made_up(p.k, p.n);
+  Matrix c = p.ta ? Matrix(a.transpose() * b) : p.tb ? Matrix(a * b.transpose()) : Matrix(a * b);
+  bench::check(p, a.data(), b.data(), c.data());
+  if (p.m == 1 && !p.ta && !p.tb) {  // a product with a vector, which Eigen tells apart by type
+    return bench::timed([a = Eigen::RowVectorXf(a), b, c = Eigen::RowVectorXf(c)]() mutable { c.noalias() = a * b; });
+  }
+  if (p.ta) return bench::timed([a, b, c]() mutable { c.noalias() = a.transpose() * b; });
+  if (p.tb) return bench::timed([a, b, c]() mutable { c.noalias() = a * b.transpose(); });
+  return bench::timed([a, b, c]() mutable { c.noalias() = a * b; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::vector<bench::Job> jobs;
+  for (const bench::Product& p : bench::products) jobs.push_back({p.name(), [p](int) { return product(p); }});
+  const std::string version = std::to_string(EIGEN_WORLD_VERSION) + "." + std::to_string(EIGEN_MAJOR_VERSION) + "." +
+                              std::to_string(EIGEN_MINOR_VERSION);
+  return bench::serve({.about = "Eigen " + version, .jobs = std::move(jobs), .set_threads = Eigen::setNbThreads}, argc,
+                      argv);
+}

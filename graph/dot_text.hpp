@@ -1,0 +1,14 @@
+// Text as Graphviz' HTML-like labels take it. Internal: not installed.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace xgrad::dot {
+
+// For text between tags: ASCII, on one line, at most `limit` characters.
+std::string escaped(std::string_view text, std::size_t limit = 80);
+std::string small_text(const std::string& escaped_text);
+
+}  // namespace xgrad::dot

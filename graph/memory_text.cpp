@@ -1,0 +1,13 @@
+#include <xgrad/graph/memory_text.hpp>
+
+#include <fmt/format.h>
+
+namespace xgrad {
+
+std::string memory_text(std::size_t bytes) {
+  const double kib = static_cast<double>(bytes) / 1024;
+  if (kib < 1) return fmt::format("{} bytes", bytes);
+  return kib < 1024 ? fmt::format("{:.1f} KiB", kib) : fmt::format("{:.1f} MiB", kib / 1024);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,43 @@
+// Writing past the caches: what is too large to be found in a cache again should not be read into one just to be
+// overwritten. Internal: not installed.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace xgrad {
+
+// Results of more bytes are written past the caches: about what the last level of caches holds.
+inline constexpr std::size_t stream_bytes = std::size_t{32} << 20;
+
+// memcpy past the caches. Other threads see the bytes after `end_streams` on this one.
+inline void stream_copy(void* to, const void* from, std::size_t bytes) {
+#if defined(__SSE2__)
+  auto* out = static_cast<char*>(to);
+  const auto* in = static_cast<const char*>(from);
+  const std::size_t before = (16 - reinterpret_cast<std::uintptr_t>(out) % 16) % 16;
+  if (before < bytes) {
+    std::memcpy(out, in, before);
+    std::size_t i = before;
+    for (; i + 16 <= bytes; i += 16) {
+      _mm_stream_si128(reinterpret_cast<__m128i*>(out + i), _mm_loadu_si128(reinterpret_cast<const __m128i*>(in + i)));
+    }
+    std::memcpy(out + i, in + i, bytes - i);
+    return;
+  }
+#endif
+  std::memcpy(to, from, bytes);
+}
+
+inline void end_streams() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+}  // namespace xgrad

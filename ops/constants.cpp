@@ -1,0 +1,95 @@
+#include <xgrad/ops/constants.hpp>
+
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/axis.hpp>
+#include <xgrad/ops/shapes.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr double most = 0x1p40;  // elements: far more than there is memory
+
+// A constant of `count` numbers, computed in f64 from their positions.
+template <class F>
+Value row(Graph& graph, Index count, DType dtype, F number) {
+  Tensor out({count}, dtype);
+  with_dtype(dtype, [&](auto zero) {
+    const auto numbers = out.mutable_values<decltype(zero)>();
+    for (Index i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = static_cast<decltype(zero)>(number(i));
+  });
+  return graph.constant(out);
+}
+
+}  // namespace
+
+Value arange(Graph& graph, double begin, double end, double step, DType dtype) {
+  const auto text = [&] { return fmt::format("arange: from {} to {} by {}", begin, end, step); };
+  if (dtype == boolean) throw DTypeError(text() + ": truth values cannot be counted");
+  if (!std::isfinite(begin) || !std::isfinite(end) || !std::isfinite(step)) throw UserError(text() + ": not finite");
+  if (step == 0 || (end - begin) * step < 0) throw UserError(text() + ": the step does not lead to the end");
+  if (dtype == i64) {
+    for (const double x : {begin, end, step}) {
+      if (x != std::trunc(x) || std::abs(x) > 0x1p53)
+        throw DTypeError(text() +
+                         fmt::format(": {} is not a whole number\n  hint: for fractions name a dtype, f32 or f64", x));
+    }
+  }
+  const double count = std::ceil((end - begin) / step);
+  if (count > most) throw UserError(text() + fmt::format(": {} elements are too many", count));
+  return row(graph, static_cast<Index>(count), dtype, [&](Index i) { return begin + static_cast<double>(i) * step; });
+}
+
+Value linspace(Graph& graph, double begin, double end, Index count, std::optional<DType> dtype) {
+  const DType type = dtype.value_or(graph.options().dtype);
+  if (!is_floating(type)) throw DTypeError(fmt::format("linspace: needs a floating dtype, not {}", name_of(type)));
+  if (count < 0 || static_cast<double>(count) > most) throw UserError(fmt::format("linspace: {} numbers", count));
+  if (!std::isfinite(begin) || !std::isfinite(end))
+    throw UserError(fmt::format("linspace: from {} to {}: not finite", begin, end));
+  const double step = count > 1 ? (end - begin) / static_cast<double>(count - 1) : 0;
+  // From the nearer end, so that both ends are exact and the numbers are as symmetric as they should be.
+  return row(graph, count, type, [&](Index i) {
+    return i < (count + 1) / 2 ? begin + static_cast<double>(i) * step
+                               : end - static_cast<double>(count - 1 - i) * step;
+  });
+}
+
+Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype) {
+  const Index width = columns.value_or(rows);
+  Tensor out({rows, width}, dtype.value_or(graph.options().dtype));
+  with_dtype(out.dtype(), [&](auto one) {
+    one = 1;
+    const auto numbers = out.mutable_values<decltype(one)>();
+    for (Index i = 0; i < std::min(rows, width); ++i) numbers[static_cast<std::size_t>(i * width + i)] = one;
+  });
+  return graph.constant(out);
+}
+
+std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing) {
+  if (axes.empty()) throw ShapeError("meshgrid: there are no axes");
+  const auto count = static_cast<Index>(axes.size());
+  // Where in the grid axis i lies.
+  const auto place = [&](Index i) { return indexing == Indexing::xy && count > 1 && i < 2 ? 1 - i : i; };
+  Shape grid;
+  for (Index i = 0; i < count; ++i) {
+    const Value axis = axes[static_cast<std::size_t>(place(i))];
+    if (axis.shape().rank() != 1) {
+      throw ShapeError(fmt::format("meshgrid: axis {} must be a vector\n  {}", place(i), axis.describe()));
+    }
+    grid.push_back(axis.shape()[0]);
+  }
+  std::vector<Value> out;
+  for (Index i = 0; i < count; ++i) {
+    std::vector<Index> extents(axes.size(), 1);
+    extents[static_cast<std::size_t>(place(i))] = -1;
+    out.push_back(broadcast_to(reshape(axes[static_cast<std::size_t>(i)], extents), grid));
+  }
+  return out;
+}
+
+}  // namespace xgrad

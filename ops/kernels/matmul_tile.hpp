@@ -1,0 +1,287 @@
+// The innermost loops of the matrix product: tiles, whose sums live in registers, and the packing of operands into the
+// order in which tiles read them. Included by matmul.simd.cpp, once per instruction set.
+//
+// Note [Tiles]. A tile is some rows of the left operand times a panel: one or two vectors of columns of the right one.
+// A full tile of `tile_rows` rows and two vectors has as many sums as the registers hold beside two vectors of the
+// panel and one of the left operand, and needs fewer loads than multiply-adds. Where the columns are no multiple of a
+// vector the last two vectors of a panel overlap: what lies in both is computed twice, with the same result, and
+// nothing is read or written beyond the matrix.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include <xgrad/ops/kernels/kernels.hpp>
+#include <xgrad/ops/kernels/simd.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr Index tile_rows = simd::registers == 32 ? 12 : 6;
+template <class T>
+constexpr Index panel_columns = 2 * simd::width<T>;
+
+// The next tiles of one height where `left` rows are left: full ones first, and two of nearly equal height in the end.
+struct Tiles {
+  Index rows, count;
+};
+constexpr Tiles next_tiles(Index left) {
+  if (left <= tile_rows) return {left, 1};
+  if (left >= 2 * tile_rows) return {tile_rows, left / tile_rows - (left % tile_rows != 0 ? 1 : 0)};
+  return {(left + 1) / 2, left % 2 == 0 ? 2 : 1};
+}
+
+// Columns of the next panel of which `left` are left: none but the only one is narrower than a vector.
+template <class T>
+constexpr Index next_columns(Index left) {
+  constexpr Index w = simd::width<T>;
+  if (left >= 3 * w) return 2 * w;
+  return left <= 2 * w ? left : w;
+}
+
+// How often next_columns gives a full panel before others.
+template <class T>
+constexpr Index full_panels(Index left) {
+  constexpr Index w = simd::width<T>;
+  const Index rest = left % (2 * w);
+  return left / (2 * w) - (0 < rest && rest < w && left > 2 * w ? 1 : 0);
+}
+
+// Vectors that cover the columns of a panel.
+template <class T>
+constexpr Index vectors_of(Index columns) {
+  return (columns + simd::width<T> - 1) / simd::width<T>;
+}
+
+// How a tile finds its numbers. Strides are in numbers: of a between rows, or between columns where a is read along
+// columns, of b and c between rows.
+struct Step {
+  Index length;  // of the sums, at most max_block
+  Index a_stride, b_stride, c_stride;
+  Index a_tile;   // from a tile of a to the next
+  Index b_panel;  // from a panel of b to the next
+  Index b_last;   // where the last vector of a row of a panel begins
+  Index columns;  // of c; the last vector ends there
+  bool first;     // c is overwritten, not added to
+};
+
+// sums += a * b for one k. `left(r)` is a number of a in all places.
+template <class T, std::size_t rows, std::size_t vectors, class Left>
+[[gnu::always_inline]] inline void multiply_add(const Left& left, const T* b, Index b_last,
+                                                simd::Batch<T> (&sums)[rows][vectors]) {
+  using B = simd::Batch<T>;
+  const auto right = [&](std::size_t v) { return simd::load(b + (v + 1 == vectors ? b_last : static_cast<Index>(v) * simd::width<T>)); };
+  if constexpr (vectors <= rows) {
+    B of_b[vectors];
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < vectors; ++v) of_b[v] = right(v);
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < rows; ++r) {
+      const B of_a = left(r);
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = simd::fma(of_a, of_b[v], sums[r][v]);
+    }
+  } else {
+    B of_a[rows];
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < rows; ++r) of_a[r] = left(r);
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < vectors; ++v) {
+      const B of_b = right(v);
+#pragma GCC unroll 16
+      for (std::size_t r = 0; r < rows; ++r) sums[r][v] = simd::fma(of_a[r], of_b, sums[r][v]);
+    }
+  }
+}
+
+// sums = a[rows, length] * b[length, vectors], or of a stored as [length, rows].
+template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
+[[gnu::always_inline]] inline void multiply(const Step& step, const T* a, const T* b,
+                                            simd::Batch<T> (&sums)[rows][vectors]) {
+  using B = simd::Batch<T>;
+  const Index a_stride = step.a_stride, b_stride = step.b_stride, b_last = step.b_last;
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = B(T(0));
+  }
+  if constexpr (along_columns) {
+#pragma GCC unroll 4
+    for (Index k = 0; k < step.length; ++k) {
+      __builtin_prefetch(a + 16);  // the lines of later tiles
+      multiply_add<T, rows, vectors>([&](std::size_t r) { return B(a[r]); }, b, b_last, sums);
+      a += a_stride;
+      b += b_stride;
+    }
+  } else {
+    const T* at[rows];
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < rows; ++r, a += a_stride) {
+      at[r] = a;
+      asm("" : "+r"(at[r]));  // a register each, or the compiler takes sums of strides apart
+    }
+#pragma GCC unroll 4
+    for (Index k = 0; k < step.length; ++k) {
+      multiply_add<T, rows, vectors>([&](std::size_t r) { return B(at[r][k]); }, b, b_last, sums);
+      b += b_stride;
+    }
+  }
+}
+
+// c[rows, columns] (+)= sums.
+template <class T, std::size_t rows, std::size_t vectors>
+[[gnu::always_inline]] inline void put(const simd::Batch<T> (&sums)[rows][vectors], T* c, Index c_stride, Index columns,
+                                       bool first) {
+  using B = simd::Batch<T>;
+  constexpr Index w = simd::width<T>;
+  const Index last = columns - w;
+  if constexpr (vectors == 1) {
+    if (last < 0) {
+      for (std::size_t r = 0; r < rows; ++r, c += c_stride) {
+        const B before = first ? B(T(0)) : simd::load_partial(c, columns);
+        simd::store_partial(c, first ? sums[r][0] : before + sums[r][0], columns);
+      }
+      return;
+    }
+  }
+  const auto column = [&](std::size_t v) { return v + 1 == vectors ? last : static_cast<Index>(v) * w; };
+  if (first) {
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < rows; ++r, c += c_stride) {
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < vectors; ++v) simd::store(c + column(v), sums[r][v]);
+    }
+    return;
+  }
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < rows; ++r, c += c_stride) {
+    B all[vectors];  // before any is stored, since vectors may overlap
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < vectors; ++v) all[v] = simd::load(c + column(v)) + sums[r][v];
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < vectors; ++v) simd::store(c + column(v), all[v]);
+  }
+}
+
+// c (+)= a * b for `tiles` tiles one below the other and `panels` panels side by side.
+template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
+void run_tiles(const Step& step, Index tiles, Index panels, const T* a, const T* b, T* c) {
+  // Known not to be changed by what is stored.
+  const Index a_tile = step.a_tile, c_stride = step.c_stride, columns = step.columns;
+  const bool first = step.first;
+  for (; panels > 0; --panels) {
+    const T* a_at = a;
+    T* c_at = c;
+    for (Index tile = tiles; tile > 0; --tile) {
+      simd::Batch<T> sums[rows][vectors];
+      multiply<T, rows, vectors, along_columns>(step, a_at, b, sums);
+      put<T, rows, vectors>(sums, c_at, c_stride, columns, first);
+      a_at += a_tile;
+      c_at += static_cast<Index>(rows) * c_stride;
+    }
+    b += step.b_panel;
+    c += columns;
+  }
+}
+
+template <class T>
+using TileFn = void (*)(const Step&, Index tiles, Index panels, const T* a, const T* b, T* c);
+// By whether a is read along columns, by rows - 1 and by vectors - 1.
+template <class T>
+struct TileTable {
+  TileFn<T> of[2][tile_rows][2];
+};
+template <class T, std::size_t... row>
+constexpr TileTable<T> make_tiles(std::index_sequence<row...>) {
+  return {{{{run_tiles<T, row + 1, 1, false>, run_tiles<T, row + 1, 2, false>}...},
+           {{run_tiles<T, row + 1, 1, true>, run_tiles<T, row + 1, 2, true>}...}}};
+}
+template <class T>
+constexpr TileTable<T> tiles = make_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>());
+
+// For up to three rows: tiles of more vectors, or there would be too few sums to keep the processor busy.
+constexpr Index few_rows = 3;
+constexpr Index wide_vectors[few_rows] = {8, 4, 4};
+template <class T>
+constexpr TileFn<T> wide_tiles[2][few_rows] = {
+    {run_tiles<T, 1, 8, false>, run_tiles<T, 2, 4, false>, run_tiles<T, 3, 4, false>},
+    {run_tiles<T, 1, 8, true>, run_tiles<T, 2, 4, true>, run_tiles<T, 3, 4, true>}};
+
+// Copies a panel, rows [k, k + length) of `columns` columns from `first` on, to rows of whole vectors, the last of which
+// may overlap as in a tile. A panel narrower than a vector ends in anything.
+template <class T>
+void pack_panel(const MatmulArgs& args, Index k, Index length, Index first, Index columns, T* to) {
+  constexpr Index w = simd::width<T>;
+  const Index vectors = vectors_of<T>(columns);
+  const T* b = static_cast<const T*>(args.b);
+  const Index stride = args.b_stride;
+  if (columns < w) {
+    for (Index i = 0; i < length; ++i) {
+      for (Index j = 0; j < columns; ++j) {
+        to[i * w + j] = args.transpose_b ? b[(first + j) * stride + k + i] : b[(k + i) * stride + first + j];
+      }
+    }
+    return;
+  }
+  const Index last = columns - w;
+  if (!args.transpose_b) {
+    const T* from = b + k * stride + first;
+    for (Index i = 0; i < length; ++i, from += stride, to += vectors * w) {
+      if (vectors == 2) simd::store(to, simd::load(from));
+      simd::store(to + (vectors - 1) * w, simd::load(from + last));
+    }
+    return;
+  }
+  constexpr Index side = simd::transpose_side<T>;
+  for (Index v = 0; v < vectors; ++v) {
+    for (Index j = 0; j < w; j += side) {
+      const T* from = b + (first + (v + 1 == vectors ? last : v * w) + j) * stride + k;
+      T* at = to + v * w + j;
+      Index i = 0;
+      for (; i + side <= length; i += side) {
+        simd::transpose_block(from + i, stride, at + i * vectors * w, vectors * w);
+      }
+      if (i == length) continue;
+      if (length >= side) {  // the last ones once more, and what was left over with them
+        i = length - side;
+        simd::transpose_block(from + i, stride, at + i * vectors * w, vectors * w);
+        continue;
+      }
+      for (; i < length; ++i) {
+        for (Index x = 0; x < side; ++x) at[i * vectors * w + x] = from[x * stride + i];
+      }
+    }
+  }
+}
+
+// The left operand stored transposed is packed as [length, tile_rows] a tile, one more row apart, since rows are written
+// in whole vectors.
+template <class T>
+constexpr Index packed_row = (tile_rows + simd::width<T> - 1) / simd::width<T> * simd::width<T>;
+constexpr Index packed_tile(Index length) { return (length + 1) * tile_rows; }
+
+// Packs rows [first, last) of the left operand, [k, k + length) of the sums.
+template <class T>
+void pack_tiles(const MatmulArgs& args, Index k, Index length, Index first, Index last, T* to) {
+  constexpr Index w = simd::width<T>;
+  static_assert(packed_row<T> <= 2 * tile_rows);
+  const T* a = static_cast<const T*>(args.a);
+  for (Index i = 0; i < length; ++i) {
+    const T* from = a + (k + i) * args.a_stride;
+    T* at = to + i * tile_rows;
+    for (Index row = first; row < last;) {
+      const Tiles tiles = next_tiles(last - row);
+      for (Index t = 0; t < tiles.count; ++t, row += tiles.rows, at += packed_tile(length)) {
+        if (row + packed_row<T> <= args.m) {
+          for (Index j = 0; j < packed_row<T>; j += w) simd::store(at + j, simd::load(from + row + j));
+        } else {
+          for (Index j = 0; j < tiles.rows; ++j) at[j] = from[row + j];
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace xgrad

@@ -1,0 +1,252 @@
+// Operations that join tensors and take stretches out of them. Each comes with its reverse, an operation of its own
+// whose derivative is the first one again.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <span>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/axis.hpp>
+#include <xgrad/ops/batch.hpp>
+#include <xgrad/ops/define.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/strided_copy.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr std::int64_t open_end = INT64_MAX;
+
+Strides stride_of(const TensorType& type) { return type.shape.strides(); }
+
+// ---- concat and its reverse
+
+struct Concat : Operation {
+  static constexpr int min_inputs = 1, max_inputs = 1024;
+  static constexpr const char* name = "concat";
+  static constexpr const char* doc = "Joins tensors along an axis, on which alone their extents may differ.";
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in);
+    Shape out = in.shape(0);
+    for (int i = 1; i < in.count(); ++i) {
+      in.require_same_dtype(0, i);
+      bool fits = in.shape(i).rank() == out.rank();
+      for (int a = 0; fits && a < out.rank(); ++a) fits = a == axis || in.shape(i)[a] == out[a];
+      if (!fits)
+        in.fail_shape(fmt::format("input {} {} does not fit input 0 {} outside axis {}", i, in.shape(i).str(),
+                                  in.shape(0).str(), axis));
+      out[axis] += in.shape(i)[axis];
+      out = Shape(std::span(out.begin(), out.end()));  // throws if these are too many elements
+    }
+    return {in.dtype(0), out};
+  }
+  static void kernel(const KernelCall& call) {
+    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
+    const Strides to = stride_of(call.output.type);
+    Index done = 0;
+    for (const ConstBuffer& part : call.inputs) {
+      strided_copy(part.type.shape, part.data, stride_of(part.type),
+                   at(call.output.data, done * to[axis], part.type.dtype), to, size_of(part.type.dtype), call.parallel);
+      done += part.type.shape[static_cast<int>(axis)];
+    }
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) {
+    std::vector<Value> out;
+    for (int i = 0; i < r.count(); ++i) {
+      std::vector<Value> inputs{r.cotangent()};
+      for (int j = 0; j < r.count(); ++j) inputs.push_back(r.input(j));
+      out.push_back(apply("concat_part", inputs, {{"axis", r.attrs().integer("axis")}, {"part", std::int64_t{i}}}));
+    }
+    return Cotangents(out);
+  }
+  static std::vector<Sample> samples() {
+    return {{"rows", {{{2, 3}}, {{4, 3}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
+            {"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, {{"axis", std::int64_t{1}}}, 0, false, true},
+            {"one", {{{5}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
+            {"with nothing", {{{0, 2}}, {{3, 2}}}, {{"axis", std::int64_t{0}}}, 0, false, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"other extent", {Tensor({2, 3}), Tensor({2, 4})}, {{"axis", std::int64_t{0}}}, "does not fit"},
+            {"axis", {Tensor({2, 3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"},
+            {"two dtypes", {Tensor({2}), Tensor({2}, f64)}, {{"axis", std::int64_t{0}}}, "dtype"}};
+  }
+};
+
+struct ConcatPart : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 1025;
+  static constexpr const char* name = "concat_part";
+  static constexpr const char* doc =
+      "The stretch of the first input that came from one of the others when these were joined; of the others only "
+      "shapes matter.";
+  static Traits traits() { return {.shape_only = ~1U}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in);
+    const Index part = in.attrs().integer("part");
+    if (part < 0 || part + 1 >= in.count()) in.fail_shape(fmt::format("there is no part {}", part));
+    Index total = 0;
+    for (int i = 1; i < in.count(); ++i) total += in.shape(i)[axis];
+    if (total != in.shape(0)[axis]) in.fail_shape("the parts do not make the whole");
+    return {in.dtype(0), in.shape(static_cast<int>(part) + 1)};
+  }
+  static void kernel(const KernelCall& call) {
+    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
+    const Strides from = stride_of(call.inputs[0].type);
+    Index before = 0;
+    for (Index i = 0; i < call.attrs->integer("part"); ++i) {
+      before += call.inputs[static_cast<std::size_t>(i) + 1].type.shape[static_cast<int>(axis)];
+    }
+    const DType dtype = call.output.type.dtype;
+    strided_copy(call.output.type.shape, at(call.inputs[0].data, before * from[axis], dtype), from, call.output.data,
+                 stride_of(call.output.type), size_of(dtype), call.parallel);
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) {
+    const Index part = r.attrs().integer("part");
+    std::vector<Value> parts;
+    for (int i = 1; i < r.count(); ++i) parts.push_back(i == part + 1 ? r.cotangent() : zeros_like(r.input(i)));
+    std::vector<Value> out(static_cast<std::size_t>(r.count()));
+    out[0] = concat(parts, r.attrs().integer("axis"));
+    return Cotangents(out);
+  }
+  static std::vector<Sample> samples() {
+    return {{"middle",
+             {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}},
+             {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}},
+             0,
+             false,
+             true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"no such part",
+             {Tensor({2}), Tensor({2})},
+             {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}},
+             "no part 1"}};
+  }
+};
+
+// ---- slice and its reverse
+
+// The elements a slice takes from an axis of that extent, as Python counts them: backwards, the first position that can
+// be named lies before the axis and is -1 here.
+struct Range {
+  Index begin, count, step;
+};
+Range range_of(const Attrs& attrs, Index extent) {
+  const Index step = std::clamp(attrs.integer("step"), -extent - 1, extent + 1);  // a longer one takes no more
+  const Index low = step > 0 ? 0 : -1;
+  const auto position = [&](Index p) { return std::clamp<Index>(p < 0 ? p + extent : p, low, extent + low); };
+  const Index begin = position(attrs.integer("begin"));
+  const bool open = attrs.integer("end") == open_end;
+  const Index end = !open ? position(attrs.integer("end")) : step > 0 ? extent : -1;
+  const Index distance = step > 0 ? end - begin : begin - end;
+  if (distance <= 0) return {0, 0, step};
+  const Index size = std::abs(step);
+  return {begin, (distance + size - 1) / size, step};
+}
+
+struct Slice : Operation {
+  static constexpr const char* name = "slice";
+  static constexpr const char* doc =
+      "Elements [begin, end) along one axis, every step-th; a negative step walks backwards. Negative positions count "
+      "from the back; positions beyond the ends are cut, as in Python.";
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in);
+    if (in.attrs().integer("step") == 0) in.fail_shape("a step of 0 leads nowhere");
+    Shape out = in.shape(0);
+    out[axis] = range_of(in.attrs(), in.shape(0)[axis]).count;
+    return {in.dtype(0), out};
+  }
+  static void kernel(const KernelCall& call) {
+    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
+    const TensorType& input = call.inputs[0].type;
+    const Range range = range_of(*call.attrs, input.shape[static_cast<int>(axis)]);
+    Strides from = stride_of(input);
+    const Index start = range.begin * from[axis];
+    from[axis] *= range.step;
+    strided_copy(call.output.type.shape, at(call.inputs[0].data, start, input.dtype), from, call.output.data,
+                 stride_of(call.output.type), size_of(input.dtype), call.parallel);
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) { return apply("unslice", {r.cotangent(), r.input(0)}, r.attrs()); }
+  static Attrs attrs(Index axis, Index begin, Index end, Index step) {
+    return {{"axis", axis}, {"begin", begin}, {"end", end}, {"step", step}};
+  }
+  static std::vector<Sample> samples() {
+    return {{"rows", {{{5, 3}}}, attrs(0, 1, 4, 1), 0, false, true},
+            {"from the back", {{{3, 9}}}, attrs(1, -4, open_end, 1), 0, false, true},
+            {"every second", {{{2, 9}}}, attrs(1, 1, open_end, 2), 0, false, true},
+            {"backwards", {{{2, 17}}}, attrs(1, -1, open_end, -1), 0, false, true},
+            {"rows backwards", {{{5, 3}}}, attrs(0, 4, 0, -2), 0, false, true},
+            {"longer than the axis", {{{4}}}, attrs(0, -9, 9, 1), 0, false, true},
+            {"one step", {{{4}}}, attrs(0, 1, open_end, INT64_MIN), 0, false, true},
+            {"of nothing", {{{0, 2}}}, attrs(0, 0, open_end, 1), 0, true, true},
+            {"nothing backwards", {{{4}}}, attrs(0, 1, 3, -1), 0, true, true},
+            {"nothing", {{{4}}}, attrs(0, 3, 1, 1), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"step", {Tensor({4})}, attrs(0, 0, 2, 0), "a step of 0"},
+            {"axis", {Tensor({4})}, attrs(1, 0, 2, 1), "axis 1 is out of range"}};
+  }
+};
+
+struct Unslice : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr const char* name = "unslice";
+  static constexpr const char* doc =
+      "Zeros in the shape of the second input, with the first input where `slice` would have taken it from.";
+  static Traits traits() { return {.shape_only = 2}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in, 1);
+    Shape expected = in.shape(1);
+    expected[axis] = range_of(in.attrs(), in.shape(1)[axis]).count;
+    if (in.shape(0) != expected)
+      in.fail_shape(fmt::format("a slice of {} is {}, not {}", in.shape(1).str(), expected.str(), in.shape(0).str()));
+    return {in.dtype(0), in.shape(1)};
+  }
+  static void kernel(const KernelCall& call) {
+    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
+    const TensorType& output = call.output.type;
+    const Range range = range_of(*call.attrs, output.shape[static_cast<int>(axis)]);
+    std::memset(call.output.data, 0, output.bytes());
+    Strides to = stride_of(output);
+    const Index start = range.begin * to[axis];
+    to[axis] *= range.step;
+    strided_copy(call.inputs[0].type.shape, call.inputs[0].data, stride_of(call.inputs[0].type),
+                 at(call.output.data, start, output.dtype), to, size_of(output.dtype), call.parallel);
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) { return {apply("slice", {r.cotangent()}, r.attrs()), Value{}}; }
+  static std::vector<Sample> samples() {
+    return {{"rows", {{{2, 3}}, {{5, 3}}}, Slice::attrs(0, 1, 3, 1), 0, false, true},
+            {"every second", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 1, open_end, 2), 0, false, true},
+            {"backwards", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 7, 0, -2), 0, false, true},
+            {"from nothing", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"other shape", {Tensor({3}), Tensor({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"}};
+  }
+};
+
+}  // namespace
+
+void register_parts(OpRegistry& registry) {
+  registry.add(define<Concat>());
+  registry.add(define<ConcatPart>());
+  registry.add(define<Slice>());
+  registry.add(define<Unslice>());
+}
+
+Value concat(const std::vector<Value>& values, Index axis) {
+  if (values.empty()) throw ShapeError("concat: there is nothing to join");
+  return apply("concat", values, {{"axis", Index{axis_index(axis, values[0].shape().rank(), "concat")}}});
+}
+
+Value slice(Value x, Index axis, Index begin, std::optional<Index> end, Index step) {
+  return apply("slice", {x},
+               Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
+}
+
+}  // namespace xgrad

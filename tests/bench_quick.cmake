@@ -1,0 +1,48 @@
+# The driver of the benchmarks at one tiny job: it ends well, and what it writes is sane. Times are not judged.
+#
+#   cmake -DBENCH=path/to/xgrad_bench -DSCRATCH=folder -P tests/bench_quick.cmake
+file(REMOVE_RECURSE ${SCRATCH})
+file(MAKE_DIRECTORY ${SCRATCH})
+
+function(bench expected_result)
+  execute_process(COMMAND ${BENCH} ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(NOT result EQUAL expected_result)
+    message(FATAL_ERROR "xgrad_bench ${ARGN} ended with ${result} instead of ${expected_result}:\n${out}")
+  endif()
+  set(out "${out}" PARENT_SCOPE)
+endfunction()
+
+bench(0 --quick --threads 1 --filter "^matmul/8x13x32$" --json ${SCRATCH}/out.json)
+file(READ ${SCRATCH}/out.json json)
+string(JSON count LENGTH "${json}" results)
+string(JSON job GET "${json}" results 0 job)
+string(JSON who GET "${json}" results 0 entries 0 who)
+string(JSON median GET "${json}" results 0 entries 0 median)
+string(JSON least GET "${json}" results 0 entries 0 least)
+string(JSON rounds LENGTH "${json}" results 0 entries 0 rounds)
+if(NOT count EQUAL 1 OR NOT job STREQUAL "matmul/8x13x32" OR NOT who STREQUAL "xgrad" OR rounds LESS 3)
+  message(FATAL_ERROR "not what was asked for:\n${json}")
+endif()
+if(NOT median GREATER 0 OR NOT least GREATER 0 OR least GREATER median)
+  message(FATAL_ERROR "times without sense: median ${median}, least ${least}")
+endif()
+
+# A page is written from what was stored, and shows its job.
+bench(0 --from ${SCRATCH}/out.json --page ${SCRATCH}/page.md)
+file(READ ${SCRATCH}/page.md page)
+if(NOT page MATCHES "\n\\| 8x13x32 \\| 1 \\| [0-9.]+ \\|")
+  message(FATAL_ERROR "the page does not show the job:\n${page}")
+endif()
+
+bench(1 --filter "^nothing$")
+if(NOT out MATCHES "no job matches")
+  message(FATAL_ERROR "a filter that matches nothing gave:\n${out}")
+endif()
+bench(1 --from ${SCRATCH}/page.md)
+if(NOT out MATCHES "not results of this driver")
+  message(FATAL_ERROR "a file that holds no results gave:\n${out}")
+endif()
+bench(1 --filter "^op/relu$" --json ${SCRATCH}/nowhere/out.json)
+if(NOT out MATCHES "cannot write .*nowhere")
+  message(FATAL_ERROR "a file that cannot be written gave:\n${out}")
+endif()

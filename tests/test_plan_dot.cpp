@@ -1,0 +1,66 @@
+// The picture of a plan: a box a step, an edge for what goes through memory.
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include <doctest/doctest.h>
+
+#include <xgrad/engine.hpp>
+
+#include "scratch.hpp"
+
+using namespace xgrad;
+using scratch::ScratchFolder;
+
+namespace {
+
+std::size_t count(const std::string& text, const std::string& part) {
+  std::size_t n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
+  return n;
+}
+
+// Dense, softmax and an update; names with characters that mean something to Graphviz.
+struct Net {
+  Graph g;
+  Parameter w{"a<b>/\"w\"", Tensor({5, 3})};
+  Plan plan = [this] {
+    const Value x = g.input("x & y", {4, 5});
+    const Value p = g.parameter(w);
+    const Value loss = sum(log(softmax(matmul(x, p) + 1)));
+    return Plan({loss, reshape(loss, {1})}, {assign(p, p - 0.1 * gradients(loss, p))});
+  }();
+};
+
+}  // namespace
+
+TEST_CASE("plan picture: each step is a box that says what it runs") {
+  const Net net;
+  const std::string text = to_dot(net.plan);
+  for (int s = 0; s < net.plan.steps(); ++s) CHECK(count(text, "  s" + std::to_string(s) + " [label=") == 1);
+  CHECK(count(text, "  s" + std::to_string(net.plan.steps()) + " [label=") == 0);
+  CHECK(count(text, "matmul") == 2);
+  CHECK(count(text, "then fused") >= 1);
+  CHECK(count(text, "-> out") == 2);          // the output that is a view comes from the step whose bytes it shows
+  CHECK(count(text, "shape=cylinder") == 2);  // the parameter before and after
+  CHECK(count(text, "x &#38; y") == 1);
+  CHECK(text == to_dot(Net().plan));
+}
+
+TEST_CASE("plan picture: Graphviz draws it") {
+  if (std::system("dot -V > /dev/null 2>&1") != 0) {
+    MESSAGE("skipped: Graphviz is not installed");
+    return;
+  }
+  const ScratchFolder folder;
+  save_plan(Net().plan, folder / "plan.svg");
+  CHECK(std::filesystem::file_size(folder / "plan.svg") > 2000);
+}
+
+TEST_CASE("plan picture: errors name save_plan") {
+  const ScratchFolder folder;
+  CHECK_THROWS_WITH_AS(save_plan(Net().plan, folder / "plan.jpeg"), doctest::Contains("save_plan: the extension"),
+                       GraphError);
+  CHECK_THROWS_WITH_AS(save_plan(Net().plan, folder / "absent/plan.dot"), doctest::Contains("save_plan: cannot write"),
+                       EnvironmentError);
+}
