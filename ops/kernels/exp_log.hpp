@@ -235,7 +235,8 @@ inline V<T, A> sigmoid(V<T, A> x) {
   const B t = small_tanh(simd::fma(n, B(Table::log_2[1] / 2), simd::fma(n, B(Table::log_2[0] / 2), half)));
   const B power = power_of_2(shifted);
   const B y = (one + t) / simd::fma(one - power, t, power + one);
-  return xsimd::select(x < B(Table::lowest), B(T(0)), y);
+  // Rounding may carry it past 1; NaN stays: it is the second argument.
+  return xsimd::select(x < B(Table::lowest), B(T(0)), xsimd::min(one, y));
 }
 
 // ---- logarithms

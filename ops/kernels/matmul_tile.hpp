@@ -71,7 +71,9 @@ template <class T, std::size_t rows, std::size_t vectors, class Left>
 [[gnu::always_inline]] inline void multiply_add(const Left& left, const T* b, Index b_last,
                                                 simd::Batch<T> (&sums)[rows][vectors]) {
   using B = simd::Batch<T>;
-  const auto right = [&](std::size_t v) { return simd::load(b + (v + 1 == vectors ? b_last : static_cast<Index>(v) * simd::width<T>)); };
+  const auto right = [&](std::size_t v) {
+    return simd::load(b + (v + 1 == vectors ? b_last : static_cast<Index>(v) * simd::width<T>));
+  };
   if constexpr (vectors <= rows) {
     B of_b[vectors];
 #pragma GCC unroll 8
@@ -208,8 +210,8 @@ constexpr TileFn<T> wide_tiles[2][few_rows] = {
     {run_tiles<T, 1, 8, false>, run_tiles<T, 2, 4, false>, run_tiles<T, 3, 4, false>},
     {run_tiles<T, 1, 8, true>, run_tiles<T, 2, 4, true>, run_tiles<T, 3, 4, true>}};
 
-// Copies a panel, rows [k, k + length) of `columns` columns from `first` on, to rows of whole vectors, the last of which
-// may overlap as in a tile. A panel narrower than a vector ends in anything.
+// Copies a panel, rows [k, k + length) of `columns` columns from `first` on, to rows of whole vectors, the last of
+// which may overlap as in a tile. A panel narrower than a vector ends in anything.
 template <class T>
 void pack_panel(const MatmulArgs& args, Index k, Index length, Index first, Index columns, T* to) {
   constexpr Index w = simd::width<T>;
@@ -255,10 +257,10 @@ void pack_panel(const MatmulArgs& args, Index k, Index length, Index first, Inde
   }
 }
 
-// The left operand stored transposed is packed as [length, tile_rows] a tile, one more row apart, since rows are written
-// in whole vectors.
+// The left operand stored transposed is packed as [length, tile_rows] a tile, one more row apart, since rows are
+// written in whole vectors.
 template <class T>
-constexpr Index packed_row = (tile_rows + simd::width<T> - 1) / simd::width<T> * simd::width<T>;
+constexpr Index packed_row = (tile_rows + simd::width<T> - 1) / simd::width<T>* simd::width<T>;
 constexpr Index packed_tile(Index length) { return (length + 1) * tile_rows; }
 
 // Packs rows [first, last) of the left operand, [k, k + length) of the sums.

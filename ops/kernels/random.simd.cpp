@@ -8,6 +8,7 @@
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
+#include <xgrad/ops/kernels/words.hpp>
 
 namespace xgrad {
 namespace {
