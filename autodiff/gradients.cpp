@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/pullback.hpp>
-
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include <xgrad/ops/kernels/kernels.hpp>
+
 namespace xgrad {
 namespace {
 
@@ -21,6 +23,9 @@ void copy_plane(const Plane& p, const T* from, T* to, Index first, Index last) {
     for (Index r = first; r < last; ++r) std::copy_n(from + r * p.from_row, p.columns, to + r * p.to_row);
   } else if (p.from_column == 0 && p.to_column == 1) {
     for (Index r = first; r < last; ++r) std::fill_n(to + r * p.to_row, p.columns, from[r * p.from_row]);
+  } else if (sizeof(T) >= 4 && p.from_row == 1 && p.to_column == 1) {
+    const auto transpose = sizeof(T) == 4 ? kernels().transpose_4 : kernels().transpose_8;
+    transpose(from + first, p.from_column, to + first * p.to_row, p.to_row, last - first, p.columns);
   } else {
     for (Index r0 = first; r0 < last; r0 += tile) {
       for (Index c0 = 0; c0 < p.columns; c0 += tile) {

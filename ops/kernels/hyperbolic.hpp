@@ -45,7 +45,7 @@ inline V<T, A> asinh(V<T, A> x) {
   const B size = xsimd::abs(x);
   const auto large = size > B(Hyperbolic<T>::large);
   const B square = size * size;
-  const B y = size + square / (one + xsimd::sqrt(one + square));
+  const B y = size + square / (one + simd::sqrt(one + square));
   const B log_2 = xsimd::select(large, B(T(0.6931471805599453094)), B(T(0)));
   return simd::copysign(log_2 + simd::log1p(xsimd::select(large, size, y)), x);
 }
@@ -55,7 +55,7 @@ inline V<T, A> acosh(V<T, A> x) {
   using B = V<T, A>;
   const auto large = x > B(Hyperbolic<T>::large);
   const B t = x - B(T(1));
-  const B y = t + xsimd::sqrt(t * (t + B(T(2))));
+  const B y = t + simd::sqrt(t * (t + B(T(2))));
   const B log_2 = xsimd::select(large, B(T(0.6931471805599453094)), B(T(0)));
   const B z = log_2 + simd::log1p(xsimd::select(large, x, y));
   return xsimd::select(t < B(T(0)), B(std::numeric_limits<T>::quiet_NaN()), z);

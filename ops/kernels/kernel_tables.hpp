@@ -20,11 +20,16 @@ struct RandomKernels {
   Kernels::Random uniform[dtype_count], normal[dtype_count], bernoulli[dtype_count];
 };
 
+struct MoveKernels {
+  Kernels::Transpose transpose_4, transpose_8;
+};
+
 #define XGRAD_DECLARE_TABLES(isa, unused)    \
   namespace isa {                            \
   extern const MatmulKernels matmul_kernels; \
   extern const ReduceKernels reduce_kernels; \
   extern const RandomKernels random_kernels; \
+  extern const MoveKernels move_kernels;     \
   }
 XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_TABLES, )
 #undef XGRAD_DECLARE_TABLES

@@ -33,6 +33,9 @@ Kernels join() {
   out.block_max = reduce.block_max;
   out.block_min = reduce.block_min;
   out.reduce_scratch = reduce.scratch;
+  const MoveKernels& move = *XGRAD_ACTIVE(move_kernels);
+  out.transpose_4 = move.transpose_4;
+  out.transpose_8 = move.transpose_8;
   const RandomKernels& random = *XGRAD_ACTIVE(random_kernels);
   std::copy_n(random.uniform, dtype_count, out.uniform);
   std::copy_n(random.normal, dtype_count, out.normal);

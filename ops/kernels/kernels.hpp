@@ -48,6 +48,8 @@ struct RandomArgs {
 struct Kernels {
   using Matmul = void (*)(const MatmulArgs&, void* scratch, const Parallel&);
   using Reduce = void (*)(const ReduceArgs&, void* scratch, const Parallel&);
+  // to[r, c] = from[c, r] for all r < rows and c < columns; strides are between rows as stored, in elements.
+  using Transpose = void (*)(const void* from, Index from_stride, void* to, Index to_stride, Index rows, Index columns);
   using Random = void (*)(const RandomArgs&, const Parallel&);
 
   // By dtype; null where there is no such kernel.
@@ -62,6 +64,7 @@ struct Kernels {
   // The same within blocks.
   BlockReductions block_sum, block_prod, block_max, block_min;
   std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
+  Transpose transpose_4, transpose_8;  // of elements of so many bytes
   Random uniform[dtype_count];
   Random normal[dtype_count];
   Random bernoulli[dtype_count];

@@ -41,7 +41,7 @@ inline V<double, A> cbrt(V<double, A> x) {
 template <class A>
 inline V<float, A> hypot(V<float, A> x, V<float, A> y) {
   using B = V<float, A>;
-  const auto root = [](V<double, A> a, V<double, A> b) { return xsimd::sqrt(simd::fma(a, a, b * b)); };
+  const auto root = [](V<double, A> a, V<double, A> b) { return simd::sqrt(simd::fma(a, a, b * b)); };
   const B inf(std::numeric_limits<float>::infinity());
   return xsimd::select((xsimd::abs(x) == inf) || (xsimd::abs(y) == inf), inf, in_double<A>(root, x, y));
 }

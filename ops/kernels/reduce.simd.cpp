@@ -14,6 +14,7 @@ namespace {
 
 constexpr Index block = 1024;             // numbers of a row summed without a tree
 constexpr Index group = 32;               // rows summed without a tree
+constexpr Index long_row = 512;           // numbers
 constexpr Index task_elements = 1 << 16;  // numbers read by one task
 constexpr int levels = 48;                // of the binary counter: enough for any count of blocks
 
@@ -140,13 +141,37 @@ T reduce_row(const T* in, Index n) {
   return out;
 }
 
-// out[columns] = the combination of `rows` rows, `stride` apart.
+// The same as below for long rows: a few of them at a time, each read from its beginning to its end, which memory does
+// best. The results so far stay in a cache.
+template <class Op, class T>
+void reduce_long_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
+  using B = simd::Batch<T>;
+  constexpr Index w = simd::width<T>;
+  constexpr Index together = 4;
+  for (Index r = 0; r < rows; r += together) {
+    const Index now = std::min(together, rows - r);
+    const T* row = in + r * stride;
+    const auto one = [&](Index j, auto load) {
+      B sum = load(row + j);
+      if (r > 0) sum = Op::combine(load(out + j), sum);
+      for (Index q = 1; q < now; ++q) sum = Op::combine(sum, load(row + q * stride + j));
+      return sum;
+    };
+    Index j = 0;
+    for (; j + w <= columns; j += w) simd::store(out + j, one(j, [](const T* p) { return simd::load(p); }));
+    const Index rest = columns - j;
+    if (rest > 0) simd::store_partial(out + j, one(j, [&](const T* p) { return simd::load_partial(p, rest); }), rest);
+  }
+}
+
+// out[columns] = the combination of `rows` rows, `stride` apart, from top to bottom.
 template <class Op, class T>
 void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
   Index j = 0;
   if constexpr (!std::is_integral_v<T>) {
     using B = simd::Batch<T>;
     constexpr Index w = simd::width<T>;
+    if (columns >= long_row && columns <= 16 * long_row) return reduce_long_rows<Op>(in, rows, stride, columns, out);
     for (; j + 4 * w <= columns; j += 4 * w) {
       B sums[4];
       for (int v = 0; v < 4; ++v) sums[v] = simd::load(in + j + v * w);

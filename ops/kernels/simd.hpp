@@ -22,6 +22,14 @@
 #ifdef XGRAD_ISA
 #include <xsimd/xsimd.hpp>
 #define XGRAD_SIMD_SET XGRAD_ISA
+#if defined(__aarch64__)
+// A quotient as IEEE 754 says, for xsimd multiplies floats with an approximate reciprocal.
+template <>
+inline xsimd::batch<float, xsimd::neon64>& xsimd::batch<float, xsimd::neon64>::operator/=(
+    const xsimd::batch<float, xsimd::neon64>& other) noexcept {
+  return *this = vdivq_f32(*this, other);
+}
+#endif
 #else
 #define XGRAD_SIMD_SET scalar
 #endif
@@ -377,14 +385,33 @@ template <class T, class A>
 V<T, A> neg(V<T, A> x) {
   return x ^ V<T, A>(T(-0.0));
 }
+#if defined(__aarch64__)
+// The instructions themselves: xsimd approximates the roots of floats, and rounds by way of integers, which loses the
+// sign of 0.
+#define XGRAD_INSTRUCTION(name, instruction) \
+  template <class T, class A>                \
+  V<T, A> name(V<T, A> x) {                  \
+    if constexpr (sizeof(T) == 4)            \
+      return instruction##_f32(x);           \
+    else                                     \
+      return instruction##_f64(x);           \
+  }
+XGRAD_INSTRUCTION(sqrt, vsqrtq)
+XGRAD_INSTRUCTION(round, vrndnq)
+XGRAD_INSTRUCTION(floor, vrndmq)
+XGRAD_INSTRUCTION(ceil, vrndpq)
+XGRAD_INSTRUCTION(trunc, vrndq)
+#undef XGRAD_INSTRUCTION
+#else
 template <class T, class A>
 V<T, A> sqrt(V<T, A> x) {
   return xsimd::sqrt(x);
 }
+#endif
 // Not the approximate instruction: 1 / sqrt to the last bit but one.
 template <class T, class A>
 V<T, A> rsqrt(V<T, A> x) {
-  return V<T, A>(T(1)) / xsimd::sqrt(x);
+  return V<T, A>(T(1)) / simd::sqrt(x);
 }
 template <class T, class A>
 V<T, A> select(xsimd::batch_bool<T, A> c, V<T, A> a, V<T, A> b) {
@@ -427,6 +454,7 @@ V<T, A> copysign(V<T, A> size, V<T, A> sign) {
   const V<T, A> bit(T(-0.0));
   return (size & ~bit) | (sign & bit);
 }
+#if !defined(__aarch64__)
 // To the nearest whole number, of two equally near to the even one.
 template <class T, class A>
 V<T, A> round(V<T, A> x) {
@@ -435,7 +463,7 @@ V<T, A> round(V<T, A> x) {
 // SSE2 has no instruction for these, and what xsimd does instead loses the sign of 0.
 template <class T, class A>
 V<T, A> floor(V<T, A> x) {
-#if defined(__SSE4_1__) || defined(__aarch64__)
+#if defined(__SSE4_1__)
   return xsimd::floor(x);
 #else
   const V<T, A> near = simd::round(x);
@@ -444,7 +472,7 @@ V<T, A> floor(V<T, A> x) {
 }
 template <class T, class A>
 V<T, A> ceil(V<T, A> x) {
-#if defined(__SSE4_1__) || defined(__aarch64__)
+#if defined(__SSE4_1__)
   return xsimd::ceil(x);
 #else
   const V<T, A> near = simd::round(x);
@@ -453,12 +481,13 @@ V<T, A> ceil(V<T, A> x) {
 }
 template <class T, class A>
 V<T, A> trunc(V<T, A> x) {
-#if defined(__SSE4_1__) || defined(__aarch64__)
+#if defined(__SSE4_1__)
   return xsimd::trunc(x);
 #else
   return simd::copysign(simd::floor(xsimd::abs(x)), x);
 #endif
 }
+#endif
 template <class T, class A>
 V<T, A> max(V<T, A> a, V<T, A> b) {
   return xsimd::select((a > b) || simd::is_nan(a), a, b);

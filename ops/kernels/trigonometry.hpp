@@ -172,7 +172,7 @@ inline V<float, A> asin(V<float, A> x) {
   const B size = xsimd::abs(x);
   const auto large = size > B(0.5F);
   const B square = xsimd::select(large, simd::fma(size, B(-0.5F), B(0.5F)), size * size);
-  const B angle = small_asin(xsimd::select(large, xsimd::sqrt(square), size), square);
+  const B angle = small_asin(xsimd::select(large, simd::sqrt(square), size), square);
   return simd::copysign(xsimd::select(large, from_pi(1, angle + angle), angle), x);
 }
 template <class A>
@@ -181,7 +181,7 @@ inline V<float, A> acos(V<float, A> x) {
   const B size = xsimd::abs(x);
   const auto large = size > B(0.5F);
   const B square = xsimd::select(large, simd::fma(size, B(-0.5F), B(0.5F)), size * size);
-  const B angle = small_asin(xsimd::select(large, xsimd::sqrt(square), size), square);
+  const B angle = small_asin(xsimd::select(large, simd::sqrt(square), size), square);
   const B twice = angle + angle;
   const B outer = xsimd::select(x < B(0), from_pi(2, twice), twice);
   return xsimd::select(large, outer, from_pi(1, simd::copysign(angle, x)));
