@@ -5,6 +5,8 @@
 // Trades time for memory (T. Chen and others, "Training deep nets with sublinear memory cost", 2016): of n like layers
 // in a chain, marked in groups of about sqrt(n), the values at the ends of groups are kept, and those of one group at a
 // time. The numbers are the same to the last bit, random ones included; Plan::peak_bytes says what it saves.
+// Only where an expression of the segment stands outside of it too, gradients may round otherwise: there it is no
+// longer one node whose cotangents are added up before its rule is applied.
 #pragma once
 
 #include <functional>

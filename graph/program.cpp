@@ -189,7 +189,7 @@ void Planner::fold() {
       operands.push_back(types_[i]);
     }
     if (op.traits.view) {
-      result = constant_of(graph_.inputs(id)[0]).reshaped(types_[id].shape);
+      result = constant_of(operand(id, 0)).reshaped(types_[id].shape);
     } else if (types_[id].shape.elements() > 0) {
       const std::size_t scratch = op.scratch_bytes ? op.scratch_bytes(operands, types_[id], graph_.attrs(id)) : 0;
       const auto memory = allocate_aligned(scratch);

@@ -24,9 +24,9 @@ Tensor row(std::initializer_list<double> values) {
 }
 
 // log(1 + exp(x)), whose derivative as it follows is inf / inf for large x.
-Value softplus(Value x) {
+Value soft_plus(Value x) {
   return custom_gradient(
-      "softplus", {x}, [](const Values& in) { return log(1 + exp(in[0])); },
+      "soft_plus", {x}, [](const Values& in) { return log(1 + exp(in[0])); },
       [](const Values& in, Value, Value c) { return Values{c * sigmoid(in[0])}; });
 }
 
@@ -49,7 +49,7 @@ std::string complaint(Graph& g, Value x, const BackwardFn& backward) {
 TEST_CASE("a function with its own backward has the derivative that it says") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
-  const Value y = softplus(x);
+  const Value y = soft_plus(x);
   const Value dy = gradients(sum(y), x);
   const Feeds feeds{{x, row({-2, 0.5, 1000})}};
   const Tensor slopes = evaluate(dy, feeds);
@@ -98,14 +98,14 @@ TEST_CASE("backward sees the inputs, the output and the cotangent, and may be si
 TEST_CASE("printing shows what forward made and names the rule") {
   Graph g;
   const Value x = g.input("x", {2});
-  const Value y = softplus(x);
-  CHECK(to_text(g, {.outputs = {y}}).find("custom_gradient(%4, %0) rule=softplus : f32[2]") != std::string::npos);
+  const Value y = soft_plus(x);
+  CHECK(to_text(g, {.outputs = {y}}).find("custom_gradient(%4, %0) rule=soft_plus : f32[2]") != std::string::npos);
 }
 
 TEST_CASE("jvp and Jacobians follow the user's backward; what cannot be batched is done row by row") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
-  const Value y = softplus(x) * x;
+  const Value y = soft_plus(x) * x;
   const Feeds feeds{{x, row({-1, 0, 2})}};
   const Value t = g.constant(row({1, 10, 100}));
   const Value j = jacobian(y, x, {.rows = Rows::one_by_one});

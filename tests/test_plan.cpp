@@ -338,3 +338,10 @@ TEST_CASE("other memory counts as fed once it is swapped in, and an input that i
   plan.run(memory);
   CHECK(memory.output(0).at(1) == 6);
 }
+
+TEST_CASE("a view of a view that looks like the constant behind it is folded") {
+  Graph g;
+  const Value c = g.constant(Tensor::from<float>({6}, {1, 2, 3, 4, 5, 6}));
+  const Value y = reshape(reshape(c, {6}), {2, 3});
+  CHECK(bitwise_equal(Plan({y}).run({})[0], evaluate(y)));
+}

@@ -1,6 +1,7 @@
 // Prints docs/ops.md: every operation and composition, as the registry has it. The formulas are those of graphs that
 // are built here, from the rules themselves, on a sample. Run by `./dev docs`.
 #include <algorithm>
+#include <cctype>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -85,6 +86,19 @@ const Sample& telling(const std::vector<Sample>& samples) {
     }
   }
   return samples.front();
+}
+
+// The name of a heading in links, as GitHub makes it.
+std::string anchor(const std::string& heading) {
+  std::string out;
+  for (const char c : heading) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '_' || c == '-')
+      out += static_cast<char>(std::tolower(byte));
+    else if (c == ' ')
+      out += '-';
+  }
+  return out;
 }
 
 struct Page {
@@ -212,7 +226,7 @@ std::string formulas(const OpDef& op) {
 }
 
 void add_operation(Page& page, const OpDef& op) {
-  page.index += fmt::format("[{}](#{}) ", op.name, op.name);
+  page.index += fmt::format("[{}](#{}) ", op.name, anchor(op.name));
   page.text += fmt::format("\n### {}\n\n{}\n\n", op.name, op.doc);
   add_line(page.text, "dtypes:", dtypes_text(op));
   add_line(page.text, "shapes:", shapes_text(op));
@@ -228,7 +242,7 @@ void add_composite(Page& page, const Composite& c) {
   Built built(nullptr, sample);
   Named known;
   for (std::size_t i = 0; i < built.names.size(); ++i) known.emplace_back(built.names[i], built.inputs[i]);
-  page.index += fmt::format("[{}](#{}) ", c.name, replaced(c.name, " ", "-"));
+  page.index += fmt::format("[{}](#{}) ", c.name, anchor(c.name));
   page.text += fmt::format("\n### {}\n\n{}\n\n", c.name, c.doc);
   add_line(page.text, "checked on", domains_text(nullptr, c.samples));
   if (page.text.back() != '\n' || page.text[page.text.size() - 2] != '\n') page.text += "\n";
