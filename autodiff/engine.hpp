@@ -3,7 +3,9 @@
 
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/autodiff/check_table.hpp>
+#include <xgrad/autodiff/custom_gradient.hpp>
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/remat.hpp>
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
@@ -11,5 +13,6 @@
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/graph/print.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/custom.hpp>
 #include <xgrad/ops/ops.hpp>

@@ -1,6 +1,7 @@
 #include <xgrad/autodiff/gradients.hpp>
 
 #include <algorithm>
+#include <map>
 
 #include <fmt/format.h>
 
@@ -14,7 +15,8 @@ namespace {
 // One sweep: up, to find what depends on `wrt`, and down, applying the rules.
 class Sweep {
  public:
-  Sweep(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt)
+  // With `separate`, contributions to each of wrt are not added up.
+  Sweep(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt, bool separate = false)
       : graph_(graph), outputs_(outputs) {
     for (const Value y : outputs) size_ = std::max(size_, y.id() + 1);
     cotangents_.resize(size_);
@@ -23,6 +25,9 @@ class Sweep {
       if (w.id() < size_) sources[w.id()] = 1;
     }
     depends_ = differentiable_dependents(sources);
+    for (const Value w : wrt) {
+      if (separate) contributions_[w.id()];
+    }
   }
 
   void run(const std::vector<Value>& seeds) {
@@ -48,6 +53,8 @@ class Sweep {
     }
   }
 
+  const std::vector<Value>& contributions(Value w) const { return contributions_.at(w.id()); }
+
   // Empty if no contribution arrived.
   Value cotangent(Value w) const { return w.id() < size_ ? cotangents_[w.id()] : Value(); }
 
@@ -70,8 +77,8 @@ class Sweep {
   // Whether a derivative can flow from `id` to its operand i.
   bool edge(NodeId id, std::size_t i) const {
     const Node& n = node(id);
-    return n.op->vjp != nullptr && !n.op->shape_only(static_cast<int>(i)) && is_floating(n.type.dtype) &&
-           is_floating(node(n.inputs[i]).type.dtype);
+    return n.op->vjp != nullptr && !n.op->shape_only(static_cast<int>(i)) && !(n.op->traits.segment && i == 0) &&
+           is_floating(n.type.dtype) && is_floating(node(n.inputs[i]).type.dtype);
   }
 
   // The nodes up to y that depend on one of the sources in a way that derivatives can follow; sources included.
@@ -133,6 +140,10 @@ class Sweep {
 
   void accumulate(NodeId id, Value c) {
     if (c.shape() != node(id).type.shape) c = sum_like(c, graph_.value(id));
+    if (const auto kept = contributions_.find(id); kept != contributions_.end()) {
+      kept->second.push_back(c);
+      return;
+    }
     Value& total = cotangents_[id];
     total = total.valid() ? add(total, c) : c;
   }
@@ -171,6 +182,7 @@ class Sweep {
     const Node& n = node(id);
     if (n.op->shape_only(static_cast<int>(i))) return fmt::format("it reads only the shape of %{}", n.inputs[i]);
     if (n.op->vjp == nullptr) return n.op->no_gradient;
+    if (n.op->traits.segment && i == 0) return "its derivative goes to its other inputs alone";
     return fmt::format("{} has no derivatives", name_of(n.type.dtype));
   }
 
@@ -179,6 +191,7 @@ class Sweep {
   NodeId size_ = 0;  // nodes beyond the outputs do not matter
   std::vector<char> depends_;
   std::vector<Value> cotangents_;
+  std::map<NodeId, std::vector<Value>> contributions_;  // to the nodes whose contributions are not added up
   std::vector<Refusal> refused_;  // rules that gave no cotangent to an operand that might have needed it
 };
 
@@ -220,9 +233,20 @@ std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector
   for (const Value w : wrt) {
     Value c = sweep.cotangent(w);
     if (!c.valid() && missing == Missing::error) sweep.fail_unconnected(w);
-    out.push_back(c.valid() ? c : zeros_like(w));
+    out.push_back(c.valid() || missing == Missing::empty ? c : zeros_like(w));
   }
   attempt.keep();
+  return out;
+}
+
+std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed, const std::vector<Value>& wrt) {
+  Graph& graph = output.graph();
+  const std::vector<Value> outputs{output};
+  Sweep sweep(graph, outputs, wrt, true);
+  const auto guard = graph.role(Role::backward, output);
+  sweep.run({seed});
+  std::vector<std::vector<Value>> out;
+  for (const Value w : wrt) out.push_back(sweep.contributions(w));
   return out;
 }
 

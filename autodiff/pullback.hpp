@@ -1,6 +1,6 @@
 // The sweep behind every derivative: cotangents of some values in, cotangents of others out.
 //
-//   std::vector<Value> c = pullback({y, z}, {cy, cz}, {x, w}, Missing::zeros);
+//   std::vector<Value> c = pullback({y, z}, {cy, cz}, {x, w}, Missing::empty);
 //
 // Internal: not installed.
 #pragma once
@@ -32,11 +32,16 @@ class Attempt {
 enum class Missing {
   error,  // throw GradientError, naming it
   zeros,
+  empty,  // an empty Value
 };
 
 // All values are of one graph and alive; there is an output; each seed has its output's type. Throws GradientError,
 // with the graph as it was, if a rule breaks its promises.
 std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
                             const std::vector<Value>& wrt, Missing missing);
+
+// What each of `wrt` is given, one after the other and in the order in which a sweep would add it up. Values of `wrt`
+// must not depend on each other.
+std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed, const std::vector<Value>& wrt);
 
 }  // namespace xgrad

@@ -348,23 +348,29 @@ Index suite_transforms(const Subject& subject, const Sample& sample) {
   constexpr Index largest = 40;  // elements on either side
   const Numbers numbers = numbers_of(subject, sample, f64);
   Built built(subject, numbers, f64);
-  Index compared = 0;
+  Index at_once = 0;
   for (const std::size_t i : differentiable_inputs(subject, built)) {
     const Value x = built.inputs[i];
     const bool small = x.shape().elements() <= largest && built.y.shape().elements() <= largest;
-    if (!small || x.shape().rank() + built.y.shape().rank() > Shape::max_rank) continue;
-    const auto by = [&](Direction direction) {
-      return jacobian(built.y, x, {.direction = direction, .unconnected = Unconnected::zeros});
+    if (!small || x.shape().rank() + built.y.shape().rank() >= Shape::max_rank) continue;
+    const auto by = [&](Rows rows, Direction direction) {
+      return jacobian(built.y, x, {.rows = rows, .direction = direction, .unconnected = Unconnected::zeros});
     };
-    const auto found = evaluate({by(Direction::reverse), by(Direction::forward)}, built.feeds, {.threads = 1});
-    const auto difference = beyond_precision(found[1], found[0], magnitude({}, found[0]) * 100, f64);
-    if (!difference.empty()) {
-      throw GradientError(fmt::format("check_op: {}: the Jacobian by input {}, forward, disagrees with its rows: {}",
-                                      title(subject, sample.label), i, difference));
+    const auto found = evaluate({by(Rows::one_by_one, Direction::reverse), by(Rows::automatic, Direction::reverse),
+                                 by(Rows::automatic, Direction::forward)},
+                                built.feeds, {.threads = 1});
+    const double scale = magnitude({}, found[0]);
+    for (const std::size_t other : {std::size_t{1}, std::size_t{2}}) {
+      const auto difference = beyond_precision(found[other], found[0], scale * 100, f64);
+      if (difference.empty()) continue;
+      throw GradientError(
+          fmt::format("check_op: {}: the Jacobian by input {}, {}, disagrees with its rows one by one: {}",
+                      title(subject, sample.label), i, other == 1 ? "rows at once" : "forward", difference));
     }
-    ++compared;
+    const JacobianOptions reverse{.direction = Direction::reverse, .unconnected = Unconnected::zeros};
+    at_once += batching_obstacle(built.y, x, reverse).empty() ? 1 : 0;
   }
-  return compared;
+  return at_once;
 }
 
 void suite_bad_sample(const Subject& subject, const BadSample& bad) {

@@ -44,7 +44,8 @@ void suite_numbers(const Subject& subject, const Sample& sample);
 void suite_plan(const Subject& subject, const Sample& sample);
 // First and second derivative agree with finite differences. Returns the number of comparisons.
 Index suite_derivatives(const Subject& subject, const Sample& sample, const CheckOptions& options = {});
-// The Jacobian is the same by rows and by columns, that is, by jvp. Returns the number of Jacobians that were compared.
+// The Jacobian is the same by rows, one by one and at once, and by columns, that is, by jvp. Returns the number of
+// Jacobians whose rows were computed at once.
 Index suite_transforms(const Subject& subject, const Sample& sample);
 // The bad sample is refused, with its message.
 void suite_bad_sample(const Subject& subject, const BadSample& bad);

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/autodiff/batch.hpp>
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -71,24 +72,6 @@ Graph& check_arguments(const char* where, const std::vector<Value>& outputs, con
 
 Missing missing(Unconnected unconnected) { return unconnected == Unconnected::zeros ? Missing::zeros : Missing::error; }
 
-// Per node up to `size`: whether its numbers depend on the numbers of one of the sources, which do themselves.
-std::vector<char> numeric_dependents(const Graph& graph, NodeId size, const std::vector<Value>& sources) {
-  std::vector<char> out(size, 0);
-  NodeId first = size;
-  for (const Value s : sources) {
-    if (s.id() >= size) continue;
-    out[s.id()] = 1;
-    first = std::min(first, s.id());
-  }
-  for (NodeId id = first; id < size; ++id) {
-    const auto inputs = graph.inputs(id);
-    for (std::size_t i = 0; i < inputs.size() && out[id] == 0; ++i) {
-      if (!graph.node(id).op->shape_only(static_cast<int>(i))) out[id] = out[inputs[i]];
-    }
-  }
-  return out;
-}
-
 // Throws unless a derivative can follow every way from the placeholders to the results.
 void require_linear(Graph& graph, const std::vector<Value>& placeholders, const std::vector<Value>& results) {
   NodeId size = 0;
@@ -144,40 +127,66 @@ Shape joined(const Shape& a, const Shape& b) {
 
 Axes extents_of(const Shape& shape) { return Axes(shape.begin(), shape.end()); }
 
-using Linear = std::function<std::vector<Value>(Value seed)>;
+// What a function that is linear in one value gives for each element of a basis, stacked along a leading axis.
+class RowMaker {
+ public:
+  using Linear = std::function<std::vector<Value>(Value seed)>;
 
-// In groups, since an operation takes only so many inputs.
-Value joined_rows(std::vector<Value> parts) {
-  constexpr std::size_t group = 256;
-  while (parts.size() > 1) {
-    std::vector<Value> next;
-    for (std::size_t i = 0; i < parts.size(); i += group) {
-      const auto first = parts.begin() + static_cast<std::ptrdiff_t>(i);
-      const std::size_t count = std::min(group, parts.size() - i);
-      next.push_back(concat({first, first + static_cast<std::ptrdiff_t>(count)}));
+  RowMaker(Value like, Linear linear) : graph_(like.graph()), like_(like), linear_(std::move(linear)) {
+    const Index n = like.shape().elements();
+    Tensor eye({n, n}, f64);
+    for (Index i = 0; i < n; ++i) eye.mutable_values<double>()[static_cast<std::size_t>(i * (n + 1))] = 1;
+    basis_ = graph_.constant(eye.cast(like.dtype()));
+  }
+
+  Batched at_once() {
+    if (like_.shape().rank() == Shape::max_rank) {
+      return {{}, fmt::format("{} has no axis to spare", like_.describe())};
     }
-    parts = std::move(next);
+    Attempt attempt(graph_);
+    const Value one = placeholder_like(like_);
+    const Value many = reshape(basis_, extents_of(joined({basis_.shape()[0]}, like_.shape())));
+    Batched out = batch(linear_(one), one, many);
+    if (out.obstacle.empty()) attempt.keep();
+    return out;
   }
-  return parts[0];
-}
 
-// What a function that is linear in a value like this gives for each element of a basis: of each result a matrix, whose
-// rows are what belongs to one element.
-std::vector<Value> rows_of(Value like, const Linear& linear) {
-  const Index n = like.shape().elements();
-  Tensor eye({n, n}, f64);
-  for (Index i = 0; i < n; ++i) eye.mutable_values<double>()[static_cast<std::size_t>(i * (n + 1))] = 1;
-  const Value basis = like.graph().constant(eye.cast(like.dtype()));
-  std::vector<std::vector<Value>> rows;  // of each result
-  for (Index i = 0; i < n; ++i) {
-    const auto row = linear(reshape(slice(basis, 0, i, i + 1), extents_of(like.shape())));
-    rows.resize(row.size());
-    for (std::size_t k = 0; k < row.size(); ++k) rows[k].push_back(reshape(row[k], {1, row[k].shape().elements()}));
+  std::vector<Value> one_by_one() {
+    Attempt attempt(graph_);
+    const Index n = basis_.shape()[0];
+    std::vector<std::vector<Value>> rows;  // of each result
+    for (Index i = 0; i < n; ++i) {
+      const auto row = linear_(reshape(slice(basis_, 0, i, i + 1), extents_of(like_.shape())));
+      rows.resize(row.size());
+      for (std::size_t k = 0; k < row.size(); ++k) rows[k].push_back(expand_dims(row[k], 0));
+    }
+    std::vector<Value> out;
+    for (auto& parts : rows) out.push_back(stack(std::move(parts)));
+    attempt.keep();
+    return out;
   }
-  std::vector<Value> out;
-  for (auto& parts : rows) out.push_back(joined_rows(std::move(parts)));
-  return out;
-}
+
+ private:
+  // In groups, since an operation takes only so many inputs.
+  static Value stack(std::vector<Value> parts) {
+    constexpr std::size_t group = 256;
+    while (parts.size() > 1) {
+      std::vector<Value> next;
+      for (std::size_t i = 0; i < parts.size(); i += group) {
+        const auto first = parts.begin() + static_cast<std::ptrdiff_t>(i);
+        const std::size_t count = std::min(group, parts.size() - i);
+        next.push_back(concat({first, first + static_cast<std::ptrdiff_t>(count)}));
+      }
+      parts = std::move(next);
+    }
+    return parts[0];
+  }
+
+  Graph& graph_;
+  Value like_;
+  Linear linear_;
+  Value basis_;
+};
 
 bool goes_forward(Value y, const std::vector<Value>& wrt, Direction direction) {
   if (direction != Direction::automatic) return direction == Direction::forward;
@@ -186,17 +195,27 @@ bool goes_forward(Value y, const std::vector<Value>& wrt, Direction direction) {
   return elements < y.shape().elements();
 }
 
-std::vector<Value> reverse_rows(Value y, const std::vector<Value>& wrt, Unconnected unconnected) {
-  return rows_of(y, [&](Value seed) { return pullback({y}, {seed}, wrt, missing(unconnected)); });
+std::vector<Value> rows_of(RowMaker maker, Rows how) {
+  if (how == Rows::one_by_one) return maker.one_by_one();
+  const Batched batched = maker.at_once();
+  if (batched.obstacle.empty()) return batched.values;
+  if (how == Rows::automatic) return maker.one_by_one();
+  throw GradientError("jacobian: the rows cannot be computed at once: " + batched.obstacle +
+                      "\n  hint: Rows::one_by_one needs no batch rule");
 }
 
-Value forward_rows(Value y, Value w, Unconnected unconnected) {
-  return rows_of(w, [&](Value seed) { return push(y.graph(), {y}, {w}, {seed}, missing(unconnected)); })[0];
+RowMaker reverse_rows(Value y, const std::vector<Value>& wrt, Unconnected unconnected) {
+  return {y, [=](Value seed) { return pullback({y}, {seed}, wrt, missing(unconnected)); }};
 }
 
-// From a row for each element of w to [y..., w...].
+RowMaker forward_rows(Value y, Value w, Unconnected unconnected) {
+  return {w, [=](Value seed) { return push(y.graph(), {y}, {w}, {seed}, missing(unconnected)); }};
+}
+
+// From [elements of w, y...] to [y..., w...].
 Value turned(Value rows, Value y, Value w) {
-  return reshape(transpose(rows), extents_of(joined(y.shape(), w.shape())));
+  const Value flat = reshape(rows, {w.shape().elements(), y.shape().elements()});
+  return reshape(transpose(flat), extents_of(joined(y.shape(), w.shape())));
 }
 
 Graph& check_jacobian(const char* where, Value y, const std::vector<Value>& wrt) {
@@ -254,10 +273,10 @@ std::vector<Value> jacobian(Value y, const std::vector<Value>& wrt, const Jacobi
       if (w.shape().elements() == 0)
         out.push_back(nothing(y, {w})[0]);
       else
-        out.push_back(turned(forward_rows(y, w, options.unconnected), y, w));
+        out.push_back(turned(rows_of(forward_rows(y, w, options.unconnected), options.rows)[0], y, w));
     }
   } else {
-    const auto rows = reverse_rows(y, wrt, options.unconnected);
+    const auto rows = rows_of(reverse_rows(y, wrt, options.unconnected), options.rows);
     for (std::size_t k = 0; k < wrt.size(); ++k) {
       out.push_back(reshape(rows[k], extents_of(joined(y.shape(), wrt[k].shape()))));
     }
@@ -268,6 +287,14 @@ std::vector<Value> jacobian(Value y, const std::vector<Value>& wrt, const Jacobi
 
 Value jacobian(Value y, Value wrt, const JacobianOptions& options) {
   return jacobian(y, std::vector<Value>{wrt}, options)[0];
+}
+
+std::string batching_obstacle(Value y, Value wrt, const JacobianOptions& options) {
+  const Attempt attempt(check_jacobian("batching_obstacle", y, {wrt}));
+  const bool forward = goes_forward(y, {wrt}, options.direction);
+  return (forward ? forward_rows(y, wrt, options.unconnected) : reverse_rows(y, {wrt}, options.unconnected))
+      .at_once()
+      .obstacle;
 }
 
 std::vector<std::vector<Value>> hessian(Value y, const std::vector<Value>& wrt, const JacobianOptions& options) {

@@ -12,6 +12,7 @@
 // other, and leave the graph as it was.
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include <xgrad/autodiff/gradients.hpp>
@@ -33,6 +34,13 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
                        const std::vector<Value>& tangents, Unconnected unconnected = Unconnected::error);
 Value jvp(Value y, Value wrt, Value tangent, Unconnected unconnected = Unconnected::error);
 
+// How the rows of a Jacobian are computed.
+enum class Rows {
+  automatic,   // at once if every operation on the way can do that, otherwise one by one
+  at_once,     // or throw GradientError, naming the node that cannot
+  one_by_one,  // a backward pass for each: needs no batch rule, and less memory
+};
+
 enum class Direction {
   automatic,  // the one that has fewer rows
   reverse,    // a row for each element of y
@@ -40,15 +48,18 @@ enum class Direction {
 };
 
 struct JacobianOptions {
+  Rows rows = Rows::automatic;
   Direction direction = Direction::automatic;
   Unconnected unconnected = Unconnected::error;
 };
 
 // All derivatives of the elements of y by those of `wrt`: of the shape of y followed by that of `wrt`, which together
-// may have Shape::max_rank axes. Each row is a pass of its own, so the graph grows with their number, which is part of
-// it: a plan for other shapes needs another graph.
+// may have Shape::max_rank axes. The number of rows becomes part of the graph: a plan for other shapes needs another
+// graph.
 Value jacobian(Value y, Value wrt, const JacobianOptions& options = {});
 std::vector<Value> jacobian(Value y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
+// Why Rows::automatic would compute the rows one by one; empty if it would compute them at once.
+std::string batching_obstacle(Value y, Value wrt, const JacobianOptions& options = {});
 
 // The Jacobian of the gradient of the scalar y: of the shape of `wrt`, twice. Where the gradient does not depend on
 // `wrt` it is zero. For several values, block [i][j] is of the shape of wrt[i] followed by that of wrt[j].

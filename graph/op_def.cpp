@@ -73,6 +73,8 @@ Value Vjp::input(int i) const {
 
 const Attrs& Vjp::attrs() const { return output_.graph().attrs(output_.id()); }
 
+const Attrs& Batch::attrs() const { return output_.graph().attrs(output_.id()); }
+
 namespace domain {
 
 Domain any() { return {}; }

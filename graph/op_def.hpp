@@ -4,8 +4,8 @@
 //                      .infer = same_type, .kernel = ..., .vjp = [](const Vjp& r) -> Cotangents { ... }};
 //
 // `infer` says which shapes go in and which comes out, `kernel` which numbers, `vjp` how a derivative flows back. An
-// operation has either a vjp or a reason why it has none. Samples make the operation testable: the same suites run
-// over every operation there is, built in or of a user's own.
+// operation has either a vjp or a reason why it has none. `batch` says how to do many at once. Samples make the
+// operation testable: the same suites run over every operation there is, built in or of a user's own.
 #pragma once
 
 #include <array>
@@ -190,6 +190,33 @@ class Cotangents {
 
 using VjpFn = Cotangents (*)(const Vjp&);
 
+// ---- batch: one node for many inputs at once
+
+// What a batch rule sees: a node, and its inputs, some of which now have a leading axis of `size()` more.
+class Batch {
+ public:
+  Batch(Value output, std::span<const Value> inputs, std::span<const char> batched, Index size)
+      : output_(output), inputs_(inputs), batched_(batched), size_(size) {}
+
+  int count() const { return static_cast<int>(inputs_.size()); }
+  // With the leading axis if batched(i). An input of which only the shape matters is as it was.
+  Value input(int i) const { return inputs_[static_cast<std::size_t>(i)]; }
+  bool batched(int i) const { return batched_[static_cast<std::size_t>(i)] != 0; }
+  Index size() const { return size_; }
+  // The node as it is for one.
+  Value output() const { return output_; }
+  const Attrs& attrs() const;
+
+ private:
+  Value output_;
+  std::span<const Value> inputs_;
+  std::span<const char> batched_;
+  Index size_;
+};
+
+// The results for all, along a leading axis; an empty Value where that cannot be said in one go.
+using BatchFn = Value (*)(const Batch&);
+
 // ---- samples: what the suites try an operation on
 
 // Where the numbers of a sample come from. Kinks and ties are kept at a distance, since finite differences cannot
@@ -244,9 +271,10 @@ struct Traits {
   bool view = false;             // the output is input 0 with another shape, byte for byte
   bool broadcast = false;        // the output is input 0, repeated as elementwise operations repeat their inputs
   bool commutative = false;      // the order of two inputs does not matter
+  bool segment = false;          // a view whose derivative is that of the function from its other inputs to input 0
   bool fallible = false;         // the kernel may throw because of the numbers it meets
   bool finishes_rows = false;    // the kernel calls KernelCall::rows_done
-  std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters
+  std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters; bit 31 also of all that follow
   Leaf leaf = Leaf::none;
 };
 
@@ -268,10 +296,12 @@ struct OpDef {
                                       // outputs are f64; null where the kernel only moves numbers about
   VjpFn vjp = nullptr;
   std::string no_gradient{};  // why there is no vjp; empty if there is one
+  BatchFn batch = nullptr;    // optional; elementwise operations, views and broadcasts need none
+  std::string symbol{};       // how formulas write it, before its input or between its two; its name if empty
   std::vector<Sample> samples{};
   std::vector<BadSample> bad_samples{};
 
-  bool shape_only(int input) const { return (traits.shape_only >> input & 1U) != 0; }
+  bool shape_only(int input) const { return (traits.shape_only >> (input < 31 ? input : 31) & 1U) != 0; }
 };
 
 // An ordered collection of operations with unique names. Addresses of its OpDefs do not change.

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -52,6 +53,7 @@ struct Cast : Operation {
       case DType::boolean: return run_from<bool>(call);
     }
   }
+  static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) {
     const DType from = r.input(0).dtype();
     return is_floating(from) && is_floating(r.output().dtype()) ? cast(r.cotangent(), from) : Value{};

@@ -11,8 +11,8 @@
 //   };
 //   registry.add(define<Count>());
 //
-// Optional members: reference (naive kernel in f64), scratch_bytes, traits(), other bounds than one input, and
-// block_reduction() with block_axes, by which a reduction joins fused groups, as random_block lets a
+// Optional members: reference (naive kernel in f64), scratch_bytes, batch (see ops/batch.hpp), traits(), other bounds
+// than one input, and block_reduction() with block_axes, by which a reduction joins fused groups, as random_block lets a
 // random operation.
 #pragma once
 
@@ -47,6 +47,7 @@ OpDef define() {
     def.no_gradient = Op::no_gradient;
   else
     def.vjp = Op::vjp;
+  if constexpr (requires { Op::batch; }) def.batch = Op::batch;
   def.samples = Op::samples();
   if constexpr (requires { Op::bad_samples; }) def.bad_samples = Op::bad_samples();
   return def;

@@ -7,6 +7,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/axis.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/strided_copy.hpp>
@@ -66,6 +67,7 @@ struct DiagonalOf : Operation {
     strided_copy(shape, at(call.inputs[0].data, diagonal.first, from.dtype), diagonal_strides(from.shape),
                  call.output.data, shape.strides(), size_of(from.dtype), call.parallel);
   }
+  static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) { return apply("from_diagonal", {r.cotangent(), r.input(0)}, r.attrs()); }
   static std::vector<Sample> samples() {
     return {{"square", {{{4, 4}}}, diagonal_attrs(0), 0, false, true},
@@ -114,6 +116,7 @@ struct FromDiagonal : Operation {
     strided_copy(shape, call.inputs[0].data, shape.strides(), at(call.output.data, diagonal.first, to.dtype),
                  diagonal_strides(to.shape), size_of(to.dtype), call.parallel);
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
     const Value c = apply("diagonal", {r.cotangent()}, r.attrs());
     return r.count() == 2 ? Cotangents{c, Value{}} : Cotangents(c);
@@ -186,6 +189,7 @@ struct Tril : Triangle {
   static constexpr const char* doc =
       "The elements on and below the k-th diagonal of the matrices in the last two axes, zeros elsewhere.";
   static void kernel(const KernelCall& call) { run<false>(call); }
+  static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) { return tril(r.cotangent(), r.attrs().integer("k")); }
 };
 
@@ -194,6 +198,7 @@ struct Triu : Triangle {
   static constexpr const char* doc =
       "The elements on and above the k-th diagonal of the matrices in the last two axes, zeros elsewhere.";
   static void kernel(const KernelCall& call) { run<true>(call); }
+  static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) { return triu(r.cotangent(), r.attrs().integer("k")); }
 };
 

@@ -7,6 +7,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/axis.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -69,6 +70,7 @@ struct Gather : Operation {
       }
     });
   }
+  static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0}); }
   static Cotangents vjp(const Vjp& r) {
     return {apply("scatter_add", {r.cotangent(), r.input(1), r.input(0)}, r.attrs()), Value{}};
   }
@@ -145,6 +147,7 @@ struct ScatterAdd : Operation {
     else
       run<std::int64_t>(call, a);
   }
+  static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0, 2}); }
   static Cotangents vjp(const Vjp& r) {
     return {apply("gather", {r.cotangent(), r.input(1)}, r.attrs()), Value{}, Value{}};
   }
@@ -216,6 +219,7 @@ struct TakeAlongAxis : Operation {
     check_indices(name, call.inputs[1], axis_attr(call), from.extent);
     with_element(size_of(call.output.type.dtype), [&](auto bits) { run<decltype(bits)>(call, from); });
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
     return {apply("scatter_along_axis", {r.cotangent(), r.input(1), r.input(0)}, r.attrs()), Value{}};
   }
@@ -282,6 +286,7 @@ struct ScatterAlongAxis : Operation {
     else
       run<std::int64_t>(call, to);
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
     return {apply("take_along_axis", {r.cotangent(), r.input(1)}, r.attrs()), Value{}, Value{}};
   }

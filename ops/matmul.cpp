@@ -5,6 +5,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/all_or_nothing.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -161,6 +162,7 @@ struct Matmul : Operation {
     }
   }
 
+  static constexpr auto batch = batch_broadcast;
   // With c = a b: da = dc b^T and db = a^T dc; a transposed operand gets the transposed rule.
   static Cotangents vjp(const Vjp& r) {
     const bool ta = r.attrs().flag("transpose_a");

@@ -6,6 +6,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/axis.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/strided_copy.hpp>
@@ -121,6 +122,7 @@ struct Pad : Operation {
       fill(call, w);
     }
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
     const Widths w(r.attrs());
     if (w.reflect || w.edge) return apply("unpad", {r.cotangent()}, r.attrs());
@@ -198,6 +200,7 @@ struct Unpad : Operation {
     else
       run<double>(call);
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return apply("pad", {r.cotangent()}, r.attrs()); }
   static std::vector<Sample> samples() {
     return {{"reflected", {{{2, 7}}}, pad_attrs(1, 2, 1, PadMode::reflect, 0), 0, false, true},

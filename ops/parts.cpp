@@ -9,6 +9,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/axis.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/strided_copy.hpp>
@@ -51,6 +52,7 @@ struct Concat : Operation {
       done += part.type.shape[static_cast<int>(axis)];
     }
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
     std::vector<Value> out;
     for (int i = 0; i < r.count(); ++i) {
@@ -100,6 +102,7 @@ struct ConcatPart : Operation {
     strided_copy(call.output.type.shape, at(call.inputs[0].data, before * from[axis], dtype), from, call.output.data,
                  stride_of(call.output.type), size_of(dtype), call.parallel);
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
     const Index part = r.attrs().integer("part");
     std::vector<Value> parts;
@@ -166,6 +169,7 @@ struct Slice : Operation {
     strided_copy(call.output.type.shape, at(call.inputs[0].data, start, input.dtype), from, call.output.data,
                  stride_of(call.output.type), size_of(input.dtype), call.parallel);
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return apply("unslice", {r.cotangent(), r.input(0)}, r.attrs()); }
   static Attrs attrs(Index axis, Index begin, Index end, Index step) {
     return {{"axis", axis}, {"begin", begin}, {"end", end}, {"step", step}};
@@ -213,6 +217,7 @@ struct Unslice : Operation {
     strided_copy(call.inputs[0].type.shape, call.inputs[0].data, stride_of(call.inputs[0].type),
                  at(call.output.data, start, output.dtype), to, size_of(output.dtype), call.parallel);
   }
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return {apply("slice", {r.cotangent()}, r.attrs()), Value{}}; }
   static std::vector<Sample> samples() {
     return {{"rows", {{{2, 3}}, {{5, 3}}}, Slice::attrs(0, 1, 3, 1), 0, false, true},

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -101,6 +102,7 @@ struct Polygamma : Operation {
       call.output.as<double>()[i] = static_cast<double>((n % 2 == 0 ? -1 : 1) * std::tgamma(n + 1.0L) * sum);
     }
   }
+  static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) {
     return r.cotangent() * polygamma(static_cast<int>(r.attrs().integer("n")) + 1, r.input(0));
   }

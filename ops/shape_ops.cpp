@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/strided_copy.hpp>
@@ -206,6 +207,7 @@ struct StopGradient : View {
   static constexpr const char* name = "stop_gradient";
   static constexpr const char* doc = "The same value; no derivative flows through it.";
   static constexpr const char* no_gradient = "that is what it is for";
+  static constexpr auto batch = batch_broadcast;  // of itself, since a mere view would let derivatives through
   static TensorType infer(const Infer& in) { return same_type(in); }
   static std::vector<Sample> samples() { return {{"row", {{{5}}}, {}, 0, true, true}}; }
 };
@@ -233,6 +235,11 @@ struct Transpose : Operation {
     const Shape& shape = call.output.type.shape;
     strided_copy(shape, call.inputs[0].data, turned, call.output.data, shape.strides(), size_of(call.output.type.dtype),
                  call.parallel);
+  }
+  static Value batch(const Batch& b) {
+    Axes order{0};
+    for (const Index axis : b.attrs().ints("order")) order.push_back(axis + 1);
+    return transpose(b.input(0), order);
   }
   static Cotangents vjp(const Vjp& r) {
     const Axes& order = r.attrs().ints("order");

@@ -46,6 +46,20 @@ class Grower {
     while (static_cast<Index>(g.size()) < nodes) step();
   }
   Value last() const { return values_.back(); }
+  // The same steps whatever else stands in the graph.
+  void grow_by(Index steps) {
+    while (steps-- > 0) step();
+  }
+  // What grew between two counts, except the last, is not used again; in place of that stands `v`, the same numbers.
+  std::size_t grown() const { return values_.size(); }
+  void seal(std::size_t since, Value v) {
+    const auto first = static_cast<std::ptrdiff_t>(since);
+    const double size = bounds_.back();
+    values_.erase(values_.begin() + first, values_.end());
+    bounds_.erase(bounds_.begin() + first, bounds_.end());
+    values_.push_back(v);
+    bounds_.push_back(size);
+  }
   Value any() { return dice.one_of(values_); }
   Value recent() {
     return values_[values_.size() - 1 - static_cast<std::size_t>(dice.below(std::min<Index>(6, count())))];

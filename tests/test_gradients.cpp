@@ -7,6 +7,7 @@
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/plan.hpp>
 #include <xgrad/graph/verify.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -115,6 +116,25 @@ TEST_CASE("a seed weighs the elements of y, and y may be among wrt") {
   CHECK(numbers(out[1]) == std::vector<double>{3, 30, 300});
   CHECK(d[2] == seed);
   CHECK(d[3] == d[0]);
+}
+
+TEST_CASE("operations with more inputs than there are bits for their traits have derivatives") {
+  Graph g({.dtype = f64});
+  std::vector<Value> parts;
+  Feeds feeds;
+  for (int i = 0; i < 70; ++i) {
+    parts.push_back(g.input("x" + std::to_string(i), {2}));
+    feeds.push_back({parts.back(), row({i + 1.0, -i - 1.0})});
+  }
+  const auto d = gradients(sum(square(concat(parts))), parts);
+  const auto out = evaluate(d, feeds);
+  const auto planned = Plan(d).run(feeds);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    CHECK(out[i].at(0) == 2.0 * static_cast<double>(i + 1));
+    CHECK(bitwise_equal(out[i], planned[i]));
+  }
+  // Of the parts only shapes matter, however many there are.
+  CHECK(Plan({gradients(sum(concat(parts)), parts)[69]}).run({})[0].at(1) == 1);
 }
 
 TEST_CASE("backward nodes know their forward node and its scope") {

@@ -145,14 +145,14 @@ TEST_CASE("every first and second derivative agrees with finite differences") {
   }
 }
 
-TEST_CASE("every Jacobian is the same by rows and by columns") {
-  Index compared = 0;
+TEST_CASE("every Jacobian is the same by rows, by rows at once and by columns") {
+  Index at_once = 0;
   Index all = 0;
   over_all_samples([&](const Subject& subject, const Sample& sample) {
-    compared += suite_transforms(subject, sample);
+    at_once += suite_transforms(subject, sample);
     ++all;
   });
-  if (std::getenv("XGRAD_OP") == nullptr) CHECK(compared > all / 2);
+  if (std::getenv("XGRAD_OP") == nullptr) CHECK(at_once > all / 2);
 }
 
 TEST_CASE("every random operation depends on step, seed and stream") {

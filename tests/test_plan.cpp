@@ -347,3 +347,10 @@ TEST_CASE("a view of a view of a constant is folded") {
   const Feeds feeds{{x, Tensor::full({6}, 10)}};
   CHECK(bitwise_equal(Plan({y}).run(feeds)[0], evaluate(y, feeds)));
 }
+
+TEST_CASE("a view of a view that looks like the constant behind it is folded") {
+  Graph g;
+  const Value c = g.constant(Tensor::from<float>({6}, {1, 2, 3, 4, 5, 6}));
+  const Value y = reshape(reshape(c, {6}), {2, 3});
+  CHECK(bitwise_equal(Plan({y}).run({})[0], evaluate(y)));
+}

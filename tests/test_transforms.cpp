@@ -69,8 +69,10 @@ OpDef copy_op(VjpFn vjp = [](const Vjp& r) -> Cotangents { return r.cotangent();
   return op;
 }
 
-const JacobianOptions reverse{.direction = Direction::reverse};
-const JacobianOptions forward{.direction = Direction::forward};
+const JacobianOptions one_by_one{.rows = Rows::one_by_one, .direction = Direction::reverse};
+const JacobianOptions at_once{.rows = Rows::at_once, .direction = Direction::reverse};
+const JacobianOptions forward{.rows = Rows::at_once, .direction = Direction::forward};
+const JacobianOptions forward_one_by_one{.rows = Rows::one_by_one, .direction = Direction::forward};
 
 }  // namespace
 
@@ -90,7 +92,7 @@ TEST_CASE("the products with a known Jacobian, and the Jacobian, are what mathem
   CHECK(distance(evaluate(vjp(y, x, c), feeds), row({b + 10 * std::cos(a), a + 300 * b * b})) < 1e-15);
   const Value t = g.constant(row({2, -3}));
   CHECK(distance(evaluate(jvp(y, x, t), feeds), row({2 * b - 3 * a, 2 * std::cos(a), -9 * b * b, 0})) < 1e-15);
-  for (const JacobianOptions& how : {JacobianOptions{}, reverse, forward}) {
+  for (const JacobianOptions& how : {JacobianOptions{}, one_by_one, at_once, forward, forward_one_by_one}) {
     const Value j = jacobian(y, x, how);
     CHECK(j.shape() == Shape{4, 2});
     CHECK(distance(evaluate(j, feeds), expected) < 1e-15);
@@ -102,7 +104,7 @@ TEST_CASE("the Jacobian of a matrix product has the axes of both") {
   Graph g({.dtype = f64});
   const Value a = g.input("a", {2, 3});
   const Value b = g.input("b", {3, 4});
-  const auto j = jacobian(matmul(a, b), {a, b}, reverse);
+  const auto j = jacobian(matmul(a, b), {a, b}, at_once);
   REQUIRE(j[0].shape() == Shape{2, 4, 2, 3});
   REQUIRE(j[1].shape() == Shape{2, 4, 3, 4});
   Tensor at({2, 3}, f64);
@@ -134,7 +136,7 @@ TEST_CASE("the Hessian of Rosenbrock's function, and its product with a vector")
   const Feeds feeds{{x, row({-1.2, 1})}};
   const double aa = 2 - 400 * 1 + 1200 * 1.44;
   const double ab = -400 * -1.2;
-  for (const JacobianOptions& how : {JacobianOptions{}, reverse, forward}) {
+  for (const JacobianOptions& how : {JacobianOptions{}, one_by_one, at_once, forward}) {
     CHECK(distance(evaluate(hessian(y, x, how), feeds), Tensor::from<double>({2, 2}, {aa, ab, ab, 200})) < 1e-14);
   }
   const Value v = g.constant(row({3, -7}));
@@ -184,6 +186,8 @@ TEST_CASE("several outputs and several inputs: cotangents and tangents add up") 
 }
 
 TEST_CASE("on random graphs all transforms agree with each other") {
+  Index at_once_count = 0;
+  Index jacobians = 0;
   double worst = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
@@ -201,17 +205,22 @@ TEST_CASE("on random graphs all transforms agree with each other") {
     const Value t = g.constant(testing::random_tensor(grown.dice, x.shape(), f64));
     const Index n = y.shape().elements();
     const Index m = x.shape().elements();
-    const Value rows = reshape(jacobian(y, x, reverse), {n, m});
+    const Value rows = reshape(jacobian(y, x, one_by_one), {n, m});
     const Value loss = mean(tanh(y)) + mean(sin(x) * x);
     const Value h = reshape(hessian(loss, x), {m, m});
-    const std::vector<std::pair<Value, Value>> pairs{{jacobian(y, x, forward), jacobian(y, x, reverse)},
-                                                     {reshape(vjp(y, x, c), {1, m}), matmul(reshape(c, {1, n}), rows)},
-                                                     {reshape(jvp(y, x, t), {n, 1}), matmul(rows, reshape(t, {m, 1}))},
-                                                     {h, transpose(h)},
-                                                     {hessian(loss, x, forward), hessian(loss, x, reverse)},
-                                                     {reshape(hvp(loss, x, t), {m, 1}), matmul(h, reshape(t, {m, 1}))},
-                                                     {jvp(gradients(loss, x), x, t), hvp(loss, x, t)}};
+    const std::vector<std::pair<Value, Value>> pairs{
+        {jacobian(y, x, {.direction = Direction::reverse}), jacobian(y, x, one_by_one)},
+        {jacobian(y, x, {.direction = Direction::forward}), jacobian(y, x, one_by_one)},
+        {jacobian(y, x, forward_one_by_one), jacobian(y, x, one_by_one)},
+        {reshape(vjp(y, x, c), {1, m}), matmul(reshape(c, {1, n}), rows)},
+        {reshape(jvp(y, x, t), {n, 1}), matmul(rows, reshape(t, {m, 1}))},
+        {h, transpose(h)},
+        {hessian(loss, x, one_by_one), hessian(loss, x)},
+        {reshape(hvp(loss, x, t), {m, 1}), matmul(h, reshape(t, {m, 1}))},
+        {jvp(gradients(loss, x), x, t), hvp(loss, x, t)}};
     verify(g);
+    jacobians += 1;
+    at_once_count += batching_obstacle(y, x, {.direction = Direction::reverse}).empty() ? 1 : 0;
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       CAPTURE(i);
       const auto both = evaluate({pairs[i].first, pairs[i].second}, feeds);
@@ -222,7 +231,8 @@ TEST_CASE("on random graphs all transforms agree with each other") {
       CHECK(bitwise_equal(planned[0], both[0]));
     }
   }
-  MESSAGE("worst difference " << worst);
+  MESSAGE("rows at once: " << at_once_count << " of " << jacobians << "; worst difference " << worst);
+  CHECK(at_once_count == jacobians);  // every built-in operation that random graphs use can be batched
 }
 
 TEST_CASE("third and fourth derivatives of random graphs agree with finite differences") {
@@ -260,6 +270,51 @@ TEST_CASE("a plan computes of a jvp neither the vjp it was made of nor the place
   Index products = 0;
   for (std::size_t at = 0; (at = text.find(" matmul ", at)) != std::string::npos; ++at) ++products;
   CHECK(products == 8);
+}
+
+TEST_CASE("rows one by one are needed where an operation cannot be batched, and the message says which") {
+  const OpDef op = copy_op();
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {3});
+  const Value y = square(g.apply(op, {x}));
+  const NodeId before = g.size();
+  const JacobianOptions reverse{.direction = Direction::reverse};
+  CHECK(batching_obstacle(y, x, reverse) == "");  // the rule of copy hands its cotangent on
+  CHECK(batching_obstacle(y, x, {.direction = Direction::forward}) == "");
+  const OpDef stubborn = copy_op([](const Vjp& r) -> Cotangents {
+    static const OpDef inner = copy_op();
+    return r.output().graph().apply(inner, {r.cotangent()});
+  });
+  const Value z = square(g.apply(stubborn, {x}));
+  const NodeId size = g.size();
+  const std::string obstacle = batching_obstacle(z, x, reverse);
+  check_contains(obstacle, {"copy f64[3]", "has no batch rule"});
+  check_contains(message([&] { jacobian(z, x, at_once); }),
+                 {"jacobian: the rows cannot be computed at once: ", obstacle.c_str(), "hint: Rows::one_by_one"});
+  CHECK(g.size() == size);
+  CHECK(before < size);
+  const Feeds feeds{{x, row({1, 2, 3})}};
+  const Tensor expected = Tensor::from<double>({3, 3}, {2, 0, 0, 0, 4, 0, 0, 0, 6});
+  CHECK(bitwise_equal(evaluate(jacobian(z, x), feeds), expected));
+  CHECK(bitwise_equal(evaluate(jacobian(z, x, one_by_one), feeds), expected));
+}
+
+TEST_CASE("a user's operation is batched by its own rule, and a wrong one is caught") {
+  OpDef op = copy_op();
+  op.vjp = [](const Vjp& r) -> Cotangents { return r.output().graph().apply(*r.output().node().op, {r.cotangent()}); };
+  op.samples = {{.label = "matrix", .inputs = {{.shape = {2, 3}}}, .attrs = {}, .zero_second = true}};
+  CHECK(message([&] { check_op(op); }) == "");
+  op.batch = [](const Batch& b) { return b.output().graph().apply(*b.output().node().op, {b.input(0)}); };
+  CHECK(message([&] { check_op(op); }) == "");
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {2, 3});
+  CHECK(batching_obstacle(g.apply(op, {x}), x) == "");
+  op.batch = [](const Batch& b) { return b.output().graph().apply(*b.output().node().op, {b.input(0)}) * 1.001; };
+  check_contains(message([&] { check_op(op); }), {"check_op: \"copy\", sample \"matrix\": the Jacobian by input 0, "
+                                                  "rows at once, disagrees with its rows one by one"});
+  op.batch = [](const Batch& b) { return sum(b.input(0), {0}); };
+  check_contains(message([&] { check_op(op); }),
+                 {"batch: the rule of ", "copy f64[2, 3] gives f64[2, 3] for 6 at once", "where f64[6, 2, 3] belongs"});
 }
 
 TEST_CASE("a rule that is not linear in its cotangent cannot be turned round, and is named") {
@@ -327,7 +382,7 @@ TEST_CASE("Jacobians of nothing, of scalars and of more rows than an operation t
   CHECK(jacobian(square(none) * x, x).shape() == Shape{0, 2});
   CHECK(evaluate(jacobian(y, x), {{x, Tensor(3.0)}}).item() == 6);
   const Value many = g.input("many", {600});
-  const Value j = jacobian(square(many), many, reverse);
+  const Value j = jacobian(square(many), many, one_by_one);
   Tensor numbers({600}, f64);
   for (Index i = 0; i < 600; ++i)
     numbers.mutable_values<double>()[static_cast<std::size_t>(i)] = static_cast<double>(i);
@@ -345,7 +400,7 @@ TEST_CASE("stop_gradient stops derivatives of every kind, and the value passes")
   CHECK(bitwise_equal(evaluate(y, feeds), row({1, 8, -27})));
   CHECK(bitwise_equal(evaluate(gradients(sum(y), x), feeds), row({1, 4, 9})));
   CHECK(bitwise_equal(evaluate(jvp(y, x, ones), feeds), row({1, 4, 9})));
-  for (const JacobianOptions& how : {reverse, forward}) {
+  for (const JacobianOptions& how : {one_by_one, at_once, forward}) {
     CHECK(
         bitwise_equal(evaluate(jacobian(y, x, how), feeds), Tensor::from<double>({3, 3}, {1, 0, 0, 0, 4, 0, 0, 0, 9})));
   }
@@ -360,7 +415,7 @@ TEST_CASE("derivatives of transforms are derivatives") {
   const Value w = g.input("w", {3, 2});
   const Value v = g.input("v", {2});
   const Value y = tanh(matmul(w, reshape(x, {2, 1})));
-  const Value norm = sum(square(jacobian(y, x, reverse)));  // as a penalty on the Jacobian
+  const Value norm = sum(square(jacobian(y, x, at_once)));  // as a penalty on the Jacobian
   CHECK(message([&] { check_gradients(norm, {x, w}); }) == "");
   CHECK(message([&] { check_gradients(sum(square(jvp(y, x, v))), {x, w, v}); }) == "");
   CHECK(message([&] { check_gradients(sum(square(hvp(sum(square(y)), x, v))), {x, w, v}); }) == "");

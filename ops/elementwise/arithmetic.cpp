@@ -22,6 +22,7 @@ struct Add : Cheap<Binary> {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
   static constexpr const char* name = "add";
+  static constexpr const char* symbol = "+";
   static constexpr const char* doc = "a + b.";
   template <class V>
   static V forward(V a, V b) {
@@ -36,6 +37,7 @@ struct Add : Cheap<Binary> {
 struct Sub : Cheap<Binary> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "sub";
+  static constexpr const char* symbol = "-";
   static constexpr const char* doc = "a - b.";
   template <class V>
   static V forward(V a, V b) {
@@ -51,6 +53,7 @@ struct Mul : Cheap<Binary> {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
   static constexpr const char* name = "mul";
+  static constexpr const char* symbol = "*";
   static constexpr const char* doc = "a * b.";
   template <class V>
   static V forward(V a, V b) {
@@ -64,6 +67,7 @@ struct Mul : Cheap<Binary> {
 
 struct Div : Cheap<Binary> {
   static constexpr const char* name = "div";
+  static constexpr const char* symbol = "/";
   static constexpr const char* doc = "a / b as IEEE 754 says: x / 0 is inf or NaN.";
   template <class V>
   static V forward(V a, V b) {
@@ -79,6 +83,7 @@ struct Div : Cheap<Binary> {
 struct Neg : Cheap<Unary> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "neg";
+  static constexpr const char* symbol = "-";
   static constexpr const char* doc = "-x.";
   template <class V>
   static V forward(V x) {
@@ -141,6 +146,7 @@ struct Relu : Cheap<Unary> {
 struct Less : Cheap<Compare> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "less";
+  static constexpr const char* symbol = "<";
   static constexpr const char* doc = "Whether a < b. False where either is NaN.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>
@@ -155,6 +161,7 @@ struct Less : Cheap<Compare> {
 struct LessEqual : Cheap<Compare> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "less_equal";
+  static constexpr const char* symbol = "<=";
   static constexpr const char* doc = "Whether a <= b. False where either is NaN.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>

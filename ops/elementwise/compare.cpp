@@ -9,6 +9,7 @@ constexpr const char* piecewise = "a truth value has no derivative";
 struct Equal : Compare {
   static constexpr bool commutative = true;
   static constexpr const char* name = "equal";
+  static constexpr const char* symbol = "==";
   static constexpr const char* doc = "Whether a = b. NaN equals nothing.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>
@@ -23,6 +24,7 @@ struct Equal : Compare {
 struct NotEqual : Compare {
   static constexpr bool commutative = true;
   static constexpr const char* name = "not_equal";
+  static constexpr const char* symbol = "!=";
   static constexpr const char* doc = "Whether a differs from b. NaN differs from everything.";
   static constexpr const char* no_gradient = piecewise;
   template <class V>
@@ -38,6 +40,7 @@ struct LogicalAnd : Binary {
   using dtypes = Booleans;
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_and";
+  static constexpr const char* symbol = "&&";
   static constexpr const char* doc = "Whether both hold.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a & b; }
@@ -48,6 +51,7 @@ struct LogicalOr : Binary {
   using dtypes = Booleans;
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_or";
+  static constexpr const char* symbol = "||";
   static constexpr const char* doc = "Whether at least one holds.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a | b; }
@@ -58,6 +62,7 @@ struct LogicalXor : Binary {
   using dtypes = Booleans;
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_xor";
+  static constexpr const char* symbol = "^";
   static constexpr const char* doc = "Whether exactly one holds.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a ^ b; }
@@ -67,6 +72,7 @@ struct LogicalXor : Binary {
 struct LogicalNot : Unary {
   using dtypes = Booleans;
   static constexpr const char* name = "logical_not";
+  static constexpr const char* symbol = "!";
   static constexpr const char* doc = "Whether it does not hold.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a) { return !a; }

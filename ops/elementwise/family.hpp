@@ -1,7 +1,7 @@
 // How a file of elementwise operations is written, and how it becomes kernels.
 //
 // Each operation is ONE struct: name, doc, the functor, the backward rule, samples. The functor is a template over a
-// type V that is a vector of floats or doubles, or a plain number:
+// type V that is a vector of floats or doubles, or a plain number; `symbol` is optional, for formulas:
 //
 //   struct Tanh : Unary {
 //     static constexpr const char* name = "tanh";

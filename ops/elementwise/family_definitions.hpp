@@ -68,6 +68,7 @@ OpDef elementwise_definition(const BlockKernels& blocks) {
   OpDef def;
   def.name = Op::name;
   def.doc = Op::doc;
+  if constexpr (requires { Op::symbol; }) def.symbol = Op::symbol;
   def.min_inputs = def.max_inputs = Op::arity;
   def.traits.elementwise = true;
   def.traits.commutative = Op::commutative;

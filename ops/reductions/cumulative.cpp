@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -78,6 +79,7 @@ void from_the_beginning(const KernelCall& call, T start, Combine combine) {
 Attrs attrs(Index axis, bool reverse) { return {{"axis", axis}, {"reverse", reverse}}; }
 
 struct Cumulative : Operation {
+  static constexpr auto batch = batch_along_axes;
   static TensorType infer(const Infer& in) {
     const Index axis = in.attrs().integer("axis");
     if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));

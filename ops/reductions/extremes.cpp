@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/reductions/axes.hpp>
@@ -33,6 +34,7 @@ Cotangents to_extreme(const Vjp& r) {
 }
 
 struct Extreme : Operation {
+  static constexpr auto batch = batch_along_axes;
   static TensorType infer(const Infer& in) { return reductions::infer_not_empty(in); }
   static constexpr auto scratch_bytes = reductions::scratch_bytes;
   static constexpr auto block_axes = reductions::axes_in_blocks;

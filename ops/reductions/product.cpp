@@ -1,4 +1,5 @@
 // Products over axes.
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/reductions/axes.hpp>
@@ -21,6 +22,7 @@ struct Prod : Operation {
   static void reference(const KernelCall& call) {
     reductions::reference(call, 1, [](auto a, auto b) { return a * b; });
   }
+  static constexpr auto batch = batch_along_axes;
   // Axis after axis, the last first: the product of the others along it, times that of the products beside it.
   static Cotangents vjp(const Vjp& r) {
     const Axes& axes = r.attrs().ints("axes");

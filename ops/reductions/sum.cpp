@@ -1,6 +1,7 @@
 // Sums over axes, the reverse of broadcasting, and how many elements a reduction combines.
 #include <fmt/format.h>
 
+#include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/reductions/axes.hpp>
@@ -21,6 +22,7 @@ struct Sum : Operation {
   static const BlockReductions& block_reduction() { return kernels().block_sum; }
   static constexpr auto block_axes = reductions::axes_in_blocks;
   static constexpr auto reference = sum_reference;
+  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return broadcast_like(reductions::keep_axes(r.cotangent(), r), r.input(0)); }
   static std::vector<Sample> samples() {
     auto out = reductions::with_integers(reductions::samples(domain::any(), true), domain::integers(-9, 9));
@@ -66,6 +68,16 @@ TensorType sum_target(const Infer& in, const Shape& target) {
   return {in.dtype(0), target};
 }
 
+// To the same shape with the leading axis in front, extents of 1 filling up.
+Value batch_sum(const Batch& b) {
+  const Value x = batch_input(b, 0);
+  const Shape& to = b.output().shape();
+  Shape filled{b.size()};
+  for (int axis = 1; axis < x.shape().rank() - to.rank(); ++axis) filled.push_back(1);
+  for (const Index extent : to) filled.push_back(extent);
+  return batch_reshape(b, sum_to(x, filled), to);
+}
+
 struct SumTo : Operation {
   static constexpr const char* name = "sum_to";
   static constexpr const char* doc =
@@ -76,6 +88,7 @@ struct SumTo : Operation {
   static const BlockReductions& block_reduction() { return kernels().block_sum; }
   static constexpr auto block_axes = reductions::axes_in_blocks;
   static constexpr auto reference = sum_reference;
+  static Value batch(const Batch& b) { return batch_sum(b); }
   static Cotangents vjp(const Vjp& r) { return broadcast_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
     return {{"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}, 0, false, true},
@@ -99,6 +112,7 @@ struct SumLike : Operation {
   static const BlockReductions& block_reduction() { return kernels().block_sum; }
   static constexpr auto block_axes = reductions::axes_in_blocks;
   static constexpr auto reference = sum_reference;
+  static Value batch(const Batch& b) { return batch_sum(b); }
   static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
     return {{"to a row", {{{33, 5}}, {{5}}}, {}, 0, false, true},

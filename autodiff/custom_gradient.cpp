@@ -1,0 +1,112 @@
+#include <xgrad/autodiff/custom_gradient.hpp>
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/autodiff/pullback.hpp>
+#include <xgrad/autodiff/views.hpp>
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad {
+namespace {
+
+struct Rule {
+  std::string name;
+  BackwardFn backward;
+};
+
+[[noreturn]] void fail(const Rule& rule, const std::string& what, const std::vector<Value>& inputs) {
+  std::string message = fmt::format("custom_gradient {:?}: {}", rule.name, what);
+  for (std::size_t i = 0; i < inputs.size(); ++i) message += fmt::format("\n  input {}: {}", i, inputs[i].describe());
+  throw GradientError(message);
+}
+
+Cotangents call_backward(const Vjp& r) {
+  const Rule& rule = *static_cast<const Rule*>(r.attrs().opaque("rule").object.get());
+  std::vector<Value> inputs;
+  for (int i = 1; i < r.count(); ++i) inputs.push_back(r.input(i));
+  std::vector<Value> given = rule.backward(inputs, r.output(), r.cotangent());
+  if (given.size() != inputs.size()) {
+    fail(rule, fmt::format("its backward gives {} cotangents for {} inputs", given.size(), inputs.size()), inputs);
+  }
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    if (!given[i].valid()) continue;
+    r.output().graph().require(given[i], fmt::format("custom_gradient {:?}: the cotangent of input {}", rule.name, i));
+    const TensorType& wanted = inputs[i].type();
+    if (!is_floating(wanted.dtype)) {
+      fail(rule,
+           fmt::format("the cotangent of input {} must be empty, since the input is {}", i, name_of(wanted.dtype)),
+           inputs);
+    }
+    const bool fits = given[i].dtype() == wanted.dtype && broadcast(wanted.shape, given[i].shape()) == given[i].shape();
+    if (!fits) {
+      fail(rule,
+           fmt::format("the cotangent of input {} is {}, but the input is {}", i, given[i].type().str(), wanted.str()),
+           inputs);
+    }
+  }
+  given.insert(given.begin(), Value{});  // none flows into what forward computed
+  return Cotangents(std::move(given));
+}
+
+// The first input is what forward computed, the others are what its cotangents go to.
+const OpDef& custom_gradient_op() {
+  static const OpDef op = [] {
+    OpDef def = view_op("custom_gradient", "The first input; its derivative is a function of the user's own.");
+    def.max_inputs = std::numeric_limits<int>::max();
+    def.traits.segment = true;
+    def.vjp = call_backward;
+    return def;
+  }();
+  return op;
+}
+
+// Whatever result depends on in a way that derivatives can follow must go through the inputs.
+void require_closed(const Graph& graph, const std::string& name, Value result, const std::vector<Value>& inputs) {
+  std::vector<char> reached(result.id() + 1, 0);
+  reached[result.id()] = 1;
+  for (NodeId id = result.id() + 1; id-- > 0;) {
+    const auto is_input = [&](Value v) { return v.id() == id; };
+    if (reached[id] == 0 || std::any_of(inputs.begin(), inputs.end(), is_input)) continue;
+    const Node& node = graph.node(id);
+    const Leaf leaf = node.op->traits.leaf;
+    if ((leaf == Leaf::input || leaf == Leaf::parameter) && is_floating(node.type.dtype)) {
+      throw GraphError(
+          fmt::format("custom_gradient {:?}: forward uses {}, which is not among its inputs, so no derivative would "
+                      "reach it\n  hint: give it as an input, or use stop_gradient of it",
+                      name, graph.describe(id)));
+    }
+    if (node.op->vjp == nullptr) continue;
+    for (std::uint32_t i = 0; i < node.input_count; ++i) {
+      if (!node.op->shape_only(static_cast<int>(i))) reached[node.inputs[i]] = 1;
+    }
+  }
+}
+
+}  // namespace
+
+Value custom_gradient(const std::string& name, const std::vector<Value>& inputs, const ForwardFn& forward,
+                      BackwardFn backward) {
+  const std::string where = fmt::format("custom_gradient {:?}", name);
+  if (!forward || !backward) throw GraphError(where + ": a function is empty");
+  if (inputs.empty()) throw GraphError(where + ": it has no inputs");
+  if (!inputs[0].valid()) throw GraphError(where + ": input 0 is an empty Value");
+  Graph& graph = inputs[0].graph();
+  for (std::size_t i = 0; i < inputs.size(); ++i) graph.require(inputs[i], fmt::format("{}: input {}", where, i));
+  Attempt attempt(graph);
+  const Value result = forward(inputs);
+  graph.require(result, where + ": what forward gives");
+  require_closed(graph, name, result, inputs);
+  std::vector<Value> operands{result};
+  operands.insert(operands.end(), inputs.begin(), inputs.end());
+  const Opaque rule{name, std::make_shared<const Rule>(Rule{name, std::move(backward)})};
+  const Value out = graph.apply(custom_gradient_op(), operands, {{"rule", rule}});
+  attempt.keep();
+  return out;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,303 @@
+// Prints docs/ops.md: every operation and composition, as the registry has it. The formulas are those of graphs that
+// are built here, from the rules themselves, on a sample. Run by `./dev docs`.
+#include <algorithm>
+#include <cctype>
+#include <cstdio>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/print.hpp>
+#include <xgrad/ops/registry.hpp>
+
+using namespace xgrad;
+
+namespace {
+
+using Named = std::vector<std::pair<std::string, Value>>;
+
+constexpr const char* introduction = R"(# Operations
+
+Made by `./dev docs` from the operations themselves, and tested to be what they say.
+
+`x`, or `a`, `b`, `c`, are inputs with numbers that a derivative can flow to, `i` is one of indices, `m` one of truth values, and of
+`like` only the shape matters. `y` is the result and `dy` its cotangent, the derivative of the final scalar by it; `dx` is what the
+backward rule hands on to `x`. The formulas are the graphs that the operation and its rule append for the first sample; where
+attributes matter, other ones give other graphs. Where an input was broadcast, `gradients` sums what the rule hands on to the
+input's shape, which no rule needs to know.
+
+Kinks, ties and special values are in the text of each operation. "Checked on" is where the test suites take finite differences, if
+not on all of [-2, 2]: points they keep away from are kinks, poles, or where two inputs must not meet. Operations without a line on
+dtypes take all four.
+)";
+
+DType dtype_of(const SampleInput& input, DType floating) {
+  if (input.domain.kind == Domain::Kind::integer) return i64;
+  return input.domain.kind == Domain::Kind::mask ? boolean : floating;
+}
+
+// What inputs are called.
+std::vector<std::string> names_of(const OpDef* op, const Sample& sample) {
+  const auto shape_only = [&](std::size_t i) { return op != nullptr && op->shape_only(static_cast<int>(i)); };
+  int floating = 0;
+  for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
+    floating += dtype_of(sample.inputs[i], f32) == f32 && !shape_only(i) ? 1 : 0;
+  }
+  std::vector<std::string> out;
+  const auto add = [&](std::string name) {
+    std::string unique = name;
+    for (int k = 2; std::find(out.begin(), out.end(), unique) != out.end(); ++k) unique = fmt::format("{}{}", name, k);
+    out.push_back(unique);
+  };
+  char next = 'a';
+  for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
+    const DType dtype = dtype_of(sample.inputs[i], f32);
+    if (shape_only(i))
+      add("like");
+    else if (dtype == i64)
+      add("i");
+    else if (dtype == boolean)
+      add("m");
+    else if (floating == 1)
+      add("x");
+    else
+      add(std::string(1, next++));
+  }
+  return out;
+}
+
+bool is_telling(const Sample& sample) {
+  return std::all_of(sample.inputs.begin(), sample.inputs.end(), [](const SampleInput& i) {
+    return i.shape.elements() > 1 || (i.shape.rank() == 0 && i.shape.elements() == 1);
+  });
+}
+
+// The first sample that shows most: a matrix or more, no extent of nothing.
+const Sample& telling(const std::vector<Sample>& samples) {
+  for (const int rank : {2, 1}) {
+    for (const Sample& s : samples) {
+      const bool enough =
+          std::any_of(s.inputs.begin(), s.inputs.end(), [&](const auto& i) { return i.shape.rank() >= rank; });
+      if (is_telling(s) && enough) return s;
+    }
+  }
+  return samples.front();
+}
+
+// The name of a heading in links, as GitHub makes it.
+std::string anchor(const std::string& heading) {
+  std::string out;
+  for (const char c : heading) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (std::isalnum(byte) != 0 || c == '_' || c == '-')
+      out += static_cast<char>(std::tolower(byte));
+    else if (c == ' ')
+      out += '-';
+  }
+  return out;
+}
+
+struct Page {
+  std::string index;
+  std::string text;
+};
+
+// A graph of one sample.
+struct Built {
+  Built(const OpDef* op, const Sample& sample) : names(names_of(op, sample)) {
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      inputs.push_back(graph.input(names[i], sample.inputs[i].shape, dtype_of(sample.inputs[i], f32)));
+    }
+  }
+  Graph graph;
+  std::vector<std::string> names;
+  std::vector<Value> inputs;
+};
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != std::string::npos; at += to.size()) {
+    text.replace(at, from.size(), to);
+  }
+  return text;
+}
+
+std::string block(const std::string& formulas) {
+  return "```\n" + replaced(formulas, "9223372036854775807", "open") + "```\n";
+}
+
+// For instance "x f32 f64 i64; i i64". Empty if all are taken for all inputs alike.
+std::string dtypes_text(const OpDef& op) {
+  const Sample& sample = telling(op.samples);
+  const auto names = names_of(&op, sample);
+  const auto accepts = [&](DType from, DType to) {
+    std::vector<TensorType> types;
+    for (const SampleInput& i : sample.inputs)
+      types.push_back({dtype_of(i, f32) == from ? to : dtype_of(i, f32), i.shape});
+    try {
+      op.infer(Infer(op, types, sample.attrs));
+    } catch (const UserError&) {
+      return false;
+    }
+    return true;
+  };
+  std::vector<std::string> groups;
+  bool everything = true;
+  for (const DType from : {f32, i64, boolean}) {
+    std::vector<std::string> members, taken;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      if (dtype_of(sample.inputs[i], f32) == from && !op.shape_only(static_cast<int>(i))) members.push_back(names[i]);
+    }
+    if (members.empty()) continue;
+    for (const DType to : {f32, f64, i64, boolean}) {
+      if (accepts(from, to)) taken.push_back(name_of(to));
+    }
+    everything = everything && taken.size() == 4;
+    groups.push_back(fmt::format("`{}` {}", fmt::join(members, "`, `"), fmt::join(taken, " ")));
+  }
+  return everything ? "" : fmt::format("{}", fmt::join(groups, "; "));
+}
+
+std::string shapes_text(const OpDef& op) {
+  if (op.traits.elementwise) return op.max_inputs == 1 ? "any" : "any that broadcast";
+  std::vector<std::string> out;
+  for (const Sample& sample : op.samples) {
+    if (!is_telling(sample) || out.size() == 4) continue;
+    std::vector<TensorType> types;
+    std::vector<std::string> shapes;
+    for (const SampleInput& i : sample.inputs) {
+      types.push_back({dtype_of(i, f32), i.shape});
+      shapes.push_back(i.shape.str());
+    }
+    std::string text = fmt::format("`{}{}-> {}`", fmt::join(shapes, ", "), shapes.empty() ? "" : " ",
+                                   op.infer(Infer(op, types, sample.attrs)).shape.str());
+    if (!sample.attrs.empty())
+      text += fmt::format(" ({})", replaced(sample.attrs.str(), "9223372036854775807", "open"));
+    if (std::find(out.begin(), out.end(), text) == out.end()) out.push_back(text);
+  }
+  return fmt::format("{}", fmt::join(out, ", "));
+}
+
+std::string domain_text(const std::string& name, const Domain& d) {
+  if (d.kind == Domain::Kind::distinct) return fmt::format("`{}` without ties", name);
+  const bool everywhere = d.low == domain::any().low && d.high == domain::any().high;
+  if (d.kind != Domain::Kind::real || (everywhere && d.avoid.empty())) return "";
+  std::string out = fmt::format("`{}`", name);
+  if (!everywhere) out += fmt::format(" in [{}, {}]", d.low, d.high);
+  if (!d.avoid.empty()) out += fmt::format("{} not near {}", everywhere ? "" : ",", fmt::join(d.avoid, ", "));
+  return out;
+}
+
+std::string domains_text(const OpDef* op, const std::vector<Sample>& samples) {
+  const Sample& sample = telling(samples);
+  const auto names = names_of(op, sample);
+  std::vector<std::string> out;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string text = domain_text(names[i], sample.inputs[i].domain);
+    if (!text.empty()) out.push_back(text);
+  }
+  return fmt::format("{}", fmt::join(out, "; "));
+}
+
+void add_line(std::string& out, const char* what, const std::string& text) {
+  if (!text.empty()) out += fmt::format("- {} {}\n", what, text);
+}
+
+// What the operation appends and, if it has a rule, what that appends.
+std::string formulas(const OpDef& op) {
+  const Sample& sample = telling(op.samples);
+  Built built(&op, sample);
+  Named known;
+  for (std::size_t i = 0; i < built.names.size(); ++i) known.emplace_back(built.names[i], built.inputs[i]);
+  const Value y = built.graph.apply(op, built.inputs, sample.attrs);
+  std::string out = to_formulas({{"y", y}}, known);
+  if (op.vjp == nullptr || !is_floating(y.dtype())) return out;
+  known.emplace_back("y", y);
+  known.emplace_back("dy", built.graph.input("dy", y.shape(), y.dtype()));
+  const Cotangents given = op.vjp(Vjp(y, known.back().second));
+  Named wanted;
+  for (std::size_t i = 0; i < built.names.size(); ++i) {
+    if (given.values()[i].valid()) wanted.emplace_back("d" + built.names[i], given.values()[i]);
+  }
+  return out + to_formulas(wanted, known);
+}
+
+void add_operation(Page& page, const OpDef& op) {
+  page.index += fmt::format("[{}](#{}) ", op.name, anchor(op.name));
+  page.text += fmt::format("\n### {}\n\n{}\n\n", op.name, op.doc);
+  add_line(page.text, "dtypes:", dtypes_text(op));
+  add_line(page.text, "shapes:", shapes_text(op));
+  if (op.vjp == nullptr)
+    add_line(page.text, "no derivative:", op.no_gradient);
+  else
+    add_line(page.text, "checked on", domains_text(&op, op.samples));
+  page.text += "\n" + block(formulas(op));
+}
+
+void add_composite(Page& page, const Composite& c) {
+  const Sample& sample = telling(c.samples);
+  Built built(nullptr, sample);
+  Named known;
+  for (std::size_t i = 0; i < built.names.size(); ++i) known.emplace_back(built.names[i], built.inputs[i]);
+  page.index += fmt::format("[{}](#{}) ", c.name, anchor(c.name));
+  page.text += fmt::format("\n### {}\n\n{}\n\n", c.name, c.doc);
+  add_line(page.text, "checked on", domains_text(nullptr, c.samples));
+  if (page.text.back() != '\n' || page.text[page.text.size() - 2] != '\n') page.text += "\n";
+  page.text += block(to_formulas({{"y", c.build(built.inputs, sample.attrs)}}, known));
+}
+
+struct Section {
+  const char* title;
+  const char* text;
+  bool (*contains)(const OpDef& op);
+};
+
+constexpr Section sections[] = {
+    {"Elementwise", "Inputs broadcast as in NumPy; connected ones run as one, block after block.",
+     [](const OpDef& op) { return op.traits.elementwise && !op.traits.random; }},
+    {"Views and broadcasts", "No numbers are computed: a view is the same memory in another shape.",
+     [](const OpDef& op) { return op.traits.view || op.traits.broadcast; }},
+    {"Random", "Functions of the graph's seed, the run's step, the node's stream and the element.",
+     [](const OpDef& op) { return op.traits.random; }},
+    {"Reductions, products, parts of tensors", "Everything else that has a kernel of its own.",
+     [](const OpDef&) { return true; }},
+};
+
+std::size_t section_of(const OpDef& op) {
+  const auto* found =
+      std::find_if(std::begin(sections), std::end(sections), [&](const Section& s) { return s.contains(op); });
+  return static_cast<std::size_t>(found - std::begin(sections));
+}
+
+}  // namespace
+
+int main() {
+  std::vector<const OpDef*> ops;
+  for (const auto& op : builtin_ops().all()) {
+    if (op->traits.leaf == Leaf::none) ops.push_back(op.get());
+  }
+  std::sort(ops.begin(), ops.end(), [](const OpDef* a, const OpDef* b) { return a->name < b->name; });
+  std::vector<const Composite*> composites;
+  for (const Composite& c : builtin_composites()) composites.push_back(&c);
+  std::sort(composites.begin(), composites.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
+
+  std::string index, text;
+  for (std::size_t s = 0; s < std::size(sections); ++s) {
+    Page page;
+    for (const OpDef* op : ops) {
+      if (section_of(*op) == s) add_operation(page, *op);
+    }
+    index += fmt::format("\n**{}:** {}\n", sections[s].title, page.index);
+    text += fmt::format("\n## {}\n\n{}\n{}", sections[s].title, sections[s].text, page.text);
+  }
+  Page page;
+  for (const Composite* c : composites) add_composite(page, *c);
+  index += fmt::format("\n**Compositions:** {}\n", page.index);
+  text +=
+      "\n## Compositions\n\nFunctions made of the operations above. They have no rule: their derivative follows.\n" +
+      page.text;
+  std::printf("%s%s%s", introduction, replaced(index, " \n", "\n").c_str(), text.c_str());
+}
