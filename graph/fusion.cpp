@@ -84,9 +84,10 @@ std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, 
       const auto add = [&](std::uint64_t input) {
         if (std::find(all.begin(), all.end(), input) == all.end()) all.push_back(input);
       };
-      for (const std::uint32_t other : steps[s].others) add(other | std::uint64_t{1} << 32);
+      const std::uint64_t way = steps[s].by_rows ? std::uint64_t{1} << 33 : 0;
+      for (const std::uint32_t other : steps[s].others) add(other | std::uint64_t{1} << 32 | way);
       for (const std::uint32_t operand : steps[s].operands) {
-        if (unit_of[operand] != into) add(operand);
+        if (unit_of[operand] != into) add(operand | way);
       }
       return all;
     };

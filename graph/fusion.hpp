@@ -22,8 +22,9 @@ struct FusionStep {
   std::vector<std::uint32_t> others;    // things that are not steps which it reads, by any numbers of the caller's
   bool last = false;                    // belongs after all steps that are not `last`
   Index row = 0;                        // elements of the rows it works with, if it does; one size a unit
-  bool head = false;                    // runs by itself while others follow it; one a unit
-  bool column = false;                  // needs all of the rows, and so a unit without a head
+  bool by_rows = false;  // reads a number a row, which beside the same as elements is an input of its own
+  bool head = false;     // runs by itself while others follow it; one a unit
+  bool column = false;   // needs all of the rows, and so a unit without a head
 };
 
 struct FusionLimits {

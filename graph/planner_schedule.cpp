@@ -186,6 +186,7 @@ void Planner::schedule() {
     FusionStep step;
     step.last = late_[id] != 0;
     step.row = part.row;
+    step.by_rows = part.level == BlockLevel::row && part.kind == Part::Kind::elementwise;
     step.head = part.kind == Part::Kind::head;
     step.column = part.level == BlockLevel::column;
     for_each_operand(id, [&](NodeId i) {

@@ -171,7 +171,7 @@ Value kl_divergence(Value log_probabilities, Value target, Reduction reduction) 
   loss.check_target(target);
   // Where the target is 0 nothing is said, whatever the prediction, even if its logarithm is -inf.
   const Value silent = equal(target, 0);
-  const Value distance = target * (log(where(silent, 1, target)) - log_probabilities);
+  const Value distance = target * (log(where(silent, 1, target)) - where(silent, 0, log_probabilities));
   return reduced(sum(where(silent, 0, distance), {-1}), reduction);
 }
 

@@ -12,8 +12,8 @@
 //   registry.add(define<Count>());
 //
 // Optional members: reference (naive kernel in f64), scratch_bytes, batch (see ops/batch.hpp), traits(), other bounds
-// than one input, and block_reduction() with block_axes, by which a reduction joins fused groups, as random_block lets a
-// random operation.
+// than one input, and block_reduction() with block_axes, by which a reduction joins fused groups, as random_block lets
+// a random operation.
 #pragma once
 
 #include <xgrad/graph/op_def.hpp>

@@ -70,6 +70,18 @@ TEST_CASE("rows: softmax, cross-entropy and their derivatives at every size") {
   }
 }
 
+TEST_CASE("numbers that are read by rows and beside elements are two inputs of a group") {
+  Graph g({.dtype = f32});
+  const Value x = g.input("x", {4, 8});
+  Value rows = sum(x, {1}, true), elements = x;
+  for (int i = 0; i < 10; ++i) {
+    const Value number = g.input("n" + std::to_string(i), {4, 1});
+    rows = rows * number;
+    elements = elements + number;
+  }
+  check_plan(g, {elements * rows});
+}
+
 TEST_CASE("what looks like the value it shows does not part a group") {
   Graph g;
   const Value x = g.input("x", {40, 6});
