@@ -23,4 +23,5 @@ configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/xgrad-config.cmake.in
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/xgrad)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/xgrad-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/xgrad-config.cmake ${PROJECT_BINARY_DIR}/xgrad-config-version.cmake
+              ${PROJECT_SOURCE_DIR}/cmake/FindLibZip.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/xgrad)

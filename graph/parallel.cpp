@@ -21,6 +21,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/float_mode.hpp>
+#include <xgrad/graph/processors.hpp>
 
 namespace xgrad {
 namespace {
@@ -195,6 +196,15 @@ void Parallel::for_each(Index tasks, TaskRef task) const {
   if (error) std::rethrow_exception(error);
 }
 
+int usable_processors() {
+  static const int processors = [] {
+    cpu_set_t allowed;
+    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
+    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+  }();
+  return processors;
+}
+
 int default_threads() {
   static const int threads = [] {
     const char* wanted = std::getenv("XGRAD_THREADS");
@@ -208,9 +218,7 @@ int default_threads() {
       }
       return n;
     }
-    cpu_set_t allowed;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    return usable_processors();
   }();
   return threads;
 }

@@ -18,23 +18,34 @@ struct Loss {
   std::string name;
   std::function<Value(Value prediction, Value target)> apply;  // a scalar
   Target target = Target::like_prediction;
+  // Needed for data with weights alone: the loss of each row, or of each of its numbers, [rows, ...].
+  std::function<Value(Value prediction, Value target)> each{};
 };
 
-inline const Loss mean_squared_error{"mean_squared_error", [](Value p, Value t) { return xgrad::mse(p, t); }};
+inline const Loss mean_squared_error{"mean_squared_error", [](Value p, Value t) { return xgrad::mse(p, t); },
+                                     Target::like_prediction,
+                                     [](Value p, Value t) { return xgrad::mse(p, t, Reduction::none); }};
 
 // From probabilities, as softmax gives them; see the functions of the same names in ops.hpp. Targets one-hot.
-inline const Loss categorical_crossentropy{"categorical_crossentropy",
-                                           [](Value p, Value t) { return xgrad::categorical_crossentropy(p, t); }};
-inline const Loss categorical_crossentropy_from_logits{"categorical_crossentropy_from_logits", [](Value p, Value t) {
-                                                         return xgrad::categorical_crossentropy_from_logits(p, t);
-                                                       }};
+inline const Loss categorical_crossentropy{
+    "categorical_crossentropy", [](Value p, Value t) { return xgrad::categorical_crossentropy(p, t); },
+    Target::like_prediction,
+    [](Value p, Value t) { return xgrad::categorical_crossentropy(p, t, {.reduction = Reduction::none}); }};
+inline const Loss categorical_crossentropy_from_logits{
+    "categorical_crossentropy_from_logits",
+    [](Value p, Value t) { return xgrad::categorical_crossentropy_from_logits(p, t); }, Target::like_prediction,
+    [](Value p, Value t) { return xgrad::categorical_crossentropy_from_logits(p, t, {.reduction = Reduction::none}); }};
 
 // The same with targets that are class numbers.
 inline const Loss sparse_categorical_crossentropy{
     "sparse_categorical_crossentropy", [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy(p, t); },
-    Target::class_number};
+    Target::class_number,
+    [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy(p, t, {.reduction = Reduction::none}); }};
 inline const Loss sparse_categorical_crossentropy_from_logits{
     "sparse_categorical_crossentropy_from_logits",
-    [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy_from_logits(p, t); }, Target::class_number};
+    [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy_from_logits(p, t); }, Target::class_number,
+    [](Value p, Value t) {
+      return xgrad::sparse_categorical_crossentropy_from_logits(p, t, {.reduction = Reduction::none});
+    }};
 
 }  // namespace xgrad::nn

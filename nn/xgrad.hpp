@@ -8,10 +8,15 @@
 #include <xgrad/engine.hpp>
 #include <xgrad/graph/xtensor.hpp>
 #include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/data/augment.hpp>
 #include <xgrad/nn/data/csv.hpp>
 #include <xgrad/nn/data/dataset.hpp>
 #include <xgrad/nn/data/digits.hpp>
 #include <xgrad/nn/data/idx.hpp>
+#include <xgrad/nn/data/image.hpp>
+#include <xgrad/nn/data/npy.hpp>
+#include <xgrad/nn/data/scaling.hpp>
+#include <xgrad/nn/data/synthetic.hpp>
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/initializers.hpp>
 #include <xgrad/nn/layers/batch_norm.hpp>

@@ -1,11 +1,14 @@
 #include <xgrad/nn/training/batch_feeder.hpp>
 
+#include <utility>
+
 #include <xgrad/graph/parallel.hpp>
+#include <xgrad/graph/processors.hpp>
 
 namespace xgrad::nn {
 
 BatchFeeder::BatchFeeder(int threads) : threads_(threads > 0 ? threads : default_threads()) {
-  if (threads_ < static_cast<int>(std::thread::hardware_concurrency())) thread_ = std::thread([this] { serve(); });
+  if (threads_ < usable_processors()) thread_ = std::thread([this] { serve(); });
 }
 
 BatchFeeder::~BatchFeeder() {
@@ -16,8 +19,8 @@ BatchFeeder::~BatchFeeder() {
   thread_.join();
 }
 
-void BatchFeeder::begin(CompiledStep& step, const Tensor& x, const Tensor& y, std::span<const Index> rows) {
-  job_ = {&step, &x, &y, rows};
+void BatchFeeder::begin(CompiledStep& step, const BatchSource& source, std::span<const Index> rows) {
+  job_ = {&step, source, rows};
   begun_ = true;
   if (!thread_.joinable()) return;
   asked_.fetch_add(1);
@@ -27,9 +30,10 @@ void BatchFeeder::begin(CompiledStep& step, const Tensor& x, const Tensor& y, st
 void BatchFeeder::finish() {
   if (!begun_) return;
   begun_ = false;
-  if (!thread_.joinable()) return job_.step->load(*job_.x, *job_.y, job_.rows, threads_);
+  if (!thread_.joinable()) return job_.step->load(job_.source, job_.rows, threads_);
   const std::uint64_t asked = asked_.load(std::memory_order_relaxed);
   for (std::uint64_t done = done_.load(); done != asked; done = done_.load()) done_.wait(done);
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
   job_.step->take_next();
 }
 
@@ -38,7 +42,11 @@ void BatchFeeder::serve() {
     asked_.wait(seen);
     seen = asked_.load();
     if (stop_.load()) return;
-    job_.step->load_next(*job_.x, *job_.y, job_.rows);
+    try {
+      job_.step->load_next(job_.source, job_.rows);
+    } catch (...) {
+      failure_ = std::current_exception();
+    }
     done_.store(seen);
     done_.notify_one();
   }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <thread>
 
@@ -21,15 +22,14 @@ class BatchFeeder {
   BatchFeeder& operator=(const BatchFeeder&) = delete;
 
   // Begins to gather the named rows as the next batch of the step. All must live until `finish`.
-  void begin(CompiledStep& step, const Tensor& x, const Tensor& y, std::span<const Index> rows);
-  // Waits for what was begun: the step's next run reads it.
+  void begin(CompiledStep& step, const BatchSource& source, std::span<const Index> rows);
+  // Waits for what was begun: the step's next run reads it. Throws what a transform of the images threw.
   void finish();
 
  private:
   struct Job {
     CompiledStep* step = nullptr;
-    const Tensor* x = nullptr;
-    const Tensor* y = nullptr;
+    BatchSource source{};
     std::span<const Index> rows;
   };
   void serve();
@@ -40,6 +40,7 @@ class BatchFeeder {
   std::atomic<std::uint64_t> asked_{0};
   std::atomic<std::uint64_t> done_{0};
   std::atomic<bool> stop_{false};
+  std::exception_ptr failure_;
   std::thread thread_;
 };
 

@@ -39,10 +39,11 @@ CheckTable check_table(const Model& model, const Dataset& few_rows, const CheckO
   const Index rows = has_data ? few_rows.size() : default_rows;
   ModelGraph graph = model.inference_graph(rows);
   const bool compiled = graph.loss.valid();
-  if (compiled) graph = model.training_graph(rows);
+  if (compiled) graph = model.training_graph(rows, !few_rows.weights.empty());
   Feeds feeds;
   if (has_data) feeds.push_back({graph.input, few_rows.x});
   if (compiled) feeds.push_back({graph.target, has_data ? few_rows.y : random_targets(graph, options.seed)});
+  if (graph.weights.valid()) feeds.push_back({graph.weights, few_rows.weights});
   const Value y = compiled ? graph.loss.named("loss") : graph.prediction.named("prediction");
   std::vector<Value> weights;
   for (const Parameter& p : model.parameters()) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <xgrad/nn/training/data_checks.hpp>
+
 namespace xgrad::nn {
 
 std::vector<Value> CompiledStep::outputs(const ModelGraph& graph, bool judge) {
@@ -15,17 +17,30 @@ std::vector<Value> CompiledStep::outputs(const ModelGraph& graph, bool judge) {
 CompiledStep::CompiledStep(ModelGraph graph, bool judge)
     : graph_(std::move(graph)), plan_(outputs(graph_, judge), graph_.updates), memory_(plan_), judges_(judge) {}
 
-void CompiledStep::load_next(const Tensor& x, const Tensor& y, std::span<const Index> rows) {
-  if (const Buffer next = memory_.next_input(graph_.input); next.data != nullptr) gather_rows(x, rows, next.data);
+template <class F>
+void CompiledStep::fill(const BatchSource& source, std::span<const Index> rows, const Parallel& parallel, F memory) {
+  const Dataset& data = *source.data;
+  const auto gather = [&](Value input, const Tensor& from) {
+    const Buffer to = memory(input);
+    if (to.data != nullptr) gather_rows(from, rows, to.data, parallel);
+    return to;
+  };
+  const Buffer x = gather(graph_.input, data.x);
+  if (source.augment != nullptr && x.data != nullptr) {
+    source.augment->apply(x.data, x.type.dtype, row_of(x.type.shape), rows, source.seed, source.epoch, parallel);
+  }
   if (!judges_) return;
-  if (const Buffer next = memory_.next_input(graph_.target); next.data != nullptr) gather_rows(y, rows, next.data);
+  gather(graph_.target, data.y);
+  if (graph_.weights.valid()) gather(graph_.weights, data.weights);
 }
 
-void CompiledStep::load(const Tensor& x, const Tensor& y, std::span<const Index> rows, int threads) {
-  const Parallel parallel(threads > 0 ? threads : default_threads());
-  if (const Buffer now = memory_.input(graph_.input); now.data != nullptr) gather_rows(x, rows, now.data, parallel);
-  if (!judges_) return;
-  if (const Buffer now = memory_.input(graph_.target); now.data != nullptr) gather_rows(y, rows, now.data, parallel);
+void CompiledStep::load_next(const BatchSource& source, std::span<const Index> rows) {
+  fill(source, rows, Parallel(1), [&](Value input) { return memory_.next_input(input); });
+}
+
+void CompiledStep::load(const BatchSource& source, std::span<const Index> rows, int threads) {
+  fill(source, rows, Parallel(threads > 0 ? threads : default_threads()),
+       [&](Value input) { return memory_.input(input); });
 }
 
 void Means::add(const CompiledStep& step) {

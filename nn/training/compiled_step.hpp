@@ -9,15 +9,22 @@
 
 namespace xgrad::nn {
 
+// Rows of data from which batches are taken, and what is done to their images on the way.
+struct BatchSource {
+  const Dataset* data;
+  const Augment* augment = nullptr;   // none: the rows as they are
+  std::uint64_t seed = 0, epoch = 0;  // of the augmentation
+};
+
 class CompiledStep {
  public:
   // Runs to the loss and the metrics if `judge`, otherwise to the prediction; in both cases with the graph's updates.
   CompiledStep(ModelGraph graph, bool judge);
 
   // Takes the named rows as the next batch. Does not allocate.
-  void load(const Tensor& x, const Tensor& y, std::span<const Index> rows, int threads);
+  void load(const BatchSource& source, std::span<const Index> rows, int threads);
   // The same into other memory, which `take_next` makes that of the next run: may go on while a run does.
-  void load_next(const Tensor& x, const Tensor& y, std::span<const Index> rows);
+  void load_next(const BatchSource& source, std::span<const Index> rows);
   void take_next() { memory_.swap_inputs(); }
   void run(const RunOptions& options) { plan_.run(memory_, options); }
   Index rows() const { return graph_.input.shape()[0]; }
@@ -28,6 +35,9 @@ class CompiledStep {
 
  private:
   static std::vector<Value> outputs(const ModelGraph& graph, bool judge);
+  // `memory` gives the buffer of an input.
+  template <class F>
+  void fill(const BatchSource& source, std::span<const Index> rows, const Parallel& parallel, F memory);
 
   ModelGraph graph_;
   Plan plan_;

@@ -116,4 +116,26 @@ Tensor checked_targets(const std::string& where, const Tensor& y, Index rows, co
   return y;
 }
 
+Tensor checked_weights(const std::string& where, const Tensor& weights, Index rows, DType dtype) {
+  if (weights.empty()) return {};
+  if (weights.shape() != Shape{rows} || !is_floating(weights.dtype())) {
+    throw ShapeError(fmt::format("{}: weights must be one number for each of the {} rows of x\n  weights: {}", where,
+                                 rows, weights.type().str()));
+  }
+  require_finite(where, "weights", weights);
+  for (Index row = 0; row < rows; ++row) {
+    if (weights.at(row) < 0)
+      throw ValueError(fmt::format("{}: the weight {} of row {} is negative", where, weights.at(row), row));
+  }
+  return weights.dtype() == dtype ? weights : weights.cast(dtype);
+}
+
+Dataset checked_data(const std::string& where, const Dataset& data, const Shape& row, const Shape& prediction_row,
+                     DType dtype, const Loss& loss) {
+  const Tensor x = checked_inputs(where, data.x, row, dtype);
+  const Index rows = x.shape()[0];
+  return {x, checked_targets(where, data.y, rows, prediction_row, dtype, loss),
+          checked_weights(where, data.weights, rows, dtype)};
+}
+
 }  // namespace xgrad::nn

@@ -4,6 +4,7 @@
 #include <string>
 
 #include <xgrad/graph/tensor.hpp>
+#include <xgrad/nn/data/dataset.hpp>
 #include <xgrad/nn/losses.hpp>
 
 namespace xgrad::nn {
@@ -14,6 +15,13 @@ Tensor checked_inputs(const std::string& where, const Tensor& x, const Shape& ro
 // `y` as the loss takes it, for `rows` rows and predictions of shape `prediction_row` a row.
 Tensor checked_targets(const std::string& where, const Tensor& y, Index rows, const Shape& prediction_row, DType dtype,
                        const Loss& loss);
+
+// `weights` as the loss takes them, for `rows` rows: finite and at least 0; empty stays empty.
+Tensor checked_weights(const std::string& where, const Tensor& weights, Index rows, DType dtype);
+
+// The three of a data set.
+Dataset checked_data(const std::string& where, const Dataset& data, const Shape& row, const Shape& prediction_row,
+                     DType dtype, const Loss& loss);
 
 // The shape of one row of a tensor of rows, and the shape of `rows` rows of that shape.
 Shape row_of(const Shape& shape);

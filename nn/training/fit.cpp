@@ -37,11 +37,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-struct Data {
-  Tensor x, y;
-  Index rows() const { return x.shape()[0]; }
-};
-
 void check(const FitOptions& options) {
   if (options.batch_size < 1)
     throw UserError(fmt::format("fit: a batch of {} rows has no meaning", options.batch_size));
@@ -57,32 +52,33 @@ History Model::fit(const Dataset& all, const FitOptions& options) {
   State& s = *state_;
   const CompileOptions& compiled = s.require_compiled("fit");
   check(options);
-  const auto checked = [&](const std::string& where, const Dataset& data) -> Data {
-    const Tensor x = checked_inputs(where, data.x, s.row, s.options.dtype);
-    return {x, checked_targets(where, data.y, x.shape()[0], s.prediction_row, s.options.dtype, compiled.loss)};
+  const auto checked = [&](const std::string& where, const Dataset& data) {
+    return checked_data(where, data, s.row, s.prediction_row, s.options.dtype, compiled.loss);
   };
   Split parts{all, options.validation};
   if (options.validation_split != 0) parts = split(all, options.validation_split);
-  const Data train = checked("fit", parts.train);
-  if (train.rows() == 0) throw ShapeError("fit: there are no rows");
+  const Dataset train = checked("fit", parts.train);
+  if (train.size() == 0) throw ShapeError("fit: there are no rows");
   const bool validate = parts.valid.size() > 0;
-  const Data valid = validate ? checked("fit, validation", parts.valid) : Data{};
+  const Dataset valid = validate ? checked("fit, validation", parts.valid) : Dataset{};
+  options.augment.check("fit, augment", s.row, s.options.dtype);
 
   // Everything is planned and allocated before the first step.
-  const Index batch = std::min<Index>(options.batch_size, train.rows());
-  const Index last = train.rows() % batch;
-  CompiledStep& whole = s.step(Mode::train, batch);
-  CompiledStep& rest = last == 0 ? whole : s.step(Mode::train, last);
+  const Index batch = std::min<Index>(options.batch_size, train.size());
+  const Index last = train.size() % batch;
+  const bool weighted = !train.weights.empty();
+  CompiledStep& whole = s.step(Mode::train, batch, weighted);
+  CompiledStep& rest = last == 0 ? whole : s.step(Mode::train, last, weighted);
   std::vector<Parameter> changing = s.parameters;
   for (const Parameter& p : s.optimizer_state.parameters()) changing.push_back(p);
   Snapshot before(changing);
 
   History history;
   Means means(whole.numbers());
-  std::vector<Index> order(static_cast<std::size_t>(train.rows()));
+  std::vector<Index> order(static_cast<std::size_t>(train.size()));
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
   BatchFeeder feeder(options.threads);
-  const int steps = static_cast<int>((train.rows() + batch - 1) / batch);
+  const int steps = static_cast<int>((train.size() + batch - 1) / batch);
   Progress progress(options.verbose, options.epochs, steps);
   std::uint64_t step_number = s.training_steps;
   std::uint64_t epoch_number = s.epochs;
@@ -92,15 +88,16 @@ History Model::fit(const Dataset& all, const FitOptions& options) {
     if (options.shuffle) shuffle_indices(order, s.options.seed, epoch_number);
     means.clear();
     int done = 0;
-    const auto step_at = [&](Index first) -> CompiledStep& { return train.rows() - first < batch ? rest : whole; };
+    const auto step_at = [&](Index first) -> CompiledStep& { return train.size() - first < batch ? rest : whole; };
     const auto feed = [&](Index first) {
-      if (first >= train.rows()) return;
-      const Index count = std::min(batch, train.rows() - first);
-      feeder.begin(step_at(first), train.x, train.y,
+      if (first >= train.size()) return;
+      const Index count = std::min(batch, train.size() - first);
+      feeder.begin(step_at(first),
+                   {&train, options.augment.empty() ? nullptr : &options.augment, s.options.seed, epoch_number},
                    std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
     };
     feed(0);
-    for_each_batch(train.rows(), batch, [&](Index first, Index count) {
+    for_each_batch(train.size(), batch, [&](Index first, Index count) {
       CompiledStep& step = step_at(first);
       feeder.finish();
       feed(first + count);
@@ -116,7 +113,7 @@ History Model::fit(const Dataset& all, const FitOptions& options) {
     const double training_seconds = seconds_since(start);
     Logs logs;
     s.report(logs, means, "");
-    if (validate) s.report(logs, s.judge("fit", valid.x, valid.y, {.threads = options.threads}), "val_");
+    if (validate) s.report(logs, s.judge("fit", valid, {.threads = options.threads}), "val_");
     progress.end_epoch(logs);
     history.add(std::move(logs), seconds_since(start), training_seconds);
   }

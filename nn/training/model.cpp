@@ -31,9 +31,30 @@ Index batch_of(const char* where, int wanted, Index otherwise, Index rows) {
   return std::max<Index>(1, std::min<Index>(wanted == 0 ? otherwise : wanted, rows));
 }
 
+// The sum of weight times loss over the number of rows, the loss of a row being the mean of its parts.
+Value weighted_loss(const Loss& loss, Value prediction, Value target, Value weights) {
+  if (!loss.each) {
+    throw UserError(fmt::format(
+        "fit: the rows have weights, but the loss \"{}\" does not say what the loss of a row is\n  hint: give "
+        "it the function `each`",
+        loss.name));
+  }
+  Value each = loss.each(prediction, target);
+  if (each.shape().rank() < 1 || each.shape()[0] != weights.shape()[0]) {
+    throw ShapeError(
+        fmt::format("fit: `each` of the loss \"{}\" must give one number or more for each of {} rows\n  it "
+                    "gives: {}",
+                    loss.name, weights.shape()[0], each.describe()));
+  }
+  Axes parts(static_cast<std::size_t>(each.shape().rank() - 1));
+  std::iota(parts.begin(), parts.end(), Index{1});
+  if (!parts.empty()) each = mean(each, parts);
+  return mean(each * weights);
+}
+
 }  // namespace
 
-ModelGraph Model::State::build(Mode mode, Index rows) {
+ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   ModelGraph out;
   out.graph = std::make_unique<Graph>(
       GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed});
@@ -57,7 +78,10 @@ ModelGraph Model::State::build(Mode mode, Index rows) {
   };
   {
     const auto scope = g.scope("loss");
-    out.loss = require_scalar("loss", compiled->loss.name, compiled->loss.apply(out.prediction, out.target));
+    if (weighted) out.weights = g.input("weights", {rows});
+    out.loss = require_scalar("loss", compiled->loss.name,
+                              weighted ? weighted_loss(compiled->loss, out.prediction, out.target, out.weights)
+                                       : compiled->loss.apply(out.prediction, out.target));
   }
   for (const Metric& metric : compiled->metrics) {
     const auto scope = g.scope(metric.name);
@@ -79,10 +103,10 @@ ModelGraph Model::State::build(Mode mode, Index rows) {
   return out;
 }
 
-CompiledStep& Model::State::step(Mode mode, Index rows) {
-  const std::pair key{mode, rows};
+CompiledStep& Model::State::step(Mode mode, Index rows, bool weighted) {
+  const std::tuple key{mode, rows, weighted};
   auto found = steps.find(key);
-  if (found == steps.end()) found = steps.try_emplace(key, build(mode, rows), mode != Mode::predict).first;
+  if (found == steps.end()) found = steps.try_emplace(key, build(mode, rows, weighted), mode != Mode::predict).first;
   return found->second;
 }
 
@@ -92,15 +116,15 @@ const CompileOptions& Model::State::require_compiled(const char* where) const {
       fmt::format("{}: the model \"{}\" has no loss yet\n  hint: call compile() first", where, options.name));
 }
 
-Means Model::State::judge(const std::string& where, const Tensor& x, const Tensor& y, const EvaluateOptions& how) {
-  const Index rows = x.shape()[0];
+Means Model::State::judge(const std::string& where, const Dataset& data, const EvaluateOptions& how) {
+  const Index rows = data.size();
   const Index batch = batch_of(where.c_str(), how.batch_size, judged_rows, rows);
   Means means(1 + compiled->metrics.size());
   std::vector<Index> order(static_cast<std::size_t>(rows));
   std::iota(order.begin(), order.end(), Index{0});
   for_each_batch(rows, batch, [&](Index first, Index count) {
-    CompiledStep& s = step(Mode::judge, count);
-    s.load(x, y, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+    CompiledStep& s = step(Mode::judge, count, !data.weights.empty());
+    s.load({&data}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
            how.threads);
     s.run({.threads = how.threads});
     means.add(s);
@@ -150,25 +174,25 @@ void Model::compile(CompileOptions options) {
 Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
   State& s = *state_;
   const CompileOptions& compiled = s.require_compiled("evaluate");
-  const Tensor x = checked_inputs("evaluate", data.x, s.row, s.options.dtype);
-  const Tensor y = checked_targets("evaluate", data.y, x.shape()[0], s.prediction_row, s.options.dtype, compiled.loss);
+  const Dataset checked = checked_data("evaluate", data, s.row, s.prediction_row, s.options.dtype, compiled.loss);
   if (data.size() == 0) throw ShapeError("evaluate: there are no rows");
   Logs logs;
-  s.report(logs, s.judge("evaluate", x, y, options), "");
+  s.report(logs, s.judge("evaluate", checked, options), "");
   return logs;
 }
 
 Tensor Model::predict(const Tensor& x, const EvaluateOptions& options) {
   State& s = *state_;
-  const Tensor rows = checked_inputs("predict", x, s.row, s.options.dtype);
-  const Index count = rows.shape()[0];
+  Dataset rows;
+  rows.x = checked_inputs("predict", x, s.row, s.options.dtype);
+  const Index count = rows.size();
   Tensor out(rows_of(count, s.prediction_row), s.options.dtype);
   auto* to = static_cast<char*>(out.mutable_raw());
   std::vector<Index> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), Index{0});
   for_each_batch(count, batch_of("predict", options.batch_size, judged_rows, count), [&](Index first, Index part) {
     CompiledStep& step = s.step(Mode::predict, part);
-    step.load(rows, {}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)),
+    step.load({&rows}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)),
               options.threads);
     step.run({.threads = options.threads});
     const Tensor prediction = step.prediction();
@@ -206,23 +230,24 @@ void Model::set_learning_rate(double rate) {
 
 ModelGraph Model::inference_graph(Index rows) const { return state_->build(Mode::judge, rows); }
 
-ModelGraph Model::training_graph(Index rows) const {
+ModelGraph Model::training_graph(Index rows, bool weighted) const {
   (void)state_->require_compiled("training_graph");
-  return state_->build(Mode::train, rows);
+  return state_->build(Mode::train, rows, weighted);
 }
 
 void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options) const {
   const State& s = *state_;
   const CompileOptions& compiled = s.require_compiled("check_gradients");
-  const Tensor x = checked_inputs("check_gradients", few_rows.x, s.row, s.options.dtype);
-  const Tensor y =
-      checked_targets("check_gradients", few_rows.y, x.shape()[0], s.prediction_row, s.options.dtype, compiled.loss);
-  const ModelGraph g = training_graph(x.shape()[0]);
+  const Dataset data =
+      checked_data("check_gradients", few_rows, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+  const ModelGraph g = training_graph(data.size(), !data.weights.empty());
   std::vector<Value> weights;
   for (const Parameter& p : s.parameters) {
     if (p.trainable()) weights.push_back(g.graph->parameter(p));
   }
-  xgrad::check_gradients(g.loss, weights, {{g.input, x}, {g.target, y}}, options);
+  Feeds feeds{{g.input, data.x}, {g.target, data.y}};
+  if (g.weights.valid()) feeds.push_back({g.weights, data.weights});
+  xgrad::check_gradients(g.loss, weights, feeds, options);
 }
 
 }  // namespace xgrad::nn

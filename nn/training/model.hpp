@@ -19,6 +19,7 @@
 
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/nn/data/augment.hpp>
 #include <xgrad/nn/data/dataset.hpp>
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/losses.hpp>
@@ -48,6 +49,7 @@ struct FitOptions {
   bool shuffle = true;          // anew each epoch
   Dataset validation{};         // judged after each epoch; none if empty
   double validation_split = 0;  // or this part of the rows, the last ones
+  Augment augment{};            // of the images of training, not of validation: anew each epoch, by the model's seed
   Verbose verbose = Verbose::automatic;
   int threads = 0;  // 0: default_threads()
 };
@@ -62,6 +64,7 @@ struct ModelGraph {
   std::unique_ptr<Graph> graph;
   Value input, prediction;
   Value target, loss;           // not valid before compile()
+  Value weights;                // of the rows; valid if they have any
   std::vector<Value> metrics;   // in the order of CompileOptions
   std::vector<Update> updates;  // in a graph that trains: all that a step changes
 };
@@ -101,8 +104,8 @@ class Model {
 
   // The network on a batch of `rows`; with target, loss and metrics if compiled.
   ModelGraph inference_graph(Index rows) const;
-  // The step that fit() runs. Throws GraphError before compile().
-  ModelGraph training_graph(Index rows) const;
+  // The step that fit() runs, of rows with or without weights. Throws GraphError before compile().
+  ModelGraph training_graph(Index rows, bool weighted = false) const;
   // Proves the gradients of the training graph's loss by all trainable weights on a few rows of data, by finite
   // differences. Throws GradientError with a report if one is wrong.
   void check_gradients(const Dataset& few_rows, const CheckOptions& options = {}) const;

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include <xgrad/nn/training/compiled_step.hpp>
@@ -20,17 +21,18 @@ struct Model::State {
   OptimizerState optimizer_state;
   std::vector<Parameter> parameters;
   Shape prediction_row;
-  std::map<std::pair<Mode, Index>, CompiledStep> steps;  // by mode and rows; compile() empties it
-  std::uint64_t training_steps = 0;                      // over all fits: random operations draw anew at each
-  std::uint64_t epochs = 0;                              // over all fits: each is shuffled anew
+  // By mode, rows, and whether these have weights; compile() empties it.
+  std::map<std::tuple<Mode, Index, bool>, CompiledStep> steps;
+  std::uint64_t training_steps = 0;  // over all fits: random operations draw anew at each
+  std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
 
   State(AnyModule net, Shape row_shape, ModelOptions model_options)
       : network(std::move(net)), row(row_shape), options(std::move(model_options)) {}
 
-  ModelGraph build(Mode mode, Index rows);
-  CompiledStep& step(Mode mode, Index rows);
+  ModelGraph build(Mode mode, Index rows, bool weighted = false);
+  CompiledStep& step(Mode mode, Index rows, bool weighted = false);
   const CompileOptions& require_compiled(const char* where) const;
-  Means judge(const std::string& where, const Tensor& x, const Tensor& y, const EvaluateOptions& options);
+  Means judge(const std::string& where, const Dataset& data, const EvaluateOptions& options);
   // The names of loss and metrics with their means, `prefix` in front.
   void report(Logs& logs, const Means& means, const std::string& prefix) const;
 };

@@ -1,0 +1,237 @@
+// The transforms of augment.hpp, each a few lines.
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/data/augment.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+Range checked(const char* name, Range range, double least = -1e6, double most = 1e6) {
+  const bool ordered = range.low <= range.high;  // false for NaN
+  if (ordered && range.low >= least && range.high <= most) return range;
+  throw UserError(fmt::format("{}: the range from {} to {} must rise and lie within {} to {}", name, range.low,
+                              range.high, least, most));
+}
+
+// Of a number given as how far it may be from 1.
+Range about_one(const char* name, double most) {
+  if (most >= 0 && most < 1) return {1 - most, 1 + most};
+  throw UserError(fmt::format("{}: {} is not in [0, 1)", name, most));
+}
+
+double checked_number(const char* name, const char* what, double number, double least, double most) {
+  if (number >= least && number <= most) return number;
+  throw UserError(fmt::format("{}: {} must be in {} to {}, not {}", name, what, least, most, number));
+}
+
+double drawn(Range range, HostRandom& random) { return random.between(range.low, range.high); }
+
+constexpr double most_pixels = 1000;  // of deviations
+
+Transform flip(const char* name, double probability, PointMap map) {
+  checked_number(name, "the probability", probability, 0, 1);
+  return {.name = name,
+          .move = [=](const Image&, HostRandom& random) { return random.unit() < probability ? map : PointMap{}; }};
+}
+
+// Sine and cosine of degrees, exact at multiples of 90.
+std::pair<double, double> sine_and_cosine(double degrees) {
+  const double turns = std::round(degrees / 90);
+  const double rest = (degrees - 90 * turns) * (std::numbers::pi / 180);
+  const double s = std::sin(rest), c = std::cos(rest);
+  switch (static_cast<long long>(turns) & 3) {
+    case 0: return {s, c};
+    case 1: return {c, -s};
+    case 2: return {-s, -c};
+    default: return {-c, s};
+  }
+}
+
+// The weights of a Gaussian at 0, 1, 2 ... pixels, out to where nothing is left of it; on both sides they sum to 1.
+std::vector<double> gaussian(double deviation) {
+  std::vector<double> weights(static_cast<std::size_t>(std::ceil(4 * deviation)) + 1);
+  double total = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const double distance = static_cast<double>(i) / deviation;
+    weights[i] = std::exp(-distance * distance / 2);
+    total += i == 0 ? weights[i] : 2 * weights[i];
+  }
+  for (double& w : weights) w /= total;
+  return weights;
+}
+
+// Blurs lines of n numbers, `step` apart, one beginning at `line`; `padded` is memory to work in.
+void blur_line(double* line, Index n, Index step, const std::vector<double>& weights, std::vector<double>& padded) {
+  const auto reach = static_cast<Index>(weights.size()) - 1;
+  padded.resize(static_cast<std::size_t>(n + 2 * reach));
+  for (Index i = -reach; i < n + reach; ++i) {
+    const Index at = (i % (2 * n) + 2 * n) % (2 * n);  // reflected
+    padded[static_cast<std::size_t>(i + reach)] = line[(at < n ? at : 2 * n - 1 - at) * step];
+  }
+  for (Index i = 0; i < n; ++i) {
+    const double* middle = padded.data() + i + reach;
+    double sum = weights[0] * middle[0];
+    for (Index d = 1; d <= reach; ++d) sum += weights[static_cast<std::size_t>(d)] * (middle[-d] + middle[d]);
+    line[i * step] = sum;
+  }
+}
+
+void blur_image(const Image& image, double deviation) {
+  if (deviation < 1e-3) return;  // the next pixel's weight would be 0
+  const std::vector<double> weights = gaussian(deviation);
+  std::vector<double> padded;
+  for (Index c = 0; c < image.channels; ++c) {
+    for (Index y = 0; y < image.height; ++y)
+      blur_line(&image.at(y, 0, c), image.width, image.channels, weights, padded);
+    for (Index x = 0; x < image.width; ++x)
+      blur_line(&image.at(0, x, c), image.height, image.width * image.channels, weights, padded);
+  }
+}
+
+// The deviation that is left of independent numbers of deviation 1 once they are blurred.
+double deviation_after(double smoothness) {
+  double squares = 0;
+  const std::vector<double> weights = gaussian(smoothness);
+  for (std::size_t i = 0; i < weights.size(); ++i) squares += (i == 0 ? 1 : 2) * weights[i] * weights[i];
+  return squares;  // the root of it, once for either direction
+}
+
+}  // namespace
+
+Transform shift(Range both) { return shift(both, both); }
+
+Transform shift(Range right, Range down) {
+  checked("shift", right), checked("shift", down);
+  return {.name = "shift", .move = [=](const Image& image, HostRandom& random) {
+            PointMap map;
+            map.x0 = -drawn(right, random) * static_cast<double>(image.width);
+            map.y0 = -drawn(down, random) * static_cast<double>(image.height);
+            return map;
+          }};
+}
+
+Transform rotate(Range degrees) {
+  checked("rotate", degrees);
+  return {.name = "rotate", .move = [=](const Image&, HostRandom& random) {
+            const auto [s, c] = sine_and_cosine(drawn(degrees, random));
+            return PointMap{.xx = c, .xy = -s, .yx = s, .yy = c};
+          }};
+}
+
+Transform skew(Range degrees) {
+  checked("skew", degrees, -89, 89);
+  return {.name = "skew", .move = [=](const Image&, HostRandom& random) {
+            return PointMap{.xy = std::tan(drawn(degrees, random) * (std::numbers::pi / 180))};
+          }};
+}
+
+Transform zoom(double most) { return zoom(about_one("zoom", most)); }
+
+Transform zoom(Range factor) {
+  checked("zoom", factor, 1e-3, 1e3);
+  return {.name = "zoom", .move = [=](const Image&, HostRandom& random) {
+            const double smaller = 1 / drawn(factor, random);
+            return PointMap{.xx = smaller, .yy = smaller};
+          }};
+}
+
+Transform flip_left_right(double probability) { return flip("flip_left_right", probability, {.xx = -1}); }
+Transform flip_up_down(double probability) { return flip("flip_up_down", probability, {.yy = -1}); }
+
+Transform blur(double most) { return blur(Range{0, most}); }
+
+Transform blur(Range deviation) {
+  checked("blur", deviation, 0, most_pixels);
+  return {.name = "blur",
+          .change = [=](Image& image, HostRandom& random) { blur_image(image, drawn(deviation, random)); }};
+}
+
+Transform noise(double deviation) {
+  checked_number("noise", "the deviation", deviation, 0, 1e6);
+  return {.name = "noise", .change = [=](Image& image, HostRandom& random) {
+            for (double& pixel : image.pixels) pixel += deviation * random.bell();
+          }};
+}
+
+Transform brightness(double most) { return brightness(about_one("brightness", most)); }
+
+Transform brightness(Range factor) {
+  checked("brightness", factor, 0, 1e6);
+  return {.name = "brightness", .change = [=](Image& image, HostRandom& random) {
+            const double times = drawn(factor, random);
+            for (double& pixel : image.pixels) pixel *= times;
+          }};
+}
+
+Transform cutout(double side, double value) {
+  checked_number("cutout", "the side, a part of the shorter side,", side, 0, 2);
+  checked_number("cutout", "the value", value, -1e6, 1e6);
+  return {.name = "cutout", .change = [=](Image& image, HostRandom& random) {
+            const auto shorter = static_cast<double>(std::min(image.height, image.width));
+            const auto pixels = static_cast<Index>(std::lround(side * shorter));
+            // The middle of an even number of pixels lies left of and above the pixel drawn.
+            const Index top = static_cast<Index>(random.below(static_cast<std::uint64_t>(image.height))) - pixels / 2;
+            const Index left = static_cast<Index>(random.below(static_cast<std::uint64_t>(image.width))) - pixels / 2;
+            for (Index y = std::max<Index>(0, top); y < std::min(image.height, top + pixels); ++y) {
+              for (Index x = std::max<Index>(0, left); x < std::min(image.width, left + pixels); ++x) {
+                for (Index c = 0; c < image.channels; ++c) image.at(y, x, c) = value;
+              }
+            }
+          }};
+}
+
+Transform elastic(double pixels, double smoothness) {
+  checked_number("elastic", "the deviation", pixels, 0, most_pixels);
+  checked_number("elastic", "the smoothness", smoothness, 0.1, most_pixels);
+  const double scale = pixels / deviation_after(smoothness);
+  return {.name = "elastic", .change = [=](Image& image, HostRandom& random) {
+            if (scale == 0) return;
+            // Two numbers a pixel: how far to the right, and how far down.
+            std::vector<double> field(static_cast<std::size_t>(image.height * image.width * 2));
+            for (double& number : field) number = random.between(-1, 1) * (std::numbers::sqrt3 * scale);
+            const Image shifts{.height = image.height, .width = image.width, .channels = 2, .pixels = field};
+            blur_image(shifts, smoothness);
+            std::vector<double> old(image.pixels.begin(), image.pixels.end());
+            Image from = image;
+            from.pixels = old;
+            for (Index y = 0; y < image.height; ++y) {
+              for (Index x = 0; x < image.width; ++x) {
+                for (Index c = 0; c < image.channels; ++c) {
+                  image.at(y, x, c) = from.sample(static_cast<double>(y) + shifts.at(y, x, 1),
+                                                  static_cast<double>(x) + shifts.at(y, x, 0), c);
+                }
+              }
+            }
+          }};
+}
+
+Transform clip(double low, double high) {
+  checked("clip", {low, high});
+  return {.name = "clip", .change = [=](Image& image, HostRandom&) {
+            for (double& pixel : image.pixels) pixel = std::clamp(pixel, low, high);
+          }};
+}
+
+Transform sometimes(double probability, Transform transform) {
+  checked_number("sometimes", "the probability", probability, 0, 1);
+  Transform out{.name = transform.name};
+  if (transform.move) {
+    out.move = [=](const Image& image, HostRandom& random) {
+      return random.unit() < probability ? transform.move(image, random) : PointMap{};
+    };
+  }
+  if (transform.change) {
+    out.change = [=](Image& image, HostRandom& random) {
+      if (random.unit() < probability) transform.change(image, random);
+    };
+  }
+  return out;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,57 @@
+// Arrays in the files of NumPy: one array (.npy), or several by name in an archive (.npz).
+//
+//   Tensor x = read_npy("x.npy");
+//   Arrays mnist = read_npz("mnist.npz");          // as Keras keeps it
+//   Dataset train{mnist["x_train"].cast(f32), mnist["y_train"]};
+//   save_npy("p.npy", model.predict(x));           // numpy.load("p.npy")
+//   save_npz("run.npz", {{"p", p}, {"y", y}});     // numpy.load("run.npz")["p"]
+//
+// The format: numpy/lib/format.py, versions 1.0, 2.0 and 3.0. Numbers come as the nearest dtype that holds them: bool
+// as bool, integers of all sizes as i64, f16 and f32 as f32, f64 as f64; of either byte order, row by row or column by
+// column. Python objects, text, dates, complex numbers and records are refused. Nothing that a file says about its size
+// is believed before as many bytes have been seen.
+#pragma once
+
+#include <filesystem>
+#include <initializer_list>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <xgrad/graph/tensor.hpp>
+
+namespace xgrad::nn {
+
+// Throws FormatError naming file and field for what is no array of numbers or does not fit, EnvironmentError if the
+// file cannot be read.
+Tensor read_npy(const std::filesystem::path& file);
+// Throws EnvironmentError if the file cannot be written; then what was there is there still.
+void save_npy(const std::filesystem::path& file, const Tensor& tensor);
+
+// Arrays by name, in the order of the archive.
+class Arrays {
+ public:
+  Arrays() = default;
+  // Throws UserError for a name that is empty, used twice or cannot be that of a file in an archive.
+  Arrays(std::initializer_list<std::pair<std::string, Tensor>> entries);
+  void add(std::string name, Tensor tensor);
+
+  // Throws UserError, listing the names there are, if there is none of that name.
+  const Tensor& operator[](const std::string& name) const;
+  bool has(const std::string& name) const;
+  std::vector<std::string> names() const;
+  std::size_t size() const { return entries_.size(); }
+  auto begin() const { return entries_.begin(); }
+  auto end() const { return entries_.end(); }
+
+ private:
+  std::vector<std::pair<std::string, Tensor>> entries_;
+};
+
+// All arrays of an archive, stored or deflated. Throws as read_npy, naming the member too, and FormatError for an
+// archive that holds something other than arrays.
+Arrays read_npz(const std::filesystem::path& file);
+// The archive is stored, as numpy.savez does. Throws as save_npy.
+void save_npz(const std::filesystem::path& file, const Arrays& arrays);
+
+}  // namespace xgrad::nn

@@ -1,0 +1,371 @@
+#include <xgrad/nn/data/npy_format.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+constexpr std::string_view magic = "\x93NUMPY";
+constexpr std::size_t longest_header = 65536;  // an array of numbers needs a few hundred bytes
+constexpr std::size_t chunk = 1 << 20;         // bytes read before the next are believed in
+
+// Text of a file for a message: one line, not too long, nothing in it that a terminal would act on.
+std::string shown(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text.substr(0, 40)) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x20 || byte >= 0x7F)
+      out += fmt::format("\\x{:02x}", byte);
+    else
+      out += c;
+  }
+  return out + (text.size() > 40 ? "...\"" : "\"");
+}
+
+// IEEE 754 binary16: five bits of exponent, ten of fraction.
+float half_to_float(std::uint16_t bits) {
+  const int exponent = (bits >> 10) & 31;
+  const auto fraction = static_cast<float>(bits & 1023);
+  float size = std::ldexp(fraction, -24);
+  if (exponent == 31)
+    size = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
+  else if (exponent > 0)
+    size = std::ldexp(1024 + fraction, exponent - 25);
+  return (bits & 0x8000) != 0 ? -size : size;
+}
+
+// The kinds of numbers that are read, by letter and bytes.
+struct NumberType {
+  char kind;
+  std::size_t size;
+  DType dtype;
+};
+constexpr NumberType number_types[] = {
+    {'b', 1, boolean}, {'i', 1, i64}, {'i', 2, i64}, {'i', 4, i64}, {'i', 8, i64}, {'u', 1, i64},
+    {'u', 2, i64},     {'u', 4, i64}, {'u', 8, i64}, {'f', 2, f32}, {'f', 4, f32}, {'f', 8, f64},
+};
+
+struct Header {
+  NumberType type{};
+  bool swapped = false;  // the other byte order
+  bool by_column = false;
+  Shape shape;
+};
+
+// The header is a dictionary as Python writes it, of which just as much is understood as arrays of numbers need.
+class HeaderParser {
+ public:
+  HeaderParser(const std::string& where, std::string_view text) : where_(where), text_(text) {}
+
+  Header parse() {
+    expect('{', "the header is no dictionary");
+    bool descr = false, order = false, shape = false;
+    while (!accept('}')) {
+      const std::string_view key = string("a key of the header");
+      expect(':', fmt::format("there is no colon after the key {}", shown(key)));
+      bool* seen = key == "descr" ? &descr : key == "fortran_order" ? &order : key == "shape" ? &shape : nullptr;
+      if (seen == nullptr) fail(fmt::format("the header has the key {}, which has no meaning", shown(key)));
+      if (*seen) fail(fmt::format("the header has the key {} twice", shown(key)));
+      *seen = true;
+      if (seen == &descr) read_type();
+      if (seen == &order) read_order();
+      if (seen == &shape) read_shape();
+      if (!accept(',')) {
+        expect('}', fmt::format("the value of {} is followed by something else than , or }}", shown(key)));
+        break;
+      }
+    }
+    skip_space();
+    if (at_ != text_.size()) fail(fmt::format("after the header's dictionary comes {}", shown(text_.substr(at_))));
+    for (const auto& [present, name] : {std::pair{descr, "descr"}, {order, "fortran_order"}, {shape, "shape"}}) {
+      if (!present) fail(fmt::format("the header has no key \"{}\"", name));
+    }
+    return header_;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
+
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t')) ++at_;
+  }
+  bool accept(char c) {
+    skip_space();
+    if (at_ == text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c, const std::string& otherwise) {
+    if (!accept(c)) fail(fmt::format("{}: it goes on with {}", otherwise, shown(text_.substr(at_))));
+  }
+  bool accept_word(std::string_view word) {
+    skip_space();
+    if (!text_.substr(at_).starts_with(word)) return false;
+    at_ += word.size();
+    return true;
+  }
+  std::string_view string(const char* what) {
+    skip_space();
+    const char quote = at_ < text_.size() ? text_[at_] : ' ';
+    if (quote != '\'' && quote != '"') fail(fmt::format("{} is no string: {}", what, shown(text_.substr(at_))));
+    const std::size_t end = text_.find(quote, at_ + 1);
+    if (end == std::string_view::npos) fail(fmt::format("{} has no closing quote", what));
+    const std::string_view out = text_.substr(at_ + 1, end - at_ - 1);
+    at_ = end + 1;
+    return out;
+  }
+
+  void read_type() {
+    skip_space();
+    if (at_ < text_.size() && text_[at_] == '[') fail("\"descr\" names a record of several fields, which is not read");
+    const std::string_view descr = string("\"descr\"");
+    const auto refuse = [&](std::string_view why) { fail(fmt::format("\"descr\" is {}: {}", shown(descr), why)); };
+    if (descr.find('O') != std::string_view::npos) refuse("Python objects are not read");
+    const bool order = descr.size() > 2 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
+    const std::string_view type = descr.substr(order ? 1 : 0);
+    const auto* found = std::find_if(std::begin(number_types), std::end(number_types), [&](const NumberType& t) {
+      return type.size() == 2 && type[0] == t.kind && type[1] == static_cast<char>('0' + t.size);
+    });
+    if (found == std::end(number_types))
+      refuse("only bool, integers, and floating-point numbers of 16 to 64 bits are read");
+    if (found->size > 1 && (!order || descr[0] == '|')) refuse("the byte order is not given");
+    header_.type = *found;
+    constexpr bool little = std::endian::native == std::endian::little;
+    header_.swapped = found->size > 1 && descr[0] == (little ? '>' : '<');
+  }
+
+  void read_order() {
+    header_.by_column = accept_word("True");
+    if (!header_.by_column && !accept_word("False"))
+      fail(fmt::format("\"fortran_order\" is neither True nor False: {}", shown(text_.substr(at_))));
+  }
+
+  void read_shape() {
+    expect('(', "\"shape\" is no tuple");
+    while (!accept(')')) {
+      if (header_.shape.rank() == Shape::max_rank)
+        fail(fmt::format("\"shape\" has more than {} axes", Shape::max_rank));
+      header_.shape.push_back(extent());
+      if (!accept(',')) {
+        // In Python (3) is a number, and (3,) a tuple.
+        if (header_.shape.rank() == 1) fail("\"shape\" is no tuple: one extent needs a comma after it");
+        expect(')', "\"shape\" is not closed");
+        break;
+      }
+    }
+  }
+
+  Index extent() {
+    skip_space();
+    const std::size_t begin = at_;
+    Index value = 0;
+    for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+      if (value > (Index{1} << 48))
+        fail(fmt::format("\"shape\" has the impossible extent {}", shown(text_.substr(begin, 24))));
+      value = value * 10 + (text_[at_] - '0');
+    }
+    if (at_ == begin) fail(fmt::format("\"shape\" has an extent that is no number: {}", shown(text_.substr(at_))));
+    if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // as Python 2 wrote them
+    return value;
+  }
+
+  const std::string& where_;
+  std::string_view text_;
+  std::size_t at_ = 0;
+  Header header_;
+};
+
+// The number at `p`, of which the bytes are turned round if `swapped`.
+template <class S>
+S number_at(const unsigned char* p, bool swapped) {
+  std::array<unsigned char, sizeof(S)> bytes;
+  std::memcpy(bytes.data(), p, sizeof(S));
+  if (swapped) std::reverse(bytes.begin(), bytes.end());
+  return std::bit_cast<S>(bytes);
+}
+
+// Row-major position of element `i` of an array that is kept column by column.
+class ByColumn {
+ public:
+  explicit ByColumn(const Shape& shape) : shape_(shape), strides_(shape.strides()) {}
+  // Of element 0, then 1, and so on.
+  Index next() {
+    const Index at = position_;
+    for (int axis = 0; axis < shape_.rank(); ++axis) {  // odometer: the first axis runs fastest
+      const auto a = static_cast<std::size_t>(axis);
+      position_ += strides_[a];
+      if (++count_[a] < shape_[axis]) break;
+      position_ -= strides_[a] * shape_[axis];
+      count_[a] = 0;
+    }
+    return at;
+  }
+
+ private:
+  const Shape& shape_;
+  std::array<Index, Shape::max_rank> strides_;
+  std::array<Index, Shape::max_rank> count_{};
+  Index position_ = 0;
+};
+
+class Numbers {
+ public:
+  Numbers(const std::string& where, const Header& header, const std::vector<unsigned char>& bytes)
+      : where_(where), header_(header), bytes_(bytes), out_(header.shape, header.type.dtype) {}
+
+  Tensor read() {
+    const NumberType& t = header_.type;
+    if (t.kind == 'b') convert<bool, std::uint8_t>();
+    if (t.kind == 'f' && t.size == 2) convert<float, std::uint16_t>();
+    if (t.kind == 'f' && t.size == 4) convert<float, float>();
+    if (t.kind == 'f' && t.size == 8) convert<double, double>();
+    if (t.kind == 'i') integers<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
+    if (t.kind == 'u') integers<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
+    return std::move(out_);
+  }
+
+ private:
+  template <class... S>
+  void integers() {
+    ((sizeof(S) == header_.type.size ? convert<std::int64_t, S>() : void()), ...);
+  }
+
+  template <class T, class S>
+  T converted(S number, Index i) const {
+    if constexpr (std::is_same_v<T, bool>) {
+      if (number > 1) fail(i, fmt::format("the byte {} is no bool", number));
+      return number == 1;
+    } else if constexpr (std::is_same_v<T, float> && std::is_same_v<S, std::uint16_t>) {
+      return half_to_float(number);
+    } else {
+      if constexpr (std::is_same_v<S, std::uint64_t>) {
+        if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+          fail(i, fmt::format("{} does not fit i64", number));
+      }
+      return static_cast<T>(number);
+    }
+  }
+
+  template <class T, class S>
+  void convert() {
+    T* to = static_cast<T*>(out_.mutable_raw());
+    ByColumn position(header_.shape);
+    for (Index i = 0; i < out_.elements(); ++i) {
+      const S number = number_at<S>(bytes_.data() + static_cast<std::size_t>(i) * sizeof(S), header_.swapped);
+      to[header_.by_column ? position.next() : i] = converted<T, S>(number, i);
+    }
+  }
+
+  [[noreturn]] void fail(Index i, const std::string& what) const {
+    throw FormatError(fmt::format("{}: number {} of the file: {}", where_, i, what));
+  }
+
+  const std::string& where_;
+  const Header& header_;
+  const std::vector<unsigned char>& bytes_;
+  Tensor out_;
+};
+
+class Reader {
+ public:
+  Reader(const std::string& where, const ByteSource& source) : where_(where), source_(source) {}
+
+  Tensor read() {
+    const Header header = read_header();
+    std::size_t bytes = header.type.size;
+    for (const Index extent : header.shape) {
+      if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes) || bytes > (std::size_t{1} << 48))
+        fail(fmt::format("\"shape\" {} is of an impossible size", header.shape.str()));
+    }
+    std::vector<unsigned char> data;
+    while (data.size() < bytes) {
+      const std::size_t before = data.size(), wanted = std::min(chunk, bytes - before);
+      data.resize(before + wanted);
+      const std::size_t got = source_(data.data() + before, wanted);
+      if (got != wanted) {
+        fail(fmt::format("the file ends early: \"shape\" {} promises {} bytes of numbers, there are {}",
+                         header.shape.str(), bytes, before + got));
+      }
+    }
+    unsigned char more = 0;
+    if (source_(&more, 1) != 0)
+      fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, header.shape.str()));
+    return Numbers(where_, header, data).read();
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
+
+  void read_all(void* to, std::size_t count, const char* what) {
+    const std::size_t got = source_(to, count);
+    if (got != count) fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
+  }
+
+  Header read_header() {
+    std::array<unsigned char, 8> start{};
+    read_all(start.data(), start.size(), "the magic string");
+    const std::string_view begin(reinterpret_cast<const char*>(start.data()), magic.size());
+    if (begin != magic)
+      fail(fmt::format("not an npy file: it begins with {}, expected {}", shown(begin), shown(magic)));
+    const int major = start[6], minor = start[7];
+    if (major < 1 || major > 3 || minor != 0)
+      fail(fmt::format("version {}.{} is not one of 1.0, 2.0 and 3.0", major, minor));
+    std::array<unsigned char, 4> count{};
+    read_all(count.data(), major == 1 ? 2 : 4, "the length of the header");
+    std::size_t length = 0;
+    for (std::size_t i = count.size(); i-- > 0;) length = length << 8 | count[i];
+    if (length > longest_header)
+      fail(fmt::format("its header of {} bytes is longer than {}, which arrays of numbers never need", length,
+                       longest_header));
+    std::string text(length, '\0');
+    read_all(text.data(), length, "the header");
+    return HeaderParser(where_, text).parse();
+  }
+
+  const std::string& where_;
+  const ByteSource& source_;
+};
+
+}  // namespace
+
+Tensor read_npy_bytes(const std::string& where, const ByteSource& source) { return Reader(where, source).read(); }
+
+std::string npy_header(const Tensor& tensor) {
+  constexpr char order = std::endian::native == std::endian::little ? '<' : '>';
+  const auto descr = [&] {
+    switch (tensor.dtype()) {
+      case DType::f32: return fmt::format("{}f4", order);
+      case DType::f64: return fmt::format("{}f8", order);
+      case DType::i64: return fmt::format("{}i8", order);
+      case DType::boolean: return std::string("|b1");
+    }
+    throw InternalError("npy_header: unknown dtype");
+  };
+  std::string shape;
+  for (const Index extent : tensor.shape()) shape += fmt::format("{}{}", shape.empty() ? "" : ", ", extent);
+  if (tensor.shape().rank() == 1) shape += ',';
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr(), shape);
+  // The numbers begin at a multiple of 64: magic string, version and length are 10 bytes, and a line end comes last.
+  text.append(63 - (10 + text.size()) % 64, ' ');
+  text += '\n';
+  std::string out(magic);
+  out += '\x01';
+  out += '\x00';
+  out += static_cast<char>(text.size() & 0xFF);
+  out += static_cast<char>(text.size() >> 8);
+  return out + text;
+}
+
+}  // namespace xgrad::nn

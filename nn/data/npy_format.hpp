@@ -1,0 +1,20 @@
+// The bytes of a .npy file, wherever they come from. Internal: not installed.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+
+#include <xgrad/graph/tensor.hpp>
+
+namespace xgrad::nn {
+
+// Gives up to `count` bytes; fewer only at the end.
+using ByteSource = std::function<std::size_t(void* to, std::size_t count)>;
+
+// Reads to the end. `where` stands in front of what a FormatError says.
+Tensor read_npy_bytes(const std::string& where, const ByteSource& source);
+// All that stands before the numbers of a tensor.
+std::string npy_header(const Tensor& tensor);
+
+}  // namespace xgrad::nn
