@@ -157,7 +157,12 @@ class HeaderParser {
     while (!accept(')')) {
       if (header_.shape.rank() == Shape::max_rank)
         fail(fmt::format("\"shape\" has more than {} axes", Shape::max_rank));
-      header_.shape.push_back(extent());
+      const Index next = extent();
+      try {
+        header_.shape.push_back(next);
+      } catch (const ShapeError& error) {
+        fail(fmt::format("\"shape\" is of an impossible size: {}", error.what()));
+      }
       if (!accept(',')) {
         // In Python (3) is a number, and (3,) a tuple.
         if (header_.shape.rank() == 1) fail("\"shape\" is no tuple: one extent needs a comma after it");

@@ -24,20 +24,31 @@ Shape row_shape(const char* where, const Tensor& x) {
   return row;
 }
 
-// The shape of the rows, of which there must be one at least, all of finite numbers.
-Shape learnable(const char* where, const Tensor& x) {
+// The smallest and the largest number of each column.
+struct Extremes {
+  Shape row;
+  std::vector<double> least, most;
+};
+
+// Of at least one row, all of finite numbers.
+Extremes extremes(const char* where, const Tensor& x) {
   const Shape row = row_shape(where, x);
   if (x.shape()[0] == 0) throw ShapeError(fmt::format("{}: there are no rows to learn from", where));
-  const Index columns = row.elements();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  const auto columns = static_cast<std::size_t>(row.elements());
+  Extremes out{row, std::vector<double>(columns, infinity), std::vector<double>(columns, -infinity)};
   for (Index i = 0; i < x.elements(); ++i) {
-    if (!std::isfinite(x.at(i)))
-      throw ValueError(
-          fmt::format("{}: row {}, column {}: {} is not finite", where, i / columns, i % columns, x.at(i)));
+    const double number = x.at(i);
+    const std::size_t c = static_cast<std::size_t>(i) % columns;
+    if (!std::isfinite(number)) {
+      throw ValueError(fmt::format("{}: row {}, column {}: {} is not finite", where,
+                                   static_cast<std::size_t>(i) / columns, c, number));
+    }
+    out.least[c] = std::min(out.least[c], number);
+    out.most[c] = std::max(out.most[c], number);
   }
-  return row;
+  return out;
 }
-
-Tensor tensor_of(const Shape& row, const std::vector<double>& numbers) { return Tensor::from<double>(row, numbers); }
 
 // Each number of x by its column.
 template <class F>
@@ -74,8 +85,8 @@ Tensor Scaling::inverse(const Tensor& x) const {
 }
 
 Scaling standard_scaling(const Tensor& x) {
-  const Shape row = learnable("standard_scaling", x);
-  const auto columns = static_cast<std::size_t>(row.elements());
+  const Extremes of = extremes("standard_scaling", x);
+  const std::size_t columns = of.least.size();
   const auto rows = static_cast<double>(x.shape()[0]);
   std::vector<double> mean(columns), deviation(columns);
   const auto each = [&](auto f) {
@@ -84,31 +95,23 @@ Scaling standard_scaling(const Tensor& x) {
   each([&](std::size_t c, double n) { mean[c] += n / rows; });
   each([&](std::size_t c, double n) { deviation[c] += (n - mean[c]) * (n - mean[c]) / rows; });
   for (std::size_t c = 0; c < columns; ++c) {
-    // The mean of equal numbers may be off by a rounding, and what that leaves is no deviation.
-    const double least = 1e-14 * std::abs(mean[c]);
-    deviation[c] = std::sqrt(deviation[c]);
-    if (deviation[c] <= least) deviation[c] = 1;
+    // The mean of equal numbers may be off by a rounding, and that would be all their deviation.
+    if (of.least[c] == of.most[c]) mean[c] = of.least[c];
+    deviation[c] = of.least[c] == of.most[c] ? 1 : std::sqrt(deviation[c]);
   }
-  return {tensor_of(row, mean), tensor_of(row, deviation)};
+  return {Tensor::from<double>(of.row, mean), Tensor::from<double>(of.row, deviation)};
 }
 
 Scaling min_max_scaling(const Tensor& x, double low, double high) {
   if (!(low < high) || !std::isfinite(high - low))
     throw UserError(fmt::format("min_max_scaling: {} to {} is no range", low, high));
-  const Shape row = learnable("min_max_scaling", x);
-  const auto columns = static_cast<std::size_t>(row.elements());
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  std::vector<double> least(columns, infinity), most(columns, -infinity);
-  for (Index i = 0; i < x.elements(); ++i) {
-    const std::size_t c = static_cast<std::size_t>(i) % columns;
-    least[c] = std::min(least[c], x.at(i));
-    most[c] = std::max(most[c], x.at(i));
+  const Extremes of = extremes("min_max_scaling", x);
+  std::vector<double> shift = of.least, scale(shift.size(), 1);
+  for (std::size_t c = 0; c < shift.size(); ++c) {
+    if (of.least[c] < of.most[c]) scale[c] = (of.most[c] - of.least[c]) / (high - low);
+    shift[c] -= low * scale[c];
   }
-  for (std::size_t c = 0; c < columns; ++c) {
-    most[c] = most[c] > least[c] ? (most[c] - least[c]) / (high - low) : 1;  // now the scale
-    least[c] -= low * most[c];                                               // and the shift
-  }
-  return {tensor_of(row, least), tensor_of(row, most)};
+  return {Tensor::from<double>(of.row, shift), Tensor::from<double>(of.row, scale)};
 }
 
 }  // namespace xgrad::nn
