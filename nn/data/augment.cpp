@@ -136,13 +136,20 @@ struct Worker {
 double Image::sample(double y, double x, Index channel) const {
   x = bounded(x), y = bounded(y);
   const double left = std::floor(x), top = std::floor(y);
-  const auto pixel = [&](Index row, Index column) {
-    const Index r = inside(row, height, fill), c = inside(column, width, fill);
+  const auto row = static_cast<Index>(top), column = static_cast<Index>(left);
+  const auto between = [&](double a, double b, double c, double d) {
+    return interpolated(interpolated(a, b, x - left), interpolated(c, d, x - left), y - top);
+  };
+  if (row >= 0 && column >= 0 && row + 1 < height && column + 1 < width) {
+    return between(at(row, column, channel), at(row, column + 1, channel), at(row + 1, column, channel),
+                   at(row + 1, column + 1, channel));
+  }
+  if (fill == Fill::constant && (row < -1 || column < -1 || row >= height || column >= width)) return fill_value;
+  const auto pixel = [&](Index r, Index c) {
+    r = inside(r, height, fill), c = inside(c, width, fill);
     return r < 0 || c < 0 ? fill_value : at(r, c, channel);
   };
-  const auto row = static_cast<Index>(top), column = static_cast<Index>(left);
-  return interpolated(interpolated(pixel(row, column), pixel(row, column + 1), x - left),
-                      interpolated(pixel(row + 1, column), pixel(row + 1, column + 1), x - left), y - top);
+  return between(pixel(row, column), pixel(row, column + 1), pixel(row + 1, column), pixel(row + 1, column + 1));
 }
 
 Augment::Augment(std::initializer_list<Transform> transforms, AugmentOptions options)

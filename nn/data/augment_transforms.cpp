@@ -66,31 +66,40 @@ std::vector<double> gaussian(double deviation) {
   return weights;
 }
 
-// Blurs lines of n numbers, `step` apart, one beginning at `line`; `padded` is memory to work in.
-void blur_line(double* line, Index n, Index step, const std::vector<double>& weights, std::vector<double>& padded) {
-  const auto reach = static_cast<Index>(weights.size()) - 1;
-  padded.resize(static_cast<std::size_t>(n + 2 * reach));
-  for (Index i = -reach; i < n + reach; ++i) {
-    const Index at = (i % (2 * n) + 2 * n) % (2 * n);  // reflected
-    padded[static_cast<std::size_t>(i + reach)] = line[(at < n ? at : 2 * n - 1 - at) * step];
-  }
-  for (Index i = 0; i < n; ++i) {
-    const double* middle = padded.data() + i + reach;
-    double sum = weights[0] * middle[0];
-    for (Index d = 1; d <= reach; ++d) sum += weights[static_cast<std::size_t>(d)] * (middle[-d] + middle[d]);
-    line[i * step] = sum;
+// The number of n that stands for number i beyond the edge, where what is within is reflected.
+Index reflected(Index i, Index n) {
+  const Index at = (i % (2 * n) + 2 * n) % (2 * n);
+  return at < n ? at : 2 * n - 1 - at;
+}
+
+// out[i] = the sum over d of weights[d] (from(-d)[i] + from(d)[i]), of which that with d = 0 counts once.
+template <class F>
+void weigh(const std::vector<double>& weights, std::span<double> out, F from) {
+  for (std::size_t d = 0; d < weights.size(); ++d) {
+    const double w = weights[d];
+    const double *before = from(-static_cast<Index>(d)), *after = from(static_cast<Index>(d));
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = d == 0 ? w * before[i] : out[i] + w * (before[i] + after[i]);
   }
 }
 
 void blur_image(const Image& image, double deviation) {
   if (deviation < 1e-3) return;  // the next pixel's weight would be 0
   const std::vector<double> weights = gaussian(deviation);
-  std::vector<double> padded;
-  for (Index c = 0; c < image.channels; ++c) {
-    for (Index y = 0; y < image.height; ++y)
-      blur_line(&image.at(y, 0, c), image.width, image.channels, weights, padded);
-    for (Index x = 0; x < image.width; ++x)
-      blur_line(&image.at(0, x, c), image.height, image.width * image.channels, weights, padded);
+  const auto reach = static_cast<Index>(weights.size()) - 1;
+  const Index c = image.channels, row = image.width * c;
+  const auto row_at = [&](std::span<double> pixels, Index y) {
+    return pixels.subspan(static_cast<std::size_t>(y * row), static_cast<std::size_t>(row));
+  };
+  std::vector<double> padded(static_cast<std::size_t>((image.width + 2 * reach) * c));
+  for (Index y = 0; y < image.height; ++y) {
+    for (Index x = -reach; x < image.width + reach; ++x)
+      std::copy_n(&image.at(y, reflected(x, image.width)), c, padded.data() + (x + reach) * c);
+    weigh(weights, row_at(image.pixels, y), [&](Index d) { return padded.data() + (reach + d) * c; });
+  }
+  std::vector<double> old(image.pixels.begin(), image.pixels.end());
+  for (Index y = 0; y < image.height; ++y) {
+    weigh(weights, row_at(image.pixels, y),
+          [&](Index d) { return row_at(old, reflected(y + d, image.height)).data(); });
   }
 }
 
