@@ -92,8 +92,11 @@ Layout layout_of(const MatmulArgs& args) {
 
 template <class T>
 bool is_small(const MatmulArgs& args) {
-  return !args.transpose_b && args.n >= simd::width<T> && args.m > few_rows && args.m <= most_rows<T> &&
-         args.n * args.k * bytes_of<T> <= small_block && args.m * args.n * bytes_of<T> <= small_block;
+  constexpr Index w = simd::width<T>;
+  if (args.transpose_b || args.n <= w || args.m > most_rows<T> || args.k > max_block) return false;
+  if (args.m <= few_rows && args.n >= wide_vectors[args.m - 1] * w) return false;
+  if (args.transpose_a && args.a_stride * bytes_of<T> % 1024 == 0) return false;
+  return args.n * args.k * bytes_of<T> <= small_block && args.m * args.n * bytes_of<T> <= result_block;
 }
 
 struct Range {
@@ -130,11 +133,11 @@ struct Rows {
       rows -= next.count * next.rows;
     }
   }
-  [[gnu::always_inline]] void run(Step& step, Index vectors, Index panels, const T* a, const T* b, T* c) const {
+  [[gnu::always_inline]] void run(Step& step, Index vectors, const T* a, const T* b, T* c) const {
     for (int i = 0; i < count; ++i) {
       const Group& g = groups[i];
       step.a_tile = g.a_tile;
-      g.run[vectors - 1](step, g.tiles, panels, a + g.a, b, c + g.c);
+      g.run[vectors - 1](step, g.tiles, a + g.a, b, c + g.c);
     }
   }
   Group groups[3];
@@ -152,9 +155,7 @@ void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
   const Rows<T> tiles(count, args.transpose_a, args.transpose_a ? 1 : args.a_stride, 0, args.c_stride);
   const Index wide = count <= few_rows ? wide_vectors[count - 1] * w : 0;
   const Index length = block_length(args.k);
-  Step step{length, args.a_stride, args.b_stride, args.c_stride, 0, 2 * w, w, 0, true};
-  // Together where the right operand stays in the first-level cache meanwhile.
-  const bool together = length * (columns.last - columns.first) * bytes_of<T> <= small_block;
+  Step step{length, args.a_stride, args.b_stride, args.c_stride, 0, w, 0, true};
   for (Index k = 0; k < args.k; k += length) {
     step.length = std::min(length, args.k - k);
     step.first = k == 0;
@@ -163,53 +164,15 @@ void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
       step.columns = wide;
       step.b_last = wide - w;
       const TileFn<T> run = wide_tiles<T>[args.transpose_a ? 1 : 0][count - 1];
-      for (; columns.last - j == wide || columns.last - j >= wide + w; j += wide) run(step, 1, 1, a, b + j, c + j);
-    }
-    step.columns = 2 * w;
-    step.b_last = w;
-    for (Index full = full_panels<T>(columns.last - j); full > 0;) {
-      const Index now = together ? full : 1;
-      tiles.run(step, 2, now, a, b + j, c + j);
-      j += now * 2 * w;
-      full -= now;
+      for (; columns.last - j == wide || columns.last - j >= wide + w; j += wide) run(step, 1, a, b + j, c + j);
     }
     for (; j < columns.last; j += step.columns) {
       step.columns = next_columns<T>(columns.last - j);
       step.b_last = step.columns - w;
-      tiles.run(step, vectors_of<T>(step.columns), 1, a, b + j, c + j);
+      tiles.run(step, vectors_of<T>(step.columns), a, b + j, c + j);
     }
     a += length * (args.transpose_a ? args.a_stride : 1);
     b += length * args.b_stride;
-  }
-}
-
-// Small products take a few hundred cycles, and what is done around the tiles counts: here it is little. For one block
-// of rows and of k, and a right operand that stays in the first-level cache.
-template <class T>
-void multiply_small(const MatmulArgs& args) {
-  constexpr Index w = simd::width<T>;
-  const T* a = static_cast<const T*>(args.a);
-  const T* b = static_cast<const T*>(args.b);
-  T* c = static_cast<T*>(args.c);
-  const int along_columns = args.transpose_a ? 1 : 0;
-  const Index a_row = args.transpose_a ? 1 : args.a_stride;
-  const Index full = full_panels<T>(args.n);
-  Step step{args.k, args.a_stride, args.b_stride, args.c_stride, 0, 2 * w, w, 2 * w, true};
-  for (Index left = args.m; left > 0;) {
-    const Tiles next = next_tiles(left);
-    const TileFn<T>* run = tiles<T>.of[along_columns][next.rows - 1];
-    step.a_tile = next.rows * a_row;
-    if (full > 0) run[1](step, next.count, full, a, b, c);
-    for (Index j = full * 2 * w; j < args.n;) {
-      Step narrow = step;
-      narrow.columns = next_columns<T>(args.n - j);
-      narrow.b_last = narrow.columns - w;
-      run[narrow.columns > w ? 1 : 0](narrow, next.count, 1, a, b + j, c + j);
-      j += narrow.columns;
-    }
-    a += next.count * step.a_tile;
-    c += next.count * next.rows * args.c_stride;
-    left -= next.count * next.rows;
   }
 }
 
@@ -221,7 +184,7 @@ void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range 
   const T* a = static_cast<const T*>(args.a) + rows.first * (args.transpose_a ? 1 : args.a_stride);
   T* c = static_cast<T*>(args.c) + rows.first * args.c_stride;
   const Index length = block_length(args.k);
-  Step step{length, pack_left ? tile_rows : args.a_stride, 2 * w, args.c_stride, 0, 0, w, 0, true};
+  Step step{length, pack_left ? tile_rows : args.a_stride, 2 * w, args.c_stride, 0, w, 0, true};
   for (Index k = 0; k < args.k; k += length) {
     step.length = std::min(length, args.k - k);
     step.first = k == 0;
@@ -233,7 +196,7 @@ void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range 
       const Index vectors = vectors_of<T>(step.columns);
       step.b_stride = vectors * w;
       step.b_last = (vectors - 1) * w;
-      tiles.run(step, vectors, 1, pack_left ? packed_left : a, packed + j * step.length, c + j);
+      tiles.run(step, vectors, pack_left ? packed_left : a, packed + j * step.length, c + j);
     }
     a += length * (args.transpose_a ? args.a_stride : 1);
     packed += length * vectors_of<T>(args.n) * w;
@@ -322,7 +285,11 @@ void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
     return report(args, {0, args.m});
   }
   if (is_small<T>(args)) {
-    multiply_small<T>(args);
+    for (Index row = 0; row < args.m;) {
+      const Tiles next = next_tiles(args.m - row);
+      tiles<T>.small[args.transpose_a ? 1 : 0][next.rows - 1](args, row, next.count);
+      row += next.rows * next.count;
+    }
     return report(args, {0, args.m});
   }
   multiply<T>(args, layout_of<T>(args), static_cast<T*>(scratch), parallel);

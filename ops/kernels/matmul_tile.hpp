@@ -40,14 +40,6 @@ constexpr Index next_columns(Index left) {
   return left <= 2 * w ? left : w;
 }
 
-// How often next_columns gives a full panel before others.
-template <class T>
-constexpr Index full_panels(Index left) {
-  constexpr Index w = simd::width<T>;
-  const Index rest = left % (2 * w);
-  return left / (2 * w) - (0 < rest && rest < w && left > 2 * w ? 1 : 0);
-}
-
 // Vectors that cover the columns of a panel.
 template <class T>
 constexpr Index vectors_of(Index columns) {
@@ -60,7 +52,6 @@ struct Step {
   Index length;  // of the sums, at most max_block
   Index a_stride, b_stride, c_stride;
   Index a_tile;   // from a tile of a to the next
-  Index b_panel;  // from a panel of b to the next
   Index b_last;   // where the last vector of a row of a panel begins
   Index columns;  // of c; the last vector ends there
   bool first;     // c is overwritten, not added to
@@ -99,10 +90,9 @@ template <class T, std::size_t rows, std::size_t vectors, class Left>
 
 // sums = a[rows, length] * b[length, vectors], or of a stored as [length, rows].
 template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
-[[gnu::always_inline]] inline void multiply(const Step& step, const T* a, const T* b,
-                                            simd::Batch<T> (&sums)[rows][vectors]) {
+[[gnu::always_inline]] inline void multiply(Index length, const T* a, Index a_stride, const T* b, Index b_stride,
+                                            Index b_last, simd::Batch<T> (&sums)[rows][vectors]) {
   using B = simd::Batch<T>;
-  const Index a_stride = step.a_stride, b_stride = step.b_stride, b_last = step.b_last;
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
@@ -110,7 +100,7 @@ template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
   }
   if constexpr (along_columns) {
 #pragma GCC unroll 4
-    for (Index k = 0; k < step.length; ++k) {
+    for (Index k = 0; k < length; ++k) {
       __builtin_prefetch(a + 16);  // the lines of later tiles
       multiply_add<T, rows, vectors>([&](std::size_t r) { return B(a[r]); }, b, b_last, sums);
       a += a_stride;
@@ -119,12 +109,13 @@ template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
   } else {
     const T* at[rows];
 #pragma GCC unroll 16
-    for (std::size_t r = 0; r < rows; ++r, a += a_stride) {
+    for (std::size_t r = 0; r < rows; ++r) {
       at[r] = a;
-      asm("" : "+r"(at[r]));  // a register each, or the compiler takes sums of strides apart
+      a += a_stride;
+      asm("" : "+r"(a));  // a register each, or the compiler takes sums of strides apart
     }
 #pragma GCC unroll 4
-    for (Index k = 0; k < step.length; ++k) {
+    for (Index k = 0; k < length; ++k) {
       multiply_add<T, rows, vectors>([&](std::size_t r) { return B(at[r][k]); }, b, b_last, sums);
       b += b_stride;
     }
@@ -166,38 +157,71 @@ template <class T, std::size_t rows, std::size_t vectors>
   }
 }
 
-// c (+)= a * b for `tiles` tiles one below the other and `panels` panels side by side.
+// c (+)= a * b for `count` tiles one below the other.
 template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
-void run_tiles(const Step& step, Index tiles, Index panels, const T* a, const T* b, T* c) {
+void run_tiles(const Step& step, Index count, const T* a, const T* b, T* c) {
   // Known not to be changed by what is stored.
-  const Index a_tile = step.a_tile, c_stride = step.c_stride, columns = step.columns;
+  const Index length = step.length, a_stride = step.a_stride, b_stride = step.b_stride, c_stride = step.c_stride;
+  const Index a_tile = step.a_tile, b_last = step.b_last, columns = step.columns;
   const bool first = step.first;
-  for (; panels > 0; --panels) {
+  for (; count > 0; --count) {
+    asm("" : "+r"(a), "+r"(c));  // what follows from them is cheaper to compute than to keep
+    simd::Batch<T> sums[rows][vectors];
+    multiply<T, rows, vectors, along_columns>(length, a, a_stride, b, b_stride, b_last, sums);
+    put<T, rows, vectors>(sums, c, c_stride, columns, first);
+    a += a_tile;
+    c += static_cast<Index>(rows) * c_stride;
+  }
+}
+
+// The same for products so small that what is done around the tiles counts: `count` tiles from row `first` on, of all
+// columns, more than a vector, and all of k, with both operands in place. Where the columns are no multiple of a panel
+// the last two panels overlap.
+template <class T, std::size_t rows, bool along_columns>
+void run_small(const MatmulArgs& args, Index first, Index count) {
+  constexpr Index w = simd::width<T>;
+  const Index length = args.k, a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride;
+  const Index a_tile = static_cast<Index>(rows) * (along_columns ? 1 : a_stride);
+  const T* a = static_cast<const T*>(args.a) + first * (along_columns ? 1 : a_stride);
+  const T* b = static_cast<const T*>(args.b);
+  T* c = static_cast<T*>(args.c) + first * c_stride;
+  const Index last = std::min(w, args.n - w);
+  for (Index left = args.n;;) {
     const T* a_at = a;
     T* c_at = c;
-    for (Index tile = tiles; tile > 0; --tile) {
-      simd::Batch<T> sums[rows][vectors];
-      multiply<T, rows, vectors, along_columns>(step, a_at, b, sums);
-      put<T, rows, vectors>(sums, c_at, c_stride, columns, first);
-      a_at += a_tile;
-      c_at += static_cast<Index>(rows) * c_stride;
+    for (Index i = 0; i < count; ++i, a_at += a_tile) {
+      simd::Batch<T> sums[rows][2];
+      multiply<T, rows, 2, along_columns>(length, a_at, a_stride, b, b_stride, last, sums);
+#pragma GCC unroll 16
+      for (std::size_t r = 0; r < rows; ++r, c_at += c_stride) {
+        asm("" : "+r"(c_at));
+        simd::store(c_at, sums[r][0]);
+        simd::store(c_at + last, sums[r][1]);
+      }
     }
-    b += step.b_panel;
-    c += columns;
+    left -= 2 * w;
+    if (left <= 0) return;
+    const Index step = std::min(2 * w, left);
+    b += step;
+    c += step;
   }
 }
 
 template <class T>
-using TileFn = void (*)(const Step&, Index tiles, Index panels, const T* a, const T* b, T* c);
+using TileFn = void (*)(const Step&, Index count, const T* a, const T* b, T* c);
+using SmallFn = void (*)(const MatmulArgs& args, Index first, Index count);
+
 // By whether a is read along columns, by rows - 1 and by vectors - 1.
 template <class T>
 struct TileTable {
   TileFn<T> of[2][tile_rows][2];
+  SmallFn small[2][tile_rows];
 };
 template <class T, std::size_t... row>
 constexpr TileTable<T> make_tiles(std::index_sequence<row...>) {
   return {{{{run_tiles<T, row + 1, 1, false>, run_tiles<T, row + 1, 2, false>}...},
-           {{run_tiles<T, row + 1, 1, true>, run_tiles<T, row + 1, 2, true>}...}}};
+           {{run_tiles<T, row + 1, 1, true>, run_tiles<T, row + 1, 2, true>}...}},
+          {{run_small<T, row + 1, false>...}, {run_small<T, row + 1, true>...}}};
 }
 template <class T>
 constexpr TileTable<T> tiles = make_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>());
