@@ -14,6 +14,7 @@
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/matmul_tile.hpp>
+#include <xgrad/ops/kernels/matmul_vector.hpp>
 
 namespace xgrad {
 namespace {
@@ -275,6 +276,48 @@ void multiply(const MatmulArgs& args, const Layout& layout, T* scratch, const Pa
   if (column_blocks > 1) report(args, {0, args.m});
 }
 
+// A product with a row or a column, as a vector times a matrix whose rows or columns are summed.
+struct VectorProduct {
+  bool along_rows = false;  // dot products with rows of the matrix; otherwise sums of its rows
+  const void* x = nullptr;
+  const void* matrix = nullptr;
+  Index x_stride = 0, stride = 0, count = 0, out_stride = 1;
+};
+
+// Whether it is one that is done better so than by tiles, and which.
+template <class T>
+bool vector_product(const MatmulArgs& args, VectorProduct& out) {
+  if (args.n == 1) {
+    const Index b_step = args.transpose_b ? 1 : args.b_stride;
+    out = {!args.transpose_a, args.b, args.a, b_step, args.a_stride, args.m, args.c_stride};
+  } else if (args.m == 1) {
+    out = {args.transpose_b, args.a, args.b, args.transpose_a ? args.a_stride : 1, args.b_stride, args.n, 1};
+  } else {
+    return false;
+  }
+  if (out.along_rows) return out.x_stride == 1;
+  return out.out_stride == 1 && out.count >= 2 * wide_vectors[0] * simd::width<T>;
+}
+
+template <class T>
+void multiply_vector(const MatmulArgs& args, const VectorProduct& v, const Parallel& parallel) {
+  const T* x = static_cast<const T*>(v.x);
+  const T* matrix = static_cast<const T*>(v.matrix);
+  T* c = static_cast<T*>(args.c);
+  const Index length = block_length(args.k);
+  const Index tasks = std::clamp<Index>(v.count * args.k / parallel_work, 1, least_tasks);
+  (tasks > 1 ? parallel : Parallel(1)).for_each(tasks, [&](Index i) {
+    const Range r = part(ceil_div(v.count, 16), tasks, i);
+    const Index first = r.first * 16, count = std::min(v.count, r.last * 16) - first;
+    if (v.along_rows)
+      dot_all<T>(args.k, x, count, matrix + first * v.stride, v.stride, c + first * v.out_stride, v.out_stride);
+    else
+      add_all<T>(args.k, length, x, v.x_stride, matrix + first, v.stride, count, c + first);
+    if (args.n == 1) report(args, {first, first + count});
+  });
+  if (args.n != 1) report(args, {0, 1});
+}
+
 template <class T>
 void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
   if (args.m == 0) return;
@@ -292,12 +335,14 @@ void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
     }
     return report(args, {0, args.m});
   }
+  if (VectorProduct product; vector_product<T>(args, product)) return multiply_vector<T>(args, product, parallel);
   multiply<T>(args, layout_of<T>(args), static_cast<T*>(scratch), parallel);
 }
 
 template <class T>
 Index scratch_of(const MatmulArgs& args) {
-  if (args.m == 0 || args.n == 0 || args.k == 0) return 0;
+  VectorProduct product;
+  if (args.m == 0 || args.n == 0 || args.k == 0 || vector_product<T>(args, product)) return 0;
   return layout_of<T>(args).right == Right::packed_once ? packed_size<T>(args) * bytes_of<T> : 0;
 }
 
