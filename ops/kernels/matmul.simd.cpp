@@ -2,9 +2,10 @@
 //
 // Note [Blocking]. The sums over k are cut into blocks of at most `max_block` terms. Each element is the chain of fused
 // multiply-adds of a block, in order from zero, and then the sum of the blocks, in order: whatever the tiles, the
-// packing and the threads, the bits depend on k alone. Rows are cut into blocks as well, small enough for what is fused
-// behind the product to find them in the cache. A block of rows goes through the blocks of k and in each through the
-// panels of the right operand, which is
+// packing and the threads, the bits depend on k alone. Only where a vector is multiplied by rows as they lie in memory
+// the lanes of vectors are summed instead (matmul_vector.hpp). Rows are cut into blocks as well, small enough for what
+// is fused behind the product to find them in the cache. A block of rows goes through the blocks of k and in each
+// through the panels of the right operand, which is
 //   - read in place where rows are few or short: then packing costs more than it gains;
 //   - packed by each task for itself where it is small;
 //   - packed once, by all threads, for all tasks where it is large.

@@ -9,7 +9,8 @@
 namespace xgrad {
 namespace {
 
-// out[i] = x . row i of the matrix, for `rows` <= 4 rows. Each sum is taken in two vectors, whatever the number of rows.
+// out[i] = x . row i of the matrix, for `rows` <= 4 rows. Each sum is taken in two vectors, whatever the number of
+// rows.
 template <class T, std::size_t rows>
 void dot_rows(Index k, const T* x, const T* matrix, Index stride, T* out, Index out_stride) {
   using B = simd::Batch<T>;
@@ -65,13 +66,17 @@ void add_rows(const T* x, Index x_stride, const T* matrix, Index stride, Index c
   const auto add = [&](Index j, auto load, auto store) {
     B sum = simd::load(sums + j);
 #pragma GCC unroll 8
-    for (std::size_t r = 0; r < rows; ++r) sum = simd::fma(factor[r], load(matrix + static_cast<Index>(r) * stride + j), sum);
+    for (std::size_t r = 0; r < rows; ++r)
+      sum = simd::fma(factor[r], load(matrix + static_cast<Index>(r) * stride + j), sum);
     store(sums + j, sum);
   };
   Index j = 0;
-  for (; j + w <= columns; j += w) add(j, [](const T* p) { return simd::load(p); }, [](T* p, B v) { simd::store(p, v); });
+  for (; j + w <= columns; j += w)
+    add(
+        j, [](const T* p) { return simd::load(p); }, [](T* p, B v) { simd::store(p, v); });
   if (const Index rest = columns - j; rest > 0) {
-    add(j, [&](const T* p) { return simd::load_partial(p, rest); }, [](T* p, B v) { simd::store(p, v); });
+    add(
+        j, [&](const T* p) { return simd::load_partial(p, rest); }, [](T* p, B v) { simd::store(p, v); });
   }
 }
 

@@ -547,6 +547,17 @@ Batch<T> keep_first(Batch<T> v, std::ptrdiff_t count, T rest) {
   alignas(64) static constexpr T lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return xsimd::select(Batch<T>::load_aligned(lanes) < Batch<T>(static_cast<T>(count)), v, Batch<T>(rest));
 }
+
+// The sum of the numbers, pairwise in a fixed order.
+template <class T, class A>
+T reduce_add(V<T, A> v) {
+  alignas(64) T x[V<T, A>::size];
+  v.store_aligned(x);
+  for (std::size_t half = V<T, A>::size / 2; half > 0; half /= 2) {
+    for (std::size_t i = 0; i < half; ++i) x[i] = x[i] + x[i + half];
+  }
+  return x[0];
+}
 #endif
 
 }  // namespace XGRAD_SIMD_SET
