@@ -29,6 +29,9 @@ constexpr Index parallel_work = 200'000;
 constexpr Index least_tasks = 8;
 // Bytes of a block of rows of the result: a part of the second-level cache.
 constexpr Index result_block = 1 << 16;
+// A packed right operand of more bytes comes from memory for each block of rows, which had better be few and large.
+constexpr Index large_operand = 1 << 23;
+constexpr Index large_result_block = 1 << 20;
 // Bytes of a row of the right operand up to which it is read in place.
 constexpr Index short_row = 256;
 // Bytes of the right operand up to which each task packs it for itself, on its stack.
@@ -76,7 +79,8 @@ Index count_row_blocks(const MatmulArgs& args, Right right) {
   const Index least = 2 * tile_rows * (right == Right::packed_once ? 2 : 1);
   const bool small = work(args) <= parallel_work;
   if (args.m <= least || (small && args.m <= most_rows<T> && args.m * args.n * bytes_of<T> <= result_block)) return 1;
-  Index rows = std::clamp(result_block / (args.n * bytes_of<T>), least, most_rows<T>);
+  const bool large = packed_size<T>(args) * bytes_of<T> > large_operand;
+  Index rows = std::clamp((large ? large_result_block : result_block) / (args.n * bytes_of<T>), least, most_rows<T>);
   if (!small) rows = std::min(rows, std::max(least, ceil_div(args.m, least_tasks)));
   return args.m <= rows ? 1 : ceil_div(args.m, 2 * rows) * 2;
 }
