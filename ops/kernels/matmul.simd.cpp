@@ -228,7 +228,11 @@ void pack_right(const MatmulArgs& args, Range columns, T* packed) {
   for (Index k = 0; k < args.k; k += length) {
     const Index now = std::min(length, args.k - k);
     T* to = packed + k * vectors_of<T>(args.n) * w;
-    for (Index j = columns.first; j < columns.last;) {
+    Index j = columns.first;
+    constexpr Index at_once = panels_at_once * panel_columns<T>;
+    for (; !args.transpose_b && (columns.last - j >= at_once + w || columns.last - j == at_once); j += at_once)
+      pack_panels<T>(args, k, now, j, to + j * now);
+    while (j < columns.last) {
       const Index panel = next_columns<T>(columns.last - j);
       pack_panel<T>(args, k, now, j, panel, to + j * now);
       j += panel;
@@ -263,8 +267,8 @@ void multiply(const MatmulArgs& args, const Layout& layout, T* scratch, const Pa
   }
   const T* packed = nullptr;
   if (layout.right == Right::packed_once) {
-    const Index panels = std::max<Index>(1, args.n / panel_columns<T>);
-    const Index tasks = std::clamp<Index>(args.n * args.k >> 14, 1, std::min<Index>(panels, 64));
+    const Index most = std::max<Index>(1, args.n / (panels_at_once * panel_columns<T>));
+    const Index tasks = std::clamp<Index>(args.n * args.k >> 14, 1, std::min<Index>(most, 64));
     threads.for_each(tasks, [&](Index i) { pack_right<T>(args, part_of_columns<T>(args.n, tasks, i), scratch); });
     packed = scratch;
   }

@@ -281,6 +281,21 @@ void pack_panel(const MatmulArgs& args, Index k, Index length, Index first, Inde
   }
 }
 
+// The same for several full panels side by side, of an operand that is not stored transposed: rows are read for longer
+// stretches, which is faster where they are far apart.
+constexpr Index panels_at_once = 8;
+template <class T>
+void pack_panels(const MatmulArgs& args, Index k, Index length, Index first, T* to) {
+  constexpr Index w = simd::width<T>;
+  const T* from = static_cast<const T*>(args.b) + k * args.b_stride + first;
+  for (Index i = 0; i < length; ++i, from += args.b_stride, to += 2 * w) {
+    for (Index p = 0; p < panels_at_once; ++p) {
+      simd::store(to + p * length * 2 * w, simd::load(from + p * 2 * w));
+      simd::store(to + p * length * 2 * w + w, simd::load(from + p * 2 * w + w));
+    }
+  }
+}
+
 // The left operand stored transposed is packed as [length, tile_rows] a tile, one more row apart, since rows are
 // written in whole vectors.
 template <class T>
