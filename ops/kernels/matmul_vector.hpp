@@ -84,7 +84,7 @@ void add_rows(const T* x, Index x_stride, const T* matrix, Index stride, Index c
 template <class T>
 void add_all(Index k, Index length, const T* x, Index x_stride, const T* matrix, Index stride, Index columns, T* c) {
   constexpr Index w = simd::width<T>;
-  alignas(64) T sums[sum_columns + w];
+  alignas(64) T sums[static_cast<std::size_t>(sum_columns + w)];
   for (; columns > 0; columns -= sum_columns, matrix += sum_columns, c += sum_columns) {
     const Index now = std::min(columns, sum_columns);
     for (Index first = 0; first < k; first += length) {
