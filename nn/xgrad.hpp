@@ -15,6 +15,7 @@
 #include <xgrad/nn/data/idx.hpp>
 #include <xgrad/nn/data/image.hpp>
 #include <xgrad/nn/data/npy.hpp>
+#include <xgrad/nn/data/safetensors.hpp>
 #include <xgrad/nn/data/scaling.hpp>
 #include <xgrad/nn/data/synthetic.hpp>
 #include <xgrad/nn/defaults.hpp>
@@ -29,5 +30,6 @@
 #include <xgrad/nn/optimizers/adam.hpp>
 #include <xgrad/nn/optimizers/sgd.hpp>
 #include <xgrad/nn/sequential.hpp>
+#include <xgrad/nn/training/callbacks.hpp>
 #include <xgrad/nn/training/check.hpp>
 #include <xgrad/nn/training/model.hpp>

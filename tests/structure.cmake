@@ -81,7 +81,7 @@ set(files ${everything_in_library})
 list(FILTER files INCLUDE REGEX "\\.hpp$")
 list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise|reductions)/")
 forbid("a public header may not include a library that users need not have"
-       "${include}[<\"](fmt|zip|zlib|zconf|png|doctest|CLI)[/.]" "" ${files})
+       "${include}[<\"](fmt|nlohmann|zip|zlib|zconf|png|doctest|CLI)[/.]" "" ${files})
 forbid("a public header may not include kernels" "${include}<xgrad/ops/(kernels|elementwise|reductions)/" "" ${files})
 
 # ---- the engine knows no particular operation

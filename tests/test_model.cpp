@@ -9,61 +9,10 @@
 #include <xgrad/xgrad.hpp>
 
 #include "allocations.hpp"
+#include "small_model.hpp"
 
 using namespace xgrad;
-
-namespace {
-
-Tensor numbers(Shape shape, double phase = 0) {
-  Tensor out(shape);
-  Index i = 0;
-  for (float& x : out.mutable_values<float>()) x = static_cast<float>(std::sin(static_cast<double>(++i) * 1.7 + phase));
-  return out;
-}
-
-// Which of two noisy half planes a point lies in: easy to learn.
-nn::Dataset points(Index rows) {
-  nn::Dataset data{numbers({rows, 2}), Tensor(Shape{rows}, i64)};
-  const auto x = data.x.values<float>();
-  for (std::size_t i = 0; i < static_cast<std::size_t>(rows); ++i) {
-    data.y.mutable_values<std::int64_t>()[i] = x[2 * i] + 0.5F * x[2 * i + 1] > 0 ? 1 : 0;
-  }
-  return data;
-}
-
-nn::Sequential small_net() {
-  return {nn::Dense(8, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(2, nn::softmax)};
-}
-
-nn::Model classifier(std::uint64_t seed = 1) {
-  nn::Model model{small_net(), {2}, {.seed = seed}};
-  model.compile({.loss = nn::sparse_categorical_crossentropy,
-                 .optimizer = nn::Adam{.learning_rate = 0.01},
-                 .metrics = {nn::accuracy}});
-  return model;
-}
-
-nn::Model line() {
-  nn::Model model{nn::Dense(1), {2}};
-  model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{.learning_rate = 0.1}});
-  return model;
-}
-
-std::vector<Tensor> weights(const nn::Model& model) {
-  std::vector<Tensor> out;
-  for (const Parameter& p : model.parameters()) out.push_back(p.value());
-  return out;
-}
-
-bool same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
-  bool equal = a.size() == b.size();
-  for (std::size_t i = 0; equal && i < a.size(); ++i) equal = bitwise_equal(a[i], b[i]);
-  return equal;
-}
-
-constexpr auto silent = nn::Verbose::silent;
-
-}  // namespace
+using namespace small_model;
 
 TEST_CASE("a straight line is found by descent") {
   nn::Model model = line();
@@ -84,7 +33,8 @@ TEST_CASE("a classifier learns, with metrics and validation in the history") {
   nn::Model model = classifier();
   const nn::History h =
       model.fit(points(500), {.batch_size = 32, .epochs = 20, .validation_split = 0.2, .verbose = silent});
-  CHECK(h.names() == std::vector<std::string>{"loss", "accuracy", "val_loss", "val_accuracy"});
+  CHECK(h.names() == std::vector<std::string>{"loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"});
+  CHECK(h["learning_rate"] == std::vector<double>(20, 0.01));
   CHECK(h.epochs() == 20);
   CHECK(h["accuracy"].size() == 20);
   CHECK(h["accuracy"][0] < h["accuracy"][19]);
@@ -92,9 +42,10 @@ TEST_CASE("a classifier learns, with metrics and validation in the history") {
   const std::vector<double> losses = h["val_loss"];
   CHECK(h.best("val_loss") == *std::min_element(losses.begin(), losses.end()));
   CHECK(h.seconds().size() == 20);
-  CHECK_THROWS_WITH_AS(h["val_acc"],
-                       doctest::Contains("there is no \"val_acc\"; there are: loss, accuracy, val_loss, val_accuracy"),
-                       UserError);
+  CHECK_THROWS_WITH_AS(
+      h["val_acc"],
+      doctest::Contains("there is no \"val_acc\"; there are: loss, accuracy, val_loss, val_accuracy, learning_rate"),
+      UserError);
   const nn::Logs scores = model.evaluate(points(500).slice(400, 100));
   CHECK(scores["accuracy"] == doctest::Approx(h["val_accuracy"].back()));
   CHECK(scores["loss"] == doctest::Approx(h["val_loss"].back()));
@@ -338,6 +289,35 @@ TEST_CASE("the learning rate can be read and set between fits") {
   model.fit({numbers({8, 2}), numbers({8, 1})}, {.verbose = silent});
   CHECK(same(before, weights(model)));
   CHECK_THROWS_WITH_AS(model.set_learning_rate(-1), doctest::Contains("a rate of -1"), UserError);
+}
+
+TEST_CASE("weights of one name are refused, since files could not tell them apart") {
+  struct Twins : nn::Module {
+    nn::Weight a{"w", nn::ones}, b{"w", nn::ones};
+    Value operator()(Value x) { return x * a(x.graph(), {2}, x.dtype()) + b(x.graph(), {2}, x.dtype()); }
+  };
+  CHECK_THROWS_WITH_AS((nn::Model{Twins{}, {2}}), doctest::Contains("two weights are named \"twins/w\""), GraphError);
+}
+
+TEST_CASE("steps made by hand are those of fit") {
+  const nn::Dataset data = points(50);
+  nn::Model fitted = classifier();
+  nn::Model by_hand = classifier();
+  const nn::History h = fitted.fit(data, {.batch_size = 16, .epochs = 2, .shuffle = false, .verbose = silent});
+  double sum = 0;
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    sum = 0;
+    for (Index first = 0; first < 50; first += 16) {
+      const nn::Dataset batch = data.slice(first, std::min<Index>(16, 50 - first));
+      sum += by_hand.train_on_batch(batch)["loss"] * static_cast<double>(batch.size());
+    }
+  }
+  CHECK(same(weights(fitted), weights(by_hand)));
+  CHECK(h["loss"].back() == doctest::Approx(sum / 50).epsilon(1e-12));
+  CHECK_THROWS_WITH_AS(by_hand.train_on_batch({numbers({3, 4}), data.slice(0, 3).y}),
+                       doctest::Contains("train_on_batch: the rows of x do not fit the model"), ShapeError);
+  CHECK_THROWS_WITH_AS(by_hand.train_on_batch(data.slice(0, 0)), doctest::Contains("there are no rows"), ShapeError);
+  CHECK(same(weights(fitted), weights(by_hand)));
 }
 
 TEST_CASE("the first epoch on MNIST") {

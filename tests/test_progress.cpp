@@ -25,7 +25,7 @@ std::string written(nn::Verbose verbose) {
   for (int epoch = 0; epoch < 2; ++epoch) {
     progress.begin_epoch(epoch);
     if (progress.wants_update()) progress.update(5, some_logs());
-    progress.end_epoch(some_logs());
+    progress.end_epoch(10, some_logs());
   }
   std::string out(static_cast<std::size_t>(std::ftell(file)), '\0');
   std::rewind(file);
@@ -40,9 +40,19 @@ TEST_CASE("the line of a running epoch has a bar, the time left and the numbers 
   CHECK(nn::progress_line(0, 469, 0, {}, 80) == "  0/469 [>.............................] - ETA: ?");
   CHECK(nn::progress_line(117, 469, 1, some_logs(), 120) ==
         "117/469 [=======>......................] - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
-  CHECK(nn::progress_line(117, 469, 1, some_logs(), 20) == "117/469 [=======>...");  // never wraps
-  CHECK(nn::progress_line(469, 469, 0.469, some_logs(), 80) ==
+  CHECK(nn::progress_line(469, 469, 0.469, some_logs(), 120) ==
         "469/469 [==============================] - 469ms 1ms/step - loss: 0.0288 - accuracy: 0.9906");
+  CHECK(nn::progress_line(117, 469, 1, some_logs(), 120, true) ==
+        "117/469 [=======>......................] - 1.0s 9ms/step - loss: 0.0288 - accuracy: 0.9906");
+}
+
+TEST_CASE("where there is little room the bar gives way first, and a line that is not done never wraps") {
+  CHECK(nn::progress_line(117, 469, 1, some_logs(), 60) ==
+        "117/469 [==>.....] - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
+  CHECK(nn::progress_line(117, 469, 1, some_logs(), 55) == "117/469 - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
+  CHECK(nn::progress_line(117, 469, 1, some_logs(), 20) == "117/469 - ETA: 3.0s ");
+  CHECK(nn::progress_line(469, 469, 0.469, some_logs(), 20) ==
+        "469/469 - 469ms 1ms/step - loss: 0.0288 - accuracy: 0.9906");
 }
 
 TEST_CASE("durations are short") {

@@ -48,6 +48,19 @@ void Means::add(const CompiledStep& step) {
   rows_ += step.rows();
 }
 
+std::vector<double> Means::state() const {
+  std::vector<double> out = sums_;
+  out.push_back(static_cast<double>(rows_));
+  return out;
+}
+
+bool Means::set_state(std::span<const double> numbers) {
+  if (numbers.size() != sums_.size() + 1 || !(numbers.back() >= 0 && numbers.back() < 0x1p53)) return false;
+  std::copy(numbers.begin(), numbers.end() - 1, sums_.begin());
+  rows_ = static_cast<Index>(numbers.back());
+  return true;
+}
+
 void Means::clear() {
   std::fill(sums_.begin(), sums_.end(), 0.0);
   rows_ = 0;

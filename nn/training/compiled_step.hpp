@@ -52,6 +52,10 @@ class Means {
   void add(const CompiledStep& step);
   double operator[](std::size_t i) const { return sums_[i] / static_cast<double>(rows_); }
   void clear();
+  // All there is to it, as numbers: what a checkpoint keeps of an epoch that is not complete.
+  std::vector<double> state() const;
+  // False if these cannot be such numbers.
+  bool set_state(std::span<const double> numbers);
 
  private:
   std::vector<double> sums_;

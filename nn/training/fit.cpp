@@ -1,41 +1,21 @@
 // The training loop.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/training/batch_feeder.hpp>
 #include <xgrad/nn/training/data_checks.hpp>
-#include <xgrad/nn/training/model_state.hpp>
+#include <xgrad/nn/training/fit.hpp>
+#include <xgrad/nn/training/snapshot.hpp>
 
 namespace xgrad::nn {
 namespace {
 
-// The numbers of parameters as they are now, to be put back unless all goes well.
-class Snapshot {
- public:
-  explicit Snapshot(std::vector<Parameter> parameters) : parameters_(std::move(parameters)) {
-    for (const Parameter& p : parameters_) values_.push_back(p.value());
-  }
-  Snapshot(const Snapshot&) = delete;
-  Snapshot& operator=(const Snapshot&) = delete;
-  ~Snapshot() {
-    if (!kept_) return;
-    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set(values_[i]);
-  }
-  void forget() { kept_ = false; }
-
- private:
-  std::vector<Parameter> parameters_;
-  std::vector<Tensor> values_;
-  bool kept_ = true;
-};
-
-double seconds_since(std::chrono::steady_clock::time_point start) {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void check(const FitOptions& options) {
   if (options.batch_size < 1)
@@ -46,81 +26,188 @@ void check(const FitOptions& options) {
   }
 }
 
+// The counts and the mark that a fit sets in a model, put back as the weights are unless all goes well.
+template <class T>
+class Restore {
+ public:
+  explicit Restore(T& variable) : variable_(variable), before_(variable) {}
+  Restore(const Restore&) = delete;
+  Restore& operator=(const Restore&) = delete;
+  ~Restore() {
+    if (kept_) variable_ = before_;
+  }
+  void forget() { kept_ = false; }
+
+ private:
+  T& variable_;
+  T before_;
+  bool kept_ = true;
+};
+
 }  // namespace
 
-History Model::fit(const Dataset& all, const FitOptions& options) {
-  State& s = *state_;
-  const CompileOptions& compiled = s.require_compiled("fit");
+const Logs& Training::logs() {
+  if (!logs_up_to_date_) {
+    logs_ = gather_logs_();
+    logs_up_to_date_ = true;
+  }
+  return logs_;
+}
+
+void Training::stop(std::string reason) {
+  if (stopping_) return;  // the first reason counts
+  stopping_ = true;
+  history_.set_stopped(std::move(reason));
+}
+
+Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
+    : s_(*model.state_),
+      options_(options),
+      training_(model),
+      told_of_batches_(std::any_of(options.callbacks.begin(), options.callbacks.end(),
+                                   [](const Callback& c) { return c.on_batch_end != nullptr; })),
+      progress_(Verbose::silent, 0, 0),
+      feeder_(options.threads) {
+  const CompileOptions& compiled = s_.require_compiled("fit");
+  s_.require_idle("fit");
   check(options);
   const auto checked = [&](const std::string& where, const Dataset& data) {
-    return checked_data(where, data, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+    return checked_data(where, data, s_.row, s_.prediction_row, s_.options.dtype, compiled.loss);
   };
   Split parts{all, options.validation};
   if (options.validation_split != 0) parts = split(all, options.validation_split);
-  const Dataset train = checked("fit", parts.train);
-  if (train.size() == 0) throw ShapeError("fit: there are no rows");
-  const bool validate = parts.valid.size() > 0;
-  const Dataset valid = validate ? checked("fit, validation", parts.valid) : Dataset{};
-  options.augment.check("fit, augment", s.row, s.options.dtype);
+  train_ = checked("fit", parts.train);
+  if (train_.size() == 0) throw ShapeError("fit: there are no rows");
+  if (parts.valid.size() > 0) valid_ = checked("fit, validation", parts.valid);
+  options.augment.check("fit, augment", s_.row, s_.options.dtype);
 
   // Everything is planned and allocated before the first step.
-  const Index batch = std::min<Index>(options.batch_size, train.size());
-  const Index last = train.size() % batch;
-  const bool weighted = !train.weights.empty();
-  CompiledStep& whole = s.step(Mode::train, batch, weighted);
-  CompiledStep& rest = last == 0 ? whole : s.step(Mode::train, last, weighted);
-  std::vector<Parameter> changing = s.parameters;
-  for (const Parameter& p : s.optimizer_state.parameters()) changing.push_back(p);
-  Snapshot before(changing);
-
-  History history;
-  Means means(whole.numbers());
-  std::vector<Index> order(static_cast<std::size_t>(train.size()));
-  for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<Index>(i);
-  BatchFeeder feeder(options.threads);
-  const int steps = static_cast<int>((train.size() + batch - 1) / batch);
-  Progress progress(options.verbose, options.epochs, steps);
-  std::uint64_t step_number = s.training_steps;
-  std::uint64_t epoch_number = s.epochs;
-  for (int epoch = 0; epoch < options.epochs; ++epoch, ++epoch_number) {
-    const auto start = std::chrono::steady_clock::now();
-    progress.begin_epoch(epoch);
-    if (options.shuffle) shuffle_indices(order, s.options.seed, epoch_number);
-    means.clear();
-    int done = 0;
-    const auto step_at = [&](Index first) -> CompiledStep& { return train.size() - first < batch ? rest : whole; };
-    const auto feed = [&](Index first) {
-      if (first >= train.size()) return;
-      const Index count = std::min(batch, train.size() - first);
-      feeder.begin(step_at(first),
-                   {&train, options.augment.empty() ? nullptr : &options.augment, s.options.seed, epoch_number},
-                   std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
-    };
-    feed(0);
-    for_each_batch(train.size(), batch, [&](Index first, Index count) {
-      CompiledStep& step = step_at(first);
-      feeder.finish();
-      feed(first + count);
-      step.run({.threads = options.threads, .step = step_number++});
-      means.add(step);
-      ++done;
-      if (progress.wants_update()) {
-        Logs so_far;
-        s.report(so_far, means, "");
-        progress.update(done, so_far);
-      }
-    });
-    const double training_seconds = seconds_since(start);
+  batch_ = std::min<Index>(options.batch_size, train_.size());
+  const Index last = train_.size() % batch_;
+  const bool weighted = !train_.weights.empty();
+  whole_ = &s_.step(Mode::train, batch_, weighted);
+  rest_ = last == 0 ? whole_ : &s_.step(Mode::train, last, weighted);
+  means_ = Means(whole_->numbers());
+  order_.resize(static_cast<std::size_t>(train_.size()));
+  std::iota(order_.begin(), order_.end(), Index{0});
+  training_.epochs_ = options.epochs;
+  training_.batches_ = static_cast<int>((train_.size() + batch_ - 1) / batch_);
+  training_.gather_logs_ = [this] {
     Logs logs;
-    s.report(logs, means, "");
-    if (validate) s.report(logs, s.judge("fit", valid, {.threads = options.threads}), "val_");
-    progress.end_epoch(logs);
-    history.add(std::move(logs), seconds_since(start), training_seconds);
+    if (training_.batch_ > 0) s_.report(logs, means_, "");
+    return logs;
+  };
+  progress_ = Progress(options.verbose, options.epochs, training_.batches_);
+}
+
+History Model::Fit::run() {
+  Snapshot weights(s_.changing());
+  Restore steps(s_.training_steps);
+  Restore epochs(s_.epochs);
+  const Restore mark(s_.training);
+  s_.training = true;
+  std::error_code ignored;
+  if (!options_.resume.empty() && std::filesystem::exists(options_.resume, ignored)) resume(options_.resume);
+  tell(&Callback::on_fit_begin);
+  resume_callbacks();
+  while (epoch_begun_ || (epoch_ < options_.epochs && !training_.stopping_)) train_epoch();
+  training_.epoch_ = epoch_;
+  tell(&Callback::on_fit_end);
+  if (!training_.history_.stop_reason().empty()) progress_.say("stopped: " + training_.history_.stop_reason());
+  weights.forget();
+  steps.forget();
+  epochs.forget();
+  return training_.history_;
+}
+
+void Model::Fit::tell(std::function<void(Training&)> Callback::*event) {
+  for (const Callback& callback : options_.callbacks) {
+    if (callback.*event) (callback.*event)(training_);
   }
-  before.forget();
-  s.training_steps = step_number;
-  s.epochs = epoch_number;
-  return history;
+  for (const auto& path : std::exchange(training_.saves_, {})) save_safetensors(path, checkpoint());
+}
+
+void Model::Fit::train_epoch() {
+  progress_.begin_epoch(epoch_, seconds_before_);
+  epoch_start_ =
+      Clock::now() - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds_before_));
+  training_.epoch_ = epoch_;
+  training_.logs_up_to_date_ = false;
+  if (!std::exchange(epoch_begun_, true)) {
+    tell(&Callback::on_epoch_begin);
+    if (training_.stopping_) {
+      epoch_begun_ = false;
+      return;
+    }
+  }
+  train_batches();
+  const double training_seconds = seconds_since(epoch_start_);
+
+  Logs logs;
+  s_.report(logs, means_, "");
+  if (valid_.size() > 0) s_.report(logs, s_.judge("fit", valid_, {.threads = options_.threads}), "val_");
+  progress_.end_epoch(training_.batch_, logs);
+  logs.add("learning_rate", s_.optimizer_state.learning_rate.value().item());
+  training_.logs_ = logs;
+  training_.logs_up_to_date_ = true;
+  training_.history_.add(std::move(logs), seconds_since(epoch_start_), training_seconds);
+
+  ++s_.epochs;
+  ++epoch_;
+  epoch_begun_ = false;
+  training_.batch_ = 0;
+  seconds_before_ = 0;
+  means_.clear();
+  tell(&Callback::on_epoch_end);
+}
+
+void Model::Fit::feed(Index first) {
+  if (first >= train_.size()) return;
+  const Index count = std::min(batch_, train_.size() - first);
+  feeder_.begin(step_at(first),
+                {&train_, options_.augment.empty() ? nullptr : &options_.augment, s_.options.seed, s_.epochs},
+                std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+}
+
+void Model::Fit::train_batches() {
+  if (options_.shuffle) shuffle_indices(order_, s_.options.seed, s_.epochs);
+  const Index begin = training_.batch_ * batch_;
+  feed(begin);
+  for (Index first = begin; first < train_.size() && !training_.stopping_; first += batch_) {
+    CompiledStep& step = step_at(first);
+    feeder_.finish();
+    feed(first + batch_);
+    step.run({.threads = options_.threads, .step = s_.training_steps++});
+    means_.add(step);
+    ++training_.batch_;
+    if (told_of_batches_) {
+      training_.loss_ = step.number(0);
+      training_.logs_up_to_date_ = false;
+      tell(&Callback::on_batch_end);
+    }
+    if (progress_.wants_update()) progress_.update(training_.batch_, training_.gather_logs_());
+  }
+}
+
+History Model::fit(const Dataset& data, const FitOptions& options) { return Fit(*this, data, options).run(); }
+
+Logs Model::train_on_batch(const Dataset& rows, int threads) {
+  State& s = *state_;
+  const CompileOptions& compiled = s.require_compiled("train_on_batch");
+  s.require_idle("train_on_batch");
+  const Dataset batch = checked_data("train_on_batch", rows, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+  if (batch.size() == 0) throw ShapeError("train_on_batch: there are no rows");
+  CompiledStep& step = s.step(Mode::train, batch.size(), !batch.weights.empty());
+  std::vector<Index> order(static_cast<std::size_t>(batch.size()));
+  std::iota(order.begin(), order.end(), Index{0});
+  step.load({&batch}, order, threads);
+  step.run({.threads = threads, .step = s.training_steps});
+  ++s.training_steps;
+  Means means(step.numbers());
+  means.add(step);
+  Logs logs;
+  s.report(logs, means, "");
+  return logs;
 }
 
 }  // namespace xgrad::nn

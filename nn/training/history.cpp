@@ -1,6 +1,8 @@
 #include <xgrad/nn/training/history.hpp>
 
 #include <algorithm>
+#include <iterator>
+#include <string_view>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -40,6 +42,11 @@ std::string Logs::str() const {
   return out;
 }
 
+bool larger_is_better(const std::string& name) {
+  constexpr std::string_view words[] = {"accuracy", "precision", "recall", "f1", "auc", "r2"};
+  return std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return name.ends_with(word); });
+}
+
 void History::add(Logs logs, double seconds, double training_seconds) {
   logs_.push_back(std::move(logs));
   seconds_.push_back(seconds);
@@ -63,8 +70,12 @@ std::vector<double> History::operator[](const std::string& name) const {
 
 double History::best(const std::string& name) const {
   const std::vector<double> all = (*this)[name];
-  return name.ends_with("accuracy") ? *std::max_element(all.begin(), all.end())
-                                    : *std::min_element(all.begin(), all.end());
+  return larger_is_better(name) ? *std::max_element(all.begin(), all.end()) : *std::min_element(all.begin(), all.end());
+}
+
+void History::set_stopped(std::string reason) {
+  stopped_ = true;
+  stop_reason_ = std::move(reason);
 }
 
 }  // namespace xgrad::nn

@@ -24,6 +24,10 @@ class Logs {
   std::vector<std::pair<std::string, double>> entries_;
 };
 
+// Whether more of a number is better: of accuracy, precision, recall, f1, auc and r2, with whatever stands before
+// these words. Of all other numbers, such as losses, less is better.
+bool larger_is_better(const std::string& name);
+
 class History {
  public:
   void add(Logs logs, double seconds, double training_seconds);
@@ -33,15 +37,21 @@ class History {
   std::vector<std::string> names() const;
   // One number an epoch. Throws UserError, listing the names there are, if there is none of that name.
   std::vector<double> operator[](const std::string& name) const;
-  // The largest number of a name that ends in "accuracy", the smallest of any other.
+  // The largest or the smallest, as larger_is_better says.
   double best(const std::string& name) const;
   // Wall-clock time of each epoch, and of its training part alone, without validation.
   const std::vector<double>& seconds() const { return seconds_; }
   const std::vector<double>& training_seconds() const { return training_seconds_; }
+  // Whether a callback ended the fit, and why, if it said so.
+  bool stopped() const { return stopped_; }
+  const std::string& stop_reason() const { return stop_reason_; }
+  void set_stopped(std::string reason);
 
  private:
   std::vector<Logs> logs_;
   std::vector<double> seconds_, training_seconds_;
+  bool stopped_ = false;
+  std::string stop_reason_;
 };
 
 }  // namespace xgrad::nn

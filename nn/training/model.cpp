@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <set>
 
 #include <fmt/format.h>
 
@@ -116,6 +117,19 @@ const CompileOptions& Model::State::require_compiled(const char* where) const {
       fmt::format("{}: the model \"{}\" has no loss yet\n  hint: call compile() first", where, options.name));
 }
 
+void Model::State::require_idle(const char* where) const {
+  if (!training) return;
+  throw GraphError(
+      fmt::format("{}: the model \"{}\" is being trained\n  hint: a callback can do this when the fit has ended", where,
+                  options.name));
+}
+
+std::vector<Parameter> Model::State::changing() const {
+  std::vector<Parameter> out = parameters;
+  for (const Parameter& p : optimizer_state.parameters()) out.push_back(p);
+  return out;
+}
+
 Means Model::State::judge(const std::string& where, const Dataset& data, const EvaluateOptions& how) {
   const Index rows = data.size();
   const Index batch = batch_of(where.c_str(), how.batch_size, judged_rows, rows);
@@ -150,6 +164,15 @@ Model::Model(AnyModule network, Shape row, ModelOptions options)
     }
   }
   state_->prediction_row = row_of(graph.prediction.shape());
+  std::set<std::string> names;
+  for (const Parameter& p : state_->parameters) {
+    if (!names.insert(p.name()).second) {
+      throw GraphError(
+          fmt::format("{}: two weights are named \"{}\"\n  hint: files and optimizers tell weights apart by "
+                      "their names; give one of the modules or weights another",
+                      state_->options.name, p.name()));
+    }
+  }
 }
 
 Model::~Model() = default;
@@ -158,6 +181,7 @@ Model& Model::operator=(Model&&) noexcept = default;
 
 void Model::compile(CompileOptions options) {
   State& s = *state_;
+  s.require_idle("compile");
   std::optional<CompileOptions> before = std::move(s.compiled);
   OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
   s.compiled = std::move(options);

@@ -10,9 +10,15 @@
 // A step of training is one plan: forward, backward, the optimizer's updates, moving statistics and metrics. The same
 // seed gives the same weights, shuffles and dropout masks, and the same results to the last bit for any number of
 // threads. Whatever throws leaves weights and optimizer as they were.
+//
+// A training that may be interrupted at any moment, and that ends with the same bits as one that was not:
+//
+//   model.fit(train, {.epochs = 20, .callbacks = {nn::ModelCheckpoint{.path = "run.safetensors", .every_steps = 100}},
+//                     .resume = "run.safetensors"});
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +32,7 @@
 #include <xgrad/nn/metrics.hpp>
 #include <xgrad/nn/module.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
+#include <xgrad/nn/training/callback.hpp>
 #include <xgrad/nn/training/history.hpp>
 #include <xgrad/nn/training/progress.hpp>
 
@@ -52,6 +59,11 @@ struct FitOptions {
   Augment augment{};            // of the images of training, not of validation: anew each epoch, by the model's seed
   Verbose verbose = Verbose::automatic;
   int threads = 0;  // 0: default_threads()
+  std::vector<Callback> callbacks{};
+  // A checkpoint that a callback wrote: the fit goes on where that one was, in the middle of an epoch too, and ends
+  // with the same bits. Data and options must be the same, but for `epochs`, `threads` and `verbose`. If there is no
+  // such file, the fit begins at the beginning: so the same program starts and resumes.
+  std::filesystem::path resume{};
 };
 
 struct EvaluateOptions {
@@ -82,9 +94,14 @@ class Model {
   // throw if the prediction's shape does not suit them.
   void compile(CompileOptions options);
 
-  // Trains. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not fit the model:
-  // another shape of rows, numbers that are not finite, class numbers out of range; GraphError before compile().
+  // Trains. The history has loss and metrics, those of the validation with "val_" in front, and "learning_rate" as it
+  // was when the epoch ended. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not
+  // fit the model: another shape of rows, numbers that are not finite, class numbers out of range; GraphError before
+  // compile().
   History fit(const Dataset& data, const FitOptions& options = {});
+  // One step of training with all the rows at once, for loops written by hand: loss and metrics of these rows, before
+  // the step. Throws as fit.
+  Logs train_on_batch(const Dataset& rows, int threads = 0);
   // Loss and metrics, each the mean over the rows, with the network as it is used and not as it is trained.
   Logs evaluate(const Dataset& data, const EvaluateOptions& options = {});
   // One row of the result for each row of x.
@@ -102,6 +119,15 @@ class Model {
   double learning_rate() const;
   void set_learning_rate(double rate);
 
+  // The whole state, in one safetensors file: weights and moving statistics, what the optimizer remembers, the seed and
+  // the counts of steps and epochs that shuffles and random operations go by. Written under another name and renamed:
+  // whenever the program stops, `path` is the old file or the new one. Throws EnvironmentError if it cannot be written.
+  void save(const std::filesystem::path& path) const;
+  // Makes this model the saved one: it must have the same weights, by name, shape and dtype. If it is compiled, it
+  // takes what the optimizer remembers, which must be the same optimizer; otherwise the weights alone. Throws
+  // FormatError, naming file and tensor, for a file that does not fit or is damaged.
+  void load(const std::filesystem::path& path);
+
   // The network on a batch of `rows`; with target, loss and metrics if compiled.
   ModelGraph inference_graph(Index rows) const;
   // The step that fit() runs, of rows with or without weights. Throws GraphError before compile().
@@ -112,6 +138,7 @@ class Model {
 
  private:
   struct State;
+  class Fit;
   std::unique_ptr<State> state_;
 };
 

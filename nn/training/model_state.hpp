@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include <xgrad/nn/data/safetensors.hpp>
 #include <xgrad/nn/training/compiled_step.hpp>
 #include <xgrad/nn/training/model.hpp>
 
@@ -25,6 +26,7 @@ struct Model::State {
   std::map<std::tuple<Mode, Index, bool>, CompiledStep> steps;
   std::uint64_t training_steps = 0;  // over all fits: random operations draw anew at each
   std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
+  bool training = false;             // while a fit runs: callbacks may not do everything
 
   State(AnyModule net, Shape row_shape, ModelOptions model_options)
       : network(std::move(net)), row(row_shape), options(std::move(model_options)) {}
@@ -32,6 +34,13 @@ struct Model::State {
   ModelGraph build(Mode mode, Index rows, bool weighted = false);
   CompiledStep& step(Mode mode, Index rows, bool weighted = false);
   const CompileOptions& require_compiled(const char* where) const;
+  // Throws GraphError while a fit runs.
+  void require_idle(const char* where) const;
+  // All that training changes.
+  std::vector<Parameter> changing() const;
+  // The model in a file, and the model of a file; `where` begins the messages. See Model::save and load.
+  TensorFile to_file() const;
+  void take(const TensorFile& file, const std::string& where);
   Means judge(const std::string& where, const Dataset& data, const EvaluateOptions& options);
   // The names of loss and metrics with their means, `prefix` in front.
   void report(Logs& logs, const Means& means, const std::string& prefix) const;

@@ -9,11 +9,15 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/nn/text_width.hpp>
+
 namespace xgrad::nn {
 namespace {
 
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
 constexpr int bar_width = 30;  // as in Keras
+constexpr int least_bar_width = 5;
+constexpr int usual_width = 80;  // where there is no terminal to ask
 
 bool is_terminal(std::FILE* out) {
   const char* term = std::getenv("TERM");
@@ -31,51 +35,73 @@ std::string duration(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-std::string progress_line(int done, int total, double seconds, const Logs& logs, int width) {
+std::string progress_line(int done, int total, double seconds, const Logs& logs, int width, bool ended) {
   const std::string count = fmt::format("{}", total);
-  const int filled = total == 0 ? bar_width : static_cast<int>(static_cast<long long>(bar_width) * done / total);
-  std::string bar(static_cast<std::size_t>(filled), '=');
-  if (done < total) bar += '>' + std::string(static_cast<std::size_t>(bar_width - filled - 1), '.');
-  std::string out = fmt::format("{:>{}}/{} [{}]", done, count.size(), total, bar);
+  const std::string begin = fmt::format("{:>{}}/{}", done, count.size(), total);
   const double each = done == 0 ? 0 : seconds / done;
-  if (done < total)
-    out += fmt::format(" - ETA: {}", done == 0 ? "?" : duration(each * (total - done)));
-  else
-    out += fmt::format(" - {} {}/step", duration(seconds), duration(each));
-  if (!logs.entries().empty()) out += " - " + logs.str();
-  if (done < total && out.size() > static_cast<std::size_t>(std::max(width, 1)))
-    out.resize(static_cast<std::size_t>(std::max(width, 1)));
-  return out;
+  ended = ended || done >= total;
+  std::string end = !ended ? fmt::format(" - ETA: {}", done == 0 ? "?" : duration(each * (total - done)))
+                           : fmt::format(" - {} {}/step", duration(seconds), duration(each));
+  if (!logs.entries().empty()) end += " - " + without_controls(logs.str());
+
+  const int around = 3 + static_cast<int>(begin.size()) + text_width(end);  // " [" and "]"
+  const int bar = std::min(bar_width, width - around);
+  std::string out = begin;
+  if (bar >= least_bar_width) {
+    const auto filled = total == 0 ? bar : static_cast<int>(static_cast<long long>(bar) * done / total);
+    out += " [" + std::string(static_cast<std::size_t>(filled), '=');
+    if (done < total) out += '>' + std::string(static_cast<std::size_t>(bar - filled - 1), '.');
+    out += "]";
+  }
+  out += end;
+  return ended ? out : std::string(cut_to_width(out, width));
 }
 
 Progress::Progress(Verbose verbose, int epochs, int steps, std::FILE* out)
     : verbose_(verbose), epochs_(epochs), steps_(steps), out_(out) {
   if (verbose_ == Verbose::automatic) verbose_ = is_terminal(out) ? Verbose::bar : Verbose::lines;
-  winsize window{};
-  if (ioctl(fileno(out), TIOCGWINSZ, &window) == 0 && window.ws_col > 0) width_ = window.ws_col;
 }
 
-void Progress::begin_epoch(int epoch) {
+// Asked each time, since windows are made larger and smaller meanwhile. When one is made smaller, some terminals break
+// the line that is there into several, of which the next update can replace the last alone, and others cut it: to go
+// up would then wipe out what is not ours.
+int Progress::width() const {
+  winsize window{};
+  return ioctl(fileno(out_), TIOCGWINSZ, &window) == 0 && window.ws_col > 0 ? window.ws_col : usual_width;
+}
+
+// A screen that cannot be written to is no reason to end a training.
+void Progress::write(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), out_);
+  std::fflush(out_);
+}
+
+void Progress::begin_epoch(int epoch, double seconds) {
   epoch_ = epoch;
-  start_ = last_ = Clock::now();
-  if (verbose_ == Verbose::bar) fmt::print(out_, "Epoch {}/{}\n", epoch + 1, epochs_);
+  last_ = Clock::now();
+  start_ = last_ - std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  if (verbose_ == Verbose::bar) write(fmt::format("Epoch {}/{}\n", epoch + 1, epochs_));
 }
 
 bool Progress::wants_update() const { return verbose_ == Verbose::bar && Clock::now() - last_ > redraw_interval; }
 
 void Progress::update(int done, const Logs& logs) {
   last_ = Clock::now();
-  fmt::print(out_, "\r\x1b[K{}", progress_line(done, steps_, elapsed(), logs, width_ - 1));
-  std::fflush(out_);
+  // The last column stays free: a cursor behind it would stand in the next line on some terminals.
+  write(fmt::format("\r\x1b[K{}", progress_line(done, steps_, elapsed(), logs, width() - 1)));
 }
 
-void Progress::end_epoch(const Logs& logs) {
+void Progress::end_epoch(int done, const Logs& logs) {
   if (verbose_ == Verbose::bar) {
-    fmt::print(out_, "\r\x1b[K{}\n", progress_line(steps_, steps_, elapsed(), logs, width_));
+    write(fmt::format("\r\x1b[K{}\n", progress_line(done, steps_, elapsed(), logs, width() - 1, true)));
   } else if (verbose_ == Verbose::lines) {
-    fmt::print(out_, "Epoch {}/{} - {} - {}\n", epoch_ + 1, epochs_, duration(elapsed()), logs.str());
+    write(
+        fmt::format("Epoch {}/{} - {} - {}\n", epoch_ + 1, epochs_, duration(elapsed()), without_controls(logs.str())));
   }
-  std::fflush(out_);
+}
+
+void Progress::say(const std::string& line) {
+  if (verbose_ != Verbose::silent) write(without_controls(line) + "\n");
 }
 
 }  // namespace xgrad::nn

@@ -1,0 +1,13 @@
+// Tensors by name, as files hold them.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include <xgrad/graph/tensor.hpp>
+
+namespace xgrad::nn {
+
+using NamedTensors = std::map<std::string, Tensor>;
+
+}  // namespace xgrad::nn

@@ -1,0 +1,32 @@
+// Safetensors files: named tensors and a few words about them.
+//
+//   nn::save_safetensors("net.safetensors", {.tensors = {{"w", w}, {"b", b}}, .metadata = {{"author", "me"}}});
+//   Tensor w = nn::load_safetensors("net.safetensors").tensors.at("w");
+//
+// The format is that of github.com/huggingface/safetensors, which other libraries read and write. A file is not
+// trusted: whatever it claims is checked against what there is before it is used.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include <xgrad/nn/data/named_tensors.hpp>
+
+namespace xgrad::nn {
+
+struct TensorFile {
+  NamedTensors tensors{};
+  std::map<std::string, std::string> metadata{};
+};
+
+// F32, F64, I64 and BOOL are read as they are; F16 and BF16 as f32; U8, I8, I16, U16, I32, U32 and U64 as i64. Throws
+// EnvironmentError if there is no such file, and FormatError, naming file and tensor, for a file that is damaged, has
+// another type of numbers, or tensors of more than 8 axes.
+TensorFile load_safetensors(const std::filesystem::path& path);
+
+// Writes the file whole under another name and renames it: whenever the program stops, `path` is the old file or the
+// new one. Throws EnvironmentError if it cannot be written, UserError for an empty tensor or a name that is not UTF-8.
+void save_safetensors(const std::filesystem::path& path, const TensorFile& file);
+
+}  // namespace xgrad::nn

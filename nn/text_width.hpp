@@ -1,0 +1,19 @@
+// How wide text is on a terminal. Internal: not installed.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace xgrad::nn {
+
+// Columns that UTF-8 text takes: 2 for wide East Asian characters and emoji, 0 for marks that are set above or below
+// others, and 1 for anything else, bytes that are not UTF-8 among them.
+int text_width(std::string_view text);
+
+// The longest beginning that takes no more than `width` columns, whole characters only.
+std::string_view cut_to_width(std::string_view text, int width);
+
+// The same text with a question mark for everything that a terminal would act on instead of showing it.
+std::string without_controls(std::string_view text);
+
+}  // namespace xgrad::nn

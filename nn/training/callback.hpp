@@ -1,0 +1,158 @@
+// Callbacks: what is done between the steps of a fit.
+//
+//   struct ShowRate {
+//     void on_epoch_end(nn::Training& t) { std::printf("%g\n", t.model().learning_rate()); }
+//   };
+//   model.fit(data, {.epochs = 20, .callbacks = {ShowRate{}, nn::EarlyStopping{.patience = 3}}});
+//
+// A callback is a plain struct with one or more of the members
+//
+//   on_fit_begin     before the first step
+//   on_epoch_begin
+//   on_batch_end     after each step
+//   on_epoch_end     after the validation, when the epoch is part of the history
+//   on_fit_end       after the last epoch, unless something was thrown
+//
+// which take a Training&. They are called in the order in which the callbacks are given. One that remembers anything
+// from call to call has three members more, so that a fit which is resumed from a checkpoint goes on as it would have:
+//
+//   static constexpr const char* name = "...";
+//   nn::NamedTensors state() const;
+//   void set_state(const nn::NamedTensors&);      called after on_fit_begin
+//
+// Callbacks are held by value; std::ref(c) has the caller's own one called, which can be asked afterwards. What a
+// callback throws ends the fit, and leaves weights and optimizer as they were before it.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <xgrad/nn/data/named_tensors.hpp>
+#include <xgrad/nn/training/history.hpp>
+
+namespace xgrad::nn {
+
+class Model;
+
+// A fit as callbacks see it.
+class Training {
+ public:
+  explicit Training(Model& model) : model_(&model) {}
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
+
+  // To be asked, and to have its learning rate or its weights set. It throws GraphError if it is to be compiled, loaded
+  // or trained meanwhile.
+  Model& model() const { return *model_; }
+  // The epoch that goes on or has just ended, from 0, and how many there are to be.
+  int epoch() const { return epoch_; }
+  int epochs() const { return epochs_; }
+  // The steps made in this epoch, and those of a whole one.
+  int batch() const { return batch_; }
+  int batches() const { return batches_; }
+  // Of the last step.
+  double loss() const { return loss_; }
+  // Loss and metrics of this epoch so far. When it has ended, those of the validation as well, with "val_" in front,
+  // and "learning_rate".
+  const Logs& logs();
+  // Of the epochs that have ended.
+  const History& history() const { return history_; }
+
+  // Ends the fit after this step or epoch; what was trained is kept. The reason is printed.
+  void stop(std::string reason = {});
+  // Writes a checkpoint, from which FitOptions::resume goes on, when all callbacks have been called about what has just
+  // happened. See Model::save.
+  void save(const std::filesystem::path& path) { saves_.push_back(path); }
+
+ private:
+  friend class Model;
+
+  Model* model_;
+  int epoch_ = 0, epochs_ = 0, batch_ = 0, batches_ = 0;
+  double loss_ = 0;
+  bool stopping_ = false;
+  History history_;
+  Logs logs_;
+  bool logs_up_to_date_ = true;
+  std::function<Logs()> gather_logs_;
+  std::vector<std::filesystem::path> saves_;
+};
+
+// The same as functions, for a few words on the spot.
+//
+//   nn::LambdaCallback{.on_epoch_end = [](nn::Training& t) { if (t.logs()["loss"] < 0.01) t.stop(); }}
+struct LambdaCallback {
+  std::function<void(Training&)> on_fit_begin{}, on_epoch_begin{}, on_batch_end{}, on_epoch_end{}, on_fit_end{};
+};
+
+// Any callback, held by value.
+class Callback {
+ public:
+  template <class C>
+  requires(
+      requires(C& c, Training& t) { c.on_fit_begin(t); } || requires(C & c, Training& t) { c.on_epoch_begin(t); } ||
+      requires(C & c, Training& t) { c.on_batch_end(t); } || requires(C & c, Training& t) { c.on_epoch_end(t); } ||
+      requires(C & c, Training& t) { c.on_fit_end(t); }) Callback(C callback)
+      : Callback(std::make_shared<C>(std::move(callback))) {}
+  template <class C>
+  Callback(std::reference_wrapper<C> callback)
+      : Callback(std::shared_ptr<C>(std::shared_ptr<void>(), &callback.get())) {}
+  Callback(LambdaCallback c)
+      : on_fit_begin(std::move(c.on_fit_begin)),
+        on_epoch_begin(std::move(c.on_epoch_begin)),
+        on_batch_end(std::move(c.on_batch_end)),
+        on_epoch_end(std::move(c.on_epoch_end)),
+        on_fit_end(std::move(c.on_fit_end)) {}
+
+  // Empty where the callback has no such member.
+  std::function<void(Training&)> on_fit_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end;
+  std::string name;
+  std::function<NamedTensors()> state;
+  std::function<void(const NamedTensors&)> set_state;
+
+ private:
+  // A member that is there but cannot be called would otherwise be passed over in silence.
+  template <class C>
+  explicit Callback(std::shared_ptr<C> c) {
+    if constexpr (requires(Training & t) { c->on_fit_begin(t); })
+      on_fit_begin = [c](Training& t) { c->on_fit_begin(t); };
+    else
+      static_assert(
+          !requires { &C::on_fit_begin; }, "on_fit_begin takes a Training&");
+    if constexpr (requires(Training & t) { c->on_epoch_begin(t); })
+      on_epoch_begin = [c](Training& t) { c->on_epoch_begin(t); };
+    else
+      static_assert(
+          !requires { &C::on_epoch_begin; }, "on_epoch_begin takes a Training&");
+    if constexpr (requires(Training & t) { c->on_batch_end(t); })
+      on_batch_end = [c](Training& t) { c->on_batch_end(t); };
+    else
+      static_assert(
+          !requires { &C::on_batch_end; }, "on_batch_end takes a Training&");
+    if constexpr (requires(Training & t) { c->on_epoch_end(t); })
+      on_epoch_end = [c](Training& t) { c->on_epoch_end(t); };
+    else
+      static_assert(
+          !requires { &C::on_epoch_end; }, "on_epoch_end takes a Training&");
+    if constexpr (requires(Training & t) { c->on_fit_end(t); })
+      on_fit_end = [c](Training& t) { c->on_fit_end(t); };
+    else
+      static_assert(
+          !requires { &C::on_fit_end; }, "on_fit_end takes a Training&");
+    if constexpr (requires(const NamedTensors& s) { c->set_state(c->state()), c->set_state(s), C::name; }) {
+      name = C::name;
+      state = [c] { return c->state(); };
+      set_state = [c](const NamedTensors& s) { c->set_state(s); };
+    } else {
+      static_assert(
+          !requires { &C::set_state; } && !requires { &C::state; },
+          "a callback that is kept in checkpoints has a name, state() and set_state()");
+    }
+  }
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,293 @@
+#include <xgrad/nn/training/callbacks.hpp>
+
+#include <cerrno>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+
+#include <fmt/args.h>
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/nn/training/model.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+namespace fs = std::filesystem;
+
+double monitored(const char* callback, const Logs& logs, const std::string& name) {
+  if (logs.has(name)) return logs[name];
+  std::string names;
+  for (const auto& entry : logs.entries()) names += (names.empty() ? "" : ", ") + entry.first;
+  throw UserError(fmt::format("{}: there is no \"{}\" to monitor; there are: {}{}", callback, name, names,
+                              name.starts_with("val_") ? "\n  hint: fit with validation or validation_split" : ""));
+}
+
+// By more than `margin`, unless there was nothing before. NaN is not better than anything.
+bool is_better(double now, const std::optional<double>& before, Better better, const std::string& name, double margin) {
+  if (std::isnan(now)) return false;
+  if (!before) return true;
+  const bool larger = better == Better::larger || (better == Better::automatic && larger_is_better(name));
+  return larger ? now > *before + margin : now < *before - margin;
+}
+
+void require_at_least(const char* callback, const char* option, double value, double least) {
+  if (value >= least && std::isfinite(value)) return;
+  throw UserError(fmt::format("{}: {} = {} has no meaning", callback, option, value));
+}
+
+// ---- what callbacks keep, as tensors
+
+void keep(NamedTensors& to, const std::string& name, int number) {
+  to[name] = Tensor(static_cast<std::int64_t>(number));
+}
+void keep(NamedTensors& to, const std::string& name, const std::optional<double>& number) {
+  if (number) to[name] = Tensor(*number);
+}
+
+const Tensor* find(const NamedTensors& from, const char* callback, const std::string& name, const TensorType& type) {
+  const auto found = from.find(name);
+  if (found == from.end()) return nullptr;
+  if (found->second.type() == type) return &found->second;
+  throw FormatError(fmt::format("{}: the checkpoint's \"{}\" is {} instead of {}", callback, name,
+                                found->second.type().str(), type.str()));
+}
+
+int number_of(const NamedTensors& from, const char* callback, const std::string& name) {
+  const Tensor* number = find(from, callback, name, {i64, {}});
+  if (number == nullptr) throw FormatError(fmt::format("{}: the checkpoint has no \"{}\"", callback, name));
+  const std::int64_t value = number->values<std::int64_t>()[0];
+  if (value < 0 || value > std::numeric_limits<int>::max())
+    throw FormatError(fmt::format("{}: the checkpoint's \"{}\" is {}", callback, name, value));
+  return static_cast<int>(value);
+}
+
+std::optional<double> optional_of(const NamedTensors& from, const char* callback, const std::string& name) {
+  const Tensor* number = find(from, callback, name, {f64, {}});
+  return number == nullptr ? std::nullopt : std::optional(number->item());
+}
+
+NamedTensors weights_of(const Model& model) {
+  NamedTensors out;
+  for (const Parameter& p : model.parameters()) out[p.name()] = p.value();
+  return out;
+}
+
+}  // namespace
+
+// ---- EarlyStopping
+
+void EarlyStopping::on_fit_begin(Training&) {
+  require_at_least(name, "patience", patience, 0);
+  require_at_least(name, "min_delta", min_delta, 0);
+  best.reset();
+  best_epoch = waited = 0;
+  stopped_epoch.reset();
+  best_weights.clear();
+}
+
+void EarlyStopping::on_epoch_end(Training& t) {
+  const double now = monitored(name, t.logs(), monitor);
+  if (t.epoch() < start_from_epoch) return;
+  ++waited;
+  if (is_better(now, best, better, monitor, min_delta)) {
+    best = now;
+    best_epoch = t.epoch();
+    if (restore_best_weights) best_weights = weights_of(t.model());
+    if (!baseline || is_better(now, baseline, better, monitor, min_delta)) waited = 0;
+    return;
+  }
+  // As in Keras, the first epoch never ends the fit.
+  if (waited < patience || t.epoch() == 0) return;
+  stopped_epoch = t.epoch();
+  t.stop(best ? fmt::format("early stopping: the best {} was {:.6g} in epoch {}", monitor, *best, best_epoch + 1)
+              : fmt::format("early stopping: {} was never a number", monitor));
+}
+
+void EarlyStopping::on_fit_end(Training& t) {
+  for (Parameter p : t.model().parameters()) {
+    if (const auto found = best_weights.find(p.name()); found != best_weights.end()) p.set(found->second);
+  }
+}
+
+NamedTensors EarlyStopping::state() const {
+  NamedTensors out;
+  keep(out, "waited", waited);
+  keep(out, "best_epoch", best_epoch);
+  keep(out, "best", best);
+  if (stopped_epoch) keep(out, "stopped_epoch", *stopped_epoch);
+  for (const auto& [weight, numbers] : best_weights) out["weights/" + weight] = numbers;
+  return out;
+}
+
+void EarlyStopping::set_state(const NamedTensors& state) {
+  waited = number_of(state, name, "waited");
+  best_epoch = number_of(state, name, "best_epoch");
+  best = optional_of(state, name, "best");
+  if (state.contains("stopped_epoch")) stopped_epoch = number_of(state, name, "stopped_epoch");
+  constexpr std::string_view prefix = "weights/";
+  for (const auto& [key, numbers] : state) {
+    if (key.starts_with(prefix)) best_weights[key.substr(prefix.size())] = numbers;
+  }
+}
+
+// ---- ReduceLROnPlateau
+
+void ReduceLROnPlateau::on_fit_begin(Training&) {
+  if (!(factor >= 0 && factor < 1)) throw UserError(fmt::format("{}: factor = {} is not in [0, 1)", name, factor));
+  require_at_least(name, "patience", patience, 0);
+  require_at_least(name, "min_delta", min_delta, 0);
+  require_at_least(name, "cooldown", cooldown, 0);
+  require_at_least(name, "min_learning_rate", min_learning_rate, 0);
+  best.reset();
+  waited = cooling = 0;
+}
+
+void ReduceLROnPlateau::on_epoch_end(Training& t) {
+  const double now = monitored(name, t.logs(), monitor);
+  if (cooling > 0) {
+    --cooling;
+    waited = 0;
+  }
+  if (is_better(now, best, better, monitor, min_delta)) {
+    best = now;
+    waited = 0;
+    return;
+  }
+  if (cooling > 0 || ++waited < patience) return;
+  const double rate = t.model().learning_rate();
+  if (rate <= min_learning_rate) return;
+  t.model().set_learning_rate(std::max(rate * factor, min_learning_rate));
+  cooling = cooldown;
+  waited = 0;
+}
+
+NamedTensors ReduceLROnPlateau::state() const {
+  NamedTensors out;
+  keep(out, "waited", waited);
+  keep(out, "cooling", cooling);
+  keep(out, "best", best);
+  return out;
+}
+
+void ReduceLROnPlateau::set_state(const NamedTensors& state) {
+  waited = number_of(state, name, "waited");
+  cooling = number_of(state, name, "cooling");
+  best = optional_of(state, name, "best");
+}
+
+// ---- LearningRateScheduler
+
+void LearningRateScheduler::on_epoch_begin(Training& t) {
+  if (!schedule) throw UserError("learning_rate_scheduler: there is no schedule");
+  t.model().set_learning_rate(schedule(t.epoch(), t.model().learning_rate()));
+}
+
+// ---- ModelCheckpoint
+
+namespace {
+
+std::string path_now(const ModelCheckpoint& c, int epoch, const Logs& logs) {
+  fmt::dynamic_format_arg_store<fmt::format_context> numbers;
+  numbers.push_back(fmt::arg("epoch", epoch + 1));
+  for (const auto& [name, value] : logs.entries()) numbers.push_back(fmt::arg(name.c_str(), value));
+  try {
+    return fmt::vformat(c.path, numbers);
+  } catch (const fmt::format_error& error) {
+    throw UserError(fmt::format("{}: the path \"{}\" cannot be filled in: {}\n  there are: epoch, {}", c.name, c.path,
+                                error.what(), logs.str()));
+  }
+}
+
+}  // namespace
+
+void ModelCheckpoint::on_fit_begin(Training&) {
+  if (path.empty()) throw UserError(fmt::format("{}: the path is empty", name));
+  require_at_least(name, "every_steps", every_steps, 0);
+  if (every_steps > 0 && save_best_only) {
+    throw UserError(fmt::format("{}: every_steps and save_best_only are both given\n  hint: use two of these", name));
+  }
+  // Better told now than after the first epoch.
+  const fs::path folder = fs::path(path).parent_path();
+  std::error_code ignored;
+  if (!folder.empty() && !fs::is_directory(folder, ignored))
+    throw EnvironmentError(fmt::format("{}: there is no folder {} for {}", name, folder.string(), path));
+  best.reset();
+}
+
+void ModelCheckpoint::on_batch_end(Training& t) {
+  if (every_steps == 0) return;
+  const auto step = static_cast<long long>(t.epoch()) * t.batches() + t.batch();
+  if (step % every_steps == 0) t.save(path_now(*this, t.epoch(), t.logs()));
+}
+
+void ModelCheckpoint::on_epoch_end(Training& t) {
+  if (every_steps > 0) return;
+  if (save_best_only) {
+    const double now = monitored(name, t.logs(), monitor);
+    if (!is_better(now, best, better, monitor, 0)) return;
+    best = now;
+  }
+  t.save(path_now(*this, t.epoch(), t.logs()));
+}
+
+NamedTensors ModelCheckpoint::state() const {
+  NamedTensors out;
+  keep(out, "best", best);
+  return out;
+}
+
+void ModelCheckpoint::set_state(const NamedTensors& state) { best = optional_of(state, name, "best"); }
+
+// ---- CSVLogger
+
+namespace {
+
+// As the reader of CSV files wants it: in quotes where there is a separator, a quote or an end of line.
+std::string field(const std::string& text, char separator) {
+  if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+std::string row(const History& history, int epoch, char separator) {
+  std::string out = fmt::format("{}", epoch);
+  for (const auto& entry : history.epoch(epoch).entries()) out += fmt::format("{}{}", separator, entry.second);
+  return out + "\n";
+}
+
+std::string table(const History& history, char separator) {
+  std::string out = "epoch";
+  for (const std::string& name : history.names()) out += separator + field(name, separator);
+  out += "\n";
+  for (int i = 0; i < history.epochs(); ++i) out += row(history, i, separator);
+  return out;
+}
+
+}  // namespace
+
+void CSVLogger::on_fit_begin(Training& t) {
+  if (path.empty()) throw UserError("csv_logger: the path is empty");
+  write_file_atomically("csv_logger", path, table(t.history(), separator));
+}
+
+void CSVLogger::on_epoch_end(Training& t) {
+  const int epochs = t.history().epochs();
+  if (epochs == 1) return write_file_atomically("csv_logger", path, table(t.history(), separator));  // now with names
+  const std::string text = row(t.history(), epochs - 1, separator);
+  std::FILE* file = std::fopen(path.c_str(), "a");
+  const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
+  if (file == nullptr || std::fclose(file) != 0 || !written)
+    throw EnvironmentError(fmt::format("csv_logger: cannot write {}: {}", path, std::strerror(errno)));
+}
+
+// ---- TerminateOnNaN
+
+void TerminateOnNaN::on_batch_end(Training& t) {
+  if (!std::isfinite(t.loss())) t.stop(fmt::format("the loss is {} at batch {}", t.loss(), t.batch()));
+}
+
+}  // namespace xgrad::nn

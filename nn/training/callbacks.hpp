@@ -1,0 +1,120 @@
+// The callbacks of the library, with the names and defaults of Keras 3 (keras/src/callbacks).
+//
+//   model.fit(train, {.epochs = 100,
+//                     .validation = valid,
+//                     .callbacks = {nn::EarlyStopping{.patience = 5, .restore_best_weights = true},
+//                                   nn::ModelCheckpoint{.path = "best.safetensors", .save_best_only = true},
+//                                   nn::CSVLogger{.path = "log.csv"}}});
+//
+// Epochs are counted from 0, as in Keras. What is monitored is a name of the logs; an unknown one throws UserError,
+// listing the names there are.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include <xgrad/nn/training/callback.hpp>
+
+namespace xgrad::nn {
+
+// Which of two numbers is the better one. `automatic` goes by the name: see larger_is_better.
+enum class Better { automatic, smaller, larger };
+
+// Ends the fit when a number has not improved by more than `min_delta` for more epochs than `patience` allows: with 0
+// or 1, at the first that brings no improvement. NaN is never an improvement.
+struct EarlyStopping {
+  static constexpr const char* name = "early_stopping";
+  std::string monitor = "val_loss";
+  double min_delta = 0;
+  int patience = 0;
+  Better better = Better::automatic;
+  std::optional<double> baseline{};   // improvements that do not reach beyond this number do not count
+  bool restore_best_weights = false;  // at the end of the fit: those of the best epoch, moving statistics too
+  int start_from_epoch = 0;           // earlier epochs are not looked at
+
+  // Of the last fit.
+  std::optional<double> best{};
+  int best_epoch = 0;
+  std::optional<int> stopped_epoch{};
+
+  // Kept from epoch to epoch.
+  int waited = 0;
+  NamedTensors best_weights{};
+
+  void on_fit_begin(Training& t);
+  void on_epoch_end(Training& t);
+  void on_fit_end(Training& t);
+  NamedTensors state() const;
+  void set_state(const NamedTensors& state);
+};
+
+// Multiplies the learning rate by `factor` when a number has not improved for `patience` epochs.
+struct ReduceLROnPlateau {
+  static constexpr const char* name = "reduce_lr_on_plateau";
+  std::string monitor = "val_loss";
+  double factor = 0.1;
+  int patience = 10;
+  Better better = Better::automatic;
+  double min_delta = 1e-4;
+  int cooldown = 0;  // epochs after a reduction in which nothing is counted
+  double min_learning_rate = 0;
+
+  // Kept from epoch to epoch.
+  std::optional<double> best{};
+  int waited = 0;
+  int cooling = 0;
+
+  void on_fit_begin(Training& t);
+  void on_epoch_end(Training& t);
+  NamedTensors state() const;
+  void set_state(const NamedTensors& state);
+};
+
+// Sets the learning rate at the beginning of each epoch.
+//
+//   nn::LearningRateScheduler{[](int epoch, double rate) { return epoch < 10 ? rate : rate * 0.9; }}
+struct LearningRateScheduler {
+  std::function<double(int epoch, double rate)> schedule;
+
+  void on_epoch_begin(Training& t);
+};
+
+// Writes checkpoints, from which a fit is resumed or a model loaded. Each is written whole under another name and then
+// renamed: whenever the program ends, the file is a good one, the new or the last. See Model::save.
+struct ModelCheckpoint {
+  static constexpr const char* name = "model_checkpoint";
+  // May name the epoch, here counted from 1, and numbers of the logs, in the format of std::format:
+  // "net-{epoch:02}-{val_loss:.3f}.safetensors". The folder must exist.
+  std::string path;
+  std::string monitor = "val_loss";
+  bool save_best_only = false;  // only when what is monitored is better than ever before
+  Better better = Better::automatic;
+  int every_steps = 0;  // after so many steps, also in the middle of an epoch; 0: after each epoch
+
+  // Kept from epoch to epoch.
+  std::optional<double> best{};
+
+  void on_fit_begin(Training& t);
+  void on_batch_end(Training& t);
+  void on_epoch_end(Training& t);
+  NamedTensors state() const;
+  void set_state(const NamedTensors& state);
+};
+
+// Writes the history to a table, an epoch a row. A fit that is resumed writes the rows of its earlier epochs again, so
+// that the table is that of the whole fit.
+struct CSVLogger {
+  std::string path;
+  char separator = ',';
+
+  void on_fit_begin(Training& t);
+  void on_epoch_end(Training& t);
+};
+
+// Ends the fit after the first step whose loss is not finite.
+struct TerminateOnNaN {
+  void on_batch_end(Training& t);
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,279 @@
+// Models in files, and fits that go on from one.
+//
+// Tensors: "weights/NAME", "optimizer/NAME"; of a fit also "fit/sums", which the means of the epoch's numbers are made
+// of, "fit/seconds", "history/NAME" with a number an epoch, and "callbacks/NAME/KEY". Metadata: what is counted or
+// named.
+#include <charconv>
+#include <chrono>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/training/fit.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+constexpr const char* format_name = "xgrad 1";
+const std::string weights_prefix = "weights/";
+const std::string optimizer_prefix = "optimizer/";
+const std::string history_prefix = "history/";
+const std::string callbacks_prefix = "callbacks/";
+
+const std::string* find(const TensorFile& file, const std::string& name) {
+  const auto found = file.metadata.find(name);
+  return found == file.metadata.end() ? nullptr : &found->second;
+}
+
+const std::string& text_of(const TensorFile& file, const std::string& where, const std::string& name) {
+  if (const std::string* text = find(file, name)) return *text;
+  throw FormatError(fmt::format("{}: there is no \"{}\" in its metadata", where, name));
+}
+
+template <class T>
+T number_of(const TensorFile& file, const std::string& where, const std::string& name) {
+  const std::string& text = text_of(file, where, name);
+  T number{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stop != end || number < T{})
+    throw FormatError(fmt::format("{}: \"{}\" in its metadata is no number of its kind", where, name));
+  return number;
+}
+
+const Tensor& tensor_of(const TensorFile& file, const std::string& where, const std::string& name,
+                        const TensorType& type) {
+  const auto found = file.tensors.find(name);
+  if (found == file.tensors.end()) throw FormatError(fmt::format("{}: there is no tensor \"{}\"", where, name));
+  if (found->second.type() != type) {
+    throw FormatError(fmt::format("{}: the tensor \"{}\" is {}, but the model's is {}", where, name,
+                                  found->second.type().str(), type.str()));
+  }
+  return found->second;
+}
+
+// The tensors of the parameters, in their order; there must be no others with that prefix.
+std::vector<Tensor> matching(const TensorFile& file, const std::string& where, const std::string& prefix,
+                             const std::vector<Parameter>& parameters) {
+  std::vector<Tensor> out;
+  for (const Parameter& p : parameters) out.push_back(tensor_of(file, where, prefix + p.name(), p.type()));
+  std::size_t there = 0;
+  for (const auto& entry : file.tensors) there += entry.first.starts_with(prefix) ? 1U : 0U;
+  if (there == out.size()) return out;
+  for (const auto& [name, tensor] : file.tensors) {
+    const bool known = std::any_of(parameters.begin(), parameters.end(),
+                                   [&, &key = name](const Parameter& p) { return key == prefix + p.name(); });
+    if (name.starts_with(prefix) && !known)
+      throw FormatError(fmt::format("{}: the model has nothing for the tensor \"{}\"", where, name));
+  }
+  return out;
+}
+
+Tensor numbers(const std::vector<double>& values) {
+  return Tensor::from<double>({static_cast<Index>(values.size())}, std::span<const double>(values));
+}
+
+std::string place(const char* where, const std::filesystem::path& path) {
+  return fmt::format("{}: {}", where, path.string());
+}
+
+// The callback's name, and a number behind it if an earlier one has the same.
+std::vector<std::string> names_of(const std::vector<Callback>& callbacks) {
+  std::map<std::string, int> seen;
+  std::vector<std::string> out;
+  for (const Callback& c : callbacks) {
+    const int before = seen[c.name]++;
+    out.push_back(before == 0 ? c.name : fmt::format("{}_{}", c.name, before));
+  }
+  return out;
+}
+
+}  // namespace
+
+TensorFile Model::State::to_file() const {
+  TensorFile out;
+  out.metadata["format"] = format_name;
+  out.metadata["model"] = options.name;
+  out.metadata["seed"] = fmt::format("{}", options.seed);
+  out.metadata["training_steps"] = fmt::format("{}", training_steps);
+  out.metadata["epochs"] = fmt::format("{}", epochs);
+  for (const Parameter& p : parameters) out.tensors[weights_prefix + p.name()] = p.view();
+  if (!compiled) return out;
+  out.metadata["optimizer"] = compiled->optimizer.name();
+  for (const Parameter& p : optimizer_state.parameters()) out.tensors[optimizer_prefix + p.name()] = p.view();
+  return out;
+}
+
+void Model::State::take(const TensorFile& file, const std::string& where) {
+  // Everything is looked at before anything changes.
+  if (text_of(file, where, "format") != format_name)
+    throw FormatError(fmt::format("{}: it is of another format, \"{}\"", where, text_of(file, where, "format")));
+  const auto seed = number_of<std::uint64_t>(file, where, "seed");
+  const auto steps_made = number_of<std::uint64_t>(file, where, "training_steps");
+  const auto epochs_made = number_of<std::uint64_t>(file, where, "epochs");
+  std::vector<Parameter> to = parameters;
+  std::vector<Tensor> from = matching(file, where, weights_prefix, parameters);
+  if (const std::string* optimizer = find(file, "optimizer"); compiled && optimizer != nullptr) {
+    if (*optimizer != compiled->optimizer.name()) {
+      throw FormatError(
+          fmt::format("{}: it was trained by {}, but the model is compiled with {}\n  hint: load before "
+                      "compile() to take the weights alone",
+                      where, *optimizer, compiled->optimizer.name()));
+    }
+    const std::vector<Parameter> kept = optimizer_state.parameters();
+    const std::vector<Tensor> values = matching(file, where, optimizer_prefix, kept);
+    to.insert(to.end(), kept.begin(), kept.end());
+    from.insert(from.end(), values.begin(), values.end());
+  }
+  for (std::size_t i = 0; i < to.size(); ++i) to[i].set(from[i]);
+  training_steps = steps_made;
+  epochs = epochs_made;
+  if (seed != options.seed) steps.clear();  // graphs draw by it
+  options.seed = seed;
+}
+
+void Model::save(const std::filesystem::path& path) const { save_safetensors(path, state_->to_file()); }
+
+void Model::load(const std::filesystem::path& path) {
+  state_->require_idle("load");
+  state_->take(load_safetensors(path), place("load", path));
+}
+
+TensorFile Model::Fit::checkpoint() const {
+  TensorFile out = s_.to_file();
+  const auto note = [&](const char* name, auto value) { out.metadata[name] = fmt::format("{}", value); };
+  note("fit.epoch", epoch_);
+  note("fit.epoch_begun", static_cast<int>(epoch_begun_));
+  note("fit.batch", training_.batch_);
+  note("fit.batch_size", batch_);
+  note("fit.rows", train_.size());
+  note("fit.shuffle", static_cast<int>(options_.shuffle));
+  out.tensors["fit/sums"] = numbers(means_.state());
+  const double spent =
+      epoch_begun_ ? std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count() : 0;
+  out.tensors["fit/seconds"] = Tensor(spent);
+
+  const History& history = training_.history_;
+  if (history.stopped()) out.metadata["history.stopped"] = history.stop_reason();
+  const std::vector<std::string> names = history.names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    out.metadata[fmt::format("history.{}", i)] = names[i];
+    out.tensors[history_prefix + names[i]] = numbers(history[names[i]]);
+  }
+  out.tensors["fit/epoch_seconds"] = numbers(history.seconds());
+  out.tensors["fit/epoch_training_seconds"] = numbers(history.training_seconds());
+
+  const std::vector<std::string> callbacks = names_of(options_.callbacks);
+  for (std::size_t i = 0; i < callbacks.size(); ++i) {
+    if (!options_.callbacks[i].state) continue;
+    for (auto& [key, value] : options_.callbacks[i].state())
+      out.tensors[callbacks_prefix + callbacks[i] + "/" + key] = value;
+  }
+  return out;
+}
+
+void Model::Fit::resume(const std::filesystem::path& path) {
+  const TensorFile file = load_safetensors(path);
+  const std::string where = place("fit, resume", path);
+  if (find(file, "fit.epoch") == nullptr) {
+    throw FormatError(
+        fmt::format("{}: it is a model without a fit\n  hint: Model::load takes it; ModelCheckpoint writes "
+                    "what a fit can go on from",
+                    where));
+  }
+  (void)text_of(file, where, "optimizer");
+  if (number_of<std::uint64_t>(file, where, "seed") != s_.options.seed) {
+    throw UserError(
+        fmt::format("{}: its model has the seed {}, and this one {}\n  hint: resume with the program that began", where,
+                    text_of(file, where, "seed"), s_.options.seed));
+  }
+  const int epoch = number_of<int>(file, where, "fit.epoch");
+  const int batch = number_of<int>(file, where, "fit.batch");
+  const bool begun = number_of<int>(file, where, "fit.epoch_begun") != 0;
+  // An epoch that is not complete can only be completed with the batches it was begun with.
+  const auto same = [&](const char* name, std::int64_t now, const char* what) {
+    const auto then = number_of<std::int64_t>(file, where, name);
+    if (then != now && batch > 0)
+      throw UserError(fmt::format("{}: it is in the middle of an epoch with {} {}, now {}", where, what, then, now));
+  };
+  same("fit.batch_size", batch_, "a batch size of");
+  same("fit.rows", train_.size(), "a number of rows of");
+  same("fit.shuffle", static_cast<int>(options_.shuffle), "shuffle =");
+  if (batch > training_.batches_)
+    throw FormatError(fmt::format("{}: \"fit.batch\" is {} of {}", where, batch, training_.batches_));
+  const auto sums = static_cast<Index>(means_.state().size());
+  const Tensor& state = tensor_of(file, where, "fit/sums", {f64, {sums}});
+  const double seconds = tensor_of(file, where, "fit/seconds", {f64, {}}).item();
+  resume_history(file);
+  if (training_.history_.epochs() != epoch) {
+    throw FormatError(
+        fmt::format("{}: its history has {} epochs instead of {}", where, training_.history_.epochs(), epoch));
+  }
+  if (!means_.set_state(state.values<double>()))
+    throw FormatError(fmt::format("{}: \"fit/sums\" is not of a part of an epoch", where));
+  s_.take(file, where);
+  epoch_ = epoch;
+  epoch_begun_ = begun;
+  training_.epoch_ = epoch;
+  training_.batch_ = batch;
+  seconds_before_ = seconds >= 0 && seconds < 1e9 ? seconds : 0;
+  for (const auto& [name, value] : file.tensors) {
+    if (name.starts_with(callbacks_prefix)) callback_states_[name.substr(callbacks_prefix.size())] = value;
+  }
+  progress_.say(fmt::format("going on from {}: {} epochs and {} batches are done", path.string(), epoch, batch));
+}
+
+void Model::Fit::resume_history(const TensorFile& file) {
+  const std::string where = place("fit, resume", options_.resume);
+  const Tensor& seconds_there = [&]() -> const Tensor& {
+    const auto found = file.tensors.find("fit/epoch_seconds");
+    if (found == file.tensors.end() || found->second.shape().rank() != 1)
+      throw FormatError(fmt::format("{}: there is no list \"fit/epoch_seconds\"", where));
+    return found->second;
+  }();
+  const Index epochs = seconds_there.shape()[0];
+  const Tensor& seconds = tensor_of(file, where, "fit/epoch_seconds", {f64, {epochs}});
+  const Tensor& training_seconds = tensor_of(file, where, "fit/epoch_training_seconds", {f64, {epochs}});
+
+  // What an epoch of this fit reports.
+  Logs expected;
+  s_.report(expected, means_, "");
+  if (valid_.size() > 0) s_.report(expected, means_, "val_");
+  expected.add("learning_rate", 0);
+  std::vector<Tensor> columns;
+  for (std::size_t i = 0; epochs > 0; ++i) {
+    const std::string* name = find(file, fmt::format("history.{}", i));
+    const auto& wanted = expected.entries();
+    if (name == nullptr && i == wanted.size()) break;
+    if (name == nullptr || i == wanted.size() || *name != wanted[i].first) {
+      throw UserError(
+          fmt::format("{}: its history has {} where this fit reports {}\n  hint: resume with the same metrics "
+                      "and with validation data if there were any",
+                      where, name == nullptr ? "nothing" : "\"" + *name + "\"",
+                      i == wanted.size() ? "nothing" : "\"" + wanted[i].first + "\""));
+    }
+    columns.push_back(tensor_of(file, where, history_prefix + *name, {f64, {epochs}}));
+  }
+  for (Index e = 0; e < epochs; ++e) {
+    Logs logs;
+    for (std::size_t i = 0; i < columns.size(); ++i) logs.add(expected.entries()[i].first, columns[i].at(e));
+    training_.history_.add(std::move(logs), seconds.at(e), training_seconds.at(e));
+  }
+  if (const std::string* reason = find(file, "history.stopped")) training_.stop(*reason);
+}
+
+void Model::Fit::resume_callbacks() {
+  if (callback_states_.empty()) return;
+  const std::vector<std::string> names = names_of(options_.callbacks);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string prefix = names[i] + "/";
+    NamedTensors state;
+    for (const auto& [name, value] : callback_states_) {
+      if (name.starts_with(prefix)) state[name.substr(prefix.size())] = value;
+    }
+    // One that was not there before begins as it is.
+    if (options_.callbacks[i].set_state && !state.empty()) options_.callbacks[i].set_state(state);
+  }
+}
+
+}  // namespace xgrad::nn
