@@ -47,8 +47,8 @@ TEST_CASE("the line of a running epoch has a bar, the time left and the numbers 
 }
 
 TEST_CASE("where there is little room the bar gives way first, and a line that is not done never wraps") {
-  CHECK(nn::progress_line(117, 469, 1, some_logs(), 60) ==
-        "117/469 [==>.....] - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
+  CHECK(nn::progress_line(117, 469, 1, some_logs(), 64) ==
+        "117/469 [=>......] - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
   CHECK(nn::progress_line(117, 469, 1, some_logs(), 55) == "117/469 - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
   CHECK(nn::progress_line(117, 469, 1, some_logs(), 20) == "117/469 - ETA: 3.0s ");
   CHECK(nn::progress_line(469, 469, 0.469, some_logs(), 20) ==
