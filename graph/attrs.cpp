@@ -44,6 +44,17 @@ struct Print {
   std::string operator()(const Opaque& v) const { return v.name; }
 };
 
+// What an attribute is, in the words of messages.
+struct Kind {
+  const char* operator()(bool) const { return "a truth value"; }
+  const char* operator()(std::int64_t) const { return "a whole number"; }
+  const char* operator()(double) const { return "a floating number"; }
+  const char* operator()(DType) const { return "a dtype"; }
+  const char* operator()(const Axes&) const { return "a list of whole numbers"; }
+  const char* operator()(const std::string&) const { return "a text"; }
+  const char* operator()(const Opaque&) const { return "an object"; }
+};
+
 }  // namespace
 
 const Attr* Attrs::find(std::string_view name) const {
@@ -56,9 +67,13 @@ const Attr* Attrs::find(std::string_view name) const {
 template <class T>
 const T& Attrs::get(std::string_view name) const {
   const Attr* found = find(name);
-  if (found == nullptr) throw InternalError(fmt::format("attribute \"{}\" is missing among: {}", name, str()));
+  if (found == nullptr) {
+    throw UserError(fmt::format("attribute \"{}\" is missing{}{}", name, empty() ? "" : ": there are only ", str()));
+  }
   const T* value = std::get_if<T>(found);
-  if (value == nullptr) throw InternalError(fmt::format("attribute \"{}\" is of another kind: {}", name, str()));
+  if (value == nullptr) {
+    throw UserError(fmt::format("attribute \"{}\" is {}, not {}", name, std::visit(Kind{}, *found), Kind{}(T{})));
+  }
   return *value;
 }
 

@@ -40,7 +40,7 @@ class Attrs {
   Attrs(std::initializer_list<Item> items) : items_(items) {}
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
-  // The attribute of that name; throws InternalError if it is absent or of another kind.
+  // The attribute of that name; throws UserError naming it if it is absent or of another kind.
   bool flag(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
   double number(std::string_view name) const;

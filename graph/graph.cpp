@@ -155,6 +155,10 @@ TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const A
       rethrow_with_operands(error, in);
     } catch (const ValueError& error) {
       rethrow_with_operands(error, in);
+    } catch (const GraphError& error) {
+      rethrow_with_operands(error, in);
+    } catch (const UserError& error) {  // of an attribute
+      rethrow_with_operands(error, in);
     }
     throw;
   }

@@ -100,7 +100,7 @@ const std::vector<Composite>& builtin_composites() {
 
 const OpDef& builtin_op(const char* name) {
   const auto found = builtin().by_name.find(name);
-  if (found == builtin().by_name.end()) throw InternalError(fmt::format("there is no operation \"{}\"", name));
+  if (found == builtin().by_name.end()) throw GraphError(fmt::format("{}: there is no operation of that name", name));
   return *found->second;
 }
 

@@ -11,7 +11,7 @@ namespace xgrad {
 
 // All built-in operations, made once at the first call.
 const OpRegistry& builtin_ops();
-// The operation of that name; throws InternalError if there is none.
+// The operation of that name; throws GraphError if there is none.
 const OpDef& builtin_op(const char* name);
 
 // A function of several operations that has samples of its own, so that the suites prove it like an operation.
