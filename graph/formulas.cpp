@@ -83,7 +83,8 @@ class FormulaPrinter {
       if (needed[n] == 0 || names_.contains(n) || formulas_.contains(n)) continue;
       Formula f = formula(n);
       const bool long_for_its_uses = f.text.size() > (uses_[n] > 1 ? longest_repeated : longest_part);
-      if (n != id && (long_for_its_uses || (uses_[n] > 1 && f.strength != whole))) {
+      const bool number = graph_.node(n).op->traits.leaf == Leaf::constant;
+      if (n != id && (long_for_its_uses || (uses_[n] > 1 && f.strength != whole && !number))) {
         f = {give_line(fmt::format("t{}", ++parts_), f), whole};
       }
       formulas_[n] = std::move(f);

@@ -41,7 +41,11 @@ std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> output
 
 std::string constant_text(const Graph& graph, NodeId id) {
   constexpr Index shown = 6;
-  if (const auto number = scalar_constant(graph, id)) return fmt::format("{}", *number);
+  if (const auto number = scalar_constant(graph, id)) {
+    // As few digits as tell it from others of its dtype.
+    return graph.node(id).type.dtype == f32 ? fmt::format("{}", static_cast<float>(*number))
+                                            : fmt::format("{}", *number);
+  }
   const Tensor tensor = graph.constant_of(id);
   std::string out;
   for (Index i = 0; i < std::min(tensor.elements(), shown); ++i) {

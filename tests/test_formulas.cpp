@@ -18,6 +18,8 @@ TEST_CASE("formulas: symbols, calls, attributes and numbers") {
   CHECK(to_formulas({{"y", tanh(x * 2 + p)}}) == "y = tanh(x * 2 + dense/w)\n");
   CHECK(to_formulas({{"y", sum(x, {1})}}) == "y = sum(x, axes=[1], keepdims=false)\n");
   CHECK(to_formulas({{"y", x * -3}}) == "y = x * -3\n");
+  CHECK(to_formulas({{"y", maximum(x, -3) + maximum(p, -3)}}) == "y = maximum(x, -3) + maximum(dense/w, -3)\n");
+  CHECK(to_formulas({{"y", x * (1e-8 * 1e-8)}}) == "y = x * 1e-16\n");
   CHECK(to_formulas({{"y", x}}) == "y = x\n");
   CHECK(to_formulas({}) == "");
   CHECK(to_formulas({{"y", exp(x) + exp(p)}}, {{"a", exp(x)}, {"b", p}}) == "y = a + exp(b)\n");
