@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <string_view>
 #include <type_traits>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/axis.hpp>
@@ -36,6 +38,11 @@ struct Slide {
   // Where element `element` of window `i` lies; outside [0, extent) it is padding.
   Index at(Index i, Index element) const { return i * stride - before + element * dilation; }
   bool holds(Index position) const { return position >= 0 && position < extent; }
+  // The elements of window i that lie inside the axis are [first, last), without a walk through a window that may be
+  // far longer than the axis.
+  Index first(Index i) const { return steps_to(-at(i, 0)); }
+  Index last(Index i) const { return std::min(window, steps_to(extent - at(i, 0))); }
+  Index steps_to(Index distance) const { return distance <= 0 ? 0 : (distance + dilation - 1) / dilation; }
 
   void pad_same() {
     count = (extent + stride - 1) / stride;
@@ -76,6 +83,10 @@ struct Slides {
 Slides slides_of(const Infer& in, Index height, Index width) {
   const Attrs& attrs = in.attrs();
   const auto check = [&](const char* what, Index least) {
+    const bool same = std::string_view(what) == "padding" && attrs.ints(what).empty();
+    const std::size_t wanted = least == 0 ? 4 : 2;
+    if (attrs.ints(what).size() != wanted && !same)
+      in.fail_shape(fmt::format("{} [{}] are not {} numbers", what, fmt::join(attrs.ints(what), ", "), wanted));
     for (Index x : attrs.ints(what)) {
       if (x < least) in.fail_shape(fmt::format("{} {} is not at least {}", what, x, least));
       if (x > most) in.fail_shape(fmt::format("{} {} is too large", what, x));
@@ -125,17 +136,17 @@ inline void copy_run(char* to, const char* from, std::size_t bytes) {
 // Calls run(element, position, count) for stretches of neighbouring elements of window i that lie inside the axis.
 template <class F>
 void inside_runs(const Slide& s, Index i, const F& run) {
-  const Index begin = s.at(i, 0);
+  const Index first = s.first(i), last = s.last(i);
   if (s.dilation == 1) {
-    const Index first = std::max<Index>(0, -begin);
-    const Index last = std::min(s.window, s.extent - begin);
-    if (first < last) run(first, begin + first, last - first);
+    if (first < last) run(first, s.at(i, first), last - first);
     return;
   }
-  for (Index e = 0; e < s.window; ++e) {
-    if (s.holds(s.at(i, e))) run(e, s.at(i, e), 1);
-  }
+  for (Index e = first; e < last; ++e) run(e, s.at(i, e), 1);
 }
+
+// The leading axis of all inputs and that of the images in it become one, and two again.
+Value stacked(Value x) { return flatten(x, 0, 1); }
+Value unstacked(const Batch& b, Value y, const Shape& one) { return unflatten(y, 0, {b.size(), one[0]}); }
 
 struct Unfold : Operation {
   static constexpr const char* name = "unfold";
@@ -182,6 +193,11 @@ struct Unfold : Operation {
       for (Index r = first; r < last; ++r) row(call, s, r / s.rows.count, r % s.rows.count);
     });
   }
+  // All images in one batch.
+  static Value batch(const Batch& b) {
+    const Shape& windows = b.output().shape();
+    return unstacked(b, apply("unfold", {stacked(b.input(0))}, b.attrs()), windows);
+  }
   static Cotangents vjp(const Vjp& r) {
     Attrs attrs = r.attrs();
     attrs.set("extents", Axes{});
@@ -191,8 +207,8 @@ struct Unfold : Operation {
     const auto make = [](const char* label, Shape x, Attrs attrs) {
       return Sample{label, {{x}}, std::move(attrs), 0, x.elements() == 0, true};
     };
-    return {make("one pixel", {1, 1, 1, 1}, window_attrs(1, 1, 1, {0, 0, 0, 0})),
-            make("valid", {2, 4, 5, 3}, window_attrs({2, 3}, 1, 1, {0, 0, 0, 0})),
+    return {make("valid", {2, 4, 5, 3}, window_attrs({2, 3}, 1, 1, {0, 0, 0, 0})),
+            make("one pixel", {1, 1, 1, 1}, window_attrs(1, 1, 1, {0, 0, 0, 0})),
             make("strides", {1, 5, 7, 2}, window_attrs(3, 2, 1, {0, 0, 0, 0})),
             make("padded", {1, 3, 4, 1}, window_attrs(3, 1, 1, {1, 2, 0, 3})),
             make("same", {1, 5, 4, 2}, window_attrs({3, 2}, 1, 1, {})),
@@ -210,7 +226,8 @@ struct Unfold : Operation {
             {"stride", {x}, window_attrs(1, {1, 0}, 1, {}), "strides 0 is not at least 1"},
             {"dilation", {x}, window_attrs(1, 1, {0, 1}, {}), "dilation 0 is not at least 1"},
             {"window", {x}, window_attrs({0, 1}, 1, 1, {}), "window 0 is not at least 1"},
-            {"padding", {x}, window_attrs(1, 1, 1, {0, 0, -1, 0}), "padding -1 is not at least 0"}};
+            {"padding", {x}, window_attrs(1, 1, 1, {0, 0, -1, 0}), "padding -1 is not at least 0"},
+            {"two paddings", {x}, window_attrs(1, 1, 1, {0, 0}), "padding [0, 0] are not 4 numbers"}};
   }
 };
 
@@ -289,6 +306,12 @@ struct Fold : Operation {
           call.inputs[0].as<double>()[flat];
     }
   }
+  static Value batch(const Batch& b) {
+    const Shape& images = b.output().shape();
+    Attrs attrs = b.attrs();
+    attrs.set("extents", Axes{images[1], images[2]});
+    return unstacked(b, apply("fold", {stacked(b.input(0))}, attrs), images);
+  }
   static Cotangents vjp(const Vjp& r) {
     const Attrs& a = r.attrs();
     const auto pair = [&](const char* what) { return HeightWidth(a.ints(what)[0], a.ints(what)[1]); };
@@ -308,6 +331,7 @@ struct Fold : Operation {
             {"same, strides", {{{1, 3, 2, 9, 1}}}, attrs({5, 6}, window_attrs(3, {2, 3}, 1, {})), 0, false, true},
             {"dilation", {{{1, 3, 3, 4, 2}}}, attrs({4, 6}, window_attrs(2, 1, {2, 3}, {1, 0, 0, 0})), 0, false, true},
             {"many rows", {{{9, 12, 12, 9, 5}}}, attrs({12, 12}, window_attrs(3, 1, 1, {1, 1, 1, 1})), 0, false, true},
+            {"one pixel", {{{1, 1, 1, 1, 1}}}, attrs({1, 1}, window_attrs(1, 1, 1, none)), 0, false, true},
             {"no window", {{{1, 0, 0, 1, 1}}, {{1, 0, 0, 1}}}, attrs({}, window_attrs(1, 1, 1, {})), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
@@ -338,11 +362,15 @@ struct WindowArgmax : Operation {
     require_images(in, x);
     const Slides s = slides_of(in, x[1], x[2]);
     for (const Slide* slide : {&s.rows, &s.columns}) {
-      for (Index i = 0; i < slide->count; ++i) {
-        bool sees = false;
-        for (Index e = 0; e < slide->window && !sees; ++e) sees = slide->holds(slide->at(i, e));
-        if (!sees) in.fail_shape(fmt::format("window {} lies altogether in the padding", i));
-      }
+      const auto check = [&](Index i) {
+        if (slide->first(i) >= slide->last(i))
+          in.fail_shape(fmt::format("window {} lies altogether in the padding", i));
+      };
+      if (slide->count == 0) continue;
+      check(0);
+      check(slide->count - 1);
+      // Only windows with gaps can miss the pixels between two that do not.
+      for (Index i = 1; slide->dilation > 1 && i + 1 < slide->count; ++i) check(i);
     }
     return {i64, {x[0], s.rows.count, s.columns.count, x[3]}};
   }
@@ -353,12 +381,10 @@ struct WindowArgmax : Operation {
     constexpr Index most_channels = 16;
     std::array<T, most_channels> best{};
     bool any = false;
-    for (Index e = 0; e < s.rows.window; ++e) {
+    for (Index e = s.rows.first(i); e < s.rows.last(i); ++e) {
       const Index y = s.rows.at(i, e);
-      if (!s.rows.holds(y)) continue;
-      for (Index f = 0; f < s.columns.window; ++f) {
+      for (Index f = s.columns.first(j); f < s.columns.last(j); ++f) {
         const Index x = s.columns.at(j, f);
-        if (!s.columns.holds(x)) continue;
         const Index place = (y * s.columns.extent + x) * all + first;
         for (Index c = 0; c < count; ++c) {
           const T v = image[place + c];
@@ -408,6 +434,11 @@ struct WindowArgmax : Operation {
   static std::vector<BadSample> bad_samples() {
     const Tensor x({1, 3, 4, 1});
     return {{"padding", {x}, window_attrs(2, 1, 1, {2, 0, 0, 0}), "window 0 lies altogether in the padding"},
+            {"padding at the end", {x}, window_attrs(2, 1, 1, {0, 0, 0, 2}), "window 4 lies altogether in the padding"},
+            {"gaps",
+             {Tensor({1, 1, 9, 1})},
+             window_attrs(2, 1, {3, 1}, {2, 2, 0, 0}),
+             "window 0 lies altogether in the padding"},
             {"truth values", {Tensor({1, 3, 4, 1}, boolean)}, window_attrs(2, 1, 1, {}), "bool"},
             {"rank", {Tensor({3, 4})}, window_attrs(2, 1, 1, {}), "images are"}};
   }

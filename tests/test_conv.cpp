@@ -1,9 +1,11 @@
 // Convolution, pooling and normalisation: plain loops as oracle over many ways to lay windows, and answers worked out
 // by hand.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/plan.hpp>
 
@@ -300,6 +302,31 @@ TEST_CASE("windows of every dtype, with runs of every length") {
       CAPTURE(channels);
       CHECK(wrong == 0);
     }
+  }
+}
+
+TEST_CASE("Jacobians of convolutions and pools are computed with all rows at once") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {2, 3, 4, 2});
+  const Value w = g.input("w", {2, 2, 2, 3});
+  Dice dice(3);
+  const Feeds feeds{{x, random_tensor(dice, x.shape())}, {w, random_tensor(dice, w.shape())}};
+  for (const Value y : {conv2d(x, w, {.padding = 1}), conv2d_transpose(conv2d(x, w), w, {.strides = 2}),
+                        max_pool2d(x, 2, {.strides = 1}), average_pool2d(x, 2, {.padding = "same"}),
+                        group_norm(x, 2) * global_max_pool(x, true)}) {
+    const Value row = flatten(y, 0);
+    for (const Value wrt : {x, w}) {
+      if (wrt == w && y.node().op->name != "matmul" && y.node().op->name != "fold") continue;
+      CHECK(batching_obstacle(row, wrt, {.direction = Direction::reverse}) == "");
+      const auto by = [&](Rows rows) { return jacobian(row, wrt, {.rows = rows, .direction = Direction::reverse}); };
+      const auto found = evaluate({by(Rows::one_by_one), by(Rows::at_once)}, feeds);
+      double difference = 0;
+      for (Index i = 0; i < found[0].elements(); ++i)
+        difference = std::max(difference, std::abs(found[0].at(i) - found[1].at(i)));
+      CHECK(difference < 1e-13);
+    }
+    const Value loss = sum(square(y));
+    CHECK(batching_obstacle(gradients(loss, x), x, {.direction = Direction::reverse}) == "");
   }
 }
 
