@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/ops/axis.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/loss_parts.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -27,6 +28,7 @@ struct Probabilities : Operation {
     in.require_dtype(0, {f32, f64});
     if (in.shape(0) != in.shape(1))
       in.fail_shape(fmt::format("{} and {} differ", in.shape(0).str(), in.shape(1).str()));
+    axis_of(in);
     return in.type(0);
   }
   static void kernel(const KernelCall& call) {
@@ -34,7 +36,9 @@ struct Probabilities : Operation {
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), Value{}}; }
   static std::vector<Sample> samples() {
-    return {{"matrix", {{{3, 5}}, {{3, 5}}}, {{"axis", Index{1}}}, 0, false, true}};
+    return {{"matrix", {{{3, 5}}, {{3, 5}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"nothing", {{{0, 3}}, {{0, 3}}}, {{"axis", Index{1}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shapes", {Tensor({3, 5}), Tensor({3, 4})}, {{"axis", Index{1}}}, "differ"}};

@@ -45,7 +45,9 @@ Value clip(Value x, Value low, Value high) {
 Value lerp(Value a, Value b, Value weight) {
   require_floating("lerp", a);
   const Value way = b - a;
-  return where(weight < 0.5, a + weight * way, b - way * (1 - weight));
+  // From the nearer end. Its weight is chosen and not the sum, so that an infinite way leaves no NaN in the derivative.
+  const Value near_a = weight < 0.5;
+  return where(near_a, a, b) + where(near_a, weight, weight - 1) * way;
 }
 
 Value lerp(Value a, Value b, double weight) {

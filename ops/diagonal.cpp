@@ -142,6 +142,7 @@ struct FromDiagonal : Operation {
 struct Triangle : Operation {
   static TensorType infer(const Infer& in) {
     require_matrix(in, in.shape(0));
+    static_cast<void>(in.attrs().integer("k"));
     return same_type(in);
   }
   template <bool upper>

@@ -31,6 +31,13 @@ void check_indices(const char* op, const ConstBuffer& indices, int axis, Index e
   }
 }
 
+// Of an axis without elements all indices are outside, which no kernel would find out if the result is empty, too: then
+// none runs.
+void require_elements(const Infer& in, int x, int axis) {
+  if (in.shape(x)[axis] == 0 && in.shape(1).elements() > 0)
+    in.fail_shape(fmt::format("every index is outside axis {} of extent 0", axis));
+}
+
 int axis_attr(const KernelCall& call) { return static_cast<int>(call.attrs->integer("axis")); }
 
 // ---- gather and its reverse: whole slices, chosen by one index each
@@ -53,6 +60,7 @@ struct Gather : Operation {
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     in.require_dtype(1, {i64});
+    require_elements(in, 0, axis);
     return {in.dtype(0), gathered_shape(in.shape(0), in.shape(1), axis)};
   }
   static void kernel(const KernelCall& call) {
@@ -80,20 +88,23 @@ struct Gather : Operation {
             {"columns", {{{2, 4}}, {{3}, rows}}, {{"axis", Index{1}}}, 0, false, true},
             {"one", {{{4}}, {{}, rows}}, {{"axis", Index{0}}}, 0, false, true},
             {"a table of them", {{{4, 2}}, {{2, 3}, rows}}, {{"axis", Index{0}}}, 0, false, true},
+            {"of one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}, 0, false, true},
             {"many", {{{3, 4, 9}}, {{5000}, rows}}, {{"axis", Index{1}}}, 0, false, true},
             {"none", {{{4, 3}}, {{0}, rows}}, {{"axis", Index{0}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs rows{{"axis", Index{0}}};
-    return {
-        {"index too large",
-         {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})},
-         rows,
-         "index 4 at position 1 is outside axis 0 of extent 4"},
-        {"negative index", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {-1})}, rows, "index -1"},
-        {"an index into nothing", {Tensor({0, 3}), Tensor({1}, i64)}, rows, "index 0 at position 0 is outside axis 0"},
-        {"indices of f32", {Tensor({4, 3}), Tensor({2})}, rows, "i64"},
-        {"axis", {Tensor({4}), Tensor({1}, i64)}, {{"axis", Index{1}}}, "axis 1"}};
+    return {{"index too large",
+             {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})},
+             rows,
+             "index 4 at position 1 is outside axis 0 of extent 4"},
+            {"negative index", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {-1})}, rows, "index -1"},
+            {"an index into nothing",
+             {Tensor({0, 3}), Tensor({1}, i64)},
+             rows,
+             "every index is outside axis 0 of extent 0"},
+            {"indices of f32", {Tensor({4, 3}), Tensor({2})}, rows, "i64"},
+            {"axis", {Tensor({4}), Tensor({1}, i64)}, {{"axis", Index{1}}}, "axis 1"}};
   }
 };
 
@@ -111,6 +122,7 @@ struct ScatterAdd : Operation {
     const Shape expected = gathered_shape(in.shape(2), in.shape(1), axis);
     if (in.shape(0) != expected)
       in.fail_shape(fmt::format("expected slices of shape {}, got {}", expected.str(), in.shape(0).str()));
+    require_elements(in, 2, axis);
     return {in.dtype(0), in.shape(2)};
   }
   // Each task sums some columns of one outer slice, so that no two write to one place.
@@ -155,6 +167,7 @@ struct ScatterAdd : Operation {
     const Domain rows = domain::integers(0, 3);
     return {{"rows", {{{6, 3}}, {{6}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, false, true},
             {"columns", {{{2, 5}}, {{5}, rows}, {{2, 4}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
             {"long slices", {{{9, 700}}, {{9}, rows}, {{4, 700}}}, {{"axis", Index{0}}}, 0, false, true},
             {"none", {{{0, 3}}, {{0}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, true, true}};
   }
@@ -165,6 +178,10 @@ struct ScatterAdd : Operation {
              {Tensor({1, 3}), Tensor::from<std::int64_t>({1}, {4}), Tensor({4, 3})},
              rows,
              "index 4 at position 0 is outside axis 0 of extent 4"},
+            {"no place",
+             {Tensor({1, 3}), Tensor({1}, i64), Tensor({0, 3})},
+             rows,
+             "every index is outside axis 0 of extent 0"},
             {"truth values", {Tensor({1}, boolean), Tensor({1}, i64), Tensor({4}, boolean)}, rows, "bool"}};
   }
 };
@@ -191,6 +208,7 @@ struct TakeAlongAxis : Operation {
     const int axis = axis_of(in);
     in.require_dtype(1, {i64});
     check_along(in, in.shape(0), in.shape(1), axis);
+    require_elements(in, 0, axis);
     return {in.dtype(0), in.shape(1)};
   }
   template <class T>
@@ -258,6 +276,7 @@ struct ScatterAlongAxis : Operation {
     check_along(in, in.shape(2), in.shape(1), axis);
     if (in.shape(0) != in.shape(1))
       in.fail_shape(fmt::format("elements {} and their indices {} differ", in.shape(0).str(), in.shape(1).str()));
+    require_elements(in, 2, axis);
     return {in.dtype(0), in.shape(2)};
   }
   template <class T>
@@ -294,6 +313,7 @@ struct ScatterAlongAxis : Operation {
     const Domain three = domain::integers(0, 2);
     return {{"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, {{"axis", Index{1}}}, 0, false, true},
             {"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
             {"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, {{"axis", Index{1}}}, 0, false, true},
             {"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, {{"axis", Index{1}}}, 0, true, true}};
   }
@@ -338,6 +358,8 @@ struct OneHot : Operation {
     const Domain labels = domain::integers(0, 4);
     return {{"labels", {{{7}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
             {"one label", {{{}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
+            {"more labels", {{{3, 9}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
+            {"one class", {{{1}, domain::integers(0, 0)}}, {{"classes", Index{1}}, {"dtype", f64}}, 0, true, true},
             {"whole numbers", {{{2, 3}, labels}}, {{"classes", Index{9}}, {"dtype", i64}}, 0, true, true},
             {"no label", {{{0}, labels}}, {{"classes", Index{5}}, {"dtype", boolean}}, 0, true, true}};
   }

@@ -17,6 +17,8 @@ Sample product(const char* label, Shape a, Shape b, Attrs attrs = {}) {
 }
 Sample linear(const char* label, Shape x, Index k) { return {label, {{x}}, {{"k", k}}, 0, false, true}; }
 
+Sample nothing(const char* label, Shape x) { return {label, {{x}}, {{"k", Index{0}}}, 0, true, true}; }
+
 Attrs equation(const char* text) { return {{"equation", std::string(text)}}; }
 // A sum of products is linear in one operand and bent in several.
 Sample sums(const char* text, const std::vector<Shape>& shapes) {
@@ -62,6 +64,7 @@ Composite einsums() {
             return einsum(a.text("equation"), {x.begin(), x.end()});
           },
           {sums("ij,jk->ik", {{2, 3}, {3, 4}}),
+           sums("a,a->", {{1}, {1}}),
            sums("ij,kj->ik", {{2, 3}, {4, 3}}),
            sums("ji,jk->ki", {{3, 2}, {3, 4}}),
            sums("bij,bjk->bik", {{2, 3, 4}, {2, 4, 2}}),
@@ -114,12 +117,14 @@ std::vector<Composite> make() {
           {"diag",
            "The diagonal of a matrix, the matrix of a diagonal.",
            [](Inputs x, const Attrs& a) { return diag(x[0], a.integer("k")); },
-           {linear("matrix", {3, 4}, 1), linear("vector", {3}, -1)},
+           {linear("matrix", {3, 4}, 1), linear("vector", {3}, -1), linear("one element", {1, 1}, 0),
+            linear("longer vector", {17}, 2), nothing("no rows", {0, 3}), nothing("nothing", {0})},
            {{"batch", {Tensor({2, 2, 2})}, {{"k", Index{0}}}, "diag: needs a vector or a matrix, not rank 3"}}},
           {"trace",
            "The sum of the diagonal.",
            [](Inputs x, const Attrs&) { return trace(x[0]); },
-           {linear("matrix", {4, 3}, 0), linear("batch", {2, 3, 3}, 0)},
+           {linear("matrix", {4, 3}, 0), linear("batch", {2, 3, 3}, 0), linear("one element", {1, 1}, 0),
+            linear("larger matrix", {17, 19}, 0), nothing("no rows", {0, 3})},
            {{"vector", {Tensor({3})}, {}, "[3] is no matrix"}}}};
 }
 

@@ -24,8 +24,11 @@ std::vector<Sample> pairs(const Domain& prediction, const Domain& target, bool z
   const auto make = [&](const char* label, Shape shape, std::int64_t reduction) {
     return Sample{label, {{shape, prediction}, {shape, target}}, reduced_by(reduction), 0, false, zero_second};
   };
-  return {make("each", {3, 5}, none), make("mean", {4, 3}, by_mean), make("sum", {9}, by_sum),
-          make("one element", {1}, by_mean)};
+  const auto nothing = [&](const char* label, Shape shape, std::int64_t reduction) {
+    return Sample{label, {{shape, prediction}, {shape, target}}, reduced_by(reduction), 0, true, true};
+  };
+  return {make("each", {3, 5}, none),        make("mean", {4, 3}, by_mean),   make("sum", {9}, by_sum),
+          make("one element", {1}, by_mean), nothing("nothing", {0}, by_sum), nothing("rows of nothing", {3, 0}, none)};
 }
 std::vector<BadSample> refused_pairs(const std::string& name) {
   const std::string differ = name + ": prediction and target differ: ";
@@ -33,6 +36,15 @@ std::vector<BadSample> refused_pairs(const std::string& name) {
       {"columns against rows", {Tensor({4, 1}), Tensor({4})}, reduced_by(by_mean), differ + "f32[4, 1] against f32[4]"},
       {"dtypes", {Tensor({4}), Tensor({4}, f64)}, reduced_by(by_mean), differ + "f32[4] against f64[4]"},
       {"integers", {Tensor({4}, i64), Tensor({4}, i64)}, reduced_by(by_mean), "floating"}};
+}
+
+// The same, and an option out of range.
+std::vector<BadSample> refused_option(const char* name, const char* option, double number, const char* message) {
+  auto out = refused_pairs(name);
+  Attrs attrs = reduced_by(by_mean);
+  attrs.set(option, number);
+  out.push_back({option, {Tensor({4}), Tensor({4})}, attrs, message});
+  return out;
 }
 
 std::vector<Composite> of_numbers() {
@@ -45,18 +57,15 @@ std::vector<Composite> of_numbers() {
       {"mae", "Absolute errors.", [](Inputs x, const Attrs& a) { return mae(x[0], x[1], reduction_of(a)); },
        pairs(left, right, true), refused_pairs("mae")},
       {"huber of small errors", "Half the squared error.",
-       [](Inputs x, const Attrs& a) { return huber(x[0], x[1], 1.5, reduction_of(a)); }, pairs(left, right),
-       refused_pairs("huber")},
+       [](Inputs x, const Attrs& a) {
+         return huber(x[0], x[1], a.has("delta") ? a.number("delta") : 1.5, reduction_of(a));
+       },
+       pairs(left, right), refused_option("huber", "delta", 0, "huber: delta 0 is not from")},
       {"huber of large errors",
        "Linear in the error.",
        [](Inputs x, const Attrs& a) { return huber(x[0], x[1], 1.5, reduction_of(a)); },
        pairs(left, far, true),
        {}},
-      {"huber of delta 0",
-       "There is none.",
-       [](Inputs x, const Attrs&) { return huber(x[0], x[1], x[0].shape().rank() > 1 ? 0 : 2); },
-       {{"row", {{{3}, left}, {{3}, right}}, {}}},
-       {{"delta", {Tensor({2, 2}), Tensor({2, 2})}, {}, "huber: delta 0 is not from"}}},
       {"smooth_l1", "huber / beta.",
        [](Inputs x, const Attrs& a) { return smooth_l1(x[0], x[1], 1.5, reduction_of(a)); }, pairs(left, right),
        refused_pairs("smooth_l1")},
@@ -81,10 +90,13 @@ std::vector<Composite> of_truth() {
        "With other targets.",
        [](Inputs x, const Attrs& a) {
          return binary_crossentropy(x[0], x[1],
-                                    {.label_smoothing = 0.2, .positive_weight = 3, .reduction = reduction_of(a)});
+                                    {.label_smoothing = a.has("smoothing") ? a.number("smoothing") : 0.2,
+                                     .positive_weight = a.has("weight") ? a.number("weight") : 3,
+                                     .reduction = reduction_of(a)});
        },
        pairs(probability, probability),
-       {}},
+       {refused_option("binary_crossentropy", "smoothing", 1.5, "label smoothing 1.5 is not from 0 to 1").back(),
+        refused_option("binary_crossentropy", "weight", -1, "positive weight -1 is not").back()}},
       {"binary_crossentropy of sigmoid",
        "Through the logits.",
        [](Inputs x, const Attrs& a) {
@@ -98,14 +110,6 @@ std::vector<Composite> of_truth() {
              x[0], x[1], {.label_smoothing = 0.1, .positive_weight = 0.5, .reduction = reduction_of(a)});
        },
        pairs(any, probability), refused_pairs("binary_crossentropy_from_logits")},
-      {"binary_crossentropy with options out of range",
-       "They are refused.",
-       [](Inputs x, const Attrs& a) {
-         return binary_crossentropy(x[0], x[1], {.label_smoothing = a.number("s"), .positive_weight = a.number("w")});
-       },
-       {{"in range", {{{3}, probability}, {{3}, probability}}, {{"s", 0.5}, {"w", 0.0}}}},
-       {{"smoothing", {Tensor({2}), Tensor({2})}, {{"s", 1.5}, {"w", 1.0}}, "label smoothing 1.5 is not from 0 to 1"},
-        {"weight", {Tensor({2}), Tensor({2})}, {{"s", 0.0}, {"w", -1.0}}, "positive weight -1 is not"}}},
       {"hinge", "max(0, 1 - t p).", [](Inputs x, const Attrs& a) { return hinge(x[0], x[1], reduction_of(a)); },
        pairs(domain::between(-0.9, 0.9), domain::between(-1, 1)), refused_pairs("hinge")},
   };
@@ -136,17 +140,20 @@ std::vector<Sample> labelled(const Domain& prediction) {
           {"weights", {{{5, 3}, prediction}, {{5}, label}, {{3}, weight}}, reduced_by(by_mean)},
           {"smoothed", {{{4, 3}, prediction}, {{4}, label}}, smoothed},
           {"ignoring", {{{8, 3}, prediction}, {{8}, label}}, ignoring},
-          {"all of it", {{{8, 3}, prediction}, {{8}, label}, {{3}, weight}}, both}};
+          {"all of it", {{{8, 3}, prediction}, {{8}, label}, {{3}, weight}}, both},
+          {"one class", {{{2, 1}, prediction}, {{2}, domain::integers(0, 0)}}, reduced_by(none), 0, true, true},
+          {"no rows", {{{0, 3}, prediction}, {{0}, label}}, reduced_by(by_sum), 0, true, true}};
 }
 std::vector<Sample> targeted(const Domain& prediction) {
   const Domain probability = domain::between(0.1, 0.9);
   Attrs smoothed = reduced_by(by_sum);
   smoothed.set("smoothing", 0.2);
-  return {
-      {"rows", {{{4, 3}, prediction}, {{4, 3}, probability}}, reduced_by(none)},
-      {"mean", {{{4, 3}, prediction}, {{4, 3}, probability}}, reduced_by(by_mean)},
-      {"one row", {{{3}, prediction}, {{3}, probability}}, reduced_by(by_mean)},
-      {"smoothed and weighted", {{{4, 3}, prediction}, {{4, 3}, probability}, {{3}, domain::positive()}}, smoothed}};
+  return {{"rows", {{{4, 3}, prediction}, {{4, 3}, probability}}, reduced_by(none)},
+          {"mean", {{{4, 3}, prediction}, {{4, 3}, probability}}, reduced_by(by_mean)},
+          {"one row", {{{3}, prediction}, {{3}, probability}}, reduced_by(by_mean)},
+          {"smoothed and weighted", {{{4, 3}, prediction}, {{4, 3}, probability}, {{3}, domain::positive()}}, smoothed},
+          {"one class", {{{2, 1}, prediction}, {{2, 1}, probability}}, reduced_by(none), 0, true, true},
+          {"no rows", {{{0, 3}, prediction}, {{0, 3}, probability}}, reduced_by(by_sum), 0, true, true}};
 }
 std::vector<Sample> linear(std::vector<Sample> samples) {
   for (Sample& s : samples) s.zero_second = s.inputs.size() < 3;  // of a product with weights it is not
@@ -225,7 +232,10 @@ std::vector<Composite> of_vectors() {
        [](Inputs x, const Attrs& a) { return cosine_similarity(x[0], x[1], a.integer("axis")); },
        {{"rows", {{{4, 3}}, {{4, 3}}}, {{"axis", Index{-1}}}},
         {"columns", {{{4, 3}}, {{4, 3}}}, {{"axis", Index{0}}}},
-        {"vectors", {{{9}}, {{9}}}, {{"axis", Index{0}}}}},
+        {"vectors", {{{9}}, {{9}}}, {{"axis", Index{0}}}},
+        {"one element", {{{1}, alike}, {{1}, alike}}, {{"axis", Index{0}}}, 0, true, true},
+        {"no rows", {{{0, 3}}, {{0, 3}}}, {{"axis", Index{-1}}}, 0, true, true},
+        {"rows of nothing", {{{3, 0}}, {{3, 0}}}, {{"axis", Index{-1}}}, 0, true, true}},
        {{"shapes", {Tensor({2, 3}), Tensor({3})}, {{"axis", Index{0}}}, "prediction and second operand differ"},
         {"axis", {Tensor({3}), Tensor({3})}, {{"axis", Index{1}}}, "cosine_similarity: axis 1"},
         {"scalar", {Tensor(1.0F), Tensor(1.0F)}, {{"axis", Index{0}}}, "a scalar is no row"}}},
@@ -233,13 +243,17 @@ std::vector<Composite> of_vectors() {
        "1 - s, or max(0, s - margin).",
        [](Inputs x, const Attrs& a) { return cosine_embedding(x[0], x[1], 2 * x[2] - 1, 0.1, reduction_of(a)); },
        {{"rows", {{{6, 3}, alike}, {{6, 3}, alike}, {{6}, domain::integers(0, 1)}}, reduced_by(none)},
-        {"mean", {{{6, 3}, alike}, {{6, 3}, alike}, {{6}, domain::integers(0, 1)}}, reduced_by(by_mean)}},
+        {"mean", {{{6, 3}, alike}, {{6, 3}, alike}, {{6}, domain::integers(0, 1)}}, reduced_by(by_mean)},
+        {"one row", {{{17}, alike}, {{17}, alike}, {{}, domain::integers(1, 1)}}, reduced_by(by_sum)},
+        {"no rows", {{{0, 3}}, {{0, 3}}, {{0}, domain::integers(0, 1)}}, reduced_by(by_sum), 0, true, true}},
        {{"target", {Tensor({2, 3}), Tensor({2, 3}), Tensor({2, 1}, i64)}, reduced_by(none), "must be numbers [2]"}}},
       {"triplet_margin",
        "max(0, |a - p| - |a - n| + margin).",
        [](Inputs x, const Attrs& a) { return triplet_margin(x[0], x[1], x[2], 9, reduction_of(a)); },
        {{"rows", {{{4, 3}, any}, {{4, 3}, any}, {{4, 3}, alike}}, reduced_by(none)},
-        {"sum", {{{4, 3}, any}, {{4, 3}, any}, {{4, 3}, alike}}, reduced_by(by_sum)}},
+        {"sum", {{{4, 3}, any}, {{4, 3}, any}, {{4, 3}, alike}}, reduced_by(by_sum)},
+        {"one row", {{{17}, any}, {{17}, any}, {{17}, alike}}, reduced_by(by_mean)},
+        {"no rows", {{{0, 3}, any}, {{0, 3}, any}, {{0, 3}, alike}}, reduced_by(by_sum), 0, true, true}},
        {{"shapes",
          {Tensor({2, 3}), Tensor({2, 3}), Tensor({2, 1})},
          reduced_by(none),

@@ -164,6 +164,7 @@ struct Unpad : Operation {
     in.require_dtype(0, {f32, f64});
     const int axis = axis_of(in);
     const Widths w(in.attrs());
+    check_value(in, in.attrs().number("value"));
     Shape out = in.shape(0);
     const Index extent = out[axis] - w.before - w.after;
     if (extent < 0) in.fail_shape(fmt::format("axis {} of extent {} is shorter than what was added", axis, out[axis]));
@@ -205,7 +206,9 @@ struct Unpad : Operation {
   static std::vector<Sample> samples() {
     return {{"reflected", {{{2, 7}}}, pad_attrs(1, 2, 1, PadMode::reflect, 0), 0, false, true},
             {"edges", {{{6, 9}}}, pad_attrs(0, 1, 4, PadMode::edge, 0), 0, false, true},
-            {"many rows", {{{300, 120}}}, pad_attrs(1, 3, 2, PadMode::reflect, 0), 0, false, true}};
+            {"many rows", {{{300, 120}}}, pad_attrs(1, 3, 2, PadMode::reflect, 0), 0, false, true},
+            {"one element", {{{1}}}, pad_attrs(0, 0, 0, PadMode::edge, 0), 0, false, true},
+            {"no rows", {{{0, 3}}}, pad_attrs(1, 1, 1, PadMode::edge, 0), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shorter than that", {Tensor({3})}, pad_attrs(0, 2, 2, PadMode::edge, 0), "shorter than what was added"},

@@ -66,6 +66,7 @@ struct Concat : Operation {
     return {{"rows", {{{2, 3}}, {{4, 3}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
             {"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, {{"axis", std::int64_t{1}}}, 0, false, true},
             {"one", {{{5}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
+            {"one element", {{{1}}, {{0}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
             {"with nothing", {{{0, 2}}, {{3, 2}}}, {{"axis", std::int64_t{0}}}, 0, false, true}};
   }
   static std::vector<BadSample> bad_samples() {
@@ -85,9 +86,16 @@ struct ConcatPart : Operation {
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     const Index part = in.attrs().integer("part");
-    if (part < 0 || part + 1 >= in.count()) in.fail_shape(fmt::format("there is no part {}", part));
+    if (part < 0 || part >= in.count() - 1) in.fail_shape(fmt::format("there is no part {}", part));
     Index total = 0;
-    for (int i = 1; i < in.count(); ++i) total += in.shape(i)[axis];
+    for (int i = 1; i < in.count(); ++i) {
+      Shape part_of_whole = in.shape(0);
+      if (in.shape(i).rank() == part_of_whole.rank()) part_of_whole[axis] = in.shape(i)[axis];
+      if (in.shape(i) != part_of_whole)
+        in.fail_shape(
+            fmt::format("input {} {} is no part of {} along axis {}", i, in.shape(i).str(), in.shape(0).str(), axis));
+      total += in.shape(i)[axis];
+    }
     if (total != in.shape(0)[axis]) in.fail_shape("the parts do not make the whole");
     return {in.dtype(0), in.shape(static_cast<int>(part) + 1)};
   }
@@ -106,7 +114,8 @@ struct ConcatPart : Operation {
   static Cotangents vjp(const Vjp& r) {
     const Index part = r.attrs().integer("part");
     std::vector<Value> parts;
-    for (int i = 1; i < r.count(); ++i) parts.push_back(i == part + 1 ? r.cotangent() : zeros_like(r.input(i)));
+    for (int i = 1; i < r.count(); ++i)
+      parts.push_back(i == part + 1 ? r.cotangent() : broadcast_like(number_like(r.cotangent(), 0), r.input(i)));
     std::vector<Value> out(static_cast<std::size_t>(r.count()));
     out[0] = concat(parts, r.attrs().integer("axis"));
     return Cotangents(out);
@@ -117,13 +126,33 @@ struct ConcatPart : Operation {
              {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}},
              0,
              false,
-             true}};
+             true},
+            {"rows",
+             {{{9, 5}}, {{7, 5}}, {{2, 5}}},
+             {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
+             0,
+             false,
+             true},
+            {"one element", {{{1}}, {{1}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}}, 0, false, true},
+            {"nothing", {{{2}}, {{2}}, {{0}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"no such part",
              {Tensor({2}), Tensor({2})},
              {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}},
-             "no part 1"}};
+             "no part 1"},
+            {"no such part by far",
+             {Tensor({2}), Tensor({2})},
+             {{"axis", std::int64_t{0}}, {"part", INT64_MAX}},
+             "there is no part 9223372036854775807"},
+            {"too wide",
+             {Tensor({2, 3}), Tensor({2, 4})},
+             {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
+             "input 1 [2, 4] is no part of [2, 3] along axis 0"},
+            {"too few",
+             {Tensor({3, 2}), Tensor({2, 2})},
+             {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
+             "do not make the whole"}};
   }
 };
 
@@ -147,6 +176,10 @@ Range range_of(const Attrs& attrs, Index extent) {
   return {begin, (distance + size - 1) / size, step};
 }
 
+void check_step(const Infer& in) {
+  if (in.attrs().integer("step") == 0) in.fail_shape("a step of 0 leads nowhere");
+}
+
 struct Slice : Operation {
   static constexpr const char* name = "slice";
   static constexpr const char* doc =
@@ -154,7 +187,7 @@ struct Slice : Operation {
       "from the back; positions beyond the ends are cut, as in Python.";
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
-    if (in.attrs().integer("step") == 0) in.fail_shape("a step of 0 leads nowhere");
+    check_step(in);
     Shape out = in.shape(0);
     out[axis] = range_of(in.attrs(), in.shape(0)[axis]).count;
     return {in.dtype(0), out};
@@ -182,6 +215,7 @@ struct Slice : Operation {
             {"rows backwards", {{{5, 3}}}, attrs(0, 4, 0, -2), 0, false, true},
             {"longer than the axis", {{{4}}}, attrs(0, -9, 9, 1), 0, false, true},
             {"one step", {{{4}}}, attrs(0, 1, open_end, INT64_MIN), 0, false, true},
+            {"one element", {{{1}}}, attrs(0, 0, open_end, 1), 0, false, true},
             {"of nothing", {{{0, 2}}}, attrs(0, 0, open_end, 1), 0, true, true},
             {"nothing backwards", {{{4}}}, attrs(0, 1, 3, -1), 0, true, true},
             {"nothing", {{{4}}}, attrs(0, 3, 1, 1), 0, true, true}};
@@ -200,6 +234,7 @@ struct Unslice : Operation {
   static Traits traits() { return {.shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 1);
+    check_step(in);
     Shape expected = in.shape(1);
     expected[axis] = range_of(in.attrs(), in.shape(1)[axis]).count;
     if (in.shape(0) != expected)
@@ -223,10 +258,12 @@ struct Unslice : Operation {
     return {{"rows", {{{2, 3}}, {{5, 3}}}, Slice::attrs(0, 1, 3, 1), 0, false, true},
             {"every second", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 1, open_end, 2), 0, false, true},
             {"backwards", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 7, 0, -2), 0, false, true},
+            {"one element", {{{1}}, {{1}}}, Slice::attrs(0, 0, open_end, 1), 0, false, true},
             {"from nothing", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"other shape", {Tensor({3}), Tensor({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"}};
+    return {{"other shape", {Tensor({3}), Tensor({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"},
+            {"step", {Tensor({3}), Tensor({5})}, Slice::attrs(0, 0, 2, 0), "a step of 0"}};
   }
 };
 

@@ -1,5 +1,8 @@
 // Random numbers: functions of the graph's seed, the run's step, the node's stream and the element.
+#include <algorithm>
+#include <cfloat>
 #include <cmath>
+#include <cstdint>
 
 #include <fmt/format.h>
 
@@ -39,7 +42,12 @@ struct Source : Operation {
   static constexpr int min_inputs = 0, max_inputs = 1;
   static constexpr const char* no_gradient = depends_on_nothing;
   static Traits traits() { return {.random = true, .shape_only = 1}; }
+  static void check_stream(const Infer& in) {
+    const Index stream = in.attrs().integer("stream");
+    if (stream < 0 || stream > UINT32_MAX) refuse(in, fmt::format("stream {} is not in [0, 2^32)", stream));
+  }
   static TensorType type_of(const Infer& in) {
+    check_stream(in);
     return in.count() == 1 ? in.type(0) : TensorType{in.attrs().dtype("dtype"), Shape(in.attrs().ints("shape"))};
   }
   static TensorType floating_type_of(const Infer& in) {
@@ -68,7 +76,11 @@ struct RandomUniform : Source {
     const double low = in.attrs().number("low"), high = in.attrs().number("high");
     if (!(low <= high) || !std::isfinite(high - low))
       refuse(in, fmt::format("the bounds {} and {} are not in order, or not finite", low, high));
-    return floating_type_of(in);
+    const TensorType type = floating_type_of(in);
+    const double largest = type.dtype == f32 ? FLT_MAX : DBL_MAX;
+    if (std::max({std::abs(low), std::abs(high), high - low}) > largest)
+      refuse(in, fmt::format("the bounds {} and {} are too large for {}", low, high, name_of(type.dtype)));
+    return type;
   }
   static void kernel(const KernelCall& call) {
     kernels().uniform[static_cast<int>(call.output.type.dtype)](
@@ -87,7 +99,9 @@ struct RandomUniform : Source {
   static std::vector<BadSample> bad_samples() {
     return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
             {"bounds", {Tensor({3})}, attrs(2, 1, 0), "the bounds 2 and 1 are not in order"},
-            {"no end", {Tensor({3})}, attrs(0, INFINITY, 0), "not finite"}};
+            {"no end", {Tensor({3})}, attrs(0, INFINITY, 0), "not finite"},
+            {"too far apart", {Tensor({3})}, attrs(-3e38, 3e38, 0), "too large for f32"},
+            {"stream", {Tensor({3})}, attrs(0, 1, -1), "stream -1 is not in"}};
   }
 };
 
@@ -95,6 +109,7 @@ struct RandomNormal : Source {
   static constexpr const char* name = "random_normal";
   static constexpr const char* doc = "Normal numbers of a mean and a standard deviation (Box and Muller, 1958).";
   static TensorType infer(const Infer& in) {
+    static_cast<void>(in.attrs().number("mean"));
     const double stddev = in.attrs().number("stddev");
     if (!(stddev >= 0)) refuse(in, fmt::format("a standard deviation of {} has no meaning", stddev));
     return floating_type_of(in);
@@ -164,6 +179,7 @@ struct RandomPermutation : Source {
       "input's "
       "axis.";
   static TensorType infer(const Infer& in) {
+    check_stream(in);
     if (in.count() == 0) {
       const Index n = in.attrs().integer("n");
       if (n < 0) in.fail_shape(fmt::format("there are no {} numbers to order", n));
@@ -310,33 +326,34 @@ std::vector<BadSample> integers(const char* name) {
 }  // namespace
 
 std::vector<Composite> random_composites() {
-  return {
-      {"truncated_normal_like",
-       "Normal numbers within two deviations.",
-       [](Inputs x, const Attrs&) { return truncated_normal_like(x[0], 0.5, 2); },
-       no_derivative(),
-       {{"integers", {Tensor({3}, i64)}, {}, "i64"}}},
-      {"truncated_normal_like, not in order",
-       "Bounds that are not in order.",
-       [](Inputs x, const Attrs& a) { return truncated_normal_like(x[0], 0, a.number("stddev"), 1, a.number("high")); },
-       {{"row", {{{9}}}, {{"stddev", 1.0}, {"high", 3.0}}, 0, true, true}},
-       {{"bounds", {Tensor({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal: the bounds 1 and 1"},
-        {"deviation", {Tensor({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal: a standard deviation"}}},
-      {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
-       no_derivative(domain::between(0, 1)), integers("bernoulli")},
-      {"dropout_mask",
-       "0 or 1 / (1 - rate).",
-       [](Inputs x, const Attrs& a) { return dropout_mask(x[0], a.has("rate") ? a.number("rate") : 0.25); },
-       no_derivative(),
-       {{"rate", {Tensor({3})}, {{"rate", -0.5}}, "dropout_mask: a rate of -0.5"}, integers("dropout_mask")[0]}},
-      {"permutation",
-       "Slices in a random order.",
-       [](Inputs x, const Attrs&) { return permutation(x[0]); },
-       {{"rows", {{{9, 3}}}, {}, 0, false, true},
-        {"row", {{{33}}}, {}, 0, false, true},
-        {"one row", {{{1, 3}}}, {}, 0, false, true},
-        {"nothing", {{{0, 3}}}, {}, 0, true, true}},
-       {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
+  std::vector<Sample> with_other_bounds = no_derivative();
+  with_other_bounds.push_back({"above the mean", {{{9}}}, {{"stddev", 1.0}, {"high", 3.0}}, 0, true, true});
+  return {{"truncated_normal_like",
+           "Normal numbers within two deviations.",
+           [](Inputs x, const Attrs& a) {
+             return a.empty() ? truncated_normal_like(x[0], 0.5, 2)
+                              : truncated_normal_like(x[0], 0, a.number("stddev"), 1, a.number("high"));
+           },
+           with_other_bounds,
+           {{"integers", {Tensor({3}, i64)}, {}, "i64"},
+            {"bounds", {Tensor({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal: the bounds 1 and 1"},
+            {"deviation", {Tensor({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal: a standard deviation"}}},
+          {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
+           no_derivative(domain::between(0, 1)), integers("bernoulli")},
+          {"dropout_mask",
+           "0 or 1 / (1 - rate).",
+           [](Inputs x, const Attrs& a) { return dropout_mask(x[0], a.has("rate") ? a.number("rate") : 0.25); },
+           no_derivative(),
+           {{"rate", {Tensor({3})}, {{"rate", -0.5}}, "dropout_mask: a rate of -0.5"}, integers("dropout_mask")[0]}},
+          {"permutation",
+           "Slices in a random order.",
+           [](Inputs x, const Attrs&) { return permutation(x[0]); },
+           {{"rows", {{{9, 3}}}, {}, 0, false, true},
+            {"row", {{{33}}}, {}, 0, false, true},
+            {"one row", {{{1, 3}}}, {}, 0, false, true},
+            {"one element", {{{1}}}, {}, 0, false, true},
+            {"nothing", {{{0, 3}}}, {}, 0, true, true}},
+           {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
 }
 
 }  // namespace xgrad

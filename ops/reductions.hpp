@@ -25,7 +25,7 @@ Value all(Value x, const Axes& axes = {}, bool keepdims = false);
 Value count(Value x, const Axes& axes = {});
 
 // Mean squared distance from the mean, with the number of elements less `correction` in place of their number. Exactly
-// 0 for equal numbers; NaN where nothing is left to divide by.
+// 0 for equal numbers; inf or NaN where nothing is left to divide by, with derivatives that are NaN.
 Value var(Value x, const Axes& axes = {}, bool keepdims = false, int correction = 0);
 // Its root; the derivative at 0 is 0. NumPy's std, which in C++ is the name of a namespace.
 Value stddev(Value x, const Axes& axes = {}, bool keepdims = false, int correction = 0);

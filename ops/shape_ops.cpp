@@ -55,7 +55,8 @@ struct Reshape : View {
   static std::vector<Sample> samples() {
     return {{"flat", {{{3, 4}}}, {{"extents", Axes{12}}}, 0, false, true},
             {"inferred", {{{3, 4}}}, {{"extents", Axes{2, -1}}}, 0, false, true},
-            {"scalar", {{{1, 1}}}, {{"extents", Axes{}}}, 0, false, true}};
+            {"scalar", {{{1, 1}}}, {{"extents", Axes{}}}, 0, false, true},
+            {"nothing", {{{0, 3}}}, {{"extents", Axes{5, 0}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor({3, 4})}, {{"extents", Axes{5, 2}}}, "12 elements do not fill"},
@@ -77,7 +78,12 @@ struct ReshapeLike : View {
     return {in.dtype(0), in.shape(1)};
   }
   static Cotangents vjp(const Vjp& r) { return {reshape_like(r.cotangent(), r.input(0)), Value{}}; }
-  static std::vector<Sample> samples() { return {{"matrix", {{{6}}, {{2, 3}}}, {}, 0, false, true}}; }
+  static std::vector<Sample> samples() {
+    return {{"matrix", {{{6}}, {{2, 3}}}, {}, 0, false, true},
+            {"larger matrix", {{{3, 17}}, {{17, 3}}}, {}, 0, false, true},
+            {"one element", {{{1}}, {{}}}, {}, 0, false, true},
+            {"nothing", {{{0, 2}}, {{3, 0}}}, {}, 0, true, true}};
+  }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor({5}), Tensor({2, 3})}, {}, "5 elements do not fill"}};
   }
@@ -112,6 +118,7 @@ struct Flatten : View {
             {"all", {{{2, 3}}}, attrs(0, 1), 0, false, true},
             {"front", {{{2, 3, 4}}}, attrs(0, 1), 0, false, true},
             {"scalar", {{{}}}, attrs(0, -1), 0, false, true},
+            {"longer rows", {{{3, 17}}}, attrs(0, 1), 0, false, true},
             {"nothing", {{{2, 0, 3}}}, attrs(1, 2), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
@@ -166,7 +173,10 @@ struct ExpandDims : View {
   }
   static std::vector<Sample> samples() {
     return {{"front", {{{3}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"back", {{{2, 3}}}, {{"axis", std::int64_t{2}}}, 0, false, true}};
+            {"back", {{{2, 3}}}, {{"axis", std::int64_t{2}}}, 0, false, true},
+            {"middle", {{{3, 17}}}, {{"axis", std::int64_t{1}}}, 0, false, true},
+            {"scalar", {{{}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
+            {"nothing", {{{0}}}, {{"axis", std::int64_t{1}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor({3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"}};
@@ -195,6 +205,7 @@ struct Squeeze : View {
             {"two axes", {{{1, 3, 1}}}, {{"axes", Axes{0, 2}}}, 0, false, true},
             {"to a scalar", {{{1}}}, {{"axes", Axes{0}}}, 0, false, true},
             {"no axis", {{{2, 3}}}, {{"axes", Axes{}}}, 0, false, true},
+            {"longer rows", {{{3, 1, 17}}}, {{"axes", Axes{1}}}, 0, false, true},
             {"nothing", {{{0, 1}}}, {{"axes", Axes{1}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
@@ -209,7 +220,12 @@ struct StopGradient : View {
   static constexpr const char* no_gradient = "that is what it is for";
   static constexpr auto batch = batch_broadcast;  // of itself, since a mere view would let derivatives through
   static TensorType infer(const Infer& in) { return same_type(in); }
-  static std::vector<Sample> samples() { return {{"row", {{{5}}}, {}, 0, true, true}}; }
+  static std::vector<Sample> samples() {
+    return {{"row", {{{5}}}, {}, 0, true, true},
+            {"matrix", {{{3, 17}}}, {}, 0, true, true},
+            {"one element", {{{1}}}, {}, 0, true, true},
+            {"nothing", {{{0}}}, {}, 0, true, true}};
+  }
 };
 
 struct Transpose : Operation {
@@ -251,6 +267,7 @@ struct Transpose : Operation {
     return {{"matrix", {{{3, 5}}}, {{"order", Axes{1, 0}}}, 0, false, true},
             {"larger matrix", {{{33, 17}}}, {{"order", Axes{1, 0}}}, 0, false, true},
             {"three axes", {{{2, 3, 4}}}, {{"order", Axes{2, 0, 1}}}, 0, false, true},
+            {"scalar", {{{}}}, {{"order", Axes{}}}, 0, false, true},
             {"nothing", {{{0, 3}}}, {{"order", Axes{1, 0}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
@@ -285,7 +302,8 @@ struct BroadcastTo : Operation {
             {"row", {{{5}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
             {"column", {{{3, 1}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
             {"middle", {{{2, 1, 3}}}, {{"shape", Axes{2, 4, 3}}}, 0, false, true},
-            {"itself", {{{9}}}, {{"shape", Axes{9}}}, 0, false, true}};
+            {"itself", {{{9}}}, {{"shape", Axes{9}}}, 0, false, true},
+            {"nothing", {{{1, 3}}}, {{"shape", Axes{0, 3}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"does not fit", {Tensor({4})}, {{"shape", Axes{3, 5}}}, "[4] does not broadcast to [3, 5]"},
@@ -303,7 +321,10 @@ struct BroadcastLike : Operation {
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return {sum_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
-    return {{"number", {{{}}, {{3, 5}}}, {}, 0, false, true}, {"column", {{{3, 1}}, {{3, 17}}}, {}, 0, false, true}};
+    return {{"number", {{{}}, {{3, 5}}}, {}, 0, false, true},
+            {"column", {{{3, 1}}, {{3, 17}}}, {}, 0, false, true},
+            {"one element", {{{}}, {{1}}}, {}, 0, false, true},
+            {"nothing", {{{1, 3}}, {{0, 3}}}, {}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"does not fit", {Tensor({4}), Tensor({3, 5})}, {}, "[4] does not broadcast to [3, 5]"}};
@@ -331,6 +352,7 @@ struct Stretch : Operation {
     return {{"rows", {{{1, 5}}}, attrs(0, 3), 0, false, true},
             {"columns", {{{3, 1}}}, attrs(1, 17), 0, false, true},
             {"once", {{{1, 2}}}, attrs(0, 1), 0, false, true},
+            {"one element", {{{1}}}, attrs(0, 1), 0, false, true},
             {"never", {{{1, 2}}}, attrs(0, 0), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {

@@ -29,6 +29,7 @@ struct Argsort : Operation {
   static constexpr const char* no_gradient = "a position has no derivative";
   static TensorType infer(const Infer& in) {
     if (in.shape(0).rank() == 0) in.fail_shape("a scalar has no axis to sort");
+    static_cast<void>(in.attrs().flag("descending"));
     return {i64, in.shape(0)};
   }
   template <class T>

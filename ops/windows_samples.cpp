@@ -75,13 +75,14 @@ std::vector<Composite> convolutions() {
       {"conv2d",
        "Convolution of images.",
        [](Inputs x, const Attrs& a) { return conv2d(x[0], x[1], options_2d(a)); },
-       {sample("one pixel", {1, 1, 1, 1}, {1, 1, 1, 1}, numbers(ones, ones, {0}, 1)),
+       {sample("valid", {2, 5, 4, 2}, {3, 2, 2, 3}, numbers(ones, ones, {0}, 1)),
+        sample("one pixel", {1, 1, 1, 1}, {1, 1, 1, 1}, numbers(ones, ones, {0}, 1)),
         sample("pixel by pixel", {2, 3, 3, 4}, {1, 1, 4, 3}, numbers(ones, ones, {0}, 1)),
-        sample("valid", {2, 5, 4, 2}, {3, 2, 2, 3}, numbers(ones, ones, {0}, 1)),
         sample("same, strides", {1, 5, 4, 2}, {3, 3, 2, 2}, numbers({2, 1}, ones, {}, 1)),
         sample("padded and dilated", {1, 5, 6, 1}, {2, 3, 1, 2}, numbers({1, 2}, {2, 1}, {1, 0, 2, 1}, 1)),
         sample("groups", {1, 3, 4, 4}, {2, 2, 2, 6}, numbers(ones, ones, {1, 0}, 2)),
         sample("each channel by itself", {1, 4, 4, 3}, {2, 2, 1, 6}, numbers(ones, ones, {1}, 3)),
+        sample("many filters", {1, 2, 3, 3}, {2, 2, 3, 17}, numbers(ones, ones, {0}, 1)),
         sample("no image", {0, 3, 3, 1}, {2, 2, 1, 2}, numbers(ones, ones, {0}, 1))},
        with(bad_convolutions(), {{"groups of channels",
                                   {Tensor({1, 3, 3, 4}), Tensor({2, 2, 1, 6})},
@@ -100,7 +101,9 @@ std::vector<Composite> convolutions() {
        [](Inputs x, const Attrs& a) { return conv1d(x[0], x[1], options_1d(a)); },
        {sample("valid", {2, 7, 2}, {3, 2, 3}, numbers({1}, {1}, {0}, 1)),
         sample("causal", {1, 6, 2}, {2, 2, 2}, numbers({1}, {2}, {2, 0}, 1)),
-        sample("same, strides, groups", {1, 7, 4}, {3, 2, 2}, numbers({2}, {1}, {}, 2))},
+        sample("same, strides, groups", {1, 7, 4}, {3, 2, 2}, numbers({2}, {1}, {}, 2)),
+        sample("one element", {1, 1, 1}, {1, 1, 1}, numbers({1}, {1}, {0}, 1)),
+        sample("no sequence", {0, 5, 2}, {3, 2, 3}, numbers({1}, {1}, {0}, 1))},
        {{"rank",
          {Tensor({1, 4, 4, 1}), Tensor({3, 1, 1})},
          numbers({1}, {1}, {0}, 1),
@@ -121,7 +124,9 @@ std::vector<Composite> convolutions() {
         sample("same, strides", {1, 2, 3, 2}, {3, 3, 2, 2}, numbers({2, 2}, ones, {}, 1)),
         sample("dilation", {1, 3, 3, 1}, {2, 2, 1, 1}, numbers(ones, {2, 3}, {0, 1, 0, 0}, 1)),
         sample("groups", {1, 2, 2, 4}, {2, 2, 3, 4}, numbers(ones, ones, {0}, 2)),
-        sample("each channel by itself", {1, 2, 3, 3}, {2, 2, 2, 3}, numbers({2, 1}, ones, {0}, 3))},
+        sample("each channel by itself", {1, 2, 3, 3}, {2, 2, 2, 3}, numbers({2, 1}, ones, {0}, 3)),
+        sample("one pixel", {1, 1, 1, 1}, {1, 1, 1, 1}, numbers(ones, ones, {0}, 1)),
+        sample("no image", {0, 2, 2, 1}, {2, 2, 2, 1}, numbers(ones, ones, {0}, 1))},
        with(bad_convolutions(), {{"groups of channels",
                                   {Tensor({1, 3, 3, 4}), Tensor({2, 2, 1, 4})},
                                   numbers(ones, ones, {0}, 3),
@@ -144,7 +149,9 @@ std::vector<Composite> convolutions() {
       {"conv1d_transpose",
        "The derivative of conv1d by its input.",
        [](Inputs x, const Attrs& a) { return conv1d_transpose(x[0], x[1], options_1d(a), 1); },
-       {sample("strides", {2, 3, 2}, {3, 2, 2}, numbers({2}, {1}, {1}, 1))},
+       {sample("strides", {2, 3, 2}, {3, 2, 2}, numbers({2}, {1}, {1}, 1)),
+        sample("one element", {1, 1, 1}, {1, 1, 1}, numbers({2}, {1}, {0}, 1)),
+        sample("no sequence", {0, 3, 2}, {3, 2, 2}, numbers({2}, {1}, {1}, 1))},
        {{"channels",
          {Tensor({1, 4, 2}), Tensor({3, 1, 1})},
          numbers({2}, {1}, {0}, 1),
@@ -179,6 +186,10 @@ std::vector<Composite> pools() {
       pooled("same, counted", {1, 5, 3, 1}, window({3, 2}, {2, 2}, {})),
       pooled("one pixel", {1, 1, 1, 1}, window({1, 1}, {}, {0})),
       pooled("no image", {0, 4, 4, 1}, window({2, 2}, {}, {0}, false))};
+  const std::vector<Sample> sequences{
+      pooled("padded", {2, 6, 2}, window({}, {}, {1, 1})), pooled("same", {1, 5, 1}, window({}, {}, {})),
+      pooled("many channels", {1, 3, 17}, window({}, {}, {0})), pooled("one element", {1, 1, 1}, window({}, {}, {})),
+      pooled("no sequence", {0, 4, 2}, window({}, {}, {0}))};
   const Attrs halves = window({2, 2}, {}, {0});
   const std::vector<BadSample> bad{
       {"rank", {Tensor({4, 4, 1})}, halves, "x must be [batch, height, width, channels]"},
@@ -186,7 +197,9 @@ std::vector<Composite> pools() {
       {"too large", {Tensor({1, 4, 1, 1})}, halves, "a window of width 2 does not fit into 1"}};
   const std::vector<Sample> volumes{
       {"images", {{{2, 3, 2, 4}, domain::distinct()}}, {{"keepdims", false}}, 0, false, true},
-      {"sequences", {{{2, 5, 3}, domain::distinct()}}, {{"keepdims", true}}, 0, false, true}};
+      {"sequences", {{{2, 5, 3}, domain::distinct()}}, {{"keepdims", true}}, 0, false, true},
+      {"one element", {{{1, 1, 1}}}, {{"keepdims", false}}, 0, false, true},
+      {"no image", {{{0, 3, 2, 4}}}, {{"keepdims", false}}, 0, true, true}};
   const std::vector<BadSample> flat{{"rank", {Tensor({4, 4})}, {{"keepdims", false}}, "with axes between them"}};
   return {
       {"max_pool2d", "The largest of each window.",
@@ -198,14 +211,14 @@ std::vector<Composite> pools() {
       {"max_pool1d",
        "The largest of each window.",
        [](Inputs x, const Attrs& a) { return max_pool1d(x[0], 3, {.stride = 2, .padding = padding_of(a)}); },
-       {pooled("padded", {2, 6, 2}, window({}, {}, {1, 1})), pooled("same", {1, 5, 1}, window({}, {}, {}))},
+       sequences,
        {{"rank", {Tensor({1, 4, 4, 1})}, window({}, {}, {0}), "max_pool1d: x must be [batch, length, channels]"}}},
       {"average_pool1d",
        "The mean of each window.",
        [](Inputs x, const Attrs& a) {
          return average_pool1d(x[0], 2, {.padding = padding_of(a), .count_padding = false});
        },
-       {pooled("padded", {2, 6, 2}, window({}, {}, {1, 1})), pooled("same", {1, 5, 1}, window({}, {}, {}))},
+       sequences,
        {{"rank", {Tensor({4, 4})}, window({}, {}, {0}), "average_pool1d: x must be [batch, length, channels]"}}},
       {"global_max_pool", "The largest of each channel.",
        [](Inputs x, const Attrs& a) { return global_max_pool(x[0], a.flag("keepdims")); }, volumes, flat},
@@ -223,7 +236,10 @@ std::vector<Composite> normalisations() {
        [](Inputs x, const Attrs& a) { return layer_norm(x[0], a.ints("axes"), 0.1); },
        {{"last axis", {{{3, 5}}}, {{"axes", Axes{-1}}}},
         {"two axes", {{{2, 3, 4}}}, {{"axes", Axes{-2, -1}}}},
-        {"one element", {{{3, 1}}}, {{"axes", Axes{1}}}, 0, true, true}},
+        {"one element a row", {{{3, 1}}}, {{"axes", Axes{1}}}, 0, true, true},
+        {"one element", {{{1}}}, {{"axes", Axes{0}}}, 0, true, true},
+        {"longer rows", {{{2, 17}}}, {{"axes", Axes{-1}}}},
+        {"no rows", {{{0, 3}}}, {{"axes", Axes{1}}}, 0, true, true}},
        {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, "layer_norm: floating"},
         {"axis", {Tensor({3})}, {{"axes", Axes{1}}}, "layer_norm: axis 1"}}},
       {"layer_norm with scale and shift",
@@ -238,7 +254,9 @@ std::vector<Composite> normalisations() {
        [](Inputs x, const Attrs& a) { return group_norm(x[0], a.integer("groups"), 0.1); },
        {{"images", {{{2, 2, 3, 4}}}, {{"groups", Index{2}}}},
         {"rows", {{{3, 6}}}, {{"groups", Index{2}}}},
-        {"one group", {{{2, 3, 2}}}, {{"groups", Index{1}}}}},
+        {"one group", {{{2, 3, 2}}}, {{"groups", Index{1}}}},
+        {"one element", {{{1, 1}}}, {{"groups", Index{1}}}, 0, true, true},
+        {"no image", {{{0, 2, 4}}}, {{"groups", Index{2}}}, 0, true, true}},
        {{"groups", {Tensor({2, 5})}, {{"groups", Index{2}}}, "group_norm: 5 channels do not fall into 2 groups"},
         {"no groups", {Tensor({2, 4})}, {{"groups", Index{0}}}, "0 groups"},
         {"rank", {Tensor({4})}, {{"groups", Index{2}}}, "x must be [batch, ..., channels]"}}},

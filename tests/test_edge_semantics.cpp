@@ -67,6 +67,19 @@ TEST_CASE("maximum and minimum: ties are shared, NaN wins from either side") {
   CHECK(values([](Value x, Value y) { return minimum(x, y); }, {NaN, 1}, {1, NaN}) == Numbers{NaN, NaN});
 }
 
+TEST_CASE("lerp: exact at both ends; the derivative by the weight is the way, also where that is infinite") {
+  Graph g({.dtype = f64});
+  const Value a = g.input("a", {4}), b = g.input("b", {4}), w = g.input("w", {4});
+  const Feeds feeds{{a, testing::row({0.1, 0.1, 1, -inf})},
+                    {b, testing::row({0.7, 0.7, inf, 2})},
+                    {w, testing::row({0, 1, 0.25, 0.75})}};
+  const Value y = lerp(a, b, w);
+  CHECK(Numbers(evaluate(y, feeds)) == Numbers{0.1, 0.7, inf, -inf});
+  CHECK(Numbers(evaluate(gradients(sum(y), w), feeds)) == Numbers{0.7 - 0.1, 0.7 - 0.1, inf, inf});
+  CHECK(Numbers(evaluate(gradients(sum(y), a), feeds)).near({1, 0, 0.75, 0.25}, 1e-15));
+  CHECK(Numbers(evaluate(gradients(sum(y), b), feeds)).near({0, 1, 0.25, 0.75}, 1e-15));
+}
+
 TEST_CASE("questions about numbers") {
   const std::initializer_list<double> all{0, -1, NaN, inf, -inf};
   for (const DType d : {f32, f64}) {

@@ -28,7 +28,7 @@ struct Fmod : Division {
   static constexpr const char* name = "fmod";
   static constexpr const char* doc =
       "What a leaves over when divided by b, with the sign of a. NaN where b is 0; of whole numbers an error. The "
-      "derivative by a is 1, by b -trunc(a / b).";
+      "derivative by a is 1, by b -trunc(a / b), NaN where b is 0.";
   template <class V>
   static V forward(V a, V b) {
     if constexpr (std::is_same_v<V, std::int64_t>)

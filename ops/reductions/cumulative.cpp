@@ -83,6 +83,7 @@ struct Cumulative : Operation {
   static TensorType infer(const Infer& in) {
     const Index axis = in.attrs().integer("axis");
     if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
+    static_cast<void>(in.attrs().flag("reverse"));
     return in.type(0);
   }
   static std::vector<Sample> samples_from(const Domain& domain, bool zero_second) {

@@ -199,9 +199,9 @@ Composite norm_of(const char* name, double p, const Domain& domain, bool zero_se
 
 std::vector<Composite> statistics_composites() {
   const Attrs last{{"axes", Axes{-1}}};
-  const std::vector<Sample> normalised{one("row", {9}, {-1}), one("matrix", {3, 5}, {-1}),
-                                       one("first axis", {17, 2}, {0}),
-                                       Sample{"nothing", {{{3, 0}}}, last, 0, true, true}};
+  const std::vector<Sample> normalised{
+      one("row", {9}, {-1}), one("matrix", {3, 5}, {-1}), one("first axis", {17, 2}, {0}),
+      Sample{"one element", {{{1}}}, last, 0, true, true}, Sample{"nothing", {{{3, 0}}}, last, 0, true, true}};
   const auto along = [](const char* name) {
     return std::vector<BadSample>{{"scalar", {Tensor(1.0F)}, {{"axes", Axes{-1}}}, "a scalar has no axis"},
                                   bad(name)[0]};

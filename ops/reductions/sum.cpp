@@ -29,7 +29,13 @@ struct Sum : Operation {
     out.push_back({"nothing", {{{0, 3}}}, reductions::attrs({0}, false), 0, true, true});
     return out;
   }
-  static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }
+  static std::vector<BadSample> bad_samples() {
+    return {
+        reductions::bad_axis(),
+        reductions::bad_bool(),
+        {"axis named twice", {Tensor({2, 3})}, reductions::attrs({1, 1}, false), "[1, 1] are not in ascending order"},
+        {"axes in another order", {Tensor({2, 3})}, reductions::attrs({1, 0}, false), "not in ascending order"}};
+  }
 };
 
 struct Count : Operation {
@@ -53,6 +59,7 @@ struct Count : Operation {
   static std::vector<Sample> samples() {
     return {{"one axis", {{{3, 5}}}, reductions::attrs({1}, false), 0, true, true},
             {"all axes", {{{3, 5}}}, reductions::attrs({0, 1}, false), 0, true, true},
+            {"one element", {{{1}}}, reductions::attrs({0}, false), 0, true, true},
             {"nothing", {{{3, 0}}}, reductions::attrs({0, 1}, false), 0, true, true},
             {"integers", {{{3, 5}, domain::integers(-9, 9)}}, reductions::attrs({0}, false), 0, true, true}};
   }
@@ -94,7 +101,9 @@ struct SumTo : Operation {
     return {{"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}, 0, false, true},
             {"to a column", {{{3, 5}}}, {{"shape", Axes{3, 1}}}, 0, false, true},
             {"to a number", {{{3, 5}}}, {{"shape", Axes{}}}, 0, false, true},
-            {"to itself", {{{3, 5}}}, {{"shape", Axes{3, 5}}}, 0, false, true}};
+            {"to itself", {{{3, 5}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
+            {"one element", {{{1}}}, {{"shape", Axes{}}}, 0, false, true},
+            {"nothing", {{{0, 3}}}, {{"shape", Axes{3}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shape that does not fit", {Tensor({3, 5})}, {{"shape", Axes{4}}}, "does not broadcast"}};
@@ -118,7 +127,9 @@ struct SumLike : Operation {
     return {{"to a row", {{{33, 5}}, {{5}}}, {}, 0, false, true},
             {"to a column", {{{3, 5}}, {{3, 1}}}, {}, 0, false, true},
             {"to the middle", {{{2, 3, 4}}, {{3, 1}}}, {}, 0, false, true},
-            {"to a number", {{{3, 5}}, {{}}}, {}, 0, false, true}};
+            {"to a number", {{{3, 5}}, {{}}}, {}, 0, false, true},
+            {"one element", {{{1}}, {{}}}, {}, 0, false, true},
+            {"nothing", {{{0, 3}}, {{3}}}, {}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shape that does not fit", {Tensor({3, 5}), Tensor({4})}, {}, "does not broadcast"}};
