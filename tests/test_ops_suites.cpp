@@ -1,6 +1,7 @@
 // The suites over every built-in operation and composition. XGRAD_OP=name runs them for one of them only.
 #include <algorithm>
 #include <cstdlib>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -184,6 +185,31 @@ TEST_CASE("the samples of every elementwise operation surround the vector width 
     CHECK(sizes.upper_bound(1) != sizes.end());
     CHECK(std::any_of(sizes.begin(), sizes.end(), [](Index n) { return n > 1 && n < 8; }));
     CHECK(std::any_of(sizes.begin(), sizes.end(), [](Index n) { return n > 8 && n % 8 != 0; }));
+  }
+}
+
+TEST_CASE("the samples of every function include nothing, one element, and more than a vector that fill no vector") {
+  // By the first word: "norm, p = 2" and "norm, p = 3" are one function, and so are "pad" and "pad of several axes".
+  std::map<std::string, std::set<Index>> sizes;
+  for (const Subject& subject : subjects()) {
+    auto& of_function = sizes[subject.name.substr(0, subject.name.find_first_of(" ,"))];
+    for (const Sample& sample : subject.samples) {
+      Graph g;
+      std::vector<Value> inputs;
+      for (const SampleInput& input : sample.inputs) {
+        const auto kind = input.domain.kind;
+        const DType dtype = kind == Domain::Kind::integer ? i64 : kind == Domain::Kind::mask ? boolean : f32;
+        inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, dtype));
+        of_function.insert(input.shape.elements());
+      }
+      of_function.insert(subject.make(g, inputs, sample.attrs).shape().elements());
+    }
+  }
+  for (const auto& [function, seen] : sizes) {
+    CAPTURE(function);
+    CHECK(seen.contains(0));
+    CHECK(seen.contains(1));
+    CHECK(std::any_of(seen.begin(), seen.end(), [](Index n) { return n > 8 && n % 8 != 0; }));
   }
 }
 

@@ -33,6 +33,16 @@ input's shape, which no rule needs to know.
 Kinks, ties and special values are in the text of each operation. "Checked on" is where the test suites take finite differences, if
 not on all of [-2, 2]: points they keep away from are kinks, poles, or where two inputs must not meet. Operations without a line on
 dtypes take all four.
+
+A derivative at NaN is not defined: it may come out as NaN, as 0 or as the cotangent. Where numbers are infinite it is what its formula
+gives, which may be NaN.
+)";
+
+constexpr const char* constants = R"(
+## Constants
+
+`arange`, `linspace` and `eye` make tensors while the graph is built, so they are constants of it and no operations. They, and the
+random functions that take a shape in place of a tensor, are in `ops/constants.hpp` and `ops/random.hpp`.
 )";
 
 DType dtype_of(const SampleInput& input, DType floating) {
@@ -299,5 +309,7 @@ int main() {
   text +=
       "\n## Compositions\n\nFunctions made of the operations above. They have no rule: their derivative follows.\n" +
       page.text;
+  index += "\n**Constants:** [arange, linspace, eye](#constants)\n";
+  text += constants;
   std::printf("%s%s%s", introduction, replaced(index, " \n", "\n").c_str(), text.c_str());
 }
