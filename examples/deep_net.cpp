@@ -1,6 +1,9 @@
 // The deep net of the chapter: three hidden layers with batch normalisation and dropout, trained to read digits.
 //
 //   deep_net --data mnist/ --epochs 20 --json result.json
+//   deep_net --checkpoint run.safetensors --best best.safetensors --log log.csv
+//
+// The second may be stopped at any time and started again: it goes on with the epoch it was in.
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
@@ -23,7 +26,7 @@ struct Arguments {
   int batch_size = 128;
   std::uint64_t seed = 1;
   int threads = 0;
-  std::string json;
+  std::string json, checkpoint, best, log;
   bool quiet = false;
   bool keras_defaults = false;
 };
@@ -91,6 +94,16 @@ void write_json(const Arguments& arguments, const Digits& digits, const nn::Mode
     throw xg::EnvironmentError("cannot write " + arguments.json);
 }
 
+std::vector<nn::Callback> callbacks_of(const Arguments& arguments) {
+  std::vector<nn::Callback> out;
+  if (!arguments.best.empty())
+    out.emplace_back(nn::ModelCheckpoint{.path = arguments.best, .monitor = "val_accuracy", .save_best_only = true});
+  if (!arguments.log.empty()) out.emplace_back(nn::CSVLogger{.path = arguments.log});
+  if (!arguments.checkpoint.empty())
+    out.emplace_back(nn::ModelCheckpoint{.path = arguments.checkpoint, .every_steps = 100});
+  return out;
+}
+
 // Finds out before the training whether its results can be kept.
 void require_writable(const std::string& path) {
   std::FILE* file = std::fopen(path.c_str(), "a");
@@ -133,7 +146,9 @@ void run(const Arguments& arguments) {
                         .epochs = arguments.epochs,
                         .validation = valid,
                         .verbose = arguments.quiet ? nn::Verbose::silent : nn::Verbose::automatic,
-                        .threads = arguments.threads});
+                        .threads = arguments.threads,
+                        .callbacks = callbacks_of(arguments),
+                        .resume = arguments.checkpoint});
   if (!arguments.quiet && history.epochs() > 0) {
     fmt::print("best validation accuracy: {:.2f} %, {:.2f} us a sample\n", 100 * history.best("val_accuracy"),
                median(history.training_seconds()) / static_cast<double>(train.size()) * 1e6);
@@ -159,6 +174,10 @@ int main(int argc, char** argv) {
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   app.add_option("--json", arguments.json, "write arguments and results to this file");
+  app.add_option("--checkpoint", arguments.checkpoint,
+                 "write a checkpoint here every 100 steps; go on from it if it is there");
+  app.add_option("--best", arguments.best, "keep the model of the best epoch in this file");
+  app.add_option("--log", arguments.log, "write a table of the epochs to this file");
   app.add_flag("--keras-defaults", arguments.keras_defaults, "first weights and moving statistics as Keras has them");
   app.add_flag("--quiet", arguments.quiet, "print nothing");
   CLI11_PARSE(app, argc, argv);

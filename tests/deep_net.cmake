@@ -3,8 +3,13 @@
 #   cmake -DPROGRAM=... -DSCRATCH=... -P deep_net.cmake
 file(MAKE_DIRECTORY ${SCRATCH})
 set(json ${SCRATCH}/deep_net.json)
-file(REMOVE ${json})
+set(files ${SCRATCH}/deep_net.safetensors ${SCRATCH}/deep_net_best.safetensors ${SCRATCH}/deep_net.csv)
+file(REMOVE ${json} ${files})
+list(GET files 0 checkpoint)
+list(GET files 1 best)
+list(GET files 2 log)
 execute_process(COMMAND ${PROGRAM} --data synthetic --epochs 2 --seed 5 --threads 2 --quiet --json ${json}
+                        --checkpoint ${checkpoint} --best ${best} --log ${log}
                 RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "it ended with ${status}:\n${out}")
@@ -42,3 +47,28 @@ foreach(name loss accuracy val_loss val_accuracy seconds)
 endforeach()
 expect_at_least(0.97 best_val_accuracy)
 expect_at_least(0.01 microseconds_per_sample)
+
+# What it kept: a table of two epochs, and checkpoints of which the last is not the end, 2 * 469 steps.
+file(STRINGS ${log} rows)
+list(LENGTH rows count)
+if(NOT count EQUAL 3)
+  message(FATAL_ERROR "${log} has ${count} lines instead of 3")
+endif()
+foreach(file ${checkpoint} ${best})
+  file(SIZE ${file} size)
+  if(size LESS 600000)
+    message(FATAL_ERROR "${file} has ${size} bytes: too few for 59594 weights with two numbers each of Adam's")
+  endif()
+endforeach()
+# Begun again, it goes on from there, and says the same.
+execute_process(COMMAND ${PROGRAM} --data synthetic --epochs 2 --seed 5 --threads 1 --json ${json} --checkpoint ${checkpoint}
+                RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
+if(NOT status EQUAL 0 OR NOT out MATCHES "going on from .*: 1 epochs and 431 batches are done")
+  message(FATAL_ERROR "it ended with ${status} and did not go on:\n${out}")
+endif()
+file(READ ${json} again)
+string(JSON before GET "${text}" epochs 1 val_loss)
+string(JSON after GET "${again}" epochs 1 val_loss)
+if(NOT before STREQUAL after)
+  message(FATAL_ERROR "the resumed training ends with a val_loss of ${after} instead of ${before}")
+endif()
