@@ -167,7 +167,7 @@ TensorFile Model::Fit::checkpoint() const {
   for (std::size_t i = 0; i < callbacks.size(); ++i) {
     if (!options_.callbacks[i].state) continue;
     for (auto& [key, value] : options_.callbacks[i].state())
-      out.tensors[callbacks_prefix + callbacks[i] + "/" + key] = value;
+      out.tensors[fmt::format("{}{}/{}", callbacks_prefix, callbacks[i], key)] = value;
   }
   return out;
 }
