@@ -1,5 +1,6 @@
 #include <xgrad/ops/constants.hpp>
 
+#include <cfloat>
 #include <cmath>
 #include <cstdint>
 #include <utility>
@@ -14,6 +15,12 @@ namespace xgrad {
 namespace {
 
 constexpr double most = 0x1p40;  // elements: far more than there is memory
+
+// Throws UserError, beginning with `where`, unless a number of the dtype can be as large.
+void require_in_range(const std::string& where, double number, DType dtype) {
+  if (dtype == f32 && std::abs(number) > FLT_MAX)
+    throw UserError(fmt::format("{}: {} is beyond the numbers of f32", where, number));
+}
 
 // A constant of `count` numbers, computed in f64 from their positions.
 template <class F>
@@ -40,6 +47,8 @@ Value arange(Graph& graph, double begin, double end, double step, DType dtype) {
                          fmt::format(": {} is not a whole number\n  hint: for fractions name a dtype, f32 or f64", x));
     }
   }
+  require_in_range(text(), begin, dtype);
+  require_in_range(text(), end, dtype);
   const double count = std::ceil((end - begin) / step);
   if (count > most) throw UserError(text() + fmt::format(": {} elements are too many", count));
   return row(graph, static_cast<Index>(count), dtype, [&](Index i) { return begin + static_cast<double>(i) * step; });
@@ -51,7 +60,12 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
   if (count < 0 || static_cast<double>(count) > most) throw UserError(fmt::format("linspace: {} numbers", count));
   if (!std::isfinite(begin) || !std::isfinite(end))
     throw UserError(fmt::format("linspace: from {} to {}: not finite", begin, end));
-  const double step = count > 1 ? (end - begin) / static_cast<double>(count - 1) : 0;
+  require_in_range("linspace", begin, type);
+  require_in_range("linspace", end, type);
+  const auto steps = static_cast<double>(count - 1);
+  const double way = end - begin;
+  // The way may be longer than any number.
+  const double step = count < 2 ? 0 : std::isfinite(way) ? way / steps : end / steps - begin / steps;
   // From the nearer end, so that both ends are exact and the numbers are as symmetric as they should be.
   return row(graph, count, type, [&](Index i) {
     return i < (count + 1) / 2 ? begin + static_cast<double>(i) * step

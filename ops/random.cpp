@@ -109,9 +109,10 @@ struct RandomNormal : Source {
   static constexpr const char* name = "random_normal";
   static constexpr const char* doc = "Normal numbers of a mean and a standard deviation (Box and Muller, 1958).";
   static TensorType infer(const Infer& in) {
-    static_cast<void>(in.attrs().number("mean"));
-    const double stddev = in.attrs().number("stddev");
-    if (!(stddev >= 0)) refuse(in, fmt::format("a standard deviation of {} has no meaning", stddev));
+    const double mean = in.attrs().number("mean"), stddev = in.attrs().number("stddev");
+    if (!std::isfinite(mean)) refuse(in, fmt::format("a mean of {} has no meaning", mean));
+    if (!(stddev >= 0) || !std::isfinite(stddev))
+      refuse(in, fmt::format("a standard deviation of {} has no meaning", stddev));
     return floating_type_of(in);
   }
   static void kernel(const KernelCall& call) {
@@ -130,7 +131,9 @@ struct RandomNormal : Source {
   static std::vector<Sample> samples() { return both_ways(attrs(1, 2, 7)); }
   static std::vector<BadSample> bad_samples() {
     return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
-            {"deviation", {Tensor({3})}, attrs(0, -1, 0), "a standard deviation of -1 has no meaning"}};
+            {"deviation", {Tensor({3})}, attrs(0, -1, 0), "a standard deviation of -1 has no meaning"},
+            {"infinite deviation", {Tensor({3})}, attrs(0, INFINITY, 0), "a standard deviation of inf has no meaning"},
+            {"mean", {Tensor({3})}, attrs(std::nan(""), 1, 0), "a mean of nan has no meaning"}};
   }
 };
 
@@ -237,10 +240,21 @@ Value bent(Value uniform, double mean, double stddev, double low, double high) {
   return mean + stddev * z;
 }
 
-void check_cut(double stddev, double low, double high) {
-  if (!(stddev >= 0))
-    throw UserError(fmt::format("truncated_normal: a standard deviation of {} has no meaning", stddev));
-  if (!(low < high)) throw UserError(fmt::format("truncated_normal: the bounds {} and {} are not in order", low, high));
+// What uniform numbers are drawn between, so that bending them gives normal ones between the bounds.
+struct Cut {
+  double low, high;
+};
+Cut cut_of(double mean, double stddev, double low, double high) {
+  const auto refuse = [](const std::string& what) { throw UserError("truncated_normal: " + what); };
+  if (!std::isfinite(mean)) refuse(fmt::format("a mean of {} has no meaning", mean));
+  if (!(stddev >= 0) || !std::isfinite(stddev))
+    refuse(fmt::format("a standard deviation of {} has no meaning", stddev));
+  if (!(low < high)) refuse(fmt::format("the bounds {} and {} are not in order", low, high));
+  const Cut out{std::erf(low / root_2), std::erf(high / root_2)};
+  // Of the 2^24 numbers there are in f32, so many as make a distribution must lie between.
+  if (out.high - out.low < 1e-4 * std::max(std::abs(out.low), std::abs(out.high)))
+    refuse(fmt::format("hardly any normal number lies between {} and {} standard deviations", low, high));
+  return out;
 }
 
 }  // namespace
@@ -268,13 +282,12 @@ Value normal_like(Value like, double mean, double stddev) {
 
 Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, double low,
                               double high) {
-  check_cut(stddev, low, high);
-  return bent(random_uniform(graph, shape, dtype, std::erf(low / root_2), std::erf(high / root_2)), mean, stddev, low,
-              high);
+  const Cut cut = cut_of(mean, stddev, low, high);
+  return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
 }
 Value truncated_normal_like(Value like, double mean, double stddev, double low, double high) {
-  check_cut(stddev, low, high);
-  return bent(uniform_like(like, std::erf(low / root_2), std::erf(high / root_2)), mean, stddev, low, high);
+  const Cut cut = cut_of(mean, stddev, low, high);
+  return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
 }
 
 Value random_bernoulli(Graph& graph, const Shape& shape, DType dtype, double probability) {
@@ -337,7 +350,11 @@ std::vector<Composite> random_composites() {
            with_other_bounds,
            {{"integers", {Tensor({3}, i64)}, {}, "i64"},
             {"bounds", {Tensor({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal: the bounds 1 and 1"},
-            {"deviation", {Tensor({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal: a standard deviation"}}},
+            {"deviation", {Tensor({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal: a standard deviation"},
+            {"next to nothing",
+             {Tensor({3})},
+             {{"stddev", 1.0}, {"high", 1.00001}},
+             "hardly any normal number lies between"}}},
           {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
            no_derivative(domain::between(0, 1)), integers("bernoulli")},
           {"dropout_mask",

@@ -11,11 +11,11 @@ namespace xgrad {
 // In [low, high), each number as likely as another; 2^24 different ones. Throws UserError unless low <= high.
 Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low = 0, double high = 1);
 Value uniform_like(Value like, double low = 0, double high = 1);
-// Throws UserError unless stddev >= 0.
+// Throws UserError for a mean that is not finite, and unless stddev >= 0.
 Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean = 0, double stddev = 1);
 Value normal_like(Value like, double mean = 0, double stddev = 1);
 // Normal numbers of which those outside [low, high], counted in standard deviations from the mean, do not occur. The
-// standard deviation is that before the cut. Throws UserError unless low < high.
+// standard deviation is that before the cut. Throws UserError if low >= high or hardly any number lies between them.
 Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, double mean = 0, double stddev = 1,
                               double low = -2, double high = 2);
 Value truncated_normal_like(Value like, double mean = 0, double stddev = 1, double low = -2, double high = 2);

@@ -64,13 +64,13 @@ Value expand(Value x, const std::vector<Index>& extents) {
                                  fmt::join(extents, ", "), why, x.describe()));
   };
   if (added < 0) fail("there are more axes than extents");
-  Shape out;
+  Axes out;
   for (int i = 0; i < static_cast<int>(extents.size()); ++i) {
     const Index extent = extents[static_cast<std::size_t>(i)];
     if (extent == -1 && i < added) fail("a new axis has no extent to keep");
     out.push_back(extent == -1 ? x.shape()[i - added] : extent);
   }
-  return broadcast_to(x, out);
+  return apply("broadcast_to", {x}, {{"shape", out}});
 }
 
 Value tile(Value x, const std::vector<Index>& times) {

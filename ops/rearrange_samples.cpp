@@ -50,7 +50,8 @@ std::vector<Composite> shapes() {
         linear("nothing", {{{1, 2}}}, listed({0, -1}), true)},
        {{"new axis", {Tensor({5})}, listed({-1, 5}), "a new axis has no extent to keep"},
         {"too few", {Tensor({2, 5})}, listed({5}), "expand: [2, 5] does not expand to [5]"},
-        {"other extent", {Tensor({2, 5})}, listed({2, 4}), "does not broadcast"}}},
+        {"other extent", {Tensor({2, 5})}, listed({2, 4}), "does not broadcast"},
+        {"too large", {Tensor({5})}, listed({INT64_MAX, 5}), "broadcast_to: shape: too many elements"}}},
       {"tile",
        "The whole tensor, so many times along each axis.",
        [](Inputs x, const Attrs& a) { return tile(x[0], a.ints("n")); },
@@ -177,7 +178,7 @@ std::vector<Composite> parts() {
       {"pad of several axes",
        "Elements added around a tensor.",
        [](Inputs x, const Attrs& a) {
-         const auto mode = a.text("mode");
+         const auto& mode = a.text("mode");
          return pad(x[0], {{1, 0}, {0, 0}, {2, 1}},
                     mode == "edge"      ? PadMode::edge
                     : mode == "reflect" ? PadMode::reflect

@@ -252,10 +252,10 @@ TEST_CASE("random calls of every operation are refused by name or computed") {
       if (!wrong.empty()) found.emplace(wrong, call_text(*op, types, attrs));
     }
     int shown = 0;
-    for (const auto& [wrong, call] : found) {
+    for (const auto& complaint : found) {
       if (++shown > 3) break;
-      CAPTURE(call);
-      CHECK_MESSAGE(false, wrong);
+      CAPTURE(complaint.second);
+      CHECK_MESSAGE(false, complaint.first);
     }
     CAPTURE(op->name);
     CHECK(tally.computed > 0);

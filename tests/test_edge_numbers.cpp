@@ -145,6 +145,8 @@ TEST_CASE("log1p and expm1 near 0") {
             .near({1e-10 + 5e-21, -1e-10 + 5e-21, 1e-300}, 2.3e-16));
   CHECK(values([](Value x) { return log1p(x); }, {1e-10}, f32).near({1e-10}, 2e-7));
   CHECK(values([](Value x) { return expm1(x); }, {1e-10}, f32).near({1e-10}, 2e-7));
+  CHECK(slopes([](Value x) { return log1p(x); }, {1e-10, -1e-300}).near({1 - 1e-10, 1}, 1e-15));
+  CHECK(slopes([](Value x) { return expm1(x); }, {1e-10, -1e-300}).near({1 + 1e-10, 1}, 1e-15));
 }
 
 TEST_CASE("softmax and its like at +-1e4") {
@@ -158,6 +160,8 @@ TEST_CASE("softmax and its like at +-1e4") {
               .near({-std::log1p(e), -2e4 - std::log1p(e), -1 - std::log1p(e)}, precision));
     CHECK(values([](Value v) { return logsumexp(v); }, x, d).near({log_sum}, precision));
     CHECK(values([](Value v) { return sigmoid(v); }, {1e4, -1e4}, d) == Numbers{1, 0});
+    CHECK(slopes([](Value v) { return slice(softmax(v), 0, 0, 1); }, x, d)
+              .near({e * p * p, 0, -e * p * p}, 4 * precision));
     CHECK(slopes([](Value v) { return logsumexp(v); }, x, d).near({p, 0, e * p}, precision));
     CHECK(slopes([](Value v) { return slice(log_softmax(v), 0, 1, 2); }, x, d).near({-p, 1, -e * p}, precision));
   }
@@ -193,16 +197,30 @@ TEST_CASE("logsumexp and softmax of infinite rows") {
   CHECK(values([](Value x) { return softmax(x); }, {-inf, -inf}) == Numbers{NaN, NaN});
 }
 
+TEST_CASE("a row of -inf among others gives -inf, or NaN where it has no softmax, and leaves the others alone") {
+  for (const DType d : {f32, f64}) {
+    Graph g({.dtype = d});
+    const Value x = g.input("x", {3, 2});
+    const Feeds feeds{{x, Tensor::from<double>({3, 2}, {0, 0, -inf, -inf, -inf, 5}).cast(d)}};
+    const double log_2 = d == f32 ? static_cast<double>(std::log(2.0F)) : std::log(2.0);
+    CHECK(Numbers(evaluate(logsumexp(x, {-1}), feeds)).near({log_2, -inf, 5}, 1e-15));
+    CHECK(Numbers(evaluate(softmax(x), feeds)) == Numbers{0.5, 0.5, NaN, NaN, 0, 1});
+    CHECK(Numbers(evaluate(gradients(sum(logsumexp(x, {-1})), x), feeds)) == Numbers{0.5, 0.5, NaN, NaN, 0, 1});
+  }
+}
+
 TEST_CASE("variance: of equal numbers exactly 0, far from 0 exact, of too few NaN") {
   for (const DType d : {f32, f64}) {
     CAPTURE(name_of(d));
     Graph g({.dtype = d});
     const Value x = g.input("x", {3, 7});
-    for (const double number : {0.1, -1e30, 1.0 / 3, 123456.789}) {
+    for (const double number : {0.1, -1e30, 1.0 / 3, 123456.789, 1e8 + 8}) {
       const Feeds feeds{{x, Tensor::full({3, 7}, number, d)}};
       CHECK(evaluate(var(x), feeds).item() == 0);
       CHECK(Numbers(evaluate(var(x, {0}), feeds)) == Numbers{0, 0, 0, 0, 0, 0, 0});
       CHECK(evaluate(stddev(x), feeds).item() == 0);
+      for (const Value v : {gradients(var(x), x), gradients(sum(var(x, {-1}, false, 1)), x)})
+        CHECK(evaluate(sum(abs(v)), feeds).item() == 0);
       const Tensor slope = evaluate(gradients(stddev(x), x), feeds);
       CHECK(evaluate(sum(abs(g.constant(slope)))).item() == 0);
     }
@@ -239,6 +257,10 @@ TEST_CASE("norms neither overflow nor vanish; their derivative at 0 is 0") {
   for (const double p : {1.5, 2.0, 3.0}) CHECK(slopes(of(p), {0, -5}).near({0, -1}, 1e-15));
   CHECK(slopes(of(0.5), {0, -5}).near({0, -1}, 1e-15));
   CHECK(slopes(of(2), {3e200, 4e200}).near({0.6, 0.8}, 1e-15));
+  CHECK(slopes(of(2), {3e-200, 4e-200}).near({0.6, 0.8}, 1e-15));
+  CHECK(slopes(of(2), {3e30, 4e30}, f32).near({0.6, 0.8}, 2e-7));
+  CHECK(slopes(of(2), {3e-30, 4e-30}, f32).near({0.6, 0.8}, 2e-7));
+  CHECK(slopes(of(3), {1e200, 1e200}).near({std::cbrt(0.25), std::cbrt(0.25)}, 1e-15));
   CHECK(slopes(of(inf), {-2, 1, 2}) == Numbers{-0.5, 0, 0.5});
 }
 

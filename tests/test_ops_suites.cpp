@@ -205,8 +205,9 @@ TEST_CASE("the samples of every function include nothing, one element, and more 
       of_function.insert(subject.make(g, inputs, sample.attrs).shape().elements());
     }
   }
-  for (const auto& [function, seen] : sizes) {
-    CAPTURE(function);
+  for (const auto& entry : sizes) {
+    const std::set<Index>& seen = entry.second;
+    CAPTURE(entry.first);
     CHECK(seen.contains(0));
     CHECK(seen.contains(1));
     CHECK(std::any_of(seen.begin(), seen.end(), [](Index n) { return n > 8 && n % 8 != 0; }));

@@ -7,6 +7,7 @@
 
 #include <doctest/doctest.h>
 
+#include <xgrad/graph/error.hpp>
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/ops/kernels/philox.hpp>
@@ -252,6 +253,20 @@ TEST_CASE("random nodes of one graph differ from each other, graphs of one seed 
     CHECK(bitwise_equal(base[i], again[i]));
     CHECK_FALSE(bitwise_equal(base[i], later[i]));
     CHECK_FALSE(bitwise_equal(base[i], other[i]));
+  }
+}
+
+TEST_CASE("truncated normal numbers so far out that there are hardly any are refused") {
+  Graph g;
+  CHECK_THROWS_WITH_AS(random_truncated_normal(g, {3}, f64, 0, 1, 40, 50),
+                       doctest::Contains("hardly any normal number lies between 40 and 50"), UserError);
+  CHECK_THROWS_AS(random_truncated_normal(g, {3}, f64, 0, 1, -INFINITY, -5), UserError);
+  const Tensor far = evaluate(random_truncated_normal(g, {1000}, f32, 0, 1, 3.5, INFINITY));
+  const Tensor near = evaluate(random_truncated_normal(g, {1000}, f32, 0, 1, 1, 1.001));
+  for (Index i = 0; i < 1000; ++i) {
+    CHECK(far.at(i) >= 3.5F);
+    CHECK(far.at(i) < 6);
+    CHECK(std::abs(near.at(i) - 1.0005) <= 0.0005 + 1e-6);
   }
 }
 

@@ -235,6 +235,10 @@ TEST_CASE("constants are those of NumPy") {
   CHECK(tenths.at(0) == -0.7);
   CHECK(tenths.at(14) == 0.7);
   for (Index i = 0; i < 7; ++i) CHECK(tenths.at(i) == -tenths.at(14 - i));
+  check_answer(linspace(g, -1e308, 1e308, 3), {3}, {-1e308, 0, 1e308});
+  check_answer(linspace(g, -1e308, 1e308, 5), {5}, {-1e308, -0.5e308, 0, 0.5e308, 1e308});
+  CHECK_THROWS_WITH_AS(linspace(g, 0, 1e300, 5, f32), "linspace: 1e+300 is beyond the numbers of f32", UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 0, 1e300, 1e299, f32), doctest::Contains("1e+300 is beyond"), UserError);
   CHECK_THROWS_AS(linspace(g, 0, 1, 3, i64), DTypeError);
   CHECK_THROWS_AS(linspace(g, 0, 1, -1), UserError);
   check_answer(eye(g, 2), {2, 2}, {1, 0, 0, 1});
