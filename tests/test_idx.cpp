@@ -7,6 +7,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/nn/data/idx.hpp>
+#include <xgrad/nn/data/npy.hpp>
 
 #include "scratch.hpp"
 
@@ -221,10 +222,10 @@ TEST_CASE("mnist: folders that do not fit together are refused") {
   const fs::path labels = folder / "train-labels-idx1-ubyte", images = folder / "train-images-idx3-ubyte";
 
   write_file(labels, header(8, {29}) + std::string(29, '\1'));
-  CHECK(contains(message(), "expected 30 labels, got [29]"));
+  CHECK(contains(message(), "expected 30 labels, got i64[29]"));
   CHECK(contains(message(), labels.string()));
   write_file(labels, header(8, {30, 1}) + std::string(30, '\1'));
-  CHECK(contains(message(), "expected 30 labels, got [30, 1]"));
+  CHECK(contains(message(), "expected 30 labels, got i64[30, 1]"));
   write_file(labels, header(8, {30}) + std::string(29, '\1') + '\x0A');
   CHECK(contains(message(), "label 10 at position 29 is not in 0 to 9"));
   write_file(labels, header(9, {30}) + '\xFF' + std::string(29, '\1'));
@@ -257,6 +258,27 @@ TEST_CASE("mnist: find_data follows the environment") {
     ::unsetenv("XGRAD_DATA");
   else
     ::setenv("XGRAD_DATA", saved.c_str(), 1);
+}
+
+TEST_CASE("mnist: the one file that Keras keeps") {
+  const ScratchFolder folder;
+  const fs::path path = folder / "mnist.npz";
+  const auto images = [](Index n) { return Tensor::full({n, 28, 28}, 51, i64); };
+  const auto labels = [](std::int64_t last) { return Tensor::from<std::int64_t>({3}, {7, 0, last}); };
+  const Tensor one = Tensor::from<std::int64_t>({1}, {2});
+  save_npz(path, {{"x_train", images(3)}, {"y_train", labels(9)}, {"x_test", images(1)}, {"y_test", one}});
+  const ImageDataset mnist = load_mnist(path);
+  CHECK(mnist.train.x.shape() == Shape{3, 784});
+  CHECK(mnist.train.x.at(5) == doctest::Approx(0.2));
+  CHECK(numbers(mnist.train.y) == std::vector<double>{7, 0, 9});
+  CHECK(mnist.test.size() == 1);
+  save_npz(path, {{"x_train", images(3)}, {"y_train", labels(10)}, {"x_test", images(1)}, {"y_test", one}});
+  CHECK(
+      contains(message_of<FormatError>([&] { (void)load_mnist(path); }), "mnist.npz: y_train: label 10 at position 2"));
+  save_npz(path, {{"x_train", images(3)}, {"y_train", Tensor({3})}, {"x_test", images(1)}, {"y_test", one}});
+  CHECK(contains(message_of<FormatError>([&] { (void)load_mnist(path); }), "expected 3 labels, got f32[3]"));
+  save_npz(path, {{"x_train", images(3)}, {"x_test", images(1)}});
+  CHECK_THROWS_AS(load_mnist(path), UserError);
 }
 
 namespace {

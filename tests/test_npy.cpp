@@ -315,6 +315,30 @@ TEST_CASE("npz: arrays by name") {
   CHECK(bitwise_equal(read_npz(path)["zeros"], Tensor({1000, 1000})));
 }
 
+TEST_CASE("npy: as the dtype that is asked for") {
+  const ScratchFolder folder;
+  const fs::path path = write_file(folder / "a.npy", npy(dictionary("|u1", "(2,)"), "\x07\xFF"));
+  for (const DType dtype : {f32, f64, i64}) {
+    CHECK(read_npy(path, dtype).dtype() == dtype);
+    CHECK(numbers(read_npy(path, dtype)) == std::vector<double>{7, 255});
+  }
+  CHECK(
+      contains(message_of<DTypeError>([&] { (void)read_npy(path, boolean); }), "a.npy: numbers are not read as bool"));
+  write_file(path, npy(dictionary("<f8", "(1,)"), bytes_of<double>({1.5})));
+  CHECK(bitwise_equal(read_npy(path, f32), Tensor::from<float>({1}, {1.5F})));
+  CHECK(contains(message_of<DTypeError>([&] { (void)read_npy(path, i64); }), "fractions do not fit i64"));
+  write_file(path, npy(dictionary("|b1", "(2,)"), std::string("\x00\x01", 2)));
+  CHECK(numbers(read_npy(path, f32)) == std::vector<double>{0, 1});
+  write_file(path, npy(dictionary("<u8", "(1,)"), bytes_of<std::uint64_t>({1ULL << 63})));
+  CHECK(read_npy(path, f64).at(0) == 9223372036854775808.0);
+
+  save_npz(folder / "a.npz", {{"x", Tensor(1)}, {"y", Tensor(2)}});
+  const Arrays arrays = read_npz(folder / "a.npz", {{"x", f32}});
+  CHECK(arrays["x"].dtype() == f32);
+  CHECK(arrays["y"].dtype() == i64);
+  CHECK(contains(message_of<UserError>([&] { (void)read_npz(folder / "a.npz", {{"z", f32}}); }), "there is no \"z\""));
+}
+
 TEST_CASE("npz: names that cannot be") {
   for (const char* name : {"", ".", "..", "a/b", "../a", "a\\b", "a\nb"}) {
     CAPTURE(name);

@@ -102,7 +102,7 @@ Transform elastic(double pixels, double smoothness = 4);
 // Numbers below `low` become it, and those above `high` that.
 Transform clip(double low = 0, double high = 1);
 // That transform with that probability, otherwise none.
-Transform sometimes(double probability, Transform transform);
+Transform sometimes(double probability, const Transform& transform);
 
 struct AugmentOptions {
   Shape image{};  // [h, w] or [h, w, channels] of rows that have another shape, such as [h w]

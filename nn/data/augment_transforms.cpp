@@ -227,7 +227,7 @@ Transform clip(double low, double high) {
           }};
 }
 
-Transform sometimes(double probability, Transform transform) {
+Transform sometimes(double probability, const Transform& transform) {
   checked_number("sometimes", "the probability", probability, 0, 1);
   Transform out{.name = transform.name};
   if (transform.move) {

@@ -13,6 +13,7 @@
 #include <zlib.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/data/npy.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -161,6 +162,27 @@ fs::path find_file(const fs::path& folder, const std::string& stem, const std::s
   return {};
 }
 
+// Images as they are in a file, and the labels of them; names for messages.
+Dataset images_and_labels(Tensor images, const Tensor& labels, const std::string& image_name,
+                          const std::string& label_name) {
+  if (images.shape().rank() != 3 || images.shape()[1] != 28 || images.shape()[2] != 28) {
+    throw FormatError(
+        fmt::format("load_mnist: {}: expected images [n, 28, 28], got {}", image_name, images.shape().str()));
+  }
+  if (labels.dtype() != i64 || labels.shape().rank() != 1 || labels.shape()[0] != images.shape()[0]) {
+    throw FormatError(
+        fmt::format("load_mnist: {}: expected {} labels, got {}", label_name, images.shape()[0], labels.type().str()));
+  }
+  const auto numbers = labels.values<std::int64_t>();
+  const auto bad = std::find_if(numbers.begin(), numbers.end(), [](auto label) { return label < 0 || label > 9; });
+  if (bad != numbers.end()) {
+    throw FormatError(fmt::format("load_mnist: {}: label {} at position {} is not in 0 to 9", label_name, *bad,
+                                  bad - numbers.begin()));
+  }
+  for (float& pixel : images.mutable_values<float>()) pixel /= 255;
+  return {images.reshaped({images.shape()[0], 784}), labels};
+}
+
 Dataset load_part(const fs::path& folder, const std::string& part) {
   const auto require = [&](const std::string& stem, const std::string& kind) {
     fs::path file = find_file(folder, stem, kind);
@@ -172,29 +194,22 @@ Dataset load_part(const fs::path& folder, const std::string& part) {
   };
   const fs::path image_file = require(part + "-images", "idx3-ubyte");
   const fs::path label_file = require(part + "-labels", "idx1-ubyte");
-  Tensor images = read_idx(image_file, f32);
-  Tensor labels = read_idx(label_file, i64);
-  if (images.shape().rank() != 3 || images.shape()[1] != 28 || images.shape()[2] != 28) {
-    throw FormatError(
-        fmt::format("load_mnist: {}: expected images [n, 28, 28], got {}", image_file.string(), images.shape().str()));
-  }
-  if (labels.shape().rank() != 1 || labels.shape()[0] != images.shape()[0]) {
-    throw FormatError(fmt::format("load_mnist: {}: expected {} labels, got {}", label_file.string(), images.shape()[0],
-                                  labels.shape().str()));
-  }
-  const auto numbers = labels.values<std::int64_t>();
-  const auto bad = std::find_if(numbers.begin(), numbers.end(), [](auto label) { return label < 0 || label > 9; });
-  if (bad != numbers.end()) {
-    throw FormatError(fmt::format("load_mnist: {}: label {} at position {} is not in 0 to 9", label_file.string(), *bad,
-                                  bad - numbers.begin()));
-  }
-  for (float& pixel : images.mutable_values<float>()) pixel /= 255;
-  return {images.reshaped({images.shape()[0], 784}), labels};
+  return images_and_labels(read_idx(image_file, f32), read_idx(label_file, i64), image_file.string(),
+                           label_file.string());
+}
+
+Dataset load_part(const fs::path& file, const Arrays& arrays, const std::string& part) {
+  const std::string x = "x_" + part, y = "y_" + part;
+  return images_and_labels(arrays[x], arrays[y], file.string() + ": " + x, file.string() + ": " + y);
 }
 
 }  // namespace
 
-ImageDataset load_mnist(const fs::path& folder) { return {load_part(folder, "train"), load_part(folder, "t10k")}; }
+ImageDataset load_mnist(const fs::path& path) {
+  if (path.extension() != ".npz") return {load_part(path, "train"), load_part(path, "t10k")};
+  const Arrays arrays = read_npz(path, {{"x_train", f32}, {"x_test", f32}});
+  return {load_part(path, arrays, "train"), load_part(path, arrays, "test")};
+}
 
 bool holds_mnist(const fs::path& folder) {
   return !find_file(folder, "train-images", "idx3-ubyte").empty() &&

@@ -24,8 +24,8 @@ struct ImageDataset {
 };
 
 // The four files of MNIST, or of a set with the same names such as Fashion-MNIST, each with or without .gz: images as
-// f32 [n, 784] scaled from 0..255 to [0, 1], labels as i64 [n] in 0..9.
-ImageDataset load_mnist(const std::filesystem::path& folder);
+// f32 [n, 784] scaled from 0..255 to [0, 1], labels as i64 [n] in 0..9. Or the one file `mnist.npz` that Keras keeps.
+ImageDataset load_mnist(const std::filesystem::path& folder_or_npz);
 
 // Whether the folder holds the four files.
 bool holds_mnist(const std::filesystem::path& folder);

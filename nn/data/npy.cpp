@@ -45,15 +45,16 @@ bool is_name(std::string_view name) {
 
 }  // namespace
 
-Tensor read_npy(const fs::path& path) {
+Tensor read_npy(const fs::path& path, std::optional<DType> dtype) {
   require_file("read_npy", path);
   const File file(std::fopen(path.c_str(), "rb"));
   if (!file) throw EnvironmentError(fmt::format("read_npy: cannot open {}", path.string()));
-  return read_npy_bytes("read_npy: " + path.string(), [&](void* to, std::size_t count) {
+  const auto bytes = [&](void* to, std::size_t count) {
     const std::size_t got = std::fread(to, 1, count, file.get());
     if (std::ferror(file.get()) != 0) throw EnvironmentError(fmt::format("read_npy: cannot read {}", path.string()));
     return got;
-  });
+  };
+  return read_npy_bytes("read_npy: " + path.string(), bytes, dtype);
 }
 
 void save_npy(const fs::path& path, const Tensor& tensor) {
@@ -96,7 +97,7 @@ std::vector<std::string> Arrays::names() const {
   return out;
 }
 
-Arrays read_npz(const fs::path& path) {
+Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes) {
   require_file("read_npz", path);
   const auto fail = [&](const std::string& what) {
     throw FormatError(fmt::format("read_npz: {}: {}", path.string(), what));
@@ -124,7 +125,7 @@ Arrays read_npz(const fs::path& path) {
     const std::string where = fmt::format("read_npz: {}: {}", path.string(), member);
     const Member file(zip_fopen_index(archive.get(), index, 0));
     if (!file) throw FormatError(fmt::format("{}: {}", where, zip_strerror(archive.get())));
-    Tensor tensor = read_npy_bytes(where, [&](void* to, std::size_t wanted) {
+    const auto bytes = [&](void* to, std::size_t wanted) {
       std::size_t got = 0;
       while (got < wanted) {  // a read may give less than there is
         const zip_int64_t part = zip_fread(file.get(), static_cast<char*>(to) + got, wanted - got);
@@ -133,11 +134,14 @@ Arrays read_npz(const fs::path& path) {
         got += static_cast<std::size_t>(part);
       }
       return got;
-    });
+    };
     std::string name = member.substr(0, member.size() - ending.size());
     if (out.has(name)) fail(fmt::format("there are two members called {}", member));
-    out.add(std::move(name), std::move(tensor));
+    const auto dtype = dtypes.find(name);
+    out.add(std::move(name),
+            read_npy_bytes(where, bytes, dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second)));
   }
+  for (const auto& entry : dtypes) (void)out[entry.first];
   return out;
 }
 

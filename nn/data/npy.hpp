@@ -1,19 +1,21 @@
 // Arrays in the files of NumPy: one array (.npy), or several by name in an archive (.npz).
 //
 //   Tensor x = read_npy("x.npy");
-//   Arrays mnist = read_npz("mnist.npz");          // as Keras keeps it
-//   Dataset train{mnist["x_train"].cast(f32), mnist["y_train"]};
+//   Arrays mnist = read_npz("mnist.npz", {{"x_train", f32}});
+//   Dataset train{mnist["x_train"], mnist["y_train"]};
 //   save_npy("p.npy", model.predict(x));           // numpy.load("p.npy")
 //   save_npz("run.npz", {{"p", p}, {"y", y}});     // numpy.load("run.npz")["p"]
 //
-// The format: numpy/lib/format.py, versions 1.0, 2.0 and 3.0. Numbers come as the nearest dtype that holds them: bool
-// as bool, integers of all sizes as i64, f16 and f32 as f32, f64 as f64; of either byte order, row by row or column by
-// column. Python objects, text, dates, complex numbers and records are refused. Nothing that a file says about its size
-// is believed before as many bytes have been seen.
+// The format: numpy/lib/format.py, versions 1.0, 2.0 and 3.0. Unless a dtype is asked for, numbers come as the nearest
+// that holds them: bool as bool, integers of all sizes as i64, f16 and f32 as f32, f64 as f64; of either byte order,
+// row by row or column by column. Python objects, text, dates, complex numbers and records are refused. Nothing that a
+// file says about its size is believed before as many bytes have been seen.
 #pragma once
 
 #include <filesystem>
 #include <initializer_list>
+#include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -23,8 +25,8 @@
 namespace xgrad::nn {
 
 // Throws FormatError naming file and field for what is no array of numbers or does not fit, EnvironmentError if the
-// file cannot be read.
-Tensor read_npy(const std::filesystem::path& file);
+// file cannot be read, DTypeError for fractions asked for as i64 and numbers asked for as bool.
+Tensor read_npy(const std::filesystem::path& file, std::optional<DType> dtype = {});
 // Throws EnvironmentError if the file cannot be written; then what was there is there still.
 void save_npy(const std::filesystem::path& file, const Tensor& tensor);
 
@@ -48,9 +50,10 @@ class Arrays {
   std::vector<std::pair<std::string, Tensor>> entries_;
 };
 
-// All arrays of an archive, stored or deflated. Throws as read_npy, naming the member too, and FormatError for an
-// archive that holds something other than arrays.
-Arrays read_npz(const std::filesystem::path& file);
+// All arrays of an archive, stored or deflated; those that `dtypes` names come as it says. Throws as read_npy, naming
+// the member too, FormatError for an archive that holds something other than arrays, UserError if `dtypes` names an
+// array that is not there.
+Arrays read_npz(const std::filesystem::path& file, const std::map<std::string, DType>& dtypes = {});
 // The archive is stored, as numpy.savez does. Throws as save_npy.
 void save_npz(const std::filesystem::path& file, const Arrays& arrays);
 

@@ -225,51 +225,70 @@ class ByColumn {
   Index position_ = 0;
 };
 
+// Numbers of which the bytes alone do not say the kind.
+struct Half {
+  std::uint16_t bits;
+};
+struct Truth {
+  std::uint8_t byte;
+};
+
 class Numbers {
  public:
-  Numbers(const std::string& where, const Header& header, const std::vector<unsigned char>& bytes)
-      : where_(where), header_(header), bytes_(bytes), out_(header.shape, header.type.dtype) {}
+  Numbers(const std::string& where, const Header& header, const std::vector<unsigned char>& bytes, DType dtype)
+      : where_(where), header_(header), bytes_(bytes), out_(header.shape, dtype) {
+    const bool floating = header.type.kind == 'f', truth = header.type.kind == 'b';
+    if (dtype == i64 && floating) throw DTypeError(fmt::format("{}: fractions do not fit i64", where));
+    if (dtype == boolean && !truth) throw DTypeError(fmt::format("{}: numbers are not read as bool", where));
+  }
 
   Tensor read() {
     const NumberType& t = header_.type;
-    if (t.kind == 'b') convert<bool, std::uint8_t>();
-    if (t.kind == 'f' && t.size == 2) convert<float, std::uint16_t>();
-    if (t.kind == 'f' && t.size == 4) convert<float, float>();
-    if (t.kind == 'f' && t.size == 8) convert<double, double>();
-    if (t.kind == 'i') integers<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
-    if (t.kind == 'u') integers<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
+    if (t.kind == 'b') convert<Truth>();
+    if (t.kind == 'f') of_size<Half, float, double>();
+    if (t.kind == 'i') of_size<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
+    if (t.kind == 'u') of_size<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
     return std::move(out_);
   }
 
  private:
   template <class... S>
-  void integers() {
-    ((sizeof(S) == header_.type.size ? convert<std::int64_t, S>() : void()), ...);
+  void of_size() {
+    ((sizeof(S) == header_.type.size ? convert<S>() : void()), ...);
   }
 
-  template <class T, class S>
-  T converted(S number, Index i) const {
-    if constexpr (std::is_same_v<T, bool>) {
-      if (number > 1) fail(i, fmt::format("the byte {} is no bool", number));
-      return number == 1;
-    } else if constexpr (std::is_same_v<T, float> && std::is_same_v<S, std::uint16_t>) {
-      return half_to_float(number);
-    } else {
-      if constexpr (std::is_same_v<S, std::uint64_t>) {
-        if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
-          fail(i, fmt::format("{} does not fit i64", number));
-      }
-      return static_cast<T>(number);
+  template <class S>
+  void convert() {
+    switch (out_.dtype()) {
+      case DType::f32: return convert<S>(out_.mutable_values<float>().data());
+      case DType::f64: return convert<S>(out_.mutable_values<double>().data());
+      case DType::i64: return convert<S>(out_.mutable_values<std::int64_t>().data());
+      case DType::boolean: return convert<S>(out_.mutable_values<bool>().data());
+    }
+  }
+
+  template <class S, class T>
+  void convert(T* to) {
+    ByColumn position(header_.shape);
+    for (Index i = 0; i < out_.elements(); ++i) {
+      const S number = number_at<S>(bytes_.data() + static_cast<std::size_t>(i) * sizeof(S), header_.swapped);
+      to[header_.by_column ? position.next() : i] = converted<T>(number, i);
     }
   }
 
   template <class T, class S>
-  void convert() {
-    T* to = static_cast<T*>(out_.mutable_raw());
-    ByColumn position(header_.shape);
-    for (Index i = 0; i < out_.elements(); ++i) {
-      const S number = number_at<S>(bytes_.data() + static_cast<std::size_t>(i) * sizeof(S), header_.swapped);
-      to[header_.by_column ? position.next() : i] = converted<T, S>(number, i);
+  T converted(S number, Index i) const {
+    if constexpr (std::is_same_v<S, Half>) {
+      return static_cast<T>(half_to_float(number.bits));
+    } else if constexpr (std::is_same_v<S, Truth>) {
+      if (number.byte > 1) fail(i, fmt::format("the byte {} is no bool", number.byte));
+      return static_cast<T>(number.byte == 1);
+    } else {
+      if constexpr (std::is_same_v<T, std::int64_t> && std::is_same_v<S, std::uint64_t>) {
+        if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+          fail(i, fmt::format("{} does not fit i64", number));
+      }
+      return static_cast<T>(number);
     }
   }
 
@@ -287,7 +306,7 @@ class Reader {
  public:
   Reader(const std::string& where, const ByteSource& source) : where_(where), source_(source) {}
 
-  Tensor read() {
+  Tensor read(std::optional<DType> dtype) {
     const Header header = read_header();
     std::size_t bytes = header.type.size;
     for (const Index extent : header.shape) {
@@ -307,7 +326,7 @@ class Reader {
     unsigned char more = 0;
     if (source_(&more, 1) != 0)
       fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, header.shape.str()));
-    return Numbers(where_, header, data).read();
+    return Numbers(where_, header, data, dtype.value_or(header.type.dtype)).read();
   }
 
  private:
@@ -345,7 +364,9 @@ class Reader {
 
 }  // namespace
 
-Tensor read_npy_bytes(const std::string& where, const ByteSource& source) { return Reader(where, source).read(); }
+Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype) {
+  return Reader(where, source).read(dtype);
+}
 
 std::string npy_header(const Tensor& tensor) {
   constexpr char order = std::endian::native == std::endian::little ? '<' : '>';

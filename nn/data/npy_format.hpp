@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include <xgrad/graph/tensor.hpp>
@@ -12,8 +13,8 @@ namespace xgrad::nn {
 // Gives up to `count` bytes; fewer only at the end.
 using ByteSource = std::function<std::size_t(void* to, std::size_t count)>;
 
-// Reads to the end. `where` stands in front of what a FormatError says.
-Tensor read_npy_bytes(const std::string& where, const ByteSource& source);
+// Reads to the end. `where` stands in front of what an error says; the dtype is that of read_npy.
+Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype);
 // All that stands before the numbers of a tensor.
 std::string npy_header(const Tensor& tensor);
 
