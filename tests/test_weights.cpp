@@ -310,3 +310,32 @@ TEST_CASE("augmented training: what does not fit is refused, and a transform tha
   }
   CHECK(model.fit(digits, {.verbose = silent})["loss"].size() == 1);
 }
+
+TEST_CASE("augmented training: a fit that is resumed in the middle of an epoch ends with the same bits") {
+  const ScratchFolder folder;
+  const nn::Dataset digits = nn::with_class_weights(nn::make_digits(70, 2), {1, 2, 1, 1, 1, 3, 1, 1, 1, 1});
+  const nn::Augment augment{{nn::shift(0.1), nn::elastic(1), nn::noise(0.05)}, {.image = {28, 28}}};
+  const auto train = [&](const fs::path& path, int steps, int threads) {
+    nn::Model model{nn::Sequential{nn::Dense(8, nn::relu), nn::Dense(10, nn::softmax)}, {784}, {.seed = 4}};
+    model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}});
+    const nn::LambdaCallback interrupt{.on_batch_end = [&](nn::Training&) {
+      if (--steps == 0) throw std::runtime_error("interrupted");
+    }};
+    model.fit(digits, {.batch_size = 16,
+                       .epochs = 3,
+                       .augment = augment,
+                       .verbose = silent,
+                       .threads = threads,
+                       .callbacks = {nn::ModelCheckpoint{.path = path.string(), .every_steps = 1}, interrupt},
+                       .resume = path});
+    return weights(model);
+  };
+  const auto whole = train(folder / "whole", 0, 1);
+  for (const int threads : {1, 2}) {
+    for (const int steps : {2, 5, 8, 14}) {
+      const fs::path path = folder / ("part" + std::to_string(threads) + "_" + std::to_string(steps));
+      CHECK_THROWS_WITH_AS(train(path, steps, threads), "interrupted", std::runtime_error);
+      CHECK(same(train(path, 0, threads), whole));
+    }
+  }
+}

@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include <fmt/format.h>
 #include <png.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/data/replace_file.hpp>
+#include <xgrad/nn/atomic_file.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -62,9 +64,11 @@ void save_png(const fs::path& path, const Tensor& image) {
   png.width = static_cast<png_uint_32>(s[1]);
   png.height = static_cast<png_uint_32>(s[0]);
   png.format = format;
-  replace_file("save_png", path, [&](const fs::path& part) -> std::string {
-    return png_image_write_to_file(&png, part.c_str(), 0, bytes.data(), 0, nullptr) != 0 ? "" : png.message;
-  });
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
+  std::string file(size, '\0');
+  if (png_image_write_to_memory(&png, file.data(), &size, 0, bytes.data(), 0, nullptr) == 0)
+    throw EnvironmentError(fmt::format("save_png: libpng cannot write {}: {}", path.string(), png.message));
+  write_file_atomically("save_png", path, std::string_view(file).substr(0, size));
 }
 
 Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {

@@ -1,9 +1,7 @@
 #include <xgrad/nn/data/npy.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <string_view>
 
@@ -11,8 +9,8 @@
 #include <zip.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/atomic_file.hpp>
 #include <xgrad/nn/data/npy_format.hpp>
-#include <xgrad/nn/data/replace_file.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -25,9 +23,11 @@ struct Close {
   void operator()(std::FILE* file) const { std::fclose(file); }
   void operator()(zip_t* archive) const { zip_discard(archive); }
   void operator()(zip_file_t* file) const { zip_fclose(file); }
+  void operator()(zip_source_t* source) const { zip_source_free(source); }
 };
 using File = std::unique_ptr<std::FILE, Close>;
 using Archive = std::unique_ptr<zip_t, Close>;
+using Source = std::unique_ptr<zip_source_t, Close>;
 using Member = std::unique_ptr<zip_file_t, Close>;
 
 void require_file(const char* where, const fs::path& path) {
@@ -41,6 +41,47 @@ bool is_name(std::string_view name) {
   return !name.empty() && name != "." && name != ".." && std::none_of(name.begin(), name.end(), [](char c) {
     return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
   });
+}
+
+// The bytes of an archive that holds the arrays.
+std::string archive_of(const fs::path& path, const Arrays& arrays) {
+  const auto require = [&](bool good) {
+    if (!good) throw EnvironmentError(fmt::format("save_npz: libzip cannot make an archive for {}", path.string()));
+  };
+  zip_error_t error;
+  zip_error_init(&error);
+  const Source bytes(zip_source_buffer_create(nullptr, 0, 0, &error));
+  require(bytes != nullptr);
+  zip_source_keep(bytes.get());  // the archive owns it as well
+  Archive archive(zip_open_from_source(bytes.get(), ZIP_TRUNCATE, &error));
+  if (!archive) zip_source_free(bytes.get());
+  require(archive != nullptr);
+
+  std::vector<std::string> members;  // libzip reads them when the archive is closed
+  members.reserve(arrays.size());
+  for (const auto& [name, tensor] : arrays) {
+    std::string& content = members.emplace_back(npy_header(tensor));
+    content.append(static_cast<const char*>(tensor.raw()), tensor.bytes());
+    zip_source_t* source = zip_source_buffer(archive.get(), content.data(), content.size(), 0);
+    require(source != nullptr);
+    const zip_int64_t index =
+        zip_file_add(archive.get(), (name + std::string(ending)).c_str(), source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) zip_source_free(source);
+    require(index >= 0);
+    const auto at = static_cast<zip_uint64_t>(index);
+    zip_set_file_compression(archive.get(), at, ZIP_CM_STORE, 0);
+    zip_file_set_mtime(archive.get(), at, 315532800, 0);  // 1980, as in NumPy: equal arrays make equal archives
+  }
+  require(zip_close(archive.get()) == 0);
+  (void)archive.release();  // closing has freed it
+
+  zip_stat_t facts;
+  require(zip_source_stat(bytes.get(), &facts) == 0 && zip_source_open(bytes.get()) == 0);
+  std::string out(facts.size, '\0');
+  const zip_int64_t got = zip_source_read(bytes.get(), out.data(), out.size());
+  zip_source_close(bytes.get());
+  require(got == static_cast<zip_int64_t>(out.size()));
+  return out;
 }
 
 }  // namespace
@@ -59,14 +100,9 @@ Tensor read_npy(const fs::path& path, std::optional<DType> dtype) {
 
 void save_npy(const fs::path& path, const Tensor& tensor) {
   if (tensor.empty()) throw UserError(fmt::format("save_npy: there is no tensor for {}", path.string()));
-  replace_file("save_npy", path, [&](const fs::path& part) -> std::string {
-    const File file(std::fopen(part.c_str(), "wb"));
-    const std::string header = npy_header(tensor);
-    const bool written = file && std::fwrite(header.data(), 1, header.size(), file.get()) == header.size() &&
-                         std::fwrite(tensor.raw(), 1, tensor.bytes(), file.get()) == tensor.bytes() &&
-                         std::fflush(file.get()) == 0;
-    return written ? "" : std::strerror(errno);
-  });
+  const std::string header = npy_header(tensor);
+  const std::string_view parts[] = {header, {static_cast<const char*>(tensor.raw()), tensor.bytes()}};
+  write_file_atomically("save_npy", path, parts);
 }
 
 Arrays::Arrays(std::initializer_list<std::pair<std::string, Tensor>> entries) {
@@ -148,31 +184,7 @@ Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes
 void save_npz(const fs::path& path, const Arrays& arrays) {
   // An archive without members is no file for libzip, and nothing for NumPy.
   if (arrays.size() == 0) throw UserError(fmt::format("save_npz: there are no arrays for {}", path.string()));
-  replace_file("save_npz", path, [&](const fs::path& part) -> std::string {
-    int code = 0;
-    Archive archive(zip_open(part.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code));
-    if (!archive) return std::strerror(errno);
-    std::vector<std::string> members;  // libzip reads them when the archive is closed
-    members.reserve(arrays.size());
-    for (const auto& [name, tensor] : arrays) {
-      std::string& bytes = members.emplace_back(npy_header(tensor));
-      bytes.append(static_cast<const char*>(tensor.raw()), tensor.bytes());
-      zip_source_t* source = zip_source_buffer(archive.get(), bytes.data(), bytes.size(), 0);
-      if (source == nullptr) return zip_strerror(archive.get());
-      const std::string member = name + std::string(ending);
-      const zip_int64_t index = zip_file_add(archive.get(), member.c_str(), source, ZIP_FL_ENC_UTF_8);
-      if (index < 0) {
-        zip_source_free(source);
-        return zip_strerror(archive.get());
-      }
-      const auto at = static_cast<zip_uint64_t>(index);
-      zip_set_file_compression(archive.get(), at, ZIP_CM_STORE, 0);
-      zip_file_set_mtime(archive.get(), at, 315532800, 0);  // 1980, as in NumPy: equal arrays make equal archives
-    }
-    if (zip_close(archive.get()) != 0) return zip_strerror(archive.get());
-    (void)archive.release();  // closing has freed it
-    return "";
-  });
+  write_file_atomically("save_npz", path, archive_of(path, arrays));
 }
 
 }  // namespace xgrad::nn
