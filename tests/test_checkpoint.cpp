@@ -140,6 +140,7 @@ TEST_CASE("a file that does not fit is refused, and the model stays as it was") 
   refuses("\"epochs\" in its metadata is no number", [](auto& f) { f.metadata["epochs"] = "-1"; });
   refuses("\"training_steps\" in its metadata is no number",
           [](auto& f) { f.metadata["training_steps"] = "99999999999999999999"; });
+  refuses("a learning rate of -1", [](auto& f) { f.tensors["optimizer/learning_rate"] = Tensor(-1.0); });
   refuses("it is of another format", [](auto& f) { f.metadata["format"] = "pt"; });
   refuses("there is no \"format\"", [](auto& f) { f.metadata.clear(); });
   CHECK_THROWS_AS(model.load(folder / "none"), EnvironmentError);
@@ -230,6 +231,65 @@ TEST_CASE("a fit that is interrupted again and again gets there all the same") {
     }
   }
   CHECK(interruptions > 4);
+}
+
+namespace {
+// Ends the fit after so many epochs without a checkpoint having been lost: what it counts is kept in them.
+struct Counter {
+  static constexpr const char* name = "counter";
+  double epochs = 0;
+  void on_fit_begin(nn::Training&) { epochs = 0; }
+  void on_epoch_end(nn::Training&) { ++epochs; }
+  nn::NamedTensors state() const { return {{"epochs", Tensor(epochs)}}; }
+  void set_state(const nn::NamedTensors& state) { epochs = state.at("epochs").item(); }
+};
+}  // namespace
+
+TEST_CASE("what callbacks remember is kept, each apart") {
+  const ScratchFolder folder;
+  const fs::path path = folder / "c";
+  Counter one, two;
+  const nn::LambdaCallback more{.on_epoch_begin = [&](nn::Training& t) {
+    if (t.epoch() == 2) two.epochs += 10;
+  }};
+  const auto options = [&](std::vector<nn::Callback> last) {
+    last.insert(last.begin(), {std::ref(one), more, std::ref(two)});
+    return options_of(path, 1, 1, last);
+  };
+  CHECK_THROWS(finish(options({Interrupt{12}})));  // in the third epoch of 5 batches
+  CHECK(nn::load_safetensors(path).tensors.at("callbacks/counter/epochs").item() == 2);
+  CHECK(nn::load_safetensors(path).tensors.at("callbacks/counter_1/epochs").item() == 12);
+  one = two = {};
+  const nn::History h = finish(options({})).history;
+  CHECK(one.epochs == h.epochs());
+  CHECK(two.epochs == h.epochs() + 10);  // and was not told of the begin of that epoch again
+}
+
+TEST_CASE("images that are changed anew each epoch, and rows with weights, are resumed as well") {
+  const ScratchFolder folder(scratch::memory());
+  nn::Dataset digits = nn::make_digits(40, 2);
+  digits.weights = Tensor::full({40}, 0.5);
+  digits.weights.mutable_values<float>()[3] = 2;
+  const auto run = [&](const char* name, int threads, std::vector<nn::Callback> callbacks) {
+    nn::Model model{nn::Sequential{nn::Dense(6, nn::relu), nn::Dropout(0.5), nn::Dense(10, nn::softmax)}, {784}};
+    model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}});
+    const fs::path path = folder / name;
+    callbacks.push_back(nn::ModelCheckpoint{.path = path.string(), .every_steps = 1});
+    const nn::History h = model.fit(digits, {.batch_size = 9,
+                                             .epochs = 3,
+                                             .augment = {{nn::rotate(15), nn::noise(0.1)}, {.image = {28, 28}}},
+                                             .verbose = silent,
+                                             .threads = threads,
+                                             .callbacks = callbacks,
+                                             .resume = path});
+    return Outcome{weights(model), h, 0};
+  };
+  const Outcome whole = run("whole", 1, {});
+  for (const int steps : {1, 4, 5, 6, 13}) {
+    CHECK_THROWS(run("part", 2, {Interrupt{steps}}));
+    CHECK(same(whole, run("part", 1 + steps % 2, {})));
+    fs::remove(folder / "part");
+  }
 }
 
 TEST_CASE("a fit that a callback ended in the middle of an epoch is not taken up again") {

@@ -88,19 +88,23 @@ TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads 
   const fs::path half = folder / "c.tmp";
   int kills = 0, while_writing = 0, ends = 0;
   while (kills < 30 || ends == 0) {
-    Run run(checkpoint, result, 1 + kills % 2);
+    const int attempt = kills + ends;
+    REQUIRE(attempt < 200);
+    Run run(checkpoint, result, 1 + attempt / 2 % 2);
     if (kills < 30) {
       // Every other time as soon as a file is being written, after some that were let pass; otherwise at any time.
-      const bool aimed = kills % 2 == 0;
-      const auto until = Clock::now() + std::chrono::microseconds(dice.between(0, aimed ? 40000 : 80000));
+      const bool aimed = attempt % 2 == 0;
+      const auto begin = Clock::now();
+      const auto until = begin + std::chrono::microseconds(dice.between(0, aimed ? 40000 : 80000));
+      const auto latest = begin + std::chrono::seconds(1);
       std::error_code ignored;
-      while (!run.over() && (Clock::now() < until || (aimed && !fs::exists(half, ignored)))) {
+      while (!run.over() && (Clock::now() < until || (aimed && Clock::now() < latest && !fs::exists(half, ignored)))) {
         if (!aimed) std::this_thread::sleep_for(std::chrono::microseconds(200));
       }
       if (run.kill()) {
         ++kills;
         while_writing += fs::exists(half) ? 1 : 0;
-        if (fs::exists(checkpoint)) CHECK_NOTHROW(nn::load_safetensors(checkpoint));
+        if (fs::exists(checkpoint)) REQUIRE_NOTHROW(nn::load_safetensors(checkpoint));
         continue;
       }
     }

@@ -69,6 +69,9 @@ std::optional<double> optional_of(const NamedTensors& from, const char* callback
   return number == nullptr ? std::nullopt : std::optional(number->item());
 }
 
+// Throws, now rather than after an epoch, what setting the learning rate throws.
+void require_settable_rate(Training& t) { t.model().set_learning_rate(t.model().learning_rate()); }
+
 NamedTensors weights_of(const Model& model) {
   NamedTensors out;
   for (const Parameter& p : model.parameters()) out[p.name()] = p.value();
@@ -135,12 +138,13 @@ void EarlyStopping::set_state(const NamedTensors& state) {
 
 // ---- ReduceLROnPlateau
 
-void ReduceLROnPlateau::on_fit_begin(Training&) {
+void ReduceLROnPlateau::on_fit_begin(Training& t) {
   if (!(factor >= 0 && factor < 1)) throw UserError(fmt::format("{}: factor = {} is not in [0, 1)", name, factor));
   require_at_least(name, "patience", patience, 0);
   require_at_least(name, "min_delta", min_delta, 0);
   require_at_least(name, "cooldown", cooldown, 0);
   require_at_least(name, "min_learning_rate", min_learning_rate, 0);
+  require_settable_rate(t);
   best.reset();
   waited = cooling = 0;
 }

@@ -5,6 +5,7 @@
 // named.
 #include <charconv>
 #include <chrono>
+#include <cmath>
 
 #include <fmt/format.h>
 
@@ -122,6 +123,11 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
     }
     const std::vector<Parameter> kept = optimizer_state.parameters();
     const std::vector<Tensor> values = matching(file, where, optimizer_prefix, kept);
+    for (std::size_t i = 0; i < kept.size(); ++i) {
+      const bool rate = kept[i] == optimizer_state.learning_rate;
+      if (rate && !(values[i].item() >= 0 && std::isfinite(values[i].item())))
+        throw FormatError(fmt::format("{}: a learning rate of {} has no meaning", where, values[i].item()));
+    }
     to.insert(to.end(), kept.begin(), kept.end());
     from.insert(from.end(), values.begin(), values.end());
   }
