@@ -231,6 +231,13 @@ nn::Logs many_logs() {
 
 }  // namespace
 
+TEST_CASE("of which numbers more is better follows from their names") {
+  for (const char* name : {"accuracy", "val_accuracy", "top_5_accuracy", "precision", "val_recall", "f1", "auc", "r2"})
+    CHECK(nn::larger_is_better(name));
+  for (const char* name : {"loss", "val_loss", "mean_absolute_error", "accuracy_loss", ""})
+    CHECK_FALSE(nn::larger_is_better(name));
+}
+
 TEST_CASE("the width of text is that of its characters") {
   CHECK(nn::text_width("loss: 0.1") == 9);
   CHECK(nn::text_width("g\u00fcte") == 4);
