@@ -17,8 +17,32 @@ struct Defaults {
     double learning_rate, momentum;
   } sgd;
   struct {
+    double learning_rate, accumulator, epsilon;
+  } adagrad;
+  struct {
+    double learning_rate, rho, epsilon;
+  } adadelta;
+  struct {
+    double learning_rate, rho, momentum, epsilon;
+  } rmsprop;
+  struct {
     double learning_rate, beta_1, beta_2, epsilon;
   } adam;
+  struct {
+    double weight_decay;  // and the rest as adam
+  } adamw;
+  struct {
+    double learning_rate, beta_1, beta_2, epsilon;
+  } adamax;
+  struct {
+    double learning_rate, beta_1, beta_2, epsilon, momentum_decay;
+  } nadam;
+  struct {
+    double learning_rate, beta_1, beta_2;
+  } lion;
+  struct {
+    double epsilon;  // added to a norm that gradients are divided by
+  } clip;
   struct {
     double momentum;  // the weight of the OLD moving statistic; PyTorch's own `momentum` is one minus this
     double epsilon;
@@ -30,12 +54,29 @@ struct Defaults {
 constexpr Defaults defaults(Preset preset) {
   constexpr Defaults keras{
       .sgd = {.learning_rate = 0.01, .momentum = 0},
+      .adagrad = {.learning_rate = 1e-3, .accumulator = 0.1, .epsilon = 1e-7},
+      // Keras 3 has a learning rate of 0.001, with which this rule hardly moves; 1 is that of Keras 2 and of the paper.
+      .adadelta = {.learning_rate = 1, .rho = 0.95, .epsilon = 1e-7},
+      .rmsprop = {.learning_rate = 1e-3, .rho = 0.9, .momentum = 0, .epsilon = 1e-7},
       .adam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7},
+      .adamw = {.weight_decay = 0.004},
+      .adamax = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7},
+      .nadam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .momentum_decay = 1},
+      .lion = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.99},
+      .clip = {.epsilon = 0},
       .batch_norm = {.momentum = 0.99, .epsilon = 1e-3, .axis = -1, .unbiased_variance = false},
   };
   constexpr Defaults torch{
       .sgd = {.learning_rate = 1e-3, .momentum = 0},
+      .adagrad = {.learning_rate = 0.01, .accumulator = 0, .epsilon = 1e-10},
+      .adadelta = {.learning_rate = 1, .rho = 0.9, .epsilon = 1e-6},
+      .rmsprop = {.learning_rate = 0.01, .rho = 0.99, .momentum = 0, .epsilon = 1e-8},
       .adam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-8},
+      .adamw = {.weight_decay = 0.01},
+      .adamax = {.learning_rate = 2e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-8},
+      .nadam = {.learning_rate = 2e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-8, .momentum_decay = 4e-3},
+      .lion = keras.lion,  // PyTorch has none
+      .clip = {.epsilon = 1e-6},
       .batch_norm = {.momentum = 0.9, .epsilon = 1e-5, .axis = 1, .unbiased_variance = true},
   };
   return preset == Preset::keras ? keras : torch;

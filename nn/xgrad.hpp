@@ -27,7 +27,14 @@
 #include <xgrad/nn/losses.hpp>
 #include <xgrad/nn/metrics.hpp>
 #include <xgrad/nn/module.hpp>
+#include <xgrad/nn/optimizers/adadelta.hpp>
+#include <xgrad/nn/optimizers/adagrad.hpp>
 #include <xgrad/nn/optimizers/adam.hpp>
+#include <xgrad/nn/optimizers/adamax.hpp>
+#include <xgrad/nn/optimizers/lion.hpp>
+#include <xgrad/nn/optimizers/nadam.hpp>
+#include <xgrad/nn/optimizers/rmsprop.hpp>
+#include <xgrad/nn/optimizers/schedules.hpp>
 #include <xgrad/nn/optimizers/sgd.hpp>
 #include <xgrad/nn/sequential.hpp>
 #include <xgrad/nn/training/callbacks.hpp>

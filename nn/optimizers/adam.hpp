@@ -1,12 +1,16 @@
-// Adam: steps scaled by running means of the gradient and of its square (Kingma and Ba, "Adam", 2015).
+// Adam: steps scaled by running means of the gradient and of its square (Kingma and Ba, "Adam", 2015). AdamW: with
+// weight decay of its own, which no mean sees (Loshchilov and Hutter, "Decoupled weight decay", 2019).
 //
 //   nn::Adam{}
 //   nn::Adam{.learning_rate = 3e-4, .beta_2 = 0.99}
 //   nn::Adam{.preset = nn::Preset::torch}
+//   nn::AdamW{.weight_decay = 0.01}
 //
 // m <- m + (1 - beta_1) (g - m);  v <- v + (1 - beta_2) (g^2 - v);  t counts the steps from 1
 // keras: w <- w - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
 // torch: w <- w - rate / (1 - beta_1^t) * m / (sqrt(v) / sqrt(1 - beta_2^t) + epsilon)
+// AMSGrad (Reddi, Kale and Kumar, 2018) has the largest v so far in place of v.
+// AdamW: w <- w - rate weight_decay w, then the same.
 #pragma once
 
 #include <optional>
@@ -19,12 +23,27 @@ namespace xgrad::nn {
 struct Adam {
   static constexpr const char* name = "adam";
   Preset preset = Preset::keras;
-  std::optional<double> learning_rate{};
+  std::optional<LearningRate> learning_rate{};
   std::optional<double> beta_1{};
   std::optional<double> beta_2{};
   std::optional<double> epsilon{};
+  bool amsgrad = false;
 
-  double initial_learning_rate() const { return learning_rate.value_or(defaults(preset).adam.learning_rate); }
+  RuleSetup setup() const;
+  Value operator()(ParameterStep& s) const;
+};
+
+struct AdamW {
+  static constexpr const char* name = "adamw";
+  Preset preset = Preset::keras;
+  std::optional<LearningRate> learning_rate{};
+  std::optional<double> weight_decay{};
+  std::optional<double> beta_1{};
+  std::optional<double> beta_2{};
+  std::optional<double> epsilon{};
+  bool amsgrad = false;
+
+  RuleSetup setup() const;
   Value operator()(ParameterStep& s) const;
 };
 

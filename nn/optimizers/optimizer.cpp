@@ -5,9 +5,28 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/optimizers/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {
+namespace {
+
+constexpr const char* average = "weight_average";
+constexpr const char* gradient_sum = "gradient_sum";
+
+// In f64, whose range no sum of squares of f32 leaves.
+Value sum_of_squares(Value x) { return sum(square(cast(x, f64))); }
+
+// Until the first step the average is the weight itself.
+Parameter average_of(const Parameter& weight, OptimizerState& state) {
+  Parameter kept = state.find_slot(weight, average);
+  if (kept.valid()) return kept;
+  kept = state.slot(weight, average, weight.type());
+  kept.set(weight.view());
+  return kept;
+}
+
+}  // namespace
 
 OptimizerState::OptimizerState(double rate)
     : learning_rate("learning_rate", Tensor(rate), false), iterations("iterations", Tensor(std::int64_t{0}), false) {}
@@ -18,55 +37,174 @@ std::vector<Parameter> OptimizerState::parameters() const {
   return out;
 }
 
-ParameterStep::ParameterStep(Parameter weight, Value gradient_of_loss, OptimizerState& state,
-                             std::vector<Update>& updates)
-    : gradient(gradient_of_loss), weight_(std::move(weight)), state_(state), updates_(updates) {
-  Graph& graph = gradient.graph();
-  parameter = graph.parameter(weight_);
-  learning_rate = graph.parameter(state_.learning_rate);
-  iteration = cast(graph.parameter(state_.iterations) + 1, f64);
-}
-
-Value ParameterStep::rate() const { return cast(learning_rate, parameter.dtype()); }
-
-const Parameter& ParameterStep::slot(const std::string& name, double initial) {
-  const std::string full = weight_.name() + "/" + name;
-  auto found = state_.slots.find(full);
-  if (found == state_.slots.end()) {
-    const Tensor start = Tensor::full(weight_.shape(), initial, weight_.type().dtype);
-    found = state_.slots.emplace(full, Parameter(full, start, false)).first;
+const Parameter& OptimizerState::slot(const Parameter& weight, const std::string& name, const TensorType& type,
+                                      double initial) {
+  const std::string full = weight.name() + "/" + name;
+  auto found = slots.find(full);
+  if (found == slots.end()) {
+    const Tensor start = Tensor::full(type.shape, initial, type.dtype);
+    found = slots.emplace(full, Parameter(full, start, false)).first;
   }
   return found->second;
 }
 
-Value ParameterStep::state(const std::string& name, double initial) {
-  return gradient.graph().parameter(slot(name, initial));
+Parameter OptimizerState::find_slot(const Parameter& weight, const std::string& name) const {
+  const auto found = slots.find(weight.name() + "/" + name);
+  return found == slots.end() ? Parameter() : found->second;
 }
 
-void ParameterStep::set_state(const std::string& name, Value next) { updates_.push_back({slot(name, 0), next}); }
+ParameterStep::ParameterStep(Parameter weight, OptimizerState& state, std::vector<Update>& updates)
+    : weight_(std::move(weight)), state_(state), updates_(updates) {}
 
-void Optimizer::check() const {
-  if (!(learning_rate_ >= 0) || !std::isfinite(learning_rate_)) {
-    throw UserError(fmt::format("{}: a learning rate of {} has no meaning", name_, learning_rate_));
+Value ParameterStep::rate() const { return cast(learning_rate, weight_.type().dtype); }
+
+Value ParameterStep::state(const std::string& name, double initial) {
+  return gradient.graph().parameter(state_.slot(weight_, name, weight_.type(), initial));
+}
+
+Value ParameterStep::scalar_state(const std::string& name, double initial) {
+  return gradient.graph().parameter(state_.slot(weight_, name, {f64, {}}, initial));
+}
+
+void ParameterStep::set_state(const std::string& name, Value next) {
+  const Parameter slot = state_.find_slot(weight_, name);
+  if (!slot.valid()) {
+    throw UserError(
+        fmt::format("set_state: the rule never asked for the state \"{}\" of \"{}\"\n  hint: state(\"{}\") "
+                    "makes it",
+                    name, weight_.name(), name));
   }
+  updates_.push_back({slot, next});
+}
+
+void Optimizer::check() {
+  const double rate = learning_rate();
+  if (!(rate >= 0) || !std::isfinite(rate)) {
+    throw UserError(fmt::format("{}: a learning rate of {} has no meaning", name_, rate));
+  }
+  const char* name = name_.c_str();
+  if (options_.clip_norm) require_positive(name, "clip_norm", *options_.clip_norm);
+  if (options_.global_clip_norm) require_positive(name, "global_clip_norm", *options_.global_clip_norm);
+  if (options_.clip_value) require_positive(name, "clip_value", *options_.clip_value);
+  if (options_.clip_norm.has_value() + options_.global_clip_norm.has_value() + options_.clip_value.has_value() > 1) {
+    throw UserError(
+        fmt::format("{}: gradients are clipped in one way\n  hint: give one of clip_norm, "
+                    "global_clip_norm and clip_value",
+                    name_));
+  }
+  if (options_.weight_decay) require_not_negative(name, "weight_decay", *options_.weight_decay);
+  if (options_.weight_decay && setup_.weight_decay) {
+    throw UserError(fmt::format("{}: the rule has a weight_decay of its own\n  hint: set that", name_));
+  }
+  if (options_.ema_momentum) require_fraction(name, "ema_momentum", *options_.ema_momentum);
+  if (options_.accumulate < 1) {
+    throw UserError(
+        fmt::format("{}: accumulate = {} has no meaning: it must be at least 1", name_, options_.accumulate));
+  }
+}
+
+void Optimizer::require_settable_rate(const std::string& where) const {
+  if (!setup_.learning_rate.is_schedule()) return;
+  throw UserError(
+      fmt::format("{}: the learning rate of {} follows the schedule \"{}\"\n  hint: compile with a number "
+                  "to set it by hand",
+                  where, name_, setup_.learning_rate.name()));
+}
+
+void Optimizer::clip(std::vector<Value>& gradients) const {
+  if (gradients.empty()) return;
+  const double epsilon = defaults(setup_.preset).clip.epsilon;
+  const auto shrink = [&](Value g, Value squares, double limit) {
+    return g * cast(limit / maximum(sqrt(squares) + epsilon, limit), g.dtype());
+  };
+  if (options_.clip_norm) {
+    for (Value& g : gradients) g = shrink(g, sum_of_squares(g), *options_.clip_norm);
+  } else if (options_.global_clip_norm) {
+    Value squares = sum_of_squares(gradients[0]);
+    for (std::size_t i = 1; i < gradients.size(); ++i) squares = squares + sum_of_squares(gradients[i]);
+    for (Value& g : gradients) g = shrink(g, squares, *options_.global_clip_norm);
+  } else if (options_.clip_value) {
+    for (Value& g : gradients) g = xgrad::clip(g, -*options_.clip_value, *options_.clip_value);
+  }
+}
+
+void Optimizer::decay(ParameterStep& step) const {
+  const double part = setup_.weight_decay.value_or(options_.weight_decay.value_or(0));
+  if (part == 0 || (options_.decays && !options_.decays(step.weight_))) return;
+  if (setup_.preset == Preset::torch && !setup_.weight_decay)
+    step.gradient = step.gradient + part * step.parameter;
+  else
+    step.parameter = step.parameter - cast(step.learning_rate * part, step.parameter.dtype()) * step.parameter;
 }
 
 std::vector<Update> Optimizer::updates(Graph& graph, const std::vector<Parameter>& weights,
                                        const std::vector<Value>& gradients, OptimizerState& state) const {
   const auto scope = graph.scope(name_);
   const auto role = graph.role(Role::update);
+  const int n = options_.accumulate;
+  const LearningRate& rate = setup_.learning_rate;
+  const Value batches = graph.parameter(state.iterations);
+  // The number of changes that the weights saw before this batch, or the next.
+  const auto steps_before = [&](Value batch) { return n == 1 ? batch : floor_divide(batch, n); };
+  const Value step = steps_before(batches);
+  const Value learning_rate = rate.is_schedule() ? rate(cast(step, f64)) : graph.parameter(state.learning_rate);
+  const Value due = n == 1 ? Value() : equal(remainder(batches, n), n - 1);
+
+  std::vector<Value> slopes = gradients;
+  std::vector<Update> sums;
+  for (std::size_t i = 0; n > 1 && i < weights.size(); ++i) {
+    const Parameter& kept = state.slot(weights[i], gradient_sum, weights[i].type());
+    const Value total = graph.parameter(kept) + gradients[i];
+    sums.push_back({kept, where(due, 0, total)});
+    slopes[i] = total / n;
+  }
+  clip(slopes);
+
   std::vector<Update> out;
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    ParameterStep step(weights[i], gradients[i], state, out);
-    const Value next = apply_(step);
+    ParameterStep s(weights[i], state, out);
+    s.parameter = graph.parameter(weights[i]);
+    s.gradient = slopes[i];
+    s.learning_rate = learning_rate;
+    s.iteration = cast(step + 1, f64);
+    decay(s);
+    const Value next = apply_(s);
     if (next.type() != weights[i].type()) {
       throw ShapeError(fmt::format("{}: the rule gives {} for the parameter \"{}\" {}", name_, next.type().str(),
                                    weights[i].name(), weights[i].type().str()));
     }
     out.push_back({weights[i], next});
+    if (options_.ema_momentum) {
+      const Parameter kept = average_of(weights[i], state);
+      const Value keep = cast(*options_.ema_momentum * cast(step > 0, f64), next.dtype());
+      out.push_back({kept, next + keep * (graph.parameter(kept) - next)});
+    }
   }
-  out.push_back({state.iterations, graph.parameter(state.iterations) + 1});
+  if (n > 1) {
+    // A plan has no branches: the step is computed with every batch and taken with the last of n.
+    for (Update& u : out) u.value = where(due, u.value, graph.parameter(u.parameter));
+    out.insert(out.end(), sums.begin(), sums.end());
+  }
+  if (rate.is_schedule()) out.push_back({state.learning_rate, rate(cast(steps_before(batches + 1), f64))});
+  out.push_back({state.iterations, batches + 1});
   return out;
+}
+
+void swap_averages(const std::vector<Parameter>& weights, OptimizerState& state) {
+  std::vector<std::pair<Parameter, Parameter>> pairs;
+  for (const Parameter& weight : weights) {
+    if (const Parameter kept = state.find_slot(weight, average); kept.valid()) pairs.emplace_back(weight, kept);
+  }
+  if (pairs.empty()) {
+    throw UserError(
+        "swap_averages: the optimizer keeps no averages\n  hint: .optimizer = {nn::Adam{}, {.ema_momentum = 0.99}}");
+  }
+  if (state.iterations.value().item() == 0) throw UserError("swap_averages: no batch has been seen yet");
+  for (auto& [weight, kept] : pairs) {
+    const Tensor value = weight.value();
+    weight.set(kept.view());
+    kept.set(value);
+  }
 }
 
 }  // namespace xgrad::nn

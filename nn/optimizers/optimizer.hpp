@@ -1,4 +1,5 @@
-// Optimizers: rules that say what a parameter becomes, as nodes of the training graph.
+// Optimizers: rules that say what a parameter becomes, as nodes of the training graph, and what is done around every
+// rule: gradients are accumulated and clipped, weights decay and are averaged.
 //
 //   struct SignDescent {
 //     static constexpr const char* name = "sign_descent";
@@ -6,35 +7,41 @@
 //     Value operator()(nn::ParameterStep& s) const { return s.parameter - s.rate() * sign(s.gradient); }
 //   };
 //   model.compile({.loss = nn::mean_squared_error, .optimizer = SignDescent{}});
+//   model.compile({.loss = nn::mean_squared_error, .optimizer = {nn::Adam{}, {.global_clip_norm = 1}}});
 #pragma once
 
 #include <concepts>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/optimizers/learning_rate.hpp>
 
 namespace xgrad::nn {
 
 // What an optimizer remembers between steps: Parameters, so that plans update them in place with all others.
 struct OptimizerState {
-  Parameter learning_rate;                 // scalar f64; may be set between steps
-  Parameter iterations;                    // scalar i64: the number of steps taken
+  Parameter learning_rate;                 // scalar f64, of the next step; may be set unless a schedule does
+  Parameter iterations;                    // scalar i64: the number of batches seen
   std::map<std::string, Parameter> slots;  // by the name of the weight, "/" and the name the rule gave
 
   explicit OptimizerState(double rate = 0);
   // All Parameters above.
   std::vector<Parameter> parameters() const;
+  // A slot of the weight, which is made at its first use with `initial` everywhere.
+  const Parameter& slot(const Parameter& weight, const std::string& name, const TensorType& type, double initial = 0);
+  // A slot that is there; not valid if there is none.
+  Parameter find_slot(const Parameter& weight, const std::string& name) const;
 };
 
 // One step of one parameter, as a rule sees it.
 class ParameterStep {
  public:
-  ParameterStep(Parameter weight, Value gradient_of_loss, OptimizerState& state, std::vector<Update>& updates);
-
   Value parameter;
   Value gradient;
   // Scalars f64: the learning rate, and the number of this step, from 1. Compute with them in f64 and cast last.
@@ -45,11 +52,14 @@ class ParameterStep {
   Value rate() const;
   // A tensor like the parameter that is kept between steps; `initial` everywhere before the first.
   Value state(const std::string& name, double initial = 0);
-  // What it becomes after this step.
+  // A number (f64) that is kept between steps.
+  Value scalar_state(const std::string& name, double initial = 0);
+  // What either becomes after this step; it must have been asked for before.
   void set_state(const std::string& name, Value next);
 
  private:
-  const Parameter& slot(const std::string& name, double initial);
+  friend class Optimizer;
+  ParameterStep(Parameter weight, OptimizerState& state, std::vector<Update>& updates);
 
   Parameter weight_;
   OptimizerState& state_;
@@ -62,31 +72,77 @@ concept OptimizerRule = requires(const R& rule, ParameterStep& step) {
   { rule(step) } -> std::same_as<Value>;
 };
 
+// What a rule of this library says of itself, once its own options are checked.
+struct RuleSetup {
+  LearningRate learning_rate;
+  Preset preset = Preset::keras;         // whose way of clipping and decay is taken
+  std::optional<double> weight_decay{};  // of a rule that has its own: decoupled in both presets
+};
+
+// What is done around any rule, in the order of Keras: gradients are accumulated, then clipped; weights decay; the rule
+// makes its step; weights are averaged. All of it is off unless asked for.
+struct OptimizerOptions {
+  // One of three ways to clip gradients g. By norm: g c / max(|g|, c) with the norm of each tensor, or with that of all
+  // together; rules with the preset of torch take |g| + 1e-6, as PyTorch does. By value: each number to [-c, c].
+  std::optional<double> clip_norm{};
+  std::optional<double> global_clip_norm{};
+  std::optional<double> clip_value{};
+
+  // Decoupled (Loshchilov and Hutter, 2019): w <- w - rate weight_decay w before the rule's own step. Rules with the
+  // preset of torch do as PyTorch does, which adds weight_decay w to the clipped gradient.
+  std::optional<double> weight_decay{};
+  std::function<bool(const Parameter&)> decays{};  // which weights decay; all if empty
+
+  // Weights are averaged: a <- ema_momentum a + (1 - ema_momentum) w after each step, a = w after the first. See
+  // swap_averages.
+  std::optional<double> ema_momentum{};
+
+  // The weights change with every n-th batch only, by the mean of n gradients. What a rule counts as a step, and a
+  // schedule too, is a change of the weights.
+  int accumulate = 1;
+};
+
 class Optimizer {
  public:
+  // Throws UserError, naming the optimizer and the option, for numbers that have no meaning.
   template <OptimizerRule R>
-  Optimizer(R rule) : name_(R::name) {
-    if constexpr (requires { rule.initial_learning_rate(); })
-      learning_rate_ = rule.initial_learning_rate();
-    else
-      learning_rate_ = rule.learning_rate;
+  Optimizer(R rule, OptimizerOptions options = {})
+      : name_(R::name), setup_(setup_of(rule)), options_(std::move(options)) {
     apply_ = [rule = std::move(rule)](ParameterStep& step) { return rule(step); };
     check();
   }
 
   const std::string& name() const { return name_; }
-  double learning_rate() const { return learning_rate_; }
-  // The updates of one step: weights, what the rule keeps, and the count of steps. `weights` and `gradients` go
+  // Of the first step.
+  double learning_rate() const { return setup_.learning_rate.at(0); }
+  // Throws UserError, beginning with `where`, if the learning rate is that of a schedule.
+  void require_settable_rate(const std::string& where) const;
+  // The updates of one step: weights, what is remembered, and the count of batches. `weights` and `gradients` go
   // together.
   std::vector<Update> updates(Graph& graph, const std::vector<Parameter>& weights, const std::vector<Value>& gradients,
                               OptimizerState& state) const;
 
  private:
-  void check() const;  // throws UserError for a learning rate that is negative or not finite
+  template <class R>
+  static RuleSetup setup_of(const R& rule) {
+    if constexpr (requires { rule.setup(); })
+      return rule.setup();
+    else
+      return {.learning_rate = rule.learning_rate};
+  }
+  void check();
+  void clip(std::vector<Value>& gradients) const;
+  void decay(ParameterStep& step) const;
 
   std::string name_;
-  double learning_rate_ = 0;
+  RuleSetup setup_;
+  OptimizerOptions options_;
   std::function<Value(ParameterStep&)> apply_;
 };
+
+// Exchanges weights and their averages, for instance to judge or save the averages; a second call puts the weights back
+// to train on. Throws UserError, with nothing exchanged, if the optimizer keeps no averages or has seen no batch
+// yet.
+void swap_averages(const std::vector<Parameter>& weights, OptimizerState& state);
 
 }  // namespace xgrad::nn

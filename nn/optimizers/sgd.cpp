@@ -1,8 +1,15 @@
 #include <xgrad/nn/optimizers/sgd.hpp>
 
+#include <xgrad/nn/optimizers/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {
+
+RuleSetup SGD::setup() const {
+  const auto from_preset = defaults(preset).sgd;
+  require_fraction(name, "momentum", momentum.value_or(from_preset.momentum));
+  return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
+}
 
 Value SGD::operator()(ParameterStep& s) const {
   const double keep = momentum.value_or(defaults(preset).sgd.momentum);

@@ -17,11 +17,11 @@ namespace xgrad::nn {
 struct SGD {
   static constexpr const char* name = "sgd";
   Preset preset = Preset::keras;
-  std::optional<double> learning_rate{};
+  std::optional<LearningRate> learning_rate{};
   std::optional<double> momentum{};
   bool nesterov = false;
 
-  double initial_learning_rate() const { return learning_rate.value_or(defaults(preset).sgd.learning_rate); }
+  RuleSetup setup() const;
   Value operator()(ParameterStep& s) const;
 };
 

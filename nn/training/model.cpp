@@ -246,10 +246,15 @@ double Model::learning_rate() const {
 }
 
 void Model::set_learning_rate(double rate) {
-  (void)state_->require_compiled("set_learning_rate");
+  state_->require_compiled("set_learning_rate").optimizer.require_settable_rate("set_learning_rate");
   if (!(rate >= 0) || !std::isfinite(rate))
     throw UserError(fmt::format("set_learning_rate: a rate of {} has no meaning", rate));
   state_->optimizer_state.learning_rate.set(Tensor(rate));
+}
+
+void Model::swap_averages() {
+  (void)state_->require_compiled("swap_averages");
+  nn::swap_averages(state_->parameters, state_->optimizer_state);
 }
 
 ModelGraph Model::inference_graph(Index rows) const { return state_->build(Mode::judge, rows); }

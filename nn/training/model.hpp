@@ -116,8 +116,13 @@ class Model {
   const std::vector<Parameter>& parameters() const;
   Index parameter_count() const;
   Index trainable_count() const;
+  // Of the next step.
   double learning_rate() const;
+  // Throws UserError if the optimizer's rate follows a schedule.
   void set_learning_rate(double rate);
+  // Exchanges the weights and their averages (OptimizerOptions::ema_momentum): once to judge or keep the averages,
+  // again to train on. Throws UserError if the optimizer keeps none or nothing was trained yet.
+  void swap_averages();
 
   // The whole state, in one safetensors file: weights and moving statistics, what the optimizer remembers, the seed and
   // the counts of steps and epochs that shuffles and random operations go by. Written under another name and renamed:

@@ -1,0 +1,28 @@
+// AdaDelta: steps in proportion to the steps before, divided by a running mean of the gradient (Zeiler, "ADADELTA",
+// 2012).
+//
+//   nn::AdaDelta{}
+//
+// e <- rho e + (1 - rho) g^2;  step = g sqrt(d + epsilon) / sqrt(e + epsilon);  d <- rho d + (1 - rho) step^2
+// w <- w - rate step
+#pragma once
+
+#include <optional>
+
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/optimizers/optimizer.hpp>
+
+namespace xgrad::nn {
+
+struct AdaDelta {
+  static constexpr const char* name = "adadelta";
+  Preset preset = Preset::keras;
+  std::optional<LearningRate> learning_rate{};
+  std::optional<double> rho{};
+  std::optional<double> epsilon{};
+
+  RuleSetup setup() const;
+  Value operator()(ParameterStep& s) const;
+};
+
+}  // namespace xgrad::nn

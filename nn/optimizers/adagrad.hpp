@@ -1,0 +1,29 @@
+// AdaGrad: steps divided by the root of all squares of the gradient so far (Duchi, Hazan and Singer, "Adaptive
+// subgradient methods", 2011).
+//
+//   nn::AdaGrad{.learning_rate = 0.1}
+//
+// a <- a + g^2, beginning with `accumulator`
+// keras: w <- w - rate g / sqrt(a + epsilon)
+// torch: w <- w - rate g / (sqrt(a) + epsilon)         its lr_decay is the schedule inverse_time_decay
+#pragma once
+
+#include <optional>
+
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/optimizers/optimizer.hpp>
+
+namespace xgrad::nn {
+
+struct AdaGrad {
+  static constexpr const char* name = "adagrad";
+  Preset preset = Preset::keras;
+  std::optional<LearningRate> learning_rate{};
+  std::optional<double> accumulator{};
+  std::optional<double> epsilon{};
+
+  RuleSetup setup() const;
+  Value operator()(ParameterStep& s) const;
+};
+
+}  // namespace xgrad::nn

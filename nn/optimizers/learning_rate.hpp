@@ -1,0 +1,39 @@
+// Learning rates: a number, or a schedule, which is a function of the step as nodes of the training graph.
+//
+//   nn::Adam{.learning_rate = 1e-3}
+//   nn::Adam{.learning_rate = nn::cosine_decay(1e-3, 10000, {.warmup = 500})}       // schedules.hpp
+//   nn::SGD{.learning_rate = nn::LearningRate("root", [](Value step) { return 0.1 * rsqrt(step + 1); })}
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include <xgrad/ops/apply.hpp>
+
+namespace xgrad::nn {
+
+class LearningRate {
+ public:
+  // The rate of a step: scalars f64, steps counted from 0.
+  using Function = std::function<Value(Value step)>;
+
+  template <Number N>
+  LearningRate(N rate) : number_(static_cast<double>(rate)) {}
+  // A schedule of one's own.
+  LearningRate(std::string name, Function rate) : name_(std::move(name)), function_(std::move(rate)) {}
+
+  bool is_schedule() const { return function_ != nullptr; }
+  // Of the schedule; empty for a number.
+  const std::string& name() const { return name_; }
+  // Throws ShapeError if a schedule gives anything but a scalar f64.
+  Value operator()(Value step) const;
+  // The same as a number.
+  double at(Index step) const;
+
+ private:
+  double number_ = 0;
+  std::string name_;
+  Function function_;
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,26 @@
+// Lion: steps of one size in the direction of a running mean (Chen et al., "Symbolic discovery of optimization
+// algorithms", 2023). Wants a learning rate three to ten times smaller than AdamW, and as much more weight decay.
+//
+//   nn::Lion{.learning_rate = 1e-4}
+//
+// w <- w - rate sign(beta_1 m + (1 - beta_1) g);  m <- beta_2 m + (1 - beta_2) g
+#pragma once
+
+#include <optional>
+
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/optimizers/optimizer.hpp>
+
+namespace xgrad::nn {
+
+struct Lion {
+  static constexpr const char* name = "lion";
+  std::optional<LearningRate> learning_rate{};
+  std::optional<double> beta_1{};
+  std::optional<double> beta_2{};
+
+  RuleSetup setup() const;
+  Value operator()(ParameterStep& s) const;
+};
+
+}  // namespace xgrad::nn

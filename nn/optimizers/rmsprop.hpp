@@ -1,0 +1,32 @@
+// RMSProp: steps divided by the root of a running mean of squares of the gradient (Tieleman and Hinton, 2012);
+// `centered` takes the variance in place of the squares (Graves, "Generating sequences", 2013).
+//
+//   nn::RMSProp{.rho = 0.95, .momentum = 0.9}
+//
+// v <- rho v + (1 - rho) g^2;  centered: a <- rho a + (1 - rho) g, and v - a^2 in place of v below
+// keras: s = rate g / sqrt(v + epsilon);   w <- w - s          with momentum: m <- momentum m + s;  w <- w - m
+// torch: s = g / (sqrt(v) + epsilon);      w <- w - rate s     with momentum: m <- momentum m + s;  w <- w - rate m
+// v - a^2 is never negative; where rounding makes it so, it is taken as 0.
+#pragma once
+
+#include <optional>
+
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/optimizers/optimizer.hpp>
+
+namespace xgrad::nn {
+
+struct RMSProp {
+  static constexpr const char* name = "rmsprop";
+  Preset preset = Preset::keras;
+  std::optional<LearningRate> learning_rate{};
+  std::optional<double> rho{};
+  std::optional<double> momentum{};
+  std::optional<double> epsilon{};
+  bool centered = false;
+
+  RuleSetup setup() const;
+  Value operator()(ParameterStep& s) const;
+};
+
+}  // namespace xgrad::nn

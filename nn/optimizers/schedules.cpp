@@ -1,0 +1,168 @@
+#include <xgrad/nn/optimizers/schedules.hpp>
+
+#include <cmath>
+#include <numbers>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/optimizers/options.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+double positive_steps(const char* schedule, Index steps) {
+  require_positive(schedule, "steps", static_cast<double>(steps));
+  return static_cast<double>(steps);
+}
+
+// From 1 to 0 as `part` goes from 0 to 1.
+Value half_cosine(Value part) { return 0.5 * (1 + cos(std::numbers::pi * part)); }
+
+void require_warmup(const char* schedule, Index warmup, double from, double alpha) {
+  require_not_negative(schedule, "warmup", static_cast<double>(warmup));
+  require_not_negative(schedule, "warmup_from", from);
+  require_not_negative(schedule, "alpha", alpha);
+}
+
+// `decay` as a function of the steps since the end of the warm-up.
+template <class Decay>
+Value after_warmup(Value step, double rate, double warmup, double from, const Decay& decay) {
+  if (warmup == 0) return decay(step);
+  const Value line = from + (rate - from) * (step / warmup);
+  return where(step < warmup, line, decay(maximum(step - warmup, 0)));
+}
+
+}  // namespace
+
+LearningRate step_decay(double rate, Index every, double factor) {
+  require_not_negative("step_decay", "rate", rate);
+  require_not_negative("step_decay", "factor", factor);
+  const double steps = positive_steps("step_decay", every);
+  return {"step_decay", [=](Value step) { return rate * pow(factor, floor(step / steps)); }};
+}
+
+LearningRate piecewise_constant(const std::vector<Index>& steps, const std::vector<double>& rates) {
+  const char* name = "piecewise_constant";
+  if (rates.size() != steps.size() + 1)
+    throw UserError(
+        fmt::format("{}: {} steps need {} rates, not {}", name, steps.size(), steps.size() + 1, rates.size()));
+  for (const double rate : rates) require_not_negative(name, "rate", rate);
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    if (steps[i] < (i == 0 ? 0 : steps[i - 1] + 1))
+      throw UserError(fmt::format("{}: the steps must rise, but number {} is {}", name, i, steps[i]));
+  }
+  return {name, [=](Value step) {
+            Value rate = step.graph().constant(rates[0], f64);
+            for (std::size_t i = 0; i < steps.size(); ++i)
+              rate = where(step >= static_cast<double>(steps[i]), rates[i + 1], rate);
+            return rate;
+          }};
+}
+
+LearningRate multi_step_decay(double rate, const std::vector<Index>& steps, double factor) {
+  require_not_negative("multi_step_decay", "rate", rate);
+  require_not_negative("multi_step_decay", "factor", factor);
+  std::vector<double> rates;
+  for (std::size_t n = 0; n <= steps.size(); ++n) rates.push_back(rate * std::pow(factor, static_cast<double>(n)));
+  return piecewise_constant(steps, rates);
+}
+
+LearningRate exponential_decay(double rate, Index steps, double factor, const DecayOptions& options) {
+  require_not_negative("exponential_decay", "rate", rate);
+  require_not_negative("exponential_decay", "factor", factor);
+  const double n = positive_steps("exponential_decay", steps);
+  return {"exponential_decay", [=](Value step) {
+            const Value passed = step / n;
+            return rate * pow(factor, options.staircase ? floor(passed) : passed);
+          }};
+}
+
+LearningRate inverse_time_decay(double rate, Index steps, double factor, const DecayOptions& options) {
+  require_not_negative("inverse_time_decay", "rate", rate);
+  require_not_negative("inverse_time_decay", "factor", factor);
+  const double n = positive_steps("inverse_time_decay", steps);
+  return {"inverse_time_decay", [=](Value step) {
+            const Value passed = step / n;
+            return rate / (1 + factor * (options.staircase ? floor(passed) : passed));
+          }};
+}
+
+LearningRate polynomial_decay(double rate, Index steps, const PolynomialOptions& options) {
+  require_not_negative("polynomial_decay", "rate", rate);
+  require_not_negative("polynomial_decay", "end", options.end);
+  require_not_negative("polynomial_decay", "power", options.power);
+  const double n = positive_steps("polynomial_decay", steps);
+  return {"polynomial_decay", [=](Value step) {
+            const Value rounds = options.cycle ? maximum(ceil(step / n), 1) : step.graph().constant(1, f64);
+            const Value passed = minimum(step / (n * rounds), 1);
+            return (rate - options.end) * pow(1 - passed, options.power) + options.end;
+          }};
+}
+
+LearningRate cosine_decay(double rate, Index steps, const CosineOptions& options) {
+  require_not_negative("cosine_decay", "rate", rate);
+  require_warmup("cosine_decay", options.warmup, options.warmup_from, options.alpha);
+  const double n = positive_steps("cosine_decay", steps);
+  return {"cosine_decay", [=](Value step) {
+            const auto decay = [&](Value s) {
+              return rate * ((1 - options.alpha) * half_cosine(minimum(s, n) / n) + options.alpha);
+            };
+            return after_warmup(step, rate, static_cast<double>(options.warmup), options.warmup_from, decay);
+          }};
+}
+
+LearningRate cosine_restarts(double rate, Index steps, const RestartOptions& options) {
+  const char* name = "cosine_restarts";
+  require_not_negative(name, "rate", rate);
+  require_warmup(name, options.warmup, options.warmup_from, options.alpha);
+  require_not_negative(name, "m_mul", options.m_mul);
+  if (!(options.t_mul >= 1) || !std::isfinite(options.t_mul))
+    throw UserError(fmt::format("{}: t_mul = {} has no meaning: it must be at least 1", name, options.t_mul));
+  const double n = positive_steps(name, steps);
+  return {name, [=](Value step) {
+            const auto decay = [&](Value s) {
+              const double longer = options.t_mul;
+              // Lengths of the decays are n, n longer, n longer^2 ...: which one it is, and the part of it that passed.
+              Value round, part;
+              const Value passed = s / n;
+              if (longer == 1) {
+                round = floor(passed);
+                part = passed - round;
+              } else {
+                // The logarithm of a power may lie a little below the whole number that a restart begins with.
+                round = floor(log(1 + passed * (longer - 1)) / std::log(longer) + 1e-9);
+                const Value length = pow(longer, round);
+                part = (passed - (length - 1) / (longer - 1)) / length;
+              }
+              const Value height = (1 - options.alpha) * pow(options.m_mul, round);
+              return rate * (height * half_cosine(part) + options.alpha);
+            };
+            return after_warmup(step, rate, static_cast<double>(options.warmup), options.warmup_from, decay);
+          }};
+}
+
+LearningRate one_cycle(double rate, Index steps, const OneCycleOptions& options) {
+  const char* name = "one_cycle";
+  require_not_negative(name, "rate", rate);
+  require_positive(name, "start_divisor", options.start_divisor);
+  require_positive(name, "end_divisor", options.end_divisor);
+  require_fraction(name, "rise", options.rise);
+  // The first and the last step are corners, hence the ones.
+  const double top = options.rise * positive_steps(name, steps) - 1;
+  const double end = static_cast<double>(steps) - 1;
+  if (!(top > 0))
+    throw UserError(fmt::format("{}: {} of {} steps leave none for the rate to rise", name, options.rise, steps));
+  const double low = rate / options.start_divisor;
+  return {name, [=](Value step) {
+            const auto between = [&](double from, double to, Value part) {
+              return to + (from - to) * (options.straight ? 1 - part : half_cosine(part));
+            };
+            const Value up = between(low, rate, step / top);
+            const Value down = between(rate, low / options.end_divisor, minimum((step - top) / (end - top), 1));
+            return where(step <= top, up, down);
+          }};
+}
+
+}  // namespace xgrad::nn
