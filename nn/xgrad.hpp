@@ -31,6 +31,7 @@
 #include <xgrad/nn/optimizers/adagrad.hpp>
 #include <xgrad/nn/optimizers/adam.hpp>
 #include <xgrad/nn/optimizers/adamax.hpp>
+#include <xgrad/nn/optimizers/lbfgs.hpp>
 #include <xgrad/nn/optimizers/lion.hpp>
 #include <xgrad/nn/optimizers/nadam.hpp>
 #include <xgrad/nn/optimizers/rmsprop.hpp>

@@ -1,0 +1,282 @@
+#include <xgrad/nn/optimizers/lbfgs.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/plan.hpp>
+#include <xgrad/nn/optimizers/options.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+using Numbers = std::vector<double>;  // those of all parameters, one after the other
+
+constexpr double enough_lower = 1e-4, enough_flatter = 0.9;  // the Wolfe conditions
+
+double dot(const Numbers& a, const Numbers& b) {
+  double total = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) total += a[i] * b[i];
+  return total;
+}
+
+void add(Numbers& a, double factor, const Numbers& b) {
+  for (std::size_t i = 0; i < a.size(); ++i) a[i] += factor * b[i];
+}
+
+double largest(const Numbers& a) {
+  double out = 0;
+  for (const double x : a) out = std::max(out, std::abs(x));
+  return out;
+}
+
+// The loss as a function of all its numbers.
+class Function {
+ public:
+  Function(Value loss, std::vector<Parameter> parameters, const Feeds& feeds, int threads)
+      : parameters_(std::move(parameters)), threads_(threads), plan_(outputs(loss, parameters_)), memory_(plan_) {
+    for (const Feed& feed : feeds) memory_.feed(feed.input, feed.value);
+  }
+
+  Numbers read() const {
+    Numbers out;
+    for (const Parameter& p : parameters_) append(out, p.view());
+    return out;
+  }
+
+  void write(const Numbers& x) {
+    std::size_t at = 0;
+    for (Parameter& p : parameters_) {
+      const auto count = static_cast<std::size_t>(p.shape().elements());
+      p.set(Tensor::from<double>(p.shape(), std::span(x).subspan(at, count)).cast(p.type().dtype));
+      at += count;
+    }
+  }
+
+  // The loss and its gradient at what the parameters hold.
+  double operator()(Numbers& gradient) {
+    plan_.run(memory_, {.threads = threads_});
+    ++evaluations;
+    gradient.clear();
+    for (std::size_t i = 0; i < parameters_.size(); ++i) append(gradient, memory_.output(static_cast<int>(i) + 1));
+    return memory_.output(0).item();
+  }
+
+  int evaluations = 0;
+
+ private:
+  static std::vector<Value> outputs(Value loss, const std::vector<Parameter>& parameters) {
+    std::vector<Value> nodes;
+    for (const Parameter& p : parameters) nodes.push_back(loss.graph().parameter(p));
+    std::vector<Value> out = gradients(loss, nodes);
+    out.insert(out.begin(), loss);
+    return out;
+  }
+  static void append(Numbers& out, const Tensor& tensor) {
+    for (Index i = 0; i < tensor.elements(); ++i) out.push_back(tensor.at(i));
+  }
+
+  std::vector<Parameter> parameters_;
+  int threads_;
+  Plan plan_;
+  Workspace memory_;
+};
+
+// A point of a line search: how far along the direction, and what is found there.
+struct Point {
+  double far = 0, loss = 0, slope = 0;
+  Numbers x, gradient;
+  bool finite() const { return std::isfinite(loss) && std::isfinite(slope); }
+};
+
+// Where the cubic with the losses and slopes of both points is least; the middle if that is near an end or unknown.
+double between(const Point& a, const Point& b) {
+  const double middle = (a.far + b.far) / 2, width = b.far - a.far;
+  if (!a.finite() || !b.finite()) return middle;
+  const double d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.far - b.far);
+  const double inside = d1 * d1 - a.slope * b.slope;
+  if (!(inside >= 0)) return middle;
+  const double d2 = std::copysign(std::sqrt(inside), width);
+  const double part = 1 - (b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2);
+  return part > 0.1 && part < 0.9 ? a.far + part * width : middle;
+}
+
+class LineSearch {
+ public:
+  LineSearch(Function& function, const Point& start, const Numbers& direction, int most)
+      : function_(function), start_(start), direction_(direction), left_(most) {}
+
+  // A lower point, which is `start` itself if none was found; `far` is tried first.
+  Point find(double far) {
+    Point before = start_;
+    while (left_ > 0) {
+      Point now = at(far);
+      if (!lower(now) || (before.far > 0 && now.loss >= before.loss)) return zoom(std::move(before), std::move(now));
+      if (flat(now)) return now;
+      if (now.slope >= 0) return zoom(std::move(now), std::move(before));
+      before = std::move(now);
+      far *= 2;
+    }
+    return before;
+  }
+
+ private:
+  Point at(double far) {
+    --left_;
+    Point out{far, 0, 0, start_.x, {}};
+    add(out.x, far, direction_);
+    function_.write(out.x);
+    out.x = function_.read();  // as the dtype of the parameters has it
+    out.loss = function_(out.gradient);
+    out.slope = dot(out.gradient, direction_);
+    return out;
+  }
+  bool lower(const Point& p) const {
+    return p.finite() && p.loss <= start_.loss + enough_lower * p.far * start_.slope && p.loss < start_.loss;
+  }
+  bool flat(const Point& p) const { return std::abs(p.slope) <= -enough_flatter * start_.slope; }
+
+  // `low` is the lowest point so far, and a good one lies between it and `high`.
+  Point zoom(Point low, Point high) {
+    while (left_ > 0) {
+      const double far = between(low, high);
+      if (far == low.far || far == high.far) break;
+      Point now = at(far);
+      if (!lower(now) || now.loss >= low.loss) {
+        high = std::move(now);
+        continue;
+      }
+      if (flat(now)) return now;
+      if (now.slope * (high.far - low.far) >= 0) high = std::move(low);
+      low = std::move(now);
+    }
+    return low;
+  }
+
+  Function& function_;
+  const Point& start_;
+  const Numbers& direction_;
+  int left_;
+};
+
+// What the last steps say about curvature.
+class Memory {
+ public:
+  explicit Memory(std::size_t most) : most_(most) {}
+
+  void add_step(const Point& from, const Point& to) {
+    Pair pair{to.x, to.gradient, 0};
+    add(pair.step, -1, from.x);
+    add(pair.change, -1, from.gradient);
+    pair.product = dot(pair.step, pair.change);
+    // Curvature that is not positive, be it for rounding, would make -H g lead upwards.
+    if (!(pair.product > 1e-12 * std::sqrt(dot(pair.step, pair.step) * dot(pair.change, pair.change)))) return;
+    if (pairs_.size() == most_) pairs_.pop_front();
+    pairs_.push_back(std::move(pair));
+  }
+  bool empty() const { return pairs_.empty(); }
+  void clear() { pairs_.clear(); }
+
+  // -H g, by the recursion of two loops.
+  Numbers direction(const Numbers& gradient) const {
+    Numbers q = gradient;
+    Numbers along(pairs_.size());
+    for (std::size_t i = pairs_.size(); i-- > 0;) {
+      along[i] = dot(pairs_[i].step, q) / pairs_[i].product;
+      add(q, -along[i], pairs_[i].change);
+    }
+    double scale = -1;
+    if (!empty()) scale = -pairs_.back().product / dot(pairs_.back().change, pairs_.back().change);
+    for (double& x : q) x *= scale;
+    for (std::size_t i = 0; i < pairs_.size(); ++i)
+      add(q, -along[i] - dot(pairs_[i].change, q) / pairs_[i].product, pairs_[i].step);
+    return q;
+  }
+
+ private:
+  struct Pair {
+    Numbers step, change;  // of the numbers, of the gradient
+    double product;
+  };
+  std::size_t most_;
+  std::deque<Pair> pairs_;
+};
+
+LbfgsResult minimize(Function& function, const LbfgsOptions& options) {
+  Point here;
+  here.x = function.read();
+  here.loss = function(here.gradient);
+  if (!std::isfinite(here.loss) || !std::isfinite(dot(here.gradient, here.gradient)))
+    throw ValueError(fmt::format("lbfgs: the loss or its gradient is not finite to begin with: {}", here.loss));
+
+  LbfgsResult result;
+  Memory memory(static_cast<std::size_t>(options.memory));
+  const auto done = [&](LbfgsStop why) {
+    function.write(here.x);
+    result.loss = here.loss;
+    result.gradient = largest(here.gradient);
+    result.evaluations = function.evaluations;
+    result.stop = why;
+    return result;
+  };
+  while (true) {
+    if (largest(here.gradient) <= options.gradient_tolerance) return done(LbfgsStop::gradient);
+    if (result.iterations == options.max_iterations) return done(LbfgsStop::iterations);
+    Numbers direction = memory.direction(here.gradient);
+    here.slope = dot(here.gradient, direction);
+    if (!(here.slope < 0)) {
+      memory.clear();
+      direction = memory.direction(here.gradient);
+      here.slope = dot(here.gradient, direction);
+    }
+    here.far = 0;
+    // Without curvature a step of length 1 at most; with it H knows the length.
+    const double first = memory.empty() ? std::min(1.0, 1 / std::sqrt(-here.slope)) : 1;
+    Point next = LineSearch(function, here, direction, options.max_evaluations).find(first);
+    if (next.far == 0) {
+      if (memory.empty()) return done(LbfgsStop::no_lower_point);
+      memory.clear();  // once more, straight down
+      continue;
+    }
+    ++result.iterations;
+    memory.add_step(here, next);
+    const double gain = here.loss - next.loss;
+    here = std::move(next);
+    if (gain <= options.change_tolerance * std::max(1.0, std::abs(here.loss))) {
+      const bool flat = largest(here.gradient) <= options.gradient_tolerance;
+      return done(flat ? LbfgsStop::gradient : LbfgsStop::change);
+    }
+  }
+}
+
+}  // namespace
+
+LbfgsResult lbfgs(Value loss, const std::vector<Parameter>& parameters, const Feeds& feeds,
+                  const LbfgsOptions& options) {
+  require_not_negative("lbfgs", "max_iterations", options.max_iterations);
+  require_positive("lbfgs", "memory", options.memory);
+  require_not_negative("lbfgs", "gradient_tolerance", options.gradient_tolerance);
+  require_not_negative("lbfgs", "change_tolerance", options.change_tolerance);
+  require_positive("lbfgs", "max_evaluations", options.max_evaluations);
+  std::vector<Parameter> moved;
+  for (const Parameter& p : parameters) {
+    if (p.trainable() && std::find(moved.begin(), moved.end(), p) == moved.end()) moved.push_back(p);
+  }
+  if (moved.empty()) throw UserError("lbfgs: there are no trainable parameters");
+
+  Function function(loss, moved, feeds, options.threads);
+  const Numbers before = function.read();
+  try {
+    return minimize(function, options);
+  } catch (...) {
+    function.write(before);
+    throw;
+  }
+}
+
+}  // namespace xgrad::nn
