@@ -44,12 +44,6 @@ void lay_out(std::size_t size, char* to, const char* from, Index rows, Index inn
     lay_out<std::uint8_t>(to, from, rows, inner, row_stride, inner_stride);
 }
 
-// Asks for what the next block reads while this one is worked on: only its first operation touches memory, too seldom
-// for the processor to see a stream in it.
-void prefetch(const char* from, std::size_t bytes) {
-  for (std::size_t i = 0; i < bytes; i += 64) __builtin_prefetch(from + i);
-}
-
 std::size_t bytes(Index elements, std::size_t size) { return static_cast<std::size_t>(elements) * size; }
 
 }  // namespace
@@ -60,6 +54,18 @@ struct BlockProgram::Frame {
   const char* at[max_inputs + all_ops];
   bool repeats[max_inputs + all_ops];  // one number stands for all
   bool in_place[all_ops];              // of an output: it is the memory of an input
+  // What the next block reads, asked for while this one is worked on: only its first operation touches memory, too
+  // seldom for the processor to see a stream in it. A part before each operation, since all at once would wait.
+  struct Ahead {
+    const char* from;
+    std::size_t bytes;
+    void prefetch(std::size_t part, std::size_t parts) const {
+      const std::size_t last = bytes * (part + 1) / parts;
+      for (std::size_t i = (bytes * part / parts + 63) / 64 * 64; i < last; i += 64) __builtin_prefetch(from + i);
+    }
+  };
+  Ahead ahead[max_inputs];
+  std::size_t ahead_count;
 };
 
 BlockProgram::BlockProgram(const Shape& shape, Index row) : shape_(shape), elements_(shape.elements()), row_(row) {
@@ -288,6 +294,7 @@ void BlockProgram::reduce_columns(const Op& op, const Memory& memory, const char
 // The block whose first element is number `at`, and whose first row is number `row`.
 void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n, Index row, Index rows) const {
   for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
+    for (std::size_t i = 0; i < frame.ahead_count; ++i) frame.ahead[i].prefetch(k, static_cast<std::size_t>(ops_));
     const Op& op = op_[k];
     const char* in = frame.at[op.operands[0]];
     if (op.kind == Kind::reduce_columns) {
@@ -330,6 +337,7 @@ void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const 
   const auto address = reinterpret_cast<std::uintptr_t>(slots);
   frame.slots = static_cast<char*>(slots) + (63 - (address + 63) % 64);
   std::fill_n(frame.repeats, max_inputs + ops_, false);
+  frame.ahead_count = 0;
   for (int i = 0; i < outputs_ && streams_; ++i) {
     frame.in_place[i] = std::find(memory.inputs, memory.inputs + inputs_, memory.outputs[i]) != memory.inputs + inputs_;
   }
@@ -375,12 +383,14 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
   if (flat && ops_ == 1 && !streams_) step = last - first;  // nothing passes from one operation to the next
   for (Index at = first; at < last; at += step) {
     const Index now = std::min(step, last - at);
+    frame.ahead_count = 0;
     for (std::size_t i = 0; i < inputs; ++i) {
       const Input& in = input_[i];
       if (in.way == Way::whole) {
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at * unit, in.size);
         if (elements_ > far_elements && ops_ > 1)
-          prefetch(frame.at[i] + bytes(now * unit, in.size), bytes(std::min(step, last - at - now) * unit, in.size));
+          frame.ahead[frame.ahead_count++] = {frame.at[i] + bytes(now * unit, in.size),
+                                              bytes(std::min(step, last - at - now) * unit, in.size)};
       }
       if (in.way == Way::row_level && !frame.repeats[i])
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at, in.size);

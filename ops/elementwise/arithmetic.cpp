@@ -204,14 +204,79 @@ struct Where : Cheap<Select> {
   }
 };
 
+struct Abs : Cheap<Unary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "abs";
+  static constexpr const char* doc = "|x|. The derivative is sign(x), so 0 at 0.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return x < 0 ? static_cast<V>(-static_cast<std::uint64_t>(x)) : x;
+    else
+      return simd::abs(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * sign(r.input(0)); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::away_from({0}), false, true), {domain::integers(-9, 9)});
+  }
+};
+
+// The derivative of the larger or smaller of two: 1 to the chosen one, half to each at a tie.
+Cotangents to_chosen(const Vjp& r) {
+  const Value tie = equal(r.input(0), r.input(1));
+  const Value half = 0.5 * r.cotangent();
+  const auto side = [&](int i) { return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0)); };
+  return {side(0), side(1)};
+}
+
+// Numbers that keep their distance although each side wins somewhere: the right ones surround the left ones. Where one
+// side is a single number it may win or lose everywhere.
+std::vector<Sample> choice_samples() {
+  const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
+  auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
+  for (Sample& sample : out) {
+    if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
+  }
+  return with_integers(out, twice(domain::integers(-9, 9)));
+}
+
+struct Maximum : Cheap<Binary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr bool commutative = true;
+  static constexpr const char* name = "maximum";
+  static constexpr const char* doc = "The larger of a and b; NaN wins. At a tie each gets half the derivative.";
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::max(a, b);
+  }
+  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
+  static std::vector<Sample> samples() { return choice_samples(); }
+};
+
+struct Minimum : Cheap<Binary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr bool commutative = true;
+  static constexpr const char* name = "minimum";
+  static constexpr const char* doc = "The smaller of a and b; NaN wins. At a tie each gets half the derivative.";
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::min(a, b);
+  }
+  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
+  static std::vector<Sample> samples() { return choice_samples(); }
+};
+
 // What training steps are full of: scaling and shifting, moving averages, activations and their derivatives.
 template <class First>
 using BeforeSums = Pairs<Pair<First, Add, 0>, Pair<First, Sub, 0>, Pair<First, Sub, 1>, Pair<First, Mul, 0>>;
 
 }  // namespace
 
-XGRAD_FAMILY(arithmetic, Add, Sub, Mul, Div, Neg, Square, Sqrt, Relu, Less, LessEqual, Where)
+XGRAD_FAMILY(arithmetic, Add, Sub, Mul, Div, Neg, Square, Sqrt, Relu, Abs, Maximum, Minimum, Less, LessEqual, Where)
 XGRAD_PAIRS(arithmetic, BeforeSums<Add>, BeforeSums<Sub>, BeforeSums<Mul>, BeforeSums<Div>, BeforeSums<Square>,
+            BeforeSums<Relu>, BeforeSums<Abs>,
+            Pairs<Pair<Add, Maximum, 0>, Pair<Add, Minimum, 0>, Pair<Sub, Maximum, 0>, Pair<Sub, Minimum, 0>,
+                  Pair<Maximum, Minimum, 0>, Pair<Minimum, Maximum, 0>>,
             Pairs<Pair<Sqrt, Add, 0>, Pair<Sub, Square, 0>, Pair<Add, Relu, 0>, Pair<Less, Where, 0>,
                   Pair<LessEqual, Where, 0>>)
 

@@ -24,53 +24,8 @@ struct Pow : Binary {
   static std::vector<Sample> samples() { return binary_samples(domain::positive(), domain::any()); }
 };
 
-// The derivative of the larger or smaller of two: 1 to the chosen one, half to each at a tie.
-Cotangents to_chosen(const Vjp& r) {
-  const Value tie = equal(r.input(0), r.input(1));
-  const Value half = 0.5 * r.cotangent();
-  const auto side = [&](int i) { return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0)); };
-  return {side(0), side(1)};
-}
-
-// Numbers that keep their distance although each side wins somewhere: the right ones surround the left ones. Where one
-// side is a single number it may win or lose everywhere.
-std::vector<Sample> choice_samples() {
-  const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
-  auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
-  for (Sample& sample : out) {
-    if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
-  }
-  return with_integers(out, twice(domain::integers(-9, 9)));
-}
-
-struct Maximum : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr bool commutative = true;
-  static constexpr const char* name = "maximum";
-  static constexpr const char* doc = "The larger of a and b; NaN wins. At a tie each gets half the derivative.";
-  template <class V>
-  static V forward(V a, V b) {
-    return simd::max(a, b);
-  }
-  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
-  static std::vector<Sample> samples() { return choice_samples(); }
-};
-
-struct Minimum : Binary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr bool commutative = true;
-  static constexpr const char* name = "minimum";
-  static constexpr const char* doc = "The smaller of a and b; NaN wins. At a tie each gets half the derivative.";
-  template <class V>
-  static V forward(V a, V b) {
-    return simd::min(a, b);
-  }
-  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
-  static std::vector<Sample> samples() { return choice_samples(); }
-};
-
 }  // namespace
 
-XGRAD_FAMILY(binary, Pow, Maximum, Minimum)
+XGRAD_FAMILY(binary, Pow)
 
 }  // namespace xgrad

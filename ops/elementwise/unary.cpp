@@ -4,23 +4,6 @@
 namespace xgrad {
 namespace {
 
-struct Abs : Unary {
-  using dtypes = FloatsAndIntegers;
-  static constexpr const char* name = "abs";
-  static constexpr const char* doc = "|x|. The derivative is sign(x), so 0 at 0.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return x < 0 ? static_cast<V>(-static_cast<std::uint64_t>(x)) : x;
-    else
-      return simd::abs(x);
-  }
-  static Cotangents vjp(const Vjp& r) { return r.cotangent() * sign(r.input(0)); }
-  static std::vector<Sample> samples() {
-    return with_integers(unary_samples(domain::away_from({0}), false, true), {domain::integers(-9, 9)});
-  }
-};
-
 struct Sign : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "sign";
@@ -153,6 +136,6 @@ struct Softplus : Unary {
 
 }  // namespace
 
-XGRAD_FAMILY(unary, Abs, Sign, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid, Softplus)
+XGRAD_FAMILY(unary, Sign, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid, Softplus)
 
 }  // namespace xgrad
