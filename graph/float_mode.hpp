@@ -2,7 +2,7 @@
 //
 // Running means that decay, such as those of optimizers, end there, and arithmetic with such numbers is up to a hundred
 // times slower. So while a graph is evaluated they become 0, in all threads that take part; the caller's own arithmetic
-// is as before afterwards.
+// is as before afterwards. 64-bit ARM takes such numbers for 0 where they are operands, too; x86 does not.
 #pragma once
 
 #include <cstdint>

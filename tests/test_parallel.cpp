@@ -53,10 +53,11 @@ constexpr int refused = -2;
 // What a new process with XGRAD_THREADS set to `value` takes for its default; `refused` if it says so, -1 if it
 // could not be asked.
 int default_of_new_process(const char* value) {
+  const char* emulator = std::getenv("XGRAD_EMULATOR");  // what runs programs for another processor here
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const std::string variable = value == nullptr ? "-u XGRAD_THREADS" : fmt::format("XGRAD_THREADS='{}'", value);
-  const std::string command =
-      fmt::format("env {} '{}' --no-skip --test-case='says its default number of threads'", variable, program);
+  const std::string command = fmt::format("env {} {} '{}' --no-skip --test-case='says its default number of threads'",
+                                          variable, emulator == nullptr ? "" : emulator, program);
   std::FILE* pipe = popen(command.c_str(), "r");
   if (pipe == nullptr) return -1;
   std::string output;

@@ -51,7 +51,12 @@ TEST_CASE("exp is finite up to the largest number") {
 TEST_CASE("log of a denormal double") {
   Graph g;
   const double x = 2.2e-308;
-  CHECK(evaluate(log(g.constant(x, f64))).item() == doctest::Approx(std::log(x)).epsilon(1e-12));
+  const double y = evaluate(log(g.constant(x, f64))).item();
+#if defined(__aarch64__)
+  CHECK(y == -std::numeric_limits<double>::infinity());  // the operand counts as 0, see FlushDenormals
+#else
+  CHECK(y == doctest::Approx(std::log(x)).epsilon(1e-12));
+#endif
 }
 
 TEST_CASE("uniform numbers stay below high") {

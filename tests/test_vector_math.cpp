@@ -153,7 +153,7 @@ bool denormal(T x) {
 
 // One number in how many is tried. On 64-bit ARM, which is mostly emulated here, long double is software and slow.
 #if defined(__aarch64__)
-constexpr int thinning = 16;
+constexpr int thinning = 4;
 #else
 constexpr int thinning = 1;
 #endif
