@@ -22,17 +22,40 @@ void run_2(Index n, const T* x, const T* y, T* out) {
   }
 }
 
-#define XGRAD_TEST_FUNCTIONS_1(X)                                                                               \
-  X(abs)                                                                                                        \
-  X(neg)                                                                                                        \
-  X(sqrt)                                                                                                       \
-  X(rsqrt)                                                                                                      \
-  X(floor)                                                                                                      \
-  X(ceil)                                                                                                       \
-  X(round)                                                                                                      \
-  X(trunc)                                                                                                      \
-  X(exp) X(exp2) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) \
-      X(cosh) X(tanh) X(asinh) X(acosh) X(atanh) X(sigmoid) X(cbrt) X(erf) X(erfc) X(lgamma) X(digamma)
+#define XGRAD_TEST_FUNCTIONS_1(X) \
+  X(abs)                          \
+  X(neg)                          \
+  X(sqrt)                         \
+  X(rsqrt)                        \
+  X(floor)                        \
+  X(ceil)                         \
+  X(round)                        \
+  X(trunc)                        \
+  X(exp)                          \
+  X(exp2)                         \
+  X(expm1)                        \
+  X(log)                          \
+  X(log2)                         \
+  X(log10)                        \
+  X(log1p)                        \
+  X(sin)                          \
+  X(cos)                          \
+  X(tan)                          \
+  X(asin)                         \
+  X(acos)                         \
+  X(atan)                         \
+  X(sinh)                         \
+  X(cosh)                         \
+  X(tanh)                         \
+  X(asinh)                        \
+  X(acosh)                        \
+  X(atanh)                        \
+  X(sigmoid)                      \
+  X(cbrt)                         \
+  X(erf)                          \
+  X(erfc)                         \
+  X(lgamma)                       \
+  X(digamma)
 #define XGRAD_TEST_FUNCTIONS_2(X) X(pow) X(atan2) X(hypot) X(fmod) X(copysign) X(max) X(min)
 
 #define XGRAD_TEST_FUNCTION(name)      \
