@@ -18,6 +18,8 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/parallel.hpp>
 
+#include "emulated.hpp"
+
 using namespace xgrad;
 
 namespace {
@@ -53,7 +55,7 @@ constexpr int refused = -2;
 // What a new process with XGRAD_THREADS set to `value` takes for its default; `refused` if it says so, -1 if it
 // could not be asked.
 int default_of_new_process(const char* value) {
-  const char* emulator = std::getenv("XGRAD_EMULATOR");  // what runs programs for another processor here
+  const char* emulator = testing::emulator();
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const std::string variable = value == nullptr ? "-u XGRAD_THREADS" : fmt::format("XGRAD_THREADS='{}'", value);
   const std::string command = fmt::format("env {} {} '{}' --no-skip --test-case='says its default number of threads'",

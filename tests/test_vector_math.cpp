@@ -17,6 +17,7 @@
 #include <xgrad/ops/kernels/simd.hpp>
 #include <xgrad/ops/registry.hpp>
 
+#include "emulated.hpp"
 #include "kernel_test.hpp"
 #include "vector_functions.hpp"
 
@@ -151,12 +152,8 @@ bool denormal(T x) {
   return x != 0 && std::abs(x) < static_cast<T>(std::numeric_limits<T>::min());
 }
 
-// One number in how many is tried. On 64-bit ARM, which is mostly emulated here, long double is software and slow.
-#if defined(__aarch64__)
-constexpr int thinning = 4;
-#else
-constexpr int thinning = 1;
-#endif
+// One number in how many is tried.
+const int thinning = testing::emulator() != nullptr ? 4 : 1;
 
 // Every sign and exponent, and more densely where the functions bend.
 template <class T>
@@ -164,7 +161,7 @@ std::vector<T> arguments() {
   Dice dice(1);
   std::vector<T> out;
   if constexpr (std::is_same_v<T, float>) {
-    for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += 16381 * thinning)
+    for (std::uint64_t bits = 0; bits < std::uint64_t{1} << 32; bits += 16381 * static_cast<std::uint64_t>(thinning))
       out.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
   }
   for (int i = 0; i < 40'000 / thinning; ++i) {
