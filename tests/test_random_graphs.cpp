@@ -161,7 +161,7 @@ void count(const std::vector<Tensor>& outputs, Tally& tally) {
 }  // namespace
 
 TEST_CASE("plans of random training steps give the interpreter's bits, whatever the options and threads") {
-  const std::uint64_t graphs = testing::emulator() != nullptr ? 20 : 200;
+  const std::uint64_t graphs = testing::emulator() != nullptr ? 50 : 200;
   Tally tally;
   int failures = 0;
   for (std::uint64_t seed = 1; seed <= graphs && failures < 3; ++seed) {
@@ -196,7 +196,7 @@ TEST_CASE("plans of random training steps give the interpreter's bits, whatever 
   CHECK(tally.finite > tally.elements / 100 * 99);
   CHECK(tally.nonzero > tally.elements / 2);
   CHECK(tally.moved > tally.parameters / 2);
-  CHECK(tally.large > static_cast<Index>(graphs / 10));
+  CHECK(tally.large >= static_cast<Index>(graphs / 10));
 }
 
 TEST_CASE("first and second derivatives of random smooth graphs agree with finite differences") {
