@@ -266,6 +266,15 @@ void Graph::add_update(const Parameter& parameter, Value value) {
   updates_.push_back({parameter, value});
 }
 
+void Graph::add_penalty(Value value) {
+  require(value, "add_penalty");
+  const TensorType& type = nodes_[value.id()].type;
+  if (type.shape.rank() != 0 || !is_floating(type.dtype)) {
+    throw GraphError(fmt::format("add_penalty: a penalty is one floating number\n  value: {}", describe(value.id())));
+  }
+  if (std::find(penalties_.begin(), penalties_.end(), value) == penalties_.end()) penalties_.push_back(value);
+}
+
 // ---- scopes and names
 
 std::string Graph::scope_path(const std::string& name) const {
@@ -418,6 +427,7 @@ void Graph::rewind(NodeId mark) {
   }
   std::erase_if(parameters_, [&](const Parameter& p) { return !parameter_nodes_.contains(p.raw()); });
   std::erase_if(updates_, [&](const Update& u) { return u.value.id() >= mark; });
+  std::erase_if(penalties_, [&](const Value& v) { return v.id() >= mark; });
   // Scopes keep their positions, since guards may hold them; only the memory of having been opened goes, so that what
   // is built again gets the same names again.
   std::erase_if(opened_scopes_,

@@ -94,6 +94,13 @@ class Graph {
   void add_update(const Parameter& parameter, Value value);
   const std::vector<Update>& updates() const { return updates_; }
 
+  // ---- what is to be made small beside a loss, such as the norm of a weight
+
+  // Takes a number to be added to whatever loss the graph is trained for; the same node counts once. Throws GraphError
+  // unless it is one floating number.
+  void add_penalty(Value value);
+  const std::vector<Value>& penalties() const { return penalties_; }
+
   // ---- scopes and names
 
   // Nodes appended while the guard lives belong to the scope; guards nest: "mlp" then "dense" is "mlp/dense".
@@ -169,6 +176,7 @@ class Graph {
   std::unordered_map<const void*, NodeId> parameter_nodes_;  // by the address of the numbers
   std::vector<Parameter> parameters_;
   std::vector<Update> updates_;
+  std::vector<Value> penalties_;
   std::vector<NodeId> rewinds_;  // the mark of each rewind; the generation is one more than their number
   std::uint32_t scope_ = 0;
   Role role_ = Role::forward;

@@ -11,7 +11,7 @@ namespace xgrad {
 Parameter::Parameter(std::string name, const Tensor& initial, bool trainable) {
   if (initial.empty()) throw UserError(fmt::format("parameter \"{}\": the initial tensor is empty", name));
   state_ =
-      std::make_shared<State>(State{std::move(name), initial.type(), allocate_aligned(initial.bytes()), trainable});
+      std::make_shared<State>(State{std::move(name), initial.type(), allocate_aligned(initial.bytes()), trainable, {}});
   std::memcpy(state_->data.get(), initial.raw(), initial.bytes());
 }
 
@@ -21,6 +21,16 @@ void Parameter::set(const Tensor& value) {
                                  value.empty() ? "no tensor" : value.type().str()));
   }
   std::memmove(state_->data.get(), value.raw(), value.bytes());
+}
+
+Value Parameter::constrained(Value next) const {
+  if (!state_->constraint) return next;
+  const Value out = state_->constraint(next);
+  if (out.type() != type()) {
+    throw ShapeError(fmt::format("parameter \"{}\": its constraint makes {} of {}\n  {}", name(), out.type().str(),
+                                 type().str(), out.describe()));
+  }
+  return out;
 }
 
 }  // namespace xgrad

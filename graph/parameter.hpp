@@ -7,10 +7,12 @@
 // A Parameter is a handle: copies refer to the same numbers. Its memory never moves, so plans write to it in place.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
 #include <xgrad/graph/tensor.hpp>
+#include <xgrad/graph/value.hpp>
 
 namespace xgrad {
 
@@ -26,6 +28,11 @@ class Parameter {
   void set_trainable(bool trainable) { state_->trainable = trainable; }
   const TensorType& type() const { return state_->type; }
   const Shape& shape() const { return state_->type.shape; }
+
+  // What an optimiser's numbers go through before the parameter takes them, such as a bound on a norm; empty: nothing.
+  void set_constraint(std::function<Value(Value)> constraint) { state_->constraint = std::move(constraint); }
+  // `next` after the constraint. Throws ShapeError, naming the parameter, if the constraint changes dtype or shape.
+  Value constrained(Value next) const;
 
   // A copy of the numbers as they are now.
   Tensor value() const { return view().clone(); }
@@ -43,6 +50,7 @@ class Parameter {
     TensorType type;
     std::shared_ptr<void> data;
     bool trainable;
+    std::function<Value(Value)> constraint;
   };
   std::shared_ptr<State> state_;
 };

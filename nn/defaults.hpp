@@ -49,6 +49,10 @@ struct Defaults {
     int axis;                // of the features
     bool unbiased_variance;  // whether the moving variance is of the population (N - 1) or of the batch (N)
   } batch_norm;
+  double norm_epsilon;          // of layer and group norm, added to the variance
+  double prelu_slope;           // of PRelu, before it learns
+  bool average_counts_padding;  // whether average pooling counts the zeros around its input
+  bool embedding_normal;        // whether embeddings begin as normal(0, 1) or as uniform()
 };
 
 constexpr Defaults defaults(Preset preset) {
@@ -65,6 +69,10 @@ constexpr Defaults defaults(Preset preset) {
       .lion = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.99},
       .clip = {.epsilon = 0},
       .batch_norm = {.momentum = 0.99, .epsilon = 1e-3, .axis = -1, .unbiased_variance = false},
+      .norm_epsilon = 1e-3,
+      .prelu_slope = 0,
+      .average_counts_padding = false,
+      .embedding_normal = false,
   };
   constexpr Defaults torch{
       .sgd = {.learning_rate = 1e-3, .momentum = 0},
@@ -78,9 +86,29 @@ constexpr Defaults defaults(Preset preset) {
       .lion = keras.lion,  // PyTorch has none
       .clip = {.epsilon = 1e-6},
       .batch_norm = {.momentum = 0.9, .epsilon = 1e-5, .axis = 1, .unbiased_variance = true},
+      .norm_epsilon = 1e-5,
+      .prelu_slope = 0.25,
+      .average_counts_padding = true,
+      .embedding_normal = true,
   };
   return preset == Preset::keras ? keras : torch;
 }
+
+// Of initializers, regularizers and constraints whose call names no number, as in Keras.
+inline constexpr double default_initial_deviation = 0.05;  // of normal and truncated normal numbers
+inline constexpr double default_initial_bound = 0.05;      // of uniform numbers, on both sides of 0
+inline constexpr double default_penalty = 0.01;
+inline constexpr double default_max_norm = 2;
+
+// Of layers, as in Keras.
+inline constexpr int default_groups = 32;  // of group norm
+inline constexpr int default_window = 2;   // of pooling
+
+// Of metrics, as in Keras.
+inline constexpr double default_threshold = 0.5;  // above which a probability counts as yes
+inline constexpr int default_top_k = 5;
+inline constexpr int default_auc_thresholds = 200;
+inline constexpr double default_auc_margin = 1e-7;  // of the outer thresholds, beyond 0 and 1
 
 // Of fit(), evaluate() and predict(), as in Keras.
 inline constexpr int default_batch_size = 32;

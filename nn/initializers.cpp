@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numbers>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -35,6 +36,40 @@ Initializer::Draw truncated_to(double deviation) {
   return [wide = deviation / cut_deviation](HostRandom& r) { return wide * draw_truncated(r); };
 }
 
+Initializer::Draw normal_of(double deviation) {
+  return [deviation](HostRandom& r) { return deviation * draw_normal(r); };
+}
+
+double inner(std::span<const double> a, std::span<const double> b) {
+  double sum = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) sum += a[i] * b[i];
+  return sum;
+}
+
+// Makes `count` rows of `length` >= count numbers orthonormal, each from those before it: the QR decomposition of the
+// transposed matrix with R's diagonal positive. Two passes over the rows before keep it exact (Giraud, Langou,
+// Rozloznik: "The loss of orthogonality in the Gram-Schmidt orthogonalization process", 2005).
+void make_orthonormal(std::span<double> rows, std::size_t count, std::size_t length) {
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto row = rows.subspan(i * length, length);
+    for (int pass = 0; pass < 2; ++pass) {
+      for (std::size_t j = 0; j < i; ++j) {
+        const auto before = rows.subspan(j * length, length);
+        const double part = inner(row, before);
+        for (std::size_t k = 0; k < length; ++k) row[k] -= part * before[k];
+      }
+    }
+    const double norm = std::sqrt(inner(row, row));
+    for (double& x : row) x /= norm;
+  }
+}
+
+void require_rank(const char* name, const Shape& shape, int least, int most) {
+  if (shape.rank() >= least && shape.rank() <= most) return;
+  throw ShapeError(fmt::format("{}: it makes {}, and a weight of shape {} is none", name,
+                               least == most ? "matrices" : "weights of two and more axes", shape.str()));
+}
+
 }  // namespace
 
 Fans fans_of(const Shape& shape) {
@@ -47,18 +82,27 @@ Fans fans_of(const Shape& shape) {
           std::max(1.0, field * static_cast<double>(shape.back()))};
 }
 
+Initializer::Initializer(std::string name, std::function<Draw(const Fans&)> draw_for)
+    : name_(std::move(name)),
+      fill_([draw_for = std::move(draw_for)](const Shape& shape, HostRandom& random, std::span<double> numbers) {
+        const Draw draw = draw_for(fans_of(shape));
+        for (double& x : numbers) x = draw(random);
+      }) {}
+
+Initializer Initializer::with_seed(std::uint64_t seed) const {
+  Initializer out = *this;
+  out.seed_ = seed;
+  return out;
+}
+
 Tensor Initializer::operator()(const Shape& shape, DType dtype, std::uint64_t seed) const {
-  HostRandom random(seed);
-  const Draw draw = draw_for_(fans_of(shape));
-  Tensor out(shape, dtype);
-  if (dtype == f32) {
-    for (float& x : out.mutable_values<float>()) x = static_cast<float>(draw(random));
-  } else if (dtype == f64) {
-    for (double& x : out.mutable_values<double>()) x = draw(random);
-  } else {
+  if (!is_floating(dtype)) {
     throw DTypeError(fmt::format("{}: weights are floating numbers, not {}", name_, name_of(dtype)));
   }
-  return out;
+  HostRandom random(seed_.value_or(seed));
+  Tensor out(shape, f64);
+  fill_(shape, random, out.mutable_values<double>());
+  return dtype == f64 ? out : out.cast(dtype);
 }
 
 Initializer constant(double value) {
@@ -91,9 +135,38 @@ Initializer variance_scaling(double scale, Fan fan, Distribution distribution, s
   return {std::move(name), [=](const Fans& fans) {
             const double n = fan == Fan::in ? fans.in : fan == Fan::out ? fans.out : (fans.in + fans.out) / 2;
             const double variance = scale / n;
-            // A uniform distribution within +-l has variance l^2 / 3.
-            return distribution == Distribution::uniform ? uniform_within(std::sqrt(3 * variance))
-                                                         : truncated_to(std::sqrt(variance));
+            switch (distribution) {
+              case Distribution::uniform: break;
+              case Distribution::normal: return normal_of(std::sqrt(variance));
+              case Distribution::truncated_normal: return truncated_to(std::sqrt(variance));
+            }
+            return uniform_within(std::sqrt(3 * variance));  // within +-l the variance is l^2 / 3
+          }};
+}
+
+Initializer orthogonal(double gain) {
+  return {fmt::format("orthogonal({})", gain), [gain](const Shape& shape, HostRandom& random, std::span<double> out) {
+            require_rank("orthogonal", shape, 2, Shape::max_rank);
+            if (out.empty()) return;
+            const auto columns = static_cast<std::size_t>(shape.back());
+            const std::size_t rows = out.size() / columns;
+            const std::size_t count = std::min(rows, columns), length = std::max(rows, columns);
+            std::vector<double> vectors(count * length);
+            for (double& x : vectors) x = draw_normal(random);
+            make_orthonormal(vectors, count, length);
+            for (std::size_t r = 0; r < rows; ++r) {
+              for (std::size_t c = 0; c < columns; ++c) {
+                out[r * columns + c] = gain * (rows <= columns ? vectors[r * length + c] : vectors[c * length + r]);
+              }
+            }
+          }};
+}
+
+Initializer identity(double gain) {
+  return {fmt::format("identity({})", gain), [gain](const Shape& shape, HostRandom&, std::span<double> out) {
+            require_rank("identity", shape, 2, 2);
+            const auto columns = static_cast<std::size_t>(shape[1]);
+            for (std::size_t i = 0; i < out.size(); ++i) out[i] = i / columns == i % columns ? gain : 0;
           }};
 }
 

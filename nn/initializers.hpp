@@ -2,9 +2,12 @@
 //
 //   nn::Dense(64, nn::relu, {.kernel_initializer = nn::he_normal})
 //   nn::Dense(64, nn::relu, {.bias_initializer = nn::constant(0.1)})
+//   nn::Dense(64, nn::relu, {.kernel_initializer = nn::orthogonal().with_seed(7)})
 //   Tensor w = nn::glorot_uniform({784, 64}, f32, 1);
 //
-// The numbers are a function of the seed, the same on every machine up to the last bit of its log and cos.
+// The numbers are a function of the seed, the same on every machine up to the last bit of its log and cos. A layer's
+// seed follows from its graph's and the name of the weight, unless the initializer has one of its own: then every
+// weight of one shape gets the same numbers from it.
 //
 // Fans: a kernel [..., in, out] has fan_in = in and fan_out = out, each times the extents before them (the receptive
 // field of a convolution); a vector [n] has n for both. Formulas are those of Keras; "truncated" numbers are drawn anew
@@ -14,10 +17,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <span>
 #include <string>
+#include <utility>
 
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/nn/data/random.hpp>
+#include <xgrad/nn/defaults.hpp>
 
 namespace xgrad::nn {
 
@@ -29,29 +36,43 @@ Fans fans_of(const Shape& shape);
 class Initializer {
  public:
   using Draw = std::function<double(HostRandom&)>;
+  using Fill = std::function<void(const Shape&, HostRandom&, std::span<double> numbers)>;
 
   // `draw_for` gives, for the fans of a weight, the function that draws its numbers one by one.
-  Initializer(std::string name, std::function<Draw(const Fans&)> draw_for)
-      : name_(std::move(name)), draw_for_(std::move(draw_for)) {}
+  Initializer(std::string name, std::function<Draw(const Fans&)> draw_for);
+  // `fill` gives all numbers of a weight, in row-major order.
+  Initializer(std::string name, Fill fill) : name_(std::move(name)), fill_(std::move(fill)) {}
 
   const std::string& name() const { return name_; }
+  // The same with a seed of its own, which wins over the one that a weight brings.
+  Initializer with_seed(std::uint64_t seed) const;
+  // Throws DTypeError for dtypes that are not floating, ShapeError for shapes the initializer has no numbers for.
   Tensor operator()(const Shape& shape, DType dtype, std::uint64_t seed) const;
 
  private:
   std::string name_;
-  std::function<Draw(const Fans&)> draw_for_;
+  Fill fill_;
+  std::optional<std::uint64_t> seed_;
 };
 
 Initializer constant(double value);
-Initializer uniform(double low = -0.05, double high = 0.05);
-Initializer normal(double mean = 0, double stddev = 0.05);
+Initializer uniform(double low = -default_initial_bound, double high = default_initial_bound);
+Initializer normal(double mean = 0, double stddev = default_initial_deviation);
 // Drawn anew while more than two deviations from the mean; the deviation of what remains is 0.8796 * stddev.
-Initializer truncated_normal(double mean = 0, double stddev = 0.05);
+Initializer truncated_normal(double mean = 0, double stddev = default_initial_deviation);
 
-// Numbers of mean 0 and variance scale / fan, uniform or from a truncated normal distribution.
+// Numbers of mean 0 and variance scale / fan.
 enum class Fan { in, out, average };
-enum class Distribution { uniform, truncated_normal };
+enum class Distribution { uniform, normal, truncated_normal };
 Initializer variance_scaling(double scale, Fan fan, Distribution distribution, std::string name = "variance_scaling");
+
+// `gain` times a matrix [product of all extents but the last, last] whose rows, or columns if there are fewer of these,
+// are at right angles and of length 1: Q of the QR decomposition of a normal matrix, with R's diagonal positive (Saxe,
+// McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
+// 2013). Takes shapes of two and more axes.
+Initializer orthogonal(double gain = 1);
+// `gain` on the main diagonal of a matrix, 0 elsewhere. Takes shapes of two axes.
+Initializer identity(double gain = 1);
 
 inline const Initializer zeros = constant(0);
 inline const Initializer ones = constant(1);

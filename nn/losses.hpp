@@ -1,12 +1,19 @@
 // Losses: what training makes small. Each is a named function of prediction and target, the mean over the batch.
 //
 //   model.compile({.loss = nn::categorical_crossentropy, ...});
+//   model.compile({.loss = nn::categorical_crossentropy({.label_smoothing = 0.1}), ...});
 //   nn::Loss cubic{"cubic", [](Value p, Value t) { return mean(abs(p - t) * square(p - t)); }};
+//
+// The formulas are those of the functions of the same names in ops/losses.hpp. A loss may stand among the metrics.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
+#include <xgrad/nn/metrics.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {
@@ -20,32 +27,92 @@ struct Loss {
   Target target = Target::like_prediction;
   // Needed for data with weights alone: the loss of each row, or of each of its numbers, [rows, ...].
   std::function<Value(Value prediction, Value target)> each{};
+  std::optional<Index> ignored_label{};  // a class number that the loss passes over, though it need not be a class
+
+  operator Metric() const { return {name, apply}; }
 };
 
-inline const Loss mean_squared_error{"mean_squared_error", [](Value p, Value t) { return xgrad::mse(p, t); },
-                                     Target::like_prediction,
-                                     [](Value p, Value t) { return xgrad::mse(p, t, Reduction::none); }};
+// A loss with options: by itself that with their defaults, called with others that with these.
+template <class Options>
+struct LossFamily : Loss {
+  explicit LossFamily(Loss (*make_loss)(const Options&)) : Loss(make_loss({})), make(make_loss) {}
+  Loss operator()(const Options& options) const { return make(options); }
 
-// From probabilities, as softmax gives them; see the functions of the same names in ops.hpp. Targets one-hot.
-inline const Loss categorical_crossentropy{
-    "categorical_crossentropy", [](Value p, Value t) { return xgrad::categorical_crossentropy(p, t); },
-    Target::like_prediction,
-    [](Value p, Value t) { return xgrad::categorical_crossentropy(p, t, {.reduction = Reduction::none}); }};
-inline const Loss categorical_crossentropy_from_logits{
-    "categorical_crossentropy_from_logits",
-    [](Value p, Value t) { return xgrad::categorical_crossentropy_from_logits(p, t); }, Target::like_prediction,
-    [](Value p, Value t) { return xgrad::categorical_crossentropy_from_logits(p, t, {.reduction = Reduction::none}); }};
+  Loss (*make)(const Options&);
+};
 
+struct HuberOptions {
+  double delta = 1;  // where the parabola ends
+};
+struct SmoothL1Options {
+  double beta = 1;  // where the parabola ends
+};
+struct BinaryLossOptions {
+  double label_smoothing = 0;  // the target t becomes t (1 - s) + s / 2
+  double positive_weight = 1;  // of the part of the loss that the target weighs
+};
+struct ClassLossOptions {
+  double label_smoothing = 0;           // the target t becomes t (1 - s) + s / classes
+  std::vector<double> class_weights{};  // none, or for each class what its part of the loss is multiplied by
+  // Rows with this class number count for nothing; the mean of a batch is that over the others. Not for one-hot
+  // targets.
+  std::optional<Index> ignored_label{};
+};
+
+namespace detail {
+Loss huber(const HuberOptions& options);
+Loss smooth_l1(const SmoothL1Options& options);
+Loss binary_crossentropy(const BinaryLossOptions& options);
+Loss binary_crossentropy_from_logits(const BinaryLossOptions& options);
+Loss categorical_crossentropy(const ClassLossOptions& options);
+Loss categorical_crossentropy_from_logits(const ClassLossOptions& options);
+Loss sparse_categorical_crossentropy(const ClassLossOptions& options);
+Loss sparse_categorical_crossentropy_from_logits(const ClassLossOptions& options);
+Loss nll(const ClassLossOptions& options);
+Value cosine_similarity(Value prediction, Value target);
+Value cosine_similarities(Value prediction, Value target);
+
+// A loss without options: a function with a reduction.
+inline Loss of(const char* name, Value (*function)(Value, Value, Reduction)) {
+  return {name, [=](Value p, Value t) { return function(p, t, Reduction::mean); }, Target::like_prediction,
+          [=](Value p, Value t) { return function(p, t, Reduction::none); }};
+}
+}  // namespace detail
+
+// ---- of numbers
+
+inline const Loss mean_squared_error = detail::of("mean_squared_error", xgrad::mse);
+inline const Loss mean_absolute_error = detail::of("mean_absolute_error", xgrad::mae);
+inline const LossFamily<HuberOptions> huber{detail::huber};
+inline const LossFamily<SmoothL1Options> smooth_l1{detail::smooth_l1};
+inline const Loss log_cosh = detail::of("log_cosh", xgrad::log_cosh);
+
+// ---- of truth values; the target is the probability that the element holds
+
+// From probabilities, as sigmoid gives them.
+inline const LossFamily<BinaryLossOptions> binary_crossentropy{detail::binary_crossentropy};
+inline const LossFamily<BinaryLossOptions> binary_crossentropy_from_logits{detail::binary_crossentropy_from_logits};
+// Targets -1 and 1.
+inline const Loss hinge = detail::of("hinge", xgrad::hinge);
+
+// ---- of classes
+
+// From probabilities, as softmax gives them. Targets one-hot, or probabilities.
+inline const LossFamily<ClassLossOptions> categorical_crossentropy{detail::categorical_crossentropy};
+inline const LossFamily<ClassLossOptions> categorical_crossentropy_from_logits{
+    detail::categorical_crossentropy_from_logits};
 // The same with targets that are class numbers.
-inline const Loss sparse_categorical_crossentropy{
-    "sparse_categorical_crossentropy", [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy(p, t); },
-    Target::class_number,
-    [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy(p, t, {.reduction = Reduction::none}); }};
-inline const Loss sparse_categorical_crossentropy_from_logits{
-    "sparse_categorical_crossentropy_from_logits",
-    [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy_from_logits(p, t); }, Target::class_number,
-    [](Value p, Value t) {
-      return xgrad::sparse_categorical_crossentropy_from_logits(p, t, {.reduction = Reduction::none});
-    }};
+inline const LossFamily<ClassLossOptions> sparse_categorical_crossentropy{detail::sparse_categorical_crossentropy};
+inline const LossFamily<ClassLossOptions> sparse_categorical_crossentropy_from_logits{
+    detail::sparse_categorical_crossentropy_from_logits};
+// From logarithms of probabilities, as log_softmax gives them: class numbers, and probabilities as targets.
+inline const LossFamily<ClassLossOptions> nll{detail::nll};
+inline const Loss kl_divergence = detail::of("kl_divergence", xgrad::kl_divergence);
+
+// ---- of vectors
+
+// Minus the cosine of the angle between the rows, as in Keras: -1 where they point the same way.
+inline const Loss cosine_similarity{"cosine_similarity", detail::cosine_similarity, Target::like_prediction,
+                                    detail::cosine_similarities};
 
 }  // namespace xgrad::nn

@@ -21,8 +21,8 @@ std::uint64_t hash(std::string_view text) {
 
 }  // namespace
 
-Weight::Weight(std::string name, Initializer initializer, bool trainable)
-    : state_(std::make_shared<State>(State{std::move(name), std::move(initializer), trainable, {}})) {}
+Weight::Weight(std::string name, Initializer initializer, WeightOptions options)
+    : state_(std::make_shared<State>(State{std::move(name), std::move(initializer), std::move(options)})) {}
 
 Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype) const {
   return (*this)(graph, shape, dtype, state_->initializer);
@@ -34,7 +34,8 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const In
     const std::string& scope = graph.current_scope();
     const std::string name = scope.empty() ? s.name : scope + "/" + s.name;
     const std::uint64_t seed = HostRandom(graph.options().seed, hash(name)).bits();
-    s.parameter = Parameter(name, initializer(shape, dtype, seed), s.trainable);
+    s.parameter = Parameter(name, initializer(shape, dtype, seed), s.options.trainable && !s.frozen);
+    if (s.options.constraint) s.parameter.set_constraint(s.options.constraint->apply);
   }
   const TensorType wanted{dtype, shape};
   if (s.parameter.type() != wanted) {
@@ -44,7 +45,26 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const In
                     "its first call on; use another module for other shapes",
                     s.parameter.name(), s.parameter.type().str(), wanted.str(), graph.current_scope()));
   }
-  return graph.parameter(s.parameter);
+  const Value node = graph.parameter(s.parameter);
+  if (s.options.regularizer && s.parameter.trainable()) graph.add_penalty(s.options.regularizer->apply(node));
+  return node;
+}
+
+void Weight::freeze(bool frozen) {
+  state_->frozen = frozen;
+  if (exists()) state_->parameter.set_trainable(state_->options.trainable && !frozen);
+}
+
+void Layer::set_trainable(bool trainable) {
+  state_->trainable = trainable;
+  for (Weight& weight : state_->weights) weight.freeze(!trainable);
+}
+
+Weight Layer::weight(std::string name, Initializer initializer, WeightOptions options) {
+  Weight made(std::move(name), std::move(initializer), std::move(options));
+  made.freeze(!state_->trainable);
+  state_->weights.push_back(made);
+  return made;
 }
 
 std::string AnyModule::scope_name(const std::type_info& type) {

@@ -14,15 +14,25 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <typeinfo>
 #include <utility>
+#include <vector>
 
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/nn/constraints.hpp>
 #include <xgrad/nn/initializers.hpp>
+#include <xgrad/nn/regularizers.hpp>
 
 namespace xgrad::nn {
+
+struct WeightOptions {
+  bool trainable = true;  // whether an optimizer may ever change it; moving statistics are not trainable
+  std::optional<Regularizer> regularizer{};
+  std::optional<Constraint> constraint{};
+};
 
 // A weight of a module: a Parameter that is made at its first use.
 //
@@ -30,10 +40,11 @@ namespace xgrad::nn {
 //   Value g = gain(x.graph(), {x.shape().back()}, x.dtype());
 class Weight {
  public:
-  Weight(std::string name, Initializer initializer, bool trainable = true);
+  Weight(std::string name, Initializer initializer, WeightOptions options = {});
 
   // The node of the parameter, which is made first if need be: it is named after the graph's scope and its numbers are
-  // a function of the graph's seed and of that name. Throws ShapeError if it exists with another shape or dtype.
+  // a function of the graph's seed and of that name, or of the initializer's own seed. Its penalty, if it has one and
+  // is not frozen, is added to the graph. Throws ShapeError if it exists with another shape or dtype.
   Value operator()(Graph& graph, const Shape& shape, DType dtype) const;
   // The same with other first numbers than those given to the constructor.
   Value operator()(Graph& graph, const Shape& shape, DType dtype, const Initializer& initializer) const;
@@ -41,13 +52,16 @@ class Weight {
   // Not valid before the first use.
   const Parameter& parameter() const { return state_->parameter; }
   bool exists() const { return state_->parameter.valid(); }
+  // Keeps its numbers as they are in training, or no longer.
+  void freeze(bool frozen);
 
  private:
   struct State {
     std::string name;
     Initializer initializer;
-    bool trainable;
-    Parameter parameter;
+    WeightOptions options;
+    bool frozen = false;
+    Parameter parameter{};
   };
   std::shared_ptr<State> state_;
 };
@@ -59,13 +73,25 @@ struct Module {};
 class Layer : public Module {
  public:
   const std::string& name() const { return name_; }
+  // Whether training changes the layer's weights. Copies of a layer share this as they share the weights. Graphs that
+  // exist already stay as they are: compile a model again after a change.
+  bool trainable() const { return state_->trainable; }
+  void set_trainable(bool trainable);
 
  protected:
-  Layer(const char* kind, const std::string& name) : name_(name.empty() ? kind : name) {}
+  Layer(const char* kind, const std::string& name, bool trainable = true)
+      : name_(name.empty() ? kind : name), state_(std::make_shared<State>(State{trainable, {}})) {}
   [[nodiscard]] Graph::ScopeGuard open(Value x) const { return x.graph().unique_scope(name_); }
+  // A weight that is frozen while the layer is.
+  Weight weight(std::string name, Initializer initializer, WeightOptions options = {});
 
  private:
+  struct State {
+    bool trainable;
+    std::vector<Weight> weights;
+  };
   std::string name_;
+  std::shared_ptr<State> state_;
 };
 
 // Any module, layer or function from Value to Value, held by value.

@@ -8,6 +8,7 @@
 #include <xgrad/engine.hpp>
 #include <xgrad/graph/xtensor.hpp>
 #include <xgrad/nn/activations.hpp>
+#include <xgrad/nn/constraints.hpp>
 #include <xgrad/nn/data/augment.hpp>
 #include <xgrad/nn/data/csv.hpp>
 #include <xgrad/nn/data/dataset.hpp>
@@ -21,9 +22,16 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/initializers.hpp>
 #include <xgrad/nn/layers/batch_norm.hpp>
+#include <xgrad/nn/layers/conv.hpp>
 #include <xgrad/nn/layers/dense.hpp>
 #include <xgrad/nn/layers/dropout.hpp>
+#include <xgrad/nn/layers/embedding.hpp>
 #include <xgrad/nn/layers/flatten.hpp>
+#include <xgrad/nn/layers/layer_norm.hpp>
+#include <xgrad/nn/layers/merge.hpp>
+#include <xgrad/nn/layers/noise.hpp>
+#include <xgrad/nn/layers/pooling.hpp>
+#include <xgrad/nn/layers/prelu.hpp>
 #include <xgrad/nn/losses.hpp>
 #include <xgrad/nn/metrics.hpp>
 #include <xgrad/nn/module.hpp>
@@ -37,6 +45,7 @@
 #include <xgrad/nn/optimizers/rmsprop.hpp>
 #include <xgrad/nn/optimizers/schedules.hpp>
 #include <xgrad/nn/optimizers/sgd.hpp>
+#include <xgrad/nn/regularizers.hpp>
 #include <xgrad/nn/sequential.hpp>
 #include <xgrad/nn/training/callbacks.hpp>
 #include <xgrad/nn/training/check.hpp>

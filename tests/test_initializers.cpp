@@ -112,3 +112,115 @@ TEST_CASE("initializers refuse what has no meaning") {
   CHECK_THROWS_WITH_AS(nn::variance_scaling(0, nn::Fan::in, nn::Distribution::uniform), doctest::Contains("scale of 0"),
                        UserError);
 }
+
+TEST_CASE("variance scaling is uniform, normal or cut, for any of three fans") {
+  const auto deviation = [](nn::Fan fan, nn::Distribution distribution) {
+    return moments(nn::variance_scaling(3, fan, distribution)({100, 400}, f64, 5));
+  };
+  CHECK(deviation(nn::Fan::in, nn::Distribution::uniform).deviation == doctest::Approx(std::sqrt(0.03)).epsilon(0.02));
+  CHECK(deviation(nn::Fan::in, nn::Distribution::uniform).largest <= std::sqrt(0.09));
+  const Moments normal = deviation(nn::Fan::out, nn::Distribution::normal);
+  CHECK(normal.deviation == doctest::Approx(std::sqrt(0.0075)).epsilon(0.02));
+  CHECK(normal.largest > 3.5 * std::sqrt(0.0075));  // not cut
+  const Moments cut = deviation(nn::Fan::average, nn::Distribution::truncated_normal);
+  CHECK(cut.deviation == doctest::Approx(std::sqrt(0.012)).epsilon(0.02));
+  CHECK(cut.largest <= 2.2737 * std::sqrt(0.012));
+}
+
+TEST_CASE("orthogonal: the shorter side's vectors are orthonormal, times the gain") {
+  struct Case {
+    Shape shape;
+    Index rows, columns;
+  };
+  for (const auto& [shape, rows, columns] :
+       {Case{{40, 7}, 40, 7}, {{7, 40}, 7, 40}, {{12, 12}, 12, 12}, {{3, 3, 2, 8}, 18, 8}, {{1, 1}, 1, 1}}) {
+    CAPTURE(shape);
+    const Tensor w = nn::orthogonal(2)(shape, f64, 3);
+    const Index count = std::min(rows, columns), length = std::max(rows, columns);
+    const auto element = [&w, rows = rows, columns = columns](Index vector, Index i) {
+      return rows <= columns ? w.at(vector * columns + i) : w.at(i * columns + vector);
+    };
+    double worst = 0;
+    for (Index a = 0; a < count; ++a) {
+      for (Index b = 0; b < count; ++b) {
+        double product = 0;
+        for (Index i = 0; i < length; ++i) product += element(a, i) * element(b, i);
+        worst = std::max(worst, std::abs(product - (a == b ? 4 : 0)));
+      }
+    }
+    CHECK(worst < 1e-13);
+  }
+  CHECK_FALSE(bitwise_equal(nn::orthogonal()({5, 5}, f64, 1), nn::orthogonal()({5, 5}, f64, 2)));
+  CHECK(nn::orthogonal()({0, 5}, f64, 1).elements() == 0);
+  CHECK_THROWS_WITH_AS(
+      nn::orthogonal()({5}, f64, 1),
+      doctest::Contains("orthogonal: it makes weights of two and more axes, and a weight of shape [5]"), ShapeError);
+}
+
+TEST_CASE("orthogonal matrices are rotations and reflections alike") {
+  // Only with the signs put right are all orthogonal matrices as likely: reflections as often as rotations.
+  int positive = 0;
+  for (std::uint64_t seed = 0; seed < 200; ++seed) {
+    const Tensor q = nn::orthogonal()({2, 2}, f64, seed);
+    positive += q.at(0) * q.at(3) - q.at(1) * q.at(2) > 0 ? 1 : 0;
+  }
+  CHECK(std::abs(positive - 100) < 36);  // five deviations of a fair coin
+}
+
+TEST_CASE("identity has its gain on the diagonal") {
+  const Tensor w = nn::identity(3)({2, 4}, f32, 1);
+  CHECK(bitwise_equal(w, Tensor::from<float>({2, 4}, {3, 0, 0, 0, 0, 3, 0, 0})));
+  CHECK_THROWS_WITH_AS(nn::identity()({2, 2, 2}, f32, 1), doctest::Contains("identity: it makes matrices"), ShapeError);
+}
+
+TEST_CASE("an initializer's own seed wins, for every one of them") {
+  const nn::Initializer all[] = {nn::uniform(),
+                                 nn::normal(),
+                                 nn::truncated_normal(),
+                                 nn::glorot_uniform,
+                                 nn::glorot_normal,
+                                 nn::he_uniform,
+                                 nn::he_normal,
+                                 nn::lecun_uniform,
+                                 nn::lecun_normal,
+                                 nn::orthogonal(),
+                                 nn::variance_scaling(1, nn::Fan::out, nn::Distribution::normal)};
+  for (const nn::Initializer& initializer : all) {
+    CAPTURE(initializer.name());
+    const nn::Initializer seeded = initializer.with_seed(7);
+    CHECK(bitwise_equal(seeded({4, 5}, f64, 1), seeded({4, 5}, f64, 2)));
+    CHECK(bitwise_equal(seeded({4, 5}, f64, 1), initializer({4, 5}, f64, 7)));
+    CHECK_FALSE(bitwise_equal(seeded({4, 5}, f64, 1), initializer.with_seed(8)({4, 5}, f64, 1)));
+    CHECK(seeded.name() == initializer.name());
+  }
+}
+
+// The table of the chapter's experiment: what 256 units see of 784 inputs from [0, 1), z ~ N(0, 784 / 3 sigma^2).
+TEST_CASE("weighted sums have the deviation that the first weights lead to") {
+  struct Case {
+    const char* name;
+    nn::Initializer initializer;
+    double deviation, middle;
+  };
+  const Case cases[] = {{"normal(1)", nn::normal(0, 1), 16.17, 0.108},
+                        {"glorot_uniform", nn::glorot_uniform, 0.709, 0.998},
+                        {"glorot_normal", nn::glorot_normal, 0.709, 0.998},
+                        {"he_normal", nn::he_normal, 0.816, 0.993},
+                        {"lecun_normal", nn::lecun_normal, 0.577, 0.9999}};
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    double squares = 0, middle = 0;
+    constexpr int draws = 8;  // of inputs and of weights
+    for (std::uint64_t i = 0; i < draws; ++i) {
+      Graph g({.dtype = f64});
+      const Value x = g.constant(nn::uniform(0, 1)({16, 784}, f64, 100 + i));
+      const Value z = matmul(x, g.constant(c.initializer({784, 256}, f64, i)));
+      const Value a = sigmoid(z);
+      squares += evaluate(mean(square(z))).item() / draws;
+      middle += evaluate(mean(cast(logical_and(a > 0.1, a < 0.9), f64))).item() / draws;
+    }
+    // Inputs of one mean make the sums of a unit alike: few more than 256 * draws are independent.
+    CHECK(std::sqrt(squares) == doctest::Approx(c.deviation).epsilon(0.06));
+    CHECK(middle == doctest::Approx(c.middle).epsilon(c.middle > 0.9 ? 0.006 : 0.15));
+  }
+}

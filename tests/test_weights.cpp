@@ -187,9 +187,22 @@ TEST_CASE("weights: training with whole numbers is training with that many copie
 TEST_CASE("weights: every loss of the library takes them") {
   const Tensor ones = Tensor::full({6}, 1, f64);
   const nn::Dataset sparse = six(ones), hot{six().x, nn::one_hot(six().y, 3), ones};
-  for (const nn::Loss& loss :
-       {nn::mean_squared_error, nn::categorical_crossentropy, nn::categorical_crossentropy_from_logits,
-        nn::sparse_categorical_crossentropy, nn::sparse_categorical_crossentropy_from_logits}) {
+  const nn::Loss all[] = {nn::mean_squared_error,
+                          nn::mean_absolute_error,
+                          nn::huber,
+                          nn::smooth_l1,
+                          nn::log_cosh,
+                          nn::binary_crossentropy,
+                          nn::binary_crossentropy_from_logits,
+                          nn::hinge,
+                          nn::categorical_crossentropy,
+                          nn::categorical_crossentropy_from_logits,
+                          nn::sparse_categorical_crossentropy,
+                          nn::sparse_categorical_crossentropy_from_logits,
+                          nn::nll,
+                          nn::kl_divergence,
+                          nn::cosine_similarity};
+  for (const nn::Loss& loss : all) {
     CAPTURE(loss.name);
     const nn::Dataset& data = loss.target == nn::Target::class_number ? sparse : hot;
     nn::Model a = classifier(loss), b = classifier(loss);

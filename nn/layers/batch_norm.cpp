@@ -10,12 +10,14 @@
 namespace xgrad::nn {
 
 BatchNorm::BatchNorm(BatchNormOptions options)
-    : Layer("batch_norm", options.name),
+    : Layer("batch_norm", options.name, options.trainable),
       options_(std::move(options)),
-      gamma_("gamma", ones),
-      beta_("beta", zeros),
-      moving_mean_("moving_mean", zeros, false),
-      moving_variance_("moving_variance", ones, false) {
+      gamma_(weight("gamma", options_.gamma_initializer,
+                    {.regularizer = options_.gamma_regularizer, .constraint = options_.gamma_constraint})),
+      beta_(weight("beta", options_.beta_initializer,
+                   {.regularizer = options_.beta_regularizer, .constraint = options_.beta_constraint})),
+      moving_mean_(weight("moving_mean", zeros, {.trainable = false})),
+      moving_variance_(weight("moving_variance", ones, {.trainable = false})) {
   const auto from_preset = defaults(options_.preset).batch_norm;
   options_.momentum = options_.momentum.value_or(from_preset.momentum);
   options_.epsilon = options_.epsilon.value_or(from_preset.epsilon);
@@ -44,7 +46,7 @@ Value BatchNorm::operator()(Value x) const {
                     where, features, axis, moving_mean().shape()[0], x.describe(), moving_mean().name(),
                     moving_mean().type().str()));
   }
-  const auto weight = [&](const Weight& w) { return w(graph, {features}, x.dtype()); };
+  const auto node = [&](const Weight& w) { return w(graph, {features}, x.dtype()); };
   // A vector of features, as it stands beside x.
   const auto aligned = [&](Value v) {
     if (axis == rank - 1) return v;
@@ -52,11 +54,11 @@ Value BatchNorm::operator()(Value x) const {
     extents[static_cast<std::size_t>(axis)] = features;
     return reshape(v, extents);
   };
-  const Value moving_mean = weight(moving_mean_);
-  const Value moving_variance = weight(moving_variance_);
+  const Value moving_mean = node(moving_mean_);
+  const Value moving_variance = node(moving_variance_);
 
   Value centered, variance;
-  if (graph.training()) {
+  if (graph.training() && trainable()) {
     Axes others;
     for (int i = 0; i < rank; ++i) {
       if (i != axis) others.push_back(i);
@@ -83,9 +85,9 @@ Value BatchNorm::operator()(Value x) const {
     variance = moving_variance;
   }
   Value scale = rsqrt(variance + *options_.epsilon);
-  if (options_.scale) scale = scale * weight(gamma_);
+  if (options_.scale) scale = scale * node(gamma_);
   Value y = centered * aligned(scale);
-  if (options_.center) y = y + aligned(weight(beta_));
+  if (options_.center) y = y + aligned(node(beta_));
   return y;
 }
 

@@ -21,13 +21,20 @@ struct BatchNormOptions {
   std::optional<int> axis{};         // of the features; all others are averaged over
   bool center = true;                // has a learned shift, beta
   bool scale = true;                 // has a learned scale, gamma
-  std::string name{};                // of its scope; "batch_norm" if empty
+  Initializer gamma_initializer = ones;
+  Initializer beta_initializer = zeros;
+  std::optional<Regularizer> gamma_regularizer{};
+  std::optional<Regularizer> beta_regularizer{};
+  std::optional<Constraint> gamma_constraint{};
+  std::optional<Constraint> beta_constraint{};
+  bool trainable = true;  // if not, the moving statistics are used and kept in training, too, as in Keras 3
+  std::string name{};     // of its scope; "batch_norm" if empty
 };
 
 // gamma * (x - mean) / sqrt(variance + epsilon) + beta. In a graph that trains, mean and (biased) variance are those of
 // the batch, and the graph's updates move the moving statistics: moving <- momentum * moving + (1 - momentum) * batch.
-// In other graphs the moving statistics are used. Throws ShapeError for an input of rank less than 2, or with other
-// features than at the first call.
+// In other graphs, and while the layer is not trainable, the moving statistics are used. Throws ShapeError for an input
+// of rank less than 2, or with other features than at the first call.
 class BatchNorm : public Layer {
  public:
   explicit BatchNorm(BatchNormOptions options = {});

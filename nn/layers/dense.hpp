@@ -2,14 +2,13 @@
 //
 //   nn::Dense(64, nn::relu)
 //   nn::Dense(64, nn::tanh, {.kernel_initializer = nn::lecun_normal, .use_bias = false})
+//   nn::Dense(64, nn::relu, {.kernel_regularizer = nn::l2(0.01), .kernel_constraint = nn::max_norm(3)})
 #pragma once
 
 #include <optional>
 #include <string>
 
-#include <xgrad/nn/activations.hpp>
-#include <xgrad/nn/defaults.hpp>
-#include <xgrad/nn/module.hpp>
+#include <xgrad/nn/layers/kernel_layer.hpp>
 
 namespace xgrad::nn {
 
@@ -18,26 +17,25 @@ struct DenseOptions {
   Preset preset = Preset::keras;
   std::optional<Initializer> kernel_initializer{};
   std::optional<Initializer> bias_initializer{};
+  std::optional<Regularizer> kernel_regularizer{};
+  std::optional<Regularizer> bias_regularizer{};
+  std::optional<Regularizer> activity_regularizer{};  // of what the layer gives
+  std::optional<Constraint> kernel_constraint{};
+  std::optional<Constraint> bias_constraint{};
   bool use_bias = true;
+  bool trainable = true;
   std::string name{};  // of its scope; "dense" if empty
 };
 
 // activation(x . kernel + bias) for x [..., in], kernel [in, units], bias [units]. Throws ShapeError, naming the layer,
 // for an input without axes or with another number of features than at the first call.
-class Dense : public Layer {
+class Dense : public KernelLayer {
  public:
   explicit Dense(Index units, Activation activation = linear, DenseOptions options = {});
   Value operator()(Value x) const;
 
-  // Not valid before the first call.
-  const Parameter& kernel() const { return kernel_.parameter(); }
-  const Parameter& bias() const { return bias_.parameter(); }
-
  private:
   Index units_;
-  Activation activation_;
-  DenseOptions options_;
-  Weight kernel_, bias_;
 };
 
 }  // namespace xgrad::nn

@@ -1,9 +1,13 @@
-// Flatten: all axes but the first become one. ActivationLayer: an activation that stands alone.
+// Flatten: all axes but the first become one. Reshape: they become others. ActivationLayer: an activation that stands
+// alone.
 //
 //   nn::Sequential{nn::Flatten(), nn::Dense(64), nn::BatchNorm(), nn::ActivationLayer(nn::relu)}
+//   nn::Sequential{nn::Reshape({28, 28, 1}), nn::Conv2D(32, 3)}
 #pragma once
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <xgrad/nn/activations.hpp>
 #include <xgrad/nn/module.hpp>
@@ -17,6 +21,18 @@ class Flatten : public Layer {
     const auto scope = open(x);
     return flatten(x);
   }
+};
+
+// The extents are those of a row, without the axis of rows; one may be -1 and is inferred. Throws ShapeError, naming
+// the layer, if a row has another number of elements.
+class Reshape : public Layer {
+ public:
+  explicit Reshape(std::vector<Index> extents, const std::string& name = {})
+      : Layer("reshape", name), extents_(std::move(extents)) {}
+  Value operator()(Value x) const;
+
+ private:
+  std::vector<Index> extents_;
 };
 
 class ActivationLayer : public Layer {

@@ -168,7 +168,7 @@ std::vector<Update> Optimizer::updates(Graph& graph, const std::vector<Parameter
     s.learning_rate = learning_rate;
     s.iteration = cast(step + 1, f64);
     decay(s);
-    const Value next = apply_(s);
+    const Value next = weights[i].constrained(apply_(s));
     if (next.type() != weights[i].type()) {
       throw ShapeError(fmt::format("{}: the rule gives {} for the parameter \"{}\" {}", name_, next.type().str(),
                                    weights[i].name(), weights[i].type().str()));

@@ -43,9 +43,31 @@ void CompiledStep::load(const BatchSource& source, std::span<const Index> rows, 
        [&](Value input) { return memory_.input(input); });
 }
 
+Means::Means(const std::vector<Metric>& metrics, const CompiledStep& step) : sums_(1) {
+  for (std::size_t i = 0; i < metrics.size(); ++i) {
+    const auto count = static_cast<std::size_t>(step.numbers_of_metric(i));
+    parts_.push_back({sums_.size(), count, metrics[i].result});
+    sums_.resize(sums_.size() + count);
+  }
+}
+
 void Means::add(const CompiledStep& step) {
-  for (std::size_t i = 0; i < sums_.size(); ++i) sums_[i] += step.number(i) * static_cast<double>(step.rows());
+  const auto rows = static_cast<double>(step.rows());
+  sums_[0] += step.loss() * rows;
+  for (std::size_t i = 0; i < parts_.size(); ++i) {
+    const Part& part = parts_[i];
+    const Tensor numbers = step.metric(i);
+    const double weight = part.result ? 1 : rows;
+    for (std::size_t j = 0; j < part.count; ++j) sums_[part.first + j] += numbers.at(static_cast<Index>(j)) * weight;
+  }
   rows_ += step.rows();
+}
+
+double Means::operator[](std::size_t i) const {
+  if (i == 0) return sums_[0] / static_cast<double>(rows_);
+  const Part& part = parts_[i - 1];
+  if (!part.result) return sums_[part.first] / static_cast<double>(rows_);
+  return part.result(std::span(sums_).subspan(part.first, part.count));
 }
 
 std::vector<double> Means::state() const {

@@ -28,10 +28,11 @@ class CompiledStep {
   void take_next() { memory_.swap_inputs(); }
   void run(const RunOptions& options) { plan_.run(memory_, options); }
   Index rows() const { return graph_.input.shape()[0]; }
-  // Loss and metrics of the last run, or the prediction.
-  double number(std::size_t i) const { return memory_.output(static_cast<int>(i)).at(0); }
+  // Of the last run, in place: the prediction or the loss, and what metric i says of the batch.
   Tensor prediction() const { return memory_.output(0); }
-  std::size_t numbers() const { return 1 + graph_.metrics.size(); }
+  double loss() const { return memory_.output(0).at(0); }
+  Tensor metric(std::size_t i) const { return memory_.output(static_cast<int>(i) + 1); }
+  Index numbers_of_metric(std::size_t i) const { return graph_.metrics[i].shape().elements(); }
 
  private:
   static std::vector<Value> outputs(const ModelGraph& graph, bool judge);
@@ -45,12 +46,15 @@ class CompiledStep {
   bool judges_;
 };
 
-// Means over rows of what steps report.
+// What steps report over the rows of an epoch: the loss, which is the mean over rows, and the metrics.
 class Means {
  public:
-  explicit Means(std::size_t numbers) : sums_(numbers) {}
+  Means() = default;
+  // For steps that report as this one does.
+  Means(const std::vector<Metric>& metrics, const CompiledStep& step);
   void add(const CompiledStep& step);
-  double operator[](std::size_t i) const { return sums_[i] / static_cast<double>(rows_); }
+  // The loss, or metric i - 1.
+  double operator[](std::size_t i) const;
   void clear();
   // All there is to it, as numbers: what a checkpoint keeps of an epoch that is not complete.
   std::vector<double> state() const;
@@ -58,6 +62,11 @@ class Means {
   bool set_state(std::span<const double> numbers);
 
  private:
+  struct Part {
+    std::size_t first, count;  // in `sums_`
+    Metric::Result result;     // none: the mean over rows
+  };
+  std::vector<Part> parts_;  // of the metrics
   std::vector<double> sums_;
   Index rows_ = 0;
 };

@@ -108,7 +108,7 @@ Tensor checked_targets(const std::string& where, const Tensor& y, Index rows, co
   const auto labels = y.values<std::int64_t>();
   const std::size_t each = rows == 0 ? 1 : labels.size() / static_cast<std::size_t>(rows);
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    if (labels[i] < 0 || labels[i] >= classes) {
+    if ((labels[i] < 0 || labels[i] >= classes) && loss.ignored_label != labels[i]) {
       throw ValueError(
           fmt::format("{}: class number {} in row {} of y is not in [0, {})", where, labels[i], i / each, classes));
     }

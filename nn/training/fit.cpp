@@ -87,7 +87,7 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
   const bool weighted = !train_.weights.empty();
   whole_ = &s_.step(Mode::train, batch_, weighted);
   rest_ = last == 0 ? whole_ : &s_.step(Mode::train, last, weighted);
-  means_ = Means(whole_->numbers());
+  means_ = Means(compiled.metrics, *whole_);
   order_.resize(static_cast<std::size_t>(train_.size()));
   std::iota(order_.begin(), order_.end(), Index{0});
   training_.epochs_ = options.epochs;
@@ -181,7 +181,7 @@ void Model::Fit::train_batches() {
     means_.add(step);
     ++training_.batch_;
     if (told_of_batches_) {
-      training_.loss_ = step.number(0);
+      training_.loss_ = step.loss();
       training_.logs_up_to_date_ = false;
       tell(&Callback::on_batch_end);
     }
@@ -203,7 +203,7 @@ Logs Model::train_on_batch(const Dataset& rows, int threads) {
   step.load({&batch}, order, threads);
   step.run({.threads = threads, .step = s.training_steps});
   ++s.training_steps;
-  Means means(step.numbers());
+  Means means(compiled.metrics, step);
   means.add(step);
   Logs logs;
   s.report(logs, means, "");

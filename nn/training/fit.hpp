@@ -40,7 +40,7 @@ class Model::Fit {
   CompiledStep* whole_ = nullptr;
   CompiledStep* rest_ = nullptr;  // for the rows that are left at the end
   std::vector<Index> order_;
-  Means means_{0};
+  Means means_;
   Training training_;
   bool told_of_batches_;
   Progress progress_;

@@ -83,10 +83,12 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
     out.loss = require_scalar("loss", compiled->loss.name,
                               weighted ? weighted_loss(compiled->loss, out.prediction, out.target, out.weights)
                                        : compiled->loss.apply(out.prediction, out.target));
+    for (const Value penalty : g.penalties()) out.loss = out.loss + cast(penalty, out.loss.dtype());
   }
   for (const Metric& metric : compiled->metrics) {
     const auto scope = g.scope(metric.name);
-    out.metrics.push_back(require_scalar("metric", metric.name, metric.apply(out.prediction, out.target)));
+    const Value value = metric.apply(out.prediction, out.target);
+    out.metrics.push_back(metric.result ? value : require_scalar("metric", metric.name, value));
   }
   if (mode != Mode::train) return out;
 
@@ -133,11 +135,12 @@ std::vector<Parameter> Model::State::changing() const {
 Means Model::State::judge(const std::string& where, const Dataset& data, const EvaluateOptions& how) {
   const Index rows = data.size();
   const Index batch = batch_of(where.c_str(), how.batch_size, judged_rows, rows);
-  Means means(1 + compiled->metrics.size());
+  const bool weighted = !data.weights.empty();
+  Means means(compiled->metrics, step(Mode::judge, batch, weighted));
   std::vector<Index> order(static_cast<std::size_t>(rows));
   std::iota(order.begin(), order.end(), Index{0});
   for_each_batch(rows, batch, [&](Index first, Index count) {
-    CompiledStep& s = step(Mode::judge, count, !data.weights.empty());
+    CompiledStep& s = step(Mode::judge, count, weighted);
     s.load({&data}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
            how.threads);
     s.run({.threads = how.threads});

@@ -77,7 +77,7 @@ struct ModelGraph {
   Value input, prediction;
   Value target, loss;           // not valid before compile()
   Value weights;                // of the rows; valid if they have any
-  std::vector<Value> metrics;   // in the order of CompileOptions
+  std::vector<Value> metrics;   // what each reports of a batch, in the order of CompileOptions
   std::vector<Update> updates;  // in a graph that trains: all that a step changes
 };
 
@@ -102,7 +102,7 @@ class Model {
   // One step of training with all the rows at once, for loops written by hand: loss and metrics of these rows, before
   // the step. Throws as fit.
   Logs train_on_batch(const Dataset& rows, int threads = 0);
-  // Loss and metrics, each the mean over the rows, with the network as it is used and not as it is trained.
+  // Loss, penalties included, and metrics over all rows, with the network as it is used and not as it is trained.
   Logs evaluate(const Dataset& data, const EvaluateOptions& options = {});
   // One row of the result for each row of x.
   Tensor predict(const Tensor& x, const EvaluateOptions& options = {});

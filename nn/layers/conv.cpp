@@ -1,0 +1,80 @@
+#include <xgrad/nn/layers/conv.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+void check(const Layer& layer, Index filters, Index height, Index width, Index groups) {
+  if (filters < 1) throw UserError(fmt::format("{}: a layer of {} filters has no meaning", layer.name(), filters));
+  if (height < 1 || width < 1) {
+    throw UserError(fmt::format("{}: a window of {} x {} has no meaning", layer.name(), height, width));
+  }
+  if (groups < 1 || filters % groups != 0) {
+    throw UserError(fmt::format("{}: {} filters do not fall into {} groups", layer.name(), filters, groups));
+  }
+}
+
+void check_groups(Value x, Index groups) {
+  if (x.shape().back() % groups == 0) return;
+  throw ShapeError(fmt::format("{}: {} channels do not fall into {} groups\n  input: {}", x.graph().current_scope(),
+                               x.shape().back(), groups, x.describe()));
+}
+
+xgrad::Conv2dOptions windows(const Conv2DOptions& o) {
+  return {.strides = o.strides, .padding = o.padding, .dilation = o.dilation, .groups = o.groups};
+}
+
+}  // namespace
+
+Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, Conv2DOptions options)
+    : KernelLayer("conv2d", activation, options), filters_(filters), window_(window), options_(windows(options)) {
+  check(*this, filters, window.height, window.width, options.groups);
+}
+
+Value Conv2D::operator()(Value x) const {
+  const auto scope = open(x);
+  check_input(x, 4, has_kernel() ? KernelLayer::kernel().shape()[2] * options_.groups : 0);
+  check_groups(x, options_.groups);
+  const Shape shape{window_.height, window_.width, x.shape().back() / options_.groups, filters_};
+  return finish(conv2d(x, kernel(x, shape), options_), shape);
+}
+
+Conv2DTranspose::Conv2DTranspose(Index filters, HeightWidth window, Activation activation, Conv2DOptions options)
+    : KernelLayer("conv2d_transpose", activation, options),
+      filters_(filters),
+      window_(window),
+      options_(windows(options)) {
+  check(*this, filters, window.height, window.width, options.groups);
+}
+
+Value Conv2DTranspose::operator()(Value x) const {
+  const auto scope = open(x);
+  check_input(x, 4, has_kernel() ? KernelLayer::kernel().shape()[3] : 0);
+  check_groups(x, options_.groups);
+  const Shape shape{window_.height, window_.width, filters_ / options_.groups, x.shape().back()};
+  return finish(conv2d_transpose(x, kernel(x, shape), options_), shape);
+}
+
+Conv1D::Conv1D(Index filters, Index window, Activation activation, Conv1DOptions options)
+    : KernelLayer("conv1d", activation, options),
+      filters_(filters),
+      window_(window),
+      options_{.stride = options.stride,
+               .padding = options.padding,
+               .dilation = options.dilation,
+               .groups = options.groups} {
+  check(*this, filters, window, 1, options.groups);
+}
+
+Value Conv1D::operator()(Value x) const {
+  const auto scope = open(x);
+  check_input(x, 3, has_kernel() ? KernelLayer::kernel().shape()[1] * options_.groups : 0);
+  check_groups(x, options_.groups);
+  const Shape shape{window_, x.shape().back() / options_.groups, filters_};
+  return finish(conv1d(x, kernel(x, shape), options_), shape);
+}
+
+}  // namespace xgrad::nn

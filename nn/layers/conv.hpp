@@ -1,0 +1,95 @@
+// Convolutions: a kernel slides over a sequence or an image, and every place gets `filters` weighted sums of what is
+// around it.
+//
+//   nn::Conv2D(32, 3, nn::relu)
+//   nn::Conv2D(64, {5, 3}, nn::relu, {.strides = 2, .padding = "same", .kernel_regularizer = nn::l2(1e-4)})
+//   nn::Conv1D(16, 7, nn::tanh)
+//   nn::Conv2DTranspose(8, 3, nn::relu, {.strides = 2, .padding = "same"})
+//
+// Channels are last, as in Keras: images are [batch, height, width, channels], sequences [batch, length, channels]. For
+// padding, strides, dilation, groups and the extents of the result see ops/windows.hpp.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <xgrad/nn/layers/kernel_layer.hpp>
+
+namespace xgrad::nn {
+
+struct Conv2DOptions {
+  HeightWidth strides = 1;
+  Padding padding = "valid";
+  HeightWidth dilation = 1;
+  Index groups = 1;
+  // keras: kernel glorot_uniform, bias zeros. torch: both uniform within +-1 / sqrt(elements a window has).
+  Preset preset = Preset::keras;
+  std::optional<Initializer> kernel_initializer{};
+  std::optional<Initializer> bias_initializer{};
+  std::optional<Regularizer> kernel_regularizer{};
+  std::optional<Regularizer> bias_regularizer{};
+  std::optional<Regularizer> activity_regularizer{};  // of what the layer gives
+  std::optional<Constraint> kernel_constraint{};
+  std::optional<Constraint> bias_constraint{};
+  bool use_bias = true;
+  bool trainable = true;
+  std::string name{};  // of its scope; "conv2d" or "conv2d_transpose" if empty
+};
+
+// [batch, height, width, channels] to [batch, height', width', filters], with kernel [kernel height, kernel width,
+// channels / groups, filters]. All these throw ShapeError, naming the layer, for an input of another rank, or with
+// other channels than at the first call, or with channels that do not fall into the groups.
+class Conv2D : public KernelLayer {
+ public:
+  Conv2D(Index filters, HeightWidth window, Activation activation = linear, Conv2DOptions options = {});
+  Value operator()(Value x) const;
+
+ private:
+  Index filters_;
+  HeightWidth window_;
+  xgrad::Conv2dOptions options_;
+};
+
+// The way back: with strides s the result is s times as high and wide. The kernel is [kernel height, kernel width,
+// filters / groups, channels].
+class Conv2DTranspose : public KernelLayer {
+ public:
+  Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, Conv2DOptions options = {});
+  Value operator()(Value x) const;
+
+ private:
+  Index filters_;
+  HeightWidth window_;
+  xgrad::Conv2dOptions options_;
+};
+
+struct Conv1DOptions {
+  Index stride = 1;
+  Padding padding = "valid";
+  Index dilation = 1;
+  Index groups = 1;
+  Preset preset = Preset::keras;  // as for Conv2D
+  std::optional<Initializer> kernel_initializer{};
+  std::optional<Initializer> bias_initializer{};
+  std::optional<Regularizer> kernel_regularizer{};
+  std::optional<Regularizer> bias_regularizer{};
+  std::optional<Regularizer> activity_regularizer{};
+  std::optional<Constraint> kernel_constraint{};
+  std::optional<Constraint> bias_constraint{};
+  bool use_bias = true;
+  bool trainable = true;
+  std::string name{};  // of its scope; "conv1d" if empty
+};
+
+// [batch, length, channels] to [batch, length', filters], with kernel [kernel length, channels / groups, filters].
+class Conv1D : public KernelLayer {
+ public:
+  Conv1D(Index filters, Index window, Activation activation = linear, Conv1DOptions options = {});
+  Value operator()(Value x) const;
+
+ private:
+  Index filters_, window_;
+  xgrad::Conv1dOptions options_;
+};
+
+}  // namespace xgrad::nn

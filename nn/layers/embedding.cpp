@@ -1,0 +1,36 @@
+#include <xgrad/nn/layers/embedding.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+
+Embedding::Embedding(Index entries, Index outputs, EmbeddingOptions options)
+    : Layer("embedding", options.name, options.trainable),
+      entries_(entries),
+      outputs_(outputs),
+      activity_regularizer_(options.activity_regularizer),
+      table_(weight("table",
+                    options.initializer.value_or(defaults(options.preset).embedding_normal ? normal(0, 1) : uniform()),
+                    {.regularizer = options.regularizer, .constraint = options.constraint})) {
+  if (entries < 1 || outputs < 1) {
+    throw UserError(fmt::format("{}: a table of {} x {} has no meaning", name(), entries, outputs));
+  }
+}
+
+Value Embedding::operator()(Value x) const {
+  const auto scope = open(x);
+  Graph& graph = x.graph();
+  if (x.dtype() == boolean) {
+    throw DTypeError(
+        fmt::format("{}: the input must be whole numbers\n  input: {}", graph.current_scope(), x.describe()));
+  }
+  const Value indices = x.dtype() == i64 ? x : cast(x, i64);
+  const Value y = embedding(table_(graph, {entries_, outputs_}, graph.options().dtype), indices);
+  add_activity_penalty(activity_regularizer_, y);
+  return y;
+}
+
+}  // namespace xgrad::nn

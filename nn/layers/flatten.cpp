@@ -1,0 +1,23 @@
+#include <xgrad/nn/layers/flatten.hpp>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad::nn {
+
+Value Reshape::operator()(Value x) const {
+  const auto scope = open(x);
+  Index known = 1, open_extents = 0;
+  for (const Index extent : extents_) extent == -1 ? ++open_extents : known *= extent;
+  const Index rows = x.shape().rank() == 0 ? 0 : x.shape()[0];
+  const Index row = rows == 0 ? 0 : x.shape().elements() / rows;
+  if (rows == 0 || open_extents > 1 || known <= 0 || (open_extents == 1 ? row % known : row - known) != 0) {
+    throw ShapeError(fmt::format("{}: rows cannot be [{}]\n  input: {}", x.graph().current_scope(),
+                                 fmt::join(extents_, ", "), x.describe()));
+  }
+  return unflatten(flatten(x), 1, extents_);
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,71 @@
+#include <xgrad/nn/layers/layer_norm.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+
+RowNorm::RowNorm(const char* kind, LayerNormOptions options)
+    : Layer(kind, options.name, options.trainable),
+      options_(std::move(options)),
+      gamma_(weight("gamma", options_.gamma_initializer,
+                    {.regularizer = options_.gamma_regularizer, .constraint = options_.gamma_constraint})),
+      beta_(weight("beta", options_.beta_initializer,
+                   {.regularizer = options_.beta_regularizer, .constraint = options_.beta_constraint})) {
+  options_.epsilon = options_.epsilon.value_or(defaults(options_.preset).norm_epsilon);
+  if (!(epsilon() >= 0)) throw UserError(fmt::format("{}: epsilon {} is negative", name(), epsilon()));
+}
+
+Value RowNorm::scale_and_shift(Value normalised, const Axes& axes) const {
+  Shape shape;
+  std::vector<Index> aligned(static_cast<std::size_t>(normalised.shape().rank()), 1);
+  for (const auto axis : axes) {
+    const Index extent = normalised.shape()[static_cast<int>(axis)];
+    shape.push_back(extent);
+    aligned[static_cast<std::size_t>(axis)] = extent;
+  }
+  const auto node = [&](const Weight& w) { return reshape(w(normalised.graph(), shape, normalised.dtype()), aligned); };
+  Value y = normalised;
+  if (options_.scale) y = y * node(gamma_);
+  if (options_.center) y = y + node(beta_);
+  return y;
+}
+
+Value LayerNorm::operator()(Value x) const {
+  const auto scope = open(x);
+  const std::string& where = x.graph().current_scope();
+  Axes over = normalise_axes(axes(), x.shape().rank(), where.c_str());
+  std::sort(over.begin(), over.end());
+  if (over.empty() || over.front() == 0) {
+    throw ShapeError(fmt::format(
+        "{}: it normalises each row, over axes from 1 on\n  input: {}\n  hint: over the rows goes BatchNorm", where,
+        x.describe()));
+  }
+  return scale_and_shift(layer_norm(x, over, epsilon()), over);
+}
+
+GroupNorm::GroupNorm(Index groups, LayerNormOptions options)
+    : RowNorm("group_norm", std::move(options)), groups_(groups) {
+  if (groups < 1) throw UserError(fmt::format("{}: {} groups have no meaning", name(), groups));
+}
+
+Value GroupNorm::operator()(Value x) const {
+  const auto scope = open(x);
+  const std::string& where = x.graph().current_scope();
+  const int rank = x.shape().rank();
+  if (rank < 2) {
+    throw ShapeError(
+        fmt::format("{}: the input needs an axis of rows and one of channels\n  input: {}", where, x.describe()));
+  }
+  if (x.shape().back() % groups_ != 0) {
+    throw ShapeError(fmt::format("{}: {} channels do not fall into {} groups\n  input: {}", where, x.shape().back(),
+                                 groups_, x.describe()));
+  }
+  return scale_and_shift(group_norm(x, groups_, epsilon()), {rank - 1});
+}
+
+}  // namespace xgrad::nn

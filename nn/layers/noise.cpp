@@ -1,0 +1,41 @@
+#include <xgrad/nn/layers/noise.hpp>
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+
+AlphaDropout::AlphaDropout(double rate, const std::string& name) : Layer("alpha_dropout", name), rate_(rate) {
+  if (!(rate >= 0 && rate < 1)) {
+    throw UserError(fmt::format("{}: a rate of {} is not in [0, 1)\n  hint: the rate is the part that is dropped",
+                                this->name(), rate));
+  }
+}
+
+Value AlphaDropout::operator()(Value x) const {
+  const auto scope = open(x);
+  if (!x.graph().training() || rate_ == 0) return x;
+  // selu(-inf): minus the scale times the alpha of selu.
+  constexpr double dropped = -1.0507009873554805 * 1.6732632423543772;
+  const double keep = 1 - rate_;
+  const double scale = 1 / std::sqrt(keep * (1 + rate_ * dropped * dropped));
+  const Value kept = bernoulli_like(x, keep);
+  return scale * (kept * x + (1 - kept) * dropped) - scale * dropped * rate_;
+}
+
+GaussianNoise::GaussianNoise(double stddev, const std::string& name) : Layer("gaussian_noise", name), stddev_(stddev) {
+  if (!(stddev >= 0) || !std::isfinite(stddev)) {
+    throw UserError(fmt::format("{}: a standard deviation of {} has no meaning", this->name(), stddev));
+  }
+}
+
+Value GaussianNoise::operator()(Value x) const {
+  const auto scope = open(x);
+  return x.graph().training() && stddev_ > 0 ? x + normal_like(x, 0, stddev_) : x;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,82 @@
+#include <xgrad/nn/layers/pooling.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+void check_rank(Value x, int rank, const char* form) {
+  if (x.shape().rank() == rank) return;
+  throw ShapeError(fmt::format("{}: the input must be {}\n  input: {}", x.graph().current_scope(), form, x.describe()));
+}
+
+void check_image(Value x) { check_rank(x, 4, "[batch, height, width, channels]"); }
+void check_sequence(Value x) { check_rank(x, 3, "[batch, length, channels]"); }
+
+void check_places(Value x) {
+  if (x.shape().rank() > 2) return;
+  throw ShapeError(fmt::format("{}: the input needs an axis between rows and channels\n  input: {}",
+                               x.graph().current_scope(), x.describe()));
+}
+
+xgrad::Pool2dOptions windows(const Pool2DOptions& o) {
+  return {.strides = o.strides, .padding = o.padding, .count_padding = defaults(o.preset).average_counts_padding};
+}
+
+xgrad::Pool1dOptions windows(const Pool1DOptions& o) {
+  return {.stride = o.stride, .padding = o.padding, .count_padding = defaults(o.preset).average_counts_padding};
+}
+
+}  // namespace
+
+MaxPool2D::MaxPool2D(HeightWidth window, Pool2DOptions options)
+    : Layer("max_pool2d", options.name), window_(window), options_(std::move(options)) {}
+
+Value MaxPool2D::operator()(Value x) const {
+  const auto scope = open(x);
+  check_image(x);
+  return max_pool2d(x, window_, windows(options_));
+}
+
+AveragePool2D::AveragePool2D(HeightWidth window, Pool2DOptions options)
+    : Layer("average_pool2d", options.name), window_(window), options_(std::move(options)) {}
+
+Value AveragePool2D::operator()(Value x) const {
+  const auto scope = open(x);
+  check_image(x);
+  return average_pool2d(x, window_, windows(options_));
+}
+
+MaxPool1D::MaxPool1D(Index window, Pool1DOptions options)
+    : Layer("max_pool1d", options.name), window_(window), options_(std::move(options)) {}
+
+Value MaxPool1D::operator()(Value x) const {
+  const auto scope = open(x);
+  check_sequence(x);
+  return max_pool1d(x, window_, windows(options_));
+}
+
+AveragePool1D::AveragePool1D(Index window, Pool1DOptions options)
+    : Layer("average_pool1d", options.name), window_(window), options_(std::move(options)) {}
+
+Value AveragePool1D::operator()(Value x) const {
+  const auto scope = open(x);
+  check_sequence(x);
+  return average_pool1d(x, window_, windows(options_));
+}
+
+Value GlobalAveragePool::operator()(Value x) const {
+  const auto scope = open(x);
+  check_places(x);
+  return global_average_pool(x);
+}
+
+Value GlobalMaxPool::operator()(Value x) const {
+  const auto scope = open(x);
+  check_places(x);
+  return global_max_pool(x);
+}
+
+}  // namespace xgrad::nn

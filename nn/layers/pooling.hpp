@@ -1,0 +1,89 @@
+// Pooling: the largest element or the mean of each window, channel by channel.
+//
+//   nn::MaxPool2D()                                        // 2 x 2, with strides of 2
+//   nn::AveragePool1D(3, {.stride = 1, .padding = "same"})
+//   nn::GlobalAveragePool()
+//
+// Channels are last: [batch, height, width, channels], or [batch, length, channels]. All throw ShapeError, naming the
+// layer, for an input of another rank. For padding, strides and the extents of the result see ops/windows.hpp.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/module.hpp>
+#include <xgrad/ops/windows.hpp>
+
+namespace xgrad::nn {
+
+struct Pool2DOptions {
+  std::optional<HeightWidth> strides{};  // those of the window if absent
+  Padding padding = "valid";
+  Preset preset = Preset::keras;  // torch: averages count the zeros of the padding
+  std::string name{};             // of the layer's scope
+};
+
+struct Pool1DOptions {
+  std::optional<Index> stride{};
+  Padding padding = "valid";
+  Preset preset = Preset::keras;
+  std::string name{};
+};
+
+// [batch, height, width, channels] to [batch, height', width', channels].
+class MaxPool2D : public Layer {
+ public:
+  explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {});
+  Value operator()(Value x) const;
+
+ private:
+  HeightWidth window_;
+  Pool2DOptions options_;
+};
+
+class AveragePool2D : public Layer {
+ public:
+  explicit AveragePool2D(HeightWidth window = default_window, Pool2DOptions options = {});
+  Value operator()(Value x) const;
+
+ private:
+  HeightWidth window_;
+  Pool2DOptions options_;
+};
+
+// [batch, length, channels] to [batch, length', channels].
+class MaxPool1D : public Layer {
+ public:
+  explicit MaxPool1D(Index window = default_window, Pool1DOptions options = {});
+  Value operator()(Value x) const;
+
+ private:
+  Index window_;
+  Pool1DOptions options_;
+};
+
+class AveragePool1D : public Layer {
+ public:
+  explicit AveragePool1D(Index window = default_window, Pool1DOptions options = {});
+  Value operator()(Value x) const;
+
+ private:
+  Index window_;
+  Pool1DOptions options_;
+};
+
+// Over all axes between the first and the last: [batch, ..., channels] to [batch, channels].
+class GlobalAveragePool : public Layer {
+ public:
+  explicit GlobalAveragePool(const std::string& name = {}) : Layer("global_average_pool", name) {}
+  Value operator()(Value x) const;
+};
+
+class GlobalMaxPool : public Layer {
+ public:
+  explicit GlobalMaxPool(const std::string& name = {}) : Layer("global_max_pool", name) {}
+  Value operator()(Value x) const;
+};
+
+}  // namespace xgrad::nn

@@ -1,0 +1,29 @@
+#include <xgrad/nn/layers/prelu.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+
+PRelu::PRelu(PReluOptions options)
+    : Layer("prelu", options.name, options.trainable),
+      shared_axes_(options.shared_axes),
+      slope_(weight("slope", options.slope_initializer.value_or(constant(defaults(options.preset).prelu_slope)),
+                    {.regularizer = options.slope_regularizer, .constraint = options.slope_constraint})) {}
+
+Value PRelu::operator()(Value x) const {
+  const auto scope = open(x);
+  const std::string& where = x.graph().current_scope();
+  const int rank = x.shape().rank();
+  if (rank < 1) throw ShapeError(fmt::format("{}: the input needs an axis of rows\n  input: {}", where, x.describe()));
+  std::vector<Index> extents(x.shape().begin() + 1, x.shape().end());
+  for (const auto shared : shared_axes_) {
+    const int axis = axis_index(shared, rank, where.c_str());
+    if (axis > 0) extents[static_cast<std::size_t>(axis - 1)] = 1;
+  }
+  return prelu(x, slope_(x.graph(), Shape(extents), x.dtype()));
+}
+
+}  // namespace xgrad::nn

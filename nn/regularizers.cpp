@@ -1,0 +1,62 @@
+#include <xgrad/nn/regularizers.hpp>
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+// Keeps rows of zeros from being divided by their norm.
+constexpr double smallest_norm = 1e-12;
+
+void require_factor(const char* name, double factor) {
+  if (factor >= 0 && std::isfinite(factor)) return;
+  throw UserError(fmt::format("{}: a factor of {} has no meaning", name, factor));
+}
+
+}  // namespace
+
+Regularizer l1(double factor) {
+  require_factor("l1", factor);
+  return {fmt::format("l1({})", factor), [factor](Value w) { return factor * sum(abs(w)); }};
+}
+
+Regularizer l2(double factor) {
+  require_factor("l2", factor);
+  return {fmt::format("l2({})", factor), [factor](Value w) { return factor * sum(square(w)); }};
+}
+
+Regularizer l1_l2(double l1_factor, double l2_factor) {
+  require_factor("l1_l2", l1_factor);
+  require_factor("l1_l2", l2_factor);
+  return {fmt::format("l1_l2({}, {})", l1_factor, l2_factor),
+          [=](Value w) { return l1_factor * sum(abs(w)) + l2_factor * sum(square(w)); }};
+}
+
+Regularizer orthogonal_regularizer(double factor, Vectors vectors) {
+  require_factor("orthogonal_regularizer", factor);
+  return {fmt::format("orthogonal_regularizer({})", factor), [=](Value w) {
+            if (w.shape().rank() != 2) {
+              throw ShapeError(fmt::format("orthogonal_regularizer: it takes matrices\n  {}", w.describe()));
+            }
+            const bool rows = vectors == Vectors::rows;
+            const Index n = w.shape()[rows ? 0 : 1];
+            const Value length = sqrt(maximum(sum(square(w), {rows ? 1 : 0}, true), smallest_norm));
+            const Value unit = w / length;
+            const Value cosines = matmul(unit, unit, !rows, rows);
+            const Value others = cosines * (1 - eye(w.graph(), n, n, w.dtype()));
+            const double pairs = std::max(1.0, static_cast<double>(n * (n - 1)));  // each pair stands there twice
+            return factor / pairs * sum(abs(others));
+          }};
+}
+
+void add_activity_penalty(const std::optional<Regularizer>& regularizer, Value activity) {
+  if (!regularizer) return;
+  activity.graph().add_penalty(regularizer->apply(activity) / count(activity, {0}));
+}
+
+}  // namespace xgrad::nn
