@@ -29,7 +29,7 @@ xgrad::Conv2dOptions windows(const Conv2DOptions& o) {
 
 }  // namespace
 
-Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, Conv2DOptions options)
+Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options)
     : KernelLayer("conv2d", activation, options), filters_(filters), window_(window), options_(windows(options)) {
   check(*this, filters, window.height, window.width, options.groups);
 }
@@ -42,7 +42,7 @@ Value Conv2D::operator()(Value x) const {
   return finish(conv2d(x, kernel(x, shape), options_), shape);
 }
 
-Conv2DTranspose::Conv2DTranspose(Index filters, HeightWidth window, Activation activation, Conv2DOptions options)
+Conv2DTranspose::Conv2DTranspose(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options)
     : KernelLayer("conv2d_transpose", activation, options),
       filters_(filters),
       window_(window),
@@ -58,7 +58,7 @@ Value Conv2DTranspose::operator()(Value x) const {
   return finish(conv2d_transpose(x, kernel(x, shape), options_), shape);
 }
 
-Conv1D::Conv1D(Index filters, Index window, Activation activation, Conv1DOptions options)
+Conv1D::Conv1D(Index filters, Index window, Activation activation, const Conv1DOptions& options)
     : KernelLayer("conv1d", activation, options),
       filters_(filters),
       window_(window),

@@ -41,7 +41,7 @@ struct Conv2DOptions {
 // other channels than at the first call, or with channels that do not fall into the groups.
 class Conv2D : public KernelLayer {
  public:
-  Conv2D(Index filters, HeightWidth window, Activation activation = linear, Conv2DOptions options = {});
+  Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {});
   Value operator()(Value x) const;
 
  private:
@@ -54,7 +54,7 @@ class Conv2D : public KernelLayer {
 // filters / groups, channels].
 class Conv2DTranspose : public KernelLayer {
  public:
-  Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, Conv2DOptions options = {});
+  Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {});
   Value operator()(Value x) const;
 
  private:
@@ -84,7 +84,7 @@ struct Conv1DOptions {
 // [batch, length, channels] to [batch, length', filters], with kernel [kernel length, channels / groups, filters].
 class Conv1D : public KernelLayer {
  public:
-  Conv1D(Index filters, Index window, Activation activation = linear, Conv1DOptions options = {});
+  Conv1D(Index filters, Index window, Activation activation = linear, const Conv1DOptions& options = {});
   Value operator()(Value x) const;
 
  private:

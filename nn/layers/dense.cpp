@@ -6,7 +6,7 @@
 
 namespace xgrad::nn {
 
-Dense::Dense(Index units, Activation activation, DenseOptions options)
+Dense::Dense(Index units, Activation activation, const DenseOptions& options)
     : KernelLayer("dense", activation, options), units_(units) {
   if (units < 1) throw UserError(fmt::format("{}: a layer of {} units has no meaning", name(), units));
 }

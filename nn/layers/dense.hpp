@@ -31,7 +31,7 @@ struct DenseOptions {
 // for an input without axes or with another number of features than at the first call.
 class Dense : public KernelLayer {
  public:
-  explicit Dense(Index units, Activation activation = linear, DenseOptions options = {});
+  explicit Dense(Index units, Activation activation = linear, const DenseOptions& options = {});
   Value operator()(Value x) const;
 
  private:

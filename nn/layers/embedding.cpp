@@ -7,7 +7,7 @@
 
 namespace xgrad::nn {
 
-Embedding::Embedding(Index entries, Index outputs, EmbeddingOptions options)
+Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& options)
     : Layer("embedding", options.name, options.trainable),
       entries_(entries),
       outputs_(outputs),

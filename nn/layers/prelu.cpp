@@ -7,7 +7,7 @@
 
 namespace xgrad::nn {
 
-PRelu::PRelu(PReluOptions options)
+PRelu::PRelu(const PReluOptions& options)
     : Layer("prelu", options.name, options.trainable),
       shared_axes_(options.shared_axes),
       slope_(weight("slope", options.slope_initializer.value_or(constant(defaults(options.preset).prelu_slope)),

@@ -24,7 +24,7 @@ struct PReluOptions {
 
 class PRelu : public Layer {
  public:
-  explicit PRelu(PReluOptions options = {});
+  explicit PRelu(const PReluOptions& options = {});
   // Throws ShapeError, naming the layer, for an input without axes and for axes that it does not have.
   Value operator()(Value x) const;
   const Parameter& slope() const { return slope_.parameter(); }  // not valid before the first call
