@@ -86,6 +86,10 @@ struct Matmul : Operation {
     job.args.m = s.m;
     job.args.n = s.n;
     job.args.k = s.k_of_a;
+    job.args.a_stride = job.args.transpose_a ? s.m : s.k_of_a;
+    job.args.b_stride = job.args.transpose_b ? s.k_of_a : s.n;
+    job.args.c_stride = s.n;
+    if (out.shape.rank() == 2) return job;  // no axes to walk over, which would take longer than a small product
     for (int i = 0; i < out.shape.rank() - 2; ++i) job.batch.push_back(out.shape[i]);
     job.batches = job.batch.elements();
     if (s.batch_b.elements() == 1 && !job.args.transpose_a && s.batch_a.elements() == job.batches) {
@@ -95,9 +99,6 @@ struct Matmul : Operation {
     }
     job.strides_a = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_a, job.batch);
     job.strides_b = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_b, job.batch);
-    job.args.a_stride = job.args.transpose_a ? s.m : s.k_of_a;
-    job.args.b_stride = job.args.transpose_b ? s.k_of_a : s.n;
-    job.args.c_stride = s.n;
     return job;
   }
 

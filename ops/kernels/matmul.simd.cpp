@@ -336,7 +336,7 @@ void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
     }
     return report(args, {0, args.m});
   }
-  if (is_small<T>(args)) {
+  if (is_small<T>(args) && (parallel.threads() == 1 || work(args) <= parallel_work)) {
     for (Index row = 0; row < args.m;) {
       const Tiles next = next_tiles(args.m - row);
       tiles<T>.small[args.transpose_a ? 1 : 0][next.rows - 1](args, row, next.count);
