@@ -327,6 +327,22 @@ void multiply_vector(const MatmulArgs& args, const VectorProduct& v, const Paral
   if (args.n != 1) report(args, {0, 1});
 }
 
+// Straight to the tiles.
+template <class T>
+void multiply_small(const MatmulArgs& args, const Parallel& parallel) {
+  const auto block = [&](Range rows) {
+    for (Index row = rows.first; row < rows.last;) {
+      const Tiles next = next_tiles(rows.last - row);
+      tiles<T>.small[args.transpose_a ? 1 : 0][next.rows - 1](args, row, next.count);
+      row += next.rows * next.count;
+    }
+    report(args, rows);
+  };
+  if (work(args) <= parallel_work) return block({0, args.m});
+  const Index blocks = count_row_blocks<T>(args, Right::in_place);
+  parallel.for_each(blocks, [&](Index i) { block(part(args.m, blocks, i)); });
+}
+
 template <class T>
 void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
   if (args.m == 0) return;
@@ -336,14 +352,7 @@ void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
     }
     return report(args, {0, args.m});
   }
-  if (is_small<T>(args) && (parallel.threads() == 1 || work(args) <= parallel_work)) {
-    for (Index row = 0; row < args.m;) {
-      const Tiles next = next_tiles(args.m - row);
-      tiles<T>.small[args.transpose_a ? 1 : 0][next.rows - 1](args, row, next.count);
-      row += next.rows * next.count;
-    }
-    return report(args, {0, args.m});
-  }
+  if (is_small<T>(args)) return multiply_small<T>(args, parallel);
   if (VectorProduct product; vector_product<T>(args, product)) return multiply_vector<T>(args, product, parallel);
   multiply<T>(args, layout_of<T>(args), static_cast<T*>(scratch), parallel);
 }
