@@ -4,6 +4,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -114,6 +115,29 @@ TEST_CASE("every operation is completely defined") {
     CHECK(operations().size() >= 40);
     CHECK(builtin_composites().size() >= 10);
   }
+}
+
+// Operations themselves take axes from 0 on; what users call counts them from the end too.
+TEST_CASE("every composition that takes axes is tried with negative ones") {
+  const auto is_negative = [](Index axis) { return axis < 0; };
+  int with_axes = 0;
+  for (const Composite& c : builtin_composites()) {
+    bool any = false, negative = false;
+    for (const Sample& sample : c.samples) {
+      for (const auto& [name, value] : sample.attrs.items()) {
+        if (name != "axis" && name != "axes") continue;
+        any = true;
+        if (const auto* axis = std::get_if<std::int64_t>(&value)) negative = negative || is_negative(*axis);
+        if (const auto* axes = std::get_if<Axes>(&value)) {
+          negative = negative || std::any_of(axes->begin(), axes->end(), is_negative);
+        }
+      }
+    }
+    CAPTURE(c.name);
+    CHECK((negative || !any));
+    with_axes += any ? 1 : 0;
+  }
+  CHECK(with_axes > 20);
 }
 
 TEST_CASE("every operation that can refuse something has bad samples") {
