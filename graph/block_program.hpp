@@ -38,7 +38,7 @@ class BlockProgram {
   static constexpr int max_columns = 8;
   static constexpr int first_result = max_inputs;
   // Rows of more bytes do not go into a block whole.
-  static constexpr Index longest_row = 8 * 1024;
+  static constexpr Index longest_row = Index{8} * 1024;
 
   // `row`: how many elements, those of the last axes, are a row; 0 if rows do not matter.
   explicit BlockProgram(const Shape& shape, Index row = 0);

@@ -61,11 +61,11 @@ struct Matmul : Operation {
                       in.shape(1).str(), tb ? " transposed" : "", s.k_of_a, s.k_of_b),
           hint);
     }
-    const auto batch = broadcast(s.batch_a, s.batch_b);
-    if (!batch)
+    const auto outer = broadcast(s.batch_a, s.batch_b);
+    if (!outer)
       in.fail_shape(
           fmt::format("the axes before the matrices do not broadcast: {} and {}", s.batch_a.str(), s.batch_b.str()));
-    Shape out = *batch;
+    Shape out = *outer;
     out.push_back(s.m);
     out.push_back(s.n);
     return {in.dtype(0), out};
@@ -138,19 +138,19 @@ struct Matmul : Operation {
     const Shape& sb = call.inputs[1].type.shape;
     const Shape& so = call.output.type.shape;
     const Sizes s = sizes_of(sa, sb, ta, tb);
-    Shape batch;
-    for (int i = 0; i < so.rank() - 2; ++i) batch.push_back(so[i]);
-    const auto to_a = broadcast_strides(s.batch_a, batch);
-    const auto to_b = broadcast_strides(s.batch_b, batch);
-    const auto batch_strides = batch.strides();
+    Shape outer;
+    for (int i = 0; i < so.rank() - 2; ++i) outer.push_back(so[i]);
+    const auto to_a = broadcast_strides(s.batch_a, outer);
+    const auto to_b = broadcast_strides(s.batch_b, outer);
+    const auto outer_strides = outer.strides();
     for (Index flat = 0; flat < so.elements(); ++flat) {
       const Index i = flat / s.n % s.m;
       const Index j = flat % s.n;
       const Index which = flat / (s.m * s.n);
       Index at_a = 0, at_b = 0;
-      for (int axis = 0; axis < batch.rank(); ++axis) {
+      for (int axis = 0; axis < outer.rank(); ++axis) {
         const auto x = static_cast<std::size_t>(axis);
-        const Index at = which / batch_strides[x] % batch[axis];
+        const Index at = which / outer_strides[x] % outer[axis];
         at_a += at * to_a[x];
         at_b += at * to_b[x];
       }
