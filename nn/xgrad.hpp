@@ -45,6 +45,7 @@
 #include <xgrad/nn/optimizers/rmsprop.hpp>
 #include <xgrad/nn/optimizers/schedules.hpp>
 #include <xgrad/nn/optimizers/sgd.hpp>
+#include <xgrad/nn/plots/plot.hpp>
 #include <xgrad/nn/regularizers.hpp>
 #include <xgrad/nn/sequential.hpp>
 #include <xgrad/nn/training/callbacks.hpp>

@@ -1,9 +1,10 @@
 // Logs: the named numbers of one epoch or evaluation. History: those of all epochs of a fit.
 //
 //   nn::Logs scores = model.evaluate(test);      scores["accuracy"]
-//   nn::History h = model.fit(...);              h["val_accuracy"], h.best("val_accuracy")
+//   nn::History h = model.fit(...);              h["val_accuracy"], h.best("val_accuracy"), h.plot("curves.svg")
 #pragma once
 
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,10 @@ class History {
   std::vector<double> operator[](const std::string& name) const;
   // The largest or the smallest, as larger_is_better says.
   double best(const std::string& name) const;
+  // Draws the loss, and each metric in a plot of its own below or beside it, with the same numbers of the validation if
+  // there are any, and marks the best epoch, of the validation if there is one. The learning rate is drawn if it
+  // changed. Throws UserError unless the extension is .svg, EnvironmentError if the file cannot be written.
+  void plot(const std::filesystem::path& path) const;
   // Wall-clock time of each epoch, and of its training part alone, without validation.
   const std::vector<double>& seconds() const { return seconds_; }
   const std::vector<double>& training_seconds() const { return training_seconds_; }
