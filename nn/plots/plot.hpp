@@ -28,7 +28,11 @@
 
 namespace xgrad::nn {
 
+// GCC 12 takes Scale::linear for something that hides nn::linear, the activation.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
 enum class Scale : std::uint8_t { linear, logarithmic };
+#pragma GCC diagnostic pop
 
 struct PlotOptions {
   std::string title{};
