@@ -9,6 +9,7 @@
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/graph/plan.hpp>

@@ -116,6 +116,8 @@ struct KernelCall {
 
 using KernelFn = void (*)(const KernelCall&);
 using ScratchFn = std::size_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
+// How many floating-point operations it takes, as graph/flops.hpp counts them.
+using FlopsFn = double (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
 // The kernel of an elementwise operation over `n` consecutive elements. `in[i]` points to n elements, or to a single
 // one if `scalar[i]`; `out` may be equal to an `in[i]` that is not scalar.
@@ -292,6 +294,8 @@ struct OpDef {
   BlockReductions reduction{};        // reductions: used by fused groups, with
   AxesFn reduced_axes = nullptr;
   ScratchFn scratch_bytes = nullptr;  // none needed if null
+  FlopsFn flops = nullptr;            // if null: one for each element an elementwise or random operation makes or a
+                                      // reduction reads, else none
   KernelFn reference = nullptr;       // the plainest possible kernel, an oracle for the suites: floating inputs and
                                       // outputs are f64; null where the kernel only moves numbers about
   VjpFn vjp = nullptr;

@@ -11,14 +11,19 @@
 //   };
 //   registry.add(define<Count>());
 //
-// Optional members: reference (naive kernel in f64), scratch_bytes, batch (see ops/batch.hpp), traits(), other bounds
-// than one input, and block_reduction() with block_axes, by which a reduction joins fused groups, as random_block lets
-// a random operation.
+// Optional members: reference (naive kernel in f64), scratch_bytes, flops (see graph/flops.hpp), batch (see
+// ops/batch.hpp), traits(), other bounds than one input, and block_reduction() with block_axes, by which a reduction
+// joins fused groups, as random_block lets a random operation.
 #pragma once
 
 #include <xgrad/graph/op_def.hpp>
 
 namespace xgrad {
+
+// Floating-point operations of `n` elements with so many each: none if the elements are integers.
+inline double flops_of(Index n, DType dtype, double each = 1) {
+  return is_floating(dtype) ? static_cast<double>(n) * each : 0;
+}
 
 struct Operation {
   static constexpr int min_inputs = 1;
@@ -38,6 +43,7 @@ OpDef define() {
   if constexpr (requires { Op::kernel; }) def.kernel = Op::kernel;
   if constexpr (requires { Op::reference; }) def.reference = Op::reference;
   if constexpr (requires { Op::scratch_bytes; }) def.scratch_bytes = Op::scratch_bytes;
+  if constexpr (requires { Op::flops; }) def.flops = Op::flops;
   if constexpr (requires { Op::block_reduction; }) {
     def.reduction = Op::block_reduction();
     def.reduced_axes = Op::block_axes;

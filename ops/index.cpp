@@ -125,6 +125,9 @@ struct ScatterAdd : Operation {
     require_elements(in, 2, axis);
     return {in.dtype(0), in.shape(2)};
   }
+  static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
+    return flops_of(in[0].shape.elements(), in[0].dtype);
+  }
   // Each task sums some columns of one outer slice, so that no two write to one place.
   template <class T>
   static void run(const KernelCall& call, const Around& a) {
@@ -278,6 +281,9 @@ struct ScatterAlongAxis : Operation {
       in.fail_shape(fmt::format("elements {} and their indices {} differ", in.shape(0).str(), in.shape(1).str()));
     require_elements(in, 2, axis);
     return {in.dtype(0), in.shape(2)};
+  }
+  static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
+    return flops_of(in[0].shape.elements(), in[0].dtype);
   }
   template <class T>
   static void run(const KernelCall& call, const Around& to) {

@@ -107,6 +107,12 @@ struct Matmul : Operation {
     return kernels().matmul_scratch(out.dtype, job.args);
   }
 
+  static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
+    const Shape& a = in[0].shape;
+    return 2 * static_cast<double>(out.shape.elements()) *
+           static_cast<double>(a[a.rank() - (attrs.flag("transpose_a") ? 2 : 1)]);
+  }
+
   static void kernel(const KernelCall& call) {
     const TensorType& type = call.output.type;
     Job job = job_of(call.inputs[0].type, call.inputs[1].type, type, *call.attrs);

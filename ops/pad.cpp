@@ -173,6 +173,9 @@ struct Unpad : Operation {
     out[axis] = extent;
     return {in.dtype(0), out};
   }
+  static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs&) {
+    return flops_of(in[0].shape.elements() - out.shape.elements(), out.dtype);
+  }
   template <class T>
   static void run(const KernelCall& call) {
     const Widths w(*call.attrs);

@@ -73,6 +73,9 @@ struct Polygamma : Operation {
     if (n < 1 || n > highest) in.fail_shape(fmt::format("n = {} is not in [1, {}]", n, highest));
     return in.type(0);
   }
+  static double flops(std::span<const TensorType>, const TensorType& out, const Attrs&) {
+    return flops_of(out.shape.elements(), out.dtype);
+  }
   template <class T>
   static void run(const KernelCall& call) {
     const auto n = static_cast<int>(call.attrs->integer("n"));

@@ -1,5 +1,6 @@
 // Order: the positions that sort an axis, and what follows from them.
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -31,6 +32,11 @@ struct Argsort : Operation {
     if (in.shape(0).rank() == 0) in.fail_shape("a scalar has no axis to sort");
     static_cast<void>(in.attrs().flag("descending"));
     return {i64, in.shape(0)};
+  }
+  // As many comparisons as sorting by halves takes: n log2(n) for each row of n.
+  static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs&) {
+    const Index n = out.shape.back();
+    return n == 0 ? 0 : flops_of(out.shape.elements(), in[0].dtype, std::ceil(std::log2(static_cast<double>(n))));
   }
   template <class T>
   static void run(const KernelCall& call, bool descending) {

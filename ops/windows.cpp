@@ -255,6 +255,9 @@ struct Fold : Operation {
       in.fail_shape(fmt::format("the windows of {} are {}, not {}", out.str(), expected.str(), w.str()));
     return {in.dtype(0), out};
   }
+  static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
+    return flops_of(in[0].shape.elements(), in[0].dtype);
+  }
   // One row of pixels: what all windows hold of it, in order of the window's rows, then of the windows.
   template <class T>
   static void row(const KernelCall& call, const Slides& s, Index image, Index y) {
@@ -373,6 +376,10 @@ struct WindowArgmax : Operation {
       for (Index i = 1; slide->dilation > 1 && i + 1 < slide->count; ++i) check(i);
     }
     return {i64, {x[0], s.rows.count, s.columns.count, x[3]}};
+  }
+  static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
+    const Axes& window = attrs.ints("window");
+    return flops_of(out.shape.elements(), in[0].dtype, static_cast<double>(window[0]) * static_cast<double>(window[1]));
   }
   // Some neighbouring channels of one window.
   template <class T>

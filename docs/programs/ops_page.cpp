@@ -36,6 +36,10 @@ dtypes take all four.
 
 A derivative at NaN is not defined: it may come out as NaN, as 0 or as the cotangent. Where numbers are infinite it is what its formula
 gives, which may be NaN.
+
+Every operation says how many floating-point operations it takes, which `flops` adds up (`graph/flops.hpp`). Elementwise ones count one
+for each element they make, whatever the function, reductions one for each element they read, a product of [m, k] by [k, n] 2 m n k;
+what only moves numbers, converts them, or works on integers and truth values counts nothing.
 )";
 
 constexpr const char* constants = R"(

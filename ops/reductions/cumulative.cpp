@@ -86,6 +86,9 @@ struct Cumulative : Operation {
     static_cast<void>(in.attrs().flag("reverse"));
     return in.type(0);
   }
+  static double flops(std::span<const TensorType>, const TensorType& out, const Attrs&) {
+    return flops_of(out.shape.elements(), out.dtype);
+  }
   static std::vector<Sample> samples_from(const Domain& domain, bool zero_second) {
     const auto make = [&](const char* label, const Shape& shape, Index axis, bool reverse) {
       return Sample{label, {{shape, domain}}, attrs(axis, reverse), 0, false, zero_second};
@@ -195,6 +198,9 @@ struct LinearScan : Cumulative {
     if (in.shape(0) != in.shape(1))
       in.fail_shape(fmt::format("{} and {} differ", in.shape(0).str(), in.shape(1).str()));
     return Cumulative::infer(in);
+  }
+  static double flops(std::span<const TensorType>, const TensorType& out, const Attrs&) {
+    return flops_of(out.shape.elements(), out.dtype, 2);
   }
   template <class T>
   static void run(const KernelCall& call) {

@@ -109,6 +109,9 @@ struct Position : Operation {
     }
     return {i64, shape};
   }
+  static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
+    return flops_of(in[0].shape.elements(), in[0].dtype);
+  }
   template <class T>
   static void run(const KernelCall& call) {
     const Line line = line_of(call.inputs[0].type.shape, call.attrs->ints("axes"));
