@@ -4,11 +4,13 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <utility>
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/colouring.hpp>
 #include <xgrad/graph/dot_text.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/leaves.hpp>
@@ -55,16 +57,13 @@ class Drawing {
   }
 
   std::string text() {
+    take_notes();
     out_ = fmt::format(
         "digraph xgrad {{\n"
         "  graph [rankdir={}, bgcolor=\"white\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=12, "
         "fontcolor=\"#4b5563\", "
         "nodesep=0.3, ranksep=0.35, pad=0.2{}];\n",
-        options_.rankdir,
-        options_.title.empty()
-            ? ""
-            : fmt::format(", labelloc=t, label=<<FONT POINT-SIZE=\"15\" COLOR=\"#1f2937\">{}</FONT>>",
-                          escaped(options_.title, 200)));
+        options_.rankdir, head());
     out_ +=
         "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, "
         "fontcolor=\"#1f2937\", "
@@ -80,6 +79,30 @@ class Drawing {
   }
 
  private:
+  void take_notes() {
+    if (!options_.annotations) return;
+    notes_.resize(graph_.size());
+    std::vector<double> numbers;
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (!drawn_[id]) continue;
+      notes_[id] = options_.annotations.note(std::span(&id, 1));
+      if (notes_[id].number) numbers.push_back(*notes_[id].number);
+    }
+    colours_.emplace(options_.annotations, numbers, "to_dot");
+  }
+
+  // Title and legend, as an attribute of the graph.
+  std::string head() const {
+    const std::string title =
+        options_.title.empty()
+            ? ""
+            : fmt::format("<FONT POINT-SIZE=\"15\" COLOR=\"#1f2937\">{}</FONT>", escaped(options_.title, 200));
+    const std::string legend = colours_ ? colours_->legend_rows() : "";
+    if (legend.empty()) return title.empty() ? "" : fmt::format(", labelloc=t, label=<{}>", title);
+    return fmt::format(", labelloc=t, label=<<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}{}</TABLE>>",
+                       title.empty() ? "" : "<TR><TD>" + title + "</TD></TR>", legend);
+  }
+
   // Numbers move into the labels of their users; a number nobody uses stays a node.
   void choose_nodes() {
     const NodeId n = graph_.size();
@@ -174,12 +197,22 @@ class Drawing {
     }
     const bool of_leaf = leaf != Leaf::none && !number;
     if (of_leaf || (sink_[id] && options_.show_shapes)) label += "<BR/>" + small_text(type_text(node.type));
-    return fmt::format("n{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}];", id, label,
+    std::string fill = look.fill;
+    std::string font;
+    if (colours_) {
+      const NodeNote& note = notes_[id];
+      const NodeColour colour = note.number ? colours_->colour(*note.number) : NodeColour{"#ffffff", dot::dark};
+      fill = colour.fill;
+      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
+      for (const std::string& line : note.lines) label += "<BR/>" + small_text(escaped(line, 200));
+      if (!font.empty()) label = dot::in_light(label);
+    }
+    return fmt::format("n{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}{}];", id, label,
                        number ? "plain" : look.shape,
                        leaf == Leaf::none        ? ""
                        : leaf == Leaf::parameter ? ", style=\"filled\", margin=\"0.16,0.09\""
                                                  : ", style=\"filled\"",
-                       look.fill, look.border, leaf == Leaf::none && sink_[id] ? ", penwidth=2" : "");
+                       fill, look.border, leaf == Leaf::none && sink_[id] ? ", penwidth=2" : "", font);
   }
 
   // A name that begins with the scope says no more than the boxes around it.
@@ -265,6 +298,8 @@ class Drawing {
   std::vector<bool> inlined_;
   std::vector<bool> sink_;
   std::vector<std::uint32_t> depth_;
+  std::vector<NodeNote> notes_;
+  std::optional<Colouring> colours_;  // if there are annotations
   std::string out_;
   std::size_t clusters_ = 0;
 };

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include <xgrad/graph/annotations.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/plan.hpp>
 
@@ -26,10 +27,11 @@ struct DotOptions {
   bool show_constants = true;  // constant tensors; plain numbers are part of a label and always shown
   bool show_shapes = true;     // on the edges
   bool show_attrs = true;
+  Annotations annotations = {};  // of the nodes: lines below their labels, and colours with a legend below the title
 };
 
 // The picture in the DOT language. Throws GraphError if an output is not a live value of this graph or the direction is
-// none of the four.
+// none of the four, or if the limits of the colours have no meaning.
 std::string to_dot(const Graph& graph, const DotOptions& options = {});
 
 // Writes the picture to a file, whole or not at all; its extension says the format. Throws GraphError for other

@@ -9,6 +9,7 @@ namespace xgrad::dot {
 namespace {
 
 constexpr std::uint32_t replacement = 0xfffd;
+constexpr const char* grey = "#6b7280";
 
 // Takes one code point from the front of `text`; malformed bytes and characters that XML cannot hold give the
 // replacement character.
@@ -46,7 +47,16 @@ std::string escaped(std::string_view text, std::size_t limit) {
 }
 
 std::string small_text(const std::string& escaped_text) {
-  return "<FONT POINT-SIZE=\"9\" COLOR=\"#6b7280\">" + escaped_text + "</FONT>";
+  return fmt::format("<FONT POINT-SIZE=\"9\" COLOR=\"{}\">{}</FONT>", grey, escaped_text);
+}
+
+std::string in_light(std::string label) {
+  // Letters of names are escaped where they could be taken for a tag.
+  const std::string from = fmt::format("COLOR=\"{}\"", grey);
+  const std::string to = "COLOR=\"#f3f4f6\"";
+  for (std::size_t at = label.find(from); at != std::string::npos; at = label.find(from, at + to.size()))
+    label.replace(at, from.size(), to);
+  return label;
 }
 
 }  // namespace xgrad::dot

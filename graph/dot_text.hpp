@@ -11,4 +11,8 @@ namespace xgrad::dot {
 std::string escaped(std::string_view text, std::size_t limit = 80);
 std::string small_text(const std::string& escaped_text);
 
+constexpr const char* dark = "#1f2937";  // letters on light ground
+// A label for dark ground: what is grey in it becomes nearly white.
+std::string in_light(std::string label);
+
 }  // namespace xgrad::dot
