@@ -14,6 +14,8 @@
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/graph/print.hpp>
+#include <xgrad/graph/profile.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/custom.hpp>
+#include <xgrad/ops/machine_peak.hpp>
 #include <xgrad/ops/ops.hpp>

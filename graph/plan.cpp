@@ -184,7 +184,9 @@ Tensor Workspace::output(int i) const {
   return Tensor::borrow(state_->at(value), state_->program->values[value].type);
 }
 
-void Plan::run(Workspace& memory, const RunOptions& options) const {
+// `done` is called with the number of each step after it, and once more at the end.
+template <class Done>
+void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) const {
   Workspace::State& s = *memory.state_;
   if (s.program != program_) throw GraphError("plan: the workspace was made for another plan");
   for (std::size_t i = 0; i < s.fed.size(); ++i) {
@@ -197,8 +199,10 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
   const RandomState random{program_->seed, options.step};
   for (Workspace::State::Call& call : s.calls) {
+    const Index step = &call - s.calls.data();
     if (call.kernel.op == nullptr) {
       call.block->run({call.inputs, call.outputs, call.scratch, random}, parallel);
+      done(step);
       continue;
     }
     const auto follow = [&](Index first, Index last) {
@@ -211,12 +215,22 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
     try {
       call.kernel.op->kernel(call.kernel);
     } catch (const ValueError& error) {
-      const auto step = static_cast<std::size_t>(&call - s.calls.data());
-      throw ValueError(fmt::format("{}\n  in {}", error.what(), program_->labels[step].str()));
+      throw ValueError(
+          fmt::format("{}\n  in {}", error.what(), program_->labels[static_cast<std::size_t>(step)].str()));
     }
+    done(step);
   }
   for (const Copy& copy : program_->saves) s.copy(copy);
   for (const Copy& copy : program_->commits) s.copy(copy);
+  done(static_cast<Index>(s.calls.size()));
+}
+
+void Plan::run(Workspace& memory, const RunOptions& options) const {
+  run_steps(memory, options, [](Index) {});
+}
+
+void Plan::run_watched(Workspace& memory, const RunOptions& options, TaskRef done) const {
+  run_steps(memory, options, [&](Index step) { done(step); });
 }
 
 std::vector<Tensor> Plan::run(const Feeds& feeds, const RunOptions& options) const {
@@ -238,6 +252,13 @@ std::vector<Tensor> Plan::run(const Feeds& feeds, const RunOptions& options) con
 std::size_t Plan::peak_bytes() const { return program_->arena_bytes; }
 std::size_t Plan::total_bytes() const { return program_->total_bytes; }
 int Plan::steps() const { return static_cast<int>(program_->steps.size()); }
+double Plan::flops() const {
+  double out = 0;
+  for (const auto& parts : program_->parts) {
+    for (const StepPart& part : parts) out += part.flops;
+  }
+  return out;
+}
 
 std::vector<TensorType> Plan::outputs() const {
   std::vector<TensorType> out;

@@ -52,6 +52,8 @@ class Plan {
   // The sum of all values' bytes, which is what the interpreter would need.
   std::size_t total_bytes() const;
   int steps() const;
+  // Of one run, as graph/flops.hpp counts them; what is folded or not needed is not counted.
+  double flops() const;
   std::vector<TensorType> outputs() const;
   // A table of the steps: what runs, what it reads and writes, where, and from when to when buffers live.
   std::string str() const;
@@ -59,7 +61,12 @@ class Plan {
  private:
   friend class Workspace;
   friend std::string to_dot(const Plan& plan);
+  friend class Profiler;
   struct Program;
+  template <class Done>
+  void run_steps(Workspace& memory, const RunOptions& options, Done done) const;
+  // The same run, that says when a step is done: steps are counted from 0, and what is copied at the end is one more.
+  void run_watched(Workspace& memory, const RunOptions& options, TaskRef done) const;
   std::shared_ptr<const Program> program_;
 };
 

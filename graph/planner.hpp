@@ -94,6 +94,7 @@ class Planner {
   void add_result(Step& step, NodeId id, int s);
   void add_block(Step& step, const std::vector<NodeId>& members);
   StepLabel label(const std::vector<NodeId>& members) const;
+  std::vector<StepPart> parts(const std::vector<NodeId>& members) const;
   std::uint32_t operand_value(NodeId id, bool shape_only);
   std::uint32_t kept_value(NodeId id, bool update);
   void place_outputs();

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 #include <xgrad/graph/planner.hpp>
 
@@ -105,6 +106,7 @@ void Planner::make_steps() {
       step.outputs.push_back(value_of_[id]);
     }
     program_.labels.push_back(label(members));
+    program_.parts.push_back(parts(members));
     program_.steps.push_back(std::move(step));
   }
 }
@@ -234,6 +236,19 @@ StepLabel Planner::label(const std::vector<NodeId>& members) const {
     if (const std::uint32_t second = second_of_[id]; second < none) out.fused.back() += "-" + node(second).op->name;
   }
   out.walked = types_[part_[members.front()].space].str();
+  return out;
+}
+
+std::vector<StepPart> Planner::parts(const std::vector<NodeId>& members) const {
+  std::vector<StepPart> out;
+  std::vector<TensorType> operands;
+  for (const NodeId id : members) {
+    operands.clear();
+    for (const NodeId i : graph_.inputs(id)) operands.push_back(types_[i]);
+    const Node& n = node(id);
+    out.push_back(
+        {id, n.op, graph_.scope_of(id), n.role, types_[id], flops(*n.op, operands, types_[id], graph_.attrs(id))});
+  }
   return out;
 }
 

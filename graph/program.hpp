@@ -43,6 +43,16 @@ struct StepLabel {
   std::string str() const;
 };
 
+// A node that a step computes, for profiles.
+struct StepPart {
+  NodeId node = 0;
+  const OpDef* op = nullptr;
+  std::string scope;
+  Role role = Role::forward;
+  TensorType type;
+  double flops = 0;
+};
+
 // The kernel of one operation, a block program, or both: then the program runs on rows of the kernel's result as they
 // are finished. Numbers are those of values.
 struct Step {
@@ -83,6 +93,7 @@ struct Program {
   std::vector<Tensor> constants;
   std::vector<std::unique_ptr<const Attrs>> attrs;  // of random operations in block programs
   std::vector<StepLabel> labels;                    // of each step, for messages, tables and pictures
+  std::vector<std::vector<StepPart>> parts;         // of each step, in the order of running
   std::vector<Lifetime> lifetimes;                  // of the arena's buffers, in the order they were placed
   std::vector<std::size_t> offsets;
   std::uint64_t seed = 0;

@@ -13,6 +13,7 @@
 
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/save_text.hpp>
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants the program to declare it
 
@@ -68,11 +69,15 @@ void write_text(const char* where, const fs::path& path, const std::string& text
   if (!file) throw EnvironmentError(fmt::format("{}: cannot write {:?}", where, path.string()));
 }
 
+}  // namespace
+
 void save_text(const char* where, const fs::path& path, const std::string& text) {
   TemporaryFile file(where, path);
   write_text(where, file.path(), text);
   file.rename_to(path);
 }
+
+namespace {
 
 // What a program wrote to its standard error, and how it ended.
 struct Outcome {

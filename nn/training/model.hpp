@@ -25,6 +25,7 @@
 
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/profile.hpp>
 #include <xgrad/nn/data/augment.hpp>
 #include <xgrad/nn/data/dataset.hpp>
 #include <xgrad/nn/defaults.hpp>
@@ -137,6 +138,11 @@ class Model {
   ModelGraph inference_graph(Index rows) const;
   // The step that fit() runs, of rows with or without weights. Throws GraphError before compile().
   ModelGraph training_graph(Index rows, bool weighted = false) const;
+  // Where the time of a training step of the first `batch_size` rows goes, beside the peak of the machine, which is
+  // measured first if the options have none. Weights, optimizer and counts stay as they are. Throws as fit.
+  //
+  //   std::cout << model.profile(train, 128).str();
+  Profile profile(const Dataset& data, int batch_size = default_batch_size, const ProfileOptions& options = {}) const;
   // Proves the gradients of the training graph's loss by all trainable weights on a few rows of data, by finite
   // differences. Throws GradientError with a report if one is wrong.
   void check_gradients(const Dataset& few_rows, const CheckOptions& options = {}) const;

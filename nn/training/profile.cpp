@@ -1,0 +1,35 @@
+// A training step of a model, timed.
+#include <algorithm>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/training/data_checks.hpp>
+#include <xgrad/nn/training/model_state.hpp>
+#include <xgrad/ops/machine_peak.hpp>
+
+namespace xgrad::nn {
+
+Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions& options) const {
+  const State& s = *state_;
+  const CompileOptions& compiled = s.require_compiled("profile");
+  if (batch_size < 1) throw UserError(fmt::format("profile: a batch of {} rows has no meaning", batch_size));
+  const Dataset checked = checked_data("profile", data, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+  if (checked.size() == 0) throw ShapeError("profile: there are no rows");
+  const Dataset batch = checked.slice(0, std::min<Index>(batch_size, checked.size()));
+
+  const ModelGraph graph = training_graph(batch.size(), !batch.weights.empty());
+  std::vector<Value> outputs{graph.loss};
+  outputs.insert(outputs.end(), graph.metrics.begin(), graph.metrics.end());
+  const Plan plan(outputs, graph.updates);
+  Workspace memory(plan);
+  memory.feed(graph.input, batch.x);
+  memory.feed(graph.target, batch.y);
+  if (graph.weights.valid()) memory.feed(graph.weights, batch.weights);
+  ProfileOptions how = options;
+  if (!how.peak) how.peak = measure_peak(how.run.threads);
+  return xgrad::profile(plan, memory, how);
+}
+
+}  // namespace xgrad::nn
