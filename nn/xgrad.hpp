@@ -50,4 +50,5 @@
 #include <xgrad/nn/sequential.hpp>
 #include <xgrad/nn/training/callbacks.hpp>
 #include <xgrad/nn/training/check.hpp>
+#include <xgrad/nn/training/health.hpp>
 #include <xgrad/nn/training/model.hpp>

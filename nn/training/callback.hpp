@@ -31,12 +31,14 @@
 #include <utility>
 #include <vector>
 
+#include <xgrad/graph/shape.hpp>
 #include <xgrad/nn/data/named_tensors.hpp>
 #include <xgrad/nn/training/history.hpp>
 
 namespace xgrad::nn {
 
 class Model;
+struct Dataset;
 
 // A fit as callbacks see it.
 class Training {
@@ -48,6 +50,10 @@ class Training {
   // To be asked, and to have its learning rate or its weights set. It throws GraphError if it is to be compiled, loaded
   // or trained meanwhile.
   Model& model() const { return *model_; }
+  // The rows of training, without those of the validation, as the model takes them and before any augmentation, and how
+  // many there are in a whole batch.
+  const Dataset& data() const { return *data_; }
+  Index batch_size() const { return batch_size_; }
   // The epoch that goes on or has just ended, from 0, and how many there are to be.
   int epoch() const { return epoch_; }
   int epochs() const { return epochs_; }
@@ -72,6 +78,8 @@ class Training {
   friend class Model;
 
   Model* model_;
+  const Dataset* data_ = nullptr;
+  Index batch_size_ = 0;
   int epoch_ = 0, epochs_ = 0, batch_ = 0, batches_ = 0;
   double loss_ = 0;
   bool stopping_ = false;

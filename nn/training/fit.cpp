@@ -90,6 +90,8 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
   means_ = Means(compiled.metrics, *whole_);
   order_.resize(static_cast<std::size_t>(train_.size()));
   std::iota(order_.begin(), order_.end(), Index{0});
+  training_.data_ = &train_;
+  training_.batch_size_ = batch_;
   training_.epochs_ = options.epochs;
   training_.batches_ = static_cast<int>((train_.size() + batch_ - 1) / batch_);
   training_.gather_logs_ = [this] {
