@@ -1,0 +1,44 @@
+// Where the time of a training step goes: the deep net of the chapter, step by step and layer by layer, as tables, as
+// colours on the graph and as a trace for ui.perfetto.dev.
+//
+//   profile [FOLDER]
+#include <exception>
+#include <filesystem>
+#include <iostream>
+
+#include <xgrad/xgrad.hpp>
+
+namespace xg = xgrad;
+namespace nn = xgrad::nn;
+
+int main(int argc, char** argv) try {
+  const std::filesystem::path folder = argc > 1 ? argv[1] : ".";
+  std::filesystem::create_directories(folder);
+
+  const nn::Dataset digits = nn::make_digits(128, 1);
+  const nn::Dataset batch{digits.x, nn::one_hot(digits.y, 10)};
+  nn::Model model{
+      nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
+      {784}};
+  model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
+
+  const xg::Profile profile = model.profile(batch, 128, {.runs = 200});
+  std::cout << profile.str({.steps = 12});
+
+  profile.save_trace(folder / "deep_net_trace.json");
+  // The graph that was timed, without the optimizer's part.
+  const nn::ModelGraph graph = model.training_graph(128);
+  std::vector<xg::Value> weights;
+  for (const xg::Parameter& p : model.parameters()) {
+    if (p.trainable()) weights.push_back(graph.graph->parameter(p));
+  }
+  std::vector<xg::Value> shown = xg::gradients(graph.loss, weights);
+  shown.push_back(graph.loss);
+  xg::save_graph(*graph.graph, folder / "deep_net_time.svg",
+                 {.outputs = shown, .title = "a training step of the deep net", .annotations = profile.annotations()});
+  for (const char* name : {"deep_net_trace.json", "deep_net_time.svg"}) std::cout << (folder / name).string() << '\n';
+} catch (const std::exception& error) {
+  std::cerr << "profile: " << error.what() << '\n';
+  return 1;
+}
