@@ -14,10 +14,12 @@
 
 #include <xgrad/xgrad.hpp>
 
+#include "data.hpp"
 #include "lettering.hpp"
 
 namespace xg = xgrad;
 namespace nn = xgrad::nn;
+using example_data::Digits;
 using xg::Index;
 
 namespace {
@@ -29,26 +31,6 @@ struct Arguments {
   int seeds = 3;
   int threads = 0;
 };
-
-struct Digits {
-  nn::Dataset train, valid;
-  std::string source;
-};
-
-Digits load(const Arguments& arguments) {
-  std::string folder = arguments.data;
-  if (folder.empty()) {
-    if (const auto found = nn::find_data("mnist")) folder = found->string();
-  }
-  if (folder.empty() || folder == "synthetic") {
-    const nn::Dataset all = nn::make_digits(arguments.samples + 5000, 1);
-    return {all.slice(0, arguments.samples), all.slice(arguments.samples, 5000), "digits drawn by the library"};
-  }
-  const nn::ImageDataset mnist = nn::load_mnist(folder);
-  if (arguments.samples > mnist.train.size())
-    throw xg::UserError(fmt::format("--samples: there are only {} in {}", mnist.train.size(), folder));
-  return {mnist.train.slice(0, arguments.samples), mnist.test, folder};
-}
 
 // ---- the picture
 
@@ -155,8 +137,11 @@ double accuracy(const Arguments& arguments, const Digits& digits, int seed, cons
 }
 
 int run(const Arguments& arguments) {
-  const Digits digits = load(arguments);
-  fmt::print("data: {}\n", digits.source);
+  Digits digits = example_data::digits(arguments.data, arguments.samples, 5000, 1);
+  fmt::print("data: {}{}\n", digits.source, digits.hint);
+  if (arguments.samples > digits.train.size())
+    throw xg::UserError(fmt::format("--samples: there are only {} in {}", digits.train.size(), digits.source));
+  digits.train = digits.train.slice(0, arguments.samples);
   std::filesystem::create_directories(arguments.output);
   const std::string picture = (std::filesystem::path(arguments.output) / "augmentation.png").string();
   nn::save_png(picture, sheet_of(one_of_each(digits.train)));
@@ -180,7 +165,7 @@ int run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{"What augmentation makes of digits, and what it is worth when there are few"};
-  app.add_option("--data", arguments.data, "folder with MNIST, or \"synthetic\"");
+  app.add_option("--data", arguments.data, example_data::digits_help);
   app.add_option("--output", arguments.output, "folder for augmentation.png")->capture_default_str();
   app.add_option("--samples", arguments.samples, "digits to train on")
       ->check(CLI::Range(10, 60000))

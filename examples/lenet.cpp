@@ -2,8 +2,6 @@
 // Haffner, "Gradient-based learning applied to document recognition", 1998, with relu and the largest of each window).
 //
 //   lenet --data mnist/ --epochs 8
-#include <cstdio>
-#include <filesystem>
 #include <iostream>
 #include <string>
 
@@ -11,6 +9,8 @@
 #include <CLI/CLI.hpp>
 
 #include <xgrad/xgrad.hpp>
+
+#include "data.hpp"
 
 namespace nn = xgrad::nn;
 
@@ -25,29 +25,10 @@ struct Arguments {
   int synthetic = 20000;
 };
 
-struct Digits {
-  nn::Dataset train, valid;
-  std::string source;
-};
-
-// The folder asked for, or the one XGRAD_DATA names, or one beside the program's own, or digits drawn here.
-Digits load(const Arguments& arguments) {
-  std::string folder = arguments.data;
-  if (folder.empty()) {
-    if (const auto found = nn::find_data("mnist")) folder = found->string();
-    if (folder.empty() && nn::holds_mnist("../shared/data/mnist")) folder = "../shared/data/mnist";
-  }
-  if (folder.empty() || folder == "synthetic") {
-    const auto [train, valid] = nn::split(nn::make_digits(arguments.synthetic, arguments.seed), 1.0 / 6);
-    return {train, valid, "digits drawn here"};
-  }
-  const nn::ImageDataset mnist = nn::load_mnist(folder);
-  return {mnist.train, mnist.test, folder};
-}
-
 void run(const Arguments& arguments) {
-  const Digits digits = load(arguments);
-  fmt::print("data: {}\n", digits.source);
+  const int valid = arguments.synthetic / 6;
+  const auto digits = example_data::digits(arguments.data, arguments.synthetic - valid, valid, arguments.seed);
+  fmt::print("data: {}{}\n", digits.source, digits.hint);
   const nn::Sequential net{nn::Reshape({28, 28, 1}),  nn::Conv2D(20, 5, nn::relu),
                            nn::MaxPool2D(),           nn::Conv2D(50, 5, nn::relu),
                            nn::MaxPool2D(),           nn::Flatten(),
@@ -72,8 +53,7 @@ void run(const Arguments& arguments) {
 int main(int argc, char** argv) {
   Arguments arguments;
   CLI::App app{"Trains a LeNet on digits."};
-  app.add_option("--data", arguments.data,
-                 "a folder with MNIST's four files, or \"synthetic\"; default: $XGRAD_DATA, ../shared/data, synthetic");
+  app.add_option("--data", arguments.data, example_data::digits_help);
   app.add_option("--epochs", arguments.epochs, "passes over the training data")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);

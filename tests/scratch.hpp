@@ -4,7 +4,6 @@
 //   write_file(folder / "a.csv", "x,y\n1,2\n");
 #pragma once
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -12,6 +11,8 @@
 #include <string_view>
 
 #include <doctest/doctest.h>
+
+#include <xgrad/nn/data/idx.hpp>
 
 namespace scratch {
 
@@ -54,16 +55,9 @@ inline fs::path write_file(const fs::path& path, std::string_view content) {
 
 // A file or folder of the real data sets, which are not part of the repository: below $XGRAD_DATA or beside the source.
 inline std::optional<fs::path> real_data(std::string_view name) {
-  std::error_code ignored;
-  if (const char* root = std::getenv("XGRAD_DATA"); root != nullptr && fs::exists(fs::path(root) / name, ignored)) {
-    return fs::path(root) / name;
-  }
-#ifdef XGRAD_SOURCE_DIR
-  const fs::path beside = fs::path(XGRAD_SOURCE_DIR) / ".." / "shared" / "data" / name;
-  if (fs::exists(beside, ignored)) return beside;
-#endif
-  MESSAGE("skipped: ", name, " is neither in $XGRAD_DATA nor beside the source");
-  return std::nullopt;
+  const auto found = xgrad::nn::find_data(name, fs::path(XGRAD_SOURCE_DIR) / ".." / "shared" / "data");
+  if (!found) MESSAGE("skipped: ", name, " is neither in $XGRAD_DATA nor in ../shared/data");
+  return found;
 }
 
 // The message of the error of type E that `body` throws; fails the test if it throws none or another.

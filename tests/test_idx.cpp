@@ -242,7 +242,7 @@ TEST_CASE("mnist: folders that do not fit together are refused") {
   CHECK_THROWS_AS(load_mnist(folder / "none"), EnvironmentError);
 }
 
-TEST_CASE("mnist: find_data follows the environment") {
+TEST_CASE("mnist: find_data follows the environment, then the folder beside") {
   const char* before = std::getenv("XGRAD_DATA");
   const std::string saved = before == nullptr ? "" : before;
   const ScratchFolder folder;
@@ -254,6 +254,15 @@ TEST_CASE("mnist: find_data follows the environment") {
   CHECK(find_data("mnist") == folder.path());
   fs::create_directory(folder / "mnist");
   CHECK(find_data("mnist") == folder / "mnist");
+  CHECK_FALSE(find_data("boston_housing.csv").has_value());
+  const ScratchFolder beside;
+  const fs::path csv = write_file(beside / "boston_housing.csv", "a\n1\n");
+  CHECK_FALSE(find_data("mnist2", beside.path()).has_value());
+  CHECK(find_data("boston_housing.csv", beside.path()) == csv);
+  fs::create_directory(beside / "mnist");
+  CHECK(find_data("mnist", beside.path()) == folder / "mnist");
+  ::unsetenv("XGRAD_DATA");
+  CHECK(find_data("mnist", beside.path()) == beside / "mnist");
   if (before == nullptr)
     ::unsetenv("XGRAD_DATA");
   else

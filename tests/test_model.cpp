@@ -9,6 +9,7 @@
 #include <xgrad/xgrad.hpp>
 
 #include "allocations.hpp"
+#include "scratch.hpp"
 #include "small_model.hpp"
 
 using namespace xgrad;
@@ -322,13 +323,9 @@ TEST_CASE("steps made by hand are those of fit") {
 }
 
 TEST_CASE("the first epoch on MNIST") {
-  const auto folder = nn::find_data("mnist");
-  const std::string beside = std::string(XGRAD_SOURCE_DIR) + "/../shared/data/mnist";
-  if (!folder && !nn::holds_mnist(beside)) {
-    MESSAGE("skipped: no MNIST in $XGRAD_DATA or ../shared/data");
-    return;
-  }
-  const nn::ImageDataset mnist = nn::load_mnist(folder ? *folder : std::filesystem::path(beside));
+  const auto folder = scratch::real_data("mnist");
+  if (!folder) return;
+  const nn::ImageDataset mnist = nn::load_mnist(*folder);
   nn::Model model{
       nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
                      nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},

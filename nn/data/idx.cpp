@@ -218,13 +218,14 @@ bool holds_mnist(const fs::path& folder) {
          !find_file(folder, "t10k-labels", "idx1-ubyte").empty();
 }
 
-std::optional<fs::path> find_data(std::string_view name) {
-  const char* root = std::getenv("XGRAD_DATA");
-  if (root == nullptr || *root == '\0') return std::nullopt;
-  const fs::path folder(root);
+std::optional<fs::path> find_data(std::string_view name, const fs::path& beside) {
   std::error_code ignored;
-  if (fs::exists(folder / name, ignored)) return folder / name;
-  if (holds_mnist(folder)) return folder;
+  if (const char* root = std::getenv("XGRAD_DATA"); root != nullptr && *root != '\0') {
+    const fs::path folder(root);
+    if (fs::exists(folder / name, ignored)) return folder / name;
+    if (name == "mnist" && holds_mnist(folder)) return folder;
+  }
+  if (!beside.empty() && fs::exists(beside / name, ignored)) return beside / name;
   return std::nullopt;
 }
 

@@ -30,8 +30,9 @@ ImageDataset load_mnist(const std::filesystem::path& folder_or_npz);
 // Whether the folder holds the four files.
 bool holds_mnist(const std::filesystem::path& folder);
 
-// The folder of a data set: $XGRAD_DATA/NAME, or $XGRAD_DATA itself if it holds the four files; none if the variable is
-// not set or there is nothing there.
-std::optional<std::filesystem::path> find_data(std::string_view name);
+// The folder or file of a data set, such as "mnist" or "boston_housing.csv": $XGRAD_DATA/NAME, for "mnist" $XGRAD_DATA
+// itself too if it holds the four files, and otherwise NAME in the folder `beside`, if one is given; none if it is
+// nowhere.
+std::optional<std::filesystem::path> find_data(std::string_view name, const std::filesystem::path& beside = {});
 
 }  // namespace xgrad::nn
