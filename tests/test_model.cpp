@@ -6,6 +6,7 @@
 
 #include <doctest/doctest.h>
 
+#include <xgrad/graph/memory_text.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include "allocations.hpp"
@@ -173,17 +174,37 @@ TEST_CASE("softmax and cross-entropy train at logits of ten thousand") {
 }
 
 TEST_CASE("the summary is a table") {
-  CHECK(classifier().str() ==
+  const nn::Model model = classifier();
+  const nn::ModelGraph step = model.training_graph(32);
+  std::vector<Value> reported = step.metrics;
+  reported.push_back(step.loss);
+  CHECK(model.str() ==
         "model: [batch, 2] f32\n"
-        "  --------------------------------------\n"
-        "  layer       output          parameters\n"
-        "  --------------------------------------\n"
-        "  dense       [batch, 8]              24\n"
-        "  batch_norm  [batch, 8]              32\n"
-        "  dropout     [batch, 8]               0\n"
-        "  dense_1     [batch, 2]              18\n"
-        "  --------------------------------------\n"
-        "  74 parameters, 58 trainable, 16 not; 296 bytes\n");
+        "  -----------------------------------------------\n"
+        "  layer       output      parameters  activations\n"
+        "  -----------------------------------------------\n"
+        "  dense       [batch, 8]          24      1.0 KiB\n"
+        "  batch_norm  [batch, 8]          32      1.0 KiB\n"
+        "  dropout     [batch, 8]           0      1.0 KiB\n"
+        "  dense_1     [batch, 2]          18    256 bytes\n"
+        "  -----------------------------------------------\n"
+        "  74 parameters, 58 trainable, 16 not; 296 bytes\n"
+        "  32 rows: 3.2 KiB of activations; a step of training takes " +
+            memory_text(Plan(reported, step.updates).peak_bytes()) + "\n");
+  CHECK_THROWS_WITH_AS(model.summary({.batch_size = 0}), "summary: a batch of 0 rows has no meaning", UserError);
+}
+
+TEST_CASE("the summary of a model without a loss, of modules in modules and of views") {
+  struct Block : nn::Module {
+    nn::Dense a{6, nn::relu}, b{3};
+    Value operator()(Value x) { return x + b(a(x)); }
+  };
+  const nn::Model model{nn::Sequential{nn::Flatten(), Block()}, {1, 3}};
+  const std::string text = model.str({.batch_size = 1000});
+  const auto has = [&](const char* part) { CHECK_MESSAGE(text.find(part) != std::string::npos, part, " in\n", text); };
+  has("  flatten  [batch, 3]           0            -\n");
+  has("  block    [batch, 3]          45     46.9 KiB\n");  // 1000 rows of 6, 3 and 3 numbers
+  has("  1000 rows: 46.9 KiB of activations; a step of prediction takes ");
 }
 
 TEST_CASE("the deep net of the chapter has its numbers of parameters") {

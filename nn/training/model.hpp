@@ -72,6 +72,10 @@ struct EvaluateOptions {
   int threads = 0;
 };
 
+struct SummaryOptions {
+  int batch_size = default_batch_size;  // of which memory and operations are counted
+};
+
 // A graph of the model for a batch of some rows, to be looked at, planned or checked.
 struct ModelGraph {
   std::unique_ptr<Graph> graph;
@@ -109,9 +113,12 @@ class Model {
   Tensor predict(const Tensor& x, const EvaluateOptions& options = {});
 
   // Prints str().
-  void summary() const;
-  // A table of layers, shapes and numbers of parameters.
-  std::string str() const;
+  void summary(const SummaryOptions& options = {}) const;
+  // A table of layers: shapes of what they give, numbers of parameters, floating-point operations as graph/flops.hpp
+  // counts them, and activations, which are the bytes of what a layer and the modules in it give; the last two for a
+  // batch. Below it what a step takes, of training or, before compile(), of prediction: its operations, and its memory
+  // as it is planned, beside the parameters and what the optimizer keeps of them.
+  std::string str(const SummaryOptions& options = {}) const;
 
   // Weights and moving statistics, in the order of their first use.
   const std::vector<Parameter>& parameters() const;

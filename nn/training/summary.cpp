@@ -1,21 +1,25 @@
 // The table of a model's layers.
 #include <algorithm>
 #include <cstdio>
+#include <iterator>
 #include <map>
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/memory_text.hpp>
+#include <xgrad/graph/plan.hpp>
 #include <xgrad/nn/training/model_state.hpp>
 
 namespace xgrad::nn {
 namespace {
 
-constexpr Index nominal_rows = 2;
-
 struct Row {
-  std::string layer, output;
+  std::string layer, output{};
   Index parameters = 0;
+  double flops = 0;
+  std::size_t bytes = 0;  // of activations
 };
 
 std::string top_of(const std::string& scope) { return scope.substr(0, scope.find('/')); }
@@ -27,6 +31,15 @@ std::string thousands(Index n) {
   return digits;
 }
 
+// Three digits, such as "3.21 M"; all of them if there are few.
+std::string count_text(double n) {
+  if (n < 1e4) return thousands(static_cast<Index>(n));
+  constexpr const char* units[] = {"", "k", "M", "G", "T", "P", "E"};
+  std::size_t unit = 0;
+  while (n >= 999.5 && unit + 1 < std::size(units)) n /= 1000, ++unit;
+  return fmt::format("{:.{}f} {}", n, n < 9.995 ? 2 : n < 99.95 ? 1 : 0, units[unit]);
+}
+
 // Axis 0 is that of the rows, of which there may be any number.
 std::string shape_text(const Shape& shape) {
   std::string out = "[batch";
@@ -34,58 +47,126 @@ std::string shape_text(const Shape& shape) {
   return out + "]";
 }
 
+// Whether the prediction hangs on a node, and whether the node hangs on the input.
+struct Between {
+  std::vector<char> to_prediction, from_input;
+
+  explicit Between(const ModelGraph& model)
+      : to_prediction(model.graph->size(), 0), from_input(model.graph->size(), 0) {
+    const Graph& g = *model.graph;
+    to_prediction[model.prediction.id()] = 1;
+    for (NodeId id = model.prediction.id() + 1; id-- > 0;) {
+      if (!to_prediction[id]) continue;
+      for (const NodeId input : g.inputs(id)) to_prediction[input] = 1;
+    }
+    from_input[model.input.id()] = 1;
+    for (NodeId id = model.input.id() + 1; id <= model.prediction.id(); ++id) {
+      for (const NodeId input : g.inputs(id)) from_input[id] |= from_input[input];
+    }
+  }
+};
+
 // The layers of the forward part, in the order of their first node; each ends with its last node.
 std::vector<Row> rows_of_layers(const ModelGraph& model) {
   const Graph& g = *model.graph;
+  const Index batch = model.input.shape()[0];
+  const Between between(model);
   std::vector<Row> rows;
   std::map<std::string, std::size_t> at;
   const auto row = [&](const std::string& layer) -> Row& {
     const auto [found, fresh] = at.try_emplace(layer, rows.size());
-    if (fresh) rows.push_back({layer, {}, 0});
+    if (fresh) rows.push_back({.layer = layer});
     return rows[found->second];
   };
+  std::map<std::string, NodeId> given;  // by a layer, and by the modules in it
   for (NodeId id = 0; id <= model.prediction.id(); ++id) {
     const Node& node = g.node(id);
-    const Leaf leaf = node.op->traits.leaf;
-    if (leaf == Leaf::parameter) {
-      const Parameter& p = g.parameter_of(id);
-      row(top_of(g.scope_of(id))).parameters += p.shape().elements();
+    if (node.op->traits.leaf == Leaf::parameter) {
+      row(top_of(g.scope_of(id))).parameters += g.parameter_of(id).shape().elements();
     }
-    const bool of_rows = node.type.shape.rank() > 0 && node.type.shape[0] == nominal_rows;
-    if (leaf == Leaf::none && node.role == Role::forward && of_rows) {
-      row(top_of(g.scope_of(id))).output = shape_text(node.type.shape);
-    }
+    if (node.op->traits.leaf != Leaf::none || !between.to_prediction[id]) continue;
+    row(top_of(g.scope_of(id))).flops += flops(g, id);
+    if (!between.from_input[id] || node.type.shape.rank() == 0 || node.type.shape[0] != batch) continue;
+    row(top_of(g.scope_of(id))).output = shape_text(node.type.shape);
+    given[g.scope_of(id)] = id;
+  }
+  for (const auto& [scope, id] : given) {
+    if (!g.node(id).op->traits.view) row(top_of(scope)).bytes += g.node(id).type.bytes();
   }
   return rows;
 }
 
-}  // namespace
-
-std::string Model::str() const {
-  const ModelGraph graph = state_->build(Mode::train, nominal_rows);
-  std::vector<Row> rows = rows_of_layers(graph);
-  std::size_t layer = 5, output = 6;
-  for (Row& row : rows) {
-    if (row.layer.empty()) row.layer = "(no layer)";
-    layer = std::max(layer, row.layer.size());
-    output = std::max(output, row.output.size());
-  }
-  const std::string line = fmt::format("  {:-<{}}\n", "", layer + output + 18);
-  std::string out = fmt::format("{}: [batch", state_->options.name);
-  for (const Index extent : state_->row) out += fmt::format(", {}", extent);
-  out += fmt::format("] {}\n{}  {:<{}}  {:<{}}  {:>14}\n{}", name_of(state_->options.dtype), line, "layer", layer,
-                     "output", output, "parameters", line);
-  for (const Row& row : rows) {
-    out += fmt::format("  {:<{}}  {:<{}}  {:>14}\n", row.layer, layer, row.output, output, thousands(row.parameters));
-  }
-  std::size_t bytes = 0;
-  for (const Parameter& p : parameters()) bytes += p.type().bytes();
-  const Index fixed = parameter_count() - trainable_count();
-  out += fmt::format("{}  {} parameters, {} trainable, {} not; {}\n", line, thousands(parameter_count()),
-                     thousands(trainable_count()), thousands(fixed), memory_text(bytes));
+// What a step computes: the loss and all that it changes in training, otherwise the prediction.
+std::vector<Value> wanted_of(const ModelGraph& step) {
+  std::vector<Value> out = step.metrics;
+  out.push_back(step.loss.valid() ? step.loss : step.prediction);
   return out;
 }
 
-void Model::summary() const { fmt::print("{}", str()); }
+// Rows of equal fields: two columns of words, then numbers.
+class Table {
+ public:
+  void add(std::vector<std::string> fields) {
+    widths_.resize(std::max(widths_.size(), fields.size()), 0);
+    for (std::size_t i = 0; i < fields.size(); ++i) widths_[i] = std::max(widths_[i], fields[i].size());
+    rows_.push_back(std::move(fields));
+  }
+
+  std::string line() const {
+    std::size_t width = 2 * (widths_.size() - 1);
+    for (const std::size_t w : widths_) width += w;
+    return fmt::format("  {:-<{}}\n", "", width);
+  }
+  std::string row(std::size_t i) const {
+    std::string out;
+    for (std::size_t c = 0; c < rows_[i].size(); ++c)
+      out +=
+          c < 2 ? fmt::format("  {:<{}}", rows_[i][c], widths_[c]) : fmt::format("  {:>{}}", rows_[i][c], widths_[c]);
+    return out + "\n";
+  }
+  std::size_t size() const { return rows_.size(); }
+
+ private:
+  std::vector<std::vector<std::string>> rows_;
+  std::vector<std::size_t> widths_;
+};
+
+}  // namespace
+
+std::string Model::str(const SummaryOptions& options) const {
+  if (options.batch_size < 1)
+    throw UserError(fmt::format("summary: a batch of {} rows has no meaning", options.batch_size));
+  const ModelGraph forward = state_->build(Mode::train, options.batch_size);
+  Row all;
+  Table table;
+  table.add({"layer", "output", "parameters", "FLOPs", "activations"});
+  const auto none_or = [](double n, std::string text) { return n == 0 ? "-" : text; };
+  for (const Row& row : rows_of_layers(forward)) {
+    table.add({row.layer.empty() ? "(no layer)" : row.layer, row.output,
+               none_or(row.parameters, thousands(row.parameters)), none_or(row.flops, count_text(row.flops)),
+               none_or(row.bytes, memory_text(row.bytes))});
+    all.flops += row.flops, all.bytes += row.bytes;
+  }
+  std::string out = fmt::format("{}: [batch", state_->options.name);
+  for (const Index extent : state_->row) out += fmt::format(", {}", extent);
+  out += fmt::format("] {}\n{}{}{}", name_of(state_->options.dtype), table.line(), table.row(0), table.line());
+  for (std::size_t i = 1; i < table.size(); ++i) out += table.row(i);
+  out += table.line();
+
+  std::size_t bytes = 0;
+  for (const Parameter& p : parameters()) bytes += p.type().bytes();
+  out +=
+      fmt::format("  {} parameters, {} trainable, {} not; {}\n", thousands(parameter_count()),
+                  thousands(trainable_count()), thousands(parameter_count() - trainable_count()), memory_text(bytes));
+  const ModelGraph step = state_->build(state_->compiled ? Mode::train : Mode::predict, options.batch_size);
+  const std::vector<Value> wanted = wanted_of(step);
+  out += fmt::format("  {} rows forward: {}FLOP, activations of {}\n", options.batch_size, count_text(all.flops),
+                     memory_text(all.bytes));
+  out += fmt::format("  a step of {}: {}FLOP, at most {} at once\n", state_->compiled ? "training" : "prediction",
+                     count_text(flops(wanted, step.updates)), memory_text(Plan(wanted, step.updates).peak_bytes()));
+  return out;
+}
+
+void Model::summary(const SummaryOptions& options) const { fmt::print("{}", str(options)); }
 
 }  // namespace xgrad::nn
