@@ -100,6 +100,10 @@ struct Profile {
   //
   //   save_graph(g, "time.svg", {.outputs = {loss}, .annotations = p.annotations()});
   Annotations annotations() const;
+  // The same for pictures of the plan, whose boxes are steps, with speeds.
+  //
+  //   save_plan(plan, "steps.svg", {.annotations = p.step_annotations()});
+  Annotations step_annotations() const;
 
   // Tables of layers and of the slowest steps.
   std::string str(const ProfileTable& table = {}) const;

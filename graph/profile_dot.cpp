@@ -1,6 +1,9 @@
 // A profile as colours on a picture.
+#include <algorithm>
 #include <map>
 #include <memory>
+#include <utility>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -20,21 +23,47 @@ std::string time_text(double seconds, double all) {
   return fmt::format("{:.1f} us, {:.1f} %", seconds * 1e6, all > 0 ? 100 * seconds / all : 0);
 }
 
-}  // namespace
-
-Annotations Profile::annotations() const {
-  const auto spent = std::make_shared<std::map<NodeId, Spent>>();
+// Colours from none to the most time of a step, in microseconds.
+Annotations colours(const std::vector<ProfileStep>& steps) {
   double most = 0;
-  for (std::size_t s = 0; s < steps.size(); ++s) {
-    for (const ProfileNode& node : steps[s].nodes) {
-      (*spent)[node.id] = {s, steps[s].nodes.size(), steps[s].seconds, node.part * steps[s].seconds};
-    }
-    most = std::max(most, steps[s].seconds * 1e6);
-  }
+  for (const ProfileStep& step : steps) most = std::max(most, step.seconds * 1e6);
   Annotations out;
   out.legend = "time of the step, us";
   out.low = 0;
   if (most > 0) out.high = most;
+  return out;
+}
+
+}  // namespace
+
+Annotations Profile::step_annotations() const {
+  const auto notes = std::make_shared<std::vector<NodeNote>>();
+  for (const ProfileStep& step : steps) {
+    NodeNote note;
+    note.number = step.seconds * 1e6;
+    note.lines.push_back(time_text(step.seconds, seconds));
+    if (step.seconds > 0) {
+      note.lines.push_back(fmt::format("{:.1f} GB/s", step.bytes / step.seconds * 1e-9));
+      if (step.flops > 0)
+        note.lines.back() = fmt::format("{:.1f} GFLOP/s, ", step.flops / step.seconds * 1e-9) + note.lines.back();
+    }
+    notes->push_back(std::move(note));
+  }
+  Annotations out = colours(steps);
+  out.note = [notes](std::span<const NodeId> numbers) {
+    return numbers.size() == 1 && numbers[0] < notes->size() ? (*notes)[numbers[0]] : NodeNote();
+  };
+  return out;
+}
+
+Annotations Profile::annotations() const {
+  const auto spent = std::make_shared<std::map<NodeId, Spent>>();
+  for (std::size_t s = 0; s < steps.size(); ++s) {
+    for (const ProfileNode& node : steps[s].nodes) {
+      (*spent)[node.id] = {s, steps[s].nodes.size(), steps[s].seconds, node.part * steps[s].seconds};
+    }
+  }
+  Annotations out = colours(steps);
   out.note = [spent, all = seconds](std::span<const NodeId> nodes) {
     NodeNote note;
     double own = 0;

@@ -366,6 +366,17 @@ TEST_CASE("profile: as colours on the graph") {
   // A leaf has none.
   const NodeId x = 0;
   CHECK_FALSE(a.note(std::span(&x, 1)).number.has_value());
+  // Of steps: one each, with speeds.
+  const Annotations of_steps = p.step_annotations();
+  for (NodeId s = 0; s < p.steps.size(); ++s) {
+    const NodeNote note = of_steps.note(std::span(&s, 1));
+    CHECK(*note.number == p.steps[s].seconds * 1e6);
+    REQUIRE(note.lines.size() == 2);
+    CHECK(contains(note.lines[1], " GB/s"));
+    CHECK(contains(note.lines[1], " GFLOP/s, ") == (p.steps[s].flops > 0));
+  }
+  const NodeId beyond = 1000;
+  CHECK_FALSE(of_steps.note(std::span(&beyond, 1)).number.has_value());
   const std::string dot = to_dot(net.g, {.annotations = a});
   CHECK(contains(dot, "time of the step, us"));
   if (graphviz::found()) CHECK(graphviz::read(dot).nodes > 0);
