@@ -61,7 +61,7 @@ class Batcher {
     try {
       out = apply_rule(op, Batch(node, inputs, batched, size_));
     } catch (const UserError& error) {
-      throw Obstacle{fmt::format("{}: {}", node.describe(), error.what())};
+      throw Obstacle{fmt::format("{}: {}", node.describe(), error.message())};
     }
     if (!out.valid()) throw Obstacle{fmt::format("{} has no batch rule", node.describe())};
     const TensorType wanted{node.dtype(), stacked(node.shape())};

@@ -47,7 +47,7 @@ Feeds complete_feeds(const Graph& source, Graph& target, const Rebuilt& rebuilt,
     try {
       source.require(feed.input, "feed");
     } catch (const GraphError& error) {
-      throw FeedError(error.what());
+      throw FeedError(error.message());
     }
     const NodeId id = feed.input.id();
     if (source.node(id).op->traits.leaf != Leaf::input) {

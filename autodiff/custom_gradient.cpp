@@ -90,7 +90,8 @@ void require_closed(const Graph& graph, const std::string& name, Value result, c
 }  // namespace
 
 Value custom_gradient(const std::string& name, const std::vector<Value>& inputs, const ForwardFn& forward,
-                      BackwardFn backward) {
+                      BackwardFn backward, CodeLine at) {
+  const LineGuard line = LineGuard::otherwise(at, inputs.empty() ? Value() : inputs[0]);
   const std::string where = fmt::format("custom_gradient {:?}", name);
   if (!forward || !backward) throw GraphError(where + ": a function is empty");
   if (inputs.empty()) throw GraphError(where + ": it has no inputs");

@@ -103,7 +103,7 @@ class Sweep {
     try {
       return output.node().op->vjp(Vjp(output, cotangent));
     } catch (const UserError& error) {
-      fail(output.id(), std::string("its vjp cannot be built: ") + error.what());
+      fail(output.id(), std::string("its vjp cannot be built: ") + error.message());
     }
   }
 
@@ -120,7 +120,7 @@ class Sweep {
     try {
       graph_.require(c, which);
     } catch (const GraphError& error) {
-      fail(id, error.what());
+      fail(id, error.message());
     }
     const TensorType& wanted = node(node(id).inputs[i]).type;
     if (node(id).op->shape_only(static_cast<int>(i))) {
@@ -250,7 +250,8 @@ std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed,
   return out;
 }
 
-std::vector<Value> gradients(Value y, const std::vector<Value>& wrt, const GradientOptions& options) {
+std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const GradientOptions& options) {
+  const LineGuard line(y);
   if (!y.valid()) throw GraphError("gradients: y is an empty Value");
   Graph& graph = y.graph();
   check_arguments(graph, y, wrt, options.seed);
@@ -263,7 +264,8 @@ std::vector<Value> gradients(Value y, const std::vector<Value>& wrt, const Gradi
   return out;
 }
 
-Value gradients(Value y, Value wrt, const GradientOptions& options) {
+Value gradients(Operand y, Operand wrt, const GradientOptions& options) {
+  const LineGuard line(y);
   return gradients(y, std::vector<Value>{wrt}, options)[0];
 }
 

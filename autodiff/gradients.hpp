@@ -26,7 +26,7 @@ struct GradientOptions {
 // The derivative of the scalar y (or of the sum of seed * y) with respect to each value of `wrt`.
 // Throws GradientError if y is not a scalar and has no seed, if a value is not of a floating dtype, or if y does not
 // depend on it through differentiable operations.
-std::vector<Value> gradients(Value y, const std::vector<Value>& wrt, const GradientOptions& options = {});
-Value gradients(Value y, Value wrt, const GradientOptions& options = {});
+std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const GradientOptions& options = {});
+Value gradients(Operand y, Operand wrt, const GradientOptions& options = {});
 
 }  // namespace xgrad

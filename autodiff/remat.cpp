@@ -125,7 +125,8 @@ Value marked_before(Graph& graph, Value y) {
 
 }  // namespace
 
-Value remat(Value x, const std::function<Value(Value)>& segment) {
+Value remat(Operand x, const std::function<Value(Value)>& segment) {
+  const LineGuard line = LineGuard::otherwise(x.line(), x);
   if (!x.valid()) throw GraphError("remat: x is an empty Value");
   if (!segment) throw GraphError("remat: the function is empty");
   Graph& graph = x.graph();

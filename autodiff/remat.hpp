@@ -18,6 +18,6 @@ namespace xgrad {
 // What `segment` gives for x. Kept are x and what else existed before and the segment reads, parameters among it;
 // recomputed is all that it appends, once for each backward pass through it. Segments may be nested. Updates that the
 // segment adds to the graph happen once.
-Value remat(Value x, const std::function<Value(Value)>& segment);
+Value remat(Operand x, const std::function<Value(Value)>& segment);
 
 }  // namespace xgrad

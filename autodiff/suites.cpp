@@ -198,7 +198,7 @@ class KernelSuite {
     try {
       out = t.run(options);
     } catch (const Error& error) {
-      complain(fmt::format("the kernel throws: {}", error.what()));
+      complain(fmt::format("the kernel throws: {}", error.message()));
     }
     if (!t.complaint().empty()) complain(t.complaint() + (how.empty() ? "" : ", " + how));
     return out;
@@ -337,7 +337,7 @@ Index suite_derivatives(const Subject& subject, const Sample& sample, const Chec
     try {
       return compare_in_f64(comparison, own);
     } catch (const GradientError& error) {
-      throw GradientError(fmt::format("check_op: {}: {}", comparison.subject, error.what()));
+      throw GradientError(fmt::format("check_op: {}: {}", comparison.subject, error.message()));
     }
   }();
   if (!report.passed) throw GradientError(report.str());
@@ -386,7 +386,7 @@ void suite_bad_sample(const Subject& subject, const BadSample& bad) {
     }
     evaluate(subject.make(graph, inputs, bad.attrs), feeds);
   } catch (const UserError& error) {
-    got = error.what();
+    got = error.message();
   } catch (const std::exception& error) {
     fail(subject, bad.label, fmt::format("it is refused, but not with a UserError: {}", error.what()));
   }

@@ -237,19 +237,22 @@ std::vector<Value> nothing(Value y, const std::vector<Value>& wrt) {
 }  // namespace
 
 std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
-                       const std::vector<Value>& cotangents, Unconnected unconnected) {
+                       const std::vector<Value>& cotangents, Unconnected unconnected, CodeLine at) {
+  const LineGuard line(at, outputs.empty() ? Value() : outputs[0]);
   const Graph& graph = check_arguments("vjp", outputs, wrt);
   check_values("vjp", "cotangent", graph, cotangents);
   check_partners("vjp", "cotangent", "outputs", outputs, cotangents);
   return pullback(outputs, cotangents, wrt, missing(unconnected));
 }
 
-Value vjp(Value y, Value wrt, Value cotangent, Unconnected unconnected) {
+Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected) {
+  const LineGuard line(y);
   return vjp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{cotangent}, unconnected)[0];
 }
 
 std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
-                       const std::vector<Value>& tangents, Unconnected unconnected) {
+                       const std::vector<Value>& tangents, Unconnected unconnected, CodeLine at) {
+  const LineGuard line(at, outputs.empty() ? Value() : outputs[0]);
   Graph& graph = check_arguments("jvp", outputs, wrt);
   if (wrt.empty()) throw GradientError("jvp: there is nothing to differentiate by");
   check_values("jvp", "tangent", graph, tangents);
@@ -257,11 +260,13 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
   return push(graph, outputs, wrt, tangents, missing(unconnected));
 }
 
-Value jvp(Value y, Value wrt, Value tangent, Unconnected unconnected) {
+Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected) {
+  const LineGuard line(y);
   return jvp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{tangent}, unconnected)[0];
 }
 
-std::vector<Value> jacobian(Value y, const std::vector<Value>& wrt, const JacobianOptions& options) {
+std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
+  const LineGuard line(y);
   Graph& graph = check_jacobian("jacobian", y, wrt);
   Attempt attempt(graph);
   std::vector<Value> out;
@@ -285,11 +290,13 @@ std::vector<Value> jacobian(Value y, const std::vector<Value>& wrt, const Jacobi
   return out;
 }
 
-Value jacobian(Value y, Value wrt, const JacobianOptions& options) {
+Value jacobian(Operand y, Operand wrt, const JacobianOptions& options) {
+  const LineGuard line(y);
   return jacobian(y, std::vector<Value>{wrt}, options)[0];
 }
 
-std::string batching_obstacle(Value y, Value wrt, const JacobianOptions& options) {
+std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& options) {
+  const LineGuard line(y);
   const Attempt attempt(check_jacobian("batching_obstacle", y, {wrt}));
   const bool forward = goes_forward(y, {wrt}, options.direction);
   return (forward ? forward_rows(y, wrt, options.unconnected) : reverse_rows(y, {wrt}, options.unconnected))
@@ -297,7 +304,8 @@ std::string batching_obstacle(Value y, Value wrt, const JacobianOptions& options
       .obstacle;
 }
 
-std::vector<std::vector<Value>> hessian(Value y, const std::vector<Value>& wrt, const JacobianOptions& options) {
+std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
+  const LineGuard line(y);
   Attempt attempt(check_jacobian("hessian", y, wrt));
   const auto first = gradients(y, wrt, {.unconnected = options.unconnected});
   JacobianOptions second = options;
@@ -308,11 +316,13 @@ std::vector<std::vector<Value>> hessian(Value y, const std::vector<Value>& wrt, 
   return out;
 }
 
-Value hessian(Value y, Value wrt, const JacobianOptions& options) {
+Value hessian(Operand y, Operand wrt, const JacobianOptions& options) {
+  const LineGuard line(y);
   return hessian(y, std::vector<Value>{wrt}, options)[0][0];
 }
 
-std::vector<Value> hvp(Value y, const std::vector<Value>& wrt, const std::vector<Value>& tangents) {
+std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vector<Value>& tangents) {
+  const LineGuard line(y);
   Graph& graph = check_arguments("hvp", {y}, wrt);
   check_values("hvp", "tangent", graph, tangents);
   check_partners("hvp", "tangent", "wrt", wrt, tangents);
@@ -323,6 +333,9 @@ std::vector<Value> hvp(Value y, const std::vector<Value>& wrt, const std::vector
   return out;
 }
 
-Value hvp(Value y, Value wrt, Value tangent) { return hvp(y, std::vector<Value>{wrt}, std::vector<Value>{tangent})[0]; }
+Value hvp(Operand y, Operand wrt, Operand tangent) {
+  const LineGuard line(y);
+  return hvp(y, std::vector<Value>{wrt}, std::vector<Value>{tangent})[0];
+}
 
 }  // namespace xgrad

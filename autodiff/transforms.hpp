@@ -21,8 +21,9 @@ namespace xgrad {
 
 // The cotangents of `wrt` from those of the outputs, one each and of their types: the sum over all outputs of J^T c.
 std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
-                       const std::vector<Value>& cotangents, Unconnected unconnected = Unconnected::error);
-Value vjp(Value y, Value wrt, Value cotangent, Unconnected unconnected = Unconnected::error);
+                       const std::vector<Value>& cotangents, Unconnected unconnected = Unconnected::error,
+                       CodeLine at = CodeLine::here());
+Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected = Unconnected::error);
 
 // The tangents of the outputs from those of `wrt`, one each and of their types: the sum over all of J t.
 //
@@ -31,8 +32,9 @@ Value vjp(Value y, Value wrt, Value cotangent, Unconnected unconnected = Unconne
 // vector products", 2017). The c that stands in between is never computed, nor is the first vjp, as a plan drops what
 // nobody needs. Throws GradientError if a rule is not linear in its cotangent.
 std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
-                       const std::vector<Value>& tangents, Unconnected unconnected = Unconnected::error);
-Value jvp(Value y, Value wrt, Value tangent, Unconnected unconnected = Unconnected::error);
+                       const std::vector<Value>& tangents, Unconnected unconnected = Unconnected::error,
+                       CodeLine at = CodeLine::here());
+Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected = Unconnected::error);
 
 // How the rows of a Jacobian are computed.
 enum class Rows {
@@ -56,19 +58,19 @@ struct JacobianOptions {
 // All derivatives of the elements of y by those of `wrt`: of the shape of y followed by that of `wrt`, which together
 // may have Shape::max_rank axes. The number of rows becomes part of the graph: a plan for other shapes needs another
 // graph.
-Value jacobian(Value y, Value wrt, const JacobianOptions& options = {});
-std::vector<Value> jacobian(Value y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
+Value jacobian(Operand y, Operand wrt, const JacobianOptions& options = {});
+std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
 // Why Rows::automatic would compute the rows one by one; empty if it would compute them at once.
-std::string batching_obstacle(Value y, Value wrt, const JacobianOptions& options = {});
+std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& options = {});
 
 // The Jacobian of the gradient of the scalar y: of the shape of `wrt`, twice. Where the gradient does not depend on
 // `wrt` it is zero. For several values, block [i][j] is of the shape of wrt[i] followed by that of wrt[j].
-Value hessian(Value y, Value wrt, const JacobianOptions& options = {});
-std::vector<std::vector<Value>> hessian(Value y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
+Value hessian(Operand y, Operand wrt, const JacobianOptions& options = {});
+std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
 
 // The Hessian of the scalar y times the tangents, for the cost of two backward passes. It takes the Hessian as
 // symmetric, as it is wherever second derivatives are continuous, and computes tangent^T H.
-std::vector<Value> hvp(Value y, const std::vector<Value>& wrt, const std::vector<Value>& tangents);
-Value hvp(Value y, Value wrt, Value tangent);
+std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vector<Value>& tangents);
+Value hvp(Operand y, Operand wrt, Operand tangent);
 
 }  // namespace xgrad

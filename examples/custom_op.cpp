@@ -25,7 +25,7 @@ const xg::OpDef squareplus_op = xg::elementwise_op<Squareplus, 1>({
     .samples = {{"row", {{{9}}}}, {"matrix", {{{3, 5}}}}},
 });
 
-xg::Value squareplus(xg::Value x) { return x.graph().apply(squareplus_op, {x}); }
+xg::Value squareplus(xg::Operand x) { return x.graph().apply(squareplus_op, {x}); }
 
 int main() try {
   xg::check_op(squareplus_op);

@@ -5,16 +5,29 @@
 //   InternalError     xgrad broke one of its own promises; please report it
 //
 // Every message follows one pattern: `where: what is wrong: the facts`, then the operands one a line, then
-// at most one hint. Whatever throws leaves graphs, parameters, files and workspaces as they were.
+// at most one hint, and last, while a graph is built, the line of the program and the layer. Whatever throws leaves
+// graphs, parameters, files and workspaces as they were.
 #pragma once
 
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 
 namespace xgrad {
 
 class Error : public std::runtime_error {
-  using std::runtime_error::runtime_error;
+ public:
+  // what() is the message and, below it, where the program was when the error was made.
+  explicit Error(const std::string& message);
+
+  // Without the last line.
+  std::string message() const { return std::string(what()).substr(0, length_); }
+  // `at model.cpp:42, in layer "deep/dense_1"`: the line of the program that asked for what failed, and the scope it
+  // failed in; empty if no graph was being built.
+  std::string where() const;
+
+ private:
+  std::size_t length_;  // of the message
 };
 
 class UserError : public Error {

@@ -1,6 +1,7 @@
 #include <xgrad/graph/graph.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -17,7 +18,7 @@ namespace {
 // axis_index do not know them. Messages of one line are completed here.
 template <class E>
 [[noreturn]] void rethrow_with_operands(const E& error, const Infer& in) {
-  const std::string what = error.what();
+  const std::string what = error.message();
   throw E(what.find('\n') == std::string::npos ? in.message(what) : what);
 }
 
@@ -38,9 +39,10 @@ Graph::Graph(GraphOptions options) : options_(options), attrs_(1), names_(1), sc
 
 // ---- leaves
 
-Value Graph::input(const std::string& name, Shape shape) { return input(name, shape, options_.dtype); }
+Value Graph::input(const std::string& name, Shape shape, CodeLine at) { return input(name, shape, options_.dtype, at); }
 
-Value Graph::input(const std::string& name, Shape shape, DType dtype) {
+Value Graph::input(const std::string& name, Shape shape, DType dtype, CodeLine at) {
+  const LineGuard line(at, this);
   if (name.empty()) throw GraphError("input: the name is empty");
   if (const auto taken = input_nodes_.find(name); taken != input_nodes_.end()) {
     throw GraphError(fmt::format("input: the name {:?} is taken: {}", name, describe(taken->second)));
@@ -54,7 +56,8 @@ Value Graph::input(const std::string& name, Shape shape, DType dtype) {
   }
 }
 
-Value Graph::parameter(const Parameter& parameter) {
+Value Graph::parameter(const Parameter& parameter, CodeLine at) {
+  const LineGuard line(at, this);
   if (!parameter.valid()) throw GraphError("parameter: the Parameter is empty");
   if (const auto found = parameter_nodes_.find(parameter.raw()); found != parameter_nodes_.end()) {
     return handle(found->second);
@@ -71,7 +74,8 @@ Value Graph::parameter(const Parameter& parameter) {
   }
 }
 
-Value Graph::constant(const Tensor& tensor) {
+Value Graph::constant(const Tensor& tensor, CodeLine at) {
+  const LineGuard line(at, this);
   if (tensor.empty()) throw GraphError("constant: the tensor is empty");
   if (tensor.shape().rank() == 0) {
     const double number = tensor.item();
@@ -81,7 +85,8 @@ Value Graph::constant(const Tensor& tensor) {
   return leaf(constant_op(), {{"tensor", Opaque{"tensor", std::make_shared<const Tensor>(tensor.clone())}}}, {}, false);
 }
 
-Value Graph::constant(double number, DType dtype) {
+Value Graph::constant(double number, DType dtype, CodeLine at) {
+  const LineGuard line(at, this);
   bool fits = true;
   switch (dtype) {
     case DType::f32: fits = !std::isfinite(number) || std::isfinite(static_cast<float>(number)); break;
@@ -107,7 +112,8 @@ Value Graph::leaf(const OpDef& op, Attrs attrs, const std::string& name, bool me
 
 // ---- operations
 
-Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs) {
+Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs, CodeLine at) {
+  const LineGuard line(at, this);
   check_definition(op);
   if (op.traits.leaf != Leaf::none) {
     throw GraphError(op.name + ": leaves are made by Graph::input, Graph::parameter and Graph::constant");
@@ -136,6 +142,15 @@ Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs) 
   return handle(append(op, ids, std::move(attrs), type, true));
 }
 
+Value Graph::apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs) {
+  const CodeLine at = inputs.size() == 0 ? CodeLine() : inputs.begin()->line();
+  std::array<Value, 4> few;  // hardly an operation takes more
+  if (inputs.size() > few.size())
+    return apply(op, std::vector<Value>(inputs.begin(), inputs.end()), std::move(attrs), at);
+  std::copy(inputs.begin(), inputs.end(), few.begin());
+  return apply(op, std::span<const Value>(few.data(), inputs.size()), std::move(attrs), at);
+}
+
 TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const {
   std::vector<TensorType> types;
   types.reserve(inputs.size());
@@ -146,7 +161,7 @@ TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const A
     // Words for the operands are made only now: they would be most of the cost of a node that is well.
     std::vector<std::string> operands;
     for (const NodeId id : inputs) operands.push_back(describe(id));
-    const Infer in(op, types, attrs, operands, current_scope());
+    const Infer in(op, types, attrs, operands);
     try {
       op.infer(in);
     } catch (const ShapeError& error) {
@@ -221,7 +236,9 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
             .name = 0,
             .generation = static_cast<std::uint32_t>(rewinds_.size()) + 1,
             .origin = origin_ < static_cast<std::int32_t>(id) ? origin_ : -1,
-            .role = role_};
+            .role = role_,
+            .line = LineGuard::line()};
+  if (node.origin >= 0) node.line = nodes_[static_cast<NodeId>(node.origin)].line;
   const bool has_attrs = !attrs.empty();
   if (has_attrs) {
     node.attrs = static_cast<std::uint32_t>(attrs_.size());
@@ -390,6 +407,8 @@ std::string Graph::describe(NodeId id) const {
   if (node.name == 0 && node.scope != 0) out += fmt::format(" in scope {:?}", scopes_[node.scope]);
   return out;
 }
+
+std::string Graph::location_of(NodeId id) const { return id < size() ? nodes_[id].line.str() : std::string(); }
 
 // ---- taking back
 

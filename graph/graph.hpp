@@ -12,6 +12,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <initializer_list>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -20,6 +22,7 @@
 #include <vector>
 
 #include <xgrad/graph/attrs.hpp>
+#include <xgrad/graph/line_guard.hpp>
 #include <xgrad/graph/op_def.hpp>
 #include <xgrad/graph/parameter.hpp>
 #include <xgrad/graph/tensor.hpp>
@@ -47,6 +50,7 @@ struct Node {
   std::uint32_t generation;
   std::int32_t origin;  // the forward node this one was made for, or -1
   Role role;
+  CodeLine line;  // of the program, which asked for it first; of a node with an origin, that of the origin
 };
 
 // After a run, the parameter takes the value. All updates of a run read the old numbers.
@@ -62,29 +66,30 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
 
   const GraphOptions& options() const { return options_; }
+  // Expires with the graph.
+  std::weak_ptr<const void> life() const { return life_; }
   bool training() const { return options_.training; }
 
   // ---- leaves
 
   // A tensor to be fed at each run. Throws GraphError if the name is empty or taken.
-  Value input(const std::string& name, Shape shape);
-  Value input(const std::string& name, Shape shape, DType dtype);
+  Value input(const std::string& name, Shape shape, CodeLine at = CodeLine::here());
+  Value input(const std::string& name, Shape shape, DType dtype, CodeLine at = CodeLine::here());
   // The node of a parameter; the same node each time.
-  Value parameter(const Parameter& parameter);
+  Value parameter(const Parameter& parameter, CodeLine at = CodeLine::here());
   // A tensor fixed for the life of the graph.
-  Value constant(const Tensor& tensor);
+  Value constant(const Tensor& tensor, CodeLine at = CodeLine::here());
   // A number of rank 0; equal numbers are one node. Throws DTypeError if the dtype cannot hold it exactly enough
   // (a fraction as i64).
-  Value constant(double number, DType dtype);
-  Value constant(double number) { return constant(number, options_.dtype); }
+  Value constant(double number, DType dtype, CodeLine at = CodeLine::here());
+  Value constant(double number, CodeLine at = CodeLine::here()) { return constant(number, options_.dtype, at); }
 
   // ---- operations
 
   // Appends a node, or finds the equal one. Throws, with the graph unchanged, if inputs do not fit the operation.
-  Value apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs = {});
-  Value apply(const OpDef& op, std::initializer_list<Value> inputs, Attrs attrs = {}) {
-    return apply(op, std::span<const Value>(inputs.begin(), inputs.size()), std::move(attrs));
-  }
+  Value apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs = {}, CodeLine at = CodeLine::here());
+  // At the line of the first input.
+  Value apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs = {});
   // A number no other random node of this graph has.
   std::int64_t next_stream() { return next_stream_++; }
 
@@ -135,6 +140,8 @@ class Graph {
   void require(Value value, const std::string& where) const;
   // For instance `%12 tanh "mlp/hidden" f32[32, 64]`.
   std::string describe(NodeId id) const;
+  // The line of the program that made the node, such as `model.cpp:42`; empty if it is not known.
+  std::string location_of(NodeId id) const;
 
   // ---- taking back
 
@@ -162,6 +169,7 @@ class Graph {
   std::string scope_path(const std::string& name) const;
 
   GraphOptions options_;
+  std::shared_ptr<const void> life_ = std::make_shared<char>();
   // Deques, because a rule may hold a node's shape or attributes while it appends others.
   std::deque<Node> nodes_;
   std::deque<std::vector<NodeId>> inputs_;  // blocks that never grow beyond their capacity, so never move

@@ -54,7 +54,7 @@ class Interpreter {
       try {
         graph_.require(feed.input, "feed");
       } catch (const GraphError& error) {
-        throw FeedError(error.what());
+        throw FeedError(error.message());
       }
       const NodeId id = feed.input.id();
       if (node(id).op->traits.leaf != Leaf::input) {
@@ -120,7 +120,8 @@ class Interpreter {
       try {
         op.kernel({&op, buffers, {out.mutable_raw(), type}, &attrs, scratch.get(), random_, parallel_});
       } catch (const ValueError& error) {
-        throw ValueError(fmt::format("{}\n  in {}", error.what(), graph_.describe(id)));
+        const LineGuard line = LineGuard::instead(node(id).line, nullptr);
+        throw ValueError(fmt::format("{}\n  in {}", error.message(), graph_.describe(id)));
       }
     }
     numbers_[id] = std::move(out);

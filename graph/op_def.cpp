@@ -15,7 +15,6 @@ std::string Infer::message(const std::string& what, const std::string& hint) con
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     out += fmt::format("\n  input {}: {}", i, i < operands_.size() ? operands_[i] : inputs_[i].str());
   }
-  if (!scope_.empty()) out += fmt::format("\n  in scope {:?}", scope_);
   if (!hint.empty()) out += "\n  hint: " + hint;
   return out;
 }

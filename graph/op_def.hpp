@@ -31,11 +31,10 @@ struct OpDef;
 // What `infer` sees. It must be pure: a plan runs it again over the same nodes with other shapes.
 class Infer {
  public:
-  // `operands` may be empty; otherwise it gives the words with which messages describe each input. `scope` is where the
-  // node would stand, such as the name of a layer; empty outside all scopes.
+  // `operands` may be empty; otherwise it gives the words with which messages describe each input.
   Infer(const OpDef& op, std::span<const TensorType> inputs, const Attrs& attrs,
-        std::span<const std::string> operands = {}, std::string_view scope = {})
-      : op_(op), inputs_(inputs), attrs_(attrs), operands_(operands), scope_(scope) {}
+        std::span<const std::string> operands = {})
+      : op_(op), inputs_(inputs), attrs_(attrs), operands_(operands) {}
 
   const OpDef& op() const { return op_; }
   int count() const { return static_cast<int>(inputs_.size()); }
@@ -51,7 +50,7 @@ class Infer {
   void require_dtype(int i, std::initializer_list<DType> allowed) const;
   // Throws DTypeError unless inputs i and j have the same dtype.
   void require_same_dtype(int i, int j) const;
-  // The text of such an error: `what` with the operation's name in front, the operands, the scope and the hint below.
+  // The text of such an error: `what` with the operation's name in front, the operands and the hint below.
   std::string message(const std::string& what, const std::string& hint = {}) const;
 
  private:
@@ -59,7 +58,6 @@ class Infer {
   std::span<const TensorType> inputs_;
   const Attrs& attrs_;
   std::span<const std::string> operands_;
-  std::string_view scope_;
 };
 
 using InferFn = TensorType (*)(const Infer&);

@@ -215,8 +215,9 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
     try {
       call.kernel.op->kernel(call.kernel);
     } catch (const ValueError& error) {
-      throw ValueError(
-          fmt::format("{}\n  in {}", error.what(), program_->labels[static_cast<std::size_t>(step)].str()));
+      const StepLabel& label = program_->labels[static_cast<std::size_t>(step)];
+      const LineGuard line = LineGuard::instead(label.line, nullptr);
+      throw ValueError(fmt::format("{}\n  in {}", error.message(), label.str()));
     }
     done(step);
   }

@@ -226,10 +226,13 @@ void Planner::add_block(Step& step, const std::vector<NodeId>& members) {
 }
 
 StepLabel Planner::label(const std::vector<NodeId>& members) const {
-  if (members.size() == 1) return {graph_.describe(members.front()), {}, {}};
+  if (members.size() == 1) return {graph_.describe(members.front()), {}, {}, node(members.front()).line};
   StepLabel out;
   const NodeId head = head_of(members);
-  if (head != none) out.own = graph_.describe(head);
+  if (head != none) {
+    out.own = graph_.describe(head);
+    out.line = node(head).line;
+  }
   for (const NodeId id : members) {
     if (id == head) continue;
     out.fused.push_back(fmt::format("%{} {}", id, node(id).op->name));

@@ -39,6 +39,7 @@ struct StepLabel {
   std::string own;                 // of the operation whose kernel runs, if any
   std::vector<std::string> fused;  // operations of the block program
   std::string walked;              // the type that the program walks
+  CodeLine line;                   // of the operation whose kernel runs
 
   std::string str() const;
 };

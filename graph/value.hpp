@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <string>
 
+#include <xgrad/graph/code_line.hpp>
 #include <xgrad/graph/dtype.hpp>
 
 namespace xgrad {
@@ -44,10 +45,22 @@ class Value {
 
  private:
   friend class Graph;
+  friend class LineGuard;
 
   Graph* graph_ = nullptr;
   NodeId id_ = 0;
   std::uint32_t generation_ = 0;
+};
+
+// What functions that append nodes take: a Value, and the line of code that hands it over. Values become Operands by
+// themselves.
+class Operand : public Value {
+ public:
+  Operand(Value value, CodeLine line = CodeLine::here()) : Value(value), line_(line) {}
+  CodeLine line() const { return line_; }
+
+ private:
+  CodeLine line_;
 };
 
 }  // namespace xgrad

@@ -70,7 +70,7 @@ class Verifier {
     try {
       again = graph_.infer(*node.op, graph_.inputs(id), graph_.attrs(id));
     } catch (const Error& error) {
-      fail(id, fmt::format("infer, run again, refuses it: {}", error.what()));
+      fail(id, fmt::format("infer, run again, refuses it: {}", error.message()));
     }
     if (again != node.type) fail(id, "infer, run again, gives " + again.str());
   }

@@ -13,17 +13,28 @@ namespace xgrad::nn {
 class Activation {
  public:
   using Function = Value (*)(Value);
+  using Operation = Value (*)(Operand);  // such as xgrad::relu
 
   template <class F>
   requires std::convertible_to<F, Function>
   constexpr Activation(F function, const char* name = "activation") : function_(function), name_(name) {}
+  template <class F>
+  requires(std::convertible_to<F, Operation> &&
+           !std::convertible_to<F, Function>) constexpr Activation(F operation, const char* name = "activation")
+      : operation_(operation), name_(name) {}
 
-  Value operator()(Value x) const { return function_(x); }
+  Value operator()(Operand x) const {
+    const LineGuard line(x);
+    return function_ != nullptr ? function_(x) : operation_(x);
+  }
   const char* name() const { return name_; }
-  friend bool operator==(const Activation& a, const Activation& b) { return a.function_ == b.function_; }
+  friend bool operator==(const Activation& a, const Activation& b) {
+    return a.function_ == b.function_ && a.operation_ == b.operation_;
+  }
 
  private:
-  Function function_;
+  Function function_ = nullptr;  // one of the two
+  Operation operation_ = nullptr;
   const char* name_;
 };
 

@@ -13,8 +13,8 @@ Loss with_reductions(const char* name, F function, Target target = Target::like_
           [function](Value p, Value t) { return function(p, t, Reduction::none); }, ignored_label};
 }
 
-using BinaryFunction = Value (*)(Value, Value, const BinaryOptions&);
-using ClassFunction = Value (*)(Value, Value, const ClassOptions&);
+using BinaryFunction = Value (*)(Operand, Operand, const BinaryOptions&);
+using ClassFunction = Value (*)(Operand, Operand, const ClassOptions&);
 
 Loss of_truths(const char* name, BinaryFunction function, const BinaryLossOptions& options) {
   return with_reductions(name, [=](Value p, Value t, Reduction reduction) {

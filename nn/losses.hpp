@@ -73,7 +73,7 @@ Value cosine_similarity(Value prediction, Value target);
 Value cosine_similarities(Value prediction, Value target);
 
 // A loss without options: a function with a reduction.
-inline Loss of(const char* name, Value (*function)(Value, Value, Reduction)) {
+inline Loss of(const char* name, Value (*function)(Operand, Operand, Reduction)) {
   return {name, [=](Value p, Value t) { return function(p, t, Reduction::mean); }, Target::like_prediction,
           [=](Value p, Value t) { return function(p, t, Reduction::none); }};
 }

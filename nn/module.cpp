@@ -40,10 +40,9 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const In
   const TensorType wanted{dtype, shape};
   if (s.parameter.type() != wanted) {
     throw ShapeError(
-        fmt::format("weight \"{}\": it has type {}, but its module needs {} here\n  in \"{}\"\n  hint: a module keeps "
-                    "its weights from "
-                    "its first call on; use another module for other shapes",
-                    s.parameter.name(), s.parameter.type().str(), wanted.str(), graph.current_scope()));
+        fmt::format("weight \"{}\": it has type {}, but its module needs {} here\n  hint: a module keeps its "
+                    "weights from its first call on; use another module for other shapes",
+                    s.parameter.name(), s.parameter.type().str(), wanted.str()));
   }
   const Value node = graph.parameter(s.parameter);
   if (s.options.regularizer && s.parameter.trainable()) graph.add_penalty(s.options.regularizer->apply(node));

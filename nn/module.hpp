@@ -79,9 +79,20 @@ class Layer : public Module {
   void set_trainable(bool trainable);
 
  protected:
-  Layer(const char* kind, const std::string& name, bool trainable = true)
-      : name_(name.empty() ? kind : name), state_(std::make_shared<State>(State{trainable, {}})) {}
-  [[nodiscard]] Graph::ScopeGuard open(Value x) const { return x.graph().unique_scope(name_); }
+  // `at` is the line the layer was written in, which what it appends is said to be made at when nothing but another
+  // module of this library calls it.
+  Layer(const char* kind, const std::string& name, bool trainable = true, CodeLine at = {})
+      : name_(name.empty() ? kind : name), state_(std::make_shared<State>(State{trainable, {}})), line_(at) {}
+  // The scope of the layer, for as long as it lives, and the line: that of the call or else that of the layer.
+  struct Opened {
+    LineGuard line;
+    Graph::ScopeGuard scope;
+  };
+  [[nodiscard]] Opened open(const Operand& x) const {
+    return {LineGuard::instead(x.line().known() ? x.line() : line_, x), x.graph().unique_scope(name_)};
+  }
+  // The same for a layer that was called with a Value alone, in which each line counts for itself.
+  [[nodiscard]] Opened open(Value x) const { return {LineGuard::otherwise(line_, x), x.graph().unique_scope(name_)}; }
   // A weight that is frozen while the layer is.
   Weight weight(std::string name, Initializer initializer, WeightOptions options = {});
 
@@ -92,21 +103,28 @@ class Layer : public Module {
   };
   std::string name_;
   std::shared_ptr<State> state_;
+  CodeLine line_;
 };
 
-// Any module, layer or function from Value to Value, held by value.
+// Any module, layer or function from Value to Value, held by value. `at` is the line of what has none of its own, such
+// as an activation.
 class AnyModule {
  public:
   template <class M>
-  requires(!std::is_same_v<M, AnyModule> && std::is_invocable_r_v<Value, M&, Value>) AnyModule(M module) {
+  requires(!std::is_same_v<M, AnyModule> && std::is_invocable_r_v<Value, M&, Value>)
+      AnyModule(M module, CodeLine at = CodeLine::here()) {
     if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> &&
                   !requires { typename M::is_transparent; }) {
-      call_ = [held = std::make_shared<M>(std::move(module)), scope = scope_name(typeid(M))](Value x) {
+      call_ = [held = std::make_shared<M>(std::move(module)), scope = scope_name(typeid(M)), at](Value x) {
+        const LineGuard line = LineGuard::otherwise(at, x);
         const auto guard = x.graph().unique_scope(scope);
         return (*held)(x);
       };
     } else {
-      call_ = [held = std::make_shared<M>(std::move(module))](Value x) { return (*held)(x); };
+      call_ = [held = std::make_shared<M>(std::move(module)), at](Value x) {
+        const LineGuard line = LineGuard::otherwise(at, x);
+        return (*held)(x);
+      };
     }
   }
 

@@ -19,77 +19,91 @@ Value negative_part(Value x) { return where(x > 0, 0, x); }
 
 }  // namespace
 
-Value softplus(Value x, double beta) {
+Value softplus(Operand x, double beta) {
+  const LineGuard line(x);
   require_floating("softplus", x);
   if (!(beta > 0)) throw UserError(fmt::format("softplus: beta {} is not above 0\n  {}", beta, x.describe()));
   return beta == 1 ? apply("softplus", {x}) : apply("softplus", {x * beta}) / beta;
 }
 
-Value logsigmoid(Value x) {
+Value logsigmoid(Operand x) {
+  const LineGuard line(x);
   require_floating("logsigmoid", x);
   return -softplus(-x);
 }
 
-Value softsign(Value x) {
+Value softsign(Operand x) {
+  const LineGuard line(x);
   require_floating("softsign", x);
   return x / (1 + abs(x));
 }
 
-Value silu(Value x) {
+Value silu(Operand x) {
+  const LineGuard line(x);
   require_floating("silu", x);
   return x * sigmoid(x);
 }
 
 // By erfc, which loses no digits where erf is near -1.
-Value gelu(Value x) {
+Value gelu(Operand x) {
+  const LineGuard line(x);
   require_floating("gelu", x);
   return 0.5 * x * erfc(-0.70710678118654752440 * x);
 }
 
-Value gelu_tanh(Value x) {
+Value gelu_tanh(Operand x) {
+  const LineGuard line(x);
   require_floating("gelu_tanh", x);
   // (1 + tanh(u)) / 2 = sigmoid(2 u), which loses no digits where tanh is near -1.
   const Value inner = 1.5957691216057307117597842397375 * (x + 0.044715 * (x * square(x)));  // 2 sqrt(2 / pi)
   return x * sigmoid(inner);
 }
 
-Value mish(Value x) {
+Value mish(Operand x) {
+  const LineGuard line(x);
   require_floating("mish", x);
   return x * tanh(softplus(x));
 }
 
-Value relu6(Value x) {
+Value relu6(Operand x) {
+  const LineGuard line(x);
   require_floating("relu6", x);
   return flat_outside(x, 0, 6);
 }
 
-Value hardsigmoid(Value x) {
+Value hardsigmoid(Operand x) {
+  const LineGuard line(x);
   require_floating("hardsigmoid", x);
   return relu6(x + 3) / 6;
 }
 
-Value hardswish(Value x) {
+Value hardswish(Operand x) {
+  const LineGuard line(x);
   require_floating("hardswish", x);
   return x * (clip(x + 3, 0, 6) / 6);
 }
 
-Value leaky_relu(Value x, double slope) {
+Value leaky_relu(Operand x, double slope) {
+  const LineGuard line(x);
   require_floating("leaky_relu", x);
   return where(x > 0, x, slope * x);
 }
 
-Value prelu(Value x, Value slope) {
+Value prelu(Operand x, Operand slope) {
+  const LineGuard line(x);
   require_floating("prelu", x);
   return where(x > 0, x, slope * negative_part(x));
 }
 
-Value elu(Value x, double alpha) {
+Value elu(Operand x, double alpha) {
+  const LineGuard line(x);
   require_floating("elu", x);
   const Value below = expm1(negative_part(x));
   return where(x > 0, x, alpha == 1 ? below : alpha * below);
 }
 
-Value selu(Value x) {
+Value selu(Operand x) {
+  const LineGuard line(x);
   require_floating("selu", x);
   return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717);
 }
@@ -98,7 +112,7 @@ namespace {
 
 using Inputs = std::span<const Value>;
 
-template <Value (*function)(Value)>
+template <Value (*function)(Operand)>
 Value call(Inputs x, const Attrs&) {
   return function(x[0]);
 }
@@ -107,7 +121,7 @@ std::vector<BadSample> integers(const char* name) {
   return {{"integers", {Tensor({3}, i64)}, {}, std::string(name) + ": floating numbers are needed"}};
 }
 
-template <Value (*function)(Value)>
+template <Value (*function)(Operand)>
 Composite smooth(const char* name, const char* doc, const Domain& domain = domain::any()) {
   return {name, doc, call<function>, unary_samples(domain), integers(name)};
 }

@@ -10,14 +10,13 @@
 namespace xgrad {
 
 // Appends a node of the built-in operation `op`.
-Value apply(const char* op, std::span<const Value> inputs, Attrs attrs = {});
-inline Value apply(const char* op, std::initializer_list<Value> inputs, Attrs attrs = {}) {
-  return apply(op, std::span<const Value>(inputs.begin(), inputs.size()), std::move(attrs));
-}
+Value apply(const char* op, std::span<const Value> inputs, Attrs attrs = {}, CodeLine at = CodeLine::here());
+// At the line of the first input.
+Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs = {});
 
 // A number that stands beside a Value: it becomes a constant of the Value's graph and dtype.
 template <class T>
 concept Number = std::is_arithmetic_v<T>;
-inline Value number_like(Value x, double number) { return x.graph().constant(number, x.dtype()); }
+inline Value number_like(Operand x, double number) { return x.graph().constant(number, x.dtype(), x.line()); }
 
 }  // namespace xgrad

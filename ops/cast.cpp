@@ -77,6 +77,9 @@ struct Cast : Operation {
 
 void register_cast(OpRegistry& registry) { registry.add(define<Cast>()); }
 
-Value cast(Value x, DType dtype) { return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}}); }
+Value cast(Operand x, DType dtype) {
+  const LineGuard line(x);
+  return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}});
+}
 
 }  // namespace xgrad

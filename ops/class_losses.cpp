@@ -139,37 +139,43 @@ struct ClassLoss {
 
 void register_losses(OpRegistry& registry) { registry.add(define<Probabilities>()); }
 
-Value categorical_crossentropy(Value prediction, Value target, const ClassOptions& options) {
+Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options) {
+  const LineGuard line(prediction);
   const ClassLoss loss{"categorical_crossentropy", prediction, options};
   loss.check_target(target);
   return loss.of_target(log_of(prediction), target);
 }
 
-Value categorical_crossentropy_from_logits(Value logits, Value target, const ClassOptions& options) {
+Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options) {
+  const LineGuard line(logits);
   const ClassLoss loss{"categorical_crossentropy_from_logits", logits, options};
   loss.check_target(target);
   return loss.of_target(log_softmax(logits), target);
 }
 
-Value sparse_categorical_crossentropy(Value prediction, Value labels, const ClassOptions& options) {
+Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options) {
+  const LineGuard line(prediction);
   const ClassLoss loss{"sparse_categorical_crossentropy", prediction, options};
   loss.check_labels(labels);
   return loss.of_labels(log_of(prediction), labels);
 }
 
-Value sparse_categorical_crossentropy_from_logits(Value logits, Value labels, const ClassOptions& options) {
+Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options) {
+  const LineGuard line(logits);
   const ClassLoss loss{"sparse_categorical_crossentropy_from_logits", logits, options};
   loss.check_labels(labels);
   return loss.of_labels(log_softmax(logits), labels);
 }
 
-Value nll(Value log_probabilities, Value labels, const ClassOptions& options) {
+Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options) {
+  const LineGuard line(log_probabilities);
   const ClassLoss loss{"nll", log_probabilities, options};
   loss.check_labels(labels);
   return loss.of_labels(log_probabilities, labels);
 }
 
-Value kl_divergence(Value log_probabilities, Value target, Reduction reduction) {
+Value kl_divergence(Operand log_probabilities, Operand target, Reduction reduction) {
+  const LineGuard line(log_probabilities);
   const ClassOptions plain;
   const ClassLoss loss{"kl_divergence", log_probabilities, plain};
   loss.check_target(target);

@@ -35,7 +35,8 @@ Value row(Graph& graph, Index count, DType dtype, F number) {
 
 }  // namespace
 
-Value arange(Graph& graph, double begin, double end, double step, DType dtype) {
+Value arange(Graph& graph, double begin, double end, double step, DType dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
   const auto text = [&] { return fmt::format("arange: from {} to {} by {}", begin, end, step); };
   if (dtype == boolean) throw DTypeError(text() + ": truth values cannot be counted");
   if (!std::isfinite(begin) || !std::isfinite(end) || !std::isfinite(step)) throw UserError(text() + ": not finite");
@@ -54,7 +55,8 @@ Value arange(Graph& graph, double begin, double end, double step, DType dtype) {
   return row(graph, static_cast<Index>(count), dtype, [&](Index i) { return begin + static_cast<double>(i) * step; });
 }
 
-Value linspace(Graph& graph, double begin, double end, Index count, std::optional<DType> dtype) {
+Value linspace(Graph& graph, double begin, double end, Index count, std::optional<DType> dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
   const DType type = dtype.value_or(graph.options().dtype);
   if (!is_floating(type)) throw DTypeError(fmt::format("linspace: needs a floating dtype, not {}", name_of(type)));
   if (count < 0 || static_cast<double>(count) > most) throw UserError(fmt::format("linspace: {} numbers", count));
@@ -73,7 +75,8 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
   });
 }
 
-Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype) {
+Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
   const Index width = columns.value_or(rows);
   Tensor out({rows, width}, dtype.value_or(graph.options().dtype));
   with_dtype(out.dtype(), [&](auto one) {
@@ -84,7 +87,8 @@ Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<
   return graph.constant(out);
 }
 
-std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing) {
+std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, CodeLine at) {
+  const LineGuard line(at, axes.empty() ? Value() : axes[0]);
   if (axes.empty()) throw ShapeError("meshgrid: there are no axes");
   const auto count = static_cast<Index>(axes.size());
   // Where in the grid axis i lies.

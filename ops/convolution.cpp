@@ -176,7 +176,8 @@ Convolution as_images(Convolution c) {
 
 }  // namespace
 
-Value conv2d(Value x, Value kernel, const Conv2dOptions& options) {
+Value conv2d(Operand x, Operand kernel, const Conv2dOptions& options) {
+  const LineGuard line(x);
   const Convolution c{
       "conv2d",      x, kernel, options.strides, options.dilation, padding_of_images("conv2d", options.padding),
       options.groups};
@@ -184,7 +185,8 @@ Value conv2d(Value x, Value kernel, const Conv2dOptions& options) {
   return c.forward();
 }
 
-Value conv2d_transpose(Value x, Value kernel, const Conv2dOptions& options, HeightWidth output_padding) {
+Value conv2d_transpose(Operand x, Operand kernel, const Conv2dOptions& options, HeightWidth output_padding) {
+  const LineGuard line(x);
   const char* function = "conv2d_transpose";
   const Convolution c{
       function,      x, kernel, options.strides, options.dilation, padding_of_images(function, options.padding),
@@ -193,7 +195,8 @@ Value conv2d_transpose(Value x, Value kernel, const Conv2dOptions& options, Heig
   return c.transposed(output_padding);
 }
 
-Value conv1d(Value x, Value kernel, const Conv1dOptions& options) {
+Value conv1d(Operand x, Operand kernel, const Conv1dOptions& options) {
+  const LineGuard line(x);
   const Convolution c{"conv1d",
                       x,
                       kernel,
@@ -205,7 +208,8 @@ Value conv1d(Value x, Value kernel, const Conv1dOptions& options) {
   return all_or_nothing(x.graph(), [&] { return squeeze(as_images(c).forward(), {1}); });
 }
 
-Value conv1d_transpose(Value x, Value kernel, const Conv1dOptions& options, Index output_padding) {
+Value conv1d_transpose(Operand x, Operand kernel, const Conv1dOptions& options, Index output_padding) {
+  const LineGuard line(x);
   const char* function = "conv1d_transpose";
   const Convolution c{function,
                       x,
@@ -218,7 +222,8 @@ Value conv1d_transpose(Value x, Value kernel, const Conv1dOptions& options, Inde
   return all_or_nothing(x.graph(), [&] { return squeeze(as_images(c).transposed({0, output_padding}), {1}); });
 }
 
-Value unfold(Value x, HeightWidth window, const Conv2dOptions& options) {
+Value unfold(Operand x, HeightWidth window, const Conv2dOptions& options) {
+  const LineGuard line(x);
   if (options.groups != 1) throw UserError(fmt::format("unfold: windows have no groups\n  {}", x.describe()));
   return apply("unfold", {x},
                window_attrs(window, options.strides, options.dilation, padding_of_images("unfold", options.padding)));

@@ -11,7 +11,7 @@
 //       },
 //       .samples = {{"row", {{{9}}}}},
 //   });
-//   xgrad::Value squareplus(xgrad::Value x) { return x.graph().apply(squareplus_op, {x}); }
+//   xgrad::Value squareplus(xgrad::Operand x) { return x.graph().apply(squareplus_op, {x}); }
 //
 // The function is called with float and double. What makes such an operation is no different from what makes a built-in
 // one: `check_op(squareplus_op)` runs the same suites. For operations that are not elementwise fill in an OpDef

@@ -212,11 +212,21 @@ void register_diagonal(OpRegistry& registry) {
   registry.add(define<Triu>());
 }
 
-Value diagonal(Value x, Index k) { return apply("diagonal", {x}, diagonal_attrs(k)); }
-Value tril(Value x, Index k) { return apply("tril", {x}, diagonal_attrs(k)); }
-Value triu(Value x, Index k) { return apply("triu", {x}, diagonal_attrs(k)); }
+Value diagonal(Operand x, Index k) {
+  const LineGuard line(x);
+  return apply("diagonal", {x}, diagonal_attrs(k));
+}
+Value tril(Operand x, Index k) {
+  const LineGuard line(x);
+  return apply("tril", {x}, diagonal_attrs(k));
+}
+Value triu(Operand x, Index k) {
+  const LineGuard line(x);
+  return apply("triu", {x}, diagonal_attrs(k));
+}
 
-Value diag(Value x, Index k) {
+Value diag(Operand x, Index k) {
+  const LineGuard line(x);
   const int rank = x.shape().rank();
   if (rank != 1 && rank != 2) {
     throw ShapeError(
@@ -227,6 +237,9 @@ Value diag(Value x, Index k) {
   return rank == 2 ? diagonal(x, k) : apply("from_diagonal", {x}, diagonal_attrs(k));
 }
 
-Value trace(Value x) { return sum(diagonal(x), {-1}); }
+Value trace(Operand x) {
+  const LineGuard line(x);
+  return sum(diagonal(x), {-1});
+}
 
 }  // namespace xgrad

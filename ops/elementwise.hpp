@@ -9,56 +9,56 @@ namespace xgrad {
 
 // ---- arithmetic, elementwise with broadcasting
 
-inline Value add(Value a, Value b) { return apply("add", {a, b}); }
-inline Value sub(Value a, Value b) { return apply("sub", {a, b}); }
-inline Value mul(Value a, Value b) { return apply("mul", {a, b}); }
+inline Value add(Operand a, Operand b) { return apply("add", {a, b}); }
+inline Value sub(Operand a, Operand b) { return apply("sub", {a, b}); }
+inline Value mul(Operand a, Operand b) { return apply("mul", {a, b}); }
 // Floating dtypes only; x / 0 is inf or NaN as IEEE 754 says.
-inline Value div(Value a, Value b) { return apply("div", {a, b}); }
+inline Value div(Operand a, Operand b) { return apply("div", {a, b}); }
 // a to the power b; pow(x, 0) is 1 for every x. The derivative by b is 0 where a is 0 and b is not negative.
-inline Value pow(Value a, Value b) { return apply("pow", {a, b}); }
+inline Value pow(Operand a, Operand b) { return apply("pow", {a, b}); }
 // The larger and the smaller of two; NaN wins; at a tie each side gets half the derivative.
-inline Value maximum(Value a, Value b) { return apply("maximum", {a, b}); }
-inline Value minimum(Value a, Value b) { return apply("minimum", {a, b}); }
+inline Value maximum(Operand a, Operand b) { return apply("maximum", {a, b}); }
+inline Value minimum(Operand a, Operand b) { return apply("minimum", {a, b}); }
 
 // The quotient as the largest whole number not above it, and what is left over: with the sign of b, as in Python, and
 // of a, as in C. NaN (floor_divide also inf) where b is 0; for integers a ValueError at run time.
-inline Value floor_divide(Value a, Value b) { return apply("floor_divide", {a, b}); }  // no derivative
-inline Value remainder(Value a, Value b) { return apply("remainder", {a, b}); }        // derivatives 1, -floor(a / b)
-inline Value fmod(Value a, Value b) { return apply("fmod", {a, b}); }                  // derivatives 1, -trunc(a / b)
+inline Value floor_divide(Operand a, Operand b) { return apply("floor_divide", {a, b}); }  // no derivative
+inline Value remainder(Operand a, Operand b) { return apply("remainder", {a, b}); }  // derivatives 1, -floor(a / b)
+inline Value fmod(Operand a, Operand b) { return apply("fmod", {a, b}); }            // derivatives 1, -trunc(a / b)
 // The angle in [-pi, pi] of the point with ordinate y and abscissa x, and its distance from the origin, without
 // overflow. The derivatives at the origin are NaN.
-inline Value atan2(Value y, Value x) { return apply("atan2", {y, x}); }
-inline Value hypot(Value a, Value b) { return apply("hypot", {a, b}); }
+inline Value atan2(Operand y, Operand x) { return apply("atan2", {y, x}); }
+inline Value hypot(Operand a, Operand b) { return apply("hypot", {a, b}); }
 
 // ---- comparisons, elementwise with broadcasting; the result is bool
 
-inline Value equal(Value a, Value b) { return apply("equal", {a, b}); }
-inline Value not_equal(Value a, Value b) { return apply("not_equal", {a, b}); }
-inline Value less(Value a, Value b) { return apply("less", {a, b}); }
-inline Value less_equal(Value a, Value b) { return apply("less_equal", {a, b}); }
-inline Value greater(Value a, Value b) { return apply("less", {b, a}); }
-inline Value greater_equal(Value a, Value b) { return apply("less_equal", {b, a}); }
-inline Value logical_and(Value a, Value b) { return apply("logical_and", {a, b}); }
-inline Value logical_or(Value a, Value b) { return apply("logical_or", {a, b}); }
-inline Value logical_xor(Value a, Value b) { return apply("logical_xor", {a, b}); }
-inline Value logical_not(Value a) { return apply("logical_not", {a}); }
+inline Value equal(Operand a, Operand b) { return apply("equal", {a, b}); }
+inline Value not_equal(Operand a, Operand b) { return apply("not_equal", {a, b}); }
+inline Value less(Operand a, Operand b) { return apply("less", {a, b}); }
+inline Value less_equal(Operand a, Operand b) { return apply("less_equal", {a, b}); }
+inline Value greater(Operand a, Operand b) { return apply("less", {b, a}); }
+inline Value greater_equal(Operand a, Operand b) { return apply("less_equal", {b, a}); }
+inline Value logical_and(Operand a, Operand b) { return apply("logical_and", {a, b}); }
+inline Value logical_or(Operand a, Operand b) { return apply("logical_or", {a, b}); }
+inline Value logical_xor(Operand a, Operand b) { return apply("logical_xor", {a, b}); }
+inline Value logical_not(Operand a) { return apply("logical_not", {a}); }
 
-Value isnan(Value x);
-Value isinf(Value x);     // of either sign
-Value isfinite(Value x);  // neither NaN nor infinite
+Value isnan(Operand x);
+Value isinf(Operand x);     // of either sign
+Value isfinite(Operand x);  // neither NaN nor infinite
 
 // Where `condition` (bool) holds a, elsewhere b; all three broadcast.
-inline Value where(Value condition, Value a, Value b) { return apply("where", {condition, a, b}); }
+inline Value where(Operand condition, Operand a, Operand b) { return apply("where", {condition, a, b}); }
 
 // Each binary function also takes a number on either side.
-#define XGRAD_NUMBER_OVERLOADS(function)                        \
-  template <Number N>                                           \
-  Value function(Value a, N b) {                                \
-    return function(a, number_like(a, static_cast<double>(b))); \
-  }                                                             \
-  template <Number N>                                           \
-  Value function(N a, Value b) {                                \
-    return function(number_like(b, static_cast<double>(a)), b); \
+#define XGRAD_NUMBER_OVERLOADS(function)                                           \
+  template <Number N>                                                              \
+  Value function(Operand a, N b) {                                                 \
+    return function(a, number_like(a, static_cast<double>(b)));                    \
+  }                                                                                \
+  template <Number N>                                                              \
+  Value function(N a, Operand b) {                                                 \
+    return function(Operand(number_like(b, static_cast<double>(a)), b.line()), b); \
   }
 XGRAD_NUMBER_OVERLOADS(add)
 XGRAD_NUMBER_OVERLOADS(sub)
@@ -79,16 +79,16 @@ XGRAD_NUMBER_OVERLOADS(less_equal)
 XGRAD_NUMBER_OVERLOADS(greater)
 XGRAD_NUMBER_OVERLOADS(greater_equal)
 
-inline Value operator+(Value a, Value b) { return add(a, b); }
-inline Value operator-(Value a, Value b) { return sub(a, b); }
-inline Value operator*(Value a, Value b) { return mul(a, b); }
-inline Value operator/(Value a, Value b) { return div(a, b); }
-inline Value operator-(Value x) { return apply("neg", {x}); }
+inline Value operator+(Operand a, Operand b) { return add(a, b); }
+inline Value operator-(Operand a, Operand b) { return sub(a, b); }
+inline Value operator*(Operand a, Operand b) { return mul(a, b); }
+inline Value operator/(Operand a, Operand b) { return div(a, b); }
+inline Value operator-(Operand x) { return apply("neg", {x}); }
 // Comparisons by operator exist for < <= > >= only: == and != on Values compare handles; use equal and not_equal.
-inline Value operator<(Value a, Value b) { return less(a, b); }
-inline Value operator<=(Value a, Value b) { return less_equal(a, b); }
-inline Value operator>(Value a, Value b) { return greater(a, b); }
-inline Value operator>=(Value a, Value b) { return greater_equal(a, b); }
+inline Value operator<(Operand a, Operand b) { return less(a, b); }
+inline Value operator<=(Operand a, Operand b) { return less_equal(a, b); }
+inline Value operator>(Operand a, Operand b) { return greater(a, b); }
+inline Value operator>=(Operand a, Operand b) { return greater_equal(a, b); }
 XGRAD_NUMBER_OVERLOADS(operator+)
 XGRAD_NUMBER_OVERLOADS(operator-)
 XGRAD_NUMBER_OVERLOADS(operator*)
@@ -101,73 +101,73 @@ XGRAD_NUMBER_OVERLOADS(operator>=)
 
 // `where` with a number on one side.
 template <Number N>
-Value where(Value condition, Value a, N b) {
+Value where(Operand condition, Operand a, N b) {
   return where(condition, a, number_like(a, static_cast<double>(b)));
 }
 template <Number N>
-Value where(Value condition, N a, Value b) {
+Value where(Operand condition, N a, Operand b) {
   return where(condition, number_like(b, static_cast<double>(a)), b);
 }
 
 // ---- functions of one tensor, elementwise
 
-inline Value neg(Value x) { return apply("neg", {x}); }
-inline Value abs(Value x) { return apply("abs", {x}); }    // derivative 0 at 0
-inline Value sign(Value x) { return apply("sign", {x}); }  // -1, 0 or 1; no derivative
+inline Value neg(Operand x) { return apply("neg", {x}); }
+inline Value abs(Operand x) { return apply("abs", {x}); }    // derivative 0 at 0
+inline Value sign(Operand x) { return apply("sign", {x}); }  // -1, 0 or 1; no derivative
 // Without a derivative, since they are constant wherever they are smooth.
-inline Value floor(Value x) { return apply("floor", {x}); }
-inline Value ceil(Value x) { return apply("ceil", {x}); }
-inline Value round(Value x) { return apply("round", {x}); }  // to the even one of two that are as near
-inline Value trunc(Value x) { return apply("trunc", {x}); }
+inline Value floor(Operand x) { return apply("floor", {x}); }
+inline Value ceil(Operand x) { return apply("ceil", {x}); }
+inline Value round(Operand x) { return apply("round", {x}); }  // to the even one of two that are as near
+inline Value trunc(Operand x) { return apply("trunc", {x}); }
 
-inline Value square(Value x) { return apply("square", {x}); }
-inline Value sqrt(Value x) { return apply("sqrt", {x}); }    // NaN below 0; derivative inf at 0
-inline Value rsqrt(Value x) { return apply("rsqrt", {x}); }  // 1 / sqrt(x)
-inline Value cbrt(Value x) { return apply("cbrt", {x}); }    // also of negative numbers; derivative inf at 0
-Value reciprocal(Value x);                                   // 1 / x; inf at 0, -inf at -0
-inline Value exp(Value x) { return apply("exp", {x}); }
-inline Value exp2(Value x) { return apply("exp2", {x}); }
-inline Value expm1(Value x) { return apply("expm1", {x}); }  // exp(x) - 1, exact near 0
+inline Value square(Operand x) { return apply("square", {x}); }
+inline Value sqrt(Operand x) { return apply("sqrt", {x}); }    // NaN below 0; derivative inf at 0
+inline Value rsqrt(Operand x) { return apply("rsqrt", {x}); }  // 1 / sqrt(x)
+inline Value cbrt(Operand x) { return apply("cbrt", {x}); }    // also of negative numbers; derivative inf at 0
+Value reciprocal(Operand x);                                   // 1 / x; inf at 0, -inf at -0
+inline Value exp(Operand x) { return apply("exp", {x}); }
+inline Value exp2(Operand x) { return apply("exp2", {x}); }
+inline Value expm1(Operand x) { return apply("expm1", {x}); }  // exp(x) - 1, exact near 0
 // -inf at 0, NaN below.
-inline Value log(Value x) { return apply("log", {x}); }
-inline Value log2(Value x) { return apply("log2", {x}); }
-inline Value log10(Value x) { return apply("log10", {x}); }
-inline Value log1p(Value x) { return apply("log1p", {x}); }  // log(1 + x), exact near 0
+inline Value log(Operand x) { return apply("log", {x}); }
+inline Value log2(Operand x) { return apply("log2", {x}); }
+inline Value log10(Operand x) { return apply("log10", {x}); }
+inline Value log1p(Operand x) { return apply("log1p", {x}); }  // log(1 + x), exact near 0
 
 // Angles are in radians.
-inline Value sin(Value x) { return apply("sin", {x}); }
-inline Value cos(Value x) { return apply("cos", {x}); }
-inline Value tan(Value x) { return apply("tan", {x}); }
-inline Value asin(Value x) { return apply("asin", {x}); }  // NaN outside [-1, 1], as acos
-inline Value acos(Value x) { return apply("acos", {x}); }
-inline Value atan(Value x) { return apply("atan", {x}); }
-inline Value sinh(Value x) { return apply("sinh", {x}); }
-inline Value cosh(Value x) { return apply("cosh", {x}); }
-inline Value tanh(Value x) { return apply("tanh", {x}); }
-inline Value asinh(Value x) { return apply("asinh", {x}); }
-inline Value acosh(Value x) { return apply("acosh", {x}); }  // NaN below 1
-inline Value atanh(Value x) { return apply("atanh", {x}); }  // inf at 1, -inf at -1, NaN beyond
+inline Value sin(Operand x) { return apply("sin", {x}); }
+inline Value cos(Operand x) { return apply("cos", {x}); }
+inline Value tan(Operand x) { return apply("tan", {x}); }
+inline Value asin(Operand x) { return apply("asin", {x}); }  // NaN outside [-1, 1], as acos
+inline Value acos(Operand x) { return apply("acos", {x}); }
+inline Value atan(Operand x) { return apply("atan", {x}); }
+inline Value sinh(Operand x) { return apply("sinh", {x}); }
+inline Value cosh(Operand x) { return apply("cosh", {x}); }
+inline Value tanh(Operand x) { return apply("tanh", {x}); }
+inline Value asinh(Operand x) { return apply("asinh", {x}); }
+inline Value acosh(Operand x) { return apply("acosh", {x}); }  // NaN below 1
+inline Value atanh(Operand x) { return apply("atanh", {x}); }  // inf at 1, -inf at -1, NaN beyond
 
-inline Value erf(Value x) { return apply("erf", {x}); }
-inline Value erfc(Value x) { return apply("erfc", {x}); }      // 1 - erf(x), exact where erf is near 1
-inline Value erfinv(Value x) { return apply("erfinv", {x}); }  // inf at 1, -inf at -1, NaN beyond
-inline Value lgamma(Value x) { return apply("lgamma", {x}); }  // log |gamma(x)|; its derivative is digamma(x)
-inline Value digamma(Value x) { return apply("digamma", {x}); }
+inline Value erf(Operand x) { return apply("erf", {x}); }
+inline Value erfc(Operand x) { return apply("erfc", {x}); }      // 1 - erf(x), exact where erf is near 1
+inline Value erfinv(Operand x) { return apply("erfinv", {x}); }  // inf at 1, -inf at -1, NaN beyond
+inline Value lgamma(Operand x) { return apply("lgamma", {x}); }  // log |gamma(x)|; its derivative is digamma(x)
+inline Value digamma(Operand x) { return apply("digamma", {x}); }
 // Derivative n of digamma, for n up to 20; n = 0 is digamma itself.
-Value polygamma(int n, Value x);
+Value polygamma(int n, Operand x);
 
 // x cut to [low, high]: a bound that is absent does not cut. The derivative by x is 1 inside and at the bounds, 0
 // outside; NaN stays NaN. Throws UserError for numbers that are not in order.
-Value clip(Value x, std::optional<double> low, std::optional<double> high);
+Value clip(Operand x, std::optional<double> low, std::optional<double> high);
 // The same with bounds that broadcast, which get the derivative where they cut. Where low > high it is high; NaN in a
 // bound makes NaN.
-Value clip(Value x, Value low, Value high);
+Value clip(Operand x, Operand low, Operand high);
 // a + weight (b - a), exactly a at 0 and b at 1; all broadcast.
-Value lerp(Value a, Value b, Value weight);
-Value lerp(Value a, Value b, double weight);
+Value lerp(Operand a, Operand b, Operand weight);
+Value lerp(Operand a, Operand b, double weight);
 // Another dtype; to integers truncates, to bool is != 0. Has a derivative between floating dtypes only.
-Value cast(Value x, DType dtype);
+Value cast(Operand x, DType dtype);
 // The same value through which no derivative flows.
-Value stop_gradient(Value x);
+Value stop_gradient(Operand x);
 
 }  // namespace xgrad

@@ -398,35 +398,44 @@ Attrs along(Value x, Index axis, const char* where) {
 
 }  // namespace
 
-Value gather(Value x, Value indices, Index axis) { return apply("gather", {x, indices}, along(x, axis, "gather")); }
+Value gather(Operand x, Operand indices, Index axis) {
+  const LineGuard line(x);
+  return apply("gather", {x, indices}, along(x, axis, "gather"));
+}
 
-Value index_select(Value x, Value indices, Index axis) {
+Value index_select(Operand x, Operand indices, Index axis) {
+  const LineGuard line(x);
   if (indices.shape().rank() != 1) {
     throw ShapeError(fmt::format("index_select: the indices must be a vector\n  {}", indices.describe()));
   }
   return gather(x, indices, axis);
 }
 
-Value embedding(Value table, Value indices) {
+Value embedding(Operand table, Operand indices) {
+  const LineGuard line(table);
   if (table.shape().rank() != 2) {
     throw ShapeError(fmt::format("embedding: the table must be a matrix, one row a number\n  {}", table.describe()));
   }
   return gather(table, indices, 0);
 }
 
-Value scatter_add(Value x, Value indices, Value slices, Index axis) {
+Value scatter_add(Operand x, Operand indices, Operand slices, Index axis) {
+  const LineGuard line(x);
   return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add"));
 }
 
-Value take_along_axis(Value x, Value indices, Index axis) {
+Value take_along_axis(Operand x, Operand indices, Index axis) {
+  const LineGuard line(x);
   return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis"));
 }
 
-Value scatter_add_along_axis(Value x, Value indices, Value elements, Index axis) {
+Value scatter_add_along_axis(Operand x, Operand indices, Operand elements, Index axis) {
+  const LineGuard line(x);
   return x + apply("scatter_along_axis", {elements, indices, x}, along(x, axis, "scatter_add_along_axis"));
 }
 
-Value one_hot(Value indices, Index classes, DType dtype) {
+Value one_hot(Operand indices, Index classes, DType dtype) {
+  const LineGuard line(indices);
   return apply("one_hot", {indices}, {{"classes", classes}, {"dtype", dtype}});
 }
 

@@ -52,26 +52,31 @@ Value huber_of(Value e, double delta) {
 
 }  // namespace
 
-Value mse(Value prediction, Value target, Reduction reduction) {
+Value mse(Operand prediction, Operand target, Reduction reduction) {
+  const LineGuard line(prediction);
   return reduced(square(error("mse", prediction, target)), reduction);
 }
 
-Value mae(Value prediction, Value target, Reduction reduction) {
+Value mae(Operand prediction, Operand target, Reduction reduction) {
+  const LineGuard line(prediction);
   return reduced(abs(error("mae", prediction, target)), reduction);
 }
 
-Value huber(Value prediction, Value target, double delta, Reduction reduction) {
+Value huber(Operand prediction, Operand target, double delta, Reduction reduction) {
+  const LineGuard line(prediction);
   require_number("huber", "delta", delta, std::numeric_limits<double>::min(), huge);
   return reduced(huber_of(error("huber", prediction, target), delta), reduction);
 }
 
-Value smooth_l1(Value prediction, Value target, double beta, Reduction reduction) {
+Value smooth_l1(Operand prediction, Operand target, double beta, Reduction reduction) {
+  const LineGuard line(prediction);
   require_number("smooth_l1", "beta", beta, 0, huge);
   const Value e = error("smooth_l1", prediction, target);
   return reduced(beta == 0 ? abs(e) : huber_of(e, beta) / beta, reduction);
 }
 
-Value log_cosh(Value prediction, Value target, Reduction reduction) {
+Value log_cosh(Operand prediction, Operand target, Reduction reduction) {
+  const LineGuard line(prediction);
   const Value e = error("log_cosh", prediction, target);
   // log cosh e = log(1 + 2 sinh(e / 2)^2), which is exact near 0; beyond 20 it is |e| - log 2 to the last bit.
   constexpr double far = 20;
@@ -101,7 +106,8 @@ Value binary_from_logits(Value logits, Value target, const BinaryOptions& option
 
 }  // namespace
 
-Value binary_crossentropy(Value prediction, Value target, const BinaryOptions& options) {
+Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options) {
+  const LineGuard line(prediction);
   const char* function = "binary_crossentropy";
   require_same_shape(function, prediction, "target", target);
   const Value t = smoothed(function, target, options);
@@ -112,13 +118,15 @@ Value binary_crossentropy(Value prediction, Value target, const BinaryOptions& o
   return reduced(-(weighted(t, options) * log(p) + (1 - t) * log1p(-p)), options.reduction);
 }
 
-Value binary_crossentropy_from_logits(Value logits, Value target, const BinaryOptions& options) {
+Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options) {
+  const LineGuard line(logits);
   const char* function = "binary_crossentropy_from_logits";
   require_same_shape(function, logits, "target", target);
   return binary_from_logits(logits, smoothed(function, target, options), options);
 }
 
-Value hinge(Value prediction, Value target, Reduction reduction) {
+Value hinge(Operand prediction, Operand target, Reduction reduction) {
+  const LineGuard line(prediction);
   require_same_shape("hinge", prediction, "target", target);
   return reduced(relu(1 - target * prediction), reduction);
 }
@@ -142,7 +150,8 @@ Value distance(Value a, Value b) { return sqrt(sum(square(a - b + 1e-6), {-1}));
 
 }  // namespace
 
-Value cosine_similarity(Value a, Value b, Index axis, double epsilon) {
+Value cosine_similarity(Operand a, Operand b, Index axis, double epsilon) {
+  const LineGuard line(a);
   require_same_shape("cosine_similarity", a, "second operand", b);
   require_rows("cosine_similarity", a);
   require_number("cosine_similarity", "epsilon", epsilon, 1e-15, 1);
@@ -150,7 +159,8 @@ Value cosine_similarity(Value a, Value b, Index axis, double epsilon) {
   return sum(of_unit_length(a, along, epsilon) * of_unit_length(b, along, epsilon), {along});
 }
 
-Value cosine_embedding(Value a, Value b, Value target, double margin, Reduction reduction) {
+Value cosine_embedding(Operand a, Operand b, Operand target, double margin, Reduction reduction) {
+  const LineGuard line(a);
   require_same_shape("cosine_embedding", a, "second operand", b);
   require_rows("cosine_embedding", a);
   require_number("cosine_embedding", "margin", margin, -1, 1);
@@ -166,7 +176,8 @@ Value cosine_embedding(Value a, Value b, Value target, double margin, Reduction 
   return reduced(where(target > 0, 1 - similarity, relu(similarity - margin)), reduction);
 }
 
-Value triplet_margin(Value anchor, Value positive, Value negative, double margin, Reduction reduction) {
+Value triplet_margin(Operand anchor, Operand positive, Operand negative, double margin, Reduction reduction) {
+  const LineGuard line(anchor);
   require_same_shape("triplet_margin", anchor, "positive", positive);
   require_same_shape("triplet_margin", anchor, "negative", negative);
   require_rows("triplet_margin", anchor);

@@ -17,15 +17,15 @@ enum class Reduction { none, mean, sum };
 // ---- of numbers, element by element; e is prediction - target
 
 // e^2.
-Value mse(Value prediction, Value target, Reduction reduction = Reduction::mean);
+Value mse(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 // |e|; derivative 0 at 0.
-Value mae(Value prediction, Value target, Reduction reduction = Reduction::mean);
+Value mae(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 // e^2 / 2 where |e| <= delta, beyond delta (|e| - delta / 2). Huber: "Robust estimation of a location parameter", 1964.
-Value huber(Value prediction, Value target, double delta = 1, Reduction reduction = Reduction::mean);
+Value huber(Operand prediction, Operand target, double delta = 1, Reduction reduction = Reduction::mean);
 // huber / beta: e^2 / (2 beta) where |e| <= beta, beyond |e| - beta / 2. With beta = 0 it is mae.
-Value smooth_l1(Value prediction, Value target, double beta = 1, Reduction reduction = Reduction::mean);
+Value smooth_l1(Operand prediction, Operand target, double beta = 1, Reduction reduction = Reduction::mean);
 // log(cosh(e)), without overflow.
-Value log_cosh(Value prediction, Value target, Reduction reduction = Reduction::mean);
+Value log_cosh(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 
 // ---- of truth values, element by element; the target is the probability that the element holds
 
@@ -36,10 +36,10 @@ struct BinaryOptions {
 };
 // -w t log p - (1 - t) log(1 - p). Predictions are clipped to [1e-7, 1 - 1e-7] as Keras does, except that sigmoid's own
 // output is taken back to its logits, which is exact at any logits.
-Value binary_crossentropy(Value prediction, Value target, const BinaryOptions& options = {});
-Value binary_crossentropy_from_logits(Value logits, Value target, const BinaryOptions& options = {});
+Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options = {});
+Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options = {});
 // max(0, 1 - t p) with targets -1 and 1; derivative 0 at the kink.
-Value hinge(Value prediction, Value target, Reduction reduction = Reduction::mean);
+Value hinge(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 
 // ---- of classes, row by row
 
@@ -56,28 +56,28 @@ struct ClassOptions {
 // -sum(t log p). `target` holds probabilities over the last axis, `prediction` probabilities of the same shape.
 // Predictions are normalised and clipped to [1e-7, 1 - 1e-7] as Keras does, except that softmax's own output is taken
 // back to its logits, which is exact at any logits.
-Value categorical_crossentropy(Value prediction, Value target, const ClassOptions& options = {});
-Value categorical_crossentropy_from_logits(Value logits, Value target, const ClassOptions& options = {});
+Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options = {});
+Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options = {});
 // `labels` are class numbers (i64), of the prediction's shape without its last axis. Throws ValueError at run time for
 // a label outside [0, classes) that is not the ignored one.
-Value sparse_categorical_crossentropy(Value prediction, Value labels, const ClassOptions& options = {});
-Value sparse_categorical_crossentropy_from_logits(Value logits, Value labels, const ClassOptions& options = {});
+Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options = {});
+Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options = {});
 // The same from logarithms of probabilities: -log p of the labelled class. Negative log-likelihood.
-Value nll(Value log_probabilities, Value labels, const ClassOptions& options = {});
+Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options = {});
 // sum(t (log t - log p)) from logarithms of probabilities; 0 where t is 0. The mean is that over rows, which PyTorch
 // calls "batchmean". Kullback and Leibler: "On information and sufficiency", 1951.
-Value kl_divergence(Value log_probabilities, Value target, Reduction reduction = Reduction::mean);
+Value kl_divergence(Operand log_probabilities, Operand target, Reduction reduction = Reduction::mean);
 
 // ---- of vectors, row by row
 
 // a . b / (max(|a|, epsilon) max(|b|, epsilon)) along an axis, which is left out.
-Value cosine_similarity(Value a, Value b, Index axis = -1, double epsilon = 1e-8);
+Value cosine_similarity(Operand a, Operand b, Index axis = -1, double epsilon = 1e-8);
 // With s the similarity of two rows, 1 - s where they should be alike (target 1), max(0, s - margin) where they should
 // not (target -1). The target, of any dtype of numbers, has the shape of a and b without the last axis.
-Value cosine_embedding(Value a, Value b, Value target, double margin = 0, Reduction reduction = Reduction::mean);
+Value cosine_embedding(Operand a, Operand b, Operand target, double margin = 0, Reduction reduction = Reduction::mean);
 // max(0, |a - p| - |a - n| + margin) with an anchor, something like it and something unlike it. As in PyTorch 1e-6 is
 // added to each difference, so that the derivative exists where two rows are equal.
-Value triplet_margin(Value anchor, Value positive, Value negative, double margin = 1,
+Value triplet_margin(Operand anchor, Operand positive, Operand negative, double margin = 1,
                      Reduction reduction = Reduction::mean);
 
 }  // namespace xgrad

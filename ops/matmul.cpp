@@ -223,7 +223,8 @@ struct Matmul : Operation {
 
 void register_matmul(OpRegistry& registry) { registry.add(define<Matmul>()); }
 
-Value matmul(Value a, Value b, bool transpose_a, bool transpose_b) {
+Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
+  const LineGuard line(a);
   const int rank_a = a.shape().rank();
   const int rank_b = b.shape().rank();
   const auto fail = [&](const std::string& what) {
@@ -243,7 +244,8 @@ Value matmul(Value a, Value b, bool transpose_a, bool transpose_b) {
   });
 }
 
-Value dot(Value a, Value b) {
+Value dot(Operand a, Operand b) {
+  const LineGuard line(a);
   if (a.shape().rank() != 1 || a.shape() != b.shape()) {
     throw ShapeError(
         fmt::format("dot: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
@@ -252,7 +254,8 @@ Value dot(Value a, Value b) {
   return sum(a * b);
 }
 
-Value outer(Value a, Value b) {
+Value outer(Operand a, Operand b) {
+  const LineGuard line(a);
   if (a.shape().rank() != 1 || b.shape().rank() != 1) {
     throw ShapeError(fmt::format("outer: two vectors are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
                                  a.shape().str(), b.shape().str(), a.describe(), b.describe()));

@@ -31,12 +31,14 @@ void check_affine(const char* function, Value x, Value scale, Value shift, const
 
 }  // namespace
 
-Value layer_norm(Value x, const Axes& axes, double epsilon) {
+Value layer_norm(Operand x, const Axes& axes, double epsilon) {
+  const LineGuard line(x);
   check("layer_norm", x, epsilon);
   return normalised(x, normalise_axes(axes, x.shape().rank(), "layer_norm"), epsilon);
 }
 
-Value layer_norm(Value x, Value scale, Value shift, double epsilon) {
+Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon) {
+  const LineGuard line(x);
   check("layer_norm", x, epsilon);
   const int rank = x.shape().rank();
   const int first = rank - scale.shape().rank();
@@ -54,7 +56,8 @@ Value layer_norm(Value x, Value scale, Value shift, double epsilon) {
   return normalised(x, axes, epsilon) * scale + shift;
 }
 
-Value group_norm(Value x, Index groups, double epsilon) {
+Value group_norm(Operand x, Index groups, double epsilon) {
+  const LineGuard line(x);
   check("group_norm", x, epsilon);
   const int rank = x.shape().rank();
   if (rank < 2) throw ShapeError(fmt::format("group_norm: x must be [batch, ..., channels]\n  {}", x.describe()));
@@ -72,7 +75,8 @@ Value group_norm(Value x, Index groups, double epsilon) {
   });
 }
 
-Value group_norm(Value x, Index groups, Value scale, Value shift, double epsilon) {
+Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon) {
+  const LineGuard line(x);
   if (x.shape().rank() > 0) check_affine("group_norm", x, scale, shift, {x.shape().back()});
   return group_norm(x, groups, epsilon) * scale + shift;
 }

@@ -23,6 +23,6 @@
 namespace xgrad {
 
 // After a run, the parameter behind `parameter` takes `value`, cast-free: the types must be equal.
-Update assign(Value parameter, Value value);
+Update assign(Operand parameter, Operand value);
 
 }  // namespace xgrad

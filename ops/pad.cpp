@@ -226,16 +226,19 @@ void register_pad(OpRegistry& registry) {
   registry.add(define<Unpad>());
 }
 
-Value pad(Value x, Index axis, Index before, Index after, double value) {
+Value pad(Operand x, Index axis, Index before, Index after, double value) {
+  const LineGuard line(x);
   return apply("pad", {x},
                pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, PadMode::constant, value));
 }
 
-Value pad(Value x, Index axis, Index before, Index after, PadMode mode) {
+Value pad(Operand x, Index axis, Index before, Index after, PadMode mode) {
+  const LineGuard line(x);
   return apply("pad", {x}, pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, mode, 0));
 }
 
-Value pad(Value x, const std::vector<PadWidth>& widths, PadMode mode, double value) {
+Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode, double value) {
+  const LineGuard line(x);
   const int rank = x.shape().rank();
   if (static_cast<int>(widths.size()) != rank) {
     throw ShapeError(fmt::format("pad: {} widths for {} axes\n  {}", widths.size(), rank, x.describe()));

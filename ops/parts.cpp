@@ -276,12 +276,14 @@ void register_parts(OpRegistry& registry) {
   registry.add(define<Unslice>());
 }
 
-Value concat(const std::vector<Value>& values, Index axis) {
+Value concat(const std::vector<Value>& values, Index axis, CodeLine at) {
+  const LineGuard line(at, values.empty() ? Value() : values[0]);
   if (values.empty()) throw ShapeError("concat: there is nothing to join");
   return apply("concat", values, {{"axis", Index{axis_index(axis, values[0].shape().rank(), "concat")}}});
 }
 
-Value slice(Value x, Index axis, Index begin, std::optional<Index> end, Index step) {
+Value slice(Operand x, Index axis, Index begin, std::optional<Index> end, Index step) {
+  const LineGuard line(x);
   return apply("slice", {x},
                Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
 }

@@ -128,6 +128,9 @@ struct Polygamma : Operation {
 
 void register_polygamma(OpRegistry& registry) { registry.add(define<Polygamma>()); }
 
-Value polygamma(int n, Value x) { return n == 0 ? digamma(x) : apply("polygamma", {x}, Polygamma::attrs(n)); }
+Value polygamma(int n, Operand x) {
+  const LineGuard line(x);
+  return n == 0 ? digamma(x) : apply("polygamma", {x}, Polygamma::attrs(n));
+}
 
 }  // namespace xgrad

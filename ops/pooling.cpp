@@ -52,30 +52,40 @@ Axes inner_axes(const char* function, Value x) {
 
 }  // namespace
 
-Value max_pool2d(Value x, HeightWidth window, const Pool2dOptions& options) {
+Value max_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options) {
+  const LineGuard line(x);
   require_rank("max_pool2d", x, 4);
   return largest(x, windows_of_images("max_pool2d", window, options));
 }
 
-Value max_pool1d(Value x, Index window, const Pool1dOptions& options) {
+Value max_pool1d(Operand x, Index window, const Pool1dOptions& options) {
+  const LineGuard line(x);
   require_rank("max_pool1d", x, 3);
   const Attrs windows = windows_of_sequences("max_pool1d", window, options);
   return all_or_nothing(x.graph(), [&] { return squeeze(largest(expand_dims(x, 1), windows), {1}); });
 }
 
-Value average_pool2d(Value x, HeightWidth window, const Pool2dOptions& options) {
+Value average_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options) {
+  const LineGuard line(x);
   require_rank("average_pool2d", x, 4);
   return average(x, windows_of_images("average_pool2d", window, options), options.count_padding);
 }
 
-Value average_pool1d(Value x, Index window, const Pool1dOptions& options) {
+Value average_pool1d(Operand x, Index window, const Pool1dOptions& options) {
+  const LineGuard line(x);
   require_rank("average_pool1d", x, 3);
   const Attrs windows = windows_of_sequences("average_pool1d", window, options);
   return all_or_nothing(x.graph(),
                         [&] { return squeeze(average(expand_dims(x, 1), windows, options.count_padding), {1}); });
 }
 
-Value global_max_pool(Value x, bool keepdims) { return max(x, inner_axes("global_max_pool", x), keepdims); }
-Value global_average_pool(Value x, bool keepdims) { return mean(x, inner_axes("global_average_pool", x), keepdims); }
+Value global_max_pool(Operand x, bool keepdims) {
+  const LineGuard line(x);
+  return max(x, inner_axes("global_max_pool", x), keepdims);
+}
+Value global_average_pool(Operand x, bool keepdims) {
+  const LineGuard line(x);
+  return mean(x, inner_axes("global_average_pool", x), keepdims);
+}
 
 }  // namespace xgrad

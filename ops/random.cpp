@@ -266,42 +266,52 @@ void register_random(OpRegistry& registry) {
   registry.add(define<RandomPermutation>());
 }
 
-Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high) {
+Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high, CodeLine at) {
+  const LineGuard line(at, &graph);
   return draw("random_uniform", graph, shape, dtype, RandomUniform::attrs(low, high, graph.next_stream()));
 }
-Value uniform_like(Value like, double low, double high) {
+Value uniform_like(Operand like, double low, double high) {
+  const LineGuard line(like);
   return draw("random_uniform", like, RandomUniform::attrs(low, high, like.graph().next_stream()));
 }
 
-Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev) {
+Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, CodeLine at) {
+  const LineGuard line(at, &graph);
   return draw("random_normal", graph, shape, dtype, RandomNormal::attrs(mean, stddev, graph.next_stream()));
 }
-Value normal_like(Value like, double mean, double stddev) {
+Value normal_like(Operand like, double mean, double stddev) {
+  const LineGuard line(like);
   return draw("random_normal", like, RandomNormal::attrs(mean, stddev, like.graph().next_stream()));
 }
 
 Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, double low,
-                              double high) {
+                              double high, CodeLine at) {
+  const LineGuard line(at, &graph);
   const Cut cut = cut_of(mean, stddev, low, high);
   return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
 }
-Value truncated_normal_like(Value like, double mean, double stddev, double low, double high) {
+Value truncated_normal_like(Operand like, double mean, double stddev, double low, double high) {
+  const LineGuard line(like);
   const Cut cut = cut_of(mean, stddev, low, high);
   return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
 }
 
-Value random_bernoulli(Graph& graph, const Shape& shape, DType dtype, double probability) {
+Value random_bernoulli(Graph& graph, const Shape& shape, DType dtype, double probability, CodeLine at) {
+  const LineGuard line(at, &graph);
   return draw("random_bernoulli", graph, shape, dtype, RandomBernoulli::attrs(probability, graph.next_stream()));
 }
-Value bernoulli_like(Value like, double probability) {
+Value bernoulli_like(Operand like, double probability) {
+  const LineGuard line(like);
   return draw("random_bernoulli", like, RandomBernoulli::attrs(probability, like.graph().next_stream()));
 }
-Value bernoulli(Value probability) {
+Value bernoulli(Operand probability) {
+  const LineGuard line(probability);
   require_floating("bernoulli", probability);
   return cast(uniform_like(probability) < probability, probability.dtype());
 }
 
-Value dropout_mask(Value like, double rate) {
+Value dropout_mask(Operand like, double rate) {
+  const LineGuard line(like);
   require_floating("dropout_mask", like);
   if (!(rate >= 0 && rate <= 1)) {
     throw UserError(fmt::format("dropout_mask: a rate of {} is not in [0, 1]\n  {}", rate, like.describe()));
@@ -311,10 +321,12 @@ Value dropout_mask(Value like, double rate) {
   return bernoulli_like(like, 1 - rate) * (1 / (1 - rate));
 }
 
-Value random_permutation(Graph& graph, Index n) {
+Value random_permutation(Graph& graph, Index n, CodeLine at) {
+  const LineGuard line(at, &graph);
   return graph.apply(builtin_op("random_permutation"), {}, RandomPermutation::attrs("n", n, graph.next_stream()));
 }
-Value permutation(Value x, Index axis) {
+Value permutation(Operand x, Index axis) {
+  const LineGuard line(x);
   const Index a = axis_index(axis, x.shape().rank(), "permutation");
   return gather(x, draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream())), a);
 }

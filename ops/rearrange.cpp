@@ -33,12 +33,14 @@ std::vector<Value> cut(Value x, int axis, const std::vector<Index>& sizes) {
 
 }  // namespace
 
-Value flip(Value x, const Axes& axes) {
+Value flip(Operand x, const Axes& axes) {
+  const LineGuard line(x);
   for (Index axis : normalise_axes(axes, x.shape().rank(), "flip")) x = slice(x, axis, -1, {}, -1);
   return x;
 }
 
-Value roll(Value x, Index shift, Index axis) {
+Value roll(Operand x, Index shift, Index axis) {
+  const LineGuard line(x);
   const int along = axis_index(axis, x.shape().rank(), "roll");
   const Index extent = x.shape()[along];
   const Index places = extent == 0 ? 0 : shift % extent;
@@ -46,7 +48,8 @@ Value roll(Value x, Index shift, Index axis) {
   return concat({slice(x, along, -places), slice(x, along, 0, -places)}, along);
 }
 
-Value roll(Value x, const std::vector<Index>& shifts, const Axes& axes) {
+Value roll(Operand x, const std::vector<Index>& shifts, const Axes& axes) {
+  const LineGuard line(x);
   if (shifts.size() != axes.size()) {
     throw ShapeError(fmt::format("roll: {} shifts for {} axes\n  {}", shifts.size(), axes.size(), x.describe()));
   }
@@ -55,9 +58,13 @@ Value roll(Value x, const std::vector<Index>& shifts, const Axes& axes) {
   return x;
 }
 
-Value roll(Value x, Index shift) { return reshape_like(roll(flatten(x, 0), shift, 0), x); }
+Value roll(Operand x, Index shift) {
+  const LineGuard line(x);
+  return reshape_like(roll(flatten(x, 0), shift, 0), x);
+}
 
-Value expand(Value x, const std::vector<Index>& extents) {
+Value expand(Operand x, const std::vector<Index>& extents) {
+  const LineGuard line(x);
   const auto added = static_cast<int>(extents.size()) - x.shape().rank();
   const auto fail = [&](const char* why) {
     throw ShapeError(fmt::format("expand: {} does not expand to [{}]: {}\n  {}", x.shape().str(),
@@ -73,7 +80,8 @@ Value expand(Value x, const std::vector<Index>& extents) {
   return apply("broadcast_to", {x}, {{"shape", out}});
 }
 
-Value tile(Value x, const std::vector<Index>& times) {
+Value tile(Operand x, const std::vector<Index>& times) {
+  const LineGuard line(x);
   for (Index t : times) require_count("tile", t, x);
   const auto count = static_cast<int>(times.size());
   while (x.shape().rank() < count) x = expand_dims(x, 0);
@@ -83,12 +91,14 @@ Value tile(Value x, const std::vector<Index>& times) {
   return x;
 }
 
-Value repeat(Value x, Index times, Index axis) {
+Value repeat(Operand x, Index times, Index axis) {
+  const LineGuard line(x);
   require_count("repeat", times, x);
   return multiply_axis(x, axis_index(axis, x.shape().rank(), "repeat"), times, true);
 }
 
-Value stack(const std::vector<Value>& values, Index axis) {
+Value stack(const std::vector<Value>& values, Index axis, CodeLine at) {
+  const LineGuard line(at, values.empty() ? Value() : values[0]);
   if (values.empty()) throw ShapeError("stack: there is nothing to join");
   const Shape& shape = values[0].shape();
   for (std::size_t i = 1; i < values.size(); ++i) {
@@ -102,7 +112,8 @@ Value stack(const std::vector<Value>& values, Index axis) {
   return concat(parts, added);
 }
 
-std::vector<Value> split(Value x, const std::vector<Index>& sizes, Index axis) {
+std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis) {
+  const LineGuard line(x);
   const int along = axis_index(axis, x.shape().rank(), "split");
   Index total = 0;
   bool fits = true;
@@ -117,7 +128,8 @@ std::vector<Value> split(Value x, const std::vector<Index>& sizes, Index axis) {
   return cut(x, along, sizes);
 }
 
-std::vector<Value> split(Value x, Index size, Index axis) {
+std::vector<Value> split(Operand x, Index size, Index axis) {
+  const LineGuard line(x);
   const int along = axis_index(axis, x.shape().rank(), "split");
   if (size < 1) throw ShapeError(fmt::format("split: pieces of size {}\n  {}", size, x.describe()));
   std::vector<Index> sizes;
@@ -126,13 +138,15 @@ std::vector<Value> split(Value x, Index size, Index axis) {
   return cut(x, along, sizes);
 }
 
-std::vector<Value> chunk(Value x, Index chunks, Index axis) {
+std::vector<Value> chunk(Operand x, Index chunks, Index axis) {
+  const LineGuard line(x);
   const int along = axis_index(axis, x.shape().rank(), "chunk");
   if (chunks < 1) throw ShapeError(fmt::format("chunk: {} pieces\n  {}", chunks, x.describe()));
   return split(x, std::max<Index>(1, x.shape()[along] / chunks + (x.shape()[along] % chunks != 0 ? 1 : 0)), along);
 }
 
-Value masked_fill(Value x, Value mask, double value) {
+Value masked_fill(Operand x, Operand mask, double value) {
+  const LineGuard line(x);
   if (broadcast(x.shape(), mask.shape()) != x.shape()) {
     throw ShapeError(fmt::format("masked_fill: the mask {} does not broadcast to {}\n  x: {}\n  mask: {}",
                                  mask.shape().str(), x.shape().str(), x.describe(), mask.describe()));

@@ -104,9 +104,17 @@ const OpDef& builtin_op(const char* name) {
   return *found->second;
 }
 
-Value apply(const char* op, std::span<const Value> inputs, Attrs attrs) {
+Value apply(const char* op, std::span<const Value> inputs, Attrs attrs, CodeLine at) {
+  const LineGuard line(at, inputs.empty() ? Value() : inputs[0]);
   if (inputs.empty() || !inputs[0].valid()) throw GraphError(fmt::format("{}: operand 0 is an empty Value", op));
-  return inputs[0].graph().apply(builtin_op(op), inputs, std::move(attrs));
+  return inputs[0].graph().apply(builtin_op(op), inputs, std::move(attrs), at);
+}
+
+Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs) {
+  if (inputs.size() == 0) throw GraphError(fmt::format("{}: there are no operands", op));
+  const LineGuard line(*inputs.begin());
+  if (!inputs.begin()->valid()) throw GraphError(fmt::format("{}: operand 0 is an empty Value", op));
+  return inputs.begin()->graph().apply(builtin_op(op), inputs, std::move(attrs));
 }
 
 }  // namespace xgrad

@@ -378,25 +378,29 @@ void register_shape(OpRegistry& registry) {
   registry.add(define<Stretch>());
 }
 
-Value reshape(Value x, const std::vector<Index>& extents) { return apply("reshape", {x}, {{"extents", extents}}); }
+Value reshape(Operand x, const std::vector<Index>& extents) { return apply("reshape", {x}, {{"extents", extents}}); }
 
-Value reshape_like(Value x, Value like) { return apply("reshape_like", {x, like}); }
+Value reshape_like(Operand x, Operand like) { return apply("reshape_like", {x, like}); }
 
-Value flatten(Value x, Index first, Index last) {
+Value flatten(Operand x, Index first, Index last) {
+  const LineGuard line(x);
   const int rank = x.shape().rank();
   if (first == rank && last == -1) return apply("flatten", {x}, Flatten::attrs(rank, rank - 1));
   return apply("flatten", {x}, Flatten::attrs(axis_index(first, rank, "flatten"), axis_index(last, rank, "flatten")));
 }
 
-Value unflatten(Value x, Index axis, const std::vector<Index>& extents) {
+Value unflatten(Operand x, Index axis, const std::vector<Index>& extents) {
+  const LineGuard line(x);
   return apply("unflatten", {x}, Unflatten::attrs(axis_index(axis, x.shape().rank(), "unflatten"), extents));
 }
 
-Value expand_dims(Value x, Index axis) {
+Value expand_dims(Operand x, Index axis) {
+  const LineGuard line(x);
   return apply("expand_dims", {x}, {{"axis", Index{axis_index(axis, x.shape().rank() + 1, "expand_dims")}}});
 }
 
-Value squeeze(Value x, const Axes& axes) {
+Value squeeze(Operand x, const Axes& axes) {
+  const LineGuard line(x);
   const Shape& shape = x.shape();
   Axes chosen;
   if (axes.empty()) {
@@ -409,9 +413,10 @@ Value squeeze(Value x, const Axes& axes) {
   return apply("squeeze", {x}, {{"axes", chosen}});
 }
 
-Value stop_gradient(Value x) { return apply("stop_gradient", {x}); }
+Value stop_gradient(Operand x) { return apply("stop_gradient", {x}); }
 
-Value transpose(Value x, const Axes& order) {
+Value transpose(Operand x, const Axes& order) {
+  const LineGuard line(x);
   const int rank = x.shape().rank();
   Axes full;
   for (Index axis : order) full.push_back(axis_index(axis, rank, "transpose"));
@@ -419,13 +424,15 @@ Value transpose(Value x, const Axes& order) {
   return apply("transpose", {x}, {{"order", full}});
 }
 
-Value broadcast_to(Value x, const Shape& shape) {
+Value broadcast_to(Operand x, const Shape& shape) {
+  const LineGuard line(x);
   return apply("broadcast_to", {x}, {{"shape", Axes(shape.begin(), shape.end())}});
 }
 
-Value broadcast_like(Value x, Value like) { return apply("broadcast_like", {x, like}); }
+Value broadcast_like(Operand x, Operand like) { return apply("broadcast_like", {x, like}); }
 
-Value stretch(Value x, Index axis, Index times) {
+Value stretch(Operand x, Index axis, Index times) {
+  const LineGuard line(x);
   return apply("stretch", {x}, Stretch::attrs(axis_index(axis, x.shape().rank(), "stretch"), times));
 }
 

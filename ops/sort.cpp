@@ -115,13 +115,18 @@ Value positions(const char* where, Value x, Index axis, bool descending) {
 
 void register_sort(OpRegistry& registry) { registry.add(define<Argsort>()); }
 
-Value argsort(Value x, Index axis, bool descending) { return positions("argsort", x, axis, descending); }
+Value argsort(Operand x, Index axis, bool descending) {
+  const LineGuard line(x);
+  return positions("argsort", x, axis, descending);
+}
 
-Value sort(Value x, Index axis, bool descending) {
+Value sort(Operand x, Index axis, bool descending) {
+  const LineGuard line(x);
   return take_along_axis(x, positions("sort", x, axis, descending), axis);
 }
 
-TopK topk(Value x, Index k, Index axis, bool largest) {
+TopK topk(Operand x, Index k, Index axis, bool largest) {
+  const LineGuard line(x);
   const int rank = x.shape().rank();
   if (rank == 0) throw ShapeError(fmt::format("topk: a scalar has no axis\n  {}", x.describe()));
   const int along = axis_index(axis, rank, "topk");

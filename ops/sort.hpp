@@ -7,15 +7,15 @@
 namespace xgrad {
 
 // The elements in order, the smallest first, or the largest.
-Value sort(Value x, Index axis = -1, bool descending = false);
+Value sort(Operand x, Index axis = -1, bool descending = false);
 // The positions (i64) of these elements; no derivative.
-Value argsort(Value x, Index axis = -1, bool descending = false);
+Value argsort(Operand x, Index axis = -1, bool descending = false);
 
 // The k largest elements along an axis, or the smallest, in order, and their positions (i64). Throws ShapeError unless
 // there are as many.
 struct TopK {
   Value values, indices;
 };
-TopK topk(Value x, Index k, Index axis = -1, bool largest = true);
+TopK topk(Operand x, Index k, Index axis = -1, bool largest = true);
 
 }  // namespace xgrad

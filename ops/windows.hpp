@@ -58,18 +58,18 @@ struct Conv1dOptions {
 
 // [batch, height, width, channels] with kernels [kh, kw, channels / groups, filters] to [batch, height', width',
 // filters], where height' = floor((height + padding - dilation (kh - 1) - 1) / stride) + 1.
-Value conv2d(Value x, Value kernel, const Conv2dOptions& options = {});
+Value conv2d(Operand x, Operand kernel, const Conv2dOptions& options = {});
 // [batch, length, channels] with kernels [k, channels / groups, filters].
-Value conv1d(Value x, Value kernel, const Conv1dOptions& options = {});
+Value conv1d(Operand x, Operand kernel, const Conv1dOptions& options = {});
 
 // Transposed convolution, the derivative of conv2d with respect to its input: from [batch, height, width, channels]
 // with kernels [kh, kw, filters / groups, channels] to [batch, height', width', filters] such that conv2d with the same
 // options and kernel leads back to the extents of x. These allow several height'; the smallest is taken, plus
 // `output_padding`, which must be less than the stride: height' = (height - 1) stride + dilation (kh - 1) + 1 - padding
 // + output_padding. With "same" padding it is height * stride.
-Value conv2d_transpose(Value x, Value kernel, const Conv2dOptions& options = {}, HeightWidth output_padding = 0);
+Value conv2d_transpose(Operand x, Operand kernel, const Conv2dOptions& options = {}, HeightWidth output_padding = 0);
 // [batch, length, channels] with kernels [k, filters / groups, channels].
-Value conv1d_transpose(Value x, Value kernel, const Conv1dOptions& options = {}, Index output_padding = 0);
+Value conv1d_transpose(Operand x, Operand kernel, const Conv1dOptions& options = {}, Index output_padding = 0);
 
 // ---- pooling
 
@@ -86,32 +86,32 @@ struct Pool1dOptions {
 
 // The largest element of each window, channel by channel. Padding is never chosen; NaN wins; the derivative goes to the
 // first of several largest. Throws ShapeError if a window could lie in the padding altogether.
-Value max_pool2d(Value x, HeightWidth window, const Pool2dOptions& options = {});
-Value max_pool1d(Value x, Index window, const Pool1dOptions& options = {});
+Value max_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options = {});
+Value max_pool1d(Operand x, Index window, const Pool1dOptions& options = {});
 // The mean of each window, channel by channel.
-Value average_pool2d(Value x, HeightWidth window, const Pool2dOptions& options = {});
-Value average_pool1d(Value x, Index window, const Pool1dOptions& options = {});
+Value average_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options = {});
+Value average_pool1d(Operand x, Index window, const Pool1dOptions& options = {});
 // Over all axes between the first and the last: [batch, ..., channels] to [batch, channels]. Of several largest each
 // gets its share of the derivative.
-Value global_max_pool(Value x, bool keepdims = false);
-Value global_average_pool(Value x, bool keepdims = false);
+Value global_max_pool(Operand x, bool keepdims = false);
+Value global_average_pool(Operand x, bool keepdims = false);
 
 // ---- the windows themselves
 
 // All windows of images: [batch, height', width', kh * kw, channels].
-Value unfold(Value x, HeightWidth window, const Conv2dOptions& options = {});
+Value unfold(Operand x, HeightWidth window, const Conv2dOptions& options = {});
 
 // ---- normalisation
 
 // (x - mean) / sqrt(variance + epsilon), mean and variance (biased) over the axes. Ba, Kiros and Hinton: "Layer
 // normalization", 2016.
-Value layer_norm(Value x, const Axes& axes = {-1}, double epsilon = 1e-5);
+Value layer_norm(Operand x, const Axes& axes = {-1}, double epsilon = 1e-5);
 // Over the last axes, as many as scale has, then times scale plus shift, which have the extents of these axes.
-Value layer_norm(Value x, Value scale, Value shift, double epsilon = 1e-5);
+Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon = 1e-5);
 // Of [batch, ..., channels], whose channels fall into groups: normalised over each group and all axes between the first
 // and the last. Wu and He: "Group normalization", 2018.
-Value group_norm(Value x, Index groups, double epsilon = 1e-5);
+Value group_norm(Operand x, Index groups, double epsilon = 1e-5);
 // Then times scale plus shift, one number of each for a channel.
-Value group_norm(Value x, Index groups, Value scale, Value shift, double epsilon = 1e-5);
+Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon = 1e-5);
 
 }  // namespace xgrad

@@ -62,7 +62,7 @@ inline std::string complaint(const OpDef& op, const CheckOptions& options = {}) 
   try {
     check_op(op, options);
   } catch (const UserError& error) {
-    return error.what();
+    return error.message();
   }
   return "";
 }

@@ -1,2 +1,8 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+
+#include <xgrad/graph/error.hpp>
+
+// CHECK_THROWS_WITH compares what errors say, and not the line of the test that they end with: test_code_lines.cpp
+// does.
+REGISTER_EXCEPTION_TRANSLATOR(const xgrad::Error& error) { return error.message().c_str(); }

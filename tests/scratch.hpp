@@ -66,6 +66,7 @@ std::string message_of(const auto& body) {
   try {
     body();
   } catch (const E& error) {
+    if constexpr (requires { error.message(); }) return error.message();
     return error.what();
   } catch (const std::exception& error) {
     FAIL_CHECK("another error than expected: ", error.what());

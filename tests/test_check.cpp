@@ -371,7 +371,7 @@ TEST_CASE("the report names the value, the input, the element and both numbers")
     check_gradients(y, x, feeds);
     FAIL("the faulty rule passed");
   } catch (const GradientError& error) {
-    const std::string what = error.what();
+    const std::string what = error.message();
     CAPTURE(what);
     CHECK(what.find("check_gradients: y = " + y.describe() +
                     ": analytic and numeric derivatives differ: 1 of 2 comparisons\n"

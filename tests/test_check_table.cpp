@@ -138,7 +138,7 @@ TEST_CASE("options that have no meaning are refused") {
     try {
       check_gradients(y, x, {}, options);
     } catch (const UserError& error) {
-      return error.what();
+      return error.message();
     }
     return "";
   };

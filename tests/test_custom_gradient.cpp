@@ -38,7 +38,7 @@ std::string complaint(Graph& g, Value x, const BackwardFn& backward) {
   try {
     gradients(y, x, {.seed = y});
   } catch (const UserError& error) {
-    out = error.what();
+    out = error.message();
   }
   CHECK(g.size() == before);
   return out;

@@ -50,7 +50,7 @@ void check_rule_error(VjpFn vjp, const char* message) {
     gradients(y, x);
     FAIL("the faulty rule was accepted");
   } catch (const GradientError& error) {
-    const std::string what = error.what();
+    const std::string what = error.message();
     CAPTURE(what);
     CHECK(what.find("gradients: the rule of %1 faulty f32[2, 3]: ") == 0);
     CHECK(what.find(message) != std::string::npos);
@@ -200,7 +200,7 @@ TEST_CASE("the error says which operation ended the way") {
     try {
       gradients(y, x);
     } catch (const GradientError& error) {
-      return error.what();
+      return error.message();
     }
     return "";
   };

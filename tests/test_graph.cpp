@@ -21,7 +21,7 @@ std::string message_of(F f) {
   try {
     f();
   } catch (const E& error) {
-    return error.what();
+    return error.message();
   }
   FAIL("nothing of the expected type was thrown");
   return {};
@@ -126,14 +126,19 @@ TEST_CASE("graph: an error names the operation, the operands, the scope and a hi
   const Value w = g.parameter(Parameter("mlp/out.w", Tensor({10, 64})));
   const auto scope = g.scope("dense_1");
   const NodeId before = g.size();
-  CHECK(message_of<ShapeError>([&] {
-          g.apply(tiny::matmul, {hidden, w});
-        }) ==
-        "matmul: inner dimensions differ: [32, 64] x [10, 64] (64 vs 10)\n"
-        "  input 0: %1 tanh \"mlp/hidden\" f32[32, 64]\n"
-        "  input 1: %2 parameter \"mlp/out.w\" f32[10, 64]\n"
-        "  in scope \"dense_1\"\n"
-        "  hint: matmul(lhs, transpose(rhs)) would give [32, 10]");
+  const int line = __LINE__ + 2;
+  try {
+    g.apply(tiny::matmul, {hidden, w});
+    FAIL("matrices that do not fit were accepted");
+  } catch (const ShapeError& error) {
+    CHECK(error.what() ==
+          "matmul: inner dimensions differ: [32, 64] x [10, 64] (64 vs 10)\n"
+          "  input 0: %1 tanh \"mlp/hidden\" f32[32, 64]\n"
+          "  input 1: %2 parameter \"mlp/out.w\" f32[10, 64]\n"
+          "  hint: matmul(lhs, transpose(rhs)) would give [32, 10]\n"
+          "  at test_graph.cpp:" +
+              std::to_string(line) + ", in layer \"dense_1\"");
+  }
   CHECK(g.size() == before);
 }
 

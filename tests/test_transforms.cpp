@@ -43,7 +43,7 @@ std::string message(const std::function<void()>& f) {
   try {
     f();
   } catch (const UserError& error) {
-    return error.what();
+    return error.message();
   }
   return "";
 }

@@ -126,7 +126,7 @@ Tensor read_idx(const fs::path& path, DType dtype) {
     try {
       shape.push_back(e);
     } catch (const ShapeError& error) {
-      file.fail(error.what());
+      file.fail(error.message());
     }
   }
   std::vector<unsigned char> data;

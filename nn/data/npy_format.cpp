@@ -161,7 +161,7 @@ class HeaderParser {
       try {
         header_.shape.push_back(next);
       } catch (const ShapeError& error) {
-        fail(fmt::format("\"shape\" is of an impossible size: {}", error.what()));
+        fail(fmt::format("\"shape\" is of an impossible size: {}", error.message()));
       }
       if (!accept(',')) {
         // In Python (3) is a number, and (3,) a tuple.

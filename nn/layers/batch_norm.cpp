@@ -9,8 +9,8 @@
 
 namespace xgrad::nn {
 
-BatchNorm::BatchNorm(BatchNormOptions options)
-    : Layer("batch_norm", options.name, options.trainable),
+BatchNorm::BatchNorm(BatchNormOptions options, CodeLine at)
+    : Layer("batch_norm", options.name, options.trainable, at),
       options_(std::move(options)),
       gamma_(weight("gamma", options_.gamma_initializer,
                     {.regularizer = options_.gamma_regularizer, .constraint = options_.gamma_constraint})),
@@ -18,6 +18,7 @@ BatchNorm::BatchNorm(BatchNormOptions options)
                    {.regularizer = options_.beta_regularizer, .constraint = options_.beta_constraint})),
       moving_mean_(weight("moving_mean", zeros, {.trainable = false})),
       moving_variance_(weight("moving_variance", ones, {.trainable = false})) {
+  const LineGuard line(at, nullptr);
   const auto from_preset = defaults(options_.preset).batch_norm;
   options_.momentum = options_.momentum.value_or(from_preset.momentum);
   options_.epsilon = options_.epsilon.value_or(from_preset.epsilon);
@@ -28,7 +29,7 @@ BatchNorm::BatchNorm(BatchNormOptions options)
   if (!(*options_.epsilon >= 0)) throw UserError(fmt::format("{}: epsilon {} is negative", name(), *options_.epsilon));
 }
 
-Value BatchNorm::operator()(Value x) const {
+Value BatchNorm::operator()(Operand x) const {
   Graph& graph = x.graph();
   const auto scope = open(x);
   const std::string& where = graph.current_scope();

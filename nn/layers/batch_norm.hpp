@@ -37,8 +37,8 @@ struct BatchNormOptions {
 // of rank less than 2, or with other features than at the first call.
 class BatchNorm : public Layer {
  public:
-  explicit BatchNorm(BatchNormOptions options = {});
-  Value operator()(Value x) const;
+  explicit BatchNorm(BatchNormOptions options = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
   // Not valid before the first call.
   const Parameter& gamma() const { return gamma_.parameter(); }

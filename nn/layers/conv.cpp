@@ -29,12 +29,13 @@ xgrad::Conv2dOptions windows(const Conv2DOptions& o) {
 
 }  // namespace
 
-Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options)
-    : KernelLayer("conv2d", activation, options), filters_(filters), window_(window), options_(windows(options)) {
+Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options, CodeLine at)
+    : KernelLayer("conv2d", activation, options, at), filters_(filters), window_(window), options_(windows(options)) {
+  const LineGuard line(at, nullptr);
   check(*this, filters, window.height, window.width, options.groups);
 }
 
-Value Conv2D::operator()(Value x) const {
+Value Conv2D::operator()(Operand x) const {
   const auto scope = open(x);
   check_input(x, 4, has_kernel() ? KernelLayer::kernel().shape()[2] * options_.groups : 0);
   check_groups(x, options_.groups);
@@ -42,15 +43,17 @@ Value Conv2D::operator()(Value x) const {
   return finish(conv2d(x, kernel(x, shape), options_), shape);
 }
 
-Conv2DTranspose::Conv2DTranspose(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options)
-    : KernelLayer("conv2d_transpose", activation, options),
+Conv2DTranspose::Conv2DTranspose(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options,
+                                 CodeLine at)
+    : KernelLayer("conv2d_transpose", activation, options, at),
       filters_(filters),
       window_(window),
       options_(windows(options)) {
+  const LineGuard line(at, nullptr);
   check(*this, filters, window.height, window.width, options.groups);
 }
 
-Value Conv2DTranspose::operator()(Value x) const {
+Value Conv2DTranspose::operator()(Operand x) const {
   const auto scope = open(x);
   check_input(x, 4, has_kernel() ? KernelLayer::kernel().shape()[3] : 0);
   check_groups(x, options_.groups);
@@ -58,18 +61,19 @@ Value Conv2DTranspose::operator()(Value x) const {
   return finish(conv2d_transpose(x, kernel(x, shape), options_), shape);
 }
 
-Conv1D::Conv1D(Index filters, Index window, Activation activation, const Conv1DOptions& options)
-    : KernelLayer("conv1d", activation, options),
+Conv1D::Conv1D(Index filters, Index window, Activation activation, const Conv1DOptions& options, CodeLine at)
+    : KernelLayer("conv1d", activation, options, at),
       filters_(filters),
       window_(window),
       options_{.stride = options.stride,
                .padding = options.padding,
                .dilation = options.dilation,
                .groups = options.groups} {
+  const LineGuard line(at, nullptr);
   check(*this, filters, window, 1, options.groups);
 }
 
-Value Conv1D::operator()(Value x) const {
+Value Conv1D::operator()(Operand x) const {
   const auto scope = open(x);
   check_input(x, 3, has_kernel() ? KernelLayer::kernel().shape()[1] * options_.groups : 0);
   check_groups(x, options_.groups);

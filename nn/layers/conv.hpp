@@ -41,8 +41,9 @@ struct Conv2DOptions {
 // other channels than at the first call, or with channels that do not fall into the groups.
 class Conv2D : public KernelLayer {
  public:
-  Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {});
-  Value operator()(Value x) const;
+  Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
+         CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   Index filters_;
@@ -54,8 +55,9 @@ class Conv2D : public KernelLayer {
 // filters / groups, channels].
 class Conv2DTranspose : public KernelLayer {
  public:
-  Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {});
-  Value operator()(Value x) const;
+  Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
+                  CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   Index filters_;
@@ -84,8 +86,9 @@ struct Conv1DOptions {
 // [batch, length, channels] to [batch, length', filters], with kernel [kernel length, channels / groups, filters].
 class Conv1D : public KernelLayer {
  public:
-  Conv1D(Index filters, Index window, Activation activation = linear, const Conv1DOptions& options = {});
-  Value operator()(Value x) const;
+  Conv1D(Index filters, Index window, Activation activation = linear, const Conv1DOptions& options = {},
+         CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   Index filters_, window_;

@@ -6,12 +6,13 @@
 
 namespace xgrad::nn {
 
-Dense::Dense(Index units, Activation activation, const DenseOptions& options)
-    : KernelLayer("dense", activation, options), units_(units) {
+Dense::Dense(Index units, Activation activation, const DenseOptions& options, CodeLine at)
+    : KernelLayer("dense", activation, options, at), units_(units) {
+  const LineGuard line(at, nullptr);
   if (units < 1) throw UserError(fmt::format("{}: a layer of {} units has no meaning", name(), units));
 }
 
-Value Dense::operator()(Value x) const {
+Value Dense::operator()(Operand x) const {
   const auto scope = open(x);
   check_input(x, 0, has_kernel() ? KernelLayer::kernel().shape()[0] : 0);
   const Shape shape{x.shape().back(), units_};

@@ -31,8 +31,9 @@ struct DenseOptions {
 // for an input without axes or with another number of features than at the first call.
 class Dense : public KernelLayer {
  public:
-  explicit Dense(Index units, Activation activation = linear, const DenseOptions& options = {});
-  Value operator()(Value x) const;
+  explicit Dense(Index units, Activation activation = linear, const DenseOptions& options = {},
+                 CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   Index units_;

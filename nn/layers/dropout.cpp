@@ -7,14 +7,15 @@
 
 namespace xgrad::nn {
 
-Dropout::Dropout(double rate, const std::string& name) : Layer("dropout", name), rate_(rate) {
+Dropout::Dropout(double rate, const std::string& name, CodeLine at) : Layer("dropout", name, true, at), rate_(rate) {
+  const LineGuard line(at, nullptr);
   if (!(rate >= 0 && rate <= 1)) {
     throw UserError(fmt::format("{}: a rate of {} is not in [0, 1]\n  hint: the rate is the part that is dropped",
                                 this->name(), rate));
   }
 }
 
-Value Dropout::operator()(Value x) const {
+Value Dropout::operator()(Operand x) const {
   const auto scope = open(x);
   if (!x.graph().training() || rate_ == 0) return x;
   return rate_ == 1 ? zeros_like(x) : x * dropout_mask(x, rate_);

@@ -13,8 +13,8 @@ namespace xgrad::nn {
 class Dropout : public Layer {
  public:
   // Throws UserError unless 0 <= rate <= 1.
-  explicit Dropout(double rate, const std::string& name = {});
-  Value operator()(Value x) const;
+  explicit Dropout(double rate, const std::string& name = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
   double rate() const { return rate_; }
 
  private:

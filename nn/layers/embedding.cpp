@@ -7,20 +7,21 @@
 
 namespace xgrad::nn {
 
-Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& options)
-    : Layer("embedding", options.name, options.trainable),
+Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& options, CodeLine at)
+    : Layer("embedding", options.name, options.trainable, at),
       entries_(entries),
       outputs_(outputs),
       activity_regularizer_(options.activity_regularizer),
       table_(weight("table",
                     options.initializer.value_or(defaults(options.preset).embedding_normal ? normal(0, 1) : uniform()),
                     {.regularizer = options.regularizer, .constraint = options.constraint})) {
+  const LineGuard line(at, nullptr);
   if (entries < 1 || outputs < 1) {
     throw UserError(fmt::format("{}: a table of {} x {} has no meaning", name(), entries, outputs));
   }
 }
 
-Value Embedding::operator()(Value x) const {
+Value Embedding::operator()(Operand x) const {
   const auto scope = open(x);
   Graph& graph = x.graph();
   if (x.dtype() == boolean) {

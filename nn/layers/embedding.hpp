@@ -25,8 +25,8 @@ struct EmbeddingOptions {
 // floating as the inputs of models are, which are cut to whole ones. A number out of range is a ValueError at run time.
 class Embedding : public Layer {
  public:
-  Embedding(Index entries, Index outputs, const EmbeddingOptions& options = {});
-  Value operator()(Value x) const;
+  Embedding(Index entries, Index outputs, const EmbeddingOptions& options = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
   // [entries, outputs]; not valid before the first call.
   const Parameter& table() const { return table_.parameter(); }
 

@@ -7,7 +7,7 @@
 
 namespace xgrad::nn {
 
-Value Reshape::operator()(Value x) const {
+Value Reshape::operator()(Operand x) const {
   const auto scope = open(x);
   Index known = 1, open_extents = 0;
   for (const Index extent : extents_) extent == -1 ? ++open_extents : known *= extent;

@@ -16,8 +16,8 @@ namespace xgrad::nn {
 
 class Flatten : public Layer {
  public:
-  explicit Flatten(const std::string& name = {}) : Layer("flatten", name) {}
-  Value operator()(Value x) const {
+  explicit Flatten(const std::string& name = {}, CodeLine at = CodeLine::here()) : Layer("flatten", name, true, at) {}
+  Value operator()(Operand x) const {
     const auto scope = open(x);
     return flatten(x);
   }
@@ -27,9 +27,9 @@ class Flatten : public Layer {
 // the layer, if a row has another number of elements.
 class Reshape : public Layer {
  public:
-  explicit Reshape(std::vector<Index> extents, const std::string& name = {})
-      : Layer("reshape", name), extents_(std::move(extents)) {}
-  Value operator()(Value x) const;
+  explicit Reshape(std::vector<Index> extents, const std::string& name = {}, CodeLine at = CodeLine::here())
+      : Layer("reshape", name, true, at), extents_(std::move(extents)) {}
+  Value operator()(Operand x) const;
 
  private:
   std::vector<Index> extents_;
@@ -37,9 +37,9 @@ class Reshape : public Layer {
 
 class ActivationLayer : public Layer {
  public:
-  explicit ActivationLayer(Activation activation, const std::string& name = {})
-      : Layer(activation.name(), name), activation_(activation) {}
-  Value operator()(Value x) const {
+  explicit ActivationLayer(Activation activation, const std::string& name = {}, CodeLine at = CodeLine::here())
+      : Layer(activation.name(), name, true, at), activation_(activation) {}
+  Value operator()(Operand x) const {
     const auto scope = open(x);
     return activation_(x);
   }

@@ -18,8 +18,8 @@ class KernelLayer : public Layer {
  protected:
   // `Options` has the members that DenseOptions has.
   template <class Options>
-  KernelLayer(const char* kind, Activation activation, const Options& options)
-      : Layer(kind, options.name, options.trainable),
+  KernelLayer(const char* kind, Activation activation, const Options& options, CodeLine at)
+      : Layer(kind, options.name, options.trainable, at),
         activation_(activation),
         activity_regularizer_(options.activity_regularizer),
         use_bias_(options.use_bias),

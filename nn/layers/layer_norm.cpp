@@ -9,8 +9,8 @@
 
 namespace xgrad::nn {
 
-RowNorm::RowNorm(const char* kind, LayerNormOptions options)
-    : Layer(kind, options.name, options.trainable),
+RowNorm::RowNorm(const char* kind, LayerNormOptions options, CodeLine at)
+    : Layer(kind, options.name, options.trainable, at),
       options_(std::move(options)),
       gamma_(weight("gamma", options_.gamma_initializer,
                     {.regularizer = options_.gamma_regularizer, .constraint = options_.gamma_constraint})),
@@ -35,7 +35,7 @@ Value RowNorm::scale_and_shift(Value normalised, const Axes& axes) const {
   return y;
 }
 
-Value LayerNorm::operator()(Value x) const {
+Value LayerNorm::operator()(Operand x) const {
   const auto scope = open(x);
   const std::string& where = x.graph().current_scope();
   Axes over = normalise_axes(axes(), x.shape().rank(), where.c_str());
@@ -48,12 +48,13 @@ Value LayerNorm::operator()(Value x) const {
   return scale_and_shift(layer_norm(x, over, epsilon()), over);
 }
 
-GroupNorm::GroupNorm(Index groups, LayerNormOptions options)
-    : RowNorm("group_norm", std::move(options)), groups_(groups) {
+GroupNorm::GroupNorm(Index groups, LayerNormOptions options, CodeLine at)
+    : RowNorm("group_norm", std::move(options), at), groups_(groups) {
+  const LineGuard line(at, nullptr);
   if (groups < 1) throw UserError(fmt::format("{}: {} groups have no meaning", name(), groups));
 }
 
-Value GroupNorm::operator()(Value x) const {
+Value GroupNorm::operator()(Operand x) const {
   const auto scope = open(x);
   const std::string& where = x.graph().current_scope();
   const int rank = x.shape().rank();

@@ -39,7 +39,7 @@ class RowNorm : public Layer {
   const Parameter& beta() const { return beta_.parameter(); }
 
  protected:
-  RowNorm(const char* kind, LayerNormOptions options);
+  RowNorm(const char* kind, LayerNormOptions options, CodeLine at);
   double epsilon() const { return *options_.epsilon; }
   const Axes& axes() const { return options_.axes; }
   // normalised * gamma + beta, which have the extents of the axes (in order, not negative).
@@ -55,8 +55,9 @@ class RowNorm : public Layer {
 // layer, for axes that x does not have and for the axis of rows.
 class LayerNorm : public RowNorm {
  public:
-  explicit LayerNorm(LayerNormOptions options = {}) : RowNorm("layer_norm", std::move(options)) {}
-  Value operator()(Value x) const;
+  explicit LayerNorm(LayerNormOptions options = {}, CodeLine at = CodeLine::here())
+      : RowNorm("layer_norm", std::move(options), at) {}
+  Value operator()(Operand x) const;
 };
 
 // The same over each group of the channels, which are the last axis, and all axes between rows and channels, with one
@@ -64,8 +65,8 @@ class LayerNorm : public RowNorm {
 // channels that do not fall into the groups.
 class GroupNorm : public RowNorm {
  public:
-  explicit GroupNorm(Index groups = default_groups, LayerNormOptions options = {});
-  Value operator()(Value x) const;
+  explicit GroupNorm(Index groups = default_groups, LayerNormOptions options = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   Index groups_;

@@ -7,8 +7,9 @@
 
 namespace xgrad::nn {
 
-Merge::Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name)
-    : Layer(kind, name), branches_(std::move(branches)) {
+Merge::Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, CodeLine at)
+    : Layer(kind, name, true, at), branches_(std::move(branches)) {
+  const LineGuard line(at, nullptr);
   if (branches_.empty()) throw UserError(fmt::format("{}: there are no branches", this->name()));
 }
 
@@ -28,7 +29,7 @@ std::vector<Value> Merge::equal_results(Value x) const {
   return out;
 }
 
-Value Add::operator()(Value x) const {
+Value Add::operator()(Operand x) const {
   const auto scope = open(x);
   const std::vector<Value> parts = equal_results(x);
   Value y = parts[0];
@@ -36,7 +37,7 @@ Value Add::operator()(Value x) const {
   return y;
 }
 
-Value Multiply::operator()(Value x) const {
+Value Multiply::operator()(Operand x) const {
   const auto scope = open(x);
   const std::vector<Value> parts = equal_results(x);
   Value y = parts[0];
@@ -44,7 +45,7 @@ Value Multiply::operator()(Value x) const {
   return y;
 }
 
-Value Concatenate::operator()(Value x) const {
+Value Concatenate::operator()(Operand x) const {
   const auto scope = open(x);
   const std::vector<Value> parts = results(x);
   const std::string& where = x.graph().current_scope();

@@ -19,7 +19,7 @@ namespace xgrad::nn {
 // What all three share. Throws UserError if there are no branches.
 class Merge : public Layer {
  protected:
-  Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name);
+  Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, CodeLine at);
   // What each branch gives for x.
   std::vector<Value> results(Value x) const;
   // The same. Throws ShapeError, naming the layer, unless all have one shape.
@@ -31,27 +31,30 @@ class Merge : public Layer {
 
 class Add : public Merge {
  public:
-  Add(std::initializer_list<AnyModule> branches) : Add(std::vector(branches)) {}
-  explicit Add(std::vector<AnyModule> branches, const std::string& name = {})
-      : Merge("add", std::move(branches), name) {}
-  Value operator()(Value x) const;
+  Add(std::initializer_list<AnyModule> branches, CodeLine at = CodeLine::here()) : Add(std::vector(branches), {}, at) {}
+  explicit Add(std::vector<AnyModule> branches, const std::string& name = {}, CodeLine at = CodeLine::here())
+      : Merge("add", std::move(branches), name, at) {}
+  Value operator()(Operand x) const;
 };
 
 class Multiply : public Merge {
  public:
-  Multiply(std::initializer_list<AnyModule> branches) : Multiply(std::vector(branches)) {}
-  explicit Multiply(std::vector<AnyModule> branches, const std::string& name = {})
-      : Merge("multiply", std::move(branches), name) {}
-  Value operator()(Value x) const;
+  Multiply(std::initializer_list<AnyModule> branches, CodeLine at = CodeLine::here())
+      : Multiply(std::vector(branches), {}, at) {}
+  explicit Multiply(std::vector<AnyModule> branches, const std::string& name = {}, CodeLine at = CodeLine::here())
+      : Merge("multiply", std::move(branches), name, at) {}
+  Value operator()(Operand x) const;
 };
 
 // Along an axis, the last one if none is named; all other extents agree.
 class Concatenate : public Merge {
  public:
-  Concatenate(std::initializer_list<AnyModule> branches) : Concatenate(std::vector(branches)) {}
-  explicit Concatenate(std::vector<AnyModule> branches, Index axis = -1, const std::string& name = {})
-      : Merge("concatenate", std::move(branches), name), axis_(axis) {}
-  Value operator()(Value x) const;
+  Concatenate(std::initializer_list<AnyModule> branches, CodeLine at = CodeLine::here())
+      : Concatenate(std::vector(branches), -1, {}, at) {}
+  explicit Concatenate(std::vector<AnyModule> branches, Index axis = -1, const std::string& name = {},
+                       CodeLine at = CodeLine::here())
+      : Merge("concatenate", std::move(branches), name, at), axis_(axis) {}
+  Value operator()(Operand x) const;
 
  private:
   Index axis_;

@@ -9,14 +9,16 @@
 
 namespace xgrad::nn {
 
-AlphaDropout::AlphaDropout(double rate, const std::string& name) : Layer("alpha_dropout", name), rate_(rate) {
+AlphaDropout::AlphaDropout(double rate, const std::string& name, CodeLine at)
+    : Layer("alpha_dropout", name, true, at), rate_(rate) {
+  const LineGuard line(at, nullptr);
   if (!(rate >= 0 && rate < 1)) {
     throw UserError(fmt::format("{}: a rate of {} is not in [0, 1)\n  hint: the rate is the part that is dropped",
                                 this->name(), rate));
   }
 }
 
-Value AlphaDropout::operator()(Value x) const {
+Value AlphaDropout::operator()(Operand x) const {
   const auto scope = open(x);
   if (!x.graph().training() || rate_ == 0) return x;
   // selu(-inf): minus the scale times the alpha of selu.
@@ -27,13 +29,15 @@ Value AlphaDropout::operator()(Value x) const {
   return scale * (kept * x + (1 - kept) * dropped) - scale * dropped * rate_;
 }
 
-GaussianNoise::GaussianNoise(double stddev, const std::string& name) : Layer("gaussian_noise", name), stddev_(stddev) {
+GaussianNoise::GaussianNoise(double stddev, const std::string& name, CodeLine at)
+    : Layer("gaussian_noise", name, true, at), stddev_(stddev) {
+  const LineGuard line(at, nullptr);
   if (!(stddev >= 0) || !std::isfinite(stddev)) {
     throw UserError(fmt::format("{}: a standard deviation of {} has no meaning", this->name(), stddev));
   }
 }
 
-Value GaussianNoise::operator()(Value x) const {
+Value GaussianNoise::operator()(Operand x) const {
   const auto scope = open(x);
   return x.graph().training() && stddev_ > 0 ? x + normal_like(x, 0, stddev_) : x;
 }

@@ -15,8 +15,8 @@ namespace xgrad::nn {
 // "Self-normalizing neural networks", 2017). Throws UserError unless 0 <= rate < 1.
 class AlphaDropout : public Layer {
  public:
-  explicit AlphaDropout(double rate, const std::string& name = {});
-  Value operator()(Value x) const;
+  explicit AlphaDropout(double rate, const std::string& name = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
   double rate() const { return rate_; }
 
  private:
@@ -27,8 +27,8 @@ class AlphaDropout : public Layer {
 // deviation is finite and at least 0.
 class GaussianNoise : public Layer {
  public:
-  explicit GaussianNoise(double stddev, const std::string& name = {});
-  Value operator()(Value x) const;
+  explicit GaussianNoise(double stddev, const std::string& name = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   double stddev_;

@@ -31,49 +31,49 @@ xgrad::Pool1dOptions windows(const Pool1DOptions& o) {
 
 }  // namespace
 
-MaxPool2D::MaxPool2D(HeightWidth window, Pool2DOptions options)
-    : Layer("max_pool2d", options.name), window_(window), options_(std::move(options)) {}
+MaxPool2D::MaxPool2D(HeightWidth window, Pool2DOptions options, CodeLine at)
+    : Layer("max_pool2d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
-Value MaxPool2D::operator()(Value x) const {
+Value MaxPool2D::operator()(Operand x) const {
   const auto scope = open(x);
   check_image(x);
   return max_pool2d(x, window_, windows(options_));
 }
 
-AveragePool2D::AveragePool2D(HeightWidth window, Pool2DOptions options)
-    : Layer("average_pool2d", options.name), window_(window), options_(std::move(options)) {}
+AveragePool2D::AveragePool2D(HeightWidth window, Pool2DOptions options, CodeLine at)
+    : Layer("average_pool2d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
-Value AveragePool2D::operator()(Value x) const {
+Value AveragePool2D::operator()(Operand x) const {
   const auto scope = open(x);
   check_image(x);
   return average_pool2d(x, window_, windows(options_));
 }
 
-MaxPool1D::MaxPool1D(Index window, Pool1DOptions options)
-    : Layer("max_pool1d", options.name), window_(window), options_(std::move(options)) {}
+MaxPool1D::MaxPool1D(Index window, Pool1DOptions options, CodeLine at)
+    : Layer("max_pool1d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
-Value MaxPool1D::operator()(Value x) const {
+Value MaxPool1D::operator()(Operand x) const {
   const auto scope = open(x);
   check_sequence(x);
   return max_pool1d(x, window_, windows(options_));
 }
 
-AveragePool1D::AveragePool1D(Index window, Pool1DOptions options)
-    : Layer("average_pool1d", options.name), window_(window), options_(std::move(options)) {}
+AveragePool1D::AveragePool1D(Index window, Pool1DOptions options, CodeLine at)
+    : Layer("average_pool1d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
-Value AveragePool1D::operator()(Value x) const {
+Value AveragePool1D::operator()(Operand x) const {
   const auto scope = open(x);
   check_sequence(x);
   return average_pool1d(x, window_, windows(options_));
 }
 
-Value GlobalAveragePool::operator()(Value x) const {
+Value GlobalAveragePool::operator()(Operand x) const {
   const auto scope = open(x);
   check_places(x);
   return global_average_pool(x);
 }
 
-Value GlobalMaxPool::operator()(Value x) const {
+Value GlobalMaxPool::operator()(Operand x) const {
   const auto scope = open(x);
   check_places(x);
   return global_max_pool(x);

@@ -34,8 +34,8 @@ struct Pool1DOptions {
 // [batch, height, width, channels] to [batch, height', width', channels].
 class MaxPool2D : public Layer {
  public:
-  explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {});
-  Value operator()(Value x) const;
+  explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   HeightWidth window_;
@@ -44,8 +44,9 @@ class MaxPool2D : public Layer {
 
 class AveragePool2D : public Layer {
  public:
-  explicit AveragePool2D(HeightWidth window = default_window, Pool2DOptions options = {});
-  Value operator()(Value x) const;
+  explicit AveragePool2D(HeightWidth window = default_window, Pool2DOptions options = {},
+                         CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   HeightWidth window_;
@@ -55,8 +56,8 @@ class AveragePool2D : public Layer {
 // [batch, length, channels] to [batch, length', channels].
 class MaxPool1D : public Layer {
  public:
-  explicit MaxPool1D(Index window = default_window, Pool1DOptions options = {});
-  Value operator()(Value x) const;
+  explicit MaxPool1D(Index window = default_window, Pool1DOptions options = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   Index window_;
@@ -65,8 +66,8 @@ class MaxPool1D : public Layer {
 
 class AveragePool1D : public Layer {
  public:
-  explicit AveragePool1D(Index window = default_window, Pool1DOptions options = {});
-  Value operator()(Value x) const;
+  explicit AveragePool1D(Index window = default_window, Pool1DOptions options = {}, CodeLine at = CodeLine::here());
+  Value operator()(Operand x) const;
 
  private:
   Index window_;
@@ -76,14 +77,16 @@ class AveragePool1D : public Layer {
 // Over all axes between the first and the last: [batch, ..., channels] to [batch, channels].
 class GlobalAveragePool : public Layer {
  public:
-  explicit GlobalAveragePool(const std::string& name = {}) : Layer("global_average_pool", name) {}
-  Value operator()(Value x) const;
+  explicit GlobalAveragePool(const std::string& name = {}, CodeLine at = CodeLine::here())
+      : Layer("global_average_pool", name, true, at) {}
+  Value operator()(Operand x) const;
 };
 
 class GlobalMaxPool : public Layer {
  public:
-  explicit GlobalMaxPool(const std::string& name = {}) : Layer("global_max_pool", name) {}
-  Value operator()(Value x) const;
+  explicit GlobalMaxPool(const std::string& name = {}, CodeLine at = CodeLine::here())
+      : Layer("global_max_pool", name, true, at) {}
+  Value operator()(Operand x) const;
 };
 
 }  // namespace xgrad::nn

@@ -7,13 +7,13 @@
 
 namespace xgrad::nn {
 
-PRelu::PRelu(const PReluOptions& options)
-    : Layer("prelu", options.name, options.trainable),
+PRelu::PRelu(const PReluOptions& options, CodeLine at)
+    : Layer("prelu", options.name, options.trainable, at),
       shared_axes_(options.shared_axes),
       slope_(weight("slope", options.slope_initializer.value_or(constant(defaults(options.preset).prelu_slope)),
                     {.regularizer = options.slope_regularizer, .constraint = options.slope_constraint})) {}
 
-Value PRelu::operator()(Value x) const {
+Value PRelu::operator()(Operand x) const {
   const auto scope = open(x);
   const std::string& where = x.graph().current_scope();
   const int rank = x.shape().rank();

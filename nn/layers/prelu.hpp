@@ -24,9 +24,9 @@ struct PReluOptions {
 
 class PRelu : public Layer {
  public:
-  explicit PRelu(const PReluOptions& options = {});
+  explicit PRelu(const PReluOptions& options = {}, CodeLine at = CodeLine::here());
   // Throws ShapeError, naming the layer, for an input without axes and for axes that it does not have.
-  Value operator()(Value x) const;
+  Value operator()(Operand x) const;
   const Parameter& slope() const { return slope_.parameter(); }  // not valid before the first call
 
  private:

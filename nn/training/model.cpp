@@ -60,6 +60,7 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   out.graph = std::make_unique<Graph>(
       GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed});
   Graph& g = *out.graph;
+  const LineGuard made_at = LineGuard::otherwise(line, &g);
   out.input = g.input("x", rows_of(rows, row));
   out.prediction = network(out.input);
   if (out.prediction.shape().rank() < 1 || out.prediction.shape()[0] != rows) {
@@ -69,6 +70,7 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   }
   if (!compiled || mode == Mode::predict) return out;
 
+  const LineGuard compiled_at = LineGuard::otherwise(compile_line, &g);
   const bool class_number = compiled->loss.target == Target::class_number;
   out.target =
       g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : options.dtype);
@@ -154,8 +156,9 @@ void Model::State::report(Logs& logs, const Means& means, const std::string& pre
   for (std::size_t i = 0; i < compiled->metrics.size(); ++i) logs.add(prefix + compiled->metrics[i].name, means[i + 1]);
 }
 
-Model::Model(AnyModule network, Shape row, ModelOptions options)
-    : state_(std::make_unique<State>(std::move(network), row, std::move(options))) {
+Model::Model(AnyModule network, Shape row, ModelOptions options, CodeLine at)
+    : state_(std::make_unique<State>(std::move(network), row, std::move(options), at)) {
+  const LineGuard line = LineGuard::otherwise(at, nullptr);
   // Two rows: one would hide mistakes between the axis of rows and axes of extent 1.
   const ModelGraph graph = state_->build(Mode::predict, 2);
   state_->parameters = graph.graph->parameters();
@@ -182,16 +185,19 @@ Model::~Model() = default;
 Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 
-void Model::compile(CompileOptions options) {
+void Model::compile(CompileOptions options, CodeLine at) {
   State& s = *state_;
+  const LineGuard line = LineGuard::otherwise(at, nullptr);
   s.require_idle("compile");
   std::optional<CompileOptions> before = std::move(s.compiled);
   OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
   s.compiled = std::move(options);
+  const CodeLine line_before = std::exchange(s.compile_line, at);
   try {
     (void)s.build(Mode::train, 2);  // so that what does not fit is said here, not in fit()
   } catch (...) {
     s.compiled = std::move(before);
+    s.compile_line = line_before;
     s.optimizer_state = std::move(state_before);
     throw;
   }

@@ -18,6 +18,8 @@ struct Model::State {
   AnyModule network;
   Shape row;
   ModelOptions options;
+  CodeLine line;            // that made the model
+  CodeLine compile_line{};  // that compiled it
   std::optional<CompileOptions> compiled;
   OptimizerState optimizer_state;
   std::vector<Parameter> parameters;
@@ -28,8 +30,8 @@ struct Model::State {
   std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
   bool training = false;             // while a fit runs: callbacks may not do everything
 
-  State(AnyModule net, Shape row_shape, ModelOptions model_options)
-      : network(std::move(net)), row(row_shape), options(std::move(model_options)) {}
+  State(AnyModule net, Shape row_shape, ModelOptions model_options, CodeLine at)
+      : network(std::move(net)), row(row_shape), options(std::move(model_options)), line(at) {}
 
   ModelGraph build(Mode mode, Index rows, bool weighted = false);
   CompiledStep& step(Mode mode, Index rows, bool weighted = false);

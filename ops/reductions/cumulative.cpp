@@ -284,9 +284,16 @@ void register_cumulative(OpRegistry& registry) {
   registry.add(define<LinearScan>());
 }
 
-Value cumsum(Value x, Index axis, bool reverse) { return along("cumsum", x, axis, reverse); }
-Value cumprod(Value x, Index axis, bool reverse) { return along("cumprod", x, axis, reverse); }
-Value linear_scan(Value a, Value b, Index axis, bool reverse) {
+Value cumsum(Operand x, Index axis, bool reverse) {
+  const LineGuard line(x);
+  return along("cumsum", x, axis, reverse);
+}
+Value cumprod(Operand x, Index axis, bool reverse) {
+  const LineGuard line(x);
+  return along("cumprod", x, axis, reverse);
+}
+Value linear_scan(Operand a, Operand b, Index axis, bool reverse) {
+  const LineGuard line(a);
   return apply("linear_scan", {a, b}, attrs(axis_index(axis, a.shape().rank(), "linear_scan"), reverse));
 }
 

@@ -183,13 +183,21 @@ void register_extremes(OpRegistry& registry) {
   registry.add(define<Argmin>());
 }
 
-Value max(Value x, const Axes& axes, bool keepdims) {
+Value max(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
   return apply("max", {x}, reductions::attrs(x, axes, keepdims, "max"));
 }
-Value min(Value x, const Axes& axes, bool keepdims) {
+Value min(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
   return apply("min", {x}, reductions::attrs(x, axes, keepdims, "min"));
 }
-Value argmax(Value x, std::optional<Index> axis, bool keepdims) { return position("argmax", x, axis, keepdims); }
-Value argmin(Value x, std::optional<Index> axis, bool keepdims) { return position("argmin", x, axis, keepdims); }
+Value argmax(Operand x, std::optional<Index> axis, bool keepdims) {
+  const LineGuard line(x);
+  return position("argmax", x, axis, keepdims);
+}
+Value argmin(Operand x, std::optional<Index> axis, bool keepdims) {
+  const LineGuard line(x);
+  return position("argmin", x, axis, keepdims);
+}
 
 }  // namespace xgrad

@@ -50,7 +50,8 @@ struct Prod : Operation {
 
 void register_product(OpRegistry& registry) { registry.add(define<Prod>()); }
 
-Value prod(Value x, const Axes& axes, bool keepdims) {
+Value prod(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
   const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
   return apply("prod", {numbers}, reductions::attrs(x, axes, keepdims, "prod"));
 }

@@ -32,12 +32,14 @@ Value zero_at_zero(Value x, F f) {
 
 }  // namespace
 
-Value mean(Value x, const Axes& axes, bool keepdims) {
+Value mean(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
   require_floating("mean", x);
   return sum(x, axes, keepdims) / count(x, axes);
 }
 
-Value var(Value x, const Axes& axes, bool keepdims, int correction) {
+Value var(Operand x, const Axes& axes, bool keepdims, int correction) {
+  const LineGuard line(x);
   require_floating("var", x);
   // Distances are taken from the first element and then from the mean of these: so the variance of equal numbers is 0,
   // although their mean may be rounded, and that of numbers far from 0 loses no digits. The derivative by the first
@@ -50,12 +52,14 @@ Value var(Value x, const Axes& axes, bool keepdims, int correction) {
   return total / (correction == 0 ? n : maximum(n - correction, 0));
 }
 
-Value stddev(Value x, const Axes& axes, bool keepdims, int correction) {
+Value stddev(Operand x, const Axes& axes, bool keepdims, int correction) {
+  const LineGuard line(x);
   require_floating("stddev", x);
   return zero_at_zero(var(x, axes, keepdims, correction), [](Value v) { return sqrt(v); });
 }
 
-Value logsumexp(Value x, const Axes& axes, bool keepdims) {
+Value logsumexp(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
   require_floating("logsumexp", x);
   if (over_nothing(x, axes, "logsumexp")) return log(sum(exp(x), axes, keepdims));
   // The largest is taken out before exp, so that nothing overflows. It is a mere number to the derivative: whatever is
@@ -77,14 +81,16 @@ Value below_largest(const char* function, Value x, Index axis) {
 
 }  // namespace
 
-Value softmax(Value x, Index axis) {
+Value softmax(Operand x, Index axis) {
+  const LineGuard line(x);
   const Value shifted = exp(below_largest("softmax", x, axis));
   // The node says which numbers the probabilities were made of, so that a loss can take these instead.
   return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
                {{"axis", Index{axis_index(axis, x.shape().rank(), "softmax")}}});
 }
 
-Value log_softmax(Value x, Index axis) {
+Value log_softmax(Operand x, Index axis) {
+  const LineGuard line(x);
   const Value shifted = below_largest("log_softmax", x, axis);
   return shifted - log(sum(exp(shifted), {axis}, true));
 }
@@ -118,7 +124,8 @@ Value power_norm(Value x, double p, const Axes& axes, bool keepdims) {
 
 }  // namespace
 
-Value norm(Value x, double p, const Axes& axes, bool keepdims) {
+Value norm(Operand x, double p, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
   require_floating("norm", x);
   if (std::isnan(p)) throw UserError(fmt::format("norm: p is NaN\n  {}", x.describe()));
   if (p == 0) return sum(cast(not_equal(x, 0), x.dtype()), axes, keepdims);
@@ -140,7 +147,7 @@ namespace {
 using Inputs = std::span<const Value>;
 
 // Over the attribute `axes`, kept if there is a `keepdims`.
-template <Value (*function)(Value, const Axes&, bool)>
+template <Value (*function)(Operand, const Axes&, bool)>
 Value reduced(Inputs x, const Attrs& a) {
   return function(x[0], a.ints("axes"), a.has("keepdims"));
 }

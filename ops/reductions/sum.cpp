@@ -145,14 +145,19 @@ void register_sum(OpRegistry& registry) {
   registry.add(define<SumLike>());
 }
 
-Value sum(Value x, const Axes& axes, bool keepdims) {
+Value sum(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
   const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
   return apply("sum", {numbers}, reductions::attrs(x, axes, keepdims, "sum"));
 }
-Value count(Value x, const Axes& axes) { return apply("count", {x}, reductions::attrs(x, axes, false, "count")); }
-Value sum_to(Value x, const Shape& shape) {
+Value count(Operand x, const Axes& axes) {
+  const LineGuard line(x);
+  return apply("count", {x}, reductions::attrs(x, axes, false, "count"));
+}
+Value sum_to(Operand x, const Shape& shape) {
+  const LineGuard line(x);
   return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", Axes(shape.begin(), shape.end())}});
 }
-Value sum_like(Value x, Value like) { return apply("sum_like", {x, like}); }
+Value sum_like(Operand x, Operand like) { return apply("sum_like", {x, like}); }
 
 }  // namespace xgrad

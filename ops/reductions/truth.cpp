@@ -55,7 +55,13 @@ void register_truth(OpRegistry& registry) {
   registry.add(define<All>());
 }
 
-Value any(Value x, const Axes& axes, bool keepdims) { return truth("any", x, axes, keepdims); }
-Value all(Value x, const Axes& axes, bool keepdims) { return truth("all", x, axes, keepdims); }
+Value any(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  return truth("any", x, axes, keepdims);
+}
+Value all(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  return truth("all", x, axes, keepdims);
+}
 
 }  // namespace xgrad

@@ -1,0 +1,44 @@
+#include <xgrad/graph/line_guard.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/graph.hpp>
+
+namespace xgrad {
+namespace {
+
+thread_local const LineGuard* innermost = nullptr;
+
+}  // namespace
+
+LineGuard::LineGuard(CodeLine line, const Graph* graph, Kind kind, const std::string* scope)
+    : line_(line), graph_(graph), before_(innermost), decided_(kind != Kind::otherwise), scope_(scope) {
+  const bool is_part = kind == Kind::part && before_ != nullptr && before_->decided_;
+  if (before_ != nullptr && scope == nullptr && (is_part || !line.known())) line_ = before_->line_;
+  innermost = this;
+}
+
+LineGuard::LineGuard(CodeLine line, Value x, Kind kind) : LineGuard(line, x.graph_, kind) {}
+LineGuard::LineGuard(CodeLine line, const Graph* graph) : LineGuard(line, graph, Kind::part) {}
+LineGuard::LineGuard(CodeLine line, Value x) : LineGuard(line, x, Kind::part) {}
+LineGuard::LineGuard(const Operand& x) : LineGuard(x.line(), x, Kind::part) {}
+LineGuard::~LineGuard() { innermost = before_; }
+
+CodeLine LineGuard::line() { return innermost == nullptr ? CodeLine() : innermost->line_; }
+
+LineGuard LineGuard::of(const Graph& graph, NodeId id) {
+  return {graph.node(id).line, &graph, Kind::instead, &graph.scope_of(id)};
+}
+
+std::string LineGuard::where() {
+  if (innermost == nullptr) return {};
+  const LineGuard& now = *innermost;
+  std::string out = now.line_.str();
+  if (!out.empty()) out.insert(0, "at ");
+  const std::string* scope = now.scope_;
+  if (scope == nullptr && now.graph_ != nullptr) scope = &now.graph_->current_scope();
+  if (scope != nullptr && !scope->empty()) out += fmt::format("{}in layer {:?}", out.empty() ? "" : ", ", *scope);
+  return out;
+}
+
+}  // namespace xgrad
