@@ -5,15 +5,19 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string_view>
+#include <unordered_map>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/colouring.hpp>
+#include <xgrad/graph/dot_boxes.hpp>
 #include <xgrad/graph/dot_text.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/memory_text.hpp>
 #include <xgrad/graph/print.hpp>
 
 namespace xgrad {
@@ -41,19 +45,17 @@ std::string extents(const Shape& shape) {
   return out.empty() ? "scalar" : out;
 }
 
-// Scopes as a tree, in the order in which the tape meets them.
-struct ScopeTree {
-  std::string label;
-  std::vector<NodeId> nodes;
-  std::vector<ScopeTree> inner;
-};
-
 class Drawing {
  public:
   Drawing(const Graph& graph, const DotOptions& options)
       : graph_(graph), options_(options), drawn_(needed_nodes(graph, options.outputs, "to_dot")) {
     choose_nodes();
-    measure_depths();
+    measure_orders();
+    boxes_ = dot::make_boxes(graph_, drawn_, order_,
+                             {.depth = options.depth,
+                              .fold_repeats = options.fold_repeats && !options.annotations,
+                              .max_nodes = static_cast<std::size_t>(options.max_nodes)});
+    connect();
   }
 
   std::string text() {
@@ -62,45 +64,54 @@ class Drawing {
         "digraph xgrad {{\n"
         "  graph [rankdir={}, bgcolor=\"white\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=12, "
         "fontcolor=\"#4b5563\", "
-        "nodesep=0.3, ranksep=0.35, pad=0.2{}];\n",
-        options_.rankdir, head());
+        "nodesep=0.3, ranksep=0.35, pad=0.2{}{}];\n",
+        options_.rankdir, boxes_.plain() ? "" : ", newrank=true", head());
     out_ +=
         "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, "
         "fontcolor=\"#1f2937\", "
         "penwidth=0.9, height=0.3, margin=\"0.12,0.05\"];\n"
         "  edge [fontname=\"Helvetica,Arial,sans-serif\", fontsize=8, fontcolor=\"#6b7280\", penwidth=0.8, "
         "arrowsize=0.55];\n";
-    draw_scope(scopes(), 1);
-    for (NodeId id = 0; id < graph_.size(); ++id) {
-      if (drawn_[id]) draw_edges(id);
-    }
+    draw_cluster(boxes_.root, 1);
+    for (const Edge& edge : edges_) draw(edge);
     draw_updates();
     return out_ + "}\n";
   }
 
  private:
+  enum class Use : std::uint8_t { none, other, alike };  // of a derivative by a derivative, of what is computed by more
+
+  // What goes from box to box: of single nodes an edge for each operand, otherwise one for all.
+  struct Edge {
+    NodeId from = 0, to = 0;     // of the first value
+    std::vector<NodeId> values;  // different ones
+    bool labelled = true;
+  };
+
   void take_notes() {
     if (!options_.annotations) return;
-    notes_.resize(graph_.size());
     std::vector<double> numbers;
-    for (NodeId id = 0; id < graph_.size(); ++id) {
-      if (!drawn_[id]) continue;
-      notes_[id] = options_.annotations.note(std::span(&id, 1));
-      if (notes_[id].number) numbers.push_back(*notes_[id].number);
+    for (const dot::Box& box : boxes_.boxes) {
+      notes_.emplace_back();
+      if (box.nodes.empty()) continue;
+      notes_.back() = options_.annotations.note(box.nodes);
+      if (notes_.back().number) numbers.push_back(*notes_.back().number);
     }
     colours_.emplace(options_.annotations, numbers, "to_dot");
   }
 
-  // Title and legend, as an attribute of the graph.
+  // Title, what was folded, and the legend, as an attribute of the graph.
   std::string head() const {
     const std::string title =
         options_.title.empty()
             ? ""
             : fmt::format("<FONT POINT-SIZE=\"15\" COLOR=\"#1f2937\">{}</FONT>", escaped(options_.title, 200));
-    const std::string legend = colours_ ? colours_->legend_rows() : "";
-    if (legend.empty()) return title.empty() ? "" : fmt::format(", labelloc=t, label=<{}>", title);
+    std::string rows;
+    if (!boxes_.folding.empty()) rows += "<TR><TD>" + small_text(escaped(boxes_.folding, 200)) + "</TD></TR>";
+    if (colours_) rows += colours_->legend_rows();
+    if (rows.empty()) return title.empty() ? "" : fmt::format(", labelloc=t, label=<{}>", title);
     return fmt::format(", labelloc=t, label=<<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}{}</TABLE>>",
-                       title.empty() ? "" : "<TR><TD>" + title + "</TD></TR>", legend);
+                       title.empty() ? "" : "<TR><TD>" + title + "</TD></TR>", rows);
   }
 
   // Numbers move into the labels of their users; a number nobody uses stays a node.
@@ -132,51 +143,156 @@ class Drawing {
 
   // A derivative flows against the nodes it was made for, the derivative of a derivative with them again: 0 for what
   // the user wrote, one more for each time backward.
-  void measure_depths() {
-    depth_.assign(graph_.size(), 0);
+  void measure_orders() {
+    order_.assign(graph_.size(), 0);
     for (NodeId id = 0; id < graph_.size(); ++id) {
       const Node& node = graph_.node(id);
       if (node.role != Role::backward) continue;
-      depth_[id] = 1;
-      if (node.origin >= 0) depth_[id] = depth_[static_cast<NodeId>(node.origin)] + 1;
+      order_[id] = 1;
+      if (node.origin >= 0) order_[id] = order_[static_cast<NodeId>(node.origin)] + 1;
     }
   }
 
-  ScopeTree scopes() const {
-    constexpr std::size_t max_depth = 24;  // deeper ones share a box
-    ScopeTree root;
+  // ---- edges
+
+  void connect() {
+    std::unordered_map<std::uint64_t, std::size_t> merged;  // edges of which an end is folded or repeated
+    outside_.assign(graph_.size(), Use::none);
     for (NodeId id = 0; id < graph_.size(); ++id) {
       if (!drawn_[id]) continue;
-      ScopeTree* at = &root;
-      std::string_view path = graph_.scope_of(id);
-      for (std::size_t depth = 1; !path.empty(); ++depth) {
-        const std::size_t end = depth == max_depth ? path.size() : std::min(path.find('/'), path.size());
-        const std::string_view label = path.substr(0, end);
-        path.remove_prefix(std::min(end + 1, path.size()));
-        auto found = std::find_if(at->inner.begin(), at->inner.end(), [&](const auto& s) { return s.label == label; });
-        if (found == at->inner.end()) found = at->inner.insert(found, ScopeTree{std::string(label), {}, {}});
-        at = &*found;
+      const auto inputs = graph_.inputs(id);
+      for (std::size_t i = 0; i < inputs.size(); ++i) {
+        const NodeId input = inputs[i];
+        if (!drawn_[input]) continue;
+        const std::uint32_t from = boxes_.of[input], to = boxes_.of[id];
+        const bool next_block = boxes_.of_different_blocks(input, id);
+        if (from != to || next_block) {
+          const NodeId made = boxes_.original[input];
+          outside_[made] = std::max(
+              outside_[made],
+              order_[id] == order_[input] && graph_.node(id).role == graph_.node(input).role ? Use::alike : Use::other);
+        }
+        if (from == to || next_block) continue;
+        const bool single =
+            !boxes_.boxes[from].folded && !boxes_.boxes[to].folded && boxes_.block[input] == 0 && boxes_.block[id] == 0;
+        if (single) {
+          const auto seen = inputs.first(i);
+          edges_.push_back({input, id, {input}, std::find(seen.begin(), seen.end(), input) == seen.end()});
+          continue;
+        }
+        const NodeId value = boxes_.original[input];
+        const auto [found, fresh] = merged.try_emplace(std::uint64_t{from} << 32 | to, edges_.size());
+        if (fresh) edges_.push_back({value, boxes_.original[id], {}, true});
+        auto& values = edges_[found->second].values;
+        if (std::find(values.begin(), values.end(), value) == values.end()) values.push_back(value);
       }
-      at->nodes.push_back(id);
     }
-    return root;
   }
 
-  void draw_scope(const ScopeTree& scope, std::size_t depth) {
+  std::string name_of_box(NodeId id) const {
+    const dot::Box& box = boxes_.boxes[boxes_.of[id]];
+    return fmt::format("{}{}", box.folded ? 'g' : 'n', box.first());
+  }
+
+  void draw(const Edge& edge) {
+    const std::uint32_t from = order_[edge.from], to = order_[edge.to];
+    const bool leaves = std::all_of(edge.values.begin(), edge.values.end(), [&](NodeId value) {
+      return !boxes_.boxes[boxes_.of[value]].folded && graph_.node(value).op->traits.leaf != Leaf::none;
+    });
+    std::string attrs = fmt::format("color=\"{}\"", role_edges[static_cast<std::size_t>(graph_.node(edge.to).role)]);
+    if (from != to) {
+      // What a derivative remembers of the forward pass: beside it, not below it, and faint.
+      attrs += ", style=dashed, penwidth=0.6, arrowsize=0.45, minlen=0, weight=0";
+    } else if (edge.labelled && !leaves) {
+      if (const std::string text = text_on(edge); !text.empty()) attrs += fmt::format(", label=<&#160;{}>", text);
+    }
+    // Straight where the program flows; the rest bends around it.
+    if (from == 0 && to == 0 && !leaves) attrs += ", weight=8";
+    const bool upwards = from == to && from % 2 == 1;
+    const std::string a = name_of_box(edge.from), b = name_of_box(edge.to);
+    out_ += upwards ? fmt::format("  {} -> {} [dir=back, {}];\n", b, a, attrs)
+                    : fmt::format("  {} -> {} [{}];\n", a, b, attrs);
+  }
+
+  // The types of what goes along it, a few of them, and what they take together.
+  std::string text_on(const Edge& edge) const {
+    constexpr std::size_t shown = 2;
+    std::string out;
+    for (std::size_t i = 0; options_.show_shapes && i < std::min(edge.values.size(), shown); ++i)
+      out += (i == 0 ? "" : ", ") + type_text(graph_.node(edge.values[i]).type);
+    if (options_.show_shapes && edge.values.size() > shown)
+      out += fmt::format(" and {} more", edge.values.size() - shown);
+    if (!options_.show_bytes) return out;
+    std::size_t bytes = 0;
+    for (const NodeId value : edge.values) bytes += graph_.node(value).type.bytes();
+    return out + (out.empty() ? "" : ", ") + memory_text(bytes);
+  }
+
+  // ---- boxes
+
+  void draw_cluster(const dot::Cluster& cluster, std::size_t depth) {
     const std::string indent(2 * depth, ' ');
-    for (const NodeId id : scope.nodes) out_ += indent + node(id) + "\n";
-    for (const ScopeTree& inner : scope.inner) {
+    for (const std::uint32_t b : cluster.boxes) {
+      if (!boxes_.boxes[b].nodes.empty()) out_ += indent + box(b) + "\n";
+    }
+    for (const dot::Cluster& inner : cluster.inner) {
+      const bool repeats = inner.times > 1;
       out_ += fmt::format(
           "{}subgraph cluster_{} {{\n"
-          "{}  label=<{}>; labeljust=l; style=\"rounded,filled\"; color=\"#d5dbe3\"; fillcolor=\"{}\"; penwidth=0.8; "
+          "{}  label=<{}{}>; labeljust=l; style=\"rounded,filled\"; color=\"{}\"; fillcolor=\"{}\"; penwidth={}; "
           "fontsize=10; margin=10;\n",
-          indent, clusters_++, indent, escaped(inner.label), depth % 2 == 1 ? "#f8fafc" : "#f1f5f9");
-      draw_scope(inner, depth + 1);
+          indent, clusters_++, indent, escaped(inner.label),
+          repeats ? fmt::format("&#160; <B>&#215;{}</B>", inner.times) : "", repeats ? "#9aa7b8" : "#d5dbe3",
+          depth % 2 == 1 ? "#f8fafc" : "#f1f5f9", repeats ? "1.6" : "0.8");
+      draw_cluster(inner, depth + 1);
       out_ += indent + "}\n";
     }
   }
 
-  std::string node(NodeId id) const {
+  std::string box(std::uint32_t b) const { return boxes_.boxes[b].folded ? folded(b) : node(b); }
+
+  // How many operations it stands for, what comes out of it and what it can learn.
+  std::string folded(std::uint32_t b) const {
+    const dot::Box& box = boxes_.boxes[b];
+    std::array<std::size_t, 4> count{};  // by what the engine calls leaves
+    std::uint64_t numbers = 0;
+    std::array<std::vector<NodeId>, 3> results;  // by who uses them
+    bool sink = false;
+    for (const NodeId id : box.nodes) {
+      const Leaf leaf = graph_.node(id).op->traits.leaf;
+      ++count[static_cast<std::size_t>(leaf)];
+      if (leaf == Leaf::parameter) numbers += static_cast<std::uint64_t>(graph_.node(id).type.shape.elements());
+      sink = sink || sink_[id];
+      if (leaf != Leaf::none) continue;
+      if (sink_[id] || outside_[id] != Use::none) results[static_cast<std::size_t>(outside_[id])].push_back(id);
+    }
+    const auto counted = [&](Leaf leaf, const char* what) {
+      const std::size_t n = count[static_cast<std::size_t>(leaf)];
+      return n == 0 ? "" : fmt::format("{} {}{}", dot::thousands(n), what, n == 1 ? "" : "s");
+    };
+    std::string contents;
+    for (const std::string& text :
+         {counted(Leaf::none, "operation"), counted(Leaf::input, "input"), counted(Leaf::constant, "constant")}) {
+      if (!text.empty()) contents += (contents.empty() ? "" : ", ") + text;
+    }
+    std::string label = "<B>" + escaped(box.label) + "</B>";
+    if (!contents.empty()) label += "<BR/>" + small_text(contents);
+    if (numbers > 0) {
+      label +=
+          "<BR/>" + small_text(fmt::format("{} in {}", dot::thousands(numbers), counted(Leaf::parameter, "parameter")));
+    }
+    // What the next layer gets; if there is none, what comes out at all.
+    const auto& out = !results[2].empty() ? results[2] : !results[0].empty() ? results[0] : results[1];
+    if (options_.show_shapes && !out.empty()) {
+      label += "<BR/>" + small_text("&#8594; " + (out.size() == 1 ? type_text(graph_.node(out[0]).type)
+                                                                  : fmt::format("{} values", out.size())));
+    }
+    return drawn_box(fmt::format("g{}", box.first()), b, label, role_looks[static_cast<std::size_t>(box.role)],
+                     ", peripheries=2", sink);
+  }
+
+  std::string node(std::uint32_t b) const {
+    const NodeId id = boxes_.boxes[b].first();
     const Node& node = graph_.node(id);
     const Leaf leaf = node.op->traits.leaf;
     const Look look = leaf == Leaf::input       ? input_look
@@ -188,40 +304,39 @@ class Drawing {
     if (leaf == Leaf::constant) {
       label = escaped(constant_text(graph_, id));
     } else if (leaf != Leaf::none && node.name != 0) {
-      label = escaped(name_in_scope(id));
+      label = escaped(dot::name_in_scope(graph_, id));
     } else {
       label = operation(id);
     }
     if ((leaf == Leaf::none || leaf == Leaf::constant) && node.name != 0) {
-      label += "<BR/>" + small_text("<I>" + escaped(name_in_scope(id)) + "</I>");
+      label += "<BR/>" + small_text("<I>" + escaped(dot::name_in_scope(graph_, id)) + "</I>");
     }
     const bool of_leaf = leaf != Leaf::none && !number;
     if (of_leaf || (sink_[id] && options_.show_shapes)) label += "<BR/>" + small_text(type_text(node.type));
+    return drawn_box(fmt::format("n{}", id), b, label, number ? Look{"plain", look.fill, look.border} : look,
+                     leaf == Leaf::none        ? ""
+                     : leaf == Leaf::parameter ? ", style=\"filled\", margin=\"0.16,0.09\""
+                                               : ", style=\"filled\"",
+                     leaf == Leaf::none && sink_[id]);
+  }
+
+  // With what the annotations say of it.
+  std::string drawn_box(const std::string& name, std::uint32_t b, std::string label, const Look& look,
+                        const char* style, bool sink) const {
     std::string fill = look.fill;
     std::string font;
     if (colours_) {
-      const NodeNote& note = notes_[id];
+      const NodeNote& note = notes_[b];
       const NodeColour colour = note.number ? colours_->colour(*note.number) : NodeColour{"#ffffff", dot::dark};
       fill = colour.fill;
-      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
       for (const std::string& line : note.lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (!font.empty()) label = dot::in_light(label);
+      if (colour.text != dot::dark) {
+        font = fmt::format(", fontcolor=\"{}\"", colour.text);
+        label = dot::in_light(label);
+      }
     }
-    return fmt::format("n{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}{}];", id, label,
-                       number ? "plain" : look.shape,
-                       leaf == Leaf::none        ? ""
-                       : leaf == Leaf::parameter ? ", style=\"filled\", margin=\"0.16,0.09\""
-                                                 : ", style=\"filled\"",
-                       fill, look.border, leaf == Leaf::none && sink_[id] ? ", penwidth=2" : "", font);
-  }
-
-  // A name that begins with the scope says no more than the boxes around it.
-  std::string_view name_in_scope(NodeId id) const {
-    const std::string_view name = graph_.name(id);
-    const std::string& scope = graph_.scope_of(id);
-    const bool inside =
-        !scope.empty() && name.size() > scope.size() + 1 && name.starts_with(scope) && name[scope.size()] == '/';
-    return inside ? name.substr(scope.size() + 1) : name;
+    return fmt::format("{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}{}];", name, label, look.shape,
+                       style, fill, look.border, sink ? ", penwidth=2" : "", font);
   }
 
   // The operation with the numbers among its inputs, such as mul(., 2), and with its attributes below.
@@ -250,32 +365,8 @@ class Drawing {
   }
 
   std::string type_text(const TensorType& type) const {
-    const bool usual = type.dtype == graph_.options().dtype;
+    const bool usual = !options_.show_bytes && type.dtype == graph_.options().dtype;
     return (usual ? "" : std::string(name_of(type.dtype)) + " ") + extents(type.shape);
-  }
-
-  void draw_edges(NodeId id) {
-    const auto inputs = graph_.inputs(id);
-    const auto role = static_cast<std::size_t>(graph_.node(id).role);
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const NodeId input = inputs[i];
-      if (!drawn_[input]) continue;
-      const bool first = std::find(inputs.begin(), inputs.begin() + static_cast<std::ptrdiff_t>(i), input) ==
-                         inputs.begin() + static_cast<std::ptrdiff_t>(i);
-      const bool leaf = graph_.node(input).op->traits.leaf != Leaf::none;
-      std::string attrs = fmt::format("color=\"{}\"", role_edges[role]);
-      if (depth_[id] != depth_[input]) {
-        // What a derivative remembers of the forward pass: beside it, not below it, and faint.
-        attrs += ", style=dashed, penwidth=0.6, arrowsize=0.45, minlen=0, weight=0";
-      } else if (options_.show_shapes && first && !leaf) {
-        attrs += fmt::format(", label=<&#160;{}>", type_text(graph_.node(input).type));
-      }
-      // Straight where the program flows; the rest bends around it.
-      if (depth_[id] == 0 && depth_[input] == 0 && !leaf) attrs += ", weight=8";
-      const bool upwards = depth_[id] == depth_[input] && depth_[id] % 2 == 1;
-      out_ += upwards ? fmt::format("  n{} -> n{} [dir=back, {}];\n", id, input, attrs)
-                      : fmt::format("  n{} -> n{} [{}];\n", input, id, attrs);
-    }
   }
 
   void draw_updates() {
@@ -284,11 +375,15 @@ class Drawing {
       if (drawn_[id] && graph_.node(id).op->traits.leaf == Leaf::parameter)
         parameters[graph_.parameter_of(id).raw()] = id;
     }
+    std::set<std::pair<std::uint32_t, std::uint32_t>> merged;
     for (const Update& update : graph_.updates()) {
+      const NodeId value = update.value.id();
       const auto found = parameters.find(update.parameter.raw());
-      if (found == parameters.end() || !drawn_[update.value.id()]) continue;
-      out_ += fmt::format("  n{} -> n{} [color=\"{}\", style=dashed, constraint=false, label=<&#160;update>];\n",
-                          update.value.id(), found->second, role_looks[2].border);
+      if (found == parameters.end() || !drawn_[value]) continue;
+      const std::uint32_t from = boxes_.of[value], to = boxes_.of[found->second];
+      if (from == to || !merged.emplace(from, to).second) continue;
+      out_ += fmt::format("  {} -> {} [color=\"{}\", style=dashed, constraint=false, label=<&#160;update>];\n",
+                          name_of_box(value), name_of_box(found->second), role_looks[2].border);
     }
   }
 
@@ -297,8 +392,11 @@ class Drawing {
   std::vector<bool> drawn_;
   std::vector<bool> inlined_;
   std::vector<bool> sink_;
-  std::vector<std::uint32_t> depth_;
-  std::vector<NodeNote> notes_;
+  std::vector<std::uint32_t> order_;  // how many times backward
+  std::vector<Use> outside_;          // by another box
+  dot::Boxes boxes_;
+  std::vector<Edge> edges_;
+  std::vector<NodeNote> notes_;       // of boxes
   std::optional<Colouring> colours_;  // if there are annotations
   std::string out_;
   std::size_t clusters_ = 0;
@@ -310,6 +408,10 @@ std::string to_dot(const Graph& graph, const DotOptions& options) {
   constexpr std::array<std::string_view, 4> directions{"TB", "LR", "BT", "RL"};
   if (std::find(directions.begin(), directions.end(), options.rankdir) == directions.end()) {
     throw GraphError(fmt::format("to_dot: rankdir is {:?}, where TB, LR, BT and RL are known", options.rankdir));
+  }
+  for (const auto& [value, name] :
+       {std::pair{options.depth.value_or(0), "depth"}, std::pair{options.max_nodes, "max_nodes"}}) {
+    if (value < 0) throw GraphError(fmt::format("to_dot: {} is {}, which has no meaning", name, value));
   }
   return Drawing(graph, options).text();
 }

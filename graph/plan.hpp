@@ -32,6 +32,7 @@ struct PlanOptions {
 };
 
 class Workspace;
+struct PlanDotOptions;
 
 class Plan {
  public:
@@ -60,8 +61,8 @@ class Plan {
 
  private:
   friend class Workspace;
-  friend std::string to_dot(const Plan& plan);
   friend class Profiler;
+  friend std::string to_dot(const Plan& plan, const PlanDotOptions& options);
   struct Program;
   template <class Done>
   void run_steps(Workspace& memory, const RunOptions& options, Done done) const;

@@ -162,9 +162,9 @@ void save_graph(const Graph& graph, const fs::path& path, const DotOptions& opti
   draw("save_graph", path, to_dot(graph, options));
 }
 
-void save_plan(const Plan& plan, const fs::path& path) {
+void save_plan(const Plan& plan, const fs::path& path, const PlanDotOptions& options) {
   check_format("save_plan", path);
-  draw("save_plan", path, to_dot(plan));
+  draw("save_plan", path, to_dot(plan, options));
 }
 
 }  // namespace xgrad
