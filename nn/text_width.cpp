@@ -91,4 +91,15 @@ std::string without_controls(std::string_view text) {
   return out;
 }
 
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Character c = first_of(text);
+    const bool alone = c.bytes == 1 && c.code >= 0x80;
+    const bool too_long = (c.bytes == 3 && c.code < 0x800) || (c.bytes == 4 && c.code < 0x10000);
+    if (alone || too_long || (c.code >= 0xD800 && c.code < 0xE000) || c.code > 0x10FFFF) return false;
+    text.remove_prefix(c.bytes);
+  }
+  return true;
+}
+
 }  // namespace xgrad::nn

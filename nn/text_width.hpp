@@ -1,4 +1,4 @@
-// How wide text is on a terminal. Internal: not installed.
+// How wide text is on a terminal, and whether it is UTF-8. Internal: not installed.
 #pragma once
 
 #include <string>
@@ -15,5 +15,9 @@ std::string_view cut_to_width(std::string_view text, int width);
 
 // The same text with a question mark for everything that a terminal would act on instead of showing it.
 std::string without_controls(std::string_view text);
+
+// Whether all of it is UTF-8 as the Unicode standard defines it: no character is written longer than need be, and none
+// is half of a pair.
+bool is_utf8(std::string_view text);
 
 }  // namespace xgrad::nn

@@ -20,6 +20,9 @@
 #include <xgrad/nn/data/scaling.hpp>
 #include <xgrad/nn/data/synthetic.hpp>
 #include <xgrad/nn/defaults.hpp>
+#include <xgrad/nn/events/event_reader.hpp>
+#include <xgrad/nn/events/event_writer.hpp>
+#include <xgrad/nn/events/runs.hpp>
 #include <xgrad/nn/initializers.hpp>
 #include <xgrad/nn/layers/batch_norm.hpp>
 #include <xgrad/nn/layers/conv.hpp>
@@ -52,3 +55,4 @@
 #include <xgrad/nn/training/check.hpp>
 #include <xgrad/nn/training/health.hpp>
 #include <xgrad/nn/training/model.hpp>
+#include <xgrad/nn/training/tensorboard.hpp>

@@ -21,7 +21,7 @@ count=0
 for program in "$scratch"/program_*.cpp; do
   [ -f "$program" ] || { echo "$document: there is no program in it"; exit 1; }
   base=${program%.cpp}
-  "$compiler" -std=c++20 -O0 "$@" -I"$include" "$program" "$library" -lfmt -lzip -lpng -lz -pthread -o "$base"
+  "$compiler" -std=c++20 -O0 "$@" -I"$include" "$program" "$library" -lfmt -lzip -lpng -lz -lprotobuf-lite -pthread -o "$base"
   (cd "$scratch" && "$base" >"$base.out")
   if [ -f "$base.txt" ]; then
     mapfile -t expected <"$base.txt"

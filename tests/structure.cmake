@@ -81,7 +81,7 @@ set(files ${everything_in_library})
 list(FILTER files INCLUDE REGEX "\\.hpp$")
 list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise|reductions)/")
 forbid("a public header may not include a library that users need not have"
-       "${include}[<\"](fmt|nlohmann|zip|zlib|zconf|png|doctest|CLI)[/.]" "" ${files})
+       "${include}[<\"](fmt|nlohmann|zip|zlib|zconf|png|doctest|CLI|google|boost|xgrad_proto)[/.]" "" ${files})
 forbid("a public header may not include kernels" "${include}<xgrad/ops/(kernels|elementwise|reductions)/" "" ${files})
 
 # ---- the engine knows no particular operation
@@ -99,7 +99,7 @@ forbid("the engine may not switch over operations" "switch[ \t]*\\([^)]*([.>]op(
 
 # ---- every source file
 
-find_files(sources "graph;ops;autodiff;nn;tests;examples;benchmarks;cmake" "hpp;cpp;cmake;in;txt;py;sh")
+find_files(sources "graph;ops;autodiff;nn;tests;examples;benchmarks;cmake" "hpp;cpp;cmake;in;txt;py;sh;proto")
 file(GLOB top RELATIVE "${ROOT}" "${ROOT}/CMakeLists.txt" "${ROOT}/CMakePresets.json" "${ROOT}/dev" "${ROOT}/.ci/*")
 find_files(texts "docs;graph;ops;autodiff;nn;tests;examples;benchmarks" "md")
 forbid("a mark of unfinished work" "(^|[^A-Za-z0-9_])(TO[D]O|FIX[M]E|X[X]X)($|[^A-Za-z0-9_])" "" ${sources} ${top})

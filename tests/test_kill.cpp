@@ -1,21 +1,20 @@
 // A training that is killed, again and again and in the middle of writing a checkpoint: what is there can always be
-// read, and the end is that of a training that was left alone.
+// read, and the end is that of a training that was left alone, as are the curves that its callback kept.
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <map>
 #include <string>
 #include <thread>
-
-#include <spawn.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <vector>
 
 #include <doctest/doctest.h>
 
 #include <xgrad/nn/data/safetensors.hpp>
+#include <xgrad/nn/events/runs.hpp>
 
+#include "child_process.hpp"
 #include "dice.hpp"
 #include "scratch.hpp"
 
@@ -27,46 +26,26 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// A run of the program, which goes on in a process of its own.
-class Run {
+// A run of the program.
+class Run : public testing::ChildProcess {
  public:
-  Run(const fs::path& checkpoint, const fs::path& result, int threads) {
-    std::string words[] = {XGRAD_INTERRUPTED, checkpoint.string(), result.string(), std::to_string(threads)};
-    char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), words[3].data(), nullptr};
-    REQUIRE(::posix_spawn(&process_, words[0].c_str(), nullptr, nullptr, arguments, environ) == 0);
-  }
-  Run(const Run&) = delete;
-  Run& operator=(const Run&) = delete;
-  ~Run() {
-    if (!over_) kill();
-  }
-
-  // Whether it has come to its end.
-  bool over() {
-    if (!over_) over_ = ::waitpid(process_, &status_, WNOHANG) == process_;
-    return over_;
-  }
-  void wait() {
-    if (!over_) ::waitpid(process_, &status_, 0);
-    over_ = true;
-  }
-  // False if it had come to its end before.
-  bool kill() {
-    ::kill(process_, SIGKILL);
-    wait();
-    return WIFSIGNALED(status_) && WTERMSIG(status_) == SIGKILL;
-  }
-  bool ended_well() const { return WIFEXITED(status_) && WEXITSTATUS(status_) == 0; }
-
- private:
-  pid_t process_ = 0;
-  int status_ = 0;
-  bool over_ = false;
+  Run(const fs::path& checkpoint, const fs::path& result, int threads)
+      : ChildProcess({XGRAD_INTERRUPTED, checkpoint.string(), result.string(), std::to_string(threads)}) {}
 };
 
 std::string content(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// What the callback kept of the training, as step and number.
+std::map<std::string, std::vector<std::pair<std::int64_t, double>>> curves(const fs::path& checkpoint) {
+  const nn::EventRun run = nn::read_run(checkpoint.string() + ".logs/train");
+  std::map<std::string, std::vector<std::pair<std::int64_t, double>>> out;
+  for (const auto& [tag, points] : run.scalars) {
+    for (const nn::ScalarPoint& p : points) out[tag].emplace_back(p.step, p.value);
+  }
+  return out;
 }
 
 std::string uninterrupted(const ScratchFolder& folder) {
@@ -82,6 +61,8 @@ TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads 
   const ScratchFolder folder;
   const std::string expected = uninterrupted(folder);
   REQUIRE(expected.size() > 100000);
+  const auto expected_curves = curves(folder / "calm");
+  REQUIRE(expected_curves.at("batch_loss").size() == 20);
   testing::Dice dice(17);
   const fs::path checkpoint = folder / "c";
   const fs::path result = folder / "result";
@@ -111,7 +92,9 @@ TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads 
     run.wait();
     REQUIRE(run.ended_well());
     CHECK(content(result) == expected);
+    CHECK(curves(checkpoint) == expected_curves);
     ++ends;
+    fs::remove_all(checkpoint.string() + ".logs");
     fs::remove(checkpoint);
     fs::remove(result);
   }

@@ -12,13 +12,14 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/nn/data/png.hpp>
 
 namespace xgrad::nn {
 namespace {
 
 namespace fs = std::filesystem;
 
-void require_floating(const char* where, const Tensor& images) {
+void require_floating(const std::string& where, const Tensor& images) {
   if (!is_floating(images.dtype()))
     throw DTypeError(fmt::format("{}: images are f32 or f64\n  given: {}", where, images.type().str()));
 }
@@ -37,7 +38,7 @@ constexpr Index longest_side = 1 << 20;
 
 }  // namespace
 
-void save_png(const fs::path& path, const Tensor& image) {
+std::string encode_png(const std::string& where, const Tensor& image) {
   const Shape& s = image.shape();
   const Index channels = s.rank() == 3 ? s[2] : 1;
   const png_uint_32 format = format_of(channels);
@@ -45,17 +46,15 @@ void save_png(const fs::path& path, const Tensor& image) {
                         s[0] <= longest_side && s[1] <= longest_side &&
                         format != std::numeric_limits<png_uint_32>::max();
   if (!is_image) {
-    throw ShapeError(
-        fmt::format("save_png: {}: an image is [h, w], or [h, w, channels] with 1, 3 or 4 channels\n  given: {}",
-                    path.string(), image.type().str()));
+    throw ShapeError(fmt::format("{}: an image is [h, w], or [h, w, channels] with 1, 3 or 4 channels\n  given: {}",
+                                 where, image.type().str()));
   }
-  require_floating("save_png", image);
+  require_floating(where, image);
   std::vector<png_byte> bytes(static_cast<std::size_t>(image.elements()));
   for (Index i = 0; i < image.elements(); ++i) {
     const double number = image.at(i);
     if (std::isnan(number)) {
-      throw ValueError(fmt::format("save_png: {}: row {}, column {} is NaN", path.string(), i / (s[1] * channels),
-                                   i / channels % s[1]));
+      throw ValueError(fmt::format("{}: row {}, column {} is NaN", where, i / (s[1] * channels), i / channels % s[1]));
     }
     bytes[static_cast<std::size_t>(i)] = static_cast<png_byte>(std::lround(255 * std::clamp(number, 0.0, 1.0)));
   }
@@ -67,8 +66,13 @@ void save_png(const fs::path& path, const Tensor& image) {
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
   std::string file(size, '\0');
   if (png_image_write_to_memory(&png, file.data(), &size, 0, bytes.data(), 0, nullptr) == 0)
-    throw EnvironmentError(fmt::format("save_png: libpng cannot write {}: {}", path.string(), png.message));
-  write_file_atomically("save_png", path, std::string_view(file).substr(0, size));
+    throw EnvironmentError(fmt::format("{}: libpng cannot write it: {}", where, png.message));
+  file.resize(size);
+  return file;
+}
+
+void save_png(const fs::path& path, const Tensor& image) {
+  write_file_atomically("save_png", path, encode_png(fmt::format("save_png: {}", path.string()), image));
 }
 
 Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {

@@ -1,4 +1,5 @@
 // A training that is made to be killed: it begins, or goes on where the checkpoint is, and writes what came of it.
+// Its curves are in the folder CHECKPOINT.logs.
 //
 //   xgrad_interrupted CHECKPOINT RESULT THREADS
 #include <cmath>
@@ -24,14 +25,16 @@ int main(int argc, char** argv) {
       {.seed = 11}};
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   try {
-    const nn::History history = model.fit(data, {.batch_size = 16,
-                                                 .epochs = 4,
-                                                 .validation_split = 0.2,
-                                                 .verbose = nn::Verbose::silent,
-                                                 .threads = std::atoi(argv[3]),
-                                                 .callbacks = {nn::ReduceLROnPlateau{.factor = 0.7, .patience = 1},
-                                                               nn::ModelCheckpoint{.path = argv[1], .every_steps = 1}},
-                                                 .resume = argv[1]});
+    const nn::History history =
+        model.fit(data, {.batch_size = 16,
+                         .epochs = 4,
+                         .validation_split = 0.2,
+                         .verbose = nn::Verbose::silent,
+                         .threads = std::atoi(argv[3]),
+                         .callbacks = {nn::ReduceLROnPlateau{.factor = 0.7, .patience = 1},
+                                       nn::TensorBoard{.log_dir = argv[1] + std::string(".logs"), .update_freq = 1},
+                                       nn::ModelCheckpoint{.path = argv[1], .every_steps = 1}},
+                         .resume = argv[1]});
     nn::TensorFile result;
     for (const xgrad::Parameter& p : model.parameters()) result.tensors[p.name()] = p.value();
     for (int e = 0; e < history.epochs(); ++e) {

@@ -1,0 +1,269 @@
+#include <xgrad/nn/events/event_reader.hpp>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <string_view>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xgrad_proto/events.pb.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/events/record.hpp>
+#include <xgrad/nn/text_width.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Read at once, unless a record is longer.
+constexpr std::uint64_t chunk = 256 * 1024;
+// What protobuf takes.
+constexpr std::uint64_t longest_record = std::numeric_limits<int>::max();
+
+// A message without its place, which the reader puts in front.
+struct Damage {
+  std::string what;
+};
+
+std::uint64_t elements_of(const wire::TensorShape& shape) {
+  std::uint64_t out = 1;
+  for (const wire::Dim& dim : shape.dim()) {
+    if (dim.size() < 0 || __builtin_mul_overflow(out, static_cast<std::uint64_t>(dim.size()), &out))
+      throw Damage{"an extent of the tensor has no meaning"};
+  }
+  return out;
+}
+
+template <class T, class Bits, class Repeated>
+std::vector<double> numbers_of(const std::string& content, const Repeated& values, std::uint64_t expected) {
+  std::vector<double> out;
+  if (!content.empty()) {
+    if (content.size() / sizeof(T) != expected || content.size() % sizeof(T) != 0)
+      throw Damage{fmt::format("its tensor has {} bytes for {} numbers", content.size(), expected)};
+    for (std::size_t at = 0; at < content.size(); at += sizeof(T)) {
+      const auto bits = sizeof(T) == 4 ? static_cast<Bits>(record::read_u32(content.data() + at))
+                                       : static_cast<Bits>(record::read_u64(content.data() + at));
+      out.push_back(static_cast<double>(std::bit_cast<T>(bits)));
+    }
+    return out;
+  }
+  const auto given = static_cast<std::uint64_t>(values.size());
+  if (given != expected) throw Damage{fmt::format("its tensor has {} numbers for {} elements", given, expected)};
+  for (const auto value : values) out.push_back(static_cast<double>(value));
+  return out;
+}
+
+std::vector<double> numbers_of(const wire::TensorProto& tensor) {
+  const std::uint64_t expected = elements_of(tensor.tensor_shape());
+  if (tensor.dtype() == wire::DT_FLOAT)
+    return numbers_of<float, std::uint32_t>(tensor.tensor_content(), tensor.float_val(), expected);
+  return numbers_of<double, std::uint64_t>(tensor.tensor_content(), tensor.double_val(), expected);
+}
+
+std::vector<HistogramBin> bins_of(const wire::TensorProto& tensor) {
+  const wire::TensorShape& shape = tensor.tensor_shape();
+  if (shape.dim_size() != 2 || shape.dim(1).size() != 3) throw Damage{"its histogram is not [bins, 3]"};
+  const std::vector<double> numbers = numbers_of(tensor);
+  std::vector<HistogramBin> out;
+  for (std::size_t i = 0; i + 2 < numbers.size(); i += 3) out.push_back({numbers[i], numbers[i + 1], numbers[i + 2]});
+  return out;
+}
+
+// Bin i holds what lies above limit i - 1 and not above limit i; the outermost numbers are known.
+std::vector<HistogramBin> bins_of(const wire::Histogram& old) {
+  if (old.bucket_size() != old.bucket_limit_size()) throw Damage{"its histogram has not one limit a bin"};
+  std::vector<HistogramBin> out;
+  double left = old.min();
+  for (int i = 0; i < old.bucket_size(); ++i) {
+    const double right = std::min(old.bucket_limit(i), old.max());
+    if (old.bucket(i) > 0) out.push_back({std::max(left, old.min()), right, old.bucket(i)});
+    left = old.bucket_limit(i);
+  }
+  return out;
+}
+
+std::vector<std::string> strings_of(const wire::TensorProto& tensor) {
+  if (tensor.dtype() != wire::DT_STRING) throw Damage{"its tensor holds no text"};
+  return {tensor.string_val().begin(), tensor.string_val().end()};
+}
+
+void take_tensor(const wire::TensorProto& tensor, EventValue& to) {
+  const bool numbers = tensor.dtype() == wire::DT_FLOAT || tensor.dtype() == wire::DT_DOUBLE;
+  if ((to.plugin == "scalars" || to.plugin == "histograms") && !numbers) return;  // half-precision ones, say
+  if (to.plugin == "scalars") {
+    if (tensor.tensor_shape().dim_size() != 0) throw Damage{"its scalar has axes"};
+    to.scalar = numbers_of(tensor).at(0);
+  } else if (to.plugin == "histograms") {
+    to.histogram = bins_of(tensor);
+  } else if (to.plugin == "images") {
+    to.strings = strings_of(tensor);
+    if (to.strings.size() < 2) throw Damage{"its image has no width and height"};
+  } else if (to.plugin == "text" || to.plugin == "graph_keras_model") {
+    to.strings = strings_of(tensor);
+  }
+}
+
+}  // namespace
+
+struct EventReader::State {
+  State(const fs::path& where, EventReaderOptions given) : path(where), options(given) {
+    options.max_record = std::min(options.max_record, longest_record);
+    // Without O_NONBLOCK a pipe would have the program wait for a writer.
+    file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (file < 0)
+      throw EnvironmentError(fmt::format("event reader: cannot read {}: {}", path.string(), std::strerror(errno)));
+    struct stat status {};
+    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
+      ::close(file);
+      throw FormatError(fmt::format("event reader: {}: it is no regular file", path.string()));
+    }
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() { ::close(file); }
+
+  [[noreturn]] void damaged(const std::string& what) const {
+    throw FormatError(fmt::format("event reader: {}: at byte {}: {}", path.string(), offset, what));
+  }
+
+  // Bytes of the file from `offset` on, `wanted` at most. Fewer only if there are no more.
+  std::string_view bytes(std::uint64_t wanted) {
+    const std::uint64_t skipped = offset - buffer_offset;
+    if (skipped + wanted > buffer.size()) {
+      buffer.clear();
+      buffer_offset = offset;
+      // No more memory than there is file, whatever a length claims.
+      struct stat status {};
+      if (::fstat(file, &status) != 0) fail_reading();
+      const auto size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
+      const std::uint64_t there = size > offset ? size - offset : 0;
+      buffer.resize(static_cast<std::size_t>(std::min(there, std::max(wanted, chunk))));
+      for (std::size_t have = 0; have < buffer.size();) {
+        const ssize_t done =
+            ::pread(file, buffer.data() + have, buffer.size() - have, static_cast<off_t>(offset + have));
+        if (done < 0 && errno == EINTR) continue;
+        if (done < 0) {
+          buffer.clear();
+          fail_reading();
+        }
+        if (done == 0) buffer.resize(have);  // it has become shorter meanwhile
+        have += static_cast<std::size_t>(done);
+      }
+    }
+    return std::string_view(buffer).substr(static_cast<std::size_t>(offset - buffer_offset),
+                                           static_cast<std::size_t>(wanted));
+  }
+  [[noreturn]] void fail_reading() const {
+    throw EnvironmentError(fmt::format("event reader: cannot read {}: {}", path.string(), std::strerror(errno)));
+  }
+
+  // The data of the next record; nothing if it is not whole.
+  std::optional<std::string_view> next_record() {
+    const std::string_view head = bytes(record::head_bytes);
+    rest = head.size();
+    if (head.size() < record::head_bytes) return std::nullopt;
+    if (record::read_u32(head.data() + 8) != record::check(head.substr(0, 8)))
+      damaged("the check of a record's length is wrong: it is damaged, or no file of events");
+    const std::uint64_t length = record::read_u64(head.data());
+    if (length > options.max_record)
+      damaged(fmt::format("a record of {} bytes is longer than the {} that are allowed", length, options.max_record));
+    const std::uint64_t whole = record::head_bytes + length + record::tail_bytes;
+    const std::string_view all = bytes(whole);
+    rest = all.size();
+    if (all.size() < whole) return std::nullopt;
+    const std::string_view data = all.substr(record::head_bytes, static_cast<std::size_t>(length));
+    if (record::read_u32(all.data() + record::head_bytes + length) != record::check(data))
+      damaged("the check of a record is wrong: it is damaged");
+    return data;
+  }
+
+  EventValue value_of(const wire::SummaryValue& from) {
+    EventValue out;
+    out.tag = from.tag();
+    out.plugin = from.metadata().plugin_data().plugin_name();
+    out.content = from.metadata().plugin_data().content();
+    try {
+      switch (from.value_case()) {
+        case wire::SummaryValue::kSimpleValue:
+          out.plugin = "scalars";
+          out.scalar = from.simple_value();
+          break;
+        case wire::SummaryValue::kHisto:
+          out.plugin = "histograms";
+          out.histogram = bins_of(from.histo());
+          break;
+        case wire::SummaryValue::kImage:
+          out.plugin = "images";
+          out.strings = {fmt::format("{}", from.image().width()), fmt::format("{}", from.image().height()),
+                         from.image().encoded_image_string()};
+          break;
+        case wire::SummaryValue::kTensor:
+          // Some writers name the plugin once only.
+          if (out.plugin.empty()) {
+            if (const auto known = plugins.find(out.tag); known != plugins.end()) out.plugin = known->second;
+          } else {
+            plugins.try_emplace(out.tag, out.plugin);
+          }
+          take_tensor(from.tensor(), out);
+          break;
+        case wire::SummaryValue::VALUE_NOT_SET: break;
+      }
+    } catch (const Damage& damage) {
+      damaged(fmt::format("\"{}\": {}", without_controls(out.tag.substr(0, 200)), damage.what));
+    }
+    return out;
+  }
+
+  std::optional<Event> next() {
+    const auto data = next_record();
+    if (!data) {
+      // A writer may take back a part of a record, and write another one there.
+      buffer.clear();
+      buffer_offset = offset;
+      return std::nullopt;
+    }
+    wire::Event event;
+    if (!event.ParseFromArray(data->data(), static_cast<int>(data->size()))) damaged("a record is no event");
+    Event out;
+    out.offset = offset;
+    out.wall_time = event.wall_time();
+    out.step = event.step();
+    out.file_version = event.file_version();
+    out.graph_def = event.graph_def();
+    out.restart = event.session_log().status() == wire::SessionLog::START;
+    for (const wire::SummaryValue& value : event.summary().value()) out.values.push_back(value_of(value));
+    offset += rest;
+    rest = 0;
+    return out;
+  }
+
+  fs::path path;
+  EventReaderOptions options;
+  int file = -1;
+  std::uint64_t offset = 0;  // of the next record
+  std::uint64_t rest = 0;    // bytes of it
+  std::uint64_t buffer_offset = 0;
+  std::string buffer;
+  std::map<std::string, std::string> plugins;  // by tag
+};
+
+EventReader::EventReader(const fs::path& path, EventReaderOptions options)
+    : state_(std::make_unique<State>(path, options)) {}
+EventReader::~EventReader() = default;
+EventReader::EventReader(EventReader&&) noexcept = default;
+EventReader& EventReader::operator=(EventReader&&) noexcept = default;
+
+std::optional<Event> EventReader::next() { return state_->next(); }
+std::uint64_t EventReader::offset() const { return state_->offset; }
+std::uint64_t EventReader::rest() const { return state_->rest; }
+
+}  // namespace xgrad::nn

@@ -1,0 +1,294 @@
+#include <xgrad/nn/events/event_writer.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <span>
+#include <string_view>
+#include <system_error>
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <xgrad_proto/events.pb.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/data/png.hpp>
+#include <xgrad/nn/events/graph_def.hpp>
+#include <xgrad/nn/events/histogram.hpp>
+#include <xgrad/nn/events/record.hpp>
+#include <xgrad/nn/text_width.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view name_begin = "events.out.tfevents.";
+
+double seconds_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+// Letters that no shell and no file system minds.
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  std::string out = name.data();
+  for (char& c : out) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+    if (!plain) c = '_';
+  }
+  return out;
+}
+
+// Readers take the files of a folder by their names: a new one must come last, also when several are begun within a
+// second.
+long long seconds_of_name(const fs::path& folder) {
+  auto seconds = static_cast<long long>(seconds_now());
+  std::error_code ignored;
+  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(name_begin)) continue;
+    long long there = 0;
+    const char* digits = name.data() + name_begin.size();
+    const auto [end, error] = std::from_chars(digits, name.data() + name.size(), there);
+    if (error == std::errc() && end == digits + 10) seconds = std::max(seconds, there + 1);
+  }
+  return seconds;
+}
+
+void require_text(const char* what, const std::string& text) {
+  if (is_utf8(text)) return;
+  throw UserError(fmt::format("event writer: the {} \"{}\" is not UTF-8", what, without_controls(text)));
+}
+
+void require_tag(const std::string& tag) {
+  if (tag.empty()) throw UserError("event writer: the tag is empty");
+  require_text("tag", tag);
+}
+
+wire::SummaryValue& add_value(wire::Event& event, const std::string& tag, const char* plugin, wire::DataClass kind) {
+  require_tag(tag);
+  wire::SummaryValue& value = *event.mutable_summary()->add_value();
+  value.set_tag(tag);
+  value.mutable_metadata()->mutable_plugin_data()->set_plugin_name(plugin);
+  value.mutable_metadata()->set_data_class(kind);
+  return value;
+}
+
+wire::Event event_at(std::int64_t step) {
+  if (step < 0) throw UserError(fmt::format("event writer: step {} is negative", step));
+  wire::Event event;
+  event.set_wall_time(seconds_now());
+  event.set_step(step);
+  return event;
+}
+
+void set_doubles(wire::TensorProto& tensor, const std::vector<double>& numbers) {
+  std::string bytes(numbers.size() * sizeof(double), '\0');
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    const auto bits = std::bit_cast<std::uint64_t>(numbers[i]);
+    for (std::size_t b = 0; b < 8; ++b) bytes[8 * i + b] = static_cast<char>((bits >> (8 * b)) & 0xFFU);
+  }
+  tensor.set_dtype(wire::DT_DOUBLE);
+  tensor.set_tensor_content(std::move(bytes));
+}
+
+}  // namespace
+
+struct EventWriter::State {
+  fs::path path;
+  int file = -1;
+  std::uint64_t written = 0;  // bytes
+  std::string buffer;
+
+  explicit State(const fs::path& folder) {
+    std::error_code error;
+    fs::create_directories(folder, error);
+    if (error) {
+      throw EnvironmentError(
+          fmt::format("event writer: cannot make the folder {}: {}", folder.string(), error.message()));
+    }
+    static std::atomic<int> counter{0};
+    const long long seconds = seconds_of_name(folder);
+    do {
+      path = folder / fmt::format("{}{:010}.{}.{}.{}", name_begin, seconds, host_name(), ::getpid(), counter++);
+      file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0666);
+    } while (file < 0 && errno == EEXIST);
+    if (file < 0)
+      throw EnvironmentError(fmt::format("event writer: cannot make {}: {}", path.string(), std::strerror(errno)));
+  }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
+  ~State() {
+    if (file >= 0) ::close(file);
+  }
+
+  // One whole record, or none.
+  void append(const wire::Event& event) {
+    buffer.assign(record::head_bytes, '\0');
+    if (!event.AppendToString(&buffer))
+      throw UserError(fmt::format("event writer: {}: an event of more than two gigabytes", path.string()));
+    record::frame(buffer);
+    std::string_view left = buffer;
+    while (!left.empty()) {
+      const ssize_t done = ::write(file, left.data(), left.size());
+      if (done < 0 && errno == EINTR) continue;
+      if (done <= 0) {
+        const int error = done < 0 ? errno : ENOSPC;
+        // What is there of the record would be taken for the end of the file.
+        const bool undone = ::ftruncate(file, static_cast<off_t>(written)) == 0;
+        throw EnvironmentError(fmt::format("event writer: cannot write {}: {}{}", path.string(), std::strerror(error),
+                                           undone ? "" : "; it ends with a part of a record"));
+      }
+      left.remove_prefix(static_cast<std::size_t>(done));
+    }
+    written += buffer.size();
+  }
+};
+
+EventWriter::EventWriter(const fs::path& folder) : state_(std::make_unique<State>(folder)) {
+  wire::Event event = event_at(0);
+  event.set_file_version("brain.Event:2");
+  event.mutable_source_metadata()->set_writer("xgrad");
+  state_->append(event);
+}
+
+EventWriter::~EventWriter() = default;
+EventWriter::EventWriter(EventWriter&&) noexcept = default;
+EventWriter& EventWriter::operator=(EventWriter&&) noexcept = default;
+
+const fs::path& EventWriter::path() const { return state_->path; }
+
+void EventWriter::scalar(const std::string& tag, double value, std::int64_t step) { scalars({{tag, value}}, step); }
+
+void EventWriter::scalars(const std::vector<std::pair<std::string, double>>& values, std::int64_t step) {
+  wire::Event event = event_at(step);
+  for (const auto& [tag, value] : values) {
+    wire::TensorProto& tensor = *add_value(event, tag, "scalars", wire::DATA_CLASS_SCALAR).mutable_tensor();
+    tensor.set_dtype(wire::DT_FLOAT);
+    tensor.mutable_tensor_shape();
+    tensor.add_float_val(static_cast<float>(value));
+  }
+  if (!values.empty()) state_->append(event);
+}
+
+Index EventWriter::histogram(const std::string& tag, const Tensor& values, std::int64_t step, int bins) {
+  if (bins < 1 || bins > 100000)
+    throw UserError(fmt::format("event writer: \"{}\": {} bins make no histogram", tag, bins));
+  wire::Event event = event_at(step);
+  const Histogram counted = histogram_of(values, bins);
+  std::vector<double> rows;
+  for (std::size_t i = 0; i < counted.counts.size(); ++i)
+    rows.insert(rows.end(), {counted.edges[i], counted.edges[i + 1], static_cast<double>(counted.counts[i])});
+  wire::TensorProto& tensor = *add_value(event, tag, "histograms", wire::DATA_CLASS_TENSOR).mutable_tensor();
+  tensor.mutable_tensor_shape()->add_dim()->set_size(static_cast<std::int64_t>(counted.counts.size()));
+  tensor.mutable_tensor_shape()->add_dim()->set_size(3);
+  set_doubles(tensor, rows);
+  state_->append(event);
+  return counted.not_finite;
+}
+
+void EventWriter::image(const std::string& tag, const Tensor& image, std::int64_t step) {
+  wire::Event event = event_at(step);
+  wire::TensorProto& tensor = *add_value(event, tag, "images", wire::DATA_CLASS_BLOB_SEQUENCE).mutable_tensor();
+  std::string png = encode_png(fmt::format("event writer: image \"{}\"", tag), image);
+  tensor.set_dtype(wire::DT_STRING);
+  tensor.mutable_tensor_shape()->add_dim()->set_size(3);
+  tensor.add_string_val(fmt::format("{}", image.shape()[1]));
+  tensor.add_string_val(fmt::format("{}", image.shape()[0]));
+  tensor.add_string_val(std::move(png));
+  state_->append(event);
+}
+
+void EventWriter::text(const std::string& tag, const std::string& markdown, std::int64_t step) {
+  wire::Event event = event_at(step);
+  wire::TensorProto& tensor = *add_value(event, tag, "text", wire::DATA_CLASS_TENSOR).mutable_tensor();
+  if (!is_utf8(markdown)) throw UserError(fmt::format("event writer: the text of \"{}\" is not UTF-8", tag));
+  tensor.set_dtype(wire::DT_STRING);
+  tensor.mutable_tensor_shape();
+  tensor.add_string_val(markdown);
+  state_->append(event);
+}
+
+namespace {
+
+// What the hparams plugin reads stands in the metadata; the tensor is empty.
+wire::Event session_event(const char* tag, const wire::HParamsPluginData& data) {
+  wire::Event event = event_at(0);
+  wire::SummaryValue& value = add_value(event, tag, "hparams", wire::DATA_CLASS_TENSOR);
+  value.mutable_metadata()->mutable_plugin_data()->set_content(data.SerializeAsString());
+  value.mutable_tensor()->set_dtype(wire::DT_FLOAT);
+  value.mutable_tensor()->mutable_tensor_shape()->add_dim()->set_size(0);
+  return event;
+}
+
+struct SetHyperParameter {
+  wire::HParamValue& to;
+  void operator()(bool v) const { to.set_bool_value(v); }
+  void operator()(double v) const { to.set_number_value(v); }
+  void operator()(const std::string& v) const { to.set_string_value(v); }
+};
+
+}  // namespace
+
+void EventWriter::begin_session(const std::vector<HyperParameter>& chosen) {
+  wire::HParamsPluginData data;
+  wire::SessionStartInfo& info = *data.mutable_session_start_info();
+  info.set_start_time_secs(seconds_now());
+  for (auto i = chosen.begin(); i != chosen.end(); ++i) {
+    const std::string& name = i->name;
+    if (name.empty()) throw UserError("event writer: a hyper-parameter has no name");
+    require_text("hyper-parameter", name);
+    if (const auto* text = std::get_if<std::string>(&i->value)) require_text("hyper-parameter's value", *text);
+    if (const auto* number = std::get_if<double>(&i->value); number != nullptr && !std::isfinite(*number))
+      throw UserError(fmt::format("event writer: the hyper-parameter \"{}\" is {}", name, *number));
+    if (std::any_of(chosen.begin(), i, [&](const auto& other) { return other.name == name; }))
+      throw UserError(fmt::format("event writer: two hyper-parameters are named \"{}\"", name));
+    wire::HParamEntry& entry = *info.add_hparams();
+    entry.set_key(name);
+    std::visit(SetHyperParameter{*entry.mutable_value()}, i->value);
+  }
+  state_->append(session_event("_hparams_/session_start_info", data));
+}
+
+void EventWriter::end_session(bool success) {
+  wire::HParamsPluginData data;
+  wire::SessionEndInfo& info = *data.mutable_session_end_info();
+  info.set_status(success ? wire::SessionEndInfo::STATUS_SUCCESS : wire::SessionEndInfo::STATUS_FAILURE);
+  info.set_end_time_secs(seconds_now());
+  state_->append(session_event("_hparams_/session_end_info", data));
+}
+
+void EventWriter::graph(const Graph& graph, const std::vector<Update>& updates) {
+  wire::Event event = event_at(0);
+  event.set_graph_def(graph_def(graph, updates));
+  state_->append(event);
+}
+
+void EventWriter::layers(Value output, const std::string& name) {
+  wire::Event event = event_at(0);
+  wire::SummaryValue& value = add_value(event, "keras", "graph_keras_model", wire::DATA_CLASS_BLOB_SEQUENCE);
+  value.mutable_metadata()->mutable_plugin_data()->set_content("1");
+  wire::TensorProto& tensor = *value.mutable_tensor();
+  tensor.set_dtype(wire::DT_STRING);
+  tensor.mutable_tensor_shape()->add_dim()->set_size(1);
+  tensor.add_string_val(layers_json(output, name));
+  state_->append(event);
+}
+
+void EventWriter::restart(std::int64_t step) {
+  wire::Event event = event_at(step);
+  event.mutable_session_log()->set_status(wire::SessionLog::START);
+  state_->append(event);
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,48 @@
+// Runs: the curves in folders of event files.
+//
+//   for (const nn::EventRun& run : nn::read_runs("logs"))
+//     std::printf("%s: %g\n", run.name.c_str(), run.scalars.at("epoch_loss").back().value);
+//
+// The files of a run are read one after the other, in the order of their names. Where one goes on at a step that is
+// there already, as a fit does that was interrupted or begun anew, what was written last counts, as in TensorBoard.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace xgrad::nn {
+
+struct ScalarPoint {
+  std::int64_t step;
+  double wall_time;  // seconds since 1970
+  double value;
+};
+
+struct EventRun {
+  std::string name;  // of the folder, from the one that was asked for; "." for that one itself
+  std::map<std::string, std::vector<ScalarPoint>> scalars;  // by tag; steps ascend
+  struct Other {
+    std::string plugin;
+    std::size_t count = 0;
+    std::int64_t last_step = 0;
+  };
+  std::map<std::string, Other> others;  // histograms, images and all else that has a tag
+  std::size_t graphs = 0;               // of operations
+  std::vector<std::filesystem::path> files;
+  // Records that are damaged, or that are not whole in files other than the last, with file and byte. What is behind
+  // them in their file is not part of the run.
+  std::vector<std::string> problems;
+};
+
+// The run of one folder. Throws EnvironmentError if it cannot be read.
+EventRun read_run(const std::filesystem::path& folder);
+// Those of a folder and of all folders below it that have event files, by name. Links to folders are not followed.
+// Throws EnvironmentError if there is no such folder, and UserError if there is none with event files.
+std::vector<EventRun> read_runs(const std::filesystem::path& folder);
+// The event files right in the folder, in the order of their names.
+std::vector<std::filesystem::path> event_files(const std::filesystem::path& folder);
+
+}  // namespace xgrad::nn

@@ -1,0 +1,316 @@
+// Reading event files: what the writer wrote, what others write, what is damaged, and what means harm.
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/events/event_reader.hpp>
+#include <xgrad/nn/events/event_writer.hpp>
+#include <xgrad/nn/events/runs.hpp>
+
+#include "dice.hpp"
+#include "event_wire.hpp"
+#include "scratch.hpp"
+
+using namespace xgrad;
+using namespace xgrad::nn;
+using namespace scratch;
+using event_wire::field;
+using event_wire::record;
+
+namespace {
+
+std::vector<nn::Event> read_all(const fs::path& path, EventReaderOptions options = {}) {
+  EventReader reader(path, options);
+  std::vector<nn::Event> out;
+  while (auto event = reader.next()) out.push_back(std::move(*event));
+  return out;
+}
+
+// A record with a summary of one value.
+std::string value_record(const std::string& value, std::int64_t step = 1) {
+  return record(field(1, 1.5) + field(2, step) + field(5, field(1, value)));
+}
+std::string metadata(const std::string& plugin) { return field(9, field(1, field(1, plugin))); }
+std::string extents(const std::vector<std::int64_t>& sizes) {
+  std::string shape;
+  for (const std::int64_t size : sizes) shape += field(2, field(1, size));
+  return field(2, shape);
+}
+std::string float_bytes(float x) { return field(1, x).substr(1); }
+
+const std::string version = record(field(1, 1.5) + field(3, "brain.Event:2"));
+
+std::string file_of_writer(const ScratchFolder& folder) {
+  EventWriter writer(folder / "made");
+  writer.scalar("loss", 0.25, 1);
+  writer.histogram("h", Tensor::from<float>({4}, {1, 2, 3, 4}), 1, 3);
+  writer.image("i", Tensor({3, 2}), 2);
+  writer.text("t", "words", 2);
+  writer.begin_session({{"units", 64}});
+  Graph g;
+  const Value x = g.input("x", {2});
+  writer.graph(g);
+  writer.layers(x);
+  writer.restart(0);
+  writer.scalars({{"a", 1}, {"b", 2}}, 3);
+  return event_wire::content(writer.path());
+}
+
+}  // namespace
+
+TEST_CASE("what the writer wrote") {
+  const ScratchFolder folder;
+  const fs::path path = write_file(folder / "f", file_of_writer(folder));
+  const auto events = read_all(path);
+  REQUIRE(events.size() == 10);
+  CHECK(events[0].file_version == "brain.Event:2");
+  CHECK(events[0].offset == 0);
+  CHECK(events[0].wall_time > 1.7e9);
+  const EventValue& scalar = events[1].values.at(0);
+  CHECK((scalar.tag == "loss" && scalar.plugin == "scalars" && scalar.scalar == 0.25 && events[1].step == 1));
+  const auto& bins = events[2].values.at(0).histogram;
+  REQUIRE(bins.size() == 3);
+  CHECK((bins[0].left == 1 && bins[0].right == 2 && bins[0].count == 1 && bins[2].right == 4 && bins[2].count == 2));
+  const auto& image = events[3].values.at(0).strings;
+  REQUIRE(image.size() == 3);
+  CHECK((image[0] == "2" && image[1] == "3" && image[2].starts_with("\x89PNG")));
+  CHECK(events[4].values.at(0).strings == std::vector<std::string>{"words"});
+  CHECK(events[5].values.at(0).plugin == "hparams");
+  CHECK(!events[6].graph_def.empty());
+  CHECK(contains(events[7].values.at(0).strings.at(0), "InputLayer"));
+  CHECK((events[8].restart && !events[9].restart));
+  CHECK(events[9].values.size() == 2);
+}
+
+TEST_CASE("what others write: older forms, numbers as bytes, plugins named once, and types we do not read") {
+  const ScratchFolder folder;
+  const std::string old_histogram =
+      field(1, 0.5) + field(2, 3.5) + field(3, 4.0) +
+      field(6, field(1, 1.0).substr(1) + field(1, 2.0).substr(1) + field(1, 9.0).substr(1)) +
+      field(7, field(1, 3.0).substr(1) + field(1, 0.0).substr(1) + field(1, 1.0).substr(1));
+  const std::string file =
+      version + value_record(field(1, "old") + field(2, 0.75F)) +
+      value_record(field(1, "bytes") + field(8, field(1, std::int64_t{1}) + field(4, float_bytes(1.25F))) +
+                   metadata("scalars")) +
+      value_record(field(1, "bytes") + field(8, field(1, std::int64_t{1}) + field(4, float_bytes(2.5F))), 2) +
+      value_record(field(1, "double") + field(8, field(1, std::int64_t{2}) + field(4, event_wire::bytes_of(0, 8))) +
+                   metadata("scalars")) +
+      value_record(field(1, "h") + field(5, old_histogram)) +
+      value_record(field(1, "i") + field(4, field(1, std::int64_t{2}) + field(2, std::int64_t{3}) + field(4, "png"))) +
+      value_record(field(1, "half") + field(8, field(1, std::int64_t{19}) + field(4, "ab")) + metadata("scalars")) +
+      value_record(field(1, "new") + field(8, field(1, std::int64_t{1})) + metadata("a plugin to come")) +
+      record(field(1, 1.5) + field(15, "a field to come"));
+  const auto events = read_all(write_file(folder / "f", file));
+  REQUIRE(events.size() == 10);
+  CHECK((events[1].values[0].scalar == 0.75 && events[1].values[0].plugin == "scalars"));
+  CHECK(events[2].values[0].scalar == 1.25);
+  CHECK((events[3].values[0].scalar == 2.5 && events[3].values[0].plugin == "scalars"));
+  CHECK(events[4].values[0].scalar == 0);
+  const auto& bins = events[5].values[0].histogram;
+  REQUIRE(bins.size() == 2);
+  CHECK((bins[0].left == 0.5 && bins[0].right == 1 && bins[0].count == 3));
+  CHECK((bins[1].left == 2 && bins[1].right == 3.5 && bins[1].count == 1));
+  CHECK(events[6].values[0].strings == std::vector<std::string>{"3", "2", "png"});
+  CHECK((events[7].values[0].plugin == "scalars" && !events[7].values[0].scalar));
+  CHECK(events[8].values[0].plugin == "a plugin to come");
+}
+
+TEST_CASE("a last record that is not whole is none, and one when it has become whole") {
+  const ScratchFolder folder;
+  const std::string file = file_of_writer(folder);
+  const std::size_t count = event_wire::records(file).data.size();
+  for (std::size_t length = 0; length < file.size(); ++length) {
+    const event_wire::Records whole = event_wire::records(std::string_view(file).substr(0, length));
+    const fs::path path = write_file(folder / "f", std::string_view(file).substr(0, length));
+    EventReader reader(path);
+    std::size_t read = 0;
+    while (reader.next()) ++read;
+    REQUIRE(read == whole.data.size());
+    REQUIRE(reader.rest() == whole.rest);
+    REQUIRE(reader.offset() + reader.rest() == length);
+    REQUIRE(!reader.next());
+    if (length % 7 != 0) continue;
+    write_file(path, file);
+    while (reader.next()) ++read;
+    REQUIRE(read == count);
+    REQUIRE(reader.rest() == 0);
+  }
+}
+
+TEST_CASE("a writer that takes back a part of a record and writes another one is followed") {
+  const ScratchFolder folder;
+  const std::string good = version, part = value_record(field(1, std::string(50, 'x')) + field(2, 1.0F));
+  const fs::path path = write_file(folder / "f", good + part.substr(0, 40));
+  EventReader reader(path);
+  CHECK(reader.next());
+  CHECK(!reader.next());
+  CHECK(reader.rest() == 40);
+  write_file(path, good + value_record(field(1, "y") + field(2, 1.0F)));
+  CHECK(reader.next()->values.at(0).tag == "y");
+}
+
+TEST_CASE("damage is said with file and byte, again and again") {
+  const ScratchFolder folder;
+  const fs::path path = folder / "f";
+  const std::string good = version;
+  const auto damage = [&](const std::string& rest, const std::string& what, EventReaderOptions options = {}) {
+    write_file(path, good + rest);
+    EventReader reader(path, options);
+    REQUIRE(reader.next());
+    const std::string begin = "event reader: " + path.string() + ": at byte " + std::to_string(good.size()) + ": ";
+    for (int i = 0; i < 2; ++i) {
+      const std::string message = message_of<FormatError>([&] { (void)reader.next(); });
+      CHECK_MESSAGE((message.starts_with(begin) && contains(message, what)), message);
+    }
+  };
+  std::string bad = record("x");
+  bad[8] ^= 1;
+  damage(bad, "the check of a record's length is wrong");
+  bad = value_record(field(1, "a") + field(2, 1.0F));
+  bad[20] ^= 4;
+  damage(bad, "the check of a record is wrong");
+  damage(record("\xFF\xFF\xFF"), "a record is no event");
+  damage(record(field(5, "\x0A\x7F")), "a record is no event");
+  // A length that claims more than is allowed is not waited for.
+  const std::string length = event_wire::bytes_of(std::uint64_t{1} << 40U, 8);
+  damage(length + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(length)), 4),
+         "a record of 1099511627776 bytes is longer than the 67108864 that are allowed");
+  damage(record(std::string(101, 'x')), "longer than the 100", {.max_record = 100});
+  const std::string max = event_wire::bytes_of(std::numeric_limits<std::uint64_t>::max(), 8);
+  damage(max + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(max)), 4), "18446744073709551615",
+         {.max_record = std::numeric_limits<std::uint64_t>::max()});
+
+  const auto tensor = [](const std::string& plugin, const std::string& t) {
+    return value_record(field(1, "tag") + field(8, t) + metadata(plugin));
+  };
+  const std::string f = field(1, std::int64_t{1}), d = field(1, std::int64_t{2}), s = field(1, std::int64_t{7});
+  damage(tensor("scalars", f), "\"tag\": its tensor has 0 numbers for 1 elements");
+  damage(tensor("scalars", f + field(4, "abc")), "its tensor has 3 bytes for 1 numbers");
+  damage(tensor("scalars", f + extents({1}) + field(4, "abcd")), "its scalar has axes");
+  damage(tensor("histograms", d + extents({3}) + field(4, "abcd")), "its histogram is not [bins, 3]");
+  damage(tensor("histograms", d + extents({2, 3}) + field(4, std::string(8, 'x'))), "8 bytes for 6 numbers");
+  damage(tensor("histograms", d + extents({-2, 3})), "an extent of the tensor has no meaning");
+  damage(tensor("histograms", d + extents({std::numeric_limits<std::int64_t>::max(), 3})),
+         "an extent of the tensor has no meaning");
+  damage(tensor("histograms", d + extents({std::int64_t{1} << 40, 3})), "numbers for 3298534883328 elements");
+  damage(tensor("images", s + field(8, "1")), "its image has no width and height");
+  damage(tensor("text", f), "its tensor holds no text");
+  damage(value_record(field(1, "tag") + field(5, field(7, field(1, 1.0).substr(1)))), "has not one limit a bin");
+}
+
+TEST_CASE("what is no file of events") {
+  const ScratchFolder folder;
+  CHECK(contains(message_of<EnvironmentError>([&] { EventReader(folder / "none"); }),
+                 "event reader: cannot read " + (folder / "none").string()));
+  CHECK(contains(message_of<FormatError>([&] { EventReader{folder.path()}; }), "it is no regular file"));
+  REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+  CHECK(contains(message_of<FormatError>([&] { EventReader(folder / "pipe"); }), "it is no regular file"));
+  EventReader text(write_file(folder / "text", "This is not a file of events, but a text."));
+  CHECK(contains(message_of<FormatError>([&] { (void)text.next(); }), "at byte 0: the check of a record's length"));
+  CHECK(read_all(write_file(folder / "empty", "")).empty());
+}
+
+TEST_CASE("files that mean harm: whatever the bytes, records are read or a FormatError is thrown") {
+  const ScratchFolder folder(memory());
+  const std::string file = file_of_writer(folder);
+  const std::vector<std::string> data = event_wire::records(file).data;
+  testing::Dice dice(11);
+  int damaged = 0, read = 0;
+  for (int attempt = 0; attempt < 4000; ++attempt) {
+    std::string bytes;
+    if (dice.chance(0.3)) {
+      // Noise in the file: the checks find it.
+      bytes = file;
+      for (Index i = dice.between(1, 6); i > 0; --i)
+        bytes[static_cast<std::size_t>(dice.below(static_cast<Index>(bytes.size())))] =
+            static_cast<char>(dice.below(256));
+    } else {
+      // Noise in records whose checks agree: what is in them must be looked at.
+      for (int i = 0; i < 4; ++i) {
+        std::string one = dice.one_of(data);
+        for (Index n = dice.between(0, 8); n > 0 && !one.empty(); --n) {
+          const auto at = static_cast<std::size_t>(dice.below(static_cast<Index>(one.size())));
+          const Index what = dice.below(3);
+          if (what == 0) one[at] = static_cast<char>(dice.below(256));
+          if (what == 1) one.erase(at, static_cast<std::size_t>(dice.between(1, 9)));
+          if (what == 2)
+            one.insert(at,
+                       std::string(static_cast<std::size_t>(dice.between(1, 9)), static_cast<char>(dice.below(256))));
+        }
+        bytes += record(one);
+      }
+    }
+    const fs::path path = write_file(folder / "f", bytes);
+    try {
+      EventReader reader(path);
+      while (reader.next()) ++read;
+    } catch (const FormatError& error) {
+      REQUIRE(contains(error.what(), "f: at byte "));
+      ++damaged;
+    }
+  }
+  CHECK(damaged > 1000);
+  CHECK(read > 3000);
+}
+
+TEST_CASE("runs: folders below a folder, and what was written last counts") {
+  const ScratchFolder folder;
+  fs::create_directories(folder / "empty");
+  write_file(folder / "notes.txt", "no events");
+  {
+    EventWriter first(folder / "a/train");
+    for (int step = 0; step < 5; ++step) first.scalar("loss", step, step);
+    first.scalar("once", 1, 7);
+    first.histogram("h", Tensor({3}), 2);
+    EventWriter b(folder / "b");
+    b.scalar("loss", 1, 0);
+    b.restart(0);
+    EventWriter top(folder.path());
+    top.scalar("x", 1, 0);
+  }
+  {
+    EventWriter second(folder / "a/train");
+    for (int step = 3; step < 5; ++step) second.scalar("loss", 10 * step, step);
+  }
+  fs::create_directory_symlink(folder / "a", folder / "link");
+  const std::vector<EventRun> runs = read_runs(folder.path());
+  REQUIRE(runs.size() == 3);
+  CHECK((runs[0].name == "." && runs[1].name == "a/train" && runs[2].name == "b"));
+  const EventRun& run = runs[1];
+  CHECK(run.files.size() == 2);
+  CHECK(run.problems.empty());
+  std::vector<double> values;
+  for (const ScalarPoint& p : run.scalars.at("loss")) values.push_back(p.value);
+  CHECK(values == std::vector<double>{0, 1, 2, 30, 40});
+  CHECK(run.scalars.at("once").size() == 1);
+  CHECK((run.others.at("h").count == 1 && run.others.at("h").plugin == "histograms" &&
+         run.others.at("h").last_step == 2));
+  CHECK(runs[2].scalars.empty());  // all before the new beginning
+
+  CHECK(contains(message_of<UserError>([&] { (void)read_runs(folder / "empty"); }), "there are no event files in"));
+  CHECK(contains(message_of<EnvironmentError>([&] { (void)read_runs(folder / "none"); }), "none"));
+}
+
+TEST_CASE("runs: what is damaged is a problem, and the rest of the run is read") {
+  const ScratchFolder folder;
+  const auto scalar = [](int step) { return value_record(field(1, "x") + field(2, static_cast<float>(step)), step); };
+  std::string bad = scalar(2);
+  bad.back() ^= 1;
+  write_file(folder / "1.tfevents", version + scalar(1) + bad + scalar(3));
+  write_file(folder / "2.tfevents", version + scalar(4) + scalar(5).substr(0, 20));
+  write_file(folder / "3.tfevents", version + scalar(6) + scalar(7).substr(0, 20));
+  const EventRun run = read_run(folder.path());
+  std::vector<std::int64_t> steps;
+  for (const ScalarPoint& p : run.scalars.at("x")) steps.push_back(p.step);
+  CHECK(steps == std::vector<std::int64_t>{1, 4, 6});
+  REQUIRE(run.problems.size() == 2);
+  CHECK(contains(run.problems[0], "1.tfevents: at byte "));
+  CHECK(contains(run.problems[1], "2.tfevents: at byte "));
+  CHECK(contains(run.problems[1], "the last record is not whole"));
+}
