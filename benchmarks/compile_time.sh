@@ -12,7 +12,7 @@ export CCACHE_DISABLE=1
 seconds() { local start=$EPOCHREALTIME; "$@" >/dev/null; awk "BEGIN { printf \"%.2f s\", $EPOCHREALTIME - $start }"; }
 
 cmake -S . -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER="$compiler" \
-  -DXGRAD_BUILD_TESTS=OFF -DXGRAD_BUILD_EXAMPLES=OFF >/dev/null
+  -DXGRAD_BUILD_TESTS=OFF -DXGRAD_BUILD_TOOLS=OFF -DXGRAD_BUILD_EXAMPLES=OFF >/dev/null
 for header in engine xgrad; do
   printf '#include <xgrad/%s.hpp>\nint main() { xgrad::Graph g; (void)g; }\n' "$header" >"$scratch/$header.cpp"
   for level in -O0 -O2; do

@@ -23,9 +23,12 @@ get_target_property(protobuf_includes protobuf::libprotobuf-lite INTERFACE_INCLU
 get_target_property(boost_includes Boost::headers INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(xgrad_proto SYSTEM PRIVATE ${XGRAD_PROTO_DIR} ${protobuf_includes})
 
-# Adds the messages to the library.
+# Adds the messages to the library. The files that name them are the only ones that see their header.
 function(xgrad_add_messages target)
   add_dependencies(${target} xgrad_proto)
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:xgrad_proto>)
-  target_include_directories(${target} SYSTEM PRIVATE ${XGRAD_PROTO_DIR} ${protobuf_includes} ${boost_includes})
+  target_include_directories(${target} SYSTEM PRIVATE ${protobuf_includes} ${boost_includes})
+  foreach(source event_reader event_writer graph_def)
+    set_property(SOURCE ${PROJECT_SOURCE_DIR}/nn/events/${source}.cpp APPEND PROPERTY COMPILE_OPTIONS -isystem ${XGRAD_PROTO_DIR})
+  endforeach()
 endfunction()

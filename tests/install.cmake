@@ -82,6 +82,10 @@ endif()
 
 # ---- programs
 
+file(STRINGS "${BUILD}/CMakeCache.txt" tools REGEX "^XGRAD_BUILD_TOOLS:BOOL=ON$")
+if(NOT tools STREQUAL "")
+  run("running xgrad-events" ${prefix}/bin/xgrad-events --help)
+endif()
 set(umbrella OFF)
 set(programs engine)
 if(EXISTS "${prefix}/include/xgrad/xgrad.hpp")

@@ -135,7 +135,7 @@ class Builder {
       if (paths.back().empty()) paths.back() = "node";
     }
     for (const Update& update : updates_)
-      paths.push_back(without_marks("updates/" + update.parameter.name() + "/assign"));
+      paths.push_back(without_marks("updates/" + update.parameter.name() + "_assign"));
     for (const std::string& path : paths) {
       if (const std::size_t end = path.rfind('/'); end != std::string::npos) names_.add_box(path.substr(0, end));
     }

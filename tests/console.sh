@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Runs the commands of a Markdown file's console blocks and compares what they print with what the block says. Lines that
+# begin with "$ " are commands; in the text below them `...` stands for anything within a line. Pictures that they draw
+# are those shown in the document.
+#
+#   console.sh FILE.md FOLDER_TO_RUN_IN FOLDER_OF_PROGRAMS ...
+set -euo pipefail
+document=$(realpath "$1") folder=$2
+shift 2
+for programs in "$@"; do PATH=$programs:$PATH; done
+export PATH TZ=UTC
+cd "$folder"
+rm -f console_*
+
+awk '
+  /^```console$/ { inside = 1; next }
+  /^```/         { inside = 0; next }
+  !inside        { next }
+  /^\$ /         { n++; print substr($0, 3) > ("console_" n ".sh"); printf "" > ("console_" n ".txt"); next }
+                 { print > ("console_" n ".txt") }
+' "$document"
+
+count=0
+for command in console_*.sh; do
+  [ -f "$command" ] || { echo "$document: there is no command in it"; exit 1; }
+  base=${command%.sh}
+  bash "$command" >"$base.out" 2>&1 || { echo "$document: \`$(cat "$command")\` fails:"; cat "$base.out"; exit 1; }
+  mapfile -t expected <"$base.txt"
+  mapfile -t printed <"$base.out"
+  same=true
+  [ ${#expected[@]} -eq ${#printed[@]} ] || same=false
+  for i in "${!expected[@]}"; do
+    pattern=$(printf '%s' "${expected[$i]}" | sed -e 's/[]\\*?[]/\\&/g' -e 's/\.\.\./*/g')
+    # shellcheck disable=SC2053  # the pattern is meant as one
+    [[ ${printed[$i]-} == $pattern ]] || { same=false; printf 'expected: %s\nprinted:  %s\n' "${expected[$i]}" "${printed[$i]-}"; }
+  done
+  $same || { echo "$document: \`$(cat "$command")\` prints something else:"; cat "$base.out"; exit 1; }
+  count=$((count + 1))
+done
+# As in documents.sh.
+content() { grep -oE '<(title|text[^>]*)>[^<]*<' "$1" | sed 's/^<[^>]*>//' | sort; }
+for drawn in *.svg; do
+  shown=$(dirname "$document")/images/$drawn
+  [ -f "$drawn" ] && [ -f "$shown" ] || continue
+  diff <(content "$shown") <(content "$drawn") || { echo "$document: $shown is not what the command draws"; exit 1; }
+done
+echo "$document: $count commands print what it says"
