@@ -107,7 +107,8 @@ void HealthProbe::watch_steps() {
     // Of the optimizer's own numbers none is trainable. Shifts and scales begin at 0 or move freely.
     if (!p.trainable() || p.shape().rank() < 2 || std::find(own.begin(), own.end(), p) == own.end()) continue;
     const Value before = g.parameter(p);
-    steps_.push_back({{p.name(), 0}, output(norm_of(update.value - before)), output(norm_of(before))});
+    const std::size_t step = output(norm_of(update.value - before)), weight = output(norm_of(before));
+    steps_.push_back({{p.name(), 0}, step, weight});
   }
 }
 

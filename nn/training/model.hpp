@@ -90,14 +90,14 @@ class Model {
  public:
   // `network` is any module or function from Value to Value; `row` is the shape of one row of the input. Makes the
   // weights. Throws what the layers throw if shapes do not fit.
-  Model(AnyModule network, Shape row, ModelOptions options = {});
+  Model(AnyModule network, Shape row, ModelOptions options = {}, CodeLine at = CodeLine::here());
   ~Model();
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
 
   // May be called again: forgets what the optimizer remembered, keeps the weights. Throws what the loss and the metrics
   // throw if the prediction's shape does not suit them.
-  void compile(CompileOptions options);
+  void compile(CompileOptions options, CodeLine at = CodeLine::here());
 
   // Trains. The history has loss and metrics, those of the validation with "val_" in front, and "learning_rate" as it
   // was when the epoch ended. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not

@@ -140,7 +140,7 @@ std::string Model::str(const SummaryOptions& options) const {
   Row all;
   Table table;
   table.add({"layer", "output", "parameters", "FLOPs", "activations"});
-  const auto none_or = [](double n, std::string text) { return n == 0 ? "-" : text; };
+  const auto none_or = [](auto n, std::string text) { return n == 0 ? "-" : text; };
   for (const Row& row : rows_of_layers(forward)) {
     table.add({row.layer.empty() ? "(no layer)" : row.layer, row.output,
                none_or(row.parameters, thousands(row.parameters)), none_or(row.flops, count_text(row.flops)),
