@@ -20,7 +20,7 @@ using namespace xgrad;
 namespace {
 
 constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 // A chain of as many nodes as there are numbers, each with its number.
 std::string picture_of(const std::vector<double>& numbers, Annotations how) {
@@ -68,7 +68,7 @@ TEST_CASE("annotations: lines stand on the nodes, escaped and in order; a node w
 TEST_CASE("annotations: more is darker, and equal numbers have equal colours") {
   const auto seen = fills(picture_of({0, 1, 2, 3, 2}, {.legend = "n"}));
   REQUIRE(seen.size() == 5);
-  for (int i = 0; i < 3; ++i) CHECK(brightness(seen[i]) > brightness(seen[i + 1]));
+  for (std::size_t i = 0; i < 3; ++i) CHECK(brightness(seen[i]) > brightness(seen[i + 1]));
   CHECK(seen[2] == seen[4]);
   CHECK(fills(picture_of({0, 3, 3.5}, {.legend = "n", .low = 0, .high = 3}))[1] == seen[3]);
   CHECK(fills(picture_of({0, 3, 3.5}, {.legend = "n", .low = 0, .high = 3}))[2] == seen[3]);  // beyond the end
@@ -91,7 +91,7 @@ TEST_CASE("annotations: small is blue, large is red, and in between is white, by
 
 TEST_CASE("annotations: zeros of a logarithm, NaN and infinities have colours of their own") {
   const Annotations how{.legend = "norm", .colours = ColourScale::cold_hot, .logarithmic = true};
-  const std::string text = picture_of({0, nan, inf, -inf, 1e-3, 1}, how);
+  const std::string text = picture_of({0, not_a_number, inf, -inf, 1e-3, 1}, how);
   const auto seen = fills(text);
   REQUIRE(seen.size() == 6);
   CHECK(seen[1] == seen[2]);
@@ -101,7 +101,7 @@ TEST_CASE("annotations: zeros of a logarithm, NaN and infinities have colours of
   CHECK(contains(text, "NaN, Inf"));
   CHECK(contains(text, "&#160;0&#160;"));
   CHECK_FALSE(contains(picture_of({1, 2}, how), "NaN, Inf"));
-  for (const auto& only : {std::vector<double>{nan}, std::vector<double>{0}, std::vector<double>{5, 5}})
+  for (const auto& only : {std::vector<double>{not_a_number}, std::vector<double>{0}, std::vector<double>{5, 5}})
     CHECK(fills(picture_of(only, how)).size() == only.size());
 }
 
@@ -111,7 +111,7 @@ TEST_CASE("annotations: without numbers there is no legend") {
 }
 
 TEST_CASE("annotations: limits without meaning are refused by name") {
-  CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = nan}),
+  CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = not_a_number}),
                        doctest::Contains("to_dot: the colours of \"ms\": low is nan"), GraphError);
   CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = 2, .high = 1}), doctest::Contains("low is 2 and high 1"),
                        GraphError);
@@ -122,7 +122,7 @@ TEST_CASE("annotations: limits without meaning are refused by name") {
 TEST_CASE("annotations: Graphviz reads what they make") {
   if (!graphviz::found()) return;
   const Annotations how{.legend = "\"norm\" \\ <b>", .colours = ColourScale::cold_hot, .logarithmic = true};
-  const graphviz::Picture picture = graphviz::read(picture_of({0, nan, inf, 1e-30, 1e30, 1}, how));
+  const graphviz::Picture picture = graphviz::read(picture_of({0, not_a_number, inf, 1e-30, 1e30, 1}, how));
   CHECK(picture.nodes == 7);
   CHECK(picture.edges == 6);
 }
