@@ -4,6 +4,8 @@
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/autodiff/check_table.hpp>
 #include <xgrad/autodiff/custom_gradient.hpp>
+#include <xgrad/autodiff/derivation.hpp>
+#include <xgrad/autodiff/gradient_report.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/autodiff/remat.hpp>
 #include <xgrad/autodiff/transforms.hpp>

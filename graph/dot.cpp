@@ -165,14 +165,14 @@ class Drawing {
         const NodeId input = inputs[i];
         if (!drawn_[input]) continue;
         const std::uint32_t from = boxes_.of[input], to = boxes_.of[id];
-        const bool next_block = boxes_.of_different_blocks(input, id);
-        if (from != to || next_block) {
+        const bool implied = boxes_.implied(input, id);
+        if (from != to || implied) {
           const NodeId made = boxes_.original[input];
           outside_[made] = std::max(
               outside_[made],
               order_[id] == order_[input] && graph_.node(id).role == graph_.node(input).role ? Use::alike : Use::other);
         }
-        if (from == to || next_block) continue;
+        if (from == to || implied) continue;
         const bool single =
             !boxes_.boxes[from].folded && !boxes_.boxes[to].folded && boxes_.block[input] == 0 && boxes_.block[id] == 0;
         if (single) {

@@ -410,10 +410,11 @@ bool Boxes::plain() const {
   return blocks.size() == 1 && std::none_of(boxes.begin(), boxes.end(), [](const Box& box) { return box.folded; });
 }
 
-bool Boxes::of_different_blocks(NodeId a, NodeId b) const {
-  for (std::uint32_t i = block[a]; i != 0; i = blocks[i].around) {
-    for (std::uint32_t j = block[b]; j != 0; j = blocks[j].around) {
-      if (blocks[i].repetition == blocks[j].repetition) return blocks[i].time != blocks[j].time;
+bool Boxes::implied(NodeId from, NodeId to) const {
+  const bool copies = original[from] != from && original[to] != to;
+  for (std::uint32_t i = block[from]; i != 0; i = blocks[i].around) {
+    for (std::uint32_t j = block[to]; j != 0; j = blocks[j].around) {
+      if (blocks[i].repetition == blocks[j].repetition) return copies || blocks[i].time != blocks[j].time;
     }
   }
   return false;

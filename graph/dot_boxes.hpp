@@ -54,8 +54,9 @@ struct Boxes {
 
   // Whether each node is a box.
   bool plain() const;
-  // Whether the two are parts of one repetition, but not of the same block of it.
-  bool of_different_blocks(NodeId a, NodeId b) const;
+  // Whether what goes from node to node says no more than what is drawn: it goes from block to block of a repetition,
+  // or within a block that is a copy.
+  bool implied(NodeId from, NodeId to) const;
 };
 
 // `drawn` says which nodes are drawn at all, `order` how many times backward each is; by node.

@@ -2,12 +2,14 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <map>
 #include <string_view>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/formula_lines.hpp>
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/print.hpp>
 
@@ -31,19 +33,38 @@ Strength strength_of(std::string_view symbol) {
 constexpr std::size_t longest_repeated = 12;  // characters
 constexpr std::size_t longest_part = 90;
 
-// A name as it is if it can stand in a formula, otherwise in quotes.
-std::string name_text(const std::string& name) {
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '/' || c == '.';
-  });
-  return plain && !name.empty() ? name : fmt::format("{:?}", name);
+bool is_alnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
+
+// A known value may be given by its number, which a sign makes weaker than a name.
+Strength strength_of_name(std::string_view text) {
+  if (text.starts_with('-')) return prefix;
+  return text.find(" \\cdot ") != std::string_view::npos ? product : whole;
+}
+
+// How LaTeX writes the symbol of an operation.
+std::string_view latex_symbol(std::string_view symbol) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> symbols{{{"*", "\\cdot"},
+                                                                                   {"%", "\\bmod"},
+                                                                                   {"<", "<"},
+                                                                                   {"<=", "\\le"},
+                                                                                   {">=", "\\ge"},
+                                                                                   {"==", "="},
+                                                                                   {"!=", "\\ne"},
+                                                                                   {"&&", "\\land"},
+                                                                                   {"||", "\\lor"},
+                                                                                   {"^", "\\oplus"},
+                                                                                   {"!", "\\lnot"}}};
+  for (const auto& [from, to] : symbols) {
+    if (symbol == from) return to;
+  }
+  return symbol;
 }
 
 class FormulaPrinter {
  public:
   FormulaPrinter(const std::vector<std::pair<std::string, Value>>& wanted,
-                 const std::vector<std::pair<std::string, Value>>& known)
-      : graph_(wanted[0].second.graph()) {
+                 const std::vector<std::pair<std::string, Value>>& known, formula::Style style, int& parts)
+      : graph_(wanted[0].second.graph()), latex_(style == formula::Style::latex), style_(style), parts_(parts) {
     for (const auto& [name, value] : known) {
       graph_.require(value, "to_formulas");
       names_[value.id()] = name;
@@ -57,7 +78,7 @@ class FormulaPrinter {
     }
   }
 
-  std::string lines() const { return lines_; }
+  std::vector<formula::Line> take() { return std::move(lines_); }
 
  private:
   // A node's operands count once however often the node is used.
@@ -82,74 +103,158 @@ class FormulaPrinter {
     for (NodeId n = 0; n <= id; ++n) {
       if (needed[n] == 0 || names_.contains(n) || formulas_.contains(n)) continue;
       Formula f = formula(n);
-      const bool long_for_its_uses = f.text.size() > (uses_[n] > 1 ? longest_repeated : longest_part);
+      // LaTeX takes about three letters for what one sees.
+      const std::size_t letters = f.text.size() / (latex_ ? 3 : 1);
+      const bool long_for_its_uses = letters > (uses_[n] > 1 ? longest_repeated : longest_part);
       const bool number = graph_.node(n).op->traits.leaf == Leaf::constant;
       if (n != id && (long_for_its_uses || (uses_[n] > 1 && f.strength != whole && !number))) {
-        f = {give_line(fmt::format("t{}", ++parts_), f), whole};
+        f = {give_line(formula::name(fmt::format("t{}", ++parts_), style_), f, n), whole};
       }
       formulas_[n] = std::move(f);
     }
     const bool has_name = names_.contains(id);
-    give_line(name, has_name ? Formula{names_[id]} : formulas_[id]);
+    give_line(name, has_name ? Formula{names_[id]} : formulas_[id], id);
     if (!has_name) names_[id] = name;
   }
 
-  std::string give_line(const std::string& name, const Formula& f) {
-    lines_ += fmt::format("{} = {}\n", name, f.text);
+  std::string give_line(const std::string& name, const Formula& f, NodeId id) {
+    lines_.push_back({name, f.text, id});
     return name;
   }
 
   Formula part(NodeId id) const {
     const auto named = names_.find(id);
-    return named != names_.end() ? Formula{named->second} : formulas_.at(id);
+    return named != names_.end() ? Formula{named->second, strength_of_name(named->second)} : formulas_.at(id);
   }
 
   std::string within(NodeId id, Strength least) const {
     const Formula f = part(id);
-    return f.strength < least ? "(" + f.text + ")" : f.text;
+    if (f.strength >= least) return f.text;
+    return latex_ ? "\\left(" + f.text + "\\right)" : "(" + f.text + ")";
   }
 
   Formula formula(NodeId id) const {
     const Node& node = graph_.node(id);
     const OpDef& op = *node.op;
     if (op.traits.leaf == Leaf::constant) {
-      const std::string text = constant_text(graph_, id);
-      return {text, text.starts_with('-') ? prefix : whole};
+      const auto number = scalar_constant(graph_, id);
+      const std::string text = !latex_  ? constant_text(graph_, id)
+                               : number ? formula::number(*number, style_)
+                                        : formula::latex_text(constant_text(graph_, id));
+      return {text, strength_of_name(text)};
     }
-    if (op.traits.leaf != Leaf::none) return {name_text(graph_.name(id))};
-    if (!op.symbol.empty() && node.input_count == 1) return {op.symbol + within(node.inputs[0], whole), prefix};
-    if (!op.symbol.empty() && node.input_count == 2) {
-      const Strength s = strength_of(op.symbol);
-      // What is computed first stays visible: the right side of its like stands in parentheses.
-      const Strength left = s > comparison ? s : Strength(s + 1);
-      return {within(node.inputs[0], left) + " " + op.symbol + " " + within(node.inputs[1], Strength(s + 1)), s};
-    }
+    if (op.traits.leaf != Leaf::none) return {formula::name(graph_.name(id), style_)};
+    if (!op.symbol.empty() && node.input_count == 1) return unary(op.symbol, node.inputs[0]);
+    if (!op.symbol.empty() && node.input_count == 2) return binary(op.symbol, node.inputs[0], node.inputs[1]);
     std::string arguments;
     for (std::uint32_t i = 0; i < node.input_count; ++i) {
       arguments += (i == 0 ? "" : ", ") + part(node.inputs[i]).text;
     }
     for (const auto& item : graph_.attrs(id).items()) {
       const Attrs one{item};
-      arguments += (arguments.empty() ? "" : ", ") + one.str();
+      arguments += (arguments.empty() ? "" : ", ") + (latex_ ? formula::latex_text(one.str()) : one.str());
     }
-    return {op.name + "(" + arguments + ")"};
+    if (!latex_) return {op.name + "(" + arguments + ")"};
+    const bool plain = std::all_of(op.name.begin(), op.name.end(), is_alnum);
+    return {"\\operatorname{" + (plain ? op.name : formula::latex_text(op.name)) + "}\\left(" + arguments + "\\right)"};
+  }
+
+  Formula unary(const std::string& symbol, NodeId input) const {
+    const std::string operand = within(input, whole);
+    if (!latex_) return {symbol + operand, prefix};
+    const std::string_view written = latex_symbol(symbol);
+    return {fmt::format("{}{}{}", written, written.starts_with('\\') ? " " : "", operand), prefix};
+  }
+
+  Formula binary(const std::string& symbol, NodeId a, NodeId b) const {
+    const Strength s = strength_of(symbol);
+    if (latex_ && symbol == "/") return {"\\frac{" + part(a).text + "}{" + part(b).text + "}", whole};
+    // What is computed first stays visible: the right side of its like stands in parentheses.
+    const Strength left = s > comparison ? s : Strength(s + 1);
+    return {
+        fmt::format("{} {} {}", within(a, left), latex_ ? latex_symbol(symbol) : symbol, within(b, Strength(s + 1))),
+        s};
   }
 
   Graph& graph_;
   std::map<NodeId, std::string> names_;
   std::map<NodeId, Formula> formulas_;
   std::map<NodeId, int> uses_;
-  std::string lines_;
-  int parts_ = 0;
+  std::vector<formula::Line> lines_;
+  bool latex_;
+  formula::Style style_;
+  int& parts_;
 };
 
 }  // namespace
+
+namespace formula {
+
+std::vector<Line> lines(const std::vector<std::pair<std::string, Value>>& wanted,
+                        const std::vector<std::pair<std::string, Value>>& known, Style style, int& parts) {
+  return FormulaPrinter(wanted, known, style, parts).take();
+}
+
+std::string latex_text(std::string_view text) {
+  std::string inner;
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '\\')
+      inner += "\\textbackslash{}";
+    else if (c == '~')
+      inner += "\\textasciitilde{}";
+    else if (c == '^')
+      inner += "\\textasciicircum{}";
+    else if (std::string_view("{}$&#_%").find(c) != std::string_view::npos)
+      inner += std::string("\\") + c;
+    else if (c == '<' || c == '>' || c == '|')
+      inner += c == '<' ? "\\textless{}" : c == '>' ? "\\textgreater{}" : "\\textbar{}";
+    else
+      inner += byte < 0x20 || byte >= 0x7f ? '?' : c;
+  }
+  return "\\text{" + inner + "}";
+}
+
+std::string name(std::string_view text, Style style) {
+  const bool alnum = !text.empty() && std::all_of(text.begin(), text.end(), is_alnum);
+  if (style == Style::text) {
+    const bool plain = !text.empty() && std::all_of(text.begin(), text.end(), [](char c) {
+      return is_alnum(c) || c == '_' || c == '/' || c == '.';
+    });
+    return plain ? std::string(text) : fmt::format("{:?}", text);
+  }
+  if (!alnum || std::isdigit(static_cast<unsigned char>(text[0])) != 0) return latex_text(text);
+  const auto digits =
+      std::find_if(text.begin(), text.end(), [](char c) { return std::isdigit(static_cast<unsigned char>(c)) != 0; });
+  const bool index = digits != text.end() && std::all_of(digits, text.end(), [](char c) {
+                       return std::isdigit(static_cast<unsigned char>(c)) != 0;
+                     });
+  const std::string base(text.begin(), index ? digits : text.end());
+  const std::string written = base.size() == 1 ? base : "\\mathit{" + base + "}";
+  return index ? written + "_{" + std::string(digits, text.end()) + "}" : written;
+}
+
+std::string number(double number, Style style) {
+  std::string text = fmt::format("{:.4g}", number);
+  if (style == Style::text) return text;
+  if (std::isnan(number)) return "\\mathrm{NaN}";
+  if (std::isinf(number)) return number < 0 ? "-\\infty" : "\\infty";
+  const std::size_t e = text.find('e');
+  if (e == std::string::npos) return text;
+  return fmt::format("{} \\cdot 10^{{{}}}", text.substr(0, e), std::stoi(text.substr(e + 1)));
+}
+
+}  // namespace formula
 
 std::string to_formulas(const std::vector<std::pair<std::string, Value>>& wanted,
                         const std::vector<std::pair<std::string, Value>>& known) {
   if (wanted.empty()) return "";
   if (!wanted[0].second.valid()) throw GraphError("to_formulas: the Value is empty");
-  return FormulaPrinter(wanted, known).lines();
+  std::string out;
+  int parts = 0;
+  for (const formula::Line& line : formula::lines(wanted, known, formula::Style::text, parts))
+    out += fmt::format("{} = {}\n", line.name, line.formula);
+  return out;
 }
 
 }  // namespace xgrad

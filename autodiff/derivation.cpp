@@ -1,0 +1,342 @@
+#include <xgrad/autodiff/derivation.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/pullback.hpp>
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/formula_lines.hpp>
+#include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/print.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+using formula::Style;
+
+constexpr Index shown_elements = 6;
+constexpr std::size_t widest_column = 46;
+constexpr std::array<Style, 2> styles{Style::text, Style::latex};
+
+struct Line {
+  std::string name, formula, filled, number;  // `filled` and `formula` may be empty
+};
+
+// The rows of a tensor in brackets.
+std::string elements_text(const Tensor& tensor, const Shape& shape, int axis, Index& next, Style style) {
+  if (axis == shape.rank()) return formula::number(tensor.at(next++), style);
+  std::string out;
+  for (Index i = 0; i < shape[axis]; ++i)
+    out += (i == 0 ? "" : ", ") + elements_text(tensor, shape, axis + 1, next, style);
+  return "[" + out + "]";
+}
+
+std::string tensor_text(const Tensor& tensor, Style style) {
+  Index next = 0;
+  const bool small = tensor.elements() <= shown_elements && tensor.elements() > 0;
+  if (small) return elements_text(tensor, tensor.shape(), 0, next, style);
+  double squares = 0;
+  for (Index i = 0; i < tensor.elements(); ++i) squares += tensor.at(i) * tensor.at(i);
+  const std::string text = fmt::format("{}, norm {:.4g}", tensor.type().str(), std::sqrt(squares));
+  return style == Style::latex ? formula::latex_text(text) : text;
+}
+
+class Deriver {
+ public:
+  Deriver(Value loss, const std::vector<Value>& wrt, const Feeds& feeds, const RunOptions& options)
+      : graph_(loss.graph()), loss_(loss), wrt_(wrt), feeds_(feeds), options_(options) {
+    const std::vector<bool> needed = needed_nodes(graph_, std::vector<Value>{loss}, "derivation");
+    for (NodeId id = 0; id <= loss.id(); ++id) {
+      if (needed[id]) nodes_.push_back(id);
+    }
+    for (const NodeId id : nodes_) {
+      for (const NodeId i : graph_.inputs(id)) {
+        auto& users = users_[i];
+        if (users.empty() || users.back() != id) users.push_back(id);
+      }
+    }
+    choose_names();
+    compute();
+  }
+
+  void forward() {
+    for (const Style style : styles) {
+      for (const NodeId id : nodes_) {
+        const Leaf leaf = graph_.node(id).op->traits.leaf;
+        if (leaf == Leaf::constant) continue;  // stand where they are used
+        const Value value = graph_.value(id);
+        Line line{names_.at(id)[index(style)], "", "", tensor_text(numbers_.at(id), style)};
+        if (leaf == Leaf::none) {
+          std::vector<std::pair<std::string, Value>> operands;
+          Numbers numbers;
+          for (const NodeId i : graph_.inputs(id)) {
+            if (!names_.contains(i)) continue;
+            operands.emplace_back(names_.at(i)[index(style)], graph_.value(i));
+            numbers.emplace(i, numbers_.at(i));
+          }
+          int parts = 0;
+          line.formula = formula::lines({{line.name, value}}, operands, style, parts).back().formula;
+          line.filled = filled(value, numbers, style);
+        }
+        forward_[index(style)].push_back(std::move(line));
+      }
+    }
+  }
+
+  void backward() {
+    const std::vector<bool> wanted = dependents();
+    std::array<int, 2> parts{};
+    for (std::size_t i = nodes_.size(); i-- > 0;) {
+      const NodeId id = nodes_[i];
+      if (!cotangents_.contains(id) || !wanted[id]) continue;
+      if (id != loss_.id()) {
+        backward_of(id, parts);
+        continue;
+      }
+      for (const Style style : styles)
+        backward_[index(style)].push_back({cotangent_names_.at(id)[index(style)], "", "", "1"});
+    }
+  }
+
+  std::string text() const {
+    std::array<std::size_t, 3> widths{};
+    for (const auto* part : {&forward_[0], &backward_[0]}) {
+      for (const Line& line : *part) {
+        widths[0] = std::max(widths[0], line.name.size());
+        if (line.formula.size() <= widest_column) widths[1] = std::max(widths[1], line.formula.size());
+        if (line.filled.size() <= widest_column) widths[2] = std::max(widths[2], line.filled.size());
+      }
+    }
+    std::string out = "forward\n";
+    for (const Line& line : forward_[0]) out += text_line(line, widths);
+    out += fmt::format("backward: dv is the derivative of {} by v\n", names_.at(loss_.id())[0]);
+    for (const Line& line : backward_[0]) out += text_line(line, widths);
+    return out;
+  }
+
+  std::string latex() const {
+    std::string out = "\\begin{aligned}\n";
+    const auto add = [&](const Line& line) {
+      out += line.name;
+      for (const std::string* part : {&line.formula, &line.filled, &line.number}) {
+        if (!part->empty()) out += " &= " + *part;
+      }
+      out += " \\\\\n";
+    };
+    for (const Line& line : forward_[1]) add(line);
+    const std::string loss = names_.at(loss_.id())[1];
+    out += fmt::format("\\bar{{v}} &:= \\frac{{\\partial {0}}}{{\\partial v}} \\\\\n", loss);
+    for (const Line& line : backward_[1]) add(line);
+    return out + "\\end{aligned}\n";
+  }
+
+ private:
+  using Both = std::array<std::string, 2>;  // in each style
+  using Numbers = std::map<NodeId, Tensor>;
+
+  static std::size_t index(Style style) { return style == Style::text ? 0 : 1; }
+
+  static std::string text_line(const Line& line, const std::array<std::size_t, 3>& widths) {
+    std::string out = fmt::format("  {:<{}}", line.name, widths[0]);
+    if (!line.formula.empty()) {
+      out += fmt::format(" = {:<{}}", line.formula, widths[1]);
+      if (widths[2] > 0) out += fmt::format("   {:<{}}", line.filled.empty() ? "" : "= " + line.filled, widths[2] + 2);
+      out += "  ";
+    }
+    return out + " = " + line.number + "\n";
+  }
+
+  // ---- names
+
+  void choose_names() {
+    std::set<std::string> taken;
+    for (const NodeId id : nodes_) {
+      const std::string& name = graph_.name(id);
+      if (name.empty() || !taken.insert(name).second) continue;
+      chosen_[id] = name;
+    }
+    int next = 0;
+    for (const NodeId id : nodes_) {
+      if (graph_.node(id).op->traits.leaf == Leaf::constant) continue;
+      std::string& name = chosen_[id];
+      while (name.empty()) {
+        std::string candidate = fmt::format("v{}", ++next);
+        if (taken.insert(candidate).second) name = std::move(candidate);
+      }
+      names_[id] = {formula::name(name, Style::text), formula::name(name, Style::latex)};
+    }
+    for (const auto& [id, name] : names_) {
+      std::string d = "d" + chosen_.at(id);
+      while (!taken.insert(d).second) d += "_";
+      const bool letter = chosen_.at(id).size() == 1;
+      cotangent_names_[id] = {formula::name(d, Style::text), (letter ? "\\bar{" : "\\overline{") + name[1] + "}"};
+      // A subscript stands beside the bar.
+      if (const std::size_t at = name[1].find("_{"); at == 1)
+        cotangent_names_[id][1] = "\\bar{" + name[1].substr(0, 1) + "}" + name[1].substr(1);
+    }
+  }
+
+  // ---- numbers
+
+  void compute() {
+    std::vector<Value> values, floating;
+    for (const NodeId id : nodes_) {
+      values.push_back(graph_.value(id));
+      if (is_floating(values.back().dtype())) floating.push_back(values.back());
+    }
+    std::vector<Value> given;
+    {
+      const auto role = graph_.role(Role::backward, loss_);
+      given = pullback({loss_}, {graph_.constant(1.0, loss_.dtype())}, floating, Missing::empty);
+    }
+    std::vector<Value> wanted = values;
+    for (const Value v : given) {
+      if (v.valid()) wanted.push_back(v);
+    }
+    const std::vector<Tensor> numbers = evaluate(wanted, feeds_, options_);
+    for (std::size_t i = 0; i < values.size(); ++i) numbers_[values[i].id()] = numbers[i];
+    std::size_t next = values.size();
+    for (std::size_t i = 0; i < floating.size(); ++i) {
+      if (given[i].valid()) cotangents_[floating[i].id()] = numbers[next++];
+    }
+  }
+
+  // Nodes through which the derivative by one of wrt flows.
+  std::vector<bool> dependents() const {
+    std::vector<bool> out(loss_.id() + 1, false);
+    for (const Value w : wrt_) out[w.id()] = true;
+    for (const NodeId id : nodes_) {
+      const Node& node = graph_.node(id);
+      for (std::uint32_t i = 0; i < node.input_count; ++i) {
+        if (!node.op->shape_only(static_cast<int>(i)) && out[node.inputs[i]]) out[id] = true;
+      }
+    }
+    return out;
+  }
+
+  // ---- lines
+
+  // The formula of `value` with numbers for what stands in it; empty unless all of them are single ones.
+  std::string filled(Value value, const Numbers& numbers, Style style) const {
+    if (value.shape().rank() != 0) return "";
+    std::vector<std::pair<std::string, Value>> known;
+    std::set<NodeId> seen{value.id()};
+    std::vector<NodeId> stack(graph_.inputs(value.id()).begin(), graph_.inputs(value.id()).end());
+    if (numbers.contains(value.id())) stack = {value.id()};
+    while (!stack.empty()) {
+      const NodeId id = stack.back();
+      stack.pop_back();
+      if (const auto found = numbers.find(id); found != numbers.end()) {
+        if (found->second.shape().rank() != 0) return "";
+        known.emplace_back(formula::number(found->second.item(), style), graph_.value(id));
+        continue;
+      }
+      for (const NodeId i : graph_.inputs(id)) {
+        if (seen.insert(i).second) stack.push_back(i);
+      }
+    }
+    if (known.empty()) return "";
+    int parts = 0;
+    const auto lines = formula::lines({{"", value}}, known, style, parts);
+    return lines.size() == 1 ? lines[0].formula : "";
+  }
+
+  // An input that stands for the derivative by a node.
+  Value stand_in(NodeId id) {
+    if (const auto found = stand_ins_.find(id); found != stand_ins_.end()) return found->second;
+    std::string name = "d" + std::to_string(id);
+    while (graph_.find_input(name).valid()) name += "'";
+    const TensorType& type = graph_.node(id).type;
+    const Value value = graph_.input(name, type.shape, type.dtype);
+    stand_ins_[id] = value;
+    return value;
+  }
+
+  // What the users of a node give it, added up as a sweep does.
+  Value total_of(NodeId id) {
+    Value total;
+    const auto users = users_.find(id);
+    if (users == users_.end()) return total;
+    for (auto i = users->second.rbegin(); i != users->second.rend(); ++i) {
+      const NodeId user = *i;
+      if (!cotangents_.contains(user) || graph_.node(user).op->vjp == nullptr) continue;
+      const Value cotangent = stand_in(user);
+      const Cotangents given = graph_.node(user).op->vjp(Vjp(graph_.value(user), cotangent));
+      for (std::size_t k = 0; k < given.values().size(); ++k) {
+        Value c = given.values()[k];
+        if (graph_.inputs(user)[k] != id || !c.valid()) continue;
+        if (c.shape() != graph_.node(id).type.shape) c = sum_like(c, graph_.value(id));
+        total = total.valid() ? xgrad::add(total, c) : c;
+      }
+    }
+    return total;
+  }
+
+  void backward_of(NodeId id, std::array<int, 2>& parts) {
+    const auto role = graph_.role(Role::backward, graph_.value(id));
+    stand_ins_.clear();
+    const Value total = total_of(id);
+    if (!total.valid()) return;
+    Feeds feeds = feeds_;
+    Numbers numbers = numbers_;
+    std::erase_if(numbers, [&](const auto& item) { return !names_.contains(item.first); });  // constants
+    for (const auto& [node, stands] : stand_ins_) {
+      feeds.push_back({stands, cotangents_.at(node)});
+      numbers[stands.id()] = cotangents_.at(node);
+    }
+    for (const Style style : styles) {
+      std::vector<std::pair<std::string, Value>> known;
+      for (const auto& [node, name] : names_) known.emplace_back(name[index(style)], graph_.value(node));
+      for (const auto& [node, stands] : stand_ins_) known.emplace_back(cotangent_names_.at(node)[index(style)], stands);
+      Numbers with_parts = numbers;
+      const std::string name = cotangent_names_.at(id)[index(style)];
+      for (const formula::Line& line : formula::lines({{name, total}}, known, style, parts[index(style)])) {
+        const Value value = graph_.value(line.node);
+        const Tensor number = evaluate(value, feeds, options_);
+        std::string with_numbers = filled(value, with_parts, style);
+        const std::string result = tensor_text(number, style);
+        if (with_numbers == result) with_numbers.clear();  // what is passed on as it is
+        backward_[index(style)].push_back({line.name, line.formula, with_numbers, result});
+        with_parts.emplace(line.node, number);
+      }
+    }
+  }
+
+  Graph& graph_;
+  Value loss_;
+  const std::vector<Value>& wrt_;
+  const Feeds& feeds_;
+  const RunOptions& options_;
+  std::vector<NodeId> nodes_;  // that the loss needs, in the order of the tape
+  std::map<NodeId, std::vector<NodeId>> users_;
+  std::map<NodeId, std::string> chosen_;
+  std::map<NodeId, Both> names_, cotangent_names_;
+  Numbers numbers_, cotangents_;
+  std::map<NodeId, Value> stand_ins_;  // for the derivatives by other nodes in the line that is being made
+  std::array<std::vector<Line>, 2> forward_, backward_;  // in each style
+};
+
+}  // namespace
+
+Derivation derivation(Value loss, const std::vector<Value>& wrt, const Feeds& feeds, const RunOptions& options) {
+  if (!loss.valid()) throw GraphError("derivation: the loss is an empty Value");
+  Graph& graph = loss.graph();
+  const Attempt attempt(graph);  // never kept
+  (void)gradients(loss, wrt);    // says what cannot be derived
+  Deriver deriver(loss, wrt, feeds, options);
+  deriver.forward();
+  deriver.backward();
+  Derivation out;
+  out.text_ = deriver.text();
+  out.latex_ = deriver.latex();
+  return out;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,33 @@
+// Values as formulas, line by line, in plain text or LaTeX. Internal: not installed.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <xgrad/graph/graph.hpp>
+
+namespace xgrad::formula {
+
+enum class Style { text, latex };
+
+struct Line {
+  std::string name;  // as it is written
+  std::string formula;
+  NodeId node = 0;
+};
+
+// What `to_formulas` prints. Names of known and wanted values stand as they are given: see `name` and `number`. Parts
+// that get lines of their own are called t1, t2 ..., beginning after `parts`, which goes on to the last.
+std::vector<Line> lines(const std::vector<std::pair<std::string, Value>>& wanted,
+                        const std::vector<std::pair<std::string, Value>>& known, Style style, int& parts);
+
+// A name as it can stand in a formula: in quotes, or escaped, if need be.
+std::string name(std::string_view text, Style style);
+// Four digits of it.
+std::string number(double number, Style style);
+// Any text within a LaTeX formula.
+std::string latex_text(std::string_view text);
+
+}  // namespace xgrad::formula
