@@ -14,6 +14,8 @@
 
 #include <xgrad/nn/data/idx.hpp>
 
+#include "places.hpp"
+
 namespace scratch {
 
 namespace fs = std::filesystem;
@@ -55,7 +57,7 @@ inline fs::path write_file(const fs::path& path, std::string_view content) {
 
 // A file or folder of the real data sets, which are not part of the repository: below $XGRAD_DATA or beside the source.
 inline std::optional<fs::path> real_data(std::string_view name) {
-  const auto found = xgrad::nn::find_data(name, fs::path(XGRAD_SOURCE_DIR) / ".." / "shared" / "data");
+  const auto found = xgrad::nn::find_data(name, places::sources() / ".." / "shared" / "data");
   if (!found) MESSAGE("skipped: ", name, " is neither in $XGRAD_DATA nor in ../shared/data");
   return found;
 }

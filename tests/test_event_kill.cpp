@@ -15,6 +15,7 @@
 #include "child_process.hpp"
 #include "dice.hpp"
 #include "event_wire.hpp"
+#include "places.hpp"
 #include "scratch.hpp"
 
 using namespace xgrad;
@@ -37,7 +38,7 @@ TEST_CASE("kill -9 at any moment loses no event that was taken") {
   std::size_t events = 0;
   while (kills < 60) {
     const std::int64_t before = acknowledged(count);
-    testing::ChildProcess child({XGRAD_EVENT_FLOOD, run.string(), count.string()});
+    testing::ChildProcess child({places::event_flood().string(), run.string(), count.string()});
     const auto begin = std::chrono::steady_clock::now();
     // Not before it has begun to write, unless that is what is tried.
     while (!child.over() && dice.chance(0.999) && acknowledged(count) == before &&

@@ -16,6 +16,7 @@
 
 #include "child_process.hpp"
 #include "dice.hpp"
+#include "places.hpp"
 #include "scratch.hpp"
 
 using namespace xgrad;
@@ -30,7 +31,7 @@ using Clock = std::chrono::steady_clock;
 class Run : public testing::ChildProcess {
  public:
   Run(const fs::path& checkpoint, const fs::path& result, int threads)
-      : ChildProcess({XGRAD_INTERRUPTED, checkpoint.string(), result.string(), std::to_string(threads)}) {}
+      : ChildProcess({places::interrupted().string(), checkpoint.string(), result.string(), std::to_string(threads)}) {}
 };
 
 std::string content(const fs::path& path) {

@@ -21,6 +21,7 @@
 #include <xgrad/nn/optimizers/sgd.hpp>
 
 #include "descent.hpp"
+#include "places.hpp"
 
 using namespace xgrad;
 using testing::Descent;
@@ -104,7 +105,7 @@ std::vector<std::pair<std::string, nn::Optimizer>> variants() {
 }
 
 std::map<std::string, std::vector<double>> published() {
-  std::ifstream file(std::string(XGRAD_SOURCE_DIR) + "/tests/numbers/optimizers.txt");
+  std::ifstream file(places::sources() / "tests/numbers/optimizers.txt");
   std::map<std::string, std::vector<double>> out;
   for (std::string line; std::getline(file, line);) {
     const auto colon = line.find(':');
