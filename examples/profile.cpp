@@ -27,7 +27,7 @@ int main(int argc, char** argv) try {
   std::cout << profile.str({.steps = 12});
 
   profile.save_trace(folder / "deep_net_trace.json");
-  // The graph that was timed, without the optimizer's part.
+  // The graph that was timed, without the optimizer's part, and the plan.
   const nn::ModelGraph graph = model.training_graph(128);
   std::vector<xg::Value> weights;
   for (const xg::Parameter& p : model.parameters()) {
@@ -37,7 +37,10 @@ int main(int argc, char** argv) try {
   shown.push_back(graph.loss);
   xg::save_graph(*graph.graph, folder / "deep_net_time.svg",
                  {.outputs = shown, .title = "a training step of the deep net", .annotations = profile.annotations()});
-  for (const char* name : {"deep_net_trace.json", "deep_net_time.svg"}) std::cout << (folder / name).string() << '\n';
+  xg::save_plan(xg::Plan({graph.loss}, graph.updates), folder / "deep_net_steps.svg",
+                {.title = "the steps of its plan", .annotations = profile.step_annotations()});
+  for (const char* name : {"deep_net_trace.json", "deep_net_time.svg", "deep_net_steps.svg"})
+    std::cout << (folder / name).string() << '\n';
 } catch (const std::exception& error) {
   std::cerr << "profile: " << error.what() << '\n';
   return 1;
