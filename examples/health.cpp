@@ -33,11 +33,11 @@ std::size_t train(const std::string& title, nn::AnyModule network, nn::Optimizer
 }  // namespace
 
 int main() try {
-  const nn::DenseOptions large{.kernel_initializer = nn::normal(0, 1)};
+  const nn::DenseOptions large{.kernel_initializer = nn::normal(0, 3)};
   const nn::BatchNormOptions slow{.momentum = 0.999}, quick{.momentum = 0.9};
 
   std::size_t ill = 0;
-  ill += train("weights of deviation 1 before sigmoids",
+  ill += train("weights of deviation 3 before sigmoids",
                nn::Sequential{nn::Dense(64, nn::sigmoid, large), nn::Dense(64, nn::sigmoid, large),
                               nn::Dense(10, nn::softmax)},
                nn::SGD{.learning_rate = 0.01}) > 0;

@@ -208,8 +208,8 @@ std::vector<ProfileLayer> Profile::layers(int depth) const {
 
 namespace {
 
-// Arrays up to here are compared with the speed of a cache: they fit into the second one of most processors.
-constexpr double cached_bytes = 512 * 1024;
+// Arrays up to here are compared with the speed of a cache: they fit into the last one of most processors.
+constexpr double cached_bytes = 4 * 1024 * 1024;
 
 // The shortest times the machine has for a step's FLOPs and for its bytes.
 std::pair<double, double> best_times(const ProfileStep& step, const MachinePeak& peak) {

@@ -90,7 +90,7 @@ struct Profile {
   // below 1.
   std::vector<ProfileLayer> layers(int depth = 1) const;
   // How near a step comes to the best time the machine has for its FLOPs and its bytes, whichever takes longer: 1 is as
-  // good as can be. Arrays that do not fit into half a megabyte are compared with memory. 0 without a peak.
+  // good as can be. Steps of more than 4 MiB are compared with memory, others with a cache. 0 without a peak.
   double efficiency(const ProfileStep& step) const;
   // Whether that is for its bytes.
   bool bound_by_memory(const ProfileStep& step) const;

@@ -1,5 +1,4 @@
 // A profile as colours on a picture.
-#include <algorithm>
 #include <map>
 #include <memory>
 #include <utility>
@@ -23,14 +22,11 @@ std::string time_text(double seconds, double all) {
   return fmt::format("{:.1f} us, {:.1f} %", seconds * 1e6, all > 0 ? 100 * seconds / all : 0);
 }
 
-// Colours from none to the most time of a step, in microseconds.
-Annotations colours(const std::vector<ProfileStep>& steps) {
-  double most = 0;
-  for (const ProfileStep& step : steps) most = std::max(most, step.seconds * 1e6);
+// From no time to the most that is drawn.
+Annotations colours() {
   Annotations out;
-  out.legend = "time of the step, us";
+  out.legend = "time of a run, us";
   out.low = 0;
-  if (most > 0) out.high = most;
   return out;
 }
 
@@ -49,7 +45,7 @@ Annotations Profile::step_annotations() const {
     }
     notes->push_back(std::move(note));
   }
-  Annotations out = colours(steps);
+  Annotations out = colours();
   out.note = [notes](std::span<const NodeId> numbers) {
     return numbers.size() == 1 && numbers[0] < notes->size() ? (*notes)[numbers[0]] : NodeNote();
   };
@@ -63,7 +59,7 @@ Annotations Profile::annotations() const {
       (*spent)[node.id] = {s, steps[s].nodes.size(), steps[s].seconds, node.part * steps[s].seconds};
     }
   }
-  Annotations out = colours(steps);
+  Annotations out = colours();
   out.note = [spent, all = seconds](std::span<const NodeId> nodes) {
     NodeNote note;
     double own = 0;

@@ -51,7 +51,7 @@ struct Health {
   int in_a_row = 2;   // looks at which it must be there
 
   // What is still healthy.
-  double dead = 0.25;        // part of a layer's relu units
+  double dead = 0.5;         // part of a layer's relu units
   double saturated = 0.5;    // part of a layer's outputs beyond 99 % of the way to their ends
   double large_step = 0.1;   // norm of a step over the norm of the weight; weights of two axes or more
   double small_step = 1e-3;  // the same, over that of the weight that moves most
