@@ -82,7 +82,7 @@ class Deriver {
             numbers.emplace(i, numbers_.at(i));
           }
           int parts = 0;
-          line.formula = formula::lines({{line.name, value}}, operands, style, parts).back().formula;
+          line.formula = formula::lines({{line.name, value}}, operands, style, parts, true).back().formula;
           line.filled = filled(value, numbers, style);
         }
         forward_[index(style)].push_back(std::move(line));
@@ -125,14 +125,17 @@ class Deriver {
     std::string out = "\\begin{aligned}\n";
     const auto add = [&](const Line& line) {
       out += line.name;
+      const char* column = " &= ";
       for (const std::string* part : {&line.formula, &line.filled, &line.number}) {
-        if (!part->empty()) out += " &= " + *part;
+        if (part->empty()) continue;
+        out += column + *part;
+        column = " &&= ";
       }
       out += " \\\\\n";
     };
     for (const Line& line : forward_[1]) add(line);
     const std::string loss = names_.at(loss_.id())[1];
-    out += fmt::format("\\bar{{v}} &:= \\frac{{\\partial {0}}}{{\\partial v}} \\\\\n", loss);
+    out += fmt::format("\\bar{{v}} &\\equiv \\frac{{\\partial {0}}}{{\\partial v}} \\\\\n", loss);
     for (const Line& line : backward_[1]) add(line);
     return out + "\\end{aligned}\n";
   }
@@ -145,10 +148,16 @@ class Deriver {
 
   static std::string text_line(const Line& line, const std::array<std::size_t, 3>& widths) {
     std::string out = fmt::format("  {:<{}}", line.name, widths[0]);
+    const std::size_t first = out.size() + 3 + widths[1];
+    const auto pad = [&](std::size_t to) { out.append(out.size() < to ? to - out.size() : 0, ' '); };
     if (!line.formula.empty()) {
-      out += fmt::format(" = {:<{}}", line.formula, widths[1]);
-      if (widths[2] > 0) out += fmt::format("   {:<{}}", line.filled.empty() ? "" : "= " + line.filled, widths[2] + 2);
-      out += "  ";
+      out += " = " + line.formula;
+      if (!line.filled.empty()) {
+        pad(first);
+        out += "  = " + line.filled;
+      }
+      pad(first + (widths[2] > 0 ? widths[2] + 4 : 0));
+      out += " ";
     }
     return out + " = " + line.number + "\n";
   }
@@ -156,11 +165,18 @@ class Deriver {
   // ---- names
 
   void choose_names() {
+    // As short as tells them apart: without their scopes if no two are the same then.
+    std::map<std::string, int> used;
     std::set<std::string> taken;
-    for (const NodeId id : nodes_) {
+    const auto short_name = [&](NodeId id) {
       const std::string& name = graph_.name(id);
-      if (name.empty() || !taken.insert(name).second) continue;
-      chosen_[id] = name;
+      const std::string inside = graph_.scope_of(id) + "/";
+      return name.size() > inside.size() && name.starts_with(inside) ? name.substr(inside.size()) : name;
+    };
+    for (const NodeId id : nodes_) ++used[short_name(id)];
+    for (const NodeId id : nodes_) {
+      const std::string name = used[short_name(id)] == 1 ? short_name(id) : graph_.name(id);
+      if (!name.empty() && taken.insert(name).second) chosen_[id] = name;
     }
     int next = 0;
     for (const NodeId id : nodes_) {
@@ -173,10 +189,10 @@ class Deriver {
       names_[id] = {formula::name(name, Style::text), formula::name(name, Style::latex)};
     }
     for (const auto& [id, name] : names_) {
-      std::string d = "d" + chosen_.at(id);
+      std::string d = "d" + name[0];
       while (!taken.insert(d).second) d += "_";
       const bool letter = chosen_.at(id).size() == 1;
-      cotangent_names_[id] = {formula::name(d, Style::text), (letter ? "\\bar{" : "\\overline{") + name[1] + "}"};
+      cotangent_names_[id] = {d, (letter ? "\\bar{" : "\\overline{") + name[1] + "}"};
       // A subscript stands beside the bar.
       if (const std::size_t at = name[1].find("_{"); at == 1)
         cotangent_names_[id][1] = "\\bar{" + name[1].substr(0, 1) + "}" + name[1].substr(1);
@@ -244,7 +260,7 @@ class Deriver {
     }
     if (known.empty()) return "";
     int parts = 0;
-    const auto lines = formula::lines({{"", value}}, known, style, parts);
+    const auto lines = formula::lines({{"", value}}, known, style, parts, true);
     return lines.size() == 1 ? lines[0].formula : "";
   }
 
@@ -297,7 +313,7 @@ class Deriver {
       for (const auto& [node, stands] : stand_ins_) known.emplace_back(cotangent_names_.at(node)[index(style)], stands);
       Numbers with_parts = numbers;
       const std::string name = cotangent_names_.at(id)[index(style)];
-      for (const formula::Line& line : formula::lines({{name, total}}, known, style, parts[index(style)])) {
+      for (const formula::Line& line : formula::lines({{name, total}}, known, style, parts[index(style)], true)) {
         const Value value = graph_.value(line.node);
         const Tensor number = evaluate(value, feeds, options_);
         std::string with_numbers = filled(value, with_parts, style);

@@ -13,6 +13,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/graph_diff.hpp>
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/graph/print.hpp>

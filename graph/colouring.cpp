@@ -68,7 +68,8 @@ Colouring::Colouring(const Annotations& annotations, std::span<const double> num
   if (log) {
     // Whole decades, and not so few that chance differences look like large ones.
     double from = std::floor(std::log10(low_) + 1e-9), to = std::ceil(std::log10(high_) - 1e-9);
-    while (to - from < 2) to - std::log10(high_) < std::log10(low_) - from ? ++to : --from;
+    const double least = annotations.colours == ColourScale::cold_hot ? 6 : 2;
+    while (to - from < least) to - std::log10(high_) < std::log10(low_) - from ? ++to : --from;
     low_ = std::pow(10.0, from);
     high_ = std::pow(10.0, to);
   } else if (annotations.colours == ColourScale::heat) {

@@ -19,9 +19,11 @@ struct Line {
 };
 
 // What `to_formulas` prints. Names of known and wanted values stand as they are given: see `name` and `number`. Parts
-// that get lines of their own are called t1, t2 ..., beginning after `parts`, which goes on to the last.
+// that get lines of their own are called t1, t2 ..., beginning after `parts`, which goes on to the last. `brief` leaves
+// out flags that are off.
 std::vector<Line> lines(const std::vector<std::pair<std::string, Value>>& wanted,
-                        const std::vector<std::pair<std::string, Value>>& known, Style style, int& parts);
+                        const std::vector<std::pair<std::string, Value>>& known, Style style, int& parts,
+                        bool brief = false);
 
 // A name as it can stand in a formula: in quotes, or escaped, if need be.
 std::string name(std::string_view text, Style style);

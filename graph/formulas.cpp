@@ -63,8 +63,12 @@ std::string_view latex_symbol(std::string_view symbol) {
 class FormulaPrinter {
  public:
   FormulaPrinter(const std::vector<std::pair<std::string, Value>>& wanted,
-                 const std::vector<std::pair<std::string, Value>>& known, formula::Style style, int& parts)
-      : graph_(wanted[0].second.graph()), latex_(style == formula::Style::latex), style_(style), parts_(parts) {
+                 const std::vector<std::pair<std::string, Value>>& known, formula::Style style, int& parts, bool brief)
+      : graph_(wanted[0].second.graph()),
+        latex_(style == formula::Style::latex),
+        style_(style),
+        parts_(parts),
+        brief_(brief) {
     for (const auto& [name, value] : known) {
       graph_.require(value, "to_formulas");
       names_[value.id()] = name;
@@ -151,6 +155,8 @@ class FormulaPrinter {
       arguments += (i == 0 ? "" : ", ") + part(node.inputs[i]).text;
     }
     for (const auto& item : graph_.attrs(id).items()) {
+      const bool* flag = std::get_if<bool>(&item.second);
+      if (brief_ && flag != nullptr && !*flag) continue;
       const Attrs one{item};
       arguments += (arguments.empty() ? "" : ", ") + (latex_ ? formula::latex_text(one.str()) : one.str());
     }
@@ -171,9 +177,9 @@ class FormulaPrinter {
     if (latex_ && symbol == "/") return {"\\frac{" + part(a).text + "}{" + part(b).text + "}", whole};
     // What is computed first stays visible: the right side of its like stands in parentheses.
     const Strength left = s > comparison ? s : Strength(s + 1);
-    return {
-        fmt::format("{} {} {}", within(a, left), latex_ ? latex_symbol(symbol) : symbol, within(b, Strength(s + 1))),
-        s};
+    // A sign after an operator is for programs.
+    const Strength right = latex_ && part(b).strength == prefix ? whole : Strength(s + 1);
+    return {fmt::format("{} {} {}", within(a, left), latex_ ? latex_symbol(symbol) : symbol, within(b, right)), s};
   }
 
   Graph& graph_;
@@ -184,6 +190,7 @@ class FormulaPrinter {
   bool latex_;
   formula::Style style_;
   int& parts_;
+  bool brief_;
 };
 
 }  // namespace
@@ -191,8 +198,8 @@ class FormulaPrinter {
 namespace formula {
 
 std::vector<Line> lines(const std::vector<std::pair<std::string, Value>>& wanted,
-                        const std::vector<std::pair<std::string, Value>>& known, Style style, int& parts) {
-  return FormulaPrinter(wanted, known, style, parts).take();
+                        const std::vector<std::pair<std::string, Value>>& known, Style style, int& parts, bool brief) {
+  return FormulaPrinter(wanted, known, style, parts, brief).take();
 }
 
 std::string latex_text(std::string_view text) {

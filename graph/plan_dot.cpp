@@ -47,7 +47,7 @@ const BufferLook& look_of(std::size_t buffer) { return buffer_looks[buffer % buf
 
 // What the step is called, then the operations it runs together, a few on each line.
 std::string step_label(std::size_t number, const StepLabel& label) {
-  std::string out = fmt::format("<B>{}</B>", number);
+  std::string out = fmt::format("<B>{}</B>&#160;", number);
   if (!label.own.empty()) out += " " + escaped(label.own);
   if (!label.fused.empty()) {
     out += fmt::format("{}fused {} over {}", label.own.empty() ? " " : "<BR/>then ", label.fused.size(),
@@ -151,7 +151,9 @@ class PlanPicture {
           fill = look_of(*buffer).fill;
           border = look_of(*buffer).line;
         }
-        list += fmt::format("{}b{}", list.empty() ? "&#8594; " : ", ", *buffer);
+        const std::string name = fmt::format("b{}", *buffer);
+        if (list.ends_with(' ' + name)) continue;  // a kernel's result, and what is made of its rows in place
+        list += (list.empty() ? "&#8594; " : ", ") + name;
       }
       if (!list.empty()) label += "<BR/>" + small_text(list);
     }

@@ -1,4 +1,4 @@
-// Files and the Graphviz program behind save_graph and save_plan.
+// Files and the Graphviz program behind save_graph, save_plan and save_diff.
 #include <cerrno>
 #include <cstring>
 #include <fstream>
@@ -13,6 +13,7 @@
 
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/graph_diff.hpp>
 #include <xgrad/graph/save_text.hpp>
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants the program to declare it
@@ -165,6 +166,11 @@ void save_graph(const Graph& graph, const fs::path& path, const DotOptions& opti
 void save_plan(const Plan& plan, const fs::path& path, const PlanDotOptions& options) {
   check_format("save_plan", path);
   draw("save_plan", path, to_dot(plan, options));
+}
+
+void save_diff(const Graph& before, const Graph& after, const fs::path& path, const DiffDotOptions& options) {
+  check_format("save_diff", path);
+  draw("save_diff", path, diff_to_dot(before, after, options));
 }
 
 }  // namespace xgrad

@@ -53,6 +53,7 @@
 #include <xgrad/nn/sequential.hpp>
 #include <xgrad/nn/training/callbacks.hpp>
 #include <xgrad/nn/training/check.hpp>
+#include <xgrad/nn/training/gradient_report.hpp>
 #include <xgrad/nn/training/health.hpp>
 #include <xgrad/nn/training/model.hpp>
 #include <xgrad/nn/training/tensorboard.hpp>

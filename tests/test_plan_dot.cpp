@@ -7,6 +7,7 @@
 
 #include <xgrad/engine.hpp>
 
+#include "graphviz.hpp"
 #include "scratch.hpp"
 
 using namespace xgrad;
@@ -55,6 +56,48 @@ TEST_CASE("plan picture: Graphviz draws it") {
   const ScratchFolder folder;
   save_plan(Net().plan, folder / "plan.svg");
   CHECK(std::filesystem::file_size(folder / "plan.svg") > 2000);
+}
+
+TEST_CASE("plan picture: buffers are listed with their places and times, and coloured") {
+  const Net net;
+  const std::string text = to_dot(net.plan, {.title = "a \"plan\" & <more>", .show_buffers = true});
+  CHECK(count(text, "memory [shape=plain") == 1);
+  CHECK(count(text, "@0<") >= 1);
+  CHECK(count(text, "<B>b0</B>") == 1);
+  CHECK(count(text, "in place over a&#60;b&#62;/&#34;w&#34;") == 1);  // the parameter
+  CHECK(count(text, " b0>") >= 1);                                    // on the edge that carries it
+  CHECK(text == to_dot(Net().plan, {.title = "a \"plan\" & <more>", .show_buffers = true}));
+  CHECK(count(to_dot(net.plan), "memory [") == 0);
+  if (!graphviz::found()) return;
+  const graphviz::Picture with = graphviz::read(text), without = graphviz::read(to_dot(net.plan));
+  CHECK(with.nodes == without.nodes + 1);
+  CHECK(with.edges == without.edges);
+}
+
+TEST_CASE("plan picture: of many buffers the largest are shown, and the rest counted") {
+  Graph g;
+  const Value x = g.input("x", {4, 4});
+  std::vector<Value> outputs;
+  for (int i = 0; i < 80; ++i) outputs.push_back(sum(matmul(x, x + i), {i % 2}));
+  const Plan plan(outputs);
+  const std::string text = to_dot(plan, {.show_buffers = true});
+  CHECK(count(text, " smaller ones, ") == 1);
+  CHECK(count(text, "<TD ALIGN=\"RIGHT\"><FONT POINT-SIZE=\"9\"><B>b") == 60);
+  if (graphviz::found()) CHECK(graphviz::read(text).nodes > 80);
+}
+
+TEST_CASE("plan picture: steps have notes and colours") {
+  const Net net;
+  std::vector<NodeId> asked;
+  const std::string text = to_dot(net.plan, {.annotations = {.note = [&](std::span<const NodeId> steps) -> NodeNote {
+                                                               asked.push_back(steps[0]);
+                                                               return {{"1 < 2 ms"}, double(steps[0])};
+                                                             },
+                                                             .legend = "time, ms"}});
+  CHECK(asked.size() == static_cast<std::size_t>(net.plan.steps()));
+  CHECK(count(text, "1 &#60; 2 ms") == asked.size());
+  CHECK(count(text, "time, ms") == 1);
+  if (graphviz::found()) CHECK(graphviz::read(text).nodes > 3);
 }
 
 TEST_CASE("plan picture: errors name save_plan") {

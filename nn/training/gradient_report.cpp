@@ -1,0 +1,22 @@
+#include <xgrad/nn/training/gradient_report.hpp>
+
+#include <utility>
+
+namespace xgrad::nn {
+
+ModelGradients gradient_report(const Model& model, const Dataset& few_rows, const RunOptions& run) {
+  ModelGraph graph = model.training_graph(few_rows.size(), !few_rows.weights.empty());
+  Feeds feeds{{graph.input, few_rows.x}, {graph.target, few_rows.y}};
+  if (graph.weights.valid()) feeds.push_back({graph.weights, few_rows.weights});
+  GradientReport report = xgrad::gradient_report(graph.loss, feeds, run);
+  return {std::move(graph), std::move(report)};
+}
+
+void ModelGradients::save(const std::filesystem::path& path, DotOptions options) const {
+  if (options.outputs.empty()) options.outputs = {graph.loss};
+  if (!options.depth) options.depth = 0;
+  if (!options.annotations) options.annotations = report.annotations();
+  save_graph(*graph.graph, path, options);
+}
+
+}  // namespace xgrad::nn
