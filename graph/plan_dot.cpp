@@ -151,9 +151,9 @@ class PlanPicture {
           fill = look_of(*buffer).fill;
           border = look_of(*buffer).line;
         }
-        const std::string name = fmt::format("b{}", *buffer);
-        if (list.ends_with(' ' + name)) continue;  // a kernel's result, and what is made of its rows in place
-        list += (list.empty() ? "&#8594; " : ", ") + name;
+        const std::string place = fmt::format("b{}", *buffer);
+        if (list.ends_with(' ' + place)) continue;  // a kernel's result, and what is made of its rows in place
+        list += (list.empty() ? "&#8594; " : ", ") + place;
       }
       if (!list.empty()) label += "<BR/>" + small_text(list);
     }
