@@ -1,7 +1,11 @@
-// All optimizers race: down a valley of two dimensions, and with the same small net on the same digits.
+// All optimizers race: down a valley of two dimensions, and with the same small net on the same digits. Draws the ways
+// they take, and the losses on theirs.
+//
+//   optimizers [FOLDER]
 #include <cmath>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -44,31 +48,89 @@ xg::Value beale(xg::Value w) {
 
 xg::Parameter at_start() { return {"w", xg::Tensor::from<double>({2}, {1, 1})}; }
 
-// How far from the lowest point it is after 500 steps.
-double valley(const nn::Optimizer& optimizer) {
+// Where it was, step after step.
+struct Way {
+  std::vector<double> x, y;
+  void add(const xg::Parameter& w) {
+    x.push_back(w.value().at(0));
+    y.push_back(w.value().at(1));
+  }
+  // From where it ended to the lowest point.
+  double distance() const { return std::hypot(x.back() - 3, y.back() - 0.5); }
+};
+
+Way down_the_valley(const nn::Optimizer& optimizer) {
   xg::Graph g({.dtype = xg::f64});
   const xg::Parameter w = at_start();
   const xg::Value loss = beale(g.parameter(w));
   nn::OptimizerState state(optimizer.learning_rate());
   const xg::Plan step({loss}, optimizer.updates(g, {w}, {gradients(loss, g.parameter(w))}, state));
   xg::Workspace memory(step);
-  for (int i = 0; i < 500; ++i) step.run(memory);
-  return std::hypot(w.value().at(0) - 3, w.value().at(1) - 0.5);
+  Way way;
+  way.add(w);
+  for (int i = 0; i < 500; ++i) {
+    step.run(memory);
+    way.add(w);
+  }
+  return way;
+}
+
+// It is a function that goes all the way: its way is where it comes to in one iteration, in two ...
+Way lbfgs_down_the_valley(int& evaluations) {
+  Way way;
+  way.add(at_start());
+  for (int iterations = 1;; ++iterations) {
+    xg::Graph g({.dtype = xg::f64});
+    const xg::Parameter w = at_start();
+    const nn::LbfgsResult found = nn::lbfgs(beale(g.parameter(w)), {w}, {}, {.max_iterations = iterations});
+    way.add(w);
+    evaluations = found.evaluations;
+    if (found.stop != nn::LbfgsStop::iterations) return way;
+  }
+}
+
+// The valley from above, with some of the ways.
+nn::Plot map(const std::string& title) {
+  constexpr xg::Index rows = 161, columns = 201;
+  const double left = 0.4, right = 4, low = -1, high = 1.4;
+  xg::Tensor heights({rows, columns}, xg::f64);
+  xg::Graph g({.dtype = xg::f64});
+  const xg::Value at = g.input("at", {2}), height = beale(at);
+  auto to = heights.mutable_values<double>().begin();
+  for (xg::Index i = 0; i < rows; ++i) {
+    const double y = low + static_cast<double>(i) * (high - low) / (rows - 1);
+    for (xg::Index j = 0; j < columns; ++j) {
+      const double x = left + static_cast<double>(j) * (right - left) / (columns - 1);
+      // Heights of 0 would have no place in levels that are tenfold.
+      *to++ = 1e-3 + xg::evaluate(height, {{at, xg::Tensor::from<double>({2}, {x, y})}}).item();
+    }
+  }
+  nn::Plot plot({.title = title, .x = "x", .y = "y", .width = 560, .height = 420});
+  plot.contours(heights, {.x = {left, right}, .y = {low, high}, .levels = 18, .scale = nn::Scale::logarithmic});
+  return plot;
 }
 
 struct Result {
   double loss, accuracy;
+  std::vector<double> losses;  // of the steps, each with those before it: 0.9 of what was, 0.1 of what is
 };
 
 Result digits(const nn::Optimizer& optimizer, const nn::Dataset& data) {
   nn::Model model{nn::Sequential{nn::Dense(32, nn::relu), nn::Dense(10, nn::softmax)}, {784}, {.seed = 1}};
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = optimizer, .metrics = {nn::accuracy}});
-  const nn::History history =
-      model.fit(data, {.batch_size = 64, .epochs = 4, .validation_split = 0.2, .verbose = nn::Verbose::silent});
-  return {history["loss"].back(), history["val_accuracy"].back()};
+  std::vector<double> losses;
+  const nn::LambdaCallback keep{.on_batch_end = [&](nn::Training& t) {
+    losses.push_back(losses.empty() ? t.loss() : 0.9 * losses.back() + 0.1 * t.loss());
+  }};
+  const nn::History history = model.fit(
+      data,
+      {.batch_size = 64, .epochs = 4, .validation_split = 0.2, .verbose = nn::Verbose::silent, .callbacks = {keep}});
+  return {history["loss"].back(), history["val_accuracy"].back(), losses};
 }
 
-int main() try {
+int main(int argc, char** argv) try {
+  const std::filesystem::path folder = argc > 1 ? argv[1] : ".";
+  std::filesystem::create_directories(folder);
   bool as_expected = true;
   const auto line = [&](const std::string& name, const char* what, double expected, double got) {
     const bool good = got <= expected;
@@ -77,20 +139,40 @@ int main() try {
   };
 
   std::printf("Beale's valley, 500 steps from (1, 1) towards (3, 0.5)\n");
-  for (const Runner& r : runners()) line(r.name, "distance", 0.2, valley(r.in_valley));
-  xg::Graph g({.dtype = xg::f64});
-  const xg::Parameter w = at_start();
-  const nn::LbfgsResult found = nn::lbfgs(beale(g.parameter(w)), {w});
-  line("L-BFGS", "distance", 0.01, std::hypot(w.value().at(0) - 3, w.value().at(1) - 0.5));
-  std::printf("            after %d evaluations\n\n", found.evaluations);
+  std::vector<nn::Plot> maps{map("By the gradient, and with momentum"), map("With rates of their own for each number"),
+                             map("Both: Adam and its family"), map("By signs, and with curvature")};
+  std::size_t runner = 0;
+  for (const Runner& r : runners()) {
+    const Way way = down_the_valley(r.in_valley);
+    line(r.name, "distance", 0.2, way.distance());
+    maps[runner < 3 ? 0 : runner < 6 ? 1 : runner < 11 ? 2 : 3].line(r.name, way.x, way.y);
+    ++runner;
+  }
+  int evaluations = 0;
+  const Way way = lbfgs_down_the_valley(evaluations);
+  line("L-BFGS", "distance", 0.01, way.distance());
+  std::printf("            after %d evaluations\n", evaluations);
+  maps.back().line("L-BFGS", way.x, way.y, {.markers = true});
+  for (nn::Plot& m : maps) m.points("lowest", {3}, {0.5});
+  nn::save_plots(folder / "optimizers_valley.svg", maps, {.title = "Down Beale's valley from (1, 1) in 500 steps"});
+  std::printf("wrote %s\n\n", (folder / "optimizers_valley.svg").c_str());
 
   std::printf("2400 digits, 784-32-10, 4 epochs in batches of 64\n");
   const nn::Dataset data = nn::make_digits(3000, 1);
+  nn::Plot race({.title = "The same net on the same digits",
+                 .x = "step",
+                 .y = "loss, smoothed",
+                 .y_scale = nn::Scale::logarithmic,
+                 .width = 760,
+                 .height = 480});
   for (const Runner& r : runners()) {
     const Result result = digits(r.on_digits, data);
     line(r.name, "loss", 0.5, result.loss);
     std::printf("            accuracy on 600 others %.3f\n", result.accuracy);
+    race.line(r.name, result.losses);
   }
+  race.save(folder / "optimizers_race.svg");
+  std::printf("wrote %s\n", (folder / "optimizers_race.svg").c_str());
   std::printf("\n%s\n", as_expected ? "all as expected" : "not all as expected");
   return as_expected ? 0 : 1;
 } catch (const std::exception& error) {

@@ -37,16 +37,10 @@ for program in "$scratch"/program_*.cpp; do
   fi
   count=$((count + 1))
 done
-# Pictures shown beside the programs are what the programs draw: the same nodes, edges and labels. Where they lie is up to the
-# version of Graphviz. Of plots the numbers may be others, since those that training gives depend on the processor.
-content() {
-  grep -oE '<(title|text[^>]*)>[^<]*<' "$1" | sed 's/^<[^>]*>//' | {
-    if grep -q xgrad-scale "$1"; then sed -E 's/(\xe2\x88\x92)?[0-9][0-9.]*/0/g' | sort -u; else sort; fi
-  }
-}
+# Pictures shown beside the programs are what the programs draw.
 for shown in "$(dirname "$document")"/{docs/,}images/*.svg; do
   drawn=$scratch/$(basename "$shown")
   [ -f "$shown" ] && [ -f "$drawn" ] || continue
-  diff <(content "$shown") <(content "$drawn") || { echo "$document: $shown is not what the program draws"; exit 1; }
+  "$(dirname "${BASH_SOURCE[0]}")/same_picture.sh" "$shown" "$drawn"
 done
 echo "$document: $count programs print what it says"

@@ -114,6 +114,7 @@ TEST_CASE("ticks: multiples of 1, 2 or 5, and labels that look alike") {
   CHECK(labels(decades(1e-8, 1e-5), 5) ==
         Names{"10\u207b\u2078", "10\u207b\u2077", "10\u207b\u2076", "10\u207b\u2075"});
   CHECK(labels(decades(2, 6), 4) == Names{"2", "3", "4", "5", "6"});
+  CHECK(labels(decades(0.15, 2.5), 4) == Names{"0.2", "0.5", "1", "2"});
   // Lines between them lie at 2, 3 ... 9.
   CHECK(plots::ticks_of(decades(1, 100), 5).size() == 3 + 16);
   // However long an axis is, there are some ticks, and not many.
@@ -214,6 +215,16 @@ TEST_CASE("lines of thousands of points: short files that lose no extreme") {
   const std::vector<plots::Pixel> round = plots::outline(line);
   CHECK(round.size() < 5000);
   CHECK(round.back().y == line.back().y);
+  // A curve is simplified by no more than can be seen.
+  line.clear();
+  for (int i = 0; i <= 5000; ++i) line.push_back({i * 0.1, 50 * std::sin(i * 0.002)});
+  const std::vector<plots::Pixel> simple = plots::simplified(line);
+  CHECK(simple.size() < 200);
+  for (std::size_t i = 0, k = 0; i < line.size(); ++i) {
+    while (simple[k + 1].x < line[i].x) ++k;
+    const double t = (line[i].x - simple[k].x) / (simple[k + 1].x - simple[k].x);
+    REQUIRE(std::abs(simple[k].y + t * (simple[k + 1].y - simple[k].y) - line[i].y) < 0.2);
+  }
   std::vector<double> x, y;
   for (int i = 0; i < 100000; ++i) x.push_back(normal(random)), y.push_back(normal(random));
   CHECK(elements(Plot({.width = 200, .height = 200}).points("", x, y).svg(), "circle").size() < 40000);

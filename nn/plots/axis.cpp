@@ -74,13 +74,32 @@ std::vector<Tick> even_ticks(const Axis& axis, int at_most) {
   return labelled(at, step.exponent);
 }
 
+// At 1, 2 and 5 times powers of ten, and lines at the other multiples.
+std::vector<Tick> close_ticks(const Axis& axis, int first, int last) {
+  std::vector<Tick> out;
+  for (int decade = first; decade <= last; ++decade) {
+    for (int i = 1; i < 10; ++i) {
+      const double at = times_power(i, decade);
+      if (at < axis.low * (1 - 1e-9) || at > axis.high * (1 + 1e-9)) continue;
+      if (i == 1 || i == 2 || i == 5)
+        out.push_back({at, readable(at)});
+      else
+        out.push_back({at, ""});
+    }
+  }
+  return out;
+}
+
 std::vector<Tick> decade_ticks(const Axis& axis, int at_most) {
   const double from = std::log10(axis.low), to = std::log10(axis.high);
   // Ends that are powers of ten are ticks, whatever rounding made of their logarithms.
   const int first = static_cast<int>(std::ceil(from - 1e-9)), last = static_cast<int>(std::floor(to + 1e-9));
-  if (last - first < 1) {
-    // Not even two powers of ten: ticks as on an even axis say more.
-    return even_ticks(axis, at_most);
+  if (last - first < 2) {
+    // One or two powers of ten say too little: their double and fivefold have names as well, or, if even these are few,
+    // ticks are as on an even axis.
+    std::vector<Tick> close = close_ticks(axis, first - 1, last);
+    const auto named = std::count_if(close.begin(), close.end(), [](const Tick& t) { return !t.label.empty(); });
+    return named < 3 ? even_ticks(axis, at_most) : close;
   }
   const int every = std::max(1, (last - first) / std::max(1, at_most) + ((last - first) % std::max(1, at_most) != 0));
   const bool plain = first >= -3 && last <= 4;

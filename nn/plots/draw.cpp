@@ -223,6 +223,7 @@ void draw(std::string& out, const Contours& contours, const View& view, const Tu
   const double dx = (x1 - x0) / static_cast<double>(contours.columns - 1);
   const double dy = (y1 - y0) / static_cast<double>(contours.rows - 1);
   std::string labels;
+  std::vector<Pixel> labelled;
   for (std::size_t i = 0; i < contours.levels.size(); ++i) {
     const ContourLevel& level = contours.levels[i];
     std::string path;
@@ -234,7 +235,7 @@ void draw(std::string& out, const Contours& contours, const View& view, const Tu
         y.push_back(y0 + dy * row);
       }
       for (const auto& run : runs_of(x, y, view)) {
-        path += path_of(run.size() > many_points ? outline(run) : run, view.width, view.height);
+        path += path_of(simplified(run), view.width, view.height);
         if (run.size() > longest.size()) longest = run;
       }
     }
@@ -242,11 +243,14 @@ void draw(std::string& out, const Contours& contours, const View& view, const Tu
     const double opacity = 0.9 - 0.6 * static_cast<double>(i) / static_cast<double>(contours.levels.size());
     out += fmt::format(R"(<path class="level" fill="none" stroke="#57708c" stroke-opacity="{:.2f}" d="{}"/>)", opacity,
                        path);
-    // The height of every third, in the middle of its longest line.
+    // The height of every third, in the middle of its longest line, unless another stands there.
     const Pixel at = longest[longest.size() / 2];
-    if (i % 3 != 1 || longest.size() < 12 || at.x < 24 || at.y < 14 || at.x > view.width - 24 ||
-        at.y > view.height - 14)
-      continue;
+    const bool inside = at.x > 24 && at.y > 14 && at.x < view.width - 24 && at.y < view.height - 14;
+    const bool taken = std::any_of(labelled.begin(), labelled.end(), [&](const Pixel& p) {
+      return std::abs(p.x - at.x) < 34 && std::abs(p.y - at.y) < 13;
+    });
+    if (i % 3 != 1 || longest.size() < 12 || !inside || taken) continue;
+    labelled.push_back(at);
     labels += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(at.x), coordinate(at.y + 3),
                           readable(level.height, 2));
   }

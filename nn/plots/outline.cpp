@@ -35,7 +35,28 @@ std::pair<double, double> shares_within(const Pixel& a, const Pixel& b, const Pi
   return {from, to};
 }
 
+// From p to the straight line between a and b, which does not end there.
+double distance(const Pixel& p, const Pixel& a, const Pixel& b) {
+  const double x = b.x - a.x, y = b.y - a.y, length = std::hypot(x, y);
+  if (length == 0) return std::hypot(p.x - a.x, p.y - a.y);
+  return std::abs((p.x - a.x) * y - (p.y - a.y) * x) / length;
+}
+
 }  // namespace
+
+std::vector<Pixel> simplified(const std::vector<Pixel>& curve) {
+  std::vector<Pixel> out;
+  std::size_t kept = 0;  // the last one that was
+  for (std::size_t i = 0; i < curve.size(); ++i) {
+    bool needed = i == 0 || i + 1 == curve.size() || i - kept >= 40;
+    // Would a line from the last kept one to the next pass all between?
+    for (std::size_t k = kept + 1; k <= i && !needed; ++k) needed = distance(curve[k], curve[kept], curve[i + 1]) > 0.1;
+    if (!needed) continue;
+    out.push_back(curve[i]);
+    kept = i;
+  }
+  return out;
+}
 
 std::vector<Pixel> outline(const std::vector<Pixel>& line) {
   std::vector<Pixel> out;

@@ -18,6 +18,9 @@ constexpr std::size_t many_points = 2000;
 // lowest, the highest and the last. Otherwise without points within a third of a pixel of the one before.
 std::vector<Pixel> outline(const std::vector<Pixel>& line);
 
+// A curve without the points that a straight line between others passes within a tenth of a pixel.
+std::vector<Pixel> simplified(const std::vector<Pixel>& curve);
+
 // The data of an SVG path; parts far outside a box of that size are left out.
 std::string path_of(const std::vector<Pixel>& line, double width, double height);
 

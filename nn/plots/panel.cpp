@@ -132,7 +132,7 @@ Panel::Panel(const Plot& plot) : plot_(plot) {
 
 std::vector<Tick> Panel::ticks_of_x(double width) const {
   if (!column_names_.empty()) return named_ticks(column_names_, width, 15);
-  int count = std::max(2, static_cast<int>(width / 60));
+  int count = std::max(4, static_cast<int>(width / 60));
   std::vector<Tick> ticks = ticks_of(view_.x, count);
   // Fewer, until the labels do not touch.
   while (count > 1 && widest(ticks) + 14 > width / std::max(1, count)) ticks = ticks_of(view_.x, --count);
@@ -141,7 +141,7 @@ std::vector<Tick> Panel::ticks_of_x(double width) const {
 
 std::vector<Tick> Panel::ticks_of_y(double height) const {
   if (!row_names_.empty()) return named_ticks(row_names_, height, 13);
-  return ticks_of(view_.y, std::max(2, static_cast<int>(height / 42)));
+  return ticks_of(view_.y, std::max({2, std::min(4, static_cast<int>(height / 24)), static_cast<int>(height / 42)}));
 }
 
 void Panel::lay_out_legend(double width) {

@@ -22,7 +22,10 @@ void require(bool good, const std::string& message) {
 
 void require_range(const char* where, std::pair<double, double> range, Scale scale = Scale::linear) {
   if (range.first == range.second) return;
-  require(has_place(range.first, scale) && has_place(range.second, scale) && range.first < range.second,
+  const bool shown = has_place(range.first, scale) && has_place(range.second, scale);
+  // On a logarithmic axis neighbouring numbers may lie at the same place.
+  require(shown && range.first < range.second &&
+              (scale == Scale::linear || std::log10(range.first) < std::log10(range.second)),
           fmt::format("{}: a range goes from a number to a larger one{}\n  given: from {} to {}", where,
                       scale == Scale::logarithmic ? ", on a logarithmic axis both positive" : "", range.first,
                       range.second));

@@ -1,0 +1,134 @@
+// What the first weights make of a layer: 256 neurons of 784 inputs, with three activations and five initializers.
+//
+// A weighted sum of n inputs, uniform in [0, 1), with weights of deviation s has the deviation s * sqrt(n / 3): with
+// s = 1 that is 16, and hardly a sigmoid is left that is not all but 0 or 1 and could still learn; with Glorot's s it
+// is 0.7.
+//
+//   weight_initialization --seeds 20 --output pictures/
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+#include <CLI/CLI.hpp>
+
+#include <xgrad/xgrad.hpp>
+
+namespace xg = xgrad;
+namespace nn = xgrad::nn;
+
+namespace {
+
+constexpr xg::Index inputs = 784, units = 256;
+
+struct Case {
+  std::string name;
+  nn::Initializer initializer;
+  // For normal sums of deviation sqrt(784 / 3) times that of the weights: their deviation, the part of the sigmoids
+  // between 0.1 and 0.9, and the largest of 256 relus, which is 2.79 deviations on average.
+  double deviation, between, largest;
+};
+
+std::vector<Case> cases() {
+  return {{"standard normal", nn::normal(0, 1), 16.17, 0.108, 45},
+          {"Glorot normal", nn::glorot_normal, 0.709, 0.998, 1.96},
+          {"Glorot uniform", nn::glorot_uniform, 0.709, 0.998, 1.96},
+          {"He normal", nn::he_normal, 0.816, 0.993, 2.3},
+          {"LeCun normal", nn::lecun_normal, 0.577, 0.9999, 1.6}};
+}
+
+// What 256 neurons make of one row of inputs.
+xg::Tensor layer(const nn::Initializer& initializer, const nn::Activation& activation, std::uint64_t seed) {
+  xg::Graph g({.dtype = xg::f64, .seed = seed});
+  const nn::Dense dense(units, activation, {.kernel_initializer = initializer});
+  const xg::Tensor x = nn::uniform(0, 1)({1, inputs}, xg::f64, seed);
+  return xg::evaluate(dense(g.constant(x)));
+}
+
+struct Measured {
+  double deviation = 0, between = 0, largest = 0;
+};
+
+// The mean over some seeds.
+Measured measure(const nn::Initializer& initializer, int seeds) {
+  Measured mean;
+  for (int seed = 1; seed <= seeds; ++seed) {
+    const xg::Tensor sums = layer(initializer, nn::linear, static_cast<std::uint64_t>(seed));
+    double squares = 0, between = 0, largest = 0;
+    for (const double z : sums.values<double>()) {
+      const double sigmoid = 1 / (1 + std::exp(-z));
+      squares += z * z / units;
+      between += sigmoid > 0.1 && sigmoid < 0.9 ? 1.0 / units : 0.0;
+      largest = std::max(largest, z);
+    }
+    mean.deviation += std::sqrt(squares) / seeds;
+    mean.between += between / seeds;
+    mean.largest += largest / seeds;
+  }
+  return mean;
+}
+
+bool report(const char* what, double expected, double got, double within) {
+  const bool good = std::abs(got - expected) <= within;
+  fmt::print("  {:<28} expected {:<7.4g} got {:.4g}{}\n", what, expected, got, good ? "" : "  !");
+  return good;
+}
+
+int run(const std::filesystem::path& output, int seeds) {
+  std::filesystem::create_directories(output);
+  struct Row {
+    std::string name;
+    nn::Activation activation;
+    std::pair<double, double> range;  // of what it can give; none for relu
+  };
+  std::vector<nn::Plot> plots;
+  for (const Row& row :
+       {Row{"sigmoid", nn::sigmoid, {0, 1}}, Row{"tanh", nn::tanh, {-1, 1}}, Row{"relu", nn::relu, {}}}) {
+    for (const Case& c : cases()) {
+      nn::Plot plot({.title = row.name + ", " + c.name,
+                     .x = "output",
+                     .y = "neurons",
+                     .x_range = row.range,
+                     .width = 290,
+                     .height = 230});
+      plot.histogram("", layer(c.initializer, row.activation, 1), {.bins = 10});
+      plots.push_back(std::move(plot));
+    }
+  }
+  const std::filesystem::path picture = output / "weight_initialization.svg";
+  nn::save_plots(picture, plots, {.columns = 5, .title = "Outputs of 256 neurons of 784 inputs from 0 to 1"});
+  fmt::print("wrote {}\n\n{} inputs in [0, 1), {} neurons, means of {} seeds\n", picture.string(), inputs, units,
+             seeds);
+
+  // Means of many seeds are near, those of a few need not be.
+  const double room = std::sqrt(20.0 / seeds);
+  bool good = true;
+  for (const Case& c : cases()) {
+    const Measured m = measure(c.initializer, seeds);
+    fmt::print("{}\n", c.name);
+    good &= report("deviation of the sums", c.deviation, m.deviation, 0.04 * room * c.deviation);
+    good &= report("sigmoids in (0.1, 0.9)", c.between, m.between, 0.015 * room);
+    good &= report("largest relu", c.largest, m.largest, 0.1 * room * c.largest);
+  }
+  fmt::print("\n{}\n", good ? "all as expected" : "not all as expected");
+  return good ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string output = ".";
+  int seeds = 20;
+  CLI::App app{"What the first weights make of the outputs of a layer"};
+  app.add_option("--output", output, "folder for weight_initialization.svg")->capture_default_str();
+  app.add_option("--seeds", seeds, "to take means of")->check(CLI::Range(1, 10000))->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
+  try {
+    return run(output, seeds);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "weight_initialization: {}\n", error.what());
+    return 1;
+  }
+}
