@@ -11,6 +11,7 @@
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/finite.hpp>
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/graph_diff.hpp>

@@ -23,6 +23,10 @@ using Feeds = std::vector<Feed>;
 struct RunOptions {
   int threads = 0;         // 0: default_threads(). The result has the same bits for any number.
   std::uint64_t step = 0;  // random operations draw other numbers at each step
+  // Throws NonFiniteError (graph/finite.hpp) if a result is NaN or infinite, naming the node that made it. Of a plan
+  // the results are its outputs and the new numbers of parameters, none of which is kept then; the plan's graph must be
+  // alive, and each run costs a copy of all inputs and parameters.
+  bool check_finite = false;
 };
 
 // The numbers of the values. Computes only what they need. Throws FeedError for an input that is missing, fed twice,

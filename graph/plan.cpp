@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/finite_watch.hpp>
 #include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 #include <xgrad/graph/program.hpp>
@@ -35,6 +36,7 @@ struct Workspace::State {
     std::shared_ptr<void> own;
     std::vector<const void**> readers;  // pointers above that lead here
   };
+  std::unique_ptr<FiniteWatch> finite;  // once a run checks its numbers
   std::vector<InputMemory> inputs;      // by planned input
   std::vector<std::uint32_t> input_of;  // by value, as a number of `inputs`
 
@@ -198,6 +200,10 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
   const FlushDenormals mode;
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
   const RandomState random{program_->seed, options.step};
+  if (options.check_finite) {
+    if (s.finite == nullptr) s.finite = std::make_unique<FiniteWatch>(*program_);
+    s.finite->begin(options.step, [&](std::size_t i) { return s.inputs[i].now; });
+  }
   for (Workspace::State::Call& call : s.calls) {
     const Index step = &call - s.calls.data();
     if (call.kernel.op == nullptr) {
@@ -223,6 +229,8 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
   }
   for (const Copy& copy : program_->saves) s.copy(copy);
   for (const Copy& copy : program_->commits) s.copy(copy);
+  if (options.check_finite)
+    s.finite->end([&](std::size_t i) { return memory.output(static_cast<int>(i)); }, options.threads);
   done(static_cast<Index>(s.calls.size()));
 }
 

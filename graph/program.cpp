@@ -210,7 +210,12 @@ NodeId Planner::root(NodeId id) const {
 
 Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
                       const PlanOptions& options) {
-  return Planner(outputs, updates, options).build();
+  Program out = Planner(outputs, updates, options).build();
+  out.graph = &graph_of(outputs, updates);
+  out.life = out.graph->life();
+  out.wanted = outputs;
+  out.updates = updates;
+  return out;
 }
 
 }  // namespace xgrad

@@ -97,6 +97,11 @@ struct Program {
   std::vector<std::vector<StepPart>> parts;         // of each step, in the order of running
   std::vector<Lifetime> lifetimes;                  // of the arena's buffers, in the order they were placed
   std::vector<std::size_t> offsets;
+  // What check_finite goes back to.
+  const Graph* graph = nullptr;
+  std::weak_ptr<const void> life;  // of the graph
+  std::vector<Value> wanted;       // the outputs
+  std::vector<Update> updates;
   std::uint64_t seed = 0;
   std::size_t arena_bytes = 0;
   std::size_t total_bytes = 0;

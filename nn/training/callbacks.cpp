@@ -291,7 +291,10 @@ void CSVLogger::on_epoch_end(Training& t) {
 // ---- TerminateOnNaN
 
 void TerminateOnNaN::on_batch_end(Training& t) {
-  if (!std::isfinite(t.loss())) t.stop(fmt::format("the loss is {} at batch {}", t.loss(), t.batch()));
+  if (!std::isfinite(t.loss())) {
+    t.stop(fmt::format("the loss is {} at batch {} (fit with check_finite = true to see where it comes from)", t.loss(),
+                       t.batch()));
+  }
 }
 
 }  // namespace xgrad::nn

@@ -27,6 +27,7 @@ class CompiledStep {
   void load_next(const BatchSource& source, std::span<const Index> rows);
   void take_next() { memory_.swap_inputs(); }
   void run(const RunOptions& options) { plan_.run(memory_, options); }
+  const Graph& graph() const { return *graph_.graph; }
   Index rows() const { return graph_.input.shape()[0]; }
   // Of the last run, in place: the prediction or the loss, and what metric i says of the batch.
   Tensor prediction() const { return memory_.output(0); }

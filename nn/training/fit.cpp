@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/finite.hpp>
 #include <xgrad/nn/training/data_checks.hpp>
 #include <xgrad/nn/training/fit.hpp>
 #include <xgrad/nn/training/snapshot.hpp>
@@ -171,6 +172,17 @@ void Model::Fit::feed(Index first) {
                 std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
 }
 
+void Model::Fit::run(CompiledStep& step) {
+  try {
+    step.run({.threads = options_.threads, .step = s_.training_steps++, .check_finite = options_.check_finite});
+  } catch (const NonFiniteError& error) {
+    const LineGuard line = LineGuard::of(step.graph(), error.report().node);
+    throw NonFiniteError(fmt::format("fit, epoch {} of {}, batch {} of {}: {}", epoch_ + 1, training_.epochs_,
+                                     training_.batch_ + 1, training_.batches_, error.message()),
+                         error.report());
+  }
+}
+
 void Model::Fit::train_batches() {
   if (options_.shuffle) shuffle_indices(order_, s_.options.seed, s_.epochs);
   const Index begin = training_.batch_ * batch_;
@@ -179,7 +191,7 @@ void Model::Fit::train_batches() {
     CompiledStep& step = step_at(first);
     feeder_.finish();
     feed(first + batch_);
-    step.run({.threads = options_.threads, .step = s_.training_steps++});
+    run(step);
     means_.add(step);
     ++training_.batch_;
     if (told_of_batches_) {

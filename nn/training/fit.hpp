@@ -19,6 +19,7 @@ class Model::Fit {
  private:
   void train_epoch();
   void train_batches();
+  void run(CompiledStep& step);
   // Calls the callbacks, and then writes the checkpoints that they asked for.
   void tell(std::function<void(Training&)> Callback::*event);
   CompiledStep& step_at(Index first) { return train_.size() - first < batch_ ? *rest_ : *whole_; }

@@ -61,6 +61,10 @@ struct FitOptions {
   Verbose verbose = Verbose::automatic;
   int threads = 0;  // 0: default_threads()
   std::vector<Callback> callbacks{};
+  // Ends the fit with a NonFiniteError as soon as the loss, a metric, a weight or what the optimizer remembers becomes
+  // NaN or infinite. It names the operation that made the first such number, its layer, the line of the program that
+  // asked for it and the ranges of its inputs, now and one step before. Costs a copy of all weights a step.
+  bool check_finite = false;
   // A checkpoint that a callback wrote: the fit goes on where that one was, in the middle of an epoch too, and ends
   // with the same bits. Data and options must be the same, but for `epochs`, `threads` and `verbose`. If there is no
   // such file, the fit begins at the beginning: so the same program starts and resumes.

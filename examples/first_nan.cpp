@@ -1,0 +1,49 @@
+// Where NaN comes from: a loss written by hand takes the logarithm of probabilities, one of which becomes 0.
+//
+//   first_nan
+#include <exception>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include <xgrad/xgrad.hpp>
+
+namespace xg = xgrad;
+namespace nn = xgrad::nn;
+
+namespace {
+
+nn::Model digits_with(nn::Loss loss) {
+  nn::Model model{
+      nn::Sequential{nn::Dense(32, nn::relu), nn::Dense(32, nn::relu), nn::Dense(10, nn::softmax)}, {784}, {.seed = 1}};
+  model.compile({.loss = std::move(loss), .optimizer = nn::SGD{.learning_rate = 2}});
+  return model;
+}
+
+}  // namespace
+
+int main() try {
+  const nn::Dataset digits = nn::make_digits(2000, 1);
+  const nn::Dataset data{digits.x, nn::one_hot(digits.y, 10)};
+  const nn::FitOptions options{.epochs = 5, .verbose = nn::Verbose::silent, .check_finite = true};
+
+  const nn::Loss by_hand{"by_hand", [](xg::Value p, xg::Value t) {
+                           return -mean(sum(t * log(p), {-1}));  // NaN where p is 0 and t is 0
+                         }};
+  std::string found = "nothing";
+  try {
+    digits_with(by_hand).fit(data, options);
+  } catch (const xg::NonFiniteError& error) {
+    std::cout << error.what() << "\n\n";
+    found = error.report().op;
+  }
+
+  // The library's own takes softmax's output back to its logits, and has nothing to overflow.
+  const double loss = digits_with(nn::categorical_crossentropy).fit(data, options)["loss"].back();
+  std::cout << "categorical_crossentropy, trained the same way: loss " << loss << '\n';
+  std::cout << "expected: log is found; got: " << found << '\n';
+  return found == "log" ? 0 : 1;
+} catch (const std::exception& error) {
+  std::cerr << "first_nan: " << error.what() << '\n';
+  return 1;
+}

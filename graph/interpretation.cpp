@@ -1,0 +1,125 @@
+#include <xgrad/graph/interpretation.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+
+namespace xgrad {
+
+Interpretation::Interpretation(const Graph& graph, const std::vector<Value>& outputs, const RunOptions& options,
+                               const std::vector<std::pair<Value, Shape>>& shapes)
+    : graph_(graph),
+      random_{graph.options().seed, options.step},
+      parallel_(options.threads > 0 ? options.threads : default_threads()) {
+  for (const Value v : outputs) size_ = std::max(size_, v.id() + 1);
+  needed_.assign(size_, 0);
+  for (const Value v : outputs) needed_[v.id()] = 1;
+  for (NodeId id = size_; id-- > 0;) {
+    if (!needed_[id]) continue;
+    const auto inputs = graph_.inputs(id);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!node(id).op->shape_only(static_cast<int>(i))) needed_[inputs[i]] = 1;
+    }
+  }
+  numbers_.resize(size_);
+  if (!shapes.empty()) infer_again(shapes);
+}
+
+// As a plan for other shapes does.
+void Interpretation::infer_again(const std::vector<std::pair<Value, Shape>>& shapes) {
+  types_.resize(graph_.size());
+  for (NodeId id = 0; id < graph_.size(); ++id) types_[id] = node(id).type;
+  for (const auto& [input, shape] : shapes) types_[input.id()].shape = shape;
+  std::vector<TensorType> operands;
+  for (NodeId id = 0; id < size_; ++id) {
+    if (node(id).op->traits.leaf != Leaf::none) continue;
+    operands.clear();
+    for (const NodeId i : graph_.inputs(id)) operands.push_back(types_[i]);
+    types_[id] = node(id).op->infer(Infer(*node(id).op, operands, graph_.attrs(id)));
+  }
+}
+
+void Interpretation::feed(const Feeds& feeds) {
+  std::vector<char> fed(graph_.size(), 0);
+  for (const Feed& feed : feeds) {
+    if (!feed.input.valid()) throw FeedError("feed: an empty Value is fed");
+    try {
+      graph_.require(feed.input, "feed");
+    } catch (const GraphError& error) {
+      throw FeedError(error.message());
+    }
+    const NodeId id = feed.input.id();
+    if (node(id).op->traits.leaf != Leaf::input) {
+      throw FeedError(fmt::format("feed: only inputs are fed, but this is {}", graph_.describe(id)));
+    }
+    if (fed[id]) throw FeedError(fmt::format("feed {:?}: it is fed twice", graph_.name(id)));
+    fed[id] = 1;
+    Tensor converted = convert_feed(graph_.name(id), type(id), feed.value);
+    if (id < size_) numbers_[id] = std::move(converted);
+  }
+  for (NodeId id = 0; id < size_; ++id) {
+    if (needed_[id] && !fed[id] && node(id).op->traits.leaf == Leaf::input) {
+      throw FeedError(fmt::format("evaluate: input {:?} {} was not fed\n  needed for: {}", graph_.name(id),
+                                  type(id).str(), needed_for(id)));
+    }
+  }
+}
+
+void Interpretation::replace(const Parameter& parameter, const Tensor& numbers) {
+  for (NodeId id = 0; id < size_; ++id) {
+    if (node(id).op->traits.leaf == Leaf::parameter && graph_.parameter_of(id) == parameter) numbers_[id] = numbers;
+  }
+}
+
+void Interpretation::run() {
+  for (NodeId id = 0; id < size_; ++id) {
+    if (!needed_[id]) continue;
+    switch (node(id).op->traits.leaf) {
+      case Leaf::input: break;
+      case Leaf::parameter:
+        if (numbers_[id].empty()) numbers_[id] = graph_.parameter_of(id).view();
+        break;
+      case Leaf::constant: numbers_[id] = graph_.constant_of(id); break;
+      case Leaf::none: compute(id); break;
+    }
+  }
+}
+
+std::string Interpretation::needed_for(NodeId input) const {
+  for (NodeId id = input + 1; id < size_; ++id) {
+    const auto inputs = graph_.inputs(id);
+    if (needed_[id] && std::find(inputs.begin(), inputs.end(), input) != inputs.end()) return graph_.describe(id);
+  }
+  return graph_.describe(input);
+}
+
+void Interpretation::compute(NodeId id) {
+  const OpDef& op = *node(id).op;
+  const auto inputs = graph_.inputs(id);
+  if (op.traits.view) {
+    numbers_[id] = numbers_[inputs[0]].reshaped(type(id).shape);
+    return;
+  }
+  Tensor out(type(id));
+  if (type(id).shape.elements() > 0) {
+    std::vector<ConstBuffer> buffers;
+    std::vector<TensorType> types;
+    for (const NodeId i : inputs) {
+      buffers.push_back({numbers_[i].raw(), type(i)});
+      types.push_back(type(i));
+    }
+    const Attrs& attrs = graph_.attrs(id);
+    const auto scratch = allocate_aligned(op.scratch_bytes ? op.scratch_bytes(types, type(id), attrs) : 0);
+    try {
+      op.kernel({&op, buffers, {out.mutable_raw(), type(id)}, &attrs, scratch.get(), random_, parallel_});
+    } catch (const ValueError& error) {
+      const LineGuard line = LineGuard::instead(node(id).line, nullptr);
+      throw ValueError(fmt::format("{}\n  in {}", error.message(), graph_.describe(id)));
+    }
+  }
+  numbers_[id] = std::move(out);
+}
+
+}  // namespace xgrad
