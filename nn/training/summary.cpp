@@ -91,7 +91,10 @@ std::vector<Row> rows_of_layers(const ModelGraph& model) {
     given[g.scope_of(id)] = id;
   }
   for (const auto& [scope, id] : given) {
-    if (!g.node(id).op->traits.view) row(top_of(scope)).bytes += g.node(id).type.bytes();
+    // What a layer hands on with another shape has its bytes elsewhere, or none of its own.
+    NodeId made = id;
+    while (g.node(made).op->traits.view) made = g.inputs(made)[0];
+    if (g.scope_of(made) == scope) row(top_of(scope)).bytes += g.node(made).type.bytes();
   }
   return rows;
 }
