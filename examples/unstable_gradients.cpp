@@ -124,13 +124,14 @@ bool report_norm(const Measured& measured, const fs::path& folder) {
   const bool good = std::abs(mean_after) < 0.01 && std::abs(deviation_after - 1) < 0.01;
   fmt::print("batch normalisation of a layer in the middle\n");
   fmt::print("  before: mean {:.2f}, deviation {:.2f}\n", mean, deviation);
-  fmt::print("  after:  expected mean 0, deviation 1  got {:.2f}, {:.2f}{}\n", mean_after, deviation_after,
-             good ? "" : "  !");
+  fmt::print("  after:  expected mean 0 and deviation 1 to 0.01, got {:.1g} and {:.4f}{}\n", mean_after,
+             deviation_after, good ? "" : "  !");
   const double reach = 3.5 * deviation;
-  const nn::HistogramOptions bins{.bins = 50, .range = {-reach, reach}};
-  nn::Plot before({.title = "before batch normalisation", .x = "weighted sum", .y = "numbers", .width = 420});
+  const nn::HistogramOptions bins{.bins = 100, .range = {-reach, reach}};
+  nn::Plot before(
+      {.title = "Sums of a layer before batch normalisation", .x = "weighted sum", .y = "numbers", .width = 420});
   before.histogram("", measured.sums, bins);
-  nn::Plot after({.title = "after", .x = "normalised", .y = "numbers", .width = 420});
+  nn::Plot after({.title = "and after", .x = "normalised", .y = "numbers", .width = 420});
   after.histogram("", measured.normal, bins);
   nn::save_plots(folder / "batch_norm.svg", {before, after});
   return good;
