@@ -3,8 +3,8 @@
 //
 //   unstable_gradients --depth 10 --output pictures/
 //
-// Writes the norm of the gradient of each layer's weights as a picture, and what batch normalisation makes of the
-// numbers that a layer gives.
+// Writes the norm of the gradient of each layer's weights as a plot and as colours of the nets, and what batch
+// normalisation makes of the numbers that a layer gives.
 #include <algorithm>
 #include <cmath>
 #include <exception>
@@ -41,15 +41,16 @@ struct Recipe {
   nn::Initializer weights;
   bool batch_norm;
   enum class Gradient { vanishes, explodes, holds } expected;
+  std::string picture{};  // of the net, with its layers coloured by their gradients
 };
 
 using Gradient = Recipe::Gradient;
 
 std::vector<Recipe> recipes() {
-  return {{"sigmoid, Glorot", nn::sigmoid, nn::glorot_uniform, false, Gradient::vanishes},
-          {"tanh, standard normal", nn::tanh, nn::normal(0, 1), false, Gradient::explodes},
+  return {{"sigmoid, Glorot", nn::sigmoid, nn::glorot_uniform, false, Gradient::vanishes, "gradients_vanish.svg"},
+          {"tanh, standard normal", nn::tanh, nn::normal(0, 1), false, Gradient::explodes, "gradients_explode.svg"},
           {"tanh, Glorot", nn::tanh, nn::glorot_uniform, false, Gradient::holds},
-          {"relu, He", nn::relu, nn::he_normal, false, Gradient::holds},
+          {"relu, He", nn::relu, nn::he_normal, false, Gradient::holds, "gradients_hold.svg"},
           {"sigmoid, Glorot, batch norm", nn::sigmoid, nn::glorot_uniform, true, Gradient::holds},
           {"tanh, standard normal, batch norm", nn::tanh, nn::normal(0, 1), true, Gradient::holds}};
 }
@@ -66,6 +67,7 @@ Measured measure(const Recipe& recipe, const nn::Dataset& digits, const Argument
   std::vector<xg::Value> kernels, watched;
   xg::Value h = x;
   for (int i = 0; i < arguments.depth; ++i) {
+    const auto scope = g.unique_scope("hidden");
     const nn::Dense dense(64, nn::linear, {.kernel_initializer = recipe.weights});
     h = dense(h);
     kernels.push_back(g.parameter(dense.kernel()));
@@ -77,12 +79,17 @@ Measured measure(const Recipe& recipe, const nn::Dataset& digits, const Argument
     h = recipe.activation(h);
   }
   const xg::Value loss = sparse_categorical_crossentropy_from_logits(nn::Dense(10)(h), labels);
+  const xg::Feeds feeds{{x, digits.x}, {labels, digits.y}};
+  if (!recipe.picture.empty()) {
+    const xg::GradientReport report = gradient_report(loss, feeds, {.threads = arguments.threads});
+    save_graph(g, fs::path(arguments.output) / recipe.picture,
+               {.outputs = {loss}, .title = recipe.name, .depth = 0, .annotations = report.annotations()});
+  }
 
   std::vector<xg::Value> wanted;
   for (const xg::Value& gradient : gradients(loss, kernels)) wanted.push_back(sqrt(sum(square(gradient))));
   wanted.insert(wanted.end(), watched.begin(), watched.end());
-  const std::vector<xg::Tensor> numbers =
-      evaluate(wanted, {{x, digits.x}, {labels, digits.y}}, {.threads = arguments.threads});
+  const std::vector<xg::Tensor> numbers = evaluate(wanted, feeds, {.threads = arguments.threads});
   Measured out;
   for (int i = 0; i < arguments.depth; ++i) out.norms.push_back(numbers[static_cast<std::size_t>(i)].item());
   if (recipe.batch_norm) out.sums = numbers[numbers.size() - 2], out.normal = numbers.back();
@@ -156,7 +163,7 @@ int run(const Arguments& arguments) {
   }
   picture.save(folder / "gradient_norms.svg");
   as_expected = report_norm(last, folder) && as_expected;
-  fmt::print("wrote {} and batch_norm.svg\n{}\n", (folder / "gradient_norms.svg").string(),
+  fmt::print("wrote gradient_norms.svg, batch_norm.svg and gradients_*.svg in {}\n{}\n", folder.string(),
              as_expected ? "all as expected" : "not all as expected");
   return as_expected ? 0 : 1;
 }
