@@ -16,6 +16,9 @@ namespace {
 
 constexpr double flat_slope = 0.01;
 
+// Nobody wants to know how the loss changes with a constant.
+bool has_gradient(Value value) { return is_floating(value.dtype()) && value.node().op->traits.leaf != Leaf::constant; }
+
 // The derivative of an elementwise function of one input by it, element by element; empty for all other nodes.
 Value slope(Value output) {
   const Node& node = output.node();
@@ -80,6 +83,12 @@ std::string bad_numbers(Index nans, Index infinities) {
   return out;
 }
 
+// What is left of a mean that is zero but for rounding is printed as zero.
+double printed_mean(const NumberStats& s) {
+  const double typical = s.count == 0 ? 0 : s.norm / std::sqrt(static_cast<double>(s.count));
+  return std::abs(s.mean) < 1e-6 * typical ? 0 : s.mean;
+}
+
 // Such as `value 0.41 \xc2\xb1 0.55 in [0, 3.9]`.
 void add_lines(std::vector<std::string>& lines, const char* what, const NumberStats& s) {
   const std::string bad = bad_numbers(s.nans, s.infinities);
@@ -87,7 +96,7 @@ void add_lines(std::vector<std::string>& lines, const char* what, const NumberSt
     lines.push_back(fmt::format("{} {:.4g}", what, s.mean));
     return;
   }
-  std::string line = fmt::format("{} {:.3g} \xc2\xb1 {:.2g} in [{:.3g}, {:.3g}]", what, s.mean, s.std, s.min, s.max);
+  std::string line = fmt::format("{} {:.3g} \xc2\xb1 {:.2g} in [{:.3g}, {:.3g}]", what, printed_mean(s), s.std, s.min, s.max);
   if (!bad.empty()) line += ", " + bad;
   lines.push_back(std::move(line));
 }
@@ -166,7 +175,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
   for (NodeId id = 0; id <= loss.id(); ++id) {
     if (!needed[id]) continue;
     values.push_back(graph.value(id));
-    if (is_floating(values.back().dtype())) floating.push_back(values.back());
+    if (has_gradient(values.back())) floating.push_back(values.back());
   }
   std::vector<Value> wanted = values;
   std::vector<Value> gradients;
@@ -193,8 +202,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
     report.value = number_stats(numbers[i]);
     report.operation = node.op->traits.leaf == Leaf::none;
     report.parameter = node.op->traits.leaf == Leaf::parameter && graph.parameter_of(report.node).trainable();
-    if (is_floating(node.type.dtype) && gradients[of_gradient++].valid())
-      report.gradient = number_stats(numbers[next++]);
+    if (has_gradient(values[i]) && gradients[of_gradient++].valid()) report.gradient = number_stats(numbers[next++]);
     nodes->push_back(std::move(report));
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -233,7 +241,7 @@ std::string GradientReport::str() const {
   for (const LayerReport& l : layers_) {
     const NumberStats& v = l.value;
     std::string line =
-        fmt::format("  {:<{}}  {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>6} {:>6}", l.layer, width, v.mean, v.std, v.min,
+        fmt::format("  {:<{}}  {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>6} {:>6}", l.layer, width, printed_mean(v), v.std, v.min,
                     v.max, share(v.zeros, v.count), l.units > 0 ? share(l.flat, l.units) : "");
     line += l.gradient ? fmt::format("  {:>9.3g} {:>9.3g} {:>7}", l.gradient->norm, l.gradient->std,
                                      share(l.gradient->zeros, l.gradient->count))

@@ -1,4 +1,4 @@
-// The deep net of the chapter as pictures: forward, and forward with backward, as .dot and .svg.
+// The deep net of the chapter as pictures: forward, forward with backward, its layers and its plan, as .dot and .svg.
 //
 //   graph_picture [FOLDER]
 #include <exception>
@@ -36,8 +36,10 @@ int main(int argc, char** argv) try {
                    {.outputs = {forward.prediction}, .title = "deep net, forward"});
     xg::save_graph(*training.graph, file("deep_net_training"),
                    {.outputs = shown, .title = "deep net, forward and backward"});
-    xg::save_plan(xg::Plan({training.loss}, training.updates), file("deep_net_plan"));
-    for (const char* name : {"deep_net_forward", "deep_net_training", "deep_net_plan"})
+    xg::save_graph(*training.graph, file("deep_net_layers"),
+                   {.title = "a training step, layer by layer", .show_bytes = true, .depth = 0});
+    xg::save_plan(xg::Plan({training.loss}, training.updates), file("deep_net_plan"), {.show_buffers = true});
+    for (const char* name : {"deep_net_forward", "deep_net_training", "deep_net_layers", "deep_net_plan"})
       std::cout << file(name).string() << '\n';
   }
 } catch (const std::exception& error) {
