@@ -369,6 +369,18 @@ TEST_CASE_TEMPLATE("functions of two numbers are accurate over their whole range
 
 // xsimd's own sine and cosine choose their way by the largest number of a vector; nothing here may do so, or results
 // would depend on how a tensor is cut into blocks.
+TEST_CASE_TEMPLATE("multiply-add rounds once on every instruction set that has it", T, float, double) {
+  // (1 + e)^2 = 1 + 2 e + e^2, of which the last term is rounded away.
+  const T e = std::ldexp(T(1), -(std::numeric_limits<T>::digits + 1) / 2);
+  for (const testing::FunctionSet& set : testing::function_sets()) {
+    CAPTURE(set.isa);
+    const std::vector<T> x(37, 1 + e);
+    std::vector<T> error(x.size());
+    set.find("product_error").of<T>()(static_cast<Index>(x.size()), x.data(), x.data(), error.data());
+    for (const T found : error) CHECK(found == (set.isa == "sse2" ? T(0) : e * e));
+  }
+}
+
 TEST_CASE_TEMPLATE("a number's bits do not depend on its neighbours", T, float, double) {
   testing::Dice dice(17);
   std::vector<T> x(1000);

@@ -221,6 +221,12 @@ inline __m256i first_lanes_8(std::ptrdiff_t count) {
 }
 #endif
 
+// Whether parts of vectors are loaded and stored by one instruction.
+#if defined(__AVX2__)
+inline constexpr bool masked = true;
+#else
+inline constexpr bool masked = false;
+#endif
 // The first `count` < width numbers; the rest of the vector is zero.
 template <class T>
 Batch<T> load_partial(const T* p, std::ptrdiff_t count) {
@@ -491,7 +497,14 @@ V<T, A> trunc(V<T, A> x) {
 // Rounded once where the instruction set can, and there XGRAD_FUSED_MULTIPLY_ADD is set; twice elsewhere.
 template <class T, class A>
 V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
+#if defined(__AVX512F__)  // for which xsimd has a multiplication and an addition
+  if constexpr (sizeof(T) == 4)
+    return _mm512_fmadd_ps(a, b, c);
+  else
+    return _mm512_fmadd_pd(a, b, c);
+#else
   return xsimd::fma(a, b, c);
+#endif
 }
 #if defined(__FMA__) || defined(__aarch64__)
 #define XGRAD_FUSED_MULTIPLY_ADD
@@ -500,7 +513,7 @@ V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
 template <class A>
 V<float, A> square_error(V<float, A> x, V<float, A> square) {
 #ifdef XGRAD_FUSED_MULTIPLY_ADD
-  return xsimd::fma(x, x, simd::neg(square));
+  return simd::fma(x, x, simd::neg(square));
 #else
   using I = xsimd::batch<std::uint32_t, A>;  // the upper half of the digits and the lower have exact products
   const V<float, A> high = xsimd::bitwise_cast<V<float, A> >(xsimd::bitwise_cast<I>(x) & I(0xFFFFF000U));
