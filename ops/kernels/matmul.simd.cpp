@@ -99,7 +99,8 @@ Layout layout_of(const MatmulArgs& args) {
 template <class T>
 bool is_small(const MatmulArgs& args) {
   constexpr Index w = simd::width<T>;
-  if (args.transpose_b || args.n <= w || args.m > most_rows<T> || args.k > max_block) return false;
+  if (args.transpose_b || args.m > most_rows<T> || args.k > max_block) return false;
+  if (args.n < w && (!simd::masked || args.n == 1)) return false;
   if (args.m <= few_rows && args.n >= wide_vectors[args.m - 1] * w) return false;
   if (args.transpose_a && args.a_stride * bytes_of<T> % 1024 == 0) return false;
   return args.n * args.k * bytes_of<T> <= small_block && args.m * args.n * bytes_of<T> <= result_block;
@@ -305,7 +306,7 @@ bool vector_product(const MatmulArgs& args, VectorProduct& out) {
     return false;
   }
   if (out.along_rows) return out.x_stride == 1;
-  return out.out_stride == 1 && out.count >= 2 * wide_vectors[0] * simd::width<T>;
+  return out.out_stride == 1 && out.count >= 16 * simd::width<T>;
 }
 
 template <class T>
@@ -330,10 +331,11 @@ void multiply_vector(const MatmulArgs& args, const VectorProduct& v, const Paral
 // Straight to the tiles.
 template <class T>
 void multiply_small(const MatmulArgs& args, const Parallel& parallel) {
+  const auto& run = (args.n <= simd::width<T> ? tiles<T>.narrow : tiles<T>.small)[args.transpose_a ? 1 : 0];
   const auto block = [&](Range rows) {
     for (Index row = rows.first; row < rows.last;) {
       const Tiles next = next_tiles(rows.last - row);
-      tiles<T>.small[args.transpose_a ? 1 : 0][next.rows - 1](args, row, next.count);
+      run[next.rows - 1](args, row, next.count);
       row += next.rows * next.count;
     }
     report(args, rows);

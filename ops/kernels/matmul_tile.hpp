@@ -57,13 +57,13 @@ struct Step {
   bool first;     // c is overwritten, not added to
 };
 
-// sums += a * b for one k. `left(r)` is a number of a in all places.
-template <class T, std::size_t rows, std::size_t vectors, class Left>
-[[gnu::always_inline]] inline void multiply_add(const Left& left, const T* b, Index b_last,
+// sums += a * b for one k. `left(r)` is a number of a in all places, `load` takes a vector of b from where it is.
+template <class T, std::size_t rows, std::size_t vectors, class Left, class Load>
+[[gnu::always_inline]] inline void multiply_add(const Left& left, const Load& load, const T* b, Index b_last,
                                                 simd::Batch<T> (&sums)[rows][vectors]) {
   using B = simd::Batch<T>;
   const auto right = [&](std::size_t v) {
-    return simd::load(b + (v + 1 == vectors ? b_last : static_cast<Index>(v) * simd::width<T>));
+    return load(b + (v + 1 == vectors ? b_last : static_cast<Index>(v) * simd::width<T>));
   };
   if constexpr (vectors <= rows) {
     B of_b[vectors];
@@ -88,10 +88,17 @@ template <class T, std::size_t rows, std::size_t vectors, class Left>
   }
 }
 
+struct LoadWhole {
+  template <class T>
+  simd::Batch<T> operator()(const T* p) const {
+    return simd::load(p);
+  }
+};
 // sums = a[rows, length] * b[length, vectors], or of a stored as [length, rows].
-template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
+template <class T, std::size_t rows, std::size_t vectors, bool along_columns, class Load = LoadWhole>
 [[gnu::always_inline]] inline void multiply(Index length, const T* a, Index a_stride, const T* b, Index b_stride,
-                                            Index b_last, simd::Batch<T> (&sums)[rows][vectors]) {
+                                            Index b_last, simd::Batch<T> (&sums)[rows][vectors],
+                                            const Load& load = {}) {
   using B = simd::Batch<T>;
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < rows; ++r) {
@@ -102,7 +109,7 @@ template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
 #pragma GCC unroll 4
     for (Index k = 0; k < length; ++k) {
       __builtin_prefetch(a + 16);  // the lines of later tiles
-      multiply_add<T, rows, vectors>([&](std::size_t r) { return B(a[r]); }, b, b_last, sums);
+      multiply_add<T, rows, vectors>([&](std::size_t r) { return B(a[r]); }, load, b, b_last, sums);
       a += a_stride;
       b += b_stride;
     }
@@ -116,7 +123,7 @@ template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
     }
 #pragma GCC unroll 4
     for (Index k = 0; k < length; ++k) {
-      multiply_add<T, rows, vectors>([&](std::size_t r) { return B(at[r][k]); }, b, b_last, sums);
+      multiply_add<T, rows, vectors>([&](std::size_t r) { return B(at[r][k]); }, load, b, b_last, sums);
       b += b_stride;
     }
   }
@@ -207,6 +214,33 @@ void run_small(const MatmulArgs& args, Index first, Index count) {
   }
 }
 
+// The same for at most one vector of columns.
+template <class T, std::size_t rows, bool along_columns>
+void run_narrow(const MatmulArgs& args, Index first, Index count) {
+  constexpr Index w = simd::width<T>;
+  const Index length = args.k, a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride;
+  const T* a = static_cast<const T*>(args.a) + first * (along_columns ? 1 : a_stride);
+  const T* b = static_cast<const T*>(args.b);
+  T* c = static_cast<T*>(args.c) + first * c_stride;
+  const Index columns = args.n;
+  const auto run = [&](auto load, auto store) {
+    for (Index i = 0; i < count; ++i, a += static_cast<Index>(rows) * (along_columns ? 1 : a_stride)) {
+      simd::Batch<T> sums[rows][1];
+      multiply<T, rows, 1, along_columns>(length, a, a_stride, b, b_stride, 0, sums, load);
+#pragma GCC unroll 16
+      for (std::size_t r = 0; r < rows; ++r, c += c_stride) {
+        asm("" : "+r"(c));
+        store(c, sums[r][0]);
+      }
+    }
+  };
+  if (columns == w)
+    run([](const T* p) { return simd::load(p); }, [](T* p, simd::Batch<T> v) { simd::store(p, v); });
+  else
+    run([=](const T* p) { return simd::load_partial(p, columns); },
+        [=](T* p, simd::Batch<T> v) { simd::store_partial(p, v, columns); });
+}
+
 template <class T>
 using TileFn = void (*)(const Step&, Index count, const T* a, const T* b, T* c);
 using SmallFn = void (*)(const MatmulArgs& args, Index first, Index count);
@@ -216,23 +250,27 @@ template <class T>
 struct TileTable {
   TileFn<T> of[2][tile_rows][2];
   SmallFn small[2][tile_rows];
+  SmallFn narrow[2][tile_rows];
 };
 template <class T, std::size_t... row>
 constexpr TileTable<T> make_tiles(std::index_sequence<row...>) {
   return {{{{run_tiles<T, row + 1, 1, false>, run_tiles<T, row + 1, 2, false>}...},
            {{run_tiles<T, row + 1, 1, true>, run_tiles<T, row + 1, 2, true>}...}},
-          {{run_small<T, row + 1, false>...}, {run_small<T, row + 1, true>...}}};
+          {{run_small<T, row + 1, false>...}, {run_small<T, row + 1, true>...}},
+          {{run_narrow<T, row + 1, false>...}, {run_narrow<T, row + 1, true>...}}};
 }
 template <class T>
 constexpr TileTable<T> tiles = make_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>());
 
-// For up to three rows: tiles of more vectors, or there would be too few sums to keep the processor busy.
+// For up to three rows: tiles of more vectors, or there would be too few sums to keep the processor busy. Where vectors
+// are as long as a line of the cache, four are much already.
 constexpr Index few_rows = 3;
-constexpr Index wide_vectors[few_rows] = {8, 4, 4};
+constexpr Index vectors_of_one = simd::width<float> == 16 ? 4 : 8;
+constexpr Index wide_vectors[few_rows] = {vectors_of_one, 4, 4};
 template <class T>
 constexpr TileFn<T> wide_tiles[2][few_rows] = {
-    {run_tiles<T, 1, 8, false>, run_tiles<T, 2, 4, false>, run_tiles<T, 3, 4, false>},
-    {run_tiles<T, 1, 8, true>, run_tiles<T, 2, 4, true>, run_tiles<T, 3, 4, true>}};
+    {run_tiles<T, 1, vectors_of_one, false>, run_tiles<T, 2, 4, false>, run_tiles<T, 3, 4, false>},
+    {run_tiles<T, 1, vectors_of_one, true>, run_tiles<T, 2, 4, true>, run_tiles<T, 3, 4, true>}};
 
 // Copies a panel, rows [k, k + length) of `columns` columns from `first` on, to rows of whole vectors, the last of
 // which may overlap as in a tile. A panel narrower than a vector ends in anything.
