@@ -109,6 +109,14 @@ struct WithNan {
   }
 };
 
+template <class Op>
+struct Numbers {
+  template <class V>
+  static V combine(V a, V b) {
+    return Op::combine_numbers(a, b);
+  }
+};
+
 // All numbers of a vector: halves, then halves of these.
 template <class Op, class T, int half = static_cast<int>(simd::width<T>) / 2>
 T combine_all(simd::Batch<T> v) {
@@ -171,6 +179,39 @@ T reduce_block(const T* in, Index n) {
   return out;
 }
 
+// `rows` consecutive rows of fewer than four vectors, each combined as reduce_blocks does it, with less around it.
+template <class Op, class T>
+void reduce_short_rows(const T* in, Index rows, Index n, T* out) {
+  using B = simd::Batch<T>;
+  constexpr Index w = simd::width<T>;
+  const B start(Op::template start<T>());
+  const Index whole = n / w, rest = n % w;
+  [[maybe_unused]] auto nan_met = simd::is_nan(start);  // nowhere
+  const auto combine = [&](B sums, B x) {
+    if constexpr (HasCheaperNumbers<Op, T>) {
+      nan_met = nan_met || simd::is_nan(x);
+      return Op::combine_numbers(sums, x);
+    } else {
+      return Op::combine(sums, x);
+    }
+  };
+  for (Index r = 0; r < rows; ++r, in += n) {
+    B first = start, second = start;
+    for (Index v = 0; v < whole; ++v) first = combine(first, simd::load(in + v * w));
+    if (rest > 0) {
+      const B last = simd::load_partial(in + whole * w, rest);
+      second = combine(second, simd::keep_first(last, rest, Op::template start<T>()));
+    }
+    if constexpr (HasCheaperNumbers<Op, T>)
+      out[r] = combine_all<Numbers<Op>, T>(Op::combine_numbers(first, second));
+    else
+      out[r] = combine_all<Op, T>(Op::combine(first, second));
+  }
+  if constexpr (HasCheaperNumbers<Op, T>) {
+    if (simd::any_lane(nan_met)) reduce_short_rows<WithNan<Op>>(in - rows * n, rows, n, out);
+  }
+}
+
 // One row: blocks combined as a binary counter counts.
 template <class Op, class T>
 T reduce_row(const T* in, Index n) {
@@ -198,6 +239,14 @@ T reduce_row(const T* in, Index n) {
     any = true;
   }
   return out;
+}
+
+template <class Op, class T>
+void reduce_each_row(const T* in, Index rows, Index n, T* out) {
+  if constexpr (!std::is_integral_v<T>) {
+    if (n < 4 * simd::width<T>) return reduce_short_rows<Op>(in, rows, n, out);
+  }
+  for (Index r = 0; r < rows; ++r) out[r] = reduce_row<Op>(in + r * n, n);
 }
 
 // The same as below for long rows: a few of them at a time, each read from its beginning to its end, which memory does
@@ -297,9 +346,8 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
     const Index rows = std::max<Index>(1, task_elements / args.reduce);
     if (args.outer > 1 || args.reduce <= task_elements) {
       parallel.for_each((args.outer + rows - 1) / rows, [&](Index task) {
-        for (Index r = task * rows; r < std::min(args.outer, (task + 1) * rows); ++r) {
-          out[r] = reduce_row<Op>(in + r * args.reduce, args.reduce);
-        }
+        const Index first = task * rows;
+        reduce_each_row<Op>(in + first * args.reduce, std::min(rows, args.outer - first), args.reduce, out + first);
       });
       return;
     }
@@ -343,7 +391,7 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
 
 template <class Op, class T>
 void block_rows(const void* in, Index rows, Index n, void* out) {
-  for (Index r = 0; r < rows; ++r) static_cast<T*>(out)[r] = reduce_row<Op>(static_cast<const T*>(in) + r * n, n);
+  reduce_each_row<Op>(static_cast<const T*>(in), rows, n, static_cast<T*>(out));
 }
 
 template <class Op, class T>
