@@ -13,6 +13,7 @@ namespace {
 
 constexpr Index block_elements = 1024;
 constexpr Index far_elements = 1 << 18;  // more are not in a near cache
+constexpr Index piece_elements = 256;    // what an operation works on between two requests for later numbers
 constexpr Index task_work = 1 << 15;     // operations on elements; less is not worth handing to another thread
 
 // Lays out `rows` rows of `inner` elements side by side. From row to row the source moves by `row_stride` elements,
@@ -27,8 +28,11 @@ void lay_out(char* to, const char* from, Index rows, Index inner, Index row_stri
       std::copy_n(out, std::min(done, rows - done) * inner, out + done * inner);
     return;
   }
+  constexpr Index most = 16;
   for (Index r = 0; r < rows; ++r, out += inner, row += row_stride) {
-    if (inner_stride == 0)
+    if (inner_stride == 0 && inner < most && (rows - r) * inner >= most)
+      std::fill_n(out, most, *row);  // of a number known when compiled; the next rows write over what is too much
+    else if (inner_stride == 0)
       std::fill_n(out, inner, *row);
     else
       std::copy_n(row, inner, out);
@@ -54,18 +58,27 @@ struct BlockProgram::Frame {
   const char* at[max_inputs + all_ops];
   bool repeats[max_inputs + all_ops];  // one number stands for all
   bool in_place[all_ops];              // of an output: it is the memory of an input
-  // What the next block reads, asked for while this one is worked on: only its first operation touches memory, too
-  // seldom for the processor to see a stream in it. A part before each operation, since all at once would wait.
+  // What the next block reads and writes, asked for while this one is worked on: only its first operation and the one
+  // that makes an output touch memory, too seldom for the processor to see a stream in it. A part of it between any two
+  // pieces of work, since a core waits while it has more than about ten lines on their way.
   struct Ahead {
-    const char* from;
-    std::size_t bytes;
-    void prefetch(std::size_t part, std::size_t parts) const {
-      const std::size_t last = bytes * (part + 1) / parts;
-      for (std::size_t i = (bytes * part / parts + 63) / 64 * 64; i < last; i += 64) __builtin_prefetch(from + i);
+    const char* at;
+    const char* end;
+    Index part;
+    void request() {
+      const char* stop = std::min(end, at + part);
+      for (; at < stop; at += 64) __builtin_prefetch(at);
     }
   };
-  Ahead ahead[max_inputs];
-  std::size_t ahead_count;
+  Ahead ahead[max_inputs + max_ops];
+  int ahead_count;
+  void look_ahead(const char* from, std::size_t bytes, std::uint32_t requests) {
+    const std::uint32_t part = static_cast<std::uint32_t>(bytes) / requests;
+    ahead[ahead_count++] = {from, from + bytes, static_cast<Index>(part + 63) / 64 * 64};
+  }
+  void request() {
+    for (int i = 0; i < ahead_count; ++i) ahead[i].request();
+  }
 };
 
 BlockProgram::BlockProgram(const Shape& shape, Index row) : shape_(shape), elements_(shape.elements()), row_(row) {
@@ -161,6 +174,39 @@ void BlockProgram::finish() {
   choose_ways();
   assign_slots();
   assign_scratch();
+  cut();
+}
+
+// All that a run would otherwise divide for.
+void BlockProgram::cut() {
+  if (elements_ == 0) return;
+  const Index inner = extent_[static_cast<std::size_t>(axes_ - 1)];
+  const bool flat = !has_rows() && axes_ == 1;
+  unit_ = has_rows() ? row_ : flat ? 1 : inner;
+  units_ = elements_ / unit_;
+  step_ = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / inner);
+  whole_ = flat && ops_ == 1 && !streams_;  // nothing passes from one operation to the next
+  walk_rows_ = unit_ / inner;
+  // No two tasks may work on one group of columns.
+  Index least = step_;
+  for (int k = 0; k < ops_ && columns_ > 0; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    if (op.level == BlockLevel::column) least = std::max(least, op.reduction->group);
+  }
+  const Index wanted = std::max<Index>(1, task_work / (unit_ * ops_));
+  each_ = (wanted + least - 1) / least * least;
+  tasks_ = (units_ + each_ - 1) / each_;
+  for (int k = 0; k < ops_; ++k) {
+    const Op& op = op_[static_cast<std::size_t>(k)];
+    const bool in_pieces = op.kind == Kind::elementwise && op.level == BlockLevel::element;
+    const Index pieces = in_pieces ? (step_ * unit_ + piece_elements - 1) / piece_elements : 1;
+    requests_ += static_cast<std::uint32_t>(pieces);
+  }
+}
+
+std::size_t BlockProgram::operand_size(int operand) const {
+  return operand < first_result ? input_[static_cast<std::size_t>(operand)].size
+                                : op_[static_cast<std::size_t>(operand - first_result)].size;
 }
 
 void BlockProgram::collapse() {
@@ -228,7 +274,8 @@ void BlockProgram::assign_slots() {
   for (int k = 0; k < ops_; ++k) {
     Op& op = op_[static_cast<std::size_t>(k)];
     largest = std::max<std::size_t>(largest, op.size);
-    op.streams = op.output >= 0 && op.level == BlockLevel::element && bytes(elements_, op.size) > stream_bytes;
+    op.streams = op.output >= 0 && op.level == BlockLevel::element && bytes(elements_, op.size) > stream_bytes &&
+                 streaming_pays();
     streams_ = streams_ || op.streams;
     if ((op.output >= 0 && !op.streams) || op.level == BlockLevel::column) continue;
     int slot = -1;
@@ -265,7 +312,8 @@ void BlockProgram::lay_out_inputs(const Memory& memory, Frame& frame, Index firs
   if (axes_ == 1) return;
   const std::size_t next_axis = inner_axis - 1;  // rows along it lie a fixed stride apart
   for (Index r = 0; r < walk_rows;) {
-    const Index together = std::min(walk_rows - r, extent_[next_axis] - (first_walk_row + r) % extent_[next_axis]);
+    const Index beside = next_axis == 0 ? walk_rows : extent_[next_axis] - (first_walk_row + r) % extent_[next_axis];
+    const Index together = std::min(walk_rows - r, beside);
     const auto offset = offsets_of(first_walk_row + r);
     for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
       const Input& input = input_[i];
@@ -294,7 +342,7 @@ void BlockProgram::reduce_columns(const Op& op, const Memory& memory, const char
 // The block whose first element is number `at`, and whose first row is number `row`.
 void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n, Index row, Index rows) const {
   for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
-    for (std::size_t i = 0; i < frame.ahead_count; ++i) frame.ahead[i].prefetch(k, static_cast<std::size_t>(ops_));
+    frame.request();
     const Op& op = op_[k];
     const char* in = frame.at[op.operands[0]];
     if (op.kind == Kind::reduce_columns) {
@@ -316,7 +364,19 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
           operands[i] = frame.at[op.operands[i]];
           repeats[i] = frame.repeats[op.operands[i]];
         }
-        op.kernel(of_rows ? rows : n, operands, repeats, out);
+        Index left = of_rows ? rows : n;
+        char* to = out;
+        while (frame.ahead_count > 0 && left > piece_elements) {
+          op.kernel(piece_elements, operands, repeats, to);
+          frame.request();
+          left -= piece_elements;
+          to += bytes(piece_elements, op.size);
+          for (std::size_t i = 0; i < op.count; ++i) {
+            if (!repeats[i])
+              operands[i] = static_cast<const char*>(operands[i]) + bytes(piece_elements, operand_size(op.operands[i]));
+          }
+        }
+        op.kernel(left, operands, repeats, to);
         break;
       }
       case Kind::random: op.random(*op.attrs, memory.random, at, n, out); break;
@@ -347,8 +407,8 @@ void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const 
 std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) const {
   std::array<Index, max_inputs> out{};
   for (std::size_t axis = static_cast<std::size_t>(axes_ - 1); axis-- > 0;) {
-    const Index at = row % extent_[axis];
-    row /= extent_[axis];
+    const Index at = axis == 0 ? row : row % extent_[axis];
+    if (axis > 0) row /= extent_[axis];
     for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) out[i] += at * input_[i].stride[axis];
   }
   return out;
@@ -358,8 +418,6 @@ std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) 
 // rows of the walk, or elements if the walk has one axis.
 void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) const {
   const auto inputs = static_cast<std::size_t>(inputs_);
-  const auto inner_axis = static_cast<std::size_t>(axes_ - 1);
-  const Index inner = extent_[inner_axis];
   Frame frame;
   begin(memory, frame, alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
   for (int k = 0; k < ops_ && block_rows_ == 1; ++k) {
@@ -377,25 +435,29 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
     any_laid = any_laid || (in.way == Way::laid_out && !in.fixed);
     any_by_row = any_by_row || in.way == Way::per_row || in.way == Way::along_row;
   }
-  const bool flat = !has_rows() && axes_ == 1;
-  const Index unit = has_rows() ? row_ : flat ? 1 : inner;  // elements that `first` and `last` count
-  Index step = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / inner);
-  if (flat && ops_ == 1 && !streams_) step = last - first;  // nothing passes from one operation to the next
+  const bool far = elements_ > far_elements && ops_ > 1;
+  const Index unit = unit_;  // elements that `first` and `last` count
+  const Index step = whole_ ? last - first : step_;
   for (Index at = first; at < last; at += step) {
     const Index now = std::min(step, last - at);
+    const Index next = std::min(step, last - at - now);
     frame.ahead_count = 0;
     for (std::size_t i = 0; i < inputs; ++i) {
       const Input& in = input_[i];
       if (in.way == Way::whole) {
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at * unit, in.size);
-        if (elements_ > far_elements && ops_ > 1)
-          frame.ahead[frame.ahead_count++] = {frame.at[i] + bytes(now * unit, in.size),
-                                              bytes(std::min(step, last - at - now) * unit, in.size)};
+        if (far) frame.look_ahead(frame.at[i] + bytes(now * unit, in.size), bytes(next * unit, in.size), requests_);
       }
       if (in.way == Way::row_level && !frame.repeats[i])
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at, in.size);
     }
-    if (any_laid || at == first) lay_out_inputs(memory, frame, at * (unit / inner), now * (unit / inner), at == first);
+    for (int k = 0; k < ops_ && far; ++k) {
+      const Op& op = op_[static_cast<std::size_t>(k)];
+      if (op.output < 0 || op.level != BlockLevel::element || op.streams) continue;
+      const auto* out = static_cast<const char*>(memory.outputs[static_cast<unsigned char>(op.output)]);
+      frame.look_ahead(out + bytes((at + now) * unit, op.size), bytes(next * unit, op.size), requests_);
+    }
+    if (any_laid || at == first) lay_out_inputs(memory, frame, at * walk_rows_, now * walk_rows_, at == first);
     if (any_by_row) {
       const auto offset = offsets_of(at);
       for (std::size_t i = 0; i < inputs; ++i) {
@@ -443,22 +505,11 @@ void BlockProgram::run_rows(const Memory& memory, Index first, Index last) const
 
 void BlockProgram::run(const Memory& memory, const Parallel& parallel) const {
   if (elements_ == 0) return;
-  const bool flat = !has_rows() && axes_ == 1;
-  const Index unit = has_rows() ? row_ : flat ? 1 : extent_[static_cast<std::size_t>(axes_ - 1)];
-  const Index units = elements_ / unit;  // elements, or rows
-  Index whole = has_rows() ? block_rows_ : flat ? block_elements : std::max<Index>(1, block_elements / unit);
-  // No two tasks may work on one group of columns.
-  for (int k = 0; k < ops_ && columns_ > 0; ++k) {
-    const Op& op = op_[static_cast<std::size_t>(k)];
-    if (op.level == BlockLevel::column) whole = std::max(whole, op.reduction->group);
-  }
-  const Index wanted = std::max<Index>(1, task_work / (unit * ops_));
-  const Index each = (wanted + whole - 1) / whole * whole;
-  if (units <= each) {
-    run_range(memory, 0, units);
+  if (tasks_ == 1) {
+    run_range(memory, 0, units_);
   } else {
-    parallel.for_each((units + each - 1) / each,
-                      [&](Index task) { run_range(memory, task * each, std::min(units, (task + 1) * each)); });
+    parallel.for_each(tasks_,
+                      [&](Index task) { run_range(memory, task * each_, std::min(units_, (task + 1) * each_)); });
   }
   for (int k = 0; k < ops_ && scratch_bytes_ > 0; ++k) {
     const Op& op = op_[static_cast<std::size_t>(k)];

@@ -119,6 +119,8 @@ class BlockProgram {
   void choose_ways();
   void assign_slots();
   void assign_scratch();
+  void cut();
+  std::size_t operand_size(int operand) const;
   void run_range(const Memory& memory, Index first, Index last) const;
   void run_blocks(const Memory& memory, Index first, Index last) const;
   void run_parts(const Memory& memory, Index first, Index last) const;
@@ -134,6 +136,15 @@ class BlockProgram {
   Index block_bytes_ = 0;  // bytes of a slot
   int inputs_ = 0, ops_ = 0, outputs_ = 0, slots_ = 0, columns_ = 0;
   std::size_t scratch_bytes_ = 0;
+  // Units, which are rows, rows of the walk or elements, and how they are cut into blocks and tasks.
+  Index unit_ = 1;  // elements
+  Index units_ = 0;
+  Index step_ = 1;  // units of a block
+  Index each_ = 1;  // units of a task
+  Index tasks_ = 0;
+  Index walk_rows_ = 1;         // of a unit
+  std::uint32_t requests_ = 0;  // times a block asks for what the next one needs
+  bool whole_ = false;          // a task is one block
   bool streams_ = false;
   bool parts_ = false;  // blocks are parts of rows that are too long for one
   std::array<Input, max_inputs> input_{};
