@@ -1,5 +1,8 @@
 // The matrix product.
 #include <algorithm>
+#include <cstring>
+#include <string>
+#include <variant>
 
 #include <fmt/format.h>
 
@@ -28,6 +31,12 @@ Sizes sizes_of(const Shape& a, const Shape& b, bool transpose_a, bool transpose_
   for (int i = 0; i < ra - 2; ++i) out.batch_a.push_back(a[i]);
   for (int i = 0; i < rb - 2; ++i) out.batch_b.push_back(b[i]);
   return out;
+}
+
+// Compares as many characters as are known when compiled.
+template <std::size_t n>
+bool is(const std::string& text, const char (&other)[n]) {
+  return text.size() == n - 1 && std::memcmp(text.data(), other, n - 1) == 0;
 }
 
 struct Matmul : Operation {
@@ -76,8 +85,11 @@ struct Matmul : Operation {
     const Index a_rows = a[a.rank() - 2], a_columns = a.back();
     const Index b_rows = b[b.rank() - 2], b_columns = b.back();
     MatmulArgs args;
-    args.transpose_a = attrs.flag("transpose_a");
-    args.transpose_b = attrs.flag("transpose_b");
+    // Both are there: `infer` has asked for them by name, which takes as long as a small product.
+    for (const auto& [name, value] : attrs.items()) {
+      if (is(name, "transpose_a")) args.transpose_a = std::get<bool>(value);
+      if (is(name, "transpose_b")) args.transpose_b = std::get<bool>(value);
+    }
     args.m = args.transpose_a ? a_columns : a_rows;
     args.k = args.transpose_a ? a_rows : a_columns;
     args.n = args.transpose_b ? b_rows : b_columns;
