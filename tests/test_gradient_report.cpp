@@ -210,7 +210,7 @@ TEST_CASE("gradient report: of a model, as it is trained, and as a picture that 
                   {4}};
   Tensor x({5, 4});
   for (std::size_t i = 0; i < 20; ++i) x.mutable_values<float>()[i] = static_cast<float>(std::sin(double(i)));
-  const nn::Dataset rows{.x = x, .y = Tensor::from<std::int64_t>({5}, {0, 1, 2, 0, 1})};
+  const nn::Dataset rows(x, Tensor::from<std::int64_t>({5}, {0, 1, 2, 0, 1}));
   CHECK_THROWS_AS(nn::gradient_report(model, rows), GraphError);  // not compiled
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::SGD{}});
   const auto report = nn::gradient_report(model, rows);
