@@ -173,7 +173,7 @@ struct Trained {
 };
 
 // The two half moons overlap: no net can tell all points apart, but one can learn which is which.
-constexpr double noise = 0.45;
+constexpr double overlap = 0.45;
 
 constexpr Index map_side = 81;
 constexpr double map_left = -1.8, map_right = 2.8, map_low = -1.4, map_high = 1.9;
@@ -242,7 +242,7 @@ bool cures(const std::filesystem::path& output, const Arguments& arguments) {
   std::vector<nn::Plot> maps;
   for (int seed = 1; seed <= arguments.seeds; ++seed) {
     const auto s = static_cast<std::uint64_t>(seed);
-    const nn::Dataset points = nn::make_moons(60, 100 + s, noise), others = nn::make_moons(1000, 200 + s, noise);
+    const nn::Dataset points = nn::make_moons(60, 100 + s, overlap), others = nn::make_moons(1000, 200 + s, overlap);
     for (std::size_t i = 0; i < all.size(); ++i) {
       const Trained trained = train(all[i], points, others, s, arguments);
       train_losses[i].push_back(trained.train);
