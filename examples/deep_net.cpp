@@ -3,6 +3,7 @@
 //
 //   deep_net --data mnist/ --epochs 20 --json result.json --curves curves.svg
 //   deep_net --net shallow
+//   deep_net --tensorboard logs/deep-net
 //   deep_net --checkpoint run.safetensors --best best.safetensors --log log.csv
 //
 // The last may be stopped at any time and started again: it goes on with the epoch it was in.
@@ -17,6 +18,7 @@
 
 #include <xgrad/xgrad.hpp>
 
+#include "confusion_picture.hpp"
 #include "data.hpp"
 
 namespace xg = xgrad;
@@ -31,7 +33,7 @@ struct Arguments {
   int batch_size = 128;
   std::uint64_t seed = 1;
   int threads = 0;
-  std::string json, checkpoint, best, log, curves;
+  std::string json, checkpoint, best, log, curves, tensorboard;
   bool quiet = false;
   bool keras_defaults = false;
 };
@@ -84,9 +86,24 @@ std::vector<nn::Callback> callbacks_of(const Arguments& arguments) {
   if (!arguments.best.empty())
     out.emplace_back(nn::ModelCheckpoint{.path = arguments.best, .monitor = "val_accuracy", .save_best_only = true});
   if (!arguments.log.empty()) out.emplace_back(nn::CSVLogger{.path = arguments.log});
+  if (!arguments.tensorboard.empty()) {
+    out.emplace_back(nn::TensorBoard{.log_dir = arguments.tensorboard,
+                                     .histogram_freq = 1,
+                                     .hyper_parameters = {{"net", arguments.net},
+                                                          {"batch_size", arguments.batch_size},
+                                                          {"seed", arguments.seed},
+                                                          {"keras_defaults", arguments.keras_defaults}}});
+  }
   if (!arguments.checkpoint.empty())
     out.emplace_back(nn::ModelCheckpoint{.path = arguments.checkpoint, .every_steps = 100});
   return out;
+}
+
+// Which digits are taken for which, as an image beside the curves.
+void write_confusion(const Arguments& arguments, nn::Model& model, const nn::Dataset& valid, int epochs) {
+  const xg::Tensor counts = nn::confusion_matrix(model.predict(valid.x, {.threads = arguments.threads}), valid.y);
+  nn::EventWriter events(std::filesystem::path(arguments.tensorboard) / "confusion");
+  events.image("confusion", confusion_picture::draw(counts), epochs);
 }
 
 // Finds out before the training whether its results can be kept.
@@ -181,6 +198,7 @@ void run(Arguments arguments) {
   if (!arguments.quiet && history.epochs() > 0) report(digits, history, recipe.expected);
   if (!arguments.json.empty()) write_json(arguments, digits, model, history);
   if (!arguments.curves.empty() && history.epochs() > 0) history.plot(arguments.curves);
+  if (!arguments.tensorboard.empty()) write_confusion(arguments, model, valid, history.epochs());
 }
 
 }  // namespace
@@ -207,6 +225,9 @@ int main(int argc, char** argv) {
   app.add_option("--best", arguments.best, "keep the model of the best epoch in this file");
   app.add_option("--log", arguments.log, "write a table of the epochs to this file");
   app.add_option("--curves", arguments.curves, "draw loss and accuracy over the epochs to this file, .svg");
+  app.add_option(
+      "--tensorboard", arguments.tensorboard,
+      "write curves, graphs, histograms and a confusion matrix to this folder, for TensorBoard or xgrad-events");
   app.add_flag("--keras-defaults", arguments.keras_defaults,
                "first weights and moving statistics of the deep net as Keras has them");
   app.add_flag("--quiet", arguments.quiet, "print nothing");

@@ -5,11 +5,12 @@ file(MAKE_DIRECTORY ${SCRATCH})
 set(json ${SCRATCH}/deep_net.json)
 set(files ${SCRATCH}/deep_net.safetensors ${SCRATCH}/deep_net_best.safetensors ${SCRATCH}/deep_net.csv)
 file(REMOVE ${json} ${files})
+file(REMOVE_RECURSE ${SCRATCH}/logs)
 list(GET files 0 checkpoint)
 list(GET files 1 best)
 list(GET files 2 log)
 execute_process(COMMAND ${PROGRAM} --data synthetic --epochs 2 --seed 5 --threads 2 --quiet --json ${json}
-                        --checkpoint ${checkpoint} --best ${best} --log ${log}
+                        --checkpoint ${checkpoint} --best ${best} --log ${log} --tensorboard ${SCRATCH}/logs
                 RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
 if(NOT status EQUAL 0)
   message(FATAL_ERROR "it ended with ${status}:\n${out}")
@@ -60,6 +61,14 @@ foreach(file ${checkpoint} ${best})
     message(FATAL_ERROR "${file} has ${size} bytes: too few for 59594 weights with two numbers each of Adam's")
   endif()
 endforeach()
+foreach(run . train validation confusion)
+  file(GLOB events ${SCRATCH}/logs/${run}/events.out.tfevents.*)
+  list(LENGTH events count)
+  if(NOT count EQUAL 1)
+    message(FATAL_ERROR "${SCRATCH}/logs/${run} has ${count} files of events instead of 1")
+  endif()
+endforeach()
+
 # Begun again, it goes on from there, and says the same.
 execute_process(COMMAND ${PROGRAM} --data synthetic --epochs 2 --seed 5 --threads 1 --json ${json} --checkpoint ${checkpoint}
                 RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)

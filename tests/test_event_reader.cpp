@@ -52,7 +52,7 @@ std::string file_of_writer(const ScratchFolder& folder) {
   writer.histogram("h", Tensor::from<float>({4}, {1, 2, 3, 4}), 1, 3);
   writer.image("i", Tensor({3, 2}), 2);
   writer.text("t", "words", 2);
-  writer.begin_session({{"units", 64}});
+  writer.begin_session({{"units", 64}, {"relu", true}, {"by", "adam"}});
   Graph g;
   const Value x = g.input("x", {2});
   writer.graph(g);
@@ -82,6 +82,8 @@ TEST_CASE("what the writer wrote") {
   CHECK((image[0] == "2" && image[1] == "3" && image[2].starts_with("\x89PNG")));
   CHECK(events[4].values.at(0).strings == std::vector<std::string>{"words"});
   CHECK(events[5].values.at(0).plugin == "hparams");
+  CHECK(events[5].values.at(0).chosen ==
+        std::vector<std::pair<std::string, std::string>>{{"units", "64"}, {"relu", "true"}, {"by", "adam"}});
   CHECK(!events[6].graph_def.empty());
   CHECK(contains(events[7].values.at(0).strings.at(0), "InputLayer"));
   CHECK((events[8].restart && !events[9].restart));
@@ -186,6 +188,18 @@ TEST_CASE("damage is said with file and byte, again and again") {
   damage(max + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(max)), 4), "18446744073709551615",
          {.max_record = std::numeric_limits<std::uint64_t>::max()});
 
+  // Little to write, and much to hold.
+  std::string values, strings, dims;
+  for (int i = 0; i < 200001; ++i) {
+    values += field(1, "");
+    strings += field(8, "");
+    dims += field(2, "");
+  }
+  damage(record(field(5, values)), "a record has more than 200000 fields");
+  damage(value_record(field(1, "t") + field(8, field(1, std::int64_t{7}) + strings) + metadata("text")),
+         "a record has more than 200000 fields");
+  damage(value_record(field(1, "t") + field(8, field(2, dims)) + metadata("scalars")), "more than 200000 fields");
+
   const auto tensor = [](const std::string& plugin, const std::string& t) {
     return value_record(field(1, "tag") + field(8, t) + metadata(plugin));
   };
@@ -201,6 +215,8 @@ TEST_CASE("damage is said with file and byte, again and again") {
   damage(tensor("histograms", d + extents({std::int64_t{1} << 40, 3})), "numbers for 3298534883328 elements");
   damage(tensor("images", s + field(8, "1")), "its image has no width and height");
   damage(tensor("text", f), "its tensor holds no text");
+  damage(value_record(field(1, "tag") + field(9, field(1, field(1, "hparams") + field(2, "\xFF")))),
+         "its hyper-parameters cannot be read");
   damage(value_record(field(1, "tag") + field(5, field(7, field(1, 1.0).substr(1)))), "has not one limit a bin");
 }
 
@@ -272,6 +288,7 @@ TEST_CASE("runs: folders below a folder, and what was written last counts") {
     b.scalar("loss", 1, 0);
     b.restart(0);
     EventWriter top(folder.path());
+    top.begin_session({{"rate", 0.5}});
     top.scalar("x", 1, 0);
   }
   {
@@ -282,6 +299,7 @@ TEST_CASE("runs: folders below a folder, and what was written last counts") {
   const std::vector<EventRun> runs = read_runs(folder.path());
   REQUIRE(runs.size() == 3);
   CHECK((runs[0].name == "." && runs[1].name == "a/train" && runs[2].name == "b"));
+  CHECK(runs[0].hyper_parameters == std::map<std::string, std::string>{{"rate", "0.5"}});
   const EventRun& run = runs[1];
   CHECK(run.files.size() == 2);
   CHECK(run.problems.empty());

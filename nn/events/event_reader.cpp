@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/wire_format_lite.h>
 #include <xgrad_proto/events.pb.h>
 
 #include <xgrad/graph/error.hpp>
@@ -28,6 +30,37 @@ namespace fs = std::filesystem;
 constexpr std::uint64_t chunk = 256 * 1024;
 // What protobuf takes.
 constexpr std::uint64_t longest_record = std::numeric_limits<int>::max();
+
+// A field takes two bytes in a record, and hundreds in memory. No event of ours has more than a few dozen.
+constexpr int most_fields = 200000;
+
+// Takes the fields of a message from `left`, and those of the messages within it that are read: of an event the
+// summary, of that the values, their tensors, and shapes. False if there are more. What is no message is found later.
+bool few_fields(google::protobuf::io::CodedInputStream& in, int level, int& left) {
+  using Wire = google::protobuf::internal::WireFormatLite;
+  constexpr int inner[] = {wire::Event::kSummaryFieldNumber, wire::Summary::kValueFieldNumber,
+                           wire::SummaryValue::kTensorFieldNumber, wire::TensorProto::kTensorShapeFieldNumber, 0};
+  while (const std::uint32_t tag = in.ReadTag()) {
+    if (--left < 0) return false;
+    if (tag != Wire::MakeTag(inner[level], Wire::WIRETYPE_LENGTH_DELIMITED)) {
+      if (!Wire::SkipField(&in, tag)) return true;
+      continue;
+    }
+    int length = 0;
+    if (!in.ReadVarintSizeAsInt(&length)) return true;
+    const auto limit = in.PushLimit(length);
+    if (!few_fields(in, level + 1, left)) return false;
+    if (in.BytesUntilLimit() > 0) return true;
+    in.PopLimit(limit);
+  }
+  return true;
+}
+bool few_fields(std::string_view event) {
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const std::uint8_t*>(event.data()),
+                                            static_cast<int>(event.size()));
+  int left = most_fields;
+  return few_fields(in, 0, left);
+}
 
 // A message without its place, which the reader puts in front.
 struct Damage {
@@ -94,6 +127,23 @@ std::vector<HistogramBin> bins_of(const wire::Histogram& old) {
 std::vector<std::string> strings_of(const wire::TensorProto& tensor) {
   if (tensor.dtype() != wire::DT_STRING) throw Damage{"its tensor holds no text"};
   return {tensor.string_val().begin(), tensor.string_val().end()};
+}
+
+std::vector<std::pair<std::string, std::string>> chosen_in(const std::string& content) {
+  wire::HParamsPluginData data;
+  if (!data.ParseFromString(content)) throw Damage{"its hyper-parameters cannot be read"};
+  std::vector<std::pair<std::string, std::string>> out;
+  for (const wire::HParamEntry& entry : data.session_start_info().hparams()) {
+    std::string text;
+    switch (entry.value().kind_case()) {
+      case wire::HParamValue::kNumberValue: text = fmt::format("{}", entry.value().number_value()); break;
+      case wire::HParamValue::kStringValue: text = entry.value().string_value(); break;
+      case wire::HParamValue::kBoolValue: text = entry.value().bool_value() ? "true" : "false"; break;
+      case wire::HParamValue::KIND_NOT_SET: break;
+    }
+    out.emplace_back(entry.key(), text);
+  }
+  return out;
 }
 
 void take_tensor(const wire::TensorProto& tensor, EventValue& to) {
@@ -192,6 +242,7 @@ struct EventReader::State {
     out.plugin = from.metadata().plugin_data().plugin_name();
     out.content = from.metadata().plugin_data().content();
     try {
+      if (out.plugin == "hparams") out.chosen = chosen_in(out.content);
       switch (from.value_case()) {
         case wire::SummaryValue::kSimpleValue:
           out.plugin = "scalars";
@@ -231,6 +282,7 @@ struct EventReader::State {
       buffer_offset = offset;
       return std::nullopt;
     }
+    if (!few_fields(*data)) damaged(fmt::format("a record has more than {} fields", most_fields));
     wire::Event event;
     if (!event.ParseFromArray(data->data(), static_cast<int>(data->size()))) damaged("a record is no event");
     Event out;

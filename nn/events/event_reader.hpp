@@ -17,6 +17,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xgrad::nn {
@@ -33,6 +34,8 @@ struct EventValue {
   std::optional<double> scalar;         // of scalars; none of types other than f32 and f64
   std::vector<HistogramBin> histogram;  // of histograms
   std::vector<std::string> strings;     // of text, and of images: width, height and the bytes of each file
+  // Of the begin of a session: hyper-parameters by name, and what was chosen as text.
+  std::vector<std::pair<std::string, std::string>> chosen;
 };
 
 struct Event {
@@ -46,7 +49,7 @@ struct Event {
 };
 
 struct EventReaderOptions {
-  // A longer record is an error. What is made of a record takes up to some fifty times its bytes in memory.
+  // A longer record is an error. Reading one takes a few times its bytes in memory.
   std::uint64_t max_record = std::uint64_t{64} << 20U;
 };
 

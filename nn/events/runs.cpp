@@ -40,6 +40,7 @@ void take(EventRun& run, const Event& event) {
       if (!points.empty() && points.back().step >= event.step) cut(points, event.step);
       points.push_back({event.step, event.wall_time, *value.scalar});
     } else {
+      for (const auto& [name, chosen] : value.chosen) run.hyper_parameters[name] = chosen;
       EventRun::Other& other = run.others[value.tag];
       if (!value.plugin.empty()) other.plugin = value.plugin;
       ++other.count;

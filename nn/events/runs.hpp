@@ -29,8 +29,9 @@ struct EventRun {
     std::size_t count = 0;
     std::int64_t last_step = 0;
   };
-  std::map<std::string, Other> others;  // histograms, images and all else that has a tag
-  std::size_t graphs = 0;               // of operations
+  std::map<std::string, Other> others;                  // histograms, images and all else that has a tag
+  std::size_t graphs = 0;                               // of operations
+  std::map<std::string, std::string> hyper_parameters;  // by name, as text
   std::vector<std::filesystem::path> files;
   // Records that are damaged, or that are not whole in files other than the last, with file and byte. What is behind
   // them in their file is not part of the run.

@@ -96,6 +96,29 @@ std::string count_text(std::size_t count, const char* what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
+// A line for each kind of what is no scalar.
+std::string others_text(const EventRun& run, bool all_tags) {
+  const std::map<std::string, std::string> words{{"graph_keras_model", "conceptual graph"}, {"", "other"}};
+  std::map<std::string, std::vector<std::string>> kinds;
+  for (const auto& [tag, other] : run.others) {
+    if (other.plugin == "hparams") continue;  // shown already
+    const auto word = words.find(other.plugin);
+    kinds[word == words.end() ? other.plugin : word->second].push_back(tag);
+  }
+  std::string out;
+  if (run.graphs > 0) out += "  graph of operations\n";
+  for (const auto& [kind, tags] : kinds) {
+    out += fmt::format("  {}: {}", without_controls(kind), count_text(tags.size(), "tag"));
+    std::size_t most = 0;
+    for (const std::string& tag : tags) most = std::max(most, run.others.at(tag).count);
+    out += fmt::format("{}\n", most > 1 ? fmt::format(", up to {} times", most) : "");
+    for (const std::string& tag : tags) {
+      if (all_tags) out += fmt::format("    {}, last at {}\n", without_controls(tag), run.others.at(tag).last_step);
+    }
+  }
+  return out;
+}
+
 }  // namespace
 
 bool matches(const std::string& text, const std::string& pattern) {
@@ -115,7 +138,7 @@ Best best_of(const std::string& tag) {
   return larger_is_better(name) ? Best::largest : Best::smallest;
 }
 
-std::string summary(const std::vector<EventRun>& runs) {
+std::string summary(const std::vector<EventRun>& runs, bool all_tags) {
   std::string out;
   for (const EventRun& run : runs) {
     out += fmt::format("{}{}: {}{}\n", out.empty() ? "" : "\n", without_controls(run.name),
@@ -128,19 +151,9 @@ std::string summary(const std::vector<EventRun>& runs) {
                  best == nullptr ? "" : number(best->value), best == nullptr ? "" : fmt::format("{}", best->step)});
     }
     out += table.str();
-    std::map<std::string, std::vector<std::string>> by_plugin;
-    for (const auto& [tag, other] : run.others) by_plugin[other.plugin].push_back(tag);
-    if (run.graphs > 0) by_plugin["graphs"].push_back(count_text(run.graphs, "graph") + " of operations");
-    for (const auto& [plugin, tags] : by_plugin) {
-      out += fmt::format("  {}\n", without_controls(plugin.empty() ? "others" : plugin));
-      for (const std::string& tag : tags) {
-        const auto other = run.others.find(tag);
-        out += fmt::format("    {}{}\n", without_controls(tag),
-                           other == run.others.end() || other->second.count < 2
-                               ? ""
-                               : fmt::format("  {} times, last at {}", other->second.count, other->second.last_step));
-      }
-    }
+    for (const auto& [name, chosen] : run.hyper_parameters)
+      out += fmt::format("  {} = {}\n", without_controls(name), without_controls(chosen));
+    out += others_text(run, all_tags);
   }
   return out;
 }

@@ -9,9 +9,9 @@
 
 namespace xgrad::nn::tool {
 
-// One row a tag: how many steps, the last number and the best one, and where it was; then histograms, images and the
-// rest. Names are shown without what a terminal would act on.
-std::string summary(const std::vector<EventRun>& runs);
+// One row a tag: how many steps, the last number and the best one, and where it was; then how many histograms, images
+// and others there are, or all their tags. Names are shown without what a terminal would act on.
+std::string summary(const std::vector<EventRun>& runs, bool all_tags);
 
 // Whether the regular expression is found in the text. Throws UserError if it is none.
 bool matches(const std::string& text, const std::string& pattern);

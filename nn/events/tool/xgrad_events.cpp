@@ -35,16 +35,16 @@ struct Arguments {
   std::string tag = ".*", run = ".*", output;
   std::size_t rows = 25;
   double smoothing = 0;
-  bool csv = false, logarithmic = false, wall_time = false;
+  bool all = false, csv = false, logarithmic = false, wall_time = false;
 };
 
 // The runs of all folders. If there are several folders, their names are part of the runs'.
-std::vector<nn::EventRun> read(const Arguments& arguments, bool all = false) {
+std::vector<nn::EventRun> read(const Arguments& arguments) {
   std::vector<nn::EventRun> out;
   for (const std::string& folder : arguments.logs) {
     for (nn::EventRun& run : nn::read_runs(folder)) {
       if (arguments.logs.size() > 1) run.name = (fs::path(folder) / run.name).lexically_normal().generic_string();
-      if (all || tool::matches(run.name, arguments.run)) out.push_back(std::move(run));
+      if (tool::matches(run.name, arguments.run)) out.push_back(std::move(run));
     }
   }
   if (out.empty()) throw xgrad::UserError(fmt::format("no run has a name with \"{}\"", arguments.run));
@@ -60,7 +60,7 @@ void warn(const std::vector<nn::EventRun>& runs) {
 
 void show(const Arguments& arguments) {
   const auto runs = read(arguments);
-  fmt::print("{}", tool::summary(runs));
+  fmt::print("{}", tool::summary(runs, arguments.all));
   warn(runs);
 }
 
@@ -179,8 +179,12 @@ int main(int argc, char** argv) {
   const auto of_tags = [&](CLI::App& command) {
     command.add_option("--tag", arguments.tag, "only tags that have this regular expression in them");
   };
+  const auto of_tables = [&](CLI::App& command) {
+    command.add_flag("--all", arguments.all, "the tags of histograms, images and the rest as well");
+  };
   logs(app);
   of_runs(app);
+  of_tables(app);
   const auto add = [&](const char* name, const char* what, std::function<void()> run) {
     CLI::App* command = app.add_subcommand(name, what);
     logs(*command)->required();
@@ -188,7 +192,8 @@ int main(int argc, char** argv) {
     command->final_callback(std::move(run));
     return command;
   };
-  add("show", "a table of the runs: steps, last and best numbers of each tag (the default)", [&] { show(arguments); });
+  of_tables(*add("show", "a table of the runs: steps, last and best numbers of each tag (the default)",
+                 [&] { show(arguments); }));
   CLI::App* comparing = add("compare", "the numbers of a tag, runs side by side", [&] { compare(arguments); });
   of_tags(*comparing);
   comparing->add_option("--rows", arguments.rows, "so many steps at most, at equal distances")
