@@ -48,9 +48,9 @@ struct Net {
 };
 
 struct Planned {
-  explicit Planned(const Net& net, const PlanOptions& options = {})
-      : plan({net.loss}, net.updates, options), memory(plan) {
-    memory.feed("x", Tensor::full({rows, inputs}, 0.5));
+  explicit Planned(const Net& net, Index batch = rows)
+      : plan({net.loss}, net.updates, {.shapes = {{net.x, Shape{batch, inputs}}}}), memory(plan) {
+    memory.feed("x", Tensor::full({batch, inputs}, 0.5));
   }
   Plan plan;
   Workspace memory;
@@ -138,8 +138,7 @@ TEST_CASE("profile: bytes and FLOPs counted by hand") {
 
 TEST_CASE("profile: other shapes than the graph's have their own counts") {
   const Net net;
-  Planned planned(net), half(net, {.shapes = {{net.x, Shape{rows / 2, inputs}}}});
-  half.memory.feed("x", Tensor({rows / 2, inputs}));
+  Planned planned(net), half(net, rows / 2);
   CHECK(half.plan.flops() < planned.plan.flops());
   CHECK(profile(half.plan, half.memory, {.runs = 1}).flops == half.plan.flops());
 }
