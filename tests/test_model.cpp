@@ -180,17 +180,18 @@ TEST_CASE("the summary is a table") {
   reported.push_back(step.loss);
   CHECK(model.str() ==
         "model: [batch, 2] f32\n"
-        "  -----------------------------------------------\n"
-        "  layer       output      parameters  activations\n"
-        "  -----------------------------------------------\n"
-        "  dense       [batch, 8]          24      1.0 KiB\n"
-        "  batch_norm  [batch, 8]          32      1.0 KiB\n"
-        "  dropout     [batch, 8]           0      1.0 KiB\n"
-        "  dense_1     [batch, 2]          18    256 bytes\n"
-        "  -----------------------------------------------\n"
+        "  ------------------------------------------------------\n"
+        "  layer       output      parameters  FLOPs  activations\n"
+        "  ------------------------------------------------------\n"
+        "  dense       [batch, 8]          24  1,536      1.0 KiB\n"  // 32 (2 * 2 * 8 + 8 + 8)
+        "  batch_norm  [batch, 8]          32  1,576      1.0 KiB\n"
+        "  dropout     [batch, 8]           -    768      1.0 KiB\n"
+        "  dense_1     [batch, 2]          18  1,408    256 bytes\n"
+        "  ------------------------------------------------------\n"
         "  74 parameters, 58 trainable, 16 not; 296 bytes\n"
-        "  32 rows: 3.2 KiB of activations; a step of training takes " +
-            memory_text(Plan(reported, step.updates).peak_bytes()) + "\n");
+        "  32 rows forward: 5,288 FLOP, activations of 3.2 KiB\n"
+        "  a step of training: 13.4 kFLOP, at most " +
+            memory_text(Plan(reported, step.updates).peak_bytes()) + " at once\n");
   CHECK_THROWS_WITH_AS(model.summary({.batch_size = 0}), "summary: a batch of 0 rows has no meaning", UserError);
 }
 
@@ -202,9 +203,10 @@ TEST_CASE("the summary of a model without a loss, of modules in modules and of v
   const nn::Model model{nn::Sequential{nn::Flatten(), Block()}, {1, 3}};
   const std::string text = model.str({.batch_size = 1000});
   const auto has = [&](const char* part) { CHECK_MESSAGE(text.find(part) != std::string::npos, part, " in\n", text); };
-  has("  flatten  [batch, 3]           0            -\n");
-  has("  block    [batch, 3]          45     46.9 KiB\n");  // 1000 rows of 6, 3 and 3 numbers
-  has("  1000 rows: 46.9 KiB of activations; a step of prediction takes ");
+  has("  flatten  [batch, 3]           -       -            -\n");
+  // 1000 rows of 6, 3 and 3 numbers, made by 2 * 3 * 6 + 6 + 6, 2 * 6 * 3 + 3 and 3 operations.
+  has("  block    [batch, 3]          45  90.0 k     46.9 KiB\n");
+  has("  1000 rows forward: 90.0 kFLOP, activations of 46.9 KiB\n  a step of prediction: 90.0 kFLOP, at most ");
 }
 
 TEST_CASE("the deep net of the chapter has its numbers of parameters") {

@@ -40,6 +40,8 @@ std::string count_text(double n) {
   return fmt::format("{:.{}f} {}", n, n < 9.995 ? 2 : n < 99.95 ? 1 : 0, units[unit]);
 }
 
+std::string flop_text(double n) { return count_text(n) + (n < 1e4 ? " FLOP" : "FLOP"); }
+
 // Axis 0 is that of the rows, of which there may be any number.
 std::string shape_text(const Shape& shape) {
   std::string out = "[batch";
@@ -163,10 +165,10 @@ std::string Model::str(const SummaryOptions& options) const {
                   thousands(trainable_count()), thousands(parameter_count() - trainable_count()), memory_text(bytes));
   const ModelGraph step = state_->build(state_->compiled ? Mode::train : Mode::predict, options.batch_size);
   const std::vector<Value> wanted = wanted_of(step);
-  out += fmt::format("  {} rows forward: {}FLOP, activations of {}\n", options.batch_size, count_text(all.flops),
+  out += fmt::format("  {} rows forward: {}, activations of {}\n", options.batch_size, flop_text(all.flops),
                      memory_text(all.bytes));
-  out += fmt::format("  a step of {}: {}FLOP, at most {} at once\n", state_->compiled ? "training" : "prediction",
-                     count_text(flops(wanted, step.updates)), memory_text(Plan(wanted, step.updates).peak_bytes()));
+  out += fmt::format("  a step of {}: {}, at most {} at once\n", state_->compiled ? "training" : "prediction",
+                     flop_text(flops(wanted, step.updates)), memory_text(Plan(wanted, step.updates).peak_bytes()));
   return out;
 }
 
