@@ -166,7 +166,7 @@ class Drawing {
         if (!drawn_[input]) continue;
         const std::uint32_t from = boxes_.of[input], to = boxes_.of[id];
         const bool implied = boxes_.implied(input, id);
-        if (from != to || implied) {
+        if (from != to || boxes_.block[input] != boxes_.block[id]) {
           const NodeId made = boxes_.original[input];
           outside_[made] = std::max(
               outside_[made],

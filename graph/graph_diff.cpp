@@ -96,10 +96,11 @@ class Matcher {
 
   // The rest in the order of the tape: by operands that are matched already, by name, by operation and scope.
   void match_one_by_one() {
-    Queues by_operands, by_name, by_kind;
+    Queues by_operands, by_part, by_name, by_kind;
     for (NodeId id = a_.size(); id-- > 0;) {
       if (to_b_[id] != none) continue;
       by_operands[operands_hash(a_, contents_a_, id, nullptr)].push_back(id);
+      for (const NodeId i : a_.inputs(id)) by_part[part_hash(a_, id, i)].push_back(id);
       if (!a_.name(id).empty()) by_name[name_hash(a_, id)].push_back(id);
       by_kind[kind_hash(a_, id)].push_back(id);
     }
@@ -109,6 +110,9 @@ class Matcher {
       const auto inputs = b_.inputs(id);
       if (std::all_of(inputs.begin(), inputs.end(), [&](NodeId i) { return to_a_[i] != none; }))
         found = take(by_operands, operands_hash(b_, contents_b_, id, &to_a_));
+      for (std::size_t i = inputs.size(); i-- > 0 && found == none;) {
+        if (to_a_[inputs[i]] != none && i > 0) found = take(by_part, part_hash(b_, id, to_a_[inputs[i]]));
+      }
       if (found == none && !b_.name(id).empty()) found = take(by_name, name_hash(b_, id));
       if (found == none) found = take(by_kind, kind_hash(b_, id));
       if (found != none) match(found, id);
@@ -152,6 +156,10 @@ class Matcher {
     std::uint64_t h = own_hash(g, contents, id);
     for (const NodeId i : g.inputs(id)) h = mixed(h, to_a == nullptr ? i : (*to_a)[i]);
     return h;
+  }
+  // The operation, where it stands, and one of its operands.
+  static std::uint64_t part_hash(const Graph& g, NodeId id, NodeId operand_in_a) {
+    return mixed(mixed(hash_of(g.node(id).op->name), hash_of(g.scope_of(id))), operand_in_a);
   }
   static std::uint64_t name_hash(const Graph& g, NodeId id) {
     return mixed(hash_of(g.name(id)), static_cast<std::uint64_t>(g.node(id).op->traits.leaf));
