@@ -96,7 +96,8 @@ void add_lines(std::vector<std::string>& lines, const char* what, const NumberSt
     lines.push_back(fmt::format("{} {:.4g}", what, s.mean));
     return;
   }
-  std::string line = fmt::format("{} {:.3g} \xc2\xb1 {:.2g} in [{:.3g}, {:.3g}]", what, printed_mean(s), s.std, s.min, s.max);
+  std::string line =
+      fmt::format("{} {:.3g} \xc2\xb1 {:.2g} in [{:.3g}, {:.3g}]", what, printed_mean(s), s.std, s.min, s.max);
   if (!bad.empty()) line += ", " + bad;
   lines.push_back(std::move(line));
 }
@@ -222,11 +223,13 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
     if (fresh) layers.emplace_back();
     layers[found->second].push_back(i);
   }
-  for (const auto& members : layers) {
-    const bool has_operation =
-        std::any_of(members.begin(), members.end(), [&](std::size_t i) { return (*nodes)[i].operation; });
-    if (has_operation) out.layers_.push_back(summary(*nodes, members));
-  }
+  const auto first_operation = [&](const std::vector<std::size_t>& members) {
+    return std::find_if(members.begin(), members.end(), [&](std::size_t i) { return (*nodes)[i].operation; });
+  };
+  std::erase_if(layers, [&](const auto& members) { return first_operation(members) == members.end(); });
+  std::sort(layers.begin(), layers.end(),
+            [&](const auto& a, const auto& b) { return *first_operation(a) < *first_operation(b); });
+  for (const auto& members : layers) out.layers_.push_back(summary(*nodes, members));
   out.nodes_ = std::move(nodes);
   return out;
 }
@@ -241,8 +244,8 @@ std::string GradientReport::str() const {
   for (const LayerReport& l : layers_) {
     const NumberStats& v = l.value;
     std::string line =
-        fmt::format("  {:<{}}  {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>6} {:>6}", l.layer, width, printed_mean(v), v.std, v.min,
-                    v.max, share(v.zeros, v.count), l.units > 0 ? share(l.flat, l.units) : "");
+        fmt::format("  {:<{}}  {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>6} {:>6}", l.layer, width, printed_mean(v), v.std,
+                    v.min, v.max, share(v.zeros, v.count), l.units > 0 ? share(l.flat, l.units) : "");
     line += l.gradient ? fmt::format("  {:>9.3g} {:>9.3g} {:>7}", l.gradient->norm, l.gradient->std,
                                      share(l.gradient->zeros, l.gradient->count))
                        : fmt::format("  {:>9} {:>9} {:>7}", "none", "", "");

@@ -66,7 +66,7 @@ class GradientReport {
   double loss() const { return loss_; }
   // The forward nodes that the loss needs, in the order of the tape.
   const std::vector<NodeReport>& nodes() const { return *nodes_; }
-  // Scopes that have an operation, in the order in which the tape meets them; what stands outside all has no name.
+  // Scopes that have an operation, in the order of their first operation; what stands outside all has no name.
   const std::vector<LayerReport>& layers() const { return layers_; }
 
   // A table, a line for each layer.

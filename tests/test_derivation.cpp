@@ -72,20 +72,20 @@ TEST_CASE("derivation: a neuron gives these very lines") {
   x     = 2
   w     = -3
   b     = 6.881
-  v1    = x * w                  = 2 * -3                           = -6
-  v2    = v1 + b                 = -6 + 6.881                       = 0.8814
-  y     = tanh(v2)               = tanh(0.8814)                     = 0.7071
-  v3    = y - 1                  = 0.7071 - 1                       = -0.2929
-  loss  = square(v3)             = square(-0.2929)                  = 0.08578
+  v1    = x * w                 = 2 * -3                          = -6
+  v2    = v1 + b                = -6 + 6.881                      = 0.8814
+  y     = tanh(v2)              = tanh(0.8814)                    = 0.7071
+  v3    = y - 1                 = 0.7071 - 1                      = -0.2929
+  loss  = square(v3)            = square(-0.2929)                 = 0.08578
 backward: dv is the derivative of loss by v
   dloss = 1
-  dv3   = dloss * (2 * v3)       = 1 * (2 * -0.2929)                = -0.5858
-  dy    = dv3                                                       = -0.5858
-  dv2   = dy * (1 - square(y))   = -0.5858 * (1 - square(0.7071))   = -0.2929
-  dv1   = dv2                                                       = -0.2929
-  db    = dv2                                                       = -0.2929
-  dw    = dv1 * x                = -0.2929 * 2                      = -0.5858
-  dx    = dv1 * w                = -0.2929 * -3                     = 0.8786
+  dv3   = dloss * (2 * v3)      = 1 * (2 * -0.2929)               = -0.5858
+  dy    = dv3                                                     = -0.5858
+  dv2   = dy * (1 - square(y))  = -0.5858 * (1 - square(0.7071))  = -0.2929
+  dv1   = dv2                                                     = -0.2929
+  db    = dv2                                                     = -0.2929
+  dw    = dv1 * x               = -0.2929 * 2                     = -0.5857
+  dx    = dv1 * w               = -0.2929 * -3                    = 0.8786
 )");
   CHECK(count(d.latex(), R"(\bar{v}_{2} &= \bar{y} \cdot \left(1 - \operatorname{square}\left(y\right)\right))") == 1);
   CHECK(count(d.latex(), R"(= -0.2929 \cdot \left(-3\right) &&= 0.8786 \\)") == 1);
