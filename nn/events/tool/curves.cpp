@@ -239,7 +239,11 @@ std::string comparison_csv(const Chart& chart) {
   out += "\n";
   for (const auto& [step, numbers] : by_step(chart)) {
     out += fmt::format("{}", step);
-    for (const auto& x : numbers) out += x ? fmt::format(",{}", *x) : ",";
+    // Nearly all are f32, and written with as few digits as tell them from others.
+    for (const auto& x : numbers) {
+      const auto single = static_cast<float>(x.value_or(0));
+      out += !x ? "," : static_cast<double>(single) == *x ? fmt::format(",{}", single) : fmt::format(",{}", *x);
+    }
     out += "\n";
   }
   return out;

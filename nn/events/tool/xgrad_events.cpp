@@ -43,7 +43,10 @@ std::vector<nn::EventRun> read(const Arguments& arguments) {
   std::vector<nn::EventRun> out;
   for (const std::string& folder : arguments.logs) {
     for (nn::EventRun& run : nn::read_runs(folder)) {
-      if (arguments.logs.size() > 1) run.name = (fs::path(folder) / run.name).lexically_normal().generic_string();
+      if (arguments.logs.size() > 1) {
+        run.name = (fs::path(folder) / run.name).lexically_normal().generic_string();
+        if (run.name.size() > 1 && run.name.back() == '/') run.name.pop_back();
+      }
       if (tool::matches(run.name, arguments.run)) out.push_back(std::move(run));
     }
   }
