@@ -14,9 +14,8 @@ namespace nn = xgrad::nn;
 namespace {
 
 nn::Model digits_with(nn::Loss loss) {
-  nn::Model model{
-      nn::Sequential{nn::Dense(32, nn::relu), nn::Dense(32, nn::relu), nn::Dense(10, nn::softmax)}, {784}, {.seed = 1}};
-  model.compile({.loss = std::move(loss), .optimizer = nn::SGD{.learning_rate = 2}});
+  nn::Model model{nn::Dense(10, nn::softmax), {784}, {.seed = 1}};
+  model.compile({.loss = std::move(loss), .optimizer = nn::SGD{.learning_rate = 5}});
   return model;
 }
 

@@ -172,7 +172,7 @@ std::string Range::str() const {
   const auto others = [&](Index n, const char* kind) {
     if (n == 0) return;
     if (!out.empty()) out += ", and ";
-    out += n == count ? fmt::format("{}{}", count > 1 ? "all " : "", kind) : fmt::format("{} {} of {}", n, kind, count);
+    out += n == count ? fmt::format("{}{}", count > 1 ? "all " : "", kind) : fmt::format("{} of {} {}", n, count, kind);
   };
   others(nans, "NaN");
   others(infinities, "infinite");

@@ -27,7 +27,7 @@ struct Range {
   Index nans = 0, infinities = 0;
 
   bool finite() const { return nans == 0 && infinities == 0; }
-  // For instance `from -1 to 2.5, mean 0.3` or `from 0 to 3, mean 1, and 2 NaN of 64`.
+  // For instance `from -1 to 2.5, mean 0.3` or `from 0 to 3, mean 1, and 2 of 64 NaN`.
   std::string str() const;
 };
 Range range_of(const Tensor& numbers);
