@@ -330,10 +330,8 @@ class Drawing {
       const NodeColour colour = note.number ? colours_->colour(*note.number) : NodeColour{"#ffffff", dot::dark};
       fill = colour.fill;
       for (const std::string& line : note.lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (colour.text != dot::dark) {
-        font = fmt::format(", fontcolor=\"{}\"", colour.text);
-        label = dot::in_light(label);
-      }
+      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
+      if (note.number) label = dot::on_colour(label, colour.text);
     }
     return fmt::format("{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}{}];", name, label, look.shape,
                        style, fill, look.border, sink ? ", penwidth=2" : "", font);

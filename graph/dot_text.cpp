@@ -50,10 +50,10 @@ std::string small_text(const std::string& escaped_text) {
   return fmt::format("<FONT POINT-SIZE=\"9\" COLOR=\"{}\">{}</FONT>", grey, escaped_text);
 }
 
-std::string in_light(std::string label) {
+std::string on_colour(std::string label, const std::string& text) {
   // Letters of names are escaped where they could be taken for a tag.
   const std::string from = fmt::format("COLOR=\"{}\"", grey);
-  const std::string to = "COLOR=\"#f3f4f6\"";
+  const std::string to = text == dark ? "COLOR=\"#374151\"" : "COLOR=\"#f3f4f6\"";
   for (std::size_t at = label.find(from); at != std::string::npos; at = label.find(from, at + to.size()))
     label.replace(at, from.size(), to);
   return label;

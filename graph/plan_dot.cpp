@@ -162,10 +162,8 @@ class PlanPicture {
           notes_[s].number ? colours_->colour(*notes_[s].number) : NodeColour{"#ffffff", dot::dark};
       fill = colour.fill;
       for (const std::string& line : notes_[s].lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (colour.text != dot::dark) {
-        font = fmt::format(", fontcolor=\"{}\"", colour.text);
-        label = dot::in_light(label);
-      }
+      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
+      if (notes_[s].number) label = dot::on_colour(label, colour.text);
     }
     out_ += fmt::format("  {} [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", name, label, fill, border, font);
     std::set<std::uint32_t> read;
