@@ -59,7 +59,7 @@ int brightness(const std::string& colour) {
 
 TEST_CASE("annotations: lines stand on the nodes, escaped and in order; a node without a number is white") {
   const std::string text = picture_of({1, 2}, {.legend = "time & <ms>"});
-  CHECK(contains(text, "line &#60;1&#62;</FONT><BR/><FONT POINT-SIZE=\"9\" COLOR=\"#6b7280\">&#38; line 2"));
+  CHECK(contains(text, "line &#60;1&#62;</FONT><BR/><FONT POINT-SIZE=\"9\" COLOR=\"#374151\">&#38; line 2"));
   CHECK(contains(text, "shape=ellipse, style=\"filled\", fillcolor=\"#ffffff\""));
   CHECK(contains(text, "time &#38; &#60;ms&#62;"));
   CHECK(text == picture_of({1, 2}, {.legend = "time & <ms>"}));
