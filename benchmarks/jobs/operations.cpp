@@ -1,4 +1,5 @@
 // Single operations: matrix products, functions, reductions, broadcasting, and a chain that runs as one.
+#include <functional>
 #include <string>
 
 #include "../shapes.hpp"
@@ -11,7 +12,7 @@ namespace xg = xgrad;
 namespace {
 
 // A function of one input of that shape.
-Job function(const std::string& name, const xg::Shape& shape, xg::Value (*f)(xg::Value)) {
+Job function(const std::string& name, const xg::Shape& shape, const std::function<xg::Value(xg::Value)>& f) {
   return {name, [shape, f](int threads) {
             auto graph = std::make_shared<xg::Graph>();
             const xg::Value y = f(graph->input("x", shape));
