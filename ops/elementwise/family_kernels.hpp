@@ -84,8 +84,10 @@ void put_partial(void* out, Index i, V value, Index count) {
 template <class Op, class T, std::size_t... vector>
 [[gnu::always_inline]] inline void vector_round(void* out, Index i, std::index_sequence<vector...>,
                                                 const auto&... operands) {
-  const auto one = [&](Index offset)
-                       [[gnu::always_inline]] { return Op::forward(operands.load(operands.at(i) + offset)...); };
+  // Spelled so, since clang takes [[gnu::always_inline]] here for an attribute of the lambda's type.
+  const auto one = [&](Index offset) __attribute__((always_inline)) {
+    return Op::forward(operands.load(operands.at(i) + offset)...);
+  };
   using Result = decltype(one(0));
   const Result results[] = {one(static_cast<Index>(vector) * simd::width<T>)...};
   (put<T>(out, i + static_cast<Index>(vector) * simd::width<T>, results[vector]), ...);
