@@ -154,7 +154,7 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
     if (step.op != nullptr) {
       const std::size_t first = s.operands.size();
       for (std::uint32_t value : step.operands)
-        s.watch(s.operands.emplace_back(s.at(value), program.values[value].type).data, value);
+        s.watch(s.operands.emplace_back(ConstBuffer{s.at(value), program.values[value].type}).data, value);
       KernelCall& kernel = call.kernel;
       kernel.op = step.op;
       kernel.inputs = {s.operands.data() + first, step.operands.size()};
