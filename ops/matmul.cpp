@@ -86,9 +86,9 @@ struct Matmul : Operation {
     const Index b_rows = b[b.rank() - 2], b_columns = b.back();
     MatmulArgs args;
     // Both are there: `infer` has asked for them by name, which takes as long as a small product.
-    for (const auto& [name, value] : attrs.items()) {
-      if (is(name, "transpose_a")) args.transpose_a = std::get<bool>(value);
-      if (is(name, "transpose_b")) args.transpose_b = std::get<bool>(value);
+    for (const auto& [key, value] : attrs.items()) {
+      if (is(key, "transpose_a")) args.transpose_a = std::get<bool>(value);
+      if (is(key, "transpose_b")) args.transpose_b = std::get<bool>(value);
     }
     args.m = args.transpose_a ? a_columns : a_rows;
     args.k = args.transpose_a ? a_rows : a_columns;
