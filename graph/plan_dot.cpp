@@ -285,8 +285,7 @@ class PlanPicture {
         count);
     // Columns are as wide as this row says, whatever spans them.
     std::string ruler = "<TR><TD></TD><TD></TD><TD></TD><TD></TD>";
-    for (int c = 0; c < count; ++c)
-      ruler += fmt::format("<TD WIDTH=\"{}\" HEIGHT=\"1\"></TD>", width);
+    for (int c = 0; c < count; ++c) ruler += fmt::format("<TD WIDTH=\"{}\" HEIGHT=\"1\"></TD>", width);
     return fmt::format(
         "  memory [shape=plain, style=\"\", fontcolor=\"#4b5563\", label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" "
         "CELLSPACING=\"1\" CELLPADDING=\"1\">{}{}{}</TR></TABLE>>];\n",
