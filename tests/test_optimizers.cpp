@@ -140,7 +140,9 @@ struct Forgetful {
 TEST_CASE("trajectories of 20 steps are those of the published formulas") {
   const auto expected = published();
   REQUIRE(expected.size() == variants().size());
-  for (const auto& [name, optimizer] : variants()) {
+  for (const auto& variant : variants()) {
+    const auto& name = variant.first;  // clang 14 captures no structured bindings
+    const auto& optimizer = variant.second;
     CAPTURE(name);
     REQUIRE(expected.count(name) == 1);
     const std::vector<double>& numbers = expected.at(name);
@@ -157,7 +159,9 @@ TEST_CASE("trajectories of 20 steps are those of the published formulas") {
 
 TEST_CASE("trajectories in f32 stay near those in f64") {
   const auto expected = published();
-  for (const auto& [name, optimizer] : variants()) {
+  for (const auto& variant : variants()) {
+    const auto& name = variant.first;  // clang 14 captures no structured bindings
+    const auto& optimizer = variant.second;
     CAPTURE(name);
     Descent descent(optimizer, f32);
     const std::vector<double>& numbers = expected.at(name);

@@ -31,7 +31,6 @@ namespace {
 
 using Exact = long double;  // libm's functions at a higher precision than any dtype has
 constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
 // The mathematical function twice: in double, for floats, and in a precision beyond double, for doubles.
 struct Function {
