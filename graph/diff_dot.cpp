@@ -12,6 +12,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/graph_diff.hpp>
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/memory_text.hpp>
 #include <xgrad/graph/print.hpp>
 
 namespace xgrad {
@@ -103,14 +104,13 @@ class DiffPicture {
     for (std::size_t kind = 0; kind < looks.size(); ++kind) {
       rows += fmt::format(
           "<TD BGCOLOR=\"{}\" BORDER=\"1\" COLOR=\"{}\"><FONT POINT-SIZE=\"10\">&#160;{} {}&#160;</FONT></TD>",
-          looks[kind].fill, looks[kind].border, dot::thousands(count[kind]), looks[kind].name);
+          looks[kind].fill, looks[kind].border, thousands(count[kind]), looks[kind].name);
     }
     rows += "</TR>";
     const auto left_out = static_cast<std::size_t>(std::count(drawn_.begin(), drawn_.end(), false));
     if (left_out > 0) {
       rows += "<TR><TD COLSPAN=\"4\">" +
-              small_text(fmt::format("{} nodes that are the same are left out", dot::thousands(left_out))) +
-              "</TD></TR>";
+              small_text(fmt::format("{} nodes that are the same are left out", thousands(left_out))) + "</TD></TR>";
     }
     for (const std::string& update : diff_.updates)
       rows += "<TR><TD COLSPAN=\"4\">" + small_text(escaped(update, 200)) + "</TD></TR>";

@@ -268,7 +268,7 @@ class Drawing {
     }
     const auto counted = [&](Leaf leaf, const char* what) {
       const std::size_t n = count[static_cast<std::size_t>(leaf)];
-      return n == 0 ? "" : fmt::format("{} {}{}", dot::thousands(n), what, n == 1 ? "" : "s");
+      return n == 0 ? "" : fmt::format("{} {}{}", thousands(n), what, n == 1 ? "" : "s");
     };
     std::string contents;
     for (const std::string& text :
@@ -278,8 +278,7 @@ class Drawing {
     std::string label = "<B>" + escaped(box.label) + "</B>";
     if (!contents.empty()) label += "<BR/>" + small_text(contents);
     if (numbers > 0) {
-      label +=
-          "<BR/>" + small_text(fmt::format("{} in {}", dot::thousands(numbers), counted(Leaf::parameter, "parameter")));
+      label += "<BR/>" + small_text(fmt::format("{} in {}", thousands(numbers), counted(Leaf::parameter, "parameter")));
     }
     // What the next layer gets; if there is none, what comes out at all.
     const auto& out = !results[2].empty() ? results[2] : !results[0].empty() ? results[0] : results[1];

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/memory_text.hpp>
 
 namespace xgrad::dot {
 namespace {
@@ -431,13 +432,6 @@ std::string_view name_in_scope(const Graph& graph, NodeId id) {
   const bool inside =
       !scope.empty() && name.size() > scope.size() + 1 && name.starts_with(scope) && name[scope.size()] == '/';
   return inside ? name.substr(scope.size() + 1) : name;
-}
-
-std::string thousands(std::uint64_t n) {
-  std::string digits = fmt::format("{}", n);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), ",");
-  return digits;
 }
 
 }  // namespace xgrad::dot

@@ -66,7 +66,4 @@ Boxes make_boxes(const Graph& graph, const std::vector<bool>& drawn, const std::
 // A node's name without the scope that it begins with.
 std::string_view name_in_scope(const Graph& graph, NodeId id);
 
-// As people write it: 12,345.
-std::string thousands(std::uint64_t n);
-
 }  // namespace xgrad::dot

@@ -5,6 +5,7 @@
 #
 #   console.sh FILE.md FOLDER_TO_RUN_IN FOLDER_OF_PROGRAMS ...
 set -euo pipefail
+tests=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
 document=$(realpath "$1") folder=$2
 shift 2
 for programs in "$@"; do PATH=$programs:$PATH; done
@@ -25,19 +26,10 @@ for command in console_*.sh; do
   [ -f "$command" ] || { echo "$document: there is no command in it"; exit 1; }
   base=${command%.sh}
   bash "$command" >"$base.out" 2>&1 || { echo "$document: \`$(cat "$command")\` fails:"; cat "$base.out"; exit 1; }
-  mapfile -t expected <"$base.txt"
-  mapfile -t printed <"$base.out"
-  same=true
-  [ ${#expected[@]} -eq ${#printed[@]} ] || same=false
-  for i in "${!expected[@]}"; do
-    pattern=$(printf '%s' "${expected[$i]}" | sed -e 's/[]\\*?[]/\\&/g' -e 's/\.\.\./*/g')
-    # shellcheck disable=SC2053  # the pattern is meant as one
-    [[ ${printed[$i]-} == $pattern ]] || { same=false; printf 'expected: %s\nprinted:  %s\n' "${expected[$i]}" "${printed[$i]-}"; }
-  done
-  $same || { echo "$document: \`$(cat "$command")\` prints something else:"; cat "$base.out"; exit 1; }
+  "$tests/same_lines.sh" "$base.txt" "$base.out" || { echo "$document: \`$(cat "$command")\` prints something else:"; cat "$base.out"; exit 1; }
   count=$((count + 1))
 done
-# As in documents.sh.
+# To the last number, unlike same_picture.sh: what is drawn here does not depend on the processor.
 content() { grep -oE '<(title|text[^>]*)>[^<]*<' "$1" | sed 's/^<[^>]*>//' | sort; }
 for drawn in *.svg; do
   shown=$(dirname "$document")/images/$drawn

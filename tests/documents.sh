@@ -4,6 +4,7 @@
 #
 #   documents.sh FILE.md SCRATCH_FOLDER COMPILER INCLUDE_FOLDER LIBRARY [FLAG ...]
 set -euo pipefail
+tests=$(dirname "${BASH_SOURCE[0]}")
 document=$1 scratch=$2 compiler=$3 include=$4 library=$5
 shift 5
 rm -rf "$scratch"
@@ -24,16 +25,7 @@ for program in "$scratch"/program_*.cpp; do
   "$compiler" -std=c++20 -O0 "$@" -I"$include" "$program" "$library" -lfmt -lzip -lpng -lz -lprotobuf-lite -pthread -o "$base"
   (cd "$scratch" && "$base" >"$base.out")
   if [ -f "$base.txt" ]; then
-    mapfile -t expected <"$base.txt"
-    mapfile -t printed <"$base.out"
-    same=true
-    [ ${#expected[@]} -eq ${#printed[@]} ] || same=false
-    for i in "${!expected[@]}"; do
-      pattern=$(printf '%s' "${expected[$i]}" | sed -e 's/[]\\*?[]/\\&/g' -e 's/\.\.\./*/g')
-      # shellcheck disable=SC2053  # the pattern is meant as one
-      [[ ${printed[$i]-} == $pattern ]] || { same=false; printf 'expected: %s\nprinted:  %s\n' "${expected[$i]}" "${printed[$i]-}"; }
-    done
-    $same || { echo "$document: program $(basename "$base") prints something else:"; cat "$base.out"; exit 1; }
+    "$tests/same_lines.sh" "$base.txt" "$base.out" || { echo "$document: program $(basename "$base") prints something else:"; cat "$base.out"; exit 1; }
   fi
   count=$((count + 1))
 done
@@ -41,6 +33,6 @@ done
 for shown in "$(dirname "$document")"/{docs/,}images/*.svg; do
   drawn=$scratch/$(basename "$shown")
   [ -f "$shown" ] && [ -f "$drawn" ] || continue
-  "$(dirname "${BASH_SOURCE[0]}")/same_picture.sh" "$shown" "$drawn"
+  "$tests/same_picture.sh" "$shown" "$drawn"
 done
 echo "$document: $count programs print what it says"

@@ -15,6 +15,7 @@
 #include <xgrad/nn/data/idx.hpp>
 
 #include "places.hpp"
+#include "text.hpp"
 
 namespace scratch {
 
@@ -78,6 +79,6 @@ std::string message_of(const auto& body) {
   return {};
 }
 
-inline bool contains(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+using xgrad::testing::contains;
 
 }  // namespace scratch

@@ -13,9 +13,11 @@
 
 #include "graphviz.hpp"
 #include "scratch.hpp"
+#include "text.hpp"
 #include "tiny_ops.hpp"
 
 using namespace xgrad;
+using testing::contains;
 
 namespace {
 
@@ -47,8 +49,6 @@ std::vector<std::string> fills(const std::string& dot) {
   for (std::sregex_iterator i(dot.begin(), dot.end(), node), end; i != end; ++i) out.push_back((*i)[1]);
   return out;
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 int brightness(const std::string& colour) {
   return std::stoi(colour.substr(1, 2), nullptr, 16) + std::stoi(colour.substr(3, 2), nullptr, 16) +

@@ -7,15 +7,12 @@
 
 #include <xgrad/engine.hpp>
 
+#include "text.hpp"
+
 using namespace xgrad;
+using testing::count;
 
 namespace {
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
 
 // The number at the end of the line that begins with the name.
 double number_of(const std::string& text, const std::string& name) {

@@ -14,10 +14,12 @@
 #include <xgrad/graph/error.hpp>
 
 #include "scratch.hpp"
+#include "text.hpp"
 #include "tiny_ops.hpp"
 
 using namespace xgrad;
 using scratch::ScratchFolder;
+using testing::contains;
 namespace fs = std::filesystem;
 
 namespace {
@@ -50,8 +52,6 @@ std::string read(const fs::path& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // A small network with its backward pass, a constant tensor and an update.
 void build(Graph& g) {

@@ -8,18 +8,13 @@
 #include <xgrad/graph/leaves.hpp>
 
 #include "graphviz.hpp"
+#include "text.hpp"
 
 using namespace xgrad;
+using testing::contains;
+using testing::count;
 
 namespace {
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
-
-bool contains(const std::string& text, const std::string& part) { return count(text, part) > 0; }
 
 // All numbers that stand before `what`, added up; thousands are set off by commas.
 long total(const std::string& text, const std::string& what) {

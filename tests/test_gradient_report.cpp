@@ -9,16 +9,12 @@
 
 #include "graphviz.hpp"
 #include "points.hpp"
+#include "text.hpp"
 
 using namespace xgrad;
+using testing::count;
 
 namespace {
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
 
 const NodeReport& of(const GradientReport& report, Value value) {
   for (const NodeReport& node : report.nodes()) {

@@ -10,10 +10,12 @@
 #include <xgrad/xgrad.hpp>
 
 #include "small_model.hpp"
+#include "text.hpp"
 
 using namespace xgrad;
 using namespace small_model;
 using nn::Illness;
+using testing::contains;
 
 namespace {
 
@@ -62,8 +64,6 @@ Outcome fit(nn::AnyModule net, const nn::Dataset& data, nn::Optimizer optimizer,
   out.findings = health.findings();
   return out;
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
 

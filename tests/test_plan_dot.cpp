@@ -9,17 +9,13 @@
 
 #include "graphviz.hpp"
 #include "scratch.hpp"
+#include "text.hpp"
 
 using namespace xgrad;
 using scratch::ScratchFolder;
+using testing::count;
 
 namespace {
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + part.size())) ++n;
-  return n;
-}
 
 // Dense, softmax and an update; names with characters that mean something to Graphviz.
 struct Net {

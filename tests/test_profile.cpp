@@ -13,9 +13,11 @@
 
 #include "graphviz.hpp"
 #include "scratch.hpp"
+#include "text.hpp"
 
 using namespace xgrad;
 using scratch::ScratchFolder;
+using testing::contains;
 
 namespace {
 
@@ -61,8 +63,6 @@ double sum_of(const std::vector<ProfileStep>& steps, double ProfileStep::*number
   for (const ProfileStep& step : steps) out += step.*number;
   return out;
 }
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 const MachinePeak round_peak{.threads = 1, .f32 = 1e10, .f64 = 5e9, .cache = 4e9, .memory = 1e9};
 

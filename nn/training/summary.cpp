@@ -24,12 +24,8 @@ struct Row {
 
 std::string top_of(const std::string& scope) { return scope.substr(0, scope.find('/')); }
 
-std::string thousands(Index n) {
-  std::string digits = fmt::format("{}", n);
-  for (auto at = static_cast<std::ptrdiff_t>(digits.size()) - 3; at > 0; at -= 3)
-    digits.insert(static_cast<std::size_t>(at), ",");
-  return digits;
-}
+// No count is negative.
+std::string thousands(Index n) { return xgrad::thousands(static_cast<std::uint64_t>(n)); }
 
 // Three digits, such as "3.21 M"; all of them if there are few.
 std::string count_text(double n) {
