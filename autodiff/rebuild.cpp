@@ -25,7 +25,7 @@ class Rebuilder {
 
   Value copy(NodeId id) {
     const Node& node = source_.node(id);
-    const LineGuard line = LineGuard::instead(node.line, &target_);
+    const LineGuard line = LineGuard::instead(source_.line_of(id), &target_);
     switch (node.op->traits.leaf) {
       case Leaf::input: return target_.input(source_.name(id), node.type.shape, wider(node.type.dtype));
       case Leaf::parameter: return parameter(source_.parameter_of(id));

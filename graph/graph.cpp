@@ -35,7 +35,10 @@ bool encloses(const std::string& path, const std::string& inner) {
 
 }  // namespace
 
-Graph::Graph(GraphOptions options) : options_(options), attrs_(1), names_(1), scopes_(1) { scope_ids_[""] = 0; }
+Graph::Graph(GraphOptions options)
+    : options_(options), attrs_(1), names_(1), scopes_(1), lines_(1), line_ids_{{CodeLine(), 0}} {
+  scope_ids_[""] = 0;
+}
 
 // ---- leaves
 
@@ -234,11 +237,11 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
             .attrs = 0,
             .scope = scope_,
             .name = 0,
+            .line = 0,
             .generation = static_cast<std::uint32_t>(rewinds_.size()) + 1,
             .origin = origin_ < static_cast<std::int32_t>(id) ? origin_ : -1,
-            .role = role_,
-            .line = LineGuard::line()};
-  if (node.origin >= 0) node.line = nodes_[static_cast<NodeId>(node.origin)].line;
+            .role = role_};
+  node.line = node.origin >= 0 ? nodes_[static_cast<NodeId>(node.origin)].line : line_id(LineGuard::line());
   const bool has_attrs = !attrs.empty();
   if (has_attrs) {
     node.attrs = static_cast<std::uint32_t>(attrs_.size());
@@ -312,6 +315,20 @@ std::uint32_t Graph::scope_id(const std::string& path) {
     }
   }
   return entry->second;
+}
+
+std::uint32_t Graph::line_id(CodeLine line) {
+  if (line == lines_[recent_line_]) return recent_line_;
+  const auto [entry, is_new] = line_ids_.emplace(line, static_cast<std::uint32_t>(lines_.size()));
+  if (is_new) {
+    try {
+      lines_.push_back(line);
+    } catch (...) {
+      line_ids_.erase(entry);
+      throw;
+    }
+  }
+  return recent_line_ = entry->second;
 }
 
 Graph::ScopeGuard Graph::scope(const std::string& name) {
@@ -408,7 +425,7 @@ std::string Graph::describe(NodeId id) const {
   return out;
 }
 
-std::string Graph::location_of(NodeId id) const { return id < size() ? nodes_[id].line.str() : std::string(); }
+std::string Graph::location_of(NodeId id) const { return id < size() ? line_of(id).str() : std::string(); }
 
 // ---- taking back
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,10 +48,10 @@ struct Node {
   std::uint32_t attrs;  // position in the graph's list of attributes
   std::uint32_t scope;  // position in the graph's list of scopes
   std::uint32_t name;   // position in the graph's list of names; 0 is the empty name
+  std::uint32_t line;   // position in the graph's list of lines; 0 is none that is known
   std::uint32_t generation;
   std::int32_t origin;  // the forward node this one was made for, or -1
   Role role;
-  CodeLine line;  // of the program, which asked for it first; of a node with an origin, that of the origin
 };
 
 // After a run, the parameter takes the value. All updates of a run read the old numbers.
@@ -128,6 +129,8 @@ class Graph {
   const Attrs& attrs(NodeId id) const { return attrs_[nodes_[id].attrs]; }
   const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
   const std::string& scope_of(NodeId id) const { return scopes_[nodes_[id].scope]; }
+  // The line of the program that asked for the node first; of a node with an origin, that of the origin.
+  CodeLine line_of(NodeId id) const { return lines_[nodes_[id].line]; }
   // The parameters used so far, in the order of their first use.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   // What stands behind a parameter or constant node. Throws InternalError for other nodes.
@@ -140,7 +143,7 @@ class Graph {
   void require(Value value, const std::string& where) const;
   // For instance `%12 tanh "mlp/hidden" f32[32, 64]`.
   std::string describe(NodeId id) const;
-  // The line of the program that made the node, such as `model.cpp:42`; empty if it is not known.
+  // The text of line_of, such as `model.cpp:42`; empty if it is not known.
   std::string location_of(NodeId id) const;
 
   // ---- taking back
@@ -166,6 +169,7 @@ class Graph {
   const NodeId* store_inputs(std::span<const NodeId> inputs);
   std::uint32_t store_name(const std::string& name);
   std::uint32_t scope_id(const std::string& path);
+  std::uint32_t line_id(CodeLine line);
   std::string scope_path(const std::string& name) const;
 
   GraphOptions options_;
@@ -178,6 +182,9 @@ class Graph {
   std::vector<std::uint32_t> free_names_;  // positions in names_ that a rewind emptied
   std::deque<std::string> scopes_;         // 0 is the root
   std::unordered_map<std::string, std::uint32_t> scope_ids_;
+  std::vector<CodeLine> lines_;  // 0 is the unknown line
+  std::map<CodeLine, std::uint32_t> line_ids_;
+  std::uint32_t recent_line_ = 0;  // position of the last line asked for: one line often makes many nodes
   std::unordered_map<std::string, NodeId> opened_scopes_;  // with the graph's size when they were first opened
   std::unordered_multimap<std::size_t, NodeId> equal_nodes_;
   std::unordered_map<std::string, NodeId> input_nodes_;

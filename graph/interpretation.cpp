@@ -115,7 +115,7 @@ void Interpretation::compute(NodeId id) {
     try {
       op.kernel({&op, buffers, {out.mutable_raw(), type(id)}, &attrs, scratch.get(), random_, parallel_});
     } catch (const ValueError& error) {
-      const LineGuard line = LineGuard::instead(node(id).line, nullptr);
+      const LineGuard line = LineGuard::instead(graph_.line_of(id), nullptr);
       throw ValueError(fmt::format("{}\n  in {}", error.message(), graph_.describe(id)));
     }
   }

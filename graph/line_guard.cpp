@@ -27,7 +27,7 @@ LineGuard::~LineGuard() { innermost = before_; }
 CodeLine LineGuard::line() { return innermost == nullptr ? CodeLine() : innermost->line_; }
 
 LineGuard LineGuard::of(const Graph& graph, NodeId id) {
-  return {graph.node(id).line, &graph, Kind::instead, &graph.scope_of(id)};
+  return {graph.line_of(id), &graph, Kind::instead, &graph.scope_of(id)};
 }
 
 std::string LineGuard::where() {
