@@ -110,9 +110,14 @@ struct KernelCall {
   // them again, on the thread that computed them and while they are likely still in its cache. The callee may change
   // those rows, and is called from several threads at once. Where the ranges begin and end depends on sizes alone.
   const RangeRef* rows_done = nullptr;
+  // What `OpDef::prepare` made for these types and attributes; null where nothing runs twice.
+  const void* prepared = nullptr;
 };
 
 using KernelFn = void (*)(const KernelCall&);
+// What the kernel can work out without the numbers, once for all runs of a plan.
+using PrepareFn = std::shared_ptr<const void> (*)(std::span<const TensorType> inputs, const TensorType& output,
+                                                  const Attrs& attrs);
 using ScratchFn = std::size_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 // How many floating-point operations it takes, as graph/flops.hpp counts them.
 using FlopsFn = double (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
@@ -292,6 +297,7 @@ struct OpDef {
   BlockReductions reduction{};        // reductions: used by fused groups, with
   AxesFn reduced_axes = nullptr;
   ScratchFn scratch_bytes = nullptr;  // none needed if null
+  PrepareFn prepare = nullptr;        // optional
   FlopsFn flops = nullptr;            // if null: one for each element an elementwise or random operation makes or a
                                       // reduction reads, else none
   KernelFn reference = nullptr;       // the plainest possible kernel, an oracle for the suites: floating inputs and

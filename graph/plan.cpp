@@ -160,6 +160,7 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
       kernel.inputs = {s.operands.data() + first, step.operands.size()};
       kernel.output = {s.at(step.result), program.values[step.result].type};
       kernel.attrs = &step.attrs;
+      kernel.prepared = step.prepared.get();
       kernel.scratch = static_cast<char*>(s.arena.get()) + step.scratch_offset;
     }
     s.calls.push_back(call);

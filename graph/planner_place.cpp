@@ -121,6 +121,7 @@ void Planner::add_kernel(Step& step, NodeId id) {
     step.operands.push_back(operand_value(inputs[i], step.op->shape_only(static_cast<int>(i))));
     operands.push_back(types_[inputs[i]]);
   }
+  if (step.op->prepare != nullptr) step.prepared = step.op->prepare(operands, types_[id], step.attrs);
   if (step.op->scratch_bytes == nullptr) return;
   const auto s = static_cast<int>(program_.steps.size());
   const std::size_t bytes = step.op->scratch_bytes(operands, types_[id], step.attrs);

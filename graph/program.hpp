@@ -59,6 +59,7 @@ struct StepPart {
 struct Step {
   const OpDef* op = nullptr;  // whose kernel runs, if any
   Attrs attrs;
+  std::shared_ptr<const void> prepared;  // by the operation, if it does
   std::vector<std::uint32_t> operands;
   std::uint32_t result = 0;
   std::size_t scratch_offset = 0;

@@ -11,7 +11,7 @@
 //   };
 //   registry.add(define<Count>());
 //
-// Optional members: reference (naive kernel in f64), scratch_bytes, flops (see graph/flops.hpp), batch (see
+// Optional members: reference (naive kernel in f64), scratch_bytes, prepare, flops (see graph/flops.hpp), batch (see
 // ops/batch.hpp), traits(), other bounds than one input, and block_reduction() with block_axes, by which a reduction
 // joins fused groups, as random_block lets a random operation.
 #pragma once
@@ -43,6 +43,7 @@ OpDef define() {
   if constexpr (requires { Op::kernel; }) def.kernel = Op::kernel;
   if constexpr (requires { Op::reference; }) def.reference = Op::reference;
   if constexpr (requires { Op::scratch_bytes; }) def.scratch_bytes = Op::scratch_bytes;
+  if constexpr (requires { Op::prepare; }) def.prepare = Op::prepare;
   if constexpr (requires { Op::flops; }) def.flops = Op::flops;
   if constexpr (requires { Op::block_reduction; }) {
     def.reduction = Op::block_reduction();

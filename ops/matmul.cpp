@@ -1,8 +1,7 @@
 // The matrix product.
 #include <algorithm>
-#include <cstring>
+#include <memory>
 #include <string>
-#include <variant>
 
 #include <fmt/format.h>
 
@@ -31,12 +30,6 @@ Sizes sizes_of(const Shape& a, const Shape& b, bool transpose_a, bool transpose_
   for (int i = 0; i < ra - 2; ++i) out.batch_a.push_back(a[i]);
   for (int i = 0; i < rb - 2; ++i) out.batch_b.push_back(b[i]);
   return out;
-}
-
-// Compares as many characters as are known when compiled.
-template <std::size_t n>
-bool is(const std::string& text, const char (&other)[n]) {
-  return text.size() == n - 1 && std::memcmp(text.data(), other, n - 1) == 0;
 }
 
 struct Matmul : Operation {
@@ -85,11 +78,8 @@ struct Matmul : Operation {
     const Index a_rows = a[a.rank() - 2], a_columns = a.back();
     const Index b_rows = b[b.rank() - 2], b_columns = b.back();
     MatmulArgs args;
-    // Both are there: `infer` has asked for them by name, which takes as long as a small product.
-    for (const auto& [key, value] : attrs.items()) {
-      if (is(key, "transpose_a")) args.transpose_a = std::get<bool>(value);
-      if (is(key, "transpose_b")) args.transpose_b = std::get<bool>(value);
-    }
+    args.transpose_a = attrs.flag("transpose_a");
+    args.transpose_b = attrs.flag("transpose_b");
     args.m = args.transpose_a ? a_columns : a_rows;
     args.k = args.transpose_a ? a_rows : a_columns;
     args.n = args.transpose_b ? b_rows : b_columns;
@@ -101,30 +91,34 @@ struct Matmul : Operation {
 
   // One product at a time, or all of them as one where b is a single matrix and a's rows follow each other.
   struct Job {
-    MatmulArgs args;
+    PreparedMatmul product;
     Index batches = 1;
     std::array<Index, Shape::max_rank> strides_a{}, strides_b{};  // of the batch axes, in matrices
     Shape batch;
   };
   static Job job_of(const TensorType& a, const TensorType& b, const TensorType& out, const Attrs& attrs) {
     Job job;
-    job.args = args_of(a.shape, b.shape, attrs);
-    const Sizes s = sizes_of(a.shape, b.shape, job.args.transpose_a, job.args.transpose_b);
+    MatmulArgs args = args_of(a.shape, b.shape, attrs);
+    const Sizes s = sizes_of(a.shape, b.shape, args.transpose_a, args.transpose_b);
     for (int i = 0; i < out.shape.rank() - 2; ++i) job.batch.push_back(out.shape[i]);
     job.batches = job.batch.elements();
-    if (s.batch_b.elements() == 1 && !job.args.transpose_a && s.batch_a.elements() == job.batches) {
-      job.args.m *= job.batches;
+    if (s.batch_b.elements() == 1 && !args.transpose_a && s.batch_a.elements() == job.batches) {
+      args.m *= job.batches;
       job.batches = 1;
       job.batch = {};
     }
     job.strides_a = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_a, job.batch);
     job.strides_b = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_b, job.batch);
+    job.product = kernels().prepare_matmul(out.dtype, args);
     return job;
   }
 
   static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
-    const Job job = job_of(in[0], in[1], out, attrs);
-    return kernels().matmul_scratch(out.dtype, job.args);
+    return job_of(in[0], in[1], out, attrs).product.scratch_bytes;
+  }
+  static std::shared_ptr<const void> prepare(std::span<const TensorType> in, const TensorType& out,
+                                             const Attrs& attrs) {
+    return std::make_shared<const Job>(job_of(in[0], in[1], out, attrs));
   }
 
   static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
@@ -134,17 +128,20 @@ struct Matmul : Operation {
   }
 
   static void kernel(const KernelCall& call) {
-    const TensorType& type = call.output.type;
-    if (type.shape.rank() == 2) {  // a small product takes less time than what is below would
-      MatmulArgs args = args_of(call.inputs[0].type.shape, call.inputs[1].type.shape, *call.attrs);
+    if (call.prepared != nullptr) return run(*static_cast<const Job*>(call.prepared), call);
+    run(job_of(call.inputs[0].type, call.inputs[1].type, call.output.type, *call.attrs), call);
+  }
+  static void run(const Job& job, const KernelCall& call) {
+    const PreparedMatmul& product = job.product;
+    MatmulArgs args = product.sizes;
+    if (job.batches == 1) {  // a small product takes less time than what is below would
       args.a = call.inputs[0].data;
       args.b = call.inputs[1].data;
       args.c = call.output.data;
       args.rows_done = call.rows_done;
-      return kernels().matmul[static_cast<int>(type.dtype)](args, call.scratch, call.parallel);
+      return product.run(product, args, call.scratch, call.parallel);
     }
-    Job job = job_of(call.inputs[0].type, call.inputs[1].type, type, *call.attrs);
-    const auto bytes = static_cast<Index>(size_of(type.dtype));
+    const auto bytes = static_cast<Index>(size_of(call.output.type.dtype));
     for (Index i = 0; i < job.batches; ++i) {
       Index at_a = 0, at_b = 0, rest = i;
       for (int axis = job.batch.rank() - 1; axis >= 0; --axis) {
@@ -153,15 +150,13 @@ struct Matmul : Operation {
         at_b += rest % job.batch[axis] * job.strides_b[x];
         rest /= job.batch[axis];
       }
-      job.args.a = call.inputs[0].as<char>() + at_a * job.args.m * job.args.k * bytes;
-      job.args.b = call.inputs[1].as<char>() + at_b * job.args.n * job.args.k * bytes;
-      job.args.c = call.output.as<char>() + i * job.args.m * job.args.n * bytes;
-      const auto rows_done = [&](Index first, Index last) {
-        (*call.rows_done)(i * job.args.m + first, i * job.args.m + last);
-      };
+      args.a = call.inputs[0].as<char>() + at_a * args.m * args.k * bytes;
+      args.b = call.inputs[1].as<char>() + at_b * args.n * args.k * bytes;
+      args.c = call.output.as<char>() + i * args.m * args.n * bytes;
+      const auto rows_done = [&](Index first, Index last) { (*call.rows_done)(i * args.m + first, i * args.m + last); };
       const RangeRef done = rows_done;
-      job.args.rows_done = call.rows_done == nullptr ? nullptr : &done;
-      kernels().matmul[static_cast<int>(type.dtype)](job.args, call.scratch, call.parallel);
+      args.rows_done = call.rows_done == nullptr ? nullptr : &done;
+      product.run(product, args, call.scratch, call.parallel);
     }
   }
 

@@ -57,9 +57,9 @@ struct Product {
   }
   void run(const MatmulKernels& kernels, int threads, T* c, const RangeRef* rows_done) const {
     const MatmulArgs args{m, n, k, a.data(), b.data(), c, a_stride, b_stride, c_stride, ta, tb, rows_done};
-    Scratch scratch(kernels.scratch(dtype_of<T>, args));
-    const auto kernel = std::is_same_v<T, float> ? kernels.f32 : kernels.f64;
-    kernel(args, scratch.get(), Parallel(threads));
+    const PreparedMatmul product = kernels.prepare(dtype_of<T>, args);
+    Scratch scratch(product.scratch_bytes);
+    product.run(product, args, scratch.get(), Parallel(threads));
     CHECK(scratch.intact());
   }
 
@@ -272,7 +272,8 @@ TEST_CASE("the rows of all products of a batch are reported as those of one matr
     const TensorType out = op.infer(Infer(op, types, attrs));
     CAPTURE(out.shape.str());
     const std::vector<ConstBuffer> inputs = {{na.data(), types[0]}, {nb.data(), types[1]}};
-    const auto run = [&](float* c, int threads, const RangeRef* rows_done) {
+    const auto prepared = op.prepare(types, out, attrs);
+    const auto run = [&](float* c, int threads, const RangeRef* rows_done, bool use_prepared = true) {
       Scratch scratch(op.scratch_bytes(types, out, attrs));
       KernelCall call;
       call.op = &op;
@@ -282,11 +283,15 @@ TEST_CASE("the rows of all products of a batch are reported as those of one matr
       call.scratch = scratch.get();
       call.parallel = Parallel(threads);
       call.rows_done = rows_done;
+      if (use_prepared) call.prepared = prepared.get();
       op.kernel(call);
       CHECK(scratch.intact());
     };
     std::vector<float> expected(static_cast<std::size_t>(out.shape.elements()));
     run(expected.data(), 1, nullptr);
+    std::vector<float> unprepared(expected.size());
+    run(unprepared.data(), 1, nullptr, false);
+    CHECK(unprepared == expected);
     std::vector<std::pair<Index, Index>> ranges;
     for (const int threads : {1, 2, 3, 8}) {
       CAPTURE(threads);

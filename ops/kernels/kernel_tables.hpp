@@ -7,8 +7,7 @@
 namespace xgrad {
 
 struct MatmulKernels {
-  Kernels::Matmul f32, f64;
-  std::size_t (*scratch)(DType, const MatmulArgs&);
+  PreparedMatmul (*prepare)(DType, const MatmulArgs&);
 };
 struct ReduceKernels {
   Kernels::Reduce sum[dtype_count], prod[dtype_count], max[dtype_count], min[dtype_count], any[dtype_count],

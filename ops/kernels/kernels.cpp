@@ -17,10 +17,7 @@ namespace {
 
 Kernels join() {
   Kernels out{};
-  const MatmulKernels& matmul = *XGRAD_ACTIVE(matmul_kernels);
-  out.matmul[static_cast<int>(f32)] = matmul.f32;
-  out.matmul[static_cast<int>(f64)] = matmul.f64;
-  out.matmul_scratch = matmul.scratch;
+  out.prepare_matmul = XGRAD_ACTIVE(matmul_kernels)->prepare;
   const ReduceKernels& reduce = *XGRAD_ACTIVE(reduce_kernels);
   std::copy_n(reduce.sum, dtype_count, out.sum);
   std::copy_n(reduce.prod, dtype_count, out.prod);

@@ -27,6 +27,20 @@ struct MatmulArgs {
   const RangeRef* rows_done = nullptr;  // as KernelCall::rows_done, for the rows of c
 };
 
+// How products of one set of sizes and strides are done: what costs as much as a small product and need not be found
+// out again for each.
+struct PreparedMatmul {
+  using Run = void (*)(const PreparedMatmul&, const MatmulArgs&, void* scratch, const Parallel&);
+  enum class Right : std::uint8_t { in_place, packed_by_each, packed_once };
+
+  MatmulArgs sizes;  // without memory; the arguments of `run` are these and the memory
+  Run run = nullptr;
+  std::size_t scratch_bytes = 0;
+  Index row_blocks = 1;
+  Right right = Right::in_place;
+  bool pack_left = false;
+};
+
 // A tensor seen as [outer, reduce, inner], reduced over the middle to [outer, inner].
 struct ReduceArgs {
   const void* in = nullptr;
@@ -46,15 +60,13 @@ struct RandomArgs {
 };
 
 struct Kernels {
-  using Matmul = void (*)(const MatmulArgs&, void* scratch, const Parallel&);
   using Reduce = void (*)(const ReduceArgs&, void* scratch, const Parallel&);
   // to[r, c] = from[c, r] for all r < rows and c < columns; strides are between rows as stored, in elements.
   using Transpose = void (*)(const void* from, Index from_stride, void* to, Index to_stride, Index rows, Index columns);
   using Random = void (*)(const RandomArgs&, const Parallel&);
 
+  PreparedMatmul (*prepare_matmul)(DType, const MatmulArgs&);  // f32 and f64
   // By dtype; null where there is no such kernel.
-  Matmul matmul[dtype_count];
-  std::size_t (*matmul_scratch)(DType, const MatmulArgs&);  // by sizes and strides
   Reduce sum[dtype_count];
   Reduce prod[dtype_count];
   Reduce any[dtype_count];

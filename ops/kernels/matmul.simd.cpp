@@ -50,13 +50,7 @@ constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 // Blocks of k of nearly equal length.
 Index block_length(Index k) { return k <= max_block ? k : ceil_div(k, ceil_div(k, max_block)); }
 
-enum class Right { in_place, packed_by_each, packed_once };
-
-struct Layout {
-  Right right;
-  bool pack_left;
-  Index row_blocks;
-};
+using Right = PreparedMatmul::Right;
 
 // Numbers of the packed right operand.
 template <class T>
@@ -85,15 +79,10 @@ Index count_row_blocks(const MatmulArgs& args, Right right) {
   return args.m <= rows ? 1 : ceil_div(args.m, 2 * rows) * 2;
 }
 
-// By sizes and strides alone.
 template <class T>
-Layout layout_of(const MatmulArgs& args) {
-  Layout out{};
-  out.right = right_of<T>(args);
-  out.row_blocks = count_row_blocks<T>(args, out.right);
-  out.pack_left = args.transpose_a && args.n > panel_columns<T> &&
-                  (args.n * bytes_of<T> > short_row || args.a_stride * bytes_of<T> % 1024 == 0);
-  return out;
+bool packs_left(const MatmulArgs& args) {
+  return args.transpose_a && args.n > panel_columns<T> &&
+         (args.n * bytes_of<T> > short_row || args.a_stride * bytes_of<T> % 1024 == 0);
 }
 
 template <class T>
@@ -212,10 +201,10 @@ void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range 
 
 // `packed` is null where the right operand is read in place.
 template <class T>
-void multiply_block(const MatmulArgs& args, const Layout& layout, const T* packed, Range rows, Range columns) {
+void multiply_block(const MatmulArgs& args, bool pack_left, const T* packed, Range rows, Range columns) {
   if (packed == nullptr)
     multiply_in_place<T>(args, rows, columns);
-  else if (layout.pack_left)
+  else if (pack_left)
     multiply_packed<T, true>(args, packed, rows, columns);
   else
     multiply_packed<T, false>(args, packed, rows, columns);
@@ -247,40 +236,38 @@ void report(const MatmulArgs& args, Range rows) {
 
 // Blocks [first, last) of rows, with a right operand that is packed here.
 template <class T>
-void pack_and_multiply(const MatmulArgs& args, const Layout& layout, Range blocks) {
+void pack_and_multiply(const PreparedMatmul& how, const MatmulArgs& args, Range blocks) {
   alignas(64) T packed[small_operand / sizeof(T)];
   pack_right<T>(args, {0, args.n}, packed);
   for (Index i = blocks.first; i < blocks.last; ++i) {
-    const Range rows = part(args.m, layout.row_blocks, i);
-    multiply_block<T>(args, layout, packed, rows, {0, args.n});
+    const Range rows = part(args.m, how.row_blocks, i);
+    multiply_block<T>(args, how.pack_left, packed, rows, {0, args.n});
     report(args, rows);
   }
 }
 
 template <class T>
-void multiply(const MatmulArgs& args, const Layout& layout, T* scratch, const Parallel& parallel) {
+void multiply(const PreparedMatmul& how, const MatmulArgs& args, void* scratch, const Parallel& parallel) {
   const bool spread = parallel.threads() > 1 && work(args) > parallel_work;
   const Parallel threads = spread ? parallel : Parallel(1);
-  if (layout.right == Right::packed_by_each) {
-    const Index tasks = std::min<Index>(threads.threads(), layout.row_blocks);
-    return threads.for_each(tasks,
-                            [&](Index i) { pack_and_multiply<T>(args, layout, part(layout.row_blocks, tasks, i)); });
+  if (how.right == Right::packed_by_each) {
+    const Index tasks = std::min<Index>(threads.threads(), how.row_blocks);
+    return threads.for_each(tasks, [&](Index i) { pack_and_multiply<T>(how, args, part(how.row_blocks, tasks, i)); });
   }
-  const T* packed = nullptr;
-  if (layout.right == Right::packed_once) {
+  T* const packed = how.right == Right::packed_once ? static_cast<T*>(scratch) : nullptr;
+  if (packed != nullptr) {
     const Index most = std::max<Index>(1, args.n / (panels_at_once * panel_columns<T>));
     const Index tasks = std::clamp<Index>(args.n * args.k >> 14, 1, std::min<Index>(most, 64));
-    threads.for_each(tasks, [&](Index i) { pack_right<T>(args, part_of_columns<T>(args.n, tasks, i), scratch); });
-    packed = scratch;
+    threads.for_each(tasks, [&](Index i) { pack_right<T>(args, part_of_columns<T>(args.n, tasks, i), packed); });
   }
   // Columns are cut only where rows are too few, and not where rows must be complete.
   Index column_blocks = 1;
-  if (spread && layout.row_blocks < least_tasks && (args.rows_done == nullptr || layout.row_blocks == 1)) {
-    column_blocks = std::clamp<Index>(args.n / (4 * panel_columns<T>), 1, ceil_div(least_tasks, layout.row_blocks));
+  if (spread && how.row_blocks < least_tasks && (args.rows_done == nullptr || how.row_blocks == 1)) {
+    column_blocks = std::clamp<Index>(args.n / (4 * panel_columns<T>), 1, ceil_div(least_tasks, how.row_blocks));
   }
-  threads.for_each(layout.row_blocks * column_blocks, [&](Index i) {
-    const Range rows = part(args.m, layout.row_blocks, i / column_blocks);
-    multiply_block<T>(args, layout, packed, rows, part_of_columns<T>(args.n, column_blocks, i % column_blocks));
+  threads.for_each(how.row_blocks * column_blocks, [&](Index i) {
+    const Range rows = part(args.m, how.row_blocks, i / column_blocks);
+    multiply_block<T>(args, how.pack_left, packed, rows, part_of_columns<T>(args.n, column_blocks, i % column_blocks));
     if (column_blocks == 1) report(args, rows);
   });
   if (column_blocks > 1) report(args, {0, args.m});
@@ -310,7 +297,10 @@ bool vector_product(const MatmulArgs& args, VectorProduct& out) {
 }
 
 template <class T>
-void multiply_vector(const MatmulArgs& args, const VectorProduct& v, const Parallel& parallel) {
+void multiply_vector(const PreparedMatmul& /*how*/, const MatmulArgs& args, void* /*scratch*/,
+                     const Parallel& parallel) {
+  VectorProduct v;
+  vector_product<T>(args, v);
   const T* x = static_cast<const T*>(v.x);
   const T* matrix = static_cast<const T*>(v.matrix);
   T* c = static_cast<T*>(args.c);
@@ -330,7 +320,7 @@ void multiply_vector(const MatmulArgs& args, const VectorProduct& v, const Paral
 
 // Straight to the tiles.
 template <class T>
-void multiply_small(const MatmulArgs& args, const Parallel& parallel) {
+void multiply_small(const PreparedMatmul& how, const MatmulArgs& args, void* /*scratch*/, const Parallel& parallel) {
   const auto& run = (args.n <= simd::width<T> ? tiles<T>.narrow : tiles<T>.small)[args.transpose_a ? 1 : 0];
   const auto block = [&](Range rows) {
     for (Index row = rows.first; row < rows.last;) {
@@ -340,40 +330,48 @@ void multiply_small(const MatmulArgs& args, const Parallel& parallel) {
     }
     report(args, rows);
   };
-  if (work(args) <= parallel_work) return block({0, args.m});
-  const Index blocks = count_row_blocks<T>(args, Right::in_place);
-  parallel.for_each(blocks, [&](Index i) { block(part(args.m, blocks, i)); });
+  if (how.row_blocks == 1) return block({0, args.m});
+  parallel.for_each(how.row_blocks, [&](Index i) { block(part(args.m, how.row_blocks, i)); });
+}
+
+// Sums of nothing, if there are any.
+template <class T>
+void multiply_nothing(const PreparedMatmul& /*how*/, const MatmulArgs& args, void* /*scratch*/,
+                      const Parallel& /*parallel*/) {
+  for (Index i = 0; i < args.m; ++i) std::fill_n(static_cast<T*>(args.c) + i * args.c_stride, args.n, T(0));
+  report(args, {0, args.m});
 }
 
 template <class T>
-void matmul(const MatmulArgs& args, void* scratch, const Parallel& parallel) {
-  if (args.m == 0) return;
-  if (args.n == 0 || args.k == 0) {
-    for (Index i = 0; i < args.m; ++i) {
-      std::fill_n(static_cast<T*>(args.c) + i * args.c_stride, args.n, T(0));
-    }
-    return report(args, {0, args.m});
+PreparedMatmul prepare_for(const MatmulArgs& sizes) {
+  PreparedMatmul out{.sizes = sizes};
+  VectorProduct vector;
+  if (work(sizes) == 0) {
+    out.run = multiply_nothing<T>;
+  } else if (is_small<T>(sizes)) {
+    out.run = multiply_small<T>;
+    if (work(sizes) > parallel_work) out.row_blocks = count_row_blocks<T>(sizes, Right::in_place);
+  } else if (vector_product<T>(sizes, vector)) {
+    out.run = multiply_vector<T>;
+  } else {
+    out.run = multiply<T>;
+    out.right = right_of<T>(sizes);
+    out.row_blocks = count_row_blocks<T>(sizes, out.right);
+    out.pack_left = packs_left<T>(sizes);
+    if (out.right == Right::packed_once)
+      out.scratch_bytes = static_cast<std::size_t>(packed_size<T>(sizes) * bytes_of<T>);
   }
-  if (is_small<T>(args)) return multiply_small<T>(args, parallel);
-  if (VectorProduct product; vector_product<T>(args, product)) return multiply_vector<T>(args, product, parallel);
-  multiply<T>(args, layout_of<T>(args), static_cast<T*>(scratch), parallel);
+  return out;
 }
 
-template <class T>
-Index scratch_of(const MatmulArgs& args) {
-  VectorProduct product;
-  if (args.m == 0 || args.n == 0 || args.k == 0 || vector_product<T>(args, product)) return 0;
-  return layout_of<T>(args).right == Right::packed_once ? packed_size<T>(args) * bytes_of<T> : 0;
-}
-
-std::size_t matmul_scratch(DType dtype, const MatmulArgs& args) {
-  return static_cast<std::size_t>(dtype == DType::f32 ? scratch_of<float>(args) : scratch_of<double>(args));
+PreparedMatmul prepare(DType dtype, const MatmulArgs& sizes) {
+  return dtype == DType::f32 ? prepare_for<float>(sizes) : prepare_for<double>(sizes);
 }
 
 }  // namespace
 
 namespace XGRAD_ISA {
 extern const MatmulKernels matmul_kernels;
-const MatmulKernels matmul_kernels = {matmul<float>, matmul<double>, matmul_scratch};
+const MatmulKernels matmul_kernels = {prepare};
 }  // namespace XGRAD_ISA
 }  // namespace xgrad
