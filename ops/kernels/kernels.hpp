@@ -39,6 +39,7 @@ struct PreparedMatmul {
   Index row_blocks = 1;
   Right right = Right::in_place;
   bool pack_left = false;
+  void (*tile)(const MatmulArgs&, Index first, Index count) = nullptr;  // of a product that is one tile
 };
 
 // A tensor seen as [outer, reduce, inner], reduced over the middle to [outer, inner].

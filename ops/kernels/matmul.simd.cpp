@@ -9,8 +9,8 @@
 //   - read in place where rows are few or short: then packing costs more than it gains;
 //   - packed by each task for itself where it is small;
 //   - packed once, by all threads, for all tasks where it is large.
-// The left operand is read in place, single numbers at a time. Only where it is stored transposed and would be read at
-// long strides, or often, a block of it is packed.
+// The left operand is read in place, single numbers at a time. Only where that would be at long strides, or often, a
+// block of it is packed: see Note [Left].
 #include <algorithm>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
@@ -39,6 +39,10 @@ constexpr Index small_operand = 1 << 17;
 
 // Bytes of the right operand that stay in the first-level cache while tiles go over them.
 constexpr Index small_block = 1 << 14;
+
+// From a row of the left operand to the next where they are copied.
+template <class T>
+constexpr Index copied_row = max_block + simd::width<T>;
 
 template <class T>
 constexpr auto bytes_of = static_cast<Index>(sizeof(T));
@@ -79,10 +83,16 @@ Index count_row_blocks(const MatmulArgs& args, Right right) {
   return args.m <= rows ? 1 : ceil_div(args.m, 2 * rows) * 2;
 }
 
+// Note [Left]. Stored transposed, a block is packed in the order in which tiles read it. Otherwise the rows of a tile
+// are read side by side, a few numbers of each at a time, and where they are a multiple of `way` bytes apart, all of
+// these fall into the same places of the first-level cache, of which there are eight for a line: a tile of more rows
+// then waits for the second-level cache at every step. Such rows are copied to where they do not collide.
+constexpr Index way = 4096;
 template <class T>
 bool packs_left(const MatmulArgs& args) {
-  return args.transpose_a && args.n > panel_columns<T> &&
-         (args.n * bytes_of<T> > short_row || args.a_stride * bytes_of<T> % 1024 == 0);
+  if (args.n <= panel_columns<T>) return false;
+  if (args.transpose_a) return args.n * bytes_of<T> > short_row || args.a_stride * bytes_of<T> % 1024 == 0;
+  return tile_rows > 8 && args.m > 8 && args.n > 8 * panel_columns<T> && args.a_stride * bytes_of<T> % way == 0;
 }
 
 template <class T>
@@ -176,17 +186,26 @@ void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
 template <class T, bool pack_left>
 void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range columns) {
   constexpr Index w = simd::width<T>;
-  alignas(64) T packed_left[pack_left ? (most_rows<T> / tile_rows + 2) * packed_tile(max_block) : 1];
+  constexpr Index most_packed =
+      std::max((most_rows<T> / tile_rows + 2) * packed_tile(max_block), most_rows<T> * copied_row<T>);
+  alignas(64) T packed_left[static_cast<std::size_t>(pack_left ? most_packed : 1)];
   const T* a = static_cast<const T*>(args.a) + rows.first * (args.transpose_a ? 1 : args.a_stride);
   T* c = static_cast<T*>(args.c) + rows.first * args.c_stride;
   const Index length = block_length(args.k);
-  Step step{length, pack_left ? tile_rows : args.a_stride, 2 * w, args.c_stride, 0, w, 0, true};
+  const bool by_tiles = pack_left && args.transpose_a;  // else by rows
+  const Index a_row = by_tiles ? tile_rows : pack_left ? copied_row<T> : args.a_stride;
+  Step step{length, a_row, 2 * w, args.c_stride, 0, w, 0, true};
   for (Index k = 0; k < args.k; k += length) {
     step.length = std::min(length, args.k - k);
     step.first = k == 0;
-    if constexpr (pack_left) pack_tiles<T>(args, k, step.length, rows.first, rows.last, packed_left);
-    const Rows<T> tiles(rows.last - rows.first, args.transpose_a, args.transpose_a ? 1 : args.a_stride,
-                        pack_left ? packed_tile(step.length) : 0, args.c_stride);
+    if constexpr (pack_left) {
+      if (by_tiles)
+        pack_tiles<T>(args, k, step.length, rows.first, rows.last, packed_left);
+      else
+        copy_rows<T>(args, k, step.length, rows.first, rows.last, packed_left, copied_row<T>);
+    }
+    const Rows<T> tiles(rows.last - rows.first, args.transpose_a, args.transpose_a ? 1 : a_row,
+                        by_tiles ? packed_tile(step.length) : 0, args.c_stride);
     for (Index j = columns.first; j < columns.last; j += step.columns) {
       step.columns = next_columns<T>(columns.last - j);
       const Index vectors = vectors_of<T>(step.columns);
@@ -318,10 +337,16 @@ void multiply_vector(const PreparedMatmul& /*how*/, const MatmulArgs& args, void
   if (args.n != 1) report(args, {0, 1});
 }
 
+// By rows - 1.
+template <class T>
+const SmallFn* small_tiles(const MatmulArgs& args) {
+  return (args.n <= simd::width<T> ? tiles<T>.narrow : tiles<T>.small)[args.transpose_a ? 1 : 0];
+}
+
 // Straight to the tiles.
 template <class T>
 void multiply_small(const PreparedMatmul& how, const MatmulArgs& args, void* /*scratch*/, const Parallel& parallel) {
-  const auto& run = (args.n <= simd::width<T> ? tiles<T>.narrow : tiles<T>.small)[args.transpose_a ? 1 : 0];
+  const SmallFn* run = small_tiles<T>(args);
   const auto block = [&](Range rows) {
     for (Index row = rows.first; row < rows.last;) {
       const Tiles next = next_tiles(rows.last - row);
@@ -332,6 +357,13 @@ void multiply_small(const PreparedMatmul& how, const MatmulArgs& args, void* /*s
   };
   if (how.row_blocks == 1) return block({0, args.m});
   parallel.for_each(how.row_blocks, [&](Index i) { block(part(args.m, how.row_blocks, i)); });
+}
+
+// The same for a single tile.
+template <class T>
+void multiply_tile(const PreparedMatmul& how, const MatmulArgs& args, void* /*scratch*/, const Parallel& /*parallel*/) {
+  how.tile(args, 0, 1);
+  report(args, {0, args.m});
 }
 
 // Sums of nothing, if there are any.
@@ -350,6 +382,10 @@ PreparedMatmul prepare_for(const MatmulArgs& sizes) {
     out.run = multiply_nothing<T>;
   } else if (is_small<T>(sizes)) {
     out.run = multiply_small<T>;
+    if (sizes.m <= tile_rows) {
+      out.run = multiply_tile<T>;
+      out.tile = small_tiles<T>(sizes)[sizes.m - 1];
+    }
     if (work(sizes) > parallel_work) out.row_blocks = count_row_blocks<T>(sizes, Right::in_place);
   } else if (vector_product<T>(sizes, vector)) {
     out.run = multiply_vector<T>;

@@ -362,5 +362,12 @@ void pack_tiles(const MatmulArgs& args, Index k, Index length, Index first, Inde
   }
 }
 
+// Copies rows [first, last) of the left operand, [k, k + length) of the sums, to rows `to_stride` apart.
+template <class T>
+void copy_rows(const MatmulArgs& args, Index k, Index length, Index first, Index last, T* to, Index to_stride) {
+  const T* from = static_cast<const T*>(args.a) + first * args.a_stride + k;
+  for (; first < last; ++first, from += args.a_stride, to += to_stride) std::copy_n(from, length, to);
+}
+
 }  // namespace
 }  // namespace xgrad
