@@ -133,14 +133,11 @@ struct Matmul : Operation {
   }
   static void run(const Job& job, const KernelCall& call) {
     const PreparedMatmul& product = job.product;
-    MatmulArgs args = product.sizes;
     if (job.batches == 1) {  // a small product takes less time than what is below would
-      args.a = call.inputs[0].data;
-      args.b = call.inputs[1].data;
-      args.c = call.output.data;
-      args.rows_done = call.rows_done;
-      return product.run(product, args, call.scratch, call.parallel);
+      return product(call.inputs[0].data, call.inputs[1].data, call.output.data, call.scratch, call.parallel,
+                     call.rows_done);
     }
+    const Index m = product.sizes.m, n = product.sizes.n, k = product.sizes.k;
     const auto bytes = static_cast<Index>(size_of(call.output.type.dtype));
     for (Index i = 0; i < job.batches; ++i) {
       Index at_a = 0, at_b = 0, rest = i;
@@ -150,13 +147,11 @@ struct Matmul : Operation {
         at_b += rest % job.batch[axis] * job.strides_b[x];
         rest /= job.batch[axis];
       }
-      args.a = call.inputs[0].as<char>() + at_a * args.m * args.k * bytes;
-      args.b = call.inputs[1].as<char>() + at_b * args.n * args.k * bytes;
-      args.c = call.output.as<char>() + i * args.m * args.n * bytes;
-      const auto rows_done = [&](Index first, Index last) { (*call.rows_done)(i * args.m + first, i * args.m + last); };
+      const auto rows_done = [&](Index first, Index last) { (*call.rows_done)(i * m + first, i * m + last); };
       const RangeRef done = rows_done;
-      args.rows_done = call.rows_done == nullptr ? nullptr : &done;
-      product.run(product, args, call.scratch, call.parallel);
+      product(call.inputs[0].as<char>() + at_a * m * k * bytes, call.inputs[1].as<char>() + at_b * n * k * bytes,
+              call.output.as<char>() + i * m * n * bytes, call.scratch, call.parallel,
+              call.rows_done == nullptr ? nullptr : &done);
     }
   }
 

@@ -56,10 +56,10 @@ struct Product {
     return c;
   }
   void run(const MatmulKernels& kernels, int threads, T* c, const RangeRef* rows_done) const {
-    const MatmulArgs args{m, n, k, a.data(), b.data(), c, a_stride, b_stride, c_stride, ta, tb, rows_done};
-    const PreparedMatmul product = kernels.prepare(dtype_of<T>, args);
+    const MatmulArgs sizes{m, n, k, nullptr, nullptr, nullptr, a_stride, b_stride, c_stride, ta, tb, nullptr};
+    const PreparedMatmul product = kernels.prepare(dtype_of<T>, sizes);
     Scratch scratch(product.scratch_bytes);
-    product.run(product, args, scratch.get(), Parallel(threads));
+    product(a.data(), b.data(), c, scratch.get(), Parallel(threads), rows_done);
     CHECK(scratch.intact());
   }
 

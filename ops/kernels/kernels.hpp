@@ -31,15 +31,32 @@ struct MatmulArgs {
 // out again for each.
 struct PreparedMatmul {
   using Run = void (*)(const PreparedMatmul&, const MatmulArgs&, void* scratch, const Parallel&);
+  // So many tiles one below the other, of all columns and of all k.
+  using Tiles = void (*)(const MatmulArgs& sizes, const void* a, const void* b, void* c, Index count);
   enum class Right : std::uint8_t { in_place, packed_by_each, packed_once };
 
-  MatmulArgs sizes;  // without memory; the arguments of `run` are these and the memory
+  MatmulArgs sizes;  // without memory
   Run run = nullptr;
+  Tiles tile = nullptr;  // of a product that is a single tile, instead of `run`
   std::size_t scratch_bytes = 0;
   Index row_blocks = 1;
   Right right = Right::in_place;
   bool pack_left = false;
-  void (*tile)(const MatmulArgs&, Index first, Index count) = nullptr;  // of a product that is one tile
+
+  void operator()(const void* a, const void* b, void* c, void* scratch, const Parallel& parallel,
+                  const RangeRef* rows_done = nullptr) const {
+    if (tile != nullptr) {
+      tile(sizes, a, b, c, 1);
+      if (rows_done != nullptr) (*rows_done)(0, sizes.m);
+      return;
+    }
+    MatmulArgs args = sizes;
+    args.a = a;
+    args.b = b;
+    args.c = c;
+    args.rows_done = rows_done;
+    run(*this, args, scratch, parallel);
+  }
 };
 
 // A tensor seen as [outer, reduce, inner], reduced over the middle to [outer, inner].

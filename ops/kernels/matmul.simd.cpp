@@ -339,31 +339,26 @@ void multiply_vector(const PreparedMatmul& /*how*/, const MatmulArgs& args, void
 
 // By rows - 1.
 template <class T>
-const SmallFn* small_tiles(const MatmulArgs& args) {
+const PreparedMatmul::Tiles* small_tiles(const MatmulArgs& args) {
   return (args.n <= simd::width<T> ? tiles<T>.narrow : tiles<T>.small)[args.transpose_a ? 1 : 0];
 }
 
 // Straight to the tiles.
 template <class T>
 void multiply_small(const PreparedMatmul& how, const MatmulArgs& args, void* /*scratch*/, const Parallel& parallel) {
-  const SmallFn* run = small_tiles<T>(args);
+  const PreparedMatmul::Tiles* run = small_tiles<T>(args);
+  const Index a_row = args.transpose_a ? 1 : args.a_stride;
   const auto block = [&](Range rows) {
     for (Index row = rows.first; row < rows.last;) {
       const Tiles next = next_tiles(rows.last - row);
-      run[next.rows - 1](args, row, next.count);
+      run[next.rows - 1](args, static_cast<const T*>(args.a) + row * a_row, args.b,
+                         static_cast<T*>(args.c) + row * args.c_stride, next.count);
       row += next.rows * next.count;
     }
     report(args, rows);
   };
   if (how.row_blocks == 1) return block({0, args.m});
   parallel.for_each(how.row_blocks, [&](Index i) { block(part(args.m, how.row_blocks, i)); });
-}
-
-// The same for a single tile.
-template <class T>
-void multiply_tile(const PreparedMatmul& how, const MatmulArgs& args, void* /*scratch*/, const Parallel& /*parallel*/) {
-  how.tile(args, 0, 1);
-  report(args, {0, args.m});
 }
 
 // Sums of nothing, if there are any.
@@ -382,10 +377,7 @@ PreparedMatmul prepare_for(const MatmulArgs& sizes) {
     out.run = multiply_nothing<T>;
   } else if (is_small<T>(sizes)) {
     out.run = multiply_small<T>;
-    if (sizes.m <= tile_rows) {
-      out.run = multiply_tile<T>;
-      out.tile = small_tiles<T>(sizes)[sizes.m - 1];
-    }
+    if (sizes.m <= tile_rows) out.tile = small_tiles<T>(sizes)[sizes.m - 1];
     if (work(sizes) > parallel_work) out.row_blocks = count_row_blocks<T>(sizes, Right::in_place);
   } else if (vector_product<T>(sizes, vector)) {
     out.run = multiply_vector<T>;

@@ -183,17 +183,18 @@ void run_tiles(const Step& step, Index count, const T* a, const T* b, T* c) {
 
 // The same for products so small that what is done around the tiles counts: `count` tiles from row `first` on, of all
 // columns, more than a vector, and all of k, with both operands in place. Where the columns are no multiple of a panel
-// the last two panels overlap.
+// the last two panels overlap. Memory comes beside the sizes, not in them: what has just been written there would have
+// to be waited for.
 template <class T, std::size_t rows, bool along_columns>
-void run_small(const MatmulArgs& args, Index first, Index count) {
+void run_small(const MatmulArgs& args, const void* left, const void* right, void* out, Index count) {
   constexpr Index w = simd::width<T>;
   const Index length = args.k, a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride;
   const Index a_tile = static_cast<Index>(rows) * (along_columns ? 1 : a_stride);
-  const T* a = static_cast<const T*>(args.a) + first * (along_columns ? 1 : a_stride);
-  const T* b = static_cast<const T*>(args.b);
-  T* c = static_cast<T*>(args.c) + first * c_stride;
+  const T* a = static_cast<const T*>(left);
+  const T* b = static_cast<const T*>(right);
+  T* c = static_cast<T*>(out);
   const Index last = std::min(w, args.n - w);
-  for (Index left = args.n;;) {
+  for (Index columns = args.n;;) {
     const T* a_at = a;
     T* c_at = c;
     for (Index i = 0; i < count; ++i, a_at += a_tile) {
@@ -206,9 +207,9 @@ void run_small(const MatmulArgs& args, Index first, Index count) {
         simd::store(c_at + last, sums[r][1]);
       }
     }
-    left -= 2 * w;
-    if (left <= 0) return;
-    const Index step = std::min(2 * w, left);
+    columns -= 2 * w;
+    if (columns <= 0) return;
+    const Index step = std::min(2 * w, columns);
     b += step;
     c += step;
   }
@@ -216,12 +217,12 @@ void run_small(const MatmulArgs& args, Index first, Index count) {
 
 // The same for at most one vector of columns.
 template <class T, std::size_t rows, bool along_columns>
-void run_narrow(const MatmulArgs& args, Index first, Index count) {
+void run_narrow(const MatmulArgs& args, const void* left, const void* right, void* out, Index count) {
   constexpr Index w = simd::width<T>;
   const Index length = args.k, a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride;
-  const T* a = static_cast<const T*>(args.a) + first * (along_columns ? 1 : a_stride);
-  const T* b = static_cast<const T*>(args.b);
-  T* c = static_cast<T*>(args.c) + first * c_stride;
+  const T* a = static_cast<const T*>(left);
+  const T* b = static_cast<const T*>(right);
+  T* c = static_cast<T*>(out);
   const Index columns = args.n;
   const auto run = [&](auto load, auto store) {
     for (Index i = 0; i < count; ++i, a += static_cast<Index>(rows) * (along_columns ? 1 : a_stride)) {
@@ -243,14 +244,13 @@ void run_narrow(const MatmulArgs& args, Index first, Index count) {
 
 template <class T>
 using TileFn = void (*)(const Step&, Index count, const T* a, const T* b, T* c);
-using SmallFn = void (*)(const MatmulArgs& args, Index first, Index count);
 
 // By whether a is read along columns, by rows - 1 and by vectors - 1.
 template <class T>
 struct TileTable {
   TileFn<T> of[2][tile_rows][2];
-  SmallFn small[2][tile_rows];
-  SmallFn narrow[2][tile_rows];
+  PreparedMatmul::Tiles small[2][tile_rows];
+  PreparedMatmul::Tiles narrow[2][tile_rows];
 };
 template <class T, std::size_t... row>
 constexpr TileTable<T> make_tiles(std::index_sequence<row...>) {
