@@ -38,10 +38,15 @@ struct Widths {
   Index back_source(Index i, Index extent) const { return reflect ? extent - 2 - i : extent - 1; }
 };
 
-// Throws unless an axis of that extent can be padded so.
-void check_widths(const Infer& in, const Widths& w, Index extent) {
+// Throws unless so many elements can be added to anything.
+void check_added(const Infer& in, const Widths& w) {
   if (w.before < 0 || w.after < 0) in.fail_shape("a negative number of elements to add");
   if (w.before > most || w.after > most) in.fail_shape("too many elements to add");
+}
+
+// Throws unless an axis of that extent can be padded so.
+void check_widths(const Infer& in, const Widths& w, Index extent) {
+  check_added(in, w);
   if (!w.reflect && !w.edge && in.attrs().text("mode") != "constant")
     in.fail_shape(fmt::format("mode {:?} is none of constant, reflect and edge", in.attrs().text("mode")));
   const Index widest = std::max(w.before, w.after);
@@ -165,6 +170,7 @@ struct Unpad : Operation {
     const int axis = axis_of(in);
     const Widths w(in.attrs());
     check_value(in, in.attrs().number("value"));
+    check_added(in, w);
     Shape out = in.shape(0);
     const Index extent = out[axis] - w.before - w.after;
     if (extent < 0) in.fail_shape(fmt::format("axis {} of extent {} is shorter than what was added", axis, out[axis]));
@@ -215,7 +221,9 @@ struct Unpad : Operation {
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shorter than that", {Tensor({3})}, pad_attrs(0, 2, 2, PadMode::edge, 0), "shorter than what was added"},
-            {"constants", {Tensor({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "came from no element"}};
+            {"constants", {Tensor({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "came from no element"},
+            {"less than nothing", {Tensor({3})}, pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0), "negative number"},
+            {"far too wide", {Tensor({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too many"}};
   }
 };
 

@@ -179,6 +179,8 @@ TEST_CASE("damage is said with file and byte, again and again") {
   damage(bad, "the check of a record is wrong");
   damage(record("\xFF\xFF\xFF"), "a record is no event");
   damage(record(field(5, "\x0A\x7F")), "a record is no event");
+  // There is no field 0, below what is read either.
+  damage(value_record(field(1, "t") + field(8, field(2, field(0, field(0, field(0, "")))))), "a record is no event");
   // A length that claims more than is allowed is not waited for.
   const std::string length = event_wire::bytes_of(std::uint64_t{1} << 40U, 8);
   damage(length + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(length)), 4),

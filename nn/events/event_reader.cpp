@@ -1,6 +1,7 @@
 #include <xgrad/nn/events/event_reader.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <cstring>
@@ -36,13 +37,14 @@ constexpr int most_fields = 200000;
 
 // Takes the fields of a message from `left`, and those of the messages within it that are read: of an event the
 // summary, of that the values, their tensors, and shapes. False if there are more. What is no message is found later.
-bool few_fields(google::protobuf::io::CodedInputStream& in, int level, int& left) {
+bool few_fields(google::protobuf::io::CodedInputStream& in, std::size_t level, int& left) {
   using Wire = google::protobuf::internal::WireFormatLite;
-  constexpr int inner[] = {wire::Event::kSummaryFieldNumber, wire::Summary::kValueFieldNumber,
-                           wire::SummaryValue::kTensorFieldNumber, wire::TensorProto::kTensorShapeFieldNumber, 0};
+  constexpr std::array<int, 4> inner = {wire::Event::kSummaryFieldNumber, wire::Summary::kValueFieldNumber,
+                                        wire::SummaryValue::kTensorFieldNumber,
+                                        wire::TensorProto::kTensorShapeFieldNumber};
   while (const std::uint32_t tag = in.ReadTag()) {
     if (--left < 0) return false;
-    if (tag != Wire::MakeTag(inner[level], Wire::WIRETYPE_LENGTH_DELIMITED)) {
+    if (level == inner.size() || tag != Wire::MakeTag(inner[level], Wire::WIRETYPE_LENGTH_DELIMITED)) {
       if (!Wire::SkipField(&in, tag)) return true;
       continue;
     }
