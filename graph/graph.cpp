@@ -132,7 +132,7 @@ Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs, 
       throw GraphError(fmt::format("{}: operand {} belongs to another graph{}", op.name, input.describe(),
                                    ours == inputs.end() ? "" : " than " + ours->describe()));
     }
-    require(input, op.name);
+    if (!alive(input)) require(input, op.name);
     ids.push_back(input.id());
   }
   if (static_cast<std::int64_t>(ids.size()) < op.min_inputs || static_cast<std::int64_t>(ids.size()) > op.max_inputs) {

@@ -9,7 +9,7 @@ namespace xgrad {
 
 Graph& Value::graph() const {
   if (!valid()) throw GraphError("value: it is empty and refers to no graph");
-  graph_->require(*this, "value");
+  if (!graph_->alive(*this)) graph_->require(*this, "value");
   return *graph_;
 }
 
