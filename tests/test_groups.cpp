@@ -46,15 +46,19 @@ void check_plan(Graph& g, const std::vector<Value>& values) {
 // The step that is not alone, as the plan describes it.
 bool shows(const Plan& plan, const std::string& text) { return plan.str().find(text) != std::string::npos; }
 
-constexpr std::pair<Index, Index> sizes[] = {
-    {1, 2},   {1, 700}, {3, 10},   {31, 64},  {32, 64},  {33, 64},  {64, 33},  {65, 1},   {128, 10},  {200, 257},
-    {5, 512}, {7, 513}, {97, 511}, {3, 2047}, {2, 2048}, {2, 2049}, {4, 5000}, {1000, 7}, {2000, 129}};
+struct Size {
+  Index rows, columns;
+};
+constexpr Size sizes[] = {{1, 2},    {1, 700},  {3, 10},    {31, 64},  {32, 64},   {33, 64},  {64, 33},
+                          {65, 1},   {128, 10}, {200, 257}, {5, 512},  {7, 513},   {97, 511}, {3, 2047},
+                          {2, 2048}, {2, 2049}, {4, 5000},  {1000, 7}, {2000, 129}};
 
 }  // namespace
 
 TEST_CASE("rows: softmax, cross-entropy and their derivatives at every size") {
   for (const DType dtype : {f32, f64}) {
-    for (const auto& [rows, columns] : sizes) {
+    for (const Size& size : sizes) {
+      const Index rows = size.rows, columns = size.columns;
       CAPTURE(rows);
       CAPTURE(columns);
       Graph g({.dtype = dtype});
@@ -93,7 +97,8 @@ TEST_CASE("what looks like the value it shows does not part a group") {
 
 TEST_CASE("columns: batch norm and its derivatives at every size") {
   for (const DType dtype : {f32, f64}) {
-    for (const auto& [rows, columns] : sizes) {
+    for (const Size& size : sizes) {
+      const Index rows = size.rows, columns = size.columns;
       CAPTURE(rows);
       CAPTURE(columns);
       Graph g({.dtype = dtype});
@@ -120,8 +125,8 @@ TEST_CASE("both at once, with axes before, between and within") {
 }
 
 TEST_CASE("what follows a matrix product runs on its rows") {
-  for (const auto& [rows, columns] :
-       {std::pair<Index, Index>{1, 64}, {7, 10}, {128, 64}, {300, 33}, {64, 2048}, {40, 2100}}) {
+  for (const Size& size : {Size{1, 64}, {7, 10}, {128, 64}, {300, 33}, {64, 2048}, {40, 2100}}) {
+    const Index rows = size.rows, columns = size.columns;
     CAPTURE(rows);
     CAPTURE(columns);
     Graph g;
@@ -141,7 +146,8 @@ TEST_CASE("what follows a matrix product runs on its rows") {
 }
 
 TEST_CASE("random numbers are made where they are used, the same as anywhere") {
-  for (const auto& [rows, columns] : sizes) {
+  for (const Size& size : sizes) {
+    const Index rows = size.rows, columns = size.columns;
     Graph g({.seed = 3});
     const Value x = g.input("x", {rows, columns});
     const Value kept = x * bernoulli_like(x, 0.8) / 0.8;
