@@ -132,12 +132,13 @@ TEST_CASE("orthogonal: the shorter side's vectors are orthonormal, times the gai
     Shape shape;
     Index rows, columns;
   };
-  for (const auto& [shape, rows, columns] :
+  for (const Case& c :
        {Case{{40, 7}, 40, 7}, {{7, 40}, 7, 40}, {{12, 12}, 12, 12}, {{3, 3, 2, 8}, 18, 8}, {{1, 1}, 1, 1}}) {
-    CAPTURE(shape);
-    const Tensor w = nn::orthogonal(2)(shape, f64, 3);
+    const Index rows = c.rows, columns = c.columns;
+    CAPTURE(c.shape);
+    const Tensor w = nn::orthogonal(2)(c.shape, f64, 3);
     const Index count = std::min(rows, columns), length = std::max(rows, columns);
-    const auto element = [&w, rows = rows, columns = columns](Index vector, Index i) {
+    const auto element = [&](Index vector, Index i) {
       return rows <= columns ? w.at(vector * columns + i) : w.at(i * columns + vector);
     };
     double worst = 0;

@@ -280,9 +280,9 @@ TEST_CASE("all activations are those of the operations, by their names") {
       {nn::elu, elu(x)},
       {nn::selu, selu(x)},
   };
-  for (const auto& [activation, wanted] : all) {
-    CAPTURE(activation.name());
-    CHECK(activation(x) == wanted);  // the same node
+  for (const auto& each : all) {
+    CAPTURE(each.first.name());
+    CHECK(each.first(x) == each.second);  // the same node
   }
 }
 

@@ -176,9 +176,9 @@ TEST_CASE("four equal gradients accumulated are one step, bit for bit, whatever 
       }
       b.step();
       CHECK(a.values() == b.values());
-      for (const auto& [name, slot] : a.state.slots) {
-        CAPTURE(name);
-        CHECK(bitwise_equal(slot.value(), b.state.slots.at(name).value()));
+      for (const auto& slot : a.state.slots) {
+        CAPTURE(slot.first);
+        CHECK(bitwise_equal(slot.second.value(), b.state.slots.at(slot.first).value()));
       }
     }
     CHECK(b.state.iterations.value().item() == 40);
