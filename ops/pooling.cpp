@@ -28,7 +28,9 @@ Value average(Value x, const Attrs& windows, bool count_padding) {
   if (count_padding) return mean(total, {3});
   // How many elements of each window are pixels is the same for all images and channels.
   const Value one_channel = slice(slice(x, 0, 0, 1), 3, 0, 1);
-  return sum(total, {3}) / sum(apply("unfold", {ones_like(one_channel)}, windows), {3});
+  // Made before the sum: which operand is made first would be the compiler's choice.
+  const Value pixels = sum(apply("unfold", {ones_like(one_channel)}, windows), {3});
+  return sum(total, {3}) / pixels;
 }
 
 Attrs windows_of_images(const char* function, HeightWidth window, const Pool2dOptions& options) {

@@ -344,11 +344,12 @@ TEST_CASE("what a model adds to the network is made where it was compiled") {
 TEST_CASE("errors end with the line and the layer") {
   Graph g;
   const Value x = g.input("x", {2, 3});
-  CHECK(WHAT_OF(x + g.constant(Tensor({4}))) ==
+  const std::string added = WHAT_OF(x + g.constant(Tensor({4})));
+  CHECK(added ==
         "add: shapes do not broadcast: [2, 3] and [4] (axis -1: 3 against 4)\n"
         "  input 0: %0 input \"x\" f32[2, 3]\n"
         "  input 1: %1 constant f32[4]\n  at " +
-            at(__LINE__ - 4));
+            at(__LINE__ - 5));
   // clang-format off
   const nn::Sequential net{nn::Dense(4),
                            nn::Reshape({3})};

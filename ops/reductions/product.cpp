@@ -29,8 +29,10 @@ struct Prod : Operation {
     Value part = r.input(0);
     Value out = reductions::keep_axes(r.cotangent(), r);
     for (std::size_t i = axes.size(); i-- > 0;) {
-      out = out *
-            (reductions::product_of_others(part, axes[i], false) * reductions::product_of_others(part, axes[i], true));
+      // One after the other: which operand is made first is the compiler's choice.
+      const Value after = reductions::product_of_others(part, axes[i], true);
+      const Value before = reductions::product_of_others(part, axes[i], false);
+      out = out * (before * after);
       part = prod(part, {axes[i]}, true);
     }
     return out;
