@@ -122,7 +122,7 @@ const char* kind_of(const Range& range) {
   return range.infinities == 0 ? "NaN" : "NaN and infinity";
 }
 
-std::string text(const NonFinite& report, const Graph& graph, const Tensor& numbers) {
+std::string text(const NonFinite& report, const Graph& graph, const Interpretation& run) {
   const Range& range = report.output.now;
   const Node& node = graph.node(report.node);
   const Index bad = range.nans + range.infinities;
@@ -132,10 +132,11 @@ std::string text(const NonFinite& report, const Graph& graph, const Tensor& numb
   if (range.count == 1)
     out += ": its only number";
   else
-    out += fmt::format(": {} of its {} numbers, the first at {}", bad, range.count, first_position(numbers));
-  out += fmt::format("\n  node: {}", graph.describe(report.node));
+    out += fmt::format(": {} of its {} numbers, the first at {}", bad, range.count,
+                       first_position(run.numbers(report.node)));
+  out += fmt::format("\n  node: {}", run.describe(report.node));
   if (report.role == Role::backward && node.origin >= 0)
-    out += fmt::format(", in the backward pass of {}", graph.describe(static_cast<NodeId>(node.origin)));
+    out += fmt::format(", in the backward pass of {}", run.describe(static_cast<NodeId>(node.origin)));
   if (report.role == Role::update) out += ", in the update of parameters";
   const auto before = [&](const NonFinite::Part& part) {
     if (!part.before) return std::string();
@@ -225,7 +226,7 @@ void throw_first_non_finite(const Graph& graph, const std::vector<Result>& resul
   for (std::size_t i = 0; i < graph.inputs(first).size(); ++i) {
     if (node.op->shape_only(static_cast<int>(i))) continue;
     const NodeId id = graph.inputs(first)[i];
-    report.inputs.push_back({fmt::format("input {}: {}", i, graph.describe(id)), trace.range(id), {}});
+    report.inputs.push_back({fmt::format("input {}: {}", i, run.describe(id)), trace.range(id), {}});
     inputs.push_back(id);
   }
   if (last_good != nullptr) {
@@ -235,7 +236,7 @@ void throw_first_non_finite(const Graph& graph, const std::vector<Result>& resul
     for (std::size_t i = 0; i < inputs.size(); ++i) report.inputs[i].before = range_of(good.numbers(inputs[i]));
   }
   const LineGuard line = LineGuard::of(graph, first);
-  const std::string message = text(report, graph, run.numbers(first));
+  const std::string message = text(report, graph, run);
   throw NonFiniteError(message, std::move(report));
 }
 

@@ -41,7 +41,9 @@ void FiniteWatch::begin(std::uint64_t step, const std::function<const void*(std:
 std::vector<Result> FiniteWatch::results() const {
   std::vector<Result> out;
   for (std::size_t i = 0; i < program_.wanted.size(); ++i) {
-    out.push_back({program_.wanted[i], fmt::format("output {}, {}", i, program_.wanted[i].describe())});
+    const Value wanted = program_.wanted[i];
+    const TensorType& type = program_.values[program_.outputs[i]].type;
+    out.push_back({wanted, fmt::format("output {}, {}", i, program_.graph->describe(wanted.id(), type))});
   }
   for (const Update& u : program_.updates) {
     out.push_back({u.value, fmt::format("the new value of {:?}", u.parameter.name())});

@@ -415,12 +415,15 @@ void Graph::require(Value value, const std::string& where) const {
 }
 
 std::string Graph::describe(NodeId id) const {
-  if (id >= size()) return fmt::format("%{} (not in the graph)", id);
+  return id < size() ? describe(id, nodes_[id].type) : fmt::format("%{} (not in the graph)", id);
+}
+
+std::string Graph::describe(NodeId id, const TensorType& type) const {
   const Node& node = nodes_[id];
   std::string out = fmt::format("%{} {}", id, node.op->name);
   if (const auto number = scalar_constant(*this, id)) out += fmt::format(" {}", *number);
   if (node.name != 0) out += fmt::format(" {:?}", names_[node.name]);
-  out += " " + node.type.str();
+  out += " " + type.str();
   if (node.name == 0 && node.scope != 0) out += fmt::format(" in scope {:?}", scopes_[node.scope]);
   return out;
 }

@@ -143,6 +143,8 @@ class Graph {
   void require(Value value, const std::string& where) const;
   // For instance `%12 tanh "mlp/hidden" f32[32, 64]`.
   std::string describe(NodeId id) const;
+  // The same with the type that the node has in a plan for other shapes.
+  std::string describe(NodeId id, const TensorType& type) const;
   // The text of line_of, such as `model.cpp:42`; empty if it is not known.
   std::string location_of(NodeId id) const;
 

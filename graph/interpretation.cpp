@@ -90,9 +90,9 @@ void Interpretation::run() {
 std::string Interpretation::needed_for(NodeId input) const {
   for (NodeId id = input + 1; id < size_; ++id) {
     const auto inputs = graph_.inputs(id);
-    if (needed_[id] && std::find(inputs.begin(), inputs.end(), input) != inputs.end()) return graph_.describe(id);
+    if (needed_[id] && std::find(inputs.begin(), inputs.end(), input) != inputs.end()) return describe(id);
   }
-  return graph_.describe(input);
+  return describe(input);
 }
 
 void Interpretation::compute(NodeId id) {
@@ -116,7 +116,7 @@ void Interpretation::compute(NodeId id) {
       op.kernel({&op, buffers, {out.mutable_raw(), type(id)}, &attrs, scratch.get(), random_, parallel_});
     } catch (const ValueError& error) {
       const LineGuard line = LineGuard::instead(graph_.line_of(id), nullptr);
-      throw ValueError(fmt::format("{}\n  in {}", error.message(), graph_.describe(id)));
+      throw ValueError(fmt::format("{}\n  in {}", error.message(), describe(id)));
     }
   }
   numbers_[id] = std::move(out);

@@ -26,6 +26,8 @@ class Interpretation {
   NodeId size() const { return size_; }
   std::uint64_t step() const { return random_.step; }
   int threads() const { return parallel_.threads(); }
+  // As the graph describes it, with the shape it has in this run.
+  std::string describe(NodeId id) const { return graph_.describe(id, type(id)); }
   // Borrowed: a leaf's numbers may be the caller's or a parameter's.
   const Tensor& numbers(NodeId id) const { return numbers_[id]; }
 

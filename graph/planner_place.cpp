@@ -227,11 +227,12 @@ void Planner::add_block(Step& step, const std::vector<NodeId>& members) {
 }
 
 StepLabel Planner::label(const std::vector<NodeId>& members) const {
-  if (members.size() == 1) return {graph_.describe(members.front()), {}, {}, graph_.line_of(members.front())};
+  const auto described = [&](NodeId id) { return graph_.describe(id, types_[id]); };
+  if (members.size() == 1) return {described(members.front()), {}, {}, graph_.line_of(members.front())};
   StepLabel out;
   const NodeId head = head_of(members);
   if (head != none) {
-    out.own = graph_.describe(head);
+    out.own = described(head);
     out.line = graph_.line_of(head);
   }
   for (const NodeId id : members) {

@@ -125,6 +125,26 @@ TEST_CASE("an operation that refuses its numbers leaves every parameter as it wa
   CHECK(counter.value().item() == 1);
 }
 
+TEST_CASE("a plan for other shapes says those it runs with, and not the graph's") {
+  Graph g;
+  const Value index = g.input("index", {3}, i64);
+  const Value rows = gather(g.parameter(Parameter("table", numbers({4, 2}))), index);
+  const Value y = tanh(matmul(rows, g.parameter(Parameter("w", numbers({2, 6})))));
+  const Plan plan({y}, {}, {.shapes = {{index, {5}}}});
+  std::string message;
+  try {
+    plan.run({{index, Tensor::from<std::int64_t>({5}, {0, 9, 1, 1, 1})}});
+  } catch (const ValueError& error) {
+    message = error.what();
+  }
+  CHECK_MESSAGE(message.find("gather f32[5, 2]") != std::string::npos, message);
+  CHECK_MESSAGE(message.find("[3") == std::string::npos, message);
+  const std::string table = plan.str();
+  CHECK_MESSAGE(table.find("gather f32[5, 2]") != std::string::npos, table);
+  CHECK_MESSAGE(table.find("matmul f32[5, 6]") != std::string::npos, table);
+  CHECK_MESSAGE(table.find("[3") == std::string::npos, table);
+}
+
 TEST_CASE("a run allocates nothing") {
   Graph g({.training = true});
   const Value x = g.input("x", {32, 20});
