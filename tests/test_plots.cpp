@@ -115,6 +115,13 @@ TEST_CASE("ticks: multiples of 1, 2 or 5, and labels that look alike") {
         Names{"10\u207b\u2078", "10\u207b\u2077", "10\u207b\u2076", "10\u207b\u2075"});
   CHECK(labels(decades(2, 6), 4) == Names{"2", "3", "4", "5", "6"});
   CHECK(labels(decades(0.15, 2.5), 4) == Names{"0.2", "0.5", "1", "2"});
+  CHECK(labels(decades(25, 650), 6) == Names{"50", "100", "200", "500"});
+  CHECK(labels(decades(25, 650), 2) == Names{"50", "100", "200", "500"});
+  CHECK(labels(decades(1, 99), 4) == Names{"1", "2", "5", "10", "20", "50"});
+  CHECK(labels(decades(1, 99), 2) == Names{"1", "3", "10", "30"});
+  CHECK(labels(decades(0.5, 2000), 2) == Names{"1", "10", "100", "1000"});
+  CHECK(labels(decades(1e-7, 0.1), 2) == Names{"10\u207b\u2076", "10\u207b\u2074", "10\u207b\u00b2"});
+  CHECK(labels(decades(30, 90), 1) == Names{"40", "60", "80"});
   // Lines between them lie at 2, 3 ... 9.
   CHECK(plots::ticks_of(decades(1, 100), 5).size() == 3 + 16);
   // However long an axis is, there are some ticks, and not many.
@@ -131,6 +138,82 @@ TEST_CASE("ticks: multiples of 1, 2 or 5, and labels that look alike") {
     CAPTURE(axis.high);
     CHECK((named >= 1 && named <= 8));
     for (const plots::Tick& tick : ticks) CHECK((axis.share(tick.at) > -1e-6 && axis.share(tick.at) < 1 + 1e-6));
+  }
+}
+
+TEST_CASE("ticks: a logarithmic axis of a tenfold and more has three labels at least, however little room there is") {
+  std::mt19937 random(4);
+  std::uniform_real_distribution<double> low(-20, 20), length(1, 30);
+  for (int i = 0; i < 2000; ++i) {
+    const double from = low(random);
+    const plots::Axis axis{
+        .scale = Scale::logarithmic, .low = std::pow(10.0, from), .high = std::pow(10.0, from + length(random))};
+    CAPTURE(axis.low);
+    CAPTURE(axis.high);
+    const std::size_t named = labels(axis, 1 + i % 8).size();
+    CHECK((named >= 3 && named <= 12));
+  }
+}
+
+TEST_CASE("ticks: labels of a narrow axis do not touch") {
+  const std::vector<std::pair<double, double>> ranges{{25, 650}, {0.5, 20},   {1, 99},
+                                                      {95, 350}, {1e-5, 1e5}, {0.0011, 0.012}};
+  for (const int size : {120, 150, 200, 300, 640}) {
+    for (const auto& range : ranges) {
+      CAPTURE(size);
+      CAPTURE(range.first);
+      const std::vector<double> ends{range.first, range.second};
+      const std::string svg = Plot({.x_scale = Scale::logarithmic,
+                                    .y_scale = Scale::logarithmic,
+                                    .x_range = range,
+                                    .y_range = range,
+                                    .width = size,
+                                    .height = size})
+                                  .line("", ends, ends)
+                                  .svg();
+      // Those of the x axis stand lowest, those of the y axis at its left.
+      std::vector<xml::Element> all = elements(svg, "text"), below, beside;
+      const auto number = [](const xml::Element& e, const char* name) { return std::stod(e.attributes.at(name)); };
+      double foot = 0;
+      for (const xml::Element& e : all) foot = std::max(foot, number(e, "y"));
+      for (const xml::Element& e : all) (number(e, "y") == foot ? below : beside).push_back(e);
+      CHECK(below.size() >= (size < 150 ? 1 : 2));
+      CHECK(beside.size() >= 2);
+      for (std::size_t i = 1; i < below.size(); ++i) {
+        const double wide = plots::width_of(below[i].text, 11) + plots::width_of(below[i - 1].text, 11);
+        CHECK(number(below[i], "x") - number(below[i - 1], "x") > wide / 2);
+      }
+      for (std::size_t i = 1; i < beside.size(); ++i) CHECK(number(beside[i - 1], "y") - number(beside[i], "y") > 10);
+    }
+  }
+}
+
+TEST_CASE("equal axes: title and legend begin where the box does, and leave it square") {
+  for (const int names : {1, 3, 9}) {
+    CAPTURE(names);
+    Plot plot({.title = "A square", .width = 640, .height = 420, .equal_axes = true});
+    for (int i = 0; i < names; ++i)
+      plot.line("a rather long name " + std::to_string(i), {0, 1}, std::vector<double>{0, 1});
+    plot.points("dots", {0.5}, {0.5});
+    const std::string svg = plot.svg();
+    const auto number = [](const xml::Element& e, const char* name) { return std::stod(e.attributes.at(name)); };
+    const xml::Element box = elements(svg, "svg").at(1);
+    CHECK(number(box, "width") == doctest::Approx(number(box, "height")).epsilon(0.002));
+    CHECK(number(box, "width") > 150);
+    double title = 0, first = 0, dots = 0;
+    for (const xml::Element& e : elements(svg, "text")) {
+      if (e.text == "A square") title = number(e, "x");
+      if (e.text == "a rather long name 0") first = number(e, "x");
+      if (e.text == "dots") dots = number(e, "x");
+      if (!contains(e.text, "name")) continue;
+      CHECK(number(e, "x") > title + 27.9);
+      CHECK(number(e, "x") + plots::width_of(e.text, 12) < 640);
+      CHECK(number(e, "y") < number(box, "y"));
+    }
+    CHECK(title == doctest::Approx(std::min(number(box, "x"), 640 / 3.0)).epsilon(0.001));
+    CHECK(title > 60);
+    CHECK(first == doctest::Approx(title + 28));
+    CHECK(dots > title + 13.9);
   }
 }
 

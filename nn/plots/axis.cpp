@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <initializer_list>
 
 #include <fmt/format.h>
 
@@ -74,40 +75,51 @@ std::vector<Tick> even_ticks(const Axis& axis, int at_most) {
   return labelled(at, step.exponent);
 }
 
-// At 1, 2 and 5 times powers of ten, and lines at the other multiples.
-std::vector<Tick> close_ticks(const Axis& axis, int first, int last) {
+// At powers of ten and those multiples of them that have names, and lines at the others.
+std::vector<Tick> close_ticks(const Axis& axis, int first, int last, std::initializer_list<int> named) {
   std::vector<Tick> out;
   for (int decade = first; decade <= last; ++decade) {
     for (int i = 1; i < 10; ++i) {
       const double at = times_power(i, decade);
       if (at < axis.low * (1 - 1e-9) || at > axis.high * (1 + 1e-9)) continue;
-      if (i == 1 || i == 2 || i == 5)
-        out.push_back({at, readable(at)});
-      else
-        out.push_back({at, ""});
+      const bool has_name = std::find(named.begin(), named.end(), i) != named.end();
+      out.push_back({at, has_name ? readable(at) : ""});
     }
   }
   return out;
+}
+
+int names(const std::vector<Tick>& ticks) {
+  return static_cast<int>(std::count_if(ticks.begin(), ticks.end(), [](const Tick& t) { return !t.label.empty(); }));
 }
 
 std::vector<Tick> decade_ticks(const Axis& axis, int at_most) {
   const double from = std::log10(axis.low), to = std::log10(axis.high);
   // Ends that are powers of ten are ticks, whatever rounding made of their logarithms.
   const int first = static_cast<int>(std::ceil(from - 1e-9)), last = static_cast<int>(std::floor(to + 1e-9));
+  constexpr int enough = 3;
   if (last - first < 2) {
-    // One or two powers of ten say too little: their double and fivefold have names as well, or, if even these are few,
-    // ticks are as on an even axis.
-    std::vector<Tick> close = close_ticks(axis, first - 1, last);
-    const auto named = std::count_if(close.begin(), close.end(), [](const Tick& t) { return !t.label.empty(); });
-    return named < 3 ? even_ticks(axis, at_most) : close;
+    // One or two powers of ten say too little: their double and fivefold have names as well, or their threefold where
+    // these are too many, or, if even these are few, ticks are as on an even axis.
+    std::vector<Tick> close = close_ticks(axis, first - 1, last, {1, 2, 5});
+    if (names(close) > std::max(enough + 1, at_most + at_most / 2)) close = close_ticks(axis, first - 1, last, {1, 3});
+    while (names(close) < enough && at_most < 3 * enough) close = even_ticks(axis, at_most++);
+    return close;
   }
-  const int every = std::max(1, (last - first) / std::max(1, at_most) + ((last - first) % std::max(1, at_most) != 0));
+  const int most = std::max(1, at_most);
+  int every = std::max(1, (last - first + most - 1) / most);
+  const auto named_decades = [&] {
+    int count = 0;
+    for (int decade = first; decade <= last; ++decade) count += static_cast<int>(decade % every == 0);
+    return count;
+  };
+  while (every > 1 && named_decades() < enough) --every;
   const bool plain = first >= -3 && last <= 4;
   std::vector<Tick> out;
   for (int decade = first - 1; decade <= last; ++decade) {
     const double at = times_power(1, decade);
     if (decade >= first) {
-      const bool named = (decade % every + every) % every == 0;
+      const bool named = decade % every == 0;
       std::string label;
       if (named) label = plain ? fmt::format("{:.{}f}", at, std::max(0, -decade)) : "10" + superscript(decade);
       if (named || every == 1) out.push_back({at, std::move(label)});

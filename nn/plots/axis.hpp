@@ -45,7 +45,8 @@ struct Tick {
   std::string label;  // empty: a line between two ticks
 };
 
-// At most about so many ticks at multiples of 1, 2 or 5 times a power of ten, or at powers of ten.
+// At most about so many ticks at multiples of 1, 2 or 5 times a power of ten, or at powers of ten; where there are one
+// or two of these, at some of their multiples as well.
 std::vector<Tick> ticks_of(const Axis& axis, int at_most);
 
 }  // namespace xgrad::nn::plots

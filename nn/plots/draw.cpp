@@ -286,6 +286,11 @@ void draw_mark(std::string& out, const Mark& mark, const View& view, const Turn&
   std::visit([&](const auto& what) { draw(out, what, view, turn); }, mark.what);
 }
 
+double swatch_width(const Mark& mark) {
+  if (std::holds_alternative<Line>(mark.what) || std::holds_alternative<Rule>(mark.what)) return 22;
+  return std::holds_alternative<Points>(mark.what) ? 8 : 14;
+}
+
 void draw_swatch(std::string& out, const Mark& mark, const Turn& turn, double x, double y) {
   const std::string left = coordinate(x), middle = coordinate(y);
   if (std::holds_alternative<Rule>(mark.what)) {
@@ -293,20 +298,19 @@ void draw_swatch(std::string& out, const Mark& mark, const Turn& turn, double x,
     return;
   }
   out += coloured(turn.colour, "");
-  if (const auto* line = std::get_if<Line>(&mark.what)) {
+  const auto* line = std::get_if<Line>(&mark.what);
+  if (line != nullptr) {
     out += fmt::format(R"(<path d="M{} {}h22" stroke="currentColor" stroke-width="2.2"{}/>)", left, middle,
                        dashes(turn.colour, line->options.dashed));
   }
-  const bool dots = std::holds_alternative<Points>(mark.what) ||
-                    (std::holds_alternative<Line>(mark.what) && std::get<Line>(mark.what).options.markers);
-  if (dots) {
+  if (std::holds_alternative<Points>(mark.what) || (line != nullptr && line->options.markers)) {
     out += R"(<g fill="currentColor">)";
-    draw_point(out, x + 11, y, 3.2, turn.colour);
+    draw_point(out, x + swatch_width(mark) / 2, y, 3.2, turn.colour);
     out += "</g>";
-  } else if (!std::holds_alternative<Line>(mark.what)) {
+  } else if (line == nullptr) {
     const bool outlined = std::holds_alternative<Histogram>(mark.what);
-    out += fmt::format(R"(<rect x="{}" y="{}" width="14" height="10" fill="currentColor" fill-opacity="{}")",
-                       coordinate(x + 4), coordinate(y - 5), outlined ? 0.35 : 0.85);
+    out += fmt::format(R"(<rect x="{}" y="{}" width="14" height="10" fill="currentColor" fill-opacity="{}")", left,
+                       coordinate(y - 5), outlined ? 0.35 : 0.85);
     out +=
         outlined ? fmt::format(R"( stroke="currentColor" stroke-width="1.4"{}/>)", dashes(turn.colour, false)) : "/>";
   }

@@ -28,7 +28,8 @@ struct Turn {
 
 bool takes_colour(const Mark& mark);
 void draw_mark(std::string& out, const Mark& mark, const View& view, const Turn& turn);
-// What stands for it in the legend, 22 pixels wide, with its middle at that height.
+// What stands for it in the legend, with its middle at that height, and how wide that is.
+double swatch_width(const Mark& mark);
 void draw_swatch(std::string& out, const Mark& mark, const Turn& turn, double x, double y);
 
 }  // namespace xgrad::nn::plots

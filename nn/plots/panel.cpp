@@ -22,13 +22,31 @@ void write_line(std::string& out, fmt::format_string<const Args&...> format, con
 
 constexpr double title_size = 15, name_size = 12, tick_size = 11;
 constexpr double boldness = 1.12;  // bold letters are so much wider
-constexpr double margin = 14, swatch = 22, scale_width = 13;
+constexpr double margin = 14, scale_width = 13;
 constexpr double slant = 35, slant_sine = 0.574, slant_cosine = 0.819;  // degrees
 
 double widest(const std::vector<Tick>& ticks) {
   double width = 0;
   for (const Tick& tick : ticks) width = std::max(width, width_of(tick.label, tick_size));
   return width;
+}
+
+// Takes away the names of ticks that would touch the one before. Whether there were any.
+template <class Size>
+bool thin_out(std::vector<Tick>& ticks, const Axis& axis, double length, Size size) {
+  bool any = false;
+  const Tick* before = nullptr;
+  for (Tick& tick : ticks) {
+    if (tick.label.empty()) continue;
+    if (before != nullptr &&
+        std::abs(axis.share(tick.at) - axis.share(before->at)) * length < (size(tick) + size(*before)) / 2) {
+      tick.label.clear();
+      any = true;
+    } else {
+      before = &tick;
+    }
+  }
+  return any;
 }
 
 // Fields, or bars, that have names.
@@ -132,31 +150,44 @@ Panel::Panel(const Plot& plot) : plot_(plot) {
 
 std::vector<Tick> Panel::ticks_of_x(double width) const {
   if (!column_names_.empty()) return named_ticks(column_names_, width, 15);
-  int count = std::max(4, static_cast<int>(width / 60));
-  std::vector<Tick> ticks = ticks_of(view_.x, count);
   // Fewer, until the labels do not touch.
-  while (count > 1 && widest(ticks) + 14 > width / std::max(1, count)) ticks = ticks_of(view_.x, --count);
-  return ticks;
+  for (int count = std::max(4, static_cast<int>(width / 60));; --count) {
+    std::vector<Tick> ticks = ticks_of(view_.x, count);
+    const bool crowded = widest(ticks) + 14 > width / count;
+    const bool thinned =
+        thin_out(ticks, view_.x, width, [](const Tick& t) { return width_of(t.label, tick_size) + 6; });
+    if (count == 1 || (!crowded && !thinned)) return ticks;
+  }
 }
 
 std::vector<Tick> Panel::ticks_of_y(double height) const {
   if (!row_names_.empty()) return named_ticks(row_names_, height, 13);
-  return ticks_of(view_.y, std::max({2, std::min(4, static_cast<int>(height / 24)), static_cast<int>(height / 42)}));
+  std::vector<Tick> ticks =
+      ticks_of(view_.y, std::max({2, std::min(4, static_cast<int>(height / 24)), static_cast<int>(height / 42)}));
+  thin_out(ticks, view_.y, height, [](const Tick&) { return tick_size; });
+  return ticks;
 }
 
-void Panel::lay_out_legend(double width) {
+// Titles and names of marks begin where the box does, unless that is far to the right.
+void Panel::lay_out_title() {
+  const double left = std::min(left_, width() / 3);
+  title_left_ = left;
+  title_lines_ = wrapped(plot_.options_.title, (width() - left - margin) / boldness, title_size);
+  title_bottom_ = title_lines_.empty() ? 8 : 10 + 20 * static_cast<double>(title_lines_.size());
+  legend_.clear();
   Turn next;
-  double x = left_, y = title_bottom_ + 10;
+  double x = left, y = title_bottom_ + 10;
   for (const auto& mark : plot_.marks_) {
     const bool bars = std::holds_alternative<Bars>(mark->what), rule = std::holds_alternative<Rule>(mark->what);
-    Entry entry{mark.get(), next, 0, 0, cut_to(mark->name, width - left_ - margin - swatch - 6, name_size)};
+    const double swatch = swatch_width(*mark) + 6;
+    Entry entry{mark.get(), next, 0, 0, cut_to(mark->name, width() - left - margin - swatch, name_size)};
     if (takes_colour(*mark)) ++next.colour;
     if (rule) ++next.rule;
     if (bars) ++next.bar;
     if (!entry.name.empty()) {
-      const double wide = swatch + 6 + width_of(entry.name, name_size) + 16;
-      if (x > left_ && x + wide - 16 > width - margin) {
-        x = left_;
+      const double wide = swatch + width_of(entry.name, name_size) + 16;
+      if (x > left && x + wide - 16 > width() - margin) {
+        x = left;
         y += 19;
       }
       entry.x = x;
@@ -189,20 +220,25 @@ void Panel::lay_out() {
       view_.width -= more;
     }
   }
-  title_lines_ = wrapped(o.title, (width() - left_ - margin) / boldness, title_size);
-  title_bottom_ = title_lines_.empty() ? 8 : 10 + 20 * static_cast<double>(title_lines_.size());
-  lay_out_legend(width());
-  top_ = title_bottom_ + 10;
-
   const double below = names_below_ + (o.x.empty() ? 0 : 20) + 10;
-  view_.height = std::max(height_at_least, height() - top_ - below);
-
-  if (!o.equal_axes) return;
-  const double unit = std::min(view_.width / length_of(view_.x), view_.height / length_of(view_.y));
-  const double width_before = view_.width;
-  view_.width = std::max(width_at_least, unit * length_of(view_.x));
-  view_.height = std::max(height_at_least, unit * length_of(view_.y));
-  left_ += (width_before - view_.width) / 2;
+  const double left = left_, wide = view_.width;
+  const auto lay_out_box = [&] {
+    top_ = title_bottom_ + 10;
+    view_.height = std::max(height_at_least, height() - top_ - below);
+    if (!o.equal_axes) return;
+    const double unit = std::min(wide / length_of(view_.x), view_.height / length_of(view_.y));
+    view_.width = std::max(width_at_least, unit * length_of(view_.x));
+    view_.height = std::max(height_at_least, unit * length_of(view_.y));
+    left_ = left + (wide - view_.width) / 2;
+  };
+  // What stands above the box begins where it does and may take more lines there, which leave less for the box.
+  lay_out_title();
+  double before = 0;
+  do {
+    before = title_bottom_;
+    lay_out_box();
+    lay_out_title();
+  } while (title_bottom_ > before);
 }
 
 // ---- writing
@@ -253,14 +289,13 @@ void Panel::write_titles(std::string& out) const {
   const double middle = left_ + view_.width / 2, half = top_ + view_.height / 2;
   write_line(out, R"(<g {} font-size="{}">)", ink, name_size);
   for (std::size_t i = 0; i < title_lines_.size(); ++i) {
-    out += fmt::format(R"(<text x="{}" y="{}" font-size="{}" font-weight="600">{}</text>)",
-                       coordinate(std::min(left_, width() / 4)), coordinate(26 + 20 * static_cast<double>(i)),
-                       title_size, xml_text(title_lines_[i]));
+    out += fmt::format(R"(<text x="{}" y="{}" font-size="{}" font-weight="600">{}</text>)", coordinate(title_left_),
+                       coordinate(26 + 20 * static_cast<double>(i)), title_size, xml_text(title_lines_[i]));
   }
   for (const Entry& entry : legend_) {
     if (entry.name.empty()) continue;
-    out += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(entry.x + swatch + 6), coordinate(entry.y + 4),
-                       xml_text(entry.name));
+    out += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(entry.x + swatch_width(*entry.mark) + 6),
+                       coordinate(entry.y + 4), xml_text(entry.name));
   }
   if (!o.x.empty()) {
     out += fmt::format(R"(<text x="{}" y="{}" text-anchor="middle">{}</text>)", coordinate(middle),

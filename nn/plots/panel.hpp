@@ -35,7 +35,7 @@ class Panel {
   void measure_what(const Rule& rule);
   void measure_points(const std::vector<double>& x, const std::vector<double>& y);
   void lay_out();
-  void lay_out_legend(double width);
+  void lay_out_title();
   std::vector<Tick> ticks_of_x(double width) const;
   std::vector<Tick> ticks_of_y(double height) const;
   void write_x_ticks(std::string& out) const;
@@ -51,7 +51,7 @@ class Panel {
   std::vector<std::string> column_names_;
   View view_;
   double left_ = 0, top_ = 0, right_ = 0;  // of the box; to its right
-  double title_bottom_ = 0, names_below_ = 0;
+  double title_left_ = 0, title_bottom_ = 0, names_below_ = 0;
   bool slanted_ = false;  // names on the x axis, where they would not fit otherwise
   std::vector<std::string> title_lines_;
   std::vector<Entry> legend_;
