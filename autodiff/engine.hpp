@@ -8,6 +8,7 @@
 #include <xgrad/autodiff/gradient_report.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/autodiff/remat.hpp>
+#include <xgrad/autodiff/saturation.hpp>
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>

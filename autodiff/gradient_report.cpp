@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/pullback.hpp>
+#include <xgrad/autodiff/saturation.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -14,26 +15,12 @@
 namespace xgrad {
 namespace {
 
-constexpr double flat_slope = 0.01;
-
 // Nobody wants to know how the loss changes with a constant.
 bool has_gradient(Value value) { return is_floating(value.dtype()) && value.node().op->traits.leaf != Leaf::constant; }
 
-// The derivative of an elementwise function of one input by it, element by element; empty for all other nodes.
-Value slope(Value output) {
-  const Node& node = output.node();
-  const OpDef& op = *node.op;
-  if (!op.traits.elementwise || node.input_count != 1 || op.vjp == nullptr || op.shape_only(0)) return {};
-  if (!is_floating(node.type.dtype) || !is_floating(output.graph().node(node.inputs[0]).type.dtype)) return {};
-  const Cotangents given = op.vjp(Vjp(output, ones_like(output)));
-  return given.values().empty() ? Value() : given.values()[0];
-}
-
-Index flat_units(const Tensor& slopes, Index units) {
-  Index flat = 0;
-  for (Index i = 0; i < slopes.elements(); ++i) flat += static_cast<Index>(std::abs(slopes.at(i)) < flat_slope);
-  // A slope that is the same for all may have come as one number.
-  return slopes.elements() == units ? flat : (flat > 0 ? units : 0);
+Index count_true(const Tensor& mask) {
+  const auto flags = mask.values<bool>();
+  return std::count(flags.begin(), flags.end(), true);
 }
 
 LayerReport summary(const std::vector<NodeReport>& nodes, const std::vector<std::size_t>& members) {
@@ -45,7 +32,7 @@ LayerReport summary(const std::vector<NodeReport>& nodes, const std::vector<std:
     if (node.operation && (last == nullptr || node.gradient || !last->gradient)) last = &node;
     if (node.operation) {
       out.units += node.units;
-      out.flat += node.flat;
+      out.saturated += node.saturated;
       out.nans += node.value.nans;
       out.infinities += node.value.infinities;
     }
@@ -108,7 +95,7 @@ NodeNote note_of(const LayerReport& layer, bool many) {
   std::string line;
   const auto add = [&](const std::string& text) { line += (line.empty() ? "" : ", ") + text; };
   if (layer.value.zeros > 0 && layer.value.count > 1) add(share(layer.value.zeros, layer.value.count) + " zeros");
-  if (layer.flat > 0) add(share(layer.flat, layer.units) + " flat");
+  if (layer.saturated > 0) add(share(layer.saturated, layer.units) + " saturated");
   if (!line.empty()) note.lines.push_back(std::exchange(line, {}));
   if (layer.gradient) {
     const NumberStats& g = *layer.gradient;
@@ -180,13 +167,13 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
   }
   std::vector<Value> wanted = values;
   std::vector<Value> gradients;
-  std::vector<Value> slopes;
+  std::vector<Value> masks;
   {
     const auto role = graph.role(Role::backward, loss);
     gradients = pullback({loss}, {graph.constant(1.0, loss.dtype())}, floating, Missing::empty);
-    for (const Value value : values) slopes.push_back(slope(value));
+    for (const Value value : values) masks.push_back(saturated(value));
   }
-  for (const auto* more : {&gradients, &slopes}) {
+  for (const auto* more : {&gradients, &masks}) {
     for (const Value value : *more) {
       if (value.valid()) wanted.push_back(value);
     }
@@ -207,10 +194,10 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
     nodes->push_back(std::move(report));
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!slopes[i].valid()) continue;
+    if (!masks[i].valid()) continue;
     NodeReport& report = (*nodes)[i];
     report.units = report.value.count;
-    report.flat = flat_units(numbers[next++], report.units);
+    report.saturated = count_true(numbers[next++]);
   }
 
   GradientReport out;
@@ -238,14 +225,14 @@ std::string GradientReport::str() const {
   std::size_t width = 5;
   for (const LayerReport& layer : layers_) width = std::max(width, layer.layer.size());
   std::string out = fmt::format("gradients of the loss, {:.6g}\n", loss_);
-  out += fmt::format("  {:<{}}  {:-^53}  {:-^27}  {:-^20}\n", "", width, " output ", " its gradient ", " weights ");
-  out += fmt::format("  {:<{}}  {:>9} {:>9} {:>9} {:>9} {:>6} {:>6}  {:>9} {:>9} {:>7}  {:>9} {:>10}\n", "layer", width,
-                     "mean", "std", "min", "max", "zeros", "flat", "norm", "std", "zeros", "norm", "gradient");
+  out += fmt::format("  {:<{}}  {:-^56}  {:-^27}  {:-^20}\n", "", width, " output ", " its gradient ", " weights ");
+  out += fmt::format("  {:<{}}  {:>9} {:>9} {:>9} {:>9} {:>6} {:>9}  {:>9} {:>9} {:>7}  {:>9} {:>10}\n", "layer", width,
+                     "mean", "std", "min", "max", "zeros", "saturated", "norm", "std", "zeros", "norm", "gradient");
   for (const LayerReport& l : layers_) {
     const NumberStats& v = l.value;
     std::string line =
-        fmt::format("  {:<{}}  {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>6} {:>6}", l.layer, width, printed_mean(v), v.std,
-                    v.min, v.max, share(v.zeros, v.count), l.units > 0 ? share(l.flat, l.units) : "");
+        fmt::format("  {:<{}}  {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>6} {:>9}", l.layer, width, printed_mean(v), v.std,
+                    v.min, v.max, share(v.zeros, v.count), l.units > 0 ? share(l.saturated, l.units) : "");
     line += l.gradient ? fmt::format("  {:>9.3g} {:>9.3g} {:>7}", l.gradient->norm, l.gradient->std,
                                      share(l.gradient->zeros, l.gradient->count))
                        : fmt::format("  {:>9} {:>9} {:>7}", "none", "", "");
@@ -275,7 +262,7 @@ Annotations GradientReport::annotations() const {
             one.value = node.value;
             one.gradient = node.gradient;
             one.units = node.units;
-            one.flat = node.flat;
+            one.saturated = node.saturated;
             if (node.operation || node.gradient) {
               one.nans = node.value.nans + (node.gradient ? node.gradient->nans : 0);
               one.infinities = node.value.infinities + (node.gradient ? node.gradient->infinities : 0);

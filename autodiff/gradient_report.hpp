@@ -6,7 +6,7 @@
 //   save_graph(g, "gradients.svg", {.outputs = {loss}, .annotations = report.annotations()});
 //   save_graph(g, "layers.svg", {.outputs = {loss}, .depth = 0, .annotations = report.annotations()});
 //
-// Gradients that vanish or explode on their way down, dead and saturated units and the first NaN are seen at a glance.
+// Gradients that vanish or explode on their way down, saturated units and the first NaN are seen at a glance.
 // Runs on the interpreter and keeps the numbers of all nodes and gradients at once: give it a few rows. Means and
 // deviations are summed in double, whatever the dtype; the same numbers give the same report.
 #pragma once
@@ -42,9 +42,9 @@ struct NodeReport {
   std::string layer;  // its scope
   NumberStats value;
   std::optional<NumberStats> gradient;  // of the loss by it; none where no derivative flows
-  // Of an elementwise function of one input with a derivative: how many of its units are flat, which is to say that
-  // its own slope is below 0.01 in absolute value where the unit stands: dead relus, saturated tanhs and sigmoids.
-  Index units = 0, flat = 0;
+  // Of an elementwise function of one input with a derivative: how many of its units are saturated, as `saturated` has
+  // it: dead relus, and tanhs and sigmoids at their ends.
+  Index units = 0, saturated = 0;
   bool operation = true;   // not a leaf
   bool parameter = false;  // one that is trained
 };
@@ -55,7 +55,7 @@ struct LayerReport {
   NodeId output = 0;  // its last operation that has a gradient, or its last operation
   NumberStats value;  // of the output
   std::optional<NumberStats> gradient;
-  Index units = 0, flat = 0;                  // of all its functions
+  Index units = 0, saturated = 0;             // of all its functions
   Index weights = 0;                          // numbers in its parameters that are trained
   double weight_norm = 0, gradient_norm = 0;  // of these, and of their gradients, all together
   Index nans = 0, infinities = 0;             // in all values of operations and all gradients

@@ -123,7 +123,7 @@ TEST_CASE("gradient report: the numbers are those of the gradients") {
   CHECK(squares > 0);
 }
 
-TEST_CASE("gradient report: vanishing and exploding gradients are blue and red, dead and saturated units are counted") {
+TEST_CASE("gradient report: vanishing and exploding gradients are blue and red, saturated units are counted") {
   Chain small(8, 0.05);
   const GradientReport vanishing = gradient_report(small.loss, small.feeds);
   CHECK(of(vanishing, "layer").gradient->norm < 1e-4 * of(vanishing, "layer_7").gradient->norm);
@@ -137,21 +137,21 @@ TEST_CASE("gradient report: vanishing and exploding gradients are blue and red, 
   const GradientReport saturated = gradient_report(large.loss, large.feeds);
   const LayerReport& layer = of(saturated, "layer_2");
   CHECK(layer.units == 48);
-  CHECK(layer.flat > 40);
+  CHECK(layer.saturated > 40);
 
   Graph g;
   const Value x = g.input("x", {4});
   const Value y = relu(x);
   const GradientReport dead = gradient_report(sum(y), {{x, Tensor::from<float>({4}, {-1, -2, 3, -4})}});
   CHECK(of(dead, y).units == 4);
-  CHECK(of(dead, y).flat == 3);
+  CHECK(of(dead, y).saturated == 3);
   CHECK(of(dead, y).value.zeros == 3);
   CHECK(of(dead, x).units == 0);
-  // A function of constant slope has none that are flat, a product is not one of these functions.
+  // A function of constant slope has none that are saturated, a product is not one of these functions.
   const Value z = -x;
   const GradientReport straight = gradient_report(sum(z * x), {{x, Tensor::full({4}, 1)}});
   CHECK(of(straight, z).units == 4);
-  CHECK(of(straight, z).flat == 0);
+  CHECK(of(straight, z).saturated == 0);
 }
 
 TEST_CASE("gradient report: NaN and infinities are counted and stand out") {

@@ -163,13 +163,48 @@ TEST_CASE("health: saturated units") {
     REQUIRE_MESSAGE(f != nullptr, out.text());
     CHECK(f->where == "dense");
     CHECK(f->value > 0.8);
-    CHECK(contains(f->what, std::string("% of the outputs of ") + activation.name()));
+    CHECK(contains(f->what, std::string("% of the outputs of ") + activation.name() +
+                                " are saturated: its slope there is below 0.01"));
   }
-  // Inside another function it may be at its end.
+  // Inside another function it may be saturated.
   const nn::DenseOptions large{.kernel_initializer = nn::normal(0, 30)};
   const Outcome out = fit(nn::Sequential{nn::Dense(16, nn::silu, large), nn::Dense(1)}, plane(300),
                           nn::SGD{.learning_rate = 1e-9}, {.epochs = 2});
   CHECK(out.find(Illness::saturated_units) == nullptr);
+}
+
+TEST_CASE("health: what is saturated is asked of slopes and not of names") {
+  const auto with = [](nn::Activation activation, nn::Initializer kernel, double bias = 0) {
+    const nn::DenseOptions dense{.kernel_initializer = std::move(kernel), .bias_initializer = nn::constant(bias)};
+    return fit(nn::Sequential{nn::Dense(16, activation, dense), nn::Dense(1)}, plane(300),
+               nn::SGD{.learning_rate = 1e-9}, {.epochs = 2});
+  };
+  // A function that no list has, and what is a constant away from it.
+  const Outcome erfs = with(nn::Activation([](Value x) { return 1.7 * erf(x); }, "scaled"), nn::normal(0, 30));
+  const nn::Finding* f = erfs.find(Illness::saturated_units, "dense");
+  REQUIRE_MESSAGE(f != nullptr, erfs.text());
+  CHECK(contains(f->what, "% of the outputs of erf are saturated"));
+  // Sigmoids that are 0 and 1 to the last bit: the zeros are left out, as those of relus are, the ones are not.
+  const Outcome ends = with(nn::sigmoid, nn::normal(0, 1e6));
+  f = ends.find(Illness::saturated_units, "dense");
+  REQUIRE_MESSAGE(f != nullptr, ends.text());
+  CHECK(f->value > 0.99);
+  // Sigmoids that are 0 for all rows learn no more than such relus do.
+  const Outcome drowned = with(nn::sigmoid, nn::normal(0, 0.1), -200);
+  f = drowned.find(Illness::dead_units, "dense");
+  REQUIRE_MESSAGE(f != nullptr, drowned.text());
+  CHECK(contains(f->what, "16 of 16 sigmoid units are 0 for all 256 rows"));
+  // Relus that are 0 for most rows, but none for all.
+  const Outcome sparse = with(nn::relu, nn::normal(0, 1), -1);
+  const auto well = [](const Outcome& out) {
+    CHECK_MESSAGE(out.find(Illness::saturated_units) == nullptr, out.text());
+    CHECK_MESSAGE(out.find(Illness::dead_units) == nullptr, out.text());
+  };
+  well(sparse);
+  // Before the first weights there is nothing that could not learn.
+  const Outcome first = fit(nn::Sequential{nn::ActivationLayer(nn::tanh), nn::Dense(1)}, plane(300, 0, 1000),
+                            nn::SGD{.learning_rate = 1e-9}, {.epochs = 2});
+  well(first);
 }
 
 TEST_CASE("health: steps as large as the weights") {

@@ -6,6 +6,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/autodiff/saturation.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/nn/training/health_probe.hpp>
 
@@ -116,9 +117,9 @@ class Look {
             .where = units.layer,
             .value = units.part,
             .limit = health_.saturated,
-            .what = fmt::format("{:.0f} % of the outputs of {} are within 1 % of its ends, where its derivative is "
-                                "almost 0",
-                                100 * units.part, units.op),
+            .what = fmt::format("{:.0f} % of the outputs of {} are saturated: its slope there is below {}, and hardly "
+                                "any derivative passes",
+                                100 * units.part, units.op, saturated_slope),
             .advice =
                 "Scale the inputs to a deviation of 1, begin with smaller weights (nn::glorot_uniform), put "
                 "nn::BatchNorm before the activation, or use nn::relu."};

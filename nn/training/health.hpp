@@ -22,8 +22,8 @@ namespace xgrad::nn {
 
 enum class Illness {
   not_finite,       // the loss is NaN or infinite
-  dead_units,       // relu units that are 0 for every row, so that no derivative reaches what is before them
-  saturated_units,  // sigmoid and tanh at their ends, where hardly any derivative is left
+  dead_units,       // units, as of relu, that are saturated at 0 for every row, so that they learn no more
+  saturated_units,  // outputs, as of sigmoid and tanh, where hardly any derivative passes: autodiff/saturation.hpp
   large_steps,      // an optimizer that moves a weight by much of its size in one step
   vanishing_steps,  // a weight that moves far less than others, since the derivatives on the way to it shrink
   batch_norm_lag,   // moving statistics that are not those of batches, so that the network in use is another one
@@ -51,8 +51,8 @@ struct Health {
   int in_a_row = 2;   // looks at which it must be there
 
   // What is still healthy.
-  double dead = 0.5;         // part of a layer's relu units
-  double saturated = 0.5;    // part of a layer's outputs beyond 99 % of the way to their ends
+  double dead = 0.5;         // part of a layer's units
+  double saturated = 0.5;    // part of a layer's outputs; those that are saturated at 0, as of relus, not counted
   double large_step = 0.1;   // norm of a step over the norm of the weight; weights of two axes or more
   double small_step = 1e-3;  // the same, over that of the weight that moves most
   double lag = 0.25;  // part of features whose moving mean is half a deviation off or whose variance by a factor 2

@@ -8,13 +8,13 @@
 #include <utility>
 
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/saturation.hpp>
+#include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
-#include <xgrad/ops/registry.hpp>
 
 namespace xgrad::nn {
 namespace {
 
-constexpr double nearly_all = 0.99;  // of the way from the middle of a sigmoid or tanh to its end
 constexpr Index enough_places = 32;  // at which a unit must be 0 to be called dead
 constexpr double deviations_off = 0.5;
 constexpr double factor_off = 2;
@@ -43,7 +43,6 @@ Axes places(Value x) {
 HealthProbe::HealthProbe(const Model& model, const Dataset& data, Index rows) {
   const Dataset batch = some_rows(data, rows);
   graph_ = model.training_graph(batch.size(), !batch.weights.empty());
-  forward_ = graph_.graph->size();
   {
     const auto scope = graph_.graph->scope("health");
     watch_activations();
@@ -63,39 +62,67 @@ std::size_t HealthProbe::output(Value number) {
   return outputs_.size() - 1;
 }
 
-// Whether a node is part of a larger function of its layer, as the sigmoid in silu: it may well be at its end there.
-// Functions of the node alone, such as the square in a penalty, do not count.
-bool HealthProbe::is_inner(NodeId id) const {
+// What the prediction is made of that depends on both the rows and the weights, and is no part of a larger function of
+// its layer, as the sigmoid in silu and the square in a variance are: these may well be saturated.
+std::vector<NodeId> HealthProbe::candidates() const {
   const Graph& g = *graph_.graph;
-  for (NodeId user = id + 1; user < forward_; ++user) {
-    const Node& node = g.node(user);
-    if (node.role != Role::forward || node.scope != g.node(id).scope || !node.op->traits.elementwise) continue;
-    const auto inputs = g.inputs(user);
-    if (inputs.size() > 1 && std::find(inputs.begin(), inputs.end(), id) != inputs.end()) return true;
+  const NodeId end = graph_.prediction.id() + 1;
+  const std::vector<bool> needed = needed_nodes(g, {&graph_.prediction, 1}, "health");
+  std::vector<char> of_rows(end), of_weights(end), inner(end);
+  const auto for_each_operand = [&](NodeId id, auto visit) {
+    const auto inputs = g.inputs(id);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!g.node(id).op->shape_only(static_cast<int>(i))) visit(inputs[i]);
+    }
+  };
+  for (NodeId id = 0; id < end; ++id) {
+    of_rows[id] = static_cast<char>(id == graph_.input.id());
+    of_weights[id] = static_cast<char>(g.node(id).op->traits.leaf == Leaf::parameter && g.parameter_of(id).trainable());
+    for_each_operand(id, [&](NodeId i) {
+      of_rows[id] |= of_rows[i];
+      of_weights[id] |= of_weights[i];
+    });
   }
-  return false;
+  for (NodeId user = end; user-- > 0;) {
+    const OpDef& op = *g.node(user).op;
+    // What puts numbers of different rows or units together by weights begins something new.
+    if (!needed[user] ||
+        !(op.traits.elementwise || op.traits.view || op.traits.broadcast || op.reduced_axes != nullptr))
+      continue;
+    int joined = 0;
+    for_each_operand(user, [&](NodeId i) { joined += of_rows[i]; });
+    for_each_operand(user, [&](NodeId i) {
+      if (g.node(i).scope == g.node(user).scope && (inner[user] != 0 || joined > 1)) inner[i] = 1;
+    });
+  }
+  std::vector<NodeId> out;
+  for (NodeId id = 0; id < end; ++id) {
+    if (needed[id] && of_rows[id] != 0 && of_weights[id] != 0 && inner[id] == 0) out.push_back(id);
+  }
+  return out;
 }
 
 void HealthProbe::watch_activations() {
   Graph& g = *graph_.graph;
-  // A prediction that is sure of itself is at its end, and should be.
+  // A prediction that is sure of itself is saturated, and should be.
   NodeId prediction = graph_.prediction.id();
   while (g.node(prediction).op->traits.view) prediction = g.inputs(prediction)[0];
-  for (NodeId id = 0; id < forward_; ++id) {
-    const Node& node = g.node(id);
-    if (node.role != Role::forward || node.type.shape.rank() < 2) continue;
-    const bool relu = node.op == &builtin_op("relu");
-    const bool sigmoid = node.op == &builtin_op("sigmoid");
-    if ((!relu && !sigmoid && node.op != &builtin_op("tanh")) || is_inner(id)) continue;
+  for (const NodeId id : candidates()) {
     const Value y = g.value(id);
+    if (y.shape().rank() < 2 || y.shape().elements() == 0) continue;
+    const Value stuck = saturated(y);
+    if (!stuck.valid()) continue;
     const Index units = y.shape().back();
-    const Units watched{g.scope_of(id), node.op->name.c_str(), units, 0};
-    if (relu && units > 0 && y.shape().elements() / units >= enough_places) {
-      dead_.push_back({watched, output(part_of(max(y, places(y)) <= 0, y.dtype()))});
-    } else if (!relu && id != prediction && y.shape().elements() > 0) {
-      const Value from_middle = sigmoid ? abs(2 * y - 1) : abs(y);
-      saturated_.push_back({watched, output(part_of(from_middle > nearly_all, y.dtype()))});
-    }
+    const Units watched{g.scope_of(id), g.node(id).op->name.c_str(), units, 0};
+    // A relu that gives 0 is saturated too, but that is its way of leaving things out, and well as long as it does not
+    // leave out everything.
+    const Value silent = logical_and(stuck, equal(y, 0));
+    if (y.shape().elements() / units >= enough_places)
+      dead_.push_back({watched, output(part_of(all(silent, places(y)), y.dtype()))});
+    if (id == prediction) continue;
+    const Value heard = sum(cast(logical_not(silent), y.dtype()));
+    saturated_.push_back(
+        {watched, output(sum(cast(logical_and(stuck, logical_not(silent)), y.dtype())) / maximum(heard, 1))});
   }
 }
 

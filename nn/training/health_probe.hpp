@@ -19,7 +19,7 @@ class HealthProbe {
     std::string layer;
     const char* op;  // such as "relu"
     Index units;     // along the last axis
-    double part;     // of the units that are dead, or of the outputs that are saturated
+    double part;     // of the units that are dead, or of the outputs that are saturated but not 0
   };
   struct Step {
     std::string weight;
@@ -42,14 +42,13 @@ class HealthProbe {
   Index rows() const { return graph_.input.shape()[0]; }
 
  private:
-  bool is_inner(NodeId id) const;
+  std::vector<NodeId> candidates() const;
   void watch_activations();
   void watch_steps();
   void watch_statistics();
   std::size_t output(Value number);
 
   ModelGraph graph_;
-  NodeId forward_ = 0;  // nodes of the model itself are before this one
   std::vector<Value> outputs_;
   struct WatchedUnits {
     Units units;

@@ -1,0 +1,29 @@
+#include <xgrad/autodiff/saturation.hpp>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+// Empty for all that is not an elementwise function of one input with a derivative.
+Value slope_of(Value output) {
+  const Node& node = output.node();
+  const OpDef& op = *node.op;
+  if (!op.traits.elementwise || node.input_count != 1 || op.vjp == nullptr || op.shape_only(0)) return {};
+  if (!is_floating(output.dtype()) || !is_floating(output.graph().node(node.inputs[0]).type.dtype)) return {};
+  const Cotangents given = op.vjp(Vjp(output, ones_like(output)));
+  return given.values().empty() ? Value() : given.values()[0];
+}
+
+}  // namespace
+
+Value saturated(Value output) {
+  if (!output.valid()) throw GraphError("saturated: the value is empty");
+  output.graph().require(output, "saturated");
+  const Value slope = slope_of(output);
+  // A slope that is the same everywhere may have come as one number.
+  return slope.valid() ? broadcast_to(abs(slope) < saturated_slope, output.shape()) : Value();
+}
+
+}  // namespace xgrad
