@@ -2,6 +2,7 @@
 // few samples, with augmentation and without.
 //
 //   augmentation --data mnist/ --samples 300 --output pictures/
+//   augmentation --tensorboard logs/augmentation
 #include <algorithm>
 #include <array>
 #include <filesystem>
@@ -25,7 +26,7 @@ using xg::Index;
 namespace {
 
 struct Arguments {
-  std::string data, output = ".";
+  std::string data, output = ".", tensorboard;
   int samples = 300;
   int epochs = 60;
   int seeds = 3;
@@ -144,8 +145,14 @@ int run(const Arguments& arguments) {
   digits.train = digits.train.slice(0, arguments.samples);
   std::filesystem::create_directories(arguments.output);
   const std::string picture = (std::filesystem::path(arguments.output) / "augmentation.png").string();
-  nn::save_png(picture, sheet_of(one_of_each(digits.train)));
+  const xg::Tensor sheet = sheet_of(one_of_each(digits.train));
+  nn::save_png(picture, sheet);
   fmt::print("wrote {}\n", picture);
+  if (!arguments.tensorboard.empty()) {
+    nn::EventWriter events(arguments.tensorboard);
+    events.image("augmentation", sheet, 0);
+    fmt::print("wrote the same as an image of {}\n", arguments.tensorboard);
+  }
 
   fmt::print("accuracy on {} other digits after {} epochs of {} samples:\n", digits.valid.size(), arguments.epochs,
              digits.train.size());
@@ -167,6 +174,8 @@ int main(int argc, char** argv) {
   CLI::App app{"What augmentation makes of digits, and what it is worth when there are few"};
   app.add_option("--data", arguments.data, example_data::digits_help);
   app.add_option("--output", arguments.output, "folder for augmentation.png")->capture_default_str();
+  app.add_option("--tensorboard", arguments.tensorboard,
+                 "write the picture to this folder as well, for TensorBoard or xgrad-events");
   app.add_option("--samples", arguments.samples, "digits to train on")
       ->check(CLI::Range(10, 60000))
       ->capture_default_str();

@@ -78,7 +78,7 @@ expect("xgrad-events: ")
 
 # ---- images stay in their folder
 run(good images good -o pictures)
-expect("pictures: 1 images")
+expect("pictures: 1 image\n")
 file(GLOB pictures RELATIVE ${SCRATCH} ${SCRATCH}/pictures/*)
 if(NOT pictures STREQUAL "pictures/second-_____31mred-7.png")
   message(FATAL_ERROR "there is: ${pictures}")

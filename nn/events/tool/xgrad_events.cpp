@@ -141,7 +141,7 @@ void images(const Arguments& arguments) {
       }
     }
   }
-  fmt::print("{}: {} images\n", arguments.output, count);
+  fmt::print("{}: {} image{}\n", arguments.output, count, count == 1 ? "" : "s");
 }
 
 // Whether all files are whole.
