@@ -78,7 +78,12 @@ Measured measure(const Recipe& recipe, const nn::Dataset& digits, const Argument
     }
     h = recipe.activation(h);
   }
-  const xg::Value loss = sparse_categorical_crossentropy_from_logits(nn::Dense(10)(h), labels);
+  h = nn::Dense(10)(h);
+  xg::Value loss;
+  {
+    const auto scope = g.scope("loss");  // one box in the pictures
+    loss = sparse_categorical_crossentropy_from_logits(h, labels);
+  }
   const xg::Feeds feeds{{x, digits.x}, {labels, digits.y}};
   if (!recipe.picture.empty()) {
     const xg::GradientReport report = gradient_report(loss, feeds, {.threads = arguments.threads});
