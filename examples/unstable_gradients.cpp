@@ -88,7 +88,11 @@ Measured measure(const Recipe& recipe, const nn::Dataset& digits, const Argument
   if (!recipe.picture.empty()) {
     const xg::GradientReport report = gradient_report(loss, feeds, {.threads = arguments.threads});
     save_graph(g, fs::path(arguments.output) / recipe.picture,
-               {.outputs = {loss}, .title = recipe.name, .depth = 0, .annotations = report.annotations()});
+               {.outputs = {loss},
+                .title = recipe.name,
+                .show_shapes = false,
+                .depth = 0,
+                .annotations = report.annotations()});
   }
 
   std::vector<xg::Value> wanted;
