@@ -51,8 +51,8 @@ How it is measured: each library runs in a process of its own, with as many thre
 at the same job, round after round; while one runs, the others are stopped. Times are medians over the rounds. A ratio is
 the median of the ratios within each round, since the machine may be slower in the next: how many times as long as xgrad the
 other one takes, so that 2x means that xgrad is twice as fast. *Wanted* is what the project has set itself as its aim, and
-*reached* says whether this run was there. Peers are set up as they run fastest: see the comments in
-[benchmarks/peers](../benchmarks/peers).
+*reached* says whether this run was there. All get huge pages from the C library, and peers are set
+up as they run fastest: see the comments in [benchmarks/peers](../benchmarks/peers).
 
 )";
   out += section(

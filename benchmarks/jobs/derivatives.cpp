@@ -59,7 +59,7 @@ Run batch_norm(Matrix size, int threads) {
   const nn::BatchNorm layer;
   const xg::Value y = layer(x);
   std::vector<xg::Value> outputs =
-      xg::gradients(sum(y * cotangent), {x, graph->parameter(layer.gamma()), graph->parameter(layer.beta())});
+      xg::vjp({y}, {x, graph->parameter(layer.gamma()), graph->parameter(layer.beta())}, {cotangent});
   outputs.push_back(y);
   const std::vector<xg::Update> moving = graph->updates();
   return run_plan(std::move(graph), outputs, threads, moving);

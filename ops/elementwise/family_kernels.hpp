@@ -36,6 +36,21 @@ class Operand {
   T splat_[static_cast<std::size_t>(vectors * simd::width<T>)];
 };
 
+// One number in all places, in a register: loads are what cheap operations wait for.
+template <class T>
+class Number {
+  using Batch = simd::Batch<T>;
+
+ public:
+  explicit Number(const void* data) : all_(*static_cast<const T*>(data)) {}
+  static Index at(Index /*i*/) { return 0; }
+  Batch load(Index /*at*/) const { return all_; }
+  Batch load_partial(Index /*at*/, Index /*count*/) const { return all_; }
+
+ private:
+  Batch all_;
+};
+
 // The same of truth values, a byte each.
 template <class T, Index vectors>
 class MaskOperand {
@@ -115,6 +130,16 @@ void vector_block(Index n, const void* const* in, const bool* scalar, void* out)
   if constexpr (Op::arity == 1) {
     vector_loop<Op, T>(n, out, a);
   } else {
+    if constexpr (Op::vectors >= 4 && Op::arity <= 3) {
+      if (scalar[1] && scalar[Op::arity - 1]) {
+        const Number<T> number(in[1]);
+        if constexpr (Op::arity == 2)
+          vector_loop<Op, T>(n, out, a, number);
+        else
+          vector_loop<Op, T>(n, out, a, number, Number<T>(in[2]));
+        return;
+      }
+    }
     const Other b(in[1], scalar[1]);
     if constexpr (Op::arity == 2) {
       vector_loop<Op, T>(n, out, a, b);

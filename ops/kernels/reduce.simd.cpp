@@ -127,59 +127,43 @@ T combine_all(simd::Batch<T> v) {
     return v.get(0);
 }
 
-// `count` blocks of n consecutive numbers, n apart, to out[count]. Several at a time are read faster from memory, and
-// each is combined as it would be alone.
-template <class Op, Index count, class T>
-void reduce_blocks(const T* in, Index n, T* out) {
+// n consecutive numbers.
+template <class Op, class T>
+T reduce_block(const T* in, Index n) {
+  T out = Op::template start<T>();
   if constexpr (std::is_integral_v<T>) {
-    for (Index b = 0; b < count; ++b) {
-      out[b] = Op::template start<T>();
-      for (Index i = 0; i < n; ++i) out[b] = Op::combine(out[b], in[b * n + i]);
-    }
+    for (Index i = 0; i < n; ++i) out = Op::combine(out, in[i]);
+    return out;
   } else {
     using B = simd::Batch<T>;
     constexpr Index w = simd::width<T>;
-    const B start(Op::template start<T>());
-    B sums[static_cast<std::size_t>(count)][4];
-    for (auto& of_block : sums) std::fill_n(of_block, 4, start);
+    const B start(out);
+    B sums[4] = {start, start, start, start};
     Index i = 0;
     [[maybe_unused]] auto nan_met = simd::is_nan(start);  // nowhere
     for (; i + 4 * w <= n; i += 4 * w) {
-      for (Index b = 0; b < count; ++b) {
-        B x[4];
-        for (int j = 0; j < 4; ++j) x[j] = simd::load(in + b * n + i + j * w);
-        if constexpr (HasCheaperNumbers<Op, T>) {
-          for (int j = 0; j < 4; ++j) sums[b][j] = Op::combine_numbers(sums[b][j], x[j]);
-          nan_met = nan_met || simd::either_nan(x[0], x[1]) || simd::either_nan(x[2], x[3]);
-        } else {
-          for (int j = 0; j < 4; ++j) sums[b][j] = Op::combine(sums[b][j], x[j]);
-        }
+      B x[4];
+      for (int j = 0; j < 4; ++j) x[j] = simd::load(in + i + j * w);
+      if constexpr (HasCheaperNumbers<Op, T>) {
+        for (int j = 0; j < 4; ++j) sums[j] = Op::combine_numbers(sums[j], x[j]);
+        nan_met = nan_met || simd::either_nan(x[0], x[1]) || simd::either_nan(x[2], x[3]);
+      } else {
+        for (int j = 0; j < 4; ++j) sums[j] = Op::combine(sums[j], x[j]);
       }
     }
     if constexpr (HasCheaperNumbers<Op, T>) {
-      if (i > 0 && simd::any_lane(nan_met)) return reduce_blocks<WithNan<Op>, count>(in, n, out);
+      if (i > 0 && simd::any_lane(nan_met)) return reduce_block<WithNan<Op>>(in, n);
     }
-    for (Index b = 0; b < count; ++b) {
-      const T* rest = in + b * n;
-      Index k = i;
-      for (; k + w <= n; k += w) sums[b][0] = Op::combine(sums[b][0], simd::load(rest + k));
-      if (k < n) {
-        const B last = simd::keep_first(simd::load_partial(rest + k, n - k), n - k, Op::template start<T>());
-        sums[b][1] = Op::combine(sums[b][1], last);
-      }
-      const B all = Op::combine(Op::combine(sums[b][0], sums[b][1]), Op::combine(sums[b][2], sums[b][3]));
-      out[b] = combine_all<Op, T>(all);
+    for (; i + w <= n; i += w) sums[0] = Op::combine(sums[0], simd::load(in + i));
+    if (i < n) {
+      const B last = simd::keep_first(simd::load_partial(in + i, n - i), n - i, out);
+      sums[1] = Op::combine(sums[1], last);
     }
+    return combine_all<Op, T>(Op::combine(Op::combine(sums[0], sums[1]), Op::combine(sums[2], sums[3])));
   }
 }
-template <class Op, class T>
-T reduce_block(const T* in, Index n) {
-  T out;
-  reduce_blocks<Op, 1>(in, n, &out);
-  return out;
-}
 
-// `rows` consecutive rows of fewer than four vectors, each combined as reduce_blocks does it, with less around it.
+// `rows` consecutive rows of fewer than four vectors, each combined as reduce_block does it, with less around it.
 template <class Op, class T>
 void reduce_short_rows(const T* in, Index rows, Index n, T* out) {
   using B = simd::Batch<T>;
@@ -223,14 +207,7 @@ T reduce_row(const T* in, Index n) {
     for (Index bits = done++; bits & 1; bits >>= 1) sum = Op::combine(pending[level++], sum);
     pending[level] = sum;
   };
-  Index i = 0;
-  for (; i + 2 * block <= n; i += 2 * block) {
-    T sums[2];
-    reduce_blocks<Op, 2>(in + i, block, sums);
-    take(sums[0]);
-    take(sums[1]);
-  }
-  for (; i < n; i += block) take(reduce_block<Op>(in + i, std::min(block, n - i)));
+  for (Index i = 0; i < n; i += block) take(reduce_block<Op>(in + i, std::min(block, n - i)));
   T out{};
   bool any = false;
   for (int level = 0; done >> level; ++level) {
