@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include <CLI/CLI.hpp>
+
 #include <xgrad/xgrad.hpp>
 
 namespace xg = xgrad;
@@ -129,7 +131,10 @@ Result digits(const nn::Optimizer& optimizer, const nn::Dataset& data) {
 }
 
 int main(int argc, char** argv) try {
-  const std::filesystem::path folder = argc > 1 ? argv[1] : ".";
+  std::filesystem::path folder = ".";
+  CLI::App app{"Lets all optimizers race, and draws their ways"};
+  app.add_option("folder", folder, "where the pictures go")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   std::filesystem::create_directories(folder);
   bool as_expected = true;
   const auto line = [&](const std::string& name, const char* what, double expected, double got) {

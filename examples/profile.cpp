@@ -6,13 +6,18 @@
 #include <filesystem>
 #include <iostream>
 
+#include <CLI/CLI.hpp>
+
 #include <xgrad/xgrad.hpp>
 
 namespace xg = xgrad;
 namespace nn = xgrad::nn;
 
 int main(int argc, char** argv) try {
-  const std::filesystem::path folder = argc > 1 ? argv[1] : ".";
+  std::filesystem::path folder = ".";
+  CLI::App app{"Shows where the time of a training step of the deep net goes"};
+  app.add_option("folder", folder, "where the pictures go")->capture_default_str();
+  CLI11_PARSE(app, argc, argv);
   std::filesystem::create_directories(folder);
 
   const nn::Dataset digits = nn::make_digits(128, 1);
