@@ -131,7 +131,7 @@ std::string verdict(const CheckReport& r) {
 std::string element_text(const CheckRow& row) {
   const CheckFinding& w = row.report.worst;
   if (w.input.empty()) return "";
-  const std::string at = w.element < 0 ? "along a line" : w.shape.rank() == 0 ? "" : position_text(w.shape, w.element);
+  std::string at = w.element < 0 ? "along a line" : w.shape.rank() == 0 ? "" : position_text(w.shape, w.element);
   if (!w.input.starts_with("input")) return at;  // the row names it
   return w.input + (at.empty() ? "" : " " + at);
 }

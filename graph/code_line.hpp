@@ -1,7 +1,6 @@
 // CodeLine: a line of the program that calls xgrad. Nodes remember the one that asked for them, and errors end with it.
 #pragma once
 
-#include <compare>
 #include <cstdint>
 #include <string>
 #include <version>
@@ -31,8 +30,7 @@ class CodeLine {
   bool known() const;
   // `model.cpp:42`, without folders; empty if it is not known.
   std::string str() const;
-  // Equal if they are the same line; the order says nothing, it is for maps.
-  friend auto operator<=>(const CodeLine&, const CodeLine&) = default;
+  friend bool operator==(const CodeLine&, const CodeLine&) = default;
 
  private:
   const char* file_ = nullptr;

@@ -356,7 +356,7 @@ class Boxer {
         }
         std::sort(box.nodes.begin(), box.nodes.end());
         box.folded = true;
-        box.label = from + " \xe2\x80\xa6 " + to;
+        box.label = fmt::format("{} \xe2\x80\xa6 {}", from, to);
       }
     }
     for (Cluster& inner : cluster.inner) chunk(inner);

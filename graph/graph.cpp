@@ -36,7 +36,7 @@ bool encloses(const std::string& path, const std::string& inner) {
 }  // namespace
 
 Graph::Graph(GraphOptions options)
-    : options_(options), attrs_(1), names_(1), scopes_(1), lines_(1), line_ids_{{CodeLine(), 0}} {
+    : options_(options), attrs_(1), names_(1), scopes_(1), lines_(1), line_ids_{{{CodeLine().file(), 0}, 0}} {
   scope_ids_[""] = 0;
 }
 
@@ -319,7 +319,8 @@ std::uint32_t Graph::scope_id(const std::string& path) {
 
 std::uint32_t Graph::line_id(CodeLine line) {
   if (line == lines_[recent_line_]) return recent_line_;
-  const auto [entry, is_new] = line_ids_.emplace(line, static_cast<std::uint32_t>(lines_.size()));
+  const auto [entry, is_new] =
+      line_ids_.try_emplace({line.file(), line.line()}, static_cast<std::uint32_t>(lines_.size()));
   if (is_new) {
     try {
       lines_.push_back(line);

@@ -123,7 +123,7 @@ void OpRegistry::add_pair(std::string_view first, BlockPair pair) {
   if (found == ops_.end() || pair.next == nullptr) {
     throw GraphError(fmt::format("operation {:?}: a pair with an operation that is not registered", first));
   }
-  (*found)->pairs.push_back(std::move(pair));
+  (*found)->pairs.push_back(pair);
 }
 
 const OpDef* OpRegistry::find(std::string_view name) const {

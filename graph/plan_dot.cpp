@@ -107,8 +107,8 @@ class PlanPicture {
   };
 
   std::string head() const {
-    const std::string text = escaped(fmt::format("{} steps, {} at peak of {} in all", program_.steps.size(),
-                                                 memory_text(program_.arena_bytes), memory_text(program_.total_bytes)));
+    std::string text = escaped(fmt::format("{} steps, {} at peak of {} in all", program_.steps.size(),
+                                           memory_text(program_.arena_bytes), memory_text(program_.total_bytes)));
     std::string rows;
     if (!options_.title.empty()) {
       rows += fmt::format("<TR><TD><FONT POINT-SIZE=\"15\" COLOR=\"{}\">{}</FONT></TD></TR>", dot::dark,

@@ -12,7 +12,7 @@ namespace {
 // [size, behind...] with extents of 1 in between to make `rank` axes behind the first.
 Axes extents_of(const Batch& b, const Shape& behind, int rank) {
   Axes out{b.size()};
-  out.resize(static_cast<std::size_t>(1 + std::max(0, rank - behind.rank())), 1);
+  out.resize(1 + static_cast<std::size_t>(std::max(0, rank - behind.rank())), 1);
   out.insert(out.end(), behind.begin(), behind.end());
   return out;
 }

@@ -142,7 +142,7 @@ struct Convolution {
       if (more != 0) fail("\"same\" padding leaves no choice to an output padding");
       return extent * stride;
     }
-    const auto at = static_cast<std::size_t>(2 * axis);
+    const auto at = 2 * static_cast<std::size_t>(axis);
     const Index reach = (axis == 0 ? dilation.height : dilation.width) * (kernel.shape()[axis] - 1) + 1;
     const Index out = (extent - 1) * stride + reach - padding[at] - padding[at + 1] + more;
     if (out < 1) fail(fmt::format("a padding of {} and {} leaves nothing", padding[at], padding[at + 1]));

@@ -13,7 +13,7 @@ namespace {
 
 // Short runs, and the best of many: what other programs do to some of them does not count.
 constexpr Index matrix = 384;
-constexpr Index cached = 16 * 1024, uncached = 8 * 1024 * 1024;  // elements of an array
+constexpr Index cached = Index{16} << 10, uncached = Index{8} << 20;  // elements of an array
 constexpr double seconds_each = 0.05;
 constexpr int least_runs = 8;
 

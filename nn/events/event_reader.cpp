@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Read at once, unless a record is longer.
-constexpr std::uint64_t chunk = 256 * 1024;
+constexpr std::uint64_t chunk = std::uint64_t{256} << 10U;
 // What protobuf takes.
 constexpr std::uint64_t longest_record = std::numeric_limits<int>::max();
 

@@ -40,7 +40,7 @@ Step step_for(double length, int at_most) {
   return {1, exponent + 1};
 }
 
-std::string with_minus(std::string text) { return text.starts_with('-') ? "\u2212" + text.substr(1) : text; }
+std::string with_minus(const std::string& text) { return text.starts_with('-') ? "\u2212" + text.substr(1) : text; }
 
 // Labels of one axis look alike: all have the same decimals, and the same power of ten if they need one.
 std::vector<Tick> labelled(const std::vector<double>& at, int last_digit) {

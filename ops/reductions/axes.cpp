@@ -154,7 +154,7 @@ Value keep_axes(Value reduced, const Vjp& r) {
 }
 
 std::vector<Sample> samples(const Domain& domain, bool zero_second) {
-  const auto make = [&](const char* label, Shape shape, Axes axes, bool keepdims) {
+  const auto make = [&](const char* label, Shape shape, const Axes& axes, bool keepdims) {
     return Sample{label, {{shape, domain}}, attrs(axes, keepdims), 0, false, zero_second};
   };
   return {make("scalar", {}, {}, false),
