@@ -185,7 +185,7 @@ class Graph {
   std::vector<std::uint32_t> free_names_;  // positions in names_ that a rewind emptied
   std::deque<std::string> scopes_;         // 0 is the root
   std::unordered_map<std::string, std::uint32_t> scope_ids_;
-  std::vector<CodeLine> lines_;  // 0 is the unknown line
+  std::vector<CodeLine> lines_;                                              // 0 is the unknown line
   std::map<std::pair<const char*, std::uint32_t>, std::uint32_t> line_ids_;  // by file and line
   std::uint32_t recent_line_ = 0;  // position of the last line asked for: one line often makes many nodes
   std::unordered_map<std::string, NodeId> opened_scopes_;  // with the graph's size when they were first opened
