@@ -131,6 +131,27 @@ TEST_CASE_TEMPLATE("the matrix product of every instruction set agrees with thre
   }
 }
 
+TEST_CASE_TEMPLATE("rows that fall into the same places of a cache give the bits of rows that do not", T, float,
+                   double) {
+  Dice dice(8);
+  constexpr Index way = 4096 / static_cast<Index>(sizeof(T));
+  for (const Index m : {30, 150}) {
+    for (const Index k : {way, way - 24}) {
+      Product<T> product(dice, m, 300, k, false, false, way - k);
+      REQUIRE(product.a_stride == way);
+      check_product(product);
+      Product<T> apart = product;
+      apart.a_stride = way + 3;
+      apart.a.assign(static_cast<std::size_t>(m * apart.a_stride), T(0));
+      for (Index i = 0; i < m; ++i) std::copy_n(product.a.data() + i * way, k, apart.a.data() + i * apart.a_stride);
+      for (const Tables& t : tables()) {
+        CAPTURE(t.isa);
+        CHECK(product.run(*t.matmul, 1) == apart.run(*t.matmul, 2));
+      }
+    }
+  }
+}
+
 TEST_CASE_TEMPLATE("infinities and NaNs reach the elements they belong to and no others", T, float, double) {
   Dice dice(2);
   for (const bool ta : {false, true}) {

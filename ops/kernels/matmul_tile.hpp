@@ -181,7 +181,7 @@ void run_tiles(const Step& step, Index count, const T* a, const T* b, T* c) {
   }
 }
 
-// The same for products so small that what is done around the tiles counts: `count` tiles from row `first` on, of all
+// The same for products so small that what is done around the tiles counts: `count` tiles one below the other, of all
 // columns, more than a vector, and all of k, with both operands in place. Where the columns are no multiple of a panel
 // the last two panels overlap. Memory comes beside the sizes, not in them: what has just been written there would have
 // to be waited for.
