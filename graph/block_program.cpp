@@ -76,8 +76,30 @@ struct BlockProgram::Frame {
     const std::uint32_t part = static_cast<std::uint32_t>(bytes) / requests;
     ahead[ahead_count++] = {from, from + bytes, static_cast<Index>(part + 63) / 64 * 64};
   }
+  // What a block made, on its way past the caches while the next one is worked on, a part of it between any two pieces
+  // of work as well: written at once it would be waited for. By output.
+  struct Behind {
+    char* to;
+    const char* from;
+    std::size_t left;
+    std::size_t part;
+    void write(std::size_t most) {
+      const std::size_t now = std::min(left, most);
+      if (now == 0) return;
+      stream_copy(to, from, now);
+      to += now;
+      from += now;
+      left -= now;
+    }
+  };
+  Behind behind[all_ops];
+  int behind_count;
   void request() {
     for (int i = 0; i < ahead_count; ++i) ahead[i].request();
+    for (int i = 0; i < behind_count; ++i) behind[i].write(behind[i].part);
+  }
+  void write_behind() {
+    for (int i = 0; i < behind_count; ++i) behind[i].write(behind[i].left);
   }
 };
 
@@ -279,7 +301,7 @@ void BlockProgram::assign_slots() {
     streams_ = streams_ || op.streams;
     if ((op.output >= 0 && !op.streams) || op.level == BlockLevel::column) continue;
     int slot = -1;
-    for (int s = of_inputs; s < slots_ && slot < 0; ++s) {
+    for (int s = of_inputs; s < slots_ && slot < 0 && !op.streams; ++s) {
       const int free = free_from[static_cast<std::size_t>(s)];
       const bool in_place = op.kind == Kind::elementwise && op.level == BlockLevel::element &&
                             size[static_cast<std::size_t>(s)] == op.size;
@@ -287,7 +309,8 @@ void BlockProgram::assign_slots() {
     }
     if (slot < 0) slot = slots_++;
     size[static_cast<std::size_t>(slot)] = op.size;
-    free_from[static_cast<std::size_t>(slot)] = std::max(last_reader(first_result + k), k);
+    // What streams is still being written while the next block is worked on.
+    free_from[static_cast<std::size_t>(slot)] = op.streams ? all_ops : std::max(last_reader(first_result + k), k);
     op.slot = static_cast<std::int8_t>(slot);
   }
   const Index elements = has_rows() ? block_rows_ * row_ : block_elements;
@@ -355,6 +378,8 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
                                   : frame.slots + op.slot * block_bytes_;
     const bool streams = op.streams && !frame.in_place[static_cast<unsigned char>(op.output)];
     char* out = streams ? frame.slots + op.slot * block_bytes_ : result;
+    Frame::Behind* const behind = streams ? &frame.behind[static_cast<unsigned char>(op.output)] : nullptr;
+    if (streams) behind->write(behind->left);
     frame.at[first_result + k] = out;
     switch (op.kind) {
       case Kind::elementwise: {
@@ -366,7 +391,7 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
         }
         Index left = of_rows ? rows : n;
         char* to = out;
-        while (frame.ahead_count > 0 && left > piece_elements) {
+        while (frame.ahead_count + frame.behind_count > 0 && left > piece_elements) {
           op.kernel(piece_elements, operands, repeats, to);
           frame.request();
           left -= piece_elements;
@@ -389,7 +414,10 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
         break;
       case Kind::reduce_columns: break;
     }
-    if (streams) stream_copy(result, out, bytes(n, op.size));
+    if (streams) {
+      const std::size_t all = bytes(n, op.size);
+      *behind = {result, out, all, (all / requests_ + 63) / 64 * 64};
+    }
   }
 }
 
@@ -398,7 +426,9 @@ void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const 
   frame.slots = static_cast<char*>(slots) + (63 - (address + 63) % 64);
   std::fill_n(frame.repeats, max_inputs + ops_, false);
   frame.ahead_count = 0;
+  frame.behind_count = streams_ ? outputs_ : 0;
   for (int i = 0; i < outputs_ && streams_; ++i) {
+    frame.behind[i].left = 0;
     frame.in_place[i] = std::find(memory.inputs, memory.inputs + inputs_, memory.outputs[i]) != memory.inputs + inputs_;
   }
 }
@@ -468,6 +498,7 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
     }
     execute(memory, frame, at * unit, now * unit, at, now);
   }
+  frame.write_behind();
 }
 
 // Rows that are long, of programs that have none of their own: blocks are parts of one row, in which an input is
@@ -491,6 +522,7 @@ void BlockProgram::run_parts(const Memory& memory, Index first, Index last) cons
       execute(memory, frame, row * inner + at, std::min(step, inner - at), 0, 0);
     }
   }
+  frame.write_behind();
 }
 
 void BlockProgram::run_range(const Memory& memory, Index first, Index last) const {

@@ -228,6 +228,31 @@ TEST_CASE("results too large for the caches are the same") {
   CHECK(in_place.run({{x, fed}})[0].item() == evaluate(sum(exp(tanh(y) + 1)), {{x, fed}}).item());
 }
 
+TEST_CASE("results too large for the caches are the same where others of the same rows are made from them") {
+  Graph g;
+  const Index rows = 2305, columns = 4096;  // more than 32 MiB
+  const Value x = g.input("x", {rows, columns});
+  const Value row = g.input("row", {columns});
+  // Both are written behind the computation, the second of rows that are longer than a block.
+  const Value first = x * 2 + 1;
+  const Value second = abs(tanh(first) - row) * first + x;
+  const Value third = x + row;
+  const Tensor of_x = numbers(x.type(), 1);
+  const Feeds fed{{x, of_x}, {row, numbers(row.type(), 2)}};
+  const auto alone = [&](const Value& v) { return Plan({v}, {}, {.fuse = false}).run(fed)[0]; };
+  const std::vector<Tensor> expected{alone(first), alone(second), alone(third)};
+  const auto in = of_x.values<float>();
+  const auto out_first = expected[0].values<float>();
+  bool right = true;
+  for (std::size_t i = 0; i < in.size(); ++i) right = right && out_first[i] == in[i] * 2 + 1;
+  CHECK(right);
+  const Plan plan({first, second, third});
+  for (const int threads : {1, 2, 3}) {
+    const std::vector<Tensor> out = plan.run(fed, {.threads = threads});
+    for (std::size_t i = 0; i < out.size(); ++i) CHECK(bitwise_equal(out[i], expected[i]));
+  }
+}
+
 TEST_CASE("a loss and its derivative take one pass over the rows") {
   Graph g;
   const Value x = g.input("x", {128, 10});

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <fstream>
 #include <functional>
@@ -53,12 +54,23 @@ std::string program(const RunOptions& options, const std::string& name) {
 
 std::vector<std::pair<std::string, std::string>> environment(int threads) {
   const std::string count = std::to_string(threads);
-  return {{"XGRAD_THREADS", count},
-          {"OMP_NUM_THREADS", count},
-          {"OPENBLAS_NUM_THREADS", count},
-          {"BLIS_NUM_THREADS", count},
-          // Huge pages for what the C library gives out, which the peers do not ask for and are faster with.
-          {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
+  std::vector<std::pair<std::string, std::string>> out{
+      {"XGRAD_THREADS", count},
+      {"OMP_NUM_THREADS", count},
+      {"OPENBLAS_NUM_THREADS", count},
+      {"BLIS_NUM_THREADS", count},
+      // Huge pages for what the C library gives out, which the peers do not ask for and are faster with.
+      {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
+#ifdef __x86_64__
+  // OpenBLAS takes a processor that is newer than itself for the oldest of all, and is then seven times slower than it
+  // need be, libtorch with it.
+  if (std::getenv("OPENBLAS_CORETYPE") == nullptr) {
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    if (wide) out.emplace_back("OPENBLAS_CORETYPE", "SkylakeX");
+  }
+#endif
+  return out;
 }
 
 std::vector<std::string> words(const std::string& text) {
