@@ -283,6 +283,17 @@ void BlockProgram::choose_ways() {
       in.slot = static_cast<std::int8_t>(slots_++);
     }
   }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
+    const Input& in = input_[i];
+    const bool one_for_all = in.way == Way::row_level && in.shape.elements() == 1 && rows() > 1;
+    repeats_[i] = in.way == Way::number || in.way == Way::per_row || one_for_all;
+    lays_out_ = lays_out_ || in.way == Way::laid_out;
+    lays_out_anew_ = lays_out_anew_ || (in.way == Way::laid_out && !in.fixed);
+    by_row_ = by_row_ || in.way == Way::per_row || in.way == Way::along_row;
+  }
+  for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
+    repeats_[first_result + k] = block_rows_ == 1 && op_[k].kind == Kind::expand;
+  }
 }
 
 void BlockProgram::assign_slots() {
@@ -337,13 +348,13 @@ void BlockProgram::lay_out_inputs(const Memory& memory, Frame& frame, Index firs
   for (Index r = 0; r < walk_rows;) {
     const Index beside = next_axis == 0 ? walk_rows : extent_[next_axis] - (first_walk_row + r) % extent_[next_axis];
     const Index together = std::min(walk_rows - r, beside);
-    const auto offset = offsets_of(first_walk_row + r);
     for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) {
       const Input& input = input_[i];
       if (input.way != Way::laid_out || (input.fixed && !first)) continue;
+      const Index offset = offset_of(input, first_walk_row + r);
       char* to = frame.slots + bytes(input.slot, static_cast<std::size_t>(block_bytes_)) + bytes(r * inner, input.size);
-      lay_out(input.size, to, static_cast<const char*>(memory.inputs[i]) + bytes(offset[i], input.size), together,
-              inner, input.stride[next_axis], input.stride[inner_axis]);
+      lay_out(input.size, to, static_cast<const char*>(memory.inputs[i]) + bytes(offset, input.size), together, inner,
+              input.stride[next_axis], input.stride[inner_axis]);
     }
     r += together;
   }
@@ -364,8 +375,9 @@ void BlockProgram::reduce_columns(const Op& op, const Memory& memory, const char
 
 // The block whose first element is number `at`, and whose first row is number `row`.
 void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n, Index row, Index rows) const {
+  const bool between = frame.ahead_count + frame.behind_count > 0;  // there is something to do between pieces of work
   for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
-    frame.request();
+    if (between) frame.request();
     const Op& op = op_[k];
     const char* in = frame.at[op.operands[0]];
     if (op.kind == Kind::reduce_columns) {
@@ -391,7 +403,7 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
         }
         Index left = of_rows ? rows : n;
         char* to = out;
-        while (frame.ahead_count + frame.behind_count > 0 && left > piece_elements) {
+        while (between && left > piece_elements) {
           op.kernel(piece_elements, operands, repeats, to);
           frame.request();
           left -= piece_elements;
@@ -424,7 +436,12 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
 void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const {
   const auto address = reinterpret_cast<std::uintptr_t>(slots);
   frame.slots = static_cast<char*>(slots) + (63 - (address + 63) % 64);
-  std::fill_n(frame.repeats, max_inputs + ops_, false);
+  std::copy(repeats_.begin(), repeats_.end(), frame.repeats);
+  std::copy_n(reinterpret_cast<const char* const*>(memory.inputs), inputs_, frame.at);
+  for (int i = 0; i < inputs_ && lays_out_; ++i) {
+    const Input& in = input_[static_cast<std::size_t>(i)];
+    if (in.way == Way::laid_out) frame.at[i] = frame.slots + in.slot * block_bytes_;
+  }
   frame.ahead_count = 0;
   frame.behind_count = streams_ ? outputs_ : 0;
   for (int i = 0; i < outputs_ && streams_; ++i) {
@@ -433,13 +450,13 @@ void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const 
   }
 }
 
-// Where row `row` of the walk starts in each input: all axes but the last are those of rows.
-std::array<Index, BlockProgram::max_inputs> BlockProgram::offsets_of(Index row) const {
-  std::array<Index, max_inputs> out{};
-  for (std::size_t axis = static_cast<std::size_t>(axes_ - 1); axis-- > 0;) {
+// Where row `row` of the walk starts in the input: all axes but the last are those of rows.
+Index BlockProgram::offset_of(const Input& in, Index row) const {
+  Index out = 0;
+  for (std::size_t axis = static_cast<std::size_t>(axes_ - 1); axis-- > 0 && row > 0;) {
     const Index at = axis == 0 ? row : row % extent_[axis];
     if (axis > 0) row /= extent_[axis];
-    for (std::size_t i = 0; i < static_cast<std::size_t>(inputs_); ++i) out[i] += at * input_[i].stride[axis];
+    out += at * in.stride[axis];
   }
   return out;
 }
@@ -450,21 +467,6 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
   const auto inputs = static_cast<std::size_t>(inputs_);
   Frame frame;
   begin(memory, frame, alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
-  for (int k = 0; k < ops_ && block_rows_ == 1; ++k) {
-    const Op& op = op_[static_cast<std::size_t>(k)];
-    frame.repeats[first_result + k] = op.kind == Kind::expand;
-  }
-  bool any_laid = false;
-  bool any_by_row = false;
-  for (std::size_t i = 0; i < inputs; ++i) {
-    const Input& in = input_[i];
-    frame.at[i] =
-        in.way == Way::laid_out ? frame.slots + in.slot * block_bytes_ : static_cast<const char*>(memory.inputs[i]);
-    frame.repeats[i] = in.way == Way::number || in.way == Way::per_row ||
-                       (in.way == Way::row_level && in.shape.elements() == 1 && rows() > 1);
-    any_laid = any_laid || (in.way == Way::laid_out && !in.fixed);
-    any_by_row = any_by_row || in.way == Way::per_row || in.way == Way::along_row;
-  }
   const bool far = elements_ > far_elements && ops_ > 1;
   const Index unit = unit_;  // elements that `first` and `last` count
   const Index step = whole_ ? last - first : step_;
@@ -472,7 +474,8 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
     const Index now = std::min(step, last - at);
     const Index next = std::min(step, last - at - now);
     frame.ahead_count = 0;
-    for (std::size_t i = 0; i < inputs; ++i) {
+    const bool moves = at > 0 || far;  // the first block begins where its inputs do
+    for (std::size_t i = 0; i < inputs && moves; ++i) {
       const Input& in = input_[i];
       if (in.way == Way::whole) {
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at * unit, in.size);
@@ -487,13 +490,13 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
       const auto* out = static_cast<const char*>(memory.outputs[static_cast<unsigned char>(op.output)]);
       frame.look_ahead(out + bytes((at + now) * unit, op.size), bytes(next * unit, op.size), requests_);
     }
-    if (any_laid || at == first) lay_out_inputs(memory, frame, at * walk_rows_, now * walk_rows_, at == first);
-    if (any_by_row) {
-      const auto offset = offsets_of(at);
+    if (lays_out_anew_ || (lays_out_ && at == first))
+      lay_out_inputs(memory, frame, at * walk_rows_, now * walk_rows_, at == first);
+    if (by_row_ && at > 0) {
       for (std::size_t i = 0; i < inputs; ++i) {
         const Input& in = input_[i];
         if (in.way == Way::per_row || in.way == Way::along_row)
-          frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset[i], in.size);
+          frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset_of(in, at), in.size);
       }
     }
     execute(memory, frame, at * unit, now * unit, at, now);
@@ -508,18 +511,14 @@ void BlockProgram::run_parts(const Memory& memory, Index first, Index last) cons
   const Index inner = extent_[static_cast<std::size_t>(axes_ - 1)];
   Frame frame;
   begin(memory, frame, alloca(bytes(slots_, static_cast<std::size_t>(block_bytes_)) + 64));
-  for (std::size_t i = 0; i < inputs; ++i) {
-    frame.repeats[i] = input_[i].way == Way::number || input_[i].way == Way::per_row;
-  }
   const Index step = slots_ == 0 && ops_ == 1 ? inner : block_elements;
   for (Index row = first; row < last; ++row) {
-    const auto offset = offsets_of(row);
+    for (std::size_t i = 0; i < inputs; ++i) {
+      frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset_of(input_[i], row), input_[i].size);
+    }
     for (Index at = 0; at < inner; at += step) {
-      for (std::size_t i = 0; i < inputs; ++i) {
-        frame.at[i] =
-            static_cast<const char*>(memory.inputs[i]) + bytes(offset[i] + (frame.repeats[i] ? 0 : at), input_[i].size);
-      }
       execute(memory, frame, row * inner + at, std::min(step, inner - at), 0, 0);
+      for (std::size_t i = 0; i < inputs; ++i) frame.at[i] += frame.repeats[i] ? 0 : bytes(step, input_[i].size);
     }
   }
   frame.write_behind();

@@ -127,7 +127,7 @@ class BlockProgram {
   void lay_out_inputs(const Memory& memory, Frame& frame, Index first_walk_row, Index walk_rows, bool first) const;
   void execute(const Memory& memory, Frame& frame, Index at, Index n, Index row, Index rows) const;
   void reduce_columns(const Op& op, const Memory& memory, const char* in, Index row, Index rows) const;
-  std::array<Index, max_inputs> offsets_of(Index row) const;
+  Index offset_of(const Input& in, Index row) const;
 
   Shape shape_;
   Index elements_ = 0;
@@ -146,7 +146,11 @@ class BlockProgram {
   std::uint32_t requests_ = 0;  // times a block asks for what the next one needs
   bool whole_ = false;          // a task is one block
   bool streams_ = false;
-  bool parts_ = false;  // blocks are parts of rows that are too long for one
+  bool parts_ = false;                                // blocks are parts of rows that are too long for one
+  bool lays_out_ = false;                             // some inputs, at least once
+  bool lays_out_anew_ = false;                        // some of them for each block
+  bool by_row_ = false;                               // some are found by the row at hand
+  std::array<bool, max_inputs + all_ops> repeats_{};  // of an operand: one number stands for all
   std::array<Input, max_inputs> input_{};
   std::array<Op, all_ops> op_{};
   std::array<std::int8_t, all_ops> expanded_{};  // the operation that puts it beside elements

@@ -31,7 +31,7 @@ constexpr Index least_tasks = 8;
 constexpr Index result_block = 1 << 16;
 // A packed right operand of more bytes comes from memory for each block of rows, which had better be few and large.
 constexpr Index large_operand = 1 << 23;
-constexpr Index large_result_block = 1 << 20;
+constexpr Index large_result_block = 1 << 19;
 // Bytes of a row of the right operand up to which it is read in place.
 constexpr Index short_row = 256;
 // Bytes of the right operand up to which each task packs it for itself, on its stack.
