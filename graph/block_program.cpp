@@ -517,8 +517,9 @@ void BlockProgram::run_parts(const Memory& memory, Index first, Index last) cons
       frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset_of(input_[i], row), input_[i].size);
     }
     for (Index at = 0; at < inner; at += step) {
-      execute(memory, frame, row * inner + at, std::min(step, inner - at), 0, 0);
-      for (std::size_t i = 0; i < inputs; ++i) frame.at[i] += frame.repeats[i] ? 0 : bytes(step, input_[i].size);
+      const Index now = std::min(step, inner - at);
+      execute(memory, frame, row * inner + at, now, 0, 0);
+      for (std::size_t i = 0; i < inputs; ++i) frame.at[i] += frame.repeats[i] ? 0 : bytes(now, input_[i].size);
     }
   }
   frame.write_behind();

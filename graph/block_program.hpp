@@ -146,10 +146,11 @@ class BlockProgram {
   std::uint32_t requests_ = 0;  // times a block asks for what the next one needs
   bool whole_ = false;          // a task is one block
   bool streams_ = false;
-  bool parts_ = false;                                // blocks are parts of rows that are too long for one
-  bool lays_out_ = false;                             // some inputs, at least once
-  bool lays_out_anew_ = false;                        // some of them for each block
-  bool by_row_ = false;                               // some are found by the row at hand
+  bool parts_ = false;  // blocks are parts of rows that are too long for one
+  // What some inputs need: to be laid out, anew for each block, or to be found by the row at hand.
+  bool lays_out_ = false;
+  bool lays_out_anew_ = false;
+  bool by_row_ = false;
   std::array<bool, max_inputs + all_ops> repeats_{};  // of an operand: one number stands for all
   std::array<Input, max_inputs> input_{};
   std::array<Op, all_ops> op_{};

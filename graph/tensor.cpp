@@ -37,11 +37,13 @@ std::shared_ptr<void> allocate_aligned(std::size_t bytes) {
   constexpr std::size_t line = 64;
   const std::size_t rounded = std::max(line, (bytes + line - 1) / line * line);
   const bool large = bytes >= 2 * huge_page;
-  void* memory = std::aligned_alloc(large ? huge_page : line, rounded);
+  void* memory = nullptr;
+  // std::aligned_alloc may refuse sizes that are no multiple of the alignment.
+  if (posix_memalign(&memory, large ? huge_page : line, rounded) != 0)
+    throw EnvironmentError(fmt::format("allocate: out of memory for {} bytes", rounded));
 #ifdef __linux__
-  if (memory != nullptr && large) madvise(memory, rounded, MADV_HUGEPAGE);  // where there are none, nothing changes
+  if (large) madvise(memory, rounded, MADV_HUGEPAGE);  // where there are none, nothing changes
 #endif
-  if (memory == nullptr) throw EnvironmentError(fmt::format("allocate: out of memory for {} bytes", rounded));
   return {memory, [](void* p) { std::free(p); }};
 }
 
