@@ -27,6 +27,22 @@ std::int64_t acknowledged(const fs::path& path) {
   return static_cast<std::int64_t>(event_wire::little_endian(event_wire::content(path)));
 }
 
+// Until the newest file has just grown by a part of a large record, or all of it; at most two seconds.
+void wait_for_large_record(const fs::path& run) {
+  constexpr std::uintmax_t much = 4096;  // what is small has less
+  const auto begin = std::chrono::steady_clock::now();
+  fs::path path;
+  std::uintmax_t before = 0;
+  while (std::chrono::steady_clock::now() - begin < std::chrono::seconds(2)) {
+    const std::vector<fs::path> files = fs::exists(run) ? nn::event_files(run) : std::vector<fs::path>{};
+    if (files.empty()) continue;
+    const std::uintmax_t size = fs::file_size(files.back());
+    if (files.back() == path && size >= before + much) return;
+    path = files.back();
+    before = size;
+  }
+}
+
 }  // namespace
 
 TEST_CASE("kill -9 at any moment loses no event that was taken") {
@@ -36,7 +52,6 @@ TEST_CASE("kill -9 at any moment loses no event that was taken") {
   std::int64_t next = 0;  // the first step that is in no file yet
   int kills = 0, parts = 0;
   std::size_t events = 0;
-  // Where writing is a small part of what the child does, it takes more to meet it in the middle of a record.
   while (kills < 60 || (parts == 0 && kills < 600)) {
     const std::int64_t before = acknowledged(count);
     testing::ChildProcess child({places::event_flood().string(), run.string(), count.string()});
@@ -45,7 +60,11 @@ TEST_CASE("kill -9 at any moment loses no event that was taken") {
     while (!child.over() && dice.chance(0.999) && acknowledged(count) == before &&
            std::chrono::steady_clock::now() - begin < std::chrono::seconds(20))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    std::this_thread::sleep_for(std::chrono::microseconds(dice.between(0, 30000)));
+    // At any moment, or, where writing is a small part of what the child does, while it writes.
+    if (dice.chance(0.5))
+      std::this_thread::sleep_for(std::chrono::microseconds(dice.between(0, 30000)));
+    else
+      wait_for_large_record(run);
     REQUIRE(child.kill());
     ++kills;
     if (!fs::exists(run)) continue;
