@@ -161,7 +161,7 @@ void count(const std::vector<Tensor>& outputs, Tally& tally) {
 }  // namespace
 
 TEST_CASE("plans of random training steps give the interpreter's bits, whatever the options and threads") {
-  const std::uint64_t graphs = testing::emulator() != nullptr ? 50 : 200;
+  const std::uint64_t graphs = testing::emulator() != nullptr ? 100 : 200;
   Tally tally;
   int failures = 0;
   for (std::uint64_t seed = 1; seed <= graphs && failures < 3; ++seed) {
