@@ -28,6 +28,7 @@ struct Kind {
   bool smooth = false;   // only operations that finite differences can judge everywhere
   Index max_extent = 6;  // extents of leaves
   Index max_elements = 400;
+  bool large = false;  // the first leaf has about as many elements as are allowed
 };
 
 // Grows a graph node by node. With every value goes a bound on its size: what could exceed it is squashed, so that
@@ -37,7 +38,7 @@ class Grower {
   Grower(Graph& graph, std::uint64_t seed, Kind kind) : g(graph), dice(seed), kind_(kind) {
     for (int i = 0; i < 3; ++i) palette_.push_back(dice.between(2 + kind.max_extent / 4, kind.max_extent));
     palette_.push_back(1);
-    leaf(random_shape(), 0);
+    leaf(kind.large ? large_shape() : random_shape(), 0);
     leaf(random_shape(), 1);
     while (g.size() < 4) add_leaf();
   }
@@ -111,6 +112,12 @@ class Grower {
     for (Index i = 0; i < rank && shape.elements() * kind_.max_extent <= kind_.max_elements; ++i) {
       shape.push_back(dice.one_of(palette_));
     }
+    return shape;
+  }
+
+  Shape large_shape() const {
+    Shape shape;
+    while (shape.elements() * kind_.max_extent <= kind_.max_elements) shape.push_back(kind_.max_extent);
     return shape;
   }
 

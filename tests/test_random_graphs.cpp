@@ -161,13 +161,13 @@ void count(const std::vector<Tensor>& outputs, Tally& tally) {
 }  // namespace
 
 TEST_CASE("plans of random training steps give the interpreter's bits, whatever the options and threads") {
-  const std::uint64_t graphs = testing::emulator() != nullptr ? 100 : 200;
+  const std::uint64_t graphs = testing::emulator() != nullptr ? 50 : 200;
   Tally tally;
   int failures = 0;
   for (std::uint64_t seed = 1; seed <= graphs && failures < 3; ++seed) {
     const bool large = seed % 10 == 0;  // large enough that kernels cut their work into tasks
     testing::Kind kind;
-    if (large) kind = {.max_extent = seed % 20 == 0 ? 40 : 280, .max_elements = 120'000};
+    if (large) kind = {.max_extent = seed % 20 == 0 ? 40 : 280, .max_elements = 120'000, .large = true};
     Graph g({.training = true, .seed = seed});
     Grower grown(g, seed, kind);
     grown.grow_to(grown.dice.between(large ? 16 : 6, large ? 40 : 60));
@@ -196,7 +196,7 @@ TEST_CASE("plans of random training steps give the interpreter's bits, whatever 
   CHECK(tally.finite > tally.elements / 100 * 99);
   CHECK(tally.nonzero > tally.elements / 2);
   CHECK(tally.moved > tally.parameters / 2);
-  CHECK(tally.large >= static_cast<Index>(graphs / 10));
+  CHECK(tally.large >= static_cast<Index>(graphs / 2));  // five in each graph that should have some
 }
 
 TEST_CASE("first and second derivatives of random smooth graphs agree with finite differences") {
