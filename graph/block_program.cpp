@@ -56,8 +56,7 @@ std::size_t bytes(Index elements, std::size_t size) { return static_cast<std::si
 struct BlockProgram::Frame {
   char* slots;
   const char* at[max_inputs + all_ops];
-  bool repeats[max_inputs + all_ops];  // one number stands for all
-  bool in_place[all_ops];              // of an output: it is the memory of an input
+  bool in_place[all_ops];  // of an output: it is the memory of an input
   // What the next block reads and writes, asked for while this one is worked on: only its first operation and the one
   // that makes an output touch memory, too seldom for the processor to see a stream in it. A part of it between any two
   // pieces of work, since a core waits while it has more than about ten lines on their way.
@@ -289,7 +288,6 @@ void BlockProgram::choose_ways() {
     repeats_[i] = in.way == Way::number || in.way == Way::per_row || one_for_all;
     lays_out_ = lays_out_ || in.way == Way::laid_out;
     lays_out_anew_ = lays_out_anew_ || (in.way == Way::laid_out && !in.fixed);
-    by_row_ = by_row_ || in.way == Way::per_row || in.way == Way::along_row;
   }
   for (std::size_t k = 0; k < static_cast<std::size_t>(ops_); ++k) {
     repeats_[first_result + k] = block_rows_ == 1 && op_[k].kind == Kind::expand;
@@ -399,7 +397,7 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
         bool repeats[4];
         for (std::size_t i = 0; i < op.count; ++i) {
           operands[i] = frame.at[op.operands[i]];
-          repeats[i] = frame.repeats[op.operands[i]];
+          repeats[i] = repeats_[op.operands[i]];
         }
         Index left = of_rows ? rows : n;
         char* to = out;
@@ -436,7 +434,6 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
 void BlockProgram::begin(const Memory& memory, Frame& frame, void* slots) const {
   const auto address = reinterpret_cast<std::uintptr_t>(slots);
   frame.slots = static_cast<char*>(slots) + (63 - (address + 63) % 64);
-  std::copy(repeats_.begin(), repeats_.end(), frame.repeats);
   std::copy_n(reinterpret_cast<const char* const*>(memory.inputs), inputs_, frame.at);
   for (int i = 0; i < inputs_ && lays_out_; ++i) {
     const Input& in = input_[static_cast<std::size_t>(i)];
@@ -481,8 +478,10 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at * unit, in.size);
         if (far) frame.look_ahead(frame.at[i] + bytes(now * unit, in.size), bytes(next * unit, in.size), requests_);
       }
-      if (in.way == Way::row_level && !frame.repeats[i])
+      if (in.way == Way::row_level && !repeats_[i])
         frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(at, in.size);
+      if (in.way == Way::per_row || in.way == Way::along_row)
+        frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset_of(in, at), in.size);
     }
     for (int k = 0; k < ops_ && far; ++k) {
       const Op& op = op_[static_cast<std::size_t>(k)];
@@ -492,13 +491,6 @@ void BlockProgram::run_blocks(const Memory& memory, Index first, Index last) con
     }
     if (lays_out_anew_ || (lays_out_ && at == first))
       lay_out_inputs(memory, frame, at * walk_rows_, now * walk_rows_, at == first);
-    if (by_row_ && at > 0) {
-      for (std::size_t i = 0; i < inputs; ++i) {
-        const Input& in = input_[i];
-        if (in.way == Way::per_row || in.way == Way::along_row)
-          frame.at[i] = static_cast<const char*>(memory.inputs[i]) + bytes(offset_of(in, at), in.size);
-      }
-    }
     execute(memory, frame, at * unit, now * unit, at, now);
   }
   frame.write_behind();
@@ -519,7 +511,7 @@ void BlockProgram::run_parts(const Memory& memory, Index first, Index last) cons
     for (Index at = 0; at < inner; at += step) {
       const Index now = std::min(step, inner - at);
       execute(memory, frame, row * inner + at, now, 0, 0);
-      for (std::size_t i = 0; i < inputs; ++i) frame.at[i] += frame.repeats[i] ? 0 : bytes(now, input_[i].size);
+      for (std::size_t i = 0; i < inputs; ++i) frame.at[i] += repeats_[i] ? 0 : bytes(now, input_[i].size);
     }
   }
   frame.write_behind();

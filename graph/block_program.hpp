@@ -147,10 +147,9 @@ class BlockProgram {
   bool whole_ = false;          // a task is one block
   bool streams_ = false;
   bool parts_ = false;  // blocks are parts of rows that are too long for one
-  // What some inputs need: to be laid out, anew for each block, or to be found by the row at hand.
+  // Some inputs are laid out, some of them anew for each block.
   bool lays_out_ = false;
   bool lays_out_anew_ = false;
-  bool by_row_ = false;
   std::array<bool, max_inputs + all_ops> repeats_{};  // of an operand: one number stands for all
   std::array<Input, max_inputs> input_{};
   std::array<Op, all_ops> op_{};

@@ -18,7 +18,7 @@ inline constexpr std::size_t stream_bytes = std::size_t{32} << 20;
 // Whether that is faster here. A core of Intel's older processors has hardly more than ten lines on their way past the
 // caches, and writes through them faster if it asks for the lines in time: a chain of eight operations on 64 MiB took
 // 1.4 times as long as a copy past them and 1.1 times through them (Cascade Lake). Newer ones have more of them, 0.94
-// and 1.18 times (Emerald Rapids), and AMD's always had. The two kinds of Intel's are told apart by what came between.
+// and 1.18 times (Emerald Rapids), as AMD's do. The two kinds of Intel's are told apart by what came between.
 inline bool streaming_pays() {
 #if defined(__x86_64__)
   static const bool pays = __builtin_cpu_is("intel") == 0 || __builtin_cpu_supports("avx512bf16") != 0;

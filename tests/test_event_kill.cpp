@@ -52,6 +52,7 @@ TEST_CASE("kill -9 at any moment loses no event that was taken") {
   std::int64_t next = 0;  // the first step that is in no file yet
   int kills = 0, parts = 0;
   std::size_t events = 0;
+  // More only if none has met a record in the middle.
   while (kills < 60 || (parts == 0 && kills < 600)) {
     const std::int64_t before = acknowledged(count);
     testing::ChildProcess child({places::event_flood().string(), run.string(), count.string()});

@@ -233,7 +233,7 @@ TEST_CASE("results too large for the caches are the same where others of the sam
   const Index rows = 2305, columns = 4096;  // more than 32 MiB
   const Value x = g.input("x", {rows, columns});
   const Value row = g.input("row", {columns});
-  // Both are written behind the computation, the second of rows that are longer than a block.
+  // All are written behind the computation, in parts of rows that are longer than a block.
   const Value first = x * 2 + 1;
   const Value second = abs(tanh(first) - row) * first + x;
   const Value third = x + row;

@@ -62,8 +62,8 @@ std::vector<std::pair<std::string, std::string>> environment(int threads) {
       // Huge pages for what the C library gives out, which the peers do not ask for and are faster with.
       {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
 #ifdef __x86_64__
-  // OpenBLAS takes a processor that is newer than itself for the oldest of all, and is then seven times slower than it
-  // need be, libtorch with it.
+  // OpenBLAS takes a processor that is newer than itself for the oldest of all, and is then several times slower than
+  // it need be, libtorch with it.
   if (std::getenv("OPENBLAS_CORETYPE") == nullptr) {
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
