@@ -9,6 +9,7 @@
 
 #include <xgrad/graph/dot_boxes.hpp>
 #include <xgrad/graph/dot_text.hpp>
+#include <xgrad/graph/dot_work.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/graph_diff.hpp>
 #include <xgrad/graph/leaves.hpp>
@@ -41,8 +42,10 @@ struct Cluster {
 
 class DiffPicture {
  public:
-  DiffPicture(const Graph& before, const Graph& after, const DiffDotOptions& options)
-      : a_(before), b_(after), options_(options), diff_(diff(before, after)) {
+  // At most `most` nodes, if nodes that are the same do not suffice to leave out.
+  DiffPicture(const Graph& before, const Graph& after, const GraphDiff& diff, const DiffDotOptions& options,
+              std::size_t most, const dot::Detail& detail)
+      : a_(before), b_(after), options_(options), detail_(detail), diff_(diff) {
     kind_.assign(b_.size(), same);
     for (const NodeId id : diff_.added) kind_[id] = added;
     changes_.resize(b_.size());
@@ -53,30 +56,49 @@ class DiffPicture {
       kind_[pair.after] = changed;
       changes_[pair.after] = pair.changes;
     }
-    choose();
+    choose(most);
+  }
+
+  bool fits() const {
+    dot::Sketch sketch;
+    std::vector<std::uint32_t> at(b_.size() + a_.size());  // in the sketch
+    for (NodeId id = 0; id < b_.size(); ++id) {
+      if (drawn_[id]) at[id] = sketch.nodes++;
+    }
+    for (NodeId id = 0; id < a_.size(); ++id) {
+      if (removed_drawn_[id]) at[b_.size() + id] = sketch.nodes++;
+    }
+    for_each_edge([&](End from, End to) {
+      sketch.edges.push_back({at[from.id + (from.gone ? b_.size() : 0)], at[to.id + (to.gone ? b_.size() : 0)]});
+    });
+    return dot::fits(sketch, detail_, options_.effort);
   }
 
   std::string str() {
     for (NodeId id = 0; id < b_.size(); ++id) {
       if (drawn_[id]) put(b_, id, 'n', kind_[id], changes_[id]);
     }
-    for (const NodeId id : diff_.removed) put(a_, id, 'r', removed, {});
+    for (const NodeId id : diff_.removed) {
+      if (removed_drawn_[id]) put(a_, id, 'r', removed, {});
+    }
     std::string out = fmt::format(
         "digraph diff {{\n  graph [bgcolor=\"white\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=12, "
-        "fontcolor=\"#4b5563\", nodesep=0.3, ranksep=0.35, pad=0.2, labelloc=t, label=<{}>];\n"
+        "fontcolor=\"#4b5563\", nodesep=0.3, ranksep=0.35, pad=0.2{}, labelloc=t, label=<{}>];\n"
         "  node [shape=box, style=\"rounded,filled\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, "
         "fontcolor=\"#1f2937\", penwidth=0.9, height=0.3, margin=\"0.12,0.05\"];\n"
         "  edge [color=\"#9aa5b4\", penwidth=0.8, arrowsize=0.55];\n",
-        head());
+        detail_.careful ? "" : dot::quick_layout, head());
     int clusters = 0;
     write(root_, 1, clusters, out);
     return out + edges() + "}\n";
   }
 
  private:
-  // All, or what is not the same and its neighbours.
-  void choose() {
-    drawn_.assign(b_.size(), b_.size() + diff_.removed.size() <= static_cast<std::size_t>(options_.max_nodes));
+  // All; or what is not the same and its neighbours; or some of what is not the same.
+  void choose(std::size_t most) {
+    removed_drawn_.assign(a_.size(), false);
+    for (const NodeId id : diff_.removed) removed_drawn_[id] = true;
+    drawn_.assign(b_.size(), b_.size() + diff_.removed.size() <= most);
     for (NodeId id = 0; id < b_.size(); ++id) {
       if (kind_[id] != same) drawn_[id] = true;
       for (const NodeId input : b_.inputs(id)) {
@@ -88,6 +110,20 @@ class DiffPicture {
       for (const NodeId input : a_.inputs(id)) {
         if (to_b_[input] != dot::no_box) drawn_[to_b_[input]] = true;
       }
+    }
+    const auto drawn = static_cast<std::size_t>(std::count(drawn_.begin(), drawn_.end(), true));
+    if (drawn + diff_.removed.size() <= most) return;
+    for (NodeId id = 0; id < b_.size(); ++id) drawn_[id] = kind_[id] != same;
+    const auto other = static_cast<std::size_t>(std::count(drawn_.begin(), drawn_.end(), true));
+    const std::size_t from_removed = std::min(diff_.removed.size(), std::max(most / 2, most - std::min(most, other)));
+    keep_first(drawn_, most - from_removed);
+    keep_first(removed_drawn_, from_removed);
+  }
+  static void keep_first(std::vector<bool>& drawn, std::size_t count) {
+    for (std::size_t i = 0; i < drawn.size(); ++i) {
+      if (!drawn[i]) continue;
+      drawn[i] = count > 0;
+      count -= count > 0 ? 1 : 0;
     }
   }
 
@@ -107,13 +143,20 @@ class DiffPicture {
           looks[kind].fill, looks[kind].border, thousands(count[kind]), looks[kind].name);
     }
     rows += "</TR>";
-    const auto left_out = static_cast<std::size_t>(std::count(drawn_.begin(), drawn_.end(), false));
-    if (left_out > 0) {
-      rows += "<TR><TD COLSPAN=\"4\">" +
-              small_text(fmt::format("{} nodes that are the same are left out", thousands(left_out))) + "</TD></TR>";
+    std::array<std::size_t, 2> left_out{};  // of what is the same, and of the rest
+    for (NodeId id = 0; id < b_.size(); ++id) {
+      if (!drawn_[id]) ++left_out[kind_[id] == same ? 0 : 1];
     }
-    for (const std::string& update : diff_.updates)
-      rows += "<TR><TD COLSPAN=\"4\">" + small_text(escaped(update, 200)) + "</TD></TR>";
+    for (const NodeId id : diff_.removed) left_out[1] += removed_drawn_[id] ? 0U : 1U;
+    const auto line = [&](const std::string& text) {
+      rows += "<TR><TD COLSPAN=\"4\">" + small_text(text) + "</TD></TR>";
+    };
+    if (left_out[0] > 0) line(fmt::format("{} nodes that are the same are left out", thousands(left_out[0])));
+    if (left_out[1] > 0) line(fmt::format("{} nodes that are not the same are left out too", thousands(left_out[1])));
+    if (options_.effort < 1) line("Graphviz takes too long for more detail");
+    constexpr std::size_t shown = 20;
+    for (std::size_t i = 0; i < std::min(diff_.updates.size(), shown); ++i) line(escaped(diff_.updates[i], 200));
+    if (diff_.updates.size() > shown) line(fmt::format("and {} updates more", thousands(diff_.updates.size() - shown)));
     return "<TABLE BORDER=\"0\" CELLSPACING=\"4\" CELLPADDING=\"2\">" + rows + "</TABLE>";
   }
 
@@ -158,37 +201,52 @@ class DiffPicture {
     }
   }
 
+  struct End {
+    NodeId id = 0;
+    bool gone = false;  // a node of the first graph alone
+  };
+  std::string name_of(End end) const { return fmt::format("{}{}", end.gone ? 'r' : 'n', end.id); }
+
   // Those of the second graph, and those of the first that are gone.
-  std::string edges() const {
-    std::string out;
+  template <class Take>
+  void for_each_edge(Take take) const {
     for (NodeId id = 0; id < b_.size(); ++id) {
       for (const NodeId input : b_.inputs(id)) {
-        if (!drawn_[id] || !drawn_[input]) continue;
-        const bool fresh = kind_[id] == added || kind_[input] == added;
-        out += fmt::format("  n{} -> n{}{};\n", input, id, fresh ? " [color=\"#3f9a4b\", penwidth=1.2]" : "");
+        if (drawn_[id] && drawn_[input]) take(End{input, false}, End{id, false});
       }
     }
+    const auto end = [&](NodeId n) { return to_b_[n] == dot::no_box ? End{n, true} : End{to_b_[n], false}; };
+    const auto drawn = [&](End e) { return e.gone ? removed_drawn_[e.id] : drawn_[e.id]; };
     for (NodeId id = 0; id < a_.size(); ++id) {
       for (const NodeId input : a_.inputs(id)) {
-        const bool gone = to_b_[id] == dot::no_box, from_gone = to_b_[input] == dot::no_box;
-        if (!gone && !from_gone) continue;
-        const auto end = [&](NodeId n) {
-          return to_b_[n] == dot::no_box ? fmt::format("r{}", n) : fmt::format("n{}", to_b_[n]);
-        };
-        out += fmt::format("  {} -> {} [color=\"#c94a4a\", style=dashed, penwidth=1.2];\n", end(input), end(id));
+        const End from = end(input), to = end(id);
+        if ((from.gone || to.gone) && drawn(from) && drawn(to)) take(from, to);
       }
     }
+  }
+
+  std::string edges() const {
+    std::string out;
+    for_each_edge([&](End from, End to) {
+      const bool gone = from.gone || to.gone;
+      const bool fresh = !gone && (kind_[from.id] == added || kind_[to.id] == added);
+      out += fmt::format("  {} -> {}{};\n", name_of(from), name_of(to),
+                         gone    ? " [color=\"#c94a4a\", style=dashed, penwidth=1.2]"
+                         : fresh ? " [color=\"#3f9a4b\", penwidth=1.2]"
+                                 : "");
+    });
     return out;
   }
 
   const Graph& a_;
   const Graph& b_;
   const DiffDotOptions& options_;
-  GraphDiff diff_;
+  dot::Detail detail_;
+  const GraphDiff& diff_;
   std::vector<Kind> kind_;  // of the second graph's nodes
   std::vector<std::vector<std::string>> changes_;
-  std::vector<NodeId> to_b_;  // by node of the first graph
-  std::vector<bool> drawn_;
+  std::vector<NodeId> to_b_;                 // by node of the first graph
+  std::vector<bool> drawn_, removed_drawn_;  // of the second graph's nodes, and of the first's
   Cluster root_;
 };
 
@@ -197,7 +255,18 @@ class DiffPicture {
 std::string diff_to_dot(const Graph& before, const Graph& after, const DiffDotOptions& options) {
   if (options.max_nodes < 0)
     throw GraphError(fmt::format("diff_to_dot: max_nodes is {}, which has no meaning", options.max_nodes));
-  return DiffPicture(before, after, options).str();
+  dot::check_limits("diff_to_dot", options.effort, options.time_limit);
+  const GraphDiff difference = diff(before, after);
+  std::string text;
+  for (int most = std::max(options.max_nodes, dot::fewest_boxes); most >= dot::fewest_boxes; most /= 2) {
+    for (const dot::Detail& detail : dot::details) {
+      if (!detail.leaf_edges && detail.careful) continue;  // here all edges are drawn, and none has a label
+      DiffPicture picture(before, after, difference, options, static_cast<std::size_t>(most), detail);
+      if (picture.fits() || most / 2 < dot::fewest_boxes) text = picture.str();
+      if (picture.fits()) return text;
+    }
+  }
+  return text;
 }
 
 }  // namespace xgrad

@@ -19,6 +19,7 @@ namespace {
 constexpr int max_level = 24;          // deeper scopes share a box
 constexpr std::size_t max_period = 8;  // layers that repeat together
 constexpr std::size_t few_boxes = 8;   // of so few a large graph's picture would say too little
+constexpr std::uint32_t many_uses = 4;
 
 // A scope of the tree of scopes; 0 is the root.
 struct Scope {
@@ -88,6 +89,15 @@ class Boxer {
       scopes_[found->second].nodes.push_back(id);
     }
     for (Scope& s : scopes_) s.stands = s.inner;
+    std::vector<std::uint32_t> uses(graph_.size(), 0);
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (!drawn_[id]) continue;
+      for (const NodeId input : graph_.inputs(id)) ++uses[input];
+    }
+    for (NodeId id = 0; id < graph_.size(); ++id) {
+      if (drawn_[id] && graph_.node(id).op->traits.leaf != Leaf::none && uses[id] >= many_uses) shared_.push_back(id);
+    }
+    if (shared_.size() > options_.max_nodes / 4) shared_.clear();
   }
 
   std::uint32_t scope_at(std::string_view path, std::map<std::pair<std::uint32_t, std::string>, std::uint32_t>& inner) {
@@ -285,7 +295,7 @@ class Boxer {
     while (depth < levels && count_at(depth + 1) <= options_.max_nodes) ++depth;
     if (depth >= 0 && count_at(depth) >= std::min(few_boxes, options_.max_nodes)) return depth;
     ++depth;
-    const std::size_t room = std::max<std::size_t>(options_.max_nodes, 1);
+    const std::size_t room = std::max<std::size_t>(options_.max_nodes - shared_.size(), 1);
     chunk_ = (count_at(depth) + room - 1) / room + 1;
     return depth;
   }
@@ -295,7 +305,7 @@ class Boxer {
   void place(std::uint32_t scope, Cluster& cluster, int depth) {
     for (const NodeId id : scopes_[scope].nodes) {
       cluster.boxes.push_back(static_cast<std::uint32_t>(result_.boxes.size()));
-      result_.boxes.push_back({{id}, false, {}, graph_.node(id).role, order_[id]});
+      result_.boxes.push_back({{id}, false, false, {}, graph_.node(id).role, order_[id]});
     }
     const auto& stands = scopes_[scope].stands;
     for (std::size_t i = 0; i < stands.size(); ++i) {
@@ -331,7 +341,7 @@ class Boxer {
     const std::string text = times > 1 ? fmt::format("{} \xc3\x97{}", label, times) : label;
     for (auto& [kind, nodes] : parts) {
       around.boxes.push_back(static_cast<std::uint32_t>(result_.boxes.size()));
-      result_.boxes.push_back({std::move(nodes), true, text, kind.first, kind.second});
+      result_.boxes.push_back({std::move(nodes), true, false, text, kind.first, kind.second});
     }
   }
 
@@ -340,8 +350,13 @@ class Boxer {
     std::map<std::pair<Role, std::uint32_t>, std::vector<std::uint32_t>> kinds;
     std::sort(cluster.boxes.begin(), cluster.boxes.end(),
               [&](std::uint32_t a, std::uint32_t b) { return result_.boxes[a].first() < result_.boxes[b].first(); });
-    for (const std::uint32_t b : cluster.boxes) kinds[{result_.boxes[b].role, result_.boxes[b].order}].push_back(b);
-    cluster.boxes.clear();
+    std::vector<std::uint32_t> kept;
+    for (const std::uint32_t b : cluster.boxes) {
+      const dot::Box& box = result_.boxes[b];
+      const bool shared = !box.folded && std::binary_search(shared_.begin(), shared_.end(), box.first());
+      (shared ? kept : kinds[{box.role, box.order}]).push_back(b);
+    }
+    cluster.boxes = std::move(kept);
     for (const auto& [kind, members] : kinds) {
       for (std::size_t first = 0; first < members.size(); first += chunk_) {
         const std::size_t end = std::min(members.size(), first + chunk_);
@@ -356,6 +371,7 @@ class Boxer {
         }
         std::sort(box.nodes.begin(), box.nodes.end());
         box.folded = true;
+        box.neighbours = true;
         box.label = fmt::format("{} \xe2\x80\xa6 {}", from, to);
       }
     }
@@ -400,6 +416,7 @@ class Boxer {
   std::vector<std::vector<std::uint64_t>> signs_;                         // by scope: of the nodes below it
   std::map<std::uint32_t, std::pair<Repetition, std::string>> repeated_;  // by its first scope; the label of the last
   std::vector<std::uint64_t> type_hash_;                                  // by node
+  std::vector<NodeId> shared_;  // inputs, parameters and constants of many uses, which keep boxes of their own
   std::uint32_t repetitions_ = 0;
   std::size_t chunk_ = 1;
   Boxes result_;

@@ -16,6 +16,7 @@ constexpr std::uint32_t no_box = ~std::uint32_t{0};
 struct Box {
   std::vector<NodeId> nodes;  // what it stands for, without the copies of a repetition, in the order of the tape
   bool folded = false;        // many as one; otherwise there is one node
+  bool neighbours = false;    // folded, of neighbours that are no scope of their own
   std::string label;          // of a folded box
   Role role = Role::forward;
   std::uint32_t order = 0;  // how many times backward

@@ -40,8 +40,11 @@ std::string escaped(std::string_view text, std::size_t limit) {
     if (n == limit) return out + "&#8230;";
     const std::uint32_t code = next_code_point(text);
     blank = blank && code == ' ';
-    const bool plain = code < 0x7f && code != '&' && code != '<' && code != '>' && code != '"' && code != '\\';
-    out += plain ? std::string(1, static_cast<char>(code)) : fmt::format("&#{};", code);
+    // Graphviz replaces \G, \N and others by names of its own, also where the backslash is written as a number: two of
+    // them are one. It does not read a `]` that ends a text.
+    const bool plain =
+        code < 0x7f && std::string_view("&<>\"\\]").find(static_cast<char>(code)) == std::string_view::npos;
+    out += code == '\\' ? "&#92;&#92;" : plain ? std::string(1, static_cast<char>(code)) : fmt::format("&#{};", code);
   }
   return blank ? "&#160;" : out;  // Graphviz refuses a font around nothing
 }

@@ -40,8 +40,11 @@ GraphDiff diff(const Graph& before, const Graph& after);
 
 struct DiffDotOptions {
   std::string title = {};
-  int max_nodes = 300;  // of larger pictures, nodes that are the same and have no neighbour that is not are left out,
-                        // and the picture says how many
+  // Of larger diagrams, nodes that are the same and have no neighbor that is not are left out, then more of both graphs
+  // from their ends on; the diagram says how many.
+  int max_nodes = 300;
+  double effort = 1;       // as in DotOptions
+  double time_limit = 10;  // seconds for save_diff
 };
 
 // Both graphs in one picture: green what was added, red what was removed, yellow what changed, and grey what is the

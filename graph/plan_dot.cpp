@@ -14,6 +14,7 @@
 #include <xgrad/graph/colouring.hpp>
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/dot_text.hpp>
+#include <xgrad/graph/dot_work.hpp>
 #include <xgrad/graph/memory_text.hpp>
 #include <xgrad/graph/program.hpp>
 
@@ -66,33 +67,53 @@ std::string step_label(std::size_t number, const StepLabel& label) {
 
 class PlanPicture {
  public:
-  PlanPicture(const Program& program, const PlanDotOptions& options) : program_(program), options_(options) {
+  // At most `boxes` for the steps: each for one, or for several that follow each other.
+  PlanPicture(const Program& program, const PlanDotOptions& options, std::size_t boxes, const dot::Detail& detail)
+      : program_(program),
+        options_(options),
+        detail_(detail),
+        each_(std::max<std::size_t>(1, (program.steps.size() + boxes - 1) / boxes)) {
     for (std::size_t b = 0; b < program.lifetimes.size(); ++b) at_offset_[program.offsets[b]].push_back(b);
+    for (auto& [offset, buffers] : at_offset_) {
+      std::stable_sort(buffers.begin(), buffers.end(), [&](std::size_t a, std::size_t b) {
+        return program.lifetimes[a].first < program.lifetimes[b].first;
+      });
+    }
+    find_leaves();
+    for (std::size_t i = 0; i < program.outputs.size(); ++i) outputs_of_.emplace(root(program.outputs[i]), i);
     if (!options.annotations) return;
     std::vector<double> numbers;
-    for (NodeId s = 0; s < program.steps.size(); ++s) {
-      notes_.push_back(options.annotations.note(std::span(&s, 1)));
+    for (std::size_t first = 0; first < program.steps.size(); first += each_) {
+      std::vector<NodeId> steps(std::min(each_, program.steps.size() - first));
+      std::iota(steps.begin(), steps.end(), static_cast<NodeId>(first));
+      notes_.push_back(options.annotations.note(steps));
       if (notes_.back().number) numbers.push_back(*notes_.back().number);
     }
     colours_.emplace(options.annotations, numbers, "to_dot");
   }
 
+  // Whether dot ends in time. After str().
+  bool fits() const { return dot::fits(sketch_, detail_, options_.effort); }
+
   std::string str() {
     out_ =
         "digraph plan {\n  graph [rankdir=TB, bgcolor=\"white\", fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, "
-        "fontcolor=\"#4b5563\", ranksep=0.35, nodesep=0.25, pad=0.2];\n"
+        "fontcolor=\"#4b5563\", ranksep=0.35, nodesep=0.25, pad=0.2";
+    out_ += detail_.careful ? "" : dot::quick_layout;
+    out_ +=
+        "];\n"
         "  node [fontname=\"Helvetica,Arial,sans-serif\", fontsize=11, fontcolor=\"#1f2937\", "
         "style=\"filled,rounded\", shape=box, penwidth=1.0];\n"
         "  edge [fontname=\"Helvetica,Arial,sans-serif\", fontsize=9, color=\"#6b8fb5\", fontcolor=\"#6b7280\", "
         "arrowsize=0.7];\n";
     out_ += fmt::format("  label=<{}>;\n  labelloc=t;\n", head());
     for (const PlannedInput& input : program_.inputs) {
-      if (!input.needed) continue;
+      if (!input.needed || by_name(input.value)) continue;
       leaf(fmt::format("in{}", input.value), input.name, input.type, "ellipse", "#e4f5e7", "#5fae6f");
       made_by_[input.value] = {fmt::format("in{}", input.value), -1};
     }
-    for (std::size_t s = 0; s < program_.steps.size(); ++s) add_step(s);
-    for (std::size_t i = 0; i < program_.outputs.size(); ++i) {
+    for (std::size_t s = 0; s < program_.steps.size(); s += each_) each_ == 1 ? add_step(s) : add_steps(s);
+    for (std::size_t i = 0; i < program_.outputs.size() && each_ == 1; ++i) {
       out_ += fmt::format("  out{} [label=<output {}>, shape=plain, style=\"\"];\n", i, i);
       edge(program_.outputs[i], fmt::format("out{}", i));
     }
@@ -114,9 +135,142 @@ class PlanPicture {
       rows += fmt::format("<TR><TD><FONT POINT-SIZE=\"15\" COLOR=\"{}\">{}</FONT></TD></TR>", dot::dark,
                           escaped(options_.title, 200));
     }
-    const std::string legend = colours_ ? colours_->legend_rows() : "";
-    if (rows.empty() && legend.empty()) return text;
-    return fmt::format("<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}<TR><TD>{}</TD></TR>{}</TABLE>", rows, text, legend);
+    std::string below;
+    for (const std::string& line : left_out()) below += "<TR><TD>" + small_text(escaped(line, 200)) + "</TD></TR>";
+    below += colours_ ? colours_->legend_rows() : "";
+    if (rows.empty() && below.empty()) return text;
+    return fmt::format("<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}<TR><TD>{}</TD></TR>{}</TABLE>", rows, text, below);
+  }
+
+  // What the diagram does not show though it was not asked to leave it out.
+  std::vector<std::string> left_out() const {
+    std::vector<std::string> lines;
+    if (each_ > 1) {
+      lines.push_back(fmt::format("up to {} steps that follow each other share a box, which names what they read",
+                                  thousands(each_)));
+    } else {
+      if (!detail_.leaf_edges && !far_.empty())
+        lines.push_back(
+            fmt::format("{} of the inputs and parameters are named in the steps that read them", far_.size()));
+      if (!detail_.labels) lines.emplace_back("shapes on edges are left out");
+    }
+    if (options_.effort < 1) lines.emplace_back("Graphviz takes too long for more detail");
+    return lines;
+  }
+
+  std::uint32_t root(std::uint32_t value) const {
+    while (program_.values[value].shown != PlannedValue::no_value) value = program_.values[value].shown;
+    return value;
+  }
+  bool is_parameter(std::uint32_t value) const { return program_.values[value].place.kind == Place::Kind::parameter; }
+
+  // Calls `read` with each value that the step reads, once, without what it computes itself.
+  template <class Read>
+  void for_each_read(const Step& step, Read read) const {
+    std::set<std::uint32_t> seen;
+    for (const auto* values : {&step.operands, &step.inputs}) {
+      for (const std::uint32_t value : *values) {
+        if (step.op != nullptr && value == step.result) continue;
+        if (seen.insert(value).second) read(value);
+      }
+    }
+  }
+
+  // Inputs, and those inputs and parameters of which three steps or more, far apart, read.
+  void find_leaves() {
+    constexpr std::size_t far = 8;  // steps
+    struct Readers {
+      std::size_t count = 0, first = 0, last = 0;
+    };
+    for (const PlannedInput& input : program_.inputs) {
+      if (input.needed) input_names_.emplace(input.value, input.name);
+    }
+    std::map<std::uint32_t, Readers> readers;
+    for (std::size_t s = 0; s < program_.steps.size(); ++s) {
+      for_each_read(program_.steps[s], [&](std::uint32_t value) {
+        const std::uint32_t leaf = root(value);
+        if (!is_parameter(leaf) && input_names_.count(leaf) == 0) return;
+        Readers& r = readers[leaf];
+        if (r.count++ == 0) r.first = s;
+        r.last = s;
+      });
+    }
+    for (const auto& [leaf, r] : readers) {
+      if (r.count >= 3 && r.last - r.first > far) far_.insert(leaf);
+    }
+  }
+
+  // Whether the steps that read this input or parameter give its name, instead of an edge.
+  bool by_name(std::uint32_t leaf) const {
+    if (!is_parameter(leaf) && input_names_.count(leaf) == 0) return false;
+    return each_ > 1 || (!detail_.leaf_edges && far_.count(leaf) != 0);
+  }
+  const std::string& leaf_name(std::uint32_t leaf) const {
+    return is_parameter(leaf) ? program_.parameters[program_.values[leaf].place.index].name()
+                              : input_names_.find(leaf)->second;
+  }
+
+  // Such as "<BR/>reads x, w and 3 more"; a name once.
+  static std::string line_of(const char* verb, const std::vector<std::string>& names) {
+    constexpr std::size_t shown = 4;
+    std::vector<std::string_view> once;
+    std::set<std::string_view> seen;
+    for (const std::string& name : names) {
+      if (seen.insert(name).second) once.push_back(name);
+    }
+    if (once.empty()) return "";
+    std::string out = verb;
+    for (std::size_t i = 0; i < std::min(once.size(), shown); ++i) out += (i == 0 ? " " : ", ") + escaped(once[i], 30);
+    if (once.size() > shown) out += fmt::format(" and {} more", thousands(once.size() - shown));
+    return "<BR/>" + small_text(out);
+  }
+
+  // One box for the steps from `first` on.
+  void add_steps(std::size_t first) {
+    const std::size_t end = std::min(first + each_, program_.steps.size());
+    const std::string name = fmt::format("s{}", first);
+    std::vector<std::string> reads, updates, outputs;
+    std::map<std::string, std::size_t> operations;
+    for (std::size_t s = first; s < end; ++s) {
+      const Step& step = program_.steps[s];
+      if (step.op != nullptr)
+        ++operations[step.op->name];
+      else
+        ++operations["fused"];
+      for_each_read(step, [&](std::uint32_t value) {
+        if (by_name(root(value)))
+          reads.push_back(leaf_name(root(value)));
+        else
+          edge(value, name);
+      });
+      std::vector<std::uint32_t> made = step.outputs;
+      if (step.op != nullptr) made.insert(made.begin(), step.result);
+      for (const std::uint32_t value : made) {
+        made_by_[value] = {name, static_cast<int>(s)};
+        if (is_parameter(value)) updates.push_back(leaf_name(value));
+        const auto [begin, last] = outputs_of_.equal_range(value);
+        for (auto i = begin; i != last; ++i) outputs.push_back(std::to_string(i->second));
+      }
+    }
+    const std::size_t steps = end - first;
+    std::string label = steps == 1 ? fmt::format("<B>{}</B>&#160; 1 step", first)
+                                   : fmt::format("<B>{}&#8211;{}</B>&#160; {} steps", first, end - 1, steps);
+    label += "<BR/>" + small_text(escaped(dot::most(operations)));
+    label += line_of("reads", reads) + line_of("updates", updates) + line_of("gives output", outputs);
+    box(name, first / each_, label, "#e6f0fb", "#5b93cf");
+  }
+
+  void box(const std::string& name, std::size_t note, std::string label, std::string fill, const std::string& border) {
+    std::string font;
+    if (colours_) {
+      const NodeNote& said = notes_[note];
+      const NodeColour colour = said.number ? colours_->colour(*said.number) : NodeColour{"#ffffff", dot::dark};
+      fill = colour.fill;
+      for (const std::string& line : said.lines) label += "<BR/>" + small_text(escaped(line, 200));
+      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
+      if (said.number) label = dot::on_colour(label, colour.text);
+    }
+    out_ += fmt::format("  {} [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", name, label, fill, border, font);
   }
 
   // The buffer in which the value of that step lies; none if it is a parameter, a constant or a shape.
@@ -124,9 +278,15 @@ class PlanPicture {
     const PlannedValue& planned = program_.values[value];
     const auto found = at_offset_.find(planned.place.offset);
     if (planned.place.kind != Place::Kind::arena || found == at_offset_.end()) return std::nullopt;
-    for (const std::size_t b : found->second) {
+    // The last of those that begin early enough; before it there may be others of no bytes.
+    const auto& buffers = found->second;
+    auto after = std::upper_bound(buffers.begin(), buffers.end(), step,
+                                  [&](int s, std::size_t b) { return s < program_.lifetimes[b].first; });
+    for (; after != buffers.begin(); --after) {
+      const std::size_t b = *(after - 1);
       const Lifetime& life = program_.lifetimes[b];
-      if (life.bytes >= planned.type.bytes() && life.first <= step && step <= life.last) return b;
+      if (life.bytes >= planned.type.bytes() && step <= life.last) return b;
+      if (life.bytes > 0) break;
     }
     return std::nullopt;
   }
@@ -140,7 +300,6 @@ class PlanPicture {
     std::string label = step_label(s, program_.labels[s]);
     std::string fill = fused ? "#e6f0fb" : "#f1f2f4";
     std::string border = fused ? "#5b93cf" : "#9aa1ab";
-    std::string font;
     if (step.in_place) label += "<BR/>" + small_text(in_place(s, made));
     if (options_.show_buffers) {
       std::string list;
@@ -157,22 +316,15 @@ class PlanPicture {
       }
       if (!list.empty()) label += "<BR/>" + small_text(list);
     }
-    if (colours_) {
-      const NodeColour colour =
-          notes_[s].number ? colours_->colour(*notes_[s].number) : NodeColour{"#ffffff", dot::dark};
-      fill = colour.fill;
-      for (const std::string& line : notes_[s].lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
-      if (notes_[s].number) label = dot::on_colour(label, colour.text);
-    }
-    out_ += fmt::format("  {} [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", name, label, fill, border, font);
-    std::set<std::uint32_t> read;
-    for (const auto* values : {&step.operands, &step.inputs}) {
-      for (const std::uint32_t value : *values) {
-        if (step.op != nullptr && value == step.result) continue;
-        if (read.insert(value).second) edge(value, name);
-      }
-    }
+    std::vector<std::string> reads;
+    for_each_read(step, [&](std::uint32_t value) {
+      if (by_name(root(value))) reads.push_back(leaf_name(root(value)));
+    });
+    label += line_of("reads", reads);
+    box(name, s, label, fill, border);
+    for_each_read(step, [&](std::uint32_t value) {
+      if (!by_name(root(value))) edge(value, name);
+    });
     for (const std::uint32_t value : made) {
       made_by_[value] = {name, static_cast<int>(s)};
       const Place& place = program_.values[value].place;
@@ -199,6 +351,7 @@ class PlanPicture {
     const std::string name = fmt::format("u{}", updates_++);
     leaf(name, parameter.name(), value.type, "cylinder", "#efe6fa", "#9a74cc");
     out_ += fmt::format("  {} -> {} [color=\"#a58bcb\"];\n", step, name);
+    sketch_.edges.push_back({node(step), node(name)});
   }
 
   void leaf(const std::string& name, const std::string& text, const TensorType& type, const char* shape,
@@ -208,8 +361,7 @@ class PlanPicture {
   }
 
   void edge(std::uint32_t value, const std::string& to) {
-    std::uint32_t from = value;
-    while (program_.values[from].shown != PlannedValue::no_value) from = program_.values[from].shown;
+    const std::uint32_t from = root(value);
     const Place& place = program_.values[from].place;
     auto maker = made_by_.find(from);
     if (maker == made_by_.end()) {
@@ -218,15 +370,25 @@ class PlanPicture {
       leaf(name, program_.parameters[place.index].name(), program_.values[from].type, "cylinder", "#fff5d1", "#d4a72c");
       maker = made_by_.emplace(from, Maker{name, 0}).first;
     }
-    const bool parameter = place.kind == Place::Kind::parameter;
-    std::string text = parameter ? "" : escaped(program_.values[value].type.shape.str());
+    const std::string& source = maker->second.name;
+    if (each_ > 1 && (source == to || !drawn_.emplace(source, to).second)) return;
+    const bool labelled = detail_.labels && each_ == 1;
+    std::string text = is_parameter(from) || !labelled ? "" : escaped(program_.values[value].type.shape.str());
     std::string look;
     const auto buffer = options_.show_buffers ? buffer_of(from, maker->second.step) : std::nullopt;
     if (buffer) {
-      text += fmt::format(" b{}", *buffer);
+      if (labelled) text += fmt::format(" b{}", *buffer);
       look = fmt::format(", color=\"{0}\", fontcolor=\"{0}\", penwidth=1.4", look_of(*buffer).line);
     }
-    out_ += fmt::format("  {} -> {} [label=<{}>{}];\n", maker->second.name, to, text, look);
+    out_ += labelled ? fmt::format("  {} -> {} [label=<{}>{}];\n", source, to, text, look)
+                     : fmt::format("  {} -> {} [{}];\n", source, to, look.empty() ? "" : look.substr(2));
+    sketch_.edges.push_back({node(source), node(to), 1, !text.empty()});
+  }
+
+  std::uint32_t node(const std::string& name) {
+    const auto [found, fresh] = nodes_.try_emplace(name, sketch_.nodes);
+    if (fresh) ++sketch_.nodes;
+    return found->second;
   }
 
   // The workspace as a table: a row for each buffer, in the order of their offsets, with a strip from the first step to
@@ -294,9 +456,17 @@ class PlanPicture {
 
   const Program& program_;
   const PlanDotOptions& options_;
+  dot::Detail detail_;
+  std::size_t each_ = 1;                                  // steps in a box
+  std::map<std::uint32_t, std::string> input_names_;      // by value
+  std::set<std::uint32_t> far_;                           // inputs and parameters that steps far apart read
+  std::set<std::pair<std::string, std::string>> drawn_;   // edges between boxes of several steps
+  std::multimap<std::uint32_t, std::size_t> outputs_of_;  // by value
+  dot::Sketch sketch_;
+  std::map<std::string, std::uint32_t> nodes_;                 // of the sketch
   std::map<std::size_t, std::vector<std::size_t>> at_offset_;  // buffers
   std::map<std::uint32_t, Maker> made_by_;                     // by value
-  std::vector<NodeNote> notes_;                                // of steps
+  std::vector<NodeNote> notes_;                                // of boxes
   std::optional<Colouring> colours_;
   int updates_ = 0;
   std::string out_;
@@ -305,7 +475,17 @@ class PlanPicture {
 }  // namespace
 
 std::string to_dot(const Plan& plan, const PlanDotOptions& options) {
-  return PlanPicture(*plan.program_, options).str();
+  dot::check_limits("to_dot", options.effort, options.time_limit);
+  std::string text;
+  for (std::size_t boxes = dot::usual_boxes; boxes >= dot::fewest_boxes; boxes /= 2) {
+    for (const dot::Detail& detail : dot::details) {
+      if (detail.labels && plan.program_->steps.size() > boxes) continue;  // boxes of several steps have none
+      PlanPicture picture(*plan.program_, options, boxes, detail);
+      text = picture.str();
+      if (picture.fits()) return text;
+    }
+  }
+  return text;
 }
 
 }  // namespace xgrad

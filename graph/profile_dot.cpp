@@ -33,21 +33,28 @@ Annotations colours() {
 }  // namespace
 
 Annotations Profile::step_annotations() const {
-  const auto notes = std::make_shared<std::vector<NodeNote>>();
-  for (const ProfileStep& step : steps) {
-    NodeNote note;
-    note.number = step.seconds * 1e6;
-    note.lines.push_back(time_text(step.seconds, seconds));
-    if (step.seconds > 0) {
-      note.lines.push_back(fmt::format("{:.1f} GB/s", step.bytes / step.seconds * 1e-9));
-      if (step.flops > 0)
-        note.lines.back() = fmt::format("{:.1f} GFLOP/s, ", step.flops / step.seconds * 1e-9) + note.lines.back();
-    }
-    notes->push_back(std::move(note));
-  }
+  struct Cost {
+    double seconds = 0, bytes = 0, flops = 0;
+  };
+  const auto costs = std::make_shared<std::vector<Cost>>();
+  for (const ProfileStep& step : steps) costs->push_back({step.seconds, step.bytes, step.flops});
   Annotations out = colours();
-  out.note = [notes](std::span<const NodeId> numbers) {
-    return numbers.size() == 1 && numbers[0] < notes->size() ? (*notes)[numbers[0]] : NodeNote();
+  out.note = [costs, all = seconds](std::span<const NodeId> numbers) {
+    Cost sum;
+    NodeNote note;
+    for (const NodeId number : numbers) {
+      if (number >= costs->size()) return note;
+      const Cost& cost = (*costs)[number];
+      sum = {sum.seconds + cost.seconds, sum.bytes + cost.bytes, sum.flops + cost.flops};
+    }
+    note.number = sum.seconds * 1e6;
+    note.lines.push_back(time_text(sum.seconds, all));
+    if (sum.seconds > 0) {
+      note.lines.push_back(fmt::format("{:.1f} GB/s", sum.bytes / sum.seconds * 1e-9));
+      if (sum.flops > 0)
+        note.lines.back() = fmt::format("{:.1f} GFLOP/s, ", sum.flops / sum.seconds * 1e-9) + note.lines.back();
+    }
+    return note;
   };
   return out;
 }

@@ -1,12 +1,12 @@
 // Files and the Graphviz program behind save_graph, save_plan and save_diff.
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <system_error>
 
 #include <fcntl.h>
-#include <spawn.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <fmt/format.h>
@@ -14,9 +14,8 @@
 #include <xgrad/graph/dot.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/graph_diff.hpp>
+#include <xgrad/graph/run_dot.hpp>
 #include <xgrad/graph/save_text.hpp>
-
-extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants the program to declare it
 
 namespace xgrad {
 namespace {
@@ -80,52 +79,6 @@ void save_text(const char* where, const fs::path& path, const std::string& text)
 
 namespace {
 
-// What a program wrote to its standard error, and how it ended.
-struct Outcome {
-  bool started = false;
-  bool succeeded = false;
-  std::string complaint;
-};
-
-// Runs a program found on the PATH, without a shell, so that no character of a path has a meaning.
-Outcome run_program(std::vector<std::string> words) {
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-
-  int pipe_ends[2];
-  if (::pipe2(pipe_ends, O_CLOEXEC) != 0) return {.complaint = std::strerror(errno)};
-  posix_spawn_file_actions_t actions;
-  posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, pipe_ends[1], STDERR_FILENO);
-  ::pid_t child = 0;
-  const int error = ::posix_spawnp(&child, argv[0], &actions, nullptr, argv.data(), environ);
-  posix_spawn_file_actions_destroy(&actions);
-  ::close(pipe_ends[1]);
-  Outcome outcome;
-  outcome.started = error == 0;
-  if (error != 0) {
-    outcome.complaint = std::strerror(error);
-  } else {
-    char buffer[512];
-    for (;;) {  // to the end, though only the beginning is kept: a full pipe would stop the program
-      const ::ssize_t n = ::read(pipe_ends[0], buffer, sizeof buffer);
-      if (n < 0 && errno == EINTR) continue;
-      if (n <= 0) break;
-      if (outcome.complaint.size() < 2000) outcome.complaint.append(buffer, static_cast<std::size_t>(n));
-    }
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
-    outcome.succeeded = WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    outcome.started = !(WIFEXITED(status) && WEXITSTATUS(status) == 127);  // how some systems report a failed exec
-  }
-  ::close(pipe_ends[0]);
-  while (!outcome.complaint.empty() && outcome.complaint.back() == '\n') outcome.complaint.pop_back();
-  return outcome;
-}
-
 bool is_text(const fs::path& path) { return path.extension() == ".dot" || path.extension() == ".gv"; }
 
 void check_format(const char* where, const fs::path& path) {
@@ -134,43 +87,61 @@ void check_format(const char* where, const fs::path& path) {
   throw GraphError(fmt::format("{}: the extension of {:?} is not .svg, .png, .pdf, .dot or .gv", where, path.string()));
 }
 
-void draw(const char* where, const fs::path& path, const std::string& text) {
-  if (is_text(path)) return save_text(where, path, text);
-  const std::string extension = path.extension().string();
-  TemporaryFile source(where, path);
-  TemporaryFile picture(where, path);
-  write_text(where, source.path(), text);
-  std::vector<std::string> words{"dot", "-T" + extension.substr(1)};
-  if (extension == ".png") words.push_back("-Gdpi=144");
-  words.insert(words.end(), {"-o", picture.path().string(), source.path().string()});
-  const Outcome outcome = run_program(words);
-  std::error_code ignored;
-  if (outcome.succeeded && fs::file_size(picture.path(), ignored) > 0) return picture.rename_to(path);
-
+// Less and less of what `text_of` gives for an effort, until Graphviz has drawn it in time.
+template <class TextOf>
+void draw(const char* where, const fs::path& path, double effort, double time_limit, TextOf text_of) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  const std::string whole = text_of(effort);
+  if (is_text(path)) return save_text(where, path, whole);
+  const auto left = [&] { return time_limit - std::chrono::duration<double>(Clock::now() - begin).count(); };
+  const std::string format = path.extension().string().substr(1);
+  dot::Outcome outcome;
+  std::string text = whole;
+  for (const double share : {0.5, 0.25, 0.0}) {  // of the time, what is kept for coarser diagrams
+    outcome = dot::run_dot(text, format, std::max(left() - share * time_limit, 0.01));
+    if (outcome.succeeded) return save_text(where, path, outcome.image);
+    if (!outcome.timed_out || share == 0) break;
+    effort = std::min(effort, 1.0) / 4;
+    text = text_of(effort);
+  }
   fs::path beside = path;
   beside.replace_extension(".dot");
-  source.rename_to(beside);
-  throw EnvironmentError(
-      fmt::format("{}: {:?} was not drawn: the program dot {}: {}\n  the text is in {:?}{}", where, path.string(),
-                  outcome.started ? "failed" : "could not be started", outcome.complaint, beside.string(),
-                  outcome.started ? "" : "\n  hint: install Graphviz, for instance with `apt install graphviz`"));
+  save_text(where, beside, whole);
+  const std::string why = outcome.timed_out ? fmt::format("took longer than {} seconds", time_limit)
+                          : outcome.started ? "failed: " + outcome.complaint
+                                            : "could not be started: " + outcome.complaint;
+  const char* hint = outcome.timed_out ? "\n  hint: a larger time_limit"
+                     : outcome.started ? ""
+                                       : "\n  hint: install Graphviz, for instance with `apt install graphviz`";
+  throw EnvironmentError(fmt::format("{}: {:?} was not drawn: the program dot {}\n  the text is in {:?}{}", where,
+                                     path.string(), why, beside.string(), hint));
 }
 
 }  // namespace
 
 void save_graph(const Graph& graph, const fs::path& path, const DotOptions& options) {
   check_format("save_graph", path);
-  draw("save_graph", path, to_dot(graph, options));
+  draw("save_graph", path, options.effort, options.time_limit, [&, with = options](double effort) mutable {
+    with.effort = effort;
+    return to_dot(graph, with);
+  });
 }
 
 void save_plan(const Plan& plan, const fs::path& path, const PlanDotOptions& options) {
   check_format("save_plan", path);
-  draw("save_plan", path, to_dot(plan, options));
+  draw("save_plan", path, options.effort, options.time_limit, [&, with = options](double effort) mutable {
+    with.effort = effort;
+    return to_dot(plan, with);
+  });
 }
 
 void save_diff(const Graph& before, const Graph& after, const fs::path& path, const DiffDotOptions& options) {
   check_format("save_diff", path);
-  draw("save_diff", path, diff_to_dot(before, after, options));
+  draw("save_diff", path, options.effort, options.time_limit, [&, with = options](double effort) mutable {
+    with.effort = effort;
+    return diff_to_dot(before, after, with);
+  });
 }
 
 }  // namespace xgrad

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <string>
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -85,7 +86,7 @@ TEST_CASE("dot: a small graph gives these very bytes") {
   edge [fontname="Helvetica,Arial,sans-serif", fontsize=8, fontcolor="#6b7280", penwidth=0.8, arrowsize=0.55];
   n0 [label=<x<BR/><FONT POINT-SIZE="9" COLOR="#6b7280">3</FONT>>, shape=ellipse, style="filled", fillcolor="#e4f5e7", color="#5fae6f"];
   n2 [label=<sub(1, &#183;)>, shape=box, fillcolor="#e6f0fb", color="#5b93cf"];
-  n3 [label=<sum<BR/><FONT POINT-SIZE="9" COLOR="#6b7280">axes=[0]</FONT><BR/><FONT POINT-SIZE="9" COLOR="#6b7280"><I>y</I></FONT><BR/><FONT POINT-SIZE="9" COLOR="#6b7280">scalar</FONT>>, shape=box, fillcolor="#e6f0fb", color="#5b93cf", penwidth=2];
+  n3 [label=<sum<BR/><FONT POINT-SIZE="9" COLOR="#6b7280">axes=[0&#93;</FONT><BR/><FONT POINT-SIZE="9" COLOR="#6b7280"><I>y</I></FONT><BR/><FONT POINT-SIZE="9" COLOR="#6b7280">scalar</FONT>>, shape=box, fillcolor="#e6f0fb", color="#5b93cf", penwidth=2];
   n0 -> n2 [color="#6b8fb5"];
   n2 -> n3 [color="#6b8fb5", label=<&#160;3>, weight=8];
 }
@@ -187,6 +188,49 @@ TEST_CASE("dot: Graphviz accepts the picture, whatever the names hold") {
   CHECK(files(folder) == 1);
 }
 
+TEST_CASE("dot: every name is drawn as it is") {
+  if (!has_graphviz()) return;
+  // Graphviz has its own meaning for each of these, or for their last character.
+  const std::string names[] = {"D:\\Games\\New\\Eve\\Tom\\Lea\\Home\\net",
+                               "\\\\N\\\\\\G\\",
+                               "]",
+                               "a]]",
+                               "[x]]>",
+                               "%5D \\l",
+                               "&amp; &#65;",
+                               "<b>x",
+                               "a  b",
+                               "--> <!--",
+                               "$(N) {N|M}",
+                               "a|b;c\"d"};
+  const auto shown = [](std::string name) {  // as SVG has it: entities undone, and blanks that must not collapse
+    const auto replaced = [&](const std::string& from, const std::string& to) {
+      for (std::size_t at = name.find(from); at != std::string::npos; at = name.find(from, at + to.size()))
+        name.replace(at, from.size(), to);
+    };
+    replaced("&", "&amp;");
+    replaced("<", "&lt;");
+    replaced(">", "&gt;");
+    replaced("\"", "&quot;");
+    replaced("--", "&#45;&#45;");
+    replaced("-&gt;", "&#45;&gt;");
+    replaced("  ", " &#160;");
+    return ">" + name + "</text>";
+  };
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    Graph g;
+    {
+      const auto scope = g.scope(name);
+      g.apply(tiny::tanh, {g.input(name, {2})}).named(name);
+    }
+    const ScratchFolder folder;
+    save_graph(g, folder / "x.svg", {.title = name});
+    const std::string svg = read(folder / "x.svg");
+    CHECK(testing::count(svg, shown(name)) == 4);  // title, scope, input and operation
+  }
+}
+
 TEST_CASE("dot: every format is written, whole, under the name that was asked for") {
   const ScratchFolder folder;
   Graph g;
@@ -227,7 +271,7 @@ TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
   const ScratchFolder folder;
   const ScratchFolder programs;
   {
-    std::ofstream(programs / "dot") << "#!/bin/sh\necho half > \"$3\"\necho 'no such plugin' >&2\nexit 3\n";
+    std::ofstream(programs / "dot") << "#!/bin/sh\necho half\necho 'no such plugin' >&2\nexit 3\n";
     REQUIRE(::chmod((programs / "dot").c_str(), 0755) == 0);
     std::ofstream(folder / "net.svg") << "older";
   }
@@ -242,6 +286,47 @@ TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
   }
   CHECK(read(folder / "net.svg") == "older");
   CHECK(files(folder) == 2);
+}
+
+TEST_CASE("dot: a Graphviz that takes too long is killed with what it started, and gets coarser diagrams") {
+  const ScratchFolder folder;
+  const ScratchFolder programs;
+  // Writes half a picture and waits, unless the diagram is one of less detail.
+  std::ofstream(programs / "dot") << "#!/bin/sh\nread first; read second\necho \"$second\" >> '" +
+                                         (folder / "asked").string() +
+                                         "'\necho '<svg half'\ncase \"$second\" in *'too long'*) exit 0;; esac\n"
+                                         "/bin/sleep 1000 & echo $! > '" +
+                                         (folder / "pid").string() + "'\nwait\n";
+  REQUIRE(::chmod((programs / "dot").c_str(), 0755) == 0);
+  const SearchPath only((programs / "").string() + ":/bin:/usr/bin");
+  Graph g;
+  build(g);
+  save_graph(g, folder / "net.svg", {.depth = 7, .time_limit = 0.5});
+  CHECK(read(folder / "net.svg") == "<svg half\n");
+  CHECK_FALSE(contains(read(folder / "asked"), "</svg>"));
+  const ::pid_t started = static_cast<::pid_t>(std::stol(read(folder / "pid")));
+  // The kernel may need a moment to take it away.
+  for (int i = 0; i < 1000 && ::kill(started, 0) == 0; ++i) ::usleep(10'000);
+  CHECK(::kill(started, 0) != 0);
+  CHECK(files(folder) == 3);
+}
+
+TEST_CASE("dot: if every diagram takes too long the error says so, and the text is left beside") {
+  const ScratchFolder folder;
+  const ScratchFolder programs;
+  std::ofstream(programs / "dot") << "#!/bin/sh\necho '<svg half'\nexec /bin/sleep 1000\n";
+  REQUIRE(::chmod((programs / "dot").c_str(), 0755) == 0);
+  const SearchPath only((programs / "").string() + ":/bin:/usr/bin");
+  Graph g;
+  build(g);
+  CHECK_THROWS_WITH_AS(save_graph(g, folder / "net.svg", {.time_limit = 0.2}),
+                       doctest::Contains("the program dot took longer than 0.2 seconds"), EnvironmentError);
+  CHECK(read(folder / "net.dot") == to_dot(g));
+  CHECK(files(folder) == 1);
+  CHECK_THROWS_WITH_AS(to_dot(g, {.time_limit = 0}), doctest::Contains("to_dot: time_limit must be positive, got 0"),
+                       GraphError);
+  CHECK_THROWS_WITH_AS(to_dot(g, {.effort = -1}), doctest::Contains("to_dot: effort must be positive, got -1"),
+                       GraphError);
 }
 
 TEST_CASE("dot: a folder that is not there and an unknown extension are refused") {

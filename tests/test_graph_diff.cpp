@@ -137,6 +137,25 @@ TEST_CASE("graph diff: the picture has a node for each node of both, as Graphviz
   CHECK_THROWS_AS(diff_to_dot(before, after, {.max_nodes = -1}), GraphError);
 }
 
+TEST_CASE("graph diff: of thousands of changes some are drawn, and the rest is counted") {
+  const auto chain = [](Graph& g, double factor, bool relus) {
+    Value y = g.input("D:\\New]", {2});
+    for (int i = 0; i < 3000; ++i) y = relus ? relu(y) * factor : sin(y) * factor;
+  };
+  Graph before, after;
+  chain(before, 2, false);
+  chain(after, 3, true);
+  const GraphDiff d = diff(before, after);
+  REQUIRE(d.removed.size() + d.added.size() + changed(d) > 3000);
+  const std::string text = diff_to_dot(before, after);
+  CHECK(count(text, " nodes that are not the same are left out too") == 1);
+  CHECK(count(text, "shape=") > 0);
+  CHECK(count(text, "[label=<") <= 302);
+  CHECK(count(text, "[label=<") > 30);
+  CHECK(count(diff_to_dot(before, after, {.max_nodes = 20}), "[label=<") <= 22);
+  if (graphviz::found()) CHECK(graphviz::read(text).nodes <= 300);
+}
+
 TEST_CASE("graph diff: of large graphs what is the same is left out, and counted; hostile names are escaped") {
   const auto chain = [](Graph& g, int without) {
     Value y = g.input("in \"<&\\\n\xff", {2});

@@ -96,6 +96,60 @@ TEST_CASE("plan picture: steps have notes and colours") {
   if (graphviz::found()) CHECK(graphviz::read(text).nodes > 3);
 }
 
+TEST_CASE("plan picture: names are drawn as they are") {
+  if (!graphviz::found()) return;
+  Graph g;
+  const Parameter w("D:\\Games\\New]", Tensor({3}));
+  const Value p = g.parameter(w);
+  const Value y = exp(g.input("]\\N", {3}) * p);
+  const Plan plan({y}, {assign(p, p + y)});
+  const std::string svg = graphviz::read(to_dot(plan, {.title = "\\G]", .show_buffers = true})).drawn;
+  CHECK(count(svg, ">D:\\Games\\New]</text>") == 2);
+  CHECK(count(svg, ">]\\N</text>") == 1);
+  CHECK(count(svg, ">\\G]</text>") == 1);
+}
+
+TEST_CASE("plan picture: many steps are drawn as few boxes, which name what they read and update") {
+  Graph g;
+  const Parameter w("w", Tensor({4, 4}));
+  const Value p = g.parameter(w);
+  Value y = g.input("x", {4, 4});
+  for (int i = 0; i < 1500; ++i) y = matmul(y, p);
+  const Plan plan({y, sum(y)}, {assign(p, p + y)});
+  REQUIRE(plan.steps() > 1500);
+  const std::string text = to_dot(plan, {.show_buffers = true});
+  CHECK(text == to_dot(plan, {.show_buffers = true}));
+  CHECK(count(text, "steps that follow each other share a box") == 1);
+  const auto boxes = count(text, " steps<BR/>");
+  CHECK(boxes <= 300);
+  CHECK(boxes > 100);
+  CHECK(count(text, ">reads w<") == boxes - 1);
+  CHECK(count(text, ">reads x, w<") == 1);
+  CHECK(count(text, "updates w<") == 1);
+  CHECK(count(text, "gives output 0") == 1);
+  std::size_t noted = 0;
+  to_dot(plan, {.annotations = {.note = [&](std::span<const NodeId> steps) -> NodeNote {
+                                  noted += steps.size();
+                                  return {};
+                                },
+                                .legend = "n"}});
+  CHECK(noted == static_cast<std::size_t>(plan.steps()));
+  if (graphviz::found()) CHECK(graphviz::read(text).nodes <= 302);
+}
+
+TEST_CASE("plan picture: a weight that steps far apart read is named in them where edges are too much work") {
+  Graph g;
+  const Parameter w("w", Tensor({4, 4})), u("u", Tensor({4, 4}));
+  const Value p = g.parameter(w), q = g.parameter(u);
+  Value y = g.input("x", {4, 4});
+  for (int i = 0; i < 70; ++i) y = matmul(matmul(y, p), q);
+  const std::string text = to_dot(Plan({y}));
+  CHECK(count(text, "2 of the inputs and parameters are named in the steps that read them") == 1);
+  CHECK(count(text, "reads w") == 70);
+  CHECK(count(text, "shape=cylinder") == 0);
+  CHECK(count(to_dot(Plan({matmul(matmul(g.find_input("x"), p), q)})), "shape=cylinder") == 2);
+}
+
 TEST_CASE("plan picture: errors name save_plan") {
   const ScratchFolder folder;
   CHECK_THROWS_WITH_AS(save_plan(Net().plan, folder / "plan.jpeg"), doctest::Contains("save_plan: the extension"),
