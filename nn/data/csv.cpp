@@ -1,7 +1,6 @@
 #include <xgrad/nn/data/csv.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <fstream>
 #include <span>
@@ -10,8 +9,10 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/parse_number.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -215,7 +216,7 @@ class Parser {
     // from_chars takes no plus sign, which some programs write.
     if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
     double value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    const auto [end, error] = parse_number(text.data(), text.data() + text.size(), value);
     if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
       refuse(fmt::format("{} is not a number", shown(field.text)));
     }
