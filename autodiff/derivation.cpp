@@ -210,7 +210,7 @@ class Deriver {
     std::vector<Value> given;
     {
       const auto role = graph_.role(Role::backward, loss_);
-      given = pullback({loss_}, {graph_.constant(1.0, loss_.dtype())}, floating, Missing::empty);
+      given = pullback({loss_}, {graph_.constant(1.0, loss_.dtype())}, floating, Unconnected::empty);
     }
     std::vector<Value> wanted = values;
     for (const Value v : given) {

@@ -170,7 +170,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
   std::vector<Value> masks;
   {
     const auto role = graph.role(Role::backward, loss);
-    gradients = pullback({loss}, {graph.constant(1.0, loss.dtype())}, floating, Missing::empty);
+    gradients = pullback({loss}, {graph.constant(1.0, loss.dtype())}, floating, Unconnected::empty);
     for (const Value value : values) masks.push_back(saturated(value));
   }
   for (const auto* more : {&gradients, &masks}) {
@@ -189,7 +189,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
     report.layer = graph.scope_of(report.node);
     report.value = number_stats(numbers[i]);
     report.operation = node.op->traits.leaf == Leaf::none;
-    report.parameter = node.op->traits.leaf == Leaf::parameter && graph.parameter_of(report.node).trainable();
+    report.parameter = node.op->traits.leaf == Leaf::parameter && graph.trainable(graph.parameter_of(report.node));
     if (has_gradient(values[i]) && gradients[of_gradient++].valid()) report.gradient = number_stats(numbers[next++]);
     nodes->push_back(std::move(report));
   }

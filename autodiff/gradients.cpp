@@ -223,7 +223,7 @@ void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt,
 }  // namespace
 
 std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
-                            const std::vector<Value>& wrt, Missing missing) {
+                            const std::vector<Value>& wrt, Unconnected unconnected) {
   Graph& graph = outputs[0].graph();
   Attempt attempt(graph);
   Sweep sweep(graph, outputs, wrt);
@@ -232,8 +232,8 @@ std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector
   std::vector<Value> out;
   for (const Value w : wrt) {
     Value c = sweep.cotangent(w);
-    if (!c.valid() && missing == Missing::error) sweep.fail_unconnected(w);
-    out.push_back(c.valid() || missing == Missing::empty ? c : zeros_like(w));
+    if (!c.valid() && unconnected == Unconnected::error) sweep.fail_unconnected(w);
+    out.push_back(c.valid() || unconnected == Unconnected::empty ? c : zeros_like(w));
   }
   attempt.keep();
   return out;
@@ -258,8 +258,7 @@ std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const Gra
   Attempt attempt(graph);
   const auto guard = graph.role(Role::backward, y);
   const Value seed = options.seed.valid() ? options.seed : graph.constant(1.0, y.dtype());
-  const Missing missing = options.unconnected == Unconnected::zeros ? Missing::zeros : Missing::error;
-  std::vector<Value> out = pullback({y}, {seed}, wrt, missing);
+  std::vector<Value> out = pullback({y}, {seed}, wrt, options.unconnected);
   attempt.keep();
   return out;
 }
@@ -267,6 +266,24 @@ std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const Gra
 Value gradients(Operand y, Operand wrt, const GradientOptions& options) {
   const LineGuard line(y);
   return gradients(y, std::vector<Value>{wrt}, options)[0];
+}
+
+std::vector<Value> gradients(Operand y, const std::vector<Parameter>& wrt, const GradientOptions& options) {
+  const LineGuard line(y);
+  if (!y.valid()) throw GraphError("gradients: y is an empty Value");
+  Attempt attempt(y.graph());
+  std::vector<Value> nodes;
+  for (std::size_t i = 0; i < wrt.size(); ++i) {
+    if (!wrt[i].valid()) throw GraphError(fmt::format("gradients: wrt {} is an empty Parameter", i));
+    nodes.push_back(y.graph().parameter(wrt[i]));
+  }
+  std::vector<Value> out = gradients(y, nodes, options);
+  attempt.keep();
+  return out;
+}
+
+Value gradients(Operand y, const Parameter& wrt, const GradientOptions& options) {
+  return gradients(y, std::vector<Parameter>{wrt}, options)[0];
 }
 
 }  // namespace xgrad

@@ -16,6 +16,7 @@ namespace xgrad {
 enum class Unconnected {
   error,  // throw GradientError, naming both values
   zeros,  // give zeros of the value's shape
+  empty,  // give an empty Value
 };
 
 struct GradientOptions {
@@ -28,5 +29,8 @@ struct GradientOptions {
 // depend on it through differentiable operations.
 std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const GradientOptions& options = {});
 Value gradients(Operand y, Operand wrt, const GradientOptions& options = {});
+// The same with respect to parameters, which is what optimizers take.
+std::vector<Value> gradients(Operand y, const std::vector<Parameter>& wrt, const GradientOptions& options = {});
+Value gradients(Operand y, const Parameter& wrt, const GradientOptions& options = {});
 
 }  // namespace xgrad

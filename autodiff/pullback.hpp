@@ -1,12 +1,13 @@
 // The sweep behind every derivative: cotangents of some values in, cotangents of others out.
 //
-//   std::vector<Value> c = pullback({y, z}, {cy, cz}, {x, w}, Missing::empty);
+//   std::vector<Value> c = pullback({y, z}, {cy, cz}, {x, w}, Unconnected::empty);
 //
 // Internal: not installed.
 #pragma once
 
 #include <vector>
 
+#include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/graph.hpp>
 
 namespace xgrad {
@@ -28,17 +29,10 @@ class Attempt {
   bool kept_ = false;
 };
 
-// What stands for a value on which no output depends.
-enum class Missing {
-  error,  // throw GradientError, naming it
-  zeros,
-  empty,  // an empty Value
-};
-
 // All values are of one graph and alive; there is an output; each seed has its output's type. Throws GradientError,
 // with the graph as it was, if a rule breaks its promises.
 std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
-                            const std::vector<Value>& wrt, Missing missing);
+                            const std::vector<Value>& wrt, Unconnected unconnected);
 
 // What each of `wrt` is given, one after the other and in the order in which a sweep would add it up. Values of `wrt`
 // must not depend on each other.

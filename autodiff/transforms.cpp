@@ -70,7 +70,11 @@ Graph& check_arguments(const char* where, const std::vector<Value>& outputs, con
   return graph;
 }
 
-Missing missing(Unconnected unconnected) { return unconnected == Unconnected::zeros ? Missing::zeros : Missing::error; }
+// A tangent or a row of a Jacobian is computed from all cotangents, so none may be missing.
+void require_values(const char* where, Unconnected unconnected) {
+  if (unconnected == Unconnected::empty)
+    throw GradientError(fmt::format("{}: unconnected must be Unconnected::error or Unconnected::zeros", where));
+}
 
 // Throws unless a derivative can follow every way from the placeholders to the results.
 void require_linear(Graph& graph, const std::vector<Value>& placeholders, const std::vector<Value>& results) {
@@ -96,14 +100,15 @@ void require_linear(Graph& graph, const std::vector<Value>& placeholders, const 
 }
 
 std::vector<Value> push(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt,
-                        const std::vector<Value>& tangents, Missing if_missing) {
+                        const std::vector<Value>& tangents, Unconnected unconnected) {
+  require_values("jvp", unconnected);
   Attempt attempt(graph);
   std::vector<Value> placeholders;
   for (const Value y : outputs) placeholders.push_back(placeholder_like(y));
-  const std::vector<Value> back = pullback(outputs, placeholders, wrt, if_missing);
+  const std::vector<Value> back = pullback(outputs, placeholders, wrt, unconnected);
   require_linear(graph, placeholders, back);
   // A rule may say zero by a node that does not depend on its cotangent: then the tangent is zero too.
-  std::vector<Value> out = pullback(back, tangents, placeholders, Missing::zeros);
+  std::vector<Value> out = pullback(back, tangents, placeholders, Unconnected::zeros);
   NodeId size = 0;
   for (const Value v : out) size = std::max(size, v.id() + 1);
   const std::vector<char> depends = numeric_dependents(graph, size, placeholders);
@@ -205,11 +210,11 @@ std::vector<Value> rows_of(RowMaker maker, Rows how) {
 }
 
 RowMaker reverse_rows(Value y, const std::vector<Value>& wrt, Unconnected unconnected) {
-  return {y, [=](Value seed) { return pullback({y}, {seed}, wrt, missing(unconnected)); }};
+  return {y, [=](Value seed) { return pullback({y}, {seed}, wrt, unconnected); }};
 }
 
 RowMaker forward_rows(Value y, Value w, Unconnected unconnected) {
-  return {w, [=](Value seed) { return push(y.graph(), {y}, {w}, {seed}, missing(unconnected)); }};
+  return {w, [=](Value seed) { return push(y.graph(), {y}, {w}, {seed}, unconnected); }};
 }
 
 // From [elements of w, y...] to [y..., w...].
@@ -242,7 +247,7 @@ std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Valu
   const Graph& graph = check_arguments("vjp", outputs, wrt);
   check_values("vjp", "cotangent", graph, cotangents);
   check_partners("vjp", "cotangent", "outputs", outputs, cotangents);
-  return pullback(outputs, cotangents, wrt, missing(unconnected));
+  return pullback(outputs, cotangents, wrt, unconnected);
 }
 
 Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected) {
@@ -257,7 +262,7 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
   if (wrt.empty()) throw GradientError("jvp: there is nothing to differentiate by");
   check_values("jvp", "tangent", graph, tangents);
   check_partners("jvp", "tangent", "wrt", wrt, tangents);
-  return push(graph, outputs, wrt, tangents, missing(unconnected));
+  return push(graph, outputs, wrt, tangents, unconnected);
 }
 
 Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected) {
@@ -268,6 +273,7 @@ Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected) {
 std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
   const LineGuard line(y);
   Graph& graph = check_jacobian("jacobian", y, wrt);
+  require_values("jacobian", options.unconnected);
   Attempt attempt(graph);
   std::vector<Value> out;
   if (wrt.empty()) return out;
@@ -307,6 +313,7 @@ std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& opt
 std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
   const LineGuard line(y);
   Attempt attempt(check_jacobian("hessian", y, wrt));
+  require_values("hessian", options.unconnected);
   const auto first = gradients(y, wrt, {.unconnected = options.unconnected});
   JacobianOptions second = options;
   second.unconnected = Unconnected::zeros;
@@ -328,7 +335,7 @@ std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vect
   check_partners("hvp", "tangent", "wrt", wrt, tangents);
   Attempt attempt(graph);
   if (wrt.empty()) return {};
-  std::vector<Value> out = pullback(gradients(y, wrt), tangents, wrt, Missing::zeros);
+  std::vector<Value> out = pullback(gradients(y, wrt), tangents, wrt, Unconnected::zeros);
   attempt.keep();
   return out;
 }

@@ -65,8 +65,8 @@ Way down_the_valley(const nn::Optimizer& optimizer) {
   xg::Graph g({.dtype = xg::f64});
   const xg::Parameter w = at_start();
   const xg::Value loss = beale(g.parameter(w));
-  nn::OptimizerState state(optimizer.learning_rate());
-  const xg::Plan step({loss}, optimizer.updates(g, {w}, {gradients(loss, g.parameter(w))}, state));
+  nn::OptimizerState state(optimizer);
+  const xg::Plan step({loss}, optimizer.minimize(loss, state).updates);
   xg::Workspace memory(step);
   Way way;
   way.add(w);

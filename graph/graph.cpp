@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <utility>
 
@@ -28,6 +29,10 @@ std::string arity(const OpDef& op) {
   return fmt::format("{} to {} inputs", op.min_inputs, op.max_inputs);
 }
 
+auto find_update(std::vector<Update>& updates, const Parameter& parameter) {
+  return std::find_if(updates.begin(), updates.end(), [&](const Update& u) { return u.parameter == parameter; });
+}
+
 // Whether `path` is `inner` itself or one of the scopes around it.
 bool encloses(const std::string& path, const std::string& inner) {
   return inner.starts_with(path) && (inner.size() == path.size() || inner[path.size()] == '/');
@@ -35,8 +40,14 @@ bool encloses(const std::string& path, const std::string& inner) {
 
 }  // namespace
 
-Graph::Graph(GraphOptions options)
-    : options_(options), attrs_(1), names_(1), scopes_(1), lines_(1), line_ids_{{{CodeLine().file(), 0}, 0}} {
+Graph::Graph(GraphOptions options, TrainableFlags flags)
+    : options_(options),
+      attrs_(1),
+      names_(1),
+      scopes_(1),
+      lines_(1),
+      line_ids_{{{CodeLine().file(), 0}, 0}},
+      trainable_flags_(std::move(flags)) {
   scope_ids_[""] = 0;
 }
 
@@ -278,12 +289,35 @@ void Graph::add_update(const Parameter& parameter, Value value) {
     throw GraphError(fmt::format("{}: it is {}, but the new value is {}\n  value: {}", where, parameter.type().str(),
                                  type.str(), describe(value.id())));
   }
-  for (const Update& update : updates_) {
-    if (update.parameter == parameter) {
-      throw GraphError(fmt::format("{}: it has an update already: {}", where, update.value.describe()));
-    }
+  const auto before = find_update(updates_, parameter);
+  if (before != updates_.end() && !depends(value, {before->value})[0]) {
+    throw GraphError(
+        fmt::format("{}: it has an update already, which the new value does not depend on\n  update: {}\n  new value: "
+                    "{}\n  hint: compute the new value from Graph::updated(parameter)",
+                    where, before->value.describe(), value.describe()));
   }
-  updates_.push_back({parameter, value});
+  update_history_.push_back({parameter, value});
+  if (before != updates_.end())
+    before->value = value;
+  else
+    updates_.push_back({parameter, value});
+}
+
+Value Graph::updated(const Parameter& parameter) {
+  const auto pending = find_update(updates_, parameter);
+  return pending != updates_.end() ? pending->value : this->parameter(parameter);
+}
+
+bool Graph::trainable(const Parameter& parameter) const {
+  const auto pinned = trainable_flags_.find(parameter.trainable_flag());
+  return pinned != trainable_flags_.end() ? pinned->second : parameter.trainable();
+}
+
+std::vector<Parameter> Graph::trainable_parameters() const {
+  std::vector<Parameter> out;
+  std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(out),
+               [&](const Parameter& p) { return trainable(p); });
+  return out;
 }
 
 void Graph::add_penalty(Value value) {
@@ -409,6 +443,27 @@ std::string Graph::discarded(Value value) const {
   return fmt::format("value %{} never existed in a graph of {} nodes", value.id(), size());
 }
 
+std::vector<bool> Graph::depends(Value value, const std::vector<Value>& sources) const {
+  require(value, "depends: value");
+  NodeId first = value.id();
+  for (const Value source : sources) {
+    require(source, "depends: source");
+    first = std::min(first, source.id());
+  }
+  // Inputs have smaller ids: one pass downwards from the value visits all that it is computed from.
+  std::vector<bool> reached(value.id() - first + 1);
+  reached.back() = true;
+  for (NodeId id = value.id(); id > first; --id) {
+    if (!reached[id - first]) continue;
+    for (const NodeId input : inputs(id)) {
+      if (input >= first) reached[input - first] = true;
+    }
+  }
+  std::vector<bool> out;
+  for (const Value source : sources) out.push_back(source.id() <= value.id() && reached[source.id() - first]);
+  return out;
+}
+
 void Graph::require(Value value, const std::string& where) const {
   if (!value.valid()) throw GraphError(where + ": the Value is empty");
   if (value.graph_ != this) throw GraphError(where + ": " + value.describe() + " belongs to another graph");
@@ -466,7 +521,16 @@ void Graph::rewind(NodeId mark) {
     nodes_.pop_back();
   }
   std::erase_if(parameters_, [&](const Parameter& p) { return !parameter_nodes_.contains(p.raw()); });
-  std::erase_if(updates_, [&](const Update& u) { return u.value.id() >= mark; });
+  // The last update of each parameter whose value is left, in the order of the first ones.
+  if (std::erase_if(update_history_, [&](const Update& u) { return u.value.id() >= mark; }) > 0) {
+    updates_.clear();
+    for (const Update& u : update_history_) {
+      if (const auto before = find_update(updates_, u.parameter); before != updates_.end())
+        before->value = u.value;
+      else
+        updates_.push_back(u);  // within the capacity it had
+    }
+  }
   std::erase_if(penalties_, [&](const Value& v) { return v.id() >= mark; });
   // Scopes keep their positions, since guards may hold them; only the memory of having been opened goes, so that what
   // is built again gets the same names again.

@@ -61,9 +61,13 @@ struct Update {
   Value value;
 };
 
+// Trainable flags of parameters and layers, with the values that a graph was built with.
+using TrainableFlags = std::map<std::shared_ptr<const bool>, bool>;
+
 class Graph {
  public:
-  explicit Graph(GraphOptions options = {});
+  // `flags` are those of an earlier graph, if this one is to freeze what that one did.
+  explicit Graph(GraphOptions options = {}, TrainableFlags flags = {});
   Graph(const Graph&) = delete;  // pinned: Values point to it
   Graph& operator=(const Graph&) = delete;
 
@@ -97,9 +101,28 @@ class Graph {
 
   // ---- updates that belong to the graph itself, such as moving statistics
 
-  // Throws GraphError if the value is not of the parameter's type, or if the parameter has an update already.
+  // A parameter may be updated several times, one after the other: each new value is computed from `updated(parameter)`
+  // and replaces it. Throws GraphError if the value is not of the parameter's type, or if the parameter has an update
+  // that the value does not depend on, which would be lost.
   void add_update(const Parameter& parameter, Value value);
+  // The value that the parameter takes after a run by the updates so far: its node if there are none.
+  Value updated(const Parameter& parameter);
+  // One for each updated parameter, in the order of their first update.
   const std::vector<Update>& updates() const { return updates_; }
+
+  // ---- what training changes
+
+  // The flag, as it was when this graph (or the one whose flags it was made with) first pinned it. Layers pin their
+  // flags, so that all parts of a graph agree on what is frozen, whatever set_trainable says later.
+  bool pin_trainable(const std::shared_ptr<const bool>& flag) {
+    return trainable_flags_.try_emplace(flag, *flag).first->second;
+  }
+  bool pin_trainable(const Parameter& parameter) { return pin_trainable(parameter.trainable_flag()); }
+  // The pinned flag of the parameter, or its present one.
+  bool trainable(const Parameter& parameter) const;
+  // The trainable ones of parameters().
+  std::vector<Parameter> trainable_parameters() const;
+  const TrainableFlags& trainable_flags() const { return trainable_flags_; }
 
   // ---- what is to be made small beside a loss, such as the norm of a weight
 
@@ -140,6 +163,8 @@ class Graph {
   // The input of that name; empty if there is none.
   Value find_input(const std::string& name);
 
+  // For each source, whether `value` is computed from it or is it.
+  std::vector<bool> depends(Value value, const std::vector<Value>& sources) const;
   // Throws GraphError, beginning with `where`, unless the handle is one of this graph and alive.
   void require(Value value, const std::string& where) const;
   // For instance `%12 tanh "mlp/hidden" f32[32, 64]`.
@@ -194,6 +219,8 @@ class Graph {
   std::unordered_map<const void*, NodeId> parameter_nodes_;  // by the address of the numbers
   std::vector<Parameter> parameters_;
   std::vector<Update> updates_;
+  std::vector<Update> update_history_;  // each call of add_update, for rewinds
+  TrainableFlags trainable_flags_;
   std::vector<Value> penalties_;
   std::vector<NodeId> rewinds_;  // the mark of each rewind; the generation is one more than their number
   std::uint32_t scope_ = 0;

@@ -208,8 +208,13 @@ NodeId Planner::root(NodeId id) const {
   return id;
 }
 
-Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
-                      const PlanOptions& options) {
+Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& given, const PlanOptions& options) {
+  // Two optimizers of one graph both hand on the graph's own updates.
+  std::vector<Update> updates;
+  for (const Update& u : given) {
+    const auto same = [&](const Update& other) { return other.parameter == u.parameter && other.value == u.value; };
+    if (std::none_of(updates.begin(), updates.end(), same)) updates.push_back(u);
+  }
   Program out = Planner(outputs, updates, options).build();
   out.graph = &graph_of(outputs, updates);
   out.life = out.graph->life();

@@ -1,10 +1,15 @@
 // Activations: named functions of one value, to hand to a layer.
 //
 //   nn::Dense(64, nn::relu)
-//   nn::Dense(64, [](Value x) { return x * sigmoid(x); })     // any function without captures
+//   nn::Dense(64, [](Value x) { return x * sigmoid(x); })
+//   nn::Dense(64, [slope](Value x) { return leaky_relu(x, slope); })
 #pragma once
 
 #include <concepts>
+#include <functional>
+#include <memory>
+#include <type_traits>
+#include <utility>
 
 #include <xgrad/ops/ops.hpp>
 
@@ -15,53 +20,63 @@ class Activation {
   using Function = Value (*)(Value);
   using Operation = Value (*)(Operand);  // such as xgrad::relu
 
+  // Any function from Value to Value.
   template <class F>
-  requires std::convertible_to<F, Function>
-  constexpr Activation(F function, const char* name = "activation") : function_(function), name_(name) {}
-  template <class F>
-  requires(std::convertible_to<F, Operation> &&
-           !std::convertible_to<F, Function>) constexpr Activation(F operation, const char* name = "activation")
-      : operation_(operation), name_(name) {}
+  requires(!std::is_same_v<F, Activation>) constexpr Activation(F function, const char* name = "activation")
+      : name_(name) {
+    if constexpr (std::is_convertible_v<F, Function>)
+      function_ = function;
+    else if constexpr (std::is_convertible_v<F, Operation>)
+      operation_ = function;
+    else if constexpr (std::is_invocable_r_v<Value, F&, Value>)
+      held_ = std::make_shared<const std::function<Value(Value)>>(std::move(function));
+    else
+      static_assert(std::is_invocable_r_v<Value, F&, Value>,
+                    "an activation is a function that takes a Value and returns a Value: [](Value x) { return ...; }");
+  }
 
   Value operator()(Operand x) const {
     const LineGuard line(x);
+    if (held_ != nullptr) return (*held_)(x);
     return function_ != nullptr ? function_(x) : operation_(x);
   }
   const char* name() const { return name_; }
+  // Functions with captures are equal only to their copies.
   friend bool operator==(const Activation& a, const Activation& b) {
-    return a.function_ == b.function_ && a.operation_ == b.operation_;
+    return a.function_ == b.function_ && a.operation_ == b.operation_ && a.held_ == b.held_;
   }
 
  private:
-  Function function_ = nullptr;  // one of the two
+  Function function_ = nullptr;  // one of the three
   Operation operation_ = nullptr;
+  std::shared_ptr<const std::function<Value(Value)>> held_;
   const char* name_;
 };
 
-inline constexpr Activation linear{[](Value x) { return x; }, "linear"};
-inline constexpr Activation relu{[](Value x) { return xgrad::relu(x); }, "relu"};
-inline constexpr Activation sigmoid{[](Value x) { return xgrad::sigmoid(x); }, "sigmoid"};
-inline constexpr Activation tanh{[](Value x) { return xgrad::tanh(x); }, "tanh"};
-inline constexpr Activation exponential{[](Value x) { return xgrad::exp(x); }, "exponential"};
+inline constinit const Activation linear{[](Value x) { return x; }, "linear"};
+inline constinit const Activation relu{[](Value x) { return xgrad::relu(x); }, "relu"};
+inline constinit const Activation sigmoid{[](Value x) { return xgrad::sigmoid(x); }, "sigmoid"};
+inline constinit const Activation tanh{[](Value x) { return xgrad::tanh(x); }, "tanh"};
+inline constinit const Activation exponential{[](Value x) { return xgrad::exp(x); }, "exponential"};
 
 // Over the last axis.
-inline constexpr Activation softmax{[](Value x) { return xgrad::softmax(x); }, "softmax"};
-inline constexpr Activation log_softmax{[](Value x) { return xgrad::log_softmax(x); }, "log_softmax"};
+inline constinit const Activation softmax{[](Value x) { return xgrad::softmax(x); }, "softmax"};
+inline constinit const Activation log_softmax{[](Value x) { return xgrad::log_softmax(x); }, "log_softmax"};
 
 // The functions of the same names in ops/activations.hpp with their default numbers; for others write
 // `[](Value x) { return leaky_relu(x, 0.3); }`. For a slope that is learned see nn::PRelu.
-inline constexpr Activation logsigmoid{[](Value x) { return xgrad::logsigmoid(x); }, "logsigmoid"};
-inline constexpr Activation hardsigmoid{[](Value x) { return xgrad::hardsigmoid(x); }, "hardsigmoid"};
-inline constexpr Activation softplus{[](Value x) { return xgrad::softplus(x); }, "softplus"};
-inline constexpr Activation softsign{[](Value x) { return xgrad::softsign(x); }, "softsign"};
-inline constexpr Activation silu{[](Value x) { return xgrad::silu(x); }, "silu"};
-inline constexpr Activation gelu{[](Value x) { return xgrad::gelu(x); }, "gelu"};
-inline constexpr Activation gelu_tanh{[](Value x) { return xgrad::gelu_tanh(x); }, "gelu_tanh"};
-inline constexpr Activation hardswish{[](Value x) { return xgrad::hardswish(x); }, "hardswish"};
-inline constexpr Activation mish{[](Value x) { return xgrad::mish(x); }, "mish"};
-inline constexpr Activation relu6{[](Value x) { return xgrad::relu6(x); }, "relu6"};
-inline constexpr Activation leaky_relu{[](Value x) { return xgrad::leaky_relu(x); }, "leaky_relu"};
-inline constexpr Activation elu{[](Value x) { return xgrad::elu(x); }, "elu"};
-inline constexpr Activation selu{[](Value x) { return xgrad::selu(x); }, "selu"};
+inline constinit const Activation logsigmoid{[](Value x) { return xgrad::logsigmoid(x); }, "logsigmoid"};
+inline constinit const Activation hardsigmoid{[](Value x) { return xgrad::hardsigmoid(x); }, "hardsigmoid"};
+inline constinit const Activation softplus{[](Value x) { return xgrad::softplus(x); }, "softplus"};
+inline constinit const Activation softsign{[](Value x) { return xgrad::softsign(x); }, "softsign"};
+inline constinit const Activation silu{[](Value x) { return xgrad::silu(x); }, "silu"};
+inline constinit const Activation gelu{[](Value x) { return xgrad::gelu(x); }, "gelu"};
+inline constinit const Activation gelu_tanh{[](Value x) { return xgrad::gelu_tanh(x); }, "gelu_tanh"};
+inline constinit const Activation hardswish{[](Value x) { return xgrad::hardswish(x); }, "hardswish"};
+inline constinit const Activation mish{[](Value x) { return xgrad::mish(x); }, "mish"};
+inline constinit const Activation relu6{[](Value x) { return xgrad::relu6(x); }, "relu6"};
+inline constinit const Activation leaky_relu{[](Value x) { return xgrad::leaky_relu(x); }, "leaky_relu"};
+inline constinit const Activation elu{[](Value x) { return xgrad::elu(x); }, "elu"};
+inline constinit const Activation selu{[](Value x) { return xgrad::selu(x); }, "selu"};
 
 }  // namespace xgrad::nn

@@ -8,18 +8,18 @@
 // defaults are those of Keras (keras/src/constraints): norms are enlarged by 1e-7, so that 0 stays 0.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include <xgrad/graph/shape.hpp>
 #include <xgrad/graph/value.hpp>
+#include <xgrad/nn/checked_function.hpp>
 #include <xgrad/nn/defaults.hpp>
 
 namespace xgrad::nn {
 
 struct Constraint {
   std::string name;
-  std::function<Value(Value)> apply;  // of the same shape
+  WeightFunction apply;  // of the same shape
 };
 
 // Vectors longer than `largest` are shortened to it (Srivastava et al., "Dropout", 2014). Throws UserError unless

@@ -8,6 +8,8 @@
 // option that is set wins over the preset.
 #pragma once
 
+#include <xgrad/ops/defaults.hpp>
+
 namespace xgrad::nn {
 
 enum class Preset { keras, torch };
@@ -46,7 +48,6 @@ struct Defaults {
   struct {
     double momentum;  // the weight of the OLD moving statistic; PyTorch's own `momentum` is one minus this
     double epsilon;
-    int axis;                // of the features
     bool unbiased_variance;  // whether the moving variance is of the population (N - 1) or of the batch (N)
   } batch_norm;
   double norm_epsilon;          // of layer and group norm, added to the variance
@@ -68,10 +69,10 @@ constexpr Defaults defaults(Preset preset) {
       .nadam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7, .momentum_decay = 1},
       .lion = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.99},
       .clip = {.epsilon = 0},
-      .batch_norm = {.momentum = 0.99, .epsilon = 1e-3, .axis = -1, .unbiased_variance = false},
-      .norm_epsilon = 1e-3,
+      .batch_norm = {.momentum = 0.99, .epsilon = 1e-3, .unbiased_variance = false},
+      .norm_epsilon = default_norm_epsilon,
       .prelu_slope = 0,
-      .average_counts_padding = false,
+      .average_counts_padding = default_count_padding,
       .embedding_normal = false,
   };
   constexpr Defaults torch{
@@ -85,7 +86,7 @@ constexpr Defaults defaults(Preset preset) {
       .nadam = {.learning_rate = 2e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-8, .momentum_decay = 4e-3},
       .lion = keras.lion,  // PyTorch has none
       .clip = {.epsilon = 1e-6},
-      .batch_norm = {.momentum = 0.9, .epsilon = 1e-5, .axis = 1, .unbiased_variance = true},
+      .batch_norm = {.momentum = 0.9, .epsilon = 1e-5, .unbiased_variance = true},
       .norm_epsilon = 1e-5,
       .prelu_slope = 0.25,
       .average_counts_padding = true,

@@ -82,12 +82,12 @@ Fans fans_of(const Shape& shape) {
           std::max(1.0, field * static_cast<double>(shape.back()))};
 }
 
-Initializer::Initializer(std::string name, std::function<Draw(const Fans&)> draw_for)
-    : name_(std::move(name)),
-      fill_([draw_for = std::move(draw_for)](const Shape& shape, HostRandom& random, std::span<double> numbers) {
-        const Draw draw = draw_for(fans_of(shape));
-        for (double& x : numbers) x = draw(random);
-      }) {}
+Initializer::Fill Initializer::filled_by(std::function<Draw(const Fans&)> draw_for) {
+  return [draw_for = std::move(draw_for)](const Shape& shape, HostRandom& random, std::span<double> numbers) {
+    const Draw draw = draw_for(fans_of(shape));
+    for (double& x : numbers) x = draw(random);
+  };
+}
 
 Initializer Initializer::with_seed(std::uint64_t seed) const {
   Initializer out = *this;

@@ -20,6 +20,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include <xgrad/graph/tensor.hpp>
@@ -38,10 +39,20 @@ class Initializer {
   using Draw = std::function<double(HostRandom&)>;
   using Fill = std::function<void(const Shape&, HostRandom&, std::span<double> numbers)>;
 
-  // `draw_for` gives, for the fans of a weight, the function that draws its numbers one by one.
-  Initializer(std::string name, std::function<Draw(const Fans&)> draw_for);
-  // `fill` gives all numbers of a weight, in row-major order.
-  Initializer(std::string name, Fill fill) : name_(std::move(name)), fill_(std::move(fill)) {}
+  // From a function that gives, for the fans of a weight, the function that draws its numbers one by one; or from a
+  // Fill, which gives all numbers of a weight in row-major order.
+  template <class F>
+  Initializer(std::string name, F numbers) : name_(std::move(name)) {
+    constexpr bool draws = std::is_invocable_r_v<Draw, F&, const Fans&>;
+    constexpr bool fills = std::is_invocable_r_v<void, F&, const Shape&, HostRandom&, std::span<double>>;
+    static_assert(draws || fills,
+                  "an initializer is a function [](const Shape&, HostRandom&, std::span<double> numbers) {...}, or "
+                  "[](const Fans&) -> Initializer::Draw {...}");
+    if constexpr (fills)
+      fill_ = std::move(numbers);
+    else if constexpr (draws)
+      fill_ = filled_by(std::move(numbers));
+  }
 
   const std::string& name() const { return name_; }
   // The same with a seed of its own, which wins over the one that a weight brings.
@@ -50,6 +61,8 @@ class Initializer {
   Tensor operator()(const Shape& shape, DType dtype, std::uint64_t seed) const;
 
  private:
+  static Fill filled_by(std::function<Draw(const Fans&)> draw_for);
+
   std::string name_;
   Fill fill_;
   std::optional<std::uint64_t> seed_;

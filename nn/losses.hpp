@@ -23,10 +23,10 @@ enum class Target { like_prediction, class_number };
 
 struct Loss {
   std::string name;
-  std::function<Value(Value prediction, Value target)> apply;  // a scalar
+  PairFunction apply;  // a scalar
   Target target = Target::like_prediction;
   // Needed for data with weights alone: the loss of each row, or of each of its numbers, [rows, ...].
-  std::function<Value(Value prediction, Value target)> each{};
+  PairFunction each{};
   std::optional<Index> ignored_label{};  // a class number that the loss passes over, though it need not be a class
 
   operator Metric() const { return {name, apply}; }
@@ -42,17 +42,17 @@ struct LossFamily : Loss {
 };
 
 struct HuberOptions {
-  double delta = 1;  // where the parabola ends
+  double delta = default_huber_delta;  // where the parabola ends
 };
 struct SmoothL1Options {
-  double beta = 1;  // where the parabola ends
+  double beta = default_smooth_l1_beta;  // where the parabola ends
 };
 struct BinaryLossOptions {
-  double label_smoothing = 0;  // the target t becomes t (1 - s) + s / 2
-  double positive_weight = 1;  // of the part of the loss that the target weighs
+  double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / 2
+  double positive_weight = default_positive_weight;  // of the part of the loss that the target weighs
 };
 struct ClassLossOptions {
-  double label_smoothing = 0;           // the target t becomes t (1 - s) + s / classes
+  double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / classes
   std::vector<double> class_weights{};  // none, or for each class what its part of the loss is multiplied by
   // Rows with this class number count for nothing; the mean of a batch is that over the others. Not for one-hot
   // targets.

@@ -16,6 +16,7 @@
 
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
+#include <xgrad/nn/checked_function.hpp>
 #include <xgrad/nn/defaults.hpp>
 
 namespace xgrad::nn {
@@ -26,7 +27,7 @@ struct Metric {
   std::string name;
   // Without a result: a number, the mean over the rows of a batch. With one: numbers of any shape and dtype that are
   // added up over the batches in double; `result` reads the totals in row-major order.
-  std::function<Value(Value prediction, Value target)> apply;
+  PairFunction apply;
   Result result{};
 };
 

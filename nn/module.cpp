@@ -35,7 +35,7 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const In
     const std::string name = scope.empty() ? s.name : scope + "/" + s.name;
     const std::uint64_t seed = HostRandom(graph.options().seed, hash(name)).bits();
     s.parameter = Parameter(name, initializer(shape, dtype, seed), s.options.trainable && !s.frozen);
-    if (s.options.constraint) s.parameter.set_constraint(s.options.constraint->apply);
+    if (s.options.constraint) s.parameter.set_constraint(s.options.constraint->apply.function());
   }
   const TensorType wanted{dtype, shape};
   if (s.parameter.type() != wanted) {
@@ -45,7 +45,7 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const In
                     s.parameter.name(), s.parameter.type().str(), wanted.str()));
   }
   const Value node = graph.parameter(s.parameter);
-  if (s.options.regularizer && s.parameter.trainable()) graph.add_penalty(s.options.regularizer->apply(node));
+  if (graph.pin_trainable(s.parameter) && s.options.regularizer) graph.add_penalty(s.options.regularizer->apply(node));
   return node;
 }
 

@@ -73,12 +73,15 @@ struct Module {};
 class Layer : public Module {
  public:
   const std::string& name() const { return name_; }
-  // Whether training changes the layer's weights. Copies of a layer share this as they share the weights. Graphs that
-  // exist already stay as they are: compile a model again after a change.
+  // Whether training changes the layer's weights. Copies of a layer share this as they share the weights. A graph keeps
+  // what was set when the layer was called in it, and a model what was set at compile(), for every batch size: compile
+  // it again after a change.
   bool trainable() const { return state_->trainable; }
   void set_trainable(bool trainable);
 
  protected:
+  // Whether the layer is trainable in this graph: what layers that freeze more than weights go by.
+  bool trainable_in(Graph& graph) const { return graph.pin_trainable({state_, &state_->trainable}); }
   // `at` is the line the layer was written in, which what it appends is said to be made at when nothing but another
   // module of this library calls it.
   Layer(const char* kind, const std::string& name, bool trainable = true, CodeLine at = {})
@@ -111,10 +114,14 @@ class Layer : public Module {
 class AnyModule {
  public:
   template <class M>
-  requires(!std::is_same_v<M, AnyModule> && std::is_invocable_r_v<Value, M&, Value>)
+  requires(!std::is_same_v<M, AnyModule> && !std::is_same_v<M, std::vector<AnyModule>>)
       AnyModule(M module, CodeLine at = CodeLine::here()) {
-    if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> &&
-                  !requires { typename M::is_transparent; }) {
+    constexpr bool is_module = std::is_invocable_r_v<Value, M&, Value>;
+    static_assert(is_module, "a module is a layer, or a struct or function that takes a Value and returns a Value");
+    if constexpr (!is_module) {
+      // The assertion has said all there is to say.
+    } else if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> &&
+                         !requires { typename M::is_transparent; }) {
       call_ = [held = std::make_shared<M>(std::move(module)), scope = scope_name(typeid(M)), at](Value x) {
         const LineGuard line = LineGuard::otherwise(at, x);
         const auto guard = x.graph().unique_scope(scope);

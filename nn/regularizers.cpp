@@ -54,6 +54,15 @@ Regularizer orthogonal_regularizer(double factor, Vectors vectors) {
           }};
 }
 
+Value with_penalties(Value loss) {
+  const std::vector<Value> penalties = loss.graph().penalties();
+  const std::vector<bool> included = loss.graph().depends(loss, penalties);
+  for (std::size_t i = 0; i < penalties.size(); ++i) {
+    if (!included[i]) loss = loss + cast(penalties[i], loss.dtype());
+  }
+  return loss;
+}
+
 void add_activity_penalty(const std::optional<Regularizer>& regularizer, Value activity) {
   if (!regularizer) return;
   activity.graph().add_penalty(regularizer->apply(activity) / count(activity, {0}));

@@ -8,18 +8,18 @@
 // of Keras (keras/src/regularizers).
 #pragma once
 
-#include <functional>
 #include <optional>
 #include <string>
 
 #include <xgrad/graph/value.hpp>
+#include <xgrad/nn/checked_function.hpp>
 #include <xgrad/nn/defaults.hpp>
 
 namespace xgrad::nn {
 
 struct Regularizer {
   std::string name;
-  std::function<Value(Value)> apply;  // one number, to be made small
+  WeightFunction apply;  // one number, to be made small
 };
 
 // factor * sum(|w|), and factor * sum(w^2) without a half. Throw UserError unless the factor is finite and at least 0,
@@ -32,6 +32,9 @@ Regularizer l1_l2(double l1_factor = default_penalty, double l2_factor = default
 // right angles. Throws ShapeError when it meets another rank.
 enum class Vectors { rows, columns };
 Regularizer orthogonal_regularizer(double factor = default_penalty, Vectors vectors = Vectors::rows);
+
+// The loss plus those penalties of its graph that it does not depend on yet.
+Value with_penalties(Value loss);
 
 // Adds the penalty of what a layer gives to its graph, if there is one: divided by the number of rows.
 void add_activity_penalty(const std::optional<Regularizer>& regularizer, Value activity);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <xgrad/ops/apply.hpp>
+#include <xgrad/ops/defaults.hpp>
 
 namespace xgrad {
 
@@ -10,7 +11,7 @@ inline Value sigmoid(Operand x) { return apply("sigmoid", {x}); }  // 1 / (1 + e
 Value logsigmoid(Operand x);                                       // log(sigmoid(x)) = -softplus(-x), without overflow
 Value hardsigmoid(Operand x);                                      // relu6(x + 3) / 6; derivative 0 at -3 and 3
 // log(1 + exp(beta x)) / beta, without overflow. Throws UserError unless beta > 0.
-Value softplus(Operand x, double beta = 1);
+Value softplus(Operand x, double beta = default_softplus_beta);
 Value softsign(Operand x);  // x / (1 + |x|); NaN at infinities
 
 Value silu(Operand x);       // x sigmoid(x), also called swish; NaN at -inf
@@ -19,10 +20,12 @@ Value gelu_tanh(Operand x);  // its approximation x (1 + tanh(sqrt(2 / pi) (x + 
 Value hardswish(Operand x);  // x hardsigmoid(x); the derivative is -1/2 at -3 and 3/2 at 3
 Value mish(Operand x);       // x tanh(softplus(x)); NaN at -inf
 
-Value relu6(Operand x);                            // min(max(x, 0), 6); derivative 0 at 0 and 6
-Value leaky_relu(Operand x, double slope = 0.01);  // x above 0, slope x elsewhere; derivative `slope` at 0
-Value prelu(Operand x, Operand slope);             // the same; `slope` broadcasts against x
-Value elu(Operand x, double alpha = 1);            // x above 0, alpha (exp(x) - 1) elsewhere; derivative alpha at 0
+Value relu6(Operand x);  // min(max(x, 0), 6); derivative 0 at 0 and 6
+Value leaky_relu(Operand x,
+                 double slope = default_leaky_slope);  // x above 0, slope x elsewhere; derivative `slope` at 0
+Value prelu(Operand x, Operand slope);                 // the same; `slope` broadcasts against x
+Value elu(Operand x,
+          double alpha = default_elu_alpha);  // x above 0, alpha (exp(x) - 1) elsewhere; derivative alpha at 0
 // 1.0507... elu(x, 1.6732...), by which mean 0 and variance 1 are kept (Klambauer, Unterthiner, Mayr and Hochreiter,
 // "Self-normalizing neural networks", 2017).
 Value selu(Operand x);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include <xgrad/ops/apply.hpp>
+#include <xgrad/ops/defaults.hpp>
 
 namespace xgrad {
 
@@ -21,17 +22,19 @@ Value mse(Operand prediction, Operand target, Reduction reduction = Reduction::m
 // |e|; derivative 0 at 0.
 Value mae(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 // e^2 / 2 where |e| <= delta, beyond delta (|e| - delta / 2). Huber: "Robust estimation of a location parameter", 1964.
-Value huber(Operand prediction, Operand target, double delta = 1, Reduction reduction = Reduction::mean);
+Value huber(Operand prediction, Operand target, double delta = default_huber_delta,
+            Reduction reduction = Reduction::mean);
 // huber / beta: e^2 / (2 beta) where |e| <= beta, beyond |e| - beta / 2. With beta = 0 it is mae.
-Value smooth_l1(Operand prediction, Operand target, double beta = 1, Reduction reduction = Reduction::mean);
+Value smooth_l1(Operand prediction, Operand target, double beta = default_smooth_l1_beta,
+                Reduction reduction = Reduction::mean);
 // log(cosh(e)), without overflow.
 Value log_cosh(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 
 // ---- of truth values, element by element; the target is the probability that the element holds
 
 struct BinaryOptions {
-  double label_smoothing = 0;  // the target t becomes t (1 - s) + s / 2
-  double positive_weight = 1;  // of the part of the loss that the target weighs
+  double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / 2
+  double positive_weight = default_positive_weight;  // of the part of the loss that the target weighs
   Reduction reduction = Reduction::mean;
 };
 // -w t log p - (1 - t) log(1 - p). Predictions are clipped to [1e-7, 1 - 1e-7] as Keras does, except that sigmoid's own
@@ -44,7 +47,7 @@ Value hinge(Operand prediction, Operand target, Reduction reduction = Reduction:
 // ---- of classes, row by row
 
 struct ClassOptions {
-  double label_smoothing = 0;  // the target t becomes t (1 - s) + s / classes
+  double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / classes
   // A vector, a weight for each class, by which its part of the loss is multiplied.
   Value class_weights{};
   // Rows of this label, which need not be a class, count for nothing. Only with labels.

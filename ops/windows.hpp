@@ -12,6 +12,7 @@
 #include <vector>
 
 #include <xgrad/ops/apply.hpp>
+#include <xgrad/ops/defaults.hpp>
 
 namespace xgrad {
 
@@ -76,12 +77,12 @@ Value conv1d_transpose(Operand x, Operand kernel, const Conv1dOptions& options =
 struct Pool2dOptions {
   std::optional<HeightWidth> strides{};  // those of the window if absent
   Padding padding = "valid";
-  bool count_padding = true;  // whether an average counts the zeros of the padding, as PyTorch does and Keras does not
+  bool count_padding = default_count_padding;  // whether an average counts the zeros of the padding, as in PyTorch
 };
 struct Pool1dOptions {
   std::optional<Index> stride{};
   Padding padding = "valid";
-  bool count_padding = true;
+  bool count_padding = default_count_padding;
 };
 
 // The largest element of each window, channel by channel. Padding is never chosen; NaN wins; the derivative goes to the
@@ -105,13 +106,13 @@ Value unfold(Operand x, HeightWidth window, const Conv2dOptions& options = {});
 
 // (x - mean) / sqrt(variance + epsilon), mean and variance (biased) over the axes. Ba, Kiros and Hinton: "Layer
 // normalization", 2016.
-Value layer_norm(Operand x, const Axes& axes = {-1}, double epsilon = 1e-5);
+Value layer_norm(Operand x, const Axes& axes = {-1}, double epsilon = default_norm_epsilon);
 // Over the last axes, as many as scale has, then times scale plus shift, which have the extents of these axes.
-Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon = 1e-5);
+Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
 // Of [batch, ..., channels], whose channels fall into groups: normalised over each group and all axes between the first
 // and the last. Wu and He: "Group normalization", 2018.
-Value group_norm(Operand x, Index groups, double epsilon = 1e-5);
+Value group_norm(Operand x, Index groups, double epsilon = default_norm_epsilon);
 // Then times scale plus shift, one number of each for a channel.
-Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon = 1e-5);
+Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
 
 }  // namespace xgrad

@@ -268,17 +268,31 @@ TEST_CASE("the table of a fit has an epoch a row") {
       doctest::Contains("csv_logger: cannot write"), EnvironmentError);
 }
 
-TEST_CASE("what is monitored must be there") {
-  const auto fit = [](nn::Callback c) {
-    classifier().fit(points(8), {.verbose = silent, .callbacks = {std::move(c)}});
+TEST_CASE("callbacks: a monitor that the logs lack is refused before the first step, with the right hint") {
+  int steps = 0;
+  const nn::LambdaCallback count{.on_batch_end = [&](nn::Training&) { ++steps; }};
+  const auto fit = [&](nn::Callback c, double validation_split = 0) {
+    classifier().fit(points(8), {.validation_split = validation_split, .verbose = silent, .callbacks = {c, count}});
   };
-  CHECK_THROWS_WITH_AS(
-      fit(nn::EarlyStopping{}),
-      doctest::Contains("early_stopping: there is no \"val_loss\" to monitor; there are: loss, accuracy, "
-                        "learning_rate\n  hint: fit with validation"),
-      UserError);
-  CHECK_THROWS_WITH_AS(fit(nn::ReduceLROnPlateau{.monitor = "acc"}), doctest::Contains("there is no \"acc\""),
+  CHECK_THROWS_WITH_AS(fit(nn::EarlyStopping{}),
+                       "early_stopping: monitor: there is no \"val_loss\" without validation data\n  hint: fit with "
+                       "validation or validation_split",
                        UserError);
-  CHECK_THROWS_WITH_AS(fit(nn::EarlyStopping{.patience = -1}), doctest::Contains("patience = -1 has no meaning"),
+  CHECK_THROWS_WITH_AS(fit(nn::EarlyStopping{.monitor = "val_los"}, 0.25),
+                       "early_stopping: monitor: there is no \"val_los\"; there are: loss, accuracy, val_loss, "
+                       "val_accuracy, learning_rate\n  hint: did you mean \"val_loss\"?",
                        UserError);
+  CHECK_THROWS_WITH_AS(fit(nn::ReduceLROnPlateau{.monitor = "acc"}), doctest::Contains("did you mean \"accuracy\"?"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(fit(nn::ModelCheckpoint{.path = "x", .monitor = "vall_loss", .save_best_only = true}, 0.25),
+                       doctest::Contains("did you mean \"val_loss\"?"), UserError);
+  CHECK_THROWS_WITH_AS(fit(nn::ModelCheckpoint{.path = "x-{val_los}"}, 0.25),
+                       doctest::Contains("the path \"x-{val_los}\" cannot be filled in"), UserError);
+  CHECK_THROWS_WITH_AS(fit(nn::EarlyStopping{.monitor = "entropy"}, 0.25), doctest::Contains("there is no \"entropy\""),
+                       UserError);
+  CHECK(steps == 0);
+  CHECK_THROWS_WITH_AS(fit(nn::EarlyStopping{.monitor = "loss", .patience = -1}),
+                       doctest::Contains("patience = -1 has no meaning"), UserError);
+  CHECK_THROWS_WITH_AS(classifier().fit(points(8), {.verbose = silent})["accurcy"],
+                       doctest::Contains("hint: did you mean \"accuracy\"?"), UserError);
 }

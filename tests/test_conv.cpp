@@ -213,9 +213,9 @@ TEST_CASE("known pools") {
   check_answer(max_pool2d(-x, 2, {.padding = "same"}), {1, 2, 2, 1}, {-1, 0, -6, -1});  // zeros are not chosen
   check_answer(max_pool2d(x, {1, 2}), {1, 3, 2, 1}, {5, 2, 4, 8, 9, 1});
   check_answer(average_pool2d(x, 2), {1, 1, 2, 1}, {13 / 4.0, 17 / 4.0});
-  check_answer(average_pool2d(x, 2, {.padding = "same"}), {1, 2, 2, 1}, {13 / 4.0, 17 / 4.0, 15 / 4.0, 2 / 4.0});
-  check_answer(average_pool2d(x, 2, {.padding = "same", .count_padding = false}), {1, 2, 2, 1},
-               {13 / 4.0, 17 / 4.0, 15 / 2.0, 2 / 2.0});
+  check_answer(average_pool2d(x, 2, {.padding = "same", .count_padding = true}), {1, 2, 2, 1},
+               {13 / 4.0, 17 / 4.0, 15 / 4.0, 2 / 4.0});
+  check_answer(average_pool2d(x, 2, {.padding = "same"}), {1, 2, 2, 1}, {13 / 4.0, 17 / 4.0, 15 / 2.0, 2 / 2.0});
   check_answer(global_max_pool(x), {1, 1}, {9});
   check_answer(global_average_pool(x, true), {1, 1, 1, 1}, {47 / 12.0});
   check_answer(max_pool1d(numbers(g, {1, 4, 1}, {4, 1, 2, 3}), 2), {1, 2, 1}, {4, 3});

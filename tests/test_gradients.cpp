@@ -6,6 +6,7 @@
 
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/graph/verify.hpp>
@@ -291,4 +292,31 @@ TEST_CASE("a chain of a hundred thousand nodes takes linear time and no stack") 
     return seconds;
   };
   CHECK(time_of(50000) < 10);  // quadratic time would take minutes
+}
+
+TEST_CASE("gradients: with respect to parameters, which are what optimizers take") {
+  Graph g({.dtype = f64});
+  const Parameter a("a", Tensor::from<double>({2}, {2, 3})), b("b", Tensor::from<double>({2}, {5, 7})),
+      unused("unused", Tensor(Shape{2}, f64));
+  const Value y = sum(g.parameter(a) * g.parameter(b));
+  const std::vector<Value> d = gradients(y, {a, b});
+  CHECK(d == gradients(y, {g.parameter(a), g.parameter(b)}));
+  CHECK(bitwise_equal(evaluate(gradients(y, a)), b.value()));
+  const NodeId size = g.size();
+  CHECK_THROWS_AS(gradients(y, unused), GradientError);
+  CHECK_THROWS_WITH_AS(gradients(y, Parameter()), doctest::Contains("wrt 0 is an empty Parameter"), GraphError);
+  CHECK(g.size() == size);
+}
+
+TEST_CASE("gradients: an empty Value for what y does not depend on, if that is asked for") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {2}), z = g.input("z", {2});
+  const Value y = sum(square(x) + stop_gradient(z));
+  const std::vector<Value> d = gradients(y, {x, z}, {.unconnected = Unconnected::empty});
+  CHECK(evaluate(d[0], {{x, Tensor::from<double>({2}, {1, 2})}}).at(1) == 4);
+  CHECK_FALSE(d[1].valid());
+  CHECK_THROWS_WITH_AS(jacobian(square(x), z, {.unconnected = Unconnected::empty}),
+                       doctest::Contains("jacobian: unconnected must be"), GradientError);
+  CHECK_THROWS_AS(jvp(y, x, x, Unconnected::empty), GradientError);
+  CHECK_THROWS_AS(hessian(y, x, {.unconnected = Unconnected::empty}), GradientError);
 }

@@ -375,7 +375,7 @@ TEST_CASE("graph: the first name of a node wins") {
   CHECK_THROWS_AS(y.named(""), GraphError);
 }
 
-TEST_CASE("graph: updates fit their parameter and are one each") {
+TEST_CASE("graph: updates fit their parameter, and none is lost") {
   Graph g;
   const Parameter p("moving mean", Tensor(Shape{3}));
   const Value x = g.input("x", {3});
@@ -383,10 +383,60 @@ TEST_CASE("graph: updates fit their parameter and are one each") {
           g.add_update(p, sum(x));
         }).starts_with("add_update: parameter \"moving mean\": it is f32[3], but the new value is f32[]"));
   g.add_update(p, x);
-  CHECK_THROWS_AS(g.add_update(p, x), GraphError);
+  CHECK(message_of<GraphError>([&] { g.add_update(p, g.parameter(p)); }) ==
+        "add_update: parameter \"moving mean\": it has an update already, which the new value does not depend on\n"
+        "  update: %0 input \"x\" f32[3]\n  new value: %2 parameter \"moving mean\" f32[3]\n"
+        "  hint: compute the new value from Graph::updated(parameter)");
   CHECK_THROWS_AS(g.add_update(Parameter(), x), GraphError);
   CHECK_THROWS_AS(g.add_update(Parameter("q", Tensor(Shape{3})), Value()), GraphError);
-  CHECK(g.updates().size() == 1);
+  REQUIRE(g.updates().size() == 1);
+  CHECK(g.updates()[0].value == x);
+}
+
+TEST_CASE("graph: updates of one parameter follow each other, and a rewind takes back the last ones") {
+  Graph g;
+  const Parameter p("p", Tensor(Shape{3})), q("q", Tensor(Shape{3}));
+  const Value x = g.input("x", {3});
+  CHECK(g.updated(p) == g.parameter(p));
+  const Value once = add(g.updated(p), x);
+  g.add_update(p, once);
+  CHECK(g.updated(p) == once);
+  g.add_update(q, x);
+  const NodeId mark = g.mark();
+  const Value twice = tanh(g.updated(p));
+  g.add_update(p, twice);
+  REQUIRE(g.updates().size() == 2);
+  CHECK(g.updates()[0].parameter == p);
+  CHECK(g.updates()[0].value == twice);
+  CHECK_THROWS_AS(g.add_update(p, once), GraphError);  // would take back the second
+  verify(g);
+  g.rewind(mark);
+  CHECK(g.updated(p) == once);
+  CHECK(g.updates().size() == 2);
+  verify(g);
+}
+
+TEST_CASE("graph: which values a value is computed from") {
+  Graph g;
+  const Value x = g.input("x", {3}), y = g.input("y", {3}), t = tanh(x), z = add(t, t), late = tanh(z);
+  CHECK(g.depends(z, {x, y, t, z, late}) == std::vector<bool>{true, false, true, true, false});
+  CHECK(g.depends(z, {}).empty());
+  CHECK_THROWS_AS(g.depends(z, {Value()}), GraphError);
+}
+
+TEST_CASE("graph: what trains is what trained when it was pinned, also in graphs with the same flags") {
+  Parameter pinned("pinned", Tensor(Shape{1})), other("other", Tensor(Shape{1}), false);
+  Graph g;
+  g.parameter(pinned), g.parameter(other);
+  CHECK(g.pin_trainable(pinned));
+  pinned.set_trainable(false);
+  other.set_trainable(true);
+  CHECK(g.trainable(pinned));
+  CHECK(g.trainable(other));
+  CHECK(g.trainable_parameters() == std::vector<Parameter>{pinned, other});
+  Graph same({}, g.trainable_flags()), fresh;
+  CHECK(same.pin_trainable(pinned));
+  CHECK_FALSE(fresh.trainable(pinned));
 }
 
 TEST_CASE("graph: what one reads of a node stays where it is while others are appended") {

@@ -136,10 +136,59 @@ TEST_CASE("batch norm elsewhere uses the moving statistics and changes nothing")
   CHECK(g.updates().empty());
 }
 
-TEST_CASE("batch norm as PyTorch has it: features on axis 1, the moving variance unbiased") {
+TEST_CASE("batch norm: called twice in a graph, both calls move the statistics, one after the other") {
+  Graph g(training);
+  const Value x = g.input("x", {4, 1});
+  nn::BatchNorm norm({.momentum = 0.75});
+  const Value first = norm(x);  // which operand of + is called first would be the compiler's choice
+  const Value y = first + norm(2 * x);
+  CHECK(g.updates().size() == 2);
+  const Plan plan({y}, g.updates());
+  double mean = 0, variance = 1;
+  for (int step = 1; step <= 3; ++step) {
+    const double s = step;  // of the batch {0, s, 2 s, 3 s} the mean is 1.5 s, the variance 1.25 s^2
+    plan.run({{x, Tensor::from<double>({4, 1}, {0, s, 2 * s, 3 * s})}});
+    for (const double factor : {1.0, 2.0}) {
+      mean = 0.75 * mean + 0.25 * 1.5 * s * factor;
+      variance = 0.75 * variance + 0.25 * 1.25 * s * s * factor * factor;
+    }
+    CHECK(norm.moving_mean().value().at(0) == doctest::Approx(mean).epsilon(1e-14));
+    CHECK(norm.moving_variance().value().at(0) == doctest::Approx(variance).epsilon(1e-14));
+  }
+}
+
+TEST_CASE("batch norm: the torch preset normalizes the last axis, where this library has its channels") {
+  Graph g(training);
+  const Value x = g.input("x", {2, 3, 4, 5});  // [batch, height, width, channels]
+  nn::BatchNorm norm({.preset = nn::Preset::torch});
+  norm(x);
+  CHECK(norm.moving_mean().shape() == Shape{5});
+}
+
+TEST_CASE("batch norm: a graph keeps what was set when the layer was called") {
+  Graph g(training);
+  const Value x = g.input("x", {4, 2});
+  nn::BatchNorm norm;
+  norm(x);
+  norm.set_trainable(false);
+  norm(tanh(x));
+  CHECK(g.trainable_parameters() == std::vector<Parameter>{norm.gamma(), norm.beta()});
+  Plan({}, g.updates()).run({{x, numbers({4, 2})}});
+  double mean = 0, squashed = 0;
+  for (Index r = 0; r < 4; ++r) {
+    mean += numbers({4, 2}).at(2 * r) / 4;
+    squashed += std::tanh(numbers({4, 2}).at(2 * r)) / 4;
+  }
+  CHECK(norm.moving_mean().value().at(0) == doctest::Approx(0.99 * 0.01 * mean + 0.01 * squashed).epsilon(1e-12));
+  Graph after(training);
+  norm(after.input("x", {4, 2}));
+  CHECK(after.updates().empty());
+}
+
+TEST_CASE("batch norm as PyTorch has it, with features on axis 1: the moving variance is unbiased") {
   Graph g(training);
   const Value x = g.input("x", {3, 2, 4});
-  nn::BatchNorm norm({.preset = nn::Preset::torch});
+  nn::BatchNorm norm({.preset = nn::Preset::torch, .axis = 1});
   const Value y = norm(x);
   const Tensor in = numbers({3, 2, 4}, 2);
   const Plan plan({y}, g.updates());

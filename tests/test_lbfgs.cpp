@@ -87,6 +87,61 @@ TEST_CASE("where the loss is not finite is too far") {
   CHECK(x.value().at(1) == doctest::Approx(1).epsilon(1e-6));
 }
 
+TEST_CASE("lbfgs: a factor of the loss changes nothing, and a constant added to it little") {
+  const auto run = [](double factor, double offset, Parameter& x) {
+    Graph g({.dtype = f64});
+    return nn::lbfgs(factor * valley(g.parameter(x)) + offset, {x});
+  };
+  Parameter plain = start({-1.2, 1});
+  const nn::LbfgsResult r = run(1, 0, plain);
+  CHECK(r.converged());
+  CHECK(r.loss < 1e-20);
+  // Powers of two, about a million either way, round nothing: the path is the same bit for bit.
+  for (const double factor : {0x1p-20, 0x1p20, 0x1p-60}) {
+    CAPTURE(factor);
+    Parameter scaled = start({-1.2, 1});
+    const nn::LbfgsResult s = run(factor, 0, scaled);
+    CHECK(bitwise_equal(scaled.value(), plain.value()));
+    CHECK(s.iterations == r.iterations);
+    CHECK(s.stop == r.stop);
+  }
+  for (const auto& [factor, offset] : {std::pair{1e-6, 0.0}, {1e6, 0.0}, {1.0, 1000.0}, {1.0, -1000.0}, {1e-6, 1e-3}}) {
+    CAPTURE(factor);
+    CAPTURE(offset);
+    Parameter moved = start({-1.2, 1});
+    const nn::LbfgsResult s = run(factor, offset, moved);
+    CHECK(s.converged());
+    CHECK(s.iterations <= r.iterations + 5);
+    Graph g({.dtype = f64});
+    // What the rounding of the offset, 1e-13 of it, leaves to be seen; 24.2 at the start.
+    CHECK(evaluate(valley(g.parameter(moved))).item() < (offset == 0 ? 1e-15 : 1e-9));
+  }
+}
+
+TEST_CASE("lbfgs: no convergence is reported while the loss still falls by a factor") {
+  // Quartic: each step takes off a part of the loss, which is small from the beginning.
+  Graph g({.dtype = f64});
+  const Parameter x = start({0.03, -0.02});
+  const nn::LbfgsResult few = nn::lbfgs(sum(square(square(g.parameter(x)))), {x}, {}, {.max_iterations = 8});
+  CHECK(few.stop == nn::LbfgsStop::iterations);
+  CHECK(few.loss < 1e-9);
+  const nn::LbfgsResult more = nn::lbfgs(sum(square(square(g.parameter(x)))), {x}, {}, {.max_iterations = 8});
+  CHECK(more.loss < few.loss / 100);
+}
+
+TEST_CASE("lbfgs: at the lowest point that rounding shows it has converged, also when it begins there") {
+  for (const DType dtype : {f32, f64}) {
+    CAPTURE(name_of(dtype));
+    Graph g({.dtype = dtype});
+    const Parameter x = start({-1.2, 1}, dtype);
+    const Value loss = valley(g.parameter(x)) + 1;  // so that the lowest loss is not 0, where all is relative
+    CHECK(nn::lbfgs(loss, {x}).converged());
+    const nn::LbfgsResult again = nn::lbfgs(loss, {x});
+    CHECK(again.converged());
+    CHECK(again.iterations <= 5);
+  }
+}
+
 TEST_CASE("why it stopped is said") {
   const auto run = [](const nn::LbfgsOptions& options) {
     Graph g({.dtype = f64});

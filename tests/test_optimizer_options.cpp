@@ -312,3 +312,22 @@ TEST_CASE("all that is remembered is a list of named parameters") {
   for (int t = 0; t < 5; ++t) descent.step();
   CHECK(descent.values() == end);
 }
+
+TEST_CASE("sgd: dampening weakens the gradient in the velocity from the second step on, as in PyTorch") {
+  for (const nn::Preset preset : {nn::Preset::keras, torch}) {
+    Descent descent(nn::SGD{.preset = preset, .learning_rate = 0.05, .momentum = 0.9, .dampening = 0.25});
+    double w = 1.7, velocity = 0;
+    for (int t = 0; t < 20; ++t) {
+      descent.step();
+      velocity = t == 0 ? slope(w, 1) : 0.9 * velocity + 0.75 * slope(w, 1);
+      w -= 0.05 * velocity;
+      CHECK(std::abs(descent.values()[0] - w) < 1e-13);
+    }
+  }
+  CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.momentum = 0.9, .dampening = 1.5}),
+                       "sgd: dampening must be in [0, 1], got 1.5", UserError);
+  CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.dampening = 0.5}), "sgd: dampening = 0.5 needs a momentum above 0",
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.momentum = 0.9, .nesterov = true, .dampening = 0.5}),
+                       "sgd: dampening = 0.5 needs nesterov = false", UserError);
+}

@@ -251,5 +251,7 @@ TEST_CASE("frozen batch norm uses and keeps its moving statistics while the rest
   CHECK(h["loss"][0] == doctest::Approx(model.evaluate(data)["loss"]).epsilon(1e-12));  // the same function in both
   CHECK(model.trainable_count() == 4);
   norm.set_trainable(true);
+  CHECK(model.trainable_count() == 4);  // what training changes is what was set at compile()
+  model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
   CHECK(model.trainable_count() == 4 + 6);  // the statistics stay out
 }

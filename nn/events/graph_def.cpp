@@ -152,7 +152,7 @@ class Builder {
     if (node.op->traits.leaf == Leaf::constant) add_attr(to, "value").set_s(constant_text(graph_, id));
     if (node.op->traits.leaf == Leaf::parameter) {
       const Parameter& parameter = graph_.parameter_of(id);
-      add_attr(to, "trainable").set_b(parameter.trainable());
+      add_attr(to, "trainable").set_b(graph_.trainable(parameter));
       parameters_[parameter.raw()] = id;
     }
     if (node.op->traits.leaf != Leaf::none) return;

@@ -22,7 +22,6 @@ BatchNorm::BatchNorm(BatchNormOptions options, CodeLine at)
   const auto from_preset = defaults(options_.preset).batch_norm;
   options_.momentum = options_.momentum.value_or(from_preset.momentum);
   options_.epsilon = options_.epsilon.value_or(from_preset.epsilon);
-  options_.axis = options_.axis.value_or(from_preset.axis);
   if (!(*options_.momentum >= 0 && *options_.momentum <= 1)) {
     throw UserError(fmt::format("{}: momentum {} is not in [0, 1]", name(), *options_.momentum));
   }
@@ -38,7 +37,7 @@ Value BatchNorm::operator()(Operand x) const {
     throw ShapeError(
         fmt::format("{}: the input needs an axis of rows and one of features\n  input: {}", where, x.describe()));
   }
-  const int axis = axis_index(*options_.axis, rank, where.c_str());
+  const int axis = axis_index(options_.axis, rank, where.c_str());
   const Index features = x.shape()[axis];
   if (moving_mean_.exists() && moving_mean().shape()[0] != features) {
     throw ShapeError(
@@ -59,7 +58,7 @@ Value BatchNorm::operator()(Operand x) const {
   const Value moving_variance = node(moving_variance_);
 
   Value centered, variance;
-  if (graph.training() && trainable()) {
+  if (graph.training() && trainable_in(graph)) {
     Axes others;
     for (int i = 0; i < rank; ++i) {
       if (i != axis) others.push_back(i);
@@ -79,8 +78,12 @@ Value BatchNorm::operator()(Operand x) const {
       const Value n = count(x, others);
       population = variance * (n / (n - 1));
     }
-    graph.add_update(moving_mean_.parameter(), momentum * moving_mean + (1 - momentum) * mean);
-    graph.add_update(moving_variance_.parameter(), momentum * moving_variance + (1 - momentum) * population);
+    // From the statistics as updated so far, since the layer may be called several times in one graph.
+    const auto move = [&](const Parameter& moving, Value batch) {
+      graph.add_update(moving, momentum * graph.updated(moving) + (1 - momentum) * batch);
+    };
+    move(moving_mean_.parameter(), mean);
+    move(moving_variance_.parameter(), population);
   } else {
     centered = x - aligned(moving_mean);
     variance = moving_variance;

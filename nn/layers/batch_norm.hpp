@@ -18,7 +18,7 @@ struct BatchNormOptions {
   Preset preset = Preset::keras;
   std::optional<double> momentum{};  // weight of the old moving statistic, in [0, 1]
   std::optional<double> epsilon{};   // added to the variance
-  std::optional<int> axis{};         // of the features; all others are averaged over
+  int axis = -1;                     // of the features, in both presets; all others are averaged over
   bool center = true;                // has a learned shift, beta
   bool scale = true;                 // has a learned scale, gamma
   Initializer gamma_initializer = ones;
@@ -33,8 +33,9 @@ struct BatchNormOptions {
 
 // gamma * (x - mean) / sqrt(variance + epsilon) + beta. In a graph that trains, mean and (biased) variance are those of
 // the batch, and the graph's updates move the moving statistics: moving <- momentum * moving + (1 - momentum) * batch.
-// In other graphs, and while the layer is not trainable, the moving statistics are used. Throws ShapeError for an input
-// of rank less than 2, or with other features than at the first call.
+// A layer that is called several times in one graph moves them once for each call, one after the other. In other
+// graphs, and while the layer is not trainable, the moving statistics are used. Throws ShapeError for an input of rank
+// less than 2, or with other features than at the first call.
 class BatchNorm : public Layer {
  public:
   explicit BatchNorm(BatchNormOptions options = {}, CodeLine at = CodeLine::here());

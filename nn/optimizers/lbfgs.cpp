@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <deque>
+#include <limits>
 #include <utility>
 
 #include <fmt/format.h>
@@ -11,6 +12,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/nn/optimizers/options.hpp>
+#include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -39,7 +41,11 @@ double largest(const Numbers& a) {
 class Function {
  public:
   Function(Value loss, std::vector<Parameter> parameters, const Feeds& feeds, int threads)
-      : parameters_(std::move(parameters)), threads_(threads), plan_(outputs(loss, parameters_)), memory_(plan_) {
+      : parameters_(std::move(parameters)),
+        loss_dtype_(loss.dtype()),
+        threads_(threads),
+        plan_(outputs(loss, parameters_)),
+        memory_(plan_) {
     for (const Feed& feed : feeds) memory_.feed(feed.input, feed.value);
   }
 
@@ -67,13 +73,31 @@ class Function {
     return memory_.output(0).item();
   }
 
+  // A bound on the rounding error of the loss at a point: of its own dtype, and of the parameters'.
+  double rounding(const Numbers& x, double loss, const Numbers& gradient) const {
+    constexpr double operations = 16;  // each of which may round
+    double error = epsilon_of(loss_dtype_) * std::abs(loss);
+    std::size_t at = 0;
+    for (const Parameter& p : parameters_) {
+      const double epsilon = epsilon_of(p.type().dtype);
+      for (Index i = 0; i < p.shape().elements(); ++i, ++at) error += epsilon * std::abs(x[at] * gradient[at]);
+    }
+    return operations * error;
+  }
+
   int evaluations = 0;
 
  private:
+  static double epsilon_of(DType dtype) {
+    return dtype == f64 ? std::numeric_limits<double>::epsilon() : std::numeric_limits<float>::epsilon();
+  }
   static std::vector<Value> outputs(Value loss, const std::vector<Parameter>& parameters) {
-    std::vector<Value> nodes;
-    for (const Parameter& p : parameters) nodes.push_back(loss.graph().parameter(p));
-    std::vector<Value> out = gradients(loss, nodes);
+    std::vector<Value> out = gradients(loss, parameters, {.unconnected = Unconnected::empty});
+    if (std::none_of(out.begin(), out.end(), [](Value g) { return g.valid(); }))
+      (void)gradients(loss, parameters);  // throws, and says why
+    for (std::size_t i = 0; i < out.size(); ++i) {
+      if (!out[i].valid()) out[i] = zeros_like(loss.graph().parameter(parameters[i]));
+    }
     out.insert(out.begin(), loss);
     return out;
   }
@@ -82,6 +106,7 @@ class Function {
   }
 
   std::vector<Parameter> parameters_;
+  DType loss_dtype_;
   int threads_;
   Plan plan_;
   Workspace memory_;
@@ -125,6 +150,14 @@ class LineSearch {
     return before;
   }
 
+  // What the loss could still fall by along the direction, from the slopes at the start and at the last point tried;
+  // infinite if these do not tell.
+  double promise() const {
+    if (last_far_ == 0) return 0;  // not a single parameter moves
+    const double curvature = (last_slope_ - start_.slope) / last_far_;
+    return curvature > 0 ? start_.slope * start_.slope / (2 * curvature) : std::numeric_limits<double>::infinity();
+  }
+
  private:
   Point at(double far) {
     --left_;
@@ -134,6 +167,10 @@ class LineSearch {
     out.x = function_.read();  // as the dtype of the parameters has it
     out.loss = function_(out.gradient);
     out.slope = dot(out.gradient, direction_);
+    if (out.x != start_.x) {  // the dtype may have rounded the step away
+      last_far_ = far;
+      last_slope_ = out.slope;
+    }
     return out;
   }
   bool lower(const Point& p) const {
@@ -162,6 +199,7 @@ class LineSearch {
   const Point& start_;
   const Numbers& direction_;
   int left_;
+  double last_far_ = 0, last_slope_ = 0;
 };
 
 // What the last steps say about curvature.
@@ -224,9 +262,11 @@ LbfgsResult minimize(Function& function, const LbfgsOptions& options) {
     result.stop = why;
     return result;
   };
+  const double start = here.loss;
+  double gain = std::numeric_limits<double>::infinity();
+  double reach = 1;  // the length of the last step
   while (true) {
     if (largest(here.gradient) <= options.gradient_tolerance) return done(LbfgsStop::gradient);
-    if (result.iterations == options.max_iterations) return done(LbfgsStop::iterations);
     Numbers direction = memory.direction(here.gradient);
     here.slope = dot(here.gradient, direction);
     if (!(here.slope < 0)) {
@@ -234,23 +274,25 @@ LbfgsResult minimize(Function& function, const LbfgsOptions& options) {
       direction = memory.direction(here.gradient);
       here.slope = dot(here.gradient, direction);
     }
+    const double enough = options.change_tolerance * std::min(std::abs(here.loss), start - here.loss);
+    if (!memory.empty() && gain <= enough && -here.slope / 2 <= enough) return done(LbfgsStop::change);
+    if (result.iterations == options.max_iterations) return done(LbfgsStop::iterations);
     here.far = 0;
-    // Without curvature a step of length 1 at most; with it H knows the length.
-    const double first = memory.empty() ? std::min(1.0, 1 / std::sqrt(-here.slope)) : 1;
-    Point next = LineSearch(function, here, direction, options.max_evaluations).find(first);
+    // H knows the length of the step; without curvature it is that of the last one, whatever the scale of the loss.
+    const double first = memory.empty() ? reach / std::sqrt(-here.slope) : 1;
+    LineSearch search(function, here, direction, options.max_evaluations);
+    Point next = search.find(first);
     if (next.far == 0) {
+      if (search.promise() <= function.rounding(here.x, here.loss, here.gradient)) return done(LbfgsStop::change);
       if (memory.empty()) return done(LbfgsStop::no_lower_point);
       memory.clear();  // once more, straight down
       continue;
     }
     ++result.iterations;
     memory.add_step(here, next);
-    const double gain = here.loss - next.loss;
+    gain = here.loss - next.loss;
+    reach = next.far * std::sqrt(dot(direction, direction));
     here = std::move(next);
-    if (gain <= options.change_tolerance * std::max(1.0, std::abs(here.loss))) {
-      const bool flat = largest(here.gradient) <= options.gradient_tolerance;
-      return done(flat ? LbfgsStop::gradient : LbfgsStop::change);
-    }
   }
 }
 
@@ -263,9 +305,10 @@ LbfgsResult lbfgs(Value loss, const std::vector<Parameter>& parameters, const Fe
   require_not_negative("lbfgs", "gradient_tolerance", options.gradient_tolerance);
   require_not_negative("lbfgs", "change_tolerance", options.change_tolerance);
   require_positive("lbfgs", "max_evaluations", options.max_evaluations);
+  if (!loss.valid()) throw GraphError("lbfgs: the loss is an empty Value");
   std::vector<Parameter> moved;
   for (const Parameter& p : parameters) {
-    if (p.trainable() && std::find(moved.begin(), moved.end(), p) == moved.end()) moved.push_back(p);
+    if (loss.graph().trainable(p) && std::find(moved.begin(), moved.end(), p) == moved.end()) moved.push_back(p);
   }
   if (moved.empty()) throw UserError("lbfgs: there are no trainable parameters");
 

@@ -24,13 +24,21 @@ namespace xgrad::nn {
 struct LbfgsOptions {
   int max_iterations = 100;
   int memory = 10;
-  double gradient_tolerance = 1e-7;  // stop where no number of the gradient is larger
-  double change_tolerance = 1e-9;    // stop when a step lowers the loss by no more than this part of max(1, |loss|)
-  int max_evaluations = 25;          // of one line search
-  int threads = 0;                   // 0: default_threads()
+  double gradient_tolerance = 0;  // stop where no element of the gradient is larger
+  // Stop when a step lowers the loss, and the next one promises to lower it, by no more than this fraction of the loss
+  // or of what all steps have lowered it by, whichever is smaller. So neither a factor nor a constant added to the loss
+  // makes it stop early.
+  double change_tolerance = 1e-9;
+  int max_evaluations = 25;  // of one line search
+  int threads = 0;           // 0: default_threads()
 };
 
-enum class LbfgsStop { gradient, change, iterations, no_lower_point };
+enum class LbfgsStop {
+  gradient,
+  change,  // also where rounding hides what could still be gained
+  iterations,
+  no_lower_point,  // where the slope promises one: the gradient is wrong, or the loss has a kink
+};
 
 struct LbfgsResult {
   double loss = 0;
@@ -41,10 +49,11 @@ struct LbfgsResult {
   bool converged() const { return stop == LbfgsStop::gradient || stop == LbfgsStop::change; }
 };
 
-// Moves the trainable ones of the parameters to where the loss, a scalar, is least. Random operations draw the same
-// numbers each time, and updates of the graph, such as moving statistics, do not run. A point where the loss is not
-// finite counts as too far. Throws what gradients() and feeds throw, ValueError if the loss is not finite to begin
-// with, UserError if there is nothing to move or an option has no meaning; the parameters are then as they were.
+// Moves the trainable ones of the parameters (as the graph has them, see Graph::trainable) to where the loss, a scalar,
+// is least. Those that the loss does not depend on stay where they are. Random operations draw the same numbers each
+// time, and updates of the graph, such as moving statistics, do not run. A point where the loss is not finite counts as
+// too far. Throws what gradients() and feeds throw, ValueError if the loss is not finite to begin with, UserError if
+// there is nothing to move or an option has no meaning; the parameters are then as they were.
 LbfgsResult lbfgs(Value loss, const std::vector<Parameter>& parameters, const Feeds& feeds = {},
                   const LbfgsOptions& options = {});
 

@@ -7,6 +7,8 @@
 
 #include <functional>
 #include <string>
+#include <type_traits>
+#include <utility>
 
 #include <xgrad/ops/apply.hpp>
 
@@ -20,7 +22,12 @@ class LearningRate {
   template <Number N>
   LearningRate(N rate) : number_(static_cast<double>(rate)) {}
   // A schedule of one's own.
-  LearningRate(std::string name, Function rate) : name_(std::move(name)), function_(std::move(rate)) {}
+  template <class F>
+  LearningRate(std::string name, F rate) : name_(std::move(name)) {
+    constexpr bool fits = std::is_invocable_r_v<Value, F&, Value>;
+    static_assert(fits, "a schedule is a function of the step, a scalar f64: [](Value step) { return ...; }");
+    if constexpr (fits) function_ = std::move(rate);
+  }
 
   bool is_schedule() const { return function_ != nullptr; }
   // Of the schedule; empty for a number.

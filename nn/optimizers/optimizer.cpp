@@ -1,11 +1,15 @@
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
 #include <cmath>
+#include <set>
 
 #include <fmt/format.h>
 
+#include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/names.hpp>
 #include <xgrad/nn/optimizers/options.hpp>
+#include <xgrad/nn/regularizers.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {
@@ -29,7 +33,11 @@ Parameter average_of(const Parameter& weight, OptimizerState& state) {
 }  // namespace
 
 OptimizerState::OptimizerState(double rate)
-    : learning_rate("learning_rate", Tensor(rate), false), iterations("iterations", Tensor(std::int64_t{0}), false) {}
+    : learning_rate("learning_rate", Tensor(rate), false),
+      iterations("iterations", Tensor(std::int64_t{0}), false),
+      apply_rest("apply_rest", Tensor(false), false) {}
+
+OptimizerState::OptimizerState(const Optimizer& optimizer) : OptimizerState(optimizer.learning_rate()) {}
 
 std::vector<Parameter> OptimizerState::parameters() const {
   std::vector<Parameter> out{learning_rate, iterations};
@@ -137,34 +145,106 @@ void Optimizer::decay(ParameterStep& step) const {
     step.parameter = step.parameter - cast(step.learning_rate * part, step.parameter.dtype()) * step.parameter;
 }
 
-std::vector<Update> Optimizer::updates(Graph& graph, const std::vector<Parameter>& weights,
-                                       const std::vector<Value>& gradients, OptimizerState& state) const {
+TrainingStep Optimizer::minimize(Operand loss, OptimizerState& state) const {
+  if (!loss.valid()) throw GraphError(fmt::format("{}: minimize: the loss is an empty Value", name_));
+  return minimize(loss, state, loss.graph().trainable_parameters());
+}
+
+TrainingStep Optimizer::minimize(Operand loss, OptimizerState& state, std::vector<Parameter> weights) const {
+  const LineGuard line(loss);
+  if (!loss.valid()) throw GraphError(fmt::format("{}: minimize: the loss is an empty Value", name_));
+  Graph& graph = loss.graph();
+  TrainingStep out;
+  out.loss = with_penalties(loss);
+  std::erase_if(weights, [&](const Parameter& p) { return p.valid() && !graph.trainable(p); });
+  const std::vector<Value> slopes = xgrad::gradients(out.loss, weights, {.unconnected = Unconnected::empty});
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    (slopes[i].valid() ? out.trained : out.unreached).push_back(weights[i]);
+  }
+  if (!weights.empty() && out.trained.empty()) {
+    throw GradientError(fmt::format("{}: minimize: the loss depends on none of the trainable weights: {}\n  loss: {}",
+                                    name_, quoted_names(weights), out.loss.describe()));
+  }
+  out.updates = updates(graph, std::move(weights), slopes, state);
+  return out;
+}
+
+void Optimizer::check(const Graph& graph, const std::vector<Parameter>& weights,
+                      const std::vector<Value>& gradients) const {
+  if (weights.size() != gradients.size()) {
+    throw GraphError(
+        fmt::format("{}: updates: {} gradients are given for {} weights\n  hint: gradients(loss, weights) "
+                    "gives one for each",
+                    name_, gradients.size(), weights.size()));
+  }
+  std::set<const void*> seen;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const Parameter& w = weights[i];
+    if (!w.valid()) throw GraphError(fmt::format("{}: updates: weight {} is an empty Parameter", name_, i));
+    if (!seen.insert(w.raw()).second)
+      throw GraphError(fmt::format("{}: updates: the weight {:?} is given twice", name_, w.name()));
+    if (!gradients[i].valid()) continue;
+    graph.require(gradients[i], fmt::format("{}: updates: the gradient of {:?}", name_, w.name()));
+    if (gradients[i].type() != w.type()) {
+      throw ShapeError(fmt::format("{}: updates: the gradient of {:?} must be {}, as the weight is\n  gradient: {}",
+                                   name_, w.name(), w.type().str(), gradients[i].describe()));
+    }
+  }
+}
+
+std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weights, std::vector<Value> gradients,
+                                       OptimizerState& state) const {
+  check(graph, weights, gradients);
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    if (!gradients[i].valid() || !graph.trainable(weights[i])) continue;
+    weights[kept] = weights[i];
+    gradients[kept++] = gradients[i];
+  }
+  weights.resize(kept);
+  gradients.resize(kept);
+
+  std::vector<Update> out = graph.updates();
   const auto scope = graph.scope(name_);
   const auto role = graph.role(Role::update);
   const int n = options_.accumulate;
   const LearningRate& rate = setup_.learning_rate;
   const Value batches = graph.parameter(state.iterations);
-  // The number of changes that the weights saw before this batch, or the next.
-  const auto steps_before = [&](Value batch) { return n == 1 ? batch : floor_divide(batch, n); };
-  const Value step = steps_before(batches);
+  // The number of changes that the weights saw before this batch; whether they change now, and by the mean of how many
+  // gradients.
+  Value step = batches, due, count;
+  std::vector<Update> counts;
+  if (applies_rest()) {
+    const auto counter = [&](const char* name) {
+      return state.slots.try_emplace(name, name, Tensor(std::int64_t{0}), false).first->second;
+    };
+    const Parameter accumulated = counter("accumulated"), changes = counter("changes");
+    count = graph.parameter(accumulated) + 1;
+    due = logical_or(equal(count, n), graph.parameter(state.apply_rest));
+    step = graph.parameter(changes);
+    counts = {{accumulated, where(due, 0, count)},
+              {changes, step + cast(due, i64)},
+              {state.apply_rest, graph.constant(0, DType::boolean)}};
+  } else if (n > 1) {
+    step = floor_divide(batches, n);
+    due = equal(remainder(batches, n), n - 1);
+  }
   const Value learning_rate = rate.is_schedule() ? rate(cast(step, f64)) : graph.parameter(state.learning_rate);
-  const Value due = n == 1 ? Value() : equal(remainder(batches, n), n - 1);
 
-  std::vector<Value> slopes = gradients;
   std::vector<Update> sums;
   for (std::size_t i = 0; n > 1 && i < weights.size(); ++i) {
-    const Parameter& kept = state.slot(weights[i], gradient_sum, weights[i].type());
-    const Value total = graph.parameter(kept) + gradients[i];
-    sums.push_back({kept, where(due, 0, total)});
-    slopes[i] = total / n;
+    const Parameter& sum = state.slot(weights[i], gradient_sum, weights[i].type());
+    const Value total = graph.parameter(sum) + gradients[i];
+    sums.push_back({sum, where(due, 0, total)});
+    gradients[i] = count.valid() ? total / cast(count, total.dtype()) : total / n;
   }
-  clip(slopes);
+  clip(gradients);
 
-  std::vector<Update> out;
+  std::vector<Update> learned;
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    ParameterStep s(weights[i], state, out);
+    ParameterStep s(weights[i], state, learned);
     s.parameter = graph.parameter(weights[i]);
-    s.gradient = slopes[i];
+    s.gradient = gradients[i];
     s.learning_rate = learning_rate;
     s.iteration = cast(step + 1, f64);
     decay(s);
@@ -173,19 +253,22 @@ std::vector<Update> Optimizer::updates(Graph& graph, const std::vector<Parameter
       throw ShapeError(fmt::format("{}: the rule gives {} for the parameter \"{}\" {}", name_, next.type().str(),
                                    weights[i].name(), weights[i].type().str()));
     }
-    out.push_back({weights[i], next});
+    learned.push_back({weights[i], next});
     if (options_.ema_momentum) {
-      const Parameter kept = average_of(weights[i], state);
+      const Parameter kept_average = average_of(weights[i], state);
       const Value keep = cast(*options_.ema_momentum * cast(step > 0, f64), next.dtype());
-      out.push_back({kept, next + keep * (graph.parameter(kept) - next)});
+      learned.push_back({kept_average, next + keep * (graph.parameter(kept_average) - next)});
     }
   }
-  if (n > 1) {
-    // A plan has no branches: the step is computed with every batch and taken with the last of n.
-    for (Update& u : out) u.value = where(due, u.value, graph.parameter(u.parameter));
-    out.insert(out.end(), sums.begin(), sums.end());
+  // A plan has no branches: with accumulation the step is computed for every batch and taken for the last of n.
+  for (Update& u : learned) {
+    if (due.valid()) u.value = where(due, u.value, graph.parameter(u.parameter));
   }
-  if (rate.is_schedule()) out.push_back({state.learning_rate, rate(cast(steps_before(batches + 1), f64))});
+  for (const auto* more : {&learned, &sums, &counts}) out.insert(out.end(), more->begin(), more->end());
+  if (rate.is_schedule()) {
+    const Value next_step = count.valid() ? step + cast(due, i64) : n == 1 ? batches + 1 : floor_divide(batches + 1, n);
+    out.push_back({state.learning_rate, rate(cast(next_step, f64))});
+  }
   out.push_back({state.iterations, batches + 1});
   return out;
 }

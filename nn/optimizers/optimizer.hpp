@@ -8,6 +8,13 @@
 //   };
 //   model.compile({.loss = nn::mean_squared_error, .optimizer = SignDescent{}});
 //   model.compile({.loss = nn::mean_squared_error, .optimizer = {nn::Adam{}, {.global_clip_norm = 1}}});
+//
+// A training step without a Model:
+//
+//   const nn::Optimizer adam = nn::Adam{};
+//   nn::OptimizerState state(adam);
+//   const nn::TrainingStep step = adam.minimize(loss, state);
+//   Plan plan({step.loss}, step.updates);
 #pragma once
 
 #include <concepts>
@@ -15,6 +22,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -24,14 +32,22 @@
 
 namespace xgrad::nn {
 
+class Optimizer;
+
 // What an optimizer remembers between steps: Parameters, so that plans update them in place with all others.
 struct OptimizerState {
-  Parameter learning_rate;                 // scalar f64, of the next step; may be set unless a schedule does
-  Parameter iterations;                    // scalar i64: the number of batches seen
-  std::map<std::string, Parameter> slots;  // by the name of the weight, "/" and the name the rule gave
+  Parameter learning_rate;  // scalar f64, of the next step; may be set unless a schedule does
+  Parameter iterations;     // scalar i64: the number of batches seen
+  // By the name of the weight, "/" and the name the rule gave; with AccumulationRest::apply also "accumulated" and
+  // "changes", the numbers (i64) of batches in the sums of gradients and of changes of the weights.
+  std::map<std::string, Parameter> slots;
+  // Scalar bool, false after each step. While true, the next step applies the gradients accumulated so far with its
+  // own, however many these are. For AccumulationRest::apply; not part of checkpoints.
+  Parameter apply_rest;
 
-  explicit OptimizerState(double rate = 0);
-  // All Parameters above.
+  explicit OptimizerState(double rate);
+  explicit OptimizerState(const Optimizer& optimizer);
+  // All Parameters above that are kept in checkpoints.
   std::vector<Parameter> parameters() const;
   // A slot of the weight, which is made at its first use with `initial` everywhere.
   const Parameter& slot(const Parameter& weight, const std::string& name, const TensorType& type, double initial = 0);
@@ -70,13 +86,22 @@ template <class R>
 concept OptimizerRule = requires(const R& rule, ParameterStep& step) {
   { R::name } -> std::convertible_to<const char*>;
   { rule(step) } -> std::same_as<Value>;
-};
+}
+&&(
+    requires(const R& rule) { rule.setup(); } || requires(const R& rule) { LearningRate(rule.learning_rate); });
 
 // What a rule of this library says of itself, once its own options are checked.
 struct RuleSetup {
-  LearningRate learning_rate;
+  LearningRate learning_rate = 0;
   Preset preset = Preset::keras;         // whose way of clipping and decay is taken
   std::optional<double> weight_decay{};  // of a rule that has its own: decoupled in both presets
+};
+
+// What becomes of the gradients of the last batches of an epoch, where these are fewer than
+// OptimizerOptions::accumulate.
+enum class AccumulationRest {
+  carry,  // the next epoch goes on adding to them, as in Keras
+  apply,  // the last batch of each epoch changes the weights by the mean over the batches accumulated so far
 };
 
 // What is done around any rule, in the order of Keras: gradients are accumulated, then clipped; weights decay; the rule
@@ -100,16 +125,32 @@ struct OptimizerOptions {
   // The weights change with every n-th batch only, by the mean of n gradients. What a rule counts as a step, and a
   // schedule too, is a change of the weights.
   int accumulate = 1;
+  AccumulationRest accumulation_rest = AccumulationRest::carry;
+};
+
+// A whole training step, for a Plan.
+struct TrainingStep {
+  Value loss;  // with the penalties of its graph
+  std::vector<Update> updates;
+  std::vector<Parameter> trained;    // the weights that the step changes
+  std::vector<Parameter> unreached;  // trainable, but the loss does not depend on them: these stay unchanged
 };
 
 class Optimizer {
  public:
   // Throws UserError, naming the optimizer and the option, for numbers that have no meaning.
-  template <OptimizerRule R>
-  Optimizer(R rule, OptimizerOptions options = {})
-      : name_(R::name), setup_(setup_of(rule)), options_(std::move(options)) {
-    apply_ = [rule = std::move(rule)](ParameterStep& step) { return rule(step); };
-    check();
+  template <class R>
+  requires(!std::is_same_v<R, Optimizer>) Optimizer(R rule, OptimizerOptions options = {})
+      : options_(std::move(options)) {
+    static_assert(OptimizerRule<R>,
+                  "an optimizer rule is a struct with static constexpr const char* name, a LearningRate or double "
+                  "learning_rate, and Value operator()(nn::ParameterStep&) const");
+    if constexpr (OptimizerRule<R>) {
+      name_ = R::name;
+      setup_ = setup_of(rule);
+      apply_ = [rule = std::move(rule)](ParameterStep& step) { return rule(step); };
+      check();
+    }
   }
 
   const std::string& name() const { return name_; }
@@ -117,9 +158,20 @@ class Optimizer {
   double learning_rate() const { return setup_.learning_rate.at(0); }
   // Throws UserError, beginning with `where`, if the learning rate is that of a schedule.
   void require_settable_rate(const std::string& where) const;
-  // The updates of one step: weights, what is remembered, and the count of batches. `weights` and `gradients` go
-  // together.
-  std::vector<Update> updates(Graph& graph, const std::vector<Parameter>& weights, const std::vector<Value>& gradients,
+  // Whether the last batch of an epoch is to be announced by OptimizerState::apply_rest.
+  bool applies_rest() const { return options_.accumulate > 1 && options_.accumulation_rest == AccumulationRest::apply; }
+
+  // The whole training step that makes the scalar `loss` small: the penalties of its graph, the gradients, the weights,
+  // what the optimizer remembers, and the graph's own updates, such as moving statistics. Changes the trainable
+  // parameters of the graph, or those of `weights`. Throws what gradients() throws, and GradientError if the loss
+  // depends on none of them.
+  TrainingStep minimize(Operand loss, OptimizerState& state) const;
+  TrainingStep minimize(Operand loss, OptimizerState& state, std::vector<Parameter> weights) const;
+  // The same from gradients that the caller has made: one for each weight, of its type, or an empty Value for a weight
+  // that is to stay unchanged, as those that are not trainable do. Throws GraphError or ShapeError if these do not
+  // match, or a weight is given twice. Penalties are part of the step only if the gradients are those of
+  // with_penalties(loss).
+  std::vector<Update> updates(Graph& graph, std::vector<Parameter> weights, std::vector<Value> gradients,
                               OptimizerState& state) const;
 
  private:
@@ -131,6 +183,7 @@ class Optimizer {
       return {.learning_rate = rule.learning_rate};
   }
   void check();
+  void check(const Graph& graph, const std::vector<Parameter>& weights, const std::vector<Value>& gradients) const;
   void clip(std::vector<Value>& gradients) const;
   void decay(ParameterStep& step) const;
 

@@ -1,5 +1,8 @@
 #include <xgrad/nn/optimizers/sgd.hpp>
 
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
 #include <xgrad/nn/optimizers/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -7,7 +10,14 @@ namespace xgrad::nn {
 
 RuleSetup SGD::setup() const {
   const auto from_preset = defaults(preset).sgd;
-  require_fraction(name, "momentum", momentum.value_or(from_preset.momentum));
+  const double keep = momentum.value_or(from_preset.momentum);
+  require_fraction(name, "momentum", keep);
+  if (!(dampening >= 0 && dampening <= 1))
+    throw UserError(fmt::format("{}: dampening must be in [0, 1], got {}", name, dampening));
+  if (dampening != 0 && (keep == 0 || nesterov)) {
+    throw UserError(fmt::format("{}: dampening = {} needs {}", name, dampening,
+                                nesterov ? "nesterov = false" : "a momentum above 0"));
+  }
   return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
 }
 
@@ -15,12 +25,16 @@ Value SGD::operator()(ParameterStep& s) const {
   const double keep = momentum.value_or(defaults(preset).sgd.momentum);
   const Value step = s.rate() * s.gradient;
   if (keep == 0) return s.parameter - step;
+  // The first step takes the whole gradient.
+  const auto dampened = [&](Value v) {
+    return dampening == 0 ? v : v * cast(1 - dampening * cast(s.iteration > 1, f64), v.dtype());
+  };
   if (preset == Preset::torch) {
-    const Value velocity = keep * s.state("momentum") + s.gradient;
+    const Value velocity = keep * s.state("momentum") + dampened(s.gradient);
     s.set_state("momentum", velocity);
     return s.parameter - s.rate() * (nesterov ? s.gradient + keep * velocity : velocity);
   }
-  const Value velocity = keep * s.state("momentum") - step;
+  const Value velocity = keep * s.state("momentum") - dampened(step);
   s.set_state("momentum", velocity);
   return s.parameter + (nesterov ? keep * velocity - step : velocity);
 }

@@ -28,10 +28,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <xgrad/graph/shape.hpp>
+#include <xgrad/nn/checked_function.hpp>
 #include <xgrad/nn/data/named_tensors.hpp>
 #include <xgrad/nn/training/history.hpp>
 
@@ -65,6 +67,8 @@ class Training {
   // Loss and metrics of this epoch so far. When it has ended, those of the validation as well, with "val_" in front,
   // and "learning_rate".
   const Logs& logs();
+  // The names that the logs of an epoch will have when it has ended.
+  const std::vector<std::string>& log_names() const { return log_names_; }
   // Of the epochs that have ended.
   const History& history() const { return history_; }
 
@@ -86,6 +90,7 @@ class Training {
   History history_;
   Logs logs_;
   bool logs_up_to_date_ = true;
+  std::vector<std::string> log_names_;
   std::function<Logs()> gather_logs_;
   std::vector<std::filesystem::path> saves_;
 };
@@ -94,27 +99,32 @@ class Training {
 //
 //   nn::LambdaCallback{.on_epoch_end = [](nn::Training& t) { if (t.logs()["loss"] < 0.01) t.stop(); }}
 struct LambdaCallback {
-  std::function<void(Training&)> on_fit_begin{}, on_epoch_begin{}, on_batch_end{}, on_epoch_end{}, on_fit_end{};
+  struct Expected {
+    template <bool fits, class F>
+    static constexpr void require() {
+      static_assert(fits,
+                    "a member of LambdaCallback is a function that takes an nn::Training&: [](nn::Training& t) {...}");
+    }
+  };
+  using Function = CheckedFunction<Expected, void(Training&)>;
+  Function on_fit_begin{}, on_epoch_begin{}, on_batch_end{}, on_epoch_end{}, on_fit_end{};
 };
 
 // Any callback, held by value.
 class Callback {
  public:
   template <class C>
-  requires(
-      requires(C& c, Training& t) { c.on_fit_begin(t); } || requires(C & c, Training& t) { c.on_epoch_begin(t); } ||
-      requires(C & c, Training& t) { c.on_batch_end(t); } || requires(C & c, Training& t) { c.on_epoch_end(t); } ||
-      requires(C & c, Training& t) { c.on_fit_end(t); }) Callback(C callback)
+  requires(!std::is_same_v<C, Callback> && !std::is_same_v<C, std::vector<Callback>>) Callback(C callback)
       : Callback(std::make_shared<C>(std::move(callback))) {}
   template <class C>
   Callback(std::reference_wrapper<C> callback)
       : Callback(std::shared_ptr<C>(std::shared_ptr<void>(), &callback.get())) {}
-  Callback(LambdaCallback c)
-      : on_fit_begin(std::move(c.on_fit_begin)),
-        on_epoch_begin(std::move(c.on_epoch_begin)),
-        on_batch_end(std::move(c.on_batch_end)),
-        on_epoch_end(std::move(c.on_epoch_end)),
-        on_fit_end(std::move(c.on_fit_end)) {}
+  Callback(const LambdaCallback& c)
+      : on_fit_begin(c.on_fit_begin.function()),
+        on_epoch_begin(c.on_epoch_begin.function()),
+        on_batch_end(c.on_batch_end.function()),
+        on_epoch_end(c.on_epoch_end.function()),
+        on_fit_end(c.on_fit_end.function()) {}
 
   // Empty where the callback has no such member.
   std::function<void(Training&)> on_fit_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end;
@@ -126,31 +136,37 @@ class Callback {
   // A member that is there but cannot be called would otherwise be passed over in silence.
   template <class C>
   explicit Callback(std::shared_ptr<C> c) {
-    if constexpr (requires(Training & t) { c->on_fit_begin(t); })
-      on_fit_begin = [c](Training& t) { c->on_fit_begin(t); };
-    else
-      static_assert(
-          !requires { &C::on_fit_begin; }, "on_fit_begin takes a Training&");
-    if constexpr (requires(Training & t) { c->on_epoch_begin(t); })
-      on_epoch_begin = [c](Training& t) { c->on_epoch_begin(t); };
-    else
-      static_assert(
-          !requires { &C::on_epoch_begin; }, "on_epoch_begin takes a Training&");
-    if constexpr (requires(Training & t) { c->on_batch_end(t); })
-      on_batch_end = [c](Training& t) { c->on_batch_end(t); };
-    else
-      static_assert(
-          !requires { &C::on_batch_end; }, "on_batch_end takes a Training&");
-    if constexpr (requires(Training & t) { c->on_epoch_end(t); })
-      on_epoch_end = [c](Training& t) { c->on_epoch_end(t); };
-    else
-      static_assert(
-          !requires { &C::on_epoch_end; }, "on_epoch_end takes a Training&");
-    if constexpr (requires(Training & t) { c->on_fit_end(t); })
-      on_fit_end = [c](Training& t) { c->on_fit_end(t); };
-    else
-      static_assert(
-          !requires { &C::on_fit_end; }, "on_fit_end takes a Training&");
+    constexpr bool calls_fit_begin = requires(Training & t) { c->on_fit_begin(t); };
+    if constexpr (calls_fit_begin) on_fit_begin = [c](Training& t) { c->on_fit_begin(t); };
+    static_assert(
+        calls_fit_begin || !requires { &C::on_fit_begin; },
+        "on_fit_begin must take an nn::Training&: void on_fit_begin(nn::Training& t)");
+    constexpr bool calls_epoch_begin = requires(Training & t) { c->on_epoch_begin(t); };
+    if constexpr (calls_epoch_begin) on_epoch_begin = [c](Training& t) { c->on_epoch_begin(t); };
+    static_assert(
+        calls_epoch_begin || !requires { &C::on_epoch_begin; },
+        "on_epoch_begin must take an nn::Training&: void on_epoch_begin(nn::Training& t)");
+    constexpr bool calls_batch_end = requires(Training & t) { c->on_batch_end(t); };
+    if constexpr (calls_batch_end) on_batch_end = [c](Training& t) { c->on_batch_end(t); };
+    static_assert(
+        calls_batch_end || !requires { &C::on_batch_end; },
+        "on_batch_end must take an nn::Training&: void on_batch_end(nn::Training& t)");
+    constexpr bool calls_epoch_end = requires(Training & t) { c->on_epoch_end(t); };
+    if constexpr (calls_epoch_end) on_epoch_end = [c](Training& t) { c->on_epoch_end(t); };
+    static_assert(
+        calls_epoch_end || !requires { &C::on_epoch_end; },
+        "on_epoch_end must take an nn::Training&: void on_epoch_end(nn::Training& t)");
+    constexpr bool calls_fit_end = requires(Training & t) { c->on_fit_end(t); };
+    if constexpr (calls_fit_end) on_fit_end = [c](Training& t) { c->on_fit_end(t); };
+    static_assert(
+        calls_fit_end || !requires { &C::on_fit_end; },
+        "on_fit_end must take an nn::Training&: void on_fit_end(nn::Training& t)");
+    static_assert(
+        calls_fit_begin || requires { &C::on_fit_begin; } || calls_epoch_begin || requires { &C::on_epoch_begin; } ||
+            calls_batch_end || requires { &C::on_batch_end; } || calls_epoch_end || requires { &C::on_epoch_end; } ||
+            calls_fit_end || requires { &C::on_fit_end; },
+        "a callback is a struct with one or more of the public members on_fit_begin, on_epoch_begin, on_batch_end, "
+        "on_epoch_end and on_fit_end, which take an nn::Training&");
     if constexpr (requires(const NamedTensors& s) { c->set_state(c->state()), c->set_state(s), C::name; }) {
       name = C::name;
       state = [c] { return c->state(); };

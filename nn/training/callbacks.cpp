@@ -1,5 +1,6 @@
 #include <xgrad/nn/training/callbacks.hpp>
 
+#include <algorithm>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
@@ -10,6 +11,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/nn/names.hpp>
 #include <xgrad/nn/training/model.hpp>
 
 namespace xgrad::nn {
@@ -17,12 +19,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-double monitored(const char* callback, const Logs& logs, const std::string& name) {
-  if (logs.has(name)) return logs[name];
-  std::string names;
-  for (const auto& entry : logs.entries()) names += (names.empty() ? "" : ", ") + entry.first;
-  throw UserError(fmt::format("{}: there is no \"{}\" to monitor; there are: {}{}", callback, name, names,
-                              name.starts_with("val_") ? "\n  hint: fit with validation or validation_split" : ""));
+// Throws, now rather than after an epoch, unless the logs will have the number.
+void require_monitored(const char* callback, const Training& t, const std::string& name) {
+  const std::vector<std::string>& names = t.log_names();
+  const auto known = [&](const std::string& n) { return std::find(names.begin(), names.end(), n) != names.end(); };
+  if (known(name)) return;
+  const bool lacks_validation = name.starts_with("val_") && known(name.substr(4));
+  throw UserError(fmt::format("{}: monitor: {}", callback,
+                              lacks_validation
+                                  ? fmt::format("there is no \"{}\" without validation data\n  hint: fit with "
+                                                "validation or validation_split",
+                                                name)
+                                  : no_such_name(name, names)));
 }
 
 // By more than `margin`, unless there was nothing before. NaN is not better than anything.
@@ -82,7 +90,8 @@ NamedTensors weights_of(const Model& model) {
 
 // ---- EarlyStopping
 
-void EarlyStopping::on_fit_begin(Training&) {
+void EarlyStopping::on_fit_begin(Training& t) {
+  require_monitored(name, t, monitor);
   require_at_least(name, "patience", patience, 0);
   require_at_least(name, "min_delta", min_delta, 0);
   best.reset();
@@ -92,7 +101,7 @@ void EarlyStopping::on_fit_begin(Training&) {
 }
 
 void EarlyStopping::on_epoch_end(Training& t) {
-  const double now = monitored(name, t.logs(), monitor);
+  const double now = t.logs()[monitor];
   if (t.epoch() < start_from_epoch) return;
   ++waited;
   if (is_better(now, best, better, monitor, min_delta)) {
@@ -139,6 +148,7 @@ void EarlyStopping::set_state(const NamedTensors& state) {
 // ---- ReduceLROnPlateau
 
 void ReduceLROnPlateau::on_fit_begin(Training& t) {
+  require_monitored(name, t, monitor);
   if (!(factor >= 0 && factor < 1)) throw UserError(fmt::format("{}: factor = {} is not in [0, 1)", name, factor));
   require_at_least(name, "patience", patience, 0);
   require_at_least(name, "min_delta", min_delta, 0);
@@ -150,7 +160,7 @@ void ReduceLROnPlateau::on_fit_begin(Training& t) {
 }
 
 void ReduceLROnPlateau::on_epoch_end(Training& t) {
-  const double now = monitored(name, t.logs(), monitor);
+  const double now = t.logs()[monitor];
   if (cooling > 0) {
     --cooling;
     waited = 0;
@@ -207,13 +217,19 @@ std::string path_now(const ModelCheckpoint& c, int epoch, const Logs& logs) {
 
 }  // namespace
 
-void ModelCheckpoint::on_fit_begin(Training&) {
+void ModelCheckpoint::on_fit_begin(Training& t) {
   if (path.empty()) throw UserError(fmt::format("{}: the path is empty", name));
   require_at_least(name, "every_steps", every_steps, 0);
   if (every_steps > 0 && save_best_only) {
     throw UserError(fmt::format("{}: every_steps and save_best_only are both given\n  hint: use two of these", name));
   }
   // Better told now than after the first epoch.
+  if (save_best_only) require_monitored(name, t, monitor);
+  if (every_steps == 0) {
+    Logs some;
+    for (const std::string& log : t.log_names()) some.add(log, 0);
+    (void)path_now(*this, 0, some);
+  }
   const fs::path folder = fs::path(path).parent_path();
   std::error_code ignored;
   if (!folder.empty() && !fs::is_directory(folder, ignored))
@@ -230,7 +246,7 @@ void ModelCheckpoint::on_batch_end(Training& t) {
 void ModelCheckpoint::on_epoch_end(Training& t) {
   if (every_steps > 0) return;
   if (save_best_only) {
-    const double now = monitored(name, t.logs(), monitor);
+    const double now = t.logs()[monitor];
     if (!is_better(now, best, better, monitor, 0)) return;
     best = now;
   }

@@ -46,8 +46,8 @@ CheckTable check_table(const Model& model, const Dataset& few_rows, const CheckO
   if (graph.weights.valid()) feeds.push_back({graph.weights, few_rows.weights});
   const Value y = compiled ? graph.loss.named("loss") : graph.prediction.named("prediction");
   std::vector<Value> weights;
-  for (const Parameter& p : model.parameters()) {
-    if (p.trainable()) weights.push_back(graph.graph->parameter(p));
+  for (const Parameter& p : compiled ? graph.trained : graph.graph->trainable_parameters()) {
+    weights.push_back(graph.graph->parameter(p));
   }
   CheckTable table = check_graph(y, weights, feeds, options);
   table.title = fmt::format("{} of {} rows, in f64", compiled ? "the loss" : "the prediction", rows);

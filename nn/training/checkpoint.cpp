@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/names.hpp>
 #include <xgrad/nn/training/fit.hpp>
 
 namespace xgrad::nn {
@@ -105,6 +106,36 @@ TensorFile Model::State::to_file() const {
   return out;
 }
 
+// What the optimizer keeps of a weight is in the file if it was trained there, and is wanted if it is trained here.
+void Model::State::require_same_training(const TensorFile& file, const std::string& where) const {
+  std::vector<Parameter> frozen_here, frozen_there;
+  bool agrees = false;  // on some weight: otherwise it is the optimizer's options that differ
+  for (const Parameter& p : parameters) {
+    const std::string prefix = p.name() + "/";
+    const auto in_file = file.tensors.lower_bound(optimizer_prefix + prefix);
+    const bool there = in_file != file.tensors.end() && in_file->first.starts_with(optimizer_prefix + prefix);
+    const auto kept = optimizer_state.slots.lower_bound(prefix);
+    const bool here = kept != optimizer_state.slots.end() && kept->first.starts_with(prefix);
+    if (there && !here) frozen_here.push_back(p);
+    if (here && !there) frozen_there.push_back(p);
+    agrees = agrees || (here && there);
+  }
+  if (!agrees) return;
+  const auto fail = [&](const std::vector<Parameter>& weights, const char* trained, const char* frozen,
+                        const char* way) {
+    throw FormatError(
+        fmt::format("{}: weights that {} are {}: {}\n  hint: {} before compile(), or load before compile() "
+                    "to take the weights alone",
+                    where, trained, frozen, quoted_names(weights), way));
+  };
+  if (!frozen_here.empty())
+    fail(frozen_here, "were trained when it was saved", "frozen in this model", "set_trainable(true) on their layers");
+  if (!frozen_there.empty()) {
+    fail(frozen_there, "this model trains", "frozen or not reached by the loss in the file",
+         "set_trainable(false) on their layers");
+  }
+}
+
 void Model::State::take(const TensorFile& file, const std::string& where) {
   // Everything is looked at before anything changes.
   if (text_of(file, where, "format") != format_name)
@@ -122,6 +153,7 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
                       where, *optimizer, compiled->optimizer.name()));
     }
     const std::vector<Parameter> kept = optimizer_state.parameters();
+    require_same_training(file, where);
     const std::vector<Tensor> values = matching(file, where, optimizer_prefix, kept);
     for (std::size_t i = 0; i < kept.size(); ++i) {
       const bool rate = kept[i] == optimizer_state.learning_rate;
@@ -154,6 +186,7 @@ TensorFile Model::Fit::checkpoint() const {
   note("fit.batch_size", batch_);
   note("fit.rows", train_.size());
   note("fit.shuffle", static_cast<int>(options_.shuffle));
+  note("fit.drop_last", static_cast<int>(options_.drop_last));
   out.tensors["fit/sums"] = numbers(means_.state());
   const double spent =
       epoch_begun_ ? std::chrono::duration<double>(std::chrono::steady_clock::now() - epoch_start_).count() : 0;
@@ -205,6 +238,7 @@ void Model::Fit::resume(const std::filesystem::path& path) {
   same("fit.batch_size", batch_, "a batch size of");
   same("fit.rows", train_.size(), "a number of rows of");
   same("fit.shuffle", static_cast<int>(options_.shuffle), "shuffle =");
+  same("fit.drop_last", static_cast<int>(options_.drop_last), "drop_last =");
   if (batch > training_.batches_)
     throw FormatError(fmt::format("{}: \"fit.batch\" is {} of {}", where, batch, training_.batches_));
   const auto sums = static_cast<Index>(means_.state().size());
@@ -241,11 +275,7 @@ void Model::Fit::resume_history(const TensorFile& file) {
   const Tensor& seconds = tensor_of(file, where, "fit/epoch_seconds", {f64, {epochs}});
   const Tensor& training_seconds = tensor_of(file, where, "fit/epoch_training_seconds", {f64, {epochs}});
 
-  // What an epoch of this fit reports.
-  Logs expected;
-  s_.report(expected, means_, "");
-  if (valid_.size() > 0) s_.report(expected, means_, "val_");
-  expected.add("learning_rate", 0);
+  const Logs expected = expected_logs();
   std::vector<Tensor> columns;
   for (std::size_t i = 0; epochs > 0; ++i) {
     const std::string* name = find(file, fmt::format("history.{}", i));

@@ -62,11 +62,15 @@ Tensor checked_inputs(const std::string& where, const Tensor& x, const Shape& ro
   if (x.empty() || x.shape().rank() == 0) throw ShapeError(fmt::format("{}: x must be a tensor of rows", where));
   const Shape given = row_of(x.shape());
   if (given != row) {
-    const bool fits = given.elements() == row.elements();
+    std::string hint;
+    if (x.shape() == row) {
+      hint = fmt::format("\n  hint: x is one row without the axis of rows; use x.reshaped({})", rows_of(1, row).str());
+    } else if (given.elements() == row.elements()) {
+      hint = "\n  hint: the numbers of elements agree; use Tensor::reshaped";
+    }
     throw ShapeError(fmt::format("{}: the rows of x do not fit the model: {}\n  x: {}\n  the model's input: {}{}",
                                  where, difference(given, row), x.type().str(),
-                                 TensorType{dtype, rows_of(x.shape()[0], row)}.str(),
-                                 fits ? "\n  hint: the numbers of elements agree; use Tensor::reshaped" : ""));
+                                 TensorType{dtype, rows_of(x.shape() == row ? 1 : x.shape()[0], row)}.str(), hint));
   }
   require_finite(where, "x", x);
   return x.dtype() == dtype ? x : x.cast(dtype);

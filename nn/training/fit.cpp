@@ -84,7 +84,12 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
 
   // Everything is planned and allocated before the first step.
   batch_ = std::min<Index>(options.batch_size, train_.size());
-  const Index last = train_.size() % batch_;
+  if (options.drop_last && batch_ < options.batch_size) {
+    throw UserError(fmt::format("fit: drop_last leaves no batch: batch_size is {}, and there are {} rows",
+                                options.batch_size, train_.size()));
+  }
+  rows_ = options.drop_last ? train_.size() / batch_ * batch_ : train_.size();
+  const Index last = rows_ % batch_;
   const bool weighted = !train_.weights.empty();
   whole_ = &s_.step(Mode::train, batch_, weighted);
   rest_ = last == 0 ? whole_ : &s_.step(Mode::train, last, weighted);
@@ -94,13 +99,23 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
   training_.data_ = &train_;
   training_.batch_size_ = batch_;
   training_.epochs_ = options.epochs;
-  training_.batches_ = static_cast<int>((train_.size() + batch_ - 1) / batch_);
+  training_.batches_ = static_cast<int>((rows_ + batch_ - 1) / batch_);
   training_.gather_logs_ = [this] {
     Logs logs;
     if (training_.batch_ > 0) s_.report(logs, means_, "");
     return logs;
   };
+  const Logs expected = expected_logs();
+  for (const auto& entry : expected.entries()) training_.log_names_.push_back(entry.first);
   progress_ = Progress(options.verbose, options.epochs, training_.batches_);
+}
+
+Logs Model::Fit::expected_logs() const {
+  Logs out;
+  s_.report(out, means_, "");
+  if (valid_.size() > 0) s_.report(out, means_, "val_");
+  out.add("learning_rate", 0);
+  return out;
 }
 
 History Model::Fit::run() {
@@ -165,7 +180,7 @@ void Model::Fit::train_epoch() {
 }
 
 void Model::Fit::feed(Index first) {
-  if (first >= train_.size()) return;
+  if (first >= rows_) return;
   const Index count = std::min(batch_, train_.size() - first);
   feeder_.begin(step_at(first),
                 {&train_, options_.augment.empty() ? nullptr : &options_.augment, s_.options.seed, s_.epochs},
@@ -173,6 +188,8 @@ void Model::Fit::feed(Index first) {
 }
 
 void Model::Fit::run(CompiledStep& step) {
+  if (s_.compiled->optimizer.applies_rest())
+    s_.optimizer_state.apply_rest.set(Tensor(training_.batch_ + 1 == training_.batches_));
   try {
     step.run({.threads = options_.threads, .step = s_.training_steps++, .check_finite = options_.check_finite});
   } catch (const NonFiniteError& error) {
@@ -187,7 +204,7 @@ void Model::Fit::train_batches() {
   if (options_.shuffle) shuffle_indices(order_, s_.options.seed, s_.epochs);
   const Index begin = training_.batch_ * batch_;
   feed(begin);
-  for (Index first = begin; first < train_.size() && !training_.stopping_; first += batch_) {
+  for (Index first = begin; first < rows_ && !training_.stopping_; first += batch_) {
     CompiledStep& step = step_at(first);
     feeder_.finish();
     feed(first + batch_);
@@ -215,6 +232,7 @@ Logs Model::train_on_batch(const Dataset& rows, int threads) {
   std::vector<Index> order(static_cast<std::size_t>(batch.size()));
   std::iota(order.begin(), order.end(), Index{0});
   step.load({&batch}, order, threads);
+  s.optimizer_state.apply_rest.set(Tensor(false));
   step.run({.threads = threads, .step = s.training_steps});
   ++s.training_steps;
   Means means(compiled.metrics, step);

@@ -24,6 +24,8 @@ class Model::Fit {
   void tell(std::function<void(Training&)> Callback::*event);
   CompiledStep& step_at(Index first) { return train_.size() - first < batch_ ? *rest_ : *whole_; }
   void feed(Index first);
+  // The names of what an epoch reports.
+  Logs expected_logs() const;
 
   // ---- fit_resume.cpp
 
@@ -38,6 +40,7 @@ class Model::Fit {
   const FitOptions& options_;
   Dataset train_, valid_;
   Index batch_ = 0;
+  Index rows_ = 0;  // of an epoch: all of train_, or those of whole batches
   CompiledStep* whole_ = nullptr;
   CompiledStep* rest_ = nullptr;  // for the rows that are left at the end
   std::vector<Index> order_;

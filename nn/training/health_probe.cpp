@@ -77,7 +77,8 @@ std::vector<NodeId> HealthProbe::candidates() const {
   };
   for (NodeId id = 0; id < end; ++id) {
     of_rows[id] = static_cast<char>(id == graph_.input.id());
-    of_weights[id] = static_cast<char>(g.node(id).op->traits.leaf == Leaf::parameter && g.parameter_of(id).trainable());
+    of_weights[id] =
+        static_cast<char>(g.node(id).op->traits.leaf == Leaf::parameter && g.trainable(g.parameter_of(id)));
     for_each_operand(id, [&](NodeId i) {
       of_rows[id] |= of_rows[i];
       of_weights[id] |= of_weights[i];
@@ -132,7 +133,7 @@ void HealthProbe::watch_steps() {
     const Parameter& p = update.parameter;
     const auto& own = g.parameters();
     // Of the optimizer's own numbers none is trainable. Shifts and scales begin at 0 or move freely.
-    if (!p.trainable() || p.shape().rank() < 2 || std::find(own.begin(), own.end(), p) == own.end()) continue;
+    if (!g.trainable(p) || p.shape().rank() < 2 || std::find(own.begin(), own.end(), p) == own.end()) continue;
     const Value before = g.parameter(p);
     const std::size_t step = output(norm_of(update.value - before)), weight = output(norm_of(before));
     steps_.push_back({{p.name(), 0}, step, weight});

@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/names.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -16,7 +16,7 @@ namespace {
                                const std::vector<std::pair<std::string, double>>& entries) {
   std::vector<std::string> names;
   for (const auto& entry : entries) names.push_back(entry.first);
-  throw UserError(fmt::format("{}: there is no \"{}\"; there are: {}", where, name, fmt::join(names, ", ")));
+  throw UserError(fmt::format("{}: {}", where, no_such_name(name, names)));
 }
 
 }  // namespace

@@ -8,8 +8,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/names.hpp>
 #include <xgrad/nn/training/data_checks.hpp>
 #include <xgrad/nn/training/model_state.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -58,7 +58,7 @@ Value weighted_loss(const Loss& loss, Value prediction, Value target, Value weig
 ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   ModelGraph out;
   out.graph = std::make_unique<Graph>(
-      GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed});
+      GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed}, trainable_flags);
   Graph& g = *out.graph;
   const LineGuard made_at = LineGuard::otherwise(line, &g);
   out.input = g.input("x", rows_of(rows, row));
@@ -85,7 +85,7 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
     out.loss = require_scalar("loss", compiled->loss.name,
                               weighted ? weighted_loss(compiled->loss, out.prediction, out.target, out.weights)
                                        : compiled->loss.apply(out.prediction, out.target));
-    for (const Value penalty : g.penalties()) out.loss = out.loss + cast(penalty, out.loss.dtype());
+    out.loss = with_penalties(out.loss);
   }
   for (const Metric& metric : compiled->metrics) {
     const auto scope = g.scope(metric.name);
@@ -94,17 +94,10 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   }
   if (mode != Mode::train) return out;
 
-  std::vector<Parameter> weights;
-  std::vector<Value> nodes;
-  for (const Parameter& p : g.parameters()) {
-    if (!p.trainable()) continue;
-    weights.push_back(p);
-    nodes.push_back(g.parameter(p));
-  }
-  out.updates = g.updates();
-  const std::vector<Update> learned =
-      compiled->optimizer.updates(g, weights, gradients(out.loss, nodes), optimizer_state);
-  out.updates.insert(out.updates.end(), learned.begin(), learned.end());
+  TrainingStep step = compiled->optimizer.minimize(out.loss, optimizer_state);
+  out.updates = std::move(step.updates);
+  out.trained = std::move(step.trained);
+  out.unreached = std::move(step.unreached);
   return out;
 }
 
@@ -126,6 +119,23 @@ void Model::State::require_idle(const char* where) const {
   throw GraphError(
       fmt::format("{}: the model \"{}\" is being trained\n  hint: a callback can do this when the fit has ended", where,
                   options.name));
+}
+
+bool Model::State::trains(const Parameter& p) const {
+  const auto pinned = trainable_flags.find(p.trainable_flag());
+  return pinned != trainable_flags.end() ? pinned->second : p.trainable();
+}
+
+void Model::State::warn_of_unreached(const ModelGraph& graph) const {
+  if (graph.unreached.empty()) return;
+  const std::string text = fmt::format(
+      "compile: the loss \"{}\" does not depend on {} of {} trainable weights, which training leaves unchanged: {}",
+      compiled->loss.name, graph.unreached.size(), graph.unreached.size() + graph.trained.size(),
+      quoted_names(graph.unreached));
+  if (options.warn)
+    options.warn(text);
+  else
+    fmt::print(stderr, "{}: warning: {}\n", options.name, text);
 }
 
 std::vector<Parameter> Model::State::changing() const {
@@ -193,12 +203,18 @@ void Model::compile(CompileOptions options, CodeLine at) {
   OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
   s.compiled = std::move(options);
   const CodeLine line_before = std::exchange(s.compile_line, at);
+  TrainableFlags flags_before = std::exchange(s.trainable_flags, {});
   try {
-    (void)s.build(Mode::train, 2);  // so that what does not fit is said here, not in fit()
+    // What does not fit is said here, not in fit().
+    const ModelGraph graph = s.build(Mode::train, 2);
+    for (const Parameter& p : s.parameters) graph.graph->pin_trainable(p);
+    s.trainable_flags = graph.graph->trainable_flags();
+    s.warn_of_unreached(graph);
   } catch (...) {
     s.compiled = std::move(before);
     s.compile_line = line_before;
     s.optimizer_state = std::move(state_before);
+    s.trainable_flags = std::move(flags_before);
     throw;
   }
   s.steps.clear();
@@ -245,7 +261,7 @@ Index Model::parameter_count() const {
 
 Index Model::trainable_count() const {
   Index total = 0;
-  for (const Parameter& p : state_->parameters) total += p.trainable() ? p.shape().elements() : 0;
+  for (const Parameter& p : state_->parameters) total += state_->trains(p) ? p.shape().elements() : 0;
   return total;
 }
 
@@ -280,9 +296,7 @@ void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options
       checked_data("check_gradients", few_rows, s.row, s.prediction_row, s.options.dtype, compiled.loss);
   const ModelGraph g = training_graph(data.size(), !data.weights.empty());
   std::vector<Value> weights;
-  for (const Parameter& p : s.parameters) {
-    if (p.trainable()) weights.push_back(g.graph->parameter(p));
-  }
+  for (const Parameter& p : g.trained) weights.push_back(g.graph->parameter(p));
   Feeds feeds{{g.input, data.x}, {g.target, data.y}};
   if (g.weights.valid()) feeds.push_back({g.weights, data.weights});
   xgrad::check_gradients(g.loss, weights, feeds, options);

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -43,6 +44,8 @@ struct ModelOptions {
   std::uint64_t seed = 0;  // of the weights, the shuffles and all random operations
   DType dtype = f32;       // of the input and the weights
   std::string name = "model";
+  // Takes the warnings of compile(), one call each; without it they are printed to stderr.
+  std::function<void(const std::string& text)> warn{};
 };
 
 struct CompileOptions {
@@ -55,6 +58,7 @@ struct FitOptions {
   int batch_size = default_batch_size;
   int epochs = default_epochs;
   bool shuffle = true;          // anew each epoch
+  bool drop_last = false;       // leaves out the rows at the end of an epoch that do not fill a batch
   Dataset validation{};         // judged after each epoch; none if empty
   double validation_split = 0;  // or this part of the rows, the last ones
   Augment augment{};            // of the images of training, not of validation: anew each epoch, by the model's seed
@@ -84,10 +88,13 @@ struct SummaryOptions {
 struct ModelGraph {
   std::unique_ptr<Graph> graph;
   Value input, prediction;
-  Value target, loss;           // not valid before compile()
-  Value weights;                // of the rows; valid if they have any
-  std::vector<Value> metrics;   // what each reports of a batch, in the order of CompileOptions
-  std::vector<Update> updates;  // in a graph that trains: all that a step changes
+  Value target, loss;          // not valid before compile()
+  Value weights;               // of the rows; valid if they have any
+  std::vector<Value> metrics;  // what each reports of a batch, in the order of CompileOptions
+  // In a graph that trains: all that a step changes, the weights among it, and the trainable weights that stay
+  // unchanged since the loss does not depend on them.
+  std::vector<Update> updates;
+  std::vector<Parameter> trained, unreached;
 };
 
 class Model {
@@ -99,8 +106,10 @@ class Model {
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
 
-  // May be called again: forgets what the optimizer remembered, keeps the weights. Throws what the loss and the metrics
-  // throw if the prediction's shape does not suit them.
+  // May be called again: forgets what the optimizer remembered, keeps the weights. Which layers are trainable is taken
+  // from here until the next compile(). Warns once, naming them, of trainable weights that the loss does not depend on:
+  // training leaves these unchanged. Throws GradientError if the loss depends on none, and what the loss and the
+  // metrics throw if the prediction's shape does not suit them.
   void compile(CompileOptions options, CodeLine at = CodeLine::here());
 
   // Trains. The history has loss and metrics, those of the validation with "val_" in front, and "learning_rate" as it
@@ -127,6 +136,7 @@ class Model {
   // Weights and moving statistics, in the order of their first use.
   const std::vector<Parameter>& parameters() const;
   Index parameter_count() const;
+  // Of the weights that training changes: what was set at compile(), or before it what is set now.
   Index trainable_count() const;
   // Of the next step.
   double learning_rate() const;

@@ -21,7 +21,8 @@ struct Model::State {
   CodeLine line;            // that made the model
   CodeLine compile_line{};  // that compiled it
   std::optional<CompileOptions> compiled;
-  OptimizerState optimizer_state;
+  OptimizerState optimizer_state{0};
+  TrainableFlags trainable_flags{};  // as they were at compile(); empty before
   std::vector<Parameter> parameters;
   Shape prediction_row;
   // By mode, rows, and whether these have weights; compile() empties it.
@@ -38,11 +39,17 @@ struct Model::State {
   const CompileOptions& require_compiled(const char* where) const;
   // Throws GraphError while a fit runs.
   void require_idle(const char* where) const;
+  // Whether training changes the weight: as it was at compile().
+  bool trains(const Parameter& p) const;
+  // Warns of trainable weights that the loss does not depend on.
+  void warn_of_unreached(const ModelGraph& graph) const;
   // All that training changes.
   std::vector<Parameter> changing() const;
   // The model in a file, and the model of a file; `where` begins the messages. See Model::save and load.
   TensorFile to_file() const;
   void take(const TensorFile& file, const std::string& where);
+  // Throws FormatError, naming them, for weights that are trained in only one of the model and the file.
+  void require_same_training(const TensorFile& file, const std::string& where) const;
   Means judge(const std::string& where, const Dataset& data, const EvaluateOptions& options);
   // The names of loss and metrics with their means, `prefix` in front.
   void report(Logs& logs, const Means& means, const std::string& prefix) const;

@@ -66,8 +66,7 @@ class Probe {
   Probe(const Training& t, Index rows) : model_(t.model().training_graph(rows, !t.data().weights.empty())) {
     Graph& g = *model_.graph;
     std::vector<Value> weights, outputs;
-    for (const Parameter& p : g.parameters()) {
-      if (!p.trainable()) continue;
+    for (const Parameter& p : model_.trained) {
       weights.push_back(g.parameter(p));
       names_.push_back(p.name() + "/gradient");
     }

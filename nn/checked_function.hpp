@@ -1,0 +1,62 @@
+// CheckedFunction: a std::function for which a callable of another signature is one static assertion, in words that say
+// what is expected.
+//
+//   struct WeightFunctionExpected {
+//     template <bool fits, class F>
+//     static constexpr void require() { static_assert(fits, "a regularizer is a function that ..."); }
+//   };
+//   using WeightFunction = CheckedFunction<WeightFunctionExpected, Value(Value)>;
+#pragma once
+
+#include <functional>
+#include <type_traits>
+#include <utility>
+
+#include <xgrad/graph/value.hpp>
+
+namespace xgrad::nn {
+
+template <class Expected, class Signature>
+class CheckedFunction;
+
+template <class Expected, class Result, class... Arguments>
+class CheckedFunction<Expected, Result(Arguments...)> {
+ public:
+  CheckedFunction() = default;
+  template <class F>
+  requires(!std::is_same_v<F, CheckedFunction>) CheckedFunction(F given) {
+    constexpr bool fits = std::is_invocable_r_v<Result, F&, Arguments...>;
+    if constexpr (fits)
+      function_ = std::move(given);
+    else
+      Expected::template require<fits, F>();
+  }
+
+  Result operator()(Arguments... arguments) const { return function_(std::forward<Arguments>(arguments)...); }
+  explicit operator bool() const { return function_ != nullptr; }
+  const std::function<Result(Arguments...)>& function() const { return function_; }
+
+ private:
+  std::function<Result(Arguments...)> function_;
+};
+
+// Of a loss or a metric.
+struct PairFunctionExpected {
+  template <bool fits, class F>
+  static constexpr void require() {
+    static_assert(
+        fits, "a loss or metric is a function of prediction and target: [](Value p, Value t) { return mean(...); }");
+  }
+};
+using PairFunction = CheckedFunction<PairFunctionExpected, Value(Value, Value)>;
+
+// Of a regularizer or a constraint.
+struct WeightFunctionExpected {
+  template <bool fits, class F>
+  static constexpr void require() {
+    static_assert(fits, "a regularizer or constraint is a function of a weight: [](Value w) { return ...; }");
+  }
+};
+using WeightFunction = CheckedFunction<WeightFunctionExpected, Value(Value)>;
+
+}  // namespace xgrad::nn

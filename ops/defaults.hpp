@@ -1,0 +1,17 @@
+// Defaults that functions share with the layers, activations and losses of the same name: nn/defaults.hpp takes them
+// from here, as Keras 3 has them where it has the function.
+#pragma once
+
+namespace xgrad {
+
+inline constexpr double default_norm_epsilon = 1e-3;  // of layer_norm and group_norm, added to the variance
+inline constexpr bool default_count_padding = false;  // whether average pooling counts the zeros around its input
+inline constexpr double default_leaky_slope = 0.01;   // of leaky_relu, as in PyTorch and Keras 2's function
+inline constexpr double default_elu_alpha = 1;
+inline constexpr double default_softplus_beta = 1;
+inline constexpr double default_huber_delta = 1;
+inline constexpr double default_smooth_l1_beta = 1;
+inline constexpr double default_label_smoothing = 0;  // of binary and categorical cross-entropy
+inline constexpr double default_positive_weight = 1;  // of binary cross-entropy
+
+}  // namespace xgrad
