@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <xgrad/graph/profile.hpp>
-#include <xgrad/graph/save_text.hpp>
+#include <xgrad/graph/replace_file.hpp>
 
 namespace xgrad {
 namespace {
@@ -90,6 +90,6 @@ std::string Profile::trace() const {
   return all.dump(1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 
-void Profile::save_trace(const std::filesystem::path& path) const { save_text("save_trace", path, trace()); }
+void Profile::save_trace(const std::filesystem::path& path) const { replace_file("save_trace", path, trace()); }
 
 }  // namespace xgrad

@@ -27,6 +27,7 @@ class ChildProcess {
     if (!over_) kill();
   }
 
+  pid_t id() const { return process_; }
   // Whether it has come to its end.
   bool over() {
     if (!over_) over_ = ::waitpid(process_, &status_, WNOHANG) == process_;

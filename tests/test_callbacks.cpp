@@ -1,4 +1,7 @@
 // Callbacks: when they are called, what those of the library do, and what becomes of what they throw.
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <limits>
@@ -7,6 +10,8 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <xgrad/xgrad.hpp>
 
@@ -16,6 +21,9 @@
 using namespace xgrad;
 using namespace small_model;
 using scratch::ScratchFolder;
+using scratch::write_file;
+
+namespace fs = std::filesystem;
 
 namespace {
 
@@ -266,6 +274,66 @@ TEST_CASE("the table of a fit has an epoch a row") {
   CHECK_THROWS_WITH_AS(
       model.fit(points(8), {.verbose = silent, .callbacks = {nn::CSVLogger{.path = path + "/no/x.csv"}}}),
       doctest::Contains("csv_logger: cannot write"), EnvironmentError);
+}
+
+TEST_CASE("csv_logger: a disk that is full leaves whole rows, and a fit that is resumed the whole table") {
+  const ScratchFolder folder;
+  const std::string path = (folder / "log.csv").string(), checkpoint = (folder / "c").string();
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  std::string before;
+  // After two epochs there is room for a part of a row.
+  struct Fill {
+    std::function<void()> fill;
+    void on_epoch_end(nn::Training& t) const {
+      if (t.epoch() == 2) fill();
+    }
+  };
+  const auto fill = [&] {
+    before = content(path);
+    rlimit small = limit;
+    small.rlim_cur = before.size() + 5;
+    REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  };
+  const auto fit = [&](std::vector<nn::Callback> callbacks) {
+    callbacks.insert(callbacks.begin(), nn::ModelCheckpoint{.path = checkpoint});
+    callbacks.push_back(nn::CSVLogger{.path = path});
+    nn::Model model = classifier();
+    model.fit(points(32), {.epochs = 4, .verbose = silent, .callbacks = std::move(callbacks), .resume = checkpoint});
+  };
+  const std::string message = scratch::message_of<EnvironmentError>([&] { fit({Fill{fill}}); });
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  CHECK(message == "csv_logger: cannot write " + path + ": " + std::strerror(EFBIG));
+  CHECK(content(path) == before);
+  CHECK(nn::read_csv(path).values.shape() == Shape{2, 4});
+  fit({});
+  CHECK(nn::read_csv(path).values.shape() == Shape{4, 4});
+  CHECK(content(path).starts_with(before));
+}
+
+TEST_CASE("csv_logger: links and modes are kept, and a table that is deleted meanwhile is written anew") {
+  const ScratchFolder folder;
+  const fs::path path = write_file(folder / "log.csv", "old"), link = folder / "link.csv";
+  REQUIRE(::chmod(path.c_str(), 0600) == 0);
+  fs::create_symlink("log.csv", link);
+  nn::Model model = classifier();
+  model.fit(points(32), {.epochs = 3, .verbose = silent, .callbacks = {nn::CSVLogger{.path = link.string()}}});
+  CHECK(fs::is_symlink(link));
+  CHECK(nn::read_csv(path).values.shape() == Shape{3, 4});
+  CHECK((fs::status(path).permissions() & fs::perms::all) == fs::perms(0600));
+  // As soon as it is gone: after the second epoch.
+  struct Remove {
+    fs::path path;
+    void on_epoch_begin(nn::Training& t) const {
+      if (t.epoch() == 2) fs::remove(path);
+    }
+  };
+  model.fit(points(32),
+            {.epochs = 4, .verbose = silent, .callbacks = {Remove{path}, nn::CSVLogger{.path = path.string()}}});
+  CHECK(nn::read_csv(path).values.shape() == Shape{4, 4});
+  CHECK_NOTHROW(
+      model.fit(points(32), {.epochs = 3, .verbose = silent, .callbacks = {nn::CSVLogger{.path = "/dev/null"}}}));
+  CHECK(fs::is_character_file("/dev/null"));
 }
 
 TEST_CASE("callbacks: a monitor that the logs lack is refused before the first step, with the right hint") {

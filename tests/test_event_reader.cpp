@@ -1,6 +1,8 @@
 // Reading event files: what the writer wrote, what others write, what is damaged, and what means harm.
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -157,38 +159,66 @@ TEST_CASE("a writer that takes back a part of a record and writes another one is
   CHECK(reader.next()->values.at(0).tag == "y");
 }
 
-TEST_CASE("damage is said with file and byte, again and again") {
+TEST_CASE("event reader: a length that cannot be trusted ends the reading, said with file and byte again and again") {
   const ScratchFolder folder;
   const fs::path path = folder / "f";
-  const std::string good = version;
   const auto damage = [&](const std::string& rest, const std::string& what, EventReaderOptions options = {}) {
-    write_file(path, good + rest);
+    write_file(path, version + rest);
     EventReader reader(path, options);
     REQUIRE(reader.next());
-    const std::string begin = "event reader: " + path.string() + ": at byte " + std::to_string(good.size()) + ": ";
+    const std::string begin = "event reader: " + path.string() + ": at byte " + std::to_string(version.size()) + ": ";
     for (int i = 0; i < 2; ++i) {
       const std::string message = message_of<FormatError>([&] { (void)reader.next(); });
       CHECK_MESSAGE((message.starts_with(begin) && contains(message, what)), message);
     }
+    CHECK(reader.passed_over() == 0);
   };
   std::string bad = record("x");
   bad[8] ^= 1;
   damage(bad, "the check of a record's length is wrong");
-  bad = value_record(field(1, "a") + field(2, 1.0F));
-  bad[20] ^= 4;
-  damage(bad, "the check of a record is wrong");
-  damage(record("\xFF\xFF\xFF"), "a record is no event");
-  damage(record(field(5, "\x0A\x7F")), "a record is no event");
-  // There is no field 0, below what is read either.
-  damage(value_record(field(1, "t") + field(8, field(2, field(0, field(0, field(0, "")))))), "a record is no event");
   // A length that claims more than is allowed is not waited for.
   const std::string length = event_wire::bytes_of(std::uint64_t{1} << 40U, 8);
   damage(length + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(length)), 4),
          "a record of 1099511627776 bytes is longer than the 67108864 that are allowed");
-  damage(record(std::string(101, 'x')), "longer than the 100", {.max_record = 100});
   const std::string max = event_wire::bytes_of(std::numeric_limits<std::uint64_t>::max(), 8);
   damage(max + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(max)), 4), "18446744073709551615",
          {.max_record = std::numeric_limits<std::uint64_t>::max()});
+  damage(record(std::string(101, 'x')).substr(0, 50), "longer than the 100", {.max_record = 100});
+}
+
+TEST_CASE("event reader: a record that cannot be read is passed over and counted, and the rest is read") {
+  const ScratchFolder folder;
+  const fs::path path = folder / "f";
+  const std::string good = value_record(field(1, "good") + field(2, 0.5F), 7);
+  // Between two good records, and with a good value behind a bad one in its own record.
+  const auto passed_over = [&](const std::string& bad, const std::string& what, EventReaderOptions options = {}) {
+    write_file(path, version + bad + good);
+    EventReader reader(path, options);
+    REQUIRE(reader.next());
+    std::optional<nn::Event> event = reader.next();
+    if (event && event->offset == version.size()) {
+      CHECK(event->values.empty());
+      event = reader.next();
+    }
+    REQUIRE(event);
+    REQUIRE(event->values.size() == 1);
+    CHECK((event->step == 7 && event->values[0].tag == "good" && event->values[0].scalar == 0.5));
+    CHECK(!reader.next());
+    CHECK(reader.passed_over() == 1);
+    REQUIRE(reader.problems().size() == 1);
+    const std::string& message = reader.problems()[0];
+    const std::string begin = "event reader: " + path.string() + ": at byte " + std::to_string(version.size()) + ": ";
+    CHECK_MESSAGE((message.starts_with(begin) && contains(message, what)), message);
+  };
+  std::string bad = value_record(field(1, "a") + field(2, 1.0F));
+  bad[20] ^= 4;
+  passed_over(bad, "the check of a record is wrong");
+  passed_over(record("\xFF\xFF\xFF"), "a record is no event");
+  passed_over(record(field(5, "\x0A\x7F")), "a record is no event");
+  // There is no field 0, below what is read either.
+  passed_over(value_record(field(1, "t") + field(8, field(2, field(0, field(0, field(0, "")))))),
+              "a record is no event");
+  passed_over(record(std::string(101, 'x')), "a record of 101 bytes is longer than the 100", {.max_record = 100});
 
   // Little to write, and much to hold.
   std::string values, strings, dims;
@@ -197,29 +227,84 @@ TEST_CASE("damage is said with file and byte, again and again") {
     strings += field(8, "");
     dims += field(2, "");
   }
-  damage(record(field(5, values)), "a record has more than 200000 fields");
-  damage(value_record(field(1, "t") + field(8, field(1, std::int64_t{7}) + strings) + metadata("text")),
-         "a record has more than 200000 fields");
-  damage(value_record(field(1, "t") + field(8, field(2, dims)) + metadata("scalars")), "more than 200000 fields");
+  passed_over(record(field(5, values)), "a record has more than 200000 fields");
+  passed_over(value_record(field(1, "t") + field(8, field(1, std::int64_t{7}) + strings) + metadata("text")),
+              "a record has more than 200000 fields");
+  passed_over(value_record(field(1, "t") + field(8, field(2, dims)) + metadata("scalars")), "more than 200000 fields");
 
   const auto tensor = [](const std::string& plugin, const std::string& t) {
     return value_record(field(1, "tag") + field(8, t) + metadata(plugin));
   };
   const std::string f = field(1, std::int64_t{1}), d = field(1, std::int64_t{2}), s = field(1, std::int64_t{7});
-  damage(tensor("scalars", f), "\"tag\": its tensor has 0 numbers for 1 elements");
-  damage(tensor("scalars", f + field(4, "abc")), "its tensor has 3 bytes for 1 numbers");
-  damage(tensor("scalars", f + extents({1}) + field(4, "abcd")), "its scalar has axes");
-  damage(tensor("histograms", d + extents({3}) + field(4, "abcd")), "its histogram is not [bins, 3]");
-  damage(tensor("histograms", d + extents({2, 3}) + field(4, std::string(8, 'x'))), "8 bytes for 6 numbers");
-  damage(tensor("histograms", d + extents({-2, 3})), "an extent of the tensor has no meaning");
-  damage(tensor("histograms", d + extents({std::numeric_limits<std::int64_t>::max(), 3})),
-         "an extent of the tensor has no meaning");
-  damage(tensor("histograms", d + extents({std::int64_t{1} << 40, 3})), "numbers for 3298534883328 elements");
-  damage(tensor("images", s + field(8, "1")), "its image has no width and height");
-  damage(tensor("text", f), "its tensor holds no text");
-  damage(value_record(field(1, "tag") + field(9, field(1, field(1, "hparams") + field(2, "\xFF")))),
-         "its hyper-parameters cannot be read");
-  damage(value_record(field(1, "tag") + field(5, field(7, field(1, 1.0).substr(1)))), "has not one limit a bin");
+  passed_over(tensor("scalars", f), "\"tag\": its tensor has 0 numbers for 1 elements");
+  passed_over(tensor("scalars", f + field(4, "abc")), "its tensor has 3 bytes for 1 numbers");
+  passed_over(tensor("scalars", f + extents({2}) + field(4, "abcdefgh")), "its scalar has 2 elements");
+  passed_over(tensor("scalars", f + extents({0})), "its scalar has 0 elements");
+  passed_over(tensor("scalars", field(1, std::int64_t{9}) + field(4, "abcd")), "4 bytes for 1 numbers");
+  passed_over(tensor("histograms", d + extents({3}) + field(4, "abcd")), "its histogram is not [bins, 3]");
+  passed_over(tensor("histograms", d + extents({2, 3}) + field(4, std::string(8, 'x'))), "8 bytes for 6 numbers");
+  passed_over(tensor("histograms", d + extents({-2, 3})), "an extent of the tensor has no meaning");
+  passed_over(tensor("histograms", d + extents({std::numeric_limits<std::int64_t>::max(), 3})),
+              "an extent of the tensor has no meaning");
+  passed_over(tensor("histograms", d + extents({std::int64_t{1} << 40, 3})), "numbers for 3298534883328 elements");
+  passed_over(tensor("images", s + field(8, "1")), "its image has no width and height");
+  passed_over(tensor("text", f), "its tensor holds no text");
+  passed_over(value_record(field(1, "tag") + field(9, field(1, field(1, "hparams") + field(2, "\xFF")))),
+              "its hyper-parameters cannot be read");
+  passed_over(value_record(field(1, "tag") + field(5, field(7, field(1, 1.0).substr(1)))), "has not one limit a bin");
+
+  // Beside good values in one record; of many problems the first ten are told.
+  values.clear();
+  for (int i = 0; i < 30; ++i) values += field(1, field(1, "bad") + field(8, f) + metadata("scalars"));
+  write_file(path, version + record(field(1, 1.5) + field(5, field(1, field(1, "a") + field(2, 1.0F)) + values +
+                                                                 field(1, field(1, "b") + field(2, 2.0F)))));
+  EventReader reader(path);
+  REQUIRE(reader.next());
+  const auto event = reader.next();
+  REQUIRE(event);
+  REQUIRE(event->values.size() == 2);
+  CHECK((event->values[0].scalar == 1 && event->values[1].scalar == 2));
+  CHECK(reader.passed_over() == 30);
+  CHECK(reader.problems().size() == 10);
+}
+
+TEST_CASE("event reader: scalars of all types of integers, and with axes of 1, have curves") {
+  const ScratchFolder folder;
+  struct Case {
+    std::int64_t type;
+    std::string content;  // of tensor_content
+    std::string field;    // the same number as a field
+    double value;
+  };
+  const auto bytes = [](std::int64_t x, std::size_t count) {
+    return event_wire::bytes_of(static_cast<std::uint64_t>(x), count);
+  };
+  const std::vector<Case> cases{{3, bytes(-5, 4), field(7, std::int64_t{-5}), -5},
+                                {9, bytes(-6, 8), field(10, std::int64_t{-6}), -6},
+                                {6, bytes(-7, 1), field(7, std::int64_t{-7}), -7},
+                                {5, bytes(-300, 2), field(7, std::int64_t{-300}), -300},
+                                {4, bytes(200, 1), field(7, std::int64_t{200}), 200},
+                                {17, bytes(60000, 2), field(7, std::int64_t{60000}), 60000},
+                                {22, bytes(4000000000, 4), field(16, std::int64_t{4000000000}), 4e9},
+                                {23, bytes(1LL << 40, 8), field(17, std::int64_t{1LL << 40}), 0x1p40},
+                                {10, bytes(1, 1), field(11, std::int64_t{1}), 1}};
+  std::string file = version;
+  for (const Case& c : cases) {
+    for (const std::string& shape : {std::string(), extents({}), extents({1}), extents({1, 1})}) {
+      for (const std::string& number : {field(4, c.content), c.field}) {
+        file += value_record(field(1, "n") + field(8, field(1, c.type) + shape + number) + metadata("scalars"));
+      }
+    }
+  }
+  const auto events = read_all(write_file(folder / "f", file));
+  REQUIRE(events.size() == 1 + 8 * cases.size());
+  for (std::size_t i = 1; i < events.size(); ++i) {
+    const Case& c = cases[(i - 1) / 8];
+    CAPTURE(c.type);
+    REQUIRE(events[i].values.size() == 1);
+    REQUIRE(events[i].values[0].scalar);
+    CHECK(*events[i].values[0].scalar == c.value);
+  }
 }
 
 TEST_CASE("what is no file of events") {
@@ -240,6 +325,7 @@ TEST_CASE("files that mean harm: whatever the bytes, records are read or a Forma
   const std::vector<std::string> data = event_wire::records(file).data;
   testing::Dice dice(11);
   int damaged = 0, read = 0;
+  std::uint64_t passed_over = 0;
   for (int attempt = 0; attempt < 4000; ++attempt) {
     std::string bytes;
     if (dice.chance(0.3)) {
@@ -268,12 +354,15 @@ TEST_CASE("files that mean harm: whatever the bytes, records are read or a Forma
     try {
       EventReader reader(path);
       while (reader.next()) ++read;
+      passed_over += reader.passed_over();
+      REQUIRE((reader.problems().size() == std::min<std::uint64_t>(reader.passed_over(), 10)));
     } catch (const FormatError& error) {
       REQUIRE(contains(error.what(), "f: at byte "));
       ++damaged;
     }
   }
-  CHECK(damaged > 1000);
+  CHECK(damaged > 100);
+  CHECK(passed_over > 1000);
   CHECK(read > 3000);
 }
 
@@ -328,9 +417,68 @@ TEST_CASE("runs: what is damaged is a problem, and the rest of the run is read")
   const EventRun run = read_run(folder.path());
   std::vector<std::int64_t> steps;
   for (const ScalarPoint& p : run.scalars.at("x")) steps.push_back(p.step);
-  CHECK(steps == std::vector<std::int64_t>{1, 4, 6});
+  CHECK(steps == std::vector<std::int64_t>{1, 3, 4, 6});
+  CHECK(run.passed_over == 1);
   REQUIRE(run.problems.size() == 2);
   CHECK(contains(run.problems[0], "1.tfevents: at byte "));
   CHECK(contains(run.problems[1], "2.tfevents: at byte "));
   CHECK(contains(run.problems[1], "the last record is not whole"));
+}
+
+TEST_CASE("runs: a file whose reading ends early, or that cannot be opened, does not hide the others") {
+  const ScratchFolder folder;
+  const std::string one = value_record(field(1, "x") + field(2, 1.0F), 1);
+  write_file(folder / "1.tfevents", version + one + "this is no record");
+  write_file(folder / "3.tfevents", version + value_record(field(1, "x") + field(2, 3.0F), 3));
+  fs::create_symlink("/dev/null", folder / "2.tfevents");
+  EventRun run = read_run(folder.path());
+  CHECK(run.scalars.at("x").size() == 2);
+  REQUIRE(run.problems.size() == 1);
+  CHECK(contains(run.problems[0], "1.tfevents: at byte " + std::to_string(version.size() + one.size())));
+  run.files.insert(run.files.begin(), {folder / "0.tfevents", folder / "2.tfevents"});
+  std::size_t events = 0;
+  read_events(run, [&](const nn::Event&) { ++events; });
+  CHECK(events == 4);
+  REQUIRE(run.problems.size() == 3);
+  CHECK(contains(run.problems[0], "0.tfevents"));
+  CHECK(contains(run.problems[1], "2.tfevents: it is no regular file"));
+  // What is done with an event may fail, and that is no problem of the file.
+  CHECK_THROWS_AS(read_events(run, [](const nn::Event&) { throw UserError("mine"); }), UserError);
+}
+
+TEST_CASE("runs: a plugin that is named in the first file of a run is known in the others") {
+  const ScratchFolder folder;
+  const auto tensor = [](float x) {
+    return field(1, "x") + field(8, field(1, std::int64_t{1}) + field(4, float_bytes(x)));
+  };
+  write_file(folder / "1.tfevents", version + value_record(tensor(1) + metadata("scalars"), 1));
+  write_file(folder / "2.tfevents", version + value_record(tensor(2), 2));
+  fs::create_directory(folder / "other");
+  write_file(folder / "other/3.tfevents", version + value_record(tensor(3), 3));
+  const std::vector<EventRun> runs = read_runs(folder.path());
+  REQUIRE(runs.size() == 2);
+  CHECK(runs[0].scalars.at("x").size() == 2);
+  CHECK(runs[1].scalars.empty());  // another run
+}
+
+TEST_CASE("runs: links to folders are followed, and each folder is read once") {
+  const ScratchFolder folder, elsewhere;
+  const auto run = [](const fs::path& path) { EventWriter(path).scalar("x", 1, 1); };
+  run(folder / "logs/b");
+  run(folder / "logs/c/train");
+  run(elsewhere / "far");
+  run(elsewhere / "deep/er");
+  fs::create_directory_symlink("c", folder / "logs/a");      // a second name
+  fs::create_directory_symlink("..", folder / "logs/c/up");  // circles
+  fs::create_directory_symlink("self", folder / "logs/self");
+  fs::create_directory_symlink(elsewhere / "far", folder / "logs/far");
+  fs::create_directory_symlink(elsewhere / "deep", folder / "logs/c/deep");
+  fs::create_directory_symlink(folder / "logs", elsewhere / "deep/back");
+  fs::create_symlink("nowhere", folder / "logs/dangling");
+  std::vector<std::string> names;
+  for (const EventRun& one : read_runs(folder / "logs")) names.push_back(one.name);
+  CHECK(names == std::vector<std::string>{"b", "c/deep/er", "c/train", "far"});
+  // A folder that is itself reached by a link.
+  fs::create_directory_symlink("logs", folder / "link");
+  CHECK(read_runs(folder / "link").size() == 4);
 }

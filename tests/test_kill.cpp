@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <xgrad/nn/data/safetensors.hpp>
 #include <xgrad/nn/events/runs.hpp>
@@ -37,6 +38,19 @@ class Run : public testing::ChildProcess {
 std::string content(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Whether a process has a file open that is going to replace another: without a name, or with one of its own.
+bool writes_file(pid_t process, const fs::path& folder) {
+  std::error_code error;
+  const std::string nameless = (folder / "#").string(), named = (folder / ".xgrad-").string();
+  for (fs::directory_iterator entry(fmt::format("/proc/{}/fd", process), error);
+       !error && entry != fs::directory_iterator(); entry.increment(error)) {
+    std::error_code closed;
+    const std::string path = fs::read_symlink(entry->path(), closed).string();
+    if (path.starts_with(nameless) || path.starts_with(named)) return true;
+  }
+  return false;
 }
 
 // What the callback kept of the training, as step and number.
@@ -67,7 +81,6 @@ TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads 
   testing::Dice dice(17);
   const fs::path checkpoint = folder / "c";
   const fs::path result = folder / "result";
-  const fs::path half = folder / "c.tmp";
   int kills = 0, while_writing = 0, ends = 0;
   while (kills < 30 || ends == 0) {
     const int attempt = kills + ends;
@@ -79,13 +92,14 @@ TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads 
       const auto begin = Clock::now();
       const auto until = begin + std::chrono::microseconds(dice.between(0, aimed ? 40000 : 80000));
       const auto latest = begin + std::chrono::seconds(1);
-      std::error_code ignored;
-      while (!run.over() && (Clock::now() < until || (aimed && Clock::now() < latest && !fs::exists(half, ignored)))) {
+      bool writing = false;
+      while (!run.over() && (Clock::now() < until || (aimed && Clock::now() < latest && !writing))) {
         if (!aimed) std::this_thread::sleep_for(std::chrono::microseconds(200));
+        writing = aimed && writes_file(run.id(), folder.path());
       }
       if (run.kill()) {
         ++kills;
-        while_writing += fs::exists(half) ? 1 : 0;
+        while_writing += writing ? 1 : 0;
         if (fs::exists(checkpoint)) REQUIRE_NOTHROW(nn::load_safetensors(checkpoint));
         continue;
       }

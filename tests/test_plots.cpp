@@ -481,11 +481,10 @@ TEST_CASE("files are written whole or not at all") {
   CHECK_THROWS_AS(save_plots(folder / "a", {plot}), UserError);
   CHECK_FALSE(fs::exists(folder / "a.png"));
   CHECK_THROWS_AS(plot.save(folder / "nowhere/a.svg"), EnvironmentError);
-  // What stands in the way leaves the old file.
-  const std::string old = read(folder / "a.svg");
-  fs::create_directory(folder / "a.svg.tmp");
-  CHECK_THROWS_AS(Plot().save(folder / "a.svg"), EnvironmentError);
-  CHECK(read(folder / "a.svg") == old);
+  // A folder is not replaced.
+  fs::create_directory(folder / "c.svg");
+  CHECK_THROWS_AS(plot.save(folder / "c.svg"), EnvironmentError);
+  CHECK(fs::is_directory(folder / "c.svg"));
 }
 
 TEST_CASE("history.plot: a plot for the loss and for each metric, the best epoch marked") {

@@ -1,6 +1,8 @@
 // Safetensors files: what is written is read, and nothing that a file claims is believed.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <limits>
 #include <sstream>
@@ -203,10 +205,29 @@ TEST_CASE("what cannot be written is refused, and the file stays") {
                  }),
                  "cannot be named __metadata__"));
   CHECK(contains(message_of<EnvironmentError>([&] { nn::save_safetensors(folder / "no/a", some_tensors()); }),
-                 "No such file"));
+                 "cannot write " + (folder / "no/a").string() + ": there is no folder " + (folder / "no").string()));
   CHECK(contains(message_of<EnvironmentError>([&] { nn::save_safetensors(folder.path(), some_tensors()); }),
-                 "cannot write"));
+                 "cannot write " + folder.path().string() + ": it is a folder"));
   CHECK(same(nn::load_safetensors(path), some_tensors()));
+}
+
+TEST_CASE("safetensors: the time to save grows with the number of tensors, and not with its square") {
+  const ScratchFolder folder(scratch::memory());
+  const auto seconds = [&](int count) {
+    nn::TensorFile file;
+    for (int i = 0; i < count; ++i) file.tensors["layer_" + std::to_string(i) + "/kernel"] = Tensor(1.0F);
+    double best = 1e9;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const std::clock_t begin = std::clock();
+      nn::save_safetensors(folder / "a", file);
+      best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+    }
+    return best;
+  };
+  // 16 times as long if it is linear, 256 times if it is quadratic.
+  const double few = seconds(3000), many = seconds(48000);
+  CHECK(many < 64 * few);
+  CHECK(nn::load_safetensors(folder / "a").tensors.size() == 48000);
 }
 
 TEST_CASE("a disk that is full leaves the old file") {

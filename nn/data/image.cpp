@@ -11,7 +11,7 @@
 #include <png.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/data/png.hpp>
 
 namespace xgrad::nn {
@@ -72,7 +72,7 @@ std::string encode_png(const std::string& where, const Tensor& image) {
 }
 
 void save_png(const fs::path& path, const Tensor& image) {
-  write_file_atomically("save_png", path, encode_png(fmt::format("save_png: {}", path.string()), image));
+  replace_file("save_png", path, encode_png(fmt::format("save_png: {}", path.string()), image));
 }
 
 Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {

@@ -9,7 +9,7 @@
 #include <zip.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/data/npy_format.hpp>
 
 namespace xgrad::nn {
@@ -102,7 +102,7 @@ void save_npy(const fs::path& path, const Tensor& tensor) {
   if (tensor.empty()) throw UserError(fmt::format("save_npy: there is no tensor for {}", path.string()));
   const std::string header = npy_header(tensor);
   const std::string_view parts[] = {header, {static_cast<const char*>(tensor.raw()), tensor.bytes()}};
-  write_file_atomically("save_npy", path, parts);
+  replace_file("save_npy", path, parts);
 }
 
 Arrays::Arrays(std::initializer_list<std::pair<std::string, Tensor>> entries) {
@@ -184,7 +184,7 @@ Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes
 void save_npz(const fs::path& path, const Arrays& arrays) {
   // An archive without members is no file for libzip, and nothing for NumPy.
   if (arrays.size() == 0) throw UserError(fmt::format("save_npz: there are no arrays for {}", path.string()));
-  write_file_atomically("save_npz", path, archive_of(path, arrays));
+  replace_file("save_npz", path, archive_of(path, arrays));
 }
 
 }  // namespace xgrad::nn

@@ -16,7 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/text_width.hpp>
 
 namespace xgrad::nn {
@@ -329,23 +329,26 @@ void save_safetensors(const fs::path& path, const TensorFile& file) {
   std::stable_sort(order.begin(), order.end(),
                    [](auto a, auto b) { return size_of(a->second.dtype()) > size_of(b->second.dtype()); });
 
-  nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!file.metadata.empty()) header[metadata_key] = file.metadata;
+  // Entry by entry: an object of nlohmann's that keeps their order would search all of them for each new one.
+  std::string text = "{";
   std::uint64_t at = 0;
-  for (const auto* entry : order) {
-    const Tensor& t = entry->second;
-    const auto* type = std::find_if(types.begin(), types.end(), [&](const Type& x) { return x.dtype == t.dtype(); });
-    header[entry->first] = {{"dtype", type->name},
-                            {"shape", std::vector<Index>(t.shape().begin(), t.shape().end())},
-                            {"data_offsets", {at, at + t.bytes()}}};
-    at += t.bytes();
-  }
-  std::string text;
   try {
-    text = header.dump();
+    const auto add = [&](const std::string& key, const nlohmann::ordered_json& value) {
+      text += (text.size() > 1 ? "," : "") + nlohmann::json(key).dump() + ":" + value.dump();
+    };
+    if (!file.metadata.empty()) add(metadata_key, file.metadata);
+    for (const auto* entry : order) {
+      const Tensor& t = entry->second;
+      const auto* type = std::find_if(types.begin(), types.end(), [&](const Type& x) { return x.dtype == t.dtype(); });
+      add(entry->first, {{"dtype", type->name},
+                         {"shape", std::vector<Index>(t.shape().begin(), t.shape().end())},
+                         {"data_offsets", {at, at + t.bytes()}}});
+      at += t.bytes();
+    }
   } catch (const nlohmann::json::type_error&) {
     throw UserError(fmt::format("safetensors: {}: names and metadata must be UTF-8", path.string()));
   }
+  text += "}";
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
   if (length > longest_header)
@@ -354,7 +357,7 @@ void save_safetensors(const fs::path& path, const TensorFile& file) {
   std::vector<std::string_view> parts{{reinterpret_cast<const char*>(&length), sizeof(length)}, text};
   for (const auto* entry : order)
     parts.emplace_back(static_cast<const char*>(entry->second.raw()), entry->second.bytes());
-  write_file_atomically("safetensors", path, parts);
+  replace_file("safetensors", path, parts);
 }
 
 }  // namespace xgrad::nn

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
-#include <map>
 #include <string_view>
+#include <utility>
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -19,6 +19,7 @@
 #include <xgrad_proto/events.pb.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/events/record.hpp>
 #include <xgrad/nn/text_width.hpp>
 
@@ -78,16 +79,19 @@ std::uint64_t elements_of(const wire::TensorShape& shape) {
   return out;
 }
 
-template <class T, class Bits, class Repeated>
+// Numbers are copied as they lie in memory.
+static_assert(std::endian::native == std::endian::little, "tensors in events are little-endian");
+
+template <class T, class Repeated>
 std::vector<double> numbers_of(const std::string& content, const Repeated& values, std::uint64_t expected) {
   std::vector<double> out;
   if (!content.empty()) {
     if (content.size() / sizeof(T) != expected || content.size() % sizeof(T) != 0)
       throw Damage{fmt::format("its tensor has {} bytes for {} numbers", content.size(), expected)};
     for (std::size_t at = 0; at < content.size(); at += sizeof(T)) {
-      const auto bits = sizeof(T) == 4 ? static_cast<Bits>(record::read_u32(content.data() + at))
-                                       : static_cast<Bits>(record::read_u64(content.data() + at));
-      out.push_back(static_cast<double>(std::bit_cast<T>(bits)));
+      T number;
+      std::memcpy(&number, content.data() + at, sizeof(T));
+      out.push_back(static_cast<double>(number));
     }
     return out;
   }
@@ -97,17 +101,30 @@ std::vector<double> numbers_of(const std::string& content, const Repeated& value
   return out;
 }
 
-std::vector<double> numbers_of(const wire::TensorProto& tensor) {
+// None for types that are no real numbers.
+std::optional<std::vector<double>> numbers_of(const wire::TensorProto& tensor) {
   const std::uint64_t expected = elements_of(tensor.tensor_shape());
-  if (tensor.dtype() == wire::DT_FLOAT)
-    return numbers_of<float, std::uint32_t>(tensor.tensor_content(), tensor.float_val(), expected);
-  return numbers_of<double, std::uint64_t>(tensor.tensor_content(), tensor.double_val(), expected);
+  const std::string& content = tensor.tensor_content();
+  switch (tensor.dtype()) {
+    case wire::DT_FLOAT: return numbers_of<float>(content, tensor.float_val(), expected);
+    case wire::DT_DOUBLE: return numbers_of<double>(content, tensor.double_val(), expected);
+    case wire::DT_INT8: return numbers_of<std::int8_t>(content, tensor.int_val(), expected);
+    case wire::DT_INT16: return numbers_of<std::int16_t>(content, tensor.int_val(), expected);
+    case wire::DT_INT32: return numbers_of<std::int32_t>(content, tensor.int_val(), expected);
+    case wire::DT_INT64: return numbers_of<std::int64_t>(content, tensor.int64_val(), expected);
+    case wire::DT_UINT8: return numbers_of<std::uint8_t>(content, tensor.int_val(), expected);
+    case wire::DT_UINT16: return numbers_of<std::uint16_t>(content, tensor.int_val(), expected);
+    case wire::DT_UINT32: return numbers_of<std::uint32_t>(content, tensor.uint32_val(), expected);
+    case wire::DT_UINT64: return numbers_of<std::uint64_t>(content, tensor.uint64_val(), expected);
+    case wire::DT_BOOL: return numbers_of<std::uint8_t>(content, tensor.bool_val(), expected);
+    default: return std::nullopt;
+  }
 }
 
 std::vector<HistogramBin> bins_of(const wire::TensorProto& tensor) {
   const wire::TensorShape& shape = tensor.tensor_shape();
   if (shape.dim_size() != 2 || shape.dim(1).size() != 3) throw Damage{"its histogram is not [bins, 3]"};
-  const std::vector<double> numbers = numbers_of(tensor);
+  const std::vector<double> numbers = numbers_of(tensor).value_or(std::vector<double>());
   std::vector<HistogramBin> out;
   for (std::size_t i = 0; i + 2 < numbers.size(); i += 3) out.push_back({numbers[i], numbers[i + 1], numbers[i + 2]});
   return out;
@@ -149,11 +166,12 @@ std::vector<std::pair<std::string, std::string>> chosen_in(const std::string& co
 }
 
 void take_tensor(const wire::TensorProto& tensor, EventValue& to) {
-  const bool numbers = tensor.dtype() == wire::DT_FLOAT || tensor.dtype() == wire::DT_DOUBLE;
-  if ((to.plugin == "scalars" || to.plugin == "histograms") && !numbers) return;  // half-precision ones, say
   if (to.plugin == "scalars") {
-    if (tensor.tensor_shape().dim_size() != 0) throw Damage{"its scalar has axes"};
-    to.scalar = numbers_of(tensor).at(0);
+    const auto numbers = numbers_of(tensor);
+    if (!numbers) return;  // text, say
+    // With axes of 1 too, as TensorBoard takes them.
+    if (numbers->size() != 1) throw Damage{fmt::format("its scalar has {} elements", numbers->size())};
+    to.scalar = numbers->front();
   } else if (to.plugin == "histograms") {
     to.histogram = bins_of(tensor);
   } else if (to.plugin == "images") {
@@ -167,21 +185,16 @@ void take_tensor(const wire::TensorProto& tensor, EventValue& to) {
 }  // namespace
 
 struct EventReader::State {
-  State(const fs::path& where, EventReaderOptions given) : path(where), options(given) {
+  State(const fs::path& where, EventReaderOptions given) : path(where), options(std::move(given)) {
     options.max_record = std::min(options.max_record, longest_record);
+    if (!options.plugins) options.plugins = std::make_shared<std::map<std::string, std::string>>();
     // Without O_NONBLOCK a pipe would have the program wait for a writer.
-    file = ::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (file < 0)
-      throw EnvironmentError(fmt::format("event reader: cannot read {}: {}", path.string(), std::strerror(errno)));
+    file = Descriptor(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (!file) fail_reading();
     struct stat status {};
-    if (::fstat(file, &status) != 0 || !S_ISREG(status.st_mode)) {
-      ::close(file);
+    if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
       throw FormatError(fmt::format("event reader: {}: it is no regular file", path.string()));
-    }
   }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() { ::close(file); }
 
   [[noreturn]] void damaged(const std::string& what) const {
     throw FormatError(fmt::format("event reader: {}: at byte {}: {}", path.string(), offset, what));
@@ -194,14 +207,12 @@ struct EventReader::State {
       buffer.clear();
       buffer_offset = offset;
       // No more memory than there is file, whatever a length claims.
-      struct stat status {};
-      if (::fstat(file, &status) != 0) fail_reading();
-      const auto size = static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
+      const std::uint64_t size = file_size();
       const std::uint64_t there = size > offset ? size - offset : 0;
       buffer.resize(static_cast<std::size_t>(std::min(there, std::max(wanted, chunk))));
       for (std::size_t have = 0; have < buffer.size();) {
         const ssize_t done =
-            ::pread(file, buffer.data() + have, buffer.size() - have, static_cast<off_t>(offset + have));
+            ::pread(file.get(), buffer.data() + have, buffer.size() - have, static_cast<off_t>(offset + have));
         if (done < 0 && errno == EINTR) continue;
         if (done < 0) {
           buffer.clear();
@@ -214,79 +225,63 @@ struct EventReader::State {
     return std::string_view(buffer).substr(static_cast<std::size_t>(offset - buffer_offset),
                                            static_cast<std::size_t>(wanted));
   }
+  std::uint64_t file_size() const {
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0) fail_reading();
+    return static_cast<std::uint64_t>(std::max<off_t>(status.st_size, 0));
+  }
   [[noreturn]] void fail_reading() const {
     throw EnvironmentError(fmt::format("event reader: cannot read {}: {}", path.string(), std::strerror(errno)));
   }
 
-  // The data of the next record; nothing if it is not whole.
+  // Goes on behind what cannot be read.
+  void pass_over(const std::string& what) {
+    constexpr std::size_t most_problems = 10;
+    ++passed_over;
+    if (problems.size() < most_problems)
+      problems.push_back(fmt::format("event reader: {}: at byte {}: {}", path.string(), offset, what));
+  }
+
+  // The data of the next record; nothing if it is not whole. Once its length is known to be right, so is the place of
+  // the record behind it.
   std::optional<std::string_view> next_record() {
-    const std::string_view head = bytes(record::head_bytes);
-    rest = head.size();
-    if (head.size() < record::head_bytes) return std::nullopt;
-    if (record::read_u32(head.data() + 8) != record::check(head.substr(0, 8)))
-      damaged("the check of a record's length is wrong: it is damaged, or no file of events");
-    const std::uint64_t length = record::read_u64(head.data());
-    if (length > options.max_record)
-      damaged(fmt::format("a record of {} bytes is longer than the {} that are allowed", length, options.max_record));
-    const std::uint64_t whole = record::head_bytes + length + record::tail_bytes;
-    const std::string_view all = bytes(whole);
-    rest = all.size();
-    if (all.size() < whole) return std::nullopt;
-    const std::string_view data = all.substr(record::head_bytes, static_cast<std::size_t>(length));
-    if (record::read_u32(all.data() + record::head_bytes + length) != record::check(data))
-      damaged("the check of a record is wrong: it is damaged");
-    return data;
-  }
-
-  EventValue value_of(const wire::SummaryValue& from) {
-    EventValue out;
-    out.tag = from.tag();
-    out.plugin = from.metadata().plugin_data().plugin_name();
-    out.content = from.metadata().plugin_data().content();
-    try {
-      if (out.plugin == "hparams") out.chosen = chosen_in(out.content);
-      switch (from.value_case()) {
-        case wire::SummaryValue::kSimpleValue:
-          out.plugin = "scalars";
-          out.scalar = from.simple_value();
-          break;
-        case wire::SummaryValue::kHisto:
-          out.plugin = "histograms";
-          out.histogram = bins_of(from.histo());
-          break;
-        case wire::SummaryValue::kImage:
-          out.plugin = "images";
-          out.strings = {fmt::format("{}", from.image().width()), fmt::format("{}", from.image().height()),
-                         from.image().encoded_image_string()};
-          break;
-        case wire::SummaryValue::kTensor:
-          // Some writers name the plugin once only.
-          if (out.plugin.empty()) {
-            if (const auto known = plugins.find(out.tag); known != plugins.end()) out.plugin = known->second;
-          } else {
-            plugins.try_emplace(out.tag, out.plugin);
-          }
-          take_tensor(from.tensor(), out);
-          break;
-        case wire::SummaryValue::VALUE_NOT_SET: break;
+    while (true) {
+      const std::string_view head = bytes(record::head_bytes);
+      rest = head.size();
+      if (head.size() < record::head_bytes) return std::nullopt;
+      if (record::read_u32(head.data() + 8) != record::check(head.substr(0, 8)))
+        damaged("the check of a record's length is wrong: it is damaged, or no file of events");
+      const std::uint64_t length = record::read_u64(head.data());
+      const std::uint64_t whole = record::head_bytes + length + record::tail_bytes;
+      if (length > options.max_record) {
+        const std::string what =
+            fmt::format("a record of {} bytes is longer than the {} that are allowed", length, options.max_record);
+        if (length >= file_size() || whole > file_size() - offset) damaged(what);
+        pass_over(what);
+        offset += whole;
+        continue;
       }
-    } catch (const Damage& damage) {
-      damaged(fmt::format("\"{}\": {}", without_controls(out.tag.substr(0, 200)), damage.what));
+      const std::string_view all = bytes(whole);
+      rest = all.size();
+      if (all.size() < whole) return std::nullopt;
+      const std::string_view data = all.substr(record::head_bytes, static_cast<std::size_t>(length));
+      if (record::read_u32(all.data() + record::head_bytes + length) == record::check(data)) return data;
+      pass_over("the check of a record is wrong: it is damaged");
+      offset += whole;
     }
-    return out;
   }
 
-  std::optional<Event> next() {
-    const auto data = next_record();
-    if (!data) {
-      // A writer may take back a part of a record, and write another one there.
-      buffer.clear();
-      buffer_offset = offset;
+  // Nothing if it cannot be read.
+  std::optional<Event> event_of(std::string_view data) {
+    wire::Event event;
+    if (!few_fields(data)) {
+      pass_over(fmt::format("a record has more than {} fields", most_fields));
       return std::nullopt;
     }
-    if (!few_fields(*data)) damaged(fmt::format("a record has more than {} fields", most_fields));
-    wire::Event event;
-    if (!event.ParseFromArray(data->data(), static_cast<int>(data->size()))) damaged("a record is no event");
+    if (!event.ParseFromArray(data.data(), static_cast<int>(data.size()))) {
+      pass_over("a record is no event");
+      return std::nullopt;
+    }
     Event out;
     out.offset = offset;
     out.wall_time = event.wall_time();
@@ -294,24 +289,77 @@ struct EventReader::State {
     out.file_version = event.file_version();
     out.graph_def = event.graph_def();
     out.restart = event.session_log().status() == wire::SessionLog::START;
-    for (const wire::SummaryValue& value : event.summary().value()) out.values.push_back(value_of(value));
-    offset += rest;
-    rest = 0;
+    for (const wire::SummaryValue& value : event.summary().value()) {
+      try {
+        out.values.push_back(value_of(value));
+      } catch (const Damage& damage) {
+        pass_over(fmt::format("\"{}\": {}", without_controls(value.tag().substr(0, 200)), damage.what));
+      }
+    }
     return out;
+  }
+
+  EventValue value_of(const wire::SummaryValue& from) {
+    EventValue out;
+    out.tag = from.tag();
+    out.plugin = from.metadata().plugin_data().plugin_name();
+    out.content = from.metadata().plugin_data().content();
+    if (out.plugin == "hparams") out.chosen = chosen_in(out.content);
+    switch (from.value_case()) {
+      case wire::SummaryValue::kSimpleValue:
+        out.plugin = "scalars";
+        out.scalar = from.simple_value();
+        break;
+      case wire::SummaryValue::kHisto:
+        out.plugin = "histograms";
+        out.histogram = bins_of(from.histo());
+        break;
+      case wire::SummaryValue::kImage:
+        out.plugin = "images";
+        out.strings = {fmt::format("{}", from.image().width()), fmt::format("{}", from.image().height()),
+                       from.image().encoded_image_string()};
+        break;
+      case wire::SummaryValue::kTensor:
+        // Some writers name the plugin once only.
+        if (out.plugin.empty()) {
+          if (const auto known = options.plugins->find(out.tag); known != options.plugins->end())
+            out.plugin = known->second;
+        } else {
+          options.plugins->try_emplace(out.tag, out.plugin);
+        }
+        take_tensor(from.tensor(), out);
+        break;
+      case wire::SummaryValue::VALUE_NOT_SET: break;
+    }
+    return out;
+  }
+
+  std::optional<Event> next() {
+    while (const auto data = next_record()) {
+      std::optional<Event> event = event_of(*data);
+      offset += rest;
+      rest = 0;
+      if (event) return event;
+    }
+    // A writer may take back a part of a record, and write another one there.
+    buffer.clear();
+    buffer_offset = offset;
+    return std::nullopt;
   }
 
   fs::path path;
   EventReaderOptions options;
-  int file = -1;
+  Descriptor file{-1};
   std::uint64_t offset = 0;  // of the next record
   std::uint64_t rest = 0;    // bytes of it
   std::uint64_t buffer_offset = 0;
   std::string buffer;
-  std::map<std::string, std::string> plugins;  // by tag
+  std::uint64_t passed_over = 0;
+  std::vector<std::string> problems;
 };
 
 EventReader::EventReader(const fs::path& path, EventReaderOptions options)
-    : state_(std::make_unique<State>(path, options)) {}
+    : state_(std::make_unique<State>(path, std::move(options))) {}
 EventReader::~EventReader() = default;
 EventReader::EventReader(EventReader&&) noexcept = default;
 EventReader& EventReader::operator=(EventReader&&) noexcept = default;
@@ -319,5 +367,7 @@ EventReader& EventReader::operator=(EventReader&&) noexcept = default;
 std::optional<Event> EventReader::next() { return state_->next(); }
 std::uint64_t EventReader::offset() const { return state_->offset; }
 std::uint64_t EventReader::rest() const { return state_->rest; }
+std::uint64_t EventReader::passed_over() const { return state_->passed_over; }
+const std::vector<std::string>& EventReader::problems() const { return state_->problems; }
 
 }  // namespace xgrad::nn

@@ -5,15 +5,16 @@
 //     for (const nn::EventValue& v : event->values)
 //       if (v.scalar) std::printf("%s %lld %g\n", v.tag.c_str(), (long long)event->step, *v.scalar);
 //
-// Files are read with suspicion: checks are compared and lengths bounded before anything is taken from a record. A
-// record at the end that is not whole, as a writer leaves it that was killed or is at work, is no error: `next` gives
-// nothing, and the record when it has become whole. Anything else throws FormatError with file and byte, again and
-// again: what is behind a damaged record cannot be told from noise. Text is as it stands in the file, and may hold
-// anything.
+// Lengths and checks are validated before anything is taken from a record. A value or record that cannot be read is
+// passed over and counted, and the rest is read. A record at the end that is not whole, as a writer leaves it that was
+// killed or is at work, is no error: `next` gives nothing, and the record once it is whole. Where not even the length
+// of a record can be trusted, `next` throws FormatError with file and byte, each time it is called: nothing behind that
+// byte can be read. Text is as it stands in the file, and may hold anything.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -31,7 +32,7 @@ struct EventValue {
   // Who reads it in TensorBoard: "scalars", "histograms", "images", "text" ...; of older forms the same.
   std::string plugin;
   std::string content;                  // what else the plugin is told
-  std::optional<double> scalar;         // of scalars; none of types other than f32 and f64
+  std::optional<double> scalar;         // of scalars; none of types other than f32, f64, integers and bool
   std::vector<HistogramBin> histogram;  // of histograms
   std::vector<std::string> strings;     // of text, and of images: width, height and the bytes of each file
   // Of the begin of a session: hyper-parameters by name, and what was chosen as text.
@@ -49,8 +50,10 @@ struct Event {
 };
 
 struct EventReaderOptions {
-  // A longer record is an error. Reading one takes a few times its bytes in memory.
+  // A longer record is passed over. Reading one takes a few times its bytes in memory.
   std::uint64_t max_record = std::uint64_t{64} << 20U;
+  // Plugins by tag: some writers name them only once a run. To be shared by the readers of all files of a run.
+  std::shared_ptr<std::map<std::string, std::string>> plugins{};
 };
 
 class EventReader {
@@ -65,6 +68,9 @@ class EventReader {
   // Where the next record begins, and how many bytes of it there are so far.
   std::uint64_t offset() const;
   std::uint64_t rest() const;
+  // How many values and records could not be read so far, and for the first ten of them file, byte and reason.
+  std::uint64_t passed_over() const;
+  const std::vector<std::string>& problems() const;
 
  private:
   struct State;

@@ -20,6 +20,7 @@
 #include <xgrad_proto/events.pb.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/data/png.hpp>
 #include <xgrad/nn/events/graph_def.hpp>
 #include <xgrad/nn/events/histogram.hpp>
@@ -106,7 +107,7 @@ void set_doubles(wire::TensorProto& tensor, const std::vector<double>& numbers) 
 
 struct EventWriter::State {
   fs::path path;
-  int file = -1;
+  Descriptor file{-1};
   std::uint64_t written = 0;  // bytes
   std::string buffer;
 
@@ -121,15 +122,10 @@ struct EventWriter::State {
     const long long seconds = seconds_of_name(folder);
     do {
       path = folder / fmt::format("{}{:010}.{}.{}.{}", name_begin, seconds, host_name(), ::getpid(), counter++);
-      file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0666);
-    } while (file < 0 && errno == EEXIST);
-    if (file < 0)
+      file = Descriptor(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0666));
+    } while (!file && errno == EEXIST);
+    if (!file)
       throw EnvironmentError(fmt::format("event writer: cannot make {}: {}", path.string(), std::strerror(errno)));
-  }
-  State(const State&) = delete;
-  State& operator=(const State&) = delete;
-  ~State() {
-    if (file >= 0) ::close(file);
   }
 
   // One whole record, or none.
@@ -138,18 +134,11 @@ struct EventWriter::State {
     if (!event.AppendToString(&buffer))
       throw UserError(fmt::format("event writer: {}: an event of more than two gigabytes", path.string()));
     record::frame(buffer);
-    std::string_view left = buffer;
-    while (!left.empty()) {
-      const ssize_t done = ::write(file, left.data(), left.size());
-      if (done < 0 && errno == EINTR) continue;
-      if (done <= 0) {
-        const int error = done < 0 ? errno : ENOSPC;
-        // What is there of the record would be taken for the end of the file.
-        const bool undone = ::ftruncate(file, static_cast<off_t>(written)) == 0;
-        throw EnvironmentError(fmt::format("event writer: cannot write {}: {}{}", path.string(), std::strerror(error),
-                                           undone ? "" : "; it ends with a part of a record"));
-      }
-      left.remove_prefix(static_cast<std::size_t>(done));
+    if (const int error = write_all(file.get(), buffer)) {
+      // What is there of the record would be taken for the end of the file.
+      const bool undone = ::ftruncate(file.get(), static_cast<off_t>(written)) == 0;
+      throw EnvironmentError(fmt::format("event writer: cannot write {}: {}{}", path.string(), std::strerror(error),
+                                         undone ? "" : "; it ends with a part of a record"));
     }
     written += buffer.size();
   }
@@ -159,7 +148,12 @@ EventWriter::EventWriter(const fs::path& folder) : state_(std::make_unique<State
   wire::Event event = event_at(0);
   event.set_file_version("brain.Event:2");
   event.mutable_source_metadata()->set_writer("xgrad");
-  state_->append(event);
+  try {
+    state_->append(event);
+  } catch (...) {
+    ::unlink(state_->path.c_str());  // no run has begun
+    throw;
+  }
 }
 
 EventWriter::~EventWriter() = default;

@@ -1,12 +1,18 @@
 #include <xgrad/nn/events/runs.hpp>
 
 #include <algorithm>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <set>
 #include <system_error>
+#include <utility>
+
+#include <sys/stat.h>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/events/event_reader.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -65,35 +71,73 @@ std::vector<fs::path> event_files(const fs::path& folder) {
   return out;
 }
 
+void read_events(EventRun& run, const std::function<void(const Event&)>& take) {
+  run.passed_over = 0;
+  run.problems.clear();
+  const auto plugins = std::make_shared<std::map<std::string, std::string>>();
+  const auto succeeds = [&](const auto& body) {
+    try {
+      body();
+      return true;
+    } catch (const Error& error) {
+      run.problems.emplace_back(error.what());
+      return false;
+    }
+  };
+  for (const fs::path& path : run.files) {
+    std::optional<EventReader> reader;
+    std::optional<Event> event;
+    if (!succeeds([&] { reader.emplace(path, EventReaderOptions{.plugins = plugins}); })) continue;
+    const auto next = [&] { event = reader->next(); };
+    bool good = succeeds(next);
+    for (; good && event; good = succeeds(next)) take(*event);
+    if (good && reader->rest() > 0 && path != run.files.back()) {
+      run.problems.push_back(
+          fmt::format("{}: at byte {}: the last record is not whole", path.string(), reader->offset()));
+    }
+    run.passed_over += reader->passed_over();
+    run.problems.insert(run.problems.end(), reader->problems().begin(), reader->problems().end());
+  }
+}
+
 EventRun read_run(const fs::path& folder) {
   EventRun run;
   run.name = ".";
   run.files = event_files(folder);
-  for (const fs::path& path : run.files) {
-    try {
-      EventReader reader(path);
-      while (const auto event = reader.next()) take(run, *event);
-      if (reader.rest() > 0 && path != run.files.back()) {
-        run.problems.push_back(
-            fmt::format("{}: at byte {}: the last record is not whole", path.string(), reader.offset()));
-      }
-    } catch (const FormatError& error) {
-      run.problems.emplace_back(error.what());
-    }
-  }
+  read_events(run, [&](const Event& event) { take(run, event); });
   std::erase_if(run.scalars, [](const auto& entry) { return entry.second.empty(); });
   return run;
 }
 
 std::vector<EventRun> read_runs(const fs::path& folder) {
-  std::vector<fs::path> folders{folder};
-  std::error_code error;
-  fs::recursive_directory_iterator entry(folder, fs::directory_options::skip_permission_denied, error);
-  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
-    std::error_code ignored;
-    if (entry->is_directory(ignored) && !entry->is_symlink(ignored)) folders.push_back(entry->path());
+  std::error_code missing;
+  if (!fs::is_directory(folder, missing))
+    cannot_read(folder, missing ? missing : std::make_error_code(std::errc::not_a_directory));
+  std::vector<fs::path> folders;
+  // Links lead out of folders and back into them: each folder is taken once, and those that need no link come first.
+  std::set<std::pair<dev_t, ino_t>> seen;
+  std::deque<fs::path> next{folder}, links;
+  while (!next.empty() || !links.empty()) {
+    auto& from = next.empty() ? links : next;
+    const fs::path path = std::move(from.front());
+    from.pop_front();
+    struct stat status {};
+    if (::stat(path.c_str(), &status) != 0 || !S_ISDIR(status.st_mode) ||
+        !seen.emplace(status.st_dev, status.st_ino).second)
+      continue;
+    std::error_code error;
+    std::vector<fs::path> below;
+    fs::directory_iterator entry(path, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) below.push_back(entry->path());
+    if (error && path == folder) cannot_read(path, error);
+    if (error) continue;  // a folder that may not be read
+    folders.push_back(path);
+    std::sort(below.begin(), below.end());
+    for (fs::path& one : below) {
+      std::error_code ignored;
+      if (fs::is_directory(one, ignored)) (fs::is_symlink(one, ignored) ? links : next).push_back(std::move(one));
+    }
   }
-  if (error) cannot_read(folder, error);
   std::vector<EventRun> out;
   for (const fs::path& path : folders) {
     if (event_files(path).empty()) continue;

@@ -9,9 +9,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <string>
 #include <vector>
+
+#include <xgrad/nn/events/event_reader.hpp>
 
 namespace xgrad::nn {
 
@@ -33,17 +36,23 @@ struct EventRun {
   std::size_t graphs = 0;                               // of operations
   std::map<std::string, std::string> hyper_parameters;  // by name, as text
   std::vector<std::filesystem::path> files;
-  // Records that are damaged, or that are not whole in files other than the last, with file and byte. What is behind
-  // them in their file is not part of the run.
+  // Values and records that could not be read and are no part of the run.
+  std::uint64_t passed_over = 0;
+  // What is wrong, with file and byte: the first ten of what was passed over in each file, what ended the reading of a
+  // file, and last records that are not whole in files other than the last.
   std::vector<std::string> problems;
 };
 
 // The run of one folder. Throws EnvironmentError if it cannot be read.
 EventRun read_run(const std::filesystem::path& folder);
-// Those of a folder and of all folders below it that have event files, by name. Links to folders are not followed.
-// Throws EnvironmentError if there is no such folder, and UserError if there is none with event files.
+// Those of a folder and of all folders below it that have event files, by name. Symbolic links to folders are followed;
+// each folder is read once, under a name without links if it has one. Throws EnvironmentError if there is no such
+// folder, and UserError if there is none with event files.
 std::vector<EventRun> read_runs(const std::filesystem::path& folder);
 // The event files right in the folder, in the order of their names.
 std::vector<std::filesystem::path> event_files(const std::filesystem::path& folder);
+// Gives all that can be read of the events in a run's files to `take`, one file after the other. Sets `passed_over` and
+// `problems` of the run.
+void read_events(EventRun& run, const std::function<void(const Event&)>& take);
 
 }  // namespace xgrad::nn

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/plots/svg.hpp>
 
 namespace xgrad::nn {
@@ -355,7 +355,7 @@ namespace {
 void write_svg(const char* where, const std::filesystem::path& path, const std::string& text) {
   if (path.extension() != ".svg")
     throw UserError(fmt::format("{}: a plot is an .svg file\n  given: {}", where, path.string()));
-  write_file_atomically(where, path, text);
+  replace_file(where, path, text);
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/names.hpp>
 #include <xgrad/nn/training/model.hpp>
 
@@ -291,17 +291,15 @@ std::string table(const History& history, char separator) {
 
 void CSVLogger::on_fit_begin(Training& t) {
   if (path.empty()) throw UserError("csv_logger: the path is empty");
-  write_file_atomically("csv_logger", path, table(t.history(), separator));
+  replace_file("csv_logger", path, table(t.history(), separator));
 }
 
 void CSVLogger::on_epoch_end(Training& t) {
   const int epochs = t.history().epochs();
-  if (epochs == 1) return write_file_atomically("csv_logger", path, table(t.history(), separator));  // now with names
-  const std::string text = row(t.history(), epochs - 1, separator);
-  std::FILE* file = std::fopen(path.c_str(), "a");
-  const bool written = file != nullptr && std::fwrite(text.data(), 1, text.size(), file) == text.size();
-  if (file == nullptr || std::fclose(file) != 0 || !written)
-    throw EnvironmentError(fmt::format("csv_logger: cannot write {}: {}", path, std::strerror(errno)));
+  std::error_code ignored;
+  // The names are known after the first epoch, and a table that is gone is written anew.
+  if (epochs == 1 || !fs::exists(path, ignored)) return replace_file("csv_logger", path, table(t.history(), separator));
+  append_to_file("csv_logger", path, row(t.history(), epochs - 1, separator));
 }
 
 // ---- TerminateOnNaN

@@ -23,7 +23,11 @@ int main(int argc, char** argv) {
       events.scalar("epoch_learning_rate", 0.001, 3);
       // A name that would turn a terminal's colours, and leave the folder of the images.
       if (run == 2) events.image("../\x1B[31mred", xgrad::Tensor({4, 5}), 7);
+      if (run == 2) events.image("..+\x1B[31mred", xgrad::Tensor({4, 5}), 7);
     }
+    nn::EventWriter longest(folder / "long");
+    longest.scalar(std::string(100000, 'a') + "x", 1, 1);
+    longest.image(std::string(100000, 'i'), xgrad::Tensor({1, 1}), 1);
     fs::path damaged;
     {
       nn::EventWriter events(folder / "bad/run");

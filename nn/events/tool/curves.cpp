@@ -7,7 +7,6 @@
 #include <limits>
 #include <map>
 #include <optional>
-#include <regex>
 #include <set>
 
 #include <fmt/format.h>
@@ -121,13 +120,27 @@ std::string others_text(const EventRun& run, bool all_tags) {
 
 }  // namespace
 
-bool matches(const std::string& text, const std::string& pattern) {
+namespace {
+
+// libstdc++ would follow one way at a time by a recursion as deep as the name is long; with this it follows all at
+// once.
+#ifdef __GLIBCXX__
+constexpr auto syntax = std::regex::ECMAScript | std::regex_constants::__polynomial;
+#else
+constexpr auto syntax = std::regex::ECMAScript;
+#endif
+
+}  // namespace
+
+Pattern::Pattern(const std::string& text) : text_(text) {
   try {
-    return std::regex_search(text, std::regex(pattern));
+    regex_.assign(text, syntax);
   } catch (const std::regex_error& error) {
-    throw UserError(fmt::format("\"{}\" is no regular expression: {}", pattern, error.what()));
+    throw UserError(fmt::format("\"{}\" is no regular expression: {}", text, error.what()));
   }
 }
+
+bool Pattern::is_in(const std::string& name) const { return std::regex_search(name, regex_); }
 
 Best best_of(const std::string& tag) {
   std::string name = tag;
@@ -158,14 +171,14 @@ std::string summary(const std::vector<EventRun>& runs, bool all_tags) {
   return out;
 }
 
-std::vector<Chart> charts(const std::vector<EventRun>& runs, const std::string& pattern) {
+std::vector<Chart> charts(const std::vector<EventRun>& runs, const Pattern& pattern) {
   std::set<std::string> all;
   for (const EventRun& run : runs) {
     for (const auto& entry : run.scalars) all.insert(entry.first);
   }
   std::vector<Chart> out;
   for (const std::string& tag : all) {
-    if (!matches(tag, pattern)) continue;
+    if (!pattern.is_in(tag)) continue;
     out.push_back({tag, {}});
     for (const EventRun& run : runs) {
       if (const auto found = run.scalars.find(tag); found != run.scalars.end())
@@ -175,7 +188,8 @@ std::vector<Chart> charts(const std::vector<EventRun>& runs, const std::string& 
   if (!out.empty()) return out;
   std::string names;
   for (const std::string& tag : all) names += "\n  " + without_controls(tag);
-  throw UserError(fmt::format("no scalar has a tag with \"{}\"; there are: {}", pattern, all.empty() ? "none" : names));
+  throw UserError(
+      fmt::format("no scalar has a tag with \"{}\"; there are: {}", pattern.text(), all.empty() ? "none" : names));
 }
 
 namespace {

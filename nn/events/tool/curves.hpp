@@ -1,6 +1,7 @@
 // Curves of several runs as tables and pictures. Internal: not installed.
 #pragma once
 
+#include <regex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,8 +14,19 @@ namespace xgrad::nn::tool {
 // and others there are, or all their tags. Names are shown without what a terminal would act on.
 std::string summary(const std::vector<EventRun>& runs, bool all_tags);
 
-// Whether the regular expression is found in the text. Throws UserError if it is none.
-bool matches(const std::string& text, const std::string& pattern);
+// A regular expression as ECMAScript has them. Names in files are searched for it in time and memory that grow with
+// their length, and without recursion.
+class Pattern {
+ public:
+  // Throws UserError for what is no regular expression.
+  explicit Pattern(const std::string& text);
+  bool is_in(const std::string& name) const;
+  const std::string& text() const { return text_; }
+
+ private:
+  std::string text_;
+  std::regex regex_;
+};
 
 // A curve of one tag.
 struct Curve {
@@ -27,7 +39,7 @@ struct Chart {
 };
 // The charts of the tags that a regular expression finds, by tag. Throws UserError, listing the tags there are, if it
 // finds none.
-std::vector<Chart> charts(const std::vector<EventRun>& runs, const std::string& pattern);
+std::vector<Chart> charts(const std::vector<EventRun>& runs, const Pattern& pattern);
 
 // Steps down, runs across, and the best of each run below; of more steps than `rows`, that many at equal distances.
 std::string comparison(const Chart& chart, std::size_t rows);

@@ -6,18 +6,27 @@
 //   xgrad-events images logs -o pictures
 //   xgrad-events check logs
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/atomic_file.hpp>
+#include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/events/event_reader.hpp>
 #include <xgrad/nn/events/runs.hpp>
 #include <xgrad/nn/events/tool/curves.hpp>
@@ -40,6 +49,7 @@ struct Arguments {
 
 // The runs of all folders. If there are several folders, their names are part of the runs'.
 std::vector<nn::EventRun> read(const Arguments& arguments) {
+  const tool::Pattern pattern(arguments.run);
   std::vector<nn::EventRun> out;
   for (const std::string& folder : arguments.logs) {
     for (nn::EventRun& run : nn::read_runs(folder)) {
@@ -47,17 +57,24 @@ std::vector<nn::EventRun> read(const Arguments& arguments) {
         run.name = (fs::path(folder) / run.name).lexically_normal().generic_string();
         if (run.name.size() > 1 && run.name.back() == '/') run.name.pop_back();
       }
-      if (tool::matches(run.name, arguments.run)) out.push_back(std::move(run));
+      if (pattern.is_in(run.name)) out.push_back(std::move(run));
     }
   }
   if (out.empty()) throw xgrad::UserError(fmt::format("no run has a name with \"{}\"", arguments.run));
   return out;
 }
 
+std::string passed_over(std::uint64_t count) {
+  return fmt::format("{} value{} or record{} could not be read", count, count == 1 ? "" : "s", count == 1 ? "" : "s");
+}
+
 void warn(const std::vector<nn::EventRun>& runs) {
   for (const nn::EventRun& run : runs) {
     for (const std::string& problem : run.problems)
       fmt::print(stderr, "xgrad-events: warning: {}\n", nn::without_controls(problem));
+    if (run.passed_over > 0)
+      fmt::print(stderr, "xgrad-events: warning: {}: {}\n", nn::without_controls(run.name),
+                 passed_over(run.passed_over));
   }
 }
 
@@ -70,7 +87,7 @@ void show(const Arguments& arguments) {
 void compare(const Arguments& arguments) {
   const auto runs = read(arguments);
   bool first = true;
-  for (const tool::Chart& chart : tool::charts(runs, arguments.tag)) {
+  for (const tool::Chart& chart : tool::charts(runs, tool::Pattern(arguments.tag))) {
     fmt::print("{}{}", first ? "" : "\n",
                arguments.csv ? tool::comparison_csv(chart) : tool::comparison(chart, arguments.rows));
     first = false;
@@ -80,7 +97,7 @@ void compare(const Arguments& arguments) {
 
 void plot(const Arguments& arguments) {
   const auto runs = read(arguments);
-  const std::vector<tool::Chart> charts = tool::charts(runs, arguments.tag);
+  const std::vector<tool::Chart> charts = tool::charts(runs, tool::Pattern(arguments.tag));
   double begin = std::numeric_limits<double>::infinity();
   for (const tool::Chart& chart : charts) {
     for (const tool::Curve& curve : chart.curves) begin = std::min(begin, curve.points.front().wall_time);
@@ -109,60 +126,97 @@ void plot(const Arguments& arguments) {
   warn(runs);
 }
 
-// A tag as the name of a file, in the folder where it is meant to be.
-std::string file_name(const std::string& text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    out += plain ? c : '_';
+// Names of runs and tags as names of files, in the folder where they are meant to be: short, plain, and each its own.
+class FileNames {
+ public:
+  const std::string& of(const std::string& run, const std::string& tag) {
+    const auto [found, is_new] = names_.try_emplace({run, tag});
+    if (is_new) {
+      const std::string name = plain(run == "." ? "run" : run) + "-" + plain(tag);
+      found->second = name;
+      for (int i = 2; !taken_.insert(found->second).second; ++i) found->second = fmt::format("{}~{}", name, i);
+    }
+    return found->second;
   }
-  return out.substr(0, 150);
-}
+
+ private:
+  static std::string plain(const std::string& text) {
+    std::string out = text.substr(0, 80);
+    for (char& c : out) {
+      const bool keep =
+          (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+      if (!keep) c = '_';
+    }
+    return out;
+  }
+
+  std::map<std::pair<std::string, std::string>, std::string> names_;
+  std::set<std::string> taken_;
+};
 
 void images(const Arguments& arguments) {
-  const auto runs = read(arguments);
-  fs::create_directories(arguments.output);
+  auto runs = read(arguments);
+  const tool::Pattern pattern(arguments.tag);
+  std::error_code error;
+  fs::create_directories(arguments.output, error);
+  if (error) {
+    throw xgrad::EnvironmentError(fmt::format("cannot make the folder {}: {}", arguments.output, error.message()));
+  }
   std::size_t count = 0;
-  for (const nn::EventRun& run : runs) {
-    for (const fs::path& path : run.files) {
-      nn::EventReader reader(path);
-      while (const auto event = reader.next()) {
-        for (const nn::EventValue& value : event->values) {
-          if (value.plugin != "images" || !tool::matches(value.tag, arguments.tag)) continue;
-          for (std::size_t i = 2; i < value.strings.size(); ++i) {
-            const std::string name =
-                fmt::format("{}-{}-{}{}.png", file_name(run.name == "." ? "run" : run.name), file_name(value.tag),
-                            event->step, i == 2 ? "" : fmt::format("-{}", i - 2));
-            nn::write_file_atomically("xgrad-events", fs::path(arguments.output) / name, value.strings[i]);
-            ++count;
-          }
+  FileNames names;
+  for (nn::EventRun& run : runs) {
+    nn::read_events(run, [&](const nn::Event& event) {
+      for (const nn::EventValue& value : event.values) {
+        if (value.plugin != "images" || !pattern.is_in(value.tag)) continue;
+        for (std::size_t i = 2; i < value.strings.size(); ++i) {
+          const std::string name = fmt::format("{}-{}{}.png", names.of(run.name, value.tag), event.step,
+                                               i == 2 ? "" : fmt::format("-{}", i - 2));
+          xgrad::replace_file("xgrad-events", fs::path(arguments.output) / name, value.strings[i]);
+          ++count;
         }
       }
-    }
+    });
   }
   fmt::print("{}: {} image{}\n", arguments.output, count, count == 1 ? "" : "s");
+  warn(runs);
 }
 
-// Whether all files are whole.
+// Whether all files are whole and all that is in them can be read.
 bool check(const Arguments& arguments) {
   bool good = true;
   for (const nn::EventRun& run : read(arguments)) {
+    const auto plugins = std::make_shared<std::map<std::string, std::string>>();
     for (const fs::path& path : run.files) {
       std::size_t events = 0;
       std::string state;
+      std::vector<std::string> problems;
+      std::optional<nn::EventReader> reader;
       try {
-        nn::EventReader reader(path);
-        while (reader.next()) ++events;
-        if (reader.rest() > 0) state = fmt::format(", and {} bytes of one that is not whole", reader.rest());
-      } catch (const xgrad::FormatError& error) {
-        good = false;
-        state = fmt::format("; {}", error.what());
+        reader.emplace(path, nn::EventReaderOptions{.plugins = plugins});
+        while (reader->next()) ++events;
+        if (reader->rest() > 0) state = fmt::format(", and {} bytes of one that is not whole", reader->rest());
+      } catch (const xgrad::Error& error) {
+        problems.emplace_back(error.what());
       }
-      fmt::print("{}: {} events{}\n", nn::without_controls(path.string()), events, nn::without_controls(state));
+      if (reader && reader->passed_over() > 0) {
+        state += "; " + passed_over(reader->passed_over());
+        problems.insert(problems.begin(), reader->problems().begin(), reader->problems().end());
+      }
+      good = good && problems.empty();
+      fmt::print("{}: {} events{}\n", nn::without_controls(path.string()), events, state);
+      for (const std::string& problem : problems) fmt::print("  {}\n", nn::without_controls(problem));
     }
   }
   return good;
+}
+
+// Whether all that was printed has been written.
+bool written() {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
+  fmt::print(stderr, "xgrad-events: cannot write to the standard output: {}\n",
+             std::strerror(errno != 0 ? errno : EIO));
+  return false;
 }
 
 }  // namespace
@@ -222,10 +276,11 @@ int main(int argc, char** argv) {
       show(arguments);
     }
   } catch (const CLI::ParseError& error) {
-    return app.exit(error);
+    const int status = app.exit(error);
+    return written() ? status : 1;
   } catch (const std::exception& error) {
     fmt::print(stderr, "xgrad-events: {}\n", error.what());
     return 1;
   }
-  return good ? 0 : 1;
+  return written() && good ? 0 : 1;
 }
