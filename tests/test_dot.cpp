@@ -267,6 +267,18 @@ TEST_CASE("dot: without Graphviz the text is left beside and the error says what
   CHECK(files(folder) == 1);
 }
 
+TEST_CASE("dot: a text of that name that was there before is left alone if the drawing fails") {
+  const ScratchFolder folder;
+  const SearchPath nothing((folder / "no-such-folder").string());
+  std::ofstream(folder / "net.dot") << "mine";
+  Graph g;
+  build(g);
+  const std::string message = scratch::message_of<EnvironmentError>([&] { save_graph(g, folder / "net.svg"); });
+  CHECK(contains(message, "the text is not in \"" + (folder / "net.dot").string() + "\", which was there before"));
+  CHECK(read(folder / "net.dot") == "mine");
+  CHECK(files(folder) == 1);
+}
+
 TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
   const ScratchFolder folder;
   const ScratchFolder programs;
