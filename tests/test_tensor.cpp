@@ -3,16 +3,12 @@
 #include <vector>
 
 #include <doctest/doctest.h>
-#include <xtensor/xarray.hpp>
-#include <xtensor/xeval.hpp>
-#include <xtensor/xfixed.hpp>
-#include <xtensor/xstrided_view.hpp>
-#include <xtensor/xtensor.hpp>
-#include <xtensor/xview.hpp>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/parameter.hpp>
 #include <xgrad/graph/tensor.hpp>
+
+#include "xtensor.hpp"
 
 using namespace xgrad;
 

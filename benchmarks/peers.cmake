@@ -1,0 +1,67 @@
+# Peers: what is not found is left out, and the driver says so. Included by CMakeLists.txt.
+
+function(bench_add_peer name source)
+  add_executable(bench_worker_${name} ${source})
+  bench_options(bench_worker_${name})
+  target_link_libraries(bench_worker_${name} PRIVATE bench_worker ${ARGN})
+  set(workers ${workers} bench_worker_${name} PARENT_SCOPE)
+endfunction()
+
+if(OpenMP_CXX_FOUND)
+  bench_add_peer(hardware peers/hardware.cpp OpenMP::OpenMP_CXX)
+  bench_native(bench_worker_hardware)
+endif()
+
+# The variants on OpenMP, as all peers use it: for BLAS on plain threads libtorch would pay with two pools of threads.
+find_library(OPENBLAS_LIBRARY openblas PATH_SUFFIXES openblas-openmp NO_CACHE)
+find_path(CBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas-openmp NO_CACHE)
+if(OPENBLAS_LIBRARY MATCHES "openmp" AND CBLAS_INCLUDE_DIR)
+  bench_add_peer(openblas peers/cblas.cpp ${OPENBLAS_LIBRARY})
+  target_include_directories(bench_worker_openblas SYSTEM PRIVATE ${CBLAS_INCLUDE_DIR})
+  target_compile_definitions(bench_worker_openblas PRIVATE BENCH_NAME="" BENCH_VERSION_FUNCTION=openblas_get_config)
+endif()
+
+find_library(BLIS_LIBRARY blis PATH_SUFFIXES blis-openmp NO_CACHE)
+find_path(BLIS_INCLUDE_DIR blis.h PATH_SUFFIXES blis-openmp NO_CACHE)
+if(BLIS_LIBRARY MATCHES "openmp" AND BLIS_INCLUDE_DIR)
+  bench_add_peer(blis peers/cblas.cpp ${BLIS_LIBRARY})
+  target_include_directories(bench_worker_blis SYSTEM PRIVATE ${BLIS_INCLUDE_DIR})
+  target_compile_definitions(bench_worker_blis PRIVATE BENCH_NAME="BLIS " BENCH_VERSION_FUNCTION=bli_info_get_version_str)
+endif()
+
+find_library(DNNL_LIBRARY dnnl NO_CACHE)
+find_path(DNNL_INCLUDE_DIR dnnl.hpp NO_CACHE)
+if(DNNL_LIBRARY AND DNNL_INCLUDE_DIR)
+  bench_add_peer(onednn peers/onednn.cpp ${DNNL_LIBRARY})
+  target_include_directories(bench_worker_onednn SYSTEM PRIVATE ${DNNL_INCLUDE_DIR})
+endif()
+
+find_library(XSMM_LIBRARY xsmm NO_CACHE)
+find_library(XSMMNOBLAS_LIBRARY xsmmnoblas NO_CACHE)
+find_path(XSMM_INCLUDE_DIR libxsmm.h NO_CACHE)
+if(XSMM_LIBRARY AND XSMMNOBLAS_LIBRARY AND XSMM_INCLUDE_DIR AND OpenMP_CXX_FOUND)
+  bench_add_peer(libxsmm peers/libxsmm.cpp ${XSMM_LIBRARY} ${XSMMNOBLAS_LIBRARY} OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
+  target_include_directories(bench_worker_libxsmm SYSTEM PRIVATE ${XSMM_INCLUDE_DIR})
+endif()
+
+find_path(EIGEN_INCLUDE_DIR Eigen/Core PATH_SUFFIXES eigen3 NO_CACHE)
+if(EIGEN_INCLUDE_DIR AND OpenMP_CXX_FOUND)
+  bench_add_peer(eigen peers/eigen.cpp OpenMP::OpenMP_CXX)
+  target_include_directories(bench_worker_eigen SYSTEM PRIVATE ${EIGEN_INCLUDE_DIR})
+  # Without contraction of our flags: Eigen may use its own.
+  bench_native(bench_worker_eigen)
+  target_compile_options(bench_worker_eigen PRIVATE -ffp-contract=fast)
+endif()
+
+find_library(TORCH_LIBRARY torch NO_CACHE)
+find_library(TORCH_CPU_LIBRARY torch_cpu NO_CACHE)
+find_library(C10_LIBRARY c10 NO_CACHE)
+find_path(TORCH_INCLUDE_DIR torch/torch.h PATH_SUFFIXES torch/csrc/api/include NO_CACHE)
+if(TORCH_LIBRARY AND TORCH_CPU_LIBRARY AND C10_LIBRARY AND TORCH_INCLUDE_DIR AND OPENBLAS_LIBRARY MATCHES "openmp")
+  bench_add_peer(torch peers/torch.cpp ${TORCH_LIBRARY} ${TORCH_CPU_LIBRARY} ${C10_LIBRARY})
+  target_include_directories(bench_worker_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIR})
+  # libtorch asks for libblas.so.3: it gets the one beside OpenBLAS on OpenMP, whatever the system prefers. RPATH, because
+  # RUNPATH does not hold for the libraries of a library.
+  get_filename_component(openblas_dir ${OPENBLAS_LIBRARY} DIRECTORY)
+  target_link_options(bench_worker_torch PRIVATE -Wl,--disable-new-dtags -Wl,-rpath,${openblas_dir})
+endif()
