@@ -11,6 +11,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/formula_lines.hpp>
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/graph/print.hpp>
 
 namespace xgrad {
@@ -242,7 +243,7 @@ std::string name(std::string_view text, Style style) {
 }
 
 std::string number(double number, Style style) {
-  std::string text = fmt::format("{:.4g}", number);
+  const std::string text = number_text(number, 4);
   if (style == Style::text) return text;
   if (std::isnan(number)) return "\\mathrm{NaN}";
   if (std::isinf(number)) return number < 0 ? "-\\infty" : "\\infty";

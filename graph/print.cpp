@@ -1,10 +1,12 @@
 #include <xgrad/graph/print.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/number_text.hpp>
 
 namespace xgrad {
 namespace {
@@ -41,17 +43,17 @@ std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> output
 
 std::string constant_text(const Graph& graph, NodeId id) {
   constexpr Index shown = 6;
-  if (const auto number = scalar_constant(graph, id)) {
-    // As few digits as tell it from others of its dtype.
-    return graph.node(id).type.dtype == f32 ? fmt::format("{}", static_cast<float>(*number))
-                                            : fmt::format("{}", *number);
-  }
   const Tensor tensor = graph.constant_of(id);
-  std::string out;
-  for (Index i = 0; i < std::min(tensor.elements(), shown); ++i) {
-    out += fmt::format("{}{:.6g}", i == 0 ? "" : ", ", tensor.at(i));
+  if (const auto number = scalar_constant(graph, id)) {
+    if (tensor.dtype() == i64) return tensor.str();
+    // As few digits as tell it from others of its dtype.
+    return tensor.dtype() == f32 && !std::isnan(*number) ? fmt::format("{}", static_cast<float>(*number))
+                                                         : number_text(*number, 0);
   }
-  return "{" + out + (tensor.elements() > shown ? ", ...}" : "}");
+  const Index n = tensor.elements();
+  if (n == 0) return "{}";
+  const std::string first = tensor.reshaped({n}).rows(0, std::min(n, shown)).str();  // in brackets
+  return "{" + first.substr(1, first.size() - 2) + (n > shown ? ", ...}" : "}");
 }
 
 std::string node_text(const Graph& graph, NodeId id) {

@@ -12,6 +12,7 @@
 #endif
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 
 namespace xgrad {
 namespace {
@@ -176,7 +177,7 @@ std::string Tensor::str(Index max_elements) const {
       const Index inner = strides[static_cast<std::size_t>(axis)] * shape()[axis];
       if (i % inner == 0) out += '[';
     }
-    out += fmt::format("{:.6g}", at(i));
+    out += dtype() == i64 ? fmt::format("{}", values<std::int64_t>()[static_cast<std::size_t>(i)]) : number_text(at(i));
     int closed = 0;
     for (int axis = 0; axis < rank; ++axis) {
       const Index inner = strides[static_cast<std::size_t>(axis)] * shape()[axis];

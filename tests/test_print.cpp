@@ -1,4 +1,7 @@
 #include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
 #include <string>
 
 #include <doctest/doctest.h>
@@ -78,4 +81,16 @@ TEST_CASE("print: outputs must be live values of the graph") {
   CHECK_THROWS_AS(to_text(g, {.outputs = {other.input("x", {2})}}), GraphError);
   CHECK(to_text(other).size() > 0);
   CHECK(to_text(Graph{}).empty());
+}
+
+TEST_CASE("print: constants show integers with all their digits, and NaN without a sign") {
+  Graph g;
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  CHECK(
+      node_text(g, g.constant(Tensor::from<std::int64_t>({2}, {INT64_MAX, 7})).id()).find("{9223372036854775807, 7}") !=
+      std::string::npos);
+  CHECK(node_text(g, g.constant(3000000000.0, i64).id()).find("constant 3000000000 ") != std::string::npos);
+  CHECK(node_text(g, g.constant(std::copysign(nan, -1), f32).id()).find("constant nan ") != std::string::npos);
+  CHECK(node_text(g, g.constant(Tensor::from<double>({1}, {std::copysign(nan, -1)})).id()).find("{nan}") !=
+        std::string::npos);
 }

@@ -1,3 +1,4 @@
+#include <cmath>
 #include <cstdint>
 #include <limits>
 #include <vector>
@@ -257,4 +258,14 @@ TEST_CASE("parameter: copies are handles to the same numbers, whose memory stays
   CHECK_THROWS_AS(p.set(Tensor()), ShapeError);
   CHECK_THROWS_AS(Parameter("p", Tensor()), UserError);
   CHECK_FALSE(Parameter().valid());
+}
+
+TEST_CASE("tensor: integers are printed with all their digits, NaN without a sign") {
+  CHECK(Tensor::from<std::int64_t>({3}, {1234567, INT64_MAX, INT64_MIN}).str() ==
+        "[1234567, 9223372036854775807, -9223372036854775808]");
+  CHECK(Tensor(std::int64_t{9007199254740993}).str() == "9007199254740993");
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const double inf = std::numeric_limits<double>::infinity();
+  CHECK(Tensor::from<double>({4}, {nan, std::copysign(nan, -1), inf, -inf}).str() == "[nan, nan, inf, -inf]");
+  CHECK(Tensor::from<float>({1}, {-std::numeric_limits<float>::quiet_NaN()}).str() == "[nan]");
 }

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -20,10 +21,7 @@ void require_finite(const std::string& where, const char* what, const Tensor& t)
   for (std::size_t i = 0; i < v.size(); ++i) {
     if (!std::isfinite(v[i])) {
       throw ValueError(fmt::format("{}: {} is not finite: {} in row {}, number {}", where, what,
-                                   std::isnan(v[i]) ? "nan"
-                                   : v[i] > 0       ? "inf"
-                                                    : "-inf",
-                                   i / each, i % each));
+                                   number_text(static_cast<double>(v[i])), i / each, i % each));
     }
   }
 }
