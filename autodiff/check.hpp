@@ -8,6 +8,11 @@
 // The part of the graph that y needs is rebuilt in f64, so a model in f32 is checked without being rewritten. Random
 // operations draw the same numbers at x + h and x - h. A check in which analytic and numeric derivatives are all zero
 // fails, unless the caller says that they are zero by nature: 0 == 0 proves nothing.
+//
+// Each comparison has one of three verdicts. It is right if a numeric derivative agrees with the analytic one, wrong if
+// numeric derivatives agree with each other and not with the analytic one, and otherwise not judged, with the reason:
+// the function is not finite around the point, rounding hides the difference, or estimates at different steps disagree.
+// What was not judged fails the check as well, unless `allow_not_judged` is set.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +26,8 @@ namespace xgrad {
 
 struct CheckOptions {
   int order = 2;              // 1: the gradient; 2: also the gradient of the gradient
-  double step = 1e-3;         // h of the four-point central difference, times max(1, |x|)
+  double step = 1e-3;         // first h of the four-point central difference, times max(1, |x|). Where that does not
+                              // tell, h shrinks to the scale of the function and of x, or grows if rounding hides it
   double relative = 1e-6;     // accepted: |analytic - numeric| <= absolute + relative * max(|analytic|, |numeric|)
   double absolute = 1e-8;     //   + what rounding may do to the difference at this h
   Index max_elements = 64;    // inputs with more elements are checked at this many, chosen by the seed,
@@ -30,12 +36,17 @@ struct CheckOptions {
   std::vector<std::string> only{};  // names of the inputs and parameters to check; empty: all that are asked for
   bool allow_zero = false;          // accept a first derivative that is zero everywhere
   bool allow_zero_second = true;    // accept a second derivative that is zero everywhere
+  bool allow_not_judged = false;    // accept comparisons that could not be judged
   std::uint64_t seed = 1;           // of the cotangent, the directions and numbers that were not fed
   std::uint64_t run_step = 0;       // the step at which random operations draw
 };
 
+enum class Verdict { right, wrong, not_judged };
+
 // One comparison that failed, or the worst that passed.
 struct CheckFinding {
+  Verdict verdict = Verdict::right;
+  std::string reason;  // why it was not judged
   std::string op;      // the operation of y, or the one under test
   std::string sample;  // label of the sample; empty outside check_op
   int order = 1;
@@ -50,26 +61,30 @@ struct CheckFinding {
       false;        // the derivatives from the left and from the right differ with `analytic` between them, or it jumps
   double left = 0;  // these, of a kink; infinite where it jumps
   double right = 0;
+  double ratio() const;  // of the difference to the tolerance; 1 at a kink
   std::string str() const;
 };
 
 struct CheckReport {
   std::string subject;  // description of y, or the operation under test
   bool passed = true;
-  std::string why;  // in one line, if it did not pass
-  std::vector<CheckFinding> failures;
-  CheckFinding worst;               // largest ratio of difference to tolerance
+  std::string why;                       // in one line, if it did not pass
+  std::vector<CheckFinding> failures;    // the wrong ones
+  std::vector<CheckFinding> not_judged;  // allowed or not
+  CheckFinding worst;                    // largest ratio of difference to tolerance among those judged
   std::vector<CheckFinding> kinks;  // where the function has one exactly at the point: accepted or among the failures
   Index near_kinks = 0;             // comparisons that agreed only at a smaller h: there is a kink, or a pole, nearby
   double largest = 0;               // derivative seen, analytic or numeric
-  Index comparisons = 0;
-  std::string str() const;  // what check_gradients throws
+  Index comparisons = 0;            // right, wrong and not judged
+  std::string counts() const;       // "3 right, 1 wrong, 0 not judged"
+  std::string str() const;          // what check_gradients throws
 };
 
 // Checks y (any floating shape; other shapes than scalars are weighted by random numbers first) by each of `wrt`, which
 // must be inputs or parameters. Inputs not fed get random numbers from the seed; i64 inputs must be fed. Where analytic
-// and numeric derivative differ, the difference quotient is taken again at h / 10 and h / 100, so that a kink nearby
-// does not raise a false alarm. Throws UserError, GraphError or FeedError where the question itself makes no sense.
+// and numeric derivative differ, the difference quotient is taken again at smaller and smaller h, so that a kink or a
+// pole nearby does not raise a false alarm. Throws UserError, GraphError or FeedError where the question itself makes
+// no sense.
 CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {},
                               const CheckOptions& options = {});
 // The same; throws GradientError carrying the report if it fails.

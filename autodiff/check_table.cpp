@@ -10,6 +10,7 @@
 #include <xgrad/autodiff/compare.hpp>
 #include <xgrad/autodiff/reproducer.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 
 namespace xgrad {
 namespace {
@@ -25,18 +26,17 @@ class Stopwatch {
 std::string top_of(const std::string& scope) { return scope.substr(0, scope.find('/')); }
 std::string last_of(const std::string& name) { return name.substr(name.find_last_of('/') + 1); }
 
-double ratio(const CheckFinding& x) { return x.kink ? 1 : std::abs(x.analytic - x.numeric) / x.tolerance; }
-
 void merge(CheckReport& all, const CheckReport& one) {
   if (all.passed && !one.passed) all.why = one.why;
   all.passed = all.passed && one.passed;
   all.failures.insert(all.failures.end(), one.failures.begin(), one.failures.end());
+  all.not_judged.insert(all.not_judged.end(), one.not_judged.begin(), one.not_judged.end());
   all.kinks.insert(all.kinks.end(), one.kinks.begin(), one.kinks.end());
   all.near_kinks += one.near_kinks;
   all.comparisons += one.comparisons;
   all.largest = std::max(all.largest, one.largest);
-  if (one.comparisons == 0) return;
-  if (all.worst.input.empty() || !(ratio(one.worst) <= ratio(all.worst))) all.worst = one.worst;
+  if (one.worst.input.empty()) return;
+  if (all.worst.input.empty() || !(one.worst.ratio() <= all.worst.ratio())) all.worst = one.worst;
 }
 
 class Checker {
@@ -75,7 +75,8 @@ class Checker {
     merge(row.report, report);
     if (report.passed || !row.node.empty()) return;
     row.node = graph.describe(id);
-    row.reproducer = reproducer(node, report.failures.empty() ? CheckFinding{} : report.failures[0], options_);
+    const auto& shown = report.failures.empty() ? report.not_judged : report.failures;
+    row.reproducer = reproducer(node, shown.empty() ? CheckFinding{} : shown[0], options_);
   }
 
   void check_whole(Value w) {
@@ -115,15 +116,17 @@ class Checker {
 
 // ---- printing
 
-std::string number_text(double x) { return std::isnan(x) ? "nan" : fmt::format("{:.7g}", x); }
-
 std::string time_text(double seconds) {
   if (seconds < 0.00995) return fmt::format("{:.1f} ms", seconds * 1e3);
   return seconds < 0.9995 ? fmt::format("{:.0f} ms", seconds * 1e3) : fmt::format("{:.1f} s", seconds);
 }
 
+bool only_not_judged(const CheckReport& r) { return !r.passed && r.failures.empty() && !r.not_judged.empty(); }
+
 std::string verdict(const CheckReport& r) {
+  if (only_not_judged(r)) return "NOT JUDGED";
   if (!r.passed) return "WRONG";
+  if (!r.not_judged.empty()) return "not judged";
   if (!r.kinks.empty()) return "kink";
   return r.largest == 0 ? "zero" : "ok";
 }
@@ -145,8 +148,8 @@ Cells cells_of(const CheckRow& row, bool new_layer) {
           row.what,
           element_text(row),
           w.input.empty() ? "" : fmt::format("{}", w.order),
-          w.input.empty() ? "" : number_text(w.analytic),
-          w.input.empty() ? "" : number_text(w.numeric),
+          w.input.empty() ? "" : number_text(w.analytic, 7),
+          w.input.empty() ? "" : number_text(w.numeric, 7),
           w.input.empty()        ? ""
           : std::isfinite(error) ? fmt::format("{:.1e}", error)
                                  : "",
@@ -191,16 +194,16 @@ std::string indented(const std::string& text) {
 }
 
 std::string failure_text(const CheckRow& row) {
+  const CheckReport& report = row.report;
+  const auto& shown = report.failures.empty() ? report.not_judged : report.failures;
   std::string out =
-      fmt::format("\nWRONG: {}{}{}: {}", row.layer, row.layer.empty() ? "" : ", ", row.node, row.report.why);
-  if (!row.report.failures.empty()) {
-    out += fmt::format(": {} of {} comparisons", row.report.failures.size(), row.report.comparisons);
-  }
+      fmt::format("\n{}: {}{}{}: {}", verdict(report), row.layer, row.layer.empty() ? "" : ", ", row.node, report.why);
+  if (!shown.empty())
+    out += fmt::format(": {} of {} comparisons ({})", shown.size(), report.comparisons, report.counts());
   out += "\n";
-  constexpr std::size_t shown = 3;
-  const auto& failures = row.report.failures;
-  for (std::size_t i = 0; i < std::min(shown, failures.size()); ++i) out += "  " + failures[i].str() + "\n";
-  if (failures.size() > shown) out += fmt::format("  and {} more\n", failures.size() - shown);
+  constexpr std::size_t most = 3;
+  for (std::size_t i = 0; i < std::min(most, shown.size()); ++i) out += "  " + shown[i].str() + "\n";
+  if (shown.size() > most) out += fmt::format("  and {} more\n", shown.size() - most);
   if (!row.reproducer.empty()) out += "  to see it again:\n\n" + indented(row.reproducer);
   return out;
 }
@@ -214,21 +217,27 @@ bool CheckTable::passed() const {
 std::string CheckTable::str() const {
   std::vector<Cells> lines{
       {"layer", "operation", "worst element", "order", "analytic", "numeric", "error", "verdict", "time"}};
-  Index comparisons = 0;
+  CheckReport all;
   Index wrong = 0;
+  Index open = 0;
   double seconds = 0;
   std::string failures;
   for (std::size_t i = 0; i < rows.size(); ++i) {
     lines.push_back(cells_of(rows[i], i == 0 || rows[i].layer != rows[i - 1].layer));
-    comparisons += rows[i].report.comparisons;
+    merge(all, rows[i].report);
     seconds += rows[i].seconds;
     if (rows[i].report.passed) continue;
-    ++wrong;
+    ++(only_not_judged(rows[i].report) ? open : wrong);
     failures += failure_text(rows[i]);
   }
-  return fmt::format("check: {}\n{}  {} derivatives compared in {}: {}\n{}", title, table(lines), comparisons,
-                     time_text(seconds),
-                     wrong == 0 ? "all agree" : fmt::format("{} of {} rows are WRONG", wrong, rows.size()), failures);
+  std::string verdicts;
+  if (wrong + open == 0) verdicts = all.not_judged.empty() ? "all agree" : "none is wrong";
+  if (wrong > 0) verdicts = fmt::format("{} of {} rows are WRONG", wrong, rows.size());
+  if (open > 0) {
+    verdicts += fmt::format("{}{} of {} rows are NOT JUDGED", wrong > 0 ? ", " : "", open, rows.size());
+  }
+  return fmt::format("check: {}\n{}  {} derivatives compared in {} ({}): {}\n{}", title, table(lines), all.comparisons,
+                     time_text(seconds), all.counts(), verdicts, failures);
 }
 
 CheckTable check_graph(Value y, const std::vector<Value>& wrt, const Feeds& feeds, const CheckOptions& options) {

@@ -1,33 +1,22 @@
 #include <xgrad/autodiff/compare.hpp>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include <fmt/format.h>
 
+#include <xgrad/autodiff/difference.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/autodiff/sample_numbers.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {
 namespace {
 
-// What a difference quotient says, and how much of it may be rounding.
-struct Estimate {
-  double value = 0;
-  double noise = 0;
-};
-
-// The sum over `outputs` of weights * output, as a function of the numbers in `wrt`.
-struct Weighted {
-  std::vector<Value> outputs;
-  std::vector<Tensor> weights;
-};
-
-// Without the sign of a NaN, which means nothing and differs between machines.
-std::string text(double x) { return std::isnan(x) ? "nan" : fmt::format("{:.10g}", x); }
+// Below this part of the derivative rounding does not matter to a verdict.
+constexpr double blur = 1e-4;
 
 double flat(const Tensor& t, Index i) { return t.values<double>()[static_cast<std::size_t>(i)]; }
 
@@ -47,17 +36,17 @@ class Comparer {
     const Tensor u = scalar ? Tensor(1.0) : numbers_.weights(c_.y.shape());
     const Value seed = c_.y.graph().constant(u);
     const auto first = gradients(c_.y, c_.wrt, {.seed = seed, .unconnected = Unconnected::zeros});
-    compare(1, {{c_.y}, {u}}, first);
-    if (options_.order < 2 || !report_.passed) return report_;
-
-    Weighted contracted{first, {}};
-    Value total;
-    for (const Value g : first) {
-      contracted.weights.push_back(numbers_.weights(g.shape()));
-      const Value part = sum(g * g.graph().constant(contracted.weights.back()));
-      total = total.valid() ? total + part : part;
+    compare(1, {c_.y}, {u}, first);
+    if (options_.order > 1 && report_.passed) {
+      std::vector<Tensor> weights;
+      Value total;
+      for (const Value g : first) {
+        weights.push_back(numbers_.weights(g.shape()));
+        const Value part = sum(g * g.graph().constant(weights.back()));
+        total = total.valid() ? total + part : part;
+      }
+      compare(2, first, weights, gradients(total, c_.wrt, {.unconnected = Unconnected::zeros}));
     }
-    compare(2, contracted, gradients(total, c_.wrt, {.unconnected = Unconnected::zeros}));
     return report_;
   }
 
@@ -66,24 +55,25 @@ class Comparer {
     return evaluate(values, feeds_, {.threads = 1, .step = options_.run_step});
   }
 
-  void compare(int order, const Weighted& f, const std::vector<Value>& analytic) {
-    const auto here = run_at(f.outputs);
+  void compare(int order, const std::vector<Value>& outputs, const std::vector<Tensor>& weights,
+               const std::vector<Value>& analytic) {
+    const auto here = run_at(outputs);
     for (const Tensor& t : here) {
       const auto v = t.values<double>();
       const auto bad = std::find_if(v.begin(), v.end(), [](double x) { return !std::isfinite(x); });
       if (bad != v.end()) {
-        const std::string number = std::isnan(*bad) ? "nan" : fmt::format("{}", *bad);  // fmt prints a sign before nan
         return fail(fmt::format("{} is not finite: {} at {}", order == 1 ? "the function" : "the first derivative",
-                                number, bad - v.begin()));
+                                number_text(*bad), bad - v.begin()));
       }
     }
     const auto gradient = run_at(analytic);
+    DifferenceQuotients quotients(outputs, weights, c_.wrt, feeds_, options_.run_step);
     bool all_zero = true;
     bool anything = false;
     for (std::size_t k = 0; k < c_.wrt.size(); ++k) {
       const Index before = report_.comparisons;
       largest_ = 0;
-      compare_input(order, f, k, gradient[k]);
+      compare_input(order, quotients, k, gradient[k]);
       if (report_.comparisons == before || here[0].elements() == 0) continue;
       anything = true;
       const bool zero = largest_ <= options_.absolute;
@@ -96,10 +86,14 @@ class Comparer {
     if (order == 2 && anything && all_zero && !options_.allow_zero_second) {
       fail("the second derivative is zero everywhere, analytic and numeric: 0 == 0 proves nothing");
     }
+    if (!report_.not_judged.empty() && !options_.allow_not_judged) {
+      fail("some derivatives could not be judged, which allow_not_judged would accept");
+    }
   }
 
-  void compare_input(int order, const Weighted& f, std::size_t k, const Tensor& gradient) {
+  void compare_input(int order, DifferenceQuotients& quotients, std::size_t k, const Tensor& gradient) {
     const Index n = gradient.elements();
+    const Tensor& numbers = feeds_[fed_at_[k]].value;
     std::vector<Index> elements;
     for (Index i = 0; i < n; ++i) elements.push_back(i);
     if (n > options_.max_elements) {
@@ -108,136 +102,216 @@ class Comparer {
       }
       elements.resize(static_cast<std::size_t>(options_.max_elements));
     }
-    Tensor direction(gradient.shape(), f64);
-    for (const Index i : elements) {
-      direction.mutable_values<double>()[static_cast<std::size_t>(i)] = 1;
-      const double x = flat(feeds_[fed_at_[k]].value, i);
-      judge(order, f, k, i, flat(gradient, i), direction, std::max(1.0, std::abs(x)));
-      direction.mutable_values<double>()[static_cast<std::size_t>(i)] = 0;
-    }
-    if (n <= options_.max_elements) return;
-    for (int d = 0; d < options_.directions; ++d) {
-      direction = numbers_.weights(gradient.shape());
-      double along = 0;
-      for (Index i = 0; i < n; ++i) along += flat(direction, i) * flat(gradient, i);
-      judge(order, f, k, -1, along, direction, 1);
-    }
-  }
-
-  // Right or left of the point, by the sign of h: (4 f(h) - 3 f(0) - f(2h)) / 2h, whose error is of the order h^2.
-  double one_sided(const Weighted& f, std::size_t k, const Tensor& direction, double h) {
-    const std::array<std::vector<Tensor>, 3> y{run_moved(f, k, direction, 0), run_moved(f, k, direction, h),
-                                               run_moved(f, k, direction, 2 * h)};
-    double out = 0;
-    for (std::size_t o = 0; o < f.outputs.size(); ++o) {
-      for (Index i = 0; i < f.weights[o].elements(); ++i) {
-        const double start = flat(y[0][o], i);
-        out += flat(f.weights[o], i) * (4 * (flat(y[1][o], i) - start) - (flat(y[2][o], i) - start)) / (2 * h);
-      }
-    }
-    return out;
-  }
-
-  // Whether the derivatives of the two sides differ, and the analytic one lies between them.
-  void look_for_kink(CheckFinding& finding, const Weighted& f, std::size_t k, const Tensor& direction, double h) {
-    finding.left = one_sided(f, k, direction, -h);
-    finding.right = one_sided(f, k, direction, h);
-    const auto [low, high] = std::minmax(finding.left, finding.right);
-    const double margin = 10 * (finding.tolerance + options_.relative * std::max(std::abs(low), std::abs(high)));
-    finding.kink = high - low > 10 * margin && low - margin <= finding.analytic && finding.analytic <= high + margin;
-  }
-
-  void judge(int order, const Weighted& f, std::size_t k, Index element, double analytic, const Tensor& direction,
-             double scale) {
-    ++report_.comparisons;
     CheckFinding finding;
     finding.op = c_.op;
     finding.sample = c_.sample;
     finding.order = order;
     finding.input = c_.names[k];
     finding.shape = c_.wrt[k].shape();
-    finding.element = element;
-    finding.analytic = analytic;
+    Probe probe{quotients, c_.wrt[k], Tensor(gradient.shape(), f64)};
+    for (const Index i : elements) {
+      probe.direction.mutable_values<double>()[static_cast<std::size_t>(i)] = 1;
+      probe.x = std::abs(flat(numbers, i));
+      probe.scale = std::max(1.0, probe.x);
+      finding.element = i;
+      finding.analytic = flat(gradient, i);
+      judge(finding, probe);
+      probe.direction.mutable_values<double>()[static_cast<std::size_t>(i)] = 0;
+    }
+    if (n <= options_.max_elements) return;
+    probe.x = 0;
+    probe.scale = 1;
+    finding.element = -1;
+    for (int d = 0; d < options_.directions; ++d) {
+      probe.direction = numbers_.weights(gradient.shape());
+      finding.analytic = 0;
+      probe.terms = 0;
+      for (Index i = 0; i < n; ++i) {
+        double& along = probe.direction.mutable_values<double>()[static_cast<std::size_t>(i)];
+        along *= std::max(1.0, std::abs(flat(numbers, i)));  // each element moves by its own scale
+        finding.analytic += along * flat(gradient, i);
+        probe.terms += std::abs(along * flat(gradient, i));
+      }
+      judge(finding, probe);
+    }
+  }
+
+  // One derivative, and how to measure it.
+  struct Probe {
+    DifferenceQuotients& quotients;
+    Value input;
+    Tensor direction;
+    double x = 0;      // magnitude of the one element that moves, or 0
+    double scale = 1;  // of the first step
+    double terms = 0;  // of a direction: sum of the magnitudes that add up to its derivative
+  };
+  struct Level {
+    double h = 0;
+    Estimate numeric;
+    double tolerance = 0;
+    bool finite = false;
+    bool usable = false;  // finite, and rounding leaves enough digits
+    bool agrees = false;  // usable, and within the tolerance
+    bool smooth = false;
+  };
+
+  Level measure(const CheckFinding& finding, const Probe& probe, double h) const {
+    Level out{.h = h, .numeric = probe.quotients.central(probe.input, probe.direction, h, options_.absolute)};
+    Estimate& numeric = out.numeric;
+    numeric.noise += 5e-16 / h * probe.terms;  // the numbers that move are rounded themselves
+    out.finite = std::isfinite(numeric.value) && std::isfinite(numeric.noise);
+    const double analytic = std::isfinite(finding.analytic) ? std::abs(finding.analytic) : 0;
+    const double largest = std::max(analytic, std::abs(numeric.value));
+    out.tolerance = options_.absolute + options_.relative * largest + numeric.noise;
+    out.usable = out.finite && numeric.noise <= std::max(options_.absolute, blur * largest);
+    out.agrees = out.usable && std::abs(finding.analytic - numeric.value) <= out.tolerance;  // false for NaN
+    out.smooth = out.usable && numeric.bend <= 0.1 * std::abs(numeric.value) + options_.absolute + numeric.noise;
+    return out;
+  }
+
+  // Whether two numeric derivatives agree with each other, whatever the analytic one.
+  bool settled(const Level& a, const Level& b) const {
+    const double x = a.numeric.value;
+    const double y = b.numeric.value;
+    const double tolerance = options_.absolute + options_.relative * std::max(std::abs(x), std::abs(y));
+    return a.usable && b.usable && std::abs(x - y) <= tolerance + a.numeric.noise + b.numeric.noise;
+  }
+
+  // Takes smaller and smaller steps, until two agree with the analytic derivative, or plainly with each other alone.
+  // One is enough if the function is smooth at its scale. Appends to `levels`, from large steps to small ones; whether
+  // the derivative is right.
+  bool find_agreement(const CheckFinding& finding, const Probe& probe, std::vector<Level>& levels) const {
+    // A step that crosses 0 says nothing of a function whose scale is that of x, such as log or |x|.
+    const auto crosses_zero = [&](double h) { return probe.x > 0 && 2 * h >= probe.x; };
+    const auto near_disagrees = [&] {
+      const Level a = measure(finding, probe, probe.x / 16);
+      const Level b = measure(finding, probe, probe.x / 160);
+      return settled(a, b) && !a.agrees && !b.agrees;
+    };
+    const double first = options_.step * probe.scale;
+    constexpr double smallest = 1e-15;  // relative to x: its precision
+    std::vector<double> steps;
+    for (double h = first; h >= smallest * probe.scale && steps.size() < 13; h /= 10) steps.push_back(h);
+    if (probe.x > 0) {
+      for (double h = probe.x / 100; h < steps.back() && h >= probe.x * 1e-6; h /= 10) steps.push_back(h);
+    }
+    for (std::size_t i = 0; i < steps.size(); ++i) {
+      const Level now = measure(finding, probe, steps[i]);
+      const bool twice = !levels.empty() && levels.back().agrees && now.agrees;
+      if (i == 0 && now.finite && !now.usable) {
+        for (const double factor : {1e3, 1e2, 1e1}) {
+          levels.push_back(measure(finding, probe, first * factor));
+          if (levels.back().agrees && levels.back().smooth && !crosses_zero(first * factor)) return true;
+        }
+      }
+      levels.push_back(now);
+      if (twice || (now.agrees && now.smooth)) {
+        if (!crosses_zero(now.h)) return true;
+        if (!near_disagrees()) return true;
+        levels.back().agrees = false;
+      }
+      const std::size_t n = levels.size();
+      if (i >= 2 && settled(levels[n - 3], levels[n - 2]) && settled(levels[n - 2], now) && !crosses_zero(first) &&
+          !now.agrees && !levels[n - 2].agrees) {
+        return false;
+      }
+    }
+    // Agreement just before rounding takes over.
+    for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
+      if (levels[i].agrees && levels[i + 1].finite && !levels[i + 1].usable && !crosses_zero(levels[i].h)) return true;
+    }
+    return false;
+  }
+
+  // Whether the derivatives of the two sides differ, and the analytic one lies between them; or there is a jump, at
+  // which estimates grow with 1 / h.
+  void look_for_kink(CheckFinding& finding, const Probe& probe, const std::vector<Level>& levels) const {
+    const double h = options_.step * probe.scale * 0.01;
+    finding.left = probe.quotients.one_sided(probe.input, probe.direction, -h);
+    finding.right = probe.quotients.one_sided(probe.input, probe.direction, h);
+    const auto [low, high] = std::minmax(finding.left, finding.right);
+    const double margin = 10 * (finding.tolerance + options_.relative * std::max(std::abs(low), std::abs(high)));
+    finding.kink = high - low > 10 * margin && low - margin <= finding.analytic && finding.analytic <= high + margin;
+    bool grows = levels.size() > 2 && levels[0].usable;
+    for (std::size_t i = 1; i < levels.size() && levels[i].usable; ++i) {
+      grows = grows && std::abs(levels[i].numeric.value) > 5 * std::abs(levels[i - 1].numeric.value);
+    }
+    if (!grows || !levels[2].usable) return;
+    finding.kink = true;
+    finding.left = finding.right = INFINITY;
+  }
+
+  // Sets the numbers to be shown: of the level that agrees, or of two that agree best with each other.
+  void show(CheckFinding& finding, const std::vector<Level>& levels, bool right) const {
+    const Level* best = &levels[0];
+    double apart = INFINITY;
     double low = INFINITY;
     double high = -INFINITY;
-    double before = NAN;
-    bool accepted = false;
-    bool settled = false;
-    bool grows = true;  // with 1 / h, as across a jump
-    double h = options_.step * scale;
-    // Smaller and smaller steps: three, or as many as it takes until two estimates agree with each other, which near
-    // the edge of a domain, or a pole, they do late.
-    for (int level = 0; level < 7 && !accepted && (level < 3 || !settled); ++level, h /= 10) {
-      const Estimate numeric = difference(f, k, direction, h);
-      const double tolerance =
-          options_.absolute + options_.relative * std::max(std::abs(analytic), std::abs(numeric.value)) + numeric.noise;
-      if (std::isfinite(numeric.value)) {
-        low = std::min(low, numeric.value);
-        high = std::max(high, numeric.value);
+    for (std::size_t i = 0; i < levels.size(); ++i) {
+      const Level& level = levels[i];
+      if (!level.usable) {
+        if (!best->finite && level.finite) best = &level;
+        continue;
       }
-      accepted = std::abs(analytic - numeric.value) <= tolerance;  // false for NaN
-      settled = std::abs(before - numeric.value) <= tolerance;
-      grows = grows && (level == 0 || std::abs(numeric.value) > 5 * std::abs(before));
-      before = numeric.value;
-      if (level == 0 || accepted || !std::isfinite(finding.numeric)) {
-        finding.numeric = numeric.value;
-        finding.tolerance = tolerance;
+      low = std::min(low, level.numeric.value);
+      high = std::max(high, level.numeric.value);
+      if (right || level.agrees || i + 1 == levels.size() || !settled(level, levels[i + 1])) continue;
+      const double distance = std::abs(level.numeric.value - levels[i + 1].numeric.value) + level.numeric.noise;
+      if (distance < apart) {
+        apart = distance;
+        best = &level;
       }
-      if (accepted && level > 0) ++report_.near_kinks;
     }
-    if (!accepted && std::isfinite(analytic)) {
-      look_for_kink(finding, f, k, direction, options_.step * scale * 0.01);
-      if (grows) {
-        finding.kink = true;
-        finding.left = finding.right = INFINITY;
-      }
-      if (finding.kink) report_.kinks.push_back(finding);
-      accepted = finding.kink && options_.accept_kinks;
+    if (right) {
+      best = &*std::find_if(levels.rbegin(), levels.rend(), [](const Level& level) { return level.agrees; });
     }
-    largest_ = std::max({largest_, std::abs(analytic), std::abs(finding.numeric)});
-    report_.largest = std::max(report_.largest, largest_);
+    finding.numeric = best->numeric.value;
+    finding.tolerance = best->tolerance;
     finding.spread = high > low ? high - low : 0;
-    const auto ratio = [](const CheckFinding& x) {
-      return x.kink ? 1 : std::abs(x.analytic - x.numeric) / x.tolerance;  // that of a kink says nothing
-    };
-    if (!accepted) {
+    finding.verdict = right ? Verdict::right : std::isfinite(apart) ? Verdict::wrong : Verdict::not_judged;
+  }
+
+  static std::string why_not(const CheckFinding& finding, const std::vector<Level>& levels) {
+    const auto usable = [](const Level& level) { return level.usable; };
+    if (std::isinf(finding.analytic)) return fmt::format("the analytic derivative is {}", finding.analytic);
+    if (std::any_of(levels.begin(), levels.end(), usable)) {
+      return fmt::format("numeric derivatives at steps from {:.1g} to {:.1g} disagree", levels.front().h,
+                         levels.back().h);
+    }
+    const auto finite = std::find_if(levels.begin(), levels.end(), [](const Level& level) { return level.finite; });
+    if (finite == levels.end())
+      return "the function is not finite around the point, or does not take the numbers there";
+    return fmt::format(
+        "rounding hides the difference: it may be {:.1g} in a numeric derivative where {:.3g} is subtracted",
+        finite->numeric.noise, finite->numeric.size);
+  }
+
+  void judge(CheckFinding finding, const Probe& probe) {
+    ++report_.comparisons;
+    std::vector<Level> levels;
+    const bool right = find_agreement(finding, probe, levels);
+    show(finding, levels, right);
+    if (right && levels[0].usable && !levels[0].agrees) ++report_.near_kinks;
+    if (right && !levels[0].finite) ++report_.near_kinks;
+    if (!right && std::isfinite(finding.analytic)) {
+      look_for_kink(finding, probe, levels);
+      if (finding.kink) {
+        report_.kinks.push_back(finding);
+        finding.verdict = options_.accept_kinks ? Verdict::right : Verdict::wrong;
+      }
+    }
+    largest_ = std::max({largest_, std::abs(finding.analytic), std::abs(finding.numeric)});
+    report_.largest = std::max(report_.largest, largest_);
+    if (finding.verdict == Verdict::not_judged) {
+      finding.reason = why_not(finding, levels);
+      report_.not_judged.push_back(finding);
+      return;
+    }
+    if (finding.verdict == Verdict::wrong) {
       report_.failures.push_back(finding);
       fail("analytic and numeric derivatives differ");
     }
-    if (report_.worst.input.empty() || ratio(finding) > ratio(report_.worst)) report_.worst = finding;
-  }
-
-  // The derivative of f along `direction`: Richardson's extrapolation of central differences,
-  // (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h, whose error is of the order h^4. Outputs are subtracted element by
-  // element, so large ones that do not change add no rounding.
-  Estimate difference(const Weighted& f, std::size_t k, const Tensor& direction, double h) {
-    const std::array<std::vector<Tensor>, 4> y{run_moved(f, k, direction, h), run_moved(f, k, direction, -h),
-                                               run_moved(f, k, direction, 2 * h), run_moved(f, k, direction, -2 * h)};
-    Estimate out;
-    for (std::size_t o = 0; o < f.outputs.size(); ++o) {
-      for (Index i = 0; i < f.weights[o].elements(); ++i) {
-        const double w = flat(f.weights[o], i);
-        const double near = flat(y[0][o], i) - flat(y[1][o], i);
-        const double far = flat(y[2][o], i) - flat(y[3][o], i);
-        if (near == 0 && far == 0) continue;
-        out.value += w * (8 * near - far) / (12 * h);
-        out.noise += std::abs(w) * (std::abs(flat(y[0][o], i)) + std::abs(flat(y[1][o], i))) * 1e-15 / h;
-      }
-    }
-    return out;
-  }
-
-  // The outputs at `step` along the direction.
-  std::vector<Tensor> run_moved(const Weighted& f, std::size_t k, const Tensor& direction, double step) {
-    Feed& feed = feeds_[fed_at_[k]];
-    const Tensor x = feed.value;
-    Tensor moved = x.clone();
-    const auto numbers = moved.mutable_values<double>();
-    for (std::size_t i = 0; i < numbers.size(); ++i) numbers[i] += step * direction.values<double>()[i];
-    feed.value = moved;
-    std::vector<Tensor> out = run_at(f.outputs);
-    feed.value = x;
-    return out;
+    if (report_.worst.input.empty() || finding.ratio() > report_.worst.ratio()) report_.worst = finding;
   }
 
   void fail(const std::string& why) {
@@ -290,10 +364,13 @@ CheckReport compare_in_f64(const Comparison& comparison, const CheckOptions& opt
   return Comparer(comparison, options).run();
 }
 
+double CheckFinding::ratio() const { return kink ? 1 : std::abs(analytic - numeric) / tolerance; }
+
 std::string CheckFinding::str() const {
   std::string out = fmt::format("order {}, by {}", order, input);
   if (const std::string at = position(*this); !at.empty()) out += " " + at;
-  out += fmt::format(": analytic {}, numeric {}", text(analytic), text(numeric));
+  out += fmt::format(": analytic {}, numeric {}", number_text(analytic, 10), number_text(numeric, 10));
+  if (verdict == Verdict::not_judged) return out + ": not judged: " + reason;
   if (std::isfinite(analytic - numeric)) {
     out += fmt::format(", difference {:.3g}, accepted {:.3g}", std::abs(analytic - numeric), tolerance);
   }
@@ -306,19 +383,30 @@ std::string CheckFinding::str() const {
   return out;
 }
 
+std::string CheckReport::counts() const {
+  const auto wrong = static_cast<Index>(failures.size());
+  const auto unjudged = static_cast<Index>(not_judged.size());
+  return fmt::format("{} right, {} wrong, {} not judged", comparisons - wrong - unjudged, wrong, unjudged);
+}
+
 std::string CheckReport::str() const {
   std::string out = "check_gradients: " + subject + ": ";
-  if (passed) {
-    out += fmt::format("passed {} comparisons", comparisons);
-    if (!kinks.empty()) out += fmt::format(", {} of them at kinks, such as\n  {}", kinks.size(), kinks[0].str());
-    if (comparisons > 0) out += "\n  closest to failing: " + worst.str();
-    return out;
-  }
-  out += why;
-  if (!failures.empty()) out += fmt::format(": {} of {} comparisons", failures.size(), comparisons);
   constexpr std::size_t shown = 8;
-  for (std::size_t i = 0; i < std::min(shown, failures.size()); ++i) out += "\n  " + failures[i].str();
-  if (failures.size() > shown) out += fmt::format("\n  and {} more", failures.size() - shown);
+  const auto list = [&](const std::vector<CheckFinding>& findings) {
+    for (std::size_t i = 0; i < std::min(shown, findings.size()); ++i) out += "\n  " + findings[i].str();
+    if (findings.size() > shown) out += fmt::format("\n  and {} more", findings.size() - shown);
+  };
+  if (passed) {
+    out += fmt::format("passed {} comparisons ({})", comparisons, counts());
+    if (!kinks.empty()) out += fmt::format(", {} of them at kinks, such as\n  {}", kinks.size(), kinks[0].str());
+    if (!worst.input.empty()) out += "\n  closest to failing: " + worst.str();
+  } else {
+    out += why;
+    const std::size_t bad = failures.empty() ? not_judged.size() : failures.size();
+    if (bad > 0) out += fmt::format(": {} of {} comparisons ({})", bad, comparisons, counts());
+    list(failures);
+  }
+  list(not_judged);
   return out;
 }
 
