@@ -109,7 +109,7 @@ struct ClassLoss {
     const double s = smoothing();
     Value weights = s == 0 ? target : target * (1 - s) + s / static_cast<double>(classes());
     if (weighted()) weights = weights * options.class_weights;
-    return reduced(-sum(weights * log_probabilities, {-1}), options.reduction);
+    return reduced(-sum(weighted_cost(weights, log_probabilities), {-1}), options.reduction);
   }
 
   // ---- from labels
@@ -123,9 +123,9 @@ struct ClassLoss {
     }
     const Value chosen = squeeze(take_along_axis(log_probabilities, expand_dims(labels, -1), -1), {-1});
     const Value weights = weighted() ? gather(options.class_weights, labels) : Value();
-    Value losses = weighted() ? -(weights * chosen) : -chosen;
+    Value losses = weighted() ? -weighted_cost(weights, chosen) : -chosen;
     if (smoothing() != 0) {
-      const Value all = weighted() ? log_probabilities * options.class_weights : log_probabilities;
+      const Value all = weighted() ? weighted_cost(options.class_weights, log_probabilities) : log_probabilities;
       losses = losses * (1 - smoothing()) - sum(all, {-1}) * (smoothing() / static_cast<double>(classes()));
     }
     if (ignoring) losses = where(counts, losses, 0);

@@ -6,6 +6,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/loss_parts.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/reductions/axes.hpp>
 #include <xgrad/ops/registry.hpp>
 #include <xgrad/ops/require.hpp>
 
@@ -18,6 +19,10 @@ Value reduced(Value losses, Reduction reduction) {
     case Reduction::sum: return sum(losses);
   }
   return losses;
+}
+
+Value weighted_cost(Value weight, Value cost) {
+  return weight * where(logical_and(equal(weight, 0), isinf(cost)), 0, cost);
 }
 
 void require_same_shape(const char* function, Value prediction, const char* what, Value other) {
@@ -101,7 +106,8 @@ Value weighted(Value target, const BinaryOptions& options) {
 
 Value binary_from_logits(Value logits, Value target, const BinaryOptions& options) {
   // Two terms that are never negative: nothing cancels at large logits.
-  return reduced(weighted(target, options) * softplus(-logits) + (1 - target) * softplus(logits), options.reduction);
+  const Value costs = weighted_cost(weighted(target, options), softplus(-logits));
+  return reduced(costs + weighted_cost(1 - target, softplus(logits)), options.reduction);
 }
 
 }  // namespace
@@ -138,7 +144,9 @@ namespace {
 // The rows, or slices along an axis, at length 1; shorter ones than epsilon are divided by epsilon, and no derivative
 // goes through that length.
 Value of_unit_length(Value x, Index axis, double epsilon) {
-  return x * rsqrt(maximum(sum(square(x), {axis}, true), epsilon * epsilon));
+  const Value factor = reductions::shrinking(x, {axis});
+  const Value smaller = x * factor;
+  return smaller * rsqrt(maximum(sum(square(smaller), {axis}, true), square(epsilon * factor)));
 }
 
 void require_rows(const char* function, Value x) {
@@ -146,7 +154,7 @@ void require_rows(const char* function, Value x) {
   throw ShapeError(fmt::format("{}: a scalar is no row\n  {}", function, x.describe()));
 }
 
-Value distance(Value a, Value b) { return sqrt(sum(square(a - b + 1e-6), {-1})); }
+Value distance(Value a, Value b) { return norm(a - b + 1e-6, 2, {-1}); }
 
 }  // namespace
 

@@ -1,13 +1,17 @@
 // Losses against answers worked out by hand, by the conventions of Keras and PyTorch that losses.hpp names.
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
 
 #include "known_answers.hpp"
+#include "points.hpp"
 
 using namespace xgrad;
 using testing::check_answer;
+using testing::Numbers;
 using testing::numbers;
 
 namespace {
@@ -224,4 +228,75 @@ TEST_CASE("shapes that would broadcast are refused") {
     CHECK_THROWS_AS(loss(column, row), ShapeError);
   }
   CHECK(g.size() == size);
+}
+
+TEST_CASE("losses: a weight of 0 on an infinite cost costs nothing, and has no gradient") {
+  const double inf = std::numeric_limits<double>::infinity();
+  const double log_2 = std::log(2.0);
+  for (const DType dtype : {f32, f64}) {
+    CAPTURE(name_of(dtype));
+    const double tolerance = dtype == f32 ? 1e-6 : 1e-14;
+    Graph g({.dtype = dtype});
+    const Value logits = g.input("logits", {1, 3});
+    const Value target = g.input("target", {1, 3});
+    const Value class_weights = g.input("class weights", {3});
+    const Value label = numbers(g, std::vector<double>{1}, i64);
+    const Feeds feeds{{logits, Tensor::from<double>({1, 3}, {-inf, 0, 0}).cast(dtype)},
+                      {target, Tensor::from<double>({1, 3}, {0, 1, 0}).cast(dtype)},
+                      {class_weights, Tensor::from<double>({3}, {0, 1, 1}).cast(dtype)}};
+    const std::vector<std::pair<Value, double>> losses{
+        {categorical_crossentropy_from_logits(logits, target), log_2},
+        {categorical_crossentropy(softmax(logits), target), log_2},
+        {categorical_crossentropy_from_logits(logits, target, {.class_weights = class_weights}), log_2},
+        {kl_divergence(log_softmax(logits), target), log_2},
+        {nll(log_softmax(logits), label), log_2},
+        {sparse_categorical_crossentropy_from_logits(logits, label, {.class_weights = class_weights}), log_2},
+        // Smoothing spreads over classes of which one has no weight.
+        {sparse_categorical_crossentropy_from_logits(logits, label,
+                                                     {.label_smoothing = 0.3, .class_weights = class_weights}),
+         0.9 * log_2},
+        {categorical_crossentropy_from_logits(logits, target, {.label_smoothing = 0.3, .class_weights = class_weights}),
+         0.9 * log_2}};
+    for (std::size_t i = 0; i < losses.size(); ++i) {
+      CAPTURE(i);
+      CHECK(evaluate(losses[i].first, feeds).item() == doctest::Approx(losses[i].second).epsilon(tolerance));
+      const Tensor slope = evaluate(gradients(losses[i].first, logits), feeds);
+      const double part = i < 6 ? 0.5 : 0.35;  // softmax times the sum of the targets less the target
+      CHECK(slope.at(0) == 0);
+      CHECK(slope.at(1) == doctest::Approx(-part).epsilon(1e-6));
+      CHECK(slope.at(2) == doctest::Approx(part).epsilon(1e-6));
+    }
+    // What is said of an impossible class costs without bound.
+    const Feeds wrong{{logits, feeds[0].value}, {target, Tensor::from<double>({1, 3}, {1, 0, 0}).cast(dtype)}};
+    CHECK(evaluate(categorical_crossentropy_from_logits(logits, target), wrong).item() == inf);
+
+    const Value sure = g.input("sure", {2});
+    const Value truth = g.input("truth", {2});
+    const Feeds certain{{sure, Tensor::from<double>({2}, {-inf, inf}).cast(dtype)},
+                        {truth, Tensor::from<double>({2}, {0, 1}).cast(dtype)}};
+    for (const Value loss : {binary_crossentropy_from_logits(sure, truth), binary_crossentropy(sigmoid(sure), truth),
+                             binary_crossentropy_from_logits(sure, truth, {.positive_weight = 3})}) {
+      CHECK(evaluate(loss, certain).item() == 0);
+      CHECK(Numbers(evaluate(gradients(loss, sure), certain)) == Numbers{0, 0});
+    }
+    const Feeds mistaken{{sure, certain[0].value}, {truth, Tensor::from<double>({2}, {1, 0}).cast(dtype)}};
+    CHECK(evaluate(binary_crossentropy_from_logits(sure, truth), mistaken).item() == inf);
+  }
+}
+
+TEST_CASE("losses: the derivative by a target of 0 is the cost it would bring") {
+  Graph g({.dtype = f64});
+  const Value target = g.input("target", {1, 2});
+  const Value logits = numbers(g, {1, 2}, {0, 0});
+  const Tensor slope = evaluate(gradients(categorical_crossentropy_from_logits(logits, target), target),
+                                {{target, Tensor::from<double>({1, 2}, {0, 1})}});
+  check_answer(g.constant(slope), {1, 2}, {std::log(2.0), std::log(2.0)}, tight);
+}
+
+TEST_CASE("losses: vectors of any length keep their direction") {
+  Graph g;
+  check_answer(cosine_similarity(numbers(g, {1e30, 0}, f32), numbers(g, {1e30, 1e30}, f32)), {}, {std::sqrt(0.5)},
+               1e-6);
+  const Value anchor = numbers(g, {1, 2}, {0, 0}, f32);
+  check_answer(triplet_margin(anchor, numbers(g, {1, 2}, {3e30, 4e30}, f32), anchor, 0), {}, {5e30}, 1e-6);
 }
