@@ -43,7 +43,7 @@ Value arange(Graph& graph, double begin, double end, double step, DType dtype, C
   if (step == 0 || (end - begin) * step < 0) throw UserError(text() + ": the step does not lead to the end");
   if (dtype == i64) {
     for (const double x : {begin, end, step}) {
-      if (x != std::trunc(x) || std::abs(x) > 0x1p53)
+      if (x != std::trunc(x))
         throw DTypeError(text() +
                          fmt::format(": {} is not a whole number\n  hint: for fractions name a dtype, f32 or f64", x));
     }
@@ -51,7 +51,11 @@ Value arange(Graph& graph, double begin, double end, double step, DType dtype, C
   require_in_range(text(), begin, dtype);
   require_in_range(text(), end, dtype);
   const double count = std::ceil((end - begin) / step);
-  if (count > most) throw UserError(text() + fmt::format(": {} elements are too many", count));
+  if (!(count <= most)) throw UserError(text() + fmt::format(": {} elements are too many (at most {})", count, most));
+  for (const double x : {begin, end, step}) {
+    if (dtype == i64 && std::abs(x) > 0x1p53)
+      throw UserError(text() + fmt::format(": {} is beyond 2^53, where the arguments, f64, skip whole numbers", x));
+  }
   return row(graph, static_cast<Index>(count), dtype, [&](Index i) { return begin + static_cast<double>(i) * step; });
 }
 
@@ -59,7 +63,8 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
   const LineGuard line(at, &graph);
   const DType type = dtype.value_or(graph.options().dtype);
   if (!is_floating(type)) throw DTypeError(fmt::format("linspace: needs a floating dtype, not {}", name_of(type)));
-  if (count < 0 || static_cast<double>(count) > most) throw UserError(fmt::format("linspace: {} numbers", count));
+  if (count < 0 || static_cast<double>(count) > most)
+    throw UserError(fmt::format("linspace: count must be from 0 to {}, got {}", most, count));
   if (!std::isfinite(begin) || !std::isfinite(end))
     throw UserError(fmt::format("linspace: from {} to {}: not finite", begin, end));
   require_in_range("linspace", begin, type);

@@ -10,6 +10,7 @@
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/wide_sum.hpp>
 
 namespace xgrad {
 namespace {
@@ -113,7 +114,7 @@ struct ScatterAdd : Operation {
   static constexpr const char* name = "scatter_add";
   static constexpr const char* doc =
       "Zeros in the shape of the third input, with the slices of the first added where the indices, the second input, "
-      "say: the reverse of gather. Slices of equal index are added in their order.";
+      "say: the reverse of gather. Slices of equal index are added in their order, and many of them without loss.";
   static Traits traits() { return {.fallible = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
@@ -128,11 +129,51 @@ struct ScatterAdd : Operation {
   static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
+  // Where slices of equal index are: of index i at order[begin[i]] to order[begin[i + 1]].
+  struct Meeting {
+    Index* begin;
+    Index* order;
+  };
+  static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
+    const Index n = in[1].shape.elements();
+    if (n <= few_terms) return 0;
+    return static_cast<std::size_t>(out.shape[static_cast<int>(attrs.integer("axis"))] + 2 + n) * sizeof(Index);
+  }
+  // Whether more than a few slices meet in one place; then also which, by counting.
+  static bool many_meet(const KernelCall& call, Index extent, Meeting& meeting) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.inputs[1].type.shape.elements();
+    if (n <= few_terms) return false;
+    Index* const next = static_cast<Index*>(call.scratch) + 1;  // one ahead: filling moves each to its end
+    std::fill_n(next - 1, extent + 2, Index{0});
+    Index most = 0;
+    for (Index i = 0; i < n; ++i) most = std::max(most, ++next[index[i] + 1]);
+    if (most <= few_terms) return false;
+    for (Index e = 0; e < extent; ++e) next[e + 1] += next[e];
+    meeting = {next - 1, next + extent + 1};
+    for (Index i = 0; i < n; ++i) meeting.order[next[index[i]]++] = i;
+    return true;
+  }
+  // Columns [first, last) of all places, `in` and `out` being of one outer slice.
+  template <class T>
+  static void sum_meeting(const Meeting& meeting, const Around& a, const T* in, Index first, Index last, T* out) {
+    WideSum<T> sums[task_columns];
+    for (Index e = 0; e < a.extent; ++e) {
+      std::fill_n(sums, last - first, WideSum<T>());
+      for (Index i = meeting.begin[e]; i < meeting.begin[e + 1]; ++i) {
+        const T* from = in + meeting.order[i] * a.inner;
+        for (Index k = first; k < last; ++k) sums[k - first].add(from[k]);
+      }
+      for (Index k = first; k < last; ++k) out[e * a.inner + k] = static_cast<T>(sums[k - first]);
+    }
+  }
   // Each task sums some columns of one outer slice, so that no two write to one place.
   template <class T>
   static void run(const KernelCall& call, const Around& a) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
+    Meeting meeting{};
+    const bool many = many_meet(call, a.extent, meeting);
     const Index blocks = (a.inner + task_columns - 1) / task_columns;
     for_stretches(call.parallel, a.outer * blocks, task_elements / ((n + a.extent) * task_columns),
                   [&](Index begin, Index end) {
@@ -142,6 +183,10 @@ struct ScatterAdd : Operation {
                       const Index last = std::min(a.inner, first + task_columns);
                       T* out = call.output.as<T>() + o * a.extent * a.inner;
                       const T* in = call.inputs[0].as<T>() + o * n * a.inner;
+                      if (many) {
+                        sum_meeting(meeting, a, in, first, last, out);
+                        continue;
+                      }
                       for (Index i = 0; i < a.extent; ++i)
                         std::fill(out + i * a.inner + first, out + i * a.inner + last, T(0));
                       for (Index i = 0; i < n; ++i) {
@@ -270,7 +315,8 @@ struct ScatterAlongAxis : Operation {
   static constexpr const char* name = "scatter_along_axis";
   static constexpr const char* doc =
       "Zeros in the shape of the third input, with the elements of the first added where take_along_axis, by the "
-      "indices in the second, would have taken them from. Elements that meet are added in their order along the axis.";
+      "indices in the second, would have taken them from. Elements that meet are added in their order along the axis, "
+      "and many of them without loss.";
   static Traits traits() { return {.fallible = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
@@ -285,6 +331,10 @@ struct ScatterAlongAxis : Operation {
   static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
+  static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
+    const bool few = in[1].shape[static_cast<int>(attrs.integer("axis"))] <= few_terms;
+    return few ? 0 : static_cast<std::size_t>(out.shape.elements()) * sizeof(WideSum<double>);
+  }
   template <class T>
   static void run(const KernelCall& call, const Around& to) {
     const auto* index = call.inputs[1].as<std::int64_t>();
@@ -292,6 +342,14 @@ struct ScatterAlongAxis : Operation {
     for_stretches(call.parallel, to.outer, task_elements / ((n + to.extent) * to.inner), [&](Index first, Index last) {
       for (Index o = first; o < last; ++o) {
         T* out = call.output.as<T>() + o * to.extent * to.inner;
+        if (n > few_terms) {
+          auto* sums = static_cast<WideSum<T>*>(call.scratch) + o * to.extent * to.inner;
+          std::fill_n(sums, to.extent * to.inner, WideSum<T>());
+          for (Index i = o * n * to.inner; i < (o + 1) * n * to.inner; ++i)
+            sums[index[i] * to.inner + i % to.inner].add(call.inputs[0].as<T>()[i]);
+          for (Index i = 0; i < to.extent * to.inner; ++i) out[i] = static_cast<T>(sums[i]);
+          continue;
+        }
         std::fill_n(out, to.extent * to.inner, T(0));
         for (Index row = o * n; row < (o + 1) * n; ++row) {
           const T* in = call.inputs[0].as<T>() + row * to.inner;

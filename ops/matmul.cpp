@@ -7,6 +7,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/all_or_nothing.hpp>
+#include <xgrad/ops/axis.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
@@ -14,6 +15,11 @@
 
 namespace xgrad {
 namespace {
+
+// Note [Long sums]. The kernels add terms in order, by blocks. Sums of more than `most_terms` are cut into parts of
+// nearly equal length, products of their own, which are added pairwise: so errors grow with the logarithm of k, as
+// those of `sum` do.
+constexpr Index most_terms = 1 << 13;
 
 // The sizes of one product, and the axes before the last two.
 struct Sizes {
@@ -91,7 +97,9 @@ struct Matmul : Operation {
 
   // One product at a time, or all of them as one where b is a single matrix and a's rows follow each other.
   struct Job {
-    PreparedMatmul product;
+    PreparedMatmul product;  // of one part
+    PreparedMatmul last;     // of the last part, if there are several, which may be shorter
+    Index parts = 1;         // see Note [Long sums]
     Index batches = 1;
     std::array<Index, Shape::max_rank> strides_a{}, strides_b{};  // of the batch axes, in matrices
     Shape batch;
@@ -109,12 +117,28 @@ struct Matmul : Operation {
     }
     job.strides_a = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_a, job.batch);
     job.strides_b = broadcast_strides(job.batches == 1 ? Shape{} : s.batch_b, job.batch);
+    const Index k = args.k;
+    if (k > most_terms && args.m > 0 && args.n > 0) {
+      args.k = (k + (k + most_terms - 1) / most_terms - 1) / ((k + most_terms - 1) / most_terms);
+      job.parts = (k + args.k - 1) / args.k;
+    }
     job.product = kernels().prepare_matmul(out.dtype, args);
+    if (job.parts == 1) return job;
+    args.k = k - (job.parts - 1) * args.k;
+    job.last = kernels().prepare_matmul(out.dtype, args);
     return job;
   }
 
   static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
-    return job_of(in[0], in[1], out, attrs).product.scratch_bytes;
+    const Job job = job_of(in[0], in[1], out, attrs);
+    std::size_t sums = 0;
+    for (Index parts = job.parts; parts > 1; parts = (parts + 1) / 2) sums += sum_bytes(job);
+    return sums + std::max(job.product.scratch_bytes, job.last.scratch_bytes);
+  }
+  // Of the sum of some parts, rounded up so that what follows is as aligned.
+  static std::size_t sum_bytes(const Job& job) {
+    const MatmulArgs& sizes = job.product.sizes;
+    return static_cast<std::size_t>(sizes.m * sizes.n) * sizeof(double) / 64 * 64 + 64;
   }
   static std::shared_ptr<const void> prepare(std::span<const TensorType> in, const TensorType& out,
                                              const Attrs& attrs) {
@@ -133,11 +157,22 @@ struct Matmul : Operation {
   }
   static void run(const Job& job, const KernelCall& call) {
     const PreparedMatmul& product = job.product;
+    if (job.parts > 1) return run_parts(job, call);
     if (job.batches == 1) {  // a small product takes less time than what is below would
       return product(call.inputs[0].data, call.inputs[1].data, call.output.data, call.scratch, call.parallel,
                      call.rows_done);
     }
-    const Index m = product.sizes.m, n = product.sizes.n, k = product.sizes.k;
+    const Index m = product.sizes.m;
+    each_batch(job, product.sizes.k, call, [&](Index i, const char* a, const char* b, char* c) {
+      const auto rows_done = [&](Index first, Index last) { (*call.rows_done)(i * m + first, i * m + last); };
+      const RangeRef done = rows_done;
+      product(a, b, c, call.scratch, call.parallel, call.rows_done == nullptr ? nullptr : &done);
+    });
+  }
+  // f(i, a, b, c) with the matrices of product i.
+  template <class F>
+  static void each_batch(const Job& job, Index k, const KernelCall& call, F f) {
+    const Index m = job.product.sizes.m, n = job.product.sizes.n;
     const auto bytes = static_cast<Index>(size_of(call.output.type.dtype));
     for (Index i = 0; i < job.batches; ++i) {
       Index at_a = 0, at_b = 0, rest = i;
@@ -147,12 +182,45 @@ struct Matmul : Operation {
         at_b += rest % job.batch[axis] * job.strides_b[x];
         rest /= job.batch[axis];
       }
-      const auto rows_done = [&](Index first, Index last) { (*call.rows_done)(i * m + first, i * m + last); };
-      const RangeRef done = rows_done;
-      product(call.inputs[0].as<char>() + at_a * m * k * bytes, call.inputs[1].as<char>() + at_b * n * k * bytes,
-              call.output.as<char>() + i * m * n * bytes, call.scratch, call.parallel,
-              call.rows_done == nullptr ? nullptr : &done);
+      f(i, call.inputs[0].as<char>() + at_a * m * k * bytes, call.inputs[1].as<char>() + at_b * n * k * bytes,
+        call.output.as<char>() + i * m * n * bytes);
     }
+  }
+  static void run_parts(const Job& job, const KernelCall& call) {
+    const Index k = (job.parts - 1) * job.product.sizes.k + job.last.sizes.k;
+    const Index m = job.product.sizes.m;
+    each_batch(job, k, call, [&](Index i, const char* a, const char* b, char* c) {
+      if (call.output.type.dtype == f32)
+        add_parts<float>(job, call, a, b, {0, job.parts}, c, static_cast<char*>(call.scratch));
+      else
+        add_parts<double>(job, call, a, b, {0, job.parts}, c, static_cast<char*>(call.scratch));
+      if (call.rows_done != nullptr) (*call.rows_done)(i * m, (i + 1) * m);
+    });
+  }
+  struct Parts {
+    Index first, last;
+  };
+  // The sum of some parts to c, pairwise; `scratch` holds a sum for each level, and what products need behind.
+  template <class T>
+  static void add_parts(const Job& job, const KernelCall& call, const char* a, const char* b, Parts parts, char* c,
+                        char* scratch) {
+    const MatmulArgs& sizes = job.product.sizes;
+    if (parts.last - parts.first == 1) {
+      const Index at = parts.first * sizes.k * static_cast<Index>(sizeof(T));
+      const PreparedMatmul& product = parts.last == job.parts ? job.last : job.product;
+      product(a + (sizes.transpose_a ? at * sizes.a_stride : at), b + (sizes.transpose_b ? at : at * sizes.b_stride), c,
+              scratch, call.parallel);
+      return;
+    }
+    const Index middle = (parts.first + parts.last + 1) / 2;
+    char* const deeper = scratch + sum_bytes(job);
+    add_parts<T>(job, call, a, b, {parts.first, middle}, c, deeper);
+    add_parts<T>(job, call, a, b, {middle, parts.last}, scratch, deeper);
+    T* const sum = reinterpret_cast<T*>(c);
+    const T* const other = reinterpret_cast<const T*>(scratch);
+    for_stretches(call.parallel, sizes.m * sizes.n, Index{1} << 15, [&](Index first, Index last) {
+      for (Index i = first; i < last; ++i) sum[i] += other[i];
+    });
   }
 
   static void reference(const KernelCall& call) {

@@ -13,6 +13,7 @@
 #include <xgrad/ops/axis.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/wide_sum.hpp>
 #include <xgrad/ops/window_attrs.hpp>
 
 namespace xgrad {
@@ -258,12 +259,36 @@ struct Fold : Operation {
   static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
+  // Whether so many windows may hold a pixel that adding them up plainly would lose digits.
+  static bool many_meet(const Slides& s) {
+    const auto along = [](const Slide& slide) { return std::min(slide.window, slide.count); };
+    return along(s.rows) * along(s.columns) > few_terms;
+  }
+  static std::size_t scratch_bytes(std::span<const TensorType>, const TensorType& out, const Attrs& attrs) {
+    const bool many = many_meet(Slides(attrs, out.shape[1], out.shape[2]));
+    return many ? static_cast<std::size_t>(out.shape.elements()) * sizeof(WideSum<double>) : 0;
+  }
   // One row of pixels: what all windows hold of it, in order of the window's rows, then of the windows.
   template <class T>
   static void row(const KernelCall& call, const Slides& s, Index image, Index y) {
     const Index channels = call.output.type.shape[3];
-    T* out = call.output.as<T>() + (image * s.rows.extent + y) * s.columns.extent * channels;
-    std::fill_n(out, s.columns.extent * channels, T(0));
+    const Index n = s.columns.extent * channels;
+    const Index at = (image * s.rows.extent + y) * n;
+    T* out = call.output.as<T>() + at;
+    if (many_meet(s)) {
+      WideSum<T>* sums = static_cast<WideSum<T>*>(call.scratch) + at;
+      std::fill_n(sums, n, WideSum<T>());
+      add_windows<T>(call, s, image, y, [sums](Index k, T x) { sums[k].add(x); });
+      for (Index k = 0; k < n; ++k) out[k] = static_cast<T>(sums[k]);
+    } else {
+      std::fill_n(out, n, T(0));
+      add_windows<T>(call, s, image, y, [out](Index k, T x) { out[k] += x; });
+    }
+  }
+  // add(k, x) for each x that lies at number k of the row.
+  template <class T, class Add>
+  static void add_windows(const KernelCall& call, const Slides& s, Index image, Index y, Add add) {
+    const Index channels = call.output.type.shape[3];
     for (Index e = 0; e < s.rows.window; ++e) {
       const Index distance = y + s.rows.before - e * s.rows.dilation;
       const Index i = distance / s.rows.stride;
@@ -274,8 +299,7 @@ struct Fold : Operation {
         const T* from = windows + (j * s.elements() + e * s.columns.window) * channels;
         inside_runs(s.columns, j, [&](Index element, Index position, Index count) {
           const T* run = from + element * channels;
-          T* sum = out + position * channels;
-          for (Index k = 0; k < count * channels; ++k) sum[k] += run[k];
+          for (Index k = 0; k < count * channels; ++k) add(position * channels + k, run[k]);
         });
       }
     }

@@ -178,12 +178,12 @@ TEST_CASE("sums of what meets do not depend on the number of threads") {
   for (const int threads : {2, 3, 8}) {
     CHECK(bitwise_equal(evaluate(y, {{slices, s}, {rows, r}}, {.threads = threads}), expected));
   }
-  // In order: the float sum one would write as a loop.
-  float first = 0;
+  // Of so many, no digit is lost.
+  double first = 0;
   for (std::size_t i = 0; i < 5000; ++i) {
-    if (i * i % 7 == 1) first += s.values<float>()[3 * i];
+    if (i * i % 7 == 1) first += static_cast<double>(s.values<float>()[3 * i]);
   }
-  CHECK(expected.values<float>()[3] == first);
+  CHECK(expected.values<float>()[3] == static_cast<float>(first));
 }
 
 TEST_CASE("sorting is stable and counts NaN as the largest") {
@@ -278,4 +278,12 @@ TEST_CASE("compositions of shapes work for another batch size") {
     CHECK(bitwise_equal(evaluate(z, {{x, part}}), together[0].rows(first, 2).clone()));
     CHECK(bitwise_equal(evaluate(dx, {{x, part}}), together[1].rows(first, 2).clone()));
   }
+}
+
+TEST_CASE("arange: a range of too many numbers or too large ones is refused for what it is") {
+  Graph g;
+  CHECK_THROWS_WITH_AS(arange(g, 0, 1e18), doctest::Contains("1e+18 elements are too many"), UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 0, 9007199254740993.0 + 1), doctest::Contains("elements are too many"), UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 1e18, 1e18 + 1024, 128), doctest::Contains("1e+18 is beyond 2^53"), UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 0, 1.5), doctest::Contains("1.5 is not a whole number"), DTypeError);
 }

@@ -7,12 +7,14 @@
 #include <xgrad/ops/reductions/cumulative.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 #include <fmt/format.h>
 
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/wide_sum.hpp>
 
 namespace xgrad {
 namespace {
@@ -20,11 +22,9 @@ namespace {
 constexpr Index columns = 16;             // walked side by side
 constexpr Index task_elements = 1 << 15;  // of one task
 
-// Walks along the axis: total = step(total, position), written to the output at each position. Floats are summed in
-// double, whole numbers wrap around.
-template <class T, class Step>
-void walk(const KernelCall& call, T start, Step step) {
-  using Total = std::conditional_t<std::is_same_v<T, float>, double, T>;
+// Walks along the axis: step(total, position), after which the total is written to the output at each position.
+template <class T, class Total, class Step>
+void walk(const KernelCall& call, Total start, Step step) {
   const Shape& shape = call.output.type.shape;
   const auto axis = static_cast<int>(call.attrs->integer("axis"));
   const bool reverse = call.attrs->flag("reverse");
@@ -40,11 +40,11 @@ void walk(const KernelCall& call, T start, Step step) {
       const Index first = g % groups * columns;
       const Index width = std::min(columns, inner - first);
       Total totals[columns];
-      std::fill_n(totals, columns, static_cast<Total>(start));
+      std::fill_n(totals, columns, start);
       for (Index k = 0; k < n; ++k) {
         const Index at = (g / groups * n + (reverse ? n - 1 - k : k)) * inner + first;
         for (Index j = 0; j < width; ++j) {
-          totals[j] = step(totals[j], at + j);
+          step(totals[j], at + j);
           out[at + j] = static_cast<T>(totals[j]);
         }
       }
@@ -52,9 +52,30 @@ void walk(const KernelCall& call, T start, Step step) {
   });
 }
 
-std::int64_t wrapping_add(std::int64_t a, std::int64_t b) {
-  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
-}
+// What floats are multiplied in.
+template <class T>
+using Wider = std::conditional_t<std::is_same_v<T, float>, double, T>;
+
+// y = a y + b. In double, with what rounding has taken from y carried along as another such recurrence.
+template <class T>
+struct Recurrence {
+  void step(T a, T b) { y = static_cast<double>(a) * y + static_cast<double>(b); }
+  explicit operator T() const { return static_cast<T>(y); }
+  double y = 0;
+};
+template <>
+struct Recurrence<double> {
+  void step(double a, double b) {
+    const double product = a * y;
+    const TwoSum next(product, b);
+    lost = a * lost + (std::fma(a, y, -product) + next.error);
+    y = next.sum;
+  }
+  explicit operator double() const { return std::isfinite(lost) ? y + lost : y; }
+  double y = 0;
+  double lost = 0;  // NaN once y is infinite
+};
+
 std::int64_t wrapping_multiply(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
 }
@@ -123,14 +144,13 @@ struct Cumsum : Cumulative {
   template <class T>
   static void run(const KernelCall& call) {
     const T* in = call.inputs[0].as<T>();
-    walk<T>(call, 0, [in](auto total, Index i) { return total + in[i]; });
+    walk<T>(call, WideSum<T>(), [in](WideSum<T>& total, Index i) { total.add(in[i]); });
   }
   static void kernel(const KernelCall& call) {
     const DType dtype = call.output.type.dtype;
     if (dtype == f32) return run<float>(call);
     if (dtype == f64) return run<double>(call);
-    const auto* in = call.inputs[0].as<std::int64_t>();
-    walk<std::int64_t>(call, 0, [in](std::int64_t total, Index i) { return wrapping_add(total, in[i]); });
+    run<std::int64_t>(call);
   }
   static void reference(const KernelCall& call) {
     const auto add = [](auto a, auto b) { return a + b; };
@@ -155,14 +175,15 @@ struct Cumprod : Cumulative {
   template <class T>
   static void run(const KernelCall& call) {
     const T* in = call.inputs[0].as<T>();
-    walk<T>(call, 1, [in](auto total, Index i) { return total * in[i]; });
+    walk<T>(call, Wider<T>(1), [in](Wider<T>& total, Index i) { total *= static_cast<Wider<T>>(in[i]); });
   }
   static void kernel(const KernelCall& call) {
     const DType dtype = call.output.type.dtype;
     if (dtype == f32) return run<float>(call);
     if (dtype == f64) return run<double>(call);
     const auto* in = call.inputs[0].as<std::int64_t>();
-    walk<std::int64_t>(call, 1, [in](std::int64_t total, Index i) { return wrapping_multiply(total, in[i]); });
+    walk<std::int64_t>(call, std::int64_t{1},
+                       [in](std::int64_t& total, Index i) { total = wrapping_multiply(total, in[i]); });
   }
   static void reference(const KernelCall& call) {
     const auto multiply = [](auto a, auto b) { return a * b; };
@@ -206,7 +227,7 @@ struct LinearScan : Cumulative {
   static void run(const KernelCall& call) {
     const T* a = call.inputs[0].as<T>();
     const T* b = call.inputs[1].as<T>();
-    walk<T>(call, 0, [a, b](auto total, Index i) { return a[i] * total + b[i]; });
+    walk<T>(call, Recurrence<T>(), [a, b](Recurrence<T>& total, Index i) { total.step(a[i], b[i]); });
   }
   static void kernel(const KernelCall& call) {
     if (call.output.type.dtype == f32) return run<float>(call);
