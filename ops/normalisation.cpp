@@ -4,14 +4,20 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/ops/all_or_nothing.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/reductions/axes.hpp>
 #include <xgrad/ops/require.hpp>
 
 namespace xgrad {
 namespace {
 
 Value normalised(Value x, const Axes& axes, double epsilon) {
-  const Value distance = x - mean(x, axes, true);
-  return distance * rsqrt(mean(square(distance), axes, true) + epsilon);
+  const Value factor = reductions::shrinking(x, axes);
+  const Value smaller = x * factor;
+  const Value distance = smaller - mean(smaller, axes, true);
+  // Never 0 where x shrinks, so that equal numbers give 0 and not NaN.
+  const double least = x.dtype() == f32 ? 1e-30 : 1e-300;
+  const Value floor = where(factor < 1, maximum(epsilon * square(factor), least), epsilon);
+  return distance * rsqrt(mean(square(distance), axes, true) + floor);
 }
 
 void check(const char* function, Value x, double epsilon) {

@@ -6,10 +6,16 @@
 #include <doctest/doctest.h>
 
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/ops/ops.hpp>
 
+#include "points.hpp"
+
 using namespace xgrad;
+using testing::Numbers;
+using testing::slopes;
+using testing::values;
 
 TEST_CASE("NaN wins in maximum, minimum, max and min, and is not equal to itself") {
   Graph g;
@@ -70,4 +76,62 @@ TEST_CASE("expm1 and log1p keep the sign of 0") {
   const Value x = g.input("x", {});
   CHECK(std::signbit(evaluate(expm1(x), {{x, Tensor(-0.0F)}}).item()));
   CHECK(std::signbit(evaluate(log1p(x), {{x, Tensor(-0.0F)}}).item()));
+}
+
+TEST_CASE("special values: a remainder of 0 has the sign of the divisor") {
+  for (const DType d : {f32, f64}) {
+    CAPTURE(name_of(d));
+    const auto left = [](Value a, Value b) { return remainder(a, b); };
+    CHECK(values(left, {-1, 1, -4, 4, 0, -0.0, 6, 0}, {1, -1, 2, -2, 3, 3, -3, -3}, d) ==
+          Numbers{0, -0.0, 0, -0.0, 0, 0, -0.0, -0.0});
+    const auto c_left = [](Value a, Value b) { return fmod(a, b); };
+    CHECK(values(c_left, {-1, 1, -4, 4}, {1, -1, 2, -2}, d) == Numbers{-0.0, 0, -0.0, 0});
+  }
+}
+
+TEST_CASE("special values: the Hessian of powers at 0") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {1});
+  const Feeds at_zero{{x, Tensor::from<double>({1}, {0})}};
+  const auto orders = [&](Value y) {
+    std::vector<Value> out;
+    for (int k = 0; k < 4; ++k) out.push_back(y = sum(gradients(y, x, {.unconnected = Unconnected::zeros})));
+    const auto numbers = evaluate(out, at_zero);
+    return Numbers{numbers[0].item(), numbers[1].item(), numbers[2].item(), numbers[3].item()};
+  };
+  // 1 + x + x^2, with the powers in a tensor.
+  const Value powers = pow(x, g.constant(Tensor::from<double>({3}, {0, 1, 2})));
+  CHECK(evaluate(hessian(sum(powers), x), at_zero).item() == 2);
+  CHECK(orders(sum(powers)) == Numbers{1, 2, 0, 0});
+  CHECK(orders(sum(pow(x, 0.0))) == Numbers{0, 0, 0, 0});
+  CHECK(orders(sum(pow(x, 1.0))) == Numbers{1, 0, 0, 0});
+  CHECK(orders(sum(pow(x, 2.0))) == Numbers{0, 2, 0, 0});
+  CHECK(orders(sum(pow(x, 3.0))) == Numbers{0, 0, 6, 0});
+  CHECK(orders(sum(pow(x, 4.0))) == Numbers{0, 0, 0, 24});
+  // The derivative by both, where it exists: d2 x^n / dx dn at n = 0 is 1 / x.
+  const Value n = g.input("n", {1});
+  const Value mixed = gradients(sum(gradients(sum(pow(x, n)), x)), n);
+  CHECK(evaluate(mixed, {{x, Tensor::from<double>({1}, {4})}, {n, Tensor::from<double>({1}, {0})}}).item() == 0.25);
+}
+
+TEST_CASE("special values: layer_norm of large numbers, and of equal ones") {
+  for (const DType d : {f32, f64}) {
+    CAPTURE(name_of(d));
+    const double large = d == f32 ? 1e30 : 1e300;
+    const double root = std::sqrt(1.5);
+    const auto normalised = [](Value x) { return layer_norm(x); };
+    CHECK(values(normalised, {large, 0, -large}, d).near({root, 0, -root}, 1e-6));
+    CHECK(values(normalised, {large, large}, d) == Numbers{0, 0});
+    CHECK(values(normalised, {3e38, -3e38}, d).near({1, -1}, 1e-6));
+    CHECK(values(normalised, {0, 0}, d) == Numbers{0, 0});
+    // The derivative of y = x / sqrt(mean(x^2)) by x, weighted by {1, 0, 0}, with x = c {1, 0, -1}.
+    const Numbers by_x = slopes([](Value x) { return slice(layer_norm(x), 0, 0, 1); }, {large, 0, -large}, d);
+    CHECK(by_x.near({root / 6 / large, -root / 3 / large, root / 6 / large}, 1e-5));
+    CHECK(values(
+              [](Value x) {
+                return reshape(group_norm(reshape(x, {1, 4}), 2), {4});
+              },
+              {large, -large, 1, 3}, d)
+              .near({1, -1, -1 / std::sqrt(1.001), 1 / std::sqrt(1.001)}, 1e-2));
+  }
 }

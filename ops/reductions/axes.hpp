@@ -38,6 +38,10 @@ void run(const KernelCall& call, const Kernels::Reduce (&table)[dtype_count]);
 // The shape that a reduction would have kept, so that the result broadcasts against the input.
 Value keep_axes(Value reduced, const Vjp& r);
 
+// A factor by which numbers become so small that their squares are finite, a constant to derivatives; 1 wherever they
+// are. One for all numbers along the axes, which are kept.
+Value shrinking(Value x, const Axes& axes);
+
 // The oracle: walks all elements of the input in order.
 template <class T, class Combine>
 void reference_of(const KernelCall& call, T start, Combine combine) {

@@ -95,6 +95,14 @@ Value log_softmax(Operand x, Index axis) {
   return shifted - log(sum(exp(shifted), {axis}, true));
 }
 
+Value reductions::shrinking(Value x, const Axes& axes) {
+  const double large = x.dtype() == f32 ? 1e15 : 1e150;
+  if (over_nothing(x, axes, "norm")) return number_like(x, 1);
+  const Value largest = stop_gradient(max(abs(x), axes, true));
+  // Not 1 / largest, which may be below the smallest normal number.
+  return where(logical_and(largest > large, largest < infinity), 1 / (largest * 0x1p-20), 1);
+}
+
 namespace {
 
 // By which to divide before squares or higher powers are summed, so that these neither overflow nor vanish. Zeros,
