@@ -46,8 +46,9 @@ struct Fmod : Division {
 struct Remainder : Division {
   static constexpr const char* name = "remainder";
   static constexpr const char* doc =
-      "What a leaves over when divided by b, with the sign of b, as in Python. NaN where b is 0; of whole numbers an "
-      "error. The derivative by a is 1, by b -floor(a / b).";
+      "What a leaves over when divided by b, with the sign of b, as in Python, also where it is 0. NaN where b is 0; "
+      "of whole "
+      "numbers an error. The derivative by a is 1, by b -floor(a / b).";
   template <class V>
   static V forward(V a, V b) {
     const V zero = simd::constant<V>(0);
@@ -57,7 +58,7 @@ struct Remainder : Division {
     } else {
       const V left = simd::fmod(a, b);
       const auto other_sign = (left < zero && b > zero) || (left > zero && b < zero);
-      return simd::select(other_sign, left + b, left);
+      return simd::select(left == zero, simd::copysign(zero, b), simd::select(other_sign, left + b, left));
     }
   }
   static Cotangents vjp(const Vjp& r) {

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <type_traits>
 
 namespace xgrad::simd {
 inline namespace XGRAD_SIMD_SET {
@@ -16,35 +18,82 @@ requires std::is_arithmetic_v<T> T lgamma(T x) {
   return static_cast<T>(::lgamma_r(static_cast<double>(x), &sign));
 }
 
+// The roots of digamma below 0, between one whole number and the next, each as the sum of two doubles.
+inline constexpr double digamma_roots[][2] = {
+    {-0x1.02172b05ee26p-1, -0x1.2cd704405bff6p-57},  {-0x1.92d0cbc289d4ap+0, -0x1.2262d144a30e4p-56},
+    {-0x1.4e2c19f679e5ap+1, 0x1.c7b999bd14f47p-54},  {-0x1.d1514b041b2a8p+1, 0x1.f71449c2a5446p-55},
+    {-0x1.29cea5c1ccbdp+2, -0x1.25e92119a56a9p-52},  {-0x1.6ab2ca18e6ce3p+2, -0x1.da7ecae62c5bep-59},
+    {-0x1.ab6b34398a4ffp+2, 0x1.9027e5b26e237p-52},  {-0x1.ec04b952a5368p+2, -0x1.37a62af51caacp-53},
+    {-0x1.1643b3352a3f5p+3, -0x1.7ad951453a497p-52}, {-0x1.367c4b1f635e4p+3, -0x1.776d89f6e195p-52},
+    {-0x1.56ae014434848p+3, -0x1.6a6ede6ee3df8p-51}, {-0x1.76da2d93df103p+3, 0x1.efa7c6ac12c96p-51},
+    {-0x1.9701cf864ba95p+3, -0x1.11f3c0c1a3c48p-51}, {-0x1.b725a99120b77p+3, 0x1.05099936de9a6p-51},
+    {-0x1.d74652d341c14p+3, -0x1.51bec0981dfc4p-55}, {-0x1.f76442d8ce088p+3, 0x1.e69f83449d24p-54},
+    {-0x1.0bbfecd60fcd2p+4, -0x1.5b03d79730b5p-50},  {-0x1.1bccb2c0db753p+4, -0x1.277b1b18b6e89p-51},
+    {-0x1.2bd89365e9bbcp+4, 0x1.bf2dff73ec7d7p-51},  {-0x1.3be3a99ba082fp+4, 0x1.7706c7df831ap-51},
+    {-0x1.4bee0bf2c8a59p+4, 0x1.0e13b5b8642eep-50},  {-0x1.5bf7cd8e6df44p+4, -0x1.60f941f9df359p-50},
+    {-0x1.6c00fec99a5e1p+4, -0x1.44cb98150508ap-50}, {-0x1.7c09adb82cab7p+4, 0x1.d63854e815fc4p-51}};
+
+// digamma at a distance from such a root r, of at most 2^-7, without cancellation: that of x less that of r, which is
+// 0. Of the two terms of the reflection the cotangents differ by sin(pi (x - r)) / (sin(pi x) sin(pi r)), and the
+// others by the distance times the mean of trigamma (Abramowitz and Stegun 6.4.12).
+template <class Real>
+Real digamma_near_root(Real x, Real r, Real distance) {
+  constexpr Real pi = static_cast<Real>(3.14159265358979323846264338327950288L);
+  const Real whole = std::nearbyint(x);
+  const Real sines = std::sin(pi * (x - whole)) * std::sin(pi * (r - whole));
+  Real y = 1 - (x + r) / 2;
+  Real trigamma = 0, third = 0, fifth = 0;  // derivatives of digamma
+  for (int k = 0; k < 20; ++k, y += 1) {
+    const Real square = 1 / (y * y);
+    trigamma += square;
+    third += 6 * square * square;
+    fifth += 120 * square * square * square;
+  }
+  const Real z = 1 / y, zz = z * z;
+  const Real series =
+      Real(1) / 6 - zz * (Real(1) / 30 - zz * (Real(1) / 42 - zz * (Real(1) / 30 - zz * (Real(5) / 66))));
+  trigamma += z + zz / 2 + zz * z * series;
+  third += zz * (2 * z + 3 * zz + 2 * zz * z);
+  fifth += zz * zz * (24 * z + 60 * zz);
+  const Real square = distance * distance;
+  return pi * std::sin(pi * distance) / sines - distance * (trigamma + square * (third / 24 + square / 1920 * fifth));
+}
+
 // The derivative of lgamma: -inf at 0, inf at -0, NaN at negative whole numbers. On [1, 2] it is its root's distance
 // times a polynomial; below and above by psi(x) = psi(x + 1) - 1 / x; from 8 by the asymptotic series log x - 1 / (2 x)
 // - sum B(2k) / (2k x^2k) (Abramowitz and Stegun 6.3.18); below 0 by reflection, psi(1 - x) - psi(x) = pi cot(pi x), so
-// that next to its roots there the error is a few units in the last place of those terms.
-template <Scalar T>
-T digamma(T number) {
-  double x = static_cast<double>(number);
-  if (x == 0) return static_cast<T>(std::copysign(std::numeric_limits<double>::infinity(), -x));
+// that next to its roots below -24 the error is a few units in the last place of those terms. Real is the precision of
+// the computation.
+template <class Real>
+Real digamma_in(Real x) {
+  if (x == 0) return std::copysign(std::numeric_limits<Real>::infinity(), -x);
   if (x < 0) {
-    if (std::floor(x) == x) return std::numeric_limits<T>::quiet_NaN();
-    const double pi = 3.14159265358979323846;
-    const double part = x - std::nearbyint(x);  // in [-0.5, 0.5]: exact, and the cotangent has period 1
-    const double cotangent =
-        std::abs(part) > 0.25 ? std::copysign(std::tan(pi * (0.5 - std::abs(part))), part) : 1 / std::tan(pi * part);
-    return static_cast<T>(simd::digamma(1 - x) - pi * cotangent);
+    if (std::floor(x) == x) return std::numeric_limits<Real>::quiet_NaN();
+    if (x > -static_cast<Real>(std::size(digamma_roots))) {
+      const double* root = digamma_roots[static_cast<int>(-x)];
+      const Real distance = (x - static_cast<Real>(root[0])) - static_cast<Real>(root[1]);
+      if (std::abs(distance) < Real(0x1p-7)) return digamma_near_root(x, x - distance, distance);
+    }
+    constexpr Real pi = static_cast<Real>(3.14159265358979323846264338327950288L);
+    const Real part = x - std::nearbyint(x);  // in [-0.5, 0.5]: exact, and the cotangent has period 1
+    const Real cotangent = std::abs(part) > Real(0.25)
+                               ? std::copysign(std::tan(pi * (Real(0.5) - std::abs(part))), part)
+                               : 1 / std::tan(pi * part);
+    return digamma_in(1 - x) - pi * cotangent;
   }
-  const auto polynomial = [](double z, const auto& coefficients) {
-    double sum = 0;
-    for (const double c : coefficients) sum = sum * z + c;
+  const auto polynomial = [](Real z, const auto& coefficients) {
+    Real sum = 0;
+    for (const double c : coefficients) sum = sum * z + static_cast<Real>(c);
     return sum;
   };
   if (!(x < 8)) {
     constexpr double bernoulli[] = {// B(2k) / (2k), highest first
                                     43867.0 / 14364, -3617.0 / 8160, 1.0 / 12,   -691.0 / 32760, 1.0 / 132,
                                     -1.0 / 240,      1.0 / 252,      -1.0 / 120, 1.0 / 12};
-    const double z = 1 / (x * x);
-    return static_cast<T>(std::log(x) - (0.5 / x + z * polynomial(z, bernoulli)));
+    const Real z = 1 / (x * x);
+    return std::log(x) - (Real(0.5) / x + z * polynomial(z, bernoulli));
   }
-  double sum = 0;
+  Real sum = 0;
   if (x < 1) {
     sum = -1 / x;
     x += 1;
@@ -59,7 +108,14 @@ T digamma(T number) {
       -0.011908218042703754,   0.017907252501153936,   -0.026975796754672356,   0.04076083381022189,
       -0.06192213327309089,    0.09498872445498074,    -0.14840492305390868,    0.24054248424077396,
       -0.4236274212814605,     0.951055876031833};
-  return static_cast<T>(sum + ((x - root[0]) - root[1]) * polynomial(x - 1.5, psi));
+  return sum + ((x - static_cast<Real>(root[0])) - static_cast<Real>(root[1])) * polynomial(x - Real(1.5), psi);
+}
+
+// Doubles go through long double, whose terms leave their errors behind the last place of the sum.
+template <Scalar T>
+T digamma(T number) {
+  using Real = std::conditional_t<std::is_same_v<T, float>, double, long double>;
+  return static_cast<T>(digamma_in(static_cast<Real>(number)));
 }
 
 }  // namespace XGRAD_SIMD_SET
