@@ -31,5 +31,6 @@ void set_float_mode(std::uint64_t) {}
 #endif
 
 FlushDenormals::FlushDenormals() : before_(float_mode()) { set_float_mode(before_ | flush); }
+KeepDenormals::KeepDenormals() : before_(float_mode()) { set_float_mode(before_ & ~flush); }
 
 }  // namespace xgrad

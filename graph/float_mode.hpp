@@ -24,4 +24,16 @@ class FlushDenormals {
   std::uint64_t before_;
 };
 
+// The opposite, for what must not depend on whether a run is under way, such as rounding a constant to f32.
+class KeepDenormals {
+ public:
+  KeepDenormals();
+  ~KeepDenormals() { set_float_mode(before_); }
+  KeepDenormals(const KeepDenormals&) = delete;
+  KeepDenormals& operator=(const KeepDenormals&) = delete;
+
+ private:
+  std::uint64_t before_;
+};
+
 }  // namespace xgrad

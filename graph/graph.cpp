@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/leaves.hpp>
 
 namespace xgrad {
@@ -425,7 +426,10 @@ Tensor Graph::constant_of(NodeId id) const {
   if (id >= size() || nodes_[id].op->traits.leaf != Leaf::constant) {
     throw InternalError(fmt::format("constant_of: %{} is not a constant", id));
   }
-  if (const auto number = scalar_constant(*this, id)) return Tensor::full(Shape{}, *number, nodes_[id].type.dtype);
+  if (const auto number = scalar_constant(*this, id)) {
+    const KeepDenormals mode;  // the interpreter asks during a run, a plan before
+    return Tensor::full(Shape{}, *number, nodes_[id].type.dtype);
+  }
   return *static_cast<const Tensor*>(attrs(id).opaque("tensor").object.get());
 }
 

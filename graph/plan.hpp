@@ -8,7 +8,8 @@
 //
 // A plan keeps what it needs of the graph and may outlive it; the operations' OpDefs and the parameters' memory must
 // live on. Several workspaces of one plan may run at once in different threads, if no two of them update the same
-// parameters. Results equal the interpreter's bit for bit, for any number of threads.
+// parameters. Results equal the interpreter's bit for bit, for any number of threads, except for the sign and payload
+// of NaN, which IEEE 754 leaves open.
 #pragma once
 
 #include <cstdint>
