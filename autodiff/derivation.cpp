@@ -13,6 +13,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/formula_lines.hpp>
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -44,7 +45,7 @@ std::string tensor_text(const Tensor& tensor, Style style) {
   if (small) return elements_text(tensor, tensor.shape(), 0, next, style);
   double squares = 0;
   for (Index i = 0; i < tensor.elements(); ++i) squares += tensor.at(i) * tensor.at(i);
-  const std::string text = fmt::format("{}, norm {:.4g}", tensor.type().str(), std::sqrt(squares));
+  const std::string text = fmt::format("{}, norm {}", tensor.type().str(), number_text(std::sqrt(squares), 4));
   return style == Style::latex ? formula::latex_text(text) : text;
 }
 

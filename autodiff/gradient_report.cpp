@@ -9,6 +9,7 @@
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/autodiff/saturation.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -224,7 +225,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
 std::string GradientReport::str() const {
   std::size_t width = 5;
   for (const LayerReport& layer : layers_) width = std::max(width, layer.layer.size());
-  std::string out = fmt::format("gradients of the loss, {:.6g}\n", loss_);
+  std::string out = fmt::format("gradients of the loss, {}\n", number_text(loss_));
   out += fmt::format("  {:<{}}  {:-^56}  {:-^27}  {:-^20}\n", "", width, " output ", " its gradient ", " weights ");
   out += fmt::format("  {:<{}}  {:>9} {:>9} {:>9} {:>9} {:>6} {:>9}  {:>9} {:>9} {:>7}  {:>9} {:>10}\n", "layer", width,
                      "mean", "std", "min", "max", "zeros", "saturated", "norm", "std", "zeros", "norm", "gradient");

@@ -12,6 +12,7 @@
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/autodiff/trial.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -87,7 +88,8 @@ std::string describe_difference(const Tensor& a, const Tensor& b) {
   if (a.type() != b.type()) return fmt::format("{} against {}", a.type().str(), b.type().str());
   for (Index i = 0; i < a.elements(); ++i) {
     if (!bitwise_equal(a.reshaped({a.elements()}).rows(i, 1), b.reshaped({b.elements()}).rows(i, 1))) {
-      return fmt::format("{} against {} at element {} of {}", a.at(i), b.at(i), i, a.type().str());
+      return fmt::format("{} against {} at element {} of {}", number_text(a.at(i), 0), number_text(b.at(i), 0), i,
+                         a.type().str());
     }
   }
   return "";
@@ -125,7 +127,8 @@ std::string beyond_precision(const Tensor& got, const Tensor& wanted, double sca
     if (a == b || (std::isnan(a) && std::isnan(b))) continue;
     const bool exact = !is_floating(got.dtype());
     if (!exact && std::abs(a - b) <= absolute + relative * std::abs(b)) continue;  // false for NaN and inf
-    return fmt::format("{:.10g} against {:.10g} at element {} of {}", a, b, i, got.type().str());
+    return fmt::format("{} against {} at element {} of {}", number_text(a, 10), number_text(b, 10), i,
+                       got.type().str());
   }
   return "";
 }

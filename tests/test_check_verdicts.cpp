@@ -227,6 +227,24 @@ TEST_CASE("check: a function without any scale is not judged") {
   CHECK(report.not_judged.size() == 1);
 }
 
+TEST_CASE("check: a pole at the precision of the number is no jump that accept_kinks accepts") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {1});
+  const auto with_slope = [&](double factor) {
+    return sum(custom_gradient(
+        "pole", {x}, [](const std::vector<Value>& in) { return 1 / (in[0] - 1); },
+        [factor](const std::vector<Value>& in, Value, Value c) {
+          return std::vector<Value>{-factor * c / square(in[0] - 1)};
+        }));
+  };
+  for (const double factor : {1.0, 7.0}) {
+    const CheckReport report =
+        compare_gradients(with_slope(factor), {x}, {{x, row({1 + 0x1p-48})}}, {.order = 1, .accept_kinks = true});
+    CHECK_FALSE(report.passed);
+    CHECK(report.not_judged.size() == 1);
+  }
+}
+
 TEST_CASE("check: an infinite analytic derivative of a smooth function is wrong") {
   const double inf = std::numeric_limits<double>::infinity();
   for (const double slope : {inf, -inf, std::numeric_limits<double>::quiet_NaN()}) {

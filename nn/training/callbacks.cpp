@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/graph/replace_file.hpp>
 #include <xgrad/nn/names.hpp>
 #include <xgrad/nn/training/model.hpp>
@@ -275,7 +276,7 @@ std::string field(const std::string& text, char separator) {
 
 std::string row(const History& history, int epoch, char separator) {
   std::string out = fmt::format("{}", epoch);
-  for (const auto& entry : history.epoch(epoch).entries()) out += fmt::format("{}{}", separator, entry.second);
+  for (const auto& entry : history.epoch(epoch).entries()) out += separator + number_text(entry.second, 0);
   return out + "\n";
 }
 

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/nn/names.hpp>
 
 namespace xgrad::nn {
@@ -37,7 +38,8 @@ std::string Logs::str() const {
   for (const auto& [name, value] : entries_) {
     // Four decimals, as Keras prints them, unless that would leave nothing of the number.
     const bool small = value != 0 && value < 1e-3 && value > -1e-3;
-    out += fmt::format(fmt::runtime(small ? "{}{}: {:.4e}" : "{}{}: {:.4f}"), out.empty() ? "" : " - ", name, value);
+    out += fmt::format(fmt::runtime(small ? "{}{}: {:.4e}" : "{}{}: {:.4f}"), out.empty() ? "" : " - ", name,
+                       printable(value));
   }
   return out;
 }

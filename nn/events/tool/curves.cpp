@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/number_text.hpp>
 #include <xgrad/nn/text_width.hpp>
 #include <xgrad/nn/training/history.hpp>
 #include <xgrad/nn/training/progress.hpp>
@@ -56,8 +57,6 @@ class Table {
   std::size_t left_;
   std::vector<std::vector<std::string>> rows_;
 };
-
-std::string number(double x) { return fmt::format("{:.6g}", x); }
 
 const ScalarPoint* best_point(const std::string& tag, const std::vector<ScalarPoint>& points) {
   const Best best = best_of(tag);
@@ -160,8 +159,9 @@ std::string summary(const std::vector<EventRun>& runs, bool all_tags) {
     if (!run.scalars.empty()) table.add({"scalars", "steps", "last", "best", "at"});
     for (const auto& [tag, points] : run.scalars) {
       const ScalarPoint* best = best_point(tag, points);
-      table.add({tag, fmt::format("{}", points.size()), number(points.back().value),
-                 best == nullptr ? "" : number(best->value), best == nullptr ? "" : fmt::format("{}", best->step)});
+      table.add({tag, fmt::format("{}", points.size()), number_text(points.back().value),
+                 best == nullptr ? "" : number_text(best->value),
+                 best == nullptr ? "" : fmt::format("{}", best->step)});
     }
     out += table.str();
     for (const auto& [name, chosen] : run.hyper_parameters)
@@ -230,14 +230,14 @@ std::string comparison(const Chart& chart, std::size_t rows) {
     if (!wanted) continue;
     ++shown;
     std::vector<std::string> row{fmt::format("{}", step)};
-    for (const auto& x : numbers) row.push_back(x ? number(*x) : "");
+    for (const auto& x : numbers) row.push_back(x ? number_text(*x) : "");
     table.add(std::move(row));
   }
   if (best_of(chart.tag) != Best::none) {
     std::vector<std::string> best{"best"}, at{"at"};
     for (const Curve& curve : chart.curves) {
       const ScalarPoint* p = best_point(chart.tag, curve.points);
-      best.push_back(p == nullptr ? "" : number(p->value));
+      best.push_back(p == nullptr ? "" : number_text(p->value));
       at.push_back(p == nullptr ? "" : fmt::format("{}", p->step));
     }
     table.add_line();
@@ -256,7 +256,7 @@ std::string comparison_csv(const Chart& chart) {
     // Nearly all are f32, and written with as few digits as tell them from others.
     for (const auto& x : numbers) {
       const auto single = static_cast<float>(x.value_or(0));
-      out += !x ? "," : static_cast<double>(single) == *x ? fmt::format(",{}", single) : fmt::format(",{}", *x);
+      out += !x ? "," : static_cast<double>(single) == *x ? fmt::format(",{}", single) : "," + number_text(*x, 0);
     }
     out += "\n";
   }
