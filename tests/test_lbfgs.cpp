@@ -105,7 +105,8 @@ TEST_CASE("lbfgs: a factor of the loss changes nothing, and a constant added to 
     CHECK(s.iterations == r.iterations);
     CHECK(s.stop == r.stop);
   }
-  for (const auto& [factor, offset] : {std::pair{1e-6, 0.0}, {1e6, 0.0}, {1.0, 1000.0}, {1.0, -1000.0}, {1e-6, 1e-3}}) {
+  for (const auto& change : {std::pair{1e-6, 0.0}, {1e6, 0.0}, {1.0, 1000.0}, {1.0, -1000.0}, {1e-6, 1e-3}}) {
+    const double factor = change.first, offset = change.second;
     CAPTURE(factor);
     CAPTURE(offset);
     Parameter moved = start({-1.2, 1});

@@ -173,8 +173,8 @@ void Optimizer::check(const Graph& graph, const std::vector<Parameter>& weights,
                       const std::vector<Value>& gradients) const {
   if (weights.size() != gradients.size()) {
     throw GraphError(
-        fmt::format("{}: updates: {} gradients are given for {} weights\n  hint: gradients(loss, weights) "
-                    "gives one for each",
+        fmt::format("{}: updates: each weight needs a gradient, got {} for {} weights\n  hint: "
+                    "gradients(loss, weights) gives one for each",
                     name_, gradients.size(), weights.size()));
   }
   std::set<const void*> seen;
