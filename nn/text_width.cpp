@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <iterator>
 
+#include <fmt/format.h>
+
 namespace xgrad::nn {
 namespace {
 
@@ -88,6 +90,31 @@ std::string without_controls(std::string_view text) {
       out += text.substr(0, c.bytes);
     text.remove_prefix(c.bytes);
   }
+  return out;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr int most = 40;
+  const std::string_view part = cut_to_width(text, most);
+  std::string out = "\"";
+  for (std::string_view rest = part; !rest.empty();) {
+    const Character c = first_of(rest);
+    if (is_control(c) || (c.bytes == 1 && c.code >= 0x80)) {
+      for (const char byte : rest.substr(0, c.bytes)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+    } else {
+      out += rest.substr(0, c.bytes);
+    }
+    rest.remove_prefix(c.bytes);
+  }
+  return out + (part.size() < text.size() ? "...\"" : "\"");
+}
+
+std::string name_list(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 20;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i)
+    out += (i == 0 ? "" : ", ") + without_controls(names[i]);
+  if (names.size() > most) out += fmt::format(", and {} more", names.size() - most);
   return out;
 }
 

@@ -166,7 +166,7 @@ TEST_CASE("idx: what is no idx file is refused") {
     const char* message;
   };
   const Bad all[] = {
-      {"", "the file ends within the magic number: 0 of 4 bytes"},
+      {"", "the file is empty"},
       {"not an idx file", "not an idx file: it begins with 6e 6f 74 20"},
       {header(8, {1}).replace(0, 1, "\1") + "x", "begins with 01 00 08 01"},
       {header(8, {1}).replace(1, 1, "\1") + "x", "begins with 00 01 08 01"},
@@ -232,7 +232,7 @@ TEST_CASE("mnist: folders that do not fit together are refused") {
   CHECK(contains(message(), "label -1 at position 0"));
   write_file(labels, header(8, {30}) + std::string(30, '\1'));
   write_file(images, header(8, {30, 784}) + std::string(30 * 784, '\1'));
-  CHECK(contains(message(), "expected images [n, 28, 28], got [30, 784]"));
+  CHECK(contains(message(), "expected images [n, h, w], got [30, 784]"));
   fs::remove(images);
   (void)load_mnist(folder.path());
   fs::remove(labels);
@@ -240,6 +240,27 @@ TEST_CASE("mnist: folders that do not fit together are refused") {
   CHECK(contains(message_of<EnvironmentError>([&] { (void)load_mnist(folder.path()); }),
                  "has no file train-labels-idx1-ubyte"));
   CHECK_THROWS_AS(load_mnist(folder / "none"), EnvironmentError);
+}
+
+TEST_CASE("mnist: sets of other names, sizes and classes, as EMNIST") {
+  const ScratchFolder folder;
+  const std::string letters = "emnist-letters-";
+  write_gz(folder / (letters + "train-images-idx3-ubyte.gz"),
+           header(8, {2, 2, 3}) + std::string("\x00\x33\x66\x99\xCC\xFF", 6) + "abcdef");
+  write_gz(folder / (letters + "train-labels-idx1-ubyte.gz"), header(8, {2}) + "\x1A\x01");
+  write_gz(folder / (letters + "test-images-idx3-ubyte.gz"), header(8, {1, 2, 3}) + "abcdef");
+  write_gz(folder / (letters + "test-labels-idx1-ubyte.gz"), header(8, {1}) + "\x02");
+  const ImageDataset data = load_mnist(folder.path(), {.prefix = letters, .classes = 27});
+  CHECK(data.train.x.shape() == Shape{2, 6});
+  CHECK(numbers(data.train.y) == std::vector<double>{26, 1});
+  CHECK(data.test.size() == 1);
+  // Stored column by column: [[0, 0.6], [0.2, 0.8], [0.4, 1]].
+  const Tensor upright = load_mnist(folder.path(), {.prefix = letters, .classes = 27, .transpose = true}).train.x;
+  const double expected[] = {0, 0.6, 0.2, 0.8, 0.4, 1};
+  for (Index i = 0; i < 6; ++i) CHECK(upright.at(i) == doctest::Approx(expected[i]));
+  CHECK(contains(message_of<FormatError>([&] { (void)load_mnist(folder.path(), {.prefix = letters}); }),
+                 "label 26 at position 0 is not in 0 to 9"));
+  CHECK_THROWS_AS(load_mnist(folder.path()), EnvironmentError);
 }
 
 TEST_CASE("mnist: find_data follows the environment, then the folder beside") {

@@ -114,7 +114,7 @@ TEST_CASE("npy: every type of number in both byte orders") {
   const double infinity = std::numeric_limits<double>::infinity();
   const std::vector<Case> cases = {
       {"|b1", std::string("\x00\x01\x01", 3), boolean, {0, 1, 1}},
-      {"?", std::string("\x00\x01\x01", 3), boolean, {}},
+      {"i3", "abcdefghi", i64, {}},
       {"|u1", std::string("\x00\x7F\xFF", 3), i64, {0, 127, 255}},
       {"|i1", std::string("\x00\x7F\xFF", 3), i64, {0, 127, -1}},
       {"<u2", little_endian(0xFFFE, 2) + little_endian(1, 2) + little_endian(2, 2), i64, {65534, 1, 2}},
@@ -171,19 +171,16 @@ TEST_CASE("npy: shapes and orders") {
 TEST_CASE("npy: what is not understood is refused, and the field is named") {
   const std::string two = bytes_of<double>({1, 2});
   const auto header = [&](const std::string& text) { return refused(npy(text, two)); };
-  CHECK(contains(refused(""), "the file ends within the magic string: 0 of 8 bytes"));
-  CHECK(contains(refused("PK\x03\x04 and so on"), "not an npy file: it begins with \"PK\\x03\\x04 a\""));
+  CHECK(contains(refused(""), "the file is empty"));
+  CHECK(contains(refused("PK\x05 and so on"), "not an npy file: it begins with \"PK\\x05 an\""));
   CHECK(contains(refused(npy(dictionary("<f8", "(2,)"), two, 4)), "version 4.0 is not one of"));
   CHECK(contains(refused(npy(dictionary("<f8", "(2,)"), two, 0)), "version 0.0"));
   CHECK(contains(refused(npy(dictionary("|O", "(2,)"), two)), "\"descr\" is \"|O\": Python objects are not read"));
   CHECK(contains(refused(npy(dictionary("O8", "(2,)"), two)), "Python objects are not read"));
-  CHECK(contains(refused(npy(dictionary("<c16", "(2,)"), two)), "\"descr\" is \"<c16\": only bool"));
-  for (const char* descr : {"<U5", "|S3", "<M8[ns]", "<f16", "<i3", "<b1x", "<", "", "f", "<V8", "<u0"}) {
+  for (const char* descr : {"<i3", "<b1x", "<", "", "f", "<f3", "<u0", "x4"}) {
     CAPTURE(descr);
     CHECK(contains(refused(npy(dictionary(descr, "(2,)"), two)), "only bool, integers"));
   }
-  CHECK(contains(refused(npy(dictionary("f8", "(2,)"), two)), "the byte order is not given"));
-  CHECK(contains(refused(npy(dictionary("|f8", "(2,)"), two)), "the byte order is not given"));
   CHECK(contains(header("{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (2,)}"),
                  "a record of several fields"));
   CHECK(contains(header("{'descr': 5, 'fortran_order': False, 'shape': (2,)}"), "\"descr\" is no string: \"5,"));
@@ -226,7 +223,7 @@ TEST_CASE("npy: a file cut short anywhere is refused") {
   const std::string whole = npy(dictionary("<i4", "(2, 2)"), bytes_of<std::int32_t>({1, 2, 3, 4}));
   for (std::size_t length = 0; length < whole.size(); ++length) {
     CAPTURE(length);
-    CHECK(contains(refused(whole.substr(0, length)), "the file ends"));
+    CHECK(contains(refused(whole.substr(0, length)), length == 0 ? "the file is empty" : "the file ends"));
   }
 }
 
@@ -340,7 +337,7 @@ TEST_CASE("npy: as the dtype that is asked for") {
 }
 
 TEST_CASE("npz: names that cannot be") {
-  for (const char* name : {"", ".", "..", "a/b", "../a", "a\\b", "a\nb"}) {
+  for (const char* name : {"", ".", "..", "/a", "a/", "a//b", "a/./b", "../a", "a/..", "a\\b", "a\nb"}) {
     CAPTURE(name);
     CHECK_THROWS_AS((Arrays{{name, Tensor(1.0F)}}), UserError);
   }
@@ -348,19 +345,123 @@ TEST_CASE("npz: names that cannot be") {
   CHECK_THROWS_AS((Arrays{{"a", Tensor()}}), UserError);
 }
 
-TEST_CASE("npz: archives that are none, or hold something else") {
+TEST_CASE("npz: names with slashes are read and written, as by NumPy") {
+  const ScratchFolder folder;
+  const std::string one = npy(dictionary("<f4", "(1,)"), bytes_of<float>({1}));
+  const fs::path path = write_zip(folder / "a.npz", {{"blocks/", ""}, {"blocks/0/values.npy", one}, {"y.npy", one}});
+  CHECK(read_npz(path).names() == std::vector<std::string>{"blocks/0/values", "y"});
+  save_npz(path, {{"blocks/0/values", Tensor(1.5)}});
+  CHECK(read_npz(path)["blocks/0/values"].item() == 1.5);
+  // Nothing is unpacked to a file of that name, so it does no harm.
+  CHECK(read_npz(write_zip(folder / "c.npz", {{"../a.npy", one}}))["../a"].at(0) == 1);
+}
+
+TEST_CASE("npz: archives that are none") {
   const ScratchFolder folder;
   const std::string good = npy(dictionary("<f4", "(1,)"), bytes_of<float>({1}));
   const auto refused = [](const fs::path& path) { return message_of<FormatError>([&] { (void)read_npz(path); }); };
   CHECK(contains(refused(write_file(folder / "a.npz", "hello")), "not a zip archive"));
-  CHECK(contains(refused(write_file(folder / "a.npz", good)), "not a zip archive"));
-  CHECK(contains(refused(write_zip(folder / "b.npz", {{"a.npy", good}, {"readme.txt", "hello"}})),
-                 "member 1 is called \"readme.txt\", which is no array (.npy)"));
-  CHECK(contains(refused(write_zip(folder / "c.npz", {{"../a.npy", good}})), "\"../a.npy\", which is no array"));
-  CHECK(contains(refused(write_zip(folder / "d.npz", {{"x.npy", good}, {"y.npy", "junk, and a little more"}})),
-                 "d.npz: y.npy: not an npy file"));
-  CHECK(contains(refused(write_zip(folder / "e.npz", {{"x.npy", good + "x"}})), "x.npy: there is more in the file"));
+  CHECK(contains(refused(write_file(folder / "a.npz", good)), "not a zip archive: it is an npy file"));
+  CHECK(contains(refused(write_file(folder / "a.npz", "")), "the file is empty"));
   CHECK_THROWS_AS(read_npz(folder / "nothing.npz"), EnvironmentError);
+  CHECK_THROWS_AS(read_npz(folder.path()), EnvironmentError);
+}
+
+TEST_CASE("npz: members that are no arrays of numbers do not hide the others") {
+  const ScratchFolder folder;
+  const std::string good = npy(dictionary("<f4", "(1,)"), bytes_of<float>({1}));
+  const fs::path path = write_zip(folder / "a.npz", {{"readme.txt", "hello"},
+                                                     {"x_train.npy", npy(dictionary("|O", "(3,)"), "a pickle")},
+                                                     {"X.npy", good},
+                                                     {"names.npy", npy(dictionary("<U1", "(1,)"), "abcd")},
+                                                     {"junk.npy", "junk, and a little more"},
+                                                     {"long.npy", good + "x"},
+                                                     {"plain", good}});
+  const Arrays arrays = read_npz(path);
+  CHECK(arrays.names() == std::vector<std::string>{"X", "plain"});
+  CHECK(arrays["X"].at(0) == 1);
+  REQUIRE(arrays.unreadable().size() == 5);
+  CHECK(arrays.unreadable()[0].first == "readme.txt");
+  const auto reason = [&](const std::string& name) { return message_of<FormatError>([&] { (void)arrays[name]; }); };
+  CHECK(contains(reason("x_train"), "a.npz: x_train.npy: \"descr\" is \"|O\": Python objects are not read"));
+  CHECK(contains(reason("names"), "names.npy: \"descr\" is \"<U1\": text is not read"));
+  CHECK(contains(reason("junk"), "not an npy file"));
+  CHECK(contains(reason("long"), "there is more in the file"));
+  CHECK_THROWS_AS(arrays["z"], UserError);
+  // What is asked for must be there.
+  CHECK_THROWS_AS(read_npz(path, {{"x_train", f32}}), FormatError);
+  CHECK(contains(message_of<FormatError>([&] {
+                   (void)read_npz(write_zip(folder / "b.npz", {{"d.npy", "junk"}, {"e.txt", "more junk"}}));
+                 }),
+                 "b.npz: d.npy: not an npy file"));
+}
+
+TEST_CASE("npz: single arrays are read without the others") {
+  const ScratchFolder folder;
+  const std::string good = npy(dictionary("|u1", "(1,)"), "\x05");
+  const fs::path path = write_zip(folder / "a.npz", {{"x.npy", good}, {"bad.npy", "junk, and a little more"}});
+  NpzFile file(path);
+  CHECK(file.names() == std::vector<std::string>{"x", "bad"});
+  CHECK(file.has("bad"));
+  CHECK_FALSE(file.has("x.npy"));
+  CHECK(file.read("x").dtype() == i64);
+  CHECK(bitwise_equal(file.read("x", f32), Tensor::from<float>({1}, {5})));  // again
+  CHECK(contains(message_of<FormatError>([&] { (void)file.read("bad"); }), "a.npz: bad.npy: not an npy file"));
+  CHECK(contains(message_of<UserError>([&] { (void)file.read("y"); }), "there is no \"y\"; there are: x, bad"));
+  NpzFile moved = std::move(file);
+  CHECK(moved.read("x").at(0) == 5);
+}
+
+TEST_CASE("npz: a damaged archive is called damaged") {
+  const ScratchFolder folder;
+  const fs::path path = folder / "a.npz";
+  save_npz(path, {{"a", Tensor::full({100}, 1)}, {"b", Tensor(2.5)}});
+  std::string content = read_file(path);
+  const std::size_t header = content.find("{'descr'");
+  for (std::size_t i = 0; i < 8; ++i) content[header + i] = '%';
+  write_file(path, content);
+  const Arrays arrays = read_npz(path);
+  CHECK(arrays["b"].item() == 2.5);
+  CHECK_THROWS_AS(arrays["a"], FormatError);
+  // The directory at the end says that a member is where there is none.
+  const std::size_t directory = content.rfind("PK\x01\x02");
+  content.replace(directory + 42, 4, "\xFF\xFF\xFF\x00", 4);
+  const std::string message = message_of<FormatError>([&] { (void)read_npz(write_file(path, content))["b"]; });
+  CAPTURE(message);
+  CHECK_FALSE(contains(message, "No such file"));
+}
+
+TEST_CASE("npz: tens of thousands of members") {
+  const ScratchFolder folder;
+  Arrays many;
+  for (int i = 0; i < 20000; ++i) many.add("a" + std::to_string(i), Tensor(static_cast<double>(i)));
+  CHECK(many["a19999"].item() == 19999);
+  save_npz(folder / "a.npz", many);
+  const Arrays read = read_npz(folder / "a.npz");
+  CHECK(read.size() == 20000);
+  CHECK(read["a12345"].item() == 12345);
+  CHECK(message_of<UserError>([&] { (void)read["b"]; }).size() < 300);
+}
+
+TEST_CASE("npy: types without numbers of ours are refused with the reason") {
+  const auto why = [](const std::string& descr) { return refused(npy(dictionary(descr, "(0,)"), "")); };
+  CHECK(contains(why("<c8"), "\"<c8\": complex numbers are not read\n  hint: save x.real and x.imag"));
+  CHECK(contains(why("<f16"), "more than 64 bits"));
+  CHECK(contains(why("<M8[ns]"), "dates and times"));
+  CHECK(contains(why("<m8[s]"), "dates and times"));
+  CHECK(contains(why("|S5"), "text is not read"));
+  CHECK(contains(why("<U5"), "text is not read"));
+  CHECK(contains(why("|V2"), "raw bytes"));
+  CHECK(contains(why("|O"), "Python objects"));
+}
+
+TEST_CASE("npy: type names as numpy.dtype takes them") {
+  for (const char* descr : {"f4", "float32", "=f4", "|f4"})
+    CHECK(numbers(read(npy(dictionary(descr, "(1,)"), bytes_of<float>({2.5F})))) == std::vector<double>{2.5});
+  for (const char* descr : {"?", "b1", "bool", "|b1"})
+    CHECK(read(npy(dictionary(descr, "(1,)"), "\x01")).dtype() == boolean);
+  for (const char* descr : {"int16", "i2", "<i2"})
+    CHECK(read(npy(dictionary(descr, "(1,)"), bytes_of<std::int16_t>({-7}))).at(0) == -7);
 }
 
 TEST_CASE("npz: archives cut short or with flipped bits are read or refused, and never worse") {

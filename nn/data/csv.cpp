@@ -1,260 +1,378 @@
 #include <xgrad/nn/data/csv.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
-#include <fstream>
 #include <span>
-#include <sstream>
 #include <unordered_map>
-#include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/parse_number.hpp>
+#include <xgrad/nn/data/csv_records.hpp>
+#include <xgrad/nn/data/input_file.hpp>
 
 namespace xgrad::nn {
 namespace {
 
 namespace fs = std::filesystem;
+using Fields = std::vector<CsvField>;
 
-// Text of a file for a message: one line, not too long, nothing in it that a terminal would act on.
-std::string shown(std::string_view text) {
-  constexpr std::size_t most = 40;
-  std::string out = "\"";
-  for (char c : text.substr(0, most)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7F)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+// The number that the whole text is, infinity and NaN among them; none if it is no number or f64 cannot hold it.
+struct Number {
+  double value = 0;
+  std::errc error{};
+};
+Number number_in(std::string_view text, char decimal) {
+  std::string with_point;
+  if (decimal != '.') {
+    if (text.find('.') != std::string_view::npos) return {0, std::errc::invalid_argument};
+    with_point = text;
+    std::replace(with_point.begin(), with_point.end(), decimal, '.');
+    text = with_point;
   }
-  return out + (text.size() > most ? "...\"" : "\"");
+  // from_chars takes no plus sign, which some programs write.
+  if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
+  Number out;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out.value);
+  out.error = end == text.data() + text.size() ? error : std::errc::invalid_argument;
+  return out;
+}
+bool is_number(std::string_view text, char decimal) {
+  return !text.empty() && number_in(text, decimal).error == std::errc();
 }
 
-std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+// Digits, a mark that separates days or hours, digits: 2024-01-31, 31/1/24, 31.1.2024, 12:30.
+bool looks_like_date(std::string_view text) {
+  const auto digits = [&] {
+    const auto count = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
+    text.remove_prefix(count);
+    return count;
+  };
+  if (const std::size_t first = digits(); first < 1 || first > 4 || text.empty()) return false;
+  const char mark = text[0];
+  text.remove_prefix(1);
+  const std::size_t second = digits();
+  if (mark == ':') return second == 2;
+  return (mark == '-' || mark == '/' || mark == '.') && second >= 1 && second <= 2 && text.starts_with(mark);
 }
 
-std::string read_whole(const fs::path& path) {
-  std::error_code ignored;
-  std::ifstream file(path, std::ios::binary);
-  // A directory opens like a file on Linux, and reads as one without content.
-  if (!file || fs::is_directory(path, ignored)) {
-    throw EnvironmentError(fmt::format("read_csv: cannot open {}", path.string()));
-  }
-  std::ostringstream content;
-  if (file.peek() != std::ifstream::traits_type::eof()) content << file.rdbuf();
-  if (file.bad() || content.fail()) throw EnvironmentError(fmt::format("read_csv: cannot read {}", path.string()));
-  return std::move(content).str();
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
-class Parser {
+bool may_separate(char c) {
+  const bool letter = (lower(c) >= 'a' && lower(c) <= 'z') || is_digit(c);
+  return ((c >= 0x20 && c < 0x7F) || c == '\t') && !letter &&
+         std::string_view("\"+-.").find(c) == std::string_view::npos;
+}
+
+void check_options(const fs::path& path, const CsvOptions& options) {
+  const auto refuse = [&](const std::string& what) {
+    throw UserError(fmt::format("read_csv: {}: {}", path.string(), what));
+  };
+  const auto byte = [](char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)); };
+  if (!may_separate(options.separator))
+    refuse(fmt::format("the character {:#04x} cannot separate numbers", byte(options.separator)));
+  if (options.decimal != '.' && options.decimal != ',')
+    refuse(fmt::format("decimal must be '.' or ',', not the character {:#04x}", byte(options.decimal)));
+  if (options.decimal == options.separator) refuse("decimal and separator are the same character");
+  if (options.comment != '\0' &&
+      (!may_separate(options.comment) || options.comment == options.separator || options.comment == options.decimal))
+    refuse(fmt::format("the character {:#04x} cannot begin a comment", byte(options.comment)));
+}
+
+// The texts of a column of classes, numbered as they come.
+class ClassNames {
  public:
-  Parser(const fs::path& path, std::string_view text, const CsvOptions& options)
-      : path_(path), text_(text), options_(options) {
-    if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // the byte order mark some spreadsheets write
+  explicit ClassNames(std::vector<std::string> names) : given_(!names.empty()), names_(std::move(names)) {
+    for (std::size_t i = 0; i < names_.size(); ++i) numbers_.emplace(names_[i], i);
   }
-
-  Table parse() {
-    refuse_nul();
-    if (options_.header) {
-      if (!next_record()) fail("the file is empty: expected a line of column names");
-      take_names();
+  // None if the names were given and this is none of them.
+  std::optional<std::size_t> number_of(const std::string& text) {
+    const auto found = numbers_.find(text);
+    if (found != numbers_.end()) return found->second;
+    if (given_) return std::nullopt;
+    numbers_.emplace(text, names_.size());
+    names_.push_back(text);
+    return names_.size() - 1;
+  }
+  const std::vector<std::string>& names() const { return names_; }
+  // Sorts the names; gives the new number of each.
+  std::vector<std::size_t> sort() {
+    std::vector<std::size_t> order(names_.size()), out(names_.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    if (!given_) {
+      const bool numbers =
+          std::all_of(names_.begin(), names_.end(), [](const auto& name) { return is_number(name, '.'); });
+      std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+        const double x = numbers ? number_in(names_[a], '.').value : 0,
+                     y = numbers ? number_in(names_[b], '.').value : 0;
+        return x != y ? x < y : names_[a] < names_[b];
+      });
     }
-    std::vector<double> numbers;
-    Index rows = 0;
-    while (next_record()) {
-      if (columns_.empty()) number_columns();
-      if (record_.size() != columns_.size()) {
-        fail(fmt::format("line {}: it has {}, the table has {}", line_, fields(record_.size()),
-                         fields(columns_.size())));
-      }
-      for (std::size_t i = 0; i < record_.size(); ++i) numbers.push_back(number(record_[i], columns_[i]));
-      ++rows;
+    std::vector<std::string> sorted;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      out[order[i]] = i;
+      sorted.push_back(std::move(names_[order[i]]));
     }
-    if (rows == 0)
-      fail(options_.header ? "there are no rows below the column names" : "the file is empty: there are no rows");
-    const Shape shape{rows, static_cast<Index>(columns_.size())};
-    return {std::move(columns_), Tensor::from<double>(shape, std::span<const double>(numbers))};
+    names_ = std::move(sorted);
+    return out;
   }
 
  private:
-  struct Field {
-    std::string text;
-    std::size_t line;  // where it begins
-    bool quoted;
+  bool given_;
+  std::vector<std::string> names_;
+  std::unordered_map<std::string, std::size_t> numbers_;
+};
+
+class Builder {
+ public:
+  Builder(const fs::path& path, const InputFile& file, std::string_view text, const CsvOptions& options)
+      : path_(path), file_(file), options_(options), records_(file, text, options) {}
+
+  Table build() {
+    const bool header = options_.header.value_or(true);
+    bool more = records_.next();
+    if (header) {
+      if (!more) file_.fail("the file is empty: expected a line of column names");
+      const Fields names = records_.fields();
+      take_names(names);
+      more = records_.next();
+      if (!options_.header) refuse_headerless(names, more);
+    } else if (more) {
+      for (std::size_t i = 0; i < records_.fields().size(); ++i) names_.push_back(std::to_string(i));
+      choose();
+    }
+    for (; more; more = records_.next()) take_row();
+    if (rows_ == 0 && dropped_ == 0)
+      file_.fail(header ? "there are no rows below the column names" : "the file is empty: there are no rows");
+    if (rows_ == 0) file_.fail(fmt::format("each of the {} rows has a missing value", dropped_));
+    return table();
+  }
+
+ private:
+  struct Column {
+    std::size_t position;  // in the file
+    std::string name;
+    std::optional<ClassNames> classes{};
   };
 
-  [[noreturn]] void fail(const std::string& what) const {
-    throw FormatError(fmt::format("read_csv: {}: {}", path_.string(), what));
-  }
   static std::string fields(std::size_t count) { return fmt::format("{} field{}", count, count == 1 ? "" : "s"); }
+  static std::string hint(const std::string& text) { return "\n  hint: " + text; }
 
-  void refuse_nul() const {
-    const auto at = text_.find('\0');
-    if (at == std::string_view::npos) return;
-    const auto line = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at), '\n');
-    fail(fmt::format("line {}: there is a NUL byte: the file is not text, or text of 16 bits a character", line));
-  }
+  // ---- which columns
 
-  // ---- from text to fields
-
-  bool at_end() const { return at_ == text_.size(); }
-  // The length of the line end at the cursor: 0 if there is none.
-  std::size_t line_end() const {
-    if (text_[at_] == '\n') return 1;
-    if (text_[at_] != '\r') return 0;
-    if (at_ + 1 < text_.size() && text_[at_ + 1] != '\n') {
-      fail(fmt::format("line {}, field {}: a carriage return without a line feed", reading_, record_.size() + 1));
-    }
-    return std::min<std::size_t>(2, text_.size() - at_);
-  }
-
-  // Reads the next line that is not blank into record_; false at the end of the file.
-  bool next_record() {
-    std::size_t blank = 0;
-    while (!at_end()) {
-      line_ = reading_;
-      read_fields();
-      if (record_.size() > 1 || !record_[0].text.empty() || record_[0].quoted) {
-        // At the end of a file blank lines mean nothing; further up, a row is missing.
-        if (blank != 0) fail(fmt::format("line {}: it is blank, and more lines follow", blank));
-        return true;
-      }
-      if (blank == 0) blank = line_;
-    }
-    return false;
-  }
-
-  void read_fields() {
-    record_.clear();
-    for (;;) {
-      record_.push_back(read_field());
-      if (at_end()) return;
-      if (const std::size_t length = line_end(); length != 0) {
-        at_ += length;
-        ++reading_;
-        return;
-      }
-      ++at_;  // the separator; a field follows even if the text ends here
-    }
-  }
-
-  // Leaves the cursor at a separator, a line end or the end of the text.
-  Field read_field() {
-    const std::size_t begin = at_;
-    std::size_t quote = begin;
-    while (quote < text_.size() && text_[quote] != options_.separator && (text_[quote] == ' ' || text_[quote] == '\t'))
-      ++quote;
-    if (quote < text_.size() && text_[quote] == '"') {
-      at_ = quote + 1;
-      return read_quoted();
-    }
-    while (!at_end() && text_[at_] != options_.separator && line_end() == 0) {
-      if (text_[at_] == '"') {
-        fail(fmt::format("line {}, field {}: a quote within a field that does not begin with one", reading_,
-                         record_.size() + 1));
-      }
-      ++at_;
-    }
-    return {std::string(trimmed(text_.substr(begin, at_ - begin))), reading_, false};
-  }
-
-  Field read_quoted() {
-    Field field{{}, reading_, true};
-    for (;;) {
-      if (at_end()) fail(fmt::format("line {}, field {}: the quote is never closed", field.line, record_.size() + 1));
-      const char c = text_[at_++];
-      if (c == '\n') ++reading_;
-      if (c != '"') {
-        field.text += c;
-      } else if (!at_end() && text_[at_] == '"') {
-        field.text += '"';
-        ++at_;
-      } else {
-        break;
-      }
-    }
-    while (!at_end() && text_[at_] != options_.separator && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
-    if (!at_end() && text_[at_] != options_.separator && line_end() == 0) {
-      fail(fmt::format("line {}, field {}: {} follows the closing quote", reading_, record_.size() + 1,
-                       shown(text_.substr(at_, 1))));
-    }
-    return field;
-  }
-
-  // ---- from fields to names and numbers
-
-  void take_names() {
+  void take_names(const Fields& first) {
+    for (std::size_t i = 0; i < first.size(); ++i)
+      names_.push_back(trimmed(first[i].text).empty() ? fmt::format("Unnamed: {}", i) : first[i].text);
+    choose();
     std::unordered_map<std::string_view, std::size_t> seen;
-    for (std::size_t i = 0; i < record_.size(); ++i) {
-      const Field& field = record_[i];
-      if (trimmed(field.text).empty()) fail(fmt::format("line {}: column {} has no name", field.line, i + 1));
-      const auto [first, added] = seen.emplace(field.text, i);
-      if (!added) {
-        fail(fmt::format("line {}: columns {} and {} are both called {}", field.line, first->second + 1, i + 1,
-                         shown(field.text)));
+    for (const Column& c : columns_) {
+      const auto [before, added] = seen.emplace(c.name, c.position);
+      if (added) continue;
+      file_.fail(fmt::format("line {}: columns {} and {} are both called {}", first[c.position].line,
+                             before->second + 1, c.position + 1, in_quotes(c.name)));
+    }
+  }
+
+  std::size_t position_of(const CsvColumn& wanted, const char* option) const {
+    const auto refuse = [&](const std::string& what) {
+      throw UserError(
+          fmt::format("read_csv: {}: {}: {}; the columns are {}", path_.string(), option, what, name_list(names_)));
+    };
+    if (const auto* name = std::get_if<std::string>(&wanted.key())) {
+      const auto found = std::find(names_.begin(), names_.end(), *name);
+      if (found == names_.end()) refuse("there is no column " + in_quotes(*name));
+      return static_cast<std::size_t>(found - names_.begin());
+    }
+    const Index position = std::get<Index>(wanted.key()), count = static_cast<Index>(names_.size());
+    if (position < -count || position >= count) refuse(fmt::format("there is no column {} of {}", position, count));
+    return static_cast<std::size_t>(position < 0 ? position + count : position);
+  }
+
+  void choose() {
+    std::vector<std::size_t> chosen;
+    const auto add = [&](std::size_t position) {
+      if (std::find(chosen.begin(), chosen.end(), position) == chosen.end()) chosen.push_back(position);
+    };
+    for (const CsvColumn& c : options_.columns) add(position_of(c, "columns"));
+    for (std::size_t i = 0; options_.columns.empty() && i < names_.size(); ++i) chosen.push_back(i);
+    for (const CsvColumn& c : options_.exclude) std::erase(chosen, position_of(c, "exclude"));
+    for (const CsvClasses& c : options_.classes) add(position_of(c.column, "classes"));
+    if (chosen.empty()) throw UserError(fmt::format("read_csv: {}: exclude leaves no columns", path_.string()));
+    for (const std::size_t position : chosen) columns_.push_back({position, names_[position]});
+    for (const CsvClasses& c : options_.classes) {
+      const std::size_t position = position_of(c.column, "classes");
+      const auto at =
+          std::find_if(columns_.begin(), columns_.end(), [&](const Column& x) { return x.position == position; });
+      at->classes.emplace(c.names);
+    }
+  }
+
+  // Fails if the first line has numbers, and looks like the second: its row would be lost.
+  void refuse_headerless(const Fields& first, bool has_second) const {
+    const Fields& second = records_.fields();
+    std::size_t numbers = 0;
+    for (std::size_t i = 0; i < first.size(); ++i) {
+      const std::string_view text = trimmed(first[i].text);
+      const bool number = !first[i].quoted && is_number(text, options_.decimal);
+      numbers += number ? 1U : 0U;
+      if (!has_second || is_missing(text) || i >= second.size()) continue;
+      const std::string_view below = trimmed(second[i].text);
+      if (!is_missing(below) && number != is_number(below, options_.decimal)) return;
+    }
+    if (numbers == 0) return;
+    file_.fail(fmt::format("line {}: it looks like a row of data, not like the names of the columns{}", first[0].line,
+                           hint(".header = false if it is one, .header = true if these are names")));
+  }
+
+  // ---- rows
+
+  void take_row() {
+    const Fields& record = records_.fields();
+    if (record.size() != names_.size()) {
+      file_.fail(fmt::format("line {}: it has {}, the table has {}{}", records_.line(), fields(record.size()),
+                             fields(names_.size()), hint_at_cut()));
+    }
+    const std::size_t before = numbers_.size();
+    bool drop = false;
+    for (Column& column : columns_) {
+      const CsvField& field = record[column.position];
+      if (is_missing(trimmed(field.text))) {
+        drop = drop || options_.missing == Missing::drop_row;
+        numbers_.push_back(drop ? 0 : replacement(field, column));
+      } else {
+        numbers_.push_back(column.classes ? class_of(field, column) : number_of(field, column));
       }
     }
-    for (Field& field : record_) columns_.push_back(std::move(field.text));
+    if (drop) numbers_.resize(before);
+    (drop ? dropped_ : rows_) += 1;
   }
 
-  void number_columns() {
-    for (std::size_t i = 0; i < record_.size(); ++i) columns_.push_back(std::to_string(i));
+  bool is_missing(std::string_view text) const {
+    return std::any_of(options_.missing_markers.begin(), options_.missing_markers.end(),
+                       [&](const std::string& marker) { return same_letters(marker, text); });
   }
 
-  double number(const Field& field, const std::string& column) const {
-    const auto refuse = [&](std::string_view what) {
-      fail(fmt::format("line {}, column {}: {}", field.line, shown(column), what));
-    };
-    std::string_view text = trimmed(field.text);
-    if (text.empty()) refuse("the field is empty");
-    // from_chars takes no plus sign, which some programs write.
-    if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-    double value = 0;
-    const auto [end, error] = parse_number(text.data(), text.data() + text.size(), value);
-    if (error == std::errc::invalid_argument || end != text.data() + text.size()) {
-      refuse(fmt::format("{} is not a number", shown(field.text)));
+  [[noreturn]] void refuse(const CsvField& field, const Column& column, const std::string& what) const {
+    file_.fail(fmt::format("line {}, column {}: {}", field.line, in_quotes(column.name), what));
+  }
+
+  double replacement(const CsvField& field, const Column& column) const {
+    if (options_.missing == Missing::replace && !column.classes) return options_.replacement;
+    const std::string what =
+        trimmed(field.text).empty() ? "the field is empty" : in_quotes(field.text) + " stands for a missing value";
+    refuse(field, column,
+           what + hint(column.classes
+                           ? ".missing = Missing::drop_row leaves out such rows"
+                           : ".missing = Missing::drop_row leaves out such rows, Missing::replace puts a number"));
+  }
+
+  double class_of(const CsvField& field, Column& column) const {
+    const auto number = column.classes->number_of(field.text);
+    if (!number) {
+      refuse(field, column,
+             fmt::format("{} is none of the classes {}", in_quotes(field.text), name_list(column.classes->names())));
     }
-    if (error == std::errc::result_out_of_range)
-      refuse(fmt::format("{} is out of the range of f64", shown(field.text)));
-    if (!std::isfinite(value)) refuse(fmt::format("{} is not a finite number", shown(field.text)));
-    return value;
+    return static_cast<double>(*number);
+  }
+
+  double number_of(const CsvField& field, const Column& column) const {
+    const std::string_view text = trimmed(field.text);
+    const Number number = number_in(text, options_.decimal);
+    if (number.error == std::errc::result_out_of_range)
+      refuse(field, column, in_quotes(field.text) + " is out of the range of f64");
+    if (number.error != std::errc()) refuse_text(field, column);
+    if (!std::isfinite(number.value)) refuse(field, column, in_quotes(field.text) + " is not a finite number");
+    return number.value;
+  }
+
+  [[noreturn]] void refuse_text(const CsvField& field, const Column& column) const {
+    const std::string_view text = trimmed(field.text);
+    const std::string name = in_quotes(column.name);
+    if (looks_like_date(text)) {
+      refuse(field, column,
+             in_quotes(field.text) + " is a date or a time, which is not read as a number" +
+                 hint(fmt::format(".exclude = {{{}}} leaves the column out", name)));
+    }
+    std::string advice = hint_at_cut();
+    if (advice.empty() && options_.decimal == '.' && is_number(text, ',')) advice = hint(".decimal = ','");
+    if (advice.empty()) {
+      advice =
+          hint(fmt::format(".classes = {{{0}}} reads text as classes, .exclude = {{{0}}} leaves the column out", name));
+    }
+    refuse(field, column, in_quotes(field.text) + " is not a number" + advice);
+  }
+
+  // Why the lines may have been cut into wrong fields.
+  std::string hint_at_cut() const {
+    if (records_.begins_with_comment()) return hint(".comment = '#' skips lines that begin with it");
+    const char separator = names_.size() == 1 ? records_.likelier_separator() : '\0';
+    if (separator == '\0') return {};
+    return hint(fmt::format(".separator = '{}'", separator == '\t' ? "\\t" : std::string(1, separator)));
+  }
+
+  // ---- the end
+
+  Table table() {
+    const std::size_t width = columns_.size();
+    Table out;
+    for (std::size_t c = 0; c < width; ++c) {
+      if (columns_[c].classes) {
+        const std::vector<std::size_t> sorted = columns_[c].classes->sort();
+        for (std::size_t i = c; i < numbers_.size(); i += width)
+          numbers_[i] = static_cast<double>(sorted[static_cast<std::size_t>(numbers_[i])]);
+        out.classes.emplace(columns_[c].name, columns_[c].classes->names());
+      }
+      out.columns.push_back(columns_[c].name);
+    }
+    out.values = Tensor::from<double>({rows_, static_cast<Index>(width)}, std::span<const double>(numbers_));
+    out.dropped_rows = dropped_;
+    return out;
   }
 
   const fs::path& path_;
-  std::string_view text_;
+  const InputFile& file_;
   const CsvOptions& options_;
-  std::size_t at_ = 0;
-  std::size_t reading_ = 1;  // the line the cursor is in
-  std::size_t line_ = 1;     // the line record_ begins in
-  std::vector<Field> record_;
-  std::vector<std::string> columns_;
+  CsvRecords records_;
+  std::vector<std::string> names_;  // of all columns of the file
+  std::vector<Column> columns_;     // those that are read
+  std::vector<double> numbers_;
+  Index rows_ = 0, dropped_ = 0;
 };
 
 }  // namespace
 
-Table read_csv(const fs::path& file, const CsvOptions& options) {
-  const auto byte = static_cast<unsigned char>(options.separator);
-  const bool printable = (byte >= 0x20 && byte < 0x7F) || options.separator == '\t';
-  const bool letter = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9');
-  if (!printable || letter || std::string_view("\"+-.").find(options.separator) != std::string_view::npos) {
-    throw UserError(fmt::format("read_csv: {}: the character {:#04x} cannot separate numbers", file.string(), byte));
-  }
-  return Parser(file, read_whole(file), options).parse();
+Table read_csv(const fs::path& path, const CsvOptions& options) {
+  check_options(path, options);
+  InputFile file("read_csv", path, {.unpack = true, .pipes = true});
+  if (const std::string kind = kind_of_file(file.beginning(), true); !kind.empty())
+    file.fail("not a table: it is " + kind);
+  const std::string text = file.read_all();
+  return Builder(path, file, text, options).build();
 }
 
 Index Table::column(std::string_view name) const {
   const auto found = std::find(columns.begin(), columns.end(), name);
   if (found == columns.end()) {
     throw UserError(
-        fmt::format("table: there is no column {}: the columns are {}", shown(name), fmt::join(columns, ", ")));
+        fmt::format("table: there is no column {}: the columns are {}", in_quotes(name), name_list(columns)));
   }
   return found - columns.begin();
+}
+
+const std::vector<std::string>& Table::class_names(std::string_view name) const {
+  (void)column(name);
+  const auto found = classes.find(name);
+  if (found == classes.end()) {
+    throw UserError(fmt::format(
+        "table: column {0} has no classes\n  hint: read_csv reads it so with .classes = {{{0}}}", in_quotes(name)));
+  }
+  return found->second;
 }
 
 Tensor Table::select(const std::vector<std::string>& names) const {
@@ -268,13 +386,31 @@ Tensor Table::select(const std::vector<std::string>& names) const {
   auto to = out.mutable_values<float>().begin();
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t c : from) {
-      const auto value = static_cast<float>(numbers[row * width + c]);
-      if (!std::isfinite(value)) {
-        throw ValueError(fmt::format("table: row {}, column {}: {} does not fit f32", row, shown(columns[c]),
-                                     numbers[row * width + c]));
+      const double number = numbers[row * width + c];
+      const auto value = static_cast<float>(number);
+      if (std::isinf(value) && !std::isinf(number)) {
+        throw ValueError(
+            fmt::format("table: row {}, column {}: {} does not fit f32", row, in_quotes(columns[c]), number));
       }
       *to++ = value;
     }
+  }
+  return out;
+}
+
+Tensor Table::labels(std::string_view name) const {
+  const auto c = static_cast<std::size_t>(column(name));
+  const auto numbers = values.values<double>();
+  const std::size_t rows = numbers.size() / columns.size();
+  Tensor out({static_cast<Index>(rows)}, i64);
+  const auto to = out.mutable_values<std::int64_t>();
+  for (std::size_t row = 0; row < rows; ++row) {
+    const double number = numbers[row * columns.size() + c];
+    if (!(std::fabs(number) <= 0x1p53) || number != std::trunc(number)) {
+      throw ValueError(
+          fmt::format("table: row {}, column {}: {} is no class number", row, in_quotes(columns[c]), number));
+    }
+    to[row] = static_cast<std::int64_t>(number);
   }
   return out;
 }
@@ -285,9 +421,9 @@ Dataset Table::dataset(const std::string& target) const {
   std::copy_if(columns.begin(), columns.end(), std::back_inserter(inputs),
                [&](const auto& name) { return name != target; });
   if (inputs.empty()) {
-    throw UserError(fmt::format("table: {} is the only column: nothing is left to predict it from", shown(target)));
+    throw UserError(fmt::format("table: {} is the only column: nothing is left to predict it from", in_quotes(target)));
   }
-  return {select(inputs), select({target})};
+  return {select(inputs), classes.contains(target) ? labels(target) : select({target})};
 }
 
 }  // namespace xgrad::nn

@@ -5,14 +5,13 @@
 #include <bit>
 #include <cstdlib>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/data/input_file.hpp>
 #include <xgrad/nn/data/npy.hpp>
 
 namespace xgrad::nn {
@@ -22,39 +21,10 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t chunk = 1 << 20;  // bytes read before the next are believed in
 
-// Reads plain files and gzip files alike: zlib tells them apart by their first bytes.
-class Reader {
- public:
-  explicit Reader(const fs::path& path) : path_(path), file_(gzopen(path.c_str(), "rb")) {
-    if (!file_ || !fs::is_regular_file(path))
-      throw EnvironmentError(fmt::format("read_idx: cannot open {}", path.string()));
-    gzbuffer(file_.get(), 1 << 17);
-  }
-
-  [[noreturn]] void fail(const std::string& what) const {
-    throw FormatError(fmt::format("read_idx: {}: {}", path_.string(), what));
-  }
-
-  // Up to `count` bytes; fewer only at the end of the file.
-  std::size_t read(void* to, std::size_t count) {
-    const int got = gzread(file_.get(), to, static_cast<unsigned>(count));
-    int code = Z_OK;
-    const char* message = gzerror(file_.get(), &code);
-    if (got < 0 || (code != Z_OK && code != Z_STREAM_END)) fail(fmt::format("damaged gzip data ({})", message));
-    return static_cast<std::size_t>(got);
-  }
-  void read_all(void* to, std::size_t count, const char* what) {
-    const std::size_t got = read(to, count);
-    if (got != count) fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
-  }
-
- private:
-  struct Close {
-    void operator()(gzFile_s* f) const { gzclose(f); }
-  };
-  const fs::path& path_;
-  std::unique_ptr<gzFile_s, Close> file_;
-};
+void read_all(InputFile& file, void* to, std::size_t count, const char* what) {
+  const std::size_t got = file.read(to, count);
+  if (got != count) file.fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
+}
 
 // A big-endian number of type S at `p`.
 template <class S>
@@ -97,17 +67,19 @@ constexpr ElementType element_types[] = {
 }  // namespace
 
 Tensor read_idx(const fs::path& path, DType dtype) {
-  Reader file(path);
+  InputFile file("read_idx", path, {.unpack = true});
   if (dtype == boolean) throw DTypeError("read_idx: numbers are read as f32, f64 or i64, not as bool");
   std::array<unsigned char, 4> magic{};
-  file.read_all(magic.data(), magic.size(), "the magic number");
+  if (file.beginning().empty()) file.fail("the file is empty");
+  read_all(file, magic.data(), magic.size(), "the magic number");
   const auto* type = std::find_if(std::begin(element_types), std::end(element_types),
                                   [&](const ElementType& t) { return t.code == magic[2]; });
   if (magic[0] != 0 || magic[1] != 0 || type == std::end(element_types)) {
-    file.fail(
-        fmt::format("not an idx file: it begins with {:02x} {:02x} {:02x} {:02x}, expected 00 00, one of 08 09 0b 0c "
-                    "0d 0e, and the rank",
-                    magic[0], magic[1], magic[2], magic[3]));
+    file.fail(not_of_format(
+        "an idx file", file.beginning(),
+        fmt::format(
+            "it begins with {:02x} {:02x} {:02x} {:02x}, expected 00 00, one of 08 09 0b 0c 0d 0e, and the rank",
+            magic[0], magic[1], magic[2], magic[3])));
   }
   const int rank = magic[3];
   if (rank < 1 || rank > Shape::max_rank) file.fail(fmt::format("rank {} is not in 1 to {}", rank, Shape::max_rank));
@@ -118,7 +90,7 @@ Tensor read_idx(const fs::path& path, DType dtype) {
   std::size_t bytes = type->size;
   for (int axis = 0; axis < rank; ++axis) {
     std::array<unsigned char, 4> extent{};
-    file.read_all(extent.data(), extent.size(), "the extents");
+    read_all(file, extent.data(), extent.size(), "the extents");
     const auto e = big_endian<std::uint32_t>(extent.data());
     if (__builtin_mul_overflow(bytes, std::size_t{e}, &bytes) || bytes > (std::size_t{1} << 48)) {
       file.fail(fmt::format("its extents {} and {} make an impossible size", shape.str(), e));
@@ -150,13 +122,38 @@ Tensor read_idx(const fs::path& path, DType dtype) {
 
 namespace {
 
-// The file called `stem` in the folder, however mirrors write it; empty if there is none.
-fs::path find_file(const fs::path& folder, const std::string& stem, const std::string& kind) {
-  for (const char* separator : {"-", "."}) {
-    for (const char* ending : {"", ".gz"}) {
-      fs::path candidate = folder / fmt::format("{}{}{}{}", stem, separator, kind, ending);
-      std::error_code ignored;
-      if (fs::is_regular_file(candidate, ignored)) return candidate;
+// [n, h, w] as [n, w, h].
+Tensor transposed_images(const Tensor& images) {
+  const Shape& s = images.shape();
+  Tensor out(Shape{s[0], s[2], s[1]});
+  const float* from = images.values<float>().data();
+  float* to = out.mutable_values<float>().data();
+  for (Index i = 0; i < s[0]; ++i) {
+    for (Index y = 0; y < s[1]; ++y) {
+      for (Index x = 0; x < s[2]; ++x) to[(i * s[2] + x) * s[1] + y] = *from++;
+    }
+  }
+  return out;
+}
+
+// The names of the files of a set, without "-idx3-ubyte" and the like, and how messages call them.
+struct Part {
+  std::vector<std::string> images, labels;
+};
+Part training_part(const std::string& prefix) { return {{prefix + "train-images"}, {prefix + "train-labels"}}; }
+Part test_part(const std::string& prefix) {
+  return {{prefix + "t10k-images", prefix + "test-images"}, {prefix + "t10k-labels", prefix + "test-labels"}};
+}
+
+// The file of one of these names in the folder, however mirrors write it; empty if there is none.
+fs::path find_file(const fs::path& folder, const std::vector<std::string>& stems, const std::string& kind) {
+  for (const std::string& stem : stems) {
+    for (const char* separator : {"-", "."}) {
+      for (const char* ending : {"", ".gz"}) {
+        fs::path candidate = folder / fmt::format("{}{}{}{}", stem, separator, kind, ending);
+        std::error_code ignored;
+        if (fs::is_regular_file(candidate, ignored)) return candidate;
+      }
     }
   }
   return {};
@@ -164,58 +161,62 @@ fs::path find_file(const fs::path& folder, const std::string& stem, const std::s
 
 // Images as they are in a file, and the labels of them; names for messages.
 Dataset images_and_labels(Tensor images, const Tensor& labels, const std::string& image_name,
-                          const std::string& label_name) {
-  if (images.shape().rank() != 3 || images.shape()[1] != 28 || images.shape()[2] != 28) {
-    throw FormatError(
-        fmt::format("load_mnist: {}: expected images [n, 28, 28], got {}", image_name, images.shape().str()));
-  }
-  if (labels.dtype() != i64 || labels.shape().rank() != 1 || labels.shape()[0] != images.shape()[0]) {
-    throw FormatError(
-        fmt::format("load_mnist: {}: expected {} labels, got {}", label_name, images.shape()[0], labels.type().str()));
+                          const std::string& label_name, const MnistOptions& options) {
+  const Shape& s = images.shape();
+  if (s.rank() != 3)
+    throw FormatError(fmt::format("load_mnist: {}: expected images [n, h, w], got {}", image_name, s.str()));
+  if (labels.dtype() != i64 || labels.shape() != Shape{s[0]}) {
+    throw FormatError(fmt::format("load_mnist: {}: expected {} labels, got {}", label_name, s[0], labels.type().str()));
   }
   const auto numbers = labels.values<std::int64_t>();
-  const auto bad = std::find_if(numbers.begin(), numbers.end(), [](auto label) { return label < 0 || label > 9; });
+  const auto bad =
+      std::find_if(numbers.begin(), numbers.end(), [&](auto label) { return label < 0 || label >= options.classes; });
   if (bad != numbers.end()) {
-    throw FormatError(fmt::format("load_mnist: {}: label {} at position {} is not in 0 to 9", label_name, *bad,
-                                  bad - numbers.begin()));
+    throw FormatError(fmt::format("load_mnist: {}: label {} at position {} is not in 0 to {}", label_name, *bad,
+                                  bad - numbers.begin(), options.classes - 1));
   }
   for (float& pixel : images.mutable_values<float>()) pixel /= 255;
-  return {images.reshaped({images.shape()[0], 784}), labels};
+  Tensor rows = options.transpose ? transposed_images(images) : images;
+  return {rows.reshaped({s[0], s[1] * s[2]}), labels};
 }
 
-Dataset load_part(const fs::path& folder, const std::string& part) {
-  const auto require = [&](const std::string& stem, const std::string& kind) {
-    fs::path file = find_file(folder, stem, kind);
+Dataset load_part(const fs::path& folder, const Part& part, const MnistOptions& options) {
+  const auto require = [&](const std::vector<std::string>& stems, const std::string& kind) {
+    fs::path file = find_file(folder, stems, kind);
     if (file.empty()) {
       throw EnvironmentError(
-          fmt::format("load_mnist: {} has no file {}-{} (plain or .gz)", folder.string(), stem, kind));
+          fmt::format("load_mnist: {} has no file {}-{} (plain or .gz)", folder.string(), stems[0], kind));
     }
     return file;
   };
-  const fs::path image_file = require(part + "-images", "idx3-ubyte");
-  const fs::path label_file = require(part + "-labels", "idx1-ubyte");
+  const fs::path image_file = require(part.images, "idx3-ubyte");
+  const fs::path label_file = require(part.labels, "idx1-ubyte");
   return images_and_labels(read_idx(image_file, f32), read_idx(label_file, i64), image_file.string(),
-                           label_file.string());
+                           label_file.string(), options);
 }
 
-Dataset load_part(const fs::path& file, const Arrays& arrays, const std::string& part) {
+Dataset load_part(const fs::path& file, const Arrays& arrays, const std::string& part, const MnistOptions& options) {
   const std::string x = "x_" + part, y = "y_" + part;
-  return images_and_labels(arrays[x], arrays[y], file.string() + ": " + x, file.string() + ": " + y);
+  return images_and_labels(arrays[x], arrays[y], file.string() + ": " + x, file.string() + ": " + y, options);
 }
 
 }  // namespace
 
-ImageDataset load_mnist(const fs::path& path) {
-  if (path.extension() != ".npz") return {load_part(path, "train"), load_part(path, "t10k")};
+ImageDataset load_mnist(const fs::path& path, const MnistOptions& options) {
+  if (path.extension() != ".npz") {
+    return {load_part(path, training_part(options.prefix), options),
+            load_part(path, test_part(options.prefix), options)};
+  }
   const Arrays arrays = read_npz(path, {{"x_train", f32}, {"x_test", f32}});
-  return {load_part(path, arrays, "train"), load_part(path, arrays, "test")};
+  return {load_part(path, arrays, "train", options), load_part(path, arrays, "test", options)};
 }
 
 bool holds_mnist(const fs::path& folder) {
-  return !find_file(folder, "train-images", "idx3-ubyte").empty() &&
-         !find_file(folder, "train-labels", "idx1-ubyte").empty() &&
-         !find_file(folder, "t10k-images", "idx3-ubyte").empty() &&
-         !find_file(folder, "t10k-labels", "idx1-ubyte").empty();
+  const auto holds = [&](const Part& part) {
+    return !find_file(folder, part.images, "idx3-ubyte").empty() &&
+           !find_file(folder, part.labels, "idx1-ubyte").empty();
+  };
+  return holds(training_part("")) && holds(test_part(""));
 }
 
 std::optional<fs::path> find_data(std::string_view name, const fs::path& beside) {

@@ -9,6 +9,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include <xgrad/nn/data/dataset.hpp>
@@ -23,9 +24,16 @@ struct ImageDataset {
   Dataset train, test;
 };
 
-// The four files of MNIST, or of a set with the same names such as Fashion-MNIST, each with or without .gz: images as
-// f32 [n, 784] scaled from 0..255 to [0, 1], labels as i64 [n] in 0..9. Or the one file `mnist.npz` that Keras keeps.
-ImageDataset load_mnist(const std::filesystem::path& folder_or_npz);
+struct MnistOptions {
+  std::string prefix{};    // in front of each file's name, such as "emnist-letters-"
+  Index classes = 10;      // labels are below it; EMNIST's letters, which begin at 1, need 27
+  bool transpose = false;  // images are stored column by column, as those of EMNIST
+};
+
+// The four files of MNIST, or of a set with such names as Fashion-MNIST or EMNIST, each with or without .gz: images of
+// any size as f32 [n, h w] scaled from 0..255 to [0, 1], labels as i64 [n]. Or the one file `mnist.npz` that Keras
+// keeps. Throws EnvironmentError naming a file that is missing, and as read_idx and read_npz do.
+ImageDataset load_mnist(const std::filesystem::path& folder_or_npz, const MnistOptions& options = {});
 
 // Whether the folder holds the four files.
 bool holds_mnist(const std::filesystem::path& folder);

@@ -1,17 +1,17 @@
 #include <xgrad/nn/data/npy.hpp>
 
 #include <algorithm>
-#include <cstdio>
 #include <memory>
 #include <string_view>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <zip.h>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/replace_file.hpp>
+#include <xgrad/nn/data/input_file.hpp>
 #include <xgrad/nn/data/npy_format.hpp>
+#include <xgrad/nn/text_width.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -21,27 +21,27 @@ namespace fs = std::filesystem;
 constexpr std::string_view ending = ".npy";
 
 struct Close {
-  void operator()(std::FILE* file) const { std::fclose(file); }
   void operator()(zip_t* archive) const { zip_discard(archive); }
   void operator()(zip_file_t* file) const { zip_fclose(file); }
   void operator()(zip_source_t* source) const { zip_source_free(source); }
 };
-using File = std::unique_ptr<std::FILE, Close>;
 using Archive = std::unique_ptr<zip_t, Close>;
 using Source = std::unique_ptr<zip_source_t, Close>;
 using Member = std::unique_ptr<zip_file_t, Close>;
 
-void require_file(const char* where, const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_regular_file(path, ignored))
-    throw EnvironmentError(fmt::format("{}: cannot open {}", where, path.string()));
-}
-
-// The names of NumPy's members are those of files: no folders, nothing that a terminal would act on.
+// Parts between slashes are names of folders and of a file, none of which leads upwards, and nothing that a terminal
+// would act on.
 bool is_name(std::string_view name) {
-  return !name.empty() && name != "." && name != ".." && std::none_of(name.begin(), name.end(), [](char c) {
-    return c == '/' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-  });
+  if (std::any_of(name.begin(), name.end(),
+                  [](char c) { return c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
+    return false;
+  for (;;) {
+    const std::size_t slash = name.find('/');
+    const std::string_view part = name.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (slash == std::string_view::npos) return true;
+    name.remove_prefix(slash + 1);
+  }
 }
 
 // The bytes of an archive that holds the arrays.
@@ -88,14 +88,8 @@ std::string archive_of(const fs::path& path, const Arrays& arrays) {
 }  // namespace
 
 Tensor read_npy(const fs::path& path, std::optional<DType> dtype) {
-  require_file("read_npy", path);
-  const File file(std::fopen(path.c_str(), "rb"));
-  if (!file) throw EnvironmentError(fmt::format("read_npy: cannot open {}", path.string()));
-  const auto bytes = [&](void* to, std::size_t count) {
-    const std::size_t got = std::fread(to, 1, count, file.get());
-    if (std::ferror(file.get()) != 0) throw EnvironmentError(fmt::format("read_npy: cannot read {}", path.string()));
-    return got;
-  };
+  InputFile file("read_npy", path);
+  const auto bytes = [&](void* to, std::size_t count) { return file.read(to, count); };
   return read_npy_bytes("read_npy: " + path.string(), bytes, dtype);
 }
 
@@ -111,22 +105,22 @@ Arrays::Arrays(std::initializer_list<std::pair<std::string, Tensor>> entries) {
 }
 
 void Arrays::add(std::string name, Tensor tensor) {
-  if (!is_name(name)) throw UserError(fmt::format("arrays: {:?} cannot be the name of an array", name));
-  if (has(name)) throw UserError(fmt::format("arrays: there is an array {:?} already", name));
-  if (tensor.empty()) throw UserError(fmt::format("arrays: there is no tensor for {:?}", name));
+  if (!is_name(name)) throw UserError(fmt::format("arrays: {} cannot be the name of an array", in_quotes(name)));
+  if (has(name)) throw UserError(fmt::format("arrays: there is an array {} already", in_quotes(name)));
+  if (tensor.empty()) throw UserError(fmt::format("arrays: there is no tensor for {}", in_quotes(name)));
+  positions_.emplace(name, entries_.size());
   entries_.emplace_back(std::move(name), std::move(tensor));
 }
 
 const Tensor& Arrays::operator[](const std::string& name) const {
-  for (const auto& entry : entries_) {
-    if (entry.first == name) return entry.second;
+  if (const auto found = positions_.find(name); found != positions_.end()) return entries_[found->second].second;
+  for (const auto& [member, reason] : unreadable_) {
+    if (member == name) throw FormatError(reason);
   }
-  throw UserError(fmt::format("arrays: there is no {:?}; there are: {}", name, fmt::join(names(), ", ")));
+  throw UserError(fmt::format("arrays: there is no {}; there are: {}", in_quotes(name), name_list(names())));
 }
 
-bool Arrays::has(const std::string& name) const {
-  return std::any_of(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.first == name; });
-}
+bool Arrays::has(const std::string& name) const { return positions_.contains(name); }
 
 std::vector<std::string> Arrays::names() const {
   std::vector<std::string> out;
@@ -134,51 +128,92 @@ std::vector<std::string> Arrays::names() const {
   return out;
 }
 
-Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes) {
-  require_file("read_npz", path);
-  const auto fail = [&](const std::string& what) {
-    throw FormatError(fmt::format("read_npz: {}: {}", path.string(), what));
-  };
+struct NpzFile::State {
+  std::string place;  // what messages begin with
+  Archive archive;
+  std::vector<std::string> names;
+  std::unordered_map<std::string, zip_uint64_t> indices;
+};
+
+NpzFile::NpzFile(const fs::path& path) : state_(std::make_unique<State>()) {
+  InputFile file("read_npz", path);
   int code = 0;
-  const Archive archive(zip_open(path.c_str(), ZIP_RDONLY | ZIP_CHECKCONS, &code));
-  if (!archive) {
+  state_->archive.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
+  zip_t* archive = state_->archive.get();
+  if (archive == nullptr) {
     zip_error_t error;
     zip_error_init_with_code(&error, code);
     const std::string text = zip_error_strerror(&error);
     zip_error_fini(&error);
-    if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_NOENT)
+    if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_MEMORY)
       throw EnvironmentError(fmt::format("read_npz: cannot open {}: {}", path.string(), text));
-    fail("not a zip archive, or a damaged one: " + text);
+    const bool begins_well = file.beginning().starts_with("PK");
+    file.fail(begins_well ? "a damaged zip archive: " + text : not_of_format("a zip archive", file.beginning(), text));
   }
-  Arrays out;
-  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
+  state_->place = fmt::format("read_npz: {}", path.string());
+  const zip_int64_t count = zip_get_num_entries(archive, 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     const auto index = static_cast<zip_uint64_t>(i);
-    const char* stored = zip_get_name(archive.get(), index, ZIP_FL_ENC_GUESS);
-    const std::string member = stored == nullptr ? "" : stored;
-    const bool is_array = member.size() > ending.size() && member.ends_with(ending) && is_name(member);
-    if (!is_array)
-      fail(fmt::format("member {} is called {:?}, which is no array ({})", i, member.substr(0, 80), ending));
-    const std::string where = fmt::format("read_npz: {}: {}", path.string(), member);
-    const Member file(zip_fopen_index(archive.get(), index, 0));
-    if (!file) throw FormatError(fmt::format("{}: {}", where, zip_strerror(archive.get())));
-    const auto bytes = [&](void* to, std::size_t wanted) {
-      std::size_t got = 0;
-      while (got < wanted) {  // a read may give less than there is
-        const zip_int64_t part = zip_fread(file.get(), static_cast<char*>(to) + got, wanted - got);
-        if (part < 0) throw FormatError(fmt::format("{}: damaged data: {}", where, zip_file_strerror(file.get())));
-        if (part == 0) break;
-        got += static_cast<std::size_t>(part);
-      }
-      return got;
-    };
-    std::string name = member.substr(0, member.size() - ending.size());
-    if (out.has(name)) fail(fmt::format("there are two members called {}", member));
+    const char* stored = zip_get_name(archive, index, ZIP_FL_ENC_GUESS);
+    if (stored == nullptr) file.fail(fmt::format("a damaged zip archive: member {} has no name", i));
+    std::string name = stored;
+    if (name.ends_with('/')) continue;  // a folder
+    if (name.ends_with(ending)) name.resize(name.size() - ending.size());
+    if (state_->indices.insert_or_assign(name, index).second) state_->names.push_back(std::move(name));
+  }
+}
+
+NpzFile::~NpzFile() = default;
+NpzFile::NpzFile(NpzFile&&) noexcept = default;
+NpzFile& NpzFile::operator=(NpzFile&&) noexcept = default;
+
+const std::vector<std::string>& NpzFile::names() const { return state_->names; }
+bool NpzFile::has(const std::string& name) const { return state_->indices.contains(name); }
+
+Tensor NpzFile::read(const std::string& name, std::optional<DType> dtype) {
+  const auto found = state_->indices.find(name);
+  if (found == state_->indices.end())
+    throw UserError(
+        fmt::format("{}: there is no {}; there are: {}", state_->place, in_quotes(name), name_list(names())));
+  zip_t* archive = state_->archive.get();
+  const std::string where =
+      fmt::format("{}: {}", state_->place, without_controls(zip_get_name(archive, found->second, ZIP_FL_ENC_GUESS)));
+  const Member file(zip_fopen_index(archive, found->second, 0));
+  if (!file) {
+    const zip_error_t* error = zip_get_error(archive);
+    if (zip_error_code_zip(error) == ZIP_ER_MEMORY)
+      throw EnvironmentError(fmt::format("{}: {}", where, zip_strerror(archive)));
+    throw FormatError(fmt::format("{}: it cannot be unpacked: {}", where, zip_strerror(archive)));
+  }
+  const auto bytes = [&](void* to, std::size_t wanted) {
+    std::size_t got = 0;
+    while (got < wanted) {  // a read may give less than there is
+      const zip_int64_t part = zip_fread(file.get(), static_cast<char*>(to) + got, wanted - got);
+      if (part < 0) throw FormatError(fmt::format("{}: damaged data: {}", where, zip_file_strerror(file.get())));
+      if (part == 0) break;
+      got += static_cast<std::size_t>(part);
+    }
+    return got;
+  };
+  return read_npy_bytes(where, bytes, dtype);
+}
+
+Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes) {
+  NpzFile file(path);
+  Arrays out;
+  for (const std::string& name : file.names()) {
     const auto dtype = dtypes.find(name);
-    out.add(std::move(name),
-            read_npy_bytes(where, bytes, dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second)));
+    try {
+      out.entries_.emplace_back(name,
+                                file.read(name, dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second)));
+      out.positions_.emplace(name, out.entries_.size() - 1);
+    } catch (const FormatError& error) {
+      if (dtype != dtypes.end()) throw;
+      out.unreadable_.emplace_back(name, error.message());
+    }
   }
   for (const auto& entry : dtypes) (void)out[entry.first];
+  if (out.size() == 0 && !out.unreadable_.empty()) throw FormatError(out.unreadable_.front().second);
   return out;
 }
 

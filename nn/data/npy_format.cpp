@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -13,6 +12,8 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/data/input_file.hpp>
+#include <xgrad/nn/data/small_floats.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -20,31 +21,6 @@ namespace {
 constexpr std::string_view magic = "\x93NUMPY";
 constexpr std::size_t longest_header = 65536;  // an array of numbers needs a few hundred bytes
 constexpr std::size_t chunk = 1 << 20;         // bytes read before the next are believed in
-
-// Text of a file for a message: one line, not too long, nothing in it that a terminal would act on.
-std::string shown(std::string_view text) {
-  std::string out = "\"";
-  for (char c : text.substr(0, 40)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte >= 0x7F)
-      out += fmt::format("\\x{:02x}", byte);
-    else
-      out += c;
-  }
-  return out + (text.size() > 40 ? "...\"" : "\"");
-}
-
-// IEEE 754 binary16: five bits of exponent, ten of fraction.
-float half_to_float(std::uint16_t bits) {
-  const int exponent = (bits >> 10) & 31;
-  const auto fraction = static_cast<float>(bits & 1023);
-  float size = std::ldexp(fraction, -24);
-  if (exponent == 31)
-    size = fraction == 0 ? std::numeric_limits<float>::infinity() : std::numeric_limits<float>::quiet_NaN();
-  else if (exponent > 0)
-    size = std::ldexp(1024 + fraction, exponent - 25);
-  return (bits & 0x8000) != 0 ? -size : size;
-}
 
 // The kinds of numbers that are read, by letter and bytes.
 struct NumberType {
@@ -64,6 +40,31 @@ struct Header {
   Shape shape;
 };
 
+// What numpy.dtype takes besides a kind and its bytes.
+constexpr std::pair<std::string_view, std::string_view> long_names[] = {
+    {"bool", "b1"},    {"?", "b1"},       {"int8", "i1"},    {"int16", "i2"},  {"int32", "i4"},
+    {"int64", "i8"},   {"uint8", "u1"},   {"uint16", "u2"},  {"uint32", "u4"}, {"uint64", "u8"},
+    {"float16", "f2"}, {"float32", "f4"}, {"float64", "f8"},
+};
+
+// Why arrays of a type are not read.
+std::string_view reason_against(std::string_view type) {
+  switch (type.empty() ? ' ' : type[0]) {
+    case 'O': return "Python objects are not read";
+    case 'S':
+    case 'a':
+    case 'U': return "text is not read";
+    case 'M':
+    case 'm': return "dates and times are not read\n  hint: save x.astype(\"int64\")";
+    case 'c': return "complex numbers are not read\n  hint: save x.real and x.imag";
+    case 'V': return "raw bytes are not read, as which NumPy saves types that it does not know, such as bfloat16";
+    default:
+      if (type == "f12" || type == "f16")
+        return "floating-point numbers of more than 64 bits are not read\n  hint: save x.astype(\"float64\")";
+      return "only bool, integers, and floating-point numbers of 16 to 64 bits are read";
+  }
+}
+
 // The header is a dictionary as Python writes it, of which just as much is understood as arrays of numbers need.
 class HeaderParser {
  public:
@@ -74,21 +75,21 @@ class HeaderParser {
     bool descr = false, order = false, shape = false;
     while (!accept('}')) {
       const std::string_view key = string("a key of the header");
-      expect(':', fmt::format("there is no colon after the key {}", shown(key)));
+      expect(':', fmt::format("there is no colon after the key {}", in_quotes(key)));
       bool* seen = key == "descr" ? &descr : key == "fortran_order" ? &order : key == "shape" ? &shape : nullptr;
-      if (seen == nullptr) fail(fmt::format("the header has the key {}, which has no meaning", shown(key)));
-      if (*seen) fail(fmt::format("the header has the key {} twice", shown(key)));
+      if (seen == nullptr) fail(fmt::format("the header has the key {}, which has no meaning", in_quotes(key)));
+      if (*seen) fail(fmt::format("the header has the key {} twice", in_quotes(key)));
       *seen = true;
       if (seen == &descr) read_type();
       if (seen == &order) read_order();
       if (seen == &shape) read_shape();
       if (!accept(',')) {
-        expect('}', fmt::format("the value of {} is followed by something else than , or }}", shown(key)));
+        expect('}', fmt::format("the value of {} is followed by something else than , or }}", in_quotes(key)));
         break;
       }
     }
     skip_space();
-    if (at_ != text_.size()) fail(fmt::format("after the header's dictionary comes {}", shown(text_.substr(at_))));
+    if (at_ != text_.size()) fail(fmt::format("after the header's dictionary comes {}", in_quotes(text_.substr(at_))));
     for (const auto& [present, name] : {std::pair{descr, "descr"}, {order, "fortran_order"}, {shape, "shape"}}) {
       if (!present) fail(fmt::format("the header has no key \"{}\"", name));
     }
@@ -108,7 +109,7 @@ class HeaderParser {
     return true;
   }
   void expect(char c, const std::string& otherwise) {
-    if (!accept(c)) fail(fmt::format("{}: it goes on with {}", otherwise, shown(text_.substr(at_))));
+    if (!accept(c)) fail(fmt::format("{}: it goes on with {}", otherwise, in_quotes(text_.substr(at_))));
   }
   bool accept_word(std::string_view word) {
     skip_space();
@@ -119,7 +120,7 @@ class HeaderParser {
   std::string_view string(const char* what) {
     skip_space();
     const char quote = at_ < text_.size() ? text_[at_] : ' ';
-    if (quote != '\'' && quote != '"') fail(fmt::format("{} is no string: {}", what, shown(text_.substr(at_))));
+    if (quote != '\'' && quote != '"') fail(fmt::format("{} is no string: {}", what, in_quotes(text_.substr(at_))));
     const std::size_t end = text_.find(quote, at_ + 1);
     if (end == std::string_view::npos) fail(fmt::format("{} has no closing quote", what));
     const std::string_view out = text_.substr(at_ + 1, end - at_ - 1);
@@ -129,18 +130,18 @@ class HeaderParser {
 
   void read_type() {
     skip_space();
-    if (at_ < text_.size() && text_[at_] == '[') fail("\"descr\" names a record of several fields, which is not read");
+    if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '('))
+      fail("\"descr\" names a record of several fields, which is not read");
     const std::string_view descr = string("\"descr\"");
-    const auto refuse = [&](std::string_view why) { fail(fmt::format("\"descr\" is {}: {}", shown(descr), why)); };
-    if (descr.find('O') != std::string_view::npos) refuse("Python objects are not read");
-    const bool order = descr.size() > 2 && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
-    const std::string_view type = descr.substr(order ? 1 : 0);
+    // Without a byte order numbers are in that of this machine, as for NumPy.
+    const bool order = !descr.empty() && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
+    std::string_view type = descr.substr(order ? 1 : 0);
+    for (const auto& [name, meaning] : long_names) type = type == name ? meaning : type;
     const auto* found = std::find_if(std::begin(number_types), std::end(number_types), [&](const NumberType& t) {
       return type.size() == 2 && type[0] == t.kind && type[1] == static_cast<char>('0' + t.size);
     });
     if (found == std::end(number_types))
-      refuse("only bool, integers, and floating-point numbers of 16 to 64 bits are read");
-    if (found->size > 1 && (!order || descr[0] == '|')) refuse("the byte order is not given");
+      fail(fmt::format("\"descr\" is {}: {}", in_quotes(descr), reason_against(type)));
     header_.type = *found;
     constexpr bool little = std::endian::native == std::endian::little;
     header_.swapped = found->size > 1 && descr[0] == (little ? '>' : '<');
@@ -149,7 +150,7 @@ class HeaderParser {
   void read_order() {
     header_.by_column = accept_word("True");
     if (!header_.by_column && !accept_word("False"))
-      fail(fmt::format("\"fortran_order\" is neither True nor False: {}", shown(text_.substr(at_))));
+      fail(fmt::format("\"fortran_order\" is neither True nor False: {}", in_quotes(text_.substr(at_))));
   }
 
   void read_shape() {
@@ -178,10 +179,10 @@ class HeaderParser {
     Index value = 0;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
       if (value > (Index{1} << 48))
-        fail(fmt::format("\"shape\" has the impossible extent {}", shown(text_.substr(begin, 24))));
+        fail(fmt::format("\"shape\" has the impossible extent {}", in_quotes(text_.substr(begin, 24))));
       value = value * 10 + (text_[at_] - '0');
     }
-    if (at_ == begin) fail(fmt::format("\"shape\" has an extent that is no number: {}", shown(text_.substr(at_))));
+    if (at_ == begin) fail(fmt::format("\"shape\" has an extent that is no number: {}", in_quotes(text_.substr(at_))));
     if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // as Python 2 wrote them
     return value;
   }
@@ -279,7 +280,7 @@ class Numbers {
   template <class T, class S>
   T converted(S number, Index i) const {
     if constexpr (std::is_same_v<S, Half>) {
-      return static_cast<T>(half_to_float(number.bits));
+      return static_cast<T>(float_from_half(number.bits));
     } else if constexpr (std::is_same_v<S, Truth>) {
       if (number.byte > 1) fail(i, fmt::format("the byte {} is no bool", number.byte));
       return static_cast<T>(number.byte == 1);
@@ -325,7 +326,8 @@ class Reader {
     }
     unsigned char more = 0;
     if (source_(&more, 1) != 0)
-      fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, header.shape.str()));
+      fail(fmt::format("there is more in the file than the {} bytes of {}: more than one array?", bytes,
+                       header.shape.str()));
     return Numbers(where_, header, data, dtype.value_or(header.type.dtype)).read();
   }
 
@@ -338,11 +340,19 @@ class Reader {
   }
 
   Header read_header() {
-    std::array<unsigned char, 8> start{};
-    read_all(start.data(), start.size(), "the magic string");
-    const std::string_view begin(reinterpret_cast<const char*>(start.data()), magic.size());
-    if (begin != magic)
-      fail(fmt::format("not an npy file: it begins with {}, expected {}", shown(begin), shown(magic)));
+    std::array<char, 8> start{};
+    const std::size_t there = source_(start.data(), start.size());
+    const std::string_view begin(start.data(), there);
+    if (!begin.substr(0, magic.size()).starts_with(magic.substr(0, there))) {
+      std::string more(504, '\0');
+      more.resize(source_(more.data(), more.size()));
+      fail(not_of_format(
+          "an npy file", std::string(begin) + more,
+          fmt::format("it begins with {}, expected {}", in_quotes(begin.substr(0, magic.size())), in_quotes(magic))));
+    }
+    if (there == 0) fail("the file is empty");
+    if (there < start.size())
+      fail(fmt::format("the file ends within the magic string: {} of {} bytes", there, start.size()));
     const int major = start[6], minor = start[7];
     if (major < 1 || major > 3 || minor != 0)
       fail(fmt::format("version {}.{} is not one of 1.0, 2.0 and 3.0", major, minor));

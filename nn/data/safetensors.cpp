@@ -5,18 +5,21 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
-#include <fstream>
 #include <limits>
 #include <set>
+#include <span>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/replace_file.hpp>
+#include <xgrad/nn/data/input_file.hpp>
+#include <xgrad/nn/data/small_floats.hpp>
 #include <xgrad/nn/text_width.hpp>
 
 namespace xgrad::nn {
@@ -30,23 +33,7 @@ static_assert(std::endian::native == std::endian::little, "safetensors files are
 constexpr std::uint64_t longest_header = 100'000'000;  // as in the reference implementation
 constexpr const char* metadata_key = "__metadata__";
 
-// Text of a file for a message: one line, not too long.
-std::string shown(const std::string& text) {
-  const std::string line = without_controls(text);
-  const std::string_view part = cut_to_width(line, 60);
-  return fmt::format("\"{}{}\"", part, part.size() < line.size() ? "..." : "");
-}
-
 // ---- types of numbers
-
-float from_half(std::uint16_t h) {
-  const std::uint32_t sign = (h & 0x8000U) << 16U;
-  const std::uint32_t exponent = (h >> 10U) & 0x1FU;
-  const std::uint32_t fraction = h & 0x3FFU;
-  if (exponent == 0)
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(static_cast<float>(fraction) * 0x1p-24F));
-  return std::bit_cast<float>(sign | (exponent == 31 ? 0x7F800000U : (exponent + 112) << 23U) | (fraction << 13U));
-}
 
 template <class From, class To, class F>
 void each(const std::vector<char>& bytes, Tensor& out, F convert) {
@@ -65,28 +52,38 @@ void integers(const std::vector<char>& bytes, Tensor& out) {
 
 struct Type {
   const char* name;
-  std::uint64_t size;
+  std::uint64_t bits;
   DType dtype;
   void (*convert)(const std::vector<char>& bytes, Tensor& out) = nullptr;  // none: the bytes are the numbers
+  bool known = true;  // or else the format has the type, and we have nothing for it
 };
+template <class From, float (*convert)(From)>
+constexpr Type small_float(const char* name) {
+  return {name, 8 * sizeof(From), f32,
+          [](const std::vector<char>& b, Tensor& out) { each<From, float>(b, out, convert); }};
+}
+constexpr Type unknown(const char* name, std::uint64_t bits) { return {name, bits, f32, nullptr, false}; }
 constexpr std::array types{
-    Type{"F64", 8, f64},
-    Type{"I64", 8, i64},
-    Type{"F32", 4, f32},
-    Type{"BOOL", 1, boolean},
-    Type{"U64", 8, i64, integers<std::uint64_t>},
-    Type{"I32", 4, i64, integers<std::int32_t>},
-    Type{"U32", 4, i64, integers<std::uint32_t>},
-    Type{"I16", 2, i64, integers<std::int16_t>},
-    Type{"U16", 2, i64, integers<std::uint16_t>},
-    Type{"I8", 1, i64, integers<std::int8_t>},
-    Type{"U8", 1, i64, integers<std::uint8_t>},
-    Type{"F16", 2, f32, [](const std::vector<char>& b, Tensor& out) { each<std::uint16_t, float>(b, out, from_half); }},
-    Type{"BF16", 2, f32,
-         [](const std::vector<char>& b, Tensor& out) {
-           each<std::uint16_t, float>(b, out,
-                                      [](std::uint16_t x) { return std::bit_cast<float>(std::uint32_t{x} << 16U); });
-         }},
+    Type{"F64", 64, f64},
+    Type{"I64", 64, i64},
+    Type{"F32", 32, f32},
+    Type{"BOOL", 8, boolean},
+    Type{"U64", 64, i64, integers<std::uint64_t>},
+    Type{"I32", 32, i64, integers<std::int32_t>},
+    Type{"U32", 32, i64, integers<std::uint32_t>},
+    Type{"I16", 16, i64, integers<std::int16_t>},
+    Type{"U16", 16, i64, integers<std::uint16_t>},
+    Type{"I8", 8, i64, integers<std::int8_t>},
+    Type{"U8", 8, i64, integers<std::uint8_t>},
+    small_float<std::uint16_t, float_from_half>("F16"),
+    small_float<std::uint16_t, float_from_bfloat16>("BF16"),
+    small_float<std::uint8_t, float_from_e5m2>("F8_E5M2"),
+    small_float<std::uint8_t, float_from_e4m3>("F8_E4M3"),
+    unknown("F8_E8M0", 8),
+    unknown("F6_E2M3", 6),
+    unknown("F6_E3M2", 6),
+    unknown("F4", 4),
+    unknown("C64", 64),
 };
 
 // ---- the header
@@ -102,52 +99,52 @@ struct Entry {
   std::uint64_t end() const { return offsets[1]; }
 };
 
-[[noreturn]] void fail(const fs::path& path, const std::string& what) {
-  throw FormatError(fmt::format("safetensors: {}: {}", path.string(), what));
-}
-
 // Takes the JSON text piece by piece, since a tree of it would hide keys that come twice, and grow with what a hostile
-// file nests.
+// file nests. Unknown fields of a tensor are passed over whatever they hold, as the reference reader does.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  explicit HeaderReader(const fs::path& path) : path_(path) {}
+  explicit HeaderReader(const InputFile& file) : file_(file) {}
 
   std::vector<Entry> entries;
   std::map<std::string, std::string> metadata;
 
   bool start_object(std::size_t) override {
+    if (passed_over()) return opened();
     ++depth_;
     if (depth_ == 1) return true;
     if (depth_ > 2) misplaced("an object");
     if (key_ != metadata_key) {
-      if (!names_.insert(key_).second) fail(path_, fmt::format("tensor {} is there twice", shown(key_)));
+      if (!names_.insert(key_).second) file_.fail(fmt::format("tensor {} is there twice", in_quotes(key_)));
       entries.push_back({.name = key_});
-    } else if (std::exchange(had_metadata_, true)) {
-      fail(path_, "the metadata are there twice");
+    } else {
+      metadata_once();
     }
     in_metadata_ = key_ == metadata_key;
     return true;
   }
   bool end_object() override {
+    if (passed_ > 0) return closed();
     if (depth_ == 2 && !in_metadata_) {
       const Entry& e = entries.back();
       if (e.type == nullptr || !e.has_shape || e.offsets.empty())
-        fail(path_, fmt::format("tensor {} has no {}", shown(e.name),
-                                e.type == nullptr ? "dtype"
-                                : !e.has_shape    ? "shape"
-                                                  : "data_offsets"));
+        file_.fail(fmt::format("tensor {} has no {}", in_quotes(e.name),
+                               e.type == nullptr ? "dtype"
+                               : !e.has_shape    ? "shape"
+                                                 : "data_offsets"));
     }
     --depth_;
     return true;
   }
   bool key(string_t& name) override {
+    if (passed_ > 0) return true;
     (depth_ == 1 ? key_ : field_) = name;
     return true;
   }
   bool string(string_t& text) override {
+    if (passed_over()) return true;
     if (depth_ == 2 && in_metadata_) {
       if (!metadata.emplace(field_, text).second)
-        fail(path_, fmt::format("the metadata {} are there twice", shown(field_)));
+        file_.fail(fmt::format("the metadata {} are there twice", in_quotes(field_)));
       return true;
     }
     if (depth_ != 2 || field_ != "dtype") misplaced("text");
@@ -155,11 +152,13 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (e.type != nullptr) twice();
     const auto* found = std::find_if(types.begin(), types.end(), [&](const Type& t) { return t.name == text; });
     if (found == types.end())
-      fail(path_, fmt::format("tensor {} is of type {}, which is not known here", shown(e.name), shown(text)));
+      file_.fail(
+          fmt::format("tensor {} is of type {}, which the format does not have", in_quotes(e.name), in_quotes(text)));
     e.type = &*found;
     return true;
   }
   bool start_array(std::size_t) override {
+    if (passed_over()) return opened();
     if (depth_ != 2 || in_metadata_ || numbers_ != nullptr) misplaced("a list");
     Entry& e = entries.back();
     if (field_ == "shape") {
@@ -174,120 +173,137 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool end_array() override {
+    if (passed_ > 0) return closed();
     numbers_ = nullptr;
     if (field_ == "data_offsets" && entries.back().offsets.size() != 2)
-      fail(path_, fmt::format("tensor {} has {} data_offsets instead of 2", shown(entries.back().name),
-                              entries.back().offsets.size()));
+      file_.fail(fmt::format("tensor {} has {} data_offsets instead of 2", in_quotes(entries.back().name),
+                             entries.back().offsets.size()));
     return true;
   }
   bool number_unsigned(number_unsigned_t number) override {
+    if (passed_over()) return true;
     if (numbers_ == nullptr) misplaced("a number");
-    if (field_ == "shape" && numbers_->size() == Shape::max_rank)
-      fail(path_, fmt::format("tensor {} has more than {} axes", shown(entries.back().name), Shape::max_rank));
     numbers_->push_back(number);
     return true;
   }
-  bool number_integer(number_integer_t) override { misplaced("a negative number"); }
-  bool number_float(number_float_t, const string_t&) override { misplaced("a number with a fraction"); }
-  bool boolean(bool) override { misplaced("a truth value"); }
-  bool null() override { misplaced("null"); }
+  bool number_integer(number_integer_t) override { return passed_over() || misplaced("a negative number"); }
+  bool number_float(number_float_t, const string_t&) override {
+    return passed_over() || misplaced("a number with a fraction");
+  }
+  bool boolean(bool) override { return passed_over() || misplaced("a truth value"); }
+  bool null() override {
+    if (passed_over()) return true;
+    if (depth_ != 1 || key_ != metadata_key) misplaced("null");
+    metadata_once();  // none, as some writers say it
+    return true;
+  }
   bool binary(binary_t&) override { misplaced("binary data"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    fail(path_, fmt::format("the header is not JSON from byte {} on", position));
+    file_.fail(fmt::format("the header is not JSON from byte {} on", position));
   }
 
  private:
-  [[noreturn]] void misplaced(const char* what) const {
-    if (depth_ == 0) fail(path_, "the header is not an object");
-    fail(path_, fmt::format("{} {} {}, which has no meaning", shown(key_),
-                            depth_ > 1 ? "has at " + shown(field_) : "is", what));
+  // Whether what comes is, or is in, the value of a field that the format does not have.
+  bool passed_over() const {
+    return passed_ > 0 || (depth_ == 2 && !in_metadata_ && numbers_ == nullptr && field_ != "dtype" &&
+                           field_ != "shape" && field_ != "data_offsets");
   }
-  [[noreturn]] void twice() const { fail(path_, fmt::format("tensor {} has {} twice", shown(key_), shown(field_))); }
+  bool opened() { return ++passed_ > 0; }
+  bool closed() { return --passed_ >= 0; }
+  void metadata_once() {
+    if (std::exchange(had_metadata_, true)) file_.fail("the metadata are there twice");
+  }
+  [[noreturn]] bool misplaced(const char* what) const {
+    if (depth_ == 0) file_.fail("the header is not an object");
+    file_.fail(fmt::format("{} {} {}, which has no meaning", in_quotes(key_),
+                           depth_ > 1 ? "has at " + in_quotes(field_) : "is", what));
+  }
+  [[noreturn]] void twice() const {
+    file_.fail(fmt::format("tensor {} has {} twice", in_quotes(key_), in_quotes(field_)));
+  }
 
-  const fs::path& path_;
+  const InputFile& file_;
   int depth_ = 0;
+  std::int64_t passed_ = 0;  // objects and lists that are open in a field that is passed over
   std::set<std::string> names_;
   std::string key_, field_;
   bool in_metadata_ = false, had_metadata_ = false;
   std::vector<std::uint64_t>* numbers_ = nullptr;
 };
 
-// The shape, once extents and offsets agree. Extents are multiplied as if those of 0 were 1, so that strides stay in
-// range too.
-Shape checked_shape(const fs::path& path, const Entry& e) {
-  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max() / 8;  // bytes of the widest type
+// Extents and offsets must agree. Extents are multiplied as if those of 0 were 1, so that strides stay in range too.
+void check_extents(const InputFile& file, const Entry& e) {
+  constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max() / 64;  // bits of the widest type
   std::uint64_t product = 1;
-  Shape shape;
+  bool empty = false;
   for (const std::uint64_t extent : e.extents) {
-    if (extent > 0 && product > most / extent) fail(path, fmt::format("tensor {} is too large", shown(e.name)));
+    empty = empty || extent == 0;
+    if (extent > 0 && product > most / extent) file.fail(fmt::format("tensor {} is too large", in_quotes(e.name)));
     if (extent > 0) product *= extent;
-    shape.push_back(static_cast<Index>(extent));
   }
-  const std::uint64_t bytes = static_cast<std::uint64_t>(shape.elements()) * e.type->size;
-  if (e.end() < e.begin() || e.end() - e.begin() != bytes) {
-    fail(path, fmt::format("tensor {} of type {} and shape {} has {} bytes, but its data are from {} to {}",
-                           shown(e.name), e.type->name, shape.str(), bytes, e.begin(), e.end()));
+  const std::uint64_t bits = empty ? 0 : product * e.type->bits;
+  if (bits % 8 != 0 || e.end() < e.begin() || e.end() - e.begin() != bits / 8) {
+    file.fail(fmt::format("tensor {} of type {} and shape [{}] has {} bytes, but its data are from {} to {}",
+                          in_quotes(e.name), e.type->name,
+                          fmt::join(std::span(e.extents).first(std::min<std::size_t>(e.extents.size(), 9)), ", "),
+                          static_cast<double>(bits) / 8, e.begin(), e.end()));
   }
-  return shape;
 }
 
 // The data must be used once and wholly.
-void check_order(const fs::path& path, std::vector<Entry>& entries, std::uint64_t bytes) {
+void check_order(const InputFile& file, std::vector<Entry>& entries, std::uint64_t bytes) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin(), a.end()) < std::pair(b.begin(), b.end());
   });
   std::uint64_t at = 0;
   for (const Entry& e : entries) {
-    if (e.end() > bytes)
-      fail(path,
-           fmt::format("tensor {} ends at byte {} of the data, of which there are {}", shown(e.name), e.end(), bytes));
-    if (e.begin() < at) fail(path, fmt::format("tensor {} overlaps the one before it", shown(e.name)));
+    if (e.end() > bytes) {
+      file.fail(fmt::format("tensor {} ends at byte {} of the data, of which there are {}", in_quotes(e.name), e.end(),
+                            bytes));
+    }
+    if (e.begin() < at) file.fail(fmt::format("tensor {} overlaps the one before it", in_quotes(e.name)));
     if (e.begin() > at)
-      fail(path, fmt::format("{} bytes before tensor {} belong to nothing", e.begin() - at, shown(e.name)));
+      file.fail(fmt::format("{} bytes before tensor {} belong to nothing", e.begin() - at, in_quotes(e.name)));
     at = e.end();
   }
-  if (at != bytes) fail(path, fmt::format("{} bytes at the end belong to nothing", bytes - at));
+  if (at != bytes) file.fail(fmt::format("{} bytes at the end belong to nothing", bytes - at));
 }
 
-class Reader {
- public:
-  explicit Reader(const fs::path& path) : path_(path) {
-    std::error_code error;
-    if (fs::is_regular_file(path, error)) file_.open(path, std::ios::binary);
-    if (!file_.is_open()) throw EnvironmentError(fmt::format("safetensors: cannot open {}", path.string()));
-    size_ = fs::file_size(path);
-  }
-  std::uint64_t size() const { return size_; }
-  void read(char* to, std::uint64_t count, const std::string& what) {
-    file_.read(to, static_cast<std::streamsize>(count));
-    if (static_cast<std::uint64_t>(file_.gcount()) != count) fail(path_, "the file ends within " + what);
-  }
-
- private:
-  const fs::path& path_;
-  std::ifstream file_;
-  std::uint64_t size_ = 0;
-};
-
-Tensor read_tensor(const fs::path& path, Reader& file, const Entry& e, const Shape& shape) {
-  Tensor out(shape, e.type->dtype);
-  const std::string what = "tensor " + shown(e.name);
-  if (e.type->convert == nullptr) {
-    file.read(static_cast<char*>(out.mutable_raw()), e.end() - e.begin(), what);
-  } else {
-    std::vector<char> bytes(e.end() - e.begin());
-    file.read(bytes.data(), bytes.size(), what);
-    e.type->convert(bytes, out);
-  }
-  if (e.type->dtype == boolean) {
-    const auto* bytes = static_cast<const unsigned char*>(out.raw());
-    if (std::any_of(bytes, bytes + out.bytes(), [](unsigned char b) { return b > 1; }))
-      fail(path, fmt::format("{} has truth values that are neither 0 nor 1", what));
+// Why there is no Tensor for a sound entry; empty if there is one.
+std::string reason_against(const Entry& e) {
+  if (!e.type->known) return fmt::format("numbers of type {} are not read", e.type->name);
+  if (e.extents.size() > static_cast<std::size_t>(Shape::max_rank))
+    return fmt::format("it has {} axes, more than {}", e.extents.size(), Shape::max_rank);
+  return {};
+}
+std::string reason_against(const Entry& e, const Tensor& t) {
+  if (t.dtype() == boolean) {
+    const auto* bytes = static_cast<const unsigned char*>(t.raw());
+    if (std::any_of(bytes, bytes + t.bytes(), [](unsigned char b) { return b > 1; }))
+      return "it has truth values that are neither 0 nor 1";
   }
   if (std::string_view(e.type->name) == "U64") {
-    const auto numbers = out.values<std::int64_t>();
+    const auto numbers = t.values<std::int64_t>();
     if (std::any_of(numbers.begin(), numbers.end(), [](std::int64_t x) { return x < 0; }))
-      fail(path, fmt::format("{} has numbers of 2^63 and above", what));
+      return "it has numbers of 2^63 and above";
+  }
+  return {};
+}
+
+void read_data(InputFile& file, const Entry& e, char* to, std::uint64_t bytes) {
+  if (file.read(to, bytes) != bytes) file.fail("the file ends within tensor " + in_quotes(e.name));
+}
+
+Tensor read_tensor(InputFile& file, const Entry& e) {
+  Shape shape;
+  for (const std::uint64_t extent : e.extents) shape.push_back(static_cast<Index>(extent));
+  Tensor out(shape, e.type->dtype);
+  if (e.type->convert == nullptr) {
+    read_data(file, e, static_cast<char*>(out.mutable_raw()), e.end() - e.begin());
+  } else {
+    std::vector<char> bytes(e.end() - e.begin());
+    read_data(file, e, bytes.data(), bytes.size());
+    e.type->convert(bytes, out);
   }
   return out;
 }
@@ -295,33 +311,51 @@ Tensor read_tensor(const fs::path& path, Reader& file, const Entry& e, const Sha
 }  // namespace
 
 TensorFile load_safetensors(const fs::path& path) {
-  Reader file(path);
+  InputFile file("safetensors", path);
   std::uint64_t length = 0;
-  if (file.size() < sizeof(length))
-    fail(path, fmt::format("a file of {} bytes is not one of safetensors", file.size()));
-  file.read(reinterpret_cast<char*>(&length), sizeof(length), "the length of the header");
+  const auto refuse = [&](const std::string& otherwise) {
+    file.fail(not_of_format("a safetensors file", file.beginning(), otherwise));
+  };
+  if (file.read(&length, sizeof(length)) != sizeof(length)) refuse(fmt::format("it has {} bytes", file.size()));
   const std::uint64_t behind = file.size() - sizeof(length);
-  if (length > std::min(behind, longest_header))
-    fail(path, fmt::format("it claims a header of {} bytes; {} bytes follow", length, behind));
+  // The first byte of the header tells a damaged file of the format from one of another.
+  const bool begins_well = file.beginning().size() > sizeof(length) && file.beginning()[sizeof(length)] == '{';
+  if (length > std::min(behind, longest_header)) {
+    const std::string claim = fmt::format("it claims a header of {} bytes; {} bytes follow", length, behind);
+    begins_well ? file.fail(claim) : refuse(claim);
+  }
+  if (!begins_well || length == 0) refuse("the header does not begin with {");
   std::string header(length, '\0');
-  file.read(header.data(), length, "the header");
-  if (!header.starts_with('{')) fail(path, "the header does not begin with {");
+  if (file.read(header.data(), length) != length) file.fail("the file ends within the header");
+  // For the parser NUL is the end of the text, and what stands behind it could be another header.
+  if (const std::size_t at = header.find('\0'); at != std::string::npos)
+    file.fail(fmt::format("the header is not JSON from byte {} on: a NUL", at));
 
-  HeaderReader reader(path);
+  HeaderReader reader(file);
   nlohmann::json::sax_parse(header, &reader);
-  for (const Entry& e : reader.entries) (void)checked_shape(path, e);
-  check_order(path, reader.entries, behind - length);
+  for (const Entry& e : reader.entries) check_extents(file, e);
+  check_order(file, reader.entries, behind - length);
 
   TensorFile out;
   out.metadata = std::move(reader.metadata);
-  for (const Entry& e : reader.entries) out.tensors.emplace(e.name, read_tensor(path, file, e, checked_shape(path, e)));
+  for (const Entry& e : reader.entries) {
+    std::string reason = reason_against(e);
+    if (reason.empty()) {
+      Tensor tensor = read_tensor(file, e);
+      reason = reason_against(e, tensor);
+      if (reason.empty()) out.tensors.emplace(e.name, std::move(tensor));
+    } else {
+      file.skip(e.end() - e.begin());
+    }
+    if (!reason.empty()) out.unreadable.emplace(e.name, std::move(reason));
+  }
   return out;
 }
 
 void save_safetensors(const fs::path& path, const TensorFile& file) {
   std::vector<const NamedTensors::value_type*> order;
   for (const auto& entry : file.tensors) {
-    if (entry.second.empty()) throw UserError(fmt::format("safetensors: tensor {} is empty", shown(entry.first)));
+    if (entry.second.empty()) throw UserError(fmt::format("safetensors: tensor {} is empty", in_quotes(entry.first)));
     if (entry.first == metadata_key) throw UserError("safetensors: a tensor cannot be named __metadata__");
     order.push_back(&entry);
   }

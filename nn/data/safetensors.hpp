@@ -18,11 +18,15 @@ namespace xgrad::nn {
 struct TensorFile {
   NamedTensors tensors{};
   std::map<std::string, std::string> metadata{};
+  // Tensors of a file for which there is no Tensor, and why: numbers of a type that is not read, more than 8 axes,
+  // integers beyond i64. Not written.
+  std::map<std::string, std::string> unreadable{};
 };
 
-// F32, F64, I64 and BOOL are read as they are; F16 and BF16 as f32; U8, I8, I16, U16, I32, U32 and U64 as i64. Throws
-// EnvironmentError if there is no such file, and FormatError, naming file and tensor, for a file that is damaged, has
-// another type of numbers, or tensors of more than 8 axes.
+// F32, F64, I64 and BOOL are read as they are; F16, BF16, F8_E5M2 and F8_E4M3 as f32; U8, I8, I16, U16, I32, U32 and
+// U64 as i64; tensors of other types do not hide the others, see `unreadable`. Takes what the format's reference reader
+// takes, unknown fields of tensors among it, except names that come twice. Throws EnvironmentError if there is no such
+// file, and FormatError, naming file and tensor, for a file that is damaged or of another format.
 TensorFile load_safetensors(const std::filesystem::path& path);
 
 // Writes the file whole under another name and renames it: whenever the program stops, `path` is the old file or the

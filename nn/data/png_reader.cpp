@@ -1,0 +1,149 @@
+#include <png.h>
+
+#include <csetjmp>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/data/image.hpp>
+#include <xgrad/nn/data/input_file.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+// What libpng's callbacks share. libpng leaves its functions by longjmp, which no destructor may be on the way of: so
+// each function below that calls it has only plain variables.
+class Decoder {
+ public:
+  explicit Decoder(InputFile& file) : file_(file) {
+    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, [](png_structp, png_const_charp) {});
+    if (png_ != nullptr) info_ = png_create_info_struct(png_);
+    if (info_ == nullptr) file.fail("libpng has no memory for it");
+  }
+  ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
+  Decoder(const Decoder&) = delete;
+  Decoder& operator=(const Decoder&) = delete;
+
+  void read_header() { require(try_header()); }
+  // Rows one after the other, each of row_bytes().
+  void read_rows(std::vector<png_bytep>& rows) { require(try_rows(rows.data())); }
+
+  std::uint64_t width() const { return png_get_image_width(png_, info_); }
+  std::uint64_t height() const { return png_get_image_height(png_, info_); }
+  // After read_header of what rows hold, not the file.
+  std::size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
+  Index channels() const { return png_get_channels(png_, info_); }
+  int bits() const { return png_get_bit_depth(png_, info_); }
+  // Bits of a pixel in the file.
+  std::uint64_t pixel_bits() const { return pixel_bits_; }
+
+ private:
+  static Decoder& of(png_structp png) { return *static_cast<Decoder*>(png_get_error_ptr(png)); }
+  [[noreturn]] static void on_error(png_structp png, png_const_charp text) {
+    std::snprintf(of(png).message_, sizeof(message_), "%s", text);
+    png_longjmp(png, 1);
+  }
+  static void on_read(png_structp png, png_bytep to, png_size_t count) {
+    Decoder& self = of(png);
+    bool whole = false;
+    try {
+      whole = self.file_.read(to, count) == count;
+    } catch (...) {
+      self.error_ = std::current_exception();
+    }
+    if (!whole) png_error(png, "the file ends early");
+  }
+
+  bool try_header() {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    png_set_read_fn(png_, nullptr, on_read);
+    png_set_user_limits(png_, 1 << 20, 1 << 20);
+    png_set_chunk_malloc_max(png_, 1 << 20);
+    // Texts and profiles change no pixel, and unpack to much.
+    static const png_byte ignored[] = "iCCP\0tEXt\0zTXt\0iTXt\0eXIf\0sPLT\0hIST";
+    png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, ignored, static_cast<int>(sizeof(ignored) / 5));
+    png_read_info(png_, info_);
+    pixel_bits_ = std::uint64_t{png_get_channels(png_, info_)} * png_get_bit_depth(png_, info_);
+    png_set_expand(png_);  // palettes, numbers of less than 8 bits, and the colour that is transparent
+    passes_ = png_set_interlace_handling(png_);
+    png_read_update_info(png_, info_);
+    return true;
+  }
+  bool try_rows(png_bytepp rows) {
+    if (setjmp(png_jmpbuf(png_)) != 0) return false;
+    png_read_image(png_, rows);
+    png_read_end(png_, nullptr);
+    return true;
+  }
+  void require(bool done) {
+    if (error_) std::rethrow_exception(error_);
+    if (!done) file_.fail(fmt::format("a damaged PNG image: {}", message_));
+  }
+
+  InputFile& file_;
+  png_structp png_ = nullptr;
+  png_infop info_ = nullptr;
+  std::uint64_t pixel_bits_ = 0;
+  int passes_ = 1;
+  char message_[200] = {};
+  std::exception_ptr error_{};
+};
+
+// `from` and `to` are the numbers of one pixel, in 1 to 4 channels.
+void convert_pixel(const float* from, Index channels, float* to, Index wanted) {
+  const bool grey = channels <= 2;
+  if (wanted <= 2) {
+    to[0] = grey ? from[0] : 0.299F * from[0] + 0.587F * from[1] + 0.114F * from[2];
+  } else {
+    for (Index c = 0; c < 3; ++c) to[c] = from[grey ? 0 : c];
+  }
+  if (wanted % 2 == 0) to[wanted - 1] = channels % 2 == 0 ? from[channels - 1] : 1;
+}
+
+}  // namespace
+
+Tensor read_png(const std::filesystem::path& path, const PngOptions& options) {
+  if (options.channels < 0 || options.channels > 4) {
+    throw UserError(
+        fmt::format("read_png: {}: channels must be 1 to 4, or 0, not {}", path.string(), options.channels));
+  }
+  InputFile file("read_png", path);
+  if (!file.beginning().starts_with("\x89PNG\r\n\x1A\n"))
+    file.fail(not_of_format("a PNG image", file.beginning(), "it does not begin like one"));
+  Decoder decoder(file);
+  decoder.read_header();
+  const std::uint64_t height = decoder.height(), width = decoder.width();
+  if (height * width > options.max_pixels) {
+    file.fail(fmt::format("{} x {} pixels are more than {}, which PngOptions::max_pixels allows", width, height,
+                          options.max_pixels));
+  }
+  // Deflate packs 1032 bytes at most into one.
+  if (height * width * decoder.pixel_bits() / 8 / 1032 > file.size())
+    file.fail(fmt::format("{} x {} pixels cannot be in a file of {} bytes", width, height, file.size()));
+
+  const std::size_t row_bytes = decoder.row_bytes();
+  std::vector<png_byte> bytes(height * row_bytes);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t row = 0; row < height; ++row) rows[row] = bytes.data() + row * row_bytes;
+  decoder.read_rows(rows);
+
+  const Index channels = decoder.channels(), wanted = options.channels == 0 ? channels : options.channels;
+  Shape shape{static_cast<Index>(height), static_cast<Index>(width)};
+  if (wanted > 1) shape.push_back(wanted);
+  Tensor out(shape);
+  float* to = out.mutable_values<float>().data();
+  const bool wide = decoder.bits() == 16;
+  const png_byte* from = bytes.data();
+  float pixel[4] = {};
+  for (std::uint64_t i = 0; i < height * width; ++i, to += wanted) {
+    for (Index c = 0; c < channels; ++c, from += wide ? 2 : 1)
+      pixel[c] = wide ? static_cast<float>(from[0] << 8 | from[1]) / 65535 : static_cast<float>(from[0]) / 255;
+    convert_pixel(pixel, channels, to, wanted);
+  }
+  return out;
+}
+
+}  // namespace xgrad::nn

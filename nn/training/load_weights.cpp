@@ -1,0 +1,102 @@
+// Weights from files that other libraries wrote.
+#include <array>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/text_width.hpp>
+#include <xgrad/nn/training/model_state.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+// [out, in, ...] as [..., in, out].
+Tensor from_torch_kernel(const Tensor& kernel) {
+  const Shape& s = kernel.shape();
+  const int rank = s.rank();
+  const auto axis_of = [&](int axis) { return axis == rank - 1 ? 0 : axis == rank - 2 ? 1 : axis + 2; };
+  Shape shape;
+  std::array<Index, Shape::max_rank> steps{}, count{};
+  const auto strides = s.strides();
+  for (int axis = 0; axis < rank; ++axis) {
+    shape.push_back(s[axis_of(axis)]);
+    steps[static_cast<std::size_t>(axis)] = strides[static_cast<std::size_t>(axis_of(axis))];
+  }
+  Tensor out(shape, kernel.dtype());
+  const std::size_t size = size_of(kernel.dtype());
+  const auto* from = static_cast<const char*>(kernel.raw());
+  auto* to = static_cast<char*>(out.mutable_raw());
+  Index at = 0;
+  for (Index i = 0; i < out.elements(); ++i, to += size) {
+    std::memcpy(to, from + static_cast<std::size_t>(at) * size, size);
+    for (int axis = rank; axis-- > 0;) {  // odometer: the last axis runs fastest
+      const auto a = static_cast<std::size_t>(axis);
+      at += steps[a];
+      if (++count[a] < shape[axis]) break;
+      at -= steps[a] * shape[axis];
+      count[a] = 0;
+    }
+  }
+  return out;
+}
+
+bool is_kernel(const Parameter& weight) {
+  return weight.type().shape.rank() >= 2 && (weight.name() == "kernel" || weight.name().ends_with("/kernel"));
+}
+
+// The tensor of that name as the weight takes it.
+Tensor converted(const std::string& where, const TensorFile& file, const std::string& name, const Parameter& weight,
+                 const LoadOptions& options) {
+  const auto found = file.tensors.find(name);
+  if (found == file.tensors.end()) {
+    const auto reason = file.unreadable.find(name);
+    std::string what = fmt::format("{}: there is no tensor {}", where, in_quotes(name));
+    if (reason != file.unreadable.end())
+      what = fmt::format("{}: the tensor {}: {}", where, in_quotes(name), reason->second);
+    throw FormatError(what);
+  }
+  const bool turned = options.preset == Preset::torch && is_kernel(weight) &&
+                      found->second.shape().rank() == weight.type().shape.rank();
+  Tensor out = turned ? from_torch_kernel(found->second) : found->second;
+  if (is_floating(out.dtype()) && is_floating(weight.type().dtype)) out = out.cast(weight.type().dtype);
+  if (out.type() == weight.type()) return out;
+  throw FormatError(fmt::format("{}: the tensor {} is {}, but the weight {} is {}{}", where, in_quotes(name),
+                                found->second.type().str(), in_quotes(weight.name()), weight.type().str(),
+                                turned ? " (a kernel, whose axes were turned from PyTorch's order)" : ""));
+}
+
+}  // namespace
+
+void Model::load(const std::filesystem::path& path, const LoadOptions& options) {
+  state_->require_idle("load");
+  const std::string where = fmt::format("load: {}", path.string());
+  const TensorFile file = load_safetensors(path);
+  const std::vector<Parameter>& weights = state_->parameters;
+  std::map<std::string, std::string> sources;  // by the weight's name
+  if (options.names.empty()) {
+    for (const Parameter& p : weights) {
+      if (options.strict || file.tensors.contains(p.name())) sources[p.name()] = p.name();
+    }
+  }
+  for (const auto& [from, to] : options.names) {
+    const bool known =
+        std::any_of(weights.begin(), weights.end(), [&, &name = to](const Parameter& p) { return p.name() == name; });
+    if (!known) throw UserError(fmt::format("{}: the model has no weight {}", where, in_quotes(to)));
+    if (!sources.emplace(to, from).second)
+      throw UserError(fmt::format("{}: two tensors are named for the weight {}", where, in_quotes(to)));
+  }
+  // Everything is looked at before anything changes.
+  std::vector<std::pair<Parameter, Tensor>> changes;
+  for (const Parameter& p : weights) {
+    if (const auto source = sources.find(p.name()); source != sources.end())
+      changes.emplace_back(p, converted(where, file, source->second, p, options));
+    else if (options.strict)
+      throw UserError(
+          fmt::format("{}: no tensor is named for the weight {} {}\n  hint: .strict = false leaves it as it is", where,
+                      in_quotes(p.name()), p.type().str()));
+  }
+  for (auto& [weight, values] : changes) weight.set(values);
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,38 @@
+#include <fstream>
+
+#include <xgrad/nn/data/csv.hpp>
+
+#include "fuzz.hpp"
+
+namespace nn = xgrad::nn;
+
+namespace {
+
+const nn::CsvOptions all_options[] = {
+    {},
+    {.header = false, .columns = {0}, .missing = nn::Missing::drop_row},
+    {.separator = ';', .classes = {-1}, .missing = nn::Missing::replace, .decimal = ',', .comment = '#'},
+    {.separator = ' ', .exclude = {0}},
+};
+
+}  // namespace
+
+void fuzz::read(const std::filesystem::path& file) {
+  for (const nn::CsvOptions& options : all_options) {
+    try {
+      const nn::Table table = nn::read_csv(file, options);
+      if (table.columns.size() > 1) (void)table.dataset(table.columns.back());
+    } catch (const xgrad::UserError&) {
+      // with other options it may be a table
+    }
+  }
+}
+
+// The library writes tables in CSVLogger alone.
+void fuzz::write_seeds(const std::filesystem::path& folder) {
+  const auto write = [&](const char* name, const char* text) { std::ofstream(folder / name) << text; };
+  write("plain", "a,b\n1,-2.5e3\n3,4\n");
+  write("quoted", "\xEF\xBB\xBF\"a \"\"x\"\"\",b\r\n\"1\",?\r\n+3,\r\n");
+  write("classes", "a;b # text\n1,5;setosa\n2;ash\n");
+  write("spaces", " a\tb  c\n 1 2 3 \n4 5 6");
+}
