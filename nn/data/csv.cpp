@@ -1,7 +1,6 @@
 #include <xgrad/nn/data/csv.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <span>
 #include <unordered_map>
@@ -9,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/parse_number.hpp>
 #include <xgrad/nn/data/csv_records.hpp>
 #include <xgrad/nn/data/input_file.hpp>
 
@@ -33,10 +33,10 @@ Number number_in(std::string_view text, char decimal) {
     std::replace(with_point.begin(), with_point.end(), decimal, '.');
     text = with_point;
   }
-  // from_chars takes no plus sign, which some programs write.
+  // parse_number takes no plus sign, which some programs write.
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
   Number out;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out.value);
+  const auto [end, error] = parse_number(text.data(), text.data() + text.size(), out.value);
   out.error = end == text.data() + text.size() ? error : std::errc::invalid_argument;
   return out;
 }

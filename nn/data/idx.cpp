@@ -19,8 +19,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t chunk = 1 << 20;  // bytes read before the next are believed in
-
 void read_all(InputFile& file, void* to, std::size_t count, const char* what) {
   const std::size_t got = file.read(to, count);
   if (got != count) file.fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
@@ -101,16 +99,11 @@ Tensor read_idx(const fs::path& path, DType dtype) {
       file.fail(error.message());
     }
   }
-  std::vector<unsigned char> data;
-  while (data.size() < bytes) {
-    const std::size_t before = data.size();
-    const std::size_t wanted = std::min(chunk, bytes - before);
-    data.resize(before + wanted);
-    const std::size_t got = file.read(data.data() + before, wanted);
-    if (got != wanted) {
-      file.fail(fmt::format("the file ends early: {} promises {} bytes of numbers, there are {}", shape.str(), bytes,
-                            before + got));
-    }
+  const std::vector<unsigned char> data =
+      read_up_to(bytes, [&](void* to, std::size_t count) { return file.read(to, count); });
+  if (data.size() != bytes) {
+    file.fail(fmt::format("the file ends early: {} promises {} bytes of numbers, there are {}", shape.str(), bytes,
+                          data.size()));
   }
   unsigned char more = 0;
   if (file.read(&more, 1) != 0)

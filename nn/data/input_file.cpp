@@ -100,6 +100,20 @@ std::string not_of_format(std::string_view format, std::string_view beginning, c
   return fmt::format("not {}: {}", format, kind.empty() ? otherwise : "it is " + kind);
 }
 
+std::vector<unsigned char> read_up_to(std::size_t count, const ByteSource& source) {
+  std::vector<unsigned char> out;
+  while (out.size() < count) {
+    const std::size_t before = out.size();
+    const std::size_t wanted =
+        std::min(count - before, std::clamp(before, std::size_t{1} << 12U, std::size_t{1} << 26U));
+    out.resize(before + wanted);
+    const std::size_t got = source(out.data() + before, wanted);
+    out.resize(before + got);
+    if (got < wanted) break;
+  }
+  return out;
+}
+
 struct InputFile::Descriptor {
   int number = -1;
   gzFile_s* packed = nullptr;  // owns the number if there is one
@@ -130,7 +144,7 @@ InputFile::InputFile(const std::string& where, const fs::path& path, InputFileOp
   if (!options.unpack) return;
   file_->packed = gzdopen(file_->number, "rb");
   if (file_->packed == nullptr) refuse("zlib has no memory for it");
-  gzbuffer(file_->packed, 1 << 17);
+  gzbuffer(file_->packed, 1 << 16);
 }
 
 InputFile::~InputFile() = default;

@@ -4,9 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <xgrad/nn/text_width.hpp>
 
@@ -18,6 +20,12 @@ std::string kind_of_file(std::string_view beginning, bool no_text = false);
 
 // "not FORMAT: it is ...": what these first bytes are instead, or `otherwise` if they are unknown.
 std::string not_of_format(std::string_view format, std::string_view beginning, const std::string& otherwise);
+
+// Gives up to `count` bytes; fewer only at the end.
+using ByteSource = std::function<std::size_t(void* to, std::size_t count)>;
+// `count` bytes of the source, or all if there are fewer. Memory grows with what has been seen, not with `count`, which
+// may be anything that a file promises.
+std::vector<unsigned char> read_up_to(std::size_t count, const ByteSource& source);
 
 struct InputFileOptions {
   bool unpack = false;  // gzip data give what is packed in them

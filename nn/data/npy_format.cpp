@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/nn/data/input_file.hpp>
 #include <xgrad/nn/data/small_floats.hpp>
 
 namespace xgrad::nn {
@@ -20,7 +19,6 @@ namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
 constexpr std::size_t longest_header = 65536;  // an array of numbers needs a few hundred bytes
-constexpr std::size_t chunk = 1 << 20;         // bytes read before the next are believed in
 
 // The kinds of numbers that are read, by letter and bytes.
 struct NumberType {
@@ -314,15 +312,10 @@ class Reader {
       if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes) || bytes > (std::size_t{1} << 48))
         fail(fmt::format("\"shape\" {} is of an impossible size", header.shape.str()));
     }
-    std::vector<unsigned char> data;
-    while (data.size() < bytes) {
-      const std::size_t before = data.size(), wanted = std::min(chunk, bytes - before);
-      data.resize(before + wanted);
-      const std::size_t got = source_(data.data() + before, wanted);
-      if (got != wanted) {
-        fail(fmt::format("the file ends early: \"shape\" {} promises {} bytes of numbers, there are {}",
-                         header.shape.str(), bytes, before + got));
-      }
+    const std::vector<unsigned char> data = read_up_to(bytes, source_);
+    if (data.size() != bytes) {
+      fail(fmt::format("the file ends early: \"shape\" {} promises {} bytes of numbers, there are {}",
+                       header.shape.str(), bytes, data.size()));
     }
     unsigned char more = 0;
     if (source_(&more, 1) != 0)

@@ -1,17 +1,13 @@
 // The bytes of a .npy file, wherever they come from. Internal: not installed.
 #pragma once
 
-#include <cstddef>
-#include <functional>
 #include <optional>
 #include <string>
 
 #include <xgrad/graph/tensor.hpp>
+#include <xgrad/nn/data/input_file.hpp>
 
 namespace xgrad::nn {
-
-// Gives up to `count` bytes; fewer only at the end.
-using ByteSource = std::function<std::size_t(void* to, std::size_t count)>;
 
 // Reads to the end. `where` stands in front of what an error says; the dtype is that of read_npy.
 Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype);

@@ -83,12 +83,12 @@ struct EvaluateOptions {
 
 // How weights of another library are taken from a safetensors file.
 struct LoadOptions {
-  // Names of tensors in the file, and of the weights they are for, as Parameter::name says it; what is not named here is
-  // not read. If empty, tensors are called as the weights.
+  // Names of tensors in the file, and of the weights they are for, as Parameter::name says it; what is not named here
+  // is not read. If empty, tensors are called as the weights.
   std::map<std::string, std::string> names{};
-  // Preset::torch: kernels of dense layers and convolutions are [out, in, ...] in the file, as PyTorch's Linear and Conv
-  // keep them, and become [..., in, out]. A dense layer behind a flattened image still has its rows in another order:
-  // PyTorch's images are [channels, h, w].
+  // Preset::torch: kernels of dense layers and convolutions are [out, in, ...] in the file, as PyTorch's Linear and
+  // Conv keep them, and become [..., in, out]. A dense layer behind a flattened image still has its rows in another
+  // order: PyTorch's images are [channels, h, w].
   Preset preset = Preset::keras;
   bool strict = true;  // every weight of the model must get a tensor
 };
@@ -167,9 +167,10 @@ class Model {
   // takes what the optimizer remembers, which must be the same optimizer; otherwise the weights alone. Throws
   // FormatError, naming file and tensor, for a file that does not fit or is damaged.
   void load(const std::filesystem::path& path);
-  // Takes weights and moving statistics from a file of another library; what the optimizer remembers and the counts stay
-  // as they are. Floating-point numbers are converted to the weights' dtype. Throws FormatError, naming file and tensor,
-  // for a tensor that is missing or of another shape, UserError for names that fit no weight; then nothing has changed.
+  // Takes weights and moving statistics from a file of another library; what the optimizer remembers and the counts
+  // stay as they are. Floating-point numbers are converted to the weights' dtype. Throws FormatError, naming file and
+  // tensor, for a tensor that is missing or of another shape, UserError for names that fit no weight; then nothing has
+  // changed.
   //
   //   model.load("net.safetensors", {.names = {{"0.weight", "dense/kernel"}, {"0.bias", "dense/bias"}},
   //                                  .preset = nn::Preset::torch});
