@@ -100,7 +100,7 @@ TEST_CASE("load: kernels of convolutions are turned from PyTorch's order of axes
   const auto path = folder / "conv";
   const Tensor kernel = some({2, 3, 4, 5}, 1);  // out, in, height, width
   nn::save_safetensors(path, {.tensors = {{"weight", kernel}}});
-  nn::Model model{nn::Sequential{nn::Conv2D(2, {4, 5}, {.use_bias = false})}, {4, 5, 3}};
+  nn::Model model{nn::Sequential{nn::Conv2D(2, {4, 5}, nn::linear, {.use_bias = false})}, {4, 5, 3}};
   model.load(path, {.names = {{"weight", model.parameters()[0].name()}}, .preset = nn::Preset::torch});
   const Tensor image = some({1, 4, 5, 3}, 2);
   const Tensor y = model.predict(image);
