@@ -1,5 +1,6 @@
 #include <fstream>
 
+#include <xgrad/graph/error.hpp>
 #include <xgrad/nn/data/csv.hpp>
 
 #include "fuzz.hpp"
