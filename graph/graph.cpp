@@ -310,6 +310,7 @@ Value Graph::updated(const Parameter& parameter) {
 }
 
 bool Graph::trainable(const Parameter& parameter) const {
+  if (!parameter.valid()) throw GraphError("trainable: the Parameter is empty");
   const auto pinned = trainable_flags_.find(parameter.trainable_flag());
   return pinned != trainable_flags_.end() ? pinned->second : parameter.trainable();
 }

@@ -437,6 +437,7 @@ TEST_CASE("graph: what trains is what trained when it was pinned, also in graphs
   Graph same({}, g.trainable_flags()), fresh;
   CHECK(same.pin_trainable(pinned));
   CHECK_FALSE(fresh.trainable(pinned));
+  CHECK_THROWS_AS(fresh.trainable(Parameter()), GraphError);
 }
 
 TEST_CASE("graph: what one reads of a node stays where it is while others are appended") {

@@ -6,8 +6,8 @@
 //                                   nn::ModelCheckpoint{.path = "best.safetensors", .save_best_only = true},
 //                                   nn::CSVLogger{.path = "log.csv"}}});
 //
-// Epochs are counted from 0, as in Keras. What is monitored is a name of the logs; an unknown one throws UserError,
-// listing the names there are.
+// Epochs are counted from 0, as in Keras. `monitor` names an entry of the logs: an unknown name throws UserError before
+// the first step, which lists the valid names.
 #pragma once
 
 #include <functional>
