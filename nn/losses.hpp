@@ -5,6 +5,10 @@
 //   nn::Loss cubic{"cubic", [](Value p, Value t) { return mean(abs(p - t) * square(p - t)); }};
 //
 // The formulas are those of the functions of the same names in ops/losses.hpp. A loss may stand among the metrics.
+//
+// The loss of a batch, of an epoch and of an evaluation is one number: the sum of what counts over the sum of its
+// weights. A row counts its weight (Dataset::weights), a label its class weight, the ignored label 0. If nothing in a
+// batch counts, its loss is 0 and its training step changes nothing.
 #pragma once
 
 #include <functional>
@@ -13,23 +17,26 @@
 #include <utility>
 #include <vector>
 
+#include <xgrad/nn/conventions.hpp>
 #include <xgrad/nn/metrics.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {
 
-// What a target is: numbers in the shape of the prediction, or the number of a class (i64) in place of the last axis.
-enum class Target { like_prediction, class_number };
-
 struct Loss {
   std::string name;
-  PairFunction apply;  // a scalar
-  Target target = Target::like_prediction;
-  // Needed for data with weights alone: the loss of each row, or of each of its numbers, [rows, ...].
+  PairFunction apply;                       // a scalar, the mean
+  Target target = Target::like_prediction;  // the values of the data are checked by it
+  // Needed for data with weights: the loss of each row, label or element, [rows, ...], multiplied by what it counts.
   PairFunction each{};
   std::optional<Index> ignored_label{};  // a class number that the loss passes over, though it need not be a class
+  // What each counts, in the shape of `each`; without it 1, and 0 for the ignored label.
+  PairFunction weight{};
+  Prediction prediction = Prediction::value;  // what metrics take the predictions for
 
-  operator Metric() const { return {name, apply}; }
+  // The loss of a batch. Throws UserError for row weights without `each`.
+  MetricOutput measure(const MetricInput& in) const;
+  operator Metric() const;
 };
 
 // A loss with options: by itself that with their defaults, called with others that with these.
@@ -69,14 +76,12 @@ Loss categorical_crossentropy_from_logits(const ClassLossOptions& options);
 Loss sparse_categorical_crossentropy(const ClassLossOptions& options);
 Loss sparse_categorical_crossentropy_from_logits(const ClassLossOptions& options);
 Loss nll(const ClassLossOptions& options);
-Value cosine_similarity(Value prediction, Value target);
-Value cosine_similarities(Value prediction, Value target);
+Loss kl_divergence();
+Value cosine_similarity(Operand prediction, Operand target, Reduction reduction);
 
 // A loss without options: a function with a reduction.
-inline Loss of(const char* name, Value (*function)(Operand, Operand, Reduction)) {
-  return {name, [=](Value p, Value t) { return function(p, t, Reduction::mean); }, Target::like_prediction,
-          [=](Value p, Value t) { return function(p, t, Reduction::none); }};
-}
+Loss of(const char* name, Value (*function)(Operand, Operand, Reduction), Target target = Target::like_prediction,
+        Prediction prediction = Prediction::value);
 }  // namespace detail
 
 // ---- of numbers
@@ -93,11 +98,11 @@ inline const Loss log_cosh = detail::of("log_cosh", xgrad::log_cosh);
 inline const LossFamily<BinaryLossOptions> binary_crossentropy{detail::binary_crossentropy};
 inline const LossFamily<BinaryLossOptions> binary_crossentropy_from_logits{detail::binary_crossentropy_from_logits};
 // Targets -1 and 1.
-inline const Loss hinge = detail::of("hinge", xgrad::hinge);
+inline const Loss hinge = detail::of("hinge", xgrad::hinge, Target::sign, Prediction::logit);
 
 // ---- of classes
 
-// From probabilities, as softmax gives them. Targets one-hot, or probabilities.
+// From probabilities, as softmax gives them. Targets one-hot, or probabilities. Throws ShapeError for a single class.
 inline const LossFamily<ClassLossOptions> categorical_crossentropy{detail::categorical_crossentropy};
 inline const LossFamily<ClassLossOptions> categorical_crossentropy_from_logits{
     detail::categorical_crossentropy_from_logits};
@@ -107,12 +112,11 @@ inline const LossFamily<ClassLossOptions> sparse_categorical_crossentropy_from_l
     detail::sparse_categorical_crossentropy_from_logits};
 // From logarithms of probabilities, as log_softmax gives them: class numbers, and probabilities as targets.
 inline const LossFamily<ClassLossOptions> nll{detail::nll};
-inline const Loss kl_divergence = detail::of("kl_divergence", xgrad::kl_divergence);
+inline const Loss kl_divergence = detail::kl_divergence();
 
 // ---- of vectors
 
 // Minus the cosine of the angle between the rows, as in Keras: -1 where they point the same way.
-inline const Loss cosine_similarity{"cosine_similarity", detail::cosine_similarity, Target::like_prediction,
-                                    detail::cosine_similarities};
+inline const Loss cosine_similarity = detail::of("cosine_similarity", detail::cosine_similarity);
 
 }  // namespace xgrad::nn

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include <fmt/format.h>
@@ -16,28 +18,31 @@ namespace {
 
 double ratio(double part, double whole) { return whole == 0 ? 0 : part / whole; }
 
+bool of_classes(Target target) { return target == Target::class_number || target == Target::distribution; }
+
 bool one_probability(Value prediction) { return prediction.shape().back() == 1; }
 
 // The class of each row, for one-hot and class-number targets.
 Value class_of(Value target) { return target.dtype() == i64 ? target : argmax(target, -1); }
 
 // The class that is predicted for each row; of one probability a row 0 or 1.
-Value predicted_class(Value prediction) {
-  if (!one_probability(prediction)) return argmax(prediction, -1);
-  return cast(squeeze(prediction, {-1}) > default_threshold, i64);
+Value predicted_class(const MetricInput& in) {
+  if (!one_probability(in.prediction)) return argmax(in.prediction, -1);
+  return cast(squeeze(in.predicted_positive(), {-1}), i64);
 }
 
-Value target_class(Value prediction, Value target) {
-  const bool column = one_probability(prediction) && target.type().shape == prediction.shape();
-  return column ? cast(squeeze(target, {-1}), i64) : class_of(target);
+Value target_class(const MetricInput& in) {
+  const bool column = one_probability(in.prediction) && in.target.shape() == in.prediction.shape();
+  if (!column) return class_of(in.target);
+  return cast(squeeze(in.target_kind == Target::sign ? in.positive() : in.target, {-1}), i64);
 }
 
-void require_like(const char* metric, Value prediction, Value target) {
-  if (prediction.type() == target.type()) return;
+void require_like(const char* metric, const MetricInput& in) {
+  if (in.prediction.type() == in.target.type()) return;
   throw ShapeError(
       fmt::format("{}: prediction and target must have one shape and dtype\n  prediction: {}\n  target: {}{}", metric,
-                  prediction.describe(), target.describe(),
-                  target.dtype() == i64 ? "\n  hint: for class numbers use its macro_ form" : ""));
+                  in.prediction.describe(), in.target.describe(),
+                  in.target.dtype() == i64 ? "\n  hint: for class numbers use its macro_ form" : ""));
 }
 
 double require_threshold(const char* metric, double threshold) {
@@ -45,13 +50,29 @@ double require_threshold(const char* metric, double threshold) {
   throw UserError(fmt::format("{}: a threshold of {} is not in [0, 1]", metric, threshold));
 }
 
+// Adds axes of extent 1 behind, so that weights of the leading axes of x broadcast along the others.
+Value aligned(Value weights, Value x) {
+  while (weights.shape().rank() < x.shape().rank()) weights = expand_dims(weights, -1);
+  return weights;
+}
+
+Axes axes_from(int first, Value x) {
+  Axes out(static_cast<std::size_t>(std::max(0, x.shape().rank() - first)));
+  std::iota(out.begin(), out.end(), Index{first});
+  return out;
+}
+
+// The weighted sum over `axes`, all if empty; weights of the leading axes.
+Value sum_of(const MetricInput& in, Value x, const Axes& axes = {}) {
+  return in.weights.valid() ? sum(cast(x, f64) * aligned(cast(in.weights, f64), x), axes) : sum(x, axes);
+}
+
 // How many elements are predicted rightly, are predicted, and hold.
-std::function<Value(Value, Value)> found_predicted_held(const char* metric, double threshold) {
-  return [=](Value prediction, Value target) {
-    require_like(metric, prediction, target);
-    const Value predicted = prediction > threshold;
-    const Value holds = target > default_threshold;
-    return stack({sum(logical_and(predicted, holds)), sum(predicted), sum(holds)});
+std::function<MetricOutput(const MetricInput&)> found_predicted_held(const char* metric, double threshold) {
+  return [=](const MetricInput& in) {
+    require_like(metric, in);
+    const Value predicted = in.predicted_positive(threshold), holds = in.positive();
+    return in.sums(stack({sum_of(in, logical_and(predicted, holds)), sum_of(in, predicted), sum_of(in, holds)}));
   };
 }
 
@@ -77,33 +98,89 @@ double mean_over_classes(std::span<const double> confusion, F score) {
 
 }  // namespace
 
-namespace detail {
+// ---- MetricInput
 
-Value categorical_accuracy(Value prediction, Value target) {
-  return mean(cast(equal(argmax(prediction, -1), class_of(target)), prediction.dtype()));
+MetricOutput MetricInput::mean(Value each, Value counts) const {
+  if (!is_floating(each.dtype())) each = cast(each, prediction.dtype());
+  if (!weights.valid() && !counts.valid()) return {xgrad::mean(each)};
+  Value weight = counts;
+  if (weights.valid()) {
+    const Value w = cast(weights, each.dtype());
+    const int rank = w.shape().rank();
+    bool fits = each.shape().rank() >= rank;
+    for (int axis = 0; fits && axis < rank; ++axis) fits = each.shape()[axis] == w.shape()[axis];
+    if (!fits) {
+      throw ShapeError(
+          fmt::format("metric: there must be a number for each of the weights\n  numbers: {}\n  weights: {}",
+                      each.describe(), weights.describe()));
+    }
+    if (!counts.valid() && each.shape().rank() > rank) each = xgrad::mean(each, axes_from(rank, each));
+    weight = counts.valid() ? cast(counts, each.dtype()) * aligned(w, counts) : w;
+    each = each * aligned(w, each);
+  }
+  // In f64: whole numbers beyond 2^24 are exact. A mean over nothing is 0, so that it poisons no other number.
+  const Value total = sum(cast(weight, f64));
+  return {sum(each) / cast(where(total > 0, total, 1), each.dtype()), total};
 }
 
-Value accuracy(Value prediction, Value target) {
-  if (target.dtype() == i64 || !one_probability(prediction)) return categorical_accuracy(prediction, target);
-  return mean(cast(equal(cast(prediction > default_threshold, target.dtype()), target), prediction.dtype()));
+MetricOutput MetricInput::sums(Value totals) const {
+  return {totals, weights.valid() ? sum(cast(weights, f64)) : Value()};
+}
+
+Value MetricInput::probability() const {
+  switch (prediction_kind) {
+    case Prediction::value: break;
+    case Prediction::logit: return of_classes(target_kind) ? softmax(prediction) : sigmoid(prediction);
+    case Prediction::log_probability: return exp(prediction);
+  }
+  return prediction;
+}
+
+Value MetricInput::predicted_positive(double threshold) const {
+  // Logits near 0 differ where their sigmoids are all 0.5 after rounding.
+  if (prediction_kind == Prediction::logit && !of_classes(target_kind))
+    return prediction > std::log(threshold / (1 - threshold));
+  return probability() > threshold;
+}
+
+Value MetricInput::positive() const { return target > (target_kind == Target::sign ? 0 : default_threshold); }
+
+namespace detail {
+
+Metric metric(std::string name, std::function<MetricOutput(const MetricInput&)> measure, Metric::Result result) {
+  const auto apply = [measure](Value prediction, Value target) {
+    return measure({.prediction = prediction, .target = target}).value;
+  };
+  return {std::move(name), apply, std::move(result), std::move(measure)};
+}
+
+MetricOutput categorical_accuracy(const MetricInput& in) {
+  return in.mean(equal(argmax(in.prediction, -1), class_of(in.target)));
+}
+
+MetricOutput accuracy(const MetricInput& in) {
+  if (in.target.dtype() == i64 || !one_probability(in.prediction)) return categorical_accuracy(in);
+  if (in.target_kind == Target::sign) return in.mean(equal(in.predicted_positive(), in.positive()));
+  return in.mean(equal(cast(in.predicted_positive(), in.target.dtype()), in.target));
 }
 
 // In f64, for the same sum in whatever batches.
-Value squared_errors(Value prediction, Value target) {
-  require_like("root_mean_squared_error", prediction, target);
-  const Value e = cast(prediction, f64) - cast(target, f64);
-  return stack({sum(square(e)), count(e)});
+MetricOutput squared_errors(const MetricInput& in) {
+  require_like("root_mean_squared_error", in);
+  const Value e = cast(in.prediction, f64) - cast(in.target, f64);
+  return in.sums(stack({sum_of(in, square(e)), in.weights.valid() ? sum_of(in, ones_like(e)) : count(e)}));
 }
 
 double root_of_mean(std::span<const double> totals) { return std::sqrt(totals[0] / totals[1]); }
 
 // For each output: squared errors, targets, squared targets, rows.
-Value variance_sums(Value prediction, Value target) {
-  require_like("r2", prediction, target);
-  const Value t = flatten(cast(target, f64));
-  const Value e = flatten(cast(prediction, f64)) - t;
-  const Value squares = sum(square(e), {0});
-  return stack({squares, sum(t, {0}), sum(square(t), {0}), broadcast_like(count(t, {0}), squares)});
+MetricOutput variance_sums(const MetricInput& in) {
+  require_like("r2", in);
+  const Value t = flatten(cast(in.target, f64));
+  const Value e = flatten(cast(in.prediction, f64)) - t;
+  const Value squares = sum_of(in, square(e), {0});
+  const Value rows = in.weights.valid() ? sum(cast(in.weights, f64)) : count(t, {0});
+  return in.sums(stack({squares, sum_of(in, t, {0}), sum_of(in, square(t), {0}), broadcast_like(rows, squares)}));
 }
 
 double explained(std::span<const double> totals) {
@@ -116,10 +193,16 @@ double explained(std::span<const double> totals) {
   return sum / static_cast<double>(outputs);
 }
 
-Value confusion(Value prediction, Value target) {
-  const Index classes = std::max<Index>(2, prediction.shape().back());
-  const auto one_hot_rows = [&](Value labels) { return one_hot(flatten(labels, 0), classes, prediction.dtype()); };
-  return matmul(one_hot_rows(target_class(prediction, target)), one_hot_rows(predicted_class(prediction)), true);
+MetricOutput confusion(const MetricInput& in) {
+  const Index classes = std::max<Index>(2, in.prediction.shape().back());
+  const DType dtype = in.weights.valid() ? f64 : in.prediction.dtype();
+  const auto one_hot_rows = [&](Value labels) { return one_hot(flatten(labels, 0), classes, dtype); };
+  Value truth = one_hot_rows(target_class(in));
+  if (in.weights.valid()) {
+    const Value labels = target_class(in);
+    truth = truth * expand_dims(flatten(broadcast_like(aligned(cast(in.weights, f64), labels), labels), 0), -1);
+  }
+  return in.sums(matmul(truth, one_hot_rows(predicted_class(in)), true));
 }
 
 double macro_precision(std::span<const double> confusion) {
@@ -139,71 +222,72 @@ double macro_f1(std::span<const double> confusion) {
 
 Metric binary_accuracy(double threshold) {
   require_threshold("binary_accuracy", threshold);
-  return {"binary_accuracy", [threshold](Value prediction, Value target) {
-            require_like("binary_accuracy", prediction, target);
-            return mean(cast(equal(prediction > threshold, target > default_threshold), prediction.dtype()));
-          }};
+  return detail::metric("binary_accuracy", [threshold](const MetricInput& in) {
+    require_like("binary_accuracy", in);
+    return in.mean(equal(in.predicted_positive(threshold), in.positive()));
+  });
 }
 
 Metric top_k_accuracy(int k) {
   if (k < 1) throw UserError(fmt::format("top_k_accuracy: the largest {} have no meaning", k));
-  return {fmt::format("top_{}_accuracy", k), [k](Value prediction, Value target) {
-            const Index classes = prediction.shape().back();
-            if (k > classes) {
-              throw ShapeError(fmt::format("top_k_accuracy: there are no {} of {} classes\n  {}", k, classes,
-                                           prediction.describe()));
-            }
-            // Fewer than k are larger: as cheap as an order of all, and a tie counts as found.
-            const Value own = take_along_axis(prediction, expand_dims(class_of(target), -1), -1);
-            const Value larger = sum(prediction > own, {-1});
-            return mean(cast(larger < k, prediction.dtype()));
-          }};
+  return detail::metric(fmt::format("top_{}_accuracy", k), [k](const MetricInput& in) {
+    const Index classes = in.prediction.shape().back();
+    if (k > classes) {
+      throw ShapeError(
+          fmt::format("top_k_accuracy: there are no {} of {} classes\n  {}", k, classes, in.prediction.describe()));
+    }
+    // Fewer than k are larger: as cheap as an order of all, and a tie counts as found.
+    const Value own = take_along_axis(in.prediction, expand_dims(class_of(in.target), -1), -1);
+    return in.mean(sum(in.prediction > own, {-1}) < k);
+  });
 }
 
 Metric precision(double threshold) {
   require_threshold("precision", threshold);
-  return {"precision", found_predicted_held("precision", threshold),
-          [](std::span<const double> t) { return ratio(t[0], t[1]); }};
+  return detail::metric("precision", found_predicted_held("precision", threshold),
+                        [](std::span<const double> t) { return ratio(t[0], t[1]); });
 }
 
 Metric recall(double threshold) {
   require_threshold("recall", threshold);
-  return {"recall", found_predicted_held("recall", threshold),
-          [](std::span<const double> t) { return ratio(t[0], t[2]); }};
+  return detail::metric("recall", found_predicted_held("recall", threshold),
+                        [](std::span<const double> t) { return ratio(t[0], t[2]); });
 }
 
 Metric f1(double threshold) {
   require_threshold("f1", threshold);
-  return {"f1", found_predicted_held("f1", threshold),
-          [](std::span<const double> t) { return ratio(2 * t[0], t[1] + t[2]); }};
+  return detail::metric("f1", found_predicted_held("f1", threshold),
+                        [](std::span<const double> t) { return ratio(2 * t[0], t[1] + t[2]); });
 }
 
 Metric auc(int thresholds) {
   if (thresholds < 2) throw UserError(fmt::format("auc: {} thresholds make no curve", thresholds));
   const auto n = static_cast<std::size_t>(thresholds);
-  return {
-      "auc",
-      [thresholds](Value prediction, Value target) {
-        require_like("auc", prediction, target);
-        // The first threshold lies below all predictions and the last above, as probabilities are from 0 to 1.
-        std::vector<double> at(static_cast<std::size_t>(thresholds));
-        for (std::size_t i = 0; i < at.size(); ++i) at[i] = static_cast<double>(i) / (thresholds - 1);
-        at.front() = -default_auc_margin;
-        at.back() = 1 + default_auc_margin;
-        const Value levels =
-            prediction.graph().constant(Tensor::from<double>({thresholds}, at).cast(prediction.dtype()));
-        const Value predicted = reshape(prediction, {-1, 1}) > levels;
-        const Value holds = reshape(target, {-1, 1}) > default_threshold;
-        return stack({sum(logical_and(predicted, holds), {0}), sum(logical_and(predicted, logical_not(holds)), {0})});
-      },
-      [n](std::span<const double> totals) {
-        const auto found = totals.subspan(0, n), false_alarms = totals.subspan(n, n);
-        double area = 0;
-        for (std::size_t i = 0; i + 1 < n; ++i)
-          area += (false_alarms[i] - false_alarms[i + 1]) * (found[i] + found[i + 1]) / 2;
-        const double all = found[0] * false_alarms[0];
-        return all == 0 ? std::numeric_limits<double>::quiet_NaN() : area / all;
-      }};
+  const auto measure = [thresholds](const MetricInput& in) {
+    require_like("auc", in);
+    // The first threshold lies below all predictions and the last above, as probabilities are from 0 to 1.
+    std::vector<double> at(static_cast<std::size_t>(thresholds));
+    for (std::size_t i = 0; i < at.size(); ++i) at[i] = static_cast<double>(i) / (thresholds - 1);
+    at.front() = -default_auc_margin;
+    at.back() = 1 + default_auc_margin;
+    const Value p = in.probability();
+    const Value levels = p.graph().constant(Tensor::from<double>({thresholds}, at).cast(p.dtype()));
+    const Value predicted = reshape(p, {-1, 1}) > levels;
+    const Value holds = reshape(in.positive(), {-1, 1});
+    Value weights;
+    if (in.weights.valid()) weights = reshape(broadcast_like(aligned(cast(in.weights, f64), p), p), {-1, 1});
+    const auto total = [&](Value mask) { return sum(weights.valid() ? where(mask, weights, 0) : mask, {0}); };
+    return in.sums(stack({total(logical_and(predicted, holds)), total(logical_and(predicted, logical_not(holds)))}));
+  };
+  const auto area_under = [n](std::span<const double> totals) {
+    const auto found = totals.subspan(0, n), false_alarms = totals.subspan(n, n);
+    double area = 0;
+    for (std::size_t i = 0; i + 1 < n; ++i)
+      area += (false_alarms[i] - false_alarms[i + 1]) * (found[i] + found[i + 1]) / 2;
+    const double all = found[0] * false_alarms[0];
+    return all == 0 ? std::numeric_limits<double>::quiet_NaN() : area / all;
+  };
+  return detail::metric("auc", measure, area_under);
 }
 
 Tensor confusion_matrix(const Tensor& prediction, const Tensor& target) {
@@ -222,7 +306,7 @@ Tensor confusion_matrix(const Tensor& prediction, const Tensor& target) {
   Graph graph({.dtype = prediction.dtype()});
   const Value p = graph.input("prediction", prediction.shape());
   const Value t = graph.input("target", target.shape(), target.dtype());
-  return evaluate(detail::confusion(p, t), {{p, prediction}, {t, target}}).cast(i64);
+  return evaluate(detail::confusion({.prediction = p, .target = t}).value, {{p, prediction}, {t, target}}).cast(i64);
 }
 
 }  // namespace xgrad::nn

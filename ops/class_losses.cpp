@@ -114,7 +114,8 @@ struct ClassLoss {
 
   // ---- from labels
 
-  Value of_labels(Value log_probabilities, Value labels) const {
+  Value of_labels(Value log_probabilities, Value given_labels) const {
+    Value labels = given_labels;
     const bool ignoring = options.ignored_label.has_value();
     Value counts;  // whether a row does
     if (ignoring) {
@@ -130,12 +131,23 @@ struct ClassLoss {
     }
     if (ignoring) losses = where(counts, losses, 0);
     if (options.reduction != Reduction::mean || (!weighted() && !ignoring)) return reduced(losses, options.reduction);
-    const Value ones = weighted() ? weights : ones_like(losses);
-    return sum(losses) / sum(ignoring ? where(counts, ones, 0) : ones);
+    return sum(losses) / sum(label_weights(given_labels, prediction.dtype(), options));
   }
 };
 
 }  // namespace
+
+Value label_weights(Operand labels, DType dtype, const ClassOptions& options) {
+  const LineGuard line(labels);
+  Value counts, label = labels;
+  if (options.ignored_label) {
+    counts = not_equal(labels, static_cast<double>(*options.ignored_label));
+    label = where(counts, labels, 0);
+  }
+  const Value weights =
+      options.class_weights.valid() ? gather(options.class_weights, label) : cast(ones_like(labels), dtype);
+  return counts.valid() ? where(counts, weights, 0) : weights;
+}
 
 void register_losses(OpRegistry& registry) { registry.add(define<Probabilities>()); }
 

@@ -56,6 +56,8 @@ struct ClassOptions {
   // weights, over the sum of the weights of their labels, as in PyTorch: NaN if no row counts.
   Reduction reduction = Reduction::mean;
 };
+// What each label counts in these means: its class weight, or 1, and 0 for the ignored label. Has the labels' shape.
+Value label_weights(Operand labels, DType dtype, const ClassOptions& options);
 // -sum(t log p). `target` holds probabilities over the last axis, `prediction` probabilities of the same shape.
 // Predictions are normalised and clipped to [1e-7, 1 - 1e-7] as Keras does, except that softmax's own output is taken
 // back to its logits, which is exact at any logits.

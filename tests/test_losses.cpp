@@ -154,6 +154,9 @@ TEST_CASE("labels are smoothed, weighted and ignored as in PyTorch") {
                {(0.7 * 41 + 0.1 * (1 + 4 + 12 + 4 + 10 + 24 + 7 + 16 + 36)) / 7}, tight);
   check_answer(loss({.label_smoothing = 0.3, .class_weights = weights, .ignored_label = 1}), {},
                {(0.7 * 25 + 0.1 * (1 + 4 + 12 + 4 + 10 + 24)) / 5}, tight);
+  check_answer(label_weights(labels, f64, {}), {3}, {1, 1, 1});
+  check_answer(label_weights(labels, f64, {.class_weights = weights}), {3}, {1, 4, 2});
+  check_answer(label_weights(labels, f64, {.class_weights = weights, .ignored_label = 2}), {3}, {1, 0, 2});
   const Value outside = numbers(g, {-100, -100, -100}, i64);
   check_answer(nll(logs, outside, {.ignored_label = -100}), {}, {NAN});  // the mean of nothing
   check_answer(nll(logs, outside, {.ignored_label = -100, .reduction = Reduction::sum}), {}, {0});

@@ -300,3 +300,217 @@ TEST_CASE("a fit that is resumed in the middle of an epoch has the sums of the w
   const nn::History resumed = fit({.resume = path});
   for (const char* name : {"loss", "r2", "mean_absolute_error"}) CHECK(whole[name] == resumed[name]);
 }
+
+namespace {
+
+// All metrics that take numbers of the shape of the prediction, and all that take classes.
+std::vector<nn::Metric> metrics_of_numbers() {
+  return {nn::binary_accuracy(),
+          nn::binary_accuracy(0.3),
+          nn::precision(),
+          nn::recall(0.7),
+          nn::f1(),
+          nn::auc(),
+          nn::root_mean_squared_error,
+          nn::r2,
+          nn::mean_squared_error,
+          nn::mean_absolute_error,
+          nn::huber({.delta = 0.1})};
+}
+std::vector<nn::Metric> metrics_of_classes() {
+  return {nn::accuracy,
+          nn::categorical_accuracy,
+          nn::top_k_accuracy(2),
+          nn::macro_precision,
+          nn::macro_recall,
+          nn::macro_f1,
+          nn::sparse_categorical_crossentropy({.class_weights = {1, 2, 3}})};
+}
+
+nn::Logs scores(const nn::Loss& loss, const std::vector<nn::Metric>& metrics, const nn::Dataset& data, int batch = 0) {
+  Shape row;
+  for (int axis = 1; axis < data.x.shape().rank(); ++axis) row.push_back(data.x.shape()[axis]);
+  nn::Model model{nn::linear, row, {.dtype = f64}};
+  model.compile({.loss = loss, .optimizer = nn::SGD{}, .metrics = metrics});
+  return model.evaluate(data, {.batch_size = batch});
+}
+
+void check_same(const nn::Logs& a, const nn::Logs& b) {
+  REQUIRE(a.entries().size() == b.entries().size());
+  for (std::size_t i = 0; i < a.entries().size(); ++i) {
+    CAPTURE(a.entries()[i].first);
+    CHECK(a.entries()[i].second == doctest::Approx(b.entries()[i].second).epsilon(1e-12));
+  }
+}
+
+Tensor map(const Tensor& t, double (*f)(double)) {
+  Tensor out = t.clone();
+  for (double& x : out.mutable_values<double>()) x = f(x);
+  return out;
+}
+double logit_of(double p) { return std::log(p / (1 - p)); }
+
+}  // namespace
+
+TEST_CASE("metric: rows of whole weights count like that many copies, at any batch size") {
+  const std::vector<double> counts{1, 0, 3, 2, 0, 1, 1, 2, 1, 4, 0};
+  std::vector<Index> copies;
+  for (std::size_t i = 0; i < counts.size(); ++i)
+    copies.insert(copies.end(), static_cast<std::size_t>(counts[i]), static_cast<Index>(i));
+  const Tensor w = Tensor::from<double>({11}, std::span<const double>(counts));
+  const Tensor p = probabilities({11, 2}, 11), q = probabilities({11, 3}, 12);
+  const nn::Dataset numbers{p, truths(p, 13)}, classes{q, labels(11, 3, 14)};
+  for (const int batch : {1, 4, 100}) {
+    CAPTURE(batch);
+    check_same(scores(nn::mean_squared_error, metrics_of_numbers(), {numbers.x, numbers.y, w}, batch),
+               scores(nn::mean_squared_error, metrics_of_numbers(), numbers.select(copies)));
+    check_same(scores(nn::sparse_categorical_crossentropy, metrics_of_classes(), {classes.x, classes.y, w}, batch),
+               scores(nn::sparse_categorical_crossentropy, metrics_of_classes(), classes.select(copies)));
+  }
+}
+
+TEST_CASE("metric: the label that the loss ignores does not count, at any batch size") {
+  const Tensor p = probabilities({11, 3}, 15);
+  Tensor y = labels(11, 3, 16);
+  std::vector<Index> kept;
+  for (Index i = 0; i < 11; ++i) {
+    if (i % 4 != 1) kept.push_back(i);
+    if (i % 4 == 1) y.mutable_values<std::int64_t>()[static_cast<std::size_t>(i)] = -1;
+  }
+  Tensor w({11}, f64);
+  for (Index i = 0; i < 11; ++i)
+    w.mutable_values<double>()[static_cast<std::size_t>(i)] = 0.5 * static_cast<double>(i % 3);
+  const nn::Loss loss = nn::sparse_categorical_crossentropy({.ignored_label = -1});
+  for (const nn::Dataset& data : {nn::Dataset{p, y}, nn::Dataset{p, y, w}}) {
+    for (const int batch : {1, 4, 100})
+      check_same(scores(loss, metrics_of_classes(), data, batch),
+                 scores(loss, metrics_of_classes(), data.select(kept)));
+  }
+}
+
+TEST_CASE("metric: of sequences each label counts on its own") {
+  const Tensor p = probabilities({2, 3, 4}, 17);
+  Tensor y = Tensor::from<std::int64_t>({2, 3}, {0, -1, 2, 1, -1, -1});
+  const Tensor kept = Tensor::from<std::int64_t>({3}, {0, 2, 1});
+  Tensor rows({3, 4}, f64);
+  for (const auto& [to, from] : {std::pair{0, 0}, std::pair{1, 2}, std::pair{2, 3}}) {
+    for (int c = 0; c < 4; ++c)
+      rows.mutable_values<double>()[static_cast<std::size_t>(4 * to + c)] = p.at(4 * from + c);
+  }
+  const nn::Loss loss = nn::sparse_categorical_crossentropy({.ignored_label = -1});
+  const std::vector<nn::Metric> metrics{nn::accuracy, nn::top_k_accuracy(2), nn::macro_f1};
+  check_same(scores(loss, metrics, {p, y}, 1), scores(loss, metrics, {rows, kept}));
+  check_same(scores(loss, metrics, {p, y, Tensor::from<double>({2}, {2, 1})}, 1),
+             scores(loss, metrics, {rows, kept, Tensor::from<double>({3}, {2, 2, 1})}));
+}
+
+TEST_CASE("metric: accuracy of padded sequences is that of what is not padding") {
+  nn::Model model{nn::Embedding(3, 3), {4}};
+  model.compile({.loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}),
+                 .optimizer = nn::Adam{.learning_rate = 0.1},
+                 .metrics = {nn::accuracy}});
+  const nn::Dataset data{Tensor({1, 4}), Tensor::from<std::int64_t>({1, 4}, {0, -1, -1, -1})};
+  for (int i = 0; i < 50; ++i) model.train_on_batch(data);
+  CHECK(model.evaluate(data)["accuracy"] == 1);
+}
+
+TEST_CASE("metric: with a loss of logits thresholds are still probabilities") {
+  const Tensor p = probabilities({23, 2}, 18);
+  const Tensor y = truths(p, 19);
+  check_same(scores(nn::binary_crossentropy_from_logits, metrics_of_numbers(), {map(p, logit_of), y}), [&] {
+    // Errors are those of what the network gives.
+    nn::Logs expected;
+    const nn::Logs by_p = scores(nn::binary_crossentropy, metrics_of_numbers(), {p, y});
+    const nn::Logs by_z = scores(nn::mean_squared_error, metrics_of_numbers(), {map(p, logit_of), y});
+    for (std::size_t i = 0; i < by_p.entries().size(); ++i)
+      expected.add(by_p.entries()[i].first, i < 7 ? by_p.entries()[i].second : by_z.entries()[i].second);
+    return expected;
+  }());
+  // One unit: an accuracy by class knows, too. Tiny logits have a sign although their sigmoid rounds to one half.
+  const Tensor z = Tensor::from<double>({4, 1}, {1e-20, -1e-20, 0.2, -3}),
+               t = Tensor::from<double>({4, 1}, {1, 0, 0, 0});
+  for (const nn::Metric& metric : {nn::accuracy, nn::binary_accuracy(), nn::macro_recall}) {
+    const double expected = metric.name == "macro_recall" ? (1 + 2.0 / 3) / 2 : 0.75;
+    CHECK(scores(nn::binary_crossentropy_from_logits, {metric}, {z, t})[metric.name] == doctest::Approx(expected));
+  }
+  // Logits of classes go through softmax, logarithms of probabilities through exp.
+  const std::vector<nn::Metric> metrics{nn::precision(0.4), nn::recall(0.4), nn::auc(), nn::accuracy, nn::macro_f1};
+  Tensor q = probabilities({9, 3}, 20);
+  for (std::size_t r = 0; r < 9; ++r) {
+    const auto v = q.mutable_values<double>().subspan(3 * r, 3);
+    const double sum = v[0] + v[1] + v[2];
+    for (double& x : v) x /= sum;
+  }
+  const Tensor hot = nn::one_hot(labels(9, 3, 21), 3).cast(f64);
+  const Tensor logs = map(q, [](double x) { return std::log(x); });
+  const Tensor shifted = map(q, [](double x) { return std::log(x) + 5; });
+  const nn::Logs by_q = scores(nn::categorical_crossentropy, metrics, {q, hot});
+  const nn::Logs by_logs = scores(nn::kl_divergence, metrics, {logs, hot});
+  const nn::Logs by_logits = scores(nn::categorical_crossentropy_from_logits, metrics, {shifted, hot});
+  for (const auto& [name, value] : by_q.entries()) {
+    CAPTURE(name);
+    CHECK(by_logs[name] == doctest::Approx(value));
+    CHECK(by_logits[name] == doctest::Approx(value));
+  }
+}
+
+TEST_CASE("metric: with hinge the boundary is 0 and targets are -1 and 1") {
+  const Tensor p = Tensor::from<double>({4, 1}, {0.3, -0.1, 2, -4}), t = Tensor::from<double>({4, 1}, {1, 1, 1, -1});
+  const nn::Logs logs = scores(
+      nn::hinge, {nn::accuracy, nn::binary_accuracy(), nn::precision(), nn::recall(), nn::macro_recall, nn::auc(11)},
+      {p, t});
+  CHECK(logs["accuracy"] == 0.75);
+  CHECK(logs["binary_accuracy"] == 0.75);
+  CHECK(logs["precision"] == 1);
+  CHECK(logs["recall"] == doctest::Approx(2.0 / 3));
+  CHECK(logs["macro_recall"] == doctest::Approx((1 + 2.0 / 3) / 2));
+  CHECK(logs["auc"] == 1);
+}
+
+TEST_CASE("metric: one of the user's own with `measure` knows weights") {
+  const nn::Metric near{.name = "near", .measure = [](const nn::MetricInput& in) {
+                          return in.mean(abs(in.prediction - in.target) < 0.5);
+                        }};
+  const Tensor p = Tensor::from<double>({3, 2}, {0, 0, 0, 1, 1, 1}), t({3, 2}, f64);
+  const Tensor w = Tensor::from<double>({3}, {1, 4, 3});
+  for (const int batch : {1, 2, 3}) {
+    CHECK(scores(nn::mean_squared_error, {near}, {p, t}, batch)["near"] == 0.5);
+    CHECK(scores(nn::mean_squared_error, {near}, {p, t, w}, batch)["near"] == 3.0 / 8);
+  }
+  const nn::Metric shapeless{.name = "all",
+                             .measure = [](const nn::MetricInput& in) { return in.mean(sum(in.prediction)); }};
+  CHECK_THROWS_WITH_AS(scores(nn::mean_squared_error, {shapeless}, {p, t, w}),
+                       doctest::Contains("there must be a number for each of the weights"), ShapeError);
+}
+
+TEST_CASE("metric: names that are taken get numbers, in evaluate, history, logs and files") {
+  const Tensor p = Tensor::from<double>({4, 1}, {0.1, 0.3, 0.5, 0.9}), t = Tensor::from<double>({4, 1}, {0, 0, 1, 1});
+  const nn::Metric loss{"loss", [](Value v, Value) { return mean(v); }};
+  const scratch::ScratchFolder folder;
+  nn::Model model{nn::linear, {1}, {.dtype = f64}};
+  model.compile({.loss = nn::binary_crossentropy,
+                 .optimizer = nn::SGD{},
+                 .metrics = {nn::precision(0.2), nn::precision(0.8), nn::recall(0.8), nn::precision(0.95), loss}});
+  const std::vector<std::string> names{"loss", "precision", "precision_1", "recall", "precision_2", "loss_1"};
+  const std::vector<double> values{2.0 / 3, 1, 0.5, 0, 0.45};
+  const nn::Logs scores = model.evaluate({p, t});
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    CHECK(scores.entries()[i].first == names[i]);
+    if (i > 0) CHECK(scores[names[i]] == doctest::Approx(values[i - 1]));
+  }
+  const nn::History h = model.fit({p, t}, {.validation = {p, t},
+                                           .verbose = silent,
+                                           .callbacks = {nn::CSVLogger{.path = (folder / "log.csv").string()},
+                                                         nn::EarlyStopping{.monitor = "val_precision_1"}}});
+  CHECK(h["val_precision_2"][0] == 0);
+  CHECK(h["precision_1"][0] == 1);
+  const nn::Table table = nn::read_csv(folder / "log.csv");
+  std::vector<std::string> columns{"epoch"};
+  for (const char* prefix : {"", "val_"}) {
+    for (const std::string& name : names) columns.push_back(prefix + name);
+  }
+  columns.push_back("learning_rate");
+  CHECK(table.columns == columns);
+  CHECK(nn::larger_is_better("val_precision_12"));
+  CHECK_FALSE(nn::larger_is_better("loss_1"));
+}

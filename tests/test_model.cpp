@@ -240,7 +240,7 @@ TEST_CASE("bad data is refused with the reason, and nothing changes") {
   refuses(good, "validation: class number -1", {.validation = bad, .verbose = silent});
   bad = points(16);
   bad.x.mutable_values<float>()[9] = std::numeric_limits<float>::quiet_NaN();
-  refuses(bad, "fit: x is not finite: nan in row 4, number 1");
+  refuses(bad, "fit: x is not finite: nan in row 4, column 1");
   bad.x.mutable_values<float>()[9] = -std::numeric_limits<float>::infinity();
   refuses(bad, "x is not finite: -inf in row 4");
   refuses({Tensor(Shape{0, 2}), Tensor(Shape{0}, i64)}, "there are no rows");
@@ -258,7 +258,7 @@ TEST_CASE("bad data is refused with the reason, and nothing changes") {
   Tensor nan = numbers({4, 1});
   nan.mutable_values<float>()[2] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH_AS(regression.fit({numbers({4, 2}), nan}, {.verbose = silent}),
-                       doctest::Contains("fit: y is not finite: nan in row 2, number 0"), ValueError);
+                       doctest::Contains("fit: y is not finite: nan in row 2, column 0"), ValueError);
   nn::Model onehot{nn::Dense(3, nn::softmax), {2}};
   onehot.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
   CHECK_THROWS_WITH_AS(onehot.fit(good, {.verbose = silent}),

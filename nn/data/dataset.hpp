@@ -18,9 +18,8 @@ namespace xgrad::nn {
 struct Dataset {
   Tensor x;  // [rows, ...]
   Tensor y;  // [rows, ...]
-  // f32 or f64 [rows], or empty: then every row counts once. A weight multiplies its row's loss, in training as in
-  // validation: the loss of a batch is the sum of weight times loss over the number of its rows, as in Keras. Metrics
-  // are of rows without weights.
+  // f32 or f64 [rows], at least 0, or empty: then every row counts once. Loss and metrics are weighted means: the sum
+  // of weight times number over the sum of weights, in training as in validation.
   Tensor weights{};
 
   Dataset() = default;

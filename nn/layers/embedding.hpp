@@ -22,7 +22,8 @@ struct EmbeddingOptions {
 };
 
 // [...] of numbers from 0 to entries - 1 to [..., outputs]: row i of the table for number i. The numbers are i64, or
-// floating as the inputs of models are, which are cut to whole ones. A number out of range is a ValueError at run time.
+// floating ones, which are truncated. The input of a model that begins with an embedding is i64 (ModelOptions). A
+// number out of range is a ValueError at run time.
 class Embedding : public Layer {
  public:
   Embedding(Index entries, Index outputs, const EmbeddingOptions& options = {}, CodeLine at = CodeLine::here());

@@ -41,7 +41,11 @@ CheckTable check_table(const Model& model, const Dataset& few_rows, const CheckO
   const bool compiled = graph.loss.valid();
   if (compiled) graph = model.training_graph(rows, !few_rows.weights.empty());
   Feeds feeds;
-  if (has_data) feeds.push_back({graph.input, few_rows.x});
+  // Index 0 exists in every table; random integers need not.
+  if (has_data)
+    feeds.push_back({graph.input, few_rows.x.cast(graph.input.dtype())});
+  else if (graph.input.dtype() == i64)
+    feeds.push_back({graph.input, Tensor(graph.input.type())});
   if (compiled) feeds.push_back({graph.target, has_data ? few_rows.y : random_targets(graph, options.seed)});
   if (graph.weights.valid()) feeds.push_back({graph.weights, few_rows.weights});
   const Value y = compiled ? graph.loss.named("loss") : graph.prediction.named("prediction");

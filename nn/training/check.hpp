@@ -11,9 +11,10 @@
 
 namespace xgrad::nn {
 
-// What check() prints. `few_rows` is what the model is checked on, two or three rows; if empty, random numbers, and
-// targets that are random classes or probabilities. Of a model that is not compiled the prediction is checked, as it is
-// in use. `options.only` names weights. Throws as compare_gradients if the data do not fit.
+// What check() prints. `few_rows` is what the model is checked on, two or three rows; if empty, random numbers, or
+// index 0 where the input takes integers, and targets that are random classes or probabilities. Of a model that is not
+// compiled the prediction is checked, as it is in use. `options.only` names weights. Throws as compare_gradients if the
+// data do not fit.
 CheckTable check_table(const Model& model, const Dataset& few_rows = {}, const CheckOptions& options = table_options());
 
 // Prints it; true if all derivatives agree.

@@ -1,6 +1,7 @@
 #include <xgrad/nn/training/compiled_step.hpp>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include <xgrad/nn/training/data_checks.hpp>
@@ -11,11 +12,23 @@ std::vector<Value> CompiledStep::outputs(const ModelGraph& graph, bool judge) {
   if (!judge) return {graph.prediction};
   std::vector<Value> out{graph.loss};
   out.insert(out.end(), graph.metrics.begin(), graph.metrics.end());
+  for (const Value weight : {graph.loss_weight, graph.penalty}) {
+    if (weight.valid()) out.push_back(weight);
+  }
+  for (const Value weight : graph.metric_weights) {
+    if (weight.valid()) out.push_back(weight);
+  }
   return out;
 }
 
 CompiledStep::CompiledStep(ModelGraph graph, bool judge)
-    : graph_(std::move(graph)), plan_(outputs(graph_, judge), graph_.updates), memory_(plan_), judges_(judge) {}
+    : graph_(std::move(graph)), plan_(outputs(graph_, judge), graph_.updates), memory_(plan_), judges_(judge) {
+  int next = 1 + static_cast<int>(graph_.metrics.size());
+  const auto output_of = [&](Value weight) { return judge && weight.valid() ? next++ : -1; };
+  loss_weight_ = output_of(graph_.loss_weight);
+  penalty_ = output_of(graph_.penalty);
+  for (const Value weight : graph_.metric_weights) metric_weights_.push_back(output_of(weight));
+}
 
 template <class F>
 void CompiledStep::fill(const BatchSource& source, std::span<const Index> rows, const Parallel& parallel, F memory) {
@@ -43,49 +56,51 @@ void CompiledStep::load(const BatchSource& source, std::span<const Index> rows, 
        [&](Value input) { return memory_.input(input); });
 }
 
-Means::Means(const std::vector<Metric>& metrics, const CompiledStep& step) : sums_(1) {
+Means::Means(const std::vector<Metric>& metrics, const CompiledStep& step) : sums_(4) {
   for (std::size_t i = 0; i < metrics.size(); ++i) {
     const auto count = static_cast<std::size_t>(step.numbers_of_metric(i));
-    parts_.push_back({sums_.size(), count, metrics[i].result});
-    sums_.resize(sums_.size() + count);
+    parts_.push_back({sums_.size() + 1, count, metrics[i].result});
+    sums_.resize(sums_.size() + 1 + count);
   }
 }
 
 void Means::add(const CompiledStep& step) {
   const auto rows = static_cast<double>(step.rows());
-  sums_[0] += step.loss() * rows;
+  const double weight = step.loss_weight(), penalty = step.penalty();
+  sums_[0] += (step.loss() - penalty) * weight;
+  sums_[1] += weight;
+  sums_[2] += penalty * rows;
+  sums_[3] += rows;
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     const Part& part = parts_[i];
     const Tensor numbers = step.metric(i);
-    const double weight = part.result ? 1 : rows;
-    for (std::size_t j = 0; j < part.count; ++j) sums_[part.first + j] += numbers.at(static_cast<Index>(j)) * weight;
+    const double of_metric = step.metric_weight(i);
+    const double factor = part.result ? 1 : of_metric;
+    sums_[part.first - 1] += of_metric;
+    for (std::size_t j = 0; j < part.count; ++j) sums_[part.first + j] += numbers.at(static_cast<Index>(j)) * factor;
   }
-  rows_ += step.rows();
 }
 
 double Means::operator[](std::size_t i) const {
-  if (i == 0) return sums_[0] / static_cast<double>(rows_);
+  const auto mean = [](double sum, double weight) { return weight == 0 ? 0 : sum / weight; };
+  if (i == 0) return mean(sums_[0], sums_[1]) + mean(sums_[2], sums_[3]);
   const Part& part = parts_[i - 1];
-  if (!part.result) return sums_[part.first] / static_cast<double>(rows_);
+  const double weight = sums_[part.first - 1];
+  if (weight == 0 || !part.result) return mean(sums_[part.first], weight);
   return part.result(std::span(sums_).subspan(part.first, part.count));
 }
 
-std::vector<double> Means::state() const {
-  std::vector<double> out = sums_;
-  out.push_back(static_cast<double>(rows_));
-  return out;
-}
-
 bool Means::set_state(std::span<const double> numbers) {
-  if (numbers.size() != sums_.size() + 1 || !(numbers.back() >= 0 && numbers.back() < 0x1p53)) return false;
-  std::copy(numbers.begin(), numbers.end() - 1, sums_.begin());
-  rows_ = static_cast<Index>(numbers.back());
+  if (numbers.size() != sums_.size()) return false;
+  const auto possible = [&](std::size_t weight) { return numbers[weight] >= 0 && std::isfinite(numbers[weight]); };
+  if (!possible(1) || !possible(3)) return false;
+  for (const Part& part : parts_) {
+    if (!possible(part.first - 1)) return false;
+  }
+  std::copy(numbers.begin(), numbers.end(), sums_.begin());
   return true;
 }
 
-void Means::clear() {
-  std::fill(sums_.begin(), sums_.end(), 0.0);
-  rows_ = 0;
-}
+void Means::clear() { std::fill(sums_.begin(), sums_.end(), 0.0); }
 
 }  // namespace xgrad::nn

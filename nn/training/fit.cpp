@@ -72,15 +72,12 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
   const CompileOptions& compiled = s_.require_compiled("fit");
   s_.require_idle("fit");
   check(options);
-  const auto checked = [&](const std::string& where, const Dataset& data) {
-    return checked_data(where, data, s_.row, s_.prediction_row, s_.options.dtype, compiled.loss);
-  };
   Split parts{all, options.validation};
   if (options.validation_split != 0) parts = split(all, options.validation_split);
-  train_ = checked("fit", parts.train);
+  train_ = s_.checked("fit", parts.train);
   if (train_.size() == 0) throw ShapeError("fit: there are no rows");
-  if (parts.valid.size() > 0) valid_ = checked("fit, validation", parts.valid);
-  options.augment.check("fit, augment", s_.row, s_.options.dtype);
+  if (parts.valid.size() > 0) valid_ = s_.checked("fit, validation", parts.valid);
+  options.augment.check("fit, augment", s_.row, s_.input_dtype);
 
   // Everything is planned and allocated before the first step.
   batch_ = std::min<Index>(options.batch_size, train_.size());
@@ -163,7 +160,12 @@ void Model::Fit::train_epoch() {
 
   Logs logs;
   s_.report(logs, means_, "");
-  if (valid_.size() > 0) s_.report(logs, s_.judge("fit", valid_, {.threads = options_.threads}), "val_");
+  warn_of_nothing(means_, "training");
+  if (valid_.size() > 0) {
+    const Means valid = s_.judge("fit", valid_, {.threads = options_.threads});
+    warn_of_nothing(valid, "validation");
+    s_.report(logs, valid, "val_");
+  }
   progress_.end_epoch(training_.batch_, logs);
   logs.add("learning_rate", s_.optimizer_state.learning_rate.value().item());
   training_.logs_ = logs;
@@ -177,6 +179,14 @@ void Model::Fit::train_epoch() {
   seconds_before_ = 0;
   means_.clear();
   tell(&Callback::on_epoch_end);
+}
+
+void Model::Fit::warn_of_nothing(const Means& means, const char* data) {
+  if (means.counted() || epoch_ > 0) return;
+  progress_.say(
+      fmt::format("fit: nothing in the {} data counts, since all rows have the weight 0 or labels that the loss "
+                  "ignores: its loss and metrics are 0",
+                  data));
 }
 
 void Model::Fit::feed(Index first) {
@@ -226,7 +236,7 @@ Logs Model::train_on_batch(const Dataset& rows, int threads) {
   State& s = *state_;
   const CompileOptions& compiled = s.require_compiled("train_on_batch");
   s.require_idle("train_on_batch");
-  const Dataset batch = checked_data("train_on_batch", rows, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+  const Dataset batch = s.checked("train_on_batch", rows);
   if (batch.size() == 0) throw ShapeError("train_on_batch: there are no rows");
   CompiledStep& step = s.step(Mode::train, batch.size(), !batch.weights.empty());
   std::vector<Index> order(static_cast<std::size_t>(batch.size()));

@@ -22,6 +22,8 @@ class Model::Fit {
   void run(CompiledStep& step);
   // Calls the callbacks, and then writes the checkpoints that they asked for.
   void tell(std::function<void(Training&)> Callback::*event);
+  // Says in the first epoch that the weights of all rows and labels are 0.
+  void warn_of_nothing(const Means& means, const char* data);
   CompiledStep& step_at(Index first) { return train_.size() - first < batch_ ? *rest_ : *whole_; }
   void feed(Index first);
   // The names of what an epoch reports.

@@ -46,7 +46,12 @@ std::string Logs::str() const {
 
 bool larger_is_better(const std::string& name) {
   constexpr std::string_view words[] = {"accuracy", "precision", "recall", "f1", "auc", "r2"};
-  return std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return name.ends_with(word); });
+  // Without the number that tells metrics of one name apart: precision_1.
+  std::string_view bare = name;
+  const auto digits = bare.find_last_not_of("0123456789");
+  if (digits != std::string_view::npos && digits + 1 < bare.size() && bare[digits] == '_')
+    bare = bare.substr(0, digits);
+  return std::any_of(std::begin(words), std::end(words), [&](std::string_view word) { return bare.ends_with(word); });
 }
 
 void History::add(Logs logs, double seconds, double training_seconds) {

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <numeric>
 #include <set>
+#include <string>
 
 #include <fmt/format.h>
 
@@ -12,7 +13,9 @@
 #include <xgrad/nn/names.hpp>
 #include <xgrad/nn/training/data_checks.hpp>
 #include <xgrad/nn/training/model_state.hpp>
+#include <xgrad/nn/training/objective.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/registry.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -21,7 +24,7 @@ namespace {
 constexpr Index judged_rows = 256;
 
 Shape target_shape(const Shape& prediction, Target target) {
-  if (target == Target::like_prediction) return prediction;
+  if (target != Target::class_number) return prediction;
   Shape out;
   for (int axis = 0; axis + 1 < prediction.rank(); ++axis) out.push_back(prediction[axis]);
   return out;
@@ -32,25 +35,40 @@ Index batch_of(const char* where, int wanted, Index otherwise, Index rows) {
   return std::max<Index>(1, std::min<Index>(wanted == 0 ? otherwise : wanted, rows));
 }
 
-// The sum of weight times loss over the number of rows, the loss of a row being the mean of its parts.
-Value weighted_loss(const Loss& loss, Value prediction, Value target, Value weights) {
-  if (!loss.each) {
-    throw UserError(fmt::format(
-        "fit: the rows have weights, but the loss \"{}\" does not say what the loss of a row is\n  hint: give "
-        "it the function `each`",
-        loss.name));
+// Whether the input is read as indices alone: by casts to i64, through operations that only move elements about.
+bool is_indices(const ModelGraph& model) {
+  const Graph& g = *model.graph;
+  std::vector<char> shows(g.size());
+  shows[model.input.id()] = 1;
+  bool any = false;
+  for (NodeId id = model.input.id() + 1; id < g.size(); ++id) {
+    const Node& node = g.node(id);
+    const auto inputs = g.inputs(id);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      if (!shows[inputs[i]] || node.op->shape_only(static_cast<int>(i))) continue;
+      const bool casts = node.op == &builtin_op("cast") && node.type.dtype == i64;
+      const bool moves =
+          !node.op->traits.elementwise && node.op->reference == nullptr && node.type.dtype == model.input.dtype();
+      if (!casts && !moves) return false;
+      if (casts)
+        any = true;
+      else
+        shows[id] = 1;
+    }
   }
-  Value each = loss.each(prediction, target);
-  if (each.shape().rank() < 1 || each.shape()[0] != weights.shape()[0]) {
-    throw ShapeError(
-        fmt::format("fit: `each` of the loss \"{}\" must give one number or more for each of {} rows\n  it "
-                    "gives: {}",
-                    loss.name, weights.shape()[0], each.describe()));
+  return any && !shows[model.prediction.id()];
+}
+
+// Appends _1, _2, ... to names that are taken; history, logs and files tell metrics apart by them.
+void make_unique(std::vector<Metric>& metrics) {
+  std::set<std::string> taken{"loss", "val_loss", "learning_rate"};
+  for (Metric& metric : metrics) {
+    std::string name = metric.name;
+    for (int i = 1; taken.contains(name) || taken.contains("val_" + name); ++i)
+      name = fmt::format("{}_{}", metric.name, i);
+    taken.insert({name, "val_" + name});
+    metric.name = name;
   }
-  Axes parts(static_cast<std::size_t>(each.shape().rank() - 1));
-  std::iota(parts.begin(), parts.end(), Index{1});
-  if (!parts.empty()) each = mean(each, parts);
-  return mean(each * weights);
 }
 
 }  // namespace
@@ -61,7 +79,7 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
       GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed}, trainable_flags);
   Graph& g = *out.graph;
   const LineGuard made_at = LineGuard::otherwise(line, &g);
-  out.input = g.input("x", rows_of(rows, row));
+  out.input = g.input("x", rows_of(rows, row), input_dtype);
   out.prediction = network(out.input);
   if (out.prediction.shape().rank() < 1 || out.prediction.shape()[0] != rows) {
     throw ShapeError(
@@ -72,32 +90,17 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
 
   const LineGuard compiled_at = LineGuard::otherwise(compile_line, &g);
   const bool class_number = compiled->loss.target == Target::class_number;
-  out.target =
-      g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : options.dtype);
-  const auto require_scalar = [&](const char* kind, const std::string& name, Value value) {
-    if (value.shape().rank() == 0 && is_floating(value.dtype())) return value;
-    throw ShapeError(
-        fmt::format("{}: the {} \"{}\" must be one number\n  it is: {}", options.name, kind, name, value.describe()));
-  };
-  {
-    const auto scope = g.scope("loss");
-    if (weighted) out.weights = g.input("weights", {rows});
-    out.loss = require_scalar("loss", compiled->loss.name,
-                              weighted ? weighted_loss(compiled->loss, out.prediction, out.target, out.weights)
-                                       : compiled->loss.apply(out.prediction, out.target));
-    out.loss = with_penalties(out.loss);
-  }
-  for (const Metric& metric : compiled->metrics) {
-    const auto scope = g.scope(metric.name);
-    const Value value = metric.apply(out.prediction, out.target);
-    out.metrics.push_back(metric.result ? value : require_scalar("metric", metric.name, value));
-  }
+  const DType dtype = target_dtype(out.prediction.dtype());
+  out.target = g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : dtype);
+  if (weighted) out.weights = g.input("weights", {rows}, dtype);
+  add_objective(out, *compiled, options.name);
   if (mode != Mode::train) return out;
 
   TrainingStep step = compiled->optimizer.minimize(out.loss, optimizer_state);
   out.updates = std::move(step.updates);
   out.trained = std::move(step.trained);
   out.unreached = std::move(step.unreached);
+  guard_updates(out);
   return out;
 }
 
@@ -112,6 +115,11 @@ const CompileOptions& Model::State::require_compiled(const char* where) const {
   if (compiled) return *compiled;
   throw GraphError(
       fmt::format("{}: the model \"{}\" has no loss yet\n  hint: call compile() first", where, options.name));
+}
+
+Dataset Model::State::checked(const std::string& where, const Dataset& data) const {
+  return checked_data(where, data, {input_dtype, row}, {target_dtype(prediction_dtype), prediction_row},
+                      compiled->loss);
 }
 
 void Model::State::require_idle(const char* where) const {
@@ -170,16 +178,25 @@ Model::Model(AnyModule network, Shape row, ModelOptions options, CodeLine at)
     : state_(std::make_unique<State>(std::move(network), row, std::move(options), at)) {
   const LineGuard line = LineGuard::otherwise(at, nullptr);
   // Two rows: one would hide mistakes between the axis of rows and axes of extent 1.
-  const ModelGraph graph = state_->build(Mode::predict, 2);
+  ModelGraph graph = state_->build(Mode::predict, 2), training = state_->build(Mode::train, 2);
+  if (!state_->options.input_dtype && is_indices(graph) && is_indices(training)) {
+    try {
+      state_->input_dtype = i64;
+      graph = state_->build(Mode::predict, 2);
+      training = state_->build(Mode::train, 2);
+    } catch (const DTypeError&) {
+      state_->input_dtype = state_->options.dtype;  // the network asks for floating numbers in ways of its own
+    }
+  }
   state_->parameters = graph.graph->parameters();
   // Weights that only training uses, if there are any, belong to the model as well.
-  const ModelGraph training = state_->build(Mode::train, 2);
   for (const Parameter& p : training.graph->parameters()) {
     if (std::find(state_->parameters.begin(), state_->parameters.end(), p) == state_->parameters.end()) {
       state_->parameters.push_back(p);
     }
   }
   state_->prediction_row = row_of(graph.prediction.shape());
+  state_->prediction_dtype = graph.prediction.dtype();
   std::set<std::string> names;
   for (const Parameter& p : state_->parameters) {
     if (!names.insert(p.name()).second) {
@@ -201,6 +218,7 @@ void Model::compile(CompileOptions options, CodeLine at) {
   s.require_idle("compile");
   std::optional<CompileOptions> before = std::move(s.compiled);
   OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
+  make_unique(options.metrics);
   s.compiled = std::move(options);
   const CodeLine line_before = std::exchange(s.compile_line, at);
   TrainableFlags flags_before = std::exchange(s.trainable_flags, {});
@@ -222,8 +240,8 @@ void Model::compile(CompileOptions options, CodeLine at) {
 
 Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
   State& s = *state_;
-  const CompileOptions& compiled = s.require_compiled("evaluate");
-  const Dataset checked = checked_data("evaluate", data, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+  (void)s.require_compiled("evaluate");
+  const Dataset checked = s.checked("evaluate", data);
   if (data.size() == 0) throw ShapeError("evaluate: there are no rows");
   Logs logs;
   s.report(logs, s.judge("evaluate", checked, options), "");
@@ -233,9 +251,9 @@ Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
 Tensor Model::predict(const Tensor& x, const EvaluateOptions& options) {
   State& s = *state_;
   Dataset rows;
-  rows.x = checked_inputs("predict", x, s.row, s.options.dtype);
+  rows.x = checked_inputs("predict", x, {s.input_dtype, s.row});
   const Index count = rows.size();
-  Tensor out(rows_of(count, s.prediction_row), s.options.dtype);
+  Tensor out(rows_of(count, s.prediction_row), s.prediction_dtype);
   auto* to = static_cast<char*>(out.mutable_raw());
   std::vector<Index> order(static_cast<std::size_t>(count));
   std::iota(order.begin(), order.end(), Index{0});
@@ -291,9 +309,8 @@ ModelGraph Model::training_graph(Index rows, bool weighted) const {
 
 void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options) const {
   const State& s = *state_;
-  const CompileOptions& compiled = s.require_compiled("check_gradients");
-  const Dataset data =
-      checked_data("check_gradients", few_rows, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+  (void)s.require_compiled("check_gradients");
+  const Dataset data = s.checked("check_gradients", few_rows);
   const ModelGraph g = training_graph(data.size(), !data.weights.empty());
   std::vector<Value> weights;
   for (const Parameter& p : g.trained) weights.push_back(g.graph->parameter(p));

@@ -22,6 +22,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,7 +44,10 @@ namespace xgrad::nn {
 
 struct ModelOptions {
   std::uint64_t seed = 0;  // of the weights, the shuffles and all random operations
-  DType dtype = f32;       // of the input and the weights
+  DType dtype = f32;       // of the weights, and of the input unless the next line says otherwise
+  // Of the input. By default i64 if the network only looks it up as indices, as nn::Embedding does, else `dtype`. Data
+  // of other dtypes are converted; numbers that the dtype cannot hold are errors.
+  std::optional<DType> input_dtype{};
   std::string name = "model";
   // Takes the warnings of compile(), one call each; without it they are printed to stderr.
   std::function<void(const std::string& text)> warn{};
@@ -101,9 +105,14 @@ struct SummaryOptions {
 struct ModelGraph {
   std::unique_ptr<Graph> graph;
   Value input, prediction;
-  Value target, loss;          // not valid before compile()
-  Value weights;               // of the rows; valid if they have any
-  std::vector<Value> metrics;  // what each reports of a batch, in the order of CompileOptions
+  Value target, loss;  // not valid before compile(); the loss has the penalties in it
+  Value weights;       // of the rows; valid if they have any
+  // f64 scalar: what the loss of this batch weighs beside those of others, and, of that loss, the penalties, which
+  // weigh the number of rows. Valid if rows have weights, or the loss weighs or ignores labels; otherwise the weight is
+  // the number of rows. If it is 0, the updates change nothing.
+  Value loss_weight, penalty;
+  std::vector<Value> metrics;         // what each reports of a batch, in the order of CompileOptions
+  std::vector<Value> metric_weights;  // the same as loss_weight for each of them
   // In a graph that trains: all that a step changes, the weights among it, and the trainable weights that stay
   // unchanged since the loss does not depend on them.
   std::vector<Update> updates;
@@ -122,7 +131,8 @@ class Model {
   // May be called again: forgets what the optimizer remembered, keeps the weights. Which layers are trainable is taken
   // from here until the next compile(). Warns once, naming them, of trainable weights that the loss does not depend on:
   // training leaves these unchanged. Throws GradientError if the loss depends on none, and what the loss and the
-  // metrics throw if the prediction's shape does not suit them.
+  // metrics throw if the prediction's shape does not suit them. Metrics of one name get numbers:
+  // precision, precision_1, ...
   void compile(CompileOptions options, CodeLine at = CodeLine::here());
 
   // Trains. The history has loss and metrics, those of the validation with "val_" in front, and "learning_rate" as it

@@ -18,13 +18,15 @@ struct Model::State {
   AnyModule network;
   Shape row;
   ModelOptions options;
-  CodeLine line;            // that made the model
-  CodeLine compile_line{};  // that compiled it
-  std::optional<CompileOptions> compiled;
+  CodeLine line;                           // that made the model
+  CodeLine compile_line{};                 // that compiled it
+  std::optional<CompileOptions> compiled;  // with names of metrics that are all different
   OptimizerState optimizer_state{0};
   TrainableFlags trainable_flags{};  // as they were at compile(); empty before
   std::vector<Parameter> parameters;
+  DType input_dtype;
   Shape prediction_row;
+  DType prediction_dtype = f32;
   // By mode, rows, and whether these have weights; compile() empties it.
   std::map<std::tuple<Mode, Index, bool>, CompiledStep> steps;
   std::uint64_t training_steps = 0;  // over all fits: random operations draw anew at each
@@ -32,11 +34,19 @@ struct Model::State {
   bool training = false;             // while a fit runs: callbacks may not do everything
 
   State(AnyModule net, Shape row_shape, ModelOptions model_options, CodeLine at)
-      : network(std::move(net)), row(row_shape), options(std::move(model_options)), line(at) {}
+      : network(std::move(net)),
+        row(row_shape),
+        options(std::move(model_options)),
+        line(at),
+        input_dtype(options.input_dtype.value_or(options.dtype)) {}
 
   ModelGraph build(Mode mode, Index rows, bool weighted = false);
   CompiledStep& step(Mode mode, Index rows, bool weighted = false);
   const CompileOptions& require_compiled(const char* where) const;
+  // Of targets that are like the prediction, and of row weights.
+  DType target_dtype(DType prediction) const { return is_floating(prediction) ? prediction : options.dtype; }
+  // The data as the compiled model takes them. Throws, beginning with `where`, if they do not fit.
+  Dataset checked(const std::string& where, const Dataset& data) const;
   // Throws GraphError while a fit runs.
   void require_idle(const char* where) const;
   // Whether training changes the weight: as it was at compile().

@@ -13,9 +13,9 @@ namespace xgrad::nn {
 
 Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions& options) const {
   const State& s = *state_;
-  const CompileOptions& compiled = s.require_compiled("profile");
+  (void)s.require_compiled("profile");
   if (batch_size < 1) throw UserError(fmt::format("profile: a batch of {} rows has no meaning", batch_size));
-  const Dataset checked = checked_data("profile", data, s.row, s.prediction_row, s.options.dtype, compiled.loss);
+  const Dataset checked = s.checked("profile", data);
   if (checked.size() == 0) throw ShapeError("profile: there are no rows");
   const Dataset batch = checked.slice(0, std::min<Index>(batch_size, checked.size()));
 

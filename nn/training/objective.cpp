@@ -1,0 +1,83 @@
+#include <xgrad/nn/training/objective.hpp>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/nn/regularizers.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/registry.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+// The batch as metrics see it: weights of rows, or of labels where the loss ignores one.
+MetricInput counted(const MetricInput& batch, const Loss& loss) {
+  MetricInput out = batch;
+  if (!loss.ignored_label) return out;
+  const DType dtype = batch.prediction.dtype();
+  const Value counts = not_equal(batch.target, static_cast<double>(*loss.ignored_label));
+  out.target = xgrad::where(counts, batch.target, 0);
+  Value weights = cast(counts, dtype);
+  if (batch.weights.valid()) {
+    Value rows = batch.weights;
+    while (rows.shape().rank() < weights.shape().rank()) rows = expand_dims(rows, -1);
+    weights = weights * cast(rows, dtype);
+  }
+  out.weights = weights;
+  return out;
+}
+
+// Softmax over one unit is 1 whatever the weights are, so nothing would be learned.
+void require_no_lone_softmax(Value prediction, const std::string& where) {
+  const Node& node = prediction.node();
+  if (node.op != &builtin_op("probabilities")) return;
+  const auto axis = static_cast<int>(prediction.graph().attrs(prediction.id()).integer("axis"));
+  if (prediction.shape()[axis] != 1) return;
+  throw ShapeError(
+      fmt::format("{}: the prediction is softmax over a single unit, which is always 1\n  prediction: {}\n  hint: for "
+                  "one probability a row use nn::sigmoid and binary_crossentropy",
+                  where, prediction.describe()));
+}
+
+}  // namespace
+
+void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::string& where) {
+  Graph& g = *out.graph;
+  const auto require_scalar = [&](const char* kind, const std::string& name, Value value) {
+    if (value.shape().rank() == 0 && is_floating(value.dtype())) return value;
+    throw ShapeError(
+        fmt::format("{}: the {} \"{}\" must be one number\n  it is: {}", where, kind, name, value.describe()));
+  };
+  require_no_lone_softmax(out.prediction, where);
+  const MetricInput batch{.prediction = out.prediction,
+                          .target = out.target,
+                          .weights = out.weights,
+                          .prediction_kind = compiled.loss.prediction,
+                          .target_kind = compiled.loss.target};
+  {
+    const auto scope = g.scope("loss");
+    const MetricOutput loss = compiled.loss.measure(batch);
+    const Value data_loss = require_scalar("loss", compiled.loss.name, loss.value);
+    out.loss = with_penalties(data_loss);
+    out.loss_weight = loss.weight;
+    if (out.loss_weight.valid() && out.loss != data_loss) out.penalty = out.loss - data_loss;
+  }
+  if (compiled.metrics.empty()) return;
+  const MetricInput seen = counted(batch, compiled.loss);
+  for (const Metric& metric : compiled.metrics) {
+    const auto scope = g.scope(metric.name);
+    const MetricOutput output =
+        metric.measure ? metric.measure(seen) : MetricOutput{metric.apply(out.prediction, out.target)};
+    out.metrics.push_back(metric.result ? output.value : require_scalar("metric", metric.name, output.value));
+    out.metric_weights.push_back(output.weight);
+  }
+}
+
+void guard_updates(ModelGraph& out) {
+  if (!out.loss_weight.valid()) return;
+  const auto role = out.graph->role(Role::update);
+  const Value counts = out.loss_weight > 0;
+  for (Update& u : out.updates) u.value = where(counts, u.value, out.graph->parameter(u.parameter));
+}
+
+}  // namespace xgrad::nn
