@@ -304,3 +304,18 @@ TEST_CASE("a module called in two graphs has one set of weights; another seed st
   CHECK(bitwise_equal(before, again.kernel().value()));
   CHECK_FALSE(bitwise_equal(before, other.kernel().value()));
 }
+
+TEST_CASE("activations: functions with captures serve as well, and are equal to their copies alone") {
+  Graph g({.dtype = f64});
+  const Value x = g.constant(Tensor::from<double>({1, 2}, {1, -3}));
+  const double slope = 0.5;
+  const auto leaky = [slope](Value v) { return leaky_relu(v, slope); };
+  const nn::Activation activation(leaky, "leaky"), other(leaky);
+  const nn::Dense dense(1, activation, {.kernel_initializer = nn::ones});
+  CHECK(evaluate(dense(x)).item() == -1);
+  CHECK(evaluate(nn::ActivationLayer(activation)(x)).at(1) == -1.5);
+  CHECK(std::string(activation.name()) == "leaky");
+  CHECK(activation == nn::Activation(activation));
+  CHECK_FALSE(activation == other);
+  CHECK_FALSE(activation == nn::Activation(relu));
+}
