@@ -141,9 +141,9 @@ class Drawing {
         std::count_if(edges_.begin(), edges_.end(), [](const Edge& edge) { return edge.named; }) +
         std::count_if(updates_.begin(), updates_.end(), [](const UpdateEdge& edge) { return edge.named; }));
     if (!detail_.leaf_edges && hidden > 0) {
-      lines.push_back(
-          fmt::format("{} edges of inputs and parameters are left out: the operations that use them give their names",
-                      thousands(hidden)));
+      lines.push_back(fmt::format(
+          "{} of the edges of inputs and parameters are left out: the operations that use them give their names",
+          thousands(hidden)));
     }
     if (!detail_.labels && (options_.show_shapes || options_.show_bytes))
       lines.emplace_back("shapes on edges are left out");

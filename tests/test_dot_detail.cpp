@@ -86,7 +86,7 @@ TEST_CASE("dot detail: of an unrolled net the shared weights are named inside th
   Graph g;
   unrolled(g, 25);
   const std::string text = to_dot(g);
-  CHECK(count(text, "72 edges of inputs and parameters are left out") == 1);
+  CHECK(count(text, "72 of the edges of inputs and parameters are left out") == 1);
   CHECK(count(text, "matmul(&#183;, W)") == 24);  // the first has the edge
   CHECK(count(text, "matmul(&#183;, U)") == 24);
   CHECK(count(text, "add(&#183;, b)") == 24);
