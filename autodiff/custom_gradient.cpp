@@ -10,6 +10,8 @@
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/autodiff/views.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/immortal.hpp>
+#include <xgrad/graph/list_text.hpp>
 
 namespace xgrad {
 namespace {
@@ -20,9 +22,9 @@ struct Rule {
 };
 
 [[noreturn]] void fail(const Rule& rule, const std::string& what, const std::vector<Value>& inputs) {
-  std::string message = fmt::format("custom_gradient {:?}: {}", rule.name, what);
-  for (std::size_t i = 0; i < inputs.size(); ++i) message += fmt::format("\n  input {}: {}", i, inputs[i].describe());
-  throw GradientError(message);
+  const auto operand = [&](std::size_t i) { return fmt::format("\n  input {}: {}", i, inputs[i].describe()); };
+  throw GradientError(
+      fmt::format("custom_gradient {:?}: {}{}", rule.name, what, list_text(inputs.size(), "", operand)));
 }
 
 Cotangents call_backward(const Vjp& r) {
@@ -55,14 +57,14 @@ Cotangents call_backward(const Vjp& r) {
 
 // The first input is what forward computed, the others are what its cotangents go to.
 const OpDef& custom_gradient_op() {
-  static const OpDef op = [] {
+  static const Immortal<OpDef> op([] {
     OpDef def = view_op("custom_gradient", "The first input; its derivative is a function of the user's own.");
     def.max_inputs = std::numeric_limits<int>::max();
     def.traits.segment = true;
     def.vjp = call_backward;
     return def;
-  }();
-  return op;
+  }());
+  return *op;
 }
 
 // Whatever result depends on in a way that derivatives can follow must go through the inputs.

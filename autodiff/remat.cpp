@@ -8,6 +8,7 @@
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/autodiff/views.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/immortal.hpp>
 
 namespace xgrad {
 namespace {
@@ -19,7 +20,7 @@ namespace {
 // wherever nothing else speaks, computes it when the backward pass has come this far, and the original's values are
 // long gone.
 const OpDef& again_op() {
-  static const OpDef op = [] {
+  static const Immortal<OpDef> op([] {
     OpDef def = view_op("again",
                         "The first input under another name, so that what is computed from it is computed again, after "
                         "the second, of which only the shape matters.");
@@ -27,8 +28,8 @@ const OpDef& again_op() {
     def.traits.shape_only = 2;
     def.vjp = [](const Vjp& r) -> Cotangents { return {r.cotangent(), Value{}}; };
     return def;
-  }();
-  return op;
+  }());
+  return *op;
 }
 
 // Makes the nodes of the segment again on other outside values.
@@ -85,14 +86,14 @@ Cotangents differentiate_again(const Vjp& r) {
 }
 
 const OpDef& remat_op() {
-  static const OpDef op = [] {
+  static const Immortal<OpDef> op([] {
     OpDef def = view_op("remat", "The first input, which the backward pass computes again from the others.");
     def.max_inputs = std::numeric_limits<int>::max();
     def.traits.segment = true;
     def.vjp = differentiate_again;
     return def;
-  }();
-  return op;
+  }());
+  return *op;
 }
 
 // The segment's result y, whose nodes are those from `mark` on. An outside value is named once for each use of it, in

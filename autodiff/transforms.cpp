@@ -10,6 +10,7 @@
 #include <xgrad/autodiff/batch.hpp>
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/immortal.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {
@@ -17,7 +18,7 @@ namespace {
 
 // A value that stands for a cotangent until the derivative by it is taken.
 const OpDef& placeholder_op() {
-  static const OpDef op = [] {
+  static const Immortal<OpDef> op([] {
     OpDef def;
     def.name = "placeholder";
     def.doc = "Stands for a cotangent while a derivative is turned round; nothing reads its numbers, which are NaN.";
@@ -32,8 +33,8 @@ const OpDef& placeholder_op() {
     };
     def.no_gradient = "it stands for no number";
     return def;
-  }();
-  return op;
+  }());
+  return *op;
 }
 
 // A node of its own: had it an equal, derivatives by it would count the uses of that as well.
@@ -251,7 +252,7 @@ std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Valu
 }
 
 Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   return vjp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{cotangent}, unconnected)[0];
 }
 
@@ -266,12 +267,12 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
 }
 
 Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   return jvp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{tangent}, unconnected)[0];
 }
 
 std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   Graph& graph = check_jacobian("jacobian", y, wrt);
   require_values("jacobian", options.unconnected);
   Attempt attempt(graph);
@@ -297,12 +298,12 @@ std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const Jaco
 }
 
 Value jacobian(Operand y, Operand wrt, const JacobianOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   return jacobian(y, std::vector<Value>{wrt}, options)[0];
 }
 
 std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   const Attempt attempt(check_jacobian("batching_obstacle", y, {wrt}));
   const bool forward = goes_forward(y, {wrt}, options.direction);
   return (forward ? forward_rows(y, wrt, options.unconnected) : reverse_rows(y, {wrt}, options.unconnected))
@@ -311,7 +312,7 @@ std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& opt
 }
 
 std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   Attempt attempt(check_jacobian("hessian", y, wrt));
   require_values("hessian", options.unconnected);
   const auto first = gradients(y, wrt, {.unconnected = options.unconnected});
@@ -324,12 +325,12 @@ std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt
 }
 
 Value hessian(Operand y, Operand wrt, const JacobianOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   return hessian(y, std::vector<Value>{wrt}, options)[0][0];
 }
 
 std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vector<Value>& tangents) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   Graph& graph = check_arguments("hvp", {y}, wrt);
   check_values("hvp", "tangent", graph, tangents);
   check_partners("hvp", "tangent", "wrt", wrt, tangents);
@@ -341,7 +342,7 @@ std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vect
 }
 
 Value hvp(Operand y, Operand wrt, Operand tangent) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   return hvp(y, std::vector<Value>{wrt}, std::vector<Value>{tangent})[0];
 }
 

@@ -1,6 +1,7 @@
 #include <xgrad/graph/leaves.hpp>
 
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/immortal.hpp>
 #include <xgrad/graph/parameter.hpp>
 
 namespace xgrad {
@@ -34,20 +35,20 @@ TensorType constant_type(const Infer& in) {
 }  // namespace
 
 const OpDef& input_op() {
-  static const OpDef op = leaf(Leaf::input, "input", "A tensor that is fed at each run.", input_type);
-  return op;
+  static const Immortal<OpDef> op(leaf(Leaf::input, "input", "A tensor that is fed at each run.", input_type));
+  return *op;
 }
 
 const OpDef& parameter_op() {
-  static const OpDef op =
-      leaf(Leaf::parameter, "parameter", "The numbers of a parameter as they are when a run begins.", parameter_type);
-  return op;
+  static const Immortal<OpDef> op(
+      leaf(Leaf::parameter, "parameter", "The numbers of a parameter as they are when a run begins.", parameter_type));
+  return *op;
 }
 
 const OpDef& constant_op() {
-  static const OpDef op =
-      leaf(Leaf::constant, "constant", "A number or tensor that is fixed for the life of the graph.", constant_type);
-  return op;
+  static const Immortal<OpDef> op(
+      leaf(Leaf::constant, "constant", "A number or tensor that is fixed for the life of the graph.", constant_type));
+  return *op;
 }
 
 std::optional<double> scalar_constant(const Graph& graph, NodeId id) {

@@ -1,5 +1,6 @@
 #include <xgrad/graph/parallel.hpp>
 
+#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -12,7 +13,10 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <optional>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -32,6 +36,9 @@ thread_local bool inside_task = false;
 // How long an idle thread looks for work before it sleeps: longer than the gap between two kernels of a training step,
 // short enough not to be noticed otherwise.
 constexpr auto patience = std::chrono::microseconds(300);
+
+// How long after the system refused a thread the pool asks for one again.
+constexpr auto retry = std::chrono::seconds(1);
 
 // More than this in XGRAD_THREADS can only be a slip.
 constexpr int most_threads = 1024;
@@ -115,35 +122,18 @@ struct Worker {
   }
 };
 
+// Threads that are never destroyed but ended, see `end`: whoever still calls them then does the work itself.
 class Pool {
  public:
-  static Pool& instance() {
-    static Pool pool;
-    return pool;
-  }
+  // Null once the process is ending.
+  static Pool* instance();
 
-  ~Pool() {
-    stop_.store(true, std::memory_order_relaxed);
-    for (const auto& worker : workers_) worker->ring();
-    for (const auto& worker : workers_) worker->thread.join();
-  }
-
-  // False if the pool is at work for someone else.
+  // False if there is nobody to share the work with: the pool is at work for someone else, or may have no thread.
   bool run(int threads, Index tasks, const TaskRef& task) {
     const std::unique_lock busy(busy_, std::try_to_lock);
-    if (!busy.owns_lock()) return false;
-    const auto helpers = static_cast<std::size_t>(std::min<Index>(threads, tasks)) - 1;
-    while (workers_.size() < helpers) {
-      auto worker = std::make_unique<Worker>();
-      Worker* self = worker.get();
-      workers_.push_back(std::move(worker));
-      try {
-        self->thread = std::thread([this, self] { serve(*self); });
-      } catch (...) {
-        workers_.pop_back();
-        throw;
-      }
-    }
+    if (!busy.owns_lock() || stop_.load(std::memory_order_relaxed)) return false;
+    const std::size_t helpers = find_helpers(static_cast<std::size_t>(std::min<Index>(threads, tasks)) - 1);
+    if (helpers == 0) return false;
     job_.task = &task;
     job_.tasks = tasks;
     job_.float_mode = float_mode();
@@ -175,16 +165,77 @@ class Pool {
     }
   }
 
+  // How many threads there are to help, `wanted` at most: fewer where limits of processes or memory allow no more.
+  std::size_t find_helpers(std::size_t wanted) {
+    while (workers_.size() < wanted && add_worker()) continue;
+    return std::min(wanted, workers_.size());
+  }
+  bool add_worker() {
+    if (refused_ && std::chrono::steady_clock::now() - *refused_ < retry) return false;
+    try {
+      workers_.reserve(workers_.size() + 1);
+      auto worker = std::make_unique<Worker>();
+      worker->thread = std::thread([this, self = worker.get()] { serve(*self); });
+      workers_.push_back(std::move(worker));
+      return true;
+    } catch (const std::system_error&) {
+    } catch (const std::bad_alloc&) {}
+    refused_ = std::chrono::steady_clock::now();
+    return false;
+  }
+  // Ends the threads, unless they are at work: for another thread, or for the very task that ends the process.
+  void end() {
+    if (inside_task) return;
+    const std::unique_lock busy(busy_, std::try_to_lock);
+    if (!busy.owns_lock()) return;
+    stop_.store(true, std::memory_order_relaxed);
+    for (const auto& worker : workers_) worker->ring();
+    for (const auto& worker : workers_) worker->thread.join();
+    workers_.clear();
+  }
+
+  // What happens to the process.
+  struct Process {
+    Process() { pthread_atfork(nullptr, nullptr, forget); }
+    ~Process() {
+      ended.store(true);
+      if (Pool* pool = current.load()) pool->end();
+    }
+    // In the child of a fork, where the pool's threads are not, nor whoever held its lock.
+    static void forget() {
+      Pool* pool = current.exchange(nullptr);
+      if (pool == nullptr) return;
+      pool->older_ = forgotten;
+      forgotten = pool;
+    }
+  };
+  static inline std::atomic<Pool*> current{nullptr};
+  static inline std::atomic<bool> ended{false};
+  static inline Pool* forgotten = nullptr;  // kept for leak checkers
+
   std::mutex busy_;
   Job job_;
   std::atomic<bool> stop_{false};
   std::vector<std::unique_ptr<Worker>> workers_;
+  std::optional<std::chrono::steady_clock::time_point> refused_;  // when no thread was to be had
+  Pool* older_ = nullptr;
 };
+
+Pool* Pool::instance() {
+  if (ended.load(std::memory_order_relaxed)) return nullptr;
+  Pool* pool = current.load(std::memory_order_acquire);
+  if (pool != nullptr) return pool;
+  static const Process process;
+  auto made = std::make_unique<Pool>();
+  return current.compare_exchange_strong(pool, made.get()) ? made.release() : pool;
+}
 
 }  // namespace
 
 void Parallel::for_each(Index tasks, TaskRef task) const {
-  if (tasks > 1 && threads_ > 1 && !inside_task && Pool::instance().run(threads_, tasks, task)) return;
+  if (tasks > 1 && threads_ > 1 && !inside_task) {
+    if (Pool* pool = Pool::instance(); pool != nullptr && pool->run(threads_, tasks, task)) return;
+  }
   std::exception_ptr error;
   for (Index i = 0; i < tasks; ++i) {
     try {

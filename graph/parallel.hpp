@@ -5,7 +5,9 @@
 // The kernel cuts its work into tasks by the size of the work alone, never by the number of threads, and each task
 // writes its own part of the output; so results are the same bits for any number of threads. All threads come from
 // one pool for the whole process. When the pool is already at work for someone else, tasks simply run on the calling
-// thread: a program with threads of its own is never oversubscribed, and calls from inside a task are safe.
+// thread: a program with threads of its own is never oversubscribed, and calls from inside a task are safe. The same
+// holds for threads that a limit of processes or memory forbids, and in the destructors of global objects. A child of
+// fork() begins with a pool of its own.
 #pragma once
 
 #include <xgrad/graph/shape.hpp>

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/immortal.hpp>
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -78,8 +79,8 @@ struct Builtin {
 };
 
 const Builtin& builtin() {
-  static const Builtin all;
-  return all;
+  static const Immortal<const Builtin> all;
+  return *all;
 }
 
 }  // namespace
@@ -87,15 +88,15 @@ const Builtin& builtin() {
 const OpRegistry& builtin_ops() { return builtin().registry; }
 
 const std::vector<Composite>& builtin_composites() {
-  static const std::vector<Composite> all = [] {
+  static const Immortal<std::vector<Composite>> all([] {
     std::vector<Composite> out;
     for (auto* family : {elementwise_composites, activation_composites, statistics_composites, random_composites,
                          rearranging_composites, linear_algebra_composites, window_composites, loss_composites}) {
       for (Composite& c : family()) out.push_back(std::move(c));
     }
     return out;
-  }();
-  return all;
+  }());
+  return *all;
 }
 
 const OpDef& builtin_op(const char* name) {
@@ -106,14 +107,16 @@ const OpDef& builtin_op(const char* name) {
 
 Value apply(const char* op, std::span<const Value> inputs, Attrs attrs, CodeLine at) {
   const LineGuard line(at, inputs.empty() ? Value() : inputs[0]);
-  if (inputs.empty() || !inputs[0].valid()) throw GraphError(fmt::format("{}: operand 0 is an empty Value", op));
+  if (inputs.empty() || !inputs[0].valid())
+    throw GraphError(fmt::format("{}: operand 0 is an empty Value", LineGuard::function_or(op)));
   return inputs[0].graph().apply(builtin_op(op), inputs, std::move(attrs), at);
 }
 
 Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs) {
   if (inputs.size() == 0) throw GraphError(fmt::format("{}: there are no operands", op));
-  const LineGuard line(*inputs.begin());
-  if (!inputs.begin()->valid()) throw GraphError(fmt::format("{}: operand 0 is an empty Value", op));
+  const LineGuard line(*inputs.begin(), nullptr);
+  if (!inputs.begin()->valid())
+    throw GraphError(fmt::format("{}: operand 0 is an empty Value", LineGuard::function_or(op)));
   return inputs.begin()->graph().apply(builtin_op(op), inputs, std::move(attrs));
 }
 

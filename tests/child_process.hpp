@@ -1,7 +1,9 @@
-// A program that goes on in a process of its own, to be killed.
+// A program, or a function, in a process of its own: to be killed, to end, to lower its limits.
 #pragma once
 
 #include <csignal>
+#include <cstdio>
+#include <exception>
 #include <string>
 #include <vector>
 
@@ -21,6 +23,8 @@ class ChildProcess {
     arguments.push_back(nullptr);
     REQUIRE(::posix_spawn(&process_, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0);
   }
+  // A process that is there.
+  explicit ChildProcess(pid_t process) : process_(process) { REQUIRE(process > 0); }
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
   ~ChildProcess() {
@@ -44,11 +48,36 @@ class ChildProcess {
     return WIFSIGNALED(status_) && WTERMSIG(status_) == SIGKILL;
   }
   bool ended_well() const { return WIFEXITED(status_) && WEXITSTATUS(status_) == 0; }
+  // Waits for it; -1 if a signal ended it.
+  int exit_code() {
+    wait();
+    return WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;
+  }
 
  private:
   pid_t process_ = 0;
   int status_ = 0;
   bool over_ = false;
 };
+
+// Calls f in a child of this process and gives the status with which it ends: 0, or 99 after an exception, without
+// destructors of globals, unless f itself ends it; -1 if a signal did, such as the alarm after `seconds`.
+template <class F>
+int exit_code_of(F f, unsigned seconds = 60) {
+  std::fflush(nullptr);
+  const pid_t process = ::fork();
+  if (process == 0) {
+    ::alarm(seconds);
+    int status = 0;
+    try {
+      f();
+    } catch (const std::exception& error) {
+      std::fprintf(stderr, "child: %s\n", error.what());
+      status = 99;
+    }
+    ::_exit(status);
+  }
+  return ChildProcess(process).exit_code();
+}
 
 }  // namespace xgrad::testing

@@ -1,5 +1,6 @@
 #include <xgrad/nn/training/batch_feeder.hpp>
 
+#include <system_error>
 #include <utility>
 
 #include <xgrad/graph/parallel.hpp>
@@ -8,7 +9,11 @@
 namespace xgrad::nn {
 
 BatchFeeder::BatchFeeder(int threads) : threads_(threads > 0 ? threads : default_threads()) {
-  if (threads_ < usable_processors()) thread_ = std::thread([this] { serve(); });
+  if (threads_ >= usable_processors()) return;
+  try {
+    thread_ = std::thread([this] { serve(); });
+  } catch (const std::system_error&) {  // the process may have no more threads: the run's own do the work
+  }
 }
 
 BatchFeeder::~BatchFeeder() {

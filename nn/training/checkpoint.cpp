@@ -6,6 +6,7 @@
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 #include <fmt/format.h>
 
@@ -17,10 +18,10 @@ namespace xgrad::nn {
 namespace {
 
 constexpr const char* format_name = "xgrad 1";
-const std::string weights_prefix = "weights/";
-const std::string optimizer_prefix = "optimizer/";
-const std::string history_prefix = "history/";
-const std::string callbacks_prefix = "callbacks/";
+constexpr const char* weights_prefix = "weights/";
+constexpr const char* optimizer_prefix = "optimizer/";
+constexpr const char* history_prefix = "history/";
+constexpr const char* callbacks_prefix = "callbacks/";
 
 const std::string* find(const TensorFile& file, const std::string& name) {
   const auto found = file.metadata.find(name);
@@ -258,7 +259,7 @@ void Model::Fit::resume(const std::filesystem::path& path) {
   training_.batch_ = batch;
   seconds_before_ = seconds >= 0 && seconds < 1e9 ? seconds : 0;
   for (const auto& [name, value] : file.tensors) {
-    if (name.starts_with(callbacks_prefix)) callback_states_[name.substr(callbacks_prefix.size())] = value;
+    if (name.starts_with(callbacks_prefix)) callback_states_[name.substr(std::strlen(callbacks_prefix))] = value;
   }
   progress_.say(fmt::format("going on from {}: {} epochs and {} batches are done", path.string(), epoch, batch));
 }
