@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/finite_check.hpp>
-#include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/interpretation.hpp>
 
 namespace xgrad {
@@ -195,7 +194,6 @@ Interpretation interpret(const Graph& graph, const std::vector<Result>& results,
   Interpretation run(graph, values, {.threads = threads, .step = inputs.step}, inputs.shapes);
   run.feed(inputs.feeds);
   for (const auto& [parameter, numbers] : inputs.parameters) run.replace(parameter, numbers);
-  const FlushDenormals mode;
   run.run();
   return run;
 }

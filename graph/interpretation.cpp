@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/float_mode.hpp>
 
 namespace xgrad {
 
@@ -14,17 +15,17 @@ Interpretation::Interpretation(const Graph& graph, const std::vector<Value>& out
       random_{graph.options().seed, options.step},
       parallel_(options.threads > 0 ? options.threads : default_threads()) {
   for (const Value v : outputs) size_ = std::max(size_, v.id() + 1);
+  if (!shapes.empty()) infer_again(shapes);
   needed_.assign(size_, 0);
   for (const Value v : outputs) needed_[v.id()] = 1;
   for (NodeId id = size_; id-- > 0;) {
-    if (!needed_[id]) continue;
+    if (!needed_[id] || type(id).shape.elements() == 0) continue;  // made of no numbers
     const auto inputs = graph_.inputs(id);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
       if (!node(id).op->shape_only(static_cast<int>(i))) needed_[inputs[i]] = 1;
     }
   }
   numbers_.resize(size_);
-  if (!shapes.empty()) infer_again(shapes);
 }
 
 // As a plan for other shapes does.
@@ -74,6 +75,7 @@ void Interpretation::replace(const Parameter& parameter, const Tensor& numbers) 
 }
 
 void Interpretation::run() {
+  const KernelFloatMode mode;
   for (NodeId id = 0; id < size_; ++id) {
     if (!needed_[id]) continue;
     switch (node(id).op->traits.leaf) {
@@ -98,12 +100,13 @@ std::string Interpretation::needed_for(NodeId input) const {
 void Interpretation::compute(NodeId id) {
   const OpDef& op = *node(id).op;
   const auto inputs = graph_.inputs(id);
-  if (op.traits.view) {
+  const bool any = type(id).shape.elements() > 0;
+  if (op.traits.view && any) {
     numbers_[id] = numbers_[inputs[0]].reshaped(type(id).shape);
     return;
   }
   Tensor out(type(id));
-  if (type(id).shape.elements() > 0) {
+  if (any) {
     std::vector<ConstBuffer> buffers;
     std::vector<TensorType> types;
     for (const NodeId i : inputs) {

@@ -7,8 +7,8 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/finite_check.hpp>
-#include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/interpretation.hpp>
+#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 namespace {
@@ -30,17 +30,9 @@ std::string lost_in_conversion(const Tensor& value, DType to) {
   return {};
 }
 
-}  // namespace
-
-std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds, const RunOptions& options) {
-  if (values.empty()) return {};
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (!values[i].valid()) throw GraphError(fmt::format("evaluate: value {} is empty", i));
-    values[0].graph().require(values[i], "evaluate");
-  }
+std::vector<Tensor> run_interpreter(const std::vector<Value>& values, const Feeds& feeds, const RunOptions& options) {
   Interpretation run(values[0].graph(), values, options);
   run.feed(feeds);
-  const FlushDenormals mode;
   run.run();
   if (options.check_finite) {
     std::vector<Result> results;
@@ -53,6 +45,19 @@ std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feed
   // Clones, since a leaf's numbers may be borrowed or change later.
   for (const Value v : values) out.push_back(run.numbers(v.id()).clone());
   return out;
+}
+
+}  // namespace
+
+std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds, const RunOptions& options) {
+  if (values.empty()) return {};
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!values[i].valid()) throw GraphError(fmt::format("evaluate: value {} is empty", i));
+    values[0].graph().require(values[i], "evaluate");
+  }
+  return with_memory(
+      [&] { return run_interpreter(values, feeds, options); },
+      [&] { return fmt::format("evaluate: out of memory for a graph of {} nodes", values[0].graph().size()); });
 }
 
 Tensor evaluate(Value value, const Feeds& feeds, const RunOptions& options) {

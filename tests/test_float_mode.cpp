@@ -1,10 +1,18 @@
-// Results below the smallest normal number become 0 while a graph is evaluated, and only then.
+// Results below the smallest normal number become 0 while a graph is evaluated, and only then; traps that the program
+// has enabled are off meanwhile.
+#include <algorithm>
+#include <cfenv>
 #include <limits>
+#include <vector>
 
 #include <doctest/doctest.h>
 
+#include <xgrad/autodiff/suites.hpp>
 #include <xgrad/engine.hpp>
 #include <xgrad/graph/float_mode.hpp>
+#include <xgrad/ops/registry.hpp>
+
+#include "child_process.hpp"
 
 using namespace xgrad;
 
@@ -68,5 +76,65 @@ TEST_CASE("float mode: constants below the smallest normal number are the same i
     CHECK(expected[1].at(2) == (tiny > 0 ? 1 : 0));
 #endif
   }
+}
+
+TEST_CASE("float mode: traps are as the program set them outside of runs, and flags as they were") {
+  const auto mode = float_mode();
+  {
+    const KernelFloatMode inside;
+    CHECK(float_mode() != mode);
+    volatile double zero = 0;
+    volatile double infinite = 1 / zero;
+    CHECK(infinite > 1);
+  }
+  CHECK(float_mode() == mode);
+}
+#endif
+
+#ifdef FE_NOMASK_ENV  // of systems with feenableexcept
+TEST_CASE("float mode: no operation and no gradient traps on ordinary numbers, in plans and in the interpreter") {
+  std::vector<Subject> subjects;
+  for (const auto& op : builtin_ops().all()) {
+    if (op->traits.leaf == Leaf::none) subjects.emplace_back(*op);
+  }
+  for (const Composite& c : builtin_composites()) subjects.emplace_back(c.name, c.build, c.samples, c.bad_samples);
+  REQUIRE(subjects.size() > 150);
+  // Several in a child, since one that is well takes no longer than a fork; one by one where one traps.
+  const auto run = [&](std::size_t first, std::size_t last) {
+    return testing::exit_code_of(
+        [&] {
+          feenableexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
+          for (std::size_t i = first; i < last; ++i) {
+            for (const Sample& sample : subjects[i].samples) suite_plan(subjects[i], sample);
+          }
+        },
+        600);
+  };
+  constexpr std::size_t step = 16;
+  for (std::size_t first = 0; first < subjects.size(); first += step) {
+    const std::size_t last = std::min(first + step, subjects.size());
+    if (run(first, last) == 0) continue;
+    for (std::size_t i = first; i < last; ++i) {
+      CAPTURE(subjects[i].name);
+      CHECK(run(i, i + 1) == 0);
+    }
+  }
+}
+
+TEST_CASE("float mode: sizes that leave lanes of vectors unused do not trap, on one thread and on several") {
+  CHECK(testing::exit_code_of([] {
+          for (Index n = 1; n < 40; ++n) {
+            Graph g;
+            const Value x = g.input("x", {n});
+            const Value y = mean(log(x)) + sum(1 / x) + mean(sqrt(x) / x);
+            feenableexcept(FE_INVALID | FE_DIVBYZERO | FE_OVERFLOW);
+            const Tensor ones = Tensor::full({n}, 1);
+            for (const int threads : {1, 4}) {
+              (void)evaluate(y, {{x, ones}}, {.threads = threads});
+              (void)Plan({y, gradients(y, x)}).run({{x, ones}}, {.threads = threads});
+            }
+            fedisableexcept(FE_ALL_EXCEPT);
+          }
+        }) == 0);
 }
 #endif

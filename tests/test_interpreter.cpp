@@ -100,6 +100,13 @@ TEST_CASE("values without elements are computed") {
   CHECK(bitwise_equal(out[1], Tensor({3})));
 }
 
+TEST_CASE("interpreter: results without elements need no numbers") {
+  Graph g;
+  const Value x = g.input("x", {0, 3});
+  CHECK(evaluate(exp(x) * 2).shape() == Shape{0, 3});
+  CHECK(bitwise_equal(evaluate(sum(exp(g.input("y", {4, 3})), {0}) * x), Tensor({0, 3})));
+}
+
 TEST_CASE("feeds that do not fit are refused with the name of the input") {
   Graph g;
   Graph other;
