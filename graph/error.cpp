@@ -1,5 +1,6 @@
 #include <xgrad/graph/error.hpp>
 
+#include <xgrad/graph/checked_pointer.hpp>
 #include <xgrad/graph/line_guard.hpp>
 
 namespace xgrad {
@@ -13,6 +14,8 @@ std::string with_where(const std::string& message) {
 }  // namespace
 
 Error::Error(const std::string& message) : std::runtime_error(with_where(message)), length_(message.size()) {}
+
+void throw_empty(const char* message) { throw GraphError(message); }
 
 std::string Error::where() const {
   const std::string all = what();

@@ -1,7 +1,7 @@
 // Error types. Three kinds, because three different people can mend them:
 //
 //   UserError         the program that calls xgrad asked for something that has no meaning
-//   EnvironmentError  the machine lacks something (a file, a program, memory)
+//   EnvironmentError  the machine lacks something (a file, a program; OutOfMemoryError: memory)
 //   InternalError     xgrad broke one of its own promises; please report it
 //
 // Every message follows one pattern: `where: what is wrong: the facts`, then the operands one a line, then
@@ -71,6 +71,11 @@ class FormatError : public UserError {
 
 class EnvironmentError : public Error {
   using Error::Error;
+};
+
+// Memory that the machine does not give. The message says how much was asked for, or for what.
+class OutOfMemoryError : public EnvironmentError {
+  using EnvironmentError::EnvironmentError;
 };
 
 class InternalError : public Error {

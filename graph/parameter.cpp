@@ -10,8 +10,8 @@ namespace xgrad {
 
 Parameter::Parameter(std::string name, const Tensor& initial, bool trainable) {
   if (initial.empty()) throw UserError(fmt::format("parameter \"{}\": the initial tensor is empty", name));
-  state_ =
-      std::make_shared<State>(State{std::move(name), initial.type(), allocate_aligned(initial.bytes()), trainable, {}});
+  state_ = std::make_shared<State>(
+      State{std::move(name), initial.type(), allocate_aligned(initial.bytes(), "parameter"), trainable, {}});
   std::memcpy(state_->data.get(), initial.raw(), initial.bytes());
 }
 

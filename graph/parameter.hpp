@@ -11,6 +11,7 @@
 #include <memory>
 #include <string>
 
+#include <xgrad/graph/checked_pointer.hpp>
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
 
@@ -18,11 +19,13 @@ namespace xgrad {
 
 class Parameter {
  public:
-  Parameter() = default;  // refers to nothing: valid() is false
+  // Refers to nothing: valid() is false, and every other member but comparison throws GraphError. So does a Parameter
+  // that was moved from, and a layer's weight before the layer is called for the first time.
+  Parameter() = default;
   // Copies `initial`. `trainable` says whether an optimiser may change it; moving statistics are not trainable.
   Parameter(std::string name, const Tensor& initial, bool trainable = true);
 
-  bool valid() const { return state_ != nullptr; }
+  bool valid() const { return bool(state_); }
   const std::string& name() const { return state_->name; }
   bool trainable() const { return state_->trainable; }
   void set_trainable(bool trainable) { state_->trainable = trainable; }
@@ -44,7 +47,7 @@ class Parameter {
   void set(const Tensor& value);
 
   void* raw() const { return state_->data.get(); }
-  friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_ == b.state_; }
+  friend bool operator==(const Parameter& a, const Parameter& b) { return a.state_.get() == b.state_.get(); }
 
  private:
   struct State {
@@ -54,7 +57,9 @@ class Parameter {
     bool trainable;
     std::function<Value(Value)> constraint;
   };
-  std::shared_ptr<State> state_;
+  static constexpr char empty[] =
+      "parameter: it is empty and refers to no numbers\n  hint: a layer makes its weights when it is first called";
+  CheckedPointer<std::shared_ptr<State>, empty> state_;
 };
 
 }  // namespace xgrad

@@ -18,6 +18,7 @@
 #include <utility>
 #include <vector>
 
+#include <xgrad/graph/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/interpreter.hpp>
 
@@ -69,7 +70,8 @@ class Plan {
   void run_steps(Workspace& memory, const RunOptions& options, Done done) const;
   // The same run, that says when a step is done: steps are counted from 0, and what is copied at the end is one more.
   void run_watched(Workspace& memory, const RunOptions& options, TaskRef done) const;
-  std::shared_ptr<const Program> program_;
+  static constexpr char empty[] = "plan: it is empty: it was moved to another Plan";
+  CheckedPointer<std::shared_ptr<const Program>, empty> program_;
 };
 
 class Workspace {
@@ -97,7 +99,8 @@ class Workspace {
  private:
   friend class Plan;
   struct State;
-  std::unique_ptr<State> state_;
+  static constexpr char empty[] = "workspace: it is empty: it was moved to another Workspace";
+  CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
 }  // namespace xgrad

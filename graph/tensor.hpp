@@ -15,6 +15,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <xgrad/graph/dtype.hpp>
@@ -41,7 +42,17 @@ concept OwningArray = ArrayLike<A> && requires(typename A::shape_type s) {
 
 class Tensor {
  public:
-  Tensor() = default;                                      // no elements, no storage: empty() is true
+  Tensor() = default;  // no elements, no storage: empty() is true
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  Tensor(Tensor&& other) noexcept { swap(other); }  // which is empty() then
+  Tensor& operator=(Tensor&& other) noexcept {
+    Tensor taken(std::move(other));
+    swap(taken);
+    return *this;
+  }
+  ~Tensor() = default;
+  // Throws OutOfMemoryError, as everything that needs memory for elements.
   explicit Tensor(Shape shape, DType dtype = DType::f32);  // zeros
   explicit Tensor(std::initializer_list<Index> extents, DType dtype = DType::f32) : Tensor(Shape(extents), dtype) {}
   explicit Tensor(TensorType type) : Tensor(type.shape, type.dtype) {}
@@ -110,6 +121,11 @@ class Tensor {
   friend bool bitwise_equal(const Tensor& a, const Tensor& b);
 
  private:
+  void swap(Tensor& other) noexcept {
+    std::swap(type_, other.type_);
+    std::swap(data_, other.data_);
+    std::swap(storage_, other.storage_);
+  }
   void require_dtype(DType wanted) const;
   // Throws ShapeError unless there is a tensor and it has that many axes.
   void require_rank(std::size_t wanted) const;
@@ -124,8 +140,9 @@ class Tensor {
   std::shared_ptr<void> storage_;  // null for a borrowed tensor
 };
 
-// 64-byte aligned memory, rounded up to a whole number of cache lines, released with the last copy. Not zeroed.
-std::shared_ptr<void> allocate_aligned(std::size_t bytes);
+// 64-byte aligned memory, rounded up to a whole number of cache lines, released with the last copy. Not zeroed. Throws
+// OutOfMemoryError, beginning with `where`.
+std::shared_ptr<void> allocate_aligned(std::size_t bytes, const char* where = "allocate");
 
 // ---- implementation of the templates
 

@@ -1,5 +1,6 @@
 #include <xgrad/nn/module.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 #include <string_view>
@@ -22,7 +23,14 @@ std::uint64_t hash(std::string_view text) {
 }  // namespace
 
 Weight::Weight(std::string name, Initializer initializer, WeightOptions options)
-    : state_(std::make_shared<State>(State{std::move(name), std::move(initializer), std::move(options)})) {}
+    : state_(std::make_shared<State>(State{std::move(name), std::move(initializer), std::move(options)})) {
+  const auto require_function = [&](const char* kind, const auto& rule) {
+    if (!rule || rule->apply) return;
+    throw UserError(fmt::format("weight \"{}\": the {} \"{}\" has no function", state_->name, kind, rule->name));
+  };
+  require_function("regularizer", state_->options.regularizer);
+  require_function("constraint", state_->options.constraint);
+}
 
 Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype) const {
   return (*this)(graph, shape, dtype, state_->initializer);
@@ -64,6 +72,22 @@ Weight Layer::weight(std::string name, Initializer initializer, WeightOptions op
   made.freeze(!state_->trainable);
   state_->weights.push_back(made);
   return made;
+}
+
+Value AnyModule::operator()(Value x) const {
+  if (!call_) throw GraphError("module: it is empty: it was moved to another AnyModule");
+  return call_(x);
+}
+
+int AnyModule::deepest(const std::vector<AnyModule>& modules) {
+  int out = 0;
+  for (const AnyModule& module : modules) out = std::max(out, module.nesting());
+  return out;
+}
+
+void AnyModule::check_nesting() const {
+  if (nesting_ > max_nesting)
+    throw GraphError(fmt::format("module: modules are nested more than {} deep", max_nesting));
 }
 
 std::string AnyModule::scope_name(const std::type_info& type) {

@@ -11,6 +11,7 @@
 // what layers such as dropout go by.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -21,6 +22,7 @@
 #include <utility>
 #include <vector>
 
+#include <xgrad/graph/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/nn/constraints.hpp>
 #include <xgrad/nn/initializers.hpp>
@@ -63,7 +65,8 @@ class Weight {
     bool frozen = false;
     Parameter parameter{};
   };
-  std::shared_ptr<State> state_;
+  static constexpr char empty[] = "weight: it is empty: it was moved to another Weight";
+  CheckedPointer<std::shared_ptr<State>, empty> state_;
 };
 
 // Base of modules: it marks a struct as one, so that its type gives the name of its scope.
@@ -104,18 +107,25 @@ class Layer : public Module {
     bool trainable;
     std::vector<Weight> weights;
   };
+  static constexpr char empty[] = "layer: it is empty: it was moved to another layer";
   std::string name_;
-  std::shared_ptr<State> state_;
+  CheckedPointer<std::shared_ptr<State>, empty> state_;
   CodeLine line_;
 };
 
 // Any module, layer or function from Value to Value, held by value. `at` is the line of what has none of its own, such
-// as an activation.
+// as an activation. Throws GraphError for modules that are nested more than `max_nesting` deep, and when it is called
+// after it was moved from.
 class AnyModule {
  public:
+  // Calling and destroying modules recurses as deep as they are nested.
+  static constexpr int max_nesting = 1000;
+
   template <class M>
   requires(!std::is_same_v<M, AnyModule> && !std::is_same_v<M, std::vector<AnyModule>>)
-      AnyModule(M module, CodeLine at = CodeLine::here()) {
+      AnyModule(M module, CodeLine at = CodeLine::here())
+      : nesting_(1 + nesting_of(module)) {
+    check_nesting();
     constexpr bool is_module = std::is_invocable_r_v<Value, M&, Value>;
     static_assert(is_module, "a module is a layer, or a struct or function that takes a Value and returns a Value");
     if constexpr (!is_module) {
@@ -135,12 +145,26 @@ class AnyModule {
     }
   }
 
-  Value operator()(Value x) const { return call_(x); }
+  Value operator()(Value x) const;
+  // How deep modules are nested in it, itself included.
+  int nesting() const { return nesting_; }
+  static int deepest(const std::vector<AnyModule>& modules);
 
  private:
+  template <class M>
+  static int nesting_of(const M& module) {
+    if constexpr (requires {
+                    { module.nesting() } -> std::same_as<int>;
+                  })
+      return module.nesting();
+    else
+      return 0;
+  }
+  void check_nesting() const;
   // `Residual` gives "residual", `my::WideBlock` gives "wide_block".
   static std::string scope_name(const std::type_info& type);
 
+  int nesting_;
   std::function<Value(Value)> call_;
 };
 

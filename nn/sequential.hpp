@@ -23,6 +23,7 @@ class Sequential : public Module {
     return *this;
   }
   std::size_t size() const { return modules_.size(); }
+  int nesting() const { return AnyModule::deepest(modules_); }
   Value operator()(Value x) const {
     for (const AnyModule& module : modules_) x = module(x);
     return x;

@@ -21,6 +21,8 @@
 #include <utility>
 #include <vector>
 
+#include <xgrad/graph/checked_pointer.hpp>
+
 namespace xgrad::nn {
 
 struct HistogramBin {
@@ -74,7 +76,8 @@ class EventReader {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  static constexpr char empty[] = "event reader: it is empty: it was moved to another EventReader";
+  CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
 }  // namespace xgrad::nn

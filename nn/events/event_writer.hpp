@@ -29,6 +29,7 @@
 #include <variant>
 #include <vector>
 
+#include <xgrad/graph/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/tensor.hpp>
 
@@ -87,7 +88,8 @@ class EventWriter {
 
  private:
   struct State;
-  std::unique_ptr<State> state_;
+  static constexpr char empty[] = "event writer: it is empty: it was moved to another EventWriter";
+  CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
 }  // namespace xgrad::nn

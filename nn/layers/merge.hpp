@@ -18,6 +18,9 @@ namespace xgrad::nn {
 
 // What all three share. Throws UserError if there are no branches.
 class Merge : public Layer {
+ public:
+  int nesting() const { return AnyModule::deepest(branches_); }
+
  protected:
   Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, CodeLine at);
   // What each branch gives for x.

@@ -60,6 +60,11 @@ void History::add(Logs logs, double seconds, double training_seconds) {
   training_seconds_.push_back(training_seconds);
 }
 
+const Logs& History::epoch(int i) const {
+  if (i < 0 || i >= epochs()) throw UserError(fmt::format("history: there is no epoch {} of {}", i, epochs()));
+  return logs_[static_cast<std::size_t>(i)];
+}
+
 std::vector<std::string> History::names() const {
   std::vector<std::string> out;
   if (logs_.empty()) return out;

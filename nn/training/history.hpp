@@ -34,7 +34,8 @@ class History {
   void add(Logs logs, double seconds, double training_seconds);
 
   int epochs() const { return static_cast<int>(logs_.size()); }
-  const Logs& epoch(int i) const { return logs_[static_cast<std::size_t>(i)]; }
+  // Of epoch i, counted from 0. Throws UserError if there is none.
+  const Logs& epoch(int i) const;
   std::vector<std::string> names() const;
   // One number an epoch. Throws UserError, listing the names there are, if there is none of that name.
   std::vector<double> operator[](const std::string& name) const;

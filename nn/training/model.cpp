@@ -190,10 +190,10 @@ Model::Model(AnyModule network, Shape row, ModelOptions options, CodeLine at)
   }
   state_->parameters = graph.graph->parameters();
   // Weights that only training uses, if there are any, belong to the model as well.
+  std::set<const void*> known;
+  for (const Parameter& p : state_->parameters) known.insert(p.raw());
   for (const Parameter& p : training.graph->parameters()) {
-    if (std::find(state_->parameters.begin(), state_->parameters.end(), p) == state_->parameters.end()) {
-      state_->parameters.push_back(p);
-    }
+    if (known.insert(p.raw()).second) state_->parameters.push_back(p);
   }
   state_->prediction_row = row_of(graph.prediction.shape());
   state_->prediction_dtype = graph.prediction.dtype();
@@ -216,6 +216,11 @@ void Model::compile(CompileOptions options, CodeLine at) {
   State& s = *state_;
   const LineGuard line = LineGuard::otherwise(at, nullptr);
   s.require_idle("compile");
+  const auto require_function = [](const char* kind, const auto& part) {
+    if (!part.apply) throw UserError(fmt::format("compile: the {} \"{}\" has no function", kind, part.name));
+  };
+  require_function("loss", options.loss);
+  for (const Metric& metric : options.metrics) require_function("metric", metric);
   std::optional<CompileOptions> before = std::move(s.compiled);
   OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
   make_unique(options.metrics);

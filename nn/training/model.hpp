@@ -27,6 +27,7 @@
 #include <vector>
 
 #include <xgrad/autodiff/check.hpp>
+#include <xgrad/graph/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/profile.hpp>
 #include <xgrad/nn/data/augment.hpp>
@@ -202,7 +203,8 @@ class Model {
  private:
   struct State;
   class Fit;
-  std::unique_ptr<State> state_;
+  static constexpr char empty[] = "model: it is empty: it was moved to another Model";
+  CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
 }  // namespace xgrad::nn
