@@ -81,14 +81,13 @@ std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, 
     std::uint32_t& unit = open[sets.find(s)];
     // What the step reads from outside, if it goes into the unit.
     const auto with_step = [&](std::vector<std::uint64_t> all, std::uint32_t into) {
-      const auto add = [&](std::uint64_t input) {
-        if (std::find(all.begin(), all.end(), input) == all.end()) all.push_back(input);
-      };
       const std::uint64_t way = steps[s].by_rows ? std::uint64_t{1} << 33 : 0;
-      for (const std::uint32_t other : steps[s].others) add(other | std::uint64_t{1} << 32 | way);
+      for (const std::uint32_t other : steps[s].others) all.push_back(other | std::uint64_t{1} << 32 | way);
       for (const std::uint32_t operand : steps[s].operands) {
-        if (unit_of[operand] != into) add(operand | way);
+        if (unit_of[operand] != into) all.push_back(operand | way);
       }
+      std::sort(all.begin(), all.end());
+      all.erase(std::unique(all.begin(), all.end()), all.end());
       return all;
     };
     bool fits = unit != none && units[unit].size() < static_cast<std::size_t>(limits.steps);

@@ -12,6 +12,8 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/list_text.hpp>
+#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 namespace {
@@ -115,6 +117,10 @@ Value Graph::constant(double number, DType dtype, CodeLine at) {
 }
 
 Value Graph::leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge) {
+  return with_memory([&] { return add_leaf(op, std::move(attrs), name, merge); }, [&] { return out_of_memory(op); });
+}
+
+Value Graph::add_leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge) {
   if (merge) {
     if (const auto same = find_equal(key(op, {}, attrs), op, {}, attrs)) return handle(*same);
   }
@@ -129,28 +135,39 @@ Value Graph::leaf(const OpDef& op, Attrs attrs, const std::string& name, bool me
 
 Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs, CodeLine at) {
   const LineGuard line(at, this);
+  return with_memory([&] { return add_operation(op, inputs, std::move(attrs)); }, [&] { return out_of_memory(op); });
+}
+
+std::string Graph::out_of_memory(const OpDef& op) const {
+  return fmt::format("{}: out of memory for another node in a graph of {} nodes", op.name, size());
+}
+
+Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs attrs) {
   check_definition(op);
   if (op.traits.leaf != Leaf::none) {
     throw GraphError(op.name + ": leaves are made by Graph::input, Graph::parameter and Graph::constant");
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    if (!inputs[i].valid()) throw GraphError(fmt::format("{}: operand {} is an empty Value", op.name, i));
+    if (!inputs[i].valid())
+      throw GraphError(fmt::format("{}: operand {} is an empty Value", LineGuard::function_or(op.name), i));
   }
   std::vector<NodeId> ids;
   ids.reserve(inputs.size());
   for (const Value input : inputs) {
     if (input.graph_ != this) {
       const auto ours = std::find_if(inputs.begin(), inputs.end(), [&](Value v) { return v.graph_ == this; });
-      throw GraphError(fmt::format("{}: operand {} belongs to another graph{}", op.name, input.describe(),
-                                   ours == inputs.end() ? "" : " than " + ours->describe()));
+      throw GraphError(fmt::format("{}: operand {} belongs to another graph{}", LineGuard::function_or(op.name),
+                                   input.describe(), ours == inputs.end() ? "" : " than " + ours->describe()));
     }
-    if (!alive(input)) require(input, op.name);
+    if (!alive(input)) require(input, LineGuard::function_or(op.name));
     ids.push_back(input.id());
   }
   if (static_cast<std::int64_t>(ids.size()) < op.min_inputs || static_cast<std::int64_t>(ids.size()) > op.max_inputs) {
-    std::string message = fmt::format("{}: takes {}, but got {}", op.name, arity(op), ids.size());
-    for (std::size_t i = 0; i < ids.size(); ++i) message += fmt::format("\n  input {}: {}", i, describe(ids[i]));
-    throw GraphError(message);
+    const std::string message =
+        fmt::format("{}: takes {}, but got {}", LineGuard::function_or(op.name), arity(op), ids.size());
+    throw GraphError(message + list_text(ids.size(), "", [&](std::size_t i) {
+                       return fmt::format("\n  input {}: {}", i, describe(ids[i]));
+                     }));
   }
   if (const auto same = find_equal(key(op, ids, attrs), op, ids, attrs)) return handle(*same);
   const TensorType type = infer(op, ids, attrs);
@@ -328,7 +345,13 @@ void Graph::add_penalty(Value value) {
   if (type.shape.rank() != 0 || !is_floating(type.dtype)) {
     throw GraphError(fmt::format("add_penalty: a penalty is one floating number\n  value: {}", describe(value.id())));
   }
-  if (std::find(penalties_.begin(), penalties_.end(), value) == penalties_.end()) penalties_.push_back(value);
+  if (!penalty_nodes_.insert(value.id()).second) return;
+  try {
+    penalties_.push_back(value);
+  } catch (...) {
+    penalty_nodes_.erase(value.id());
+    throw;
+  }
 }
 
 // ---- scopes and names
@@ -378,7 +401,10 @@ Graph::ScopeGuard Graph::scope(const std::string& name) {
 Graph::ScopeGuard Graph::unique_scope(const std::string& name) {
   const std::string path = scope_path(name);
   std::string chosen = path;
-  for (int i = 1; opened_scopes_.contains(chosen); ++i) chosen = fmt::format("{}_{}", path, i);
+  if (opened_scopes_.contains(chosen)) {
+    int& suffix = next_suffix_.try_emplace(path, 1).first->second;
+    for (; opened_scopes_.contains(chosen); ++suffix) chosen = fmt::format("{}_{}", path, suffix);
+  }
   const std::uint32_t id = scope_id(chosen);
   opened_scopes_.emplace(chosen, size());
   return {*this, id};
@@ -537,10 +563,13 @@ void Graph::rewind(NodeId mark) {
     }
   }
   std::erase_if(penalties_, [&](const Value& v) { return v.id() >= mark; });
+  std::erase_if(penalty_nodes_, [&](NodeId id) { return id >= mark; });
   // Scopes keep their positions, since guards may hold them; only the memory of having been opened goes, so that what
   // is built again gets the same names again.
-  std::erase_if(opened_scopes_,
-                [&](const auto& opened) { return opened.second >= mark && !encloses(opened.first, current_scope()); });
+  const auto closed = std::erase_if(opened_scopes_, [&](const auto& opened) {
+    return opened.second >= mark && !encloses(opened.first, current_scope());
+  });
+  if (closed > 0) next_suffix_.clear();
   if (origin_ >= static_cast<std::int32_t>(mark)) origin_ = -1;
   rewinds_.push_back(mark);
 }

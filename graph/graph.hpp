@@ -20,6 +20,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -92,7 +93,8 @@ class Graph {
 
   // ---- operations
 
-  // Appends a node, or finds the equal one. Throws, with the graph unchanged, if inputs do not fit the operation.
+  // Appends a node, or finds the equal one. Throws, with the graph unchanged, if inputs do not fit the operation, and
+  // OutOfMemoryError if there is no memory for the node.
   Value apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs = {}, CodeLine at = CodeLine::here());
   // At the line of the first input.
   Value apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs = {});
@@ -190,6 +192,9 @@ class Graph {
   std::size_t key(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const;
   TensorType infer(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const;
   Value leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge);
+  Value add_leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge);
+  Value add_operation(const OpDef& op, std::span<const Value> inputs, Attrs attrs);
+  std::string out_of_memory(const OpDef& op) const;
   Value handle(NodeId id) { return {this, id, nodes_[id].generation}; }
   bool alive(Value value) const { return value.id() < size() && nodes_[value.id()].generation == value.generation(); }
   // Why the handle, which is one of this graph, is not alive.
@@ -214,6 +219,7 @@ class Graph {
   std::map<std::pair<const char*, std::uint32_t>, std::uint32_t> line_ids_;  // by file and line
   std::uint32_t recent_line_ = 0;  // position of the last line asked for: one line often makes many nodes
   std::unordered_map<std::string, NodeId> opened_scopes_;  // with the graph's size when they were first opened
+  std::unordered_map<std::string, int> next_suffix_;       // of unique scopes: those below it are taken
   std::unordered_multimap<std::size_t, NodeId> equal_nodes_;
   std::unordered_map<std::string, NodeId> input_nodes_;
   std::unordered_map<const void*, NodeId> parameter_nodes_;  // by the address of the numbers
@@ -222,6 +228,7 @@ class Graph {
   std::vector<Update> update_history_;  // each call of add_update, for rewinds
   TrainableFlags trainable_flags_;
   std::vector<Value> penalties_;
+  std::unordered_set<NodeId> penalty_nodes_;
   std::vector<NodeId> rewinds_;  // the mark of each rewind; the generation is one more than their number
   std::uint32_t scope_ = 0;
   Role role_ = Role::forward;

@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include <xgrad/graph/sizes.hpp>
+
 namespace xgrad {
 namespace {
 
@@ -53,7 +55,7 @@ class FreeList {
         offset = last;
       }
     }
-    end_ = offset + bytes;
+    end_ = add_sizes("plan", offset, bytes);
     return offset;
   }
   void insert(std::size_t offset, std::size_t bytes) {
@@ -70,7 +72,7 @@ class FreeList {
   std::size_t end_ = 0;
 };
 
-std::size_t round_up(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+std::size_t round_up(std::size_t bytes) { return round_up_size("plan", bytes, 64); }
 
 }  // namespace
 

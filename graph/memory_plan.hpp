@@ -19,7 +19,7 @@ struct MemoryPlan {
 };
 
 // Best fit, in order of `first`: each buffer takes the smallest hole that holds it. O(n log n). With `reuse` false
-// every buffer has a place of its own.
+// every buffer has a place of its own. Throws OutOfMemoryError if the sum cannot be addressed.
 MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse = true);
 
 }  // namespace xgrad

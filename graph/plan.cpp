@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -10,6 +11,7 @@
 #include <xgrad/graph/float_mode.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 #include <xgrad/graph/program.hpp>
+#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 
@@ -57,21 +59,20 @@ struct Workspace::State {
   }
   void copy(const Copy& copy) const { std::memcpy(at(copy.to), at(copy.from), program->values[copy.to].type.bytes()); }
 
-  // `described()` is what an error calls the input: made only then, since steps look inputs up and must not allocate.
-  template <class Matches, class Described>
-  std::size_t find_input(Matches matches, Described described) const {
-    const auto& all = program->inputs;
-    const auto found = std::find_if(all.begin(), all.end(), matches);
-    if (found == all.end()) throw FeedError(fmt::format("feed: the plan's graph has no input {}", described()));
-    return static_cast<std::size_t>(found - all.begin());
-  }
+  // Both allocate nothing: loops of steps look inputs up.
   std::size_t find_input(const std::string& name) const {
-    return find_input([&](const PlannedInput& i) { return i.name == name; }, [&] { return "\"" + name + "\""; });
+    const auto found = program->input_of_name.find(name);
+    if (found == program->input_of_name.end())
+      throw FeedError(fmt::format("feed: the plan's graph has no input \"{}\"", name));
+    return found->second;
   }
   std::size_t find_input(Value value) const {
-    return find_input(
-        [&](const PlannedInput& i) { return i.handle == value; },
-        [&] { return fmt::format("%{} (is it a handle of another graph, or not an input?)", value.id()); });
+    const auto& all = program->inputs;  // in the order of their nodes
+    const auto found = std::lower_bound(all.begin(), all.end(), value.id(),
+                                        [](const PlannedInput& i, NodeId id) { return i.handle.id() < id; });
+    if (found != all.end() && found->handle == value) return static_cast<std::size_t>(found - all.begin());
+    throw FeedError(fmt::format(
+        "feed: the plan's graph has no input %{} (is it a handle of another graph, or not an input?)", value.id()));
   }
 
   void feed(std::size_t input, const Tensor& value) {
@@ -92,7 +93,7 @@ struct Workspace::State {
     if (!planned.needed) return {};
     InputMemory& memory = inputs[input];
     if (memory.next == nullptr) {
-      memory.own = allocate_aligned(planned.type.bytes());
+      memory.own = allocate_aligned(planned.type.bytes(), "workspace");
       memory.next = memory.own.get();
     }
     return {memory.next, planned.type};
@@ -113,16 +114,20 @@ struct Workspace::State {
 };
 
 Plan::Plan(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options)
-    : program_(std::make_shared<const Program>(Program{build_program(outputs, updates, options)})) {}
+    : program_(with_memory(
+          [&] { return std::make_shared<const Program>(Program{build_program(outputs, updates, options)}); },
+          [&] {
+            return fmt::format("plan: out of memory for {} outputs and {} updates", outputs.size(), updates.size());
+          })) {}
 Plan::~Plan() = default;
 Plan::Plan(Plan&&) noexcept = default;
 Plan& Plan::operator=(Plan&&) noexcept = default;
 
 Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
   State& s = *state_;
-  s.program = plan.program_;
+  s.program = plan.program_.pointer();
   const Plan::Program& program = *s.program;
-  s.arena = allocate_aligned(program.arena_bytes);
+  s.arena = allocate_aligned(program.arena_bytes, "workspace");
   s.fed.assign(program.inputs.size(), 0);
   s.input_of.assign(program.values.size(), PlannedValue::no_value);
   s.inputs.resize(program.inputs.size());
@@ -191,14 +196,14 @@ Tensor Workspace::output(int i) const {
 template <class Done>
 void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) const {
   Workspace::State& s = *memory.state_;
-  if (s.program != program_) throw GraphError("plan: the workspace was made for another plan");
+  if (s.program != program_.pointer()) throw GraphError("plan: the workspace was made for another plan");
   for (std::size_t i = 0; i < s.fed.size(); ++i) {
     const PlannedInput& input = program_->inputs[i];
     if (input.needed && !s.fed[i]) {
       throw FeedError(fmt::format("plan: input \"{}\" {} was not fed", input.name, input.type.str()));
     }
   }
-  const FlushDenormals mode;
+  const KernelFloatMode mode;
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
   const RandomState random{program_->seed, options.step};
   if (options.check_finite) {
@@ -245,13 +250,11 @@ void Plan::run_watched(Workspace& memory, const RunOptions& options, TaskRef don
 
 std::vector<Tensor> Plan::run(const Feeds& feeds, const RunOptions& options) const {
   Workspace memory(*this);
-  for (std::size_t i = 0; i < feeds.size(); ++i) {
-    for (std::size_t j = 0; j < i; ++j) {
-      if (feeds[i].input == feeds[j].input) {
-        throw FeedError(fmt::format("plan: {} is fed twice", feeds[i].input.describe()));
-      }
-    }
-    memory.feed(feeds[i].input, feeds[i].value);
+  std::unordered_set<NodeId> fed;  // all of one graph, or `feed` throws
+  for (const Feed& feed : feeds) {
+    memory.feed(feed.input, feed.value);
+    if (!fed.insert(feed.input.id()).second)
+      throw FeedError(fmt::format("plan: {} is fed twice", feed.input.describe()));
   }
   run(memory, options);
   std::vector<Tensor> out;

@@ -5,6 +5,7 @@
 
 #include <limits>
 #include <map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -117,6 +118,7 @@ class Planner {
   std::vector<std::uint32_t> first_of_;   // and the other way round
   std::vector<int> last_reader_;
   std::vector<std::uint32_t> buffer_of_root_;  // into lifetimes
+  std::unordered_set<const void*> updated_;    // memory of the parameters that have updates
   std::map<const void*, NodeId> parameter_node_;
   std::map<const void*, std::uint32_t> parameter_ids_;
   std::vector<std::pair<std::uint32_t, std::uint32_t>> value_buffers_;  // value, buffer

@@ -6,6 +6,7 @@
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 #include <xgrad/graph/planner.hpp>
+#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 
@@ -86,7 +87,7 @@ void Planner::make_steps() {
   for (const PlannedInput& input : program_.inputs) {
     if (!input.needed) continue;
     value_buffers_.emplace_back(input.value, add_buffer(input.type.bytes(), -1, forever));
-    program_.total_bytes += input.type.bytes();
+    program_.total_bytes = add_sizes("plan", program_.total_bytes, input.type.bytes());
   }
   for (int s = 0; s < unit_count(); ++s) {
     Step step;
@@ -100,7 +101,7 @@ void Planner::make_steps() {
     }
     if (alone != members[0] || members.size() > 1) add_block(step, members);
     for (const NodeId id : members) {
-      program_.total_bytes += types_[id].bytes();
+      program_.total_bytes = add_sizes("plan", program_.total_bytes, types_[id].bytes());
       if (id == alone || !leaves_unit(id)) continue;
       add_result(step, id, s);
       step.outputs.push_back(value_of_[id]);
@@ -159,10 +160,10 @@ void Planner::add_result(Step& step, NodeId id, int s) {
   value_buffers_.emplace_back(value_of_[id], buffer);
 }
 
-// Whether anything outside its unit wants the value.
+// Whether anything outside its unit wants the value; what nobody reads needs a place, too.
 bool Planner::leaves_unit(NodeId id) const {
   const int s = static_cast<int>(unit_of_[id]);
-  return update_at_[id] != none || last_reader_[id] > s || unit(s).size() == 1;
+  return update_at_[id] != none || last_reader_[id] != s || unit(s).size() == 1;
 }
 
 // All members but a head, as one program.
@@ -277,11 +278,8 @@ std::uint32_t Planner::operand_value(NodeId id, bool shape_only) {
 std::uint32_t Planner::kept_value(NodeId id, bool update) {
   const std::uint32_t value = operand_value(id, false);
   const Place place = program_.values[value].place;
-  const bool overwritten =
-      place.kind == Place::Kind::parameter && std::any_of(updates_.begin(), updates_.end(), [&](const Update& u) {
-        return u.parameter.raw() == program_.parameters[place.index].raw();
-      });
-  if (!overwritten && !(update && place.kind == Place::Kind::parameter)) return value;
+  const bool shows_parameter = place.kind == Place::Kind::parameter;
+  if (!shows_parameter || (!update && !updated_.contains(program_.parameters[place.index].raw()))) return value;
   const std::uint32_t saved = add_value(types_[id], {Place::Kind::arena, 0, 0});
   program_.lifetimes.push_back({types_[id].bytes(), unit_count(), forever});
   value_buffers_.emplace_back(saved, static_cast<std::uint32_t>(program_.lifetimes.size() - 1));

@@ -118,7 +118,7 @@ Planner::Part Planner::reduction_part(NodeId id) const {
     any = true;
   }
   const DType dtype = operands[0].dtype;
-  if (!any || changes > 1 || reduced == 1 || types_[id].dtype != dtype) return {};
+  if (!any || changes > 1 || reduced == 1 || shape.elements() == 0 || types_[id].dtype != dtype) return {};
   if (last_is_reduced) {
     if (!fits_block(reduced, dtype)) return {};
     return {Part::Kind::reduction, BlockLevel::row, space, reduced};

@@ -50,11 +50,8 @@ void Planner::check_arguments() {
     const Update& u = updates_[i];
     if (!u.parameter.valid()) throw GraphError(fmt::format("plan: update {} has an empty parameter", i));
     graph_.require(u.value, fmt::format("plan: update of parameter \"{}\"", u.parameter.name()));
-    for (std::size_t j = 0; j < i; ++j) {
-      if (updates_[j].parameter == u.parameter) {
-        throw GraphError(fmt::format("plan: parameter \"{}\" is updated twice", u.parameter.name()));
-      }
-    }
+    if (!updated_.insert(u.parameter.raw()).second)
+      throw GraphError(fmt::format("plan: parameter \"{}\" is updated twice", u.parameter.name()));
   }
   for (const auto& [input, shape] : options_.shapes) {
     graph_.require(input, "plan: shapes");
@@ -120,7 +117,8 @@ void Planner::find_needed() {
   for (Value v : outputs_) needed_[v.id()] = 1;
   for (const Update& u : updates_) needed_[u.value.id()] = 1;
   for (NodeId id = size_; id-- > 0;) {
-    if (needed_[id]) for_each_operand(id, [&](NodeId i) { needed_[i] = 1; });
+    // A result without elements is made of no numbers.
+    if (needed_[id] && types_[id].shape.elements() > 0) for_each_operand(id, [&](NodeId i) { needed_[i] = 1; });
   }
 }
 
@@ -155,6 +153,7 @@ void Planner::make_leaves() {
       PlannedInput input{Value(const_cast<Graph*>(&graph_), id, node(id).generation), graph_.name(id),
                          id < size_ ? types_[id] : node(id).type, used, none};
       if (used) input.value = value_of_[id] = add_value(types_[id], {Place::Kind::arena, 0, 0});
+      program_.input_of_name.emplace(input.name, program_.inputs.size());
       program_.inputs.push_back(std::move(input));
     } else if (used && leaf == Leaf::parameter) {
       const auto index = parameter_index(graph_.parameter_of(id));
@@ -167,7 +166,7 @@ void Planner::make_leaves() {
 
 // Computes, here and now, what depends on constants and shapes alone.
 void Planner::fold() {
-  const FlushDenormals mode;  // as runs do
+  const KernelFloatMode mode;  // as runs do
   if (!options_.fold_constants) return;
   for (NodeId id = 0; id < size_; ++id) {
     const OpDef& op = *node(id).op;

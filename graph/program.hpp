@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include <xgrad/graph/block_program.hpp>
@@ -90,7 +91,8 @@ struct Program {
   std::vector<Copy> saves;    // old numbers that an update would destroy, into the arena
   std::vector<Copy> commits;  // new numbers into parameters, after the saves
   std::vector<std::uint32_t> outputs;
-  std::vector<PlannedInput> inputs;
+  std::vector<PlannedInput> inputs;  // in the order of their nodes
+  std::unordered_map<std::string, std::size_t> input_of_name;
   std::vector<Parameter> parameters;
   std::vector<Tensor> constants;
   std::vector<std::unique_ptr<const Attrs>> attrs;  // of random operations in block programs

@@ -1,7 +1,6 @@
 #include <xgrad/graph/shape.hpp>
 
 #include <algorithm>
-#include <limits>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -15,18 +14,28 @@ Shape::Shape(std::span<const Index> extents) {
 }
 
 void Shape::push_back(Index extent) {
-  if (extent < 0) throw ShapeError(fmt::format("shape: negative extent {} on axis {}", extent, rank_));
   if (rank_ == max_rank) throw ShapeError(fmt::format("shape: more than {} axes", max_rank));
-  // Refused here so that no later product of extents or byte count can overflow. Zero extents count as one: a
-  // product that is harmless only because of a zero would overflow once a sum over that axis removes it.
-  Index product = std::max<Index>(extent, 1);
-  for (Index e : *this) {
-    if (__builtin_mul_overflow(product, std::max<Index>(e, 1), &product)) product = std::numeric_limits<Index>::max();
-  }
-  if (product > (Index{1} << 56)) {
+  if (!fits(rank_, extent))
     throw ShapeError(fmt::format("shape: too many elements: {} with another axis of {}", str(), extent));
-  }
   extents_[static_cast<std::size_t>(rank_++)] = extent;
+}
+
+void Shape::set(int axis, Index extent) {
+  if (axis < 0 || axis >= rank_) throw ShapeError(fmt::format("shape: {} has no axis {}", str(), axis));
+  if (!fits(axis, extent))
+    throw ShapeError(fmt::format("shape: too many elements: {} with {} on axis {}", str(), extent, axis));
+  extents_[static_cast<std::size_t>(axis)] = extent;
+}
+
+// Refused here so that no later product of extents or byte count can overflow. Zero extents count as one: a product
+// that is harmless only because of a zero would overflow once a sum over that axis removes it.
+bool Shape::fits(int axis, Index extent) const {
+  if (extent < 0) throw ShapeError(fmt::format("shape: negative extent {} on axis {}", extent, axis));
+  Index product = std::max<Index>(extent, 1);
+  for (int other = 0; other < rank_; ++other) {
+    if (other != axis && __builtin_mul_overflow(product, std::max<Index>((*this)[other], 1), &product)) return false;
+  }
+  return product <= max_elements;
 }
 
 Index Shape::elements() const {

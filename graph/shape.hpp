@@ -3,7 +3,8 @@
 //   Shape s{2, 3};            // a matrix of two rows and three columns
 //   s.elements() == 6;  s.str() == "[2, 3]";
 //
-// A Shape lives inline (no heap) and holds at most `max_rank` axes; extents are never negative.
+// A Shape lives inline (no heap) and holds at most `max_rank` axes. Extents are never negative, and their product is at
+// most `max_elements`, where an extent of 0 counts as 1.
 #pragma once
 
 #include <array>
@@ -22,6 +23,7 @@ using Axes = std::vector<Index>;
 class Shape {
  public:
   static constexpr int max_rank = 8;
+  static constexpr Index max_elements = Index{1} << 56;
 
   Shape() = default;  // rank 0: one element, a scalar
   Shape(std::initializer_list<Index> extents) : Shape(std::span(extents.begin(), extents.size())) {}
@@ -31,13 +33,15 @@ class Shape {
   Index elements() const;
   // `axis` counts from 0; use `axis_index` first for axes a user gave.
   Index operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
-  Index& operator[](int axis) { return extents_[static_cast<std::size_t>(axis)]; }
+  // Changes the extent of an axis. Throws ShapeError, with nothing changed, for an axis outside [0, rank), a negative
+  // extent, and beyond max_elements.
+  void set(int axis, Index extent);
   Index back() const { return extents_[static_cast<std::size_t>(rank_ - 1)]; }
 
   const Index* begin() const { return extents_.data(); }
   const Index* end() const { return extents_.data() + rank_; }
 
-  // Appends an axis; throws ShapeError beyond max_rank.
+  // Appends an axis. Throws ShapeError for a negative extent, and beyond max_rank or max_elements.
   void push_back(Index extent);
   // Row-major strides in elements.
   std::array<Index, max_rank> strides() const;
@@ -46,6 +50,9 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b);
 
  private:
+  // Whether the shape may have this extent on the axis; throws ShapeError if it is negative.
+  bool fits(int axis, Index extent) const;
+
   std::array<Index, max_rank> extents_{};
   int rank_ = 0;
 };

@@ -13,6 +13,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/number_text.hpp>
+#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 namespace {
@@ -34,21 +35,21 @@ void with_elements(DType dtype, const void* data, F f) {
 
 }  // namespace
 
-std::shared_ptr<void> allocate_aligned(std::size_t bytes) {
+std::shared_ptr<void> allocate_aligned(std::size_t bytes, const char* where) {
   constexpr std::size_t line = 64;
-  const std::size_t rounded = std::max(line, (bytes + line - 1) / line * line);
+  const std::size_t rounded = std::max(line, round_up_size(where, bytes, line));
   const bool large = bytes >= 2 * huge_page;
   void* memory = nullptr;
   // std::aligned_alloc may refuse sizes that are no multiple of the alignment.
   if (posix_memalign(&memory, large ? huge_page : line, rounded) != 0)
-    throw EnvironmentError(fmt::format("allocate: out of memory for {} bytes", rounded));
+    throw OutOfMemoryError(fmt::format("{}: out of memory for {} bytes", where, rounded));
 #ifdef __linux__
   if (large) madvise(memory, rounded, MADV_HUGEPAGE);  // where there are none, nothing changes
 #endif
   return {memory, [](void* p) { std::free(p); }};
 }
 
-Tensor::Tensor(Shape shape, DType dtype) : type_{dtype, shape}, storage_(allocate_aligned(type_.bytes())) {
+Tensor::Tensor(Shape shape, DType dtype) : type_{dtype, shape}, storage_(allocate_aligned(type_.bytes(), "tensor")) {
   data_ = storage_.get();
   std::memset(storage_.get(), 0, type_.bytes());
 }
@@ -143,7 +144,7 @@ Tensor Tensor::rows(Index first, Index count) const {
         fmt::format("rows: {} rows from {} on are not in {}", count, first, empty() ? "no tensor" : type_.str()));
   }
   Tensor out = *this;
-  out.type_.shape[0] = count;
+  out.type_.shape.set(0, count);
   const Index row = shape()[0] == 0 ? 0 : elements() / shape()[0];
   out.data_ = static_cast<const char*>(data_) + static_cast<std::size_t>(first * row) * size_of(dtype());
   return out;
@@ -153,7 +154,7 @@ Tensor Tensor::clone() const {
   if (empty()) return {};
   Tensor out;
   out.type_ = type_;
-  out.storage_ = allocate_aligned(bytes());
+  out.storage_ = allocate_aligned(bytes(), "tensor");
   out.data_ = out.storage_.get();
   std::memcpy(out.storage_.get(), data_, bytes());
   return out;

@@ -104,9 +104,9 @@ struct FromDiagonal : Operation {
     if (from.rank() == 0) in.fail_shape("a scalar is no diagonal");
     if (k > most || k < -most) in.fail_shape(fmt::format("the diagonal {} is too far out", k));
     Shape out = from;
-    out[out.rank() - 1] += std::abs(k);
+    out.set(out.rank() - 1, out.back() + std::abs(k));
     out.push_back(out.back());
-    return {in.dtype(0), Shape(std::span(out.begin(), out.end()))};
+    return {in.dtype(0), out};
   }
   static void kernel(const KernelCall& call) {
     const TensorType& to = call.output.type;

@@ -95,7 +95,7 @@ struct Pad : Operation {
     const TensorType& input = call.inputs[0].type;
     if (count == 0) return;
     Shape shape = input.shape;
-    shape[static_cast<int>(axis)] = count;
+    shape.set(static_cast<int>(axis), count);
     Strides from_strides = input.shape.strides();
     const Strides to_strides = call.output.type.shape.strides();
     const char* source = at(call.inputs[0].data, from * from_strides[axis], input.dtype);
@@ -176,7 +176,7 @@ struct Unpad : Operation {
     if (extent < 0) in.fail_shape(fmt::format("axis {} of extent {} is shorter than what was added", axis, out[axis]));
     check_widths(in, w, extent);
     if (!w.reflect && !w.edge) in.fail_shape("constants that were added came from no element");
-    out[axis] = extent;
+    out.set(axis, extent);
     return {in.dtype(0), out};
   }
   static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs&) {

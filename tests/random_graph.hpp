@@ -11,6 +11,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
 #include "dice.hpp"
@@ -29,6 +30,7 @@ struct Kind {
   Index max_extent = 6;  // extents of leaves
   Index max_elements = 400;
   bool large = false;  // the first leaf has about as many elements as are allowed
+  bool empty = false;  // some axes have no elements; what has no meaning then is not kept
 };
 
 // Grows a graph node by node. With every value goes a bound on its size: what could exceed it is squashed, so that
@@ -38,6 +40,7 @@ class Grower {
   Grower(Graph& graph, std::uint64_t seed, Kind kind) : g(graph), dice(seed), kind_(kind) {
     for (int i = 0; i < 3; ++i) palette_.push_back(dice.between(2 + kind.max_extent / 4, kind.max_extent));
     palette_.push_back(1);
+    if (kind.empty) palette_ = {palette_[0], palette_[1], 1, 0};
     leaf(kind.large ? large_shape() : random_shape(), 0);
     leaf(random_shape(), 1);
     while (g.size() < 4) add_leaf();
@@ -246,6 +249,8 @@ class Grower {
     }
   }
 
+  static Index extent_along(Value a, Index axis) { return a.shape()[axis_index(axis, a.shape().rank(), "test")]; }
+
   bool along_an_axis(Value a) {
     if (a.shape().rank() == 0) return false;
     const Index axis = axis_of(a);
@@ -264,6 +269,7 @@ class Grower {
     const bool keepdims = dice.chance(0.5);
     const double n = static_cast<double>(a.shape().elements());
     if (dice.chance(0.2)) return along_an_axis(a);
+    if (n == 0) return keep(sum(a, some_axes(a), keepdims), 0);  // there is no mean and no maximum
     switch (dice.below(kind_.smooth ? 5 : 8)) {
       case 0: return keep(sum(a, some_axes(a), keepdims), bound(a) * n);
       case 1: return keep(mean(a, some_axes(a), keepdims), bound(a));
@@ -278,7 +284,7 @@ class Grower {
         const Value best = argmax(a, axis, keepdims);
         oddities.push_back(best);
         if (dice.chance(0.5)) return keep(cast(best, kind_.dtype) * 0.1, 0.1 * n);
-        const Index classes = a.shape()[axis_index(axis, a.shape().rank(), "test")];
+        const Index classes = extent_along(a, axis);
         return best.shape().elements() * classes <= kind_.max_elements && keep(one_hot(best, classes, kind_.dtype), 1);
       }
     }
@@ -332,7 +338,7 @@ class Grower {
       }
       case 5: {
         Shape to = a.shape();
-        to[axis] = 1;
+        to.set(axis, 1);
         return keep(sum_to(a, to), bound(a) * static_cast<double>(a.shape()[axis]));
       }
       default: return keep(pad(a, axis, dice.below(3), dice.below(3), dice.real(-1, 1)), bound(a) + 1);
@@ -343,7 +349,10 @@ class Grower {
     const Value a = with_axes(1);
     const int axis = static_cast<int>(dice.below(a.shape().rank()));
     const Index extent = a.shape()[axis];
-    switch (dice.below(3)) {
+    const Index kind = dice.below(3);
+    if (kind != 1 && (extent == 0 || (kind_.empty && kind == 0 && dice.chance(0.3))))
+      return keep(slice(a, axis, 0, 0), bound(a));
+    switch (kind) {
       case 0: {
         const Index begin = dice.below(extent);
         return keep(slice(a, axis, begin, dice.between(begin + 1, extent), dice.between(1, 3)), bound(a));
@@ -354,7 +363,7 @@ class Grower {
           const Value other = any();
           if (other.shape().rank() != a.shape().rank()) continue;
           Shape same = other.shape();
-          same[axis] = extent;
+          same.set(axis, extent);
           if (same == a.shape()) joined.push_back(other);
         }
         double size = 0;
@@ -388,7 +397,15 @@ class Grower {
 
   // False if chance proposed something that does not fit; the next step proposes something else.
   bool step() {
-    const Index which = dice.below(12);
+    // Numbers of an axis without elements cannot be inferred, chosen or softened.
+    if (!kind_.empty) return step_of(dice.below(12));
+    try {
+      return step_of(dice.below(12));
+    } catch (const ShapeError&) {
+      return false;
+    }
+  }
+  bool step_of(Index which) {
     if (which == 0) return (add_leaf(), true);
     if (which < 4) return binary();
     if (which < 6) return unary();

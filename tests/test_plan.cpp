@@ -1,11 +1,14 @@
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <new>
 #include <thread>
+#include <vector>
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
@@ -279,6 +282,64 @@ TEST_CASE("values without elements and values that are leaves pass through a pla
   CHECK(bitwise_equal(out[2], numbers({3})));
   CHECK(out[3].item() == 4);
   CHECK(out[4].shape() == Shape{3, 1});
+}
+
+TEST_CASE("plan: a value that only results without elements read does no harm") {
+  Graph g;
+  const Value x = g.input("x", {3, 3});
+  const Tensor numbers = Tensor::full({3, 3}, 0.5);
+  const Value columns = sum(exp(x), {0}, true);
+  const Value rows = sum(exp(x), {1}, true);
+  for (const Value y : {columns, rows, exp(x), matmul(x, x), columns * 2 + 1, softmax(x)}) {
+    CAPTURE(y.describe());
+    const Value nothing = slice(y, 1, 0, 0);
+    for (const std::vector<Value>& outputs : std::vector<std::vector<Value>>{
+             {nothing}, {nothing, exp(x)}, {sum(nothing), columns}, {tanh(nothing), rows}}) {
+      const Plan plan(outputs);
+      const auto got = plan.run({{x, numbers}});
+      const auto expected = evaluate(outputs, {{x, numbers}});
+      for (std::size_t i = 0; i < outputs.size(); ++i) CHECK(bitwise_equal(got[i], expected[i]));
+    }
+  }
+  CHECK(Plan({slice(columns, 1, 0, 0)}).steps() == 0);  // nothing is computed for nothing
+}
+
+TEST_CASE("plan: a batch without rows reads nothing of what is computed for it") {
+  Graph g;
+  const Value x = g.input("x", {4, 3});
+  const Parameter w("w", Tensor::full({5, 3}, 2));
+  const Value v = g.parameter(w);
+  const Value scaled = x * sum(square(v), {0});
+  const Value loss = sum(scaled);
+  const Plan plan({scaled, loss, gradients(loss, v), sum(scaled, {0}), sum(scaled + 1, {0}), sum(exp(scaled), {0})},
+                  {{w, v - gradients(loss, v)}}, {.shapes = {{x, {0, 3}}}});
+  const auto out = plan.run({{x, Tensor({0, 3})}});
+  CHECK(out[0].shape() == Shape{0, 3});
+  CHECK(out[1].item() == 0);
+  CHECK(bitwise_equal(out[2], Tensor({5, 3})));
+  for (const std::size_t i : {3U, 4U, 5U}) CHECK(bitwise_equal(out[i], Tensor({3})));
+  CHECK(bitwise_equal(w.value(), Tensor::full({5, 3}, 2)));
+  const Plan checked({scaled, loss}, {}, {.shapes = {{x, {0, 3}}}});
+  CHECK(checked.run({{x, Tensor({0, 3})}}, {.check_finite = true})[1].item() == 0);
+}
+
+TEST_CASE("plan: sizes whose sum cannot be addressed are out of memory, not small") {
+  Graph g;
+  std::vector<Value> inputs;
+  for (int i = 0; i < 32; ++i) inputs.push_back(g.input(fmt::format("x{}", i), {Index{1} << 56}, f64));
+  CHECK_THROWS_WITH_AS(Plan{inputs},
+                       "plan: out of memory: 17870283321406128128 and 576460752303423488 bytes cannot be addressed",
+                       OutOfMemoryError);
+  const Plan largest(std::vector<Value>(inputs.begin(), inputs.begin() + 31));
+  CHECK(largest.peak_bytes() == std::size_t{31} << 59);
+  CHECK_THROWS_WITH_AS(Workspace{largest}, "workspace: out of memory for 17870283321406128128 bytes", OutOfMemoryError);
+  // One after the other in the same place, they still add up.
+  Value y = inputs[0];
+  for (int i = 0; i < 40; ++i) y = sort(y * 2);
+  CHECK_THROWS_AS(Plan({sum(y)}), OutOfMemoryError);
+  CHECK_THROWS_AS(place_buffers({{SIZE_MAX, 0, 1}}), OutOfMemoryError);
+  CHECK_THROWS_AS(place_buffers({{std::size_t{1} << 63, 0, 1}, {std::size_t{1} << 63, 1, 2}}), OutOfMemoryError);
+  CHECK(place_buffers({{std::size_t{1} << 63, 0, 1}, {std::size_t{1} << 63, 2, 3}}).total == std::size_t{1} << 63);
 }
 
 TEST_CASE("buffers whose lifetimes overlap never share memory") {

@@ -1,6 +1,7 @@
 // Plans give the interpreter's bits, and derivatives agree with finite differences, on graphs nobody thought of.
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -9,6 +10,7 @@
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/interpretation.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/graph/print.hpp>
 
@@ -33,6 +35,43 @@ struct Run {
   std::vector<Tensor> outputs;
   std::vector<Tensor> parameters;  // after the run
 };
+
+// Of any values, empty ones too.
+Value loss_of_any(Grower& grown) {
+  Value loss = sum(tanh(grown.last()));
+  for (int i = 0; i < 3; ++i) loss = loss + sum(sin(grown.any()));
+  return loss;
+}
+
+// What a graph computes and its first and second derivatives, as updates too.
+Program differentiated(Grower& grown) {
+  const GradientOptions zeros{.unconnected = Unconnected::zeros};
+  const Value loss = loss_of_any(grown);
+  const auto first = gradients(loss, grown.leaves, zeros);
+  Program program{{loss, grown.any(), grown.recent(), grown.last()}, {}};
+  program.outputs.insert(program.outputs.end(), first.begin(), first.end());
+  Value steepness = grown.g.constant(0.0);
+  for (const Value d : first) steepness = steepness + sum(square(d));
+  for (const Value d : gradients(steepness, grown.leaves, zeros)) program.outputs.push_back(d);
+  for (const Parameter& p : grown.parameters) {
+    const Value old = grown.g.parameter(p);
+    program.updates.push_back({p, 0.9 * old - 0.1 * gradients(loss, old, zeros)});
+  }
+  return program;
+}
+
+// The inputs' own shapes with `rows` in place of the extent `from`.
+std::vector<std::pair<Value, Shape>> with_rows(Grower& grown, Index from, Index rows) {
+  std::vector<std::pair<Value, Shape>> out;
+  for (const Feed& feed : grown.feeds()) {
+    Shape shape = feed.input.shape();
+    for (int axis = 0; axis < shape.rank(); ++axis) {
+      if (shape[axis] == from) shape.set(axis, rows);
+    }
+    if (shape != feed.input.shape()) out.emplace_back(feed.input, shape);
+  }
+  return out;
+}
 
 Value loss_of(Grower& grown) {
   Value loss = mean(tanh(grown.last()));
@@ -197,6 +236,78 @@ TEST_CASE("plans of random training steps give the interpreter's bits, whatever 
   CHECK(tally.nonzero > tally.elements / 2);
   CHECK(tally.moved > tally.parameters / 2);
   CHECK(tally.large >= static_cast<Index>(graphs / 2));  // five in each graph that should have some
+}
+
+TEST_CASE("plan: random programs give the interpreter's bits with extents of 0 and 1 and at any number of rows") {
+  const std::uint64_t graphs = testing::emulator() != nullptr ? 100 : 400;
+  Index compared = 0, refused = 0, without_elements = 0, huge = 0;
+  for (std::uint64_t seed = 1; seed <= graphs; ++seed) {
+    CAPTURE(seed);
+    Graph g({.training = true, .seed = seed});
+    Grower grown(g, seed, {.max_extent = 5, .max_elements = 200, .empty = true});
+    grown.grow_to(grown.dice.between(6, 40));
+    for (NodeId id = 0; id < g.size(); ++id) without_elements += g.node(id).type.shape.elements() == 0 ? 1 : 0;
+
+    // What is built after a rewind is what was built before it.
+    const NodeId mark = g.mark();
+    const Dice dice = grown.dice;
+    const Program discarded = differentiated(grown);
+    const std::string text = to_text(g);
+    g.rewind(mark);
+    grown.dice = dice;
+    CHECK_THROWS_AS((void)evaluate(discarded.outputs, {}), GraphError);
+    const Program program = differentiated(grown);
+    REQUIRE(to_text(g) == text);
+
+    std::vector<Value> wanted = program.outputs;
+    for (const Update& update : program.updates) wanted.push_back(update.value);
+    const std::vector<Tensor> start = numbers_of(grown.parameters);
+    for (const Index from : {Index{0}, Index{1}}) {
+      for (const Index rows : {from, Index{0}, Index{1}, Index{3}, Index{1} << 40}) {
+        CAPTURE(from);
+        CAPTURE(rows);
+        const PlanOptions options{.shapes = with_rows(grown, from, rows), .fuse = !grown.dice.chance(0.2)};
+        try {
+          const Plan plan(program.outputs, program.updates, options);
+          if (plan.peak_bytes() > (1U << 20)) {
+            ++huge;
+            continue;
+          }
+          Feeds feeds = grown.feeds();
+          for (Feed& feed : feeds) {
+            for (const auto& [input, shape] : options.shapes) {
+              if (input == feed.input) feed.value = Tensor(shape, input.dtype());
+            }
+          }
+          reset(grown.parameters, start);
+          Interpretation interpreter(g, wanted, {.threads = 1}, options.shapes);
+          interpreter.feed(feeds);
+          interpreter.run();
+          Run run{feeds, 0, {}, start};
+          for (const Value v : program.outputs) run.outputs.push_back(interpreter.numbers(v.id()).clone());
+          for (std::size_t i = 0; i < program.updates.size(); ++i)
+            run.parameters[i] = interpreter.numbers(program.updates[i].value.id()).clone();
+          Workspace memory(plan);
+          for (const Feed& feed : feeds) memory.feed(feed.input, feed.value);
+          plan.run(memory, {.threads = static_cast<int>(grown.dice.between(1, 3))});
+          const std::string found = difference(memory, grown.parameters, run);
+          ++compared;
+          if (!found.empty()) FAIL_CHECK(found << "\n" << plan.str() << to_text(g, {.outputs = program.outputs}));
+        } catch (const UserError&) {  // rows that do not fit, such as those of a constant
+          CHECK(rows != from);
+          ++refused;
+        } catch (const OutOfMemoryError&) {
+          CHECK(rows > 3);
+          ++huge;
+        }
+      }
+    }
+  }
+  MESSAGE(compared << " plans compared, " << refused << " refused, " << huge << " too large to run; "
+                   << without_elements << " nodes without elements");
+  CHECK(compared > static_cast<Index>(graphs) * 4);
+  CHECK(huge > 0);
+  CHECK(without_elements > static_cast<Index>(graphs) * 5);
 }
 
 TEST_CASE("first and second derivatives of random smooth graphs agree with finite differences") {

@@ -53,6 +53,27 @@ TEST_CASE("shape: a refused axis leaves the shape as it was") {
   CHECK(s == Shape{3});
 }
 
+template <class S>
+concept WritableByIndex = requires(S s) {
+  s[0] = Index{1};
+};
+static_assert(!WritableByIndex<Shape&>, "extents are written by set(), which checks them");
+
+TEST_CASE("shape: an extent is set where it keeps what a shape promises") {
+  Shape s{2, 3};
+  s.set(0, 5);
+  s.set(1, 0);
+  CHECK(s == Shape{5, 0});
+  CHECK_THROWS_WITH_AS(s.set(2, 1), "shape: [5, 0] has no axis 2", ShapeError);
+  CHECK_THROWS_WITH_AS(s.set(-1, 1), "shape: [5, 0] has no axis -1", ShapeError);
+  CHECK_THROWS_WITH_AS(s.set(1, -4), "shape: negative extent -4 on axis 1", ShapeError);
+  CHECK_THROWS_AS(s.set(0, Shape::max_elements + 1), ShapeError);
+  CHECK_THROWS_AS(s.set(1, Shape::max_elements), ShapeError);  // times 5
+  CHECK(s == Shape{5, 0});
+  s.set(0, Shape::max_elements);
+  CHECK(s[0] == Shape::max_elements);
+}
+
 TEST_CASE("shape: broadcasting aligns at the last axis and stretches ones") {
   CHECK(broadcast({2, 3}, {3}) == Shape{2, 3});
   CHECK(broadcast({3}, {2, 3}) == Shape{2, 3});

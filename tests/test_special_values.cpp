@@ -59,7 +59,7 @@ TEST_CASE("log of a denormal double") {
   const double x = 2.2e-308;
   const double y = evaluate(log(g.constant(x, f64))).item();
 #if defined(__aarch64__)
-  CHECK(y == -std::numeric_limits<double>::infinity());  // the operand counts as 0, see FlushDenormals
+  CHECK(y == -std::numeric_limits<double>::infinity());  // the operand counts as 0, see KernelFloatMode
 #else
   CHECK(y == doctest::Approx(std::log(x)).epsilon(1e-12));
 #endif

@@ -131,7 +131,8 @@ TEST_CASE("tensor: an empty tensor is no tensor of any shape") {
 }
 
 TEST_CASE("tensor: memory that cannot be had is an error of the machine") {
-  CHECK_THROWS_AS(Tensor({Index{1} << 56}, f64), EnvironmentError);
+  CHECK_THROWS_WITH_AS(Tensor({Index{1} << 56}, f64), "tensor: out of memory for 576460752303423488 bytes",
+                       OutOfMemoryError);
 }
 
 TEST_CASE("tensor: casts truncate, saturate and test against zero") {

@@ -20,7 +20,7 @@ namespace {
 Tensor rows_of(const Tensor& source, std::span<const Index> rows) {
   if (source.empty()) return {};
   Shape shape = source.shape();
-  shape[0] = static_cast<Index>(rows.size());
+  shape.set(0, static_cast<Index>(rows.size()));
   Tensor out(shape, source.dtype());
   gather_rows(source, rows, out.mutable_raw());
   return out;
