@@ -52,7 +52,7 @@ std::string tensor_text(const Tensor& tensor, Style style) {
 class Deriver {
  public:
   Deriver(Value loss, const std::vector<Value>& wrt, const Feeds& feeds, const RunOptions& options)
-      : graph_(loss.graph()), loss_(loss), wrt_(wrt), feeds_(feeds), options_(options) {
+      : graph_(loss.graph()), loss_(loss), wrt_(wrt), feeds_(feeds), options_(options), feeds_with_cotangents_(feeds) {
     const std::vector<bool> needed = needed_nodes(graph_, std::vector<Value>{loss}, "derivation");
     for (NodeId id = 0; id <= loss.id(); ++id) {
       if (needed[id]) nodes_.push_back(id);
@@ -75,16 +75,14 @@ class Deriver {
         const Value value = graph_.value(id);
         Line line{names_.at(id)[index(style)], "", "", tensor_text(numbers_.at(id), style)};
         if (leaf == Leaf::none) {
-          std::vector<std::pair<std::string, Value>> operands;
-          Numbers numbers;
+          formula::Names operands;
           for (const NodeId i : graph_.inputs(id)) {
-            if (!names_.contains(i)) continue;
-            operands.emplace_back(names_.at(i)[index(style)], graph_.value(i));
-            numbers.emplace(i, numbers_.at(i));
+            if (names_.contains(i)) operands.emplace(i, names_.at(i)[index(style)]);
           }
           int parts = 0;
           line.formula = formula::lines({{line.name, value}}, operands, style, parts, true).back().formula;
-          line.filled = filled(value, numbers, style);
+          line.filled = filled(
+              value, [&](NodeId i) { return operands.contains(i) ? &numbers_.at(i) : nullptr; }, style);
         }
         forward_[index(style)].push_back(std::move(line));
       }
@@ -93,16 +91,20 @@ class Deriver {
 
   void backward() {
     const std::vector<bool> wanted = dependents();
+    std::vector<Backward> lines;
+    for (const auto& [id, name] : names_) {
+      for (const Style style : styles) known_[index(style)].emplace(id, name[index(style)]);
+    }
     std::array<int, 2> parts{};
     for (std::size_t i = nodes_.size(); i-- > 0;) {
       const NodeId id = nodes_[i];
-      if (!cotangents_.contains(id) || !wanted[id]) continue;
-      if (id != loss_.id()) {
-        backward_of(id, parts);
-        continue;
-      }
-      for (const Style style : styles)
-        backward_[index(style)].push_back({cotangent_names_.at(id)[index(style)], "", "", "1"});
+      if (cotangents_.contains(id) && wanted[id]) add_backward(lines, id, parts);
+    }
+    find_numbers(lines);
+    std::map<NodeId, std::size_t> latest;  // line of a node
+    for (std::size_t i = 0; i < lines.size(); ++i) {
+      backward_[index(lines[i].style)].push_back(finished(lines[i], latest, i - lines[i].parts));
+      latest[lines[i].node] = i;
     }
   }
 
@@ -240,19 +242,21 @@ class Deriver {
 
   // ---- lines
 
-  // The formula of `value` with numbers for what stands in it; empty unless all of them are single ones.
-  std::string filled(Value value, const Numbers& numbers, Style style) const {
+  // The formula of `value` with numbers for what stands in it; empty unless all of them are single ones. `number_of`
+  // gives the number of a node, or null if the formula goes through it.
+  template <class NumberOf>
+  std::string filled(Value value, NumberOf number_of, Style style) const {
     if (value.shape().rank() != 0) return "";
-    std::vector<std::pair<std::string, Value>> known;
+    formula::Names known;
     std::set<NodeId> seen{value.id()};
     std::vector<NodeId> stack(graph_.inputs(value.id()).begin(), graph_.inputs(value.id()).end());
-    if (numbers.contains(value.id())) stack = {value.id()};
+    if (number_of(value.id()) != nullptr) stack = {value.id()};
     while (!stack.empty()) {
       const NodeId id = stack.back();
       stack.pop_back();
-      if (const auto found = numbers.find(id); found != numbers.end()) {
-        if (found->second.shape().rank() != 0) return "";
-        known.emplace_back(formula::number(found->second.item(), style), graph_.value(id));
+      if (const Tensor* number = number_of(id)) {
+        if (number->shape().rank() != 0) return "";
+        known.emplace(id, formula::number(number->item(), style));
         continue;
       }
       for (const NodeId i : graph_.inputs(id)) {
@@ -273,6 +277,9 @@ class Deriver {
     const TensorType& type = graph_.node(id).type;
     const Value value = graph_.input(name, type.shape, type.dtype);
     stand_ins_[id] = value;
+    for (const Style style : styles) known_[index(style)].emplace(value.id(), cotangent_names_.at(id)[index(style)]);
+    feeds_with_cotangents_.push_back({value, cotangents_.at(id)});
+    given_.emplace(value.id(), cotangents_.at(id));
     return value;
   }
 
@@ -296,34 +303,52 @@ class Deriver {
     return total;
   }
 
-  void backward_of(NodeId id, std::array<int, 2>& parts) {
+  // A line of the backward part, before its number is known.
+  struct Backward {
+    Style style;
+    std::string name, formula;
+    NodeId node;
+    std::size_t parts;  // how many lines before this one are parts of its formula
+  };
+
+  void add_backward(std::vector<Backward>& lines, NodeId id, std::array<int, 2>& parts) {
     const auto role = graph_.role(Role::backward, graph_.value(id));
-    stand_ins_.clear();
-    const Value total = total_of(id);
+    const bool first = id == loss_.id();
+    const Value total = first ? graph_.constant(1.0, loss_.dtype()) : total_of(id);
     if (!total.valid()) return;
-    Feeds feeds = feeds_;
-    Numbers numbers = numbers_;
-    std::erase_if(numbers, [&](const auto& item) { return !names_.contains(item.first); });  // constants
-    for (const auto& [node, stands] : stand_ins_) {
-      feeds.push_back({stands, cotangents_.at(node)});
-      numbers[stands.id()] = cotangents_.at(node);
-    }
     for (const Style style : styles) {
-      std::vector<std::pair<std::string, Value>> known;
-      for (const auto& [node, name] : names_) known.emplace_back(name[index(style)], graph_.value(node));
-      for (const auto& [node, stands] : stand_ins_) known.emplace_back(cotangent_names_.at(node)[index(style)], stands);
-      Numbers with_parts = numbers;
-      const std::string name = cotangent_names_.at(id)[index(style)];
-      for (const formula::Line& line : formula::lines({{name, total}}, known, style, parts[index(style)], true)) {
-        const Value value = graph_.value(line.node);
-        const Tensor number = evaluate(value, feeds, options_);
-        std::string with_numbers = filled(value, with_parts, style);
-        const std::string result = tensor_text(number, style);
-        if (with_numbers == result) with_numbers.clear();  // what is passed on as it is
-        backward_[index(style)].push_back({line.name, line.formula, with_numbers, result});
-        with_parts.emplace(line.node, number);
+      const std::string& name = cotangent_names_.at(id)[index(style)];
+      if (first) {
+        lines.push_back({style, name, "", total.id(), 0});
+        continue;
       }
+      std::size_t before = 0;
+      for (formula::Line& line :
+           formula::lines({{name, total}}, known_[index(style)], style, parts[index(style)], true))
+        lines.push_back({style, std::move(line.name), std::move(line.formula), line.node, before++});
     }
+  }
+
+  // All in one run: it takes the time of the whole tape.
+  void find_numbers(const std::vector<Backward>& lines) {
+    std::vector<Value> values;
+    for (const Backward& line : lines) values.push_back(graph_.value(line.node));
+    const std::vector<Tensor> numbers = evaluate(values, feeds_with_cotangents_, options_);
+    for (std::size_t i = 0; i < lines.size(); ++i) results_.emplace(lines[i].node, numbers[i]);
+  }
+
+  // The parts of its formula are nodes with a line from `first_part` on.
+  Line finished(const Backward& line, const std::map<NodeId, std::size_t>& latest, std::size_t first_part) const {
+    const auto number_of = [&](NodeId id) -> const Tensor* {
+      if (const auto given = given_.find(id); given != given_.end()) return &given->second;
+      if (names_.contains(id)) return &numbers_.at(id);
+      const auto part = latest.find(id);
+      return part != latest.end() && part->second >= first_part ? &results_.at(id) : nullptr;
+    };
+    std::string with_numbers = filled(graph_.value(line.node), number_of, line.style);
+    std::string result = tensor_text(results_.at(line.node), line.style);
+    if (with_numbers == result) with_numbers.clear();  // what is passed on as it is
+    return {line.name, line.formula, with_numbers, result};
   }
 
   Graph& graph_;
@@ -336,7 +361,11 @@ class Deriver {
   std::map<NodeId, std::string> chosen_;
   std::map<NodeId, Both> names_, cotangent_names_;
   Numbers numbers_, cotangents_;
-  std::map<NodeId, Value> stand_ins_;  // for the derivatives by other nodes in the line that is being made
+  std::map<NodeId, Value> stand_ins_;  // inputs, for the derivatives by nodes
+  Feeds feeds_with_cotangents_;        // the feeds, and those of the stand-ins
+  Numbers given_;                      // of the stand-ins
+  Numbers results_;                    // of backward lines
+  std::array<formula::Names, 2> known_;
   std::array<std::vector<Line>, 2> forward_, backward_;  // in each style
 };
 

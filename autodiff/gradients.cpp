@@ -7,6 +7,7 @@
 
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/list_text.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {
@@ -108,11 +109,10 @@ class Sweep {
   }
 
   [[noreturn]] void fail(NodeId id, const std::string& what) const {
-    std::string message = fmt::format("gradients: the rule of {}: {}", graph_.describe(id), what);
-    for (std::size_t i = 0; i < node(id).input_count; ++i) {
-      message += fmt::format("\n  input {}: {}", i, graph_.describe(node(id).inputs[i]));
-    }
-    throw GradientError(message);
+    const std::string message = fmt::format("gradients: the rule of {}: {}", graph_.describe(id), what);
+    throw GradientError(message + list_text(node(id).input_count, "", [&](std::size_t i) {
+                          return fmt::format("\n  input {}: {}", i, graph_.describe(node(id).inputs[i]));
+                        }));
   }
 
   void check_type(NodeId id, std::size_t i, Value c) const {
@@ -251,7 +251,7 @@ std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed,
 }
 
 std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const GradientOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   if (!y.valid()) throw GraphError("gradients: y is an empty Value");
   Graph& graph = y.graph();
   check_arguments(graph, y, wrt, options.seed);
@@ -264,7 +264,7 @@ std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const Gra
 }
 
 Value gradients(Operand y, Operand wrt, const GradientOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   return gradients(y, std::vector<Value>{wrt}, options)[0];
 }
 

@@ -5,9 +5,9 @@
 #include <functional>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/list_text.hpp>
 
 namespace xgrad {
 namespace {
@@ -39,7 +39,7 @@ struct Print {
   std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
   std::string operator()(double v) const { return fmt::format("{}", v); }
   std::string operator()(DType v) const { return name_of(v); }
-  std::string operator()(const Axes& v) const { return fmt::format("[{}]", fmt::join(v, ", ")); }
+  std::string operator()(const Axes& v) const { return "[" + list_text(v) + "]"; }
   std::string operator()(const std::string& v) const { return v; }
   std::string operator()(const Opaque& v) const { return v.name; }
 };

@@ -4,6 +4,7 @@
 #include <cctype>
 #include <cmath>
 #include <map>
+#include <set>
 #include <string_view>
 
 #include <fmt/format.h>
@@ -63,21 +64,15 @@ std::string_view latex_symbol(std::string_view symbol) {
 
 class FormulaPrinter {
  public:
-  FormulaPrinter(const std::vector<std::pair<std::string, Value>>& wanted,
-                 const std::vector<std::pair<std::string, Value>>& known, formula::Style style, int& parts, bool brief)
+  FormulaPrinter(const std::vector<std::pair<std::string, Value>>& wanted, const formula::Names& known,
+                 formula::Style style, int& parts, bool brief)
       : graph_(wanted[0].second.graph()),
+        known_(known),
         latex_(style == formula::Style::latex),
         style_(style),
         parts_(parts),
         brief_(brief) {
-    for (const auto& [name, value] : known) {
-      graph_.require(value, "to_formulas");
-      names_[value.id()] = name;
-    }
-    for (const auto& [name, value] : wanted) {
-      graph_.require(value, "to_formulas");
-      count_uses(value.id());
-    }
+    for (const auto& [name, value] : wanted) count_uses(value.id());
     for (const auto& [name, value] : wanted) {
       define(value.id(), name);
     }
@@ -92,21 +87,22 @@ class FormulaPrinter {
     while (!stack.empty()) {
       const NodeId id = stack.back();
       stack.pop_back();
-      if (++uses_[id] > 1 || names_.contains(id)) continue;
+      if (++uses_[id] > 1 || name_of(id) != nullptr) continue;
       for (const NodeId i : graph_.inputs(id)) stack.push_back(i);
     }
   }
 
   // Lines for the parts first, in the order of the tape, so that no recursion is needed and each is there when used.
   void define(NodeId id, const std::string& name) {
-    std::vector<char> needed(id + 1, 0);
-    needed[id] = 1;
-    for (NodeId n = id + 1; n-- > 0;) {
-      if (needed[n] == 0 || names_.contains(n)) continue;
-      for (const NodeId i : graph_.inputs(n)) needed[i] = 1;
+    std::set<NodeId> needed;
+    std::vector<NodeId> stack{id};
+    while (!stack.empty()) {
+      const NodeId n = stack.back();
+      stack.pop_back();
+      if (name_of(n) != nullptr || formulas_.contains(n) || !needed.insert(n).second) continue;
+      for (const NodeId i : graph_.inputs(n)) stack.push_back(i);
     }
-    for (NodeId n = 0; n <= id; ++n) {
-      if (needed[n] == 0 || names_.contains(n) || formulas_.contains(n)) continue;
+    for (const NodeId n : needed) {
       Formula f = formula(n);
       // LaTeX takes about three letters for what one sees.
       const std::size_t letters = f.text.size() / (latex_ ? 3 : 1);
@@ -117,9 +113,9 @@ class FormulaPrinter {
       }
       formulas_[n] = std::move(f);
     }
-    const bool has_name = names_.contains(id);
-    give_line(name, has_name ? Formula{names_[id]} : formulas_[id], id);
-    if (!has_name) names_[id] = name;
+    const std::string* own = name_of(id);
+    give_line(name, own != nullptr ? Formula{*own} : formulas_[id], id);
+    if (own == nullptr) given_[id] = name;
   }
 
   std::string give_line(const std::string& name, const Formula& f, NodeId id) {
@@ -128,8 +124,8 @@ class FormulaPrinter {
   }
 
   Formula part(NodeId id) const {
-    const auto named = names_.find(id);
-    return named != names_.end() ? Formula{named->second, strength_of_name(named->second)} : formulas_.at(id);
+    const std::string* name = name_of(id);
+    return name != nullptr ? Formula{*name, strength_of_name(*name)} : formulas_.at(id);
   }
 
   std::string within(NodeId id, Strength least) const {
@@ -183,8 +179,16 @@ class FormulaPrinter {
     return {fmt::format("{} {} {}", within(a, left), latex_ ? latex_symbol(symbol) : symbol, within(b, right)), s};
   }
 
+  const std::string* name_of(NodeId id) const {
+    for (const formula::Names* names : {&known_, &given_}) {
+      if (const auto found = names->find(id); found != names->end()) return &found->second;
+    }
+    return nullptr;
+  }
+
   Graph& graph_;
-  std::map<NodeId, std::string> names_;
+  const formula::Names& known_;
+  formula::Names given_;  // to wanted values
   std::map<NodeId, Formula> formulas_;
   std::map<NodeId, int> uses_;
   std::vector<formula::Line> lines_;
@@ -198,8 +202,8 @@ class FormulaPrinter {
 
 namespace formula {
 
-std::vector<Line> lines(const std::vector<std::pair<std::string, Value>>& wanted,
-                        const std::vector<std::pair<std::string, Value>>& known, Style style, int& parts, bool brief) {
+std::vector<Line> lines(const std::vector<std::pair<std::string, Value>>& wanted, const Names& known, Style style,
+                        int& parts, bool brief) {
   return FormulaPrinter(wanted, known, style, parts, brief).take();
 }
 
@@ -258,9 +262,16 @@ std::string to_formulas(const std::vector<std::pair<std::string, Value>>& wanted
                         const std::vector<std::pair<std::string, Value>>& known) {
   if (wanted.empty()) return "";
   if (!wanted[0].second.valid()) throw GraphError("to_formulas: the Value is empty");
+  const Graph& graph = wanted[0].second.graph();
+  formula::Names names;
+  for (const auto& [name, value] : known) {
+    graph.require(value, "to_formulas");
+    names[value.id()] = name;
+  }
+  for (const auto& [name, value] : wanted) graph.require(value, "to_formulas");
   std::string out;
   int parts = 0;
-  for (const formula::Line& line : formula::lines(wanted, known, formula::Style::text, parts))
+  for (const formula::Line& line : formula::lines(wanted, names, formula::Style::text, parts))
     out += fmt::format("{} = {}\n", line.name, line.formula);
   return out;
 }

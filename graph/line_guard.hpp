@@ -19,10 +19,12 @@ namespace xgrad {
 // and with the scope they happened in. Guards nest and are destroyed in the reverse order of their making.
 class LineGuard {
  public:
-  // What begins here was asked for at this line, unless it is part of something that was asked for before.
-  explicit LineGuard(const Operand& x);
+  // What begins here was asked for at this line, unless it is part of something that was asked for before. So it is
+  // with `function`, the name with which errors of operations begin: by default that of the function that makes the
+  // guard.
+  explicit LineGuard(const Operand& x, const char* function = __builtin_FUNCTION());
   LineGuard(CodeLine line, const Graph* graph);
-  LineGuard(CodeLine line, Value x);
+  LineGuard(CodeLine line, Value x, const char* function = nullptr);
   // The same, whatever it is a part of.
   static LineGuard instead(CodeLine line, Value x) { return {line, x, Kind::instead}; }
   static LineGuard instead(CodeLine line, const Graph* graph) { return {line, graph, Kind::instead}; }
@@ -37,6 +39,9 @@ class LineGuard {
 
   // The line of what this thread is working for; unknown if no guard lives.
   static CodeLine line();
+  // The function that this thread works for, such as "max_pool2d", or `own` if no guard names one: users know what they
+  // called, and not the operations it is made of.
+  static std::string function_or(const std::string& own);
   // `at model.cpp:42, in layer "deep/dense_1"`, or the half of it that is known, or nothing.
   static std::string where();
 
@@ -48,6 +53,7 @@ class LineGuard {
   CodeLine line_;
   const Graph* graph_;
   const LineGuard* before_;
+  const char* function_ = nullptr;
   bool decided_;                        // lines of parts do not count
   const std::string* scope_ = nullptr;  // that errors name; null for the one that is open
 };

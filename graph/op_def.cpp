@@ -7,14 +7,16 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/list_text.hpp>
 
 namespace xgrad {
 
 std::string Infer::message(const std::string& what, const std::string& hint) const {
-  std::string out = what.starts_with(op_.name + ":") ? what : op_.name + ": " + what;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    out += fmt::format("\n  input {}: {}", i, i < operands_.size() ? operands_[i] : inputs_[i].str());
-  }
+  const std::string own = op_.name + ": ";
+  std::string out = LineGuard::function_or(op_.name) + ": " + (what.starts_with(own) ? what.substr(own.size()) : what);
+  out += list_text(inputs_.size(), "", [&](std::size_t i) {
+    return fmt::format("\n  input {}: {}", i, i < operands_.size() ? operands_[i] : inputs_[i].str());
+  });
   if (!hint.empty()) out += "\n  hint: " + hint;
   return out;
 }

@@ -36,7 +36,7 @@ class Activation {
   }
 
   Value operator()(Operand x) const {
-    const LineGuard line(x);
+    const LineGuard line(x, nullptr);
     if (held_ != nullptr) return (*held_)(x);
     return function_ != nullptr ? function_(x) : operation_(x);
   }

@@ -5,7 +5,8 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
+
+#include <xgrad/graph/list_text.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -37,7 +38,7 @@ std::string quoted_names(const std::vector<Parameter>& parameters) {
 }
 
 std::string no_such_name(const std::string& name, const std::vector<std::string>& names) {
-  std::string out = fmt::format("there is no \"{}\"; there are: {}", name, fmt::join(names, ", "));
+  std::string out = fmt::format("there is no \"{}\"; there are: {}", name, list_text(names));
   // "acc" for "accuracy", or a third of the letters at most.
   const auto unlikeness = [&](const std::string& other) {
     return name.size() > 2 && other.starts_with(name) ? 0 : distance(name, other);

@@ -329,7 +329,7 @@ Value joined(Reader& reader) {
 }  // namespace
 
 Value einsum(const std::string& equation, const std::vector<Value>& values, CodeLine at) {
-  const LineGuard line(at, values.empty() ? Value() : values[0]);
+  const LineGuard line(at, values.empty() ? Value() : values[0], "einsum");
   if (values.empty() || !values[0].valid()) fail(equation, "operand 0 is missing");
   Reader reader(equation, values);
   return all_or_nothing(values[0].graph(), [&] { return joined(reader); });

@@ -12,6 +12,7 @@
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/registry.hpp>
 #include <xgrad/ops/strided_copy.hpp>
 
 namespace xgrad {
@@ -23,8 +24,12 @@ Strides stride_of(const TensorType& type) { return type.shape.strides(); }
 
 // ---- concat and its reverse
 
+// The gradient of a node has a node for each input, which reads all of them: so the work grows as the square of this
+// number, and `concat` joins more values step by step.
+constexpr int most_parts = 64;
+
 struct Concat : Operation {
-  static constexpr int min_inputs = 1, max_inputs = 1024;
+  static constexpr int min_inputs = 1, max_inputs = most_parts;
   static constexpr const char* name = "concat";
   static constexpr const char* doc = "Joins tensors along an axis, on which alone their extents may differ.";
   static TensorType infer(const Infer& in) {
@@ -37,8 +42,7 @@ struct Concat : Operation {
       if (!fits)
         in.fail_shape(fmt::format("input {} {} does not fit input 0 {} outside axis {}", i, in.shape(i).str(),
                                   in.shape(0).str(), axis));
-      out[axis] += in.shape(i)[axis];
-      out = Shape(std::span(out.begin(), out.end()));  // throws if these are too many elements
+      out.set(axis, out[axis] + in.shape(i)[axis]);
     }
     return {in.dtype(0), out};
   }
@@ -77,7 +81,7 @@ struct Concat : Operation {
 };
 
 struct ConcatPart : Operation {
-  static constexpr int min_inputs = 2, max_inputs = 1025;
+  static constexpr int min_inputs = 2, max_inputs = most_parts + 1;
   static constexpr const char* name = "concat_part";
   static constexpr const char* doc =
       "The stretch of the first input that came from one of the others when these were joined; of the others only "
@@ -90,7 +94,7 @@ struct ConcatPart : Operation {
     Index total = 0;
     for (int i = 1; i < in.count(); ++i) {
       Shape part_of_whole = in.shape(0);
-      if (in.shape(i).rank() == part_of_whole.rank()) part_of_whole[axis] = in.shape(i)[axis];
+      if (in.shape(i).rank() == part_of_whole.rank()) part_of_whole.set(axis, in.shape(i)[axis]);
       if (in.shape(i) != part_of_whole)
         in.fail_shape(
             fmt::format("input {} {} is no part of {} along axis {}", i, in.shape(i).str(), in.shape(0).str(), axis));
@@ -189,7 +193,7 @@ struct Slice : Operation {
     const int axis = axis_of(in);
     check_step(in);
     Shape out = in.shape(0);
-    out[axis] = range_of(in.attrs(), in.shape(0)[axis]).count;
+    out.set(axis, range_of(in.attrs(), in.shape(0)[axis]).count);
     return {in.dtype(0), out};
   }
   static void kernel(const KernelCall& call) {
@@ -236,7 +240,7 @@ struct Unslice : Operation {
     const int axis = axis_of(in, 1);
     check_step(in);
     Shape expected = in.shape(1);
-    expected[axis] = range_of(in.attrs(), in.shape(1)[axis]).count;
+    expected.set(axis, range_of(in.attrs(), in.shape(1)[axis]).count);
     if (in.shape(0) != expected)
       in.fail_shape(fmt::format("a slice of {} is {}, not {}", in.shape(1).str(), expected.str(), in.shape(0).str()));
     return {in.dtype(0), in.shape(1)};
@@ -276,10 +280,37 @@ void register_parts(OpRegistry& registry) {
   registry.add(define<Unslice>());
 }
 
+namespace {
+
+// Says what does not fit in the user's own numbers, before any of the values are joined.
+void check_parts(std::span<const Value> values, const Attrs& attrs) {
+  std::vector<TensorType> types;
+  std::vector<std::string> words;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    if (!values[i].valid()) throw GraphError(fmt::format("concat: operand {} is an empty Value", i));
+    types.push_back(values[i].type());
+    words.push_back(values[i].describe());
+  }
+  (void)Concat::infer(Infer(builtin_op("concat"), types, attrs, words));
+}
+
+}  // namespace
+
 Value concat(const std::vector<Value>& values, Index axis, CodeLine at) {
-  const LineGuard line(at, values.empty() ? Value() : values[0]);
+  const LineGuard line(at, values.empty() ? Value() : values[0], "concat");
   if (values.empty()) throw ShapeError("concat: there is nothing to join");
-  return apply("concat", values, {{"axis", Index{axis_index(axis, values[0].shape().rank(), "concat")}}});
+  const Index along = axis_index(axis, values[0].shape().rank(), "concat");
+  const Attrs attrs{{"axis", along}};
+  if (values.size() > most_parts) check_parts(values, attrs);
+  std::vector<Value> parts = values;
+  while (parts.size() > most_parts) {
+    std::vector<Value> joined;
+    for (std::size_t i = 0; i < parts.size(); i += most_parts)
+      joined.push_back(
+          apply("concat", std::span(parts).subspan(i, std::min<std::size_t>(most_parts, parts.size() - i)), attrs));
+    parts = std::move(joined);
+  }
+  return apply("concat", parts, attrs);
 }
 
 Value slice(Operand x, Index axis, Index begin, std::optional<Index> end, Index step) {

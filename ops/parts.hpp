@@ -13,7 +13,7 @@ namespace xgrad {
 
 // ---- joining and cutting
 
-// Joins along an axis; all other extents agree.
+// Joins along an axis; all other extents agree. Takes any number of values, at least one.
 Value concat(const std::vector<Value>& values, Index axis = 0, CodeLine at = CodeLine::here());
 // Joins values of one shape along a new axis.
 Value stack(const std::vector<Value>& values, Index axis = 0, CodeLine at = CodeLine::here());
@@ -21,7 +21,7 @@ Value stack(const std::vector<Value>& values, Index axis = 0, CodeLine at = Code
 // back, positions beyond the ends are cut, a negative step walks backwards: slice(x, 0, -1, {}, -1) is x[::-1]. Without
 // `end` to the last element, or the first.
 Value slice(Operand x, Index axis, Index begin, std::optional<Index> end = {}, Index step = 1);
-// Pieces of `size` along an axis, the last one smaller if need be.
+// Pieces of `size` along an axis, the last one smaller if need be. Throws ShapeError beyond 2^20 pieces.
 std::vector<Value> split(Operand x, Index size, Index axis = 0);
 // Pieces of the given sizes, which must make up the axis.
 std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis = 0);

@@ -2,9 +2,9 @@
 #include <algorithm>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/list_text.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {
@@ -20,6 +20,8 @@ Value multiply_axis(Value x, int axis, Index times, bool each) {
 void require_count(const char* function, Index count, Value x) {
   if (count < 0) throw ShapeError(fmt::format("{}: {} times\n  {}", function, count, x.describe()));
 }
+
+constexpr Index most_pieces = 1 << 20;  // more nodes for one call can only be a slip
 
 std::vector<Value> cut(Value x, int axis, const std::vector<Index>& sizes) {
   std::vector<Value> out;
@@ -67,8 +69,8 @@ Value expand(Operand x, const std::vector<Index>& extents) {
   const LineGuard line(x);
   const auto added = static_cast<int>(extents.size()) - x.shape().rank();
   const auto fail = [&](const char* why) {
-    throw ShapeError(fmt::format("expand: {} does not expand to [{}]: {}\n  {}", x.shape().str(),
-                                 fmt::join(extents, ", "), why, x.describe()));
+    throw ShapeError(fmt::format("expand: {} does not expand to [{}]: {}\n  {}", x.shape().str(), list_text(extents),
+                                 why, x.describe()));
   };
   if (added < 0) fail("there are more axes than extents");
   Axes out;
@@ -98,7 +100,7 @@ Value repeat(Operand x, Index times, Index axis) {
 }
 
 Value stack(const std::vector<Value>& values, Index axis, CodeLine at) {
-  const LineGuard line(at, values.empty() ? Value() : values[0]);
+  const LineGuard line(at, values.empty() ? Value() : values[0], "stack");
   if (values.empty()) throw ShapeError("stack: there is nothing to join");
   const Shape& shape = values[0].shape();
   for (std::size_t i = 1; i < values.size(); ++i) {
@@ -122,8 +124,8 @@ std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis)
     total += fits ? size : 0;
   }
   if (!fits || total != x.shape()[along]) {
-    throw ShapeError(fmt::format("split: the sizes [{}] do not make up axis {} of extent {}\n  {}",
-                                 fmt::join(sizes, ", "), along, x.shape()[along], x.describe()));
+    throw ShapeError(fmt::format("split: the sizes [{}] do not make up axis {} of extent {}\n  {}", list_text(sizes),
+                                 along, x.shape()[along], x.describe()));
   }
   return cut(x, along, sizes);
 }
@@ -132,6 +134,10 @@ std::vector<Value> split(Operand x, Index size, Index axis) {
   const LineGuard line(x);
   const int along = axis_index(axis, x.shape().rank(), "split");
   if (size < 1) throw ShapeError(fmt::format("split: pieces of size {}\n  {}", size, x.describe()));
+  if (x.shape()[along] / size > most_pieces) {
+    throw ShapeError(fmt::format("split: axis {} of extent {} gives more than {} pieces of size {}\n  {}", along,
+                                 x.shape()[along], most_pieces, size, x.describe()));
+  }
   std::vector<Index> sizes;
   for (Index rest = x.shape()[along]; rest > 0; rest -= size) sizes.push_back(std::min(rest, size));
   if (sizes.empty()) sizes.push_back(0);  // of nothing there is one empty piece

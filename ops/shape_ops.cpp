@@ -3,9 +3,9 @@
 #include <numeric>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/list_text.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -38,7 +38,7 @@ Shape fill_extents(const Infer& in, Index elements, const Axes& extents) {
   }
   if (open > 1) in.fail_shape("more than one extent is -1");
   if (open == 0 ? known != elements : known == 0 || elements % known != 0) {
-    in.fail_shape(fmt::format("{} elements do not fill the extents [{}]", elements, fmt::join(extents, ", ")));
+    in.fail_shape(fmt::format("{} elements do not fill the extents [{}]", elements, list_text(extents)));
   }
   Shape out;
   for (Index e : extents) out.push_back(e == -1 ? elements / known : e);
@@ -238,7 +238,7 @@ struct Transpose : Operation {
     bool valid = static_cast<int>(order.size()) == in.shape(0).rank();
     for (std::size_t i = 0; valid && i < sorted.size(); ++i) valid = sorted[i] == static_cast<Index>(i);
     if (!valid)
-      in.fail_shape(fmt::format("[{}] is not an order of {} axes", fmt::join(order, ", "), in.shape(0).rank()));
+      in.fail_shape(fmt::format("[{}] is not an order of {} axes", list_text(order), in.shape(0).rank()));
     Shape out;
     for (Index axis : order) out.push_back(in.shape(0)[static_cast<int>(axis)]);
     return {in.dtype(0), out};

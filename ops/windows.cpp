@@ -7,9 +7,9 @@
 #include <type_traits>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/list_text.hpp>
 #include <xgrad/ops/axis.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -87,7 +87,7 @@ Slides slides_of(const Infer& in, Index height, Index width) {
     const bool same = std::string_view(what) == "padding" && attrs.ints(what).empty();
     const std::size_t wanted = least == 0 ? 4 : 2;
     if (attrs.ints(what).size() != wanted && !same)
-      in.fail_shape(fmt::format("{} [{}] are not {} numbers", what, fmt::join(attrs.ints(what), ", "), wanted));
+      in.fail_shape(fmt::format("{} [{}] are not {} numbers", what, list_text(attrs.ints(what)), wanted));
     for (Index x : attrs.ints(what)) {
       if (x < least) in.fail_shape(fmt::format("{} {} is not at least {}", what, x, least));
       if (x > most) in.fail_shape(fmt::format("{} {} is too large", what, x));

@@ -194,6 +194,40 @@ TEST_CASE("every bad sample is refused with its message") {
   }
 }
 
+TEST_CASE("composed functions: errors begin with the name of the function, not of an operation it is made of") {
+  int refused = 0;
+  for (const Composite& c : builtin_composites()) {
+    if (!chosen(c.name)) continue;
+    for (const BadSample& bad : c.bad_samples) {
+      CAPTURE(c.name);
+      CAPTURE(bad.label);
+      Graph g;
+      std::vector<Value> inputs;
+      for (const Tensor& t : bad.inputs)
+        inputs.push_back(g.input("x" + std::to_string(inputs.size()), t.shape(), t.dtype()));
+      std::string got;
+      try {
+        (void)c.build(inputs, bad.attrs);
+        continue;  // it is refused when it runs
+      } catch (const UserError& error) {
+        got = error.message();
+      }
+      ++refused;
+      const std::string function = c.name.substr(0, c.name.find(' '));
+      CHECK_MESSAGE(got.starts_with(function + ":"), got);
+    }
+  }
+  CHECK((refused > 50 || std::getenv("XGRAD_OP") != nullptr));
+  Graph g;
+  const Value flat = g.input("flat", {4, 4});
+  CHECK_THROWS_WITH_AS((void)max_pool2d(flat, 2),
+                       "max_pool2d: x must be [batch, height, width, channels]\n  input 0: %0 input \"flat\" f32[4, 4]",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS((void)softmax(flat, 2), doctest::Contains("softmax: axis 2 is out of range"), ShapeError);
+  CHECK_THROWS_WITH_AS((void)mean(g.input("i", {3}, i64)), doctest::Contains("mean: "), DTypeError);
+  CHECK_THROWS_WITH_AS((void)(flat + g.input("x", {3})), doctest::Contains("add: shapes do not broadcast"), ShapeError);
+}
+
 TEST_CASE("the samples of every elementwise operation surround the vector width and include nothing and one") {
   for (const Subject& subject : operations()) {
     if (!subject.op->traits.elementwise) continue;

@@ -1,9 +1,9 @@
 #include <xgrad/nn/layers/flatten.hpp>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/list_text.hpp>
 
 namespace xgrad::nn {
 
@@ -15,7 +15,7 @@ Value Reshape::operator()(Operand x) const {
   const Index row = rows == 0 ? 0 : x.shape().elements() / rows;
   if (rows == 0 || open_extents > 1 || known <= 0 || (open_extents == 1 ? row % known : row - known) != 0) {
     throw ShapeError(fmt::format("{}: rows cannot be [{}]\n  input: {}", x.graph().current_scope(),
-                                 fmt::join(extents_, ", "), x.describe()));
+                                 list_text(extents_), x.describe()));
   }
   return unflatten(flatten(x), 1, extents_);
 }

@@ -5,8 +5,8 @@
 #include <functional>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
+#include <xgrad/graph/list_text.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::reductions {
@@ -79,7 +79,7 @@ Shape shape_of(const Infer& in) {
   }
   const Axes& list = in.attrs().ints("axes");
   if (std::adjacent_find(list.begin(), list.end(), std::greater_equal<>()) != list.end())
-    in.fail_shape(fmt::format("axes [{}] are not in ascending order", fmt::join(list, ", ")));
+    in.fail_shape(fmt::format("axes [{}] are not in ascending order", list_text(list)));
   const AxisSet axes = set_of(in.attrs().ints("axes"));
   const bool keepdims = in.attrs().flag("keepdims");
   Shape out;
