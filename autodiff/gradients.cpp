@@ -8,6 +8,7 @@
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/list_text.hpp>
+#include <xgrad/graph/sizes.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {
@@ -220,11 +221,8 @@ void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt,
   }
 }
 
-}  // namespace
-
-std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
-                            const std::vector<Value>& wrt, Unconnected unconnected) {
-  Graph& graph = outputs[0].graph();
+std::vector<Value> sweep_back(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& seeds,
+                              const std::vector<Value>& wrt, Unconnected unconnected) {
   Attempt attempt(graph);
   Sweep sweep(graph, outputs, wrt);
   const auto guard = graph.role(Role::backward, outputs[0]);
@@ -237,6 +235,15 @@ std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector
   }
   attempt.keep();
   return out;
+}
+
+}  // namespace
+
+std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
+                            const std::vector<Value>& wrt, Unconnected unconnected) {
+  Graph& graph = outputs[0].graph();
+  return with_memory([&] { return sweep_back(graph, outputs, seeds, wrt, unconnected); },
+                     [&] { return fmt::format("gradients: out of memory in a graph of {} nodes", graph.size()); });
 }
 
 std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed, const std::vector<Value>& wrt) {
@@ -269,7 +276,7 @@ Value gradients(Operand y, Operand wrt, const GradientOptions& options) {
 }
 
 std::vector<Value> gradients(Operand y, const std::vector<Parameter>& wrt, const GradientOptions& options) {
-  const LineGuard line(y);
+  const LineGuard line(y, nullptr);
   if (!y.valid()) throw GraphError("gradients: y is an empty Value");
   Attempt attempt(y.graph());
   std::vector<Value> nodes;

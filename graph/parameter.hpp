@@ -30,7 +30,7 @@ class Parameter {
   bool trainable() const { return state_->trainable; }
   void set_trainable(bool trainable) { state_->trainable = trainable; }
   // The flag itself, by which graphs remember what it was: see Graph::pin_trainable.
-  std::shared_ptr<const bool> trainable_flag() const { return {state_, &state_->trainable}; }
+  std::shared_ptr<const bool> trainable_flag() const { return {state_.pointer(), &state_->trainable}; }
   const TensorType& type() const { return state_->type; }
   const Shape& shape() const { return state_->type.shape; }
 

@@ -84,7 +84,7 @@ class Layer : public Module {
 
  protected:
   // Whether the layer is trainable in this graph: what layers that freeze more than weights go by.
-  bool trainable_in(Graph& graph) const { return graph.pin_trainable({state_, &state_->trainable}); }
+  bool trainable_in(Graph& graph) const { return graph.pin_trainable({state_.pointer(), &state_->trainable}); }
   // `at` is the line the layer was written in, which what it appends is said to be made at when nothing but another
   // module of this library calls it.
   Layer(const char* kind, const std::string& name, bool trainable = true, CodeLine at = {})

@@ -151,7 +151,7 @@ TrainingStep Optimizer::minimize(Operand loss, OptimizerState& state) const {
 }
 
 TrainingStep Optimizer::minimize(Operand loss, OptimizerState& state, std::vector<Parameter> weights) const {
-  const LineGuard line(loss);
+  const LineGuard line(loss, nullptr);
   if (!loss.valid()) throw GraphError(fmt::format("{}: minimize: the loss is an empty Value", name_));
   Graph& graph = loss.graph();
   TrainingStep out;
