@@ -216,11 +216,11 @@ void Model::compile(CompileOptions options, CodeLine at) {
   State& s = *state_;
   const LineGuard line = LineGuard::otherwise(at, nullptr);
   s.require_idle("compile");
-  const auto require_function = [](const char* kind, const auto& part) {
-    if (!part.apply) throw UserError(fmt::format("compile: the {} \"{}\" has no function", kind, part.name));
+  const auto require_function = [](bool given, const char* kind, const std::string& name) {
+    if (!given) throw UserError(fmt::format("compile: the {} \"{}\" has no function", kind, name));
   };
-  require_function("loss", options.loss);
-  for (const Metric& metric : options.metrics) require_function("metric", metric);
+  require_function(bool(options.loss.apply), "loss", options.loss.name);
+  for (const Metric& metric : options.metrics) require_function(metric.apply || metric.measure, "metric", metric.name);
   std::optional<CompileOptions> before = std::move(s.compiled);
   OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
   make_unique(options.metrics);
