@@ -79,6 +79,12 @@ bool looks_like_safetensors(std::string_view beginning) {
   return beginning.size() >= 10 && beginning[8] == '{' && beginning.substr(4, 4) == "\0\0\0\0"sv;
 }
 
+// zlib passes other data on as they are, but takes far more memory for it than small files need.
+bool begins_as_gzip(int file) {
+  std::array<unsigned char, 2> begin{};
+  return ::pread(file, begin.data(), begin.size(), 0) == 2 && begin[0] == 0x1F && begin[1] == 0x8B;
+}
+
 }  // namespace
 
 std::string kind_of_file(std::string_view beginning, bool no_text) {
@@ -141,7 +147,7 @@ InputFile::InputFile(const std::string& where, const fs::path& path, InputFileOp
   if (::fstat(file_->number, &facts) != 0) refuse(std::strerror(errno));
   if (regular && !S_ISREG(facts.st_mode)) refuse("it is not a regular file");
   size_ = static_cast<std::uint64_t>(std::max<off_t>(facts.st_size, 0));
-  if (!options.unpack) return;
+  if (!options.unpack || (regular && !begins_as_gzip(file_->number))) return;
   file_->packed = gzdopen(file_->number, "rb");
   if (file_->packed == nullptr) refuse("zlib has no memory for it");
   gzbuffer(file_->packed, 1 << 16);
@@ -190,7 +196,9 @@ void InputFile::skip(std::uint64_t count) {
 
 std::string InputFile::read_all() {
   std::string out;
-  for (std::size_t next = std::size_t{1} << 16U;; next = std::min(out.size(), std::size_t{1} << 26U)) {
+  // One byte more than there should be finds the end.
+  std::size_t next = static_cast<std::size_t>(std::clamp<std::uint64_t>(size_ + 1, 1U << 12U, 1U << 26U));
+  for (;; next = std::min(out.size(), std::size_t{1} << 26U)) {
     const std::size_t before = out.size();
     out.resize(before + next);
     const std::size_t got = read(out.data() + before, next);
