@@ -33,7 +33,7 @@ struct Request {
   [[noreturn]] void fail(const std::string& reason) const {
     throw EnvironmentError(fmt::format("{}: cannot write {}: {}", where, path.c_str(), reason));
   }
-  [[noreturn]] void fail(int error) const { fail(std::strerror(error)); }
+  [[noreturn]] void fail(int error) const { fail(reason_of(error, path)); }
 };
 
 int error_if(bool failed) { return failed ? errno : 0; }
@@ -212,6 +212,13 @@ class NewFile {
 
 }  // namespace
 
+std::string reason_of(int error, const fs::path& path) {
+  struct stat working {};
+  if (error == ENOENT && path.is_relative() && ::stat(".", &working) == 0 && working.st_nlink == 0)
+    return "the working folder was deleted";
+  return std::strerror(error);
+}
+
 int write_all(int file, std::string_view bytes) {
   SignalsAsErrors signals;
   while (!bytes.empty()) {
@@ -243,8 +250,10 @@ void replace_file(const std::string& where, const fs::path& path, std::span<cons
   // The folder is held open: it may be renamed meanwhile, and its path may leave no room for a longer name.
   const fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
   const Descriptor folder(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
-  if (!folder && errno == ENOENT) request.fail("there is no folder " + parent.string());
-  if (!folder) request.fail(errno);
+  if (!folder) {
+    const std::string reason = reason_of(errno, parent);
+    request.fail(reason == std::strerror(ENOENT) ? "there is no folder " + parent.string() : reason);
+  }
   const fs::path name = target.filename();
   if (name.empty()) request.fail("it ends as the path of a folder does");
   struct stat old {};
@@ -252,11 +261,10 @@ void replace_file(const std::string& where, const fs::path& path, std::span<cons
   if (exists && ::faccessat(folder.get(), name.c_str(), W_OK, AT_EACCESS) != 0) request.fail(errno);
 
   const auto require = [&](int error) {
-    if (error == 0) return;
     struct stat gone {};
-    if (error == ENOENT && ::fstat(folder.get(), &gone) == 0 && gone.st_nlink == 0)
-      request.fail(fmt::format("the {}folder was deleted", parent == "." ? "working " : ""));
-    request.fail(error);
+    if (error == ENOENT && parent != "." && ::fstat(folder.get(), &gone) == 0 && gone.st_nlink == 0)
+      request.fail("the folder was deleted");
+    if (error != 0) request.fail(error);
   };
   NewFile file(folder.get(), exists ? 0600 : 0666);
   require(error_if(!file));

@@ -13,7 +13,8 @@ namespace xgrad {
 
 // Replaces the content of the file `path` by the parts, one after the other, or creates the file. The new content is
 // written to a file without a name, synchronized with the disk, and then renamed: whenever the program or the machine
-// stops, `path` is the old file or the new one. No other file is touched, and none is left behind.
+// stops, `path` is the old file or the new one. No other file is touched, and none is left behind; only where the file
+// system has no files without names (NFS), a program that is killed leaves one named .xgrad- and 16 digits.
 //
 // A symbolic link stays, and the file it leads to is replaced. Mode, owner and group of a file are kept where the
 // system permits it; a file that may not be written is not replaced. A FIFO, a character device and a descriptor of
@@ -46,6 +47,9 @@ class Descriptor {
  private:
   int number_;
 };
+
+// The text of a number of errno that a call for `path` gave; it says so if the working folder was deleted.
+std::string reason_of(int error, const std::filesystem::path& path);
 
 // Writes all bytes to a descriptor. Returns 0 or the number of the error. A pipe that nobody reads and a limit of file
 // sizes are errors too, not signals that end the program.

@@ -1,7 +1,9 @@
 // Reading event files: what the writer wrote, what others write, what is damaged, and what means harm.
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -404,6 +406,65 @@ TEST_CASE("runs: folders below a folder, and what was written last counts") {
 
   CHECK(contains(message_of<UserError>([&] { (void)read_runs(folder / "empty"); }), "there are no event files in"));
   CHECK(contains(message_of<EnvironmentError>([&] { (void)read_runs(folder / "none"); }), "none"));
+}
+
+TEST_CASE("runs: each restart forgets its step and later ones of all tags") {
+  const ScratchFolder folder(memory());
+  testing::Dice dice(5);
+  for (int attempt = 0; attempt < 20; ++attempt) {
+    const fs::path path = folder / std::to_string(attempt);
+    std::map<std::string, std::vector<std::pair<std::int64_t, double>>> expected;
+    {
+      EventWriter writer(path);
+      for (int i = 0; i < 60; ++i) {
+        const std::int64_t step = dice.between(0, 20);
+        const auto forget = [&](auto& points) {
+          std::erase_if(points, [&](const auto& p) { return p.first >= step; });
+        };
+        if (dice.chance(0.3)) {
+          writer.restart(step);
+          for (auto& [tag, points] : expected) forget(points);
+        } else {
+          const std::string tag = dice.chance(0.5) ? "a" : "b";
+          writer.scalar(tag, i, step);
+          forget(expected[tag]);
+          expected[tag].emplace_back(step, i);
+        }
+      }
+    }
+    std::erase_if(expected, [](const auto& entry) { return entry.second.empty(); });
+    const EventRun run = read_run(path);
+    REQUIRE(run.scalars.size() == expected.size());
+    for (const auto& [tag, points] : run.scalars) {
+      std::vector<std::pair<std::int64_t, double>> read;
+      for (const ScalarPoint& p : points) read.emplace_back(p.step, p.value);
+      REQUIRE(read == expected.at(tag));
+    }
+  }
+}
+
+TEST_CASE("runs: the time to read grows with the file, and not with tags times restarts") {
+  const ScratchFolder folder(memory());
+  const auto seconds = [&](int count) {
+    const fs::path path = folder / std::to_string(count);
+    fs::create_directory(path);
+    const std::string restart =
+        record(field(1, 1.5) + field(2, std::int64_t{1000}) + field(7, field(1, std::int64_t{1})));
+    std::string file = version;
+    for (int i = 0; i < count; ++i) file += value_record(field(1, std::to_string(i)) + field(2, 1.0F), 1);
+    for (int i = 0; i < count; ++i) file += restart;
+    write_file(path / "tfevents", file);
+    double best = 1e9;
+    for (int repeat = 0; repeat < 3; ++repeat) {
+      const std::clock_t begin = std::clock();
+      CHECK(read_run(path).scalars.size() == static_cast<std::size_t>(count));
+      best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
+    }
+    return best;
+  };
+  // 8 times as long if it is linear, 64 times if it is quadratic.
+  const double few = seconds(2000), many = seconds(16000);
+  CHECK(many < 24 * few);
 }
 
 TEST_CASE("runs: what is damaged is a problem, and the rest of the run is read") {

@@ -1,7 +1,8 @@
 // Event files, read back by the letter of their formats (event_wire.hpp), and what cannot be written.
+#include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <csignal>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
@@ -272,6 +273,27 @@ TEST_CASE("what cannot be written is said, and the file stays as it was") {
                  "event writer: cannot make the folder " + (folder / "file/below").string()));
 }
 
+TEST_CASE("event writer: without room for the first record there is no file, and a deleted working folder is named") {
+  const ScratchFolder folder;
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
+  rlimit small = limit;
+  small.rlim_cur = 10;
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
+  const std::string message = message_of<EnvironmentError>([&] { EventWriter(folder / "run"); });
+  REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
+  CHECK_MESSAGE((contains(message, "event writer: cannot write") && contains(message, std::strerror(EFBIG))), message);
+  CHECK(fs::is_empty(folder / "run"));
+
+  const fs::path before = fs::current_path();
+  fs::create_directory(folder / "gone");
+  fs::current_path(folder / "gone");
+  fs::remove(folder / "gone");
+  const std::string gone = message_of<EnvironmentError>([&] { EventWriter("run"); });
+  fs::current_path(before);
+  CHECK(gone == "event writer: cannot make the folder run: the working folder was deleted");
+}
+
 TEST_CASE("a record for which there is no room is taken back, and what comes later is whole") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
@@ -282,11 +304,9 @@ TEST_CASE("a record for which there is no room is taken back, and what comes lat
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
   rlimit small = limit;
   small.rlim_cur = before.size() + 1000;
-  const auto handler = std::signal(SIGXFSZ, SIG_IGN);
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
   const std::string message = message_of<EnvironmentError>([&] { writer.text("long", std::string(5000, 'x'), 0); });
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
-  std::signal(SIGXFSZ, handler);
   CHECK(contains(message, "event writer: cannot write " + writer.path().string() + ": "));
   CHECK(event_wire::content(writer.path()) == before);
   writer.text("long", std::string(5000, 'x'), 0);

@@ -443,6 +443,13 @@ TEST_CASE("writers: a deleted working folder and a folder that is not there are 
       w.write(name);
     });
     CHECK_MESSAGE((contains(said, "cannot write " + name + ": the working folder was deleted")), said);
+    const std::string below = in_child([&] {
+      fs::create_directory(folder / "gone");
+      fs::current_path(folder / "gone");
+      fs::remove(folder / "gone");
+      w.write("below/" + name);
+    });
+    CHECK_MESSAGE(contains(below, "cannot write below/" + name + ": the working folder was deleted"), below);
     const std::string message = message_of<EnvironmentError>([&] { w.write(folder / "none" / name); });
     CHECK_MESSAGE(contains(message, "there is no folder " + (folder / "none").string()), message);
   }

@@ -115,8 +115,8 @@ struct EventWriter::State {
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) {
-      throw EnvironmentError(
-          fmt::format("event writer: cannot make the folder {}: {}", folder.string(), error.message()));
+      throw EnvironmentError(fmt::format("event writer: cannot make the folder {}: {}", folder.string(),
+                                         reason_of(error.value(), folder)));
     }
     static std::atomic<int> counter{0};
     const long long seconds = seconds_of_name(folder);
@@ -125,7 +125,7 @@ struct EventWriter::State {
       file = Descriptor(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0666));
     } while (!file && errno == EEXIST);
     if (!file)
-      throw EnvironmentError(fmt::format("event writer: cannot make {}: {}", path.string(), std::strerror(errno)));
+      throw EnvironmentError(fmt::format("event writer: cannot make {}: {}", path.string(), reason_of(errno, path)));
   }
 
   // One whole record, or none.

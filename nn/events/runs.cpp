@@ -23,37 +23,91 @@ namespace fs = std::filesystem;
   throw EnvironmentError(fmt::format("event reader: cannot read the folder {}: {}", folder.string(), error.message()));
 }
 
-// Forgets what has that step or a later one.
-void cut(std::vector<ScalarPoint>& points, std::int64_t step) {
-  const auto first = std::lower_bound(points.begin(), points.end(), step,
-                                      [](const ScalarPoint& p, std::int64_t s) { return p.step < s; });
-  points.erase(first, points.end());
-}
+// Steps at which a run goes on: what has that step or a later one, and was written before, is forgotten. Only those
+// are kept that forget more than all after them, so that each tag finds what concerns it without a look at the others.
+class Restarts {
+ public:
+  void add(std::int64_t step) {
+    while (!kept_.empty() && kept_.back().step >= step) kept_.pop_back();
+    kept_.push_back({++count_, step});
+  }
+  std::size_t count() const { return count_; }
+  // The least step of those behind the first `known` ones.
+  std::optional<std::int64_t> least_since(std::size_t known) const {
+    const auto found = std::upper_bound(kept_.begin(), kept_.end(), known,
+                                        [](std::size_t n, const Restart& restart) { return n < restart.number; });
+    return found == kept_.end() ? std::nullopt : std::optional(found->step);
+  }
 
-void take(EventRun& run, const Event& event) {
-  if (event.restart) {
-    for (auto& [tag, points] : run.scalars) cut(points, event.step);
-    for (auto& [tag, other] : run.others) other.last_step = std::min(other.last_step, event.step - 1);
-    if (event.step == 0) {
-      run.others.clear();
-      run.graphs = 0;
+ private:
+  struct Restart {
+    std::size_t number;
+    std::int64_t step;
+  };
+  std::vector<Restart> kept_;  // numbers and steps ascend
+  std::size_t count_ = 0;
+};
+
+// Takes the events of a run one by one.
+class Collector {
+ public:
+  explicit Collector(EventRun& run) : run_(run) {}
+
+  void take(const Event& event) {
+    if (event.restart) {
+      restarts_.add(event.step);
+      if (event.step == 0) {
+        others_.clear();
+        run_.graphs = 0;
+      }
+    }
+    if (!event.graph_def.empty()) ++run_.graphs;
+    for (const EventValue& value : event.values) {
+      if (value.scalar) {
+        auto& points = up_to_date(curves_[value.tag]);
+        if (!points.empty() && points.back().step >= event.step) cut(points, event.step);
+        points.push_back({event.step, event.wall_time, *value.scalar});
+      } else {
+        for (const auto& [name, chosen] : value.chosen) run_.hyper_parameters[name] = chosen;
+        EventRun::Other& other = up_to_date(others_[value.tag]);
+        if (!value.plugin.empty()) other.plugin = value.plugin;
+        ++other.count;
+        other.last_step = event.step;
+      }
     }
   }
-  if (!event.graph_def.empty()) ++run.graphs;
-  for (const EventValue& value : event.values) {
-    if (value.scalar) {
-      auto& points = run.scalars[value.tag];
-      if (!points.empty() && points.back().step >= event.step) cut(points, event.step);
-      points.push_back({event.step, event.wall_time, *value.scalar});
-    } else {
-      for (const auto& [name, chosen] : value.chosen) run.hyper_parameters[name] = chosen;
-      EventRun::Other& other = run.others[value.tag];
-      if (!value.plugin.empty()) other.plugin = value.plugin;
-      ++other.count;
-      other.last_step = event.step;
+  void finish() {
+    for (auto& [tag, curve] : curves_) {
+      if (!up_to_date(curve).empty()) run_.scalars[tag] = std::move(curve.what);
     }
+    for (auto& [tag, other] : others_) run_.others[tag] = up_to_date(other);
   }
-}
+
+ private:
+  template <class T>
+  struct Tagged {
+    T what{};
+    std::size_t known = 0;  // restarts that it has heard of
+  };
+
+  static void cut(std::vector<ScalarPoint>& points, std::int64_t step) {
+    const auto first = std::lower_bound(points.begin(), points.end(), step,
+                                        [](const ScalarPoint& p, std::int64_t s) { return p.step < s; });
+    points.erase(first, points.end());
+  }
+  static void cut(EventRun::Other& other, std::int64_t step) { other.last_step = std::min(other.last_step, step - 1); }
+  template <class T>
+  T& up_to_date(Tagged<T>& tagged) const {
+    if (const auto step = restarts_.least_since(tagged.known)) cut(tagged.what, *step);
+    tagged.known = restarts_.count();
+    return tagged.what;
+  }
+
+  EventRun& run_;
+  Restarts restarts_;
+  std::map<std::string, Tagged<std::vector<ScalarPoint>>> curves_;
+  std::map<std::string, Tagged<EventRun::Other>> others_;
+};
 
 }  // namespace
 
@@ -104,8 +158,9 @@ EventRun read_run(const fs::path& folder) {
   EventRun run;
   run.name = ".";
   run.files = event_files(folder);
-  read_events(run, [&](const Event& event) { take(run, event); });
-  std::erase_if(run.scalars, [](const auto& entry) { return entry.second.empty(); });
+  Collector collector(run);
+  read_events(run, [&](const Event& event) { collector.take(event); });
+  collector.finish();
   return run;
 }
 

@@ -1,9 +1,7 @@
 #include <xgrad/nn/training/callbacks.hpp>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstring>
 #include <filesystem>
 
 #include <fmt/args.h>
