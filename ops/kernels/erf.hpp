@@ -23,7 +23,7 @@ inline V<float, A> erf(V<float, A> x) {
                              0x1.c6b56ep-5F, 0x1.3d21bep-7F, 0x1.5ca9a2p-10F};
   const B size = xsimd::abs(x);
   // Note [Exponential] for 2^-p.
-  const B log = polynomial(xsimd::min(B(4), size), far);
+  const B log = polynomial(simd::min_of_numbers(B(4), size), far);
   const B to_whole(Exponential<float>::to_whole);
   const B shifted = to_whole - log;
   const B r = (to_whole - shifted) - log;
@@ -40,7 +40,7 @@ inline V<float, A> erfc(V<float, A> x) {
   constexpr float p[] = {0x1.46e80ep0F,   -0x1.7bf618p-4F, -0x1.5407fap-3F, 0x1.4ffc62p-3F,  -0x1.bc1414p-5F,
                          -0x1.082ed6p-7F, 0x1.1b41bcp-7F,  0x1.5a7c5cp-10F, -0x1.4586cp-10F, -0x1.adc5ap-12F};
   const B one(1);
-  const B size = xsimd::min(B(10.5F), xsimd::abs(x));
+  const B size = simd::min_of_numbers(B(10.5F), xsimd::abs(x));
   const B u = (size - B(2)) / (size + B(2));
   const B square = size * size;
   const B e = simd::exp(simd::neg(square));

@@ -14,18 +14,6 @@
 namespace xgrad::simd {
 inline namespace XGRAD_ISA {
 
-// The numbers of a vector as whole numbers, bit by bit, and back.
-template <class T, class A>
-using Bits = xsimd::batch<xsimd::as_unsigned_integer_t<T>, A>;
-template <class T, class A>
-inline Bits<T, A> bits(V<T, A> x) {
-  return xsimd::bitwise_cast<Bits<T, A>>(x);
-}
-template <class T, class A>
-inline V<T, A> from_bits(xsimd::batch<xsimd::as_unsigned_integer_t<T>, A> x) {
-  return xsimd::bitwise_cast<V<T, A>>(x);
-}
-
 // Note [Polynomials]. Coefficient by coefficient a polynomial is one chain of additions that wait for each other. So it
 // is summed in stretches, (a + b x) + x^2 (c + d x + e x^2), longer ones with x^4 between them: more is under way at a
 // time, for one or two products more.
@@ -165,7 +153,8 @@ template <class T, class A>
 inline V<T, A> expm1(V<T, A> x) {
   using B = V<T, A>;
   using Table = Exponential<T>;
-  const Reduced<T, A> part = reduce_by_log_2(xsimd::max(B(Table::minus_1), x));  // NaN stays: the second argument
+  const Reduced<T, A> part =
+      reduce_by_log_2(simd::max_of_numbers(B(Table::minus_1), x));  // NaN stays: the second argument
   const B power = times_power_of_2(B(T(0.5)), part.shifted);
   const B half = simd::fma(power, small_expm1(part.r), power - B(T(0.5)));
   const B y = xsimd::select(x <= B(Table::highest), half + half, x + B(std::numeric_limits<T>::infinity()));
@@ -209,7 +198,8 @@ inline V<T, A> tanh(V<T, A> x) {
   const B one(T(1));
   const B to_whole(to_whole_biased<T>);
   const B largest(Tangent<T>::largest);
-  const B within = xsimd::min(largest, xsimd::max(simd::neg(largest), x));  // NaN stays: it is the second argument
+  const B within = simd::min_of_numbers(
+      largest, simd::max_of_numbers(simd::neg(largest), x));  // NaN stays: it is the second argument
   const B shifted = simd::fma(within, B(2 * Table::log2_e), to_whole);
   // log 2 in one part will do: its error is largest where it counts least.
   const B t = small_tanh(simd::fma(shifted - to_whole, B(T(-0.5) * Table::log_2_whole[0]), within));
@@ -228,7 +218,7 @@ inline V<T, A> sigmoid(V<T, A> x) {
   using Table = Exponential<T>;
   const B one(T(1));
   const B to_whole(to_whole_biased<T>);
-  const B within = xsimd::min(B(-Table::lowest), xsimd::max(B(Table::lowest), x));  // NaN stays
+  const B within = simd::min_of_numbers(B(-Table::lowest), simd::max_of_numbers(B(Table::lowest), x));  // NaN stays
   const B shifted = simd::fma(within, B(-Table::log2_e), to_whole);
   const B n = shifted - to_whole;
   const B half = within * B(T(0.5));

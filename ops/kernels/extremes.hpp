@@ -4,16 +4,31 @@
 namespace xgrad::simd {
 inline namespace XGRAD_ISA {
 
-// Of two numbers, the second where they are equal (zeros of different signs too); anything where one is NaN.
+// a > b ? a : b, so b where they are equal (zeros of different signs too) and where either is NaN. On x86 one
+// instruction; not xsimd::max and xsimd::min, which pass it the operands in this order in some versions only.
 #if defined(__x86_64__)
+#if defined(__AVX512F__)
+#define XGRAD_INSTRUCTION(name) _mm512_##name
+#elif defined(__AVX__)
+#define XGRAD_INSTRUCTION(name) _mm256_##name
+#else
+#define XGRAD_INSTRUCTION(name) _mm_##name
+#endif
 template <class T, class A>
 V<T, A> max_of_numbers(V<T, A> a, V<T, A> b) {
-  return xsimd::max(a, b);  // one instruction
+  if constexpr (sizeof(T) == 4)
+    return XGRAD_INSTRUCTION(max_ps)(a, b);
+  else
+    return XGRAD_INSTRUCTION(max_pd)(a, b);
 }
 template <class T, class A>
 V<T, A> min_of_numbers(V<T, A> a, V<T, A> b) {
-  return xsimd::min(a, b);
+  if constexpr (sizeof(T) == 4)
+    return XGRAD_INSTRUCTION(min_ps)(a, b);
+  else
+    return XGRAD_INSTRUCTION(min_pd)(a, b);
 }
+#undef XGRAD_INSTRUCTION
 #else
 template <class T, class A>
 V<T, A> max_of_numbers(V<T, A> a, V<T, A> b) {
@@ -25,7 +40,7 @@ V<T, A> min_of_numbers(V<T, A> a, V<T, A> b) {
 }
 #endif
 
-// NaN wins over numbers. The instruction gives b where either is NaN.
+// NaN wins over numbers.
 template <class T, class A>
 V<T, A> max(V<T, A> a, V<T, A> b) {
   return xsimd::select(simd::is_nan(a), a, simd::max_of_numbers(a, b));

@@ -509,14 +509,26 @@ V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
 #if defined(__FMA__) || defined(__aarch64__)
 #define XGRAD_FUSED_MULTIPLY_ADD
 #endif
+// The elements of a vector as integers, bit by bit, and back. Not xsimd::bitwise_cast, whose template argument is a
+// batch in some versions and an element in others.
+template <class T, class A>
+using Bits = xsimd::batch<xsimd::as_unsigned_integer_t<T>, A>;
+template <class T, class A>
+inline Bits<T, A> bits(V<T, A> x) {
+  return std::bit_cast<Bits<T, A>>(x);
+}
+template <class T, class A>
+inline V<T, A> from_bits(xsimd::batch<xsimd::as_unsigned_integer_t<T>, A> x) {
+  return std::bit_cast<V<T, A>>(x);
+}
 // x * x less `square`, which is x * x rounded.
 template <class A>
 V<float, A> square_error(V<float, A> x, V<float, A> square) {
 #ifdef XGRAD_FUSED_MULTIPLY_ADD
   return simd::fma(x, x, simd::neg(square));
 #else
-  using I = xsimd::batch<std::uint32_t, A>;  // the upper half of the digits and the lower have exact products
-  const V<float, A> high = xsimd::bitwise_cast<V<float, A> >(xsimd::bitwise_cast<I>(x) & I(0xFFFFF000U));
+  // The upper half of the digits and the lower have exact products.
+  const V<float, A> high = from_bits<float, A>(bits<float, A>(x) & Bits<float, A>(0xFFFFF000U));
   const V<float, A> low = x - high;
   return ((high * high - square) + (high + high) * low) + low * low;
 #endif
@@ -577,8 +589,9 @@ T reduce_add(V<T, A> v) {
 }  // namespace xgrad::simd
 
 #ifdef XGRAD_ISA
-#include <xgrad/ops/kernels/exp_log.hpp>
 #include <xgrad/ops/kernels/extremes.hpp>
+
+#include <xgrad/ops/kernels/exp_log.hpp>
 
 #include <xgrad/ops/kernels/erf.hpp>
 #include <xgrad/ops/kernels/hyperbolic.hpp>
