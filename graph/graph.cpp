@@ -111,7 +111,9 @@ Value Graph::constant(double number, DType dtype, CodeLine at) {
     case DType::i64: fits = number >= -0x1p63 && number < 0x1p63 && number == std::trunc(number); break;
     case DType::boolean: fits = number == 0 || number == 1; break;
   }
-  if (!fits) throw DTypeError(fmt::format("constant: {} is not a number of dtype {}", number, name_of(dtype)));
+  if (!fits)
+    throw DTypeError(
+        fmt::format("{}: {} is not a number of dtype {}", LineGuard::function_or("constant"), number, name_of(dtype)));
   if (!is_floating(dtype)) number += 0.0;  // integers have one zero
   return leaf(constant_op(), {{"value", number}, {"dtype", dtype}}, {}, true);
 }

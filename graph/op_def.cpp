@@ -12,8 +12,12 @@
 namespace xgrad {
 
 std::string Infer::message(const std::string& what, const std::string& hint) const {
-  const std::string own = op_.name + ": ";
-  std::string out = LineGuard::function_or(op_.name) + ": " + (what.starts_with(own) ? what.substr(own.size()) : what);
+  const std::string function = LineGuard::function_or(op_.name) + ": ";
+  std::string out = what;
+  for (const std::string& prefix : {function, op_.name + ": "}) {
+    if (out.starts_with(prefix)) out.erase(0, prefix.size());
+  }
+  out.insert(0, function);
   out += list_text(inputs_.size(), "", [&](std::size_t i) {
     return fmt::format("\n  input {}: {}", i, i < operands_.size() ? operands_[i] : inputs_[i].str());
   });

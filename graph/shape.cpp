@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/line_guard.hpp>
 
 namespace xgrad {
 
@@ -87,7 +88,8 @@ std::array<Index, Shape::max_rank> broadcast_strides(const Shape& from, const Sh
 
 int axis_index(Index axis, int rank, const char* where) {
   if (axis < -rank || axis >= rank) {
-    throw ShapeError(fmt::format("{}: axis {} is out of range for a tensor of rank {}", where, axis, rank));
+    throw ShapeError(
+        fmt::format("{}: axis {} is out of range for a tensor of rank {}", LineGuard::function_or(where), axis, rank));
   }
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
@@ -101,7 +103,8 @@ Axes normalise_axes(const Axes& axes, int rank, const char* where) {
   for (Index axis : axes) out.push_back(axis_index(axis, rank, where));
   std::sort(out.begin(), out.end());
   const auto repeated = std::adjacent_find(out.begin(), out.end());
-  if (repeated != out.end()) throw ShapeError(fmt::format("{}: axis {} is named twice", where, *repeated));
+  if (repeated != out.end())
+    throw ShapeError(fmt::format("{}: axis {} is named twice", LineGuard::function_or(where), *repeated));
   return out;
 }
 

@@ -51,7 +51,7 @@ std::vector<Composite> shapes() {
        {{"new axis", {Tensor({5})}, listed({-1, 5}), "a new axis has no extent to keep"},
         {"too few", {Tensor({2, 5})}, listed({5}), "expand: [2, 5] does not expand to [5]"},
         {"other extent", {Tensor({2, 5})}, listed({2, 4}), "does not broadcast"},
-        {"too large", {Tensor({5})}, listed({INT64_MAX, 5}), "broadcast_to: shape: too many elements"}}},
+        {"too large", {Tensor({5})}, listed({INT64_MAX, 5}), "expand: shape: too many elements"}}},
       {"tile",
        "The whole tensor, so many times along each axis.",
        [](Inputs x, const Attrs& a) { return tile(x[0], a.ints("n")); },

@@ -266,8 +266,8 @@ TEST_CASE("plan: random programs give the interpreter's bits with extents of 0 a
       for (const Index rows : {from, Index{0}, Index{1}, Index{3}, Index{1} << 40}) {
         CAPTURE(from);
         CAPTURE(rows);
-        const PlanOptions options{.shapes = with_rows(grown, from, rows), .fuse = !grown.dice.chance(0.2)};
         try {
+          const PlanOptions options{.shapes = with_rows(grown, from, rows), .fuse = !grown.dice.chance(0.2)};
           const Plan plan(program.outputs, program.updates, options);
           if (plan.peak_bytes() > (1U << 20)) {
             ++huge;
