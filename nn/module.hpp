@@ -95,14 +95,19 @@ class Layer : public Module {
     Graph::ScopeGuard scope;
   };
   [[nodiscard]] Opened open(const Operand& x) const {
-    return {LineGuard::instead(x.line().known() ? x.line() : line_, x), x.graph().unique_scope(name_)};
+    return {LineGuard::instead(x.line().known() ? x.line() : line_, x), x.graph().unique_scope(scope())};
   }
   // The same for a layer that was called with a Value alone, in which each line counts for itself.
-  [[nodiscard]] Opened open(Value x) const { return {LineGuard::otherwise(line_, x), x.graph().unique_scope(name_)}; }
+  [[nodiscard]] Opened open(Value x) const { return {LineGuard::otherwise(line_, x), x.graph().unique_scope(scope())}; }
   // A weight that is frozen while the layer is.
   Weight weight(std::string name, Initializer initializer, WeightOptions options = {});
 
  private:
+  // Throws GraphError if the layer was moved from.
+  const std::string& scope() const {
+    (void)state_.pointer();
+    return name_;
+  }
   struct State {
     bool trainable;
     std::vector<Weight> weights;
