@@ -412,12 +412,23 @@ void suite_random(const Subject& subject) {
     const Numbers numbers = numbers_of(subject, sample, f32);
     const TensorType type = infer(*subject.op, numbers);
     if (type.shape.elements() < 16) continue;
-    const auto draw = [&](const Attrs& attrs, RandomState random) {
-      return Trial(*subject.op, attrs, numbers.inputs, type).run({.random = random});
+    const auto draw = [&](const Attrs& attrs, RandomState random, Index from = 0) {
+      return Trial(*subject.op, attrs, numbers.inputs, type).run({.random = random, .first = from});
     };
     const Tensor first = draw(numbers.attrs, {1, 1});
     by_step = by_step || !bitwise_equal(first, draw(numbers.attrs, {1, 2}));
     by_seed = by_seed || !bitwise_equal(first, draw(numbers.attrs, {2, 1}));
+    if (subject.op->random_block[static_cast<std::size_t>(type.dtype)] != nullptr) {
+      constexpr Index from = 5;
+      const Index left = type.shape.elements() - from;
+      const Tensor all = first.reshaped({left + from}),
+                   later = draw(numbers.attrs, {1, 1}, from).reshaped({left + from});
+      if (!bitwise_equal(later.rows(0, left), all.rows(from, left))) {
+        throw UserError(fmt::format(
+            "check_op: {:?}: with KernelCall::first = {}, the kernel does not draw the elements that follow element {}",
+            subject.name, from, from - 1));
+      }
+    }
     if (!numbers.attrs.has("stream")) continue;
     has_stream = true;
     Attrs other = numbers.attrs;

@@ -53,7 +53,10 @@ Tensor Trial::run(const TrialOptions& options) {
   const std::size_t scratch_bytes = op_.scratch_bytes && !reference_ ? op_.scratch_bytes(types, type_, attrs_) : 0;
   const GuardedMemory scratch(scratch_bytes, options.poison);
   const KernelFn kernel = reference_ ? op_.reference : op_.kernel;
-  kernel({&op_, buffers, {output.data(), type_}, &attrs_, scratch.data(), options.random, Parallel(options.threads)});
+  KernelCall call{&op_,           buffers,        {output.data(), type_},   &attrs_,
+                  scratch.data(), options.random, Parallel(options.threads)};
+  call.first = options.first;
+  kernel(call);
 
   if (!output.intact()) complaint_ = fmt::format("the kernel writes outside its output {}", type_.str());
   if (!scratch.intact()) complaint_ = fmt::format("the kernel writes outside its {} bytes of scratch", scratch_bytes);

@@ -19,6 +19,7 @@ struct TrialOptions {
   unsigned char poison = 0xA5;
   int threads = 1;
   RandomState random{};
+  Index first = 0;           // see KernelCall
   std::vector<bool> over{};  // inputs that lie in the output's own buffer; all of them have the same numbers
 };
 

@@ -148,10 +148,11 @@ int BlockProgram::add_reduction(const BlockReduction& reduction, int operand, DT
   return first_result + ops_++;
 }
 
-int BlockProgram::add_random(RandomBlockKernel kernel, const Attrs& attrs, DType result) {
+int BlockProgram::add_random(RandomBlockKernel kernel, const Attrs& attrs, DType result, Index row_elements) {
   Op& op = op_[static_cast<std::size_t>(ops_)];
   op.random = kernel;
   op.attrs = &attrs;
+  op.row_elements = row_elements;
   op.size = static_cast<std::uint8_t>(size_of(result));
   op.kind = Kind::random;
   return first_result + ops_++;
@@ -414,7 +415,7 @@ void BlockProgram::execute(const Memory& memory, Frame& frame, Index at, Index n
         op.kernel(left, operands, repeats, to);
         break;
       }
-      case Kind::random: op.random(*op.attrs, memory.random, at, n, out); break;
+      case Kind::random: op.random(*op.attrs, memory.random, memory.first_row * op.row_elements + at, n, out); break;
       case Kind::reduce_row: op.reduction->rows(in, rows, row_, out); break;
       case Kind::expand:
         if (rows == 1 && block_rows_ == 1)

@@ -52,8 +52,8 @@ class BlockProgram {
   int add_row_input(const TensorType& type);
   int add_op(BlockKernel kernel, std::span<const int> operands, DType result, BlockLevel level = BlockLevel::element);
   int add_reduction(const BlockReduction& reduction, int operand, DType result, BlockLevel level);
-  // `attrs` must outlive the program.
-  int add_random(RandomBlockKernel kernel, const Attrs& attrs, DType result);
+  // `attrs` must outlive the program. `row_elements` as in Graph::row_elements.
+  int add_random(RandomBlockKernel kernel, const Attrs& attrs, DType result, Index row_elements);
   int add_output(int operand);
   // Decides how to walk the shape, and where results go that are not outputs. Call once, before the first run.
   void finish();
@@ -67,6 +67,7 @@ class BlockProgram {
     void* const* outputs;
     void* scratch;  // of scratch_bytes()
     RandomState random;
+    Index first_row = 0;  // see RunOptions
   };
   void run(const Memory& memory, const Parallel& parallel) const;
   // Runs rows [first, last) alone, on this thread. For programs with rows and without columns.
@@ -96,6 +97,7 @@ class BlockProgram {
     const BlockReduction* reduction = nullptr;
     RandomBlockKernel random = nullptr;
     const Attrs* attrs = nullptr;
+    Index row_elements = 0;
     std::array<std::uint8_t, 4> operands{};
     std::uint8_t count = 0;
     std::uint8_t size = 0;  // bytes of an element of the result

@@ -191,7 +191,8 @@ bool all_finite(const Tensor& numbers) {
 Interpretation interpret(const Graph& graph, const std::vector<Result>& results, const RunInputs& inputs, int threads) {
   std::vector<Value> values;
   for (const Result& r : results) values.push_back(r.value);
-  Interpretation run(graph, values, {.threads = threads, .step = inputs.step}, inputs.shapes);
+  Interpretation run(graph, values, {.threads = threads, .step = inputs.step, .first_row = inputs.first_row},
+                     inputs.shapes);
   run.feed(inputs.feeds);
   for (const auto& [parameter, numbers] : inputs.parameters) run.replace(parameter, numbers);
   run.run();

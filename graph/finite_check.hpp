@@ -22,6 +22,7 @@ struct Result {
 // All that a run reads.
 struct RunInputs {
   std::uint64_t step = 0;
+  Index first_row = 0;
   Feeds feeds;
   std::vector<std::pair<Parameter, Tensor>> parameters;  // as they were before the run
   std::vector<std::pair<Value, Shape>> shapes;           // of inputs, where they are not the graph's own

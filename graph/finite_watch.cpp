@@ -17,9 +17,10 @@ void FiniteWatch::require_graph() const {
   for (const Update& u : program_.updates) program_.graph->require(u.value, "plan: check_finite: update");
 }
 
-void FiniteWatch::begin(std::uint64_t step, const std::function<const void*(std::size_t)>& input) {
+void FiniteWatch::begin(std::uint64_t step, Index first_row, const std::function<const void*(std::size_t)>& input) {
   require_graph();
   now_.step = step;
+  now_.first_row = first_row;
   if (now_.parameters.empty() && now_.feeds.empty() && now_.shapes.empty()) {
     for (const PlannedInput& planned : program_.inputs) {
       if (planned.needed) now_.feeds.push_back({planned.handle, Tensor(planned.type)});

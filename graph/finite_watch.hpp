@@ -16,7 +16,7 @@ class FiniteWatch {
   explicit FiniteWatch(const Program& program);
 
   // Before a run: copies all that it reads. `input` gives the memory of planned input i.
-  void begin(std::uint64_t step, const std::function<const void*(std::size_t)>& input);
+  void begin(std::uint64_t step, Index first_row, const std::function<const void*(std::size_t)>& input);
   // After it: throws NonFiniteError, with the parameters as they were before, if an output or a parameter's new numbers
   // are not finite and not meant so.
   void end(const std::function<Tensor(std::size_t)>& output, int threads);

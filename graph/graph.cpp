@@ -298,6 +298,25 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
   return id;
 }
 
+// ---- random numbers of rows
+
+void Graph::set_row_elements(Value random, Index elements) {
+  require(random, "set_row_elements");
+  if (!random.node().op->traits.random) {
+    throw GraphError("set_row_elements: the node is not of a random operation\n  node: " + random.describe());
+  }
+  if (elements < 0) {
+    throw GraphError(
+        fmt::format("set_row_elements: elements = {}, expected 0 or more\n  node: {}", elements, random.describe()));
+  }
+  row_elements_[random.id()] = elements;
+}
+
+Index Graph::row_elements(NodeId id) const {
+  const auto found = row_elements_.find(id);
+  return found == row_elements_.end() ? 0 : found->second;
+}
+
 // ---- updates
 
 void Graph::add_update(const Parameter& parameter, Value value) {
@@ -566,6 +585,7 @@ void Graph::rewind(NodeId mark) {
   }
   std::erase_if(penalties_, [&](const Value& v) { return v.id() >= mark; });
   std::erase_if(penalty_nodes_, [&](NodeId id) { return id >= mark; });
+  std::erase_if(row_elements_, [&](const auto& marked) { return marked.first >= mark; });
   // Scopes keep their positions, since guards may hold them; only the memory of having been opened goes, so that what
   // is built again gets the same names again.
   const auto closed = std::erase_if(opened_scopes_, [&](const auto& opened) {

@@ -36,7 +36,7 @@ namespace xgrad {
 struct GraphOptions {
   DType dtype = DType::f32;  // of inputs and numbers that do not say theirs
   bool training = false;     // what layers such as dropout ask; fixed for the life of the graph
-  std::uint64_t seed = 0;    // of every random operation of the graph
+  std::uint64_t seed = 0;    // of every random operation; graphs of one seed draw equal numbers
 };
 
 // Which part of a training step a node belongs to; pictures and reports use it.
@@ -100,6 +100,15 @@ class Graph {
   Value apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs = {});
   // A number no other random node of this graph has.
   std::int64_t next_stream() { return next_stream_++; }
+
+  // ---- random numbers of rows
+
+  // Marks a random node in which each row of a batch has so many elements, one row after the other. A run with
+  // RunOptions::first_row = k draws what follows the elements of k rows. Throws GraphError unless the node is of a
+  // random operation and `elements` is not negative.
+  void set_row_elements(Value random, Index elements);
+  // 0 for a node that is not marked: it draws the same numbers whatever the first row is.
+  Index row_elements(NodeId id) const;
 
   // ---- updates that belong to the graph itself, such as moving statistics
 
@@ -234,6 +243,7 @@ class Graph {
   Role role_ = Role::forward;
   std::int32_t origin_ = -1;
   std::int64_t next_stream_ = 0;
+  std::unordered_map<NodeId, Index> row_elements_;
 };
 
 class Graph::ScopeGuard {

@@ -12,7 +12,8 @@ namespace xgrad {
 Interpretation::Interpretation(const Graph& graph, const std::vector<Value>& outputs, const RunOptions& options,
                                const std::vector<std::pair<Value, Shape>>& shapes)
     : graph_(graph),
-      random_{graph.options().seed, options.step},
+      random_{graph.options().seed, options.step.value_or(0)},
+      first_row_(options.first_row),
       parallel_(options.threads > 0 ? options.threads : default_threads()) {
   for (const Value v : outputs) size_ = std::max(size_, v.id() + 1);
   if (!shapes.empty()) infer_again(shapes);
@@ -116,7 +117,9 @@ void Interpretation::compute(NodeId id) {
     const Attrs& attrs = graph_.attrs(id);
     const auto scratch = allocate_aligned(op.scratch_bytes ? op.scratch_bytes(types, type(id), attrs) : 0);
     try {
-      op.kernel({&op, buffers, {out.mutable_raw(), type(id)}, &attrs, scratch.get(), random_, parallel_});
+      KernelCall call{&op, buffers, {out.mutable_raw(), type(id)}, &attrs, scratch.get(), random_, parallel_};
+      call.first = first_row_ * graph_.row_elements(id);
+      op.kernel(call);
     } catch (const ValueError& error) {
       const LineGuard line = LineGuard::instead(graph_.line_of(id), nullptr);
       throw ValueError(fmt::format("{}\n  in {}", error.message(), describe(id)));

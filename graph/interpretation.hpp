@@ -40,6 +40,7 @@ class Interpretation {
 
   const Graph& graph_;
   RandomState random_;
+  Index first_row_;
   Parallel parallel_;
   NodeId size_ = 0;
   std::vector<char> needed_;

@@ -31,6 +31,7 @@ std::string lost_in_conversion(const Tensor& value, DType to) {
 }
 
 std::vector<Tensor> run_interpreter(const std::vector<Value>& values, const Feeds& feeds, const RunOptions& options) {
+  check_run_options("evaluate", options);
   Interpretation run(values[0].graph(), values, options);
   run.feed(feeds);
   run.run();
@@ -62,6 +63,11 @@ std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feed
 
 Tensor evaluate(Value value, const Feeds& feeds, const RunOptions& options) {
   return evaluate(std::vector<Value>{value}, feeds, options)[0];
+}
+
+void check_run_options(const char* where, const RunOptions& options) {
+  if (options.first_row < 0)
+    throw UserError(fmt::format("{}: first_row = {}, expected 0 or more", where, options.first_row));
 }
 
 Tensor convert_feed(const std::string& name, const TensorType& expected, const Tensor& value) {

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include <xgrad/graph/graph.hpp>
@@ -21,8 +22,14 @@ struct Feed {
 using Feeds = std::vector<Feed>;
 
 struct RunOptions {
-  int threads = 0;         // 0: default_threads(). The result has the same bits for any number.
-  std::uint64_t step = 0;  // random operations draw other numbers at each step
+  int threads = 0;  // 0: default_threads(). The result has the same bits for any number.
+  // Random operations draw other numbers at each step. By default a Workspace counts its runs: the first is step 0, and
+  // each later one the step after that of the run before, given or counted. What keeps no state between runs, such as
+  // evaluate() and Plan::run(feeds), runs step 0.
+  std::optional<std::uint64_t> step{};
+  // The first of the rows that this run computes, when a longer computation is cut into runs: random nodes marked by
+  // Graph::set_row_elements draw the numbers of these rows. A row's numbers then do not depend on where the cuts are.
+  Index first_row = 0;
   // Throws NonFiniteError (graph/finite.hpp) if a result is NaN or infinite, naming the node that made it. Of a plan
   // the results are its outputs and the new numbers of parameters, none of which is kept then; the plan's graph must be
   // alive, and each run costs a copy of all inputs and parameters.
@@ -33,6 +40,9 @@ struct RunOptions {
 // or fed with another shape (parameters and constants need no feed).
 std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds = {}, const RunOptions& options = {});
 Tensor evaluate(Value value, const Feeds& feeds = {}, const RunOptions& options = {});
+
+// Throws UserError if first_row is negative; `where` begins the message.
+void check_run_options(const char* where, const RunOptions& options);
 
 // `value` as an input of type `expected` takes it; throws FeedError naming the input otherwise.
 Tensor convert_feed(const std::string& name, const TensorType& expected, const Tensor& value);

@@ -112,6 +112,8 @@ struct KernelCall {
   const RangeRef* rows_done = nullptr;
   // What `OpDef::prepare` made for these types and attributes; null where nothing runs twice.
   const void* prepared = nullptr;
+  // Of random operations: which element of the stream the first element of the output is. The others follow it.
+  Index first = 0;
 };
 
 using KernelFn = void (*)(const KernelCall&);

@@ -29,8 +29,10 @@ struct Workspace::State {
     const void* const* inputs = nullptr;
     void* const* outputs = nullptr;
     void* scratch = nullptr;
+    Index row_elements = 0;  // of the kernel, see Graph::row_elements
   };
   std::vector<Call> calls;
+  std::uint64_t next_step = 0;  // of a run to which none is given
   // Inputs may have two stretches of memory, see swap_inputs.
   struct InputMemory {
     void* now = nullptr;   // what runs read
@@ -167,6 +169,7 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
       kernel.attrs = &step.attrs;
       kernel.prepared = step.prepared.get();
       kernel.scratch = static_cast<char*>(s.arena.get()) + step.scratch_offset;
+      call.row_elements = step.row_elements;
     }
     s.calls.push_back(call);
   }
@@ -203,27 +206,30 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
       throw FeedError(fmt::format("plan: input \"{}\" {} was not fed", input.name, input.type.str()));
     }
   }
+  check_run_options("plan", options);
   const KernelFloatMode mode;
   const Parallel parallel(options.threads > 0 ? options.threads : default_threads());
-  const RandomState random{program_->seed, options.step};
+  const std::uint64_t random_step = options.step.value_or(s.next_step);
+  const RandomState random{program_->seed, random_step};
   if (options.check_finite) {
     if (s.finite == nullptr) s.finite = std::make_unique<FiniteWatch>(*program_);
-    s.finite->begin(options.step, [&](std::size_t i) { return s.inputs[i].now; });
+    s.finite->begin(random_step, options.first_row, [&](std::size_t i) { return s.inputs[i].now; });
   }
   for (Workspace::State::Call& call : s.calls) {
     const Index step = &call - s.calls.data();
     if (call.kernel.op == nullptr) {
-      call.block->run({call.inputs, call.outputs, call.scratch, random}, parallel);
+      call.block->run({call.inputs, call.outputs, call.scratch, random, options.first_row}, parallel);
       done(step);
       continue;
     }
     const auto follow = [&](Index first, Index last) {
-      call.block->run_rows({call.inputs, call.outputs, call.scratch, random}, first, last);
+      call.block->run_rows({call.inputs, call.outputs, call.scratch, random, options.first_row}, first, last);
     };
     const RangeRef rows_done(follow);
     call.kernel.rows_done = call.block != nullptr ? &rows_done : nullptr;
     call.kernel.parallel = parallel;
     call.kernel.random = random;
+    call.kernel.first = options.first_row * call.row_elements;
     try {
       call.kernel.op->kernel(call.kernel);
     } catch (const ValueError& error) {
@@ -237,6 +243,7 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
   for (const Copy& copy : program_->commits) s.copy(copy);
   if (options.check_finite)
     s.finite->end([&](std::size_t i) { return memory.output(static_cast<int>(i)); }, options.threads);
+  s.next_step = random_step + 1;
   done(static_cast<Index>(s.calls.size()));
 }
 
@@ -245,7 +252,9 @@ void Plan::run(Workspace& memory, const RunOptions& options) const {
 }
 
 void Plan::run_watched(Workspace& memory, const RunOptions& options, TaskRef done) const {
+  const std::uint64_t next_step = memory.state_->next_step;
   run_steps(memory, options, [&](Index step) { done(step); });
+  memory.state_->next_step = next_step;
 }
 
 std::vector<Tensor> Plan::run(const Feeds& feeds, const RunOptions& options) const {

@@ -6,6 +6,8 @@
 //   plan.run(memory, {.step = 1});              // allocates nothing
 //   double l = memory.output(0).item();
 //
+// Each run of a workspace draws new random numbers: runs count their steps unless RunOptions::step says which it is.
+//
 // A plan keeps what it needs of the graph and may outlive it; the operations' OpDefs and the parameters' memory must
 // live on. Several workspaces of one plan may run at once in different threads, if no two of them update the same
 // parameters. Results equal the interpreter's bit for bit, for any number of threads, except for the sign and payload
@@ -69,6 +71,7 @@ class Plan {
   template <class Done>
   void run_steps(Workspace& memory, const RunOptions& options, Done done) const;
   // The same run, that says when a step is done: steps are counted from 0, and what is copied at the end is one more.
+  // The workspace does not count the run.
   void run_watched(Workspace& memory, const RunOptions& options, TaskRef done) const;
   static constexpr char empty[] = "plan: it is empty: it was moved to another Plan";
   CheckedPointer<std::shared_ptr<const Program>, empty> program_;

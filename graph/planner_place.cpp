@@ -116,6 +116,7 @@ void Planner::make_steps() {
 void Planner::add_kernel(Step& step, NodeId id) {
   step.op = node(id).op;
   step.attrs = graph_.attrs(id);
+  step.row_elements = graph_.row_elements(id);
   const auto inputs = graph_.inputs(id);
   std::vector<TensorType> operands;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -202,7 +203,7 @@ void Planner::add_block(Step& step, const std::vector<NodeId>& members) {
     if (part_[id].kind == Part::Kind::random) {
       program_.attrs.push_back(std::make_unique<const Attrs>(graph_.attrs(id)));
       made[id] = block->add_random(node(id).op->random_block[static_cast<std::size_t>(types_[id].dtype)],
-                                   *program_.attrs.back(), types_[id].dtype);
+                                   *program_.attrs.back(), types_[id].dtype, graph_.row_elements(id));
     } else if (part_[id].kind == Part::Kind::reduction) {
       made[id] = block->add_reduction(reduction_of(id), read(operand(id, 0), false), types_[id].dtype, level_of(id));
     } else if (const std::uint32_t before = first_of_[id]; before != none) {

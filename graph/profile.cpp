@@ -52,7 +52,7 @@ class Profiler {
     if (options_.runs < 1) throw UserError(fmt::format("profile: {} runs tell nothing", options_.runs));
     {
       const Kept kept(program_.parameters);
-      for (int i = 0; i < options_.warm_up; ++i) plan_.run(memory_, options_.run);
+      for (int i = 0; i < options_.warm_up; ++i) plan_.run_watched(memory_, options_.run, [](Index) {});
       measure();
     }
     Profile out;

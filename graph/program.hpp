@@ -68,7 +68,8 @@ struct Step {
   std::vector<std::uint32_t> inputs;
   std::vector<std::uint32_t> outputs;
   std::size_t block_scratch_offset = 0;
-  bool in_place = false;  // writes over one of its inputs
+  Index row_elements = 0;  // of the operation whose kernel runs, see Graph::row_elements
+  bool in_place = false;   // writes over one of its inputs
 };
 
 // Bytes copied when all steps are done.

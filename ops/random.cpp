@@ -26,7 +26,7 @@ RandomArgs random_args(const KernelCall& call, double a, double b) {
           call.random.seed,
           call.random.step,
           static_cast<std::uint32_t>(call.attrs->integer("stream")),
-          0,
+          call.first,
           a,
           b};
 }
@@ -192,14 +192,15 @@ struct RandomPermutation : Source {
     if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
     return {i64, {in.shape(0)[static_cast<int>(axis)]}};
   }
-  // In order and on one thread: each exchange depends on those before. One counter gives two exchanges.
+  // In order and on one thread: each exchange depends on those before. One counter gives two exchanges; a permutation
+  // that begins at another element of the stream takes other counters.
   static void kernel(const KernelCall& call) {
     const RandomArgs args = random_args(call, 0, 0);
     auto* out = call.output.as<std::int64_t>();
     for (Index i = 0; i < args.count; ++i) out[i] = i;
     Philox::Words words{};
-    for (Index i = args.count - 1, drawn = 0; i > 0; --i, ++drawn) {
-      if (drawn % 2 == 0) {
+    for (Index i = args.count - 1, drawn = args.first; i > 0; --i, ++drawn) {
+      if (drawn % 2 == 0 || drawn == args.first) {
         const auto counter = static_cast<std::uint64_t>(drawn / 2);
         words = Philox::generate(
             {static_cast<std::uint32_t>(counter), args.stream, static_cast<std::uint32_t>(args.step),

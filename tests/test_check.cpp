@@ -274,6 +274,38 @@ TEST_CASE("a random operation that ignores the step or the seed is caught") {
   require_caught(noise_op<by_step>(), {"draws the same numbers from every seed"});
 }
 
+namespace {
+
+std::uint64_t mixed(const RandomState& r, Index element) {
+  std::uint64_t z = (by_seed_and_step(r) + static_cast<std::uint64_t>(element) + 1) * 0x9e3779b97f4a7c15ULL;
+  return (z ^ (z >> 31)) * 0x94d049bb133111ebULL;
+}
+
+template <class T>
+void draw_block(const Attrs&, const RandomState& random, Index first, Index n, void* out) {
+  for (Index i = 0; i < n; ++i) static_cast<T*>(out)[i] = static_cast<T>(mixed(random, first + i) >> 63);
+}
+
+template <bool begins_at_first>
+OpDef block_noise_op() {
+  OpDef op = noise_op<by_seed_and_step>();
+  op.kernel = [](const KernelCall& call) {
+    each(call, [&](const auto* x, Index i) {
+      return static_cast<std::remove_cvref_t<decltype(x[i])>>(
+          mixed(call.random, i + (begins_at_first ? call.first : 0)) >> 63);
+    });
+  };
+  op.random_block = {draw_block<float>, draw_block<double>, nullptr, nullptr};
+  return op;
+}
+
+}  // namespace
+
+TEST_CASE("check_op: a random kernel that does not begin at the element asked for is caught") {
+  CHECK(complaint(block_noise_op<true>()) == "");
+  require_caught(block_noise_op<false>(), {"\"noise\"", "with KernelCall::first = 5"});
+}
+
 TEST_CASE("bad samples must be refused with their message") {
   OpDef op = cube();
   op.bad_samples[0].message = "must be a complex number";

@@ -12,8 +12,10 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/finite.hpp>
 #include <xgrad/graph/memory_plan.hpp>
 #include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/profile.hpp>
 #include <xgrad/ops/ops.hpp>
 
 #include "allocations.hpp"
@@ -168,6 +170,57 @@ TEST_CASE("a run allocates nothing") {
   CHECK(allocations() == before);
   (void)numbers({2});
   CHECK(allocations() > before);  // the counter does count
+}
+
+TEST_CASE("workspace: each run draws new random numbers, as the step after the run before") {
+  Graph g({.seed = 3});
+  const Value noise = random_uniform(g, {40}, f32);
+  const Plan plan({noise});
+  Workspace memory(plan);
+  const auto run = [&](Workspace& in, const RunOptions& options = {}) {
+    plan.run(in, options);
+    return in.output(0).clone();
+  };
+  const auto at = [&](std::uint64_t step) { return evaluate(noise, {}, {.step = step}); };
+  REQUIRE_FALSE(bitwise_equal(at(0), at(1)));
+  CHECK(bitwise_equal(run(memory), at(0)));
+  CHECK(bitwise_equal(run(memory), at(1)));
+  CHECK(bitwise_equal(run(memory), at(2)));
+  CHECK(bitwise_equal(run(memory, {.step = 10}), at(10)));  // a given step wins
+  CHECK(bitwise_equal(run(memory), at(11)));                // and the count goes on from it
+  CHECK(bitwise_equal(run(memory, {.step = 0}), at(0)));
+  Workspace other(plan);
+  CHECK(bitwise_equal(run(other), at(0)));
+  CHECK(bitwise_equal(run(memory), at(1)));
+  // Where nothing is kept between runs there is no count.
+  for (int i = 0; i < 2; ++i) {
+    CHECK(bitwise_equal(plan.run(Feeds{})[0], at(0)));
+    CHECK(bitwise_equal(evaluate(noise), at(0)));
+  }
+}
+
+TEST_CASE("workspace: a run that throws is not counted, and neither are the runs of a profile") {
+  Graph g({.seed = 3});
+  const Value x = g.input("x", {4});
+  const Value i = g.input("i", {1}, i64);
+  const Value noise = uniform_like(x);
+  const Plan plan({noise, gather(sqrt(x), i)});
+  Workspace memory(plan);
+  const auto feed = [&](float number, std::int64_t index) {
+    memory.feed(x, Tensor::from<float>({4}, {number, number, number, number}));
+    memory.feed(i, Tensor::from<std::int64_t>({1}, {index}));
+  };
+  feed(1, 9);
+  CHECK_THROWS_AS(plan.run(memory), ValueError);
+  feed(-1, 0);
+  CHECK_THROWS_AS(plan.run(memory, {.check_finite = true}), NonFiniteError);
+  feed(1, 0);
+  (void)profile(plan, memory, {.runs = 3});
+  plan.run(memory);
+  CHECK(bitwise_equal(memory.output(0), evaluate(noise, {{x, Tensor({4})}}, {.step = 0})));
+  (void)profile(plan, memory, {.runs = 3});
+  plan.run(memory, {.check_finite = true});
+  CHECK(bitwise_equal(memory.output(0), evaluate(noise, {{x, Tensor({4})}}, {.step = 1})));
 }
 
 TEST_CASE("a new batch size infers the same nodes again") {

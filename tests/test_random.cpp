@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <set>
 #include <vector>
 
 #include <doctest/doctest.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/finite.hpp>
 #include <xgrad/graph/interpreter.hpp>
 #include <xgrad/graph/plan.hpp>
 #include <xgrad/ops/kernels/philox.hpp>
@@ -254,6 +256,103 @@ TEST_CASE("random nodes of one graph differ from each other, graphs of one seed 
     CHECK_FALSE(bitwise_equal(base[i], later[i]));
     CHECK_FALSE(bitwise_equal(base[i], other[i]));
   }
+}
+
+namespace {
+
+// Values that read random nodes of every kind, for a batch of some rows: by row, by rows and places, and shared.
+struct RowNoise {
+  Graph g{{.seed = 31}};
+  Value x, mask, noise, places, shared, sum;
+
+  explicit RowNoise(Index rows) {
+    x = g.input("x", {rows, 70});
+    mask = bernoulli_like(x, 0.5);
+    noise = normal_like(x);
+    places = uniform_like(reshape(x, {rows * 7, 10}), -1, 1);
+    shared = random_normal(g, {70}, f32);
+    for (const Value v : {mask, noise, places}) g.set_row_elements(v, 70);
+    sum = (noise + shared) * mask + reshape(places, {rows, 70}) * x;
+  }
+  std::vector<Value> outputs() const { return {sum, mask, noise, reshape(places, {x.shape()[0], 70})}; }
+};
+
+}  // namespace
+
+TEST_CASE("random: the numbers of a row do not depend on where runs cut the rows, in plans and the interpreter") {
+  const Tensor numbers = evaluate(normal_like(RowNoise(23).x), {}, {.step = 77});
+  RowNoise whole(23);
+  const std::vector<Tensor> expected = evaluate(whole.outputs(), {{whole.x, numbers}}, {.step = 5});
+  REQUIRE_FALSE(bitwise_equal(expected[2].rows(0, 1), expected[2].rows(1, 1)));
+  for (const Index rows : {1, 4, 23}) {
+    for (Index first = 0; first < 23; first += rows) {
+      const Index count = std::min(rows, 23 - first);
+      RowNoise part(count);
+      const Feeds feeds{{part.x, numbers.rows(first, count)}};
+      const auto check = [&](const std::vector<Tensor>& got) {
+        for (std::size_t i = 0; i < got.size(); ++i) CHECK(bitwise_equal(got[i], expected[i].rows(first, count)));
+      };
+      check(evaluate(part.outputs(), feeds, {.step = 5, .first_row = first}));
+      for (const bool fuse : {true, false}) {
+        for (const int threads : {1, 3}) {
+          check(
+              Plan(part.outputs(), {}, {.fuse = fuse}).run(feeds, {.threads = threads, .step = 5, .first_row = first}));
+        }
+      }
+      // The same plan for another number of rows.
+      check(Plan(whole.outputs(), {}, {.shapes = {{whole.x, part.x.shape()}}})
+                .run({{whole.x, feeds[0].value}}, {.step = 5, .first_row = first}));
+    }
+  }
+  CHECK(bitwise_equal(evaluate(whole.shared), evaluate(whole.shared, {}, {.first_row = 9})));
+}
+
+TEST_CASE("random: a permutation of each row's places is another for each row") {
+  Graph g({.seed = 7});
+  const Value order = random_permutation(g, 33);
+  g.set_row_elements(order, 33);
+  std::set<std::vector<std::int64_t>> seen;
+  for (Index row = 0; row < 20; ++row) {
+    const Tensor t = evaluate(order, {}, {.first_row = row});
+    CHECK(bitwise_equal(t, Plan({order}).run(Feeds{}, {.first_row = row})[0]));
+    std::vector<std::int64_t> places(t.values<std::int64_t>().begin(), t.values<std::int64_t>().end());
+    seen.insert(places);
+    std::sort(places.begin(), places.end());
+    for (std::int64_t i = 0; i < 33; ++i) CHECK(places[static_cast<std::size_t>(i)] == i);
+  }
+  CHECK(seen.size() == 20);
+}
+
+TEST_CASE("random: check_finite replays a run with the random numbers of its rows") {
+  Graph g({.seed = 7});
+  const Value x = g.input("x", {1});
+  const Value u = uniform_like(x);
+  g.set_row_elements(u, 1);
+  const auto drawn = [&](Index row) { return evaluate(u, {{x, Tensor({1})}}, {.first_row = row}).at(0); };
+  Index row = 1;
+  while (drawn(row) >= drawn(0)) ++row;
+  const Plan plan({sqrt(u - (drawn(row) + drawn(0)) / 2)});
+  Workspace memory(plan);
+  memory.feed(x, Tensor({1}));
+  plan.run(memory, {.step = 0, .check_finite = true});
+  CHECK_THROWS_AS(plan.run(memory, {.step = 0, .first_row = row, .check_finite = true}), NonFiniteError);
+}
+
+TEST_CASE("random: what has no rows of random numbers is refused") {
+  Graph g;
+  const Value x = g.input("x", {4, 2});
+  const Value noise = normal_like(x);
+  CHECK_THROWS_WITH_AS(g.set_row_elements(x + 1, 2), doctest::Contains("not of a random operation"), GraphError);
+  CHECK_THROWS_WITH_AS(g.set_row_elements(noise, -1), doctest::Contains("elements = -1, expected 0 or more"),
+                       GraphError);
+  g.set_row_elements(noise, 2);
+  CHECK(g.row_elements(noise.id()) == 2);
+  CHECK(g.row_elements(x.id()) == 0);
+  const Feeds feeds{{x, Tensor({4, 2})}};
+  CHECK_THROWS_WITH_AS(evaluate(noise, feeds, {.first_row = -3}), doctest::Contains("first_row = -3"), UserError);
+  CHECK_THROWS_WITH_AS(Plan({noise}).run(feeds, {.first_row = -3}), doctest::Contains("first_row = -3"), UserError);
+  g.rewind(noise.id());
+  CHECK(g.row_elements(normal_like(x).id()) == 0);  // in the place of the discarded node
 }
 
 TEST_CASE("truncated normal numbers so far out that there are hardly any are refused") {
