@@ -171,9 +171,13 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
   options.seed = seed;
 }
 
-void Model::save(const std::filesystem::path& path) const { save_safetensors(path, state_->to_file()); }
+void Model::save(const std::filesystem::path& path) const {
+  const ModelUse::Call reading = state_->use.read("save", state_->options.name);
+  save_safetensors(path, state_->to_file());
+}
 
 void Model::load(const std::filesystem::path& path) {
+  const ModelUse::Call changing = state_->use.change("load", state_->options.name);
   state_->require_idle("load");
   state_->take(load_safetensors(path), place("load", path));
 }

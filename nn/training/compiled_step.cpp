@@ -8,8 +8,10 @@
 
 namespace xgrad::nn {
 
-std::vector<Value> CompiledStep::outputs(const ModelGraph& graph, bool judge) {
-  if (!judge) return {graph.prediction};
+namespace {
+
+std::vector<Value> outputs(Mode mode, const ModelGraph& graph) {
+  if (mode == Mode::predict) return {graph.prediction};
   std::vector<Value> out{graph.loss};
   out.insert(out.end(), graph.metrics.begin(), graph.metrics.end());
   for (const Value weight : {graph.loss_weight, graph.penalty}) {
@@ -21,34 +23,46 @@ std::vector<Value> CompiledStep::outputs(const ModelGraph& graph, bool judge) {
   return out;
 }
 
-CompiledStep::CompiledStep(ModelGraph graph, bool judge)
-    : graph_(std::move(graph)), plan_(outputs(graph_, judge), graph_.updates), memory_(plan_), judges_(judge) {
-  int next = 1 + static_cast<int>(graph_.metrics.size());
-  const auto output_of = [&](Value weight) { return judge && weight.valid() ? next++ : -1; };
-  loss_weight_ = output_of(graph_.loss_weight);
-  penalty_ = output_of(graph_.penalty);
-  for (const Value weight : graph_.metric_weights) metric_weights_.push_back(output_of(weight));
+}  // namespace
+
+StepPlan::StepPlan(const StepKey& k, ModelGraph g, bool random_by_row)
+    : key(k), graph(std::move(g)), plan(outputs(k.mode, graph), graph.updates), separable(random_by_row) {}
+
+CompiledStep::CompiledStep(std::shared_ptr<const StepPlan> plan)
+    : plan_(std::move(plan)), memory_(plan_->plan), bytes_(plan_->plan.peak_bytes()) {
+  const ModelGraph& graph = plan_->graph;
+  int next = 1 + static_cast<int>(graph.metrics.size());
+  const auto output_of = [&](Value weight) { return plan_->key.mode != Mode::predict && weight.valid() ? next++ : -1; };
+  loss_weight_ = output_of(graph.loss_weight);
+  penalty_ = output_of(graph.penalty);
+  for (const Value weight : graph.metric_weights) metric_weights_.push_back(output_of(weight));
 }
 
 template <class F>
 void CompiledStep::fill(const BatchSource& source, std::span<const Index> rows, const Parallel& parallel, F memory) {
   const Dataset& data = *source.data;
+  const ModelGraph& graph = plan_->graph;
   const auto gather = [&](Value input, const Tensor& from) {
     const Buffer to = memory(input);
     if (to.data != nullptr) gather_rows(from, rows, to.data, parallel);
     return to;
   };
-  const Buffer x = gather(graph_.input, data.x);
+  const Buffer x = gather(graph.input, data.x);
   if (source.augment != nullptr && x.data != nullptr) {
     source.augment->apply(x.data, x.type.dtype, row_of(x.type.shape), rows, source.seed, source.epoch, parallel);
   }
-  if (!judges_) return;
-  gather(graph_.target, data.y);
-  if (graph_.weights.valid()) gather(graph_.weights, data.weights);
+  if (plan_->key.mode == Mode::predict) return;
+  gather(graph.target, data.y);
+  if (graph.weights.valid()) gather(graph.weights, data.weights);
 }
 
 void CompiledStep::load_next(const BatchSource& source, std::span<const Index> rows) {
-  fill(source, rows, Parallel(1), [&](Value input) { return memory_.next_input(input); });
+  fill(source, rows, Parallel(1), [&](Value input) {
+    const Buffer next = memory_.next_input(input);
+    if (!has_next_inputs_ && next.data != nullptr) bytes_ += next.type.bytes();
+    return next;
+  });
+  has_next_inputs_ = true;
 }
 
 void CompiledStep::load(const BatchSource& source, std::span<const Index> rows, int threads) {

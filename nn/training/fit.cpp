@@ -63,6 +63,7 @@ void Training::stop(std::string reason) {
 
 Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
     : s_(*model.state_),
+      changing_(s_.use.change("fit", s_.options.name)),
       options_(options),
       training_(model),
       told_of_batches_(std::any_of(options.callbacks.begin(), options.callbacks.end(),
@@ -88,8 +89,8 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
   rows_ = options.drop_last ? train_.size() / batch_ * batch_ : train_.size();
   const Index last = rows_ % batch_;
   const bool weighted = !train_.weights.empty();
-  whole_ = &s_.step(Mode::train, batch_, weighted);
-  rest_ = last == 0 ? whole_ : &s_.step(Mode::train, last, weighted);
+  whole_ = s_.step(Mode::train, batch_, weighted);
+  if (last > 0) rest_ = s_.step(Mode::train, last, weighted);
   means_ = Means(compiled.metrics, *whole_);
   order_.resize(static_cast<std::size_t>(train_.size()));
   std::iota(order_.begin(), order_.end(), Index{0});
@@ -234,19 +235,20 @@ History Model::fit(const Dataset& data, const FitOptions& options) { return Fit(
 
 Logs Model::train_on_batch(const Dataset& rows, int threads) {
   State& s = *state_;
+  const ModelUse::Call changing = s.use.change("train_on_batch", s.options.name);
   const CompileOptions& compiled = s.require_compiled("train_on_batch");
   s.require_idle("train_on_batch");
   const Dataset batch = s.checked("train_on_batch", rows);
   if (batch.size() == 0) throw ShapeError("train_on_batch: there are no rows");
-  CompiledStep& step = s.step(Mode::train, batch.size(), !batch.weights.empty());
+  const StepPool::Lease step = s.step(Mode::train, batch.size(), !batch.weights.empty());
   std::vector<Index> order(static_cast<std::size_t>(batch.size()));
   std::iota(order.begin(), order.end(), Index{0});
-  step.load({&batch}, order, threads);
+  step->load({&batch}, order, threads);
   s.optimizer_state.apply_rest.set(Tensor(false));
-  step.run({.threads = threads, .step = s.training_steps});
+  step->run({.threads = threads, .step = s.training_steps});
   ++s.training_steps;
-  Means means(compiled.metrics, step);
-  means.add(step);
+  Means means(compiled.metrics, *step);
+  means.add(*step);
   Logs logs;
   s.report(logs, means, "");
   return logs;

@@ -39,12 +39,13 @@ class Model::Fit {
   void resume_history(const TensorFile& file);
 
   State& s_;
+  const ModelUse::Call changing_;
   const FitOptions& options_;
   Dataset train_, valid_;
   Index batch_ = 0;
   Index rows_ = 0;  // of an epoch: all of train_, or those of whole batches
-  CompiledStep* whole_ = nullptr;
-  CompiledStep* rest_ = nullptr;  // for the rows that are left at the end
+  StepPool::Lease whole_;
+  StepPool::Lease rest_;  // for the rows that are left at the end, if any are
   std::vector<Index> order_;
   Means means_;
   Training training_;

@@ -69,6 +69,7 @@ Tensor converted(const std::string& where, const TensorFile& file, const std::st
 }  // namespace
 
 void Model::load(const std::filesystem::path& path, const LoadOptions& options) {
+  const ModelUse::Call changing = state_->use.change("load", state_->options.name);
   state_->require_idle("load");
   const std::string where = fmt::format("load: {}", path.string());
   const TensorFile file = load_safetensors(path);

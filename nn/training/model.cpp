@@ -14,6 +14,7 @@
 #include <xgrad/nn/training/data_checks.hpp>
 #include <xgrad/nn/training/model_state.hpp>
 #include <xgrad/nn/training/objective.hpp>
+#include <xgrad/nn/training/row_random.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/registry.hpp>
 
@@ -74,6 +75,7 @@ void make_unique(std::vector<Metric>& metrics) {
 }  // namespace
 
 ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
+  const std::lock_guard one_at_a_time(building);
   ModelGraph out;
   out.graph = std::make_unique<Graph>(
       GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed}, trainable_flags);
@@ -104,11 +106,16 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   return out;
 }
 
-CompiledStep& Model::State::step(Mode mode, Index rows, bool weighted) {
-  const std::tuple key{mode, rows, weighted};
-  auto found = steps.find(key);
-  if (found == steps.end()) found = steps.try_emplace(key, build(mode, rows, weighted), mode != Mode::predict).first;
-  return found->second;
+StepPool::Lease Model::State::step(Mode mode, Index rows, bool weighted) {
+  const StepKey key{mode, rows, weighted};
+  return steps.acquire(key, [&] {
+    ModelGraph graph = build(mode, rows, weighted);
+    bool separable = true;
+    if (mode != Mode::train && has_random(*graph.graph)) {
+      separable = mark_row_random(*graph.graph, rows, *build(mode, 2 * rows, weighted).graph, 2 * rows);
+    }
+    return std::shared_ptr<const StepPlan>(new StepPlan(key, std::move(graph), separable));
+  });
 }
 
 const CompileOptions& Model::State::require_compiled(const char* where) const {
@@ -152,21 +159,35 @@ std::vector<Parameter> Model::State::changing() const {
   return out;
 }
 
-Means Model::State::judge(const std::string& where, const Dataset& data, const EvaluateOptions& how) {
+void Model::State::run_batches(const std::string& where, Mode mode, const Dataset& data, const EvaluateOptions& how,
+                               const std::function<void(const CompiledStep&)>& each) {
   const Index rows = data.size();
-  const Index batch = batch_of(where.c_str(), how.batch_size, judged_rows, rows);
+  Index batch = batch_of(where.c_str(), how.batch_size, judged_rows, rows);
+  if (rows == 0) return;
   const bool weighted = !data.weights.empty();
-  Means means(compiled->metrics, step(Mode::judge, batch, weighted));
+  StepPool::Lease step = this->step(mode, batch, weighted);
+  if (!step->plan().separable && batch > 1) {
+    batch = 1;
+    step = this->step(mode, batch, weighted);
+  }
   std::vector<Index> order(static_cast<std::size_t>(rows));
   std::iota(order.begin(), order.end(), Index{0});
   for_each_batch(rows, batch, [&](Index first, Index count) {
-    CompiledStep& s = step(Mode::judge, count, weighted);
-    s.load({&data}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
-           how.threads);
-    s.run({.threads = how.threads});
-    means.add(s);
+    if (count != step->rows()) step = this->step(mode, count, weighted);
+    step->load({&data}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)),
+               how.threads);
+    step->run({.threads = how.threads, .step = how.step, .first_row = first});
+    each(*step);
   });
-  return means;
+}
+
+Means Model::State::judge(const std::string& where, const Dataset& data, const EvaluateOptions& how) {
+  std::optional<Means> means;
+  run_batches(where, Mode::judge, data, how, [&](const CompiledStep& step) {
+    if (!means) means.emplace(compiled->metrics, step);
+    means->add(step);
+  });
+  return std::move(*means);
 }
 
 void Model::State::report(Logs& logs, const Means& means, const std::string& prefix) const {
@@ -215,6 +236,7 @@ Model& Model::operator=(Model&&) noexcept = default;
 void Model::compile(CompileOptions options, CodeLine at) {
   State& s = *state_;
   const LineGuard line = LineGuard::otherwise(at, nullptr);
+  const ModelUse::Call changing = s.use.change("compile", s.options.name);
   s.require_idle("compile");
   const auto require_function = [](bool given, const char* kind, const std::string& name) {
     if (!given) throw UserError(fmt::format("compile: the {} \"{}\" has no function", kind, name));
@@ -243,8 +265,9 @@ void Model::compile(CompileOptions options, CodeLine at) {
   s.steps.clear();
 }
 
-Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
+Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) const {
   State& s = *state_;
+  const ModelUse::Call reading = s.use.read("evaluate", s.options.name);
   (void)s.require_compiled("evaluate");
   const Dataset checked = s.checked("evaluate", data);
   if (data.size() == 0) throw ShapeError("evaluate: there are no rows");
@@ -253,26 +276,22 @@ Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) {
   return logs;
 }
 
-Tensor Model::predict(const Tensor& x, const EvaluateOptions& options) {
+Tensor Model::predict(const Tensor& x, const EvaluateOptions& options) const {
   State& s = *state_;
+  const ModelUse::Call reading = s.use.read("predict", s.options.name);
   Dataset rows;
   rows.x = checked_inputs("predict", x, {s.input_dtype, s.row});
-  const Index count = rows.size();
-  Tensor out(rows_of(count, s.prediction_row), s.prediction_dtype);
+  Tensor out(rows_of(rows.size(), s.prediction_row), s.prediction_dtype);
   auto* to = static_cast<char*>(out.mutable_raw());
-  std::vector<Index> order(static_cast<std::size_t>(count));
-  std::iota(order.begin(), order.end(), Index{0});
-  for_each_batch(count, batch_of("predict", options.batch_size, judged_rows, count), [&](Index first, Index part) {
-    CompiledStep& step = s.step(Mode::predict, part);
-    step.load({&rows}, std::span(order).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(part)),
-              options.threads);
-    step.run({.threads = options.threads});
+  s.run_batches("predict", Mode::predict, rows, options, [&](const CompiledStep& step) {
     const Tensor prediction = step.prediction();
     std::memcpy(to, prediction.raw(), prediction.bytes());
     to += prediction.bytes();
   });
   return out;
 }
+
+std::size_t Model::kept_bytes() const { return state_->steps.bytes(); }
 
 const std::vector<Parameter>& Model::parameters() const { return state_->parameters; }
 
@@ -289,6 +308,7 @@ Index Model::trainable_count() const {
 }
 
 double Model::learning_rate() const {
+  const ModelUse::Call reading = state_->use.read("learning_rate", state_->options.name);
   (void)state_->require_compiled("learning_rate");
   return state_->optimizer_state.learning_rate.value().item();
 }
@@ -297,23 +317,30 @@ void Model::set_learning_rate(double rate) {
   state_->require_compiled("set_learning_rate").optimizer.require_settable_rate("set_learning_rate");
   if (!(rate >= 0) || !std::isfinite(rate))
     throw UserError(fmt::format("set_learning_rate: a rate of {} has no meaning", rate));
+  const ModelUse::Call changing = state_->use.change("set_learning_rate", state_->options.name);
   state_->optimizer_state.learning_rate.set(Tensor(rate));
 }
 
 void Model::swap_averages() {
+  const ModelUse::Call changing = state_->use.change("swap_averages", state_->options.name);
   (void)state_->require_compiled("swap_averages");
   nn::swap_averages(state_->parameters, state_->optimizer_state);
 }
 
-ModelGraph Model::inference_graph(Index rows) const { return state_->build(Mode::judge, rows); }
+ModelGraph Model::inference_graph(Index rows) const {
+  const ModelUse::Call reading = state_->use.read("inference_graph", state_->options.name);
+  return state_->build(Mode::judge, rows);
+}
 
 ModelGraph Model::training_graph(Index rows, bool weighted) const {
+  const ModelUse::Call reading = state_->use.read("training_graph", state_->options.name);
   (void)state_->require_compiled("training_graph");
   return state_->build(Mode::train, rows, weighted);
 }
 
 void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options) const {
-  const State& s = *state_;
+  State& s = *state_;
+  const ModelUse::Call reading = s.use.read("check_gradients", s.options.name);
   (void)s.require_compiled("check_gradients");
   const Dataset data = s.checked("check_gradients", few_rows);
   const ModelGraph g = training_graph(data.size(), !data.weights.empty());

@@ -44,8 +44,11 @@
 namespace xgrad::nn {
 
 struct ModelOptions {
-  std::uint64_t seed = 0;  // of the weights, the shuffles and all random operations
-  DType dtype = f32;       // of the weights, and of the input unless the next line says otherwise
+  // Of the initial weights, the shuffles and all random operations. Models of equal layers and equal seed start with
+  // equal weights and draw equal dropout masks: give each member of an ensemble, or each of two critics, another
+  // number, such as `.seed = 1` and `.seed = 2`. The numbers are unrelated, and the program stays reproducible.
+  std::uint64_t seed = 0;
+  DType dtype = f32;  // of the weights, and of the input unless the next line says otherwise
   // Of the input. By default i64 if the network only looks it up as indices, as nn::Embedding does, else `dtype`. Data
   // of other dtypes are converted; numbers that the dtype cannot hold are errors.
   std::optional<DType> input_dtype{};
@@ -84,6 +87,10 @@ struct FitOptions {
 struct EvaluateOptions {
   int batch_size = 0;  // rows at once, which changes speed and memory alone; 0: a good number
   int threads = 0;
+  // Random operations that are active in inference draw other numbers at each step. A row's numbers depend on the
+  // model's seed, this step and the row's position in the call. Of random values whose shape does not follow the rows,
+  // such as noise on a weight, all rows of a call see the same.
+  std::uint64_t step = 0;
 };
 
 // How weights of another library are taken from a safetensors file.
@@ -120,6 +127,14 @@ struct ModelGraph {
   std::vector<Parameter> trained, unreached;
 };
 
+// Threads: several threads may call predict(), evaluate() and all else that only reads the model at once. What changes
+// weights, loss or optimizer (compile, fit, train_on_batch, load, set_learning_rate, swap_averages, and profile, which
+// restores them) needs the model for itself: it throws GraphError while another thread is inside any function of the
+// model, and the others throw GraphError while another thread is inside it. The callbacks of a fit run on its thread
+// and may read the model there, and set its learning rate and weights.
+//
+// Memory: a model keeps the plans and workspaces of the batch sizes used last, for training, evaluation and prediction:
+// 64 at most, and beyond 8 and one more for each processor only as many as have 64 MiB together. See kept_bytes().
 class Model {
  public:
   // `network` is any module or function from Value to Value; `row` is the shape of one row of the input. Makes the
@@ -145,9 +160,9 @@ class Model {
   // the step. Throws as fit.
   Logs train_on_batch(const Dataset& rows, int threads = 0);
   // Loss, penalties included, and metrics over all rows, with the network as it is used and not as it is trained.
-  Logs evaluate(const Dataset& data, const EvaluateOptions& options = {});
+  Logs evaluate(const Dataset& data, const EvaluateOptions& options = {}) const;
   // One row of the result for each row of x.
-  Tensor predict(const Tensor& x, const EvaluateOptions& options = {});
+  Tensor predict(const Tensor& x, const EvaluateOptions& options = {}) const;
 
   // Prints str().
   void summary(const SummaryOptions& options = {}) const;
@@ -156,6 +171,9 @@ class Model {
   // batch. Below it what a step takes, of training or, before compile(), of prediction: its operations, and its memory
   // as it is planned, beside the parameters and what the optimizer keeps of them.
   std::string str(const SummaryOptions& options = {}) const;
+
+  // Bytes of the workspaces that are kept for the next calls, while none runs.
+  std::size_t kept_bytes() const;
 
   // Weights and moving statistics, in the order of their first use.
   const std::vector<Parameter>& parameters() const;

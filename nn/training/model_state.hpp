@@ -1,18 +1,17 @@
 // What a Model holds. Internal: not installed.
 #pragma once
 
-#include <map>
+#include <functional>
+#include <mutex>
 #include <optional>
-#include <tuple>
 #include <utility>
 
 #include <xgrad/nn/data/safetensors.hpp>
-#include <xgrad/nn/training/compiled_step.hpp>
 #include <xgrad/nn/training/model.hpp>
+#include <xgrad/nn/training/model_use.hpp>
+#include <xgrad/nn/training/step_pool.hpp>
 
 namespace xgrad::nn {
-
-enum class Mode { predict, judge, train };
 
 struct Model::State {
   AnyModule network;
@@ -27,8 +26,9 @@ struct Model::State {
   DType input_dtype;
   Shape prediction_row;
   DType prediction_dtype = f32;
-  // By mode, rows, and whether these have weights; compile() empties it.
-  std::map<std::tuple<Mode, Index, bool>, CompiledStep> steps;
+  StepPool steps;       // compile() empties it
+  ModelUse use;         // of the functions of the model that are running
+  std::mutex building;  // one graph at a time: the network is the user's code, and its layers make weights when called
   std::uint64_t training_steps = 0;  // over all fits: random operations draw anew at each
   std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
   bool training = false;             // while a fit runs: callbacks may not do everything
@@ -41,7 +41,7 @@ struct Model::State {
         input_dtype(options.input_dtype.value_or(options.dtype)) {}
 
   ModelGraph build(Mode mode, Index rows, bool weighted = false);
-  CompiledStep& step(Mode mode, Index rows, bool weighted = false);
+  StepPool::Lease step(Mode mode, Index rows, bool weighted = false);
   const CompileOptions& require_compiled(const char* where) const;
   // Of targets that are like the prediction, and of row weights.
   DType target_dtype(DType prediction) const { return is_floating(prediction) ? prediction : options.dtype; }
@@ -60,6 +60,10 @@ struct Model::State {
   void take(const TensorFile& file, const std::string& where);
   // Throws FormatError, naming them, for weights that are trained in only one of the model and the file.
   void require_same_training(const TensorFile& file, const std::string& where) const;
+  // Runs all rows of the data, batch after batch, not as they are trained but as the model is used: calls `each` after
+  // each batch.
+  void run_batches(const std::string& where, Mode mode, const Dataset& data, const EvaluateOptions& options,
+                   const std::function<void(const CompiledStep&)>& each);
   Means judge(const std::string& where, const Dataset& data, const EvaluateOptions& options);
   // The names of loss and metrics with their means, `prefix` in front.
   void report(Logs& logs, const Means& means, const std::string& prefix) const;

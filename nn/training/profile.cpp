@@ -12,7 +12,8 @@
 namespace xgrad::nn {
 
 Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions& options) const {
-  const State& s = *state_;
+  State& s = *state_;
+  const ModelUse::Call changing = s.use.change("profile", s.options.name);  // each run does, until all are taken back
   (void)s.require_compiled("profile");
   if (batch_size < 1) throw UserError(fmt::format("profile: a batch of {} rows has no meaning", batch_size));
   const Dataset checked = s.checked("profile", data);

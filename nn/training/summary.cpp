@@ -137,6 +137,7 @@ class Table {
 std::string Model::str(const SummaryOptions& options) const {
   if (options.batch_size < 1)
     throw UserError(fmt::format("summary: a batch of {} rows has no meaning", options.batch_size));
+  const ModelUse::Call reading = state_->use.read("summary", state_->options.name);
   const ModelGraph forward = state_->build(Mode::train, options.batch_size);
   Row all;
   Table table;
