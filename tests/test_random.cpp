@@ -269,12 +269,12 @@ struct RowNoise {
     x = g.input("x", {rows, 70});
     mask = bernoulli_like(x, 0.5);
     noise = normal_like(x);
-    places = uniform_like(reshape(x, {rows * 7, 10}), -1, 1);
+    places = uniform_like(reshape(x, {-1, 10}), -1, 1);
     shared = random_normal(g, {70}, f32);
     for (const Value v : {mask, noise, places}) g.set_row_elements(v, 70);
-    sum = (noise + shared) * mask + reshape(places, {rows, 70}) * x;
+    sum = (noise + shared) * mask + reshape(places, {-1, 70}) * x;
   }
-  std::vector<Value> outputs() const { return {sum, mask, noise, reshape(places, {x.shape()[0], 70})}; }
+  std::vector<Value> outputs() const { return {sum, mask, noise, reshape(places, {-1, 70})}; }
 };
 
 }  // namespace
