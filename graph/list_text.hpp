@@ -3,8 +3,7 @@
 
 #include <cstddef>
 #include <string>
-
-#include <fmt/format.h>
+#include <type_traits>
 
 namespace xgrad {
 
@@ -19,7 +18,7 @@ std::string list_text(std::size_t count, const std::string& separator, Text text
     if (i > 0) out += separator;
     if (count > listed_at_most && i + 2 == listed_at_most) {
       // A list of lines goes on in lines.
-      out += fmt::format("{}... {} more ...", separator.empty() ? "\n  " : "", count - listed_at_most + 1);
+      out += (separator.empty() ? "\n  ... " : "... ") + std::to_string(count - listed_at_most + 1) + " more ...";
       i = count - 2;
     } else {
       out += text(i);
@@ -28,10 +27,16 @@ std::string list_text(std::size_t count, const std::string& separator, Text text
   return out;
 }
 
-// The elements of a range, as fmt writes them.
+// The integers or strings of a range.
 template <class Range>
 std::string list_text(const Range& range, const std::string& separator = ", ") {
-  return list_text(range.size(), separator, [&](std::size_t i) { return fmt::format("{}", range[i]); });
+  using Element = std::decay_t<decltype(range[0])>;
+  return list_text(range.size(), separator, [&](std::size_t i) {
+    if constexpr (std::is_integral_v<Element>)
+      return std::to_string(range[i]);
+    else
+      return std::string(range[i]);
+  });
 }
 
 }  // namespace xgrad

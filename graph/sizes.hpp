@@ -6,25 +6,13 @@
 #include <new>
 #include <stdexcept>
 
-#include <fmt/format.h>
-
 #include <xgrad/graph/error.hpp>
 
 namespace xgrad {
 
 // Throw OutOfMemoryError, beginning with `where`, beyond what std::size_t holds.
-inline std::size_t add_sizes(const char* where, std::size_t a, std::size_t b) {
-  std::size_t out = 0;
-  if (__builtin_add_overflow(a, b, &out))
-    throw OutOfMemoryError(fmt::format("{}: out of memory: {} and {} bytes cannot be addressed", where, a, b));
-  return out;
-}
-inline std::size_t multiply_sizes(const char* where, std::size_t a, std::size_t b) {
-  std::size_t out = 0;
-  if (__builtin_mul_overflow(a, b, &out))
-    throw OutOfMemoryError(fmt::format("{}: out of memory: {} times {} bytes cannot be addressed", where, a, b));
-  return out;
-}
+std::size_t add_sizes(const char* where, std::size_t a, std::size_t b);
+std::size_t multiply_sizes(const char* where, std::size_t a, std::size_t b);
 // The next multiple of `unit`, a power of two.
 inline std::size_t round_up_size(const char* where, std::size_t bytes, std::size_t unit) {
   return add_sizes(where, bytes, unit - 1) & ~(unit - 1);
