@@ -1,4 +1,4 @@
-// Numbers as text, the same on every machine.
+// Numbers as text, the same on every machine. Internal: not installed.
 #pragma once
 
 #include <string>

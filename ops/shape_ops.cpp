@@ -237,8 +237,7 @@ struct Transpose : Operation {
     std::sort(sorted.begin(), sorted.end());
     bool valid = static_cast<int>(order.size()) == in.shape(0).rank();
     for (std::size_t i = 0; valid && i < sorted.size(); ++i) valid = sorted[i] == static_cast<Index>(i);
-    if (!valid)
-      in.fail_shape(fmt::format("[{}] is not an order of {} axes", list_text(order), in.shape(0).rank()));
+    if (!valid) in.fail_shape(fmt::format("[{}] is not an order of {} axes", list_text(order), in.shape(0).rank()));
     Shape out;
     for (Index axis : order) out.push_back(in.shape(0)[static_cast<int>(axis)]);
     return {in.dtype(0), out};

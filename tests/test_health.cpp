@@ -154,7 +154,7 @@ TEST_CASE("health: few rows are not enough to call a unit dead") {
 }
 
 TEST_CASE("health: saturated units") {
-  for (const nn::Activation activation : {nn::tanh, nn::sigmoid}) {
+  for (const nn::Activation& activation : {nn::tanh, nn::sigmoid}) {
     CAPTURE(activation.name());
     const nn::DenseOptions large{.kernel_initializer = nn::normal(0, 30)};
     const Outcome out = fit(nn::Sequential{nn::Dense(16, activation, large), nn::Dense(1)}, plane(300),

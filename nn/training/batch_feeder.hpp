@@ -11,8 +11,8 @@
 
 namespace xgrad::nn {
 
-// A thread of its own where the machine has a processor to spare beside those of the run, and may be had; otherwise the work is done
-// at once, by the threads of the run. The numbers that a step reads are the same in both cases.
+// A thread of its own where the machine has a processor to spare beside those of the run, and may be had; otherwise the
+// work is done at once, by the threads of the run. The numbers that a step reads are the same in both cases.
 class BatchFeeder {
  public:
   // `threads` as in FitOptions.

@@ -1,5 +1,5 @@
-// StepPool: the plans of a model and the workspaces they run in, kept for the sizes of batches used last. Internal: not
-// installed.
+// StepPool: the plans of a model and the workspaces they run in, kept for the sizes of batches used last.
+// Internal: not installed.
 #pragma once
 
 #include <functional>
