@@ -19,7 +19,7 @@ namespace {
 // Note [Long sums]. The kernels add terms in order, by blocks. Sums of more than `most_terms` are cut into parts of
 // nearly equal length, products of their own, which are added pairwise: so errors grow with the logarithm of k, as
 // those of `sum` do.
-constexpr Index most_terms = 1 << 13;
+constexpr Index most_terms = 1 << 11;
 
 // The sizes of one product, and the axes before the last two.
 struct Sizes {
