@@ -109,7 +109,8 @@ TEST_CASE("what others write: older forms, numbers as bytes, plugins named once,
                    metadata("scalars")) +
       value_record(field(1, "h") + field(5, old_histogram)) +
       value_record(field(1, "i") + field(4, field(1, std::int64_t{2}) + field(2, std::int64_t{3}) + field(4, "png"))) +
-      value_record(field(1, "half") + field(8, field(1, std::int64_t{19}) + field(4, "ab")) + metadata("scalars")) +
+      value_record(field(1, "complex") + field(8, field(1, std::int64_t{8}) + field(4, "abcdefgh")) +
+                   metadata("scalars")) +
       value_record(field(1, "new") + field(8, field(1, std::int64_t{1})) + metadata("a plugin to come")) +
       record(field(1, 1.5) + field(15, "a field to come"));
   const auto events = read_all(write_file(folder / "f", file));
@@ -243,6 +244,11 @@ TEST_CASE("event reader: a record that cannot be read is passed over and counted
   passed_over(tensor("scalars", f + extents({2}) + field(4, "abcdefgh")), "its scalar has 2 elements");
   passed_over(tensor("scalars", f + extents({0})), "its scalar has 0 elements");
   passed_over(tensor("scalars", field(1, std::int64_t{9}) + field(4, "abcd")), "4 bytes for 1 numbers");
+  const std::string half = field(1, std::int64_t{19}), bfloat16 = field(1, std::int64_t{14});
+  passed_over(tensor("scalars", half + field(4, "abc")), "3 bytes for 1 numbers");
+  passed_over(tensor("scalars", half + field(13, std::int64_t{65536})), "65536 has more than 16 bits");
+  passed_over(tensor("scalars", bfloat16 + field(13, std::int64_t{-1})), "-1 has more than 16 bits");
+  passed_over(tensor("scalars", bfloat16), "its tensor has 0 numbers for 1 elements");
   passed_over(tensor("histograms", d + extents({3}) + field(4, "abcd")), "its histogram is not [bins, 3]");
   passed_over(tensor("histograms", d + extents({2, 3}) + field(4, std::string(8, 'x'))), "8 bytes for 6 numbers");
   passed_over(tensor("histograms", d + extents({-2, 3})), "an extent of the tensor has no meaning");
@@ -270,43 +276,82 @@ TEST_CASE("event reader: a record that cannot be read is passed over and counted
   CHECK(reader.problems().size() == 10);
 }
 
-TEST_CASE("event reader: scalars of all types of integers, and with axes of 1, have curves") {
+TEST_CASE("event reader: scalars of all types of numbers, and with axes of 1, have curves") {
   const ScratchFolder folder;
   struct Case {
     std::int64_t type;
     std::string content;  // of tensor_content
-    std::string field;    // the same number as a field
+    std::uint64_t field;  // of the same number
+    std::string number;   // as it is in the field
     double value;
   };
   const auto bytes = [](std::int64_t x, std::size_t count) {
     return event_wire::bytes_of(static_cast<std::uint64_t>(x), count);
   };
-  const std::vector<Case> cases{{3, bytes(-5, 4), field(7, std::int64_t{-5}), -5},
-                                {9, bytes(-6, 8), field(10, std::int64_t{-6}), -6},
-                                {6, bytes(-7, 1), field(7, std::int64_t{-7}), -7},
-                                {5, bytes(-300, 2), field(7, std::int64_t{-300}), -300},
-                                {4, bytes(200, 1), field(7, std::int64_t{200}), 200},
-                                {17, bytes(60000, 2), field(7, std::int64_t{60000}), 60000},
-                                {22, bytes(4000000000, 4), field(16, std::int64_t{4000000000}), 4e9},
-                                {23, bytes(1LL << 40, 8), field(17, std::int64_t{1LL << 40}), 0x1p40},
-                                {10, bytes(1, 1), field(11, std::int64_t{1}), 1}};
+  const auto varint = [](std::int64_t x) { return event_wire::varint(static_cast<std::uint64_t>(x)); };
+  const std::string real = field(1, -0.375).substr(1);
+  const std::vector<Case> cases{{1, float_bytes(-1.25F), 5, float_bytes(-1.25F), -1.25},
+                                {2, real, 6, real, -0.375},
+                                {3, bytes(-5, 4), 7, varint(-5), -5},
+                                {4, bytes(200, 1), 7, varint(200), 200},
+                                {5, bytes(-300, 2), 7, varint(-300), -300},
+                                {6, bytes(-7, 1), 7, varint(-7), -7},
+                                {9, bytes(-6, 8), 10, varint(-6), -6},
+                                {10, bytes(1, 1), 11, varint(1), 1},
+                                {14, bytes(0xC049, 2), 13, varint(0xC049), -3.140625},  // bfloat16
+                                {14, bytes(0x0001, 2), 13, varint(0x0001), 0x1p-133},
+                                {17, bytes(60000, 2), 7, varint(60000), 60000},
+                                {19, bytes(0xBE00, 2), 13, varint(0xBE00), -1.5},  // half
+                                {19, bytes(0x7BFF, 2), 13, varint(0x7BFF), 65504},
+                                {19, bytes(0x0001, 2), 13, varint(0x0001), 0x1p-24},
+                                {19, bytes(0xFC00, 2), 13, varint(0xFC00), -std::numeric_limits<double>::infinity()},
+                                {22, bytes(4000000000, 4), 16, varint(4000000000), 4e9},
+                                {23, bytes(1LL << 40, 8), 17, varint(1LL << 40), 0x1p40}};
   std::string file = version;
+  std::int64_t step = 0;
   for (const Case& c : cases) {
+    const std::uint64_t wire_type = c.type == 1 ? 5 : c.type == 2 ? 1 : 0;
+    const std::string alone = event_wire::varint(c.field << 3U | wire_type) + c.number,
+                      packed = field(c.field, c.number);
     for (const std::string& shape : {std::string(), extents({}), extents({1}), extents({1, 1})}) {
-      for (const std::string& number : {field(4, c.content), c.field}) {
-        file += value_record(field(1, "n") + field(8, field(1, c.type) + shape + number) + metadata("scalars"));
+      for (const std::string& number : {field(4, c.content), alone, packed}) {
+        file += value_record(field(1, "n") + field(8, field(1, c.type) + shape + number) + metadata("scalars"), ++step);
       }
     }
   }
-  const auto events = read_all(write_file(folder / "f", file));
-  REQUIRE(events.size() == 1 + 8 * cases.size());
+  const auto events = read_all(write_file(folder / "tfevents", file));
+  REQUIRE(events.size() == 1 + 12 * cases.size());
   for (std::size_t i = 1; i < events.size(); ++i) {
-    const Case& c = cases[(i - 1) / 8];
+    const Case& c = cases[(i - 1) / 12];
     CAPTURE(c.type);
     REQUIRE(events[i].values.size() == 1);
     REQUIRE(events[i].values[0].scalar);
     CHECK(*events[i].values[0].scalar == c.value);
   }
+  const EventRun run = read_run(folder.path());
+  CHECK(run.scalars.at("n").size() == 12 * cases.size());
+  CHECK(run.problems.empty());
+}
+
+TEST_CASE("event reader: one number in a field is that of all elements, as for TensorBoard") {
+  const ScratchFolder folder;
+  const auto histogram = [](std::int64_t bins) {
+    return value_record(field(1, "h") + field(8, field(1, std::int64_t{2}) + extents({bins, 3}) + field(6, 0.5)) +
+                        metadata("histograms"));
+  };
+  write_file(folder / "f", version + histogram(2) + histogram(100) + histogram(std::int64_t{1} << 40));
+  EventReader reader(folder / "f");
+  REQUIRE(reader.next());
+  const auto event = reader.next();
+  REQUIRE(event);
+  const auto& bins = event->values.at(0).histogram;
+  REQUIRE(bins.size() == 2);
+  CHECK((bins[1].left == 0.5 && bins[1].right == 0.5 && bins[1].count == 0.5));
+  // Few bytes do not make many numbers.
+  for (int i = 0; i < 2; ++i) CHECK(reader.next()->values.empty());
+  REQUIRE(reader.problems().size() == 2);
+  CHECK(contains(reader.problems()[0], "1 numbers for 300 elements"));
+  CHECK(contains(reader.problems()[1], "1 numbers for 3298534883328 elements"));
 }
 
 TEST_CASE("what is no file of events") {

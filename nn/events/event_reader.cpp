@@ -20,6 +20,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/replace_file.hpp>
+#include <xgrad/nn/data/small_floats.hpp>
 #include <xgrad/nn/events/record.hpp>
 #include <xgrad/nn/text_width.hpp>
 
@@ -82,8 +83,15 @@ std::uint64_t elements_of(const wire::TensorShape& shape) {
 // Numbers are copied as they lie in memory.
 static_assert(std::endian::native == std::endian::little, "tensors in events are little-endian");
 
+// One number in a field stands for all elements of a tensor, of which histograms have a few dozen. With more, a record
+// could take thousands of times its bytes in memory.
+constexpr std::uint64_t most_repeated = 256;
+
+// Elements are of type T, in `content` or as numbers of a field; `meaning` is that of one.
 template <class T, class Repeated>
-std::vector<double> numbers_of(const std::string& content, const Repeated& values, std::uint64_t expected) {
+std::vector<double> numbers_of(
+    const std::string& content, const Repeated& values, std::uint64_t expected,
+    double (*meaning)(T) = [](T x) { return static_cast<double>(x); }) {
   std::vector<double> out;
   if (!content.empty()) {
     if (content.size() / sizeof(T) != expected || content.size() % sizeof(T) != 0)
@@ -91,13 +99,21 @@ std::vector<double> numbers_of(const std::string& content, const Repeated& value
     for (std::size_t at = 0; at < content.size(); at += sizeof(T)) {
       T number;
       std::memcpy(&number, content.data() + at, sizeof(T));
-      out.push_back(static_cast<double>(number));
+      out.push_back(meaning(number));
     }
     return out;
   }
   const auto given = static_cast<std::uint64_t>(values.size());
-  if (given != expected) throw Damage{fmt::format("its tensor has {} numbers for {} elements", given, expected)};
-  for (const auto value : values) out.push_back(static_cast<double>(value));
+  const bool repeated = given == 1 && expected <= most_repeated;
+  if (given != expected && !repeated)
+    throw Damage{fmt::format("its tensor has {} numbers for {} elements", given, expected)};
+  for (const auto value : values) {
+    if constexpr (sizeof(T) < sizeof(value)) {
+      if (!std::in_range<T>(value)) throw Damage{fmt::format("{} has more than {} bits", value, 8 * sizeof(T))};
+    }
+    out.push_back(meaning(static_cast<T>(value)));
+  }
+  if (repeated) out.assign(static_cast<std::size_t>(expected), double{out.front()});
   return out;
 }
 
@@ -117,6 +133,12 @@ std::optional<std::vector<double>> numbers_of(const wire::TensorProto& tensor) {
     case wire::DT_UINT32: return numbers_of<std::uint32_t>(content, tensor.uint32_val(), expected);
     case wire::DT_UINT64: return numbers_of<std::uint64_t>(content, tensor.uint64_val(), expected);
     case wire::DT_BOOL: return numbers_of<std::uint8_t>(content, tensor.bool_val(), expected);
+    case wire::DT_HALF:
+      return numbers_of<std::uint16_t>(content, tensor.half_val(), expected,
+                                       [](std::uint16_t x) { return double{float_from_half(x)}; });
+    case wire::DT_BFLOAT16:
+      return numbers_of<std::uint16_t>(content, tensor.half_val(), expected,
+                                       [](std::uint16_t x) { return double{float_from_bfloat16(x)}; });
     default: return std::nullopt;
   }
 }

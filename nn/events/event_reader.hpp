@@ -34,7 +34,7 @@ struct EventValue {
   // Who reads it in TensorBoard: "scalars", "histograms", "images", "text" ...; of older forms the same.
   std::string plugin;
   std::string content;                  // what else the plugin is told
-  std::optional<double> scalar;         // of scalars; none of types other than f32, f64, integers and bool
+  std::optional<double> scalar;         // of scalars: of floats of 16 to 64 bits, integers and bool
   std::vector<HistogramBin> histogram;  // of histograms
   std::vector<std::string> strings;     // of text, and of images: width, height and the bytes of each file
   // Of the begin of a session: hyper-parameters by name, and what was chosen as text.
