@@ -5,6 +5,7 @@
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -146,6 +147,69 @@ TEST_CASE("a file that does not fit is refused, and the model stays as it was") 
   CHECK_THROWS_AS(model.load(folder / "none"), EnvironmentError);
   CHECK(same(weights(model), weights(twin)));
   CHECK(model.fit(points(64), {.verbose = silent})["loss"] == twin.fit(points(64), {.verbose = silent})["loss"]);
+}
+
+namespace {
+
+struct Remembers {
+  static constexpr const char* name = "remembers";
+  void on_epoch_end(nn::Training&) {}
+  nn::NamedTensors state() const { return {{"number", Tensor(1.0)}}; }
+  void set_state(const nn::NamedTensors&) {}
+};
+
+// Makes a tensor of the file one of complex numbers, which nothing reads, of the same bytes.
+void make_complex(const fs::path& path, const std::string& name) {
+  std::ostringstream text;
+  text << std::ifstream(path, std::ios::binary).rdbuf();
+  std::string content = text.str();
+  const auto put = [&](const std::string& from, const std::string& to) {
+    const std::size_t at = content.find("\"" + name + "\":" + from);
+    if (at != std::string::npos) content.replace(at + name.size() + 3, from.size(), to);
+    return at != std::string::npos;
+  };
+  const std::string type = "{\"dtype\":";
+  REQUIRE(
+      (put(type + "\"F64\"", type + "\"C64\"") || put(type + "\"F32\",\"shape\":[8]", type + "\"C64\",\"shape\":[4]")));
+  scratch::write_file(path, content);
+}
+
+}  // namespace
+
+TEST_CASE("checkpoint: a tensor that cannot be read is named with the reason") {
+  const ScratchFolder folder;
+  const fs::path path = folder / "m";
+  nn::Model model = classifier(3);
+  const auto refused = [&](const std::string& name, const auto& body) {
+    const std::string message = message_of<FormatError>(body);
+    CHECK_MESSAGE(
+        contains(message, path.string() + ": the tensor \"" + name + "\" cannot be read: numbers of type C64"),
+        message);
+  };
+  for (const std::string name : {"weights/dense/bias", "optimizer/learning_rate", "optimizer/dense/bias/mean"}) {
+    CAPTURE(name);
+    classifier(1).save(path);
+    make_complex(path, name);
+    refused(name, [&] { model.load(path); });
+    // Only weights concern a model that is not compiled.
+    nn::Model bare{small_net(), {2}};
+    if (name.starts_with("weights"))
+      refused(name, [&] { bare.load(path); });
+    else
+      CHECK_NOTHROW(bare.load(path));
+  }
+  const nn::FitOptions options{.epochs = 1,
+                               .verbose = silent,
+                               .callbacks = {Remembers{}, nn::ModelCheckpoint{.path = path.string()}},
+                               .resume = path};
+  for (const std::string name : {"fit/seconds", "fit/sums", "fit/epoch_seconds", "history/loss", "weights/dense/bias",
+                                 "callbacks/remembers/number"}) {
+    CAPTURE(name);
+    fs::remove(path);
+    classifier(1).fit(points(16), options);
+    make_complex(path, name);
+    refused(name, [&] { classifier(1).fit(points(16), options); });
+  }
 }
 
 TEST_CASE("damaged checkpoints are refused or good, and never change half a model") {

@@ -7,11 +7,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
+#include <string_view>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/nn/names.hpp>
+#include <xgrad/nn/text_width.hpp>
 #include <xgrad/nn/training/fit.hpp>
 
 namespace xgrad::nn {
@@ -53,6 +55,15 @@ const Tensor& tensor_of(const TensorFile& file, const std::string& where, const 
                                   found->second.type().str(), type.str()));
   }
   return found->second;
+}
+
+// Without this check an unreadable tensor would count as one that is not there.
+void require_readable(const TensorFile& file, const std::string& where, std::string_view prefix) {
+  const auto found = file.unreadable.lower_bound(std::string(prefix));
+  if (found != file.unreadable.end() && found->first.starts_with(prefix)) {
+    throw FormatError(
+        fmt::format("{}: the tensor {} cannot be read: {}", where, in_quotes(found->first), found->second));
+  }
 }
 
 // The tensors of the parameters, in their order; there must be no others with that prefix.
@@ -144,6 +155,7 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
   const auto seed = number_of<std::uint64_t>(file, where, "seed");
   const auto steps_made = number_of<std::uint64_t>(file, where, "training_steps");
   const auto epochs_made = number_of<std::uint64_t>(file, where, "epochs");
+  require_readable(file, where, weights_prefix);
   std::vector<Parameter> to = parameters;
   std::vector<Tensor> from = matching(file, where, weights_prefix, parameters);
   if (const std::string* optimizer = find(file, "optimizer"); compiled && optimizer != nullptr) {
@@ -153,6 +165,7 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
                       "compile() to take the weights alone",
                       where, *optimizer, compiled->optimizer.name()));
     }
+    require_readable(file, where, optimizer_prefix);
     const std::vector<Parameter> kept = optimizer_state.parameters();
     require_same_training(file, where);
     const std::vector<Tensor> values = matching(file, where, optimizer_prefix, kept);
@@ -226,6 +239,7 @@ void Model::Fit::resume(const std::filesystem::path& path) {
                     where));
   }
   (void)text_of(file, where, "optimizer");
+  for (const char* prefix : {"fit/", history_prefix, callbacks_prefix}) require_readable(file, where, prefix);
   if (number_of<std::uint64_t>(file, where, "seed") != s_.options.seed) {
     throw UserError(
         fmt::format("{}: its model has the seed {}, and this one {}\n  hint: resume with the program that began", where,
