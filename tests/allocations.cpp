@@ -6,14 +6,19 @@
 
 namespace {
 std::atomic<std::size_t> count{0};
+std::atomic<long> left{-1};  // calls until one fails; none does if negative
 
 void* counted(std::size_t bytes) {
   count.fetch_add(1, std::memory_order_relaxed);
+  if (left.load(std::memory_order_relaxed) >= 0 && left.fetch_sub(1, std::memory_order_relaxed) == 0)
+    throw std::bad_alloc();
   void* memory = std::malloc(bytes == 0 ? 1 : bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 }  // namespace
+
+void fail_allocation_after(long number) { left = number; }
 
 std::size_t allocations() { return count.load(std::memory_order_relaxed); }
 

@@ -2,13 +2,17 @@
 #pragma once
 
 #include <csignal>
+#include <cstddef>
 #include <cstdio>
 #include <exception>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <malloc.h>
 #include <spawn.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -78,6 +82,20 @@ int exit_code_of(F f, unsigned seconds = 60) {
     ::_exit(status);
   }
   return ChildProcess(process).exit_code();
+}
+
+// Leaves so many bytes to this process, beside those it has.
+inline void limit_memory(std::size_t bytes) {
+  malloc_trim(0);  // what earlier tests freed would serve, too
+  std::size_t pages = 0;
+  FILE* file = std::fopen("/proc/self/statm", "r");
+  const bool read = file != nullptr && std::fscanf(file, "%zu", &pages) == 1;
+  if (file != nullptr) std::fclose(file);
+  const rlim_t all = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + bytes;
+  rlimit limit{};
+  const bool known = read && getrlimit(RLIMIT_AS, &limit) == 0;
+  limit.rlim_cur = all;
+  if (!known || setrlimit(RLIMIT_AS, &limit) != 0) throw std::runtime_error("the memory cannot be limited");
 }
 
 }  // namespace xgrad::testing

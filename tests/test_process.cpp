@@ -11,7 +11,6 @@
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
-#include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,6 +24,7 @@
 
 using namespace xgrad;
 using testing::exit_code_of;
+using testing::limit_memory;
 
 namespace {
 
@@ -39,18 +39,6 @@ double one(int threads) {
 
 void require(bool condition) {
   if (!condition) throw std::logic_error("not as it should be");
-}
-
-// Leaves so many bytes to the process, beside those it has.
-void limit_memory(std::size_t bytes) {
-  malloc_trim(0);  // what earlier tests freed would serve, too
-  std::size_t pages = 0;
-  FILE* file = std::fopen("/proc/self/statm", "r");
-  require(file != nullptr && std::fscanf(file, "%zu", &pages) == 1);
-  std::fclose(file);
-  const rlim_t all = pages * static_cast<std::size_t>(sysconf(_SC_PAGESIZE)) + bytes;
-  const rlimit limit{all, all};
-  require(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 
 // A global object that works with graphs in its destructor, which runs after those of the library's own statics.

@@ -153,6 +153,8 @@ class Builder {
     if (rows_ == 0) file_.fail(fmt::format("each of the {} rows has a missing value", dropped_));
     return table();
   }
+  // Read so far.
+  Index rows() const { return rows_ + dropped_; }
 
  private:
   struct Column {
@@ -348,12 +350,19 @@ class Builder {
 }  // namespace
 
 Table read_csv(const fs::path& path, const CsvOptions& options) {
-  check_options(path, options);
-  InputFile file("read_csv", path, {.unpack = true, .pipes = true});
-  if (const std::string kind = kind_of_file(file.beginning(), true); !kind.empty())
-    file.fail("not a table: it is " + kind);
-  const std::string text = file.read_all();
-  return Builder(path, file, text, options).build();
+  const auto place = [&] { return "read_csv: " + path.string(); };
+  const auto read = [&] {
+    check_options(path, options);
+    InputFile file("read_csv", path, {.unpack = true, .pipes = true});
+    if (const std::string kind = kind_of_file(file.beginning(), true); !kind.empty())
+      file.fail("not a table: it is " + kind);
+    const std::string text = file.read_all();
+    Builder builder(path, file, text, options);
+    return with_file_memory(
+        place, [&] { return builder.build(); },
+        [&] { return fmt::format("its rows, of which {} were read", builder.rows()); });
+  };
+  return with_file_memory(place, read, [] { return std::string("its text and its rows"); });
 }
 
 Index Table::column(std::string_view name) const {

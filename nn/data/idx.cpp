@@ -62,9 +62,7 @@ constexpr ElementType element_types[] = {
     {0x0D, 4, convert<float>, true},         {0x0E, 8, convert<double>, true},
 };
 
-}  // namespace
-
-Tensor read_idx(const fs::path& path, DType dtype) {
+Tensor read(const fs::path& path, DType dtype) {
   InputFile file("read_idx", path, {.unpack = true});
   if (dtype == boolean) throw DTypeError("read_idx: numbers are read as f32, f64 or i64, not as bool");
   std::array<unsigned char, 4> magic{};
@@ -99,18 +97,29 @@ Tensor read_idx(const fs::path& path, DType dtype) {
       file.fail(error.message());
     }
   }
-  const std::vector<unsigned char> data =
-      read_up_to(bytes, [&](void* to, std::size_t count) { return file.read(to, count); });
-  if (data.size() != bytes) {
-    file.fail(fmt::format("the file ends early: {} promises {} bytes of numbers, there are {}", shape.str(), bytes,
-                          data.size()));
-  }
-  unsigned char more = 0;
-  if (file.read(&more, 1) != 0)
-    file.fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, shape.str()));
-  Tensor out(shape, dtype);
-  type->convert(data, out);
-  return out;
+  const auto read_numbers = [&] {
+    const std::vector<unsigned char> data =
+        read_up_to(bytes, [&](void* to, std::size_t count) { return file.read(to, count); });
+    if (data.size() != bytes) {
+      file.fail(fmt::format("the file ends early: {} promises {} bytes of numbers, there are {}", shape.str(), bytes,
+                            data.size()));
+    }
+    unsigned char more = 0;
+    if (file.read(&more, 1) != 0)
+      file.fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, shape.str()));
+    Tensor out(shape, dtype);
+    type->convert(data, out);
+    return out;
+  };
+  return with_file_memory([&] { return "read_idx: " + path.string(); }, read_numbers,
+                          [&] { return fmt::format("{} bytes of {}", bytes, shape.str()); });
+}
+
+}  // namespace
+
+Tensor read_idx(const fs::path& path, DType dtype) {
+  return with_file_memory([&] { return "read_idx: " + path.string(); }, [&] { return read(path, dtype); },
+                          [] { return std::string("reading its header"); });
 }
 
 namespace {

@@ -149,7 +149,7 @@ InputFile::InputFile(const std::string& where, const fs::path& path, InputFileOp
   size_ = static_cast<std::uint64_t>(std::max<off_t>(facts.st_size, 0));
   if (!options.unpack || (regular && !begins_as_gzip(file_->number))) return;
   file_->packed = gzdopen(file_->number, "rb");
-  if (file_->packed == nullptr) refuse("zlib has no memory for it");
+  if (file_->packed == nullptr) throw OutOfMemoryError(place_ + ": out of memory for unpacking gzip data");
   gzbuffer(file_->packed, 1 << 16);
 }
 
@@ -173,6 +173,7 @@ std::size_t InputFile::read_more(void* to, std::size_t count) {
     int code = Z_OK;
     const char* message = gzerror(file_->packed, &code);
     if (code == Z_ERRNO) throw EnvironmentError(fmt::format("{}: cannot read it: {}", place_, std::strerror(errno)));
+    if (code == Z_MEM_ERROR) throw OutOfMemoryError(place_ + ": out of memory for unpacking gzip data");
     if (part < 0 || (code != Z_OK && code != Z_STREAM_END)) fail(fmt::format("damaged gzip data ({})", message));
     if (part == 0) break;
     got += static_cast<std::size_t>(part);
@@ -195,16 +196,21 @@ void InputFile::skip(std::uint64_t count) {
 }
 
 std::string InputFile::read_all() {
-  std::string out;
-  // One byte more than there should be finds the end.
-  std::size_t next = static_cast<std::size_t>(std::clamp<std::uint64_t>(size_ + 1, 1U << 12U, 1U << 26U));
-  for (;; next = std::min(out.size(), std::size_t{1} << 26U)) {
-    const std::size_t before = out.size();
-    out.resize(before + next);
-    const std::size_t got = read(out.data() + before, next);
-    out.resize(before + got);
-    if (got < next) return out;
-  }
+  std::size_t got = 0;  // so far
+  const auto read_parts = [&] {
+    std::string out;
+    // One byte more than there should be finds the end.
+    std::size_t next = static_cast<std::size_t>(std::clamp<std::uint64_t>(size_ + 1, 1U << 12U, 1U << 26U));
+    for (;; next = std::min(got, std::size_t{1} << 26U)) {
+      out.resize(got + next);
+      const std::size_t part = read(out.data() + got, next);
+      got += part;
+      out.resize(got);
+      if (part < next) return out;
+    }
+  };
+  return with_file_memory([&] { return place_; }, read_parts,
+                          [&] { return fmt::format("its text, of which {} bytes were read and more follow", got); });
 }
 
 std::string_view InputFile::beginning() {

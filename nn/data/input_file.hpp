@@ -10,9 +10,24 @@
 #include <string_view>
 #include <vector>
 
+#include <xgrad/graph/sizes.hpp>
 #include <xgrad/nn/text_width.hpp>
 
 namespace xgrad::nn {
+
+// Calls f(), which works on a file. Memory that cannot be had is an OutOfMemoryError "PLACE: out of memory for WHAT",
+// unless one within f() says so more exactly. place() and what() give the words, only when they are needed.
+template <class Place, class F, class What>
+decltype(auto) with_file_memory(Place place, F f, What what) {
+  const auto message = [&] { return place() + ": out of memory for " + what(); };
+  try {
+    return with_memory(f, message);
+  } catch (const OutOfMemoryError& error) {
+    // That of a tensor does not know the file.
+    if (std::string_view(error.what()).starts_with(place())) throw;
+    throw OutOfMemoryError(message());
+  }
+}
 
 // What a file that begins with these bytes is, to follow "it is", such as "a Git LFS pointer, ..."; empty if unknown.
 // 512 bytes are enough. With `no_text`, kinds are left out of which text may have the first letters.
@@ -42,10 +57,10 @@ class InputFile {
   InputFile& operator=(const InputFile&) = delete;
 
   // Up to `count` bytes; fewer only at the end. Throws EnvironmentError if the system cannot read them, FormatError for
-  // damaged gzip data.
+  // damaged gzip data, OutOfMemoryError if zlib has no memory.
   std::size_t read(void* to, std::size_t count);
   void skip(std::uint64_t count);
-  // All that is left.
+  // All that is left. Throws OutOfMemoryError, which says how much there was.
   std::string read_all();
   // The first bytes, up to 512, wherever reading is.
   std::string_view beginning();

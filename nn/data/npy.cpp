@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <new>
 #include <string_view>
 
 #include <fmt/format.h>
 #include <zip.h>
+#include <zlib.h>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/replace_file.hpp>
@@ -29,6 +31,11 @@ using Archive = std::unique_ptr<zip_t, Close>;
 using Source = std::unique_ptr<zip_source_t, Close>;
 using Member = std::unique_ptr<zip_file_t, Close>;
 
+bool is_out_of_memory(zip_error_t& error) {
+  const int code = zip_error_code_zip(&error);
+  return code == ZIP_ER_MEMORY || (code == ZIP_ER_ZLIB && zip_error_code_system(&error) == Z_MEM_ERROR);
+}
+
 // Parts between slashes are names of folders and of a file, none of which leads upwards, and nothing that a terminal
 // would act on.
 bool is_name(std::string_view name) {
@@ -43,6 +50,8 @@ bool is_name(std::string_view name) {
     name.remove_prefix(slash + 1);
   }
 }
+
+std::string place_of_npz(const fs::path& path) { return "read_npz: " + path.string(); }
 
 // The bytes of an archive that holds the arrays.
 std::string archive_of(const fs::path& path, const Arrays& arrays) {
@@ -88,9 +97,13 @@ std::string archive_of(const fs::path& path, const Arrays& arrays) {
 }  // namespace
 
 Tensor read_npy(const fs::path& path, std::optional<DType> dtype) {
-  InputFile file("read_npy", path);
-  const auto bytes = [&](void* to, std::size_t count) { return file.read(to, count); };
-  return read_npy_bytes("read_npy: " + path.string(), bytes, dtype);
+  const auto read = [&] {
+    InputFile file("read_npy", path);
+    const auto bytes = [&](void* to, std::size_t count) { return file.read(to, count); };
+    return read_npy_bytes("read_npy: " + path.string(), bytes, dtype);
+  };
+  return with_file_memory([&] { return "read_npy: " + path.string(); }, read,
+                          [] { return std::string("reading its header"); });
 }
 
 void save_npy(const fs::path& path, const Tensor& tensor) {
@@ -129,66 +142,57 @@ std::vector<std::string> Arrays::names() const {
 }
 
 struct NpzFile::State {
+  explicit State(const fs::path& path);
+  Tensor read(zip_uint64_t index, std::optional<DType> dtype);
+
   std::string place;  // what messages begin with
   Archive archive;
   std::vector<std::string> names;
   std::unordered_map<std::string, zip_uint64_t> indices;
 };
 
-NpzFile::NpzFile(const fs::path& path) : state_(std::make_unique<State>()) {
+NpzFile::State::State(const fs::path& path) : place(place_of_npz(path)) {
   InputFile file("read_npz", path);
   int code = 0;
-  state_->archive.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
-  zip_t* archive = state_->archive.get();
+  archive.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
   if (archive == nullptr) {
+    if (code == ZIP_ER_MEMORY) throw std::bad_alloc();
     zip_error_t error;
     zip_error_init_with_code(&error, code);
     const std::string text = zip_error_strerror(&error);
     zip_error_fini(&error);
-    if (code == ZIP_ER_OPEN || code == ZIP_ER_READ || code == ZIP_ER_MEMORY)
+    if (code == ZIP_ER_OPEN || code == ZIP_ER_READ)
       throw EnvironmentError(fmt::format("read_npz: cannot open {}: {}", path.string(), text));
     const bool begins_well = file.beginning().starts_with("PK");
     file.fail(begins_well ? "a damaged zip archive: " + text : not_of_format("a zip archive", file.beginning(), text));
   }
-  state_->place = fmt::format("read_npz: {}", path.string());
-  const zip_int64_t count = zip_get_num_entries(archive, 0);
+  const zip_int64_t count = zip_get_num_entries(archive.get(), 0);
   for (zip_int64_t i = 0; i < count; ++i) {
     const auto index = static_cast<zip_uint64_t>(i);
-    const char* stored = zip_get_name(archive, index, ZIP_FL_ENC_GUESS);
+    const char* stored = zip_get_name(archive.get(), index, ZIP_FL_ENC_GUESS);
+    if (stored == nullptr && is_out_of_memory(*zip_get_error(archive.get()))) throw std::bad_alloc();
     if (stored == nullptr) file.fail(fmt::format("a damaged zip archive: member {} has no name", i));
     std::string name = stored;
     if (name.ends_with('/')) continue;  // a folder
     if (name.ends_with(ending)) name.resize(name.size() - ending.size());
-    if (state_->indices.insert_or_assign(name, index).second) state_->names.push_back(std::move(name));
+    if (indices.insert_or_assign(name, index).second) names.push_back(std::move(name));
   }
 }
 
-NpzFile::~NpzFile() = default;
-NpzFile::NpzFile(NpzFile&&) noexcept = default;
-NpzFile& NpzFile::operator=(NpzFile&&) noexcept = default;
-
-const std::vector<std::string>& NpzFile::names() const { return state_->names; }
-bool NpzFile::has(const std::string& name) const { return state_->indices.contains(name); }
-
-Tensor NpzFile::read(const std::string& name, std::optional<DType> dtype) {
-  const auto found = state_->indices.find(name);
-  if (found == state_->indices.end())
-    throw UserError(
-        fmt::format("{}: there is no {}; there are: {}", state_->place, in_quotes(name), name_list(names())));
-  zip_t* archive = state_->archive.get();
-  const std::string where =
-      fmt::format("{}: {}", state_->place, without_controls(zip_get_name(archive, found->second, ZIP_FL_ENC_GUESS)));
-  const Member file(zip_fopen_index(archive, found->second, 0));
+Tensor NpzFile::State::read(zip_uint64_t index, std::optional<DType> dtype) {
+  const char* member = zip_get_name(archive.get(), index, ZIP_FL_ENC_GUESS);
+  if (member == nullptr) throw std::bad_alloc();  // there was one when the archive was opened
+  const std::string where = fmt::format("{}: {}", place, without_controls(member));
+  const Member file(zip_fopen_index(archive.get(), index, 0));
   if (!file) {
-    const zip_error_t* error = zip_get_error(archive);
-    if (zip_error_code_zip(error) == ZIP_ER_MEMORY)
-      throw EnvironmentError(fmt::format("{}: {}", where, zip_strerror(archive)));
-    throw FormatError(fmt::format("{}: it cannot be unpacked: {}", where, zip_strerror(archive)));
+    if (is_out_of_memory(*zip_get_error(archive.get()))) throw std::bad_alloc();
+    throw FormatError(fmt::format("{}: it cannot be unpacked: {}", where, zip_strerror(archive.get())));
   }
   const auto bytes = [&](void* to, std::size_t wanted) {
     std::size_t got = 0;
     while (got < wanted) {  // a read may give less than there is
       const zip_int64_t part = zip_fread(file.get(), static_cast<char*>(to) + got, wanted - got);
+      if (part < 0 && is_out_of_memory(*zip_file_get_error(file.get()))) throw std::bad_alloc();
       if (part < 0) throw FormatError(fmt::format("{}: damaged data: {}", where, zip_file_strerror(file.get())));
       if (part == 0) break;
       got += static_cast<std::size_t>(part);
@@ -198,23 +202,48 @@ Tensor NpzFile::read(const std::string& name, std::optional<DType> dtype) {
   return read_npy_bytes(where, bytes, dtype);
 }
 
+NpzFile::NpzFile(const fs::path& path)
+    : state_(with_file_memory([&] { return place_of_npz(path); }, [&] { return std::make_unique<State>(path); },
+                              [] { return std::string("the directory of the archive"); })) {}
+
+NpzFile::~NpzFile() = default;
+NpzFile::NpzFile(NpzFile&&) noexcept = default;
+NpzFile& NpzFile::operator=(NpzFile&&) noexcept = default;
+
+const std::vector<std::string>& NpzFile::names() const { return state_->names; }
+bool NpzFile::has(const std::string& name) const { return state_->indices.contains(name); }
+
+Tensor NpzFile::read(const std::string& name, std::optional<DType> dtype) {
+  const auto read_member = [&] {
+    const auto found = state_->indices.find(name);
+    if (found == state_->indices.end())
+      throw UserError(
+          fmt::format("{}: there is no {}; there are: {}", state_->place, in_quotes(name), name_list(names())));
+    return state_->read(found->second, dtype);
+  };
+  return with_file_memory([&] { return state_->place; }, read_member, [&] { return "reading " + in_quotes(name); });
+}
+
 Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes) {
-  NpzFile file(path);
-  Arrays out;
-  for (const std::string& name : file.names()) {
-    const auto dtype = dtypes.find(name);
-    try {
-      out.entries_.emplace_back(name,
-                                file.read(name, dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second)));
-      out.positions_.emplace(name, out.entries_.size() - 1);
-    } catch (const FormatError& error) {
-      if (dtype != dtypes.end()) throw;
-      out.unreadable_.emplace_back(name, error.message());
+  const auto read = [&] {
+    NpzFile file(path);
+    Arrays out;
+    for (const std::string& name : file.names()) {
+      const auto dtype = dtypes.find(name);
+      try {
+        out.entries_.emplace_back(name,
+                                  file.read(name, dtype == dtypes.end() ? std::nullopt : std::optional(dtype->second)));
+        out.positions_.emplace(name, out.entries_.size() - 1);
+      } catch (const FormatError& error) {
+        if (dtype != dtypes.end()) throw;
+        out.unreadable_.emplace_back(name, error.message());
+      }
     }
-  }
-  for (const auto& entry : dtypes) (void)out[entry.first];
-  if (out.size() == 0 && !out.unreadable_.empty()) throw FormatError(out.unreadable_.front().second);
-  return out;
+    for (const auto& entry : dtypes) (void)out[entry.first];
+    if (out.size() == 0 && !out.unreadable_.empty()) throw FormatError(out.unreadable_.front().second);
+    return out;
+  };
+  return with_file_memory([&] { return place_of_npz(path); }, read, [] { return std::string("its arrays"); });
 }
 
 void save_npz(const fs::path& path, const Arrays& arrays) {

@@ -312,6 +312,12 @@ class Reader {
       if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes) || bytes > (std::size_t{1} << 48))
         fail(fmt::format("\"shape\" {} is of an impossible size", header.shape.str()));
     }
+    return with_file_memory([&] { return where_; }, [&] { return read_numbers(header, bytes, dtype); },
+                            [&] { return fmt::format("{} bytes of {}", bytes, header.shape.str()); });
+  }
+
+ private:
+  Tensor read_numbers(const Header& header, std::size_t bytes, std::optional<DType> dtype) {
     const std::vector<unsigned char> data = read_up_to(bytes, source_);
     if (data.size() != bytes) {
       fail(fmt::format("the file ends early: \"shape\" {} promises {} bytes of numbers, there are {}",
@@ -324,7 +330,6 @@ class Reader {
     return Numbers(where_, header, data, dtype.value_or(header.type.dtype)).read();
   }
 
- private:
   [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
 
   void read_all(void* to, std::size_t count, const char* what) {

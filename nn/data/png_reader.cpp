@@ -1,7 +1,9 @@
 #include <png.h>
 
 #include <csetjmp>
+#include <cstdlib>
 #include <exception>
+#include <new>
 #include <string>
 #include <vector>
 
@@ -19,9 +21,13 @@ namespace {
 class Decoder {
  public:
   explicit Decoder(InputFile& file) : file_(file) {
-    png_ = png_create_read_struct(PNG_LIBPNG_VER_STRING, this, on_error, [](png_structp, png_const_charp) {});
+    png_ = png_create_read_struct_2(
+        PNG_LIBPNG_VER_STRING, this, on_error, [](png_structp, png_const_charp) {}, this, on_malloc,
+        [](png_structp, png_voidp memory) { std::free(memory); });
     if (png_ != nullptr) info_ = png_create_info_struct(png_);
-    if (info_ == nullptr) file.fail("libpng has no memory for it");
+    if (info_ != nullptr) return;
+    png_destroy_read_struct(&png_, &info_, nullptr);
+    throw std::bad_alloc();
   }
   ~Decoder() { png_destroy_read_struct(&png_, &info_, nullptr); }
   Decoder(const Decoder&) = delete;
@@ -45,6 +51,11 @@ class Decoder {
   [[noreturn]] static void on_error(png_structp png, png_const_charp text) {
     std::snprintf(of(png).message_, sizeof(message_), "%s", text);
     png_longjmp(png, 1);
+  }
+  static png_voidp on_malloc(png_structp png, png_alloc_size_t bytes) {
+    void* memory = std::malloc(bytes);
+    if (memory == nullptr) static_cast<Decoder*>(png_get_mem_ptr(png))->out_of_memory_ = true;
+    return memory;
   }
   static void on_read(png_structp png, png_bytep to, png_size_t count) {
     Decoder& self = of(png);
@@ -80,6 +91,7 @@ class Decoder {
   }
   void require(bool done) {
     if (error_) std::rethrow_exception(error_);
+    if (!done && out_of_memory_) throw std::bad_alloc();
     if (!done) file_.fail(fmt::format("a damaged PNG image: {}", message_));
   }
 
@@ -88,6 +100,7 @@ class Decoder {
   png_infop info_ = nullptr;
   std::uint64_t pixel_bits_ = 0;
   int passes_ = 1;
+  bool out_of_memory_ = false;
   char message_[200] = {};
   std::exception_ptr error_{};
 };
@@ -103,9 +116,32 @@ void convert_pixel(const float* from, Index channels, float* to, Index wanted) {
   if (wanted % 2 == 0) to[wanted - 1] = channels % 2 == 0 ? from[channels - 1] : 1;
 }
 
-}  // namespace
+// Of an image of which the header has been read.
+Tensor read_pixels(Decoder& decoder, Index channels_wanted) {
+  const std::uint64_t height = decoder.height(), width = decoder.width();
+  const std::size_t row_bytes = decoder.row_bytes();
+  std::vector<png_byte> bytes(height * row_bytes);
+  std::vector<png_bytep> rows(height);
+  for (std::size_t row = 0; row < height; ++row) rows[row] = bytes.data() + row * row_bytes;
+  decoder.read_rows(rows);
 
-Tensor read_png(const std::filesystem::path& path, const PngOptions& options) {
+  const Index channels = decoder.channels(), wanted = channels_wanted == 0 ? channels : channels_wanted;
+  Shape shape{static_cast<Index>(height), static_cast<Index>(width)};
+  if (wanted > 1) shape.push_back(wanted);
+  Tensor out(shape);
+  float* to = out.mutable_values<float>().data();
+  const bool wide = decoder.bits() == 16;
+  const png_byte* from = bytes.data();
+  float pixel[4] = {};
+  for (std::uint64_t i = 0; i < height * width; ++i, to += wanted) {
+    for (Index c = 0; c < channels; ++c, from += wide ? 2 : 1)
+      pixel[c] = wide ? static_cast<float>(from[0] << 8 | from[1]) / 65535 : static_cast<float>(from[0]) / 255;
+    convert_pixel(pixel, channels, to, wanted);
+  }
+  return out;
+}
+
+Tensor read(const std::filesystem::path& path, const PngOptions& options) {
   if (options.channels < 0 || options.channels > 4) {
     throw UserError(
         fmt::format("read_png: {}: channels must be 1 to 4, or 0, not {}", path.string(), options.channels));
@@ -124,26 +160,16 @@ Tensor read_png(const std::filesystem::path& path, const PngOptions& options) {
   if (height * width * decoder.pixel_bits() / 8 / 1032 > file.size())
     file.fail(fmt::format("{} x {} pixels cannot be in a file of {} bytes", width, height, file.size()));
 
-  const std::size_t row_bytes = decoder.row_bytes();
-  std::vector<png_byte> bytes(height * row_bytes);
-  std::vector<png_bytep> rows(height);
-  for (std::size_t row = 0; row < height; ++row) rows[row] = bytes.data() + row * row_bytes;
-  decoder.read_rows(rows);
+  return with_file_memory([&] { return "read_png: " + path.string(); },
+                          [&] { return read_pixels(decoder, options.channels); },
+                          [&] { return fmt::format("{} x {} pixels", width, height); });
+}
 
-  const Index channels = decoder.channels(), wanted = options.channels == 0 ? channels : options.channels;
-  Shape shape{static_cast<Index>(height), static_cast<Index>(width)};
-  if (wanted > 1) shape.push_back(wanted);
-  Tensor out(shape);
-  float* to = out.mutable_values<float>().data();
-  const bool wide = decoder.bits() == 16;
-  const png_byte* from = bytes.data();
-  float pixel[4] = {};
-  for (std::uint64_t i = 0; i < height * width; ++i, to += wanted) {
-    for (Index c = 0; c < channels; ++c, from += wide ? 2 : 1)
-      pixel[c] = wide ? static_cast<float>(from[0] << 8 | from[1]) / 65535 : static_cast<float>(from[0]) / 255;
-    convert_pixel(pixel, channels, to, wanted);
-  }
-  return out;
+}  // namespace
+
+Tensor read_png(const std::filesystem::path& path, const PngOptions& options) {
+  return with_file_memory([&] { return "read_png: " + path.string(); }, [&] { return read(path, options); },
+                          [] { return std::string("reading its header"); });
 }
 
 }  // namespace xgrad::nn

@@ -290,6 +290,9 @@ std::string reason_against(const Entry& e, const Tensor& t) {
   return {};
 }
 
+// Of its Tensor.
+std::uint64_t bytes_of(const Entry& e) { return (e.end() - e.begin()) / (e.type->bits / 8) * size_of(e.type->dtype); }
+
 void read_data(InputFile& file, const Entry& e, char* to, std::uint64_t bytes) {
   if (file.read(to, bytes) != bytes) file.fail("the file ends within tensor " + in_quotes(e.name));
 }
@@ -308,9 +311,7 @@ Tensor read_tensor(InputFile& file, const Entry& e) {
   return out;
 }
 
-}  // namespace
-
-TensorFile load_safetensors(const fs::path& path) {
+TensorFile load(const fs::path& path) {
   InputFile file("safetensors", path);
   std::uint64_t length = 0;
   const auto refuse = [&](const std::string& otherwise) {
@@ -325,14 +326,18 @@ TensorFile load_safetensors(const fs::path& path) {
     begins_well ? file.fail(claim) : refuse(claim);
   }
   if (!begins_well || length == 0) refuse("the header does not begin with {");
-  std::string header(length, '\0');
+  const auto place = [&] { return "safetensors: " + path.string(); };
+  const auto header_bytes = [&] { return fmt::format("a header of {} bytes", length); };
+  std::string header = with_file_memory(
+      place, [&] { return std::string(length, '\0'); }, header_bytes);
   if (file.read(header.data(), length) != length) file.fail("the file ends within the header");
   // For the parser NUL is the end of the text, and what stands behind it could be another header.
   if (const std::size_t at = header.find('\0'); at != std::string::npos)
     file.fail(fmt::format("the header is not JSON from byte {} on: a NUL", at));
 
   HeaderReader reader(file);
-  nlohmann::json::sax_parse(header, &reader);
+  with_file_memory(
+      place, [&] { nlohmann::json::sax_parse(header, &reader); }, header_bytes);
   for (const Entry& e : reader.entries) check_extents(file, e);
   check_order(file, reader.entries, behind - length);
 
@@ -341,7 +346,9 @@ TensorFile load_safetensors(const fs::path& path) {
   for (const Entry& e : reader.entries) {
     std::string reason = reason_against(e);
     if (reason.empty()) {
-      Tensor tensor = read_tensor(file, e);
+      Tensor tensor =
+          with_file_memory([&] { return place() + ": tensor " + in_quotes(e.name); },
+                           [&] { return read_tensor(file, e); }, [&] { return fmt::format("{} bytes", bytes_of(e)); });
       reason = reason_against(e, tensor);
       if (reason.empty()) out.tensors.emplace(e.name, std::move(tensor));
     } else {
@@ -350,6 +357,13 @@ TensorFile load_safetensors(const fs::path& path) {
     if (!reason.empty()) out.unreadable.emplace(e.name, std::move(reason));
   }
   return out;
+}
+
+}  // namespace
+
+TensorFile load_safetensors(const fs::path& path) {
+  return with_file_memory([&] { return "safetensors: " + path.string(); }, [&] { return load(path); },
+                          [] { return std::string("reading it"); });
 }
 
 void save_safetensors(const fs::path& path, const TensorFile& file) {

@@ -20,6 +20,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/replace_file.hpp>
+#include <xgrad/nn/data/input_file.hpp>
 #include <xgrad/nn/data/small_floats.hpp>
 #include <xgrad/nn/events/record.hpp>
 #include <xgrad/nn/text_width.hpp>
@@ -275,6 +276,7 @@ struct EventReader::State {
         damaged("the check of a record's length is wrong: it is damaged, or no file of events");
       const std::uint64_t length = record::read_u64(head.data());
       const std::uint64_t whole = record::head_bytes + length + record::tail_bytes;
+      record_bytes = whole;
       if (length > options.max_record) {
         const std::string what =
             fmt::format("a record of {} bytes is longer than the {} that are allowed", length, options.max_record);
@@ -357,6 +359,11 @@ struct EventReader::State {
   }
 
   std::optional<Event> next() {
+    return with_file_memory([&] { return fmt::format("event reader: {}: at byte {}", path.string(), offset); },
+                            [&] { return read_next(); },
+                            [&] { return fmt::format("a record of {} bytes", record_bytes); });
+  }
+  std::optional<Event> read_next() {
     while (const auto data = next_record()) {
       std::optional<Event> event = event_of(*data);
       offset += rest;
@@ -372,8 +379,9 @@ struct EventReader::State {
   fs::path path;
   EventReaderOptions options;
   Descriptor file{-1};
-  std::uint64_t offset = 0;  // of the next record
-  std::uint64_t rest = 0;    // bytes of it
+  std::uint64_t offset = 0;        // of the next record
+  std::uint64_t rest = 0;          // bytes of it
+  std::uint64_t record_bytes = 0;  // that it is said to have
   std::uint64_t buffer_offset = 0;
   std::string buffer;
   std::uint64_t passed_over = 0;
@@ -381,7 +389,9 @@ struct EventReader::State {
 };
 
 EventReader::EventReader(const fs::path& path, EventReaderOptions options)
-    : state_(std::make_unique<State>(path, std::move(options))) {}
+    : state_(with_file_memory([&] { return "event reader: " + path.string(); },
+                              [&] { return std::make_unique<State>(path, std::move(options)); },
+                              [] { return std::string("opening it"); })) {}
 EventReader::~EventReader() = default;
 EventReader::EventReader(EventReader&&) noexcept = default;
 EventReader& EventReader::operator=(EventReader&&) noexcept = default;

@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/data/input_file.hpp>
 
 namespace xgrad::nn {
 namespace {
@@ -155,13 +156,17 @@ void read_events(EventRun& run, const std::function<void(const Event&)>& take) {
 }
 
 EventRun read_run(const fs::path& folder) {
-  EventRun run;
-  run.name = ".";
-  run.files = event_files(folder);
-  Collector collector(run);
-  read_events(run, [&](const Event& event) { collector.take(event); });
-  collector.finish();
-  return run;
+  const auto read = [&] {
+    EventRun run;
+    run.name = ".";
+    run.files = event_files(folder);
+    Collector collector(run);
+    read_events(run, [&](const Event& event) { collector.take(event); });
+    collector.finish();
+    return run;
+  };
+  return with_file_memory([&] { return "event reader: " + folder.string(); }, read,
+                          [] { return std::string("the events of its files"); });
 }
 
 std::vector<EventRun> read_runs(const fs::path& folder) {
