@@ -17,7 +17,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/graph_diff.hpp>
 #include <xgrad/graph/interpreter.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/graph/profile.hpp>
 #include <xgrad/ops/batch.hpp>

@@ -13,7 +13,7 @@
 #include <xgrad/autodiff/trial.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/number_text.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {

@@ -4,9 +4,9 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS xgrad EXPORT xgrad-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-# Headers that say so of themselves stay here.
+# Headers in a folder `internal` stay here, and so do those that say so of themselves.
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS graph/*.hpp ops/*.hpp autodiff/*.hpp nn/*.hpp)
-list(FILTER headers EXCLUDE REGEX "^(ops/(kernels|elementwise)/|autodiff/engine\\.hpp|nn/xgrad\\.hpp)")
+list(FILTER headers EXCLUDE REGEX "(/internal/|^ops/(kernels|elementwise)/|^autodiff/engine\\.hpp|^nn/xgrad\\.hpp)")
 foreach(header ${headers})
   file(STRINGS ${PROJECT_SOURCE_DIR}/${header} internal REGEX "Internal: not installed" LIMIT_COUNT 1)
   if(NOT internal)

@@ -28,7 +28,7 @@
 
 #include <xgrad/graph/annotations.hpp>
 #include <xgrad/graph/graph.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 
 namespace xgrad {
 

@@ -16,7 +16,7 @@
 #include <xgrad/graph/dot_text.hpp>
 #include <xgrad/graph/dot_work.hpp>
 #include <xgrad/graph/memory_text.hpp>
-#include <xgrad/graph/program.hpp>
+#include <xgrad/graph/plan/internal/program.hpp>
 
 namespace xgrad {
 

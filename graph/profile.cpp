@@ -12,7 +12,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/program.hpp>
+#include <xgrad/graph/plan/internal/program.hpp>
 
 namespace xgrad {
 namespace {

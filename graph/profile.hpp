@@ -21,7 +21,7 @@
 #include <vector>
 
 #include <xgrad/graph/annotations.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 
 namespace xgrad {
 

@@ -5,7 +5,7 @@
 #include <limits>
 
 #include <xgrad/graph/flops.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {

@@ -80,10 +80,12 @@ list(REMOVE_ITEM files graph/xtensor.hpp tests/xtensor.hpp)
 forbid("only graph/xtensor.hpp and tests/xtensor.hpp may include xtensor" "${include}[<\"](xtensor|xtl)/" "" ${files})
 set(files ${everything_in_library})
 list(FILTER files INCLUDE REGEX "\\.hpp$")
-list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise|reductions)/")
+list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise|reductions)/|/internal/")
 forbid("a public header may not include a library that users need not have"
        "${include}[<\"](fmt|nlohmann|zip|zlib|zconf|png|doctest|CLI|google|boost|xgrad_proto)[/.]" "" ${files})
 forbid("a public header may not include kernels" "${include}<xgrad/ops/(kernels|elementwise|reductions)/" "" ${files})
+forbid("a public header may not include an internal one" "${include}<xgrad/[^>]*/internal/" "" ${files})
+forbid("nn and programs may not include internal headers of others" "${include}<xgrad/(graph|ops|autodiff)/([^>]*/)?internal/" "" ${nn} ${programs})
 
 # ---- the engine knows no particular operation
 

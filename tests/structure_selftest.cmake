@@ -69,6 +69,9 @@ foreach(foreign fmt/format.h zlib.h doctest/doctest.h CLI/CLI.hpp google/protobu
   expect_violation(nn/deep/a.hpp "#include <${foreign}>" "a public header may not include a library")
 endforeach()
 expect_violation(ops/a.hpp "#include <xgrad/ops/kernels/isa.hpp>" "a public header may not include kernels")
+expect_violation(graph/plan/a.hpp "#include <xgrad/graph/plan/internal/a.hpp>" "a public header may not include an internal one")
+expect_none(graph/plan/internal/a.hpp "#include <xgrad/graph/plan/internal/a.hpp>")
+expect_violation(nn/a.cpp "#include <xgrad/graph/plan/internal/a.hpp>" "nn and programs may not include internal headers")
 
 set(by_name "the engine may not tell operations apart by name")
 expect_violation(graph/a.cpp "if (node.op->name == wanted) return" "${by_name}")

@@ -3,7 +3,7 @@
 #include <map>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 
 #include "dice.hpp"
 #include "known_answers.hpp"

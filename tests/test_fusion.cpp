@@ -7,7 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <xgrad/engine.hpp>
-#include <xgrad/graph/fusion.hpp>
+#include <xgrad/graph/plan/internal/fusion.hpp>
 
 #include "dice.hpp"
 

@@ -8,7 +8,7 @@
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/verify.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -13,8 +13,8 @@
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/finite.hpp>
-#include <xgrad/graph/memory_plan.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/internal/memory_plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/profile.hpp>
 #include <xgrad/ops/ops.hpp>
 

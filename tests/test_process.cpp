@@ -17,7 +17,7 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/ops/ops.hpp>
 
 #include "child_process.hpp"

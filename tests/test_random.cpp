@@ -11,7 +11,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/finite.hpp>
 #include <xgrad/graph/interpreter.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/ops/kernels/philox.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -11,7 +11,7 @@
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/interpretation.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/print.hpp>
 
 #include "emulated.hpp"

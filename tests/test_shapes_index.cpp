@@ -4,7 +4,7 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 
 #include "known_answers.hpp"
 

@@ -9,7 +9,7 @@
 #include <doctest/doctest.h>
 
 #include <xgrad/autodiff/gradients.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/window_attrs.hpp>
 

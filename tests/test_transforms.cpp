@@ -11,7 +11,7 @@
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/graph/verify.hpp>
 

@@ -10,7 +10,7 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/optimizers/options.hpp>
 #include <xgrad/ops/ops.hpp>
 

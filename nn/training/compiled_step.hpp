@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/training/model.hpp>
 
 namespace xgrad::nn {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/training/model.hpp>
 
 namespace xgrad::nn {

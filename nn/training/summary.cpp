@@ -9,7 +9,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/memory_text.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/training/model_state.hpp>
 
 namespace xgrad::nn {

@@ -9,7 +9,7 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/events/runs.hpp>
 #include <xgrad/nn/training/model.hpp>
 

@@ -1,6 +1,6 @@
 // Builds one Program. Each member function is one pass over the graph; they run in the order of `build`. The passes of
 // each kind are in a file of their own: program.cpp (what is needed, and what is known already), planner_schedule.cpp
-// (what runs together, and when), planner_place.cpp (where numbers are). Internal: not installed.
+// (what runs together, and when), planner_place.cpp (where numbers are).
 #pragma once
 
 #include <limits>
@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include <xgrad/graph/fusion.hpp>
-#include <xgrad/graph/program.hpp>
+#include <xgrad/graph/plan/internal/fusion.hpp>
+#include <xgrad/graph/plan/internal/program.hpp>
 
 namespace xgrad {
 

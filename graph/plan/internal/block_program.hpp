@@ -18,7 +18,7 @@
 // row. A reduction over the rows makes a number a `column`; it is complete when the last block has run, so nothing in
 // the program reads it. Blocks are whole rows then, a power of two of them. Columns are combined over `group` rows in
 // order and then pairwise, the very tree of the operation that runs alone, so results depend neither on the size of
-// blocks nor on what runs together. Internal: not installed.
+// blocks nor on what runs together.
 #pragma once
 
 #include <array>

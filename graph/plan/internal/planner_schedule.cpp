@@ -1,6 +1,6 @@
 #include <algorithm>
 
-#include <xgrad/graph/planner.hpp>
+#include <xgrad/graph/plan/internal/planner.hpp>
 
 namespace xgrad {
 namespace {

@@ -1,5 +1,5 @@
 // Writing past the caches: what is too large to be found in a cache again should not be read into one just to be
-// overwritten. Internal: not installed.
+// overwritten.
 #pragma once
 
 #include <cstddef>

@@ -4,8 +4,8 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/flops.hpp>
-#include <xgrad/graph/memory_plan.hpp>
-#include <xgrad/graph/planner.hpp>
+#include <xgrad/graph/plan/internal/memory_plan.hpp>
+#include <xgrad/graph/plan/internal/planner.hpp>
 #include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {

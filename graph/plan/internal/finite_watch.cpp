@@ -1,4 +1,4 @@
-#include <xgrad/graph/finite_watch.hpp>
+#include <xgrad/graph/plan/internal/finite_watch.hpp>
 
 #include <cstring>
 #include <utility>

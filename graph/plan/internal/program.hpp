@@ -1,5 +1,4 @@
 // The inside of a Plan: values with places, steps in order, updates. Made by `build_program`, run by plan.cpp.
-// Internal: not installed.
 #pragma once
 
 #include <cstdint>
@@ -8,9 +7,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include <xgrad/graph/block_program.hpp>
-#include <xgrad/graph/memory_plan.hpp>
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/internal/block_program.hpp>
+#include <xgrad/graph/plan/internal/memory_plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 
 namespace xgrad {
 

@@ -1,4 +1,4 @@
-#include <xgrad/graph/memory_plan.hpp>
+#include <xgrad/graph/plan/internal/memory_plan.hpp>
 
 #include <algorithm>
 #include <map>

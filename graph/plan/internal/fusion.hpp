@@ -5,7 +5,7 @@
 // that of any operand it cannot run together with. Along a way that leaves a group through another step the stage
 // rises, so it never leads back: connected steps of one stage can always be one unit. A first sweep gives each step the
 // lowest stage, a second, backwards, raises steps to the stage of the one they feed, so that what only one reader needs
-// is made where it is read. Both are linear in the size of the graph. Internal: not installed.
+// is made where it is read. Both are linear in the size of the graph.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-#include <xgrad/graph/block_program.hpp>
+#include <xgrad/graph/plan/internal/block_program.hpp>
 
 #include <alloca.h>
 
@@ -6,7 +6,7 @@
 #include <bit>
 #include <cstring>
 
-#include <xgrad/graph/stream.hpp>
+#include <xgrad/graph/plan/internal/stream.hpp>
 
 namespace xgrad {
 namespace {

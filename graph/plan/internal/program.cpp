@@ -1,4 +1,4 @@
-#include <xgrad/graph/program.hpp>
+#include <xgrad/graph/plan/internal/program.hpp>
 
 #include <algorithm>
 
@@ -6,7 +6,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/float_mode.hpp>
-#include <xgrad/graph/planner.hpp>
+#include <xgrad/graph/plan/internal/planner.hpp>
 
 namespace xgrad {
 namespace {

@@ -1,4 +1,4 @@
-#include <xgrad/graph/fusion.hpp>
+#include <xgrad/graph/plan/internal/fusion.hpp>
 
 #include <algorithm>
 #include <numeric>

@@ -1,4 +1,4 @@
-#include <xgrad/graph/plan.hpp>
+#include <xgrad/graph/plan/plan.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -7,10 +7,10 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
-#include <xgrad/graph/finite_watch.hpp>
 #include <xgrad/graph/float_mode.hpp>
-#include <xgrad/graph/memory_plan.hpp>
-#include <xgrad/graph/program.hpp>
+#include <xgrad/graph/plan/internal/finite_watch.hpp>
+#include <xgrad/graph/plan/internal/memory_plan.hpp>
+#include <xgrad/graph/plan/internal/program.hpp>
 #include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {

@@ -1,4 +1,4 @@
-// What runs of a plan with check_finite remember: enough to do a run again node by node. Internal: not installed.
+// What runs of a plan with check_finite remember: enough to do a run again node by node.
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,7 @@
 #include <memory>
 
 #include <xgrad/graph/finite_check.hpp>
-#include <xgrad/graph/program.hpp>
+#include <xgrad/graph/plan/internal/program.hpp>
 
 namespace xgrad {
 
