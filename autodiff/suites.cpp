@@ -297,7 +297,7 @@ void suite_plan(const Subject& subject, const Sample& sample) {
   for (int options = 0; options < 16; ++options) {
     PlanOptions how;
     how.fold_constants = (options & 1) != 0;
-    how.donate = (options & 2) != 0;
+    how.in_place = (options & 2) != 0;
     how.reuse = (options & 4) != 0;
     how.fuse = (options & 8) != 0;
     const Plan plan(outputs, {}, how);
@@ -305,12 +305,12 @@ void suite_plan(const Subject& subject, const Sample& sample) {
       const auto got = plan.run(built.feeds, {.threads = threads, .step = 3});
       for (std::size_t i = 0; i < got.size(); ++i) {
         if (bitwise_equal(got[i], expected[i])) continue;
-        fail(
-            subject, sample.label,
-            fmt::format("{} of the plan differs from the interpreter's: {} (fold_constants {}, donate {}, reuse {}, {} "
-                        "threads)",
-                        i < 2 ? "the output" : fmt::format("the derivative by input {}", wrt_at[i - 2]),
-                        describe_difference(got[i], expected[i]), how.fold_constants, how.donate, how.reuse, threads));
+        fail(subject, sample.label,
+             fmt::format(
+                 "{} of the plan differs from the interpreter's: {} (fold_constants {}, in_place {}, reuse {}, {} "
+                 "threads)",
+                 i < 2 ? "the output" : fmt::format("the derivative by input {}", wrt_at[i - 2]),
+                 describe_difference(got[i], expected[i]), how.fold_constants, how.in_place, how.reuse, threads));
       }
     }
   }

@@ -40,23 +40,23 @@ TEST_CASE("a plan computes what the interpreter computes, bit for bit") {
   const Value y = softmax(matmul(tanh(x), w) * 2 + 1);
   const Tensor fed = numbers({5, 7}, -1);
   const Tensor expected = evaluate(y, {{x, fed}});
-  for (bool donate : {false, true}) {
+  for (bool in_place : {false, true}) {
     for (bool reuse : {false, true}) {
-      CAPTURE(donate);
+      CAPTURE(in_place);
       CAPTURE(reuse);
-      const Plan plan({y}, {}, {.donate = donate, .reuse = reuse});
+      const Plan plan({y}, {}, {.in_place = in_place, .reuse = reuse});
       CHECK(bitwise_equal(plan.run({{x, fed}})[0], expected));
     }
   }
 }
 
-TEST_CASE("donation and reuse shrink the peak, and the peak is known before the run") {
+TEST_CASE("in-place results and reuse shrink the peak, and the peak is known before the run") {
   Graph g;
   const Value x = g.input("x", {1000});
   Value y = x;
   for (int i = 0; i < 20; ++i) y = tanh(y);
   const Plan thrifty({y});
-  const Plan lavish({y}, {}, {.fuse = false, .donate = false, .reuse = false});
+  const Plan lavish({y}, {}, {.fuse = false, .in_place = false, .reuse = false});
   CHECK(thrifty.peak_bytes() == 2 * 4032);  // the input and one buffer, in cache lines
   CHECK(lavish.peak_bytes() == 21 * 4032);
   CHECK(thrifty.total_bytes() == 21 * 4000);

@@ -165,7 +165,7 @@ TEST_CASE("profile: what throws leaves parameters as they were") {
   Parameter w("w", Tensor({3}));
   const Value i = g.input("i", {2}, i64);
   const Value p = g.parameter(w);
-  const Plan plan({gather(p, i)}, {{w, p + 1}}, {.donate = false});
+  const Plan plan({gather(p, i)}, {{w, p + 1}}, {.in_place = false});
   Workspace memory(plan);
   CHECK_THROWS_AS(profile(plan, memory), FeedError);
   memory.feed(i, Tensor::from<std::int64_t>({2}, {0, 3}));
@@ -180,7 +180,7 @@ TEST_CASE("profile: what is copied at the end is a step of its own") {
   Graph g;
   Parameter w("w", Tensor({300}));
   const Value p = g.parameter(w);
-  const Plan plan({exp(p)}, {{w, p}, {Parameter("v", Tensor({300})), p + 1}}, {.donate = false});
+  const Plan plan({exp(p)}, {{w, p}, {Parameter("v", Tensor({300})), p + 1}}, {.in_place = false});
   Workspace memory(plan);
   const Profile out = profile(plan, memory, {.runs = 2});
   REQUIRE(out.steps.size() == static_cast<std::size_t>(plan.steps()) + 1);

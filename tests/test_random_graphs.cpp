@@ -164,7 +164,7 @@ std::string compare_plans(const Program& program, const std::vector<Parameter>& 
   for (int options = 0; options < 16; ++options) {
     const PlanOptions chosen{.fold_constants = (options & 1) != 0,
                              .fuse = (options & 8) != 0,
-                             .donate = (options & 2) != 0,
+                             .in_place = (options & 2) != 0,
                              .reuse = (options & 4) != 0};
     const Plan plan(program.outputs, program.updates, chosen);
     Workspace memory(plan);  // used by all runs: what one leaves behind must not reach the next
@@ -175,8 +175,8 @@ std::string compare_plans(const Program& program, const std::vector<Parameter>& 
         plan.run(memory, {.threads = threads, .step = run.step});
         const std::string found = difference(memory, parameters, run);
         if (found.empty()) continue;
-        return fmt::format("fold_constants={} donate={} reuse={} threads={} step={}\n{}\n{}", chosen.fold_constants,
-                           chosen.donate, chosen.reuse, threads, run.step, found, plan.str());
+        return fmt::format("fold_constants={} in_place={} reuse={} threads={} step={}\n{}\n{}", chosen.fold_constants,
+                           chosen.in_place, chosen.reuse, threads, run.step, found, plan.str());
       }
     }
   }

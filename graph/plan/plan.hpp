@@ -31,7 +31,7 @@ struct PlanOptions {
   std::vector<std::pair<Value, Shape>> shapes{};
   bool fold_constants = true;  // compute once, while planning, what depends on constants alone
   bool fuse = true;            // run connected elementwise operations together, block after block
-  bool donate = true;          // let operations write over inputs that die with them
+  bool in_place = true;        // let operations write over inputs that nothing reads after them
   bool reuse = true;           // let buffers share memory when their lifetimes do not overlap
 };
 

@@ -43,7 +43,7 @@ void Planner::place_updates() {
     const int s = static_cast<int>(unit_of_[id]);
     const Parameter& parameter = updates_[update_at_[id]].parameter;
     const auto old = parameter_node_.find(parameter.raw());
-    bool possible = options_.donate && s > last_fallible && last_reader_[id] != forever;
+    bool possible = options_.in_place && s > last_fallible && last_reader_[id] != forever;
     if (possible && old != parameter_node_.end()) {
       const int reader = last_reader_[old->second];
       possible = reader < s || (reader == s && may_overwrite(id, old->second));
@@ -141,7 +141,7 @@ void Planner::add_result(Step& step, NodeId id, int s) {
     return;
   }
   std::uint32_t buffer = none;
-  if (options_.donate) {
+  if (options_.in_place) {
     for (const NodeId member : unit(s)) {
       for_each_operand(member, [&](NodeId i) {
         const NodeId from = root(i);
