@@ -364,6 +364,16 @@ TEST_CASE("what is no file of events") {
   EventReader text(write_file(folder / "text", "This is not a file of events, but a text."));
   CHECK(contains(message_of<FormatError>([&] { (void)text.next(); }), "at byte 0: the check of a record's length"));
   CHECK(read_all(write_file(folder / "empty", "")).empty());
+  // What it is instead, as a checkout without its large files has it.
+  const std::pair<std::string, const char*> others[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "a Git LFS pointer"},
+      {"<!DOCTYPE html><html>Not found</html>", "an HTML page"},
+      {std::string("\x1F\x8B\x08\0\0\0\0\0\0\x03\xE3\x92", 12), "gzip data"}};
+  for (const auto& [content, kind] : others) {
+    EventReader reader(write_file(folder / "other", content));
+    CHECK(contains(message_of<FormatError>([&] { (void)reader.next(); }),
+                   std::string("at byte 0: not a file of events: it is ") + kind));
+  }
 }
 
 TEST_CASE("files that mean harm: whatever the bytes, records are read or a FormatError is thrown") {

@@ -223,6 +223,12 @@ struct EventReader::State {
     throw FormatError(fmt::format("event reader: {}: at byte {}: {}", path.string(), offset, what));
   }
 
+  [[noreturn]] void wrong_length() {
+    const std::string kind = offset == 0 ? kind_of_file(bytes(512)) : std::string();
+    damaged(kind.empty() ? "the check of a record's length is wrong: it is damaged, or no file of events"
+                         : "not a file of events: it is " + kind);
+  }
+
   // Bytes of the file from `offset` on, `wanted` at most. Fewer only if there are no more.
   std::string_view bytes(std::uint64_t wanted) {
     const std::uint64_t skipped = offset - buffer_offset;
@@ -272,8 +278,7 @@ struct EventReader::State {
       const std::string_view head = bytes(record::head_bytes);
       rest = head.size();
       if (head.size() < record::head_bytes) return std::nullopt;
-      if (record::read_u32(head.data() + 8) != record::check(head.substr(0, 8)))
-        damaged("the check of a record's length is wrong: it is damaged, or no file of events");
+      if (record::read_u32(head.data() + 8) != record::check(head.substr(0, 8))) wrong_length();
       const std::uint64_t length = record::read_u64(head.data());
       const std::uint64_t whole = record::head_bytes + length + record::tail_bytes;
       record_bytes = whole;
