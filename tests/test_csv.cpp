@@ -239,11 +239,17 @@ TEST_CASE("csv: text is read as classes, whose names are kept") {
 TEST_CASE("csv: text that is not said to be classes is refused with a hint") {
   const std::string text = message_of<FormatError>([] { (void)parse("sl,species\n5.1,setosa\n"); });
   CHECK(contains(text, "line 2, column \"species\": \"setosa\" is not a number\n  hint: .classes = {\"species\"}"));
-  for (const char* date : {"2024-01-05", "05/01/2024", "1.2.24", "2024-01-05T10:00:00", "10:30", "2024-1-5 10:30"}) {
+  for (const char* date : {"2024-01-05", "05/01/2024", "1.2.24", "2024-01-05T10:00:00", "10:30", "2024-1-5 10:30",
+                           "5-Jan-2024", "05 February 2024", "Mar 5 2024", "Dec-24", "Tue 3 sep 2024 10:30"}) {
     CAPTURE(date);
     const std::string message = message_of<FormatError>([&] { (void)parse("when,x\n" + std::string(date) + ",1\n"); });
     CHECK(contains(message, "line 2, column \"when\": \"" + std::string(date) + "\" is a date or a time"));
     CHECK(contains(message, "hint: .exclude = {\"when\"}"));
+  }
+  for (const char* word : {"may", "mar5", "marble 5", "5 a", "may be 3x"}) {
+    CAPTURE(word);
+    const std::string message = message_of<FormatError>([&] { (void)parse("a,x\n" + std::string(word) + ",1\n"); });
+    CHECK(contains(message, "is not a number\n  hint: .classes"));
   }
 }
 
@@ -346,6 +352,27 @@ TEST_CASE("csv: files packed with gzip, and pipes") {
   std::thread writer([&] { std::ofstream(pipe) << "a\n1\n"; });
   CHECK(numbers(read_csv(pipe).values) == Numbers{1});
   writer.join();
+  // A packed one that comes in pieces.
+  const std::string small_packed = [&] {
+    const fs::path path = folder / "small.gz";
+    gzFile out = gzopen(path.c_str(), "wb");
+    gzputs(out, "a,b\n1,2\n");
+    gzclose(out);
+    std::ifstream in(path, std::ios::binary);
+    return std::string(std::istreambuf_iterator<char>(in), {});
+  }();
+  std::thread slow([&] {
+    std::ofstream out(pipe, std::ios::binary);
+    for (const char c : small_packed) out << c << std::flush;
+  });
+  CHECK(numbers(read_csv(pipe).values) == Numbers{1, 2});
+  slow.join();
+}
+
+TEST_CASE("csv: a device that never ends is refused by its first bytes") {
+  CHECK(
+      contains(message_of<FormatError>([] { (void)read_csv("/dev/zero"); }), "/dev/zero: line 1: there is a NUL byte"));
+  CHECK(contains(message_of<FormatError>([] { (void)read_csv("/dev/null"); }), "/dev/null: the file is empty"));
 }
 
 TEST_CASE("table: columns by name") {

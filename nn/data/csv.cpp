@@ -44,8 +44,30 @@ bool is_number(std::string_view text, char decimal) {
   return !text.empty() && number_in(text, decimal).error == std::errc();
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+bool same_letters(std::string_view a, std::string_view b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
+}
+
+// Numbers of days and years with the name of a month: 5-Jan-2024, March 5, 2024, Tue 3 Sep.
+bool names_month(std::string_view text) {
+  constexpr std::string_view months[] = {"january", "february", "march",     "april",   "may",      "june",
+                                         "july",    "august",   "september", "october", "november", "december"};
+  bool month = false, number = false;
+  while (!text.empty()) {
+    const std::string_view word = text.substr(0, text.find_first_of(" ,-/."));
+    text.remove_prefix(std::min(word.size() + 1, text.size()));
+    month = month || std::any_of(std::begin(months), std::end(months), [&](std::string_view name) {
+              return same_letters(word, name) || same_letters(word, name.substr(0, 3));
+            });
+    number = number || (!word.empty() && std::all_of(word.begin(), word.end(), is_digit));
+  }
+  return month && number;
+}
+
 // Digits, a mark that separates days or hours, digits: 2024-01-31, 31/1/24, 31.1.2024, 12:30.
 bool looks_like_date(std::string_view text) {
+  if (names_month(text)) return true;
   const auto digits = [&] {
     const auto count = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), is_digit) - text.begin());
     text.remove_prefix(count);
@@ -57,11 +79,6 @@ bool looks_like_date(std::string_view text) {
   const std::size_t second = digits();
   if (mark == ':') return second == 2;
   return (mark == '-' || mark == '/' || mark == '.') && second >= 1 && second <= 2 && text.starts_with(mark);
-}
-
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-bool same_letters(std::string_view a, std::string_view b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
 bool may_separate(char c) {
@@ -356,6 +373,7 @@ Table read_csv(const fs::path& path, const CsvOptions& options) {
     InputFile file("read_csv", path, {.unpack = true, .pipes = true});
     if (const std::string kind = kind_of_file(file.beginning(), true); !kind.empty())
       file.fail("not a table: it is " + kind);
+    (void)CsvRecords(file, file.beginning(), options);  // refuses a NUL, as of an endless device, before all is read
     const std::string text = file.read_all();
     Builder builder(path, file, text, options);
     return with_file_memory(
