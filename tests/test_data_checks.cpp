@@ -141,3 +141,30 @@ TEST_CASE("predict: a prediction of integers is whole, in its own dtype") {
   const Tensor p = model.predict(Tensor::from<float>({3, 3}, {1, 2, 0, 5, 4, 3, 0, 0, 1}));
   CHECK(bitwise_equal(p, Tensor::from<std::int64_t>({3}, {1, 0, 2})));
 }
+
+TEST_CASE("data checks: a column of a CSV file trains a classifier, as text and as numbers") {
+  const scratch::ScratchFolder folder;
+  std::string text = "size,kind\n", labels = "size,kind\n";
+  for (int i = 0; i < 60; ++i) {
+    text += std::to_string(i % 2 == 0 ? -1 : 1) + (i % 2 == 0 ? ",small\n" : ",large\n");
+    labels += std::to_string(i % 2 == 0 ? -1 : 1) + (i % 2 == 0 ? ",0\n" : ",1\n");
+  }
+  const auto accuracy = [](const nn::Dataset& data) {
+    nn::Model model{nn::Dense(2, nn::softmax), {1}};
+    model.compile({.loss = nn::sparse_categorical_crossentropy,
+                   .optimizer = nn::Adam{.learning_rate = 0.1},
+                   .metrics = {nn::accuracy}});
+    return model.fit(data, {.epochs = 30, .verbose = silent})["accuracy"].back();
+  };
+  const scratch::fs::path file = folder / "a.csv";
+  CHECK(accuracy(nn::read_csv(scratch::write_file(file, text), {.classes = {"kind"}}).dataset("kind")) == 1);
+  CHECK(accuracy(nn::read_csv(scratch::write_file(file, labels), {.classes = {"kind"}}).dataset("kind")) == 1);
+  const nn::Table table = nn::read_csv(file);
+  CHECK(accuracy({table.select({"size"}), table.labels("kind")}) == 1);
+  const std::string message = message_of<ShapeError>([&] { (void)accuracy(table.dataset("kind")); });
+  check_contains(message,
+                 "takes class numbers\n  y: f32[60, 1]\n  wanted: i64[60]\n  hint: y.cast(i64).reshaped({60})");
+  check_contains(message, "read_csv with .classes");
+  const Tensor y = table.dataset("kind").y.cast(i64).reshaped({60});
+  CHECK(accuracy({table.select({"size"}), y}) == 1);
+}

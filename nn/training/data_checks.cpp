@@ -222,10 +222,16 @@ Tensor checked_targets(const std::string& where, const Tensor& y, const Tensor& 
   Shape wanted;
   for (int axis = 0; axis + 1 < wanted_row.rank(); ++axis) wanted.push_back(wanted_row[axis]);
   if (y.dtype() != i64 || given != wanted) {
-    throw ShapeError(
-        fmt::format("{}: {} takes class numbers\n  y: {}\n  wanted: {}{}", where, loss.name, y.type().str(),
-                    TensorType{i64, rows_of(rows, wanted)}.str(),
-                    given == wanted_row ? "\n  hint: for one-hot targets use categorical_crossentropy" : ""));
+    std::string hint;
+    if (given == wanted_row) {
+      hint = "\n  hint: for one-hot targets use categorical_crossentropy";
+    } else if (given.elements() == wanted.elements()) {
+      hint = fmt::format(
+          "\n  hint: y.cast(i64).reshaped({{{}}}); of a CSV file, read_csv with .classes gives class numbers",
+          fmt::join(rows_of(rows, wanted), ", "));
+    }
+    throw ShapeError(fmt::format("{}: {} takes class numbers\n  y: {}\n  wanted: {}{}", where, loss.name,
+                                 y.type().str(), TensorType{i64, rows_of(rows, wanted)}.str(), hint));
   }
   const Index classes = wanted_row.back();
   const auto labels = y.values<std::int64_t>();
