@@ -1,6 +1,7 @@
 // PNG files, which libpng itself reads again, and contact sheets.
 #include <cmath>
 #include <cstdio>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -126,6 +127,7 @@ struct Written {
   std::vector<png_color> palette{};
   std::vector<png_byte> opacity{};  // of the palette
   int interlace = PNG_INTERLACE_NONE;
+  std::optional<png_color_16> transparent{};  // of images without a palette
 };
 
 fs::path write_by_libpng(const fs::path& path, const Written& image) {
@@ -139,6 +141,7 @@ fs::path write_by_libpng(const fs::path& path, const Written& image) {
   if (!image.palette.empty()) png_set_PLTE(png, info, image.palette.data(), static_cast<int>(image.palette.size()));
   if (!image.opacity.empty())
     png_set_tRNS(png, info, image.opacity.data(), static_cast<int>(image.opacity.size()), nullptr);
+  if (image.transparent) png_set_tRNS(png, info, nullptr, 0, &*image.transparent);
   png_write_info(png, info);
   std::vector<std::vector<png_byte>> rows = image.rows;
   std::vector<png_bytep> pointers;
@@ -191,6 +194,24 @@ TEST_CASE("png: every kind of image") {
   check_png(read(palette), {1, 3, 3}, {1, 0, 0, 0, 1, 0, 0, 0, 0.2});
   palette.opacity = {0, 51};
   check_png(read(palette), {1, 3, 4}, {1, 0, 0, 0, 0, 1, 0, 0.2, 0, 0, 0.2, 1});
+
+  check_png(read({1, 1, PNG_COLOR_TYPE_RGBA, 16, {{0, 0, 0x33, 0x33, 0xFF, 0xFF, 0x66, 0x66}}}), {1, 1, 4},
+            {0, 0.2, 1, 0.4});
+  const std::vector<png_color> two{{255, 0, 0}, {0, 0, 51}};
+  const std::vector<double> both{1, 0, 0, 0, 0, 0.2};
+  check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 1, {{0x40}}, two}), {1, 2, 3}, both);
+  check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 4, {{0x01}}, two}), {1, 2, 3}, both);
+  check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 8, {{0, 1}}, two}), {1, 2, 3}, both);
+  // One colour of the others is transparent.
+  Written keyed{2, 1, PNG_COLOR_TYPE_GRAY, 8, {{51, 102}}};
+  keyed.transparent = png_color_16{0, 0, 0, 0, 102};
+  check_png(read(keyed), {1, 2, 2}, {0.2, 1, 0.4, 0});
+  keyed = {2, 1, PNG_COLOR_TYPE_GRAY, 16, {{0x33, 0x33, 0x66, 0x66}}};
+  keyed.transparent = png_color_16{0, 0, 0, 0, 0x6666};
+  check_png(read(keyed), {1, 2, 2}, {0.2, 1, 0.4, 0});
+  keyed = {2, 1, PNG_COLOR_TYPE_RGB, 8, {{0, 51, 102, 153, 204, 255}}};
+  keyed.transparent = png_color_16{0, 0, 51, 102, 0};
+  check_png(read(keyed), {1, 2, 4}, {0, 0.2, 0.4, 0, 0.6, 0.8, 1, 1});
 
   // Interlaced: every pixel in its place.
   Written plain{19, 13, PNG_COLOR_TYPE_RGB, 8, {}};
