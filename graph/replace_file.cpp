@@ -190,9 +190,9 @@ class NewFile {
   // Whether it now has the name, and with errno set if it has not.
   bool rename_to(const fs::path& name) {
     while (name_.empty()) {
-      const std::string given = secret_name();
+      std::string given = secret_name();
       if (::linkat(AT_FDCWD, own_path().c_str(), folder_, given.c_str(), AT_SYMLINK_FOLLOW) == 0)
-        name_ = given;
+        name_ = std::move(given);  // needs no memory: the file has this name already
       else if (errno != EEXIST)
         return false;
     }

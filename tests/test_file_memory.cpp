@@ -196,7 +196,8 @@ TEST_CASE("readers: a file that needs more memory than there is, is named with w
        "out of memory for " + bytes + " bytes of [" + count + "]"},
       {"idx, packed", write_gz(folder / "a.idx.gz", idx_head(0x08, size), std::string_view("\0", 1), size), of_idx,
        "out of memory for " + bytes + " bytes of [" + bytes + "]"},
-      {"csv", write_sparse(folder / "a.csv", "a\n", size), of_csv, "out of memory for its text, of which "},
+      {"csv", write_sparse(folder / "a.csv", "a\n" + std::string(1000, '1') + "\n", size), of_csv,
+       "out of memory for its text, of which "},
       {"csv, packed", write_gz(folder / "a.csv.gz", "a\n", "1\n", size), of_csv,
        "out of memory for its text, of which "},
       // The text fits, and the numbers do not.
@@ -269,7 +270,7 @@ TEST_CASE("readers: with any amount of memory a file is read, or the error says 
 }
 #endif
 
-TEST_CASE("readers: each allocation may fail") {
+TEST_CASE("readers and writers: each allocation may fail") {
   const ScratchFolder folder(memory());
   save_npy(folder / "a.npy", Tensor({2, 3}));
   save_npz(folder / "a.npz", {{"x", Tensor({4})}, {"y", Tensor(1.5)}});
@@ -283,6 +284,9 @@ TEST_CASE("readers: each allocation may fail") {
     writer.begin_session({{"units", 64}, {"by", "adam"}});
   }
   const std::string text = "a,b\n10,x\n20,\"y \"\"z\"\n30,?\n";
+  const Tensor image({2, 2});
+  const Arrays arrays{{"x", image}};
+  const TensorFile tensors{.tensors = {{"x", image}}, .metadata = {{"who", "me"}}};
   const CsvOptions options{.classes = {"b"}, .missing = Missing::drop_row};
   const std::vector<Case> cases{
       {"npy", folder / "a.npy", of_npy, ""},
@@ -294,6 +298,10 @@ TEST_CASE("readers: each allocation may fail") {
        [&](const fs::path& p) { (void)read_csv(p, options); }, ""},
       {"png", write_png(folder / "a.png", 40), of_png, ""},
       {"events", event_files(folder / "run").front(), of_events, ""},
+      {"saving npy", folder / "b.npy", [&](const fs::path& p) { save_npy(p, image); }, ""},
+      {"saving npz", folder / "b.npz", [&](const fs::path& p) { save_npz(p, arrays); }, ""},
+      {"saving safetensors", folder / "b.st", [&](const fs::path& p) { save_safetensors(p, tensors); }, ""},
+      {"saving png", folder / "b.png", [&](const fs::path& p) { save_png(p, image); }, ""},
   };
   for (const Case& c : cases) {
     CAPTURE(c.name);
@@ -318,5 +326,10 @@ TEST_CASE("readers: each allocation may fail") {
     }
     CHECK(code == 0);
     CHECK(count > 5);
+  }
+  // Nothing is left behind.
+  for (const auto& entry : fs::directory_iterator(folder.path())) {
+    const std::string name = entry.path().filename().string();
+    CHECK_MESSAGE((name == "run" || name.starts_with("a.") || name.starts_with("b.")), name);
   }
 }

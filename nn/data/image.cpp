@@ -12,6 +12,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/replace_file.hpp>
+#include <xgrad/nn/data/input_file.hpp>
 #include <xgrad/nn/data/png.hpp>
 
 namespace xgrad::nn {
@@ -72,7 +73,10 @@ std::string encode_png(const std::string& where, const Tensor& image) {
 }
 
 void save_png(const fs::path& path, const Tensor& image) {
-  replace_file("save_png", path, encode_png(fmt::format("save_png: {}", path.string()), image));
+  const auto place = [&] { return fmt::format("save_png: {}", path.string()); };
+  with_file_memory(
+      place, [&] { replace_file("save_png", path, encode_png(place(), image)); },
+      [&] { return "an image of " + image.shape().str(); });
 }
 
 Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {

@@ -108,9 +108,12 @@ Tensor read_npy(const fs::path& path, std::optional<DType> dtype) {
 
 void save_npy(const fs::path& path, const Tensor& tensor) {
   if (tensor.empty()) throw UserError(fmt::format("save_npy: there is no tensor for {}", path.string()));
-  const std::string header = npy_header(tensor);
-  const std::string_view parts[] = {header, {static_cast<const char*>(tensor.raw()), tensor.bytes()}};
-  replace_file("save_npy", path, parts);
+  const auto save = [&] {
+    const std::string header = npy_header(tensor);
+    const std::string_view parts[] = {header, {static_cast<const char*>(tensor.raw()), tensor.bytes()}};
+    replace_file("save_npy", path, parts);
+  };
+  with_file_memory([&] { return "save_npy: " + path.string(); }, save, [] { return std::string("writing it"); });
 }
 
 Arrays::Arrays(std::initializer_list<std::pair<std::string, Tensor>> entries) {
@@ -249,7 +252,13 @@ Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes
 void save_npz(const fs::path& path, const Arrays& arrays) {
   // An archive without members is no file for libzip, and nothing for NumPy.
   if (arrays.size() == 0) throw UserError(fmt::format("save_npz: there are no arrays for {}", path.string()));
-  replace_file("save_npz", path, archive_of(path, arrays));
+  const auto bytes = [&] {
+    std::size_t sum = 0;
+    for (const auto& entry : arrays) sum += entry.second.bytes();
+    return fmt::format("an archive of {} bytes", sum);
+  };
+  with_file_memory([&] { return "save_npz: " + path.string(); },
+                   [&] { replace_file("save_npz", path, archive_of(path, arrays)); }, bytes);
 }
 
 }  // namespace xgrad::nn

@@ -359,14 +359,7 @@ TensorFile load(const fs::path& path) {
   return out;
 }
 
-}  // namespace
-
-TensorFile load_safetensors(const fs::path& path) {
-  return with_file_memory([&] { return "safetensors: " + path.string(); }, [&] { return load(path); },
-                          [] { return std::string("reading it"); });
-}
-
-void save_safetensors(const fs::path& path, const TensorFile& file) {
+void save(const fs::path& path, const TensorFile& file) {
   std::vector<const NamedTensors::value_type*> order;
   for (const auto& entry : file.tensors) {
     if (entry.second.empty()) throw UserError(fmt::format("safetensors: tensor {} is empty", in_quotes(entry.first)));
@@ -377,20 +370,27 @@ void save_safetensors(const fs::path& path, const TensorFile& file) {
   std::stable_sort(order.begin(), order.end(),
                    [](auto a, auto b) { return size_of(a->second.dtype()) > size_of(b->second.dtype()); });
 
-  // Entry by entry: an object of nlohmann's that keeps their order would search all of them for each new one.
+  // Text by text: an object of nlohmann's that keeps its order would search all of it for each new key, and its
+  // destructor ends the program if there is no memory.
   std::string text = "{";
   std::uint64_t at = 0;
   try {
-    const auto add = [&](const std::string& key, const nlohmann::ordered_json& value) {
-      text += (text.size() > 1 ? "," : "") + nlohmann::json(key).dump() + ":" + value.dump();
+    const auto quoted = [](const std::string& words) { return nlohmann::json(words).dump(); };
+    const auto add = [&](const std::string& key, const std::string& value) {
+      if (text.size() > 1) text += ',';
+      text += quoted(key) + ":{" + value + "}";
     };
-    if (!file.metadata.empty()) add(metadata_key, file.metadata);
+    if (!file.metadata.empty()) {
+      std::string pairs;
+      for (const auto& [key, value] : file.metadata)
+        pairs += (pairs.empty() ? "" : ",") + quoted(key) + ":" + quoted(value);
+      add(metadata_key, pairs);
+    }
     for (const auto* entry : order) {
       const Tensor& t = entry->second;
       const auto* type = std::find_if(types.begin(), types.end(), [&](const Type& x) { return x.dtype == t.dtype(); });
-      add(entry->first, {{"dtype", type->name},
-                         {"shape", std::vector<Index>(t.shape().begin(), t.shape().end())},
-                         {"data_offsets", {at, at + t.bytes()}}});
+      add(entry->first, fmt::format(R"("dtype":"{}","shape":[{}],"data_offsets":[{},{}])", type->name,
+                                    fmt::join(t.shape(), ","), at, at + t.bytes()));
       at += t.bytes();
     }
   } catch (const nlohmann::json::type_error&) {
@@ -406,6 +406,18 @@ void save_safetensors(const fs::path& path, const TensorFile& file) {
   for (const auto* entry : order)
     parts.emplace_back(static_cast<const char*>(entry->second.raw()), entry->second.bytes());
   replace_file("safetensors", path, parts);
+}
+
+}  // namespace
+
+TensorFile load_safetensors(const fs::path& path) {
+  return with_file_memory([&] { return "safetensors: " + path.string(); }, [&] { return load(path); },
+                          [] { return std::string("reading it"); });
+}
+
+void save_safetensors(const fs::path& path, const TensorFile& file) {
+  with_file_memory([&] { return "safetensors: " + path.string(); }, [&] { save(path, file); },
+                   [&] { return fmt::format("a header of {} tensors", file.tensors.size()); });
 }
 
 }  // namespace xgrad::nn
