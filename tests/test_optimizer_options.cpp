@@ -182,7 +182,8 @@ TEST_CASE("four equal gradients accumulated are one step, bit for bit, whatever 
       }
     }
     CHECK(b.state.iterations.value().item() == 40);
-    CHECK(b.state.slots.at("w0/gradient_sum").value().at(0) == 0);
+    CHECK(b.state.slots.at("w0/gradient_mean").value().at(0) == 0);
+    CHECK(b.state.slots.at("accumulated_weight").value().item() == 0);
   }
 }
 
@@ -299,8 +300,8 @@ TEST_CASE("all that is remembered is a list of named parameters") {
   Descent descent({nn::NAdam{}, {.ema_momentum = 0.9, .accumulate = 2}});
   std::vector<std::string> names;
   for (const Parameter& p : descent.state.parameters()) names.push_back(p.name());
-  CHECK(names == std::vector<std::string>{"learning_rate", "iterations", "w0/gradient_sum", "w0/mean",
-                                          "w0/momentum_product", "w0/square", "w0/weight_average"});
+  CHECK(names == std::vector<std::string>{"learning_rate", "iterations", "accumulated_weight", "w0/gradient_mean",
+                                          "w0/mean", "w0/momentum_product", "w0/square", "w0/weight_average"});
   // Put back, a run goes on from there.
   for (int t = 0; t < 5; ++t) descent.step();
   const std::vector<double> weights = descent.values();

@@ -260,6 +260,91 @@ TEST_CASE("accumulation: a loop by hand says when the rest is to be applied") {
   CHECK(w.value().item() == -4);
 }
 
+namespace {
+
+// The weights after two epochs over the data, all batches of `batch` rows of an epoch accumulated into one step.
+std::vector<Tensor> weights_of_whole_epochs(const nn::Loss& loss, const nn::Dataset& data, int batch) {
+  nn::Model model{
+      nn::Sequential{nn::Dense(5, nn::tanh, {.kernel_regularizer = nn::l2(0.1)}), nn::Dense(3)}, {2}, {.dtype = f64}};
+  model.compile({.loss = loss,
+                 .optimizer = {nn::SGD{.learning_rate = 0.5, .momentum = 0.9},
+                               {.accumulate = 1000, .accumulation_rest = nn::AccumulationRest::apply}}});
+  model.fit(data, {.batch_size = batch, .epochs = 2, .shuffle = false, .verbose = silent});
+  return small_model::weights(model);
+}
+
+}  // namespace
+
+TEST_CASE("accumulation: batches count by their weights, so that a step is that of all their rows at once") {
+  const Tensor x = numbers({11, 2}).cast(f64);
+  const Tensor labels = Tensor::from<std::int64_t>({11}, {0, -1, 2, 1, 1, -1, 2, 0, -1, -1, -1});
+  const Tensor classes = Tensor::from<std::int64_t>({11}, {0, 0, 2, 1, 1, 2, 2, 0, 0, 0, 1});
+  Tensor rows({11}, f64);
+  for (std::size_t i = 0; i < 11; ++i) rows.mutable_values<double>()[i] = static_cast<double>((i * i) % 5);
+  const nn::Loss ignoring = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1});
+  const nn::Loss weighing = nn::sparse_categorical_crossentropy_from_logits({.class_weights = {1, 0, 5}});
+  struct Case {
+    const char* name;
+    nn::Loss loss;
+    nn::Dataset data;
+  };
+  for (const Case& c : {Case{"a short last batch", nn::mean_squared_error, {x, numbers({11, 3}).cast(f64)}},
+                        Case{"ignored labels", ignoring, {x, labels}}, Case{"class weights", weighing, {x, classes}},
+                        Case{"weights of rows", nn::mean_squared_error, {x, numbers({11, 3}).cast(f64), rows}},
+                        Case{"both", ignoring, {x, labels, rows}}}) {
+    CAPTURE(c.name);
+    const std::vector<Tensor> whole = weights_of_whole_epochs(c.loss, c.data, 11);
+    for (const int batch : {1, 2, 3, 4, 8}) {
+      CAPTURE(batch);  // the last batches of some have nothing that counts
+      const std::vector<Tensor> parts = weights_of_whole_epochs(c.loss, c.data, batch);
+      for (std::size_t i = 0; i < whole.size(); ++i) {
+        for (Index j = 0; j < whole[i].elements(); ++j)
+          CHECK(parts[i].at(j) == doctest::Approx(whole[i].at(j)).epsilon(1e-12));
+      }
+    }
+  }
+}
+
+TEST_CASE("accumulation: a batch in which nothing counts is none of the batches of a step") {
+  nn::Model model{nn::Dense(2), {2}, {.dtype = f64}};
+  model.compile({.loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}),
+                 .optimizer = {nn::SGD{}, {.accumulate = 2}}});
+  const Tensor x = numbers({1, 2}).cast(f64);
+  const nn::Dataset counts{x, Tensor::from<std::int64_t>({1}, {1})}, ignored{x, Tensor::from<std::int64_t>({1}, {-1})};
+  const std::vector<Tensor> before = small_model::weights(model);
+  model.train_on_batch(counts);
+  model.train_on_batch(ignored);
+  CHECK(small_model::same(before, small_model::weights(model)));
+  model.train_on_batch(counts);
+  CHECK_FALSE(small_model::same(before, small_model::weights(model)));
+}
+
+TEST_CASE("accumulation: a loop by hand averages by the weights that the loss measures") {
+  const nn::Loss loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1});
+  const Tensor x = numbers({5, 3}).cast(f64), y = Tensor::from<std::int64_t>({5}, {0, -1, 2, 1, 1});
+  const auto step = [&](Index batch, int accumulate) {
+    Graph g({.dtype = f64});
+    const Parameter w("w", Tensor({3}, f64));
+    const Value rows = g.input("x", {batch, 3}), labels = g.input("y", {batch}, i64);
+    const nn::Optimizer sgd{nn::SGD{.learning_rate = 1}, {.accumulate = accumulate}};
+    nn::OptimizerState state(sgd);
+    const nn::TrainingStep made =
+        sgd.minimize(loss.measure({.prediction = rows * g.parameter(w), .target = labels}), state);
+    const Plan plan({made.loss}, made.updates);
+    Workspace memory(plan);
+    const nn::Dataset data{x, y};
+    for (Index first = 0; first < 5; first += batch) {
+      const nn::Dataset part = data.slice(first, batch);
+      memory.feed(rows, part.x);
+      memory.feed(labels, part.y);
+      plan.run(memory);
+    }
+    return w.value();
+  };
+  const Tensor whole = step(5, 1), parts = step(1, 4);  // one of the five labels is ignored
+  for (Index i = 0; i < 3; ++i) CHECK(parts.at(i) == doctest::Approx(whole.at(i)).epsilon(1e-12));
+}
+
 TEST_CASE("fit: drop_last leaves out the rows that do not fill a batch") {
   const nn::Dataset data{numbers({10, 2}), numbers({10, 1}, 0.5)};
   nn::Model all = small_model::line(), dropped = small_model::line();

@@ -7,6 +7,7 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/nn/metrics.hpp>
 #include <xgrad/nn/names.hpp>
 #include <xgrad/nn/optimizers/options.hpp>
 #include <xgrad/nn/regularizers.hpp>
@@ -16,7 +17,7 @@ namespace xgrad::nn {
 namespace {
 
 constexpr const char* average = "weight_average";
-constexpr const char* gradient_sum = "gradient_sum";
+constexpr const char* gradient_mean = "gradient_mean";
 
 // In f64, whose range no sum of squares of f32 leaves.
 Value sum_of_squares(Value x) { return sum(square(cast(x, f64))); }
@@ -151,6 +152,16 @@ TrainingStep Optimizer::minimize(Operand loss, OptimizerState& state) const {
 }
 
 TrainingStep Optimizer::minimize(Operand loss, OptimizerState& state, std::vector<Parameter> weights) const {
+  return minimize(loss, Value(), state, std::move(weights));
+}
+
+TrainingStep Optimizer::minimize(const MetricOutput& loss, OptimizerState& state) const {
+  if (!loss.value.valid()) throw GraphError(fmt::format("{}: minimize: the loss is an empty Value", name_));
+  return minimize(loss.value, loss.weight, state, loss.value.graph().trainable_parameters());
+}
+
+TrainingStep Optimizer::minimize(Operand loss, Value batch_weight, OptimizerState& state,
+                                 std::vector<Parameter> weights) const {
   const LineGuard line(loss, nullptr);
   if (!loss.valid()) throw GraphError(fmt::format("{}: minimize: the loss is an empty Value", name_));
   Graph& graph = loss.graph();
@@ -165,7 +176,7 @@ TrainingStep Optimizer::minimize(Operand loss, OptimizerState& state, std::vecto
     throw GradientError(fmt::format("{}: minimize: the loss depends on none of the trainable weights: {}\n  loss: {}",
                                     name_, quoted_names(weights), out.loss.describe()));
   }
-  out.updates = updates(graph, std::move(weights), slopes, state);
+  out.updates = updates(graph, std::move(weights), slopes, batch_weight, state);
   return out;
 }
 
@@ -194,6 +205,11 @@ void Optimizer::check(const Graph& graph, const std::vector<Parameter>& weights,
 
 std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weights, std::vector<Value> gradients,
                                        OptimizerState& state) const {
+  return updates(graph, std::move(weights), std::move(gradients), Value(), state);
+}
+
+std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weights, std::vector<Value> gradients,
+                                       Value batch_weight, OptimizerState& state) const {
   check(graph, weights, gradients);
   std::size_t kept = 0;
   for (std::size_t i = 0; i < weights.size(); ++i) {
@@ -209,34 +225,53 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
   const auto role = graph.role(Role::update);
   const int n = options_.accumulate;
   const LearningRate& rate = setup_.learning_rate;
+  const auto counter = [&](const char* name, const Tensor& zero) {
+    return state.slots.try_emplace(name, name, zero, false).first->second;
+  };
+  const Tensor none(std::int64_t{0});
+  // Whether the batch has any weight; not valid: it does.
+  Value counts;
+  if (batch_weight.valid() && batch_weight.node().op->traits.leaf != Leaf::constant) counts = batch_weight > 0;
+  const auto plus_this = [&](Value batches) { return counts.valid() ? batches + cast(counts, i64) : batches + 1; };
   const Value batches = graph.parameter(state.iterations);
-  // The number of changes that the weights saw before this batch; whether they change now, and by the mean of how many
-  // gradients.
-  Value step = batches, due, count;
-  std::vector<Update> counts;
+  // The number of changes that the weights saw before this batch and, if batches are accumulated, after it; whether
+  // they change now, not valid: they do.
+  Value step = batches, next_step, due = counts;
+  std::vector<Update> progress;
   if (applies_rest()) {
-    const auto counter = [&](const char* name) {
-      return state.slots.try_emplace(name, name, Tensor(std::int64_t{0}), false).first->second;
-    };
-    const Parameter accumulated = counter("accumulated"), changes = counter("changes");
-    count = graph.parameter(accumulated) + 1;
-    due = logical_or(equal(count, n), graph.parameter(state.apply_rest));
+    const Parameter accumulated = counter("accumulated", none), changes = counter("changes", none);
+    const Value count = plus_this(graph.parameter(accumulated));
+    // A batch that does not count may be the last of an epoch.
+    due = logical_or(equal(count, n), logical_and(graph.parameter(state.apply_rest), count > 0));
     step = graph.parameter(changes);
-    counts = {{accumulated, where(due, 0, count)},
-              {changes, step + cast(due, i64)},
-              {state.apply_rest, graph.constant(0, DType::boolean)}};
+    next_step = step + cast(due, i64);
+    progress = {{accumulated, where(due, 0, count)},
+                {changes, next_step},
+                {state.apply_rest, graph.constant(0, DType::boolean)}};
   } else if (n > 1) {
     step = floor_divide(batches, n);
-    due = equal(remainder(batches, n), n - 1);
+    next_step = floor_divide(plus_this(batches), n);
+    due = next_step > step;
   }
   const Value learning_rate = rate.is_schedule() ? rate(cast(step, f64)) : graph.parameter(state.learning_rate);
 
-  std::vector<Update> sums;
-  for (std::size_t i = 0; n > 1 && i < weights.size(); ++i) {
-    const Parameter& sum = state.slot(weights[i], gradient_sum, weights[i].type());
-    const Value total = graph.parameter(sum) + gradients[i];
-    sums.push_back({sum, where(due, 0, total)});
-    gradients[i] = count.valid() ? total / cast(count, total.dtype()) : total / n;
+  std::vector<Update> means;
+  if (n > 1) {
+    // The mean so far moves towards each gradient by the part of all weight that the batch has: no sum overflows, and
+    // equal gradients have themselves as mean, bit for bit.
+    const Parameter accumulated = counter("accumulated_weight", Tensor(0.0));
+    const Value weight = batch_weight.valid() ? cast(batch_weight, f64) : graph.constant(1, f64);
+    const Value total = graph.parameter(accumulated) + weight;
+    const Value part = counts.valid() ? weight / where(counts, total, 1) : weight / total;
+    for (std::size_t i = 0; i < weights.size(); ++i) {
+      const Parameter& mean = state.slot(weights[i], gradient_mean, weights[i].type());
+      const Value before = graph.parameter(mean);
+      Value after = before + (gradients[i] - before) * cast(part, before.dtype());
+      if (counts.valid()) after = where(counts, after, before);
+      means.push_back({mean, where(due, 0, after)});
+      gradients[i] = after;
+    }
+    progress.push_back({accumulated, where(due, 0, total)});
   }
   clip(gradients);
 
@@ -260,16 +295,19 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
       learned.push_back({kept_average, next + keep * (graph.parameter(kept_average) - next)});
     }
   }
-  // A plan has no branches: with accumulation the step is computed for every batch and taken for the last of n.
-  for (Update& u : learned) {
-    if (due.valid()) u.value = where(due, u.value, graph.parameter(u.parameter));
-  }
-  for (const auto* more : {&learned, &sums, &counts}) out.insert(out.end(), more->begin(), more->end());
-  if (rate.is_schedule()) {
-    const Value next_step = count.valid() ? step + cast(due, i64) : n == 1 ? batches + 1 : floor_divide(batches + 1, n);
-    out.push_back({state.learning_rate, rate(cast(next_step, f64))});
-  }
-  out.push_back({state.iterations, batches + 1});
+  // A plan has no branches: the step is computed for every batch, and taken where it is due.
+  const auto only_if = [&](Value condition, std::vector<Update>& made) {
+    for (Update& u : made) {
+      if (condition.valid()) u.value = where(condition, u.value, graph.parameter(u.parameter));
+    }
+  };
+  only_if(counts, out);
+  only_if(due, learned);
+  for (const auto* more : {&learned, &means, &progress}) out.insert(out.end(), more->begin(), more->end());
+  const Value next_batches = plus_this(batches);
+  if (rate.is_schedule())
+    out.push_back({state.learning_rate, rate(cast(next_step.valid() ? next_step : next_batches, f64))});
+  out.push_back({state.iterations, next_batches});
   return out;
 }
 

@@ -33,13 +33,15 @@
 namespace xgrad::nn {
 
 class Optimizer;
+struct MetricOutput;
 
 // What an optimizer remembers between steps: Parameters, so that plans update them in place with all others.
 struct OptimizerState {
   Parameter learning_rate;  // scalar f64, of the next step; may be set unless a schedule does
   Parameter iterations;     // scalar i64: the number of batches seen
-  // By the name of the weight, "/" and the name the rule gave; with AccumulationRest::apply also "accumulated" and
-  // "changes", the numbers (i64) of batches in the sums of gradients and of changes of the weights.
+  // By the name of the weight, "/" and the name the rule gave. While gradients are accumulated also
+  // "accumulated_weight" (f64), the sum of the weights of the batches so far, and with AccumulationRest::apply
+  // "accumulated" and "changes", the numbers (i64) of these batches and of changes of the weights.
   std::map<std::string, Parameter> slots;
   // Scalar bool, false after each step. While true, the next step applies the gradients accumulated so far with its
   // own, however many these are. For AccumulationRest::apply; not part of checkpoints.
@@ -122,8 +124,10 @@ struct OptimizerOptions {
   // swap_averages.
   std::optional<double> ema_momentum{};
 
-  // The weights change with every n-th batch only, by the mean of n gradients. What a rule counts as a step, and a
-  // schedule too, is a change of the weights.
+  // The weights change with every n-th batch only, by the mean of n gradients. In a Model, and for a loss with a
+  // weight, batches count by their weights (rows, unless rows or labels have weights), so that the step is that of one
+  // batch of all their rows; a batch of weight 0 is none of the n. What a rule counts as a step, and a schedule too, is
+  // a change of the weights.
   int accumulate = 1;
   AccumulationRest accumulation_rest = AccumulationRest::carry;
 };
@@ -158,8 +162,10 @@ class Optimizer {
   double learning_rate() const { return setup_.learning_rate.at(0); }
   // Throws UserError, beginning with `where`, if the learning rate is that of a schedule.
   void require_settable_rate(const std::string& where) const;
+  // Whether steps average the gradients of several batches.
+  bool accumulates() const { return options_.accumulate > 1; }
   // Whether the last batch of an epoch is to be announced by OptimizerState::apply_rest.
-  bool applies_rest() const { return options_.accumulate > 1 && options_.accumulation_rest == AccumulationRest::apply; }
+  bool applies_rest() const { return accumulates() && options_.accumulation_rest == AccumulationRest::apply; }
 
   // The whole training step that makes the scalar `loss` small: the penalties of its graph, the gradients, the weights,
   // what the optimizer remembers, and the graph's own updates, such as moving statistics. Changes the trainable
@@ -167,6 +173,9 @@ class Optimizer {
   // depends on none of them.
   TrainingStep minimize(Operand loss, OptimizerState& state) const;
   TrainingStep minimize(Operand loss, OptimizerState& state, std::vector<Parameter> weights) const;
+  // Of the loss of a batch as Loss::measure gives it, with its weight beside other batches: accumulated gradients are
+  // averaged by the weights, and a batch of weight 0 changes nothing. Without a weight all batches count alike.
+  TrainingStep minimize(const MetricOutput& loss, OptimizerState& state) const;
   // The same from gradients that the caller has made: one for each weight, of its type, or an empty Value for a weight
   // that is to stay unchanged, as those that are not trainable do. Throws GraphError or ShapeError if these do not
   // match, or a weight is given twice. Penalties are part of the step only if the gradients are those of
@@ -182,6 +191,9 @@ class Optimizer {
     else
       return {.learning_rate = rule.learning_rate};
   }
+  TrainingStep minimize(Operand loss, Value batch_weight, OptimizerState& state, std::vector<Parameter> weights) const;
+  std::vector<Update> updates(Graph& graph, std::vector<Parameter> weights, std::vector<Value> gradients,
+                              Value batch_weight, OptimizerState& state) const;
   void check();
   void check(const Graph& graph, const std::vector<Parameter>& weights, const std::vector<Value>& gradients) const;
   void clip(std::vector<Value>& gradients) const;

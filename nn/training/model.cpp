@@ -98,11 +98,12 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   add_objective(out, *compiled, options.name);
   if (mode != Mode::train) return out;
 
-  TrainingStep step = compiled->optimizer.minimize(out.loss, optimizer_state);
+  Value weight = out.loss_weight;
+  if (!weight.valid() && compiled->optimizer.accumulates()) weight = g.constant(static_cast<double>(rows), f64);
+  TrainingStep step = compiled->optimizer.minimize(MetricOutput{out.loss, weight}, optimizer_state);
   out.updates = std::move(step.updates);
   out.trained = std::move(step.trained);
   out.unreached = std::move(step.unreached);
-  guard_updates(out);
   return out;
 }
 

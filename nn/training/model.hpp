@@ -117,7 +117,7 @@ struct ModelGraph {
   Value weights;       // of the rows; valid if they have any
   // f64 scalar: what the loss of this batch weighs beside those of others, and, of that loss, the penalties, which
   // weigh the number of rows. Valid if rows have weights, or the loss weighs or ignores labels; otherwise the weight is
-  // the number of rows. If it is 0, the updates change nothing.
+  // the number of rows. If it is 0, the batch adds nothing to the updates.
   Value loss_weight, penalty;
   std::vector<Value> metrics;         // what each reports of a batch, in the order of CompileOptions
   std::vector<Value> metric_weights;  // the same as loss_weight for each of them

@@ -10,23 +10,6 @@
 namespace xgrad::nn {
 namespace {
 
-// The batch as metrics see it: weights of rows, or of labels where the loss ignores one.
-MetricInput counted(const MetricInput& batch, const Loss& loss) {
-  MetricInput out = batch;
-  if (!loss.ignored_label) return out;
-  const DType dtype = batch.prediction.dtype();
-  const Value counts = not_equal(batch.target, static_cast<double>(*loss.ignored_label));
-  out.target = xgrad::where(counts, batch.target, 0);
-  Value weights = cast(counts, dtype);
-  if (batch.weights.valid()) {
-    Value rows = batch.weights;
-    while (rows.shape().rank() < weights.shape().rank()) rows = expand_dims(rows, -1);
-    weights = weights * cast(rows, dtype);
-  }
-  out.weights = weights;
-  return out;
-}
-
 // Softmax over one unit is 1 whatever the weights are, so nothing would be learned.
 void require_no_lone_softmax(Value prediction, const std::string& where) {
   const Node& node = prediction.node();
@@ -63,7 +46,7 @@ void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::s
     if (out.loss_weight.valid() && out.loss != data_loss) out.penalty = out.loss - data_loss;
   }
   if (compiled.metrics.empty()) return;
-  const MetricInput seen = counted(batch, compiled.loss);
+  const MetricInput seen = compiled.loss.counted(batch);
   for (const Metric& metric : compiled.metrics) {
     const auto scope = g.scope(metric.name);
     const MetricOutput output =
@@ -71,13 +54,6 @@ void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::s
     out.metrics.push_back(metric.result ? output.value : require_scalar("metric", metric.name, output.value));
     out.metric_weights.push_back(output.weight);
   }
-}
-
-void guard_updates(ModelGraph& out) {
-  if (!out.loss_weight.valid()) return;
-  const auto role = out.graph->role(Role::update);
-  const Value counts = out.loss_weight > 0;
-  for (Update& u : out.updates) u.value = where(counts, u.value, out.graph->parameter(u.parameter));
 }
 
 }  // namespace xgrad::nn

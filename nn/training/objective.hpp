@@ -11,7 +11,4 @@ namespace xgrad::nn {
 // are any, the weights of the rows. `where` begins the messages.
 void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::string& where);
 
-// Keeps everything as it is if nothing in the batch counts.
-void guard_updates(ModelGraph& out);
-
 }  // namespace xgrad::nn
