@@ -41,6 +41,22 @@ Loss::operator Metric() const {
   return {name, apply, {}, [loss = *this](const MetricInput& in) { return loss.measure(in); }};
 }
 
+MetricInput Loss::counted(const MetricInput& in) const {
+  MetricInput out = in;
+  if (!ignored_label) return out;
+  const DType dtype = in.prediction.dtype();
+  const Value counts = not_equal(in.target, static_cast<double>(*ignored_label));
+  out.target = xgrad::where(counts, in.target, 0);
+  Value weights = cast(counts, dtype);
+  if (in.weights.valid()) {
+    Value rows = in.weights;
+    while (rows.shape().rank() < weights.shape().rank()) rows = expand_dims(rows, -1);
+    weights = weights * cast(rows, dtype);
+  }
+  out.weights = weights;
+  return out;
+}
+
 }  // namespace xgrad::nn
 
 namespace xgrad::nn::detail {

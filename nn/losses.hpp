@@ -36,6 +36,8 @@ struct Loss {
 
   // The loss of a batch. Throws UserError for row weights without `each`.
   MetricOutput measure(const MetricInput& in) const;
+  // The batch as metrics see it: with weights of 0 for the ignored label, and class 0 in its place.
+  MetricInput counted(const MetricInput& in) const;
   operator Metric() const;
 };
 

@@ -11,6 +11,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/interpreter.hpp>
+#include <xgrad/nn/losses.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {
@@ -291,6 +292,10 @@ Metric auc(int thresholds) {
 }
 
 Tensor confusion_matrix(const Tensor& prediction, const Tensor& target) {
+  return confusion_matrix(prediction, target, Loss{});
+}
+
+Tensor confusion_matrix(const Tensor& prediction, const Tensor& target, const Loss& loss) {
   if (prediction.shape().rank() < 2 || !is_floating(prediction.dtype())) {
     throw ShapeError(fmt::format("confusion_matrix: predictions must be [rows, classes]\n  prediction: {}",
                                  prediction.type().str()));
@@ -306,7 +311,9 @@ Tensor confusion_matrix(const Tensor& prediction, const Tensor& target) {
   Graph graph({.dtype = prediction.dtype()});
   const Value p = graph.input("prediction", prediction.shape());
   const Value t = graph.input("target", target.shape(), target.dtype());
-  return evaluate(detail::confusion({.prediction = p, .target = t}).value, {{p, prediction}, {t, target}}).cast(i64);
+  const MetricInput seen =
+      loss.counted({.prediction = p, .target = t, .prediction_kind = loss.prediction, .target_kind = loss.target});
+  return evaluate(detail::confusion(seen).value, {{p, prediction}, {t, target}}).cast(i64);
 }
 
 }  // namespace xgrad::nn

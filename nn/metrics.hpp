@@ -27,6 +27,8 @@
 
 namespace xgrad::nn {
 
+struct Loss;
+
 // What a loss or a metric says of one batch.
 struct MetricOutput {
   Value value;     // a mean (scalar), or sums
@@ -117,6 +119,11 @@ inline const Metric macro_f1 = detail::metric("macro_f1", detail::confusion, det
 //
 //   Tensor table = nn::confusion_matrix(model.predict(test.x), test.y);
 Tensor confusion_matrix(const Tensor& prediction, const Tensor& target);
+// The same for a model that is compiled with the loss, which says whether predictions are logits, which label does not
+// count, and what the targets are.
+//
+//   Tensor table = nn::confusion_matrix(model.predict(test.x), test.y, nn::binary_crossentropy_from_logits);
+Tensor confusion_matrix(const Tensor& prediction, const Tensor& target, const Loss& loss);
 
 // ---- of truth values, element by element: probabilities or logits against targets 0 or 1 of the same shape; with
 // hinge, whose targets are -1 and 1, predictions above 0 are positive

@@ -197,6 +197,23 @@ TEST_CASE("the confusion matrix of one probability a row is that of no and yes")
   CHECK_THROWS_AS(nn::confusion_matrix(Tensor({1, 3}), Tensor::from<std::int64_t>({1}, {3})), ValueError);
 }
 
+TEST_CASE("the confusion matrix of a loss knows its logits, its ignored label and its targets") {
+  const auto table = [](std::vector<std::int64_t> cells) { return Tensor::from<std::int64_t>({2, 2}, cells); };
+  // A logit of 0.2 is a probability of 0.55.
+  const Tensor z = Tensor::from<double>({4, 1}, {0.2, -0.2, 3, -1}), t = Tensor::from<double>({4, 1}, {1, 1, 1, 0});
+  CHECK(bitwise_equal(nn::confusion_matrix(z, t, nn::binary_crossentropy_from_logits), table({1, 0, 1, 2})));
+  CHECK(bitwise_equal(nn::confusion_matrix(z, t), table({1, 0, 2, 1})));
+  const Tensor signs = Tensor::from<double>({4, 1}, {1, 1, 1, -1});
+  CHECK(bitwise_equal(nn::confusion_matrix(z, signs, nn::hinge), table({1, 0, 1, 2})));
+  const Tensor p = Tensor::from<double>({4, 2}, {0.9, 0.1, 0.2, 0.8, 0.6, 0.4, 0.3, 0.7});
+  const nn::Loss ignoring = nn::sparse_categorical_crossentropy({.ignored_label = -1});
+  const Tensor labels = Tensor::from<std::int64_t>({4}, {0, -1, 1, 1});
+  CHECK(bitwise_equal(nn::confusion_matrix(p, labels, ignoring), table({1, 0, 1, 1})));
+  CHECK(bitwise_equal(nn::confusion_matrix(p.reshaped({2, 2, 2}), labels.reshaped({2, 2}), ignoring),
+                      table({1, 0, 1, 1})));
+  CHECK_THROWS_AS(nn::confusion_matrix(p, labels), ValueError);
+}
+
 TEST_CASE("whole epochs of numbers") {
   const Tensor p = probabilities({23, 3}, 5);
   const Tensor t = probabilities({23, 3}, 6);
