@@ -82,6 +82,7 @@ TEST_CASE("handles: an empty Parameter says so, and a layer's weight before the 
         [&] { (void)empty.raw(); });
     check_each(
         "empty", [&] { (void)g.parameter(empty); }, [&] { g.add_update(empty, g.constant(1.0)); },
+        [&] { (void)g.pin_trainable(empty); }, [&] { (void)g.trainable(empty); },
         [&] {
           const Plan plan({}, {{empty, g.constant(1.0)}});
         });

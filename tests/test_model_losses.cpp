@@ -1,12 +1,14 @@
 // The losses that models are compiled with: their options reach the formulas, what is ignored is, and what is reported
 // is one number however the rows are cut into batches.
 #include <cmath>
+#include <cstdio>
 #include <limits>
 #include <map>
 #include <string>
 #include <vector>
 
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include <xgrad/xgrad.hpp>
 
@@ -58,6 +60,23 @@ nn::NamedTensors state_of(const nn::Model& model) {
   const scratch::ScratchFolder folder;
   model.save(folder / "model.safetensors");
   return nn::load_safetensors(folder / "model.safetensors").tensors;
+}
+
+// What f prints to stdout.
+template <class F>
+std::string printed(F f) {
+  std::fflush(stdout);
+  const int screen = ::dup(STDOUT_FILENO);
+  std::FILE* file = std::tmpfile();
+  REQUIRE(::dup2(::fileno(file), STDOUT_FILENO) == STDOUT_FILENO);
+  f();
+  std::fflush(stdout);
+  ::dup2(screen, STDOUT_FILENO);
+  ::close(screen);
+  std::string out(static_cast<std::size_t>(::lseek(::fileno(file), 0, SEEK_END)), '\0');
+  CHECK(::pread(::fileno(file), out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()));
+  std::fclose(file);
+  return out;
 }
 
 bool same(const nn::NamedTensors& a, const nn::NamedTensors& b) {
@@ -295,6 +314,34 @@ TEST_CASE("loss: where nothing counts at all, loss and metrics are 0") {
   nn::Model numbers = mirror(nn::mean_squared_error, {nn::r2, nn::root_mean_squared_error, nn::auc()});
   const nn::Logs scores = numbers.evaluate({logits, logits, Tensor({3})});
   for (const auto& [name, value] : scores.entries()) CHECK(value == 0);
+}
+
+TEST_CASE("loss: where nothing counts at all, fit warns in one line, and only in the first epoch") {
+  nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}));
+  const nn::Dataset good{logits, Tensor::from<std::int64_t>({3}, {-1, 1, -1})};
+  const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
+  const nn::Dataset weightless{logits, good.y, Tensor({3})};
+  const auto warnings = [&](const nn::Dataset& data, const nn::Dataset& validation, nn::Verbose verbose) {
+    const std::string said =
+        printed([&] { model.fit(data, {.batch_size = 1, .epochs = 3, .validation = validation, .verbose = verbose}); });
+    std::vector<std::string> out;
+    for (std::size_t begin = 0, end; (end = said.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string line = said.substr(begin, end - begin);
+      if (!line.starts_with("Epoch ")) out.push_back(line);
+    }
+    return out;
+  };
+  const auto of = [](const std::string& data) {
+    return "fit: nothing in the " + data +
+           " data counts, since all rows have the weight 0 or labels that the loss ignores: its loss and metrics are 0";
+  };
+  using Lines = std::vector<std::string>;
+  CHECK(warnings(good, good, nn::Verbose::lines) == Lines{});
+  CHECK(warnings(ignored, {}, nn::Verbose::lines) == Lines{of("training")});
+  CHECK(warnings(weightless, {}, nn::Verbose::lines) == Lines{of("training")});
+  CHECK(warnings(good, ignored, nn::Verbose::lines) == Lines{of("validation")});
+  CHECK(warnings(ignored, ignored, nn::Verbose::lines) == Lines{of("training"), of("validation")});
+  CHECK(warnings(ignored, ignored, nn::Verbose::silent) == Lines{});
 }
 
 TEST_CASE("loss: a fit that is resumed in the middle of an epoch knows what counted before") {
