@@ -83,6 +83,7 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
 Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype, CodeLine at) {
   const LineGuard line(at, &graph);
   const Index width = columns.value_or(rows);
+  if (rows < 0 || width < 0) throw ShapeError(fmt::format("eye: {} rows and {} columns", rows, width));
   Tensor out({rows, width}, dtype.value_or(graph.options().dtype));
   with_dtype(out.dtype(), [&](auto one) {
     one = 1;

@@ -19,17 +19,9 @@ constexpr Index task_elements = 1 << 15;
 constexpr Index task_columns = 256;  // what one task sums of long slices that meet in one place
 
 // `where` says what the index names, for instance "axis 0 of extent 4".
-[[noreturn]] void fail_index(const char* op, std::int64_t index, Index position, const std::string& where) {
-  throw ValueError(fmt::format("{}: index {} at position {} is outside {}", op, index, position, where));
-}
-
-void check_indices(const char* op, const ConstBuffer& indices, int axis, Index extent) {
-  const auto* index = indices.as<std::int64_t>();
-  for (Index i = 0; i < indices.type.shape.elements(); ++i) {
-    if (index[i] < 0 || index[i] >= extent) {
-      fail_index(op, index[i], i, fmt::format("axis {} of extent {}", axis, extent));
-    }
-  }
+[[noreturn]] void fail_index(const std::string& function, std::int64_t index, Index position,
+                             const std::string& where) {
+  throw ValueError(fmt::format("{}: index {} at position {} is outside {}", function, index, position, where));
 }
 
 // Of an axis without elements all indices are outside, which no kernel would find out if the result is empty, too: then
@@ -39,7 +31,23 @@ void require_elements(const Infer& in, int x, int axis) {
     in.fail_shape(fmt::format("every index is outside axis {} of extent 0", axis));
 }
 
+// The function that the program called, if it has another name than the operation.
+std::string function_of(const KernelCall& call) {
+  return call.attrs->has("function") ? call.attrs->text("function") : call.op->name;
+}
+
 int axis_attr(const KernelCall& call) { return static_cast<int>(call.attrs->integer("axis")); }
+
+// Of the second input, indices along the axis of the call.
+void check_indices(const KernelCall& call, Index extent) {
+  const ConstBuffer& indices = call.inputs[1];
+  const auto* index = indices.as<std::int64_t>();
+  for (Index i = 0; i < indices.type.shape.elements(); ++i) {
+    if (index[i] < 0 || index[i] >= extent) {
+      fail_index(function_of(call), index[i], i, fmt::format("axis {} of extent {}", axis_attr(call), extent));
+    }
+  }
+}
 
 // ---- gather and its reverse: whole slices, chosen by one index each
 
@@ -66,7 +74,7 @@ struct Gather : Operation {
   }
   static void kernel(const KernelCall& call) {
     const Around a = around(call.inputs[0].type.shape, axis_attr(call));
-    check_indices(name, call.inputs[1], axis_attr(call), a.extent);
+    check_indices(call, a.extent);
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
     const auto bytes = static_cast<std::size_t>(a.inner) * size_of(call.output.type.dtype);
@@ -199,7 +207,7 @@ struct ScatterAdd : Operation {
   }
   static void kernel(const KernelCall& call) {
     const Around a = around(call.output.type.shape, axis_attr(call));
-    check_indices(name, call.inputs[1], axis_attr(call), a.extent);
+    check_indices(call, a.extent);
     if (call.output.type.dtype == f32)
       run<float>(call, a);
     else if (call.output.type.dtype == f64)
@@ -282,7 +290,7 @@ struct TakeAlongAxis : Operation {
   }
   static void kernel(const KernelCall& call) {
     const Around from = around(call.inputs[0].type.shape, axis_attr(call));
-    check_indices(name, call.inputs[1], axis_attr(call), from.extent);
+    check_indices(call, from.extent);
     with_element(size_of(call.output.type.dtype), [&](auto bits) { run<decltype(bits)>(call, from); });
   }
   static constexpr auto batch = batch_along_axes;
@@ -361,7 +369,7 @@ struct ScatterAlongAxis : Operation {
   }
   static void kernel(const KernelCall& call) {
     const Around to = around(call.output.type.shape, axis_attr(call));
-    check_indices(name, call.inputs[1], axis_attr(call), to.extent);
+    check_indices(call, to.extent);
     if (call.output.type.dtype == f32)
       run<float>(call, to);
     else if (call.output.type.dtype == f64)
@@ -413,7 +421,8 @@ struct OneHot : Operation {
     with_dtype(call.output.type.dtype, [&](auto one) {
       one = 1;
       for (Index i = 0; i < call.inputs[0].type.shape.elements(); ++i) {
-        if (index[i] < 0 || index[i] >= classes) fail_index(name, index[i], i, fmt::format("the {} classes", classes));
+        if (index[i] < 0 || index[i] >= classes)
+          fail_index(function_of(call), index[i], i, fmt::format("the {} classes", classes));
         call.output.as<decltype(one)>()[i * classes + index[i]] = one;
       }
     });
@@ -450,15 +459,24 @@ void register_index(OpRegistry& registry) {
 
 namespace {
 
-Attrs along(Value x, Index axis, const char* where) {
-  return {{"axis", Index{axis_index(axis, x.shape().rank(), where)}}};
+// Errors of a run name the function that the program called: the kernel knows it from an attribute, which is there if
+// it is not the operation itself.
+Attrs with_function(Attrs attrs, const char* op) {
+  const std::string function = LineGuard::function_or(op);
+  if (function != op) attrs.set("function", function);
+  return attrs;
+}
+
+// `function` is the one that is called here.
+Attrs along(Value x, Index axis, const char* function, const char* op) {
+  return with_function({{"axis", Index{axis_index(axis, x.shape().rank(), function)}}}, op);
 }
 
 }  // namespace
 
 Value gather(Operand x, Operand indices, Index axis) {
   const LineGuard line(x);
-  return apply("gather", {x, indices}, along(x, axis, "gather"));
+  return apply("gather", {x, indices}, along(x, axis, "gather", "gather"));
 }
 
 Value index_select(Operand x, Operand indices, Index axis) {
@@ -479,22 +497,23 @@ Value embedding(Operand table, Operand indices) {
 
 Value scatter_add(Operand x, Operand indices, Operand slices, Index axis) {
   const LineGuard line(x);
-  return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add"));
+  return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add", "scatter_add"));
 }
 
 Value take_along_axis(Operand x, Operand indices, Index axis) {
   const LineGuard line(x);
-  return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis"));
+  return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis", "take_along_axis"));
 }
 
 Value scatter_add_along_axis(Operand x, Operand indices, Operand elements, Index axis) {
   const LineGuard line(x);
-  return x + apply("scatter_along_axis", {elements, indices, x}, along(x, axis, "scatter_add_along_axis"));
+  return x + apply("scatter_along_axis", {elements, indices, x},
+                   along(x, axis, "scatter_add_along_axis", "scatter_along_axis"));
 }
 
 Value one_hot(Operand indices, Index classes, DType dtype) {
   const LineGuard line(indices);
-  return apply("one_hot", {indices}, {{"classes", classes}, {"dtype", dtype}});
+  return apply("one_hot", {indices}, with_function({{"classes", classes}, {"dtype", dtype}}, "one_hot"));
 }
 
 }  // namespace xgrad

@@ -50,7 +50,7 @@ Composite matmul_of_vectors() {
         {Tensor({3}), Tensor({4, 3})},
         turned(false, false),
         "matmul: inner dimensions differ: [3] x [4, 3]"},
-       {"lengths of vectors", {Tensor({3}), Tensor({4})}, turned(false, false), "dot: two vectors of one length"},
+       {"lengths of vectors", {Tensor({3}), Tensor({4})}, turned(false, false), "matmul: two vectors of one length"},
        {"scalar", {Tensor(1.0F), Tensor({4})}, turned(false, false), "matmul: a scalar is no matrix"},
        {"transposed vector", {Tensor({3}), Tensor({3, 1})}, turned(true, false), "a vector cannot be transposed"},
        {"two dtypes", {Tensor({3}), Tensor({3, 2}, f64)}, turned(false, false), "dtype"}}};

@@ -334,8 +334,8 @@ Value dot(Operand a, Operand b) {
   const LineGuard line(a);
   if (a.shape().rank() != 1 || a.shape() != b.shape()) {
     throw ShapeError(
-        fmt::format("dot: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
-                    a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+        fmt::format("{}: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+                    LineGuard::function_or("dot"), a.shape().str(), b.shape().str(), a.describe(), b.describe()));
   }
   return sum(a * b);
 }

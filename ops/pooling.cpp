@@ -19,7 +19,8 @@ void require_rank(const char* function, Value x, int rank) {
 
 Value largest(Value x, const Attrs& windows) {
   const Value places = apply("window_argmax", {x}, windows);
-  return reshape_like(take_along_axis(flatten(x, 1), flatten(places, 1), 1), places);
+  const Value indices = flatten(places, 1);
+  return reshape_like(apply("take_along_axis", {flatten(x, 1), indices}, {{"axis", Index{1}}}), places);
 }
 
 Value average(Value x, const Attrs& windows, bool count_padding) {

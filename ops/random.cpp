@@ -245,8 +245,8 @@ Value bent(Value uniform, double mean, double stddev, double low, double high) {
 struct Cut {
   double low, high;
 };
-Cut cut_of(double mean, double stddev, double low, double high) {
-  const auto refuse = [](const std::string& what) { throw UserError("truncated_normal: " + what); };
+Cut cut_of(const char* function, double mean, double stddev, double low, double high) {
+  const auto refuse = [=](const std::string& what) { throw UserError(fmt::format("{}: {}", function, what)); };
   if (!std::isfinite(mean)) refuse(fmt::format("a mean of {} has no meaning", mean));
   if (!(stddev >= 0) || !std::isfinite(stddev))
     refuse(fmt::format("a standard deviation of {} has no meaning", stddev));
@@ -288,12 +288,14 @@ Value normal_like(Operand like, double mean, double stddev) {
 Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, double low,
                               double high, CodeLine at) {
   const LineGuard line(at, &graph);
-  const Cut cut = cut_of(mean, stddev, low, high);
+  if (!is_floating(dtype))
+    throw DTypeError(fmt::format("random_truncated_normal: {} is not a floating dtype", name_of(dtype)));
+  const Cut cut = cut_of("random_truncated_normal", mean, stddev, low, high);
   return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
 }
 Value truncated_normal_like(Operand like, double mean, double stddev, double low, double high) {
   const LineGuard line(like);
-  const Cut cut = cut_of(mean, stddev, low, high);
+  const Cut cut = cut_of("truncated_normal_like", mean, stddev, low, high);
   return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
 }
 
@@ -329,7 +331,8 @@ Value random_permutation(Graph& graph, Index n, CodeLine at) {
 Value permutation(Operand x, Index axis) {
   const LineGuard line(x);
   const Index a = axis_index(axis, x.shape().rank(), "permutation");
-  return gather(x, draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream())), a);
+  const Value order = draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream()));
+  return apply("gather", {x, order}, {{"axis", Index{a}}});
 }
 
 // ---- samples
@@ -362,8 +365,8 @@ std::vector<Composite> random_composites() {
            },
            with_other_bounds,
            {{"integers", {Tensor({3}, i64)}, {}, "i64"},
-            {"bounds", {Tensor({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal: the bounds 1 and 1"},
-            {"deviation", {Tensor({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal: a standard deviation"},
+            {"bounds", {Tensor({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal_like: the bounds 1 and 1"},
+            {"deviation", {Tensor({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal_like: a standard deviation"},
             {"next to nothing",
              {Tensor({3})},
              {{"stddev", 1.0}, {"high", 1.00001}},

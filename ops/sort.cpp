@@ -111,6 +111,12 @@ Value positions(const char* where, Value x, Index axis, bool descending) {
   return transpose(apply("argsort", {transpose(x, order)}, attrs), order);
 }
 
+// Indices made here are never outside.
+Value chosen(Value x, Value indices, Index axis) {
+  const int along = axis_index(axis, x.shape().rank(), "take_along_axis");
+  return apply("take_along_axis", {x, indices}, {{"axis", Index{along}}});
+}
+
 }  // namespace
 
 void register_sort(OpRegistry& registry) { registry.add(define<Argsort>()); }
@@ -122,7 +128,7 @@ Value argsort(Operand x, Index axis, bool descending) {
 
 Value sort(Operand x, Index axis, bool descending) {
   const LineGuard line(x);
-  return take_along_axis(x, positions("sort", x, axis, descending), axis);
+  return chosen(x, positions("sort", x, axis, descending), axis);
 }
 
 TopK topk(Operand x, Index k, Index axis, bool largest) {
@@ -135,7 +141,7 @@ TopK topk(Operand x, Index k, Index axis, bool largest) {
         fmt::format("topk: axis {} of extent {} has no {} elements\n  {}", along, x.shape()[along], k, x.describe()));
   }
   const Value indices = slice(positions("topk", x, along, largest), along, 0, k);
-  return {take_along_axis(x, indices, along), indices};
+  return {chosen(x, indices, along), indices};
 }
 
 }  // namespace xgrad
