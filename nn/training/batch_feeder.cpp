@@ -1,5 +1,6 @@
 #include <xgrad/nn/training/batch_feeder.hpp>
 
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -12,8 +13,8 @@ BatchFeeder::BatchFeeder(int threads) : threads_(threads > 0 ? threads : default
   if (threads_ >= usable_processors()) return;
   try {
     thread_ = std::thread([this] { serve(); });
-  } catch (const std::system_error&) {  // the process may have no more threads: the run's own do the work
-  }
+  } catch (const std::system_error&) {  // the process may have no more threads, or memory: the run's own do the work
+  } catch (const std::bad_alloc&) {}
 }
 
 BatchFeeder::~BatchFeeder() {

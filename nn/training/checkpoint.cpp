@@ -186,13 +186,13 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
 
 void Model::save(const std::filesystem::path& path) const {
   const ModelUse::Call reading = state_->use.read("save", state_->options.name);
-  save_safetensors(path, state_->to_file());
+  state_->with_memory("save", 0, [&] { save_safetensors(path, state_->to_file()); });
 }
 
 void Model::load(const std::filesystem::path& path) {
   const ModelUse::Call changing = state_->use.change("load", state_->options.name);
   state_->require_idle("load");
-  state_->take(load_safetensors(path), place("load", path));
+  state_->with_memory("load", 0, [&] { state_->take(load_safetensors(path), place("load", path)); });
 }
 
 TensorFile Model::Fit::checkpoint() const {

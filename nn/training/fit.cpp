@@ -231,27 +231,32 @@ void Model::Fit::train_batches() {
   }
 }
 
-History Model::fit(const Dataset& data, const FitOptions& options) { return Fit(*this, data, options).run(); }
+History Model::fit(const Dataset& data, const FitOptions& options) {
+  return state_->with_memory("fit", data.size(), [&] { return Fit(*this, data, options).run(); });
+}
 
 Logs Model::train_on_batch(const Dataset& rows, int threads) {
   State& s = *state_;
   const ModelUse::Call changing = s.use.change("train_on_batch", s.options.name);
   const CompileOptions& compiled = s.require_compiled("train_on_batch");
   s.require_idle("train_on_batch");
-  const Dataset batch = s.checked("train_on_batch", rows);
-  if (batch.size() == 0) throw ShapeError("train_on_batch: there are no rows");
-  const StepPool::Lease step = s.step(Mode::train, batch.size(), !batch.weights.empty());
-  std::vector<Index> order(static_cast<std::size_t>(batch.size()));
-  std::iota(order.begin(), order.end(), Index{0});
-  step->load({&batch}, order, threads);
-  s.optimizer_state.apply_rest.set(Tensor(false));
-  step->run({.threads = threads, .step = s.training_steps});
-  ++s.training_steps;
-  Means means(compiled.metrics, *step);
-  means.add(*step);
-  Logs logs;
-  s.report(logs, means, "");
-  return logs;
+  return s.with_memory("train_on_batch", rows.size(), [&] {
+    const Dataset batch = s.checked("train_on_batch", rows);
+    if (batch.size() == 0) throw ShapeError("train_on_batch: there are no rows");
+    const StepPool::Lease step = s.step(Mode::train, batch.size(), !batch.weights.empty());
+    std::vector<Index> order(static_cast<std::size_t>(batch.size()));
+    std::iota(order.begin(), order.end(), Index{0});
+    step->load({&batch}, order, threads);
+    Means means(compiled.metrics, *step);
+    Logs logs;
+    s.report(logs, means, "");  // once the weights have changed, no memory is needed any more
+    s.optimizer_state.apply_rest.set(Tensor(false));
+    step->run({.threads = threads, .step = s.training_steps});
+    ++s.training_steps;
+    means.add(*step);
+    for (std::size_t i = 0; i < logs.entries().size(); ++i) logs.set(i, means[i]);
+    return logs;
+  });
 }
 
 }  // namespace xgrad::nn

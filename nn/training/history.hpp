@@ -14,6 +14,8 @@ namespace xgrad::nn {
 class Logs {
  public:
   void add(std::string name, double value) { entries_.emplace_back(std::move(name), value); }
+  // Replaces the value of entry i, which is there; does not allocate.
+  void set(std::size_t i, double value) { entries_[i].second = value; }
   // Throws UserError, listing the names there are, if there is none of that name.
   double operator[](const std::string& name) const;
   bool has(const std::string& name) const;

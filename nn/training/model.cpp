@@ -196,7 +196,13 @@ void Model::State::report(Logs& logs, const Means& means, const std::string& pre
   for (std::size_t i = 0; i < compiled->metrics.size(); ++i) logs.add(prefix + compiled->metrics[i].name, means[i + 1]);
 }
 
-Model::Model(AnyModule network, Shape row, ModelOptions options, CodeLine at)
+void Model::State::fail_out_of_memory(const char* where, Index rows) const {
+  throw OutOfMemoryError(rows > 0
+                             ? fmt::format("{}: out of memory for {} rows of the model {:?}", where, rows, options.name)
+                             : fmt::format("{}: out of memory for the model {:?}", where, options.name));
+}
+
+Model::Model(AnyModule network, Shape row, ModelOptions options, CodeLine at) try
     : state_(std::make_unique<State>(std::move(network), row, std::move(options), at)) {
   const LineGuard line = LineGuard::otherwise(at, nullptr);
   // Two rows: one would hide mistakes between the axis of rows and axes of extent 1.
@@ -228,6 +234,8 @@ Model::Model(AnyModule network, Shape row, ModelOptions options, CodeLine at)
                       state_->options.name, p.name()));
     }
   }
+} catch (const std::bad_alloc&) {
+  throw OutOfMemoryError("model: out of memory for its weights and the graph of two rows");
 }
 
 Model::~Model() = default;
@@ -239,30 +247,33 @@ void Model::compile(CompileOptions options, CodeLine at) {
   const LineGuard line = LineGuard::otherwise(at, nullptr);
   const ModelUse::Call changing = s.use.change("compile", s.options.name);
   s.require_idle("compile");
-  const auto require_function = [](bool given, const char* kind, const std::string& name) {
-    if (!given) throw UserError(fmt::format("compile: the {} \"{}\" has no function", kind, name));
-  };
-  require_function(bool(options.loss.apply), "loss", options.loss.name);
-  for (const Metric& metric : options.metrics) require_function(metric.apply || metric.measure, "metric", metric.name);
-  std::optional<CompileOptions> before = std::move(s.compiled);
-  OptimizerState state_before = std::exchange(s.optimizer_state, OptimizerState(options.optimizer.learning_rate()));
-  make_unique(options.metrics);
-  s.compiled = std::move(options);
-  const CodeLine line_before = std::exchange(s.compile_line, at);
-  TrainableFlags flags_before = std::exchange(s.trainable_flags, {});
-  try {
-    // What does not fit is said here, not in fit().
-    const ModelGraph graph = s.build(Mode::train, 2);
-    for (const Parameter& p : s.parameters) graph.graph->pin_trainable(p);
-    s.trainable_flags = graph.graph->trainable_flags();
-    s.warn_of_unreached(graph);
-  } catch (...) {
-    s.compiled = std::move(before);
-    s.compile_line = line_before;
-    s.optimizer_state = std::move(state_before);
-    s.trainable_flags = std::move(flags_before);
-    throw;
-  }
+  s.with_memory("compile", 0, [&] {
+    const auto require_function = [](bool given, const char* kind, const std::string& name) {
+      if (!given) throw UserError(fmt::format("compile: the {} \"{}\" has no function", kind, name));
+    };
+    require_function(bool(options.loss.apply), "loss", options.loss.name);
+    for (const Metric& metric : options.metrics)
+      require_function(metric.apply || metric.measure, "metric", metric.name);
+    make_unique(options.metrics);
+    OptimizerState state_before(options.optimizer.learning_rate());
+    std::swap(s.optimizer_state, state_before);
+    std::optional<CompileOptions> before = std::exchange(s.compiled, std::move(options));
+    const CodeLine line_before = std::exchange(s.compile_line, at);
+    TrainableFlags flags_before = std::exchange(s.trainable_flags, {});
+    try {
+      // What does not fit is said here, not in fit().
+      const ModelGraph graph = s.build(Mode::train, 2);
+      for (const Parameter& p : s.parameters) graph.graph->pin_trainable(p);
+      s.trainable_flags = graph.graph->trainable_flags();
+      s.warn_of_unreached(graph);
+    } catch (...) {
+      s.compiled = std::move(before);
+      s.compile_line = line_before;
+      s.optimizer_state = std::move(state_before);
+      s.trainable_flags = std::move(flags_before);
+      throw;
+    }
+  });
   s.steps.clear();
 }
 
@@ -270,26 +281,30 @@ Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) const 
   State& s = *state_;
   const ModelUse::Call reading = s.use.read("evaluate", s.options.name);
   (void)s.require_compiled("evaluate");
-  const Dataset checked = s.checked("evaluate", data);
-  if (data.size() == 0) throw ShapeError("evaluate: there are no rows");
-  Logs logs;
-  s.report(logs, s.judge("evaluate", checked, options), "");
-  return logs;
+  return s.with_memory("evaluate", data.size(), [&] {
+    const Dataset checked = s.checked("evaluate", data);
+    if (data.size() == 0) throw ShapeError("evaluate: there are no rows");
+    Logs logs;
+    s.report(logs, s.judge("evaluate", checked, options), "");
+    return logs;
+  });
 }
 
 Tensor Model::predict(const Tensor& x, const EvaluateOptions& options) const {
   State& s = *state_;
   const ModelUse::Call reading = s.use.read("predict", s.options.name);
-  Dataset rows;
-  rows.x = checked_inputs("predict", x, {s.input_dtype, s.row});
-  Tensor out(rows_of(rows.size(), s.prediction_row), s.prediction_dtype);
-  auto* to = static_cast<char*>(out.mutable_raw());
-  s.run_batches("predict", Mode::predict, rows, options, [&](const CompiledStep& step) {
-    const Tensor prediction = step.prediction();
-    std::memcpy(to, prediction.raw(), prediction.bytes());
-    to += prediction.bytes();
+  return s.with_memory("predict", x.empty() || x.shape().rank() == 0 ? 0 : x.shape()[0], [&] {
+    Dataset rows;
+    rows.x = checked_inputs("predict", x, {s.input_dtype, s.row});
+    Tensor out(rows_of(rows.size(), s.prediction_row), s.prediction_dtype);
+    auto* to = static_cast<char*>(out.mutable_raw());
+    s.run_batches("predict", Mode::predict, rows, options, [&](const CompiledStep& step) {
+      const Tensor prediction = step.prediction();
+      std::memcpy(to, prediction.raw(), prediction.bytes());
+      to += prediction.bytes();
+    });
+    return out;
   });
-  return out;
 }
 
 std::size_t Model::kept_bytes() const { return state_->steps.bytes(); }
@@ -330,13 +345,13 @@ void Model::swap_averages() {
 
 ModelGraph Model::inference_graph(Index rows) const {
   const ModelUse::Call reading = state_->use.read("inference_graph", state_->options.name);
-  return state_->build(Mode::judge, rows);
+  return state_->with_memory("inference_graph", rows, [&] { return state_->build(Mode::judge, rows); });
 }
 
 ModelGraph Model::training_graph(Index rows, bool weighted) const {
   const ModelUse::Call reading = state_->use.read("training_graph", state_->options.name);
   (void)state_->require_compiled("training_graph");
-  return state_->build(Mode::train, rows, weighted);
+  return state_->with_memory("training_graph", rows, [&] { return state_->build(Mode::train, rows, weighted); });
 }
 
 void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options) const {

@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <utility>
 
+#include <xgrad/graph/error.hpp>
 #include <xgrad/nn/data/safetensors.hpp>
 #include <xgrad/nn/training/model.hpp>
 #include <xgrad/nn/training/model_use.hpp>
@@ -67,6 +69,17 @@ struct Model::State {
   Means judge(const std::string& where, const Dataset& data, const EvaluateOptions& options);
   // The names of loss and metrics with their means, `prefix` in front.
   void report(Logs& logs, const Means& means, const std::string& prefix) const;
+  // Calls f() for a function of the model that works on so many rows; 0: on none. Where the standard library finds no
+  // memory, throws OutOfMemoryError.
+  template <class F>
+  decltype(auto) with_memory(const char* where, Index rows, F f) const {
+    try {
+      return f();
+    } catch (const std::bad_alloc&) {
+      fail_out_of_memory(where, rows);
+    }
+  }
+  [[noreturn]] void fail_out_of_memory(const char* where, Index rows) const;
 };
 
 // Cuts `rows` rows into batches: calls each(first, count).

@@ -138,35 +138,37 @@ std::string Model::str(const SummaryOptions& options) const {
   if (options.batch_size < 1)
     throw UserError(fmt::format("summary: a batch of {} rows has no meaning", options.batch_size));
   const ModelUse::Call reading = state_->use.read("summary", state_->options.name);
-  const ModelGraph forward = state_->build(Mode::train, options.batch_size);
-  Row all;
-  Table table;
-  table.add({"layer", "output", "parameters", "FLOPs", "activations"});
-  const auto none_or = [](auto n, std::string text) { return n == 0 ? "-" : text; };
-  for (const Row& row : rows_of_layers(forward)) {
-    table.add({row.layer.empty() ? "(no layer)" : row.layer, row.output,
-               none_or(row.parameters, thousands(row.parameters)), none_or(row.flops, count_text(row.flops)),
-               none_or(row.bytes, memory_text(row.bytes))});
-    all.flops += row.flops, all.bytes += row.bytes;
-  }
-  std::string out = fmt::format("{}: [batch", state_->options.name);
-  for (const Index extent : state_->row) out += fmt::format(", {}", extent);
-  out += fmt::format("] {}\n{}{}{}", name_of(state_->options.dtype), table.line(), table.row(0), table.line());
-  for (std::size_t i = 1; i < table.size(); ++i) out += table.row(i);
-  out += table.line();
+  return state_->with_memory("summary", options.batch_size, [&] {
+    const ModelGraph forward = state_->build(Mode::train, options.batch_size);
+    Row all;
+    Table table;
+    table.add({"layer", "output", "parameters", "FLOPs", "activations"});
+    const auto none_or = [](auto n, std::string text) { return n == 0 ? "-" : text; };
+    for (const Row& row : rows_of_layers(forward)) {
+      table.add({row.layer.empty() ? "(no layer)" : row.layer, row.output,
+                 none_or(row.parameters, thousands(row.parameters)), none_or(row.flops, count_text(row.flops)),
+                 none_or(row.bytes, memory_text(row.bytes))});
+      all.flops += row.flops, all.bytes += row.bytes;
+    }
+    std::string out = fmt::format("{}: [batch", state_->options.name);
+    for (const Index extent : state_->row) out += fmt::format(", {}", extent);
+    out += fmt::format("] {}\n{}{}{}", name_of(state_->options.dtype), table.line(), table.row(0), table.line());
+    for (std::size_t i = 1; i < table.size(); ++i) out += table.row(i);
+    out += table.line();
 
-  std::size_t bytes = 0;
-  for (const Parameter& p : parameters()) bytes += p.type().bytes();
-  out +=
-      fmt::format("  {} parameters, {} trainable, {} not; {}\n", thousands(parameter_count()),
-                  thousands(trainable_count()), thousands(parameter_count() - trainable_count()), memory_text(bytes));
-  const ModelGraph step = state_->build(state_->compiled ? Mode::train : Mode::predict, options.batch_size);
-  const std::vector<Value> wanted = wanted_of(step);
-  out += fmt::format("  {} rows forward: {}, activations of {}\n", options.batch_size, flop_text(all.flops),
-                     memory_text(all.bytes));
-  out += fmt::format("  a step of {}: {}, at most {} at once\n", state_->compiled ? "training" : "prediction",
-                     flop_text(flops(wanted, step.updates)), memory_text(Plan(wanted, step.updates).peak_bytes()));
-  return out;
+    std::size_t bytes = 0;
+    for (const Parameter& p : parameters()) bytes += p.type().bytes();
+    out +=
+        fmt::format("  {} parameters, {} trainable, {} not; {}\n", thousands(parameter_count()),
+                    thousands(trainable_count()), thousands(parameter_count() - trainable_count()), memory_text(bytes));
+    const ModelGraph step = state_->build(state_->compiled ? Mode::train : Mode::predict, options.batch_size);
+    const std::vector<Value> wanted = wanted_of(step);
+    out += fmt::format("  {} rows forward: {}, activations of {}\n", options.batch_size, flop_text(all.flops),
+                       memory_text(all.bytes));
+    out += fmt::format("  a step of {}: {}, at most {} at once\n", state_->compiled ? "training" : "prediction",
+                       flop_text(flops(wanted, step.updates)), memory_text(Plan(wanted, step.updates).peak_bytes()));
+    return out;
+  });
 }
 
 void Model::summary(const SummaryOptions& options) const { fmt::print("{}", str(options)); }
