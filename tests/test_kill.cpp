@@ -91,7 +91,8 @@ TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads 
       const bool aimed = attempt % 2 == 0;
       const auto begin = Clock::now();
       const auto until = begin + std::chrono::microseconds(dice.between(0, aimed ? 40000 : 80000));
-      const auto latest = begin + std::chrono::seconds(1);
+      // Under a sanitizer on a busy machine the first checkpoint comes late.
+      const auto latest = begin + std::chrono::minutes(1);
       bool writing = false;
       while (!run.over() && (Clock::now() < until || (aimed && Clock::now() < latest && !writing))) {
         if (!aimed) std::this_thread::sleep_for(std::chrono::microseconds(200));
