@@ -16,17 +16,16 @@ MetricOutput Loss::measure(const MetricInput& in) const {
     counts = label_weights(in.target, in.prediction.dtype(), {.ignored_label = ignored_label});
   if (in.weights.valid() && !each) {
     throw UserError(fmt::format(
-        "fit: the rows have weights, but the loss \"{}\" does not say what the loss of a row is\n  hint: give "
-        "it the function `each`",
+        "{}: the rows have weights, but the loss does not say what the loss of a row is\n  hint: give it the function "
+        "`each`",
         name));
   }
   if (each && (in.weights.valid() || counts.valid())) {
     const Value losses = each(in.prediction, in.target);
     if (losses.shape().rank() < 1 || losses.shape()[0] != in.prediction.shape()[0]) {
       throw ShapeError(
-          fmt::format("fit: `each` of the loss \"{}\" must give one number or more for each of {} rows\n  it "
-                      "gives: {}",
-                      name, in.prediction.shape()[0], losses.describe()));
+          fmt::format("{}: `each` of a loss must give one number or more for each of {} rows\n  it gives: {}", name,
+                      in.prediction.shape()[0], losses.describe()));
     }
     return in.mean(losses, counts);
   }

@@ -344,6 +344,15 @@ TEST_CASE("loss: where nothing counts at all, fit warns in one line, and only in
   CHECK(warnings(ignored, ignored, nn::Verbose::silent) == Lines{});
 }
 
+TEST_CASE("loss: one that knows no rows names itself where the rows have weights") {
+  nn::Model model = mirror({"mine", [](Value p_, Value t) { return mean(square(p_ - t)); }});
+  const nn::Dataset weighted{logits, logits, Tensor({3})};
+  const char* message = "mine: the rows have weights, but the loss does not say what the loss of a row is";
+  CHECK_THROWS_WITH_AS(model.evaluate(weighted), doctest::Contains(message), UserError);
+  CHECK_THROWS_WITH_AS(model.fit(weighted, {.verbose = silent}), doctest::Contains(message), UserError);
+  CHECK_THROWS_WITH_AS(model.train_on_batch(weighted), doctest::Contains(message), UserError);
+}
+
 TEST_CASE("loss: a fit that is resumed in the middle of an epoch knows what counted before") {
   const scratch::ScratchFolder folder;
   const std::filesystem::path path = folder / "middle.safetensors";

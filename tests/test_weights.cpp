@@ -240,8 +240,8 @@ TEST_CASE("weights: what does not fit is refused before anything changes") {
   const nn::Loss custom{"custom", [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy(p, t); },
                         nn::Target::class_number};
   model = classifier(custom);
-  CHECK(
-      contains(refused(six(Tensor::full({6}, 1, f64))), "the loss \"custom\" does not say what the loss of a row is"));
+  CHECK(contains(refused(six(Tensor::full({6}, 1, f64))),
+                 "custom: the rows have weights, but the loss does not say what the loss of a row is"));
   nn::Loss scalar = custom;
   scalar.each = custom.apply;
   model = classifier(scalar);
