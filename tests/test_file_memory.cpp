@@ -297,7 +297,9 @@ TEST_CASE("readers and writers: each allocation may fail") {
       {"csv, packed", write_gz(folder / "a.csv.gz", "", text, text.size()),
        [&](const fs::path& p) { (void)read_csv(p, options); }, ""},
       {"png", write_png(folder / "a.png", 40), of_png, ""},
+#ifndef __SANITIZE_ADDRESS__  // protobuf leaks an element that its list has no room for
       {"events", event_files(folder / "run").front(), of_events, ""},
+#endif
       {"saving npy", folder / "b.npy", [&](const fs::path& p) { save_npy(p, image); }, ""},
       {"saving npz", folder / "b.npz", [&](const fs::path& p) { save_npz(p, arrays); }, ""},
       {"saving safetensors", folder / "b.st", [&](const fs::path& p) { save_safetensors(p, tensors); }, ""},
