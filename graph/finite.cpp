@@ -9,6 +9,7 @@
 
 #include <xgrad/graph/finite_check.hpp>
 #include <xgrad/graph/interpretation.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 namespace {
@@ -93,7 +94,7 @@ class Trace {
   void for_each_input(NodeId id, F each) const {
     const auto inputs = graph_.inputs(id);
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!graph_.node(id).op->shape_only(static_cast<int>(i))) each(inputs[i]);
+      if (reads_values(*graph_.node(id).op, i)) each(inputs[i]);
     }
   }
 
@@ -223,7 +224,7 @@ void throw_first_non_finite(const Graph& graph, const std::vector<Result>& resul
                    .step = run.step()};
   std::vector<NodeId> inputs;
   for (std::size_t i = 0; i < graph.inputs(first).size(); ++i) {
-    if (node.op->shape_only(static_cast<int>(i))) continue;
+    if (!reads_values(*node.op, i)) continue;
     const NodeId id = graph.inputs(first)[i];
     report.inputs.push_back({fmt::format("input {}: {}", i, run.describe(id)), trace.range(id), {}});
     inputs.push_back(id);

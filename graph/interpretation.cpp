@@ -6,6 +6,8 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/float_mode.hpp>
+#include <xgrad/graph/infer_types.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 
@@ -14,33 +16,14 @@ Interpretation::Interpretation(const Graph& graph, const std::vector<Value>& out
     : graph_(graph),
       random_{graph.options().seed, options.step.value_or(0)},
       first_row_(options.first_row),
-      parallel_(options.threads > 0 ? options.threads : default_threads()) {
-  for (const Value v : outputs) size_ = std::max(size_, v.id() + 1);
-  if (!shapes.empty()) infer_again(shapes);
-  needed_.assign(size_, 0);
-  for (const Value v : outputs) needed_[v.id()] = 1;
-  for (NodeId id = size_; id-- > 0;) {
-    if (!needed_[id] || type(id).shape.elements() == 0) continue;  // made of no numbers
-    const auto inputs = graph_.inputs(id);
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (!node(id).op->shape_only(static_cast<int>(i))) needed_[inputs[i]] = 1;
-    }
-  }
+      parallel_(options.threads > 0 ? options.threads : default_threads()),
+      size_(end_of(outputs)) {
+  if (!shapes.empty()) types_ = infer_types(graph, outputs, shapes);
+  // A node without elements reads no values.
+  needed_ = needed_by(graph, outputs, [&](NodeId id, std::size_t i) {
+    return type(id).shape.elements() > 0 && reads_values(*node(id).op, i);
+  });
   numbers_.resize(size_);
-}
-
-// As a plan for other shapes does.
-void Interpretation::infer_again(const std::vector<std::pair<Value, Shape>>& shapes) {
-  types_.resize(graph_.size());
-  for (NodeId id = 0; id < graph_.size(); ++id) types_[id] = node(id).type;
-  for (const auto& [input, shape] : shapes) types_[input.id()].shape = shape;
-  std::vector<TensorType> operands;
-  for (NodeId id = 0; id < size_; ++id) {
-    if (node(id).op->traits.leaf != Leaf::none) continue;
-    operands.clear();
-    for (const NodeId i : graph_.inputs(id)) operands.push_back(types_[i]);
-    types_[id] = node(id).op->infer(Infer(*node(id).op, operands, graph_.attrs(id)));
-  }
 }
 
 void Interpretation::feed(const Feeds& feeds) {

@@ -33,8 +33,7 @@ class Interpretation {
 
  private:
   const Node& node(NodeId id) const { return graph_.node(id); }
-  const TensorType& type(NodeId id) const { return types_.empty() ? node(id).type : types_[id]; }
-  void infer_again(const std::vector<std::pair<Value, Shape>>& shapes);
+  const TensorType& type(NodeId id) const { return id < types_.size() ? types_[id] : node(id).type; }
   std::string needed_for(NodeId input) const;
   void compute(NodeId id);
 

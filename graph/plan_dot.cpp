@@ -159,10 +159,12 @@ class PlanPicture {
   }
 
   std::uint32_t root(std::uint32_t value) const {
-    while (program_.values[value].shown != PlannedValue::no_value) value = program_.values[value].shown;
+    while (program_.values[value].view_of != PlannedValue::no_value) value = program_.values[value].view_of;
     return value;
   }
-  bool is_parameter(std::uint32_t value) const { return program_.values[value].place.kind == Place::Kind::parameter; }
+  bool is_parameter(std::uint32_t value) const {
+    return program_.values[value].storage.kind == Storage::Kind::parameter;
+  }
 
   // Calls `read` with each value that the step reads, once, without what it computes itself.
   template <class Read>
@@ -206,7 +208,7 @@ class PlanPicture {
     return each_ > 1 || (!detail_.leaf_edges && far_.count(leaf) != 0);
   }
   const std::string& leaf_name(std::uint32_t leaf) const {
-    return is_parameter(leaf) ? program_.parameters[program_.values[leaf].place.index].name()
+    return is_parameter(leaf) ? program_.parameters[program_.values[leaf].storage.index].name()
                               : input_names_.find(leaf)->second;
   }
 
@@ -276,8 +278,8 @@ class PlanPicture {
   // The buffer in which the value of that step lies; none if it is a parameter, a constant or a shape.
   std::optional<std::size_t> buffer_of(std::uint32_t value, int step) const {
     const PlannedValue& planned = program_.values[value];
-    const auto found = at_offset_.find(planned.place.offset);
-    if (planned.place.kind != Place::Kind::arena || found == at_offset_.end()) return std::nullopt;
+    const auto found = at_offset_.find(planned.storage.offset);
+    if (planned.storage.kind != Storage::Kind::arena || found == at_offset_.end()) return std::nullopt;
     // The last of those that begin early enough; before it there may be others of no bytes.
     const auto& buffers = found->second;
     auto after = std::upper_bound(buffers.begin(), buffers.end(), step,
@@ -327,8 +329,9 @@ class PlanPicture {
     });
     for (const std::uint32_t value : made) {
       made_by_[value] = {name, static_cast<int>(s)};
-      const Place& place = program_.values[value].place;
-      if (place.kind == Place::Kind::parameter) update(name, program_.parameters[place.index], program_.values[value]);
+      const Storage& storage = program_.values[value].storage;
+      if (storage.kind == Storage::Kind::parameter)
+        update(name, program_.parameters[storage.index], program_.values[value]);
     }
   }
 
@@ -336,10 +339,10 @@ class PlanPicture {
   std::string in_place(std::size_t s, const std::vector<std::uint32_t>& made) const {
     std::string over;
     for (const std::uint32_t value : made) {
-      const Place& place = program_.values[value].place;
+      const Storage& storage = program_.values[value].storage;
       const auto buffer = buffer_of(value, static_cast<int>(s));
-      if (place.kind == Place::Kind::parameter)
-        over += (over.empty() ? " over " : ", ") + escaped(program_.parameters[place.index].name());
+      if (storage.kind == Storage::Kind::parameter)
+        over += (over.empty() ? " over " : ", ") + escaped(program_.parameters[storage.index].name());
       else if (options_.show_buffers && buffer && program_.lifetimes[*buffer].first < static_cast<int>(s))
         over += fmt::format("{}b{}", over.empty() ? " over " : ", ", *buffer);
     }
@@ -362,12 +365,13 @@ class PlanPicture {
 
   void edge(std::uint32_t value, const std::string& to) {
     const std::uint32_t from = root(value);
-    const Place& place = program_.values[from].place;
+    const Storage& storage = program_.values[from].storage;
     auto maker = made_by_.find(from);
     if (maker == made_by_.end()) {
-      if (place.kind != Place::Kind::parameter) return;  // constants and shapes: too many, and they say little
+      if (storage.kind != Storage::Kind::parameter) return;  // constants and shapes: too many, and they say little
       const std::string name = fmt::format("p{}", from);
-      leaf(name, program_.parameters[place.index].name(), program_.values[from].type, "cylinder", "#fff5d1", "#d4a72c");
+      leaf(name, program_.parameters[storage.index].name(), program_.values[from].type, "cylinder", "#fff5d1",
+           "#d4a72c");
       maker = made_by_.emplace(from, Maker{name, 0}).first;
     }
     const std::string& source = maker->second.name;

@@ -134,16 +134,16 @@ class Profiler {
   }
 
   double bytes_of(const Step& step) const {
-    // By place, since two values may show the same bytes.
-    std::set<std::tuple<Place::Kind, std::uint32_t, std::size_t>> read;
+    // By storage, since two values may show the same bytes.
+    std::set<std::tuple<Storage::Kind, std::uint32_t, std::size_t>> read;
     double out = 0;
     const auto add = [&](std::uint32_t value) { out += static_cast<double>(program_.values[value].type.bytes()); };
     for (const auto* values : {&step.operands, &step.inputs}) {
       for (const std::uint32_t value : *values) {
-        const Place& place = program_.values[value].place;
+        const Storage& storage = program_.values[value].storage;
         const bool made_here = step.op != nullptr && value == step.result;
-        if (place.kind == Place::Kind::none || made_here) continue;
-        if (read.emplace(place.kind, place.index, place.offset).second) add(value);
+        if (storage.kind == Storage::Kind::none || made_here) continue;
+        if (read.emplace(storage.kind, storage.index, storage.offset).second) add(value);
       }
     }
     if (step.op != nullptr) add(step.result);

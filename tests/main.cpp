@@ -2,6 +2,10 @@
 #include <doctest/doctest.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/plan/internal/program.hpp>
+
+// Every plan that a test makes is verified, stage by stage.
+[[maybe_unused]] static const bool verified = xgrad::verify_stages = true;
 
 // CHECK_THROWS_WITH compares what errors say, and not the line of the test that they end with: test_code_lines.cpp
 // does.

@@ -251,6 +251,18 @@ TEST_CASE("finite: the result of an update alone, and a plan for other shapes th
   CHECK_MESSAGE(!scratch::contains(message, "f32[2, 2]"), message);
 }
 
+TEST_CASE("finite: a plan for other shapes is not refused for a node that it does not need") {
+  Graph g;
+  const Value x = g.input("x", {2, 2});
+  const Value fits_two_rows_alone = x + g.constant(Tensor({2, 2}));
+  const Value logs = log(x);
+  CHECK(logs.id() > fits_two_rows_alone.id());
+  const Plan plan({logs}, {}, {.shapes = {{x, {3, 2}}}});
+  CHECK_NOTHROW(plan.run({{x, Tensor::full({3, 2}, 1, f32)}}, checked));
+  CHECK(caught([&] { plan.run({{x, Tensor::full({3, 2}, -1, f32)}}, checked); }).report().node == logs.id());
+  CHECK_THROWS_AS(Plan({fits_two_rows_alone}, {}, {.shapes = {{x, {3, 2}}}}), ShapeError);
+}
+
 TEST_CASE("finite: random operations draw the same numbers when a step is done again") {
   Graph g({.seed = 3});
   const Value x = g.input("x", {64});

@@ -45,17 +45,17 @@ struct Workspace::State {
   std::vector<std::uint32_t> input_of;  // by value, as a number of `inputs`
 
   std::uint32_t input_at(std::uint32_t value) const {
-    while (program->values[value].shown != PlannedValue::no_value) value = program->values[value].shown;
+    while (program->values[value].view_of != PlannedValue::no_value) value = program->values[value].view_of;
     return input_of[value];
   }
   void* at(std::uint32_t value) const {
     if (const std::uint32_t input = input_at(value); input < inputs.size()) return inputs[input].now;
-    const Place& place = program->values[value].place;
-    switch (place.kind) {
-      case Place::Kind::none: return nullptr;
-      case Place::Kind::arena: return static_cast<char*>(arena.get()) + place.offset;
-      case Place::Kind::parameter: return program->parameters[place.index].raw();
-      case Place::Kind::constant: return const_cast<void*>(program->constants[place.index].raw());
+    const Storage& storage = program->values[value].storage;
+    switch (storage.kind) {
+      case Storage::Kind::none: return nullptr;
+      case Storage::Kind::arena: return static_cast<char*>(arena.get()) + storage.offset;
+      case Storage::Kind::parameter: return program->parameters[storage.index].raw();
+      case Storage::Kind::constant: return const_cast<void*>(program->constants[storage.index].raw());
     }
     return nullptr;
   }
@@ -137,7 +137,7 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
     const PlannedInput& input = program.inputs[i];
     if (!input.needed) continue;
     s.input_of[input.value] = static_cast<std::uint32_t>(i);
-    s.inputs[i].now = static_cast<char*>(s.arena.get()) + program.values[input.value].place.offset;
+    s.inputs[i].now = static_cast<char*>(s.arena.get()) + program.values[input.value].storage.offset;
   }
   std::size_t operands = 0, inputs = 0, outputs = 0;
   for (const Step& step : program.steps) {
@@ -156,7 +156,7 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
       call.outputs = s.block_outputs.data() + s.block_outputs.size();
       for (std::uint32_t value : step.inputs) s.watch(s.block_inputs.emplace_back(s.at(value)), value);
       for (std::uint32_t value : step.outputs) s.block_outputs.push_back(s.at(value));
-      call.scratch = static_cast<char*>(s.arena.get()) + step.block_scratch_offset;
+      call.scratch = static_cast<char*>(s.arena.get()) + step.scratch_offset + step.block_scratch;
     }
     if (step.op != nullptr) {
       const std::size_t first = s.operands.size();
@@ -298,12 +298,12 @@ std::string StepLabel::str() const {
 
 std::string Plan::str() const {
   const auto where = [&](std::uint32_t value) {
-    const Place& place = program_->values[value].place;
-    switch (place.kind) {
-      case Place::Kind::none: return std::string("shape");
-      case Place::Kind::arena: return fmt::format("@{}", place.offset);
-      case Place::Kind::parameter: return fmt::format("\"{}\"", program_->parameters[place.index].name());
-      case Place::Kind::constant: return std::string("const");
+    const Storage& storage = program_->values[value].storage;
+    switch (storage.kind) {
+      case Storage::Kind::none: return std::string("shape");
+      case Storage::Kind::arena: return fmt::format("@{}", storage.offset);
+      case Storage::Kind::parameter: return fmt::format("\"{}\"", program_->parameters[storage.index].name());
+      case Storage::Kind::constant: return std::string("const");
     }
     return std::string();
   };

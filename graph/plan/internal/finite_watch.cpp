@@ -13,7 +13,7 @@ FiniteWatch::FiniteWatch(const Program& program) : program_(program) { require_g
 
 void FiniteWatch::require_graph() const {
   if (program_.life.expired()) throw GraphError("plan: check_finite needs the plan's graph, which has ended");
-  for (const Value v : program_.wanted) program_.graph->require(v, "plan: check_finite: output");
+  for (const Value v : program_.requested_outputs) program_.graph->require(v, "plan: check_finite: output");
   for (const Update& u : program_.updates) program_.graph->require(u.value, "plan: check_finite: update");
 }
 
@@ -41,8 +41,8 @@ void FiniteWatch::begin(std::uint64_t step, Index first_row, const std::function
 
 std::vector<Result> FiniteWatch::results() const {
   std::vector<Result> out;
-  for (std::size_t i = 0; i < program_.wanted.size(); ++i) {
-    const Value wanted = program_.wanted[i];
+  for (std::size_t i = 0; i < program_.requested_outputs.size(); ++i) {
+    const Value wanted = program_.requested_outputs[i];
     const TensorType& type = program_.values[program_.outputs[i]].type;
     out.push_back({wanted, fmt::format("output {}, {}", i, program_.graph->describe(wanted.id(), type))});
   }
@@ -62,7 +62,7 @@ void FiniteWatch::restore() const {
 
 void FiniteWatch::end(const std::function<Tensor(std::size_t)>& output, int threads) {
   bool finite = true;
-  for (std::size_t i = 0; finite && i < program_.wanted.size(); ++i) finite = all_finite(output(i));
+  for (std::size_t i = 0; finite && i < program_.requested_outputs.size(); ++i) finite = all_finite(output(i));
   for (std::size_t i = 0; finite && i < program_.updates.size(); ++i) {
     finite = all_finite(program_.updates[i].parameter.view());
   }

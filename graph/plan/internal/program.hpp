@@ -1,4 +1,4 @@
-// The inside of a Plan: values with places, steps in order, updates. Made by `build_program`, run by plan.cpp.
+// The inside of a Plan: values with their storage, steps in order, updates. Made by `build_program`, run by plan.cpp.
 #pragma once
 
 #include <cstdint>
@@ -9,14 +9,15 @@
 
 #include <xgrad/graph/plan/internal/block_program.hpp>
 #include <xgrad/graph/plan/internal/memory_plan.hpp>
+#include <xgrad/graph/plan/internal/needed.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 
 namespace xgrad {
 
 // Where the bytes of a value are.
-struct Place {
+struct Storage {
   enum class Kind : std::uint8_t {
-    none,       // nowhere: only the shape of the value matters
+    none,       // nowhere: only its shape matters, or it stays within a block program
     arena,      // `offset` bytes into the workspace
     parameter,  // the memory of parameters[index]
     constant,   // the memory of constants[index]
@@ -28,8 +29,8 @@ struct Place {
 
 struct PlannedValue {
   TensorType type;
-  Place place;
-  std::uint32_t shown = no_value;  // the value whose bytes it is, if it is a view
+  Storage storage;
+  std::uint32_t view_of = no_value;  // the value whose bytes it shows, if it is a view
 
   static constexpr std::uint32_t no_value = ~std::uint32_t{0};
 };
@@ -55,20 +56,21 @@ struct StepPart {
 };
 
 // The kernel of one operation, a block program, or both: then the program runs on rows of the kernel's result as they
-// are finished. Numbers are those of values.
+// are finished. Operands, results, inputs and outputs are positions in Program::values.
 struct Step {
   const OpDef* op = nullptr;  // whose kernel runs, if any
   Attrs attrs;
   std::shared_ptr<const void> prepared;  // by the operation, if it does
   std::vector<std::uint32_t> operands;
   std::uint32_t result = 0;
-  std::size_t scratch_offset = 0;
   std::shared_ptr<const BlockProgram> block;
+  std::vector<std::unique_ptr<const Attrs>> block_attrs;  // of random operations in the block program
   std::vector<std::uint32_t> inputs;
   std::vector<std::uint32_t> outputs;
-  std::size_t block_scratch_offset = 0;
-  Index row_elements = 0;  // of the operation whose kernel runs, see Graph::row_elements
-  bool in_place = false;   // writes over one of its inputs
+  std::size_t scratch_offset = 0;  // into the workspace
+  std::size_t block_scratch = 0;   // bytes of scratch memory before that of the block program
+  Index row_elements = 0;          // of the operation whose kernel runs, see Graph::row_elements
+  bool in_place = false;           // writes over one of its inputs
 };
 
 // Bytes copied when all steps are done.
@@ -77,33 +79,24 @@ struct Copy {
   std::uint32_t to = 0;
 };
 
-struct PlannedInput {
-  Value handle;  // compared, never followed: the graph may be gone
-  std::string name;
-  TensorType type;
-  bool needed = false;
-  std::uint32_t value = 0;
-};
-
 struct Program {
   std::vector<PlannedValue> values;
   std::vector<Step> steps;
-  std::vector<Copy> saves;    // old numbers that an update would destroy, into the arena
-  std::vector<Copy> commits;  // new numbers into parameters, after the saves
+  std::vector<Copy> saves;    // old values that an update would destroy, into the arena
+  std::vector<Copy> commits;  // new values into parameters, after the saves
   std::vector<std::uint32_t> outputs;
   std::vector<PlannedInput> inputs;  // in the order of their nodes
   std::unordered_map<std::string, std::size_t> input_of_name;
   std::vector<Parameter> parameters;
   std::vector<Tensor> constants;
-  std::vector<std::unique_ptr<const Attrs>> attrs;  // of random operations in block programs
-  std::vector<StepLabel> labels;                    // of each step, for messages, tables and pictures
-  std::vector<std::vector<StepPart>> parts;         // of each step, in the order of running
-  std::vector<Lifetime> lifetimes;                  // of the arena's buffers, in the order they were placed
+  std::vector<StepLabel> labels;             // of each step, for messages, tables and pictures
+  std::vector<std::vector<StepPart>> parts;  // of each step, in the order of running
+  std::vector<Lifetime> lifetimes;           // of the arena's buffers, in the order they were placed
   std::vector<std::size_t> offsets;
   // What check_finite goes back to.
   const Graph* graph = nullptr;
   std::weak_ptr<const void> life;  // of the graph
-  std::vector<Value> wanted;       // the outputs
+  std::vector<Value> requested_outputs;
   std::vector<Update> updates;
   std::uint64_t seed = 0;
   std::size_t arena_bytes = 0;
@@ -112,7 +105,11 @@ struct Program {
 
 struct Plan::Program : xgrad::Program {};
 
+// The stages of planning, one after the other: needed, schedule, select, place, and what they say as a program.
 Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
                       const PlanOptions& options);
+
+// Whether build_program verifies the value of each stage: at first in debug builds only. The tests set it.
+extern bool verify_stages;
 
 }  // namespace xgrad

@@ -1,0 +1,90 @@
+// First stage of planning: what a plan computes. The needed part of a graph becomes a list of items, in which operands
+// come first. Types are inferred, constants folded, views and broadcasts looked through; the later stages read this
+// list alone and change nothing in it.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <xgrad/graph/plan/plan.hpp>
+
+namespace xgrad {
+
+using ItemId = std::uint32_t;  // position in Needed::items, and in Program::values
+inline constexpr ItemId no_item = ~ItemId{0};
+
+struct Item {
+  enum class Kind : std::uint8_t {
+    input,
+    parameter,
+    constant,  // known already; all that has no elements is one
+    shape,     // only its shape is read
+    view,      // the bytes of `storage` in another shape
+    computed,  // by a step; has elements
+  };
+  Kind kind = Kind::computed;
+  NodeId node = 0;
+  TensorType type;
+  ItemId storage = no_item;  // the item whose bytes these are: itself, or what a view shows, which is no view
+  std::uint32_t index = 0;   // of the input, parameter or constant
+  std::uint32_t first_operand = 0;
+  std::uint32_t operand_count = 0;  // only computed items have operands
+};
+
+struct PlannedInput {
+  Value handle;  // compared, never followed: the graph may be gone
+  std::string name;
+  TensorType type;
+  bool needed = false;
+  ItemId value = no_item;
+};
+
+struct Needed {
+  const Graph* graph = nullptr;
+  std::vector<Item> items;
+  std::vector<ItemId> operands;      // of all items, one after the other
+  std::vector<PlannedInput> inputs;  // all of the graph, in the order of their nodes
+  std::vector<Parameter> parameters;
+  std::vector<Tensor> constants;
+  std::vector<ItemId> outputs;
+  struct Target {
+    ItemId value = no_item;
+    std::uint32_t parameter = 0;
+    bool alone = false;  // a step computes the value, and nothing else keeps it: it may be written into the parameter
+  };
+  std::vector<Target> updates;
+
+  ItemId size() const { return static_cast<ItemId>(items.size()); }
+  bool is(ItemId id, Item::Kind kind) const { return items[id].kind == kind; }
+  bool computed(ItemId id) const { return is(id, Item::Kind::computed); }
+  const TensorType& type(ItemId id) const { return items[id].type; }
+  ItemId storage(ItemId id) const { return items[id].storage; }
+  std::span<const ItemId> operands_of(ItemId id) const {
+    return {operands.data() + items[id].first_operand, items[id].operand_count};
+  }
+  // Calls f(operand) for each operand whose values are read.
+  template <class F>
+  void for_each_read(ItemId id, F f) const {
+    for (const ItemId operand : operands_of(id)) {
+      if (!is(operand, Item::Kind::shape)) f(operand);
+    }
+  }
+  const OpDef& op(ItemId id) const { return *graph->node(items[id].node).op; }
+  const Attrs& attrs(ItemId id) const { return graph->attrs(items[id].node); }
+  std::vector<TensorType> operand_types(ItemId id) const;
+  // By item, how many outputs and updates keep its bytes until the end of a run.
+  std::vector<std::uint32_t> keepers() const;
+  std::string describe(ItemId id) const { return graph->describe(items[id].node, items[id].type); }
+  // One line an item, such as `3 computed %4 sum f32[3] <- 0`.
+  std::string str() const;
+};
+
+// Throws what Plan's constructor throws.
+Needed needed(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options);
+
+// Throws InternalError, naming the item, unless the list is as the comments above say.
+void verify(const Needed& needed);
+
+}  // namespace xgrad

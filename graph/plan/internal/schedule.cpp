@@ -1,0 +1,149 @@
+#include <xgrad/graph/plan/internal/schedule.hpp>
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/plan/internal/fusion.hpp>
+
+namespace xgrad {
+namespace {
+
+using Kind = FusionInfo::Kind;
+
+constexpr FusionLimits limits{BlockProgram::max_ops, BlockProgram::max_inputs, BlockProgram::max_columns};
+
+// In-place parameter updates and their dependents run last, so that a kernel that throws does so before any parameter
+// changes.
+std::vector<char> find_runs_last(const Needed& needed, const std::vector<FusionInfo>& info) {
+  std::vector<char> last(needed.size(), 0);
+  for (const Needed::Target& u : needed.updates) {
+    if (u.alone) last[u.value] = 1;
+  }
+  for (ItemId id = 0; id < needed.size(); ++id) {
+    if (needed.is(id, Item::Kind::view)) last[id] = last[needed.storage(id)];
+    needed.for_each_read(id, [&](ItemId i) { last[id] = static_cast<char>(last[id] | last[i]); });
+  }
+  // So do fusible producers that only such items read.
+  std::vector<char> read_early(needed.size(), 0);
+  for (const ItemId id : needed.outputs) read_early[needed.storage(id)] = 1;
+  for (const Needed::Target& u : needed.updates) {
+    if (last[u.value] == 0) read_early[needed.storage(u.value)] = 1;
+  }
+  for (ItemId id = needed.size(); id-- > 0;) {
+    if (info[id].kind == Kind::elementwise && read_early[id] == 0) last[id] = 1;
+    if (last[id] == 0) needed.for_each_read(id, [&](ItemId i) { read_early[needed.storage(i)] = 1; });
+  }
+  return last;
+}
+
+FusionStep fusion_step(const Needed& needed, const Schedule& schedule, const std::vector<std::uint32_t>& step_of,
+                       ItemId id) {
+  const FusionInfo& info = schedule.info[id];
+  FusionStep out;
+  out.last = schedule.runs_last[id] != 0;
+  out.row = info.row;
+  out.by_rows = info.level == BlockLevel::row && info.kind == Kind::elementwise;
+  out.head = info.kind == Kind::anchor;
+  out.column = info.level == BlockLevel::column;
+  needed.for_each_read(id, [&](ItemId i) {
+    const ItemId from = needed.storage(i);
+    if (!needed.computed(from)) {
+      out.others.push_back(i);
+      return;
+    }
+    const bool joins =
+        from == i && schedule.runs_last[i] == schedule.runs_last[id] && can_fuse(needed, schedule.info, id, i);
+    out.operands.push_back(step_of[from]);
+    out.joins.push_back(joins ? 1 : 0);
+  });
+  return out;
+}
+
+}  // namespace
+
+ItemId Schedule::anchor_of(const std::vector<ItemId>& members) const {
+  const auto found =
+      std::find_if(members.begin(), members.end(), [&](ItemId id) { return info[id].kind == Kind::anchor; });
+  return found == members.end() ? no_item : *found;
+}
+
+Schedule schedule(const Needed& needed, bool fuse) {
+  Schedule out;
+  out.info = classify_items(needed, fuse);
+  out.runs_last = find_runs_last(needed, out.info);
+  out.group_of.assign(needed.size(), Schedule::no_group);
+  std::vector<ItemId> computed;
+  std::vector<std::uint32_t> step_of(needed.size(), 0);
+  std::vector<FusionStep> steps;
+  for (ItemId id = 0; id < needed.size(); ++id) {
+    if (!needed.computed(id)) continue;
+    step_of[id] = static_cast<std::uint32_t>(computed.size());
+    computed.push_back(id);
+    steps.push_back(fusion_step(needed, out, step_of, id));
+  }
+  for (const auto& group : xgrad::fuse(steps, limits)) {
+    std::vector<ItemId>& members = out.groups.emplace_back();
+    for (const std::uint32_t s : group) {
+      out.group_of[computed[s]] = static_cast<std::uint32_t>(out.groups.size() - 1);
+      members.push_back(computed[s]);
+    }
+  }
+  return out;
+}
+
+std::string Schedule::str(const Needed& needed) const {
+  constexpr const char* words[] = {"alone", "elementwise", "random", "reduction", "anchor"};
+  std::string out;
+  for (std::size_t g = 0; g < groups.size(); ++g) {
+    for (const ItemId id : groups[g]) {
+      out += fmt::format("{}: {} {} {}{}\n", g, id, words[static_cast<int>(info[id].kind)], needed.describe(id),
+                         runs_last[id] != 0 ? " last" : "");
+    }
+  }
+  return out;
+}
+
+void verify(const Schedule& schedule, const Needed& needed) {
+  bool last = false;
+  std::vector<char> done(needed.size(), 0);
+  for (ItemId id = 0; id < needed.size(); ++id) done[id] = needed.computed(id) ? 0 : 1;
+  for (std::uint32_t g = 0; g < schedule.groups.size(); ++g) {
+    const std::vector<ItemId>& members = schedule.groups[g];
+    int anchors = 0, columns = 0;
+    Index row = 0;
+    for (const ItemId id : members) {
+      const auto require = [&](bool holds, const char* what) {
+        if (!holds)
+          throw InternalError(fmt::format("plan: group {}, item {}: {}\n{}", g, id, what, schedule.str(needed)));
+      };
+      require(id < needed.size() && needed.computed(id), "it is not computed");
+      require(done[id] == 0, "it runs twice");
+      require(schedule.group_of[id] == g, "it is said to be in another group");
+      const FusionInfo& info = schedule.info[id];
+      needed.for_each_read(id, [&](ItemId i) {
+        const ItemId from = needed.storage(i);
+        require(done[from] != 0, "it runs before what it reads");
+        require(schedule.group_of[from] != g || (from == i && can_fuse(needed, schedule.info, id, i)),
+                "it cannot be fused with what it reads");
+      });
+      require(members.size() == 1 || info.kind != Kind::none, "it can only run alone");
+      require(row == 0 || info.row == 0 || row == info.row, "its rows have another size");
+      row = std::max(row, info.row);
+      anchors += info.kind == Kind::anchor ? 1 : 0;
+      columns += info.level == BlockLevel::column ? 1 : 0;
+      require(anchors <= 1 && columns <= limits.columns && (anchors == 0 || columns == 0),
+              "there are too many anchors or columns before it");
+      require(!last || schedule.runs_last[id] != 0, "it runs after what runs last");
+      last = last || schedule.runs_last[id] != 0;
+      done[id] = 1;
+    }
+    if (members.empty() || members.size() > static_cast<std::size_t>(limits.steps))
+      throw InternalError(fmt::format("plan: group {} has {} members\n{}", g, members.size(), schedule.str(needed)));
+  }
+  const auto never = std::count(done.begin(), done.end(), 0);
+  if (never != 0) throw InternalError(fmt::format("plan: {} items never run\n{}", never, schedule.str(needed)));
+}
+
+}  // namespace xgrad
