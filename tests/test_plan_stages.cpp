@@ -256,3 +256,58 @@ TEST_CASE("plan: an empty part of a fused reduction is wanted, and nothing else 
     CHECK(plan.run({{x, Tensor({3, 3})}})[0].elements() == 0);
   }
 }
+
+TEST_CASE("block program: its printed form, and its verifier catches planted faults") {
+  Graph g;
+  const Value x = g.input("x", {8, 10});
+  const Value top = max(x, {1}, true);
+  const Stages stages({exp(x - top), sum(exp(x - top), {0}), top * 2}, {});
+  REQUIRE(stages.steps.size() == 1);
+  const BlockProgram program = stages.steps[0].step.block->program();
+  CHECK(program.str() == R"(0 input
+1 reduce of rows 0
+2 spread 1
+3 map 0 2
+4 map 3, output 0
+5 reduce of columns 4, output 1
+6 input of rows
+7 map of rows 1 6, output 2
+)");
+  const auto check_caught = [&](const char* words, const std::function<void(BlockProgram&)>& plant) {
+    CAPTURE(words);
+    BlockProgram copy = program;
+    verify(copy);
+    plant(copy);
+    CHECK_THROWS_WITH_AS(verify(copy), doctest::Contains(words), InternalError);
+  };
+  check_caught("does not come before it",
+               [](BlockProgram& p) { std::get<BlockProgram::Map>(p.instructions[3].action).operands[0] = 3; });
+  check_caught("a value of another level",
+               [](BlockProgram& p) { std::get<BlockProgram::Map>(p.instructions[3].action).operands[1] = 1; });
+  check_caught("there are no rows", [](BlockProgram& p) { p.row = 0; });
+  check_caught("it is another output", [](BlockProgram& p) { std::swap(p.outputs[0], p.outputs[1]); });
+  check_caught("an input is an output", [](BlockProgram& p) {
+    p.instructions[0].output = 0;
+    p.outputs[0] = 0;
+  });
+  check_caught("there are too many", [](BlockProgram& p) { p.inputs.resize(17); });
+}
+
+TEST_CASE("block layout: how inputs reach a block") {
+  using Access = BlockLayout::Access;
+  const auto access = [](const Shape& shape, const Shape& input, Index row = 0) {
+    BlockProgram::Builder builder(shape, row);
+    builder.input({f32, input});
+    builder.output(builder.map(nullptr, {0}, f32));
+    return lay_out(builder.finish()).inputs[0].access;
+  };
+  CHECK(access({8, 10}, {8, 10}) == Access::contiguous);
+  CHECK(access({8, 10}, {}) == Access::scalar);
+  CHECK(access({8, 10}, {10}) == Access::packed);
+  CHECK(access({8, 10}, {8, 1}) == Access::packed);
+  CHECK(access({8, 1000}, {1000}) == Access::row_contiguous);
+  CHECK(access({8, 1000}, {8, 1}) == Access::row_scalar);
+  CHECK(access({8, 1000}, {8, 1}, 1000) == Access::row_scalar);
+  CHECK(access({2, 4, 10}, {1, 4, 10}) == Access::packed);
+  CHECK(access({1}, {1}) == Access::contiguous);
+}

@@ -25,7 +25,7 @@ struct Workspace::State {
   std::vector<void*> block_outputs;
   struct Call {
     KernelCall kernel;  // without an operation, if there is none
-    const BlockProgram* block = nullptr;
+    const BlockCode* block = nullptr;
     const void* const* inputs = nullptr;
     void* const* outputs = nullptr;
     void* scratch = nullptr;

@@ -32,10 +32,10 @@ std::vector<int> stages(std::span<const FusionStep> steps) {
   return stage;
 }
 
-// Sets of steps, joined one by one.
-class Sets {
+// UnionFind of steps, joined one by one.
+class UnionFind {
  public:
-  explicit Sets(std::size_t count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), 0U); }
+  explicit UnionFind(std::size_t count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), 0U); }
   std::uint32_t find(std::uint32_t s) {
     while (parent_[s] != s) s = parent_[s] = parent_[parent_[s]];
     return s;
@@ -46,92 +46,115 @@ class Sets {
   std::vector<std::uint32_t> parent_;
 };
 
-}  // namespace
-
-std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, const FusionLimits& limits) {
+// Steps of one stage that are connected.
+UnionFind connected(std::span<const FusionStep> steps) {
   const std::vector<int> stage = stages(steps);
-  Sets sets(steps.size());
+  UnionFind sets(steps.size());
   for (std::uint32_t s = 0; s < steps.size(); ++s) {
     for (std::size_t i = 0; i < steps[s].operands.size(); ++i) {
       const std::uint32_t operand = steps[s].operands[i];
       if (steps[s].joins[i] != 0 && stage[operand] == stage[s]) sets.join(s, operand);
     }
   }
+  return sets;
+}
 
-  // Members of a set go into its unit in order; a unit that is full is followed by another. Since members read only
-  // from members before them, so do these units.
-  std::vector<std::vector<std::uint32_t>> units;
-  std::vector<std::uint32_t> unit_of(steps.size(), none);
-  std::vector<std::uint32_t> open(steps.size(), none);  // the unit that takes members of a set
-  std::vector<std::vector<std::uint64_t>> inputs;       // of a unit, each once
-  struct Rows {
-    Index row = 0;
-    bool head = false;
-    int columns = 0;
-    bool take(const FusionStep& step, const FusionLimits& limits) {
-      if ((row > 0 && step.row > 0 && row != step.row) || (head && step.head)) return false;
-      const Rows both{std::max(row, step.row), head || step.head, columns + (step.column ? 1 : 0)};
-      if ((both.head && both.columns > 0) || both.columns > limits.columns) return false;
-      *this = both;
-      return true;
+// A group while it is filled.
+class Group {
+ public:
+  // `inside` says whether an operand is a member already. Takes the step unless it would exceed the limits, or unless
+  // it is the first.
+  template <class Inside>
+  bool take(const FusionStep& step, const FusionLimits& limits, Inside inside) {
+    std::vector<std::uint64_t> inputs = inputs_;
+    const std::uint64_t access = step.reads_row_values ? std::uint64_t{1} << 33 : 0;
+    for (const std::uint32_t input : step.external_inputs) inputs.push_back(input | std::uint64_t{1} << 32 | access);
+    for (const std::uint32_t operand : step.operands) {
+      if (!inside(operand)) inputs.push_back(operand | access);
     }
-  };
-  std::vector<Rows> rows;  // of a unit
-  for (std::uint32_t s = 0; s < steps.size(); ++s) {
-    std::uint32_t& unit = open[sets.find(s)];
-    // What the step reads from outside, if it goes into the unit.
-    const auto with_step = [&](std::vector<std::uint64_t> all, std::uint32_t into) {
-      const std::uint64_t way = steps[s].by_rows ? std::uint64_t{1} << 33 : 0;
-      for (const std::uint32_t other : steps[s].others) all.push_back(other | std::uint64_t{1} << 32 | way);
-      for (const std::uint32_t operand : steps[s].operands) {
-        if (unit_of[operand] != into) all.push_back(operand | way);
-      }
-      std::sort(all.begin(), all.end());
-      all.erase(std::unique(all.begin(), all.end()), all.end());
-      return all;
-    };
-    bool fits = unit != none && units[unit].size() < static_cast<std::size_t>(limits.steps);
-    if (fits) {
-      std::vector<std::uint64_t> all = with_step(inputs[unit], unit);
-      fits = all.size() <= static_cast<std::size_t>(limits.inputs) && rows[unit].take(steps[s], limits);
-      if (fits) inputs[unit] = std::move(all);
-    }
-    if (!fits) {
-      unit = static_cast<std::uint32_t>(units.size());
-      units.emplace_back();
-      inputs.push_back(with_step({}, unit));
-      rows.emplace_back().take(steps[s], limits);
-    }
-    unit_of[s] = unit;
-    units[unit].push_back(s);
+    std::sort(inputs.begin(), inputs.end());
+    inputs.erase(std::unique(inputs.begin(), inputs.end()), inputs.end());
+    const std::size_t columns = columns_ + (step.column ? 1U : 0U);
+    const bool fits = steps_ < limits.steps && inputs.size() <= limits.inputs && columns <= limits.columns &&
+                      (row_ == 0 || step.row == 0 || row_ == step.row) && !(anchor_ && step.anchor) &&
+                      !((anchor_ || step.anchor) && columns > 0);
+    if (!fits && steps_ > 0) return false;
+    ++steps_;
+    inputs_ = std::move(inputs);
+    columns_ = columns;
+    row_ = std::max(row_, step.row);
+    anchor_ = anchor_ || step.anchor;
+    return true;
   }
 
-  // Units in the order of their first steps, each after those it reads from.
+ private:
+  std::vector<std::uint64_t> inputs_;  // each once
+  std::size_t steps_ = 0, columns_ = 0;
+  Index row_ = 0;
+  bool anchor_ = false;
+};
+
+struct Groups {
+  std::vector<std::vector<std::uint32_t>> members;
+  std::vector<std::uint32_t> group_of;  // by step
+};
+
+// Members of a set go into its group in order; a group that is full is followed by another. Since members read only
+// from members before them, so do these groups.
+Groups fill_groups(std::span<const FusionStep> steps, UnionFind sets, const FusionLimits& limits) {
+  Groups out;
+  out.group_of.assign(steps.size(), none);
+  std::vector<Group> groups;
+  std::vector<std::uint32_t> open(steps.size(), none);  // the group that takes members of a set
+  for (std::uint32_t s = 0; s < steps.size(); ++s) {
+    std::uint32_t& group = open[sets.find(s)];
+    const auto inside = [&](std::uint32_t operand) { return out.group_of[operand] == group; };
+    if (group == none || !groups[group].take(steps[s], limits, inside)) {
+      group = static_cast<std::uint32_t>(groups.size());
+      groups.emplace_back().take(steps[s], limits, inside);
+      out.members.emplace_back();
+    }
+    out.group_of[s] = group;
+    out.members[group].push_back(s);
+  }
+  return out;
+}
+
+// Groups in the order of their first steps, each after those it reads from.
+std::vector<std::vector<std::uint32_t>> in_order(std::span<const FusionStep> steps, Groups groups) {
   std::vector<std::vector<std::uint32_t>> out;
-  std::vector<char> state(units.size(), 0);  // 1: entered, 2: done
+  enum class State : std::uint8_t { waiting, entered, done };
+  std::vector<State> state(groups.members.size(), State::waiting);
   std::vector<std::uint32_t> stack;
-  for (const bool last : {false, true}) {
+  for (const bool runs_last : {false, true}) {
     for (std::uint32_t first = 0; first < steps.size(); ++first) {
-      if (steps[first].last != last) continue;
-      stack.push_back(unit_of[first]);
+      if (steps[first].runs_last != runs_last) continue;
+      stack.push_back(groups.group_of[first]);
       while (!stack.empty()) {
-        const std::uint32_t unit = stack.back();
-        if (state[unit] != 0) {
+        const std::uint32_t group = stack.back();
+        if (state[group] != State::waiting) {
           stack.pop_back();
-          if (state[unit] == 1) out.push_back(std::move(units[unit]));
-          state[unit] = 2;
+          if (state[group] == State::entered) out.push_back(std::move(groups.members[group]));
+          state[group] = State::done;
           continue;
         }
-        state[unit] = 1;
-        for (const std::uint32_t s : units[unit]) {
+        state[group] = State::entered;
+        for (const std::uint32_t s : groups.members[group]) {
           for (const std::uint32_t operand : steps[s].operands) {
-            if (state[unit_of[operand]] == 0) stack.push_back(unit_of[operand]);
+            const std::uint32_t before = groups.group_of[operand];
+            if (state[before] == State::waiting) stack.push_back(before);
           }
         }
       }
     }
   }
   return out;
+}
+
+}  // namespace
+
+std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, const FusionLimits& limits) {
+  return in_order(steps, fill_groups(steps, connected(steps), limits));
 }
 
 }  // namespace xgrad

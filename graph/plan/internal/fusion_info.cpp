@@ -17,15 +17,11 @@ bool fits_block(Index row, DType dtype) {
 
 // An elementwise operation walks its own shape, unless it works on row values of a reduction: then it goes with that.
 FusionInfo elementwise(const Needed& needed, const std::vector<FusionInfo>& info, ItemId id) {
-  const OpDef& op = needed.op(id);
-  const auto operands = needed.operands_of(id);
-  if (!op.traits.elementwise || op.traits.random || op.traits.fallible || op.traits.shape_only != 0 ||
-      op.kernel != run_elementwise || operands.size() > 4 || block_kernel(needed, id) == nullptr)
-    return {};
+  if (!runs_blockwise(needed, id)) return {};
   const Shape& shape = needed.type(id).shape;
   const FusionInfo* rows = nullptr;
   bool row_values_alone = true;
-  for (const ItemId i : operands) {
+  for (const ItemId i : needed.operands_of(id)) {
     const Shape& of = needed.type(i).shape;
     if (of == shape) {
       if (rows == nullptr && info[i].level == BlockLevel::row) rows = &info[i];
@@ -113,6 +109,12 @@ bool can_fuse(const Needed& needed, const std::vector<FusionInfo>& info, ItemId 
   const Shape& walked = needed.type(from.iteration_space).shape;
   if (to.level == BlockLevel::element) return walked == shape && stands_for_rows(from.row, shape_of, shape);
   return from.row == to.row && walked == needed.type(to.iteration_space).shape && shape_of == shape;
+}
+
+bool runs_blockwise(const Needed& needed, ItemId id) {
+  const OpDef& op = needed.op(id);
+  return op.traits.elementwise && !op.traits.random && !op.traits.fallible && op.traits.shape_only == 0 &&
+         op.kernel == run_elementwise && needed.items[id].operand_count <= 4 && block_kernel(needed, id) != nullptr;
 }
 
 BlockKernel block_kernel(const Needed& needed, ItemId id) {

@@ -29,6 +29,8 @@ std::vector<FusionInfo> classify_items(const Needed& needed, bool fuse);
 // Whether the consumer may read the producer within one block program.
 bool can_fuse(const Needed& needed, const std::vector<FusionInfo>& info, ItemId consumer, ItemId producer);
 
+// Whether a block program of its own runs the item: an elementwise operation that has nothing but its block kernel.
+bool runs_blockwise(const Needed& needed, ItemId id);
 BlockKernel block_kernel(const Needed& needed, ItemId id);
 const BlockReduction& block_reduction(const Needed& needed, ItemId id);
 

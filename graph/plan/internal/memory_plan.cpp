@@ -14,7 +14,7 @@ namespace {
 // The holes of an address range that grows at its end.
 class FreeList {
  public:
-  std::size_t take(std::size_t bytes) {
+  std::size_t allocate(std::size_t bytes) {
     const auto best = by_size_.lower_bound({bytes, 0});
     if (best == by_size_.end()) return grow(bytes);
     const auto [size, offset] = *best;
@@ -23,7 +23,7 @@ class FreeList {
     return offset;
   }
 
-  void give_back(std::size_t offset, std::size_t bytes) {
+  void release(std::size_t offset, std::size_t bytes) {
     const auto after = by_offset_.find(offset + bytes);
     if (after != by_offset_.end()) {
       const std::size_t size = after->second;
@@ -91,9 +91,9 @@ MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse) {
   for (std::size_t i : by_first) {
     for (; reuse && ended < by_last.size() && buffers[by_last[ended]].last < buffers[i].first; ++ended) {
       const std::size_t dead = by_last[ended];
-      if (buffers[dead].bytes > 0) holes.give_back(plan.offsets[dead], round_up(buffers[dead].bytes));
+      if (buffers[dead].bytes > 0) holes.release(plan.offsets[dead], round_up(buffers[dead].bytes));
     }
-    plan.offsets[i] = buffers[i].bytes > 0 ? holes.take(round_up(buffers[i].bytes)) : 0;
+    plan.offsets[i] = buffers[i].bytes > 0 ? holes.allocate(round_up(buffers[i].bytes)) : 0;
   }
   plan.total = holes.end();
   return plan;

@@ -7,7 +7,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <xgrad/graph/plan/internal/block_program.hpp>
+#include <xgrad/graph/plan/internal/block_run.hpp>
 #include <xgrad/graph/plan/internal/memory_plan.hpp>
 #include <xgrad/graph/plan/internal/needed.hpp>
 #include <xgrad/graph/plan/plan.hpp>
@@ -63,8 +63,7 @@ struct Step {
   std::shared_ptr<const void> prepared;  // by the operation, if it does
   std::vector<std::uint32_t> operands;
   std::uint32_t result = 0;
-  std::shared_ptr<const BlockProgram> block;
-  std::vector<std::unique_ptr<const Attrs>> block_attrs;  // of random operations in the block program
+  std::shared_ptr<const BlockCode> block;
   std::vector<std::uint32_t> inputs;
   std::vector<std::uint32_t> outputs;
   std::size_t scratch_offset = 0;  // into the workspace

@@ -42,15 +42,15 @@ FusionStep fusion_step(const Needed& needed, const Schedule& schedule, const std
                        ItemId id) {
   const FusionInfo& info = schedule.info[id];
   FusionStep out;
-  out.last = schedule.runs_last[id] != 0;
+  out.runs_last = schedule.runs_last[id] != 0;
   out.row = info.row;
-  out.by_rows = info.level == BlockLevel::row && info.kind == Kind::elementwise;
-  out.head = info.kind == Kind::anchor;
+  out.reads_row_values = info.level == BlockLevel::row && info.kind == Kind::elementwise;
+  out.anchor = info.kind == Kind::anchor;
   out.column = info.level == BlockLevel::column;
   needed.for_each_read(id, [&](ItemId i) {
     const ItemId from = needed.storage(i);
     if (!needed.computed(from)) {
-      out.others.push_back(i);
+      out.external_inputs.push_back(i);
       return;
     }
     const bool joins =
@@ -111,7 +111,7 @@ void verify(const Schedule& schedule, const Needed& needed) {
   for (ItemId id = 0; id < needed.size(); ++id) done[id] = needed.computed(id) ? 0 : 1;
   for (std::uint32_t g = 0; g < schedule.groups.size(); ++g) {
     const std::vector<ItemId>& members = schedule.groups[g];
-    int anchors = 0, columns = 0;
+    std::size_t anchors = 0, columns = 0;
     Index row = 0;
     for (const ItemId id : members) {
       const auto require = [&](bool holds, const char* what) {
@@ -131,15 +131,15 @@ void verify(const Schedule& schedule, const Needed& needed) {
       require(members.size() == 1 || info.kind != Kind::none, "it can only run alone");
       require(row == 0 || info.row == 0 || row == info.row, "its rows have another size");
       row = std::max(row, info.row);
-      anchors += info.kind == Kind::anchor ? 1 : 0;
-      columns += info.level == BlockLevel::column ? 1 : 0;
+      anchors += info.kind == Kind::anchor ? 1U : 0U;
+      columns += info.level == BlockLevel::column ? 1U : 0U;
       require(anchors <= 1 && columns <= limits.columns && (anchors == 0 || columns == 0),
               "there are too many anchors or columns before it");
       require(!last || schedule.runs_last[id] != 0, "it runs after what runs last");
       last = last || schedule.runs_last[id] != 0;
       done[id] = 1;
     }
-    if (members.empty() || members.size() > static_cast<std::size_t>(limits.steps))
+    if (members.empty() || members.size() > limits.steps)
       throw InternalError(fmt::format("plan: group {} has {} members\n{}", g, members.size(), schedule.str(needed)));
   }
   const auto never = std::count(done.begin(), done.end(), 0);

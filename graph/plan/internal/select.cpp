@@ -13,6 +13,7 @@ namespace xgrad {
 namespace {
 
 using Kind = FusionInfo::Kind;
+using Register = BlockProgram::Register;
 
 // The kernel that runs both, if there is one; `operand` is where the second takes the first's result.
 BlockKernel pair_kernel(const Needed& needed, ItemId first, ItemId second, std::size_t operand) {
@@ -79,57 +80,70 @@ Pairs find_pairs(const Needed& needed, const Schedule& schedule, const std::vect
 }
 
 // The members of a group but its anchor, as a block program.
-class BlockBuilder {
+class GroupBuilder {
  public:
-  // `made` has, by item, the operand of the block program that its own group makes.
-  BlockBuilder(const Needed& needed, const Schedule& schedule, const Pairs& pairs, const std::vector<ItemId>& members,
-               std::vector<int>& made)
-      : needed_(needed), schedule_(schedule), pairs_(pairs), members_(members), made_(made) {
-    // Operations on row values whose reduction is in another group are elements of their own.
-    all_elements_ = std::all_of(members.begin(), members.end(), [&](ItemId id) {
-      return info(id).kind == Kind::elementwise && info(id).level == BlockLevel::row;
-    });
-    Index row = 0;
-    for (const ItemId id : members) row = all_elements_ ? 0 : std::max(row, info(id).row);
-    const ItemId walked = all_elements_ ? members.front() : info(members.front()).iteration_space;
-    block_ = std::make_shared<BlockProgram>(needed.type(walked).shape, row);
-  }
+  // `made` has, by item, the register in which the block program of its own group has it.
+  GroupBuilder(const Needed& needed, const Schedule& schedule, const Pairs& pairs, const std::vector<ItemId>& members,
+               std::vector<Register>& made)
+      : needed_(needed),
+        schedule_(schedule),
+        pairs_(pairs),
+        members_(members),
+        made_(made),
+        all_elements_(are_all_elements(members)),
+        block_(needed.type(all_elements_ ? members.front() : info(members.front()).iteration_space).shape,
+               all_elements_ ? 0 : row_of(members)) {}
 
   void build(Step& step, const std::vector<char>& escapes) {
     for (const ItemId id : members_) {
       if (info(id).kind == Kind::anchor || pairs_.consumer[id] != no_item) continue;
-      made_[id] = add(step, id);
-      if (escapes[id] != 0 || members_.size() == 1) block_->add_output(made_[id]);
+      made_[id] = add(id);
+      if (escapes[id] != 0 || members_.size() == 1) block_.output(made_[id]);
     }
-    block_->finish();
-    step.block = std::move(block_);
-    for (const auto& [item, row_values] : inputs_) step.inputs.push_back(item);
+    for (const auto& [item, row_values, made] : inputs_) step.inputs.push_back(item);
+    step.block = std::make_shared<const BlockCode>(block_.finish());
   }
 
  private:
+  struct Input {
+    ItemId item;
+    bool row_values;
+    Register made;
+  };
+
   const FusionInfo& info(ItemId id) const { return schedule_.info[id]; }
   BlockLevel level(ItemId id) const { return all_elements_ ? BlockLevel::element : info(id).level; }
+  // Operations on row values whose reduction is in another group are elements of their own.
+  bool are_all_elements(const std::vector<ItemId>& members) const {
+    return members.size() == 1 || std::all_of(members.begin(), members.end(), [&](ItemId id) {
+             return info(id).kind == Kind::elementwise && info(id).level == BlockLevel::row;
+           });
+  }
+  Index row_of(const std::vector<ItemId>& members) const {
+    Index row = 0;
+    for (const ItemId id : members) row = std::max(row, info(id).row);
+    return row;
+  }
 
-  int add(Step& step, ItemId id) {
+  Register add(ItemId id) {
     const DType dtype = needed_.type(id).dtype;
     const auto operands = needed_.operands_of(id);
     if (info(id).kind == Kind::random) {
-      step.block_attrs.push_back(std::make_unique<const Attrs>(needed_.attrs(id)));
-      return block_->add_random(needed_.op(id).random_block[static_cast<std::size_t>(dtype)], *step.block_attrs.back(),
-                                dtype, needed_.graph->row_elements(needed_.items[id].node));
+      return block_.draw(needed_.op(id).random_block[static_cast<std::size_t>(dtype)], needed_.attrs(id), dtype,
+                         needed_.graph->row_elements(needed_.items[id].node));
     }
     if (info(id).kind == Kind::reduction)
-      return block_->add_reduction(block_reduction(needed_, id), read(operands[0], false), dtype, level(id));
+      return block_.reduce(block_reduction(needed_, id), read(operands[0], false), dtype, level(id));
     in_.clear();
     const ItemId producer = pairs_.producer[id];
     if (producer == no_item) {
       read_all(id, no_item);
-      return block_->add_op(block_kernel(needed_, id), in_, dtype, level(id));
+      return block_.map(block_kernel(needed_, id), in_, dtype, level(id));
     }
     const auto at = std::find(operands.begin(), operands.end(), producer) - operands.begin();
     read_all(producer, no_item);
     read_all(id, producer);
-    return block_->add_op(pair_kernel(needed_, producer, id, static_cast<std::size_t>(at)), in_, dtype, level(id));
+    return block_.map(pair_kernel(needed_, producer, id, static_cast<std::size_t>(at)), in_, dtype, level(id));
   }
 
   void read_all(ItemId id, ItemId but) {
@@ -137,26 +151,26 @@ class BlockBuilder {
       if (from != but) in_.push_back(read(from, level(id) == BlockLevel::row));
     }
   }
-  // The block's operand for an item. One value a row, beside the same as elements, is an input of its own.
-  int read(ItemId from, bool row_values) {
+  // One value a row, beside the same as elements, is an input of its own.
+  Register read(ItemId from, bool row_values) {
     const bool member = schedule_.group_of[from] == schedule_.group_of[members_.front()];
     if (member && info(from).kind != Kind::anchor) return made_[from];
-    const std::pair key{from, row_values};
-    const auto known = std::find(inputs_.begin(), inputs_.end(), key);
-    if (known != inputs_.end()) return static_cast<int>(known - inputs_.begin());
-    inputs_.push_back(key);
-    return row_values ? block_->add_row_input(needed_.type(from)) : block_->add_input(needed_.type(from));
+    for (const Input& known : inputs_) {
+      if (known.item == from && known.row_values == row_values) return known.made;
+    }
+    inputs_.push_back({from, row_values, block_.input(needed_.type(from), row_values)});
+    return inputs_.back().made;
   }
 
   const Needed& needed_;
   const Schedule& schedule_;
   const Pairs& pairs_;
   const std::vector<ItemId>& members_;
-  std::vector<int>& made_;
-  bool all_elements_ = false;
-  std::shared_ptr<BlockProgram> block_;
-  std::vector<std::pair<ItemId, bool>> inputs_;  // and whether it is read as row values
-  std::vector<int> in_;
+  std::vector<Register>& made_;
+  bool all_elements_;
+  BlockProgram::Builder block_;
+  std::vector<Input> inputs_;
+  std::vector<Register> in_;
 };
 
 void select_kernel(const Needed& needed, ItemId id, Selected& out) {
@@ -244,16 +258,16 @@ std::vector<StepPart> parts_of(const Needed& needed, const std::vector<ItemId>& 
 std::vector<Selected> select(const Needed& needed, const Schedule& schedule) {
   const std::vector<char> escapes = find_escaping(needed, schedule);
   const Pairs pairs = find_pairs(needed, schedule, escapes);
-  std::vector<int> made(needed.size(), 0);
+  std::vector<Register> made(needed.size(), 0);
   std::vector<Selected> steps;
   steps.reserve(schedule.groups.size());
   for (const auto& members : schedule.groups) {
     Selected& out = steps.emplace_back();
-    const bool block = members.size() > 1 || schedule.info[members[0]].kind == Kind::elementwise;
+    const bool block = members.size() > 1 || runs_blockwise(needed, members[0]);
     const ItemId alone = block ? schedule.anchor_of(members) : members[0];
     if (alone != no_item) select_kernel(needed, alone, out);
     if (block) {
-      BlockBuilder(needed, schedule, pairs, members, made).build(out.step, escapes);
+      GroupBuilder(needed, schedule, pairs, members, made).build(out.step, escapes);
       out.step.block_scratch = round_up_size("plan", out.scratch, 64);
       if (out.step.block->scratch_bytes() > 0)
         out.scratch = add_sizes("plan", out.step.block_scratch, out.step.block->scratch_bytes());
@@ -309,6 +323,7 @@ void verify(const std::vector<Selected>& steps, const Needed& needed) {
       require(made(o.operand) && o.operand != o.result, "it is overwritten and not read", o.operand);
       require(needed.type(o.operand).bytes() == needed.type(o.result).bytes(), "it has another size", o.operand);
     }
+    if (now.step.block) verify(now.step.block->program());
     for (const ItemId id : now.writes) there[id] = 1;
   }
   const std::vector<std::uint32_t> keepers = needed.keepers();

@@ -1,5 +1,4 @@
-// Writing past the caches: what is too large to be found in a cache again should not be read into one just to be
-// overwritten.
+// Non-temporal stores, for results too large to stay in cache.
 #pragma once
 
 #include <cstddef>
@@ -13,13 +12,13 @@
 namespace xgrad {
 
 // Results of more bytes are written past the caches: about what the last level of caches holds.
-inline constexpr std::size_t stream_bytes = std::size_t{32} << 20;
+inline constexpr std::size_t nontemporal_min_bytes = std::size_t{32} << 20;
 
 // Whether that is faster here. A core of Intel's older processors has hardly more than ten lines on their way past the
 // caches, and writes through them faster if it asks for the lines in time: a chain of eight operations on 64 MiB took
 // 1.4 times as long as a copy past them and 1.1 times through them (Cascade Lake). Newer ones have more of them, 0.94
 // and 1.18 times (Emerald Rapids), as AMD's do. The two kinds of Intel's are told apart by what came between.
-inline bool streaming_pays() {
+inline bool prefer_nontemporal_stores() {
 #if defined(__x86_64__)
   static const bool pays = __builtin_cpu_is("intel") == 0 || __builtin_cpu_supports("avx512bf16") != 0;
   return pays;

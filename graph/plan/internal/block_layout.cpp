@@ -1,0 +1,216 @@
+#include <xgrad/graph/plan/internal/block_layout.hpp>
+
+#include <algorithm>
+#include <bit>
+
+#include <xgrad/graph/plan/internal/stream.hpp>
+
+namespace xgrad {
+namespace {
+
+using Register = BlockProgram::Register;
+using Instruction = BlockProgram::Instruction;
+using Access = BlockLayout::Access;
+
+constexpr Index far_elements = 1 << 18;  // more are not in a near cache
+
+std::size_t cache_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
+
+class Layouter {
+ public:
+  explicit Layouter(const BlockProgram& program) : program_(program), all_(program.instructions) {
+    out_.inputs.reserve(program.inputs.size());
+    out_.operations.reserve(program.operations());
+    for (Register r = 0; r < all_.size(); ++r) {
+      if (all_[r].is<BlockProgram::Input>())
+        out_.inputs.push_back({.made = r, .element_bytes = all_[r].element_bytes});
+      else
+        out_.operations.push_back(r);
+    }
+    out_.values.resize(all_.size());
+    out_.rows = program.rows();
+    out_.far = program.elements() > far_elements && out_.operations.size() > 1;
+    const Index row = program.row;
+    block_rows_ = row > 0 ? std::max<Index>(1, floor_power_of_two(BlockLayout::block_elements / row)) : 0;
+  }
+
+  BlockLayout run() {
+    collapse_axes();
+    choose_accesses();
+    assign_slots();
+    assign_scratch();
+    partition();
+    return std::move(out_);
+  }
+
+ private:
+  static Index floor_power_of_two(Index n) { return static_cast<Index>(std::bit_floor(static_cast<std::size_t>(n))); }
+  bool has_rows() const { return program_.row > 0; }
+  const TensorType& type(std::size_t input) const { return program_.inputs[input]; }
+  bool reads_row_values(std::size_t input) const {
+    return std::get<BlockProgram::Input>(all_[out_.inputs[input].made].action).row_values;
+  }
+
+  void collapse_axes() {
+    const Shape& shape = program_.shape;
+    const std::size_t inputs = out_.inputs.size();
+    std::array<std::array<Index, Shape::max_rank>, BlockProgram::max_inputs> full;  // strides of the shape's own axes
+    for (std::size_t i = 0; i < inputs; ++i) {
+      full[i] = {};
+      if (!reads_row_values(i)) full[i] = broadcast_strides(type(i).shape, shape);
+    }
+    std::vector<Index>& extent = out_.extent;
+    extent.reserve(Shape::max_rank);
+    Index after = shape.elements();  // elements of the axes from this one on
+    for (std::size_t axis = 0; axis < static_cast<std::size_t>(shape.rank()); ++axis) {
+      const Index now = shape[static_cast<int>(axis)];
+      const bool starts_row = after == program_.row;
+      if (now > 0) after /= now;
+      if (now == 1) continue;
+      bool joins = !extent.empty() && !starts_row;
+      for (std::size_t i = 0; joins && i < inputs; ++i)
+        joins = out_.inputs[i].stride[extent.size() - 1] == full[i][axis] * now;
+      if (joins)
+        extent.back() *= now;
+      else
+        extent.push_back(now);
+      for (std::size_t i = 0; i < inputs; ++i) out_.inputs[i].stride[extent.size() - 1] = full[i][axis];
+    }
+    if (!extent.empty()) return;
+    extent.push_back(1);
+    for (BlockLayout::Input& in : out_.inputs) in.stride[0] = 1;  // a single element is not one to repeat
+  }
+
+  void choose_accesses() {
+    const std::size_t inner = out_.extent.size() - 1;
+    out_.row_parts = !has_rows() && inner > 0 && out_.inner() > BlockLayout::block_elements / 2;
+    const bool row_by_row = out_.row_parts || (has_rows() && block_rows_ == 1 && out_.inner() == program_.row);
+    for (std::size_t i = 0; i < out_.inputs.size(); ++i) {
+      BlockLayout::Input& in = out_.inputs[i];
+      if (reads_row_values(i)) {
+        in.access = Access::row_value;
+        out_.values[in.made].repeats = type(i).shape.elements() == 1 && out_.rows > 1;
+        continue;
+      }
+      bool contiguous = in.stride[inner] == 1;
+      in.fixed = true;
+      Index dense = 1;
+      for (std::size_t axis = inner; axis-- > 0;) {
+        dense *= out_.extent[axis + 1];
+        contiguous = contiguous && in.stride[axis] == dense;
+        in.fixed = in.fixed && in.stride[axis] == 0;
+      }
+      if (contiguous)
+        in.access = Access::contiguous;
+      else if (in.fixed && in.stride[inner] == 0)
+        in.access = Access::scalar;
+      else if (row_by_row)
+        in.access = in.stride[inner] == 0 ? Access::row_scalar : Access::row_contiguous;
+      else
+        in.access = Access::packed;
+      out_.values[in.made].repeats = in.access == Access::scalar || in.access == Access::row_scalar;
+      out_.packs = out_.packs || in.access == Access::packed;
+      out_.packs_each_block = out_.packs_each_block || (in.access == Access::packed && !in.fixed);
+    }
+    for (const Register r : out_.operations)
+      out_.values[r].repeats = block_rows_ == 1 && all_[r].is<BlockProgram::Spread>();
+  }
+
+  // By register, the last one that reads it, or shows it to others that do; itself if none does.
+  std::vector<Register> last_reads() const {
+    std::vector<Register> last(all_.size());
+    for (auto r = static_cast<Register>(all_.size()); r-- > 0;) {
+      last[r] = std::max(last[r], r);
+      for (const Register operand : all_[r].operands())
+        last[operand] = std::max(last[operand], all_[r].is<BlockProgram::Spread>() ? last[r] : r);
+    }
+    return last;
+  }
+
+  void assign_slots() {
+    struct Slot {
+      Register busy_until = BlockProgram::none;
+      std::size_t element_bytes = 0;
+    };
+    std::vector<Slot> slots;
+    std::size_t largest = 1;
+    for (const Instruction& i : all_) largest = std::max<std::size_t>(largest, i.element_bytes);
+    const Index elements = has_rows() ? block_rows_ * program_.row : BlockLayout::block_elements;
+    const std::size_t bytes = cache_lines(bytes_of(elements, largest));
+    for (const BlockLayout::Input& in : out_.inputs) {
+      if (in.access != Access::packed) continue;
+      out_.values[in.made].slot = slots.size() * bytes;
+      slots.emplace_back();
+    }
+    // A slot is free again after the last operation that reads it. That one may write over it, if it works element by
+    // element on values of one size.
+    const std::vector<Register> last = last_reads();
+    for (const Register r : out_.operations) {
+      const Instruction& now = all_[r];
+      const bool streams = now.output != BlockProgram::none && now.level == BlockLevel::element &&
+                           bytes_of(program_.elements(), now.element_bytes) > nontemporal_min_bytes &&
+                           prefer_nontemporal_stores();
+      out_.values[r].nontemporal = streams;
+      out_.any_nontemporal = out_.any_nontemporal || streams;
+      if ((now.output != BlockProgram::none && !streams) || now.level == BlockLevel::column) continue;
+      const bool element_by_element = now.is<BlockProgram::Map>() && now.level == BlockLevel::element;
+      const auto free = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) {
+        return !streams &&
+               (s.busy_until < r || (s.busy_until == r && element_by_element && s.element_bytes == now.element_bytes));
+      });
+      Slot& slot = free != slots.end() ? *free : slots.emplace_back();
+      // What streams is still being written while the next block is worked on.
+      slot = {streams ? BlockProgram::none : last[r], now.element_bytes};
+      out_.values[r].slot = static_cast<std::size_t>(&slot - slots.data()) * bytes;
+    }
+    out_.slot_bytes = slots.size() * bytes;
+  }
+
+  void assign_scratch() {
+    for (const Register r : out_.operations) {
+      if (all_[r].level != BlockLevel::column) continue;
+      const Index groups = divide_up(out_.rows, std::get<BlockProgram::Reduce>(all_[r].action).by->group);
+      out_.values[r].scratch = out_.scratch_bytes;
+      if (groups > 1) out_.scratch_bytes += cache_lines(bytes_of(groups * program_.row, all_[r].element_bytes));
+    }
+  }
+
+  void partition() {
+    const Index elements = program_.elements();
+    if (elements == 0) return;
+    const Index inner = out_.inner();
+    const bool flat = !has_rows() && out_.extent.size() == 1;
+    const auto operations = static_cast<Index>(out_.operations.size());
+    out_.item_elements = has_rows() ? program_.row : flat ? 1 : inner;
+    out_.items = elements / out_.item_elements;
+    out_.items_per_block = has_rows() ? block_rows_
+                           : flat     ? BlockLayout::block_elements
+                                      : std::max<Index>(1, BlockLayout::block_elements / inner);
+    // Nothing passes from one operation to the next.
+    out_.one_block = flat && operations == 1 && !out_.any_nontemporal;
+    out_.walk_rows = out_.item_elements / inner;
+    Index least = out_.items_per_block;  // no two tasks may work on one group of columns
+    for (const Instruction& now : all_) {
+      if (now.level == BlockLevel::column)
+        least = std::max(least, std::get<BlockProgram::Reduce>(now.action).by->group);
+      if (now.is<BlockProgram::Input>()) continue;
+      const bool in_pieces = now.is<BlockProgram::Map>() && now.level == BlockLevel::element;
+      const Index block = out_.items_per_block * out_.item_elements;
+      out_.requests += in_pieces ? static_cast<std::size_t>(divide_up(block, BlockLayout::piece_elements)) : 1;
+    }
+    const Index wanted = std::max<Index>(1, BlockLayout::task_work / (out_.item_elements * operations));
+    out_.items_per_task = divide_up(wanted, least) * least;
+    out_.tasks = divide_up(out_.items, out_.items_per_task);
+  }
+
+  const BlockProgram& program_;
+  const std::vector<Instruction>& all_;
+  BlockLayout out_;
+  Index block_rows_ = 0;  // rows of a block, a power of two
+};
+
+}  // namespace
+
+BlockLayout lay_out(const BlockProgram& program) { return Layouter(program).run(); }
+
+}  // namespace xgrad

@@ -1,0 +1,373 @@
+#include <xgrad/graph/plan/internal/block_run.hpp>
+
+#include <alloca.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include <xgrad/graph/plan/internal/stream.hpp>
+
+namespace xgrad {
+namespace {
+
+using Register = BlockProgram::Register;
+using Instruction = BlockProgram::Instruction;
+using Access = BlockLayout::Access;
+
+constexpr Index piece_elements = BlockLayout::piece_elements;
+
+// Packs `rows` rows of `inner` elements side by side. From row to row the source moves by `row_stride` elements, within
+// a row by `inner_stride`, which is 0 or 1.
+template <class T>
+void pack(char* to, const char* from, Index rows, Index inner, Index row_stride, Index inner_stride) {
+  T* out = reinterpret_cast<T*>(to);
+  const T* row = reinterpret_cast<const T*>(from);
+  if (row_stride == 0 && inner_stride == 1) {  // one row for all: what is there already is copied again
+    std::copy_n(row, inner, out);
+    for (Index done = 1; done < rows; done *= 2)
+      std::copy_n(out, std::min(done, rows - done) * inner, out + done * inner);
+    return;
+  }
+  constexpr Index most = 16;
+  for (Index r = 0; r < rows; ++r, out += inner, row += row_stride) {
+    if (inner_stride == 0 && inner < most && (rows - r) * inner >= most)
+      std::fill_n(out, most, *row);  // of a number known when compiled; the next rows write over what is too much
+    else if (inner_stride == 0)
+      std::fill_n(out, inner, *row);
+    else
+      std::copy_n(row, inner, out);
+  }
+}
+void pack(std::size_t element_bytes, char* to, const char* from, Index rows, Index inner, Index row_stride,
+          Index inner_stride) {
+  if (element_bytes == 4)
+    pack<std::uint32_t>(to, from, rows, inner, row_stride, inner_stride);
+  else if (element_bytes == 8)
+    pack<std::uint64_t>(to, from, rows, inner, row_stride, inner_stride);
+  else
+    pack<std::uint8_t>(to, from, rows, inner, row_stride, inner_stride);
+}
+
+// Prefetch the next block during this one, in small portions: a core stalls with more than about ten cache lines in
+// flight. Only the first operation and the one that makes an output touch memory, too seldom for the processor to see a
+// stream in it.
+struct Prefetch {
+  const char* at;
+  const char* end;
+  std::size_t part;
+  void request() {
+    const char* stop = std::min(end, at + part);
+    for (; at < stop; at += 64) __builtin_prefetch(at);
+  }
+};
+
+// What a block made, on its way past the caches while the next one is worked on, in small portions as well.
+struct PendingStore {
+  char* to;
+  const char* from;
+  std::size_t remaining;
+  std::size_t part;
+  void write(std::size_t most) {
+    const std::size_t now = std::min(remaining, most);
+    if (now == 0) return;
+    stream_copy(to, from, now);
+    to += now;
+    from += now;
+    remaining -= now;
+  }
+};
+
+// One thread's run over a range of items.
+class Runner {
+ public:
+  Runner(const BlockProgram& program, const BlockLayout& layout, const BlockMemory& memory, void* slots)
+      : program_(program), layout_(layout), memory_(memory) {
+    const auto address = reinterpret_cast<std::uintptr_t>(slots);
+    slots_ = static_cast<char*>(slots) + (63 - (address + 63) % 64);
+    for (std::size_t i = 0; i < layout.inputs.size(); ++i) {
+      const BlockLayout::Input& in = layout.inputs[i];
+      at_[in.made] = in.access == Access::packed ? slots_ + layout.values[in.made].slot : input(i);
+    }
+    if (!layout.any_nontemporal) return;
+    const auto* end = memory.inputs + layout.inputs.size();
+    for (pending_count_ = 0; pending_count_ < program.outputs.size(); ++pending_count_) {
+      pending_[pending_count_].remaining = 0;
+      in_place_[pending_count_] = std::find(memory.inputs, end, memory.outputs[pending_count_]) != end;
+    }
+  }
+
+  // Blocks of whole rows, or of anything where all inputs are contiguous.
+  void run_blocks(Index first, Index last) {
+    const Index item = layout_.item_elements;
+    const Index step = layout_.one_block ? last - first : layout_.items_per_block;
+    for (Index at = first; at < last; at += step) {
+      const Index now = std::min(step, last - at);
+      const Index next = std::min(step, last - at - now);
+      if (at > 0 || layout_.far) move_to(at);  // the first block begins where its inputs do
+      prefetch_count_ = 0;
+      if (layout_.far) prefetch_next((at + now) * item, next * item);
+      if (layout_.packs_each_block || (layout_.packs && at == first))
+        pack_inputs(at * layout_.walk_rows, now * layout_.walk_rows, at == first);
+      execute(at * item, now * item, at, now);
+    }
+    finish_stores();
+  }
+
+  // Long rows, of programs that have none of their own: blocks are parts of one row, in which an input is contiguous or
+  // one value.
+  void run_row_parts(Index first, Index last) {
+    const Index inner = layout_.inner();
+    const Index step = layout_.slot_bytes == 0 && layout_.operations.size() == 1 ? inner : BlockLayout::block_elements;
+    for (Index row = first; row < last; ++row) {
+      for (std::size_t i = 0; i < layout_.inputs.size(); ++i) {
+        const BlockLayout::Input& in = layout_.inputs[i];
+        at_[in.made] = input(i) + bytes_of(offset_of(in, row), in.element_bytes);
+      }
+      for (Index at = 0; at < inner; at += step) {
+        const Index now = std::min(step, inner - at);
+        execute(row * inner + at, now, 0, 0);
+        for (const BlockLayout::Input& in : layout_.inputs) {
+          if (!layout_.values[in.made].repeats) at_[in.made] += bytes_of(now, in.element_bytes);
+        }
+      }
+    }
+    finish_stores();
+  }
+
+ private:
+  const char* input(std::size_t i) const { return static_cast<const char*>(memory_.inputs[i]); }
+  char* output(std::uint32_t i) const { return static_cast<char*>(memory_.outputs[i]); }
+
+  // Where row `row` of the walk starts in the input: all axes but the last are those of rows.
+  Index offset_of(const BlockLayout::Input& in, Index row) const {
+    Index out = 0;
+    for (std::size_t axis = layout_.extent.size() - 1; axis-- > 0 && row > 0;) {
+      const Index at = axis == 0 ? row : row % layout_.extent[axis];
+      if (axis > 0) row /= layout_.extent[axis];
+      out += at * in.stride[axis];
+    }
+    return out;
+  }
+
+  void move_to(Index item) {
+    for (std::size_t i = 0; i < layout_.inputs.size(); ++i) {
+      const BlockLayout::Input& in = layout_.inputs[i];
+      switch (in.access) {
+        case Access::contiguous:
+          at_[in.made] = input(i) + bytes_of(item * layout_.item_elements, in.element_bytes);
+          break;
+        case Access::row_value:
+          if (!layout_.values[in.made].repeats) at_[in.made] = input(i) + bytes_of(item, in.element_bytes);
+          break;
+        case Access::row_contiguous:
+        case Access::row_scalar: at_[in.made] = input(i) + bytes_of(offset_of(in, item), in.element_bytes); break;
+        case Access::scalar:
+        case Access::packed: break;
+      }
+    }
+  }
+
+  void prefetch_next(Index first, Index elements) {
+    const auto add = [&](const char* memory, std::size_t element_bytes) {
+      const char* from = memory + bytes_of(first, element_bytes);
+      const std::size_t bytes = bytes_of(elements, element_bytes);
+      prefetch_[prefetch_count_++] = {from, from + bytes, portion(bytes)};
+    };
+    for (std::size_t i = 0; i < layout_.inputs.size(); ++i) {
+      if (layout_.inputs[i].access == Access::contiguous) add(input(i), layout_.inputs[i].element_bytes);
+    }
+    for (std::uint32_t i = 0; i < program_.outputs.size(); ++i) {
+      const Register r = program_.outputs[i];
+      const Instruction& now = program_.instructions[r];
+      if (now.level == BlockLevel::element && !layout_.values[r].nontemporal) add(output(i), now.element_bytes);
+    }
+  }
+  std::size_t portion(std::size_t bytes) const { return (bytes / layout_.requests + 63) / 64 * 64; }
+
+  void between_pieces() {
+    for (std::size_t i = 0; i < prefetch_count_; ++i) prefetch_[i].request();
+    for (std::size_t i = 0; i < pending_count_; ++i) pending_[i].write(pending_[i].part);
+  }
+  void finish_stores() {
+    for (std::size_t i = 0; i < pending_count_; ++i) pending_[i].write(pending_[i].remaining);
+  }
+
+  // Copies what the block reads of inputs that do not lie as it needs them.
+  void pack_inputs(Index first_row, Index rows, bool first) {
+    const std::size_t inner_axis = layout_.extent.size() - 1;
+    if (inner_axis == 0) return;
+    const Index inner = layout_.inner();
+    const Index next = layout_.extent[inner_axis - 1];  // rows along this axis lie a fixed stride apart
+    for (Index r = 0; r < rows;) {
+      const Index beside = inner_axis == 1 ? rows : next - (first_row + r) % next;
+      const Index together = std::min(rows - r, beside);
+      for (std::size_t i = 0; i < layout_.inputs.size(); ++i) {
+        const BlockLayout::Input& in = layout_.inputs[i];
+        if (in.access != Access::packed || (in.fixed && !first)) continue;
+        pack(in.element_bytes, slots_ + layout_.values[in.made].slot + bytes_of(r * inner, in.element_bytes),
+             input(i) + bytes_of(offset_of(in, first_row + r), in.element_bytes), together, inner,
+             in.stride[inner_axis - 1], in.stride[inner_axis]);
+      }
+      r += together;
+    }
+  }
+
+  // The block whose first element is number `at`, and whose first row is number `row`.
+  void execute(Index at, Index n, Index row, Index rows) {
+    const bool pieces = prefetch_count_ + pending_count_ > 0;  // there is something to do between pieces of work
+    for (const Register r : layout_.operations) {
+      if (pieces) between_pieces();
+      const Instruction& now = program_.instructions[r];
+      const BlockLayout::Value& value = layout_.values[r];
+      if (now.level == BlockLevel::column) {
+        reduce_columns(std::get<BlockProgram::Reduce>(now.action), now, value, row, rows);
+        continue;
+      }
+      const bool of_rows = now.level == BlockLevel::row;
+      char* result = value.slot != BlockLayout::no_slot ? slots_ + value.slot : nullptr;
+      PendingStore* pending = nullptr;
+      if (now.output != BlockProgram::none) {
+        char* const memory = output(now.output) + bytes_of(of_rows ? row : at, now.element_bytes);
+        if (value.nontemporal && !in_place_[now.output]) {
+          pending = &pending_[now.output];
+          pending->write(pending->remaining);
+          const std::size_t bytes = bytes_of(n, now.element_bytes);
+          *pending = {memory, result, 0, portion(bytes)};
+        } else {
+          result = memory;
+        }
+      }
+      at_[r] = result;
+      if (const auto* map = std::get_if<BlockProgram::Map>(&now.action)) {
+        run_map(*map, now, of_rows ? rows : n, result, pieces);
+      } else if (const auto* spread = std::get_if<BlockProgram::Spread>(&now.action)) {
+        if (value.repeats)
+          at_[r] = at_[spread->operand];
+        else
+          pack(now.element_bytes, result, at_[spread->operand], rows, program_.row, 1, 0);
+      } else if (const auto* reduce = std::get_if<BlockProgram::Reduce>(&now.action)) {
+        reduce->by->rows(at_[reduce->operand], rows, program_.row, result);
+      } else if (const auto* draw = std::get_if<BlockProgram::Draw>(&now.action)) {
+        draw->kernel(program_.attrs[draw->attrs], memory_.random, memory_.first_row * draw->row_elements + at, n,
+                     result);
+      }
+      if (pending != nullptr) pending->remaining = bytes_of(n, now.element_bytes);
+    }
+  }
+
+  void run_map(const BlockProgram::Map& map, const Instruction& now, Index n, char* to, bool pieces) {
+    std::array<const void*, 4> operands;
+    std::array<bool, 4> repeats;
+    for (std::size_t i = 0; i < map.count; ++i) {
+      operands[i] = at_[map.operands[i]];
+      repeats[i] = layout_.values[map.operands[i]].repeats;
+    }
+    for (; pieces && n > piece_elements; n -= piece_elements) {
+      map.kernel(piece_elements, operands.data(), repeats.data(), to);
+      between_pieces();
+      to += bytes_of(piece_elements, now.element_bytes);
+      for (std::size_t i = 0; i < map.count; ++i) {
+        if (repeats[i]) continue;
+        const std::size_t bytes = bytes_of(piece_elements, program_.instructions[map.operands[i]].element_bytes);
+        operands[i] = static_cast<const char*>(operands[i]) + bytes;
+      }
+    }
+    map.kernel(n, operands.data(), repeats.data(), to);
+  }
+
+  // Columns of a block's rows, group by group.
+  void reduce_columns(const BlockProgram::Reduce& reduce, const Instruction& now, const BlockLayout::Value& value,
+                      Index row, Index rows) {
+    const Index group = reduce.by->group, columns = program_.row;
+    const char* in = at_[reduce.operand];
+    char* out = layout_.rows > group ? static_cast<char*>(memory_.scratch) + value.scratch : output(now.output);
+    for (Index done = 0; done < rows;) {
+      const Index taken = (row + done) % group;  // rows of the group that are in it already
+      const Index some = std::min(rows - done, group - taken);
+      reduce.by->columns(in + bytes_of(done * columns, now.element_bytes), some, columns,
+                         out + bytes_of((row + done) / group * columns, now.element_bytes), taken == 0);
+      done += some;
+    }
+  }
+
+  const BlockProgram& program_;
+  const BlockLayout& layout_;
+  const BlockMemory& memory_;
+  char* slots_;
+  std::size_t prefetch_count_ = 0, pending_count_ = 0;
+  // Only what is counted, or what the program makes, is ever set.
+  std::array<const char*, BlockProgram::max_registers> at_;  // by register, where its values of the block are
+  std::array<Prefetch, BlockProgram::max_inputs + BlockProgram::max_ops> prefetch_;
+  std::array<PendingStore, BlockProgram::max_ops> pending_;  // by output
+  std::array<bool, BlockProgram::max_ops> in_place_;         // by output: it is the memory of an input
+};
+
+}  // namespace
+
+void BlockCode::run_items(const BlockMemory& memory, Index first, Index last) const {
+  Runner runner(program_, layout_, memory, alloca(layout_.slot_bytes + 64));
+  if (layout_.row_parts)
+    runner.run_row_parts(first, last);
+  else
+    runner.run_blocks(first, last);
+  if (layout_.any_nontemporal) end_streams();
+}
+
+void BlockCode::run(const BlockMemory& memory, const Parallel& parallel) const {
+  if (layout_.tasks == 0) return;  // there are no elements
+  if (layout_.tasks == 1) {
+    run_items(memory, 0, layout_.items);
+  } else {
+    const Index each = layout_.items_per_task;
+    parallel.for_each(layout_.tasks,
+                      [&](Index task) { run_items(memory, task * each, std::min(layout_.items, (task + 1) * each)); });
+  }
+  if (layout_.scratch_bytes == 0) return;
+  for (const Register r : program_.outputs) {
+    const Instruction& now = program_.instructions[r];
+    if (now.level != BlockLevel::column) continue;
+    const BlockReduction& by = *std::get<BlockProgram::Reduce>(now.action).by;
+    if (layout_.rows <= by.group) continue;
+    char* groups = static_cast<char*>(memory.scratch) + layout_.values[r].scratch;
+    by.join(groups, divide_up(layout_.rows, by.group), program_.row);
+    std::memcpy(memory.outputs[now.output], groups, bytes_of(program_.row, now.element_bytes));
+  }
+}
+
+// The kernel of every elementwise operation that runs alone.
+void run_elementwise(const KernelCall& call) {
+  const TensorType& type = call.output.type;
+  const std::size_t count = call.inputs.size();
+  const BlockKernel kernel = call.op->block[static_cast<std::size_t>(call.inputs.back().type.dtype)];
+  const Index n = type.shape.elements();
+  std::array<const void*, 4> inputs{};
+  std::array<bool, 4> repeats{};
+  bool flat = type.bytes() <= nontemporal_min_bytes;  // operands lie like the result, or are one value
+  for (std::size_t i = 0; i < count; ++i) {
+    const Shape& shape = call.inputs[i].type.shape;
+    inputs[i] = call.inputs[i].data;
+    repeats[i] = n > 1 && shape.elements() == 1;
+    flat = flat && (repeats[i] || shape == type.shape);
+  }
+  if (flat) {
+    const auto run = [&](Index task) {
+      const Index first = task * BlockLayout::task_work;
+      std::array<const void*, 4> from = inputs;
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t bytes = repeats[i] ? 0 : bytes_of(first, size_of(call.inputs[i].type.dtype));
+        from[i] = static_cast<const char*>(inputs[i]) + bytes;
+      }
+      kernel(std::min(BlockLayout::task_work, n - first), from.data(), repeats.data(),
+             static_cast<char*>(call.output.data) + bytes_of(first, size_of(type.dtype)));
+    };
+    return call.parallel.for_each(divide_up(n, BlockLayout::task_work), run);
+  }
+  BlockProgram::Builder builder(type.shape);
+  std::array<Register, 4> operands{};
+  for (std::size_t i = 0; i < count; ++i) operands[i] = builder.input(call.inputs[i].type);
+  builder.output(builder.map(kernel, std::span(operands).first(count), type.dtype));
+  BlockCode(builder.finish()).run({inputs.data(), &call.output.data, nullptr, call.random}, call.parallel);
+}
+
+}  // namespace xgrad
