@@ -6,6 +6,7 @@
 
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -20,15 +21,10 @@ class Batcher {
  public:
   Batcher(Graph& graph, const std::vector<Value>& results, Value one, Value many)
       : graph_(graph), size_(many.shape()[0]), many_(graph.size()) {
-    NodeId last = one.id();
-    for (const Value r : results) last = std::max(last, r.id());
+    const NodeId last = std::max(one.id() + 1, end_of(results)) - 1;
     depends_ = numeric_dependents(graph, last + 1, {one});
-    needed_.assign(last + 1, 0);
-    for (const Value r : results) needed_[r.id()] = 1;
-    for (NodeId id = last + 1; id-- > 0;) {
-      if (!needed_[id]) continue;
-      for (const NodeId i : graph.inputs(id)) needed_[i] = 1;
-    }
+    needed_ = needed_by(graph, results);
+    needed_.resize(last + 1, 0);
     many_[one.id()] = many;
     for (NodeId id = one.id() + 1; id <= last; ++id) {
       if (needed_[id] && depends_[id]) many_[id] = rewrite(graph_.value(id));
@@ -100,20 +96,8 @@ class Batcher {
 }  // namespace
 
 std::vector<char> numeric_dependents(const Graph& graph, NodeId size, const std::vector<Value>& sources) {
-  std::vector<char> out(size, 0);
-  NodeId first = size;
-  for (const Value s : sources) {
-    if (s.id() >= size) continue;
-    out[s.id()] = 1;
-    first = std::min(first, s.id());
-  }
-  for (NodeId id = first; id < size; ++id) {
-    const auto inputs = graph.inputs(id);
-    for (std::size_t i = 0; i < inputs.size() && out[id] == 0; ++i) {
-      if (!graph.node(id).op->shape_only(static_cast<int>(i))) out[id] = out[inputs[i]];
-    }
-  }
-  return out;
+  return dependents(graph, size, sources,
+                    [&](NodeId id, std::size_t i) { return !graph.node(id).op->shape_only(static_cast<int>(i)); });
 }
 
 Batched batch(const std::vector<Value>& results, Value one, Value many) {

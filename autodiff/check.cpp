@@ -7,6 +7,7 @@
 #include <xgrad/autodiff/compare.hpp>
 #include <xgrad/autodiff/sample_numbers.hpp>
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 namespace {
@@ -134,19 +135,16 @@ CheckReport compare_gradients(Value y, const std::vector<Value>& all, const Feed
 
 std::vector<Value> differentiable_leaves(Value y) {
   Graph& graph = y.graph();
-  std::vector<char> reached(y.id() + 1, 0);
-  reached[y.id()] = 1;
+  const std::vector<char> reached = needed_by(graph, {y}, [&](NodeId id, std::size_t i) {
+    const OpDef& op = *graph.node(id).op;
+    return op.vjp != nullptr && !op.shape_only(static_cast<int>(i));
+  });
   std::vector<Value> out;
-  for (NodeId id = y.id() + 1; id-- > 0;) {
-    if (reached[id] == 0) continue;
+  for (NodeId id = 0; id <= y.id(); ++id) {
     const Node& node = graph.node(id);
     const bool leaf = node.op->traits.leaf == Leaf::input || node.op->traits.leaf == Leaf::parameter;
-    if (leaf && is_floating(node.type.dtype)) out.push_back(graph.value(id));
-    for (std::uint32_t i = 0; i < node.input_count; ++i) {
-      if (!node.op->shape_only(static_cast<int>(i)) && node.op->vjp != nullptr) reached[node.inputs[i]] = 1;
-    }
+    if (reached[id] != 0 && leaf && is_floating(node.type.dtype)) out.push_back(graph.value(id));
   }
-  std::reverse(out.begin(), out.end());
   return out;
 }
 

@@ -12,6 +12,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/immortal.hpp>
 #include <xgrad/graph/list_text.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 namespace {
@@ -69,11 +70,15 @@ const OpDef& custom_gradient_op() {
 
 // Whatever result depends on in a way that derivatives can follow must go through the inputs.
 void require_closed(const Graph& graph, const std::string& name, Value result, const std::vector<Value>& inputs) {
-  std::vector<char> reached(result.id() + 1, 0);
-  reached[result.id()] = 1;
+  const auto is_input = [&](NodeId id) {
+    return std::any_of(inputs.begin(), inputs.end(), [&](Value v) { return v.id() == id; });
+  };
+  const std::vector<char> reached = needed_by(graph, {result}, [&](NodeId id, std::size_t i) {
+    const OpDef& op = *graph.node(id).op;
+    return op.vjp != nullptr && !op.shape_only(static_cast<int>(i)) && !is_input(id);
+  });
   for (NodeId id = result.id() + 1; id-- > 0;) {
-    const auto is_input = [&](Value v) { return v.id() == id; };
-    if (reached[id] == 0 || std::any_of(inputs.begin(), inputs.end(), is_input)) continue;
+    if (reached[id] == 0 || is_input(id)) continue;
     const Node& node = graph.node(id);
     const Leaf leaf = node.op->traits.leaf;
     if ((leaf == Leaf::input || leaf == Leaf::parameter) && is_floating(node.type.dtype)) {
@@ -81,10 +86,6 @@ void require_closed(const Graph& graph, const std::string& name, Value result, c
           fmt::format("custom_gradient {:?}: forward uses {}, which is not among its inputs, so no derivative would "
                       "reach it\n  hint: give it as an input, or use stop_gradient of it",
                       name, graph.describe(id)));
-    }
-    if (node.op->vjp == nullptr) continue;
-    for (std::uint32_t i = 0; i < node.input_count; ++i) {
-      if (!node.op->shape_only(static_cast<int>(i))) reached[node.inputs[i]] = 1;
     }
   }
 }

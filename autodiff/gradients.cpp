@@ -9,6 +9,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/list_text.hpp>
 #include <xgrad/graph/sizes.hpp>
+#include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {
@@ -19,14 +20,9 @@ class Sweep {
  public:
   // With `separate`, contributions to each of wrt are not added up.
   Sweep(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt, bool separate = false)
-      : graph_(graph), outputs_(outputs) {
-    for (const Value y : outputs) size_ = std::max(size_, y.id() + 1);
+      : graph_(graph), outputs_(outputs), size_(end_of(outputs)) {
     cotangents_.resize(size_);
-    std::vector<char> sources(size_, 0);
-    for (const Value w : wrt) {
-      if (w.id() < size_) sources[w.id()] = 1;
-    }
-    depends_ = differentiable_dependents(sources);
+    depends_ = differentiable_dependents(wrt);
     for (const Value w : wrt) {
       if (separate) contributions_[w.id()];
     }
@@ -84,14 +80,8 @@ class Sweep {
   }
 
   // The nodes up to y that depend on one of the sources in a way that derivatives can follow; sources included.
-  std::vector<char> differentiable_dependents(const std::vector<char>& sources) const {
-    std::vector<char> out = sources;
-    for (NodeId id = 0; id < size_; ++id) {
-      for (std::size_t i = 0; i < node(id).input_count && !out[id]; ++i) {
-        out[id] = static_cast<char>(out[node(id).inputs[i]] && edge(id, i));
-      }
-    }
-    return out;
+  std::vector<char> differentiable_dependents(const std::vector<Value>& sources) const {
+    return dependents(graph_, size_, sources, [this](NodeId id, std::size_t i) { return edge(id, i); });
   }
 
   bool has_dependent_operand(NodeId id) const {
@@ -152,15 +142,8 @@ class Sweep {
   // Names the node at which the way from w to y ends; empty if there is no way at all.
   std::string why_unconnected(Value w) const {
     if (w.id() >= size_) return "";
-    std::vector<char> sources(size_, 0);
-    sources[w.id()] = 1;
-    const std::vector<char> reached = differentiable_dependents(sources);
-    std::vector<char> below_y(size_, 0);
-    for (const Value y : outputs_) below_y[y.id()] = 1;
-    for (NodeId id = size_; id-- > 0;) {
-      if (!below_y[id]) continue;
-      for (const NodeId i : graph_.inputs(id)) below_y[i] = 1;
-    }
+    const std::vector<char> reached = differentiable_dependents({w});
+    const std::vector<char> below_y = needed_by(graph_, outputs_);
     for (const Refusal& r : refused_) {
       if (reached[r.input]) {
         return fmt::format(" through differentiable operations\n  the vjp of {} gives no cotangent for {}",

@@ -5,6 +5,7 @@
 #include <xgrad/autodiff/check.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 namespace {
@@ -77,18 +78,10 @@ Rebuilt rebuild_in_f64(Graph& target, const std::vector<Value>& outputs, const s
   if (!outputs[0].valid()) throw GraphError("rebuild_in_f64: output 0 is an empty Value");
   Graph& source = outputs[0].graph();
   if (&source == &target) throw GraphError("rebuild_in_f64: the target must be another graph");
-  NodeId size = 0;
-  for (const Value v : outputs) {
-    source.require(v, "rebuild_in_f64: output");
-    size = std::max(size, v.id() + 1);
-  }
+  for (const Value v : outputs) source.require(v, "rebuild_in_f64: output");
   for (const Value v : wanted) source.require(v, "rebuild_in_f64: wanted");
-  std::vector<char> needed(size, 0);
-  for (const Value v : outputs) needed[v.id()] = 1;
-  for (NodeId id = size; id-- > 0;) {
-    if (!needed[id]) continue;
-    for (const NodeId i : source.inputs(id)) needed[i] = 1;
-  }
+  const std::vector<char> needed = needed_by(source, outputs);
+  const NodeId size = end_of(outputs);
   Rebuilder rebuilder(target, source);
   rebuilder.copies.resize(size);
   for (NodeId id = 0; id < size; ++id) {

@@ -9,6 +9,7 @@
 #include <xgrad/autodiff/views.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/immortal.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 namespace {
@@ -35,14 +36,8 @@ const OpDef& again_op() {
 // Makes the nodes of the segment again on other outside values.
 void copy_segment(Graph& graph, Value end, std::unordered_map<NodeId, Value>& copies) {
   const Value result = graph.value(graph.inputs(end.id())[0]);
-  std::vector<char> inside(result.id() + 1, 0);
-  inside[result.id()] = 1;
-  for (NodeId id = result.id() + 1; id-- > 0;) {
-    if (inside[id] == 0) continue;
-    for (const NodeId i : graph.inputs(id)) {
-      if (!copies.contains(i)) inside[i] = 1;
-    }
-  }
+  const std::vector<char> inside =
+      needed_by(graph, {result}, [&](NodeId id, std::size_t i) { return !copies.contains(graph.inputs(id)[i]); });
   for (NodeId id = 0; id <= result.id(); ++id) {
     if (inside[id] == 0) continue;
     const Value original = graph.value(id);

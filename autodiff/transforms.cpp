@@ -11,6 +11,7 @@
 #include <xgrad/autodiff/pullback.hpp>
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/immortal.hpp>
+#include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {
@@ -79,17 +80,13 @@ void require_values(const char* where, Unconnected unconnected) {
 
 // Throws unless a derivative can follow every way from the placeholders to the results.
 void require_linear(Graph& graph, const std::vector<Value>& placeholders, const std::vector<Value>& results) {
-  NodeId size = 0;
-  for (const Value r : results) size = std::max(size, r.id() + 1);
-  const std::vector<char> depends = numeric_dependents(graph, size, placeholders);
-  std::vector<char> needed(size, 0);
-  for (const Value r : results) needed[r.id()] = 1;
-  for (NodeId id = size; id-- > 0;) {
+  const std::vector<char> depends = numeric_dependents(graph, end_of(results), placeholders);
+  const std::vector<char> needed = needed_by(graph, results, [&](NodeId id, std::size_t) { return depends[id] != 0; });
+  for (NodeId id = end_of(results); id-- > 0;) {
     const Node& node = graph.node(id);
     if (needed[id] == 0 || depends[id] == 0) continue;
     for (std::size_t i = 0; i < node.input_count; ++i) {
       const NodeId input = node.inputs[i];
-      needed[input] = 1;
       if (depends[input] == 0 || node.op->shape_only(static_cast<int>(i))) continue;
       if (node.op->vjp != nullptr && is_floating(node.type.dtype)) continue;
       const std::string rule =

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 namespace {
@@ -35,16 +36,11 @@ double flops(const std::vector<Value>& outputs, const std::vector<Update>& updat
   if (roots.empty()) return 0;
   if (!roots.front().valid()) throw GraphError("flops: a value is empty");
   const Graph& graph = roots.front().graph();
-  std::vector<char> needed(graph.size(), 0);
-  for (const Value root : roots) {
-    graph.require(root, "flops");
-    needed[root.id()] = 1;
-  }
+  for (const Value root : roots) graph.require(root, "flops");
+  const std::vector<char> needed = needed_by(graph, roots);
   double out = 0;
-  for (NodeId id = graph.size(); id-- > 0;) {
-    if (!needed[id]) continue;
-    out += flops(graph, id);
-    for (const NodeId input : graph.inputs(id)) needed[input] = 1;
+  for (NodeId id = 0; id < needed.size(); ++id) {
+    if (needed[id] != 0) out += flops(graph, id);
   }
   return out;
 }

@@ -7,6 +7,7 @@
 
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/number_text.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
 namespace {
@@ -29,15 +30,10 @@ std::string one_line(const std::string& text) {
 }  // namespace
 
 std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> outputs, const std::string& where) {
-  std::vector<bool> needed(graph.size(), outputs.empty());
-  for (const Value output : outputs) {
-    graph.require(output, where);
-    needed[output.id()] = true;
-  }
-  for (NodeId id = graph.size(); id-- > 0;) {
-    if (!needed[id]) continue;
-    for (const NodeId input : graph.inputs(id)) needed[input] = true;
-  }
+  for (const Value output : outputs) graph.require(output, where);
+  const std::vector<char> found = needed_by(graph, std::vector<Value>(outputs.begin(), outputs.end()));
+  std::vector<bool> needed(found.begin(), found.end());
+  needed.resize(graph.size(), outputs.empty());
   return needed;
 }
 

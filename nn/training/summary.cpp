@@ -10,6 +10,7 @@
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/memory_text.hpp>
 #include <xgrad/graph/plan/plan.hpp>
+#include <xgrad/graph/walk.hpp>
 #include <xgrad/nn/training/model_state.hpp>
 
 namespace xgrad::nn {
@@ -50,18 +51,8 @@ struct Between {
   std::vector<char> to_prediction, from_input;
 
   explicit Between(const ModelGraph& model)
-      : to_prediction(model.graph->size(), 0), from_input(model.graph->size(), 0) {
-    const Graph& g = *model.graph;
-    to_prediction[model.prediction.id()] = 1;
-    for (NodeId id = model.prediction.id() + 1; id-- > 0;) {
-      if (!to_prediction[id]) continue;
-      for (const NodeId input : g.inputs(id)) to_prediction[input] = 1;
-    }
-    from_input[model.input.id()] = 1;
-    for (NodeId id = model.input.id() + 1; id <= model.prediction.id(); ++id) {
-      for (const NodeId input : g.inputs(id)) from_input[id] |= from_input[input];
-    }
-  }
+      : to_prediction(needed_by(*model.graph, {model.prediction})),
+        from_input(dependents(*model.graph, model.prediction.id() + 1, {model.input})) {}
 };
 
 // The layers of the forward part, in the order of their first node; each ends with its last node.
