@@ -6,12 +6,14 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/plan/rewrite_rule.hpp>
 #include <xgrad/ops/all_or_nothing.hpp>
 #include <xgrad/ops/axis.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/registry.hpp>
 
 namespace xgrad {
 namespace {
@@ -305,9 +307,107 @@ struct Matmul : Operation {
   }
 };
 
+// ---- rewrite rules
+
+bool is_transposed(Value product, const char* which) { return product.graph().attrs(product.id()).flag(which); }
+bool is_matrix(Value v) { return v.shape().rank() == 2; }
+
+// Products of one row or one column take other kernels when an operand is transposed, whose sums have another order.
+Value without_transpose(const Match& m, bool left) {
+  const Shape& shape = m.root.shape();
+  if (shape[0] <= 1 || shape[1] <= 1) return {};
+  return matmul(m["a"], m["b"], is_transposed(m.root, "transpose_a") != left,
+                is_transposed(m.root, "transpose_b") == left);
+}
+
+// Whether the value has one element a column of the matrix: [columns] or [1, columns].
+bool is_row_of(Value v, Value matrix) {
+  return v.shape().elements() == matrix.shape().back() && v.shape().back() == matrix.shape().back() &&
+         v.shape().rank() >= 1 && v.shape().rank() <= matrix.shape().rank() && v.dtype() == matrix.dtype();
+}
+
+// v * scale, with the scale taken into a product's right operand; empty if v is not made of a product and of terms and
+// factors for each column.
+Value scaled(Value v, Value scale) {
+  Graph& graph = v.graph();
+  const OpDef* op = v.node().op;
+  if (graph.inputs(v.id()).size() != 2) return {};
+  const Value a = graph.value(graph.inputs(v.id())[0]);
+  const Value b = graph.value(graph.inputs(v.id())[1]);
+  if (op == &builtin_op("matmul")) {
+    const bool plain = is_matrix(a) && is_matrix(b) && !is_transposed(v, "transpose_b");
+    if (!plain || v.shape().elements() < b.shape().elements()) return {};
+    return matmul(a, b * scale, is_transposed(v, "transpose_a"));
+  }
+  if (!is_matrix(v) || a.type() != v.type() || !is_row_of(b, v)) return {};
+  if (op == &builtin_op("mul")) return scaled(a, b * scale);
+  const bool sum = op == &builtin_op("add");
+  if (!sum && op != &builtin_op("sub")) return {};
+  const Value product = scaled(a, scale);
+  if (!product.valid()) return {};
+  return sum ? product + b * scale : product - b * scale;
+}
+
+Value scale_into_product(const Match& m) {
+  if (!is_matrix(m.root) || m["v"].type() != m.root.type() || !is_row_of(m["scale"], m.root)) return {};
+  return scaled(m["v"], m["scale"]);
+}
+
+Value product_sample(Graph& graph, const Shape& a, const Shape& b, bool transpose_left) {
+  const Value x = graph.input("a", a), y = graph.input("b", b);
+  return transpose_left ? matmul(transpose(x), y) : matmul(x, transpose(y));
+}
+
+// A layer in use: a product, a bias, and batch normalization by moving statistics.
+Value normalized_sample(Graph& graph, Index rows) {
+  const Value x = graph.input("x", {rows, 5});
+  const auto row = [&](const char* name) { return graph.input(name, {7}); };
+  const Value sums = matmul(x, graph.input("w", {5, 7})) + row("bias");
+  return (sums - row("mean")) * rsqrt(square(row("deviation")) + 0.1) * row("gamma") + row("beta");
+}
+
 }  // namespace
 
 void register_matmul(OpRegistry& registry) { registry.add(define<Matmul>()); }
+
+void add_matmul_rules(const OpRegistry& registry) {
+  const OpDef& product = *registry.find("matmul");
+  const auto transposed = [&](const char* name) {
+    return pattern::op(*registry.find("transpose"), {pattern::any(name)}).with([](Value v) {
+      return v.graph().attrs(v.id()).ints("order") == Axes{1, 0};
+    });
+  };
+  add_rule({.name = "transpose into product, left",
+            .from = pattern::op(product, {transposed("a"), pattern::any("b").with(is_matrix)}),
+            .to = [](const Match& m) { return without_transpose(m, true); },
+            .samples = {{"matrices",
+                         [](Graph& g) {
+                           return product_sample(g, {5, 3}, {5, 4}, true);
+                         }},
+                        {"one row",
+                         [](Graph& g) {
+                           return product_sample(g, {5, 1}, {5, 4}, true);
+                         },
+                         false}}});
+  add_rule({.name = "transpose into product, right",
+            .from = pattern::op(product, {pattern::any("a").with(is_matrix), transposed("b")}),
+            .to = [](const Match& m) { return without_transpose(m, false); },
+            .samples = {{"matrices",
+                         [](Graph& g) {
+                           return product_sample(g, {3, 5}, {4, 5}, false);
+                         }},
+                        {"one column",
+                         [](Graph& g) {
+                           return product_sample(g, {3, 5}, {1, 5}, false);
+                         },
+                         false}}});
+  add_rule({.name = "scale into product",
+            .from = pattern::op(*registry.find("mul"), {pattern::any("v"), pattern::any("scale")}),
+            .to = scale_into_product,
+            .bound = 1e-5,
+            .samples = {{"a normalized layer", [](Graph& g) { return normalized_sample(g, 20); }},
+                        {"fewer rows than weights", [](Graph& g) { return normalized_sample(g, 2); }, false}}});
+}
 
 Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
   const LineGuard line(a);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
+#include <xgrad/graph/plan/rewrite_rule.hpp>
 #include <xgrad/ops/axis.hpp>
 #include <xgrad/ops/batch.hpp>
 #include <xgrad/ops/define.hpp>
@@ -271,7 +272,87 @@ struct Unslice : Operation {
   }
 };
 
+bool is_plain(Value unslice) { return unslice.graph().attrs(unslice.id()).integer("step") == 1; }
+
+// The gradient of T slices of a tensor is a sum of T tensors of its size. Where the slices do not overlap, each element
+// is one cotangent plus zeros: that cotangent + 0, which makes +0 of -0 as the sum does.
+Value join_unslices(const Match& m) {
+  Graph& graph = m.root.graph();
+  struct Part {
+    Range range;
+    Value cotangent;
+  };
+  std::vector<Part> parts;
+  const Index axis = graph.attrs(m.links[0].id()).integer("axis");
+  const Index extent = m.root.shape()[static_cast<int>(axis)];
+  for (const Value link : m.links) {
+    const Attrs& attrs = graph.attrs(link.id());
+    if (attrs.integer("axis") != axis || link.type() != m.root.type()) return {};
+    parts.push_back({range_of(attrs, extent), graph.value(graph.inputs(link.id())[0])});
+  }
+  std::stable_sort(parts.begin(), parts.end(),
+                   [](const Part& a, const Part& b) { return a.range.begin < b.range.begin; });
+  std::vector<Value> all;
+  Index done = 0;
+  const auto zeros_to = [&](Index end) {
+    if (end == done) return;
+    Shape shape = m.root.shape();
+    shape.set(static_cast<int>(axis), end - done);
+    all.push_back(broadcast_to(graph.constant(0, m.root.dtype()), shape));
+  };
+  for (const Part& part : parts) {
+    if (part.range.count == 0) continue;
+    if (part.range.begin < done) return {};
+    zeros_to(part.range.begin);
+    all.push_back(part.cotangent);
+    done = part.range.begin + part.range.count;
+  }
+  zeros_to(extent);
+  const Value joined = concat(all, axis);
+  return (m.rest.valid() ? m.rest + joined : joined) + 0.0;
+}
+
+Value slices(Graph& graph, std::initializer_list<std::pair<Index, Index>> ranges, bool more = false) {
+  const Value x = graph.input("x", {3, 8});
+  Value sum = more ? graph.input("more", {3, 8}) : Value();
+  for (const auto& [begin, end] : ranges) {
+    const Value part =
+        apply("unslice", {slice(x, 1, begin, end) * static_cast<double>(begin + 2), x}, Slice::attrs(1, begin, end, 1));
+    sum = sum.valid() ? sum + part : part;
+  }
+  return sum;
+}
+
 }  // namespace
+
+void add_parts_rules(const OpRegistry& registry) {
+  const Pattern unslice = pattern::op(*registry.find("unslice"), {pattern::any("part"), pattern::any("whole")});
+  add_rule({.name = "sum of slices' gradients",
+            .from = pattern::chain(*registry.find("add"), unslice.with(is_plain)),
+            .to = join_unslices,
+            .samples = {{"all rows",
+                         [](Graph& g) {
+                           return slices(g, {{0, 2}, {2, 5}, {5, 8}});
+                         }},
+                        {"backwards, with gaps",
+                         [](Graph& g) {
+                           return slices(g, {{6, 7}, {4, 5}, {1, 3}});
+                         }},
+                        {"and more",
+                         [](Graph& g) {
+                           return slices(g, {{0, 4}, {4, 6}}, true);
+                         }},
+                        {"overlapping",
+                         [](Graph& g) {
+                           return slices(g, {{0, 4}, {3, 6}});
+                         },
+                         false},
+                        {"one",
+                         [](Graph& g) {
+                           return slices(g, {{0, 4}}, true);
+                         },
+                         false}}});
+}
 
 void register_parts(OpRegistry& registry) {
   registry.add(define<Concat>());

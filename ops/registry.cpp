@@ -42,6 +42,10 @@ void register_windows(OpRegistry&);
 void register_random(OpRegistry&);
 void register_losses(OpRegistry&);
 
+// Files with rewrite rules define one of these.
+void add_matmul_rules(const OpRegistry&);
+void add_parts_rules(const OpRegistry&);
+
 // And each file of compositions one of these.
 std::vector<Composite> elementwise_composites();
 std::vector<Composite> activation_composites();
@@ -72,6 +76,7 @@ struct Builtin {
                              register_losses}) {
       add_family(registry);
     }
+    for (auto* add_rules : {add_matmul_rules, add_parts_rules}) add_rules(registry);
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
   }
   OpRegistry registry;

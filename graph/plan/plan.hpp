@@ -26,6 +26,13 @@
 
 namespace xgrad {
 
+// Which rules (graph/plan/rewrite_rule.hpp) may replace parts of the graph, for the plan alone.
+enum class Rewrites : std::uint8_t {
+  none,
+  exact,  // those that leave every bit of the results
+  close,  // also those that change results within a bound, which each states
+};
+
 struct PlanOptions {
   // Other shapes for inputs than the graph's own, for instance a last, shorter batch: all shapes are inferred anew.
   std::vector<std::pair<Value, Shape>> shapes{};
@@ -33,6 +40,7 @@ struct PlanOptions {
   bool fuse = true;            // run connected elementwise operations together, block after block
   bool in_place = true;        // let operations write over inputs that nothing reads after them
   bool reuse = true;           // let buffers share memory when their lifetimes do not overlap
+  Rewrites rewrites = Rewrites::exact;
 };
 
 class Workspace;

@@ -2,14 +2,12 @@
 
 #include <algorithm>
 #include <unordered_map>
-#include <unordered_set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/float_mode.hpp>
-#include <xgrad/graph/infer_types.hpp>
 #include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
@@ -19,34 +17,15 @@ namespace {
 // its operands.
 constexpr std::size_t fold_limit = std::size_t{64} * 1024;
 
-void check_arguments(const Graph& graph, const std::vector<Value>& outputs, const std::vector<Update>& updates,
-                     const PlanOptions& options) {
-  for (const Value v : outputs) graph.require(v, "plan: output");
-  std::unordered_set<const void*> updated;
-  for (std::size_t i = 0; i < updates.size(); ++i) {
-    const Update& u = updates[i];
-    if (!u.parameter.valid()) throw GraphError(fmt::format("plan: update {} has an empty parameter", i));
-    graph.require(u.value, fmt::format("plan: update of parameter \"{}\"", u.parameter.name()));
-    if (!updated.insert(u.parameter.raw()).second)
-      throw GraphError(fmt::format("plan: parameter \"{}\" is updated twice", u.parameter.name()));
-  }
-  for (const auto& [input, shape] : options.shapes) {
-    graph.require(input, "plan: shapes");
-    if (input.node().op->traits.leaf != Leaf::input) {
-      throw GraphError(fmt::format("plan: shapes: {} is not an input", input.describe()));
-    }
-  }
-}
-
 // The graph's nodes up to the last result, with the types they have in this plan and the values that are known.
 class Nodes {
  public:
-  Nodes(const Graph& graph, std::vector<Value> results, const PlanOptions& options)
-      : graph_(graph),
-        results_(std::move(results)),
-        types_(infer_types(graph, results_, options.shapes)),
+  Nodes(const Rewritten& rewritten, bool fold)
+      : graph_(*rewritten.graph),
+        results_(rewritten.results()),
+        types_(rewritten.types()),
         constant_(types_.size(), none) {
-    find_constants(options.fold_constants);
+    find_constants(fold);
   }
 
   NodeId size() const { return static_cast<NodeId>(types_.size()); }
@@ -144,28 +123,34 @@ class Nodes {
 // Makes the list from the nodes.
 class Lister {
  public:
-  Lister(const Graph& graph, const Nodes& nodes) : nodes_(nodes), item_of_(nodes.size(), no_item) {
-    out_.graph = &graph;
+  Lister(const Rewritten& rewritten, const Nodes& nodes) : nodes_(nodes), item_of_(nodes.size(), no_item) {
+    out_.rewritten = &rewritten;
   }
 
-  Needed list(const std::vector<Value>& outputs, const std::vector<Update>& updates) {
+  Needed list() {
+    const Rewritten& rewritten = *out_.rewritten;
     const std::vector<char> needed = nodes_.needed();
+    std::vector<std::uint32_t> input_of(nodes_.size(), 0);
+    for (NodeId id = 0; id < rewritten.source->size(); ++id) {
+      if (rewritten.source->node(id).op->traits.leaf != Leaf::input) continue;
+      if (const NodeId made = rewritten.input_of(id); made < nodes_.size())
+        input_of[made] = static_cast<std::uint32_t>(out_.inputs.size());
+      add_input(id);
+    }
     out_.items.reserve(static_cast<std::size_t>(std::count(needed.begin(), needed.end(), 1)));
     out_.operands.reserve(2 * out_.items.capacity());
-    for (NodeId id = 0; id < out_.graph->size(); ++id) {
-      const bool used = id < nodes_.size() && needed[id] != 0;
-      if (used) add_node(id);
-      if (out_.graph->node(id).op->traits.leaf == Leaf::input) add_input(id, used);
+    for (NodeId id = 0; id < nodes_.size(); ++id) {
+      if (needed[id] != 0) add_node(id, input_of[id]);
     }
-    for (const Value v : outputs) out_.outputs.push_back(item_of_[v.id()]);
-    for (const Update& u : updates) out_.updates.push_back({item_of_[u.value.id()], parameter(u.parameter)});
+    for (const Value v : rewritten.outputs) out_.outputs.push_back(item_of_[v.id()]);
+    for (const Update& u : rewritten.updates) out_.updates.push_back({item_of_[u.value.id()], parameter(u.parameter)});
     const std::vector<std::uint32_t> keepers = out_.keepers();
     for (Needed::Target& u : out_.updates) u.alone = out_.computed(u.value) && keepers[u.value] == 1;
     return std::move(out_);
   }
 
  private:
-  void add_node(NodeId id) {
+  void add_node(NodeId id, std::uint32_t input) {
     Item item{.node = id, .type = nodes_.type(id)};
     const OpDef& op = nodes_.op(id);
     if (const Tensor* known = nodes_.constant(id)) {
@@ -174,15 +159,17 @@ class Lister {
       out_.constants.push_back(*known);
     } else if (op.traits.leaf == Leaf::input) {
       item.kind = Item::Kind::input;
-      item.index = static_cast<std::uint32_t>(out_.inputs.size());
+      item.index = input;
+      out_.inputs[input].needed = true;
+      out_.inputs[input].value = out_.size();
     } else if (op.traits.leaf == Leaf::parameter) {
       item.kind = Item::Kind::parameter;
-      item.index = parameter(out_.graph->parameter_of(id));
+      item.index = parameter(out_.graph().parameter_of(id));
     } else if (op.traits.view) {
       item.kind = Item::Kind::view;
       item.storage = out_.storage(item_of_[nodes_.operand(id, 0)]);
     } else {
-      const std::size_t count = out_.graph->inputs(id).size();
+      const std::size_t count = out_.graph().inputs(id).size();
       item.first_operand = static_cast<std::uint32_t>(out_.operands.size());
       item.operand_count = static_cast<std::uint32_t>(count);
       for (std::size_t i = 0; i < count; ++i) {
@@ -199,10 +186,13 @@ class Lister {
     out_.items.push_back(item);
     return out_.size() - 1;
   }
-  void add_input(NodeId id, bool used) {
-    const Node& node = out_.graph->node(id);
-    out_.inputs.push_back({Value(const_cast<Graph*>(out_.graph), id, node.generation), out_.graph->name(id),
-                           id < nodes_.size() ? nodes_.type(id) : node.type, used, used ? item_of_[id] : no_item});
+  // Of the source.
+  void add_input(NodeId id) {
+    const Graph& source = *out_.rewritten->source;
+    const std::vector<TensorType>& types = out_.rewritten->source_types;
+    const Node& node = source.node(id);
+    out_.inputs.push_back({Value(const_cast<Graph*>(&source), id, node.generation), source.name(id),
+                           id < types.size() ? types[id] : node.type});
   }
   std::uint32_t parameter(const Parameter& parameter) {
     const auto [found, fresh] =
@@ -219,20 +209,19 @@ class Lister {
 
 }  // namespace
 
-Needed needed(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options) {
-  if (outputs.empty() && updates.empty()) throw GraphError("plan: neither outputs nor updates are given");
-  const Graph& graph = (outputs.empty() ? updates.front().value : outputs.front()).graph();
-  check_arguments(graph, outputs, updates, options);
-  std::vector<Value> results = outputs;
-  for (const Update& u : updates) results.push_back(u.value);
-  const Nodes nodes(graph, results, options);
-  for (const Update& u : updates) {
-    if (nodes.type(u.value.id()) == u.parameter.type()) continue;
-    throw ShapeError(fmt::format("plan: update of parameter \"{}\" {}: the new value has another type\n  {}, here {}",
-                                 u.parameter.name(), u.parameter.type().str(), u.value.describe(),
-                                 nodes.type(u.value.id()).str()));
-  }
-  return Lister(graph, nodes).list(outputs, updates);
+Needed needed(const Rewritten& rewritten, bool fold) {
+  const Nodes nodes(rewritten, fold);
+  return Lister(rewritten, nodes).list();
+}
+
+// As the source describes its node, with the operation that a rule has put in its place.
+std::string Needed::describe(ItemId id) const {
+  const Graph& source = *rewritten->source;
+  const NodeId node = source_node(id);
+  if (source.node(node).op == &op(id)) return source.describe(node, type(id));
+  const std::string& scope = source.scope_of(node);
+  return fmt::format("%{} {} {}{}", node, op(id).name, type(id).str(),
+                     scope.empty() ? "" : fmt::format(" in scope {:?}", scope));
 }
 
 std::vector<TensorType> Needed::operand_types(ItemId id) const {

@@ -1,4 +1,4 @@
-// First stage of planning: what a plan computes. The needed part of a graph becomes a list of items, in which operands
+// Second stage of planning: what a plan computes. The needed part of a graph becomes a list of items, in which operands
 // come first. Types are inferred, constants folded, views and broadcasts looked through; the later stages read this
 // list alone and change nothing in it.
 #pragma once
@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <xgrad/graph/plan/plan.hpp>
+#include <xgrad/graph/plan/internal/rewrite.hpp>
 
 namespace xgrad {
 
@@ -42,7 +42,7 @@ struct PlannedInput {
 };
 
 struct Needed {
-  const Graph* graph = nullptr;
+  const Rewritten* rewritten = nullptr;  // what it is made from
   std::vector<Item> items;
   std::vector<ItemId> operands;      // of all items, one after the other
   std::vector<PlannedInput> inputs;  // all of the graph, in the order of their nodes
@@ -71,18 +71,21 @@ struct Needed {
       if (!is(operand, Item::Kind::shape)) f(operand);
     }
   }
-  const OpDef& op(ItemId id) const { return *graph->node(items[id].node).op; }
-  const Attrs& attrs(ItemId id) const { return graph->attrs(items[id].node); }
+  const Graph& graph() const { return *rewritten->graph; }
+  const OpDef& op(ItemId id) const { return *graph().node(items[id].node).op; }
+  const Attrs& attrs(ItemId id) const { return graph().attrs(items[id].node); }
+  // The node of the user's graph whose words the item has.
+  NodeId source_node(ItemId id) const { return rewritten->source_of(items[id].node); }
   std::vector<TensorType> operand_types(ItemId id) const;
   // By item, how many outputs and updates keep its bytes until the end of a run.
   std::vector<std::uint32_t> keepers() const;
-  std::string describe(ItemId id) const { return graph->describe(items[id].node, items[id].type); }
+  std::string describe(ItemId id) const;
   // One line an item, such as `3 computed %4 sum f32[3] <- 0`.
   std::string str() const;
 };
 
-// Throws what Plan's constructor throws.
-Needed needed(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options);
+// With `fold`, what depends on constants alone is computed here. `rewritten` must outlive the result.
+Needed needed(const Rewritten& rewritten, bool fold);
 
 // Throws InternalError, naming the item, unless the list is as the comments above say.
 void verify(const Needed& needed);

@@ -1,4 +1,4 @@
-// Fourth stage of planning: where values are. Every item that a step writes gets a parameter's memory, the buffer of an
+// Fifth stage of planning: where values are. Every item that a step writes gets a parameter's memory, the buffer of an
 // operand that dies with the step, or a buffer of its own. Steps are known here by what they read, write and may
 // overwrite, and by nothing else.
 #pragma once

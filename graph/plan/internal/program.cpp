@@ -64,9 +64,9 @@ Program lower(Needed needed, std::vector<Selected> steps, Placement placement) {
   out.lifetimes = std::move(placement.buffers);
   out.offsets = std::move(placement.memory.offsets);
   out.arena_bytes = placement.memory.total;
-  out.seed = needed.graph->options().seed;
-  out.graph = needed.graph;
-  out.life = needed.graph->life();
+  out.graph = needed.rewritten->source;
+  out.seed = out.graph->options().seed;
+  out.life = out.graph->life();
   return out;
 }
 
@@ -85,7 +85,9 @@ Program build_program(const std::vector<Value>& outputs, const std::vector<Updat
     const auto same = [&](const Update& other) { return other.parameter == u.parameter && other.value == u.value; };
     if (std::none_of(updates.begin(), updates.end(), same)) updates.push_back(u);
   }
-  Needed items = needed(outputs, updates, options);
+  const Rewritten rewritten = rewrite(outputs, updates, options);
+  if (verify_stages) verify(rewritten);
+  Needed items = needed(rewritten, options.fold_constants);
   if (verify_stages) verify(items);
   const Schedule groups = schedule(items, options.fuse);
   if (verify_stages) verify(groups, items);

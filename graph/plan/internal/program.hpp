@@ -104,7 +104,8 @@ struct Program {
 
 struct Plan::Program : xgrad::Program {};
 
-// The stages of planning, one after the other: needed, schedule, select, place, and what they say as a program.
+// The stages of planning, one after the other: rewrite, needed, schedule, select, place, and what they say as a
+// program.
 Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
                       const PlanOptions& options);
 

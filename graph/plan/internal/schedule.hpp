@@ -1,4 +1,4 @@
-// Second stage of planning: which items are computed together, and in which order.
+// Third stage of planning: which items are computed together, and in which order.
 #pragma once
 
 #include <cstdint>

@@ -130,7 +130,7 @@ class GroupBuilder {
     const auto operands = needed_.operands_of(id);
     if (info(id).kind == Kind::random) {
       return block_.draw(needed_.op(id).random_block[static_cast<std::size_t>(dtype)], needed_.attrs(id), dtype,
-                         needed_.graph->row_elements(needed_.items[id].node));
+                         needed_.graph().row_elements(needed_.items[id].node));
     }
     if (info(id).kind == Kind::reduction)
       return block_.reduce(block_reduction(needed_, id), read(operands[0], false), dtype, level(id));
@@ -177,7 +177,7 @@ void select_kernel(const Needed& needed, ItemId id, Selected& out) {
   Step& step = out.step;
   step.op = &needed.op(id);
   step.attrs = needed.attrs(id);
-  step.row_elements = needed.graph->row_elements(needed.items[id].node);
+  step.row_elements = needed.graph().row_elements(needed.items[id].node);
   step.result = id;
   const auto operands = needed.operands_of(id);
   step.operands.assign(operands.begin(), operands.end());
@@ -224,7 +224,7 @@ void find_overwrites(const Needed& needed, const Schedule& schedule, const Pairs
 
 StepLabel label_of(const Needed& needed, const Schedule& schedule, const Pairs& pairs,
                    const std::vector<ItemId>& members) {
-  const auto line = [&](ItemId id) { return needed.graph->line_of(needed.items[id].node); };
+  const auto line = [&](ItemId id) { return needed.rewritten->source->line_of(needed.source_node(id)); };
   if (members.size() == 1) return {needed.describe(members.front()), {}, {}, line(members.front())};
   StepLabel out;
   const ItemId anchor = schedule.anchor_of(members);
@@ -234,7 +234,7 @@ StepLabel label_of(const Needed& needed, const Schedule& schedule, const Pairs& 
   }
   for (const ItemId id : members) {
     if (id == anchor) continue;
-    out.fused.push_back(fmt::format("%{} {}", needed.items[id].node, needed.op(id).name));
+    out.fused.push_back(fmt::format("%{} {}", needed.source_node(id), needed.op(id).name));
     if (pairs.consumer[id] != no_item) out.fused.back() += "-" + needed.op(pairs.consumer[id]).name;
   }
   out.walked = needed.type(schedule.info[members.front()].iteration_space).str();
@@ -244,10 +244,11 @@ StepLabel label_of(const Needed& needed, const Schedule& schedule, const Pairs& 
 std::vector<StepPart> parts_of(const Needed& needed, const std::vector<ItemId>& members) {
   std::vector<StepPart> out;
   for (const ItemId id : members) {
-    const NodeId node = needed.items[id].node;
+    const Graph& source = *needed.rewritten->source;
+    const NodeId node = needed.source_node(id);
     const OpDef& op = needed.op(id);
     const TensorType& type = needed.type(id);
-    out.push_back({node, &op, needed.graph->scope_of(node), needed.graph->node(node).role, type,
+    out.push_back({node, &op, source.scope_of(node), source.node(node).role, type,
                    flops(op, needed.operand_types(id), type, needed.attrs(id))});
   }
   return out;

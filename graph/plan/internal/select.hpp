@@ -1,4 +1,4 @@
-// Third stage of planning: the step that runs each group, which is a kernel, a block program, or both. What a step
+// Fourth stage of planning: the step that runs each group, which is a kernel, a block program, or both. What a step
 // reads, writes and may overwrite is listed, so that the next stage can assign memory without knowing any operation.
 #pragma once
 

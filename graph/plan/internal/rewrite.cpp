@@ -1,0 +1,210 @@
+#include <xgrad/graph/plan/internal/rewrite.hpp>
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/infer_types.hpp>
+#include <xgrad/graph/leaves.hpp>
+#include <xgrad/graph/print.hpp>
+#include <xgrad/graph/verify.hpp>
+#include <xgrad/graph/walk.hpp>
+
+namespace xgrad {
+namespace {
+
+using RulesOf = std::unordered_map<const OpDef*, std::vector<const Rule*>>;
+
+void check_arguments(const Graph& graph, const std::vector<Value>& outputs, const std::vector<Update>& updates,
+                     const PlanOptions& options) {
+  for (const Value v : outputs) graph.require(v, "plan: output");
+  std::unordered_set<const void*> updated;
+  for (std::size_t i = 0; i < updates.size(); ++i) {
+    const Update& u = updates[i];
+    if (!u.parameter.valid()) throw GraphError(fmt::format("plan: update {} has an empty parameter", i));
+    graph.require(u.value, fmt::format("plan: update of parameter \"{}\"", u.parameter.name()));
+    if (!updated.insert(u.parameter.raw()).second)
+      throw GraphError(fmt::format("plan: parameter \"{}\" is updated twice", u.parameter.name()));
+  }
+  for (const auto& [input, shape] : options.shapes) {
+    graph.require(input, "plan: shapes");
+    if (input.node().op->traits.leaf != Leaf::input) {
+      throw GraphError(fmt::format("plan: shapes: {} is not an input", input.describe()));
+    }
+  }
+}
+
+RulesOf admitted_rules(Rewrites rewrites) {
+  RulesOf out;
+  if (rewrites == Rewrites::none) return out;
+  for (const Rule* rule : all_rules()) {
+    if (rule->bound == 0 || rewrites == Rewrites::close) out[rule->from.op].push_back(rule);
+  }
+  return out;
+}
+
+// Copies the nodes that results need to a tape of their own, in order, and replaces each by what the rules have for it.
+// What a rule builds is tried again at its root; the nodes below it stay as they are.
+class Rewriter {
+ public:
+  Rewriter(Graph& source, const std::vector<Value>& results, const RulesOf& rules)
+      : source_(source), rules_(rules), needed_(needed_by(source, results)), readers_(needed_.size()) {
+    for (NodeId id = 0; id < needed_.size(); ++id) {
+      for (std::size_t i = 0; needed_[id] != 0 && i < source.inputs(id).size(); ++i) {
+        Readers& r = readers_[source.inputs(id)[i]];
+        r = {r.count + 1, id};
+      }
+    }
+    for (const Value v : results) ++readers_[v.id()].count;
+  }
+
+  // Whether a rule may fire, as far as operations say: then the tape is worth making.
+  bool may_fire() const {
+    for (NodeId id = 0; id < needed_.size(); ++id) {
+      if (needed_[id] == 0) continue;
+      const auto found = rules_.find(source_.node(id).op);
+      if (found == rules_.end()) continue;
+      for (const Rule* rule : found->second) {
+        if (!goes_on(*rule, id) && Match(source_.value(id), false).fits(rule->from)) return true;
+      }
+    }
+    return false;
+  }
+
+  void run(Rewritten& out) const {
+    out.own = std::make_unique<Graph>(source_.options());
+    out.graph = out.own.get();
+    out.input.assign(source_.size(), Rewritten::none);
+    std::vector<Value> made(needed_.size());
+    for (NodeId id = 0; id < needed_.size(); ++id) {
+      if (needed_[id] == 0) continue;
+      made[id] = improve(out, id, copy(*out.own, id, out.source_types[id].shape, made));
+      out.stands_for.resize(out.own->size(), id);
+      if (source_.node(id).op->traits.leaf == Leaf::input) out.input[id] = made[id].id();
+    }
+    for (Value& v : out.outputs) v = made[v.id()];
+    for (Update& u : out.updates) u.value = made[u.value.id()];
+  }
+
+ private:
+  static constexpr int most_turns = 64;  // of one node; more means that rules undo each other
+
+  // Whether the only reader carries the chain on: the chain is matched there as a whole, so each is walked once.
+  bool goes_on(const Rule& rule, NodeId id) const {
+    const auto [count, reader] = readers_[id];
+    if (!rule.from.chain || count != 1 || source_.node(reader).op != rule.from.op) return false;
+    const auto inputs = source_.inputs(reader);
+    return inputs[0] == id && source_.node(inputs[1]).op == rule.from.operands[0].op;
+  }
+
+  Value copy(Graph& to, NodeId id, const Shape& shape, const std::vector<Value>& made) const {
+    const Node& node = source_.node(id);
+    switch (node.op->traits.leaf) {
+      case Leaf::input: return to.input(source_.name(id), shape, node.type.dtype);
+      case Leaf::parameter: return to.parameter(source_.parameter_of(id));
+      case Leaf::constant:
+        if (const auto number = scalar_constant(source_, id)) return to.constant(*number, node.type.dtype);
+        return to.constant(source_.constant_of(id));
+      case Leaf::none: break;
+    }
+    std::vector<Value> inputs;
+    for (const NodeId i : source_.inputs(id)) inputs.push_back(made[i]);
+    const Value out = to.apply(*node.op, inputs, source_.attrs(id));
+    if (const Index elements = source_.row_elements(id); elements > 0) to.set_row_elements(out, elements);
+    return out;
+  }
+
+  Value improve(Rewritten& out, NodeId id, Value now) const {
+    for (int turn = 0;; ++turn) {
+      const Rule* fired = nullptr;
+      const auto found = rules_.find(now.node().op);
+      for (std::size_t i = 0; found != rules_.end() && i < found->second.size() && fired == nullptr; ++i) {
+        const Rule& rule = *found->second[i];
+        if (goes_on(rule, id)) continue;
+        Match match(now);
+        if (!match.fits(rule.from)) continue;
+        const Value better = rule.to(match);
+        if (!better.valid() || better == now) continue;
+        if (better.type() != now.type())
+          throw InternalError(
+              fmt::format("plan: rewrite rule {:?} makes {} of {}", rule.name, better.describe(), now.describe()));
+        fired = &rule;
+        now = better;
+      }
+      if (fired == nullptr) return now;
+      ++out.fired[fired->name];
+      if (turn == most_turns)
+        throw InternalError(fmt::format("plan: rewrite rules undo each other at {}: {:?} is one of them",
+                                        source_.describe(id), fired->name));
+    }
+  }
+
+  struct Readers {
+    int count = 0;
+    NodeId last = 0;
+  };
+  Graph& source_;
+  const RulesOf& rules_;
+  std::vector<char> needed_;  // by node of the source, up to the last result
+  std::vector<Readers> readers_;
+};
+
+}  // namespace
+
+std::vector<Value> Rewritten::results() const {
+  std::vector<Value> out = outputs;
+  for (const Update& u : updates) out.push_back(u.value);
+  return out;
+}
+
+std::vector<TensorType> Rewritten::types() const {
+  return own == nullptr ? source_types : infer_types(*graph, results(), {});
+}
+
+std::string Rewritten::str() const {
+  std::string out = to_text(*graph);
+  for (const auto& [rule, times] : fired) out += fmt::format("rule {:?}: {}\n", rule, times);
+  return out;
+}
+
+Rewritten rewrite(const std::vector<Value>& outputs, const std::vector<Update>& updates, const PlanOptions& options) {
+  if (outputs.empty() && updates.empty()) throw GraphError("plan: neither outputs nor updates are given");
+  Graph& source = (outputs.empty() ? updates.front().value : outputs.front()).graph();
+  check_arguments(source, outputs, updates, options);
+  Rewritten out;
+  out.source = out.graph = &source;
+  out.outputs = outputs;
+  out.updates = updates;
+  const std::vector<Value> results = out.results();
+  out.source_types = infer_types(source, results, options.shapes);
+  for (const Update& u : updates) {
+    const TensorType& type = out.source_types[u.value.id()];
+    if (type == u.parameter.type()) continue;
+    throw ShapeError(fmt::format("plan: update of parameter \"{}\" {}: the new value has another type\n  {}, here {}",
+                                 u.parameter.name(), u.parameter.type().str(), u.value.describe(), type.str()));
+  }
+  const RulesOf rules = admitted_rules(options.rewrites);
+  if (rules.empty()) return out;
+  Rewriter rewriter(source, results, rules);
+  if (rewriter.may_fire()) rewriter.run(out);
+  return out;
+}
+
+void verify(const Rewritten& rewritten) {
+  verify(*rewritten.graph);
+  if (rewritten.own == nullptr) return;
+  const auto require = [&](bool holds, const char* what) {
+    if (!holds) throw InternalError(fmt::format("plan: rewritten graph: {}\n{}", what, rewritten.str()));
+  };
+  require(rewritten.stands_for.size() == rewritten.own->size(), "a node has no words");
+  for (const NodeId id : rewritten.stands_for) require(id < rewritten.source->size(), "a node has words of no node");
+  for (const Value v : rewritten.results()) require(&v.graph() == rewritten.graph, "a result is of another graph");
+  for (const Update& u : rewritten.updates)
+    require(u.value.type() == u.parameter.type(), "an update has a value of another type");
+}
+
+}  // namespace xgrad
