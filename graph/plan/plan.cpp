@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/float_mode.hpp>
-#include <xgrad/graph/plan/internal/finite_watch.hpp>
+#include <xgrad/graph/plan/internal/finite_checker.hpp>
 #include <xgrad/graph/plan/internal/memory_plan.hpp>
 #include <xgrad/graph/plan/internal/program.hpp>
 #include <xgrad/graph/sizes.hpp>
@@ -40,9 +40,9 @@ struct Workspace::State {
     std::shared_ptr<void> own;
     std::vector<const void**> readers;  // pointers above that lead here
   };
-  std::unique_ptr<FiniteWatch> finite;  // once a run checks its numbers
-  std::vector<InputMemory> inputs;      // by planned input
-  std::vector<std::uint32_t> input_of;  // by value, as a number of `inputs`
+  std::unique_ptr<FiniteChecker> finite;  // once a run checks its numbers
+  std::vector<InputMemory> inputs;        // by planned input
+  std::vector<std::uint32_t> input_of;    // by value, as a number of `inputs`
 
   std::uint32_t input_at(std::uint32_t value) const {
     while (program->values[value].view_of != PlannedValue::no_value) value = program->values[value].view_of;
@@ -212,7 +212,7 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
   const std::uint64_t random_step = options.step.value_or(s.next_step);
   const RandomState random{program_->seed, random_step};
   if (options.check_finite) {
-    if (s.finite == nullptr) s.finite = std::make_unique<FiniteWatch>(*program_);
+    if (s.finite == nullptr) s.finite = std::make_unique<FiniteChecker>(*program_);
     s.finite->begin(random_step, options.first_row, [&](std::size_t i) { return s.inputs[i].now; });
   }
   for (Workspace::State::Call& call : s.calls) {

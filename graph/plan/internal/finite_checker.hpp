@@ -10,10 +10,10 @@
 
 namespace xgrad {
 
-class FiniteWatch {
+class FiniteChecker {
  public:
   // Throws GraphError if the graph of the program has ended.
-  explicit FiniteWatch(const Program& program);
+  explicit FiniteChecker(const Program& program);
 
   // Before a run: copies all that it reads. `input` gives the memory of planned input i.
   void begin(std::uint64_t step, Index first_row, const std::function<const void*(std::size_t)>& input);

@@ -1,4 +1,4 @@
-#include <xgrad/graph/plan/internal/finite_watch.hpp>
+#include <xgrad/graph/plan/internal/finite_checker.hpp>
 
 #include <cstring>
 #include <utility>
@@ -9,15 +9,15 @@
 
 namespace xgrad {
 
-FiniteWatch::FiniteWatch(const Program& program) : program_(program) { require_graph(); }
+FiniteChecker::FiniteChecker(const Program& program) : program_(program) { require_graph(); }
 
-void FiniteWatch::require_graph() const {
+void FiniteChecker::require_graph() const {
   if (program_.life.expired()) throw GraphError("plan: check_finite needs the plan's graph, which has ended");
   for (const Value v : program_.requested_outputs) program_.graph->require(v, "plan: check_finite: output");
   for (const Update& u : program_.updates) program_.graph->require(u.value, "plan: check_finite: update");
 }
 
-void FiniteWatch::begin(std::uint64_t step, Index first_row, const std::function<const void*(std::size_t)>& input) {
+void FiniteChecker::begin(std::uint64_t step, Index first_row, const std::function<const void*(std::size_t)>& input) {
   require_graph();
   now_.step = step;
   now_.first_row = first_row;
@@ -39,7 +39,7 @@ void FiniteWatch::begin(std::uint64_t step, Index first_row, const std::function
   }
 }
 
-std::vector<Result> FiniteWatch::results() const {
+std::vector<Result> FiniteChecker::results() const {
   std::vector<Result> out;
   for (std::size_t i = 0; i < program_.requested_outputs.size(); ++i) {
     const Value wanted = program_.requested_outputs[i];
@@ -52,7 +52,7 @@ std::vector<Result> FiniteWatch::results() const {
   return out;
 }
 
-void FiniteWatch::restore() const {
+void FiniteChecker::restore() const {
   for (const Update& u : program_.updates) {
     for (const auto& [parameter, numbers] : now_.parameters) {
       if (parameter == u.parameter) std::memcpy(parameter.raw(), numbers.raw(), numbers.bytes());
@@ -60,7 +60,7 @@ void FiniteWatch::restore() const {
   }
 }
 
-void FiniteWatch::end(const std::function<Tensor(std::size_t)>& output, int threads) {
+void FiniteChecker::end(const std::function<Tensor(std::size_t)>& output, int threads) {
   bool finite = true;
   for (std::size_t i = 0; finite && i < program_.requested_outputs.size(); ++i) finite = all_finite(output(i));
   for (std::size_t i = 0; finite && i < program_.updates.size(); ++i) {
