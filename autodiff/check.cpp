@@ -44,7 +44,7 @@ Feeds complete_feeds(const Graph& source, Graph& target, const Rebuilt& rebuilt,
   const auto fed = [&](Value input) {
     return std::any_of(out.begin(), out.end(), [&](const Feed& f) { return f.input == input; });
   };
-  for (const Feed& feed : given) {
+  for (const Feed& feed : find_inputs(source, given)) {
     try {
       source.require(feed.input, "feed");
     } catch (const GraphError& error) {

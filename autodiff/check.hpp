@@ -88,6 +88,13 @@ struct CheckReport {
 CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {},
                               const CheckOptions& options = {});
 // The same; throws GradientError carrying the report if it fails.
+inline CheckReport compare_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOptions& options = {}) {
+  return compare_gradients(y, std::vector<Value>{wrt}, feeds, options);
+}
+inline CheckReport compare_gradients(Value y, std::initializer_list<Value> wrt, const Feeds& feeds = {},
+                                     const CheckOptions& options = {}) {
+  return compare_gradients(y, std::vector<Value>(wrt), feeds, options);
+}
 void check_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
 void check_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
 

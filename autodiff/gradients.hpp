@@ -7,6 +7,7 @@
 // broadcast its cotangent is summed back, here and nowhere else.
 #pragma once
 
+#include <initializer_list>
 #include <vector>
 
 #include <xgrad/graph/graph.hpp>
@@ -32,5 +33,13 @@ Value gradients(Operand y, Operand wrt, const GradientOptions& options = {});
 // The same with respect to parameters, which is what optimizers take.
 std::vector<Value> gradients(Operand y, const std::vector<Parameter>& wrt, const GradientOptions& options = {});
 Value gradients(Operand y, const Parameter& wrt, const GradientOptions& options = {});
+// Braces are always a list, also around one value: gradients(y, {x}) has one element.
+inline std::vector<Value> gradients(Operand y, std::initializer_list<Value> wrt, const GradientOptions& options = {}) {
+  return gradients(y, std::vector<Value>(wrt), options);
+}
+inline std::vector<Value> gradients(Operand y, std::initializer_list<Parameter> wrt,
+                                    const GradientOptions& options = {}) {
+  return gradients(y, std::vector<Parameter>(wrt), options);
+}
 
 }  // namespace xgrad

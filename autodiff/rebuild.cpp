@@ -56,9 +56,8 @@ class Rebuilder {
   }
 
   Value parameter(const Parameter& parameter) {
-    Graph& source = const_cast<Graph&>(source_);  // find_input only looks
     std::string name = parameter.name().empty() ? "parameter" : parameter.name();
-    for (int i = 1; target_.find_input(name).valid() || source.find_input(name).valid(); ++i) {
+    for (int i = 1; target_.find_input(name).valid() || source_.find_input(name).valid(); ++i) {
       name = fmt::format("{}_{}", parameter.name(), i);
     }
     const Tensor numbers = parameter.value();

@@ -128,7 +128,7 @@ Shape joined(const Shape& a, const Shape& b) {
   return out;
 }
 
-Axes extents_of(const Shape& shape) { return Axes(shape.begin(), shape.end()); }
+std::vector<Index> extents_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
 // What a function that is linear in one value gives for each element of a basis, stacked along a leading axis.
 class RowMaker {

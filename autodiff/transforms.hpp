@@ -9,9 +9,10 @@
 //
 // What an output does not depend on is an error, as in `gradients`, unless Unconnected::zeros is given. All throw
 // GradientError for dtypes that have no derivative, ShapeError or GradientError for operands that do not fit each
-// other, and leave the graph as it was.
+// other, and leave the graph as it was. Braces are always a list, also around one value.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,11 @@ std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Valu
                        const std::vector<Value>& cotangents, Unconnected unconnected = Unconnected::error,
                        CodeLine at = CodeLine::here());
 Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected = Unconnected::error);
+inline std::vector<Value> vjp(std::initializer_list<Value> outputs, std::initializer_list<Value> wrt,
+                              std::initializer_list<Value> cotangents, Unconnected unconnected = Unconnected::error,
+                              CodeLine at = CodeLine::here()) {
+  return vjp(std::vector<Value>(outputs), std::vector<Value>(wrt), std::vector<Value>(cotangents), unconnected, at);
+}
 
 // The tangents of the outputs from those of `wrt`, one each and of their types: the sum over all of J t.
 //
@@ -35,6 +41,11 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
                        const std::vector<Value>& tangents, Unconnected unconnected = Unconnected::error,
                        CodeLine at = CodeLine::here());
 Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected = Unconnected::error);
+inline std::vector<Value> jvp(std::initializer_list<Value> outputs, std::initializer_list<Value> wrt,
+                              std::initializer_list<Value> tangents, Unconnected unconnected = Unconnected::error,
+                              CodeLine at = CodeLine::here()) {
+  return jvp(std::vector<Value>(outputs), std::vector<Value>(wrt), std::vector<Value>(tangents), unconnected, at);
+}
 
 // How the rows of a Jacobian are computed.
 enum class Rows {
@@ -60,6 +71,9 @@ struct JacobianOptions {
 // graph.
 Value jacobian(Operand y, Operand wrt, const JacobianOptions& options = {});
 std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
+inline std::vector<Value> jacobian(Operand y, std::initializer_list<Value> wrt, const JacobianOptions& options = {}) {
+  return jacobian(y, std::vector<Value>(wrt), options);
+}
 // Why Rows::automatic would compute the rows one by one; empty if it would compute them at once.
 std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& options = {});
 
@@ -67,10 +81,17 @@ std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& opt
 // `wrt` it is zero. For several values, block [i][j] is of the shape of wrt[i] followed by that of wrt[j].
 Value hessian(Operand y, Operand wrt, const JacobianOptions& options = {});
 std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
+inline std::vector<std::vector<Value>> hessian(Operand y, std::initializer_list<Value> wrt,
+                                               const JacobianOptions& options = {}) {
+  return hessian(y, std::vector<Value>(wrt), options);
+}
 
 // The Hessian of the scalar y times the tangents, for the cost of two backward passes. It takes the Hessian as
 // symmetric, as it is wherever second derivatives are continuous, and computes tangent^T H.
 std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vector<Value>& tangents);
 Value hvp(Operand y, Operand wrt, Operand tangent);
+inline std::vector<Value> hvp(Operand y, std::initializer_list<Value> wrt, std::initializer_list<Value> tangents) {
+  return hvp(y, std::vector<Value>(wrt), std::vector<Value>(tangents));
+}
 
 }  // namespace xgrad

@@ -25,7 +25,7 @@ struct Hash {
   std::size_t operator()(std::int64_t v) const { return std::hash<std::int64_t>{}(v); }
   std::size_t operator()(double v) const { return std::hash<std::uint64_t>{}(std::bit_cast<std::uint64_t>(v)); }
   std::size_t operator()(DType v) const { return static_cast<std::size_t>(v); }
-  std::size_t operator()(const Axes& v) const {
+  std::size_t operator()(const std::vector<Index>& v) const {
     std::size_t h = v.size();
     for (Index i : v) h = h * 1000003 ^ std::hash<Index>{}(i);
     return h;
@@ -39,7 +39,7 @@ struct Print {
   std::string operator()(std::int64_t v) const { return fmt::format("{}", v); }
   std::string operator()(double v) const { return fmt::format("{}", v); }
   std::string operator()(DType v) const { return name_of(v); }
-  std::string operator()(const Axes& v) const { return "[" + list_text(v) + "]"; }
+  std::string operator()(const std::vector<Index>& v) const { return "[" + list_text(v) + "]"; }
   std::string operator()(const std::string& v) const { return v; }
   std::string operator()(const Opaque& v) const { return v.name; }
 };
@@ -50,7 +50,7 @@ struct Kind {
   const char* operator()(std::int64_t) const { return "a whole number"; }
   const char* operator()(double) const { return "a floating number"; }
   const char* operator()(DType) const { return "a dtype"; }
-  const char* operator()(const Axes&) const { return "a list of whole numbers"; }
+  const char* operator()(const std::vector<Index>&) const { return "a list of whole numbers"; }
   const char* operator()(const std::string&) const { return "a text"; }
   const char* operator()(const Opaque&) const { return "an object"; }
 };
@@ -81,7 +81,7 @@ bool Attrs::flag(std::string_view name) const { return get<bool>(name); }
 std::int64_t Attrs::integer(std::string_view name) const { return get<std::int64_t>(name); }
 double Attrs::number(std::string_view name) const { return get<double>(name); }
 DType Attrs::dtype(std::string_view name) const { return get<DType>(name); }
-const Axes& Attrs::ints(std::string_view name) const { return get<Axes>(name); }
+const std::vector<Index>& Attrs::ints(std::string_view name) const { return get<std::vector<Index>>(name); }
 const std::string& Attrs::text(std::string_view name) const { return get<std::string>(name); }
 const Opaque& Attrs::opaque(std::string_view name) const { return get<Opaque>(name); }
 

@@ -1,6 +1,6 @@
 // Attrs: the constants an operation carries beside its inputs, such as axes or a permutation.
 //
-//   Attrs a{{"axes", Axes{0, 1}}, {"keepdims", true}};
+//   Attrs a{{"axes", std::vector<Index>{0, 1}}, {"keepdims", true}};
 //   a.ints("axes");  a.flag("keepdims");  a.str() == "axes=[0, 1] keepdims=true";
 //
 // The variant is closed, so that every attribute can be compared, hashed and printed. Nodes with equal attributes and
@@ -30,7 +30,7 @@ struct Opaque {
   friend bool operator==(const Opaque& a, const Opaque& b) { return a.object == b.object; }
 };
 
-using Attr = std::variant<bool, std::int64_t, double, DType, Axes, std::string, Opaque>;
+using Attr = std::variant<bool, std::int64_t, double, DType, std::vector<Index>, std::string, Opaque>;
 
 class Attrs {
  public:
@@ -45,7 +45,7 @@ class Attrs {
   std::int64_t integer(std::string_view name) const;
   double number(std::string_view name) const;
   DType dtype(std::string_view name) const;
-  const Axes& ints(std::string_view name) const;
+  const std::vector<Index>& ints(std::string_view name) const;
   const std::string& text(std::string_view name) const;
   const Opaque& opaque(std::string_view name) const;
 

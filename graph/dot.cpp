@@ -516,7 +516,7 @@ class Drawing {
     std::string attrs;
     for (const auto& item : graph_.attrs(id).items()) {
       const bool* flag = std::get_if<bool>(&item.second);
-      const Axes* list = std::get_if<Axes>(&item.second);
+      const auto* list = std::get_if<std::vector<Index>>(&item.second);
       if ((flag != nullptr && !*flag) || (list != nullptr && list->empty())) continue;
       attrs += attrs.empty() ? "" : " ";
       attrs += flag != nullptr ? item.first : Attrs{item}.str();

@@ -66,7 +66,7 @@ Value Graph::input(const std::string& name, Shape shape, DType dtype, CodeLine a
   }
   const auto entry = input_nodes_.emplace(name, size()).first;
   try {
-    return leaf(input_op(), {{"dtype", dtype}, {"shape", Axes(shape.begin(), shape.end())}}, name, false);
+    return leaf(input_op(), {{"dtype", dtype}, {"shape", std::vector<Index>(shape.begin(), shape.end())}}, name, false);
   } catch (...) {
     input_nodes_.erase(entry);
     throw;
@@ -458,7 +458,7 @@ void Graph::set_name(Value value, const std::string& name) {
 
 // ---- reading
 
-Value Graph::value(NodeId id) {
+Value Graph::value(NodeId id) const {
   if (id >= size()) throw GraphError(fmt::format("value: there is no %{} in a graph of {} nodes", id, size()));
   return handle(id);
 }
@@ -481,7 +481,7 @@ Tensor Graph::constant_of(NodeId id) const {
   return *static_cast<const Tensor*>(attrs(id).opaque("tensor").object.get());
 }
 
-Value Graph::find_input(const std::string& name) {
+Value Graph::find_input(const std::string& name) const {
   const auto found = input_nodes_.find(name);
   return found == input_nodes_.end() ? Value() : handle(found->second);
 }

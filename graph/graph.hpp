@@ -159,7 +159,8 @@ class Graph {
 
   NodeId size() const { return static_cast<NodeId>(nodes_.size()); }
   const Node& node(NodeId id) const { return nodes_[id]; }
-  Value value(NodeId id);
+  // A handle to append with: a graph is const to those who must not append by themselves.
+  Value value(NodeId id) const;
   std::span<const NodeId> inputs(NodeId id) const { return {nodes_[id].inputs, nodes_[id].input_count}; }
   const Attrs& attrs(NodeId id) const { return attrs_[nodes_[id].attrs]; }
   const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
@@ -172,7 +173,7 @@ class Graph {
   const Parameter& parameter_of(NodeId id) const;
   Tensor constant_of(NodeId id) const;
   // The input of that name; empty if there is none.
-  Value find_input(const std::string& name);
+  Value find_input(const std::string& name) const;
 
   // For each source, whether `value` is computed from it or is it.
   std::vector<bool> depends(Value value, const std::vector<Value>& sources) const;
@@ -204,7 +205,7 @@ class Graph {
   Value add_leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge);
   Value add_operation(const OpDef& op, std::span<const Value> inputs, Attrs attrs);
   std::string out_of_memory(const OpDef& op) const;
-  Value handle(NodeId id) { return {this, id, nodes_[id].generation}; }
+  Value handle(NodeId id) const { return {const_cast<Graph*>(this), id, nodes_[id].generation}; }
   bool alive(Value value) const { return value.id() < size() && nodes_[value.id()].generation == value.generation(); }
   // Why the handle, which is one of this graph, is not alive.
   std::string discarded(Value value) const;

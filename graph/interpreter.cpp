@@ -8,6 +8,7 @@
 #include <xgrad/graph/error.hpp>
 #include <xgrad/graph/finite_check.hpp>
 #include <xgrad/graph/interpretation.hpp>
+#include <xgrad/graph/list_text.hpp>
 #include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
@@ -33,7 +34,7 @@ std::string lost_in_conversion(const Tensor& value, DType to) {
 std::vector<Tensor> run_interpreter(const std::vector<Value>& values, const Feeds& feeds, const RunOptions& options) {
   check_run_options("evaluate", options);
   Interpretation run(values[0].graph(), values, options);
-  run.feed(feeds);
+  run.feed(find_inputs(values[0].graph(), feeds));
   run.run();
   if (options.check_finite) {
     std::vector<Result> results;
@@ -49,6 +50,21 @@ std::vector<Tensor> run_interpreter(const std::vector<Value>& values, const Feed
 }
 
 }  // namespace
+
+Feeds find_inputs(const Graph& graph, Feeds feeds) {
+  for (Feed& feed : feeds) {
+    if (feed.input.valid() || feed.name.empty()) continue;
+    feed.input = graph.find_input(feed.name);
+    if (feed.input.valid()) continue;
+    std::vector<std::string> known;
+    for (NodeId id = 0; id < graph.size(); ++id) {
+      if (graph.node(id).op->traits.leaf == Leaf::input) known.push_back(fmt::format("{:?}", graph.name(id)));
+    }
+    throw FeedError(fmt::format("feed {:?}: the graph has no input of that name{}{}", feed.name,
+                                known.empty() ? "" : "; it has ", list_text(known)));
+  }
+  return feeds;
+}
 
 std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds, const RunOptions& options) {
   if (values.empty()) return {};

@@ -5,7 +5,10 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include <xgrad/graph/graph.hpp>
@@ -15,11 +18,21 @@ namespace xgrad {
 
 // A tensor for an input. Numbers are converted to the input's dtype where nothing but precision can be lost: any
 // number to floating dtypes, whole-number dtypes and bool to each other; floating to integer is refused.
+//
+//   evaluate(y, {{x, numbers}});
+//   evaluate(y, {{"x", numbers}});
 struct Feed {
-  Value input;
+  Feed(Value fed, Tensor numbers) : input(fed), value(std::move(numbers)) {}
+  Feed(std::string name_of_input, Tensor numbers) : name(std::move(name_of_input)), value(std::move(numbers)) {}
+  Feed(const char* name_of_input, Tensor numbers) : Feed(std::string(name_of_input), std::move(numbers)) {}
+
+  Value input{};     // empty: the input of that name
+  std::string name;  // used if `input` is empty
   Tensor value;
 };
 using Feeds = std::vector<Feed>;
+// The same with the inputs in place of their names. Throws FeedError for a name that no input of the graph has.
+Feeds find_inputs(const Graph& graph, Feeds feeds);
 
 struct RunOptions {
   int threads = 0;  // 0: default_threads(). The result has the same bits for any number.
@@ -39,6 +52,10 @@ struct RunOptions {
 // The numbers of the values. Computes only what they need. Throws FeedError for an input that is missing, fed twice,
 // or fed with another shape (parameters and constants need no feed).
 std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds = {}, const RunOptions& options = {});
+inline std::vector<Tensor> evaluate(std::initializer_list<Value> values, const Feeds& feeds = {},
+                                    const RunOptions& options = {}) {
+  return evaluate(std::vector<Value>(values), feeds, options);
+}
 Tensor evaluate(Value value, const Feeds& feeds = {}, const RunOptions& options = {});
 
 // Throws UserError if first_row is negative; `where` begins the message.

@@ -8,17 +8,28 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace xgrad {
 
 using Index = std::int64_t;
-using Axes = std::vector<Index>;
+
+// Axes of a tensor, as functions take them: one axis or a list. `sum(x, 0)` and `sum(x, {0, 2})`.
+class Axes : public std::vector<Index> {
+ public:
+  Axes() = default;
+  template <std::integral I>
+  requires(!std::same_as<I, bool>) Axes(I axis) : std::vector<Index>{static_cast<Index>(axis)} {}
+  Axes(std::initializer_list<Index> axes) : std::vector<Index>(axes) {}
+  Axes(std::vector<Index> axes) : std::vector<Index>(std::move(axes)) {}
+};
 
 class Shape {
  public:

@@ -107,6 +107,25 @@ double Tensor::at(Index flat) const {
   return out;
 }
 
+double Tensor::at(std::initializer_list<Index> position) const {
+  require_rank(position.size());
+  Index flat = 0;
+  int axis = 0;
+  for (const Index given : position) {
+    const Index extent = shape()[axis], i = given < 0 ? given + extent : given;
+    if (i < 0 || i >= extent)
+      throw ShapeError(fmt::format("at: position {} is outside axis {} of {}", given, axis, type_.str()));
+    flat = flat * extent + i;
+    ++axis;
+  }
+  return at(flat);
+}
+
+void Tensor::require_row(std::size_t first, std::size_t row) {
+  if (row != first)
+    throw ShapeError(fmt::format("from: a row of {} numbers follows one of {}: rows must be equally long", row, first));
+}
+
 Tensor Tensor::cast(DType dtype) const {
   if (empty() || dtype == type_.dtype) return *this;
   Tensor out(shape(), dtype);

@@ -9,6 +9,8 @@
 // it does not own, which must outlive it; writing to it makes a copy first.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
@@ -53,15 +55,27 @@ class Tensor {
   }
   ~Tensor() = default;
   // Throws OutOfMemoryError, as everything that needs memory for elements.
-  explicit Tensor(Shape shape, DType dtype = DType::f32);  // zeros
-  explicit Tensor(std::initializer_list<Index> extents, DType dtype = DType::f32) : Tensor(Shape(extents), dtype) {}
+  // Zeros. Tensor::zeros({3}) could mean a shape or the number 3, and does not compile: see zeros().
+  explicit Tensor(Shape shape, DType dtype = DType::f32);
   explicit Tensor(TensorType type) : Tensor(type.shape, type.dtype) {}
   template <class T>
   requires std::is_arithmetic_v<T> Tensor(T scalar);  // rank 0; float f32, double f64, integers i64, bool bool
   template <ArrayLike A>
   Tensor(const A& array);  // copies
+  template <class T>
+  requires std::is_arithmetic_v<T> Tensor(const std::vector<T>& values);  // rank 1, of the dtype of its numbers
 
+  static Tensor zeros(Shape shape, DType dtype = DType::f32) { return Tensor(shape, dtype); }
+  static Tensor ones(Shape shape, DType dtype = DType::f32) { return full(shape, 1, dtype); }
   static Tensor full(Shape shape, double value, DType dtype = DType::f32);
+  // Nested lists, of the dtype of their numbers: Tensor::from({{1.0, 2.0}, {3.0, 4.0}}) is f64[2, 2]. Throws ShapeError
+  // if the rows differ in length.
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  static Tensor from(std::initializer_list<T> values);
+  template <class T>
+  requires std::is_arithmetic_v<T>
+  static Tensor from(std::initializer_list<std::initializer_list<T>> rows);
   template <Element T>
   static Tensor from(Shape shape, std::span<const T> values);  // copies; throws ShapeError unless the counts agree
   template <Element T>
@@ -99,8 +113,15 @@ class Tensor {
     return {static_cast<T*>(mutable_raw()), static_cast<std::size_t>(elements())};
   }
 
-  double item() const;                          // the only element; throws ShapeError if there are more or fewer
-  double at(Index flat) const;                  // element by row-major position, converted to double
+  double item() const;          // the only element; throws ShapeError if there are more or fewer
+  double at(Index flat) const;  // element by row-major position, converted to double
+  // The element at a position along each axis, converted to double; negative positions count from the end. t(1, -1) is
+  // t.at({1, -1}). Throws ShapeError for another number of positions and for one that is not there.
+  double at(std::initializer_list<Index> position) const;
+  template <std::integral... I>
+  double operator()(I... position) const {
+    return at(std::initializer_list<Index>{static_cast<Index>(position)...});
+  }
   Tensor cast(DType dtype) const;               // converted copy; to integers truncates towards zero, to bool is != 0
   Tensor reshaped(Shape shape) const;           // shares storage; throws ShapeError unless the counts agree
   Tensor rows(Index first, Index count) const;  // shares storage; a range along axis 0
@@ -115,6 +136,10 @@ class Tensor {
   operator A() const {
     return to<A>();
   }
+  // The elements in row-major order, converted.
+  template <class T>
+  requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) std::vector<T> to_vector()
+  const;
 
   std::string str(Index max_elements = 64) const;
   // Same dtype, shape and bytes (so NaN equals itself and -0 differs from 0).
@@ -127,6 +152,8 @@ class Tensor {
     std::swap(storage_, other.storage_);
   }
   void require_dtype(DType wanted) const;
+  // Throws ShapeError unless a row of a nested list is as long as the first one.
+  static void require_row(std::size_t first, std::size_t row);
   // Throws ShapeError unless there is a tensor and it has that many axes.
   void require_rank(std::size_t wanted) const;
   // Gathers a strided array of `source` numbers into this tensor, converting the elements.
@@ -159,6 +186,33 @@ constexpr DType Tensor::storage_dtype() {
 template <class T>
 requires std::is_arithmetic_v<T> Tensor::Tensor(T scalar) : Tensor(Shape{}, storage_dtype<T>()) {
   fill_strided(&scalar, {});
+}
+
+template <class T>
+requires std::is_arithmetic_v<T> Tensor::Tensor(const std::vector<T>& values)
+    : Tensor(Shape{static_cast<Index>(values.size())}, storage_dtype<T>()) {
+  if constexpr (std::is_same_v<T, bool>)
+    std::copy(values.begin(), values.end(), static_cast<bool*>(mutable_raw()));  // std::vector<bool> packs its elements
+  else
+    fill_strided(values.data(), std::array<Index, 1>{1});
+}
+
+template <class T>
+requires std::is_arithmetic_v<T> Tensor Tensor::from(std::initializer_list<T> values) {
+  Tensor out(Shape{static_cast<Index>(values.size())}, storage_dtype<T>());
+  out.fill_strided(values.begin(), std::array<Index, 1>{1});
+  return out;
+}
+
+template <class T>
+requires std::is_arithmetic_v<T> Tensor Tensor::from(std::initializer_list<std::initializer_list<T>> rows) {
+  std::vector<T> values;
+  const std::size_t columns = rows.size() == 0 ? 0 : rows.begin()->size();
+  for (const std::initializer_list<T>& row : rows) {
+    require_row(columns, row.size());
+    values.insert(values.end(), row);
+  }
+  return Tensor(values).reshaped({static_cast<Index>(rows.size()), static_cast<Index>(columns)});
 }
 
 template <Element T>
@@ -220,6 +274,23 @@ void Tensor::fill_strided(const S* source, std::span<const Index> strides) {
     case DType::i64: return fill(static_cast<std::int64_t*>(mutable_raw()));
     case DType::boolean: return fill(static_cast<bool*>(mutable_raw()));
   }
+}
+
+template <class T>
+requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) std::vector<T> Tensor::to_vector()
+const {
+  const Tensor converted = cast(storage_dtype<T>());
+  std::vector<T> out;
+  const auto copy = [&](const auto* in) {
+    for (Index i = 0; i < elements(); ++i) out.push_back(static_cast<T>(in[i]));
+  };
+  switch (converted.dtype()) {
+    case DType::f32: copy(static_cast<const float*>(converted.raw())); break;
+    case DType::f64: copy(static_cast<const double*>(converted.raw())); break;
+    case DType::i64: copy(static_cast<const std::int64_t*>(converted.raw())); break;
+    case DType::boolean: copy(static_cast<const bool*>(converted.raw())); break;
+  }
+  return out;
 }
 
 template <OwningArray A>

@@ -8,6 +8,7 @@
 // was discarded by Graph::rewind give an error that says so. It must not be used after its graph has ended.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <string>
 
@@ -20,6 +21,20 @@ class Graph;
 struct Node;
 
 using NodeId = std::uint32_t;
+
+// A position along an axis, and the line of code that names it. Whole numbers become Positions by themselves.
+class Position {
+ public:
+  template <std::integral I>
+  requires(!std::same_as<I, bool>) Position(I index, CodeLine line = CodeLine::here())
+      : index_(static_cast<std::int64_t>(index)), line_(line) {}
+  std::int64_t index() const { return index_; }
+  CodeLine line() const { return line_; }
+
+ private:
+  std::int64_t index_;
+  CodeLine line_;
+};
 
 class Value {
  public:
@@ -40,6 +55,10 @@ class Value {
   Value named(const std::string& name) const;
   // For instance `%12 tanh "mlp/hidden" f32[32, 64]`; never throws.
   std::string describe() const;
+
+  // x[i]: `select` of ops/parts.hpp along axis 0, found when it is called, so that the graph needs no operations.
+  template <class V = Value>
+  V operator[](Position position) const;
 
   friend bool operator==(const Value&, const Value&) = default;
 
@@ -62,5 +81,10 @@ class Operand : public Value {
  private:
   CodeLine line_;
 };
+
+template <class V>
+V Value::operator[](Position position) const {
+  return select(V(Operand(*this, position.line())), position);
+}
 
 }  // namespace xgrad

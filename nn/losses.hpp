@@ -34,6 +34,8 @@ struct Loss {
   PairFunction weight{};
   Prediction prediction = Prediction::value;  // what metrics take the predictions for
 
+  // The loss as a function: a scalar of the graph, `apply`.
+  Value operator()(Value prediction, Value target) const { return apply(prediction, target); }
   // The loss of a batch. Throws UserError for row weights without `each`.
   MetricOutput measure(const MetricInput& in) const;
   // The batch as metrics see it: with weights of 0 for the ignored label, and class 0 in its place.
@@ -45,6 +47,7 @@ struct Loss {
 template <class Options>
 struct LossFamily : Loss {
   explicit LossFamily(Loss (*make_loss)(const Options&)) : Loss(make_loss({})), make(make_loss) {}
+  using Loss::operator();
   Loss operator()(const Options& options) const { return make(options); }
 
   Loss (*make)(const Options&);

@@ -58,7 +58,7 @@ Value aligned(Value weights, Value x) {
 }
 
 Axes axes_from(int first, Value x) {
-  Axes out(static_cast<std::size_t>(std::max(0, x.shape().rank() - first)));
+  std::vector<Index> out(static_cast<std::size_t>(std::max(0, x.shape().rank() - first)));
   std::iota(out.begin(), out.end(), Index{first});
   return out;
 }
@@ -289,6 +289,15 @@ Metric auc(int thresholds) {
     return all == 0 ? std::numeric_limits<double>::quiet_NaN() : area / all;
   };
   return detail::metric("auc", measure, area_under);
+}
+
+double Metric::operator()(const Tensor& prediction, const Tensor& target) const {
+  Graph graph({.dtype = is_floating(prediction.dtype()) ? prediction.dtype() : f32});
+  const Value p = graph.input("prediction", prediction.shape(), prediction.dtype());
+  const Value t = graph.input("target", target.shape(), target.dtype());
+  const Value value = measure ? measure({.prediction = p, .target = t}).value : apply(p, t);
+  const Tensor numbers = evaluate(value, {{p, prediction}, {t, target}}).cast(f64);
+  return result ? result(numbers.values<double>()) : numbers.item();
 }
 
 Tensor confusion_matrix(const Tensor& prediction, const Tensor& target) {

@@ -75,6 +75,9 @@ struct Metric {
   Result result{};
   // Used instead of `apply` if given: the same, with weights.
   MeasureFunction measure{};
+
+  // The metric as a function: its number for these rows, which count equally. Predictions are values, not logits.
+  double operator()(const Tensor& prediction, const Tensor& target) const;
 };
 
 namespace detail {

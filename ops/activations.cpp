@@ -159,7 +159,7 @@ std::vector<Composite> activation_composites() {
        "log(1 + exp(beta x)) / beta.",
        [](Inputs x, const Attrs& a) { return softplus(x[0], a.number("beta")); },
        {{"row", {{{19}}}, {{"beta", 2.5}}}, {"flat", {{{9}, domain::between(-2, 2)}}, {{"beta", 0.5}}}},
-       {{"beta of 0", {Tensor({3})}, {{"beta", 0.0}}, "softplus: beta 0 is not above 0"}}},
+       {{"beta of 0", {Tensor::zeros({3})}, {{"beta", 0.0}}, "softplus: beta 0 is not above 0"}}},
       {"prelu",
        "x above 0, else slope x.",
        [](Inputs x, const Attrs&) { return prelu(x[0], x[1]); },
@@ -168,8 +168,8 @@ std::vector<Composite> activation_composites() {
         {"a slope for each column", {{{4, 5}, not_zero}, {{5}}}, {}},
         {"one number", {{{1}, domain::between(-2, -0.1)}, {{1}}}, {}},
         {"nothing", {{{0, 5}}, {{5}}}, {}, 0, true, true}},
-       {{"slopes that do not fit", {Tensor({4, 5}), Tensor({4})}, {}, "shapes do not broadcast"},
-        {"integers", {Tensor({3}, i64), Tensor({3})}, {}, "prelu: floating numbers are needed"}}}};
+       {{"slopes that do not fit", {Tensor({4, 5}), Tensor::zeros({4})}, {}, "shapes do not broadcast"},
+        {"integers", {Tensor({3}, i64), Tensor::zeros({3})}, {}, "prelu: floating numbers are needed"}}}};
   out.front().samples.push_back({"far below", {{{9}, domain::between(-60, -20)}}, {}, 0, false, true});
   for (Composite& c : out) {
     if (c.name == "elu") c.samples.push_back({"alpha", {{{19}, not_zero}}, {{"alpha", 0.3}}});

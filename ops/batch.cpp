@@ -10,8 +10,8 @@ namespace xgrad {
 namespace {
 
 // [size, behind...] with extents of 1 in between to make `rank` axes behind the first.
-Axes extents_of(const Batch& b, const Shape& behind, int rank) {
-  Axes out{b.size()};
+std::vector<Index> extents_of(const Batch& b, const Shape& behind, int rank) {
+  std::vector<Index> out{b.size()};
   out.resize(1 + static_cast<std::size_t>(std::max(0, rank - behind.rank())), 1);
   out.insert(out.end(), behind.begin(), behind.end());
   return out;
@@ -26,7 +26,7 @@ Value again(const Batch& b, const std::vector<Value>& inputs, Attrs attrs) {
 }  // namespace
 
 Value batch_reshape(const Batch& b, Value x, const Shape& behind) {
-  const Axes extents = extents_of(b, behind, 0);
+  const std::vector<Index> extents = extents_of(b, behind, 0);
   return x.shape() == Shape(extents) ? x : reshape(x, extents);
 }
 

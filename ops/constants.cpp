@@ -35,6 +35,17 @@ Value row(Graph& graph, Index count, DType dtype, F number) {
 
 }  // namespace
 
+Value full(Graph& graph, const Shape& shape, double value, std::optional<DType> dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
+  return broadcast_to(graph.constant(value, dtype.value_or(graph.options().dtype)), shape);
+}
+Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype, CodeLine at) {
+  return full(graph, shape, 0, dtype, at);
+}
+Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype, CodeLine at) {
+  return full(graph, shape, 1, dtype, at);
+}
+
 Value arange(Graph& graph, double begin, double end, double step, DType dtype, CodeLine at) {
   const LineGuard line(at, &graph);
   const auto text = [&] { return fmt::format("arange: from {} to {} by {}", begin, end, step); };

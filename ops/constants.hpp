@@ -19,6 +19,12 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
 Value eye(Graph& graph, Index rows, std::optional<Index> columns = {}, std::optional<DType> dtype = {},
           CodeLine at = CodeLine::here());
 
+// The number in every element. Without a dtype in the graph's own. One number is stored, whatever the shape.
+Value full(Graph& graph, const Shape& shape, double value, std::optional<DType> dtype = {},
+           CodeLine at = CodeLine::here());
+Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype = {}, CodeLine at = CodeLine::here());
+Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype = {}, CodeLine at = CodeLine::here());
+
 // Coordinates of a grid from its axes, which are vectors: one tensor an axis, each of the shape of the grid. With `xy`
 // the first two axes are exchanged, which is NumPy's default; `ij` is PyTorch's.
 enum class Indexing { ij, xy };

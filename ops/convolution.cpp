@@ -17,7 +17,7 @@ Padding::Padding(const char* word, std::size_t length) : sides_{0} {
   if (!same_ && text != "valid") throw UserError(fmt::format("padding: {:?} is neither \"valid\" nor \"same\"", text));
 }
 
-Axes padding_of_images(const char* function, const Padding& padding) {
+std::vector<Index> padding_of_images(const char* function, const Padding& padding) {
   if (padding.is_same()) return {};
   const auto& sides = padding.sides();
   if (sides.size() == 1) return {sides[0], sides[0], sides[0], sides[0]};
@@ -26,7 +26,7 @@ Axes padding_of_images(const char* function, const Padding& padding) {
   throw ShapeError(fmt::format("{}: {} numbers of padding, where 1, 2 or 4 have a meaning", function, sides.size()));
 }
 
-Axes padding_of_sequences(const char* function, const Padding& padding) {
+std::vector<Index> padding_of_sequences(const char* function, const Padding& padding) {
   if (padding.is_same()) return {};
   const auto& sides = padding.sides();
   if (sides.size() == 1) return {0, 0, sides[0], sides[0]};

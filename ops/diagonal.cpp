@@ -80,7 +80,7 @@ struct DiagonalOf : Operation {
             {"of nothing", {{{0, 3}}}, diagonal_attrs(0), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"vector", {Tensor({3})}, diagonal_attrs(0), "[3] is no matrix"}};
+    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] is no matrix"}};
   }
 };
 
@@ -131,10 +131,12 @@ struct FromDiagonal : Operation {
             {"no element", {{{0}}}, diagonal_attrs(2), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {
-        {"scalar", {Tensor(1.0F)}, diagonal_attrs(0), "a scalar is no diagonal"},
-        {"too far out", {Tensor({2})}, diagonal_attrs(INT64_MIN), "too far out"},
-        {"other length", {Tensor({2}), Tensor({3, 3})}, diagonal_attrs(0), "the diagonal of [3, 3] is [3], not [2]"}};
+    return {{"scalar", {Tensor(1.0F)}, diagonal_attrs(0), "a scalar is no diagonal"},
+            {"too far out", {Tensor::zeros({2})}, diagonal_attrs(INT64_MIN), "too far out"},
+            {"other length",
+             {Tensor::zeros({2}), Tensor({3, 3})},
+             diagonal_attrs(0),
+             "the diagonal of [3, 3] is [3], not [2]"}};
   }
 };
 
@@ -181,7 +183,7 @@ struct Triangle : Operation {
             {"nothing", {{{0, 3}}}, diagonal_attrs(0), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"vector", {Tensor({3})}, diagonal_attrs(0), "[3] is no matrix"}};
+    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] is no matrix"}};
   }
 };
 

@@ -99,6 +99,19 @@ XGRAD_NUMBER_OVERLOADS(operator>)
 XGRAD_NUMBER_OVERLOADS(operator>=)
 #undef XGRAD_NUMBER_OVERLOADS
 
+// x += y makes x refer to the sum, as in Python; other handles to the old value keep it. y is a value or a number.
+#define XGRAD_ASSIGNMENT(sign, function)                                                             \
+  inline Value& operator sign(Value& x, Operand y) { return x = function(Operand(x, y.line()), y); } \
+  template <Number N>                                                                                \
+  Value& operator sign(Value& x, N y) {                                                              \
+    return x = function(Operand(x, {}), y);                                                          \
+  }
+XGRAD_ASSIGNMENT(+=, add)
+XGRAD_ASSIGNMENT(-=, sub)
+XGRAD_ASSIGNMENT(*=, mul)
+XGRAD_ASSIGNMENT(/=, div)
+#undef XGRAD_ASSIGNMENT
+
 // `where` with a number on one side.
 template <Number N>
 Value where(Operand condition, Operand a, N b) {

@@ -112,8 +112,8 @@ struct Gather : Operation {
              {Tensor({0, 3}), Tensor({1}, i64)},
              rows,
              "every index is outside axis 0 of extent 0"},
-            {"indices of f32", {Tensor({4, 3}), Tensor({2})}, rows, "i64"},
-            {"axis", {Tensor({4}), Tensor({1}, i64)}, {{"axis", Index{1}}}, "axis 1"}};
+            {"indices of f32", {Tensor({4, 3}), Tensor::zeros({2})}, rows, "i64"},
+            {"axis", {Tensor::zeros({4}), Tensor({1}, i64)}, {{"axis", Index{1}}}, "axis 1"}};
   }
 };
 
@@ -442,7 +442,7 @@ struct OneHot : Operation {
              {Tensor::from<std::int64_t>({2}, {0, 3})},
              attrs,
              "index 3 at position 1 is outside the 3 classes"},
-            {"labels of f32", {Tensor({2})}, attrs, "i64"},
+            {"labels of f32", {Tensor::zeros({2})}, attrs, "i64"},
             {"no classes", {Tensor({2}, i64)}, {{"classes", Index{0}}, {"dtype", f32}}, "0 classes"}};
   }
 };

@@ -47,13 +47,19 @@ Composite matmul_of_vectors() {
        product("batch by vector", {2, 3, 4}, {4}, turned(false, false)),
        product("one element", {1}, {1}, turned(false, false)), product("nothing", {0}, {0, 2}, turned(false, false))},
       {{"lengths",
-        {Tensor({3}), Tensor({4, 3})},
+        {Tensor::zeros({3}), Tensor({4, 3})},
         turned(false, false),
         "matmul: inner dimensions differ: [3] x [4, 3]"},
-       {"lengths of vectors", {Tensor({3}), Tensor({4})}, turned(false, false), "matmul: two vectors of one length"},
-       {"scalar", {Tensor(1.0F), Tensor({4})}, turned(false, false), "matmul: a scalar is no matrix"},
-       {"transposed vector", {Tensor({3}), Tensor({3, 1})}, turned(true, false), "a vector cannot be transposed"},
-       {"two dtypes", {Tensor({3}), Tensor({3, 2}, f64)}, turned(false, false), "dtype"}}};
+       {"lengths of vectors",
+        {Tensor::zeros({3}), Tensor::zeros({4})},
+        turned(false, false),
+        "matmul: two vectors of one length"},
+       {"scalar", {Tensor(1.0F), Tensor::zeros({4})}, turned(false, false), "matmul: a scalar is no matrix"},
+       {"transposed vector",
+        {Tensor::zeros({3}), Tensor({3, 1})},
+        turned(true, false),
+        "a vector cannot be transposed"},
+       {"two dtypes", {Tensor::zeros({3}), Tensor({3, 2}, f64)}, turned(false, false), "dtype"}}};
 }
 
 Composite einsums() {
@@ -107,13 +113,16 @@ std::vector<Composite> make() {
            "The sum of products.",
            [](Inputs x, const Attrs&) { return dot(x[0], x[1]); },
            {product("vectors", {19}, {19}), product("one element", {1}, {1}), product("nothing", {0}, {0})},
-           {{"lengths", {Tensor({3}), Tensor({1})}, {}, "dot: two vectors of one length are needed, not [3] and [1]"},
+           {{"lengths",
+             {Tensor::zeros({3}), Tensor::zeros({1})},
+             {},
+             "dot: two vectors of one length are needed, not [3] and [1]"},
             {"matrices", {Tensor({2, 2}), Tensor({2, 2})}, {}, "dot: two vectors"}}},
           {"outer",
            "Each element times each.",
            [](Inputs x, const Attrs&) { return outer(x[0], x[1]); },
            {product("vectors", {3}, {17}), product("one element", {1}, {1}), product("nothing", {0}, {2})},
-           {{"matrix", {Tensor({3}), Tensor({1, 3})}, {}, "outer: two vectors are needed, not [3] and [1, 3]"}}},
+           {{"matrix", {Tensor::zeros({3}), Tensor({1, 3})}, {}, "outer: two vectors are needed, not [3] and [1, 3]"}}},
           {"diag",
            "The diagonal of a matrix, the matrix of a diagonal.",
            [](Inputs x, const Attrs& a) { return diag(x[0], a.integer("k")); },
@@ -125,7 +134,7 @@ std::vector<Composite> make() {
            [](Inputs x, const Attrs&) { return trace(x[0]); },
            {linear("matrix", {4, 3}, 0), linear("batch", {2, 3, 3}, 0), linear("one element", {1, 1}, 0),
             linear("larger matrix", {17, 19}, 0), nothing("no rows", {0, 3})},
-           {{"vector", {Tensor({3})}, {}, "[3] is no matrix"}}}};
+           {{"vector", {Tensor::zeros({3})}, {}, "[3] is no matrix"}}}};
 }
 
 }  // namespace

@@ -32,10 +32,12 @@ std::vector<Sample> pairs(const Domain& prediction, const Domain& target, bool z
 }
 std::vector<BadSample> refused_pairs(const std::string& name) {
   const std::string differ = name + ": prediction and target differ: ";
-  return {
-      {"columns against rows", {Tensor({4, 1}), Tensor({4})}, reduced_by(by_mean), differ + "f32[4, 1] against f32[4]"},
-      {"dtypes", {Tensor({4}), Tensor({4}, f64)}, reduced_by(by_mean), differ + "f32[4] against f64[4]"},
-      {"integers", {Tensor({4}, i64), Tensor({4}, i64)}, reduced_by(by_mean), "floating"}};
+  return {{"columns against rows",
+           {Tensor({4, 1}), Tensor::zeros({4})},
+           reduced_by(by_mean),
+           differ + "f32[4, 1] against f32[4]"},
+          {"dtypes", {Tensor::zeros({4}), Tensor({4}, f64)}, reduced_by(by_mean), differ + "f32[4] against f64[4]"},
+          {"integers", {Tensor({4}, i64), Tensor({4}, i64)}, reduced_by(by_mean), "floating"}};
 }
 
 // The same, and an option out of range.
@@ -43,7 +45,7 @@ std::vector<BadSample> refused_option(const char* name, const char* option, doub
   auto out = refused_pairs(name);
   Attrs attrs = reduced_by(by_mean);
   attrs.set(option, number);
-  out.push_back({option, {Tensor({4}), Tensor({4})}, attrs, message});
+  out.push_back({option, {Tensor::zeros({4}), Tensor::zeros({4})}, attrs, message});
   return out;
 }
 
@@ -167,9 +169,9 @@ std::vector<BadSample> refused_labels(const std::string& name) {
   smoothed.set("smoothing", -0.1);
   return {{"label too large", {p, Tensor::from<std::int64_t>({2}, {0, 3})}, mean, "index 3 at position 1"},
           {"negative label", {p, Tensor::from<std::int64_t>({2}, {-1, 0})}, mean, "index -1 at position 0"},
-          {"labels of f32", {p, Tensor({2})}, mean, name + ": for predictions [2, 3] labels must be i64[2]"},
+          {"labels of f32", {p, Tensor::zeros({2})}, mean, name + ": for predictions [2, 3] labels must be i64[2]"},
           {"a label an element", {p, Tensor({2, 3}, i64)}, mean, "labels must be i64[2]"},
-          {"weights", {p, Tensor({2}, i64), Tensor({2})}, mean, name + ": 3 classes have weights f32[3]"},
+          {"weights", {p, Tensor({2}, i64), Tensor::zeros({2})}, mean, name + ": 3 classes have weights f32[3]"},
           {"smoothing", {p, Tensor({2}, i64)}, smoothed, name + ": label smoothing -0.1 is not from 0 to 1"},
           {"scalar", {Tensor(1.0F), Tensor({}, i64)}, mean, name + ": predictions need an axis of classes"}};
 }
@@ -236,8 +238,8 @@ std::vector<Composite> of_vectors() {
         {"one element", {{{1}, alike}, {{1}, alike}}, {{"axis", Index{0}}}, 0, true, true},
         {"no rows", {{{0, 3}}, {{0, 3}}}, {{"axis", Index{-1}}}, 0, true, true},
         {"rows of nothing", {{{3, 0}}, {{3, 0}}}, {{"axis", Index{-1}}}, 0, true, true}},
-       {{"shapes", {Tensor({2, 3}), Tensor({3})}, {{"axis", Index{0}}}, "prediction and second operand differ"},
-        {"axis", {Tensor({3}), Tensor({3})}, {{"axis", Index{1}}}, "cosine_similarity: axis 1"},
+       {{"shapes", {Tensor({2, 3}), Tensor::zeros({3})}, {{"axis", Index{0}}}, "prediction and second operand differ"},
+        {"axis", {Tensor::zeros({3}), Tensor::zeros({3})}, {{"axis", Index{1}}}, "cosine_similarity: axis 1"},
         {"scalar", {Tensor(1.0F), Tensor(1.0F)}, {{"axis", Index{0}}}, "a scalar is no row"}}},
       {"cosine_embedding",
        "1 - s, or max(0, s - margin).",

@@ -300,7 +300,7 @@ struct Matmul : Operation {
   static std::vector<BadSample> bad_samples() {
     const Attrs plain{{"transpose_a", false}, {"transpose_b", false}};
     return {{"inner dimensions", {Tensor({32, 64}), Tensor({10, 64})}, plain, "[32, 64] x [10, 64] (64 vs 10)"},
-            {"vector", {Tensor({3}), Tensor({3, 2})}, plain, "rank 1"},
+            {"vector", {Tensor::zeros({3}), Tensor({3, 2})}, plain, "rank 1"},
             {"batches", {Tensor({2, 3, 4}), Tensor({3, 4, 5})}, plain, "do not broadcast"},
             {"integers", {Tensor({2, 2}, i64), Tensor({2, 2}, i64)}, plain, "i64"},
             {"two dtypes", {Tensor({2, 2}), Tensor({2, 2}, f64)}, plain, "dtype"}};

@@ -146,7 +146,7 @@ struct Pad : Operation {
             {"edge of one element", {{{1}}}, pad_attrs(0, 2, 3, edge, 0), 0, false, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    const Tensor row({3});
+    const Tensor row = Tensor::zeros({3});
     Attrs other = pad_attrs(0, 1, 0, PadMode::edge, 0);
     other.set("mode", std::string("wrap"));
     return {
@@ -154,7 +154,7 @@ struct Pad : Operation {
         {"axis", {row}, pad_attrs(1, 0, 0, PadMode::constant, 0), "axis 1"},
         {"far too wide", {row}, pad_attrs(0, INT64_MAX, 1, PadMode::constant, 0), "too many elements"},
         {"reflected too far", {row}, pad_attrs(0, 0, 3, PadMode::reflect, 0), "axis 0 of extent 3 can be reflected"},
-        {"no edge", {Tensor({0})}, pad_attrs(0, 1, 0, PadMode::edge, 0), "axis 0 has no edge"},
+        {"no edge", {Tensor::zeros({0})}, pad_attrs(0, 1, 0, PadMode::edge, 0), "axis 0 has no edge"},
         {"a fraction among integers", {Tensor({3}, i64)}, pad_attrs(0, 1, 0, PadMode::constant, 0.5), "0.5 is not"},
         {"unknown mode", {row}, other, "\"wrap\" is none of"}};
   }
@@ -220,10 +220,14 @@ struct Unpad : Operation {
             {"no rows", {{{0, 3}}}, pad_attrs(1, 1, 1, PadMode::edge, 0), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"shorter than that", {Tensor({3})}, pad_attrs(0, 2, 2, PadMode::edge, 0), "shorter than what was added"},
-            {"constants", {Tensor({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "came from no element"},
-            {"less than nothing", {Tensor({3})}, pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0), "negative number"},
-            {"far too wide", {Tensor({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too many"}};
+    return {
+        {"shorter than that",
+         {Tensor::zeros({3})},
+         pad_attrs(0, 2, 2, PadMode::edge, 0),
+         "shorter than what was added"},
+        {"constants", {Tensor::zeros({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "came from no element"},
+        {"less than nothing", {Tensor::zeros({3})}, pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0), "negative number"},
+        {"far too wide", {Tensor::zeros({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too many"}};
   }
 };
 

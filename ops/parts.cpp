@@ -77,7 +77,7 @@ struct Concat : Operation {
   static std::vector<BadSample> bad_samples() {
     return {{"other extent", {Tensor({2, 3}), Tensor({2, 4})}, {{"axis", std::int64_t{0}}}, "does not fit"},
             {"axis", {Tensor({2, 3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"},
-            {"two dtypes", {Tensor({2}), Tensor({2}, f64)}, {{"axis", std::int64_t{0}}}, "dtype"}};
+            {"two dtypes", {Tensor::zeros({2}), Tensor({2}, f64)}, {{"axis", std::int64_t{0}}}, "dtype"}};
   }
 };
 
@@ -143,11 +143,11 @@ struct ConcatPart : Operation {
   }
   static std::vector<BadSample> bad_samples() {
     return {{"no such part",
-             {Tensor({2}), Tensor({2})},
+             {Tensor::zeros({2}), Tensor::zeros({2})},
              {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}},
              "no part 1"},
             {"no such part by far",
-             {Tensor({2}), Tensor({2})},
+             {Tensor::zeros({2}), Tensor::zeros({2})},
              {{"axis", std::int64_t{0}}, {"part", INT64_MAX}},
              "there is no part 9223372036854775807"},
             {"too wide",
@@ -226,8 +226,8 @@ struct Slice : Operation {
             {"nothing", {{{4}}}, attrs(0, 3, 1, 1), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"step", {Tensor({4})}, attrs(0, 0, 2, 0), "a step of 0"},
-            {"axis", {Tensor({4})}, attrs(1, 0, 2, 1), "axis 1 is out of range"}};
+    return {{"step", {Tensor::zeros({4})}, attrs(0, 0, 2, 0), "a step of 0"},
+            {"axis", {Tensor::zeros({4})}, attrs(1, 0, 2, 1), "axis 1 is out of range"}};
   }
 };
 
@@ -267,8 +267,9 @@ struct Unslice : Operation {
             {"from nothing", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"other shape", {Tensor({3}), Tensor({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"},
-            {"step", {Tensor({3}), Tensor({5})}, Slice::attrs(0, 0, 2, 0), "a step of 0"}};
+    return {
+        {"other shape", {Tensor::zeros({3}), Tensor::zeros({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"},
+        {"step", {Tensor::zeros({3}), Tensor::zeros({5})}, Slice::attrs(0, 0, 2, 0), "a step of 0"}};
   }
 };
 
@@ -392,6 +393,17 @@ Value concat(const std::vector<Value>& values, Index axis, CodeLine at) {
     parts = std::move(joined);
   }
   return apply("concat", parts, attrs);
+}
+
+Value select(Operand x, Position position, Index axis) {
+  const LineGuard line(x);
+  const int along = axis_index(axis, x.shape().rank(), "select");
+  const Index extent = x.shape()[along], i = position.index() < 0 ? position.index() + extent : position.index();
+  if (i < 0 || i >= extent) {
+    throw ShapeError(fmt::format("select: position {} is outside axis {} of extent {}\n  {}", position.index(), along,
+                                 extent, x.describe()));
+  }
+  return all_or_nothing(x.graph(), [&] { return squeeze(slice(x, along, i, i + 1), along); });
 }
 
 Value slice(Operand x, Index axis, Index begin, std::optional<Index> end, Index step) {

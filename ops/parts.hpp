@@ -21,6 +21,9 @@ Value stack(const std::vector<Value>& values, Index axis = 0, CodeLine at = Code
 // back, positions beyond the ends are cut, a negative step walks backwards: slice(x, 0, -1, {}, -1) is x[::-1]. Without
 // `end` to the last element, or the first.
 Value slice(Operand x, Index axis, Index begin, std::optional<Index> end = {}, Index step = 1);
+// The slice at one position along an axis, without that axis; negative positions count from the end. x[i] is
+// select(x, i). Throws ShapeError for a position that is not there.
+Value select(Operand x, Position position, Index axis = 0);
 // Pieces of `size` along an axis, the last one smaller if need be. Throws ShapeError beyond 2^20 pieces.
 std::vector<Value> split(Operand x, Index size, Index axis = 0);
 // Pieces of the given sizes, which must make up the axis.

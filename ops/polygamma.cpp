@@ -118,8 +118,8 @@ struct Polygamma : Operation {
         {"one number", {{{}, domain::positive()}}, attrs(1)},  {"nothing", {{{0}}}, attrs(1), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"not above 0", {Tensor({3})}, attrs(0), "n = 0 is not in [1, 20]"},
-            {"too high", {Tensor({3})}, attrs(21), "n = 21 is not in [1, 20]"},
+    return {{"not above 0", {Tensor::zeros({3})}, attrs(0), "n = 0 is not in [1, 20]"},
+            {"too high", {Tensor::zeros({3})}, attrs(21), "n = 21 is not in [1, 20]"},
             {"integers", {Tensor({3}, i64)}, attrs(1), "it is i64"}};
   }
 };

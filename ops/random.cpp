@@ -98,10 +98,10 @@ struct RandomUniform : Source {
   static std::vector<Sample> samples() { return both_ways(attrs(-1, 2, 7)); }
   static std::vector<BadSample> bad_samples() {
     return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
-            {"bounds", {Tensor({3})}, attrs(2, 1, 0), "the bounds 2 and 1 are not in order"},
-            {"no end", {Tensor({3})}, attrs(0, INFINITY, 0), "not finite"},
-            {"too far apart", {Tensor({3})}, attrs(-3e38, 3e38, 0), "too large for f32"},
-            {"stream", {Tensor({3})}, attrs(0, 1, -1), "stream -1 is not in"}};
+            {"bounds", {Tensor::zeros({3})}, attrs(2, 1, 0), "the bounds 2 and 1 are not in order"},
+            {"no end", {Tensor::zeros({3})}, attrs(0, INFINITY, 0), "not finite"},
+            {"too far apart", {Tensor::zeros({3})}, attrs(-3e38, 3e38, 0), "too large for f32"},
+            {"stream", {Tensor::zeros({3})}, attrs(0, 1, -1), "stream -1 is not in"}};
   }
 };
 
@@ -131,9 +131,12 @@ struct RandomNormal : Source {
   static std::vector<Sample> samples() { return both_ways(attrs(1, 2, 7)); }
   static std::vector<BadSample> bad_samples() {
     return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
-            {"deviation", {Tensor({3})}, attrs(0, -1, 0), "a standard deviation of -1 has no meaning"},
-            {"infinite deviation", {Tensor({3})}, attrs(0, INFINITY, 0), "a standard deviation of inf has no meaning"},
-            {"mean", {Tensor({3})}, attrs(std::nan(""), 1, 0), "a mean of nan has no meaning"}};
+            {"deviation", {Tensor::zeros({3})}, attrs(0, -1, 0), "a standard deviation of -1 has no meaning"},
+            {"infinite deviation",
+             {Tensor::zeros({3})},
+             attrs(0, INFINITY, 0),
+             "a standard deviation of inf has no meaning"},
+            {"mean", {Tensor::zeros({3})}, attrs(std::nan(""), 1, 0), "a mean of nan has no meaning"}};
   }
 };
 
@@ -164,7 +167,7 @@ struct RandomBernoulli : Source {
     return out;
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"probability", {Tensor({3})}, attrs(1.5, 0), "1.5 is not in [0, 1]"},
+    return {{"probability", {Tensor::zeros({3})}, attrs(1.5, 0), "1.5 is not in [0, 1]"},
             {"integers", {Tensor({3}, i64)}, attrs(0.5, 0), "i64"}};
   }
 };
@@ -221,7 +224,7 @@ struct RandomPermutation : Source {
             {"columns of integers", {{{2, 40}, domain::integers(0, 9)}}, attrs("axis", 1, 3), 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"axis", {Tensor({3})}, attrs("axis", 1, 0), "axis 1 is out of range"}};
+    return {{"axis", {Tensor::zeros({3})}, attrs("axis", 1, 0), "axis 1 is out of range"}};
   }
 };
 
@@ -229,7 +232,7 @@ struct RandomPermutation : Source {
 Value draw(const char* op, Value like, const Attrs& attrs) { return apply(op, {like}, attrs); }
 // A node of a type.
 Value draw(const char* op, Graph& graph, const Shape& shape, DType dtype, Attrs attrs) {
-  attrs.set("shape", Axes(shape.begin(), shape.end()));
+  attrs.set("shape", std::vector<Index>(shape.begin(), shape.end()));
   attrs.set("dtype", dtype);
   return graph.apply(builtin_op(op), {}, attrs);
 }
@@ -357,36 +360,40 @@ std::vector<BadSample> integers(const char* name) {
 std::vector<Composite> random_composites() {
   std::vector<Sample> with_other_bounds = no_derivative();
   with_other_bounds.push_back({"above the mean", {{{9}}}, {{"stddev", 1.0}, {"high", 3.0}}, 0, true, true});
-  return {{"truncated_normal_like",
-           "Normal numbers within two deviations.",
-           [](Inputs x, const Attrs& a) {
-             return a.empty() ? truncated_normal_like(x[0], 0.5, 2)
-                              : truncated_normal_like(x[0], 0, a.number("stddev"), 1, a.number("high"));
-           },
-           with_other_bounds,
-           {{"integers", {Tensor({3}, i64)}, {}, "i64"},
-            {"bounds", {Tensor({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal_like: the bounds 1 and 1"},
-            {"deviation", {Tensor({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal_like: a standard deviation"},
-            {"next to nothing",
-             {Tensor({3})},
-             {{"stddev", 1.0}, {"high", 1.00001}},
-             "hardly any normal number lies between"}}},
-          {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
-           no_derivative(domain::between(0, 1)), integers("bernoulli")},
-          {"dropout_mask",
-           "0 or 1 / (1 - rate).",
-           [](Inputs x, const Attrs& a) { return dropout_mask(x[0], a.has("rate") ? a.number("rate") : 0.25); },
-           no_derivative(),
-           {{"rate", {Tensor({3})}, {{"rate", -0.5}}, "dropout_mask: a rate of -0.5"}, integers("dropout_mask")[0]}},
-          {"permutation",
-           "Slices in a random order.",
-           [](Inputs x, const Attrs&) { return permutation(x[0]); },
-           {{"rows", {{{9, 3}}}, {}, 0, false, true},
-            {"row", {{{33}}}, {}, 0, false, true},
-            {"one row", {{{1, 3}}}, {}, 0, false, true},
-            {"one element", {{{1}}}, {}, 0, false, true},
-            {"nothing", {{{0, 3}}}, {}, 0, true, true}},
-           {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
+  return {
+      {"truncated_normal_like",
+       "Normal numbers within two deviations.",
+       [](Inputs x, const Attrs& a) {
+         return a.empty() ? truncated_normal_like(x[0], 0.5, 2)
+                          : truncated_normal_like(x[0], 0, a.number("stddev"), 1, a.number("high"));
+       },
+       with_other_bounds,
+       {{"integers", {Tensor({3}, i64)}, {}, "i64"},
+        {"bounds", {Tensor::zeros({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal_like: the bounds 1 and 1"},
+        {"deviation",
+         {Tensor::zeros({3})},
+         {{"stddev", -1.0}, {"high", 2.0}},
+         "truncated_normal_like: a standard deviation"},
+        {"next to nothing",
+         {Tensor::zeros({3})},
+         {{"stddev", 1.0}, {"high", 1.00001}},
+         "hardly any normal number lies between"}}},
+      {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
+       no_derivative(domain::between(0, 1)), integers("bernoulli")},
+      {"dropout_mask",
+       "0 or 1 / (1 - rate).",
+       [](Inputs x, const Attrs& a) { return dropout_mask(x[0], a.has("rate") ? a.number("rate") : 0.25); },
+       no_derivative(),
+       {{"rate", {Tensor::zeros({3})}, {{"rate", -0.5}}, "dropout_mask: a rate of -0.5"}, integers("dropout_mask")[0]}},
+      {"permutation",
+       "Slices in a random order.",
+       [](Inputs x, const Attrs&) { return permutation(x[0]); },
+       {{"rows", {{{9, 3}}}, {}, 0, false, true},
+        {"row", {{{33}}}, {}, 0, false, true},
+        {"one row", {{{1, 3}}}, {}, 0, false, true},
+        {"one element", {{{1}}}, {}, 0, false, true},
+        {"nothing", {{{0, 3}}}, {}, 0, true, true}},
+       {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
 }
 
 }  // namespace xgrad

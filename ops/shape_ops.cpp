@@ -85,7 +85,7 @@ struct ReshapeLike : View {
             {"nothing", {{{0, 2}}, {{3, 0}}}, {}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"other count", {Tensor({5}), Tensor({2, 3})}, {}, "5 elements do not fill"}};
+    return {{"other count", {Tensor::zeros({5}), Tensor({2, 3})}, {}, "5 elements do not fill"}};
   }
 };
 
@@ -154,7 +154,7 @@ struct Unflatten : View {
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor({2, 6})}, attrs(1, {4, 2}), "6 elements do not fill the extents [4, 2]"},
-            {"axis", {Tensor({6})}, attrs(1, {2, 3}), "axis 1 is out of range"}};
+            {"axis", {Tensor::zeros({6})}, attrs(1, {2, 3}), "axis 1 is out of range"}};
   }
 };
 
@@ -179,7 +179,7 @@ struct ExpandDims : View {
             {"nothing", {{{0}}}, {{"axis", std::int64_t{1}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"axis", {Tensor({3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"}};
+    return {{"axis", {Tensor::zeros({3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"}};
   }
 };
 
@@ -187,7 +187,7 @@ struct Squeeze : View {
   static constexpr const char* name = "squeeze";
   static constexpr const char* doc = "Without the given axes, whose extents are 1.";
   static TensorType infer(const Infer& in) {
-    const Axes& axes = in.attrs().ints("axes");
+    const std::vector<Index>& axes = in.attrs().ints("axes");
     const Shape& shape = in.shape(0);
     for (Index axis : axes) {
       if (axis < 0 || axis >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
@@ -210,7 +210,7 @@ struct Squeeze : View {
   }
   static std::vector<BadSample> bad_samples() {
     return {{"extent", {Tensor({3, 2})}, {{"axes", Axes{1}}}, "axis 1 has extent 2, not 1"},
-            {"axis", {Tensor({1})}, {{"axes", Axes{1}}}, "axis 1 is out of range"}};
+            {"axis", {Tensor::zeros({1})}, {{"axes", Axes{1}}}, "axis 1 is out of range"}};
   }
 };
 
@@ -232,7 +232,7 @@ struct Transpose : Operation {
   static constexpr const char* name = "transpose";
   static constexpr const char* doc = "Axis i of the result is axis order[i] of the input.";
   static TensorType infer(const Infer& in) {
-    const Axes& order = in.attrs().ints("order");
+    const std::vector<Index>& order = in.attrs().ints("order");
     Axes sorted = order;
     std::sort(sorted.begin(), sorted.end());
     bool valid = static_cast<int>(order.size()) == in.shape(0).rank();
@@ -243,7 +243,7 @@ struct Transpose : Operation {
     return {in.dtype(0), out};
   }
   static void kernel(const KernelCall& call) {
-    const Axes& order = call.attrs->ints("order");
+    const std::vector<Index>& order = call.attrs->ints("order");
     const Strides from = call.inputs[0].type.shape.strides();
     Strides turned{};
     for (std::size_t i = 0; i < order.size(); ++i) turned[i] = from[static_cast<std::size_t>(order[i])];
@@ -257,8 +257,8 @@ struct Transpose : Operation {
     return transpose(b.input(0), order);
   }
   static Cotangents vjp(const Vjp& r) {
-    const Axes& order = r.attrs().ints("order");
-    Axes back(order.size());
+    const std::vector<Index>& order = r.attrs().ints("order");
+    std::vector<Index> back(order.size());
     for (std::size_t i = 0; i < order.size(); ++i) back[static_cast<std::size_t>(order[i])] = static_cast<Index>(i);
     return transpose(r.cotangent(), back);
   }
@@ -305,7 +305,7 @@ struct BroadcastTo : Operation {
             {"nothing", {{{1, 3}}}, {{"shape", Axes{0, 3}}}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"does not fit", {Tensor({4})}, {{"shape", Axes{3, 5}}}, "[4] does not broadcast to [3, 5]"},
+    return {{"does not fit", {Tensor::zeros({4})}, {{"shape", Axes{3, 5}}}, "[4] does not broadcast to [3, 5]"},
             {"smaller", {Tensor({3, 5})}, {{"shape", Axes{5}}}, "does not broadcast"}};
   }
 };
@@ -326,7 +326,7 @@ struct BroadcastLike : Operation {
             {"nothing", {{{1, 3}}, {{0, 3}}}, {}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"does not fit", {Tensor({4}), Tensor({3, 5})}, {}, "[4] does not broadcast to [3, 5]"}};
+    return {{"does not fit", {Tensor::zeros({4}), Tensor({3, 5})}, {}, "[4] does not broadcast to [3, 5]"}};
   }
 };
 
@@ -356,8 +356,8 @@ struct Stretch : Operation {
   }
   static std::vector<BadSample> bad_samples() {
     return {{"extent", {Tensor({2, 3})}, attrs(0, 2), "axis 0 has extent 2, not 1"},
-            {"axis", {Tensor({1})}, attrs(1, 2), "axis 1 is out of range"},
-            {"negative", {Tensor({1})}, attrs(0, -1), "negative extent -1"}};
+            {"axis", {Tensor::zeros({1})}, attrs(1, 2), "axis 1 is out of range"},
+            {"negative", {Tensor::zeros({1})}, attrs(0, -1), "negative extent -1"}};
   }
 };
 
@@ -425,7 +425,7 @@ Value transpose(Operand x, const Axes& order) {
 
 Value broadcast_to(Operand x, const Shape& shape) {
   const LineGuard line(x);
-  return apply("broadcast_to", {x}, {{"shape", Axes(shape.begin(), shape.end())}});
+  return apply("broadcast_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
 }
 
 Value broadcast_like(Operand x, Operand like) { return apply("broadcast_like", {x, like}); }

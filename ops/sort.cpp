@@ -94,8 +94,8 @@ struct Argsort : Operation {
 };
 
 // The axes of x in order, with `axis` and the last exchanged; applied twice it is the old order.
-Axes exchanged(int rank, int axis) {
-  Axes order(static_cast<std::size_t>(rank));
+std::vector<Index> exchanged(int rank, int axis) {
+  std::vector<Index> order(static_cast<std::size_t>(rank));
   std::iota(order.begin(), order.end(), Index{0});
   std::swap(order[static_cast<std::size_t>(axis)], order.back());
   return order;

@@ -10,7 +10,7 @@ namespace xgrad {
 Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const Axes& padding);
 
 // What a Padding says about images and about sequences, in this form. Throw ShapeError naming the function.
-Axes padding_of_images(const char* function, const Padding& padding);
-Axes padding_of_sequences(const char* function, const Padding& padding);
+std::vector<Index> padding_of_images(const char* function, const Padding& padding);
+std::vector<Index> padding_of_sequences(const char* function, const Padding& padding);
 
 }  // namespace xgrad

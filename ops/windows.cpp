@@ -63,10 +63,10 @@ struct Slides {
   Slide rows, columns;
 
   Slides(const Attrs& attrs, Index height, Index width) {
-    const Axes& window = attrs.ints("window");
-    const Axes& strides = attrs.ints("strides");
-    const Axes& dilation = attrs.ints("dilation");
-    const Axes& padding = attrs.ints("padding");
+    const std::vector<Index>& window = attrs.ints("window");
+    const std::vector<Index>& strides = attrs.ints("strides");
+    const std::vector<Index>& dilation = attrs.ints("dilation");
+    const std::vector<Index>& padding = attrs.ints("padding");
     rows = {height, window[0], strides[0], dilation[0]};
     columns = {width, window[1], strides[1], dilation[1]};
     if (padding.empty()) {
@@ -243,7 +243,7 @@ struct Fold : Operation {
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     const Shape& w = in.shape(0);
-    const Axes& extents = in.attrs().ints("extents");
+    const std::vector<Index>& extents = in.attrs().ints("extents");
     if (w.rank() != 5) in.fail_shape(fmt::format("windows have 5 axes, not {}", w.str()));
     if (in.count() == 2)
       require_images(in, in.shape(1));
@@ -402,7 +402,7 @@ struct WindowArgmax : Operation {
     return {i64, {x[0], s.rows.count, s.columns.count, x[3]}};
   }
   static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
-    const Axes& window = attrs.ints("window");
+    const std::vector<Index>& window = attrs.ints("window");
     return flops_of(out.shape.elements(), in[0].dtype, static_cast<double>(window[0]) * static_cast<double>(window[1]));
   }
   // Some neighbouring channels of one window.

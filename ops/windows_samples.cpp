@@ -19,7 +19,7 @@ Attrs numbers(Axes strides, Axes dilation, Axes padding, Index groups) {
           {"groups", groups}};
 }
 Padding padding_of(const Attrs& a) {
-  const Axes& p = a.ints("padding");
+  const std::vector<Index>& p = a.ints("padding");
   if (p.empty()) return "same";
   if (p.size() == 1) return p[0];
   if (p.size() == 2) return {p[0], p[1]};
@@ -241,13 +241,19 @@ std::vector<Composite> normalisations() {
         {"longer rows", {{{2, 17}}}, {{"axes", Axes{-1}}}},
         {"no rows", {{{0, 3}}}, {{"axes", Axes{1}}}, 0, true, true}},
        {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, "layer_norm: floating"},
-        {"axis", {Tensor({3})}, {{"axes", Axes{1}}}, "layer_norm: axis 1"}}},
+        {"axis", {Tensor::zeros({3})}, {{"axes", Axes{1}}}, "layer_norm: axis 1"}}},
       {"layer_norm with scale and shift",
        "Normalised, then scaled and shifted.",
        [](Inputs x, const Attrs&) { return layer_norm(x[0], x[1], x[2]); },
        {{"rows", {{{3, 5}}, {{5}}, {{5}}}, {}}, {"matrices", {{{2, 3, 4}}, {{3, 4}}, {{3, 4}}}, {}}},
-       {{"scale", {Tensor({3, 5}), Tensor({3}), Tensor({3})}, {}, "layer_norm: scale and shift must be f32[5]"},
-        {"shift", {Tensor({3, 5}), Tensor({5}), Tensor({1})}, {}, "layer_norm: scale and shift must be f32[5]"},
+       {{"scale",
+         {Tensor({3, 5}), Tensor::zeros({3}), Tensor::zeros({3})},
+         {},
+         "layer_norm: scale and shift must be f32[5]"},
+        {"shift",
+         {Tensor({3, 5}), Tensor::zeros({5}), Tensor::zeros({1})},
+         {},
+         "layer_norm: scale and shift must be f32[5]"},
         {"no axis", {Tensor({3, 5}), Tensor(1.0F), Tensor(1.0F)}, {}, "scale must have the last axes"}}},
       {"group_norm",
        "Mean 0 and variance 1 over groups of channels.",
@@ -259,12 +265,15 @@ std::vector<Composite> normalisations() {
         {"no image", {{{0, 2, 4}}}, {{"groups", Index{2}}}, 0, true, true}},
        {{"groups", {Tensor({2, 5})}, {{"groups", Index{2}}}, "group_norm: 5 channels do not fall into 2 groups"},
         {"no groups", {Tensor({2, 4})}, {{"groups", Index{0}}}, "0 groups"},
-        {"rank", {Tensor({4})}, {{"groups", Index{2}}}, "x must be [batch, ..., channels]"}}},
+        {"rank", {Tensor::zeros({4})}, {{"groups", Index{2}}}, "x must be [batch, ..., channels]"}}},
       {"group_norm with scale and shift",
        "Normalised, then scaled and shifted.",
        [](Inputs x, const Attrs&) { return group_norm(x[0], 2, x[1], x[2]); },
        {{"images", {{{2, 2, 2, 4}}, {{4}}, {{4}}}, {}}},
-       {{"scale", {Tensor({2, 2, 4}), Tensor({2}), Tensor({4})}, {}, "group_norm: scale and shift must be f32[4]"}}},
+       {{"scale",
+         {Tensor({2, 2, 4}), Tensor::zeros({2}), Tensor::zeros({4})},
+         {},
+         "group_norm: scale and shift must be f32[4]"}}},
   };
 }
 

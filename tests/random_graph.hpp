@@ -323,7 +323,7 @@ class Grower {
       case 0: return keep(reshape(a, {a.shape()[axis], -1}), bound(a));
       case 1: return keep(flatten(a, dice.below(rank)), bound(a));
       case 2: {
-        Axes order(static_cast<std::size_t>(rank));
+        std::vector<Index> order(static_cast<std::size_t>(rank));
         std::iota(order.begin(), order.end(), 0);
         for (std::size_t i = order.size(); i > 1; --i) {
           std::swap(order[i - 1], order[static_cast<std::size_t>(dice.below(static_cast<Index>(i)))]);

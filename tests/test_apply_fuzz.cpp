@@ -58,7 +58,7 @@ Attr any_attr(Dice& dice, std::size_t kind) {
     case 2: return any_number(dice);
     case 3: return dice.one_of(dtypes);
     case 4: {
-      Axes out(static_cast<std::size_t>(dice.below(6)));
+      std::vector<Index> out(static_cast<std::size_t>(dice.below(6)));
       for (Index& x : out) x = any_integer(dice);
       return out;
     }
@@ -73,7 +73,8 @@ Attrs any_attrs(Dice& dice, const Attrs& sample) {
     if (dice.chance(0.02)) continue;
     if (!dice.chance(0.35)) {
       out.set(name, value);
-    } else if (const Axes* axes = std::get_if<Axes>(&value); axes != nullptr && !axes->empty() && dice.chance(0.6)) {
+    } else if (const auto* axes = std::get_if<std::vector<Index>>(&value);
+               axes != nullptr && !axes->empty() && dice.chance(0.6)) {
       Axes other = *axes;
       other[static_cast<std::size_t>(dice.below(static_cast<Index>(other.size())))] = any_integer(dice);
       out.set(name, other);

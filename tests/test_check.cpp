@@ -360,7 +360,7 @@ TEST_CASE("check_gradients proves a graph in f32, with parameters and random ope
   const Value x = g.input("x", {6, 4});
   const Value labels = g.input("labels", {6}, i64);
   const Value w = g.parameter(Parameter("w", Tensor::from<float>({4, 2}, {.1F, -.2F, .3F, .4F, -.5F, .6F, .7F, -.8F})));
-  const Value b = g.parameter(Parameter("b", Tensor({2})));
+  const Value b = g.parameter(Parameter("b", Tensor::zeros({2})));
   const Value hidden = tanh(matmul(x, w) + b);
   const Value y = mean(square(hidden * bernoulli_like(hidden, 0.7))) + sum(gather(x, labels)) * 0.01;
   const NodeId size = g.size();
@@ -468,9 +468,10 @@ TEST_CASE("questions without meaning are refused") {
   CHECK_THROWS_AS(check_gradients(y, std::vector<Value>{}), GraphError);
   CHECK_THROWS_AS(check_gradients(y, other.input("x", {3})), GraphError);
   CHECK_THROWS_AS(check_gradients(Value(), x), GraphError);
-  CHECK_THROWS_WITH_AS(check_gradients(y, x, {{x, Tensor({4})}}), doctest::Contains("feed \"x\": expected"), FeedError);
-  CHECK_THROWS_WITH_AS(check_gradients(y, x, {{x, Tensor({3})}, {x, Tensor({3})}}), doctest::Contains("twice"),
+  CHECK_THROWS_WITH_AS(check_gradients(y, x, {{x, Tensor::zeros({4})}}), doctest::Contains("feed \"x\": expected"),
                        FeedError);
+  CHECK_THROWS_WITH_AS(check_gradients(y, x, {{x, Tensor::zeros({3})}, {x, Tensor::zeros({3})}}),
+                       doctest::Contains("twice"), FeedError);
 }
 
 TEST_CASE("a graph rebuilt in f64 computes the same, with every f32 widened") {

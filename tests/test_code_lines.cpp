@@ -68,7 +68,7 @@ TEST_CASE("operators, functions and numbers remember the line they were written 
   CHECK(g.location_of((-z).id()) == at(__LINE__));
   const Value joined = concat({x, y});
   CHECK(g.location_of(joined.id()) == at(__LINE__ - 1));
-  const Parameter w("w", Tensor({3}));
+  const Parameter w("w", Tensor::zeros({3}));
   CHECK(g.location_of(g.parameter(w).id()) == at(__LINE__));
   CHECK(g.location_of(g.constant(Tensor({2}, f32)).id()) == at(__LINE__));
   CHECK(g.location_of(g.constant(7.0).id()) == at(__LINE__));
@@ -344,7 +344,7 @@ TEST_CASE("what a model adds to the network is made where it was compiled") {
 TEST_CASE("errors end with the line and the layer") {
   Graph g;
   const Value x = g.input("x", {2, 3});
-  const std::string added = WHAT_OF(x + g.constant(Tensor({4})));
+  const std::string added = WHAT_OF(x + g.constant(Tensor::zeros({4})));
   CHECK(added ==
         "add: shapes do not broadcast: [2, 3] and [4] (axis -1: 3 against 4)\n"
         "  input 0: %0 input \"x\" f32[2, 3]\n"
@@ -435,7 +435,7 @@ TEST_CASE("a line is that of its thread") {
       const LineGuard guard = LineGuard::instead(CodeLine(file, line), x);
       softmax(x);
       for (NodeId id = 0; id < g.size(); ++id) REQUIRE(g.location_of(id) == CodeLine(file, line).str());
-      REQUIRE(WHAT_OF(x + g.constant(Tensor({4}))).ends_with("at " + CodeLine(file, line).str()));
+      REQUIRE(WHAT_OF(x + g.constant(Tensor::zeros({4}))).ends_with("at " + CodeLine(file, line).str()));
     }
   };
   std::thread other([&] { build("other.cpp", 1); });

@@ -163,7 +163,7 @@ TEST_CASE("mistakes of a backward are named") {
 TEST_CASE("a forward that reads what is not among its inputs is refused, and leaves nothing behind") {
   Graph g;
   const Value x = g.input("x", {3});
-  const Parameter w("w", Tensor({3}));
+  const Parameter w("w", Tensor::zeros({3}));
   const Value p = g.parameter(w);
   const auto pass = [](const Values&, Value, Value c) { return Values{c}; };
   const NodeId before = g.size();

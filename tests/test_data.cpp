@@ -38,9 +38,12 @@ TEST_CASE("data set: inputs and targets need the same rows") {
   CHECK(Dataset().size() == 0);
   CHECK(counting(5).size() == 5);
   CHECK(counting(0).size() == 0);
-  CHECK(contains(message_of<ShapeError>([] { (void)Dataset(Tensor({3, 2}), Tensor({4})); }), "same number of rows"));
+  CHECK(contains(message_of<ShapeError>([] {
+                   (void)Dataset(Tensor({3, 2}), Tensor::zeros({4}));
+                 }),
+                 "same number of rows"));
   CHECK_THROWS_AS(Dataset(Tensor(1.0F), Tensor(1.0F)), ShapeError);
-  CHECK_THROWS_AS(Dataset(Tensor({1}), Tensor(1.0F)), ShapeError);
+  CHECK_THROWS_AS(Dataset(Tensor::zeros({1}), Tensor(1.0F)), ShapeError);
 }
 
 TEST_CASE("data set: a slice shares memory") {

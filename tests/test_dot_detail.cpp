@@ -19,7 +19,7 @@ namespace {
 // A recurrent net of shared weights, unrolled; all in one scope.
 Value unrolled(Graph& g, int steps) {
   const Value w = g.parameter(Parameter("W", Tensor({4, 8}))), u = g.parameter(Parameter("U", Tensor({8, 8})));
-  const Value b = g.parameter(Parameter("b", Tensor({8})));
+  const Value b = g.parameter(Parameter("b", Tensor::zeros({8})));
   Value h = g.input("h", {2, 8});
   for (int t = 0; t < steps; ++t) h = tanh(matmul(g.input("x" + std::to_string(t), {2, 4}), w) + matmul(h, u) + b);
   return sum(square(h));

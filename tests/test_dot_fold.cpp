@@ -32,7 +32,7 @@ Value dense(Value x, Index width, const std::string& name = "dense") {
   Graph& g = x.graph();
   const auto scope = g.unique_scope(name);
   const Value w = g.parameter(Parameter(g.current_scope() + "/w", Tensor({x.shape()[1], width})));
-  const Value b = g.parameter(Parameter(g.current_scope() + "/b", Tensor({width})));
+  const Value b = g.parameter(Parameter(g.current_scope() + "/b", Tensor::zeros({width})));
   return tanh(matmul(x, w) + b);
 }
 

@@ -250,7 +250,7 @@ TEST_CASE("graphs of values that are none are errors") {
   nn::EventWriter writer(folder.path());
   const std::string before = event_wire::content(writer.path());
   Graph g, other;
-  const Parameter p("p", Tensor({2}));
+  const Parameter p("p", Tensor::zeros({2}));
   CHECK(contains(message_of<GraphError>([&] {
                    writer.graph(g, {{p, other.input("x", {2})}});
                  }),

@@ -431,7 +431,7 @@ TEST_CASE("runs: folders below a folder, and what was written last counts") {
     EventWriter first(folder / "a/train");
     for (int step = 0; step < 5; ++step) first.scalar("loss", step, step);
     first.scalar("once", 1, 7);
-    first.histogram("h", Tensor({3}), 2);
+    first.histogram("h", Tensor::zeros({3}), 2);
     EventWriter b(folder / "b");
     b.scalar("loss", 1, 0);
     b.restart(0);

@@ -230,9 +230,9 @@ TEST_CASE("readers: a file that needs more memory than there is, is named with w
 
 TEST_CASE("readers: with any amount of memory a file is read, or the error says what was asked for") {
   const ScratchFolder folder(memory());
-  save_npy(folder / "a.npy", Tensor({100'000}));
-  save_npz(folder / "a.npz", {{"x", Tensor({100'000})}, {"y", Tensor(1.5)}});
-  save_safetensors(folder / "a.st", {.tensors = {{"x", Tensor({100'000})}, {"y", Tensor({1000}, i64)}}});
+  save_npy(folder / "a.npy", Tensor::zeros({100'000}));
+  save_npz(folder / "a.npz", {{"x", Tensor::zeros({100'000})}, {"y", Tensor(1.5)}});
+  save_safetensors(folder / "a.st", {.tensors = {{"x", Tensor::zeros({100'000})}, {"y", Tensor({1000}, i64)}}});
   std::string text = "a,b\n";
   for (int i = 0; i < 20'000; ++i) text += std::to_string(i) + "," + std::to_string(i % 7) + "\n";
   const std::vector<Case> cases{
@@ -273,9 +273,9 @@ TEST_CASE("readers: with any amount of memory a file is read, or the error says 
 TEST_CASE("readers and writers: each allocation may fail") {
   const ScratchFolder folder(memory());
   save_npy(folder / "a.npy", Tensor({2, 3}));
-  save_npz(folder / "a.npz", {{"x", Tensor({4})}, {"y", Tensor(1.5)}});
+  save_npz(folder / "a.npz", {{"x", Tensor::zeros({4})}, {"y", Tensor(1.5)}});
   save_safetensors(folder / "a.st",
-                   {.tensors = {{"x", Tensor({4})}, {"y", Tensor({10}, i64)}}, .metadata = {{"who", "me"}}});
+                   {.tensors = {{"x", Tensor::zeros({4})}, {"y", Tensor({10}, i64)}}, .metadata = {{"who", "me"}}});
   {
     EventWriter writer(folder / "run");
     writer.scalar("loss", 0.25, 1);

@@ -59,7 +59,7 @@ TEST_CASE("finite: ranges in words") {
 
 TEST_CASE("finite: one number among others is found at every place and size") {
   for (Index n = 0; n < 40; ++n) {
-    Tensor narrow({n});
+    Tensor narrow = Tensor::zeros({n});
     Tensor wide({n}, f64);
     CHECK(all_finite(narrow));
     CHECK(all_finite(wide));
@@ -180,7 +180,7 @@ TEST_CASE("finite: infinities that the program gives are meant, NaN never is") {
   CHECK(fed.report().node == x.id());
   CHECK(fed.message().starts_with("check_finite: input holds NaN at step 0: 1 of its 3 numbers, the first at [1]"));
   const Value constant = g.constant(floats({3}, {1, 2, NaN}));
-  CHECK(caught([&] { evaluate(x + constant, {{x, Tensor({3})}}, checked); }).report().node == constant.id());
+  CHECK(caught([&] { evaluate(x + constant, {{x, Tensor::zeros({3})}}, checked); }).report().node == constant.id());
   const Parameter w("w", floats({2}, {0, inf}));
   const NonFiniteError held = caught([&] { evaluate(g.parameter(w) * 2, {}, checked); });
   CHECK(held.report().op == "parameter");
@@ -269,13 +269,13 @@ TEST_CASE("finite: random operations draw the same numbers when a step is done a
   const Value y = sum(log(dropout_mask(x, 0.01)));
   const Plan plan({y});
   Workspace memory(plan);
-  memory.feed(x, Tensor({64}));
+  memory.feed(x, Tensor::zeros({64}));
   int good = 0, bad = 0;
   for (std::uint64_t step = 0; step < 20; ++step) {
     try {
       plan.run(memory, {.step = step, .check_finite = true});
       ++good;
-      CHECK(std::isfinite(evaluate(y, {{x, Tensor({64})}}, {.step = step}).item()));
+      CHECK(std::isfinite(evaluate(y, {{x, Tensor::zeros({64})}}, {.step = step}).item()));
     } catch (const NonFiniteError& error) {
       ++bad;
       CHECK(error.report().op == "log");
@@ -293,7 +293,7 @@ TEST_CASE("finite: a plan can only be checked while its graph lives") {
   const NodeId mark = g->mark();
   const Value y = exp(x);
   const Plan plan({y});
-  const Tensor two({2});
+  const Tensor two = Tensor::zeros({2});
   CHECK_NOTHROW(plan.run({{x, two}}, checked));
   Workspace memory(plan);
   memory.feed("x", two);

@@ -196,7 +196,7 @@ TEST_CASE("counts need values that are alive and of one graph") {
   g.rewind(mark);
   CHECK_THROWS_AS(flops({y}), GraphError);
 
-  const Parameter w("w", Tensor({3}));
+  const Parameter w("w", Tensor::zeros({3}));
   const Value step = g.parameter(w) - 0.1 * x;
   CHECK(flops({}, {{w, step}}) == 6);
 }

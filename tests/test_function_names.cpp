@@ -224,7 +224,7 @@ TEST_CASE("function names: errors of a run begin with the function that was call
   const Value nine = g.constant(Tensor::from<std::int64_t>({1}, {9}));
   const Value nines = g.constant(Tensor::from<std::int64_t>({2}, {9, 9}));
   const Value row = g.constant(Tensor::from<std::int64_t>({1, 3}, {9, 9, 9}));
-  const Feeds feeds{{x, Tensor({2, 3})}, {v, Tensor({3})}, {one, Tensor({1})}, {wide, Tensor({1, 3})}};
+  const Feeds feeds{{x, Tensor({2, 3})}, {v, Tensor::zeros({3})}, {one, Tensor::zeros({1})}, {wide, Tensor({1, 3})}};
   const auto check = [&](const std::string& function, Value y) {
     CAPTURE(function);
     const auto wanted = [&](const std::function<void()>& run) {

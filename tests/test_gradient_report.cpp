@@ -80,13 +80,13 @@ TEST_CASE("number stats: mean, deviation, ends, norm and shares; bad numbers are
   CHECK(bad.mean == 3);
   CHECK(bad.min == 2);
   CHECK_FALSE(bad.finite());
-  const NumberStats none = number_stats(Tensor({0}));
+  const NumberStats none = number_stats(Tensor::zeros({0}));
   CHECK(none.count == 0);
   CHECK(none.mean == 0);
   CHECK_THROWS_AS(number_stats(Tensor()), ValueError);
 
   // A mean far from zero does not swallow the deviation, nor does f32.
-  Tensor far({1000});
+  Tensor far = Tensor::zeros({1000});
   for (std::size_t i = 0; i < 1000; ++i) far.mutable_values<float>()[i] = i % 2 == 0 ? 16'000'001 : 16'000'003;
   CHECK(number_stats(far).std == doctest::Approx(1));
 }

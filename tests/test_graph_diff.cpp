@@ -100,7 +100,7 @@ TEST_CASE("graph diff: types, numbers and names") {
 
 TEST_CASE("graph diff: updates") {
   Graph a, b;
-  const Parameter w("w", Tensor({2})), v("v", Tensor({2})), u("u", Tensor({2}));
+  const Parameter w("w", Tensor::zeros({2})), v("v", Tensor::zeros({2})), u("u", Tensor::zeros({2}));
   a.add_update(w, a.parameter(w) * 2);
   a.add_update(v, a.parameter(v) * 2);
   b.add_update(w, b.parameter(w) * 3);

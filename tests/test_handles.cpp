@@ -60,7 +60,7 @@ TEST_CASE("handles: an empty Value says so") {
       },
       [&] { (void)where(v, x, x); },
       [&] {
-        (void)evaluate(x, {{v, Tensor({2})}});
+        (void)evaluate(x, {{v, Tensor::zeros({2})}});
       },
       [&] { g.add_penalty(v); }, [&] { (void)gradients(sum(x), v); },
       [&] {
@@ -77,7 +77,7 @@ TEST_CASE("handles: an empty Parameter says so, and a layer's weight before the 
     check_each(
         "parameter", [&] { (void)empty.name(); }, [&] { (void)empty.type(); }, [&] { (void)empty.shape(); },
         [&] { (void)empty.value(); }, [&] { (void)empty.view(); }, [&] { (void)empty.trainable(); },
-        [&] { Parameter(empty).set(Tensor({1})); }, [&] { Parameter(empty).set_trainable(false); },
+        [&] { Parameter(empty).set(Tensor::zeros({1})); }, [&] { Parameter(empty).set_trainable(false); },
         [&] { Parameter(empty).set_constraint({}); }, [&] { (void)empty.constrained(Value()); },
         [&] { (void)empty.raw(); });
     check_each(
@@ -88,7 +88,7 @@ TEST_CASE("handles: an empty Parameter says so, and a layer's weight before the 
         });
   };
   use(p);
-  Parameter moved("w", Tensor({2}));
+  Parameter moved("w", Tensor::zeros({2}));
   const Parameter taken = std::move(moved);
   CHECK(taken.name() == "w");
   use(moved);  // NOLINT(bugprone-use-after-move)
@@ -137,7 +137,7 @@ TEST_CASE("handles: a Tensor that was moved from is empty, and an empty Tensor i
       });
   check_each(
       "", [&] { (void)empty.item(); }, [&] { (void)empty.at(0); }, [&] { (void)empty.reshaped({0}); },
-      [&] { (void)empty.rows(0, 0); }, [&] { Tensor(empty).assign(Tensor({1})); });
+      [&] { (void)empty.rows(0, 0); }, [&] { Tensor(empty).assign(Tensor::zeros({1})); });
 }
 
 TEST_CASE("handles: a Plan and a Workspace that were moved from say so") {
@@ -156,9 +156,10 @@ TEST_CASE("handles: a Plan and a Workspace that were moved from say so") {
       [&] { (void)to_dot(plan); }, [&] { (void)profile(plan, memory); });
   Workspace kept = std::move(memory);
   check_each(
-      "workspace: it is empty", [&] { taken.run(memory); }, [&] { memory.feed(x, Tensor({2})); },
-      [&] { memory.feed("x", Tensor({2})); }, [&] { (void)memory.input(x); }, [&] { (void)memory.next_input(x); },
-      [&] { memory.swap_inputs(); }, [&] { (void)memory.output(0); }, [&] { (void)profile(taken, memory); });
+      "workspace: it is empty", [&] { taken.run(memory); }, [&] { memory.feed(x, Tensor::zeros({2})); },
+      [&] { memory.feed("x", Tensor::zeros({2})); }, [&] { (void)memory.input(x); },
+      [&] { (void)memory.next_input(x); }, [&] { memory.swap_inputs(); }, [&] { (void)memory.output(0); },
+      [&] { (void)profile(taken, memory); });
   // NOLINTEND(bugprone-use-after-move)
   kept.feed(x, Tensor::full({2}, 4));
   taken.run(kept);

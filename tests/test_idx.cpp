@@ -305,7 +305,7 @@ TEST_CASE("mnist: the one file that Keras keeps") {
   save_npz(path, {{"x_train", images(3)}, {"y_train", labels(10)}, {"x_test", images(1)}, {"y_test", one}});
   CHECK(
       contains(message_of<FormatError>([&] { (void)load_mnist(path); }), "mnist.npz: y_train: label 10 at position 2"));
-  save_npz(path, {{"x_train", images(3)}, {"y_train", Tensor({3})}, {"x_test", images(1)}, {"y_test", one}});
+  save_npz(path, {{"x_train", images(3)}, {"y_train", Tensor::zeros({3})}, {"x_test", images(1)}, {"y_test", one}});
   CHECK(contains(message_of<FormatError>([&] { (void)load_mnist(path); }), "expected 3 labels, got f32[3]"));
   save_npz(path, {{"x_train", images(3)}, {"x_test", images(1)}});
   CHECK_THROWS_AS(load_mnist(path), UserError);

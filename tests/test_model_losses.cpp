@@ -247,7 +247,7 @@ TEST_CASE("loss: one of the user's own, with `each`, with `weight`, or with an i
 TEST_CASE("loss: a batch in which nothing counts changes nothing") {
   const nn::Dataset good{logits, Tensor::from<std::int64_t>({3}, {0, 1, 1})};
   const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
-  const nn::Dataset weightless{logits, good.y, Tensor({3})};
+  const nn::Dataset weightless{logits, good.y, Tensor::zeros({3})};
   const nn::Dataset unweighted_class{logits, Tensor::from<std::int64_t>({3}, {2, 2, 2})};
   const nn::Optimizer optimizers[] = {
       nn::SGD{.momentum = 0.9},
@@ -312,7 +312,7 @@ TEST_CASE("loss: where nothing counts at all, loss and metrics are 0") {
       model.fit(ignored, {.epochs = 2, .validation = ignored, .verbose = silent, .check_finite = true});
   for (const char* name : {"loss", "accuracy", "val_loss"}) CHECK(h[name] == std::vector<double>{0, 0});
   nn::Model numbers = mirror(nn::mean_squared_error, {nn::r2, nn::root_mean_squared_error, nn::auc()});
-  const nn::Logs scores = numbers.evaluate({logits, logits, Tensor({3})});
+  const nn::Logs scores = numbers.evaluate({logits, logits, Tensor::zeros({3})});
   for (const auto& [name, value] : scores.entries()) CHECK(value == 0);
 }
 
@@ -320,7 +320,7 @@ TEST_CASE("loss: where nothing counts at all, fit warns in one line, and only in
   nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}));
   const nn::Dataset good{logits, Tensor::from<std::int64_t>({3}, {-1, 1, -1})};
   const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
-  const nn::Dataset weightless{logits, good.y, Tensor({3})};
+  const nn::Dataset weightless{logits, good.y, Tensor::zeros({3})};
   const auto warnings = [&](const nn::Dataset& data, const nn::Dataset& validation, nn::Verbose verbose) {
     const std::string said =
         printed([&] { model.fit(data, {.batch_size = 1, .epochs = 3, .validation = validation, .verbose = verbose}); });
@@ -346,7 +346,7 @@ TEST_CASE("loss: where nothing counts at all, fit warns in one line, and only in
 
 TEST_CASE("loss: one that knows no rows names itself where the rows have weights") {
   nn::Model model = mirror({"mine", [](Value p_, Value t) { return mean(square(p_ - t)); }});
-  const nn::Dataset weighted{logits, logits, Tensor({3})};
+  const nn::Dataset weighted{logits, logits, Tensor::zeros({3})};
   const char* message = "mine: the rows have weights, but the loss does not say what the loss of a row is";
   CHECK_THROWS_WITH_AS(model.evaluate(weighted), doctest::Contains(message), UserError);
   CHECK_THROWS_WITH_AS(model.fit(weighted, {.verbose = silent}), doctest::Contains(message), UserError);

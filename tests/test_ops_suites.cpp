@@ -128,7 +128,7 @@ TEST_CASE("every composition that takes axes is tried with negative ones") {
         if (name != "axis" && name != "axes") continue;
         any = true;
         if (const auto* axis = std::get_if<std::int64_t>(&value)) negative = negative || is_negative(*axis);
-        if (const auto* axes = std::get_if<Axes>(&value)) {
+        if (const auto* axes = std::get_if<std::vector<Index>>(&value)) {
           negative = negative || std::any_of(axes->begin(), axes->end(), is_negative);
         }
       }

@@ -217,10 +217,10 @@ TEST_CASE("workspace: a run that throws is not counted, and neither are the runs
   feed(1, 0);
   (void)profile(plan, memory, {.runs = 3});
   plan.run(memory);
-  CHECK(bitwise_equal(memory.output(0), evaluate(noise, {{x, Tensor({4})}}, {.step = 0})));
+  CHECK(bitwise_equal(memory.output(0), evaluate(noise, {{x, Tensor::zeros({4})}}, {.step = 0})));
   (void)profile(plan, memory, {.runs = 3});
   plan.run(memory, {.check_finite = true});
-  CHECK(bitwise_equal(memory.output(0), evaluate(noise, {{x, Tensor({4})}}, {.step = 1})));
+  CHECK(bitwise_equal(memory.output(0), evaluate(noise, {{x, Tensor::zeros({4})}}, {.step = 1})));
 }
 
 TEST_CASE("a new batch size infers the same nodes again") {
@@ -266,10 +266,10 @@ TEST_CASE("feeds are checked before anything runs") {
   CHECK_THROWS_WITH_AS(plan.run(memory), doctest::Contains("\"x\""), FeedError);
   CHECK_THROWS_WITH_AS(memory.feed(x, Tensor({3, 2})), doctest::Contains("[2, 3]"), FeedError);
   CHECK_THROWS_WITH_AS(memory.feed(labels, Tensor({2}, f32)), doctest::Contains("labels"), FeedError);
-  CHECK_THROWS_WITH_AS(memory.feed("z", Tensor({2})), doctest::Contains("\"z\""), FeedError);
+  CHECK_THROWS_WITH_AS(memory.feed("z", Tensor::zeros({2})), doctest::Contains("\"z\""), FeedError);
   Graph other;
   CHECK_THROWS_AS(memory.feed(other.input("x", {2, 3}), Tensor({2, 3})), FeedError);
-  CHECK_NOTHROW(memory.feed(unused, Tensor({9})));
+  CHECK_NOTHROW(memory.feed(unused, Tensor::zeros({9})));
   CHECK_THROWS_WITH_AS(plan.run({{x, Tensor({2, 3})}, {x, Tensor({2, 3})}}), doctest::Contains("twice"), FeedError);
   memory.feed(x, numbers({2, 3}, 0, 1, f64));  // doubles for an f32 input are converted
   memory.feed(labels, Tensor::from<std::int64_t>({2}, {3, 4}));
@@ -282,7 +282,7 @@ TEST_CASE("a plan refuses what it cannot mean") {
   Graph g;
   Graph other;
   const Value x = g.input("x", {2});
-  const Parameter p("p", Tensor({3}));
+  const Parameter p("p", Tensor::zeros({3}));
   CHECK_THROWS_AS(Plan({}, {}), GraphError);
   CHECK_THROWS_AS(Plan({x, other.input("x", {2})}), GraphError);
   CHECK_THROWS_AS(Plan({Value{}}), GraphError);
@@ -331,7 +331,7 @@ TEST_CASE("values without elements and values that are leaves pass through a pla
   const Plan plan({x * 2, sum(x, {0}), y, g.constant(4.0), reshape(y, {3, 1})});
   const auto out = plan.run({{x, Tensor({0, 3})}, {y, numbers({3})}});
   CHECK(out[0].shape() == Shape{0, 3});
-  CHECK(bitwise_equal(out[1], Tensor({3})));
+  CHECK(bitwise_equal(out[1], Tensor::zeros({3})));
   CHECK(bitwise_equal(out[2], numbers({3})));
   CHECK(out[3].item() == 4);
   CHECK(out[4].shape() == Shape{3, 1});
@@ -370,7 +370,7 @@ TEST_CASE("plan: a batch without rows reads nothing of what is computed for it")
   CHECK(out[0].shape() == Shape{0, 3});
   CHECK(out[1].item() == 0);
   CHECK(bitwise_equal(out[2], Tensor({5, 3})));
-  for (const std::size_t i : {3U, 4U, 5U}) CHECK(bitwise_equal(out[i], Tensor({3})));
+  for (const std::size_t i : {3U, 4U, 5U}) CHECK(bitwise_equal(out[i], Tensor::zeros({3})));
   CHECK(bitwise_equal(w.value(), Tensor::full({5, 3}, 2)));
   const Plan checked({scaled, loss}, {}, {.shapes = {{x, {0, 3}}}});
   CHECK(checked.run({{x, Tensor({0, 3})}}, {.check_finite = true})[1].item() == 0);

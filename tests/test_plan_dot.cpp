@@ -99,7 +99,7 @@ TEST_CASE("plan picture: steps have notes and colours") {
 TEST_CASE("plan picture: names are drawn as they are") {
   if (!graphviz::found()) return;
   Graph g;
-  const Parameter w("D:\\Games\\New]", Tensor({3}));
+  const Parameter w("D:\\Games\\New]", Tensor::zeros({3}));
   const Value p = g.parameter(w);
   const Value y = exp(g.input("]\\N", {3}) * p);
   const Plan plan({y}, {assign(p, p + y)});

@@ -50,8 +50,8 @@ struct Stages {
 struct Layer {
   Graph g;
   Parameter w{"w", Tensor({3, 4})};
-  Parameter b{"b", Tensor({4})};
-  Parameter c{"c", Tensor({4})};
+  Parameter b{"b", Tensor::zeros({4})};
+  Parameter c{"c", Tensor::zeros({4})};
   Value x = g.input("x", {8, 3});
   Value y = tanh(matmul(x, g.parameter(w)) + g.parameter(b));
   Value d = sum(y, {0});
@@ -181,7 +181,7 @@ TEST_CASE("needed: its verifier catches planted faults") {
   check_caught("is not computed and has operands", [](Stages& s) { s.items.items[4].kind = Item::Kind::shape; });
   check_caught("is another input", [](Stages& s) { s.items.inputs[0].value = 1; });
   check_caught("no such parameter", [](Stages& s) { s.items.items[2].index = 3; });
-  check_caught("constant of another type", [](Stages& s) { s.items.constants[0] = Tensor({2}); });
+  check_caught("constant of another type", [](Stages& s) { s.items.constants[0] = Tensor::zeros({2}); });
   check_caught("an output has no value", [](Stages& s) { s.items.outputs[0] = no_item; });
   check_caught("a value of another type", [](Stages& s) { s.items.updates[0].value = 12; });
   check_caught("wrong to be alone", [](Stages& s) { s.items.updates[1].alone = true; });

@@ -34,7 +34,7 @@ constexpr Index many = Index{1} << 18;  // elements: enough for several tasks
 double one(int threads) {
   Graph g;
   const Value x = g.input("x", {many});
-  return Plan({mean(exp(x))}).run({{x, Tensor({many})}}, {.threads = threads})[0].item();
+  return Plan({mean(exp(x))}).run({{x, Tensor::zeros({many})}}, {.threads = threads})[0].item();
 }
 
 void require(bool condition) {
@@ -49,7 +49,7 @@ struct Late {
   Value x;
   ~Late() {
     if (!armed) return;
-    const bool same = one(4) == 1 && plan->run({{x, Tensor({many})}}, {.threads = 4})[0].item() == 1;
+    const bool same = one(4) == 1 && plan->run({{x, Tensor::zeros({many})}}, {.threads = 4})[0].item() == 1;
     _exit(same ? 17 : 18);
   }
 } late;
@@ -112,7 +112,7 @@ TEST_CASE("process: memory that cannot be had is an OutOfMemoryError that says w
   constexpr std::size_t unlimited = 0;
   constexpr Index large = Index{64} << 20;  // elements of 256 MiB
   const std::vector<Case> cases{
-      {"a tensor", "tensor: out of memory for 268435456 bytes", some, [] { Tensor t({large}); }},
+      {"a tensor", "tensor: out of memory for 268435456 bytes", some, [] { Tensor t = Tensor::zeros({large}); }},
       {"a copy", "tensor: out of memory for 268435456 bytes", some,
        [] {
          static const float number = 0;

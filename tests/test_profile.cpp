@@ -44,7 +44,7 @@ struct Net {
   }
 
   Graph g;
-  Parameter w{"w", Tensor::full({inputs, units}, 0.25)}, b{"b", Tensor({units})};
+  Parameter w{"w", Tensor::full({inputs, units}, 0.25)}, b{"b", Tensor::zeros({units})};
   Value x, y, loss;
   std::vector<Update> updates;
 };
@@ -162,7 +162,7 @@ TEST_CASE("profile: parameters are afterwards as they were, and a run gives the 
 
 TEST_CASE("profile: what throws leaves parameters as they were") {
   Graph g;
-  Parameter w("w", Tensor({3}));
+  Parameter w("w", Tensor::zeros({3}));
   const Value i = g.input("i", {2}, i64);
   const Value p = g.parameter(w);
   const Plan plan({gather(p, i)}, {{w, p + 1}}, {.in_place = false});
@@ -170,7 +170,7 @@ TEST_CASE("profile: what throws leaves parameters as they were") {
   CHECK_THROWS_AS(profile(plan, memory), FeedError);
   memory.feed(i, Tensor::from<std::int64_t>({2}, {0, 3}));
   CHECK_THROWS_AS(profile(plan, memory), ValueError);
-  CHECK(bitwise_equal(w.value(), Tensor({3})));
+  CHECK(bitwise_equal(w.value(), Tensor::zeros({3})));
   memory.feed(i, Tensor::from<std::int64_t>({2}, {0, 2}));
   CHECK_THROWS_AS(profile(plan, memory, {.runs = 0}), UserError);
   CHECK_NOTHROW(profile(plan, memory, {.runs = 1}));
@@ -178,9 +178,9 @@ TEST_CASE("profile: what throws leaves parameters as they were") {
 
 TEST_CASE("profile: what is copied at the end is a step of its own") {
   Graph g;
-  Parameter w("w", Tensor({300}));
+  Parameter w("w", Tensor::zeros({300}));
   const Value p = g.parameter(w);
-  const Plan plan({exp(p)}, {{w, p}, {Parameter("v", Tensor({300})), p + 1}}, {.in_place = false});
+  const Plan plan({exp(p)}, {{w, p}, {Parameter("v", Tensor::zeros({300})), p + 1}}, {.in_place = false});
   Workspace memory(plan);
   const Profile out = profile(plan, memory, {.runs = 2});
   REQUIRE(out.steps.size() == static_cast<std::size_t>(plan.steps()) + 1);
@@ -239,7 +239,7 @@ TEST_CASE("profile: a group that works for two layers is divided by FLOPs") {
   const Plan plan({y});
   REQUIRE(plan.steps() == 1);
   Workspace memory(plan);
-  memory.feed(x, Tensor({100}));
+  memory.feed(x, Tensor::zeros({100}));
   const Profile p = profile(plan, memory, {.runs = 1});
   const auto layers = p.layers();
   REQUIRE(layers.size() == 2);
@@ -386,7 +386,7 @@ TEST_CASE("profile: a plan without steps") {
   const Value x = g.input("x", {3});
   const Plan plan({x});
   Workspace memory(plan);
-  memory.feed(x, Tensor({3}));
+  memory.feed(x, Tensor::zeros({3}));
   const Profile p = profile(plan, memory, {.runs = 2});
   CHECK(p.steps.empty());
   CHECK(p.seconds == 0);

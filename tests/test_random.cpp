@@ -328,12 +328,12 @@ TEST_CASE("random: check_finite replays a run with the random numbers of its row
   const Value x = g.input("x", {1});
   const Value u = uniform_like(x);
   g.set_row_elements(u, 1);
-  const auto drawn = [&](Index row) { return evaluate(u, {{x, Tensor({1})}}, {.first_row = row}).at(0); };
+  const auto drawn = [&](Index row) { return evaluate(u, {{x, Tensor::zeros({1})}}, {.first_row = row}).at(0); };
   Index row = 1;
   while (drawn(row) >= drawn(0)) ++row;
   const Plan plan({sqrt(u - (drawn(row) + drawn(0)) / 2)});
   Workspace memory(plan);
-  memory.feed(x, Tensor({1}));
+  memory.feed(x, Tensor::zeros({1}));
   plan.run(memory, {.step = 0, .check_finite = true});
   CHECK_THROWS_AS(plan.run(memory, {.step = 0, .first_row = row, .check_finite = true}), NonFiniteError);
 }
@@ -449,7 +449,7 @@ TEST_CASE("a probability for each element, and dropout masks of mean 1") {
   CHECK(std::abs(drawn.at(2) / 200'000 - 0.25) < bound(std::sqrt(0.25 * 0.75), 200'000));
   CHECK(drawn.at(3) == 200'000);
   CHECK(drawn.at(4) == 0);
-  const Value like = g.constant(Tensor({many}));
+  const Value like = g.constant(Tensor::zeros({many}));
   const Tensor mask = evaluate(dropout_mask(like, 0.2));
   for (const float m : mask.values<float>()) REQUIRE((m == 0 || m == 1.25F));
   CHECK(std::abs(moments(mask).mean - 1) < bound(0.5));

@@ -259,11 +259,15 @@ void Plan::run_watched(Workspace& memory, const RunOptions& options, TaskRef don
 
 std::vector<Tensor> Plan::run(const Feeds& feeds, const RunOptions& options) const {
   Workspace memory(*this);
-  std::unordered_set<NodeId> fed;  // all of one graph, or `feed` throws
+  std::unordered_set<std::size_t> fed;
+  const auto feed_input = [&](std::size_t input, const Tensor& value) {
+    memory.state_->feed(input, value);
+    if (!fed.insert(input).second)
+      throw FeedError(fmt::format("plan: input {:?} is fed twice", program_->inputs[input].name));
+  };
   for (const Feed& feed : feeds) {
-    memory.feed(feed.input, feed.value);
-    if (!fed.insert(feed.input.id()).second)
-      throw FeedError(fmt::format("plan: {} is fed twice", feed.input.describe()));
+    const bool named = !feed.input.valid() && !feed.name.empty();
+    feed_input(named ? memory.state_->find_input(feed.name) : memory.state_->find_input(feed.input), feed.value);
   }
   run(memory, options);
   std::vector<Tensor> out;

@@ -77,7 +77,7 @@ struct SetAttr {
   void operator()(std::int64_t v) const { to.set_i(v); }
   void operator()(double v) const { to.set_f(static_cast<float>(v)); }
   void operator()(DType v) const { to.set_type(type_of(v)); }
-  void operator()(const Axes& v) const {
+  void operator()(const std::vector<Index>& v) const {
     for (const Index i : v) to.mutable_list()->add_i(i);
     if (v.empty()) to.mutable_list();
   }

@@ -46,7 +46,7 @@ class Function {
         threads_(threads),
         plan_(outputs(loss, parameters_)),
         memory_(plan_) {
-    for (const Feed& feed : feeds) memory_.feed(feed.input, feed.value);
+    for (const Feed& feed : find_inputs(loss.graph(), feeds)) memory_.feed(feed.input, feed.value);
   }
 
   Numbers read() const {

@@ -2,7 +2,7 @@
 // fewer steps than rules that go by batches, each of them on the whole (Liu and Nocedal, "On the limited memory BFGS
 // method", 1989).
 //
-//   xg::Parameter w("w", Tensor({2}));
+//   xg::Parameter w("w", Tensor::zeros({2}));
 //   auto result = nn::lbfgs(loss, {w});                     // w is now where the loss is least
 //
 //   nn::ModelGraph g = model.training_graph(data.size());   // a model on all rows at once

@@ -33,7 +33,7 @@ Value part_of(Value mask, DType dtype) { return mean(cast(mask, dtype)); }
 
 // All axes but the last.
 Axes places(Value x) {
-  Axes out(static_cast<std::size_t>(x.shape().rank() - 1));
+  std::vector<Index> out(static_cast<std::size_t>(x.shape().rank() - 1));
   std::iota(out.begin(), out.end(), Index{0});
   return out;
 }

@@ -77,7 +77,7 @@ Shape shape_of(const Infer& in) {
   for (const Index axis : in.attrs().ints("axes")) {
     if (axis < 0 || axis >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
   }
-  const Axes& list = in.attrs().ints("axes");
+  const std::vector<Index>& list = in.attrs().ints("axes");
   if (std::adjacent_find(list.begin(), list.end(), std::greater_equal<>()) != list.end())
     in.fail_shape(fmt::format("axes [{}] are not in ascending order", list_text(list)));
   const AxisSet axes = set_of(in.attrs().ints("axes"));

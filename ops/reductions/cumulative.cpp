@@ -274,8 +274,8 @@ struct LinearScan : Cumulative {
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor({2, 3}), Tensor({2, 3})}, attrs(2, false), "axis 2 is out of range"},
-            {"shapes", {Tensor({2, 3}), Tensor({3})}, attrs(0, false), "differ"},
-            {"two dtypes", {Tensor({3}), Tensor({3}, f64)}, attrs(0, false), "dtype"},
+            {"shapes", {Tensor({2, 3}), Tensor::zeros({3})}, attrs(0, false), "differ"},
+            {"two dtypes", {Tensor::zeros({3}), Tensor({3}, f64)}, attrs(0, false), "dtype"},
             {"integers", {Tensor({2}, i64), Tensor({2}, i64)}, attrs(0, false), "it is i64"}};
   }
 };

@@ -25,7 +25,7 @@ struct Prod : Operation {
   static constexpr auto batch = batch_along_axes;
   // Axis after axis, the last first: the product of the others along it, times that of the products beside it.
   static Cotangents vjp(const Vjp& r) {
-    const Axes& axes = r.attrs().ints("axes");
+    const std::vector<Index>& axes = r.attrs().ints("axes");
     Value part = r.input(0);
     Value out = reductions::keep_axes(r.cotangent(), r);
     for (std::size_t i = axes.size(); i-- > 0;) {

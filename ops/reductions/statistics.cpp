@@ -192,7 +192,7 @@ std::vector<Sample> constant_of_one(std::vector<Sample> samples, bool zero_gradi
 
 std::vector<BadSample> bad(const char* name) {
   return {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, std::string(name) + ": floating numbers are needed"},
-          {"axis", {Tensor({3})}, {{"axes", Axes{1}}}, "axis 1 is out of range"}};
+          {"axis", {Tensor::zeros({3})}, {{"axes", Axes{1}}}, "axis 1 is out of range"}};
 }
 
 Composite norm_of(const char* name, double p, const Domain& domain, bool zero_second) {
@@ -254,8 +254,10 @@ std::vector<Composite> statistics_composites() {
       norm_of("norm, p = -inf", -infinity, domain::distinct(), true)};
   for (Composite& c : out) {
     if (c.name == "norm, p = inf") {
-      c.bad_samples.push_back({"nothing", {Tensor({0})}, {{"axes", Axes{0}}, {"p", infinity}}, "norm: of nothing"});
-      c.bad_samples.push_back({"no p", {Tensor({2})}, {{"axes", Axes{0}}, {"p", std::nan("")}}, "norm: p is NaN"});
+      c.bad_samples.push_back(
+          {"nothing", {Tensor::zeros({0})}, {{"axes", Axes{0}}, {"p", infinity}}, "norm: of nothing"});
+      c.bad_samples.push_back(
+          {"no p", {Tensor::zeros({2})}, {{"axes", Axes{0}}, {"p", std::nan("")}}, "norm: p is NaN"});
     }
   }
   return out;

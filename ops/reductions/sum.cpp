@@ -132,7 +132,7 @@ struct SumLike : Operation {
             {"nothing", {{{0, 3}}, {{3}}}, {}, 0, true, true}};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"shape that does not fit", {Tensor({3, 5}), Tensor({4})}, {}, "does not broadcast"}};
+    return {{"shape that does not fit", {Tensor({3, 5}), Tensor::zeros({4})}, {}, "does not broadcast"}};
   }
 };
 
@@ -156,7 +156,7 @@ Value count(Operand x, const Axes& axes) {
 }
 Value sum_to(Operand x, const Shape& shape) {
   const LineGuard line(x);
-  return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", Axes(shape.begin(), shape.end())}});
+  return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
 }
 Value sum_like(Operand x, Operand like) { return apply("sum_like", {x, like}); }
 

@@ -190,9 +190,8 @@ class Lister {
   void add_input(NodeId id) {
     const Graph& source = *out_.rewritten->source;
     const std::vector<TensorType>& types = out_.rewritten->source_types;
-    const Node& node = source.node(id);
-    out_.inputs.push_back({Value(const_cast<Graph*>(&source), id, node.generation), source.name(id),
-                           id < types.size() ? types[id] : node.type});
+    out_.inputs.push_back(
+        {source.value(id), source.name(id), id < types.size() ? types[id] : source.node(id).type});
   }
   std::uint32_t parameter(const Parameter& parameter) {
     const auto [found, fresh] =
