@@ -7,11 +7,11 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/autodiff/pullback.hpp>
-#include <xgrad/autodiff/views.hpp>
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/immortal.hpp>
-#include <xgrad/graph/list_text.hpp>
+#include <xgrad/autodiff/internal/pullback.hpp>
+#include <xgrad/autodiff/internal/views.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/immortal.hpp>
+#include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/graph/walk.hpp>
 
 namespace xgrad {

@@ -9,11 +9,11 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/gradients.hpp>
-#include <xgrad/autodiff/pullback.hpp>
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/formula_lines.hpp>
+#include <xgrad/autodiff/internal/pullback.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/leaves.hpp>
-#include <xgrad/graph/number_text.hpp>
+#include <xgrad/graph/pictures/internal/formula_lines.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 

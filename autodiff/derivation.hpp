@@ -21,7 +21,7 @@
 #include <string>
 #include <vector>
 
-#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 
 namespace xgrad {
 

@@ -6,10 +6,10 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/autodiff/pullback.hpp>
+#include <xgrad/autodiff/internal/pullback.hpp>
 #include <xgrad/autodiff/saturation.hpp>
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/number_text.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include <xgrad/graph/annotations.hpp>
-#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/pictures/annotations.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 
 namespace xgrad {
 

@@ -5,10 +5,10 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/autodiff/pullback.hpp>
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/list_text.hpp>
-#include <xgrad/graph/sizes.hpp>
+#include <xgrad/autodiff/internal/pullback.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/list_text.hpp>
+#include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -5,10 +5,10 @@
 #include <utility>
 #include <vector>
 
-#include <xgrad/autodiff/pullback.hpp>
-#include <xgrad/autodiff/views.hpp>
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/immortal.hpp>
+#include <xgrad/autodiff/internal/pullback.hpp>
+#include <xgrad/autodiff/internal/views.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/immortal.hpp>
 #include <xgrad/graph/walk.hpp>
 
 namespace xgrad {

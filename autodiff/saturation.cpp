@@ -1,6 +1,6 @@
 #include <xgrad/autodiff/saturation.hpp>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad {

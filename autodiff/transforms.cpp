@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/autodiff/batch.hpp>
-#include <xgrad/autodiff/pullback.hpp>
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/immortal.hpp>
+#include <xgrad/autodiff/internal/batch.hpp>
+#include <xgrad/autodiff/internal/pullback.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/immortal.hpp>
 #include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -4,17 +4,14 @@ include(CMakePackageConfigHelpers)
 
 install(TARGETS xgrad EXPORT xgrad-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-# Headers in a folder `internal` stay here, and so do those that say so of themselves.
+# What lies in a folder named so is internal and stays here; kernels are, too.
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS graph/*.hpp ops/*.hpp autodiff/*.hpp nn/*.hpp)
-list(FILTER headers EXCLUDE REGEX "(/internal/|^ops/(kernels|elementwise)/|^autodiff/engine\\.hpp|^nn/xgrad\\.hpp)")
+list(FILTER headers EXCLUDE REGEX "/(internal|kernels)/")
 foreach(header ${headers})
-  file(STRINGS ${PROJECT_SOURCE_DIR}/${header} internal REGEX "Internal: not installed" LIMIT_COUNT 1)
-  if(NOT internal)
-    get_filename_component(folder ${header} DIRECTORY)
-    install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad/${folder})
-  endif()
+  get_filename_component(folder ${header} DIRECTORY)
+  install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad/${folder})
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/autodiff/engine.hpp ${PROJECT_SOURCE_DIR}/nn/xgrad.hpp
+install(FILES ${PROJECT_SOURCE_DIR}/umbrella/engine.hpp ${PROJECT_SOURCE_DIR}/umbrella/xgrad.hpp
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad)
 
 install(EXPORT xgrad-targets NAMESPACE xgrad:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/xgrad)

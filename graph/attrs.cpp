@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/list_text.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/list_text.hpp>
 
 namespace xgrad {
 namespace {

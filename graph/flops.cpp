@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/walk.hpp>
 
 namespace xgrad {

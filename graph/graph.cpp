@@ -9,11 +9,11 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/float_mode.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/list_text.hpp>
+#include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/leaves.hpp>
-#include <xgrad/graph/list_text.hpp>
-#include <xgrad/graph/sizes.hpp>
+#include <xgrad/graph/machine/internal/float_mode.hpp>
 
 namespace xgrad {
 namespace {

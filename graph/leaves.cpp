@@ -1,7 +1,7 @@
 #include <xgrad/graph/leaves.hpp>
 
+#include <xgrad/graph/base/internal/immortal.hpp>
 #include <xgrad/graph/graph.hpp>
-#include <xgrad/graph/immortal.hpp>
 #include <xgrad/graph/parameter.hpp>
 
 namespace xgrad {

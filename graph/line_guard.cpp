@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/base/internal/error_context.hpp>
 #include <xgrad/graph/graph.hpp>
 
 namespace xgrad {
@@ -17,6 +18,7 @@ LineGuard::LineGuard(CodeLine line, const Graph* graph, Kind kind, const std::st
   if (before_ != nullptr && scope == nullptr && (is_part || !line.known())) line_ = before_->line_;
   if (kind == Kind::part && before_ != nullptr) function_ = before_->function_;
   innermost = this;
+  set_error_context(&LineGuard::where);
 }
 
 LineGuard::LineGuard(CodeLine line, Value x, Kind kind) : LineGuard(line, x.graph_, kind) {}

@@ -5,9 +5,9 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/graph/graph.hpp>
-#include <xgrad/graph/list_text.hpp>
 
 namespace xgrad {
 

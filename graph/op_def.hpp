@@ -18,7 +18,7 @@
 
 #include <xgrad/graph/attrs.hpp>
 #include <xgrad/graph/dtype.hpp>
-#include <xgrad/graph/parallel.hpp>
+#include <xgrad/graph/machine/parallel.hpp>
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
 

@@ -4,7 +4,7 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 
 namespace xgrad {
 

@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include <xgrad/graph/checked_pointer.hpp>
+#include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
 

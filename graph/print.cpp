@@ -5,8 +5,8 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/leaves.hpp>
-#include <xgrad/graph/number_text.hpp>
 #include <xgrad/graph/walk.hpp>
 
 namespace xgrad {

@@ -8,7 +8,6 @@
 
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <xgrad/graph/graph.hpp>
@@ -31,16 +30,6 @@ std::string to_text(const Graph& graph, const TextOptions& options = {});
 
 // The line of one node, without its end.
 std::string node_text(const Graph& graph, NodeId id);
-
-// Values as formulas, one a line: operations by their symbols or as calls, attributes named. A part that is used more
-// than once and is longer than a name has a line of its own before. For instance, for {{"da", da}, {"db", db}} with a,
-// b, y = a / b and dy known:
-//   da = dy / b
-//   db = -(da * y)
-// `known` values are written by their names, other leaves by their own names or numbers. Throws GraphError if a value
-// is not alive.
-std::string to_formulas(const std::vector<std::pair<std::string, Value>>& wanted,
-                        const std::vector<std::pair<std::string, Value>>& known = {});
 
 // What stands behind a constant in a few characters, such as `2` or `{1, 2, 3, ...}`.
 std::string constant_text(const Graph& graph, NodeId id);

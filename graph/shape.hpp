@@ -17,9 +17,9 @@
 #include <utility>
 #include <vector>
 
-namespace xgrad {
+#include <xgrad/graph/base/index.hpp>
 
-using Index = std::int64_t;
+namespace xgrad {
 
 // Axes of a tensor, as functions take them: one axis or a list. `sum(x, 0)` and `sum(x, {0, 2})`.
 class Axes : public std::vector<Index> {

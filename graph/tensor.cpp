@@ -11,9 +11,9 @@
 #include <sys/mman.h>
 #endif
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/number_text.hpp>
-#include <xgrad/graph/sizes.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
+#include <xgrad/graph/base/internal/sizes.hpp>
 
 namespace xgrad {
 namespace {

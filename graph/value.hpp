@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <string>
 
-#include <xgrad/graph/code_line.hpp>
+#include <xgrad/graph/base/code_line.hpp>
 #include <xgrad/graph/dtype.hpp>
 
 namespace xgrad {

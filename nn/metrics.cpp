@@ -9,8 +9,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 #include <xgrad/nn/losses.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -8,7 +8,7 @@
 #include <cxxabi.h>
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -22,7 +22,7 @@
 #include <utility>
 #include <vector>
 
-#include <xgrad/graph/checked_pointer.hpp>
+#include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/nn/constraints.hpp>
 #include <xgrad/nn/initializers.hpp>

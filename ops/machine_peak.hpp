@@ -1,7 +1,7 @@
 // How fast this machine is at best, to compare a profile with.
 #pragma once
 
-#include <xgrad/graph/profile.hpp>
+#include <xgrad/graph/profile/profile.hpp>
 
 namespace xgrad {
 

@@ -1,7 +1,7 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/internal/program.hpp>
 
 // Every plan that a test makes is verified, stage by stage.

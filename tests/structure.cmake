@@ -52,8 +52,10 @@ set(library graph ops autodiff nn)
 foreach(folder ${library})
   find_files(${folder} ${folder} "${code}")
 endforeach()
-set(everything_in_library ${graph} ${ops} ${autodiff} ${nn})
+find_files(umbrella umbrella "${code}")
+set(everything_in_library ${graph} ${ops} ${autodiff} ${nn} ${umbrella})
 find_files(programs "examples;benchmarks" "${code}")
+find_files(tools tools "${code}")
 
 set(include "^[ \t]*#[ \t]*include[ \t]*")
 
@@ -61,10 +63,12 @@ set(include "^[ \t]*#[ \t]*include[ \t]*")
 
 forbid("graph may include nothing but graph" "${include}<xgrad/" "<xgrad/graph/" ${graph})
 forbid("ops may include nothing but graph and ops" "${include}<xgrad/" "<xgrad/(graph|ops)/" ${ops})
-# The umbrella of the engine lives in autodiff.
-forbid("autodiff may not include nn" "${include}<xgrad/" "<xgrad/((graph|ops|autodiff)/|engine\\.hpp>)" ${autodiff})
-forbid("unknown folder" "${include}<xgrad/" "<xgrad/((graph|ops|autodiff|nn)/|(engine|xgrad)\\.hpp>)" ${nn})
-forbid("nn and programs may not include kernels" "${include}<xgrad/ops/(kernels|elementwise|reductions)/" "" ${nn} ${programs})
+forbid("autodiff may not include nn" "${include}<xgrad/" "<xgrad/(graph|ops|autodiff)/" ${autodiff})
+forbid("nn may not include an umbrella" "${include}<xgrad/" "<xgrad/(graph|ops|autodiff|nn)/" ${nn})
+# The internals of graph/base and graph/machine serve the whole library.
+forbid("nn and programs may not include internal headers of others" "${include}<xgrad/(graph|ops|autodiff)/(.*/)?(internal|kernels)/"
+       "<xgrad/graph/(base|machine)/internal/" ${nn} ${tools})
+forbid("programs may include public headers only" "${include}<xgrad/(.*/)?(internal|kernels)/" "" ${programs})
 forbid("nn may not write derivatives by hand" "\\.vjp" "" ${nn})
 # An include relative to the file would go round the rules above.
 forbid("the library includes its files as <xgrad/...>" "${include}\"" "" ${everything_in_library})
@@ -76,16 +80,21 @@ list(REMOVE_ITEM files ops/kernels/simd.hpp)
 forbid("only ops/kernels/simd.hpp may include xsimd" "${include}[<\"]xsimd" "" ${files})
 find_files(tests "tests;docs" "${code}")
 set(files ${everything_in_library} ${programs} ${tests})
-list(REMOVE_ITEM files graph/xtensor.hpp tests/xtensor.hpp)
-forbid("only graph/xtensor.hpp and tests/xtensor.hpp may include xtensor" "${include}[<\"](xtensor|xtl)/" "" ${files})
+list(REMOVE_ITEM files graph/xtensor.hpp tests/support/xtensor.hpp)
+forbid("only graph/xtensor.hpp and tests/support/xtensor.hpp may include xtensor" "${include}[<\"](xtensor|xtl)/" "" ${files})
 set(files ${everything_in_library})
 list(FILTER files INCLUDE REGEX "\\.hpp$")
-list(FILTER files EXCLUDE REGEX "^ops/(kernels|elementwise|reductions)/|/internal/")
+list(FILTER files EXCLUDE REGEX "/(internal|kernels)/")
 forbid("a public header may not include a library that users need not have"
        "${include}[<\"](fmt|nlohmann|zip|zlib|zconf|png|doctest|CLI|google|boost|xgrad_proto)[/.]" "" ${files})
-forbid("a public header may not include kernels" "${include}<xgrad/ops/(kernels|elementwise|reductions)/" "" ${files})
-forbid("a public header may not include an internal one" "${include}<xgrad/[^>]*/internal/" "" ${files})
-forbid("nn and programs may not include internal headers of others" "${include}<xgrad/(graph|ops|autodiff)/([^>]*/)?internal/" "" ${nn} ${programs})
+forbid("a public header may not include an internal one" "${include}<xgrad/(.*/)?(internal|kernels)/" "" ${files})
+
+# ---- what knows processors
+
+set(files ${everything_in_library})
+list(FILTER files EXCLUDE REGEX "^(ops/kernels|graph/machine)/")
+forbid("only ops/kernels and graph/machine know processors"
+       "${include}<([a-z0-9]*mmintrin|immintrin|arm_neon)\\.h>|__builtin_(cpu_|ia32_)|__(x86_64|aarch64|SSE|AVX)[A-Z0-9_]*" "" ${files})
 
 # ---- the engine knows no particular operation
 
@@ -102,7 +111,7 @@ forbid("the engine may not switch over operations" "switch[ \t]*\\([^)]*([.>]op(
 
 # ---- every source file
 
-find_files(sources "graph;ops;autodiff;nn;tests;examples;benchmarks;cmake" "hpp;cpp;cmake;in;txt;py;sh;proto")
+find_files(sources "graph;ops;autodiff;nn;umbrella;tests;tools;examples;benchmarks;cmake" "hpp;cpp;cmake;in;txt;py;sh;proto")
 file(GLOB top RELATIVE "${ROOT}" "${ROOT}/CMakeLists.txt" "${ROOT}/CMakePresets.json" "${ROOT}/dev" "${ROOT}/.ci/*")
 find_files(texts "docs;graph;ops;autodiff;nn;tests;examples;benchmarks" "md")
 forbid("a mark of unfinished work" "(^|[^A-Za-z0-9_])(TO[D]O|FIX[M]E|X[X]X)($|[^A-Za-z0-9_])" "" ${sources} ${top})

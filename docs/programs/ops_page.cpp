@@ -10,9 +10,10 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/pictures/formulas.hpp>
 #include <xgrad/graph/print.hpp>
-#include <xgrad/ops/registry.hpp>
+#include <xgrad/ops/define/registry.hpp>
 
 using namespace xgrad;
 

@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/float_mode.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/sizes.hpp>
+#include <xgrad/graph/machine/internal/float_mode.hpp>
 #include <xgrad/graph/plan/internal/finite_checker.hpp>
 #include <xgrad/graph/plan/internal/memory_plan.hpp>
 #include <xgrad/graph/plan/internal/program.hpp>
-#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 

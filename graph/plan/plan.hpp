@@ -20,9 +20,9 @@
 #include <utility>
 #include <vector>
 
-#include <xgrad/graph/checked_pointer.hpp>
+#include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
-#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 
 namespace xgrad {
 

@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/immortal.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/immortal.hpp>
 
 namespace xgrad {
 namespace {

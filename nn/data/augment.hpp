@@ -19,7 +19,7 @@
 #include <string>
 #include <vector>
 
-#include <xgrad/graph/parallel.hpp>
+#include <xgrad/graph/machine/parallel.hpp>
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/nn/data/random.hpp>
 

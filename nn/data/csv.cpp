@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/parse_number.hpp>
-#include <xgrad/nn/data/csv_records.hpp>
-#include <xgrad/nn/data/input_file.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/parse_number.hpp>
+#include <xgrad/nn/data/internal/csv_records.hpp>
+#include <xgrad/nn/data/internal/input_file.hpp>
 
 namespace xgrad::nn {
 namespace {

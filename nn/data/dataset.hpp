@@ -9,7 +9,7 @@
 #include <span>
 #include <vector>
 
-#include <xgrad/graph/parallel.hpp>
+#include <xgrad/graph/machine/parallel.hpp>
 #include <xgrad/graph/tensor.hpp>
 
 namespace xgrad::nn {

@@ -10,8 +10,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/data/input_file.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/data/internal/input_file.hpp>
 #include <xgrad/nn/data/npy.hpp>
 
 namespace xgrad::nn {

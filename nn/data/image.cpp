@@ -10,10 +10,10 @@
 #include <fmt/format.h>
 #include <png.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/replace_file.hpp>
-#include <xgrad/nn/data/input_file.hpp>
-#include <xgrad/nn/data/png.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/replace_file.hpp>
+#include <xgrad/nn/data/internal/input_file.hpp>
+#include <xgrad/nn/data/internal/png.hpp>
 
 namespace xgrad::nn {
 namespace {

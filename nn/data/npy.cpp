@@ -9,11 +9,11 @@
 #include <zip.h>
 #include <zlib.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/replace_file.hpp>
-#include <xgrad/nn/data/input_file.hpp>
-#include <xgrad/nn/data/npy_format.hpp>
-#include <xgrad/nn/text_width.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/replace_file.hpp>
+#include <xgrad/graph/base/internal/text_width.hpp>
+#include <xgrad/nn/data/internal/input_file.hpp>
+#include <xgrad/nn/data/internal/npy_format.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -16,11 +16,11 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/replace_file.hpp>
-#include <xgrad/nn/data/input_file.hpp>
-#include <xgrad/nn/data/small_floats.hpp>
-#include <xgrad/nn/text_width.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/replace_file.hpp>
+#include <xgrad/graph/base/internal/text_width.hpp>
+#include <xgrad/nn/data/internal/input_file.hpp>
+#include <xgrad/nn/data/internal/small_floats.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/random.hpp>
 
 namespace xgrad::nn {

@@ -18,12 +18,12 @@
 #include <google/protobuf/wire_format_lite.h>
 #include <xgrad_proto/events.pb.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/replace_file.hpp>
-#include <xgrad/nn/data/input_file.hpp>
-#include <xgrad/nn/data/small_floats.hpp>
-#include <xgrad/nn/events/record.hpp>
-#include <xgrad/nn/text_width.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/replace_file.hpp>
+#include <xgrad/graph/base/internal/text_width.hpp>
+#include <xgrad/nn/data/internal/input_file.hpp>
+#include <xgrad/nn/data/internal/small_floats.hpp>
+#include <xgrad/nn/events/internal/record.hpp>
 
 namespace xgrad::nn {
 namespace {

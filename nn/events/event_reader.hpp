@@ -21,7 +21,7 @@
 #include <utility>
 #include <vector>
 
-#include <xgrad/graph/checked_pointer.hpp>
+#include <xgrad/graph/base/checked_pointer.hpp>
 
 namespace xgrad::nn {
 

@@ -19,13 +19,13 @@
 
 #include <xgrad_proto/events.pb.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/replace_file.hpp>
-#include <xgrad/nn/data/png.hpp>
-#include <xgrad/nn/events/graph_def.hpp>
-#include <xgrad/nn/events/histogram.hpp>
-#include <xgrad/nn/events/record.hpp>
-#include <xgrad/nn/text_width.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/replace_file.hpp>
+#include <xgrad/graph/base/internal/text_width.hpp>
+#include <xgrad/nn/data/internal/png.hpp>
+#include <xgrad/nn/events/internal/graph_def.hpp>
+#include <xgrad/nn/events/internal/histogram.hpp>
+#include <xgrad/nn/events/internal/record.hpp>
 
 namespace xgrad::nn {
 namespace {

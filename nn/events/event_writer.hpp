@@ -29,7 +29,7 @@
 #include <variant>
 #include <vector>
 
-#include <xgrad/graph/checked_pointer.hpp>
+#include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/tensor.hpp>
 

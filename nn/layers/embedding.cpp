@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {

@@ -1,6 +1,6 @@
 #include <xgrad/nn/optimizers/adagrad.hpp>
 
-#include <xgrad/nn/optimizers/options.hpp>
+#include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {

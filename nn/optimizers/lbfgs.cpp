@@ -9,9 +9,9 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/gradients.hpp>
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/plan.hpp>
-#include <xgrad/nn/optimizers/options.hpp>
+#include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {

@@ -17,7 +17,7 @@
 
 #include <vector>
 
-#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 
 namespace xgrad::nn {
 

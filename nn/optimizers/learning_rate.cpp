@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/interpreter.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 
 namespace xgrad::nn {
 

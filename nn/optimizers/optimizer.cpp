@@ -6,10 +6,10 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/gradients.hpp>
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/internal/names.hpp>
 #include <xgrad/nn/metrics.hpp>
-#include <xgrad/nn/names.hpp>
-#include <xgrad/nn/optimizers/options.hpp>
+#include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/nn/regularizers.hpp>
 #include <xgrad/ops/ops.hpp>
 

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/optimizers/options.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::nn {

@@ -7,10 +7,10 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/plots/axis.hpp>
-#include <xgrad/nn/plots/mark.hpp>
-#include <xgrad/nn/plots/svg.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/plots/internal/axis.hpp>
+#include <xgrad/nn/plots/internal/mark.hpp>
+#include <xgrad/nn/plots/internal/svg.hpp>
 
 namespace xgrad::nn {
 namespace plots {

@@ -7,10 +7,10 @@
 #include <fmt/args.h>
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/number_text.hpp>
-#include <xgrad/graph/replace_file.hpp>
-#include <xgrad/nn/names.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
+#include <xgrad/graph/base/internal/replace_file.hpp>
+#include <xgrad/nn/internal/names.hpp>
 #include <xgrad/nn/training/model.hpp>
 
 namespace xgrad::nn {

@@ -6,7 +6,7 @@
 // with a short program that shows it again.
 #pragma once
 
-#include <xgrad/autodiff/check_table.hpp>
+#include <xgrad/autodiff/check/check_table.hpp>
 #include <xgrad/nn/training/model.hpp>
 
 namespace xgrad::nn {

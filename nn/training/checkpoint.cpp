@@ -11,10 +11,10 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/names.hpp>
-#include <xgrad/nn/text_width.hpp>
-#include <xgrad/nn/training/fit.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/text_width.hpp>
+#include <xgrad/nn/internal/names.hpp>
+#include <xgrad/nn/training/internal/fit.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -12,7 +12,7 @@
 #include <string>
 
 #include <xgrad/autodiff/gradient_report.hpp>
-#include <xgrad/graph/dot.hpp>
+#include <xgrad/graph/pictures/dot.hpp>
 #include <xgrad/nn/training/model.hpp>
 
 namespace xgrad::nn {

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/saturation.hpp>
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/training/health_probe.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/training/internal/health_probe.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/number_text.hpp>
-#include <xgrad/nn/names.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
+#include <xgrad/nn/internal/names.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/text_width.hpp>
-#include <xgrad/nn/training/model_state.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/text_width.hpp>
+#include <xgrad/nn/training/internal/model_state.hpp>
 
 namespace xgrad::nn {
 namespace {

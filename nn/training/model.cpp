@@ -9,14 +9,14 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/names.hpp>
-#include <xgrad/nn/training/data_checks.hpp>
-#include <xgrad/nn/training/model_state.hpp>
-#include <xgrad/nn/training/objective.hpp>
-#include <xgrad/nn/training/row_random.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/internal/names.hpp>
+#include <xgrad/nn/training/internal/data_checks.hpp>
+#include <xgrad/nn/training/internal/model_state.hpp>
+#include <xgrad/nn/training/internal/objective.hpp>
+#include <xgrad/nn/training/internal/row_random.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
-#include <xgrad/ops/registry.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -26,10 +26,10 @@
 #include <string>
 #include <vector>
 
-#include <xgrad/autodiff/check.hpp>
-#include <xgrad/graph/checked_pointer.hpp>
+#include <xgrad/autodiff/check/check.hpp>
+#include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
-#include <xgrad/graph/profile.hpp>
+#include <xgrad/graph/profile/profile.hpp>
 #include <xgrad/nn/data/augment.hpp>
 #include <xgrad/nn/data/dataset.hpp>
 #include <xgrad/nn/defaults.hpp>

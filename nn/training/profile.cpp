@@ -4,9 +4,9 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/nn/training/data_checks.hpp>
-#include <xgrad/nn/training/model_state.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/training/internal/data_checks.hpp>
+#include <xgrad/nn/training/internal/model_state.hpp>
 #include <xgrad/ops/machine_peak.hpp>
 
 namespace xgrad::nn {

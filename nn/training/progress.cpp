@@ -9,7 +9,7 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/nn/text_width.hpp>
+#include <xgrad/graph/base/internal/text_width.hpp>
 
 namespace xgrad::nn {
 namespace {

@@ -6,12 +6,12 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/memory_text.hpp>
 #include <xgrad/graph/flops.hpp>
-#include <xgrad/graph/memory_text.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/walk.hpp>
-#include <xgrad/nn/training/model_state.hpp>
+#include <xgrad/nn/training/internal/model_state.hpp>
 
 namespace xgrad::nn {
 namespace {

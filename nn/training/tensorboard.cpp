@@ -8,7 +8,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/gradients.hpp>
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/events/runs.hpp>
 #include <xgrad/nn/training/model.hpp>

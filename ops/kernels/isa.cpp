@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
 
 namespace xgrad {
 namespace {

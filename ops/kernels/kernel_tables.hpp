@@ -1,4 +1,4 @@
-// What each kernel file exports per instruction set; kernels.cpp joins them to one table. Internal.
+// What each kernel file exports per instruction set; kernels.cpp joins them to one table.
 #pragma once
 
 #include <xgrad/ops/kernels/isa.hpp>

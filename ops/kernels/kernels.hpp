@@ -10,8 +10,8 @@
 #include <cstdint>
 
 #include <xgrad/graph/dtype.hpp>
+#include <xgrad/graph/machine/parallel.hpp>
 #include <xgrad/graph/op_def.hpp>
-#include <xgrad/graph/parallel.hpp>
 
 namespace xgrad {
 

@@ -1,6 +1,6 @@
 #include <xgrad/nn/events/event_reader.hpp>
 #include <xgrad/nn/events/event_writer.hpp>
-#include <xgrad/nn/events/record.hpp>
+#include <xgrad/nn/events/internal/record.hpp>
 
 #include "fuzz.hpp"
 

@@ -2,8 +2,8 @@
 #include <cstdio>
 #include <string>
 
-#include <xgrad/autodiff/reproducer.hpp>
-#include <xgrad/ops/registry.hpp>
+#include <xgrad/autodiff/check/internal/reproducer.hpp>
+#include <xgrad/ops/define/registry.hpp>
 
 using namespace xgrad;
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 
-#include <xgrad/graph/plan/internal/stream.hpp>
+#include <xgrad/graph/machine/internal/stream.hpp>
 
 namespace xgrad {
 namespace {

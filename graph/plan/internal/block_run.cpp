@@ -6,7 +6,7 @@
 #include <array>
 #include <cstring>
 
-#include <xgrad/graph/plan/internal/stream.hpp>
+#include <xgrad/graph/machine/internal/stream.hpp>
 
 namespace xgrad {
 namespace {

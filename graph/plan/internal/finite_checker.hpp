@@ -5,8 +5,8 @@
 #include <functional>
 #include <memory>
 
-#include <xgrad/graph/finite_check.hpp>
 #include <xgrad/graph/plan/internal/program.hpp>
+#include <xgrad/graph/run/internal/finite_check.hpp>
 
 namespace xgrad {
 

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include <xgrad/graph/sizes.hpp>
+#include <xgrad/graph/base/internal/sizes.hpp>
 
 namespace xgrad {
 namespace {

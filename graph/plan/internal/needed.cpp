@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/float_mode.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/machine/internal/float_mode.hpp>
 #include <xgrad/graph/walk.hpp>
 
 namespace xgrad {
@@ -190,8 +190,7 @@ class Lister {
   void add_input(NodeId id) {
     const Graph& source = *out_.rewritten->source;
     const std::vector<TensorType>& types = out_.rewritten->source_types;
-    out_.inputs.push_back(
-        {source.value(id), source.name(id), id < types.size() ? types[id] : source.node(id).type});
+    out_.inputs.push_back({source.value(id), source.name(id), id < types.size() ? types[id] : source.node(id).type});
   }
   std::uint32_t parameter(const Parameter& parameter) {
     const auto [found, fresh] =

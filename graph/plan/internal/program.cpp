@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/plan/internal/place.hpp>
-#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 namespace {

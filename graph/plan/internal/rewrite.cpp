@@ -7,8 +7,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
-#include <xgrad/graph/infer_types.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/internal/infer_types.hpp>
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/print.hpp>
 #include <xgrad/graph/verify.hpp>

@@ -5,9 +5,9 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/error.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/flops.hpp>
-#include <xgrad/graph/sizes.hpp>
 
 namespace xgrad {
 namespace {

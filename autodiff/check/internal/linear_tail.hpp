@@ -1,0 +1,34 @@
+// The linear end of a function. A sum over {exp(0), exp(100)} hides what becomes of its first term: 1 beside 3e43. So
+// finite differences are taken of the terms, and the linear operations that follow are applied to the differences.
+#pragma once
+
+#include <vector>
+
+#include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
+
+namespace xgrad {
+
+// outputs = L(frontier) + what does not depend on wrt, where L consists of built-in linear operations.
+class LinearTail {
+ public:
+  // Appends L to the graph of the outputs, with an input for each value of the frontier.
+  LinearTail(const std::vector<Value>& outputs, const std::vector<Value>& wrt);
+
+  const std::vector<Value>& frontier() const { return frontier_; }
+  // L of the changes of the frontier's values, one f64 tensor each, as changes of the outputs.
+  std::vector<Tensor> apply(const std::vector<Tensor>& changes, const Feeds& feeds) const;
+  // The same with all signs positive: bounds of the changes in, bounds out.
+  std::vector<Tensor> bound(const std::vector<Tensor>& bounds, const Feeds& feeds) const;
+
+ private:
+  std::vector<Tensor> run(const std::vector<Value>& images, const std::vector<Tensor>& numbers, Feeds feeds) const;
+
+  std::vector<Value> frontier_;
+  std::vector<Value> slots_;   // inputs that stand for the frontier's changes
+  std::vector<Value> images_;  // the outputs' changes
+  std::vector<Value> bounds_;
+  bool identity_ = false;  // nothing linear follows the frontier
+};
+
+}  // namespace xgrad

@@ -1,0 +1,56 @@
+#include <xgrad/graph/base/code_line.hpp>
+
+#include <array>
+#include <string_view>
+
+#include <fmt/format.h>
+
+namespace xgrad {
+namespace {
+
+constexpr std::array<std::string_view, 4> folders{"graph/", "ops/", "autodiff/", "nn/"};
+
+// Where the sources of the library lay when it was built, with a slash at the end.
+constexpr std::string_view root() {
+  constexpr std::string_view here = __FILE__;
+  constexpr std::string_view below = "graph/base/code_line.cpp";
+  return here.ends_with(below) ? here.substr(0, here.size() - below.size()) : std::string_view{};
+}
+
+bool in_folder(std::string_view path) {
+  for (const std::string_view folder : folders) {
+    if (path.starts_with(folder)) return true;
+  }
+  return false;
+}
+
+bool is_of_user(std::string_view file) {
+  if (file.find("/include/c++/") != std::string_view::npos) return false;
+  if (!root().empty() && file.starts_with(root()) && in_folder(file.substr(root().size()))) return false;
+  // The headers, wherever they were installed.
+  const auto at = file.rfind("xgrad/");
+  const bool is_header = file.ends_with(".hpp") && at != std::string_view::npos && (at == 0 || file[at - 1] == '/');
+  return !is_header || !in_folder(file.substr(at + 6));
+}
+
+}  // namespace
+
+bool CodeLine::known() const {
+  if (file_ == nullptr || line_ == 0) return false;
+  // Line after line is of one file.
+  thread_local const char* asked = nullptr;
+  thread_local bool answer = false;
+  if (asked != file_) {
+    answer = is_of_user(file_);
+    asked = file_;
+  }
+  return answer;
+}
+
+std::string CodeLine::str() const {
+  if (!known()) return {};
+  const std::string_view path = file_;
+  return fmt::format("{}:{}", path.substr(path.find_last_of("/\\") + 1), line_);
+}
+
+}  // namespace xgrad

@@ -1,0 +1,132 @@
+#include <xgrad/graph/base/internal/text_width.hpp>
+
+#include <algorithm>
+#include <cstdint>
+#include <iterator>
+
+#include <fmt/format.h>
+
+namespace xgrad::nn {
+namespace {
+
+struct Character {
+  char32_t code;
+  std::size_t bytes;
+};
+
+// A byte that begins no character of UTF-8 stands for itself.
+Character first_of(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  const std::size_t bytes = lead < 0x80 ? 1 : lead >= 0xF0 && lead < 0xF8 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 1;
+  if (bytes == 1 || lead >= 0xF8 || bytes > text.size()) return {lead, 1};
+  char32_t code = lead & (0x7FU >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) return {lead, 1};
+    code = (code << 6U) | (byte(i) & 0x3FU);
+  }
+  return {code, bytes};
+}
+
+struct Range {
+  char32_t first, last;
+};
+
+// The blocks that matter, from EastAsianWidth.txt (W and F) and DerivedGeneralCategory.txt (Mn, Me, Cf) of Unicode 15.
+constexpr Range wide[] = {{0x1100, 0x115F},   {0x2E80, 0x303E},   {0x3041, 0x33FF},   {0x3400, 0x4DBF},
+                          {0x4E00, 0x9FFF},   {0xA000, 0xA4CF},   {0xA960, 0xA97C},   {0xAC00, 0xD7A3},
+                          {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF01, 0xFF60},   {0xFFE0, 0xFFE6},
+                          {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF}, {0x20000, 0x3FFFD}};
+constexpr Range set_on_others[] = {
+    {0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A}, {0x064B, 0x065F}, {0x0900, 0x0902},
+    {0x093C, 0x093C}, {0x0941, 0x0948}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},
+    {0x200B, 0x200F}, {0x2060, 0x2064}, {0x20D0, 0x20F0}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xFEFF, 0xFEFF}};
+
+template <std::size_t N>
+bool in(const Range (&ranges)[N], char32_t code) {
+  return std::any_of(std::begin(ranges), std::end(ranges),
+                     [&](const Range& r) { return r.first <= code && code <= r.last; });
+}
+
+int width_of(const Character& c) {
+  if (c.bytes == 1) return 1;
+  return in(wide, c.code) ? 2 : in(set_on_others, c.code) ? 0 : 1;
+}
+
+bool is_control(const Character& c) { return c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0); }
+
+}  // namespace
+
+int text_width(std::string_view text) {
+  int columns = 0;
+  while (!text.empty()) {
+    const Character c = first_of(text);
+    columns += width_of(c);
+    text.remove_prefix(c.bytes);
+  }
+  return columns;
+}
+
+std::string_view cut_to_width(std::string_view text, int width) {
+  std::size_t bytes = 0;
+  int columns = 0;
+  while (bytes < text.size()) {
+    const Character c = first_of(text.substr(bytes));
+    columns += width_of(c);
+    if (columns > width) break;
+    bytes += c.bytes;
+  }
+  return text.substr(0, bytes);
+}
+
+std::string without_controls(std::string_view text) {
+  std::string out;
+  while (!text.empty()) {
+    const Character c = first_of(text);
+    // A byte above 0x7F that stands alone is no character: terminals differ in what they make of it.
+    if (is_control(c) || (c.bytes == 1 && c.code >= 0x80))
+      out += '?';
+    else
+      out += text.substr(0, c.bytes);
+    text.remove_prefix(c.bytes);
+  }
+  return out;
+}
+
+std::string in_quotes(std::string_view text) {
+  constexpr int most = 40;
+  const std::string_view part = cut_to_width(text, most);
+  std::string out = "\"";
+  for (std::string_view rest = part; !rest.empty();) {
+    const Character c = first_of(rest);
+    if (is_control(c) || (c.bytes == 1 && c.code >= 0x80)) {
+      for (const char byte : rest.substr(0, c.bytes)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+    } else {
+      out += rest.substr(0, c.bytes);
+    }
+    rest.remove_prefix(c.bytes);
+  }
+  return out + (part.size() < text.size() ? "...\"" : "\"");
+}
+
+std::string name_list(const std::vector<std::string>& names) {
+  constexpr std::size_t most = 20;
+  std::string out;
+  for (std::size_t i = 0; i < std::min(names.size(), most); ++i)
+    out += (i == 0 ? "" : ", ") + without_controls(names[i]);
+  if (names.size() > most) out += fmt::format(", and {} more", names.size() - most);
+  return out;
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const Character c = first_of(text);
+    const bool alone = c.bytes == 1 && c.code >= 0x80;
+    const bool too_long = (c.bytes == 3 && c.code < 0x800) || (c.bytes == 4 && c.code < 0x10000);
+    if (alone || too_long || (c.code >= 0xD800 && c.code < 0xE000) || c.code > 0x10FFFF) return false;
+    text.remove_prefix(c.bytes);
+  }
+  return true;
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,142 @@
+#include <xgrad/graph/pictures/internal/run_dot.hpp>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants the program to declare it
+
+namespace xgrad::dot {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Two connected sockets. Not pipes: writing to a program that has ended would raise SIGPIPE.
+struct Channel {
+  int ours = -1, theirs = -1;
+  bool open() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
+    ours = ends[0];
+    theirs = ends[1];
+    return true;
+  }
+  static void close(int& end) {
+    if (end >= 0) ::close(end);
+    end = -1;
+  }
+  Channel() = default;
+  Channel(const Channel&) = delete;
+  Channel& operator=(const Channel&) = delete;
+  ~Channel() {
+    close(ours);
+    close(theirs);
+  }
+};
+
+class Deadline {
+ public:
+  explicit Deadline(double seconds) {
+    constexpr double never = 1e9;
+    limited_ = seconds < never;
+    if (limited_)
+      end_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+  }
+  // For poll: -1 waits for ever.
+  int milliseconds() const {
+    if (!limited_) return -1;
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now()).count();
+    return static_cast<int>(std::clamp<decltype(left)>(left, 0, 1'000'000));
+  }
+  bool passed() const { return limited_ && Clock::now() >= end_; }
+
+ private:
+  bool limited_ = false;
+  Clock::time_point end_{};
+};
+
+// Feeds the program and takes what it writes until it closes both of its outputs; false if the time is over.
+bool converse(Channel& in, Channel& out, Channel& err, std::string_view text, const Deadline& deadline,
+              Outcome& outcome) {
+  std::vector<char> buffer(1 << 16);
+  const auto take = [&](Channel& from, std::string& into, std::size_t limit) {
+    const ::ssize_t n = ::recv(from.ours, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
+    if (n <= 0) return Channel::close(from.ours);
+    // All is read, though only the beginning is kept: a full channel would stop the program.
+    into.append(buffer.data(), std::min(static_cast<std::size_t>(n), limit - std::min(limit, into.size())));
+  };
+  while (out.ours >= 0 || err.ours >= 0) {
+    // poll passes over what is -1.
+    std::array<::pollfd, 3> ends{{{in.ours, POLLOUT, 0}, {out.ours, POLLIN, 0}, {err.ours, POLLIN, 0}}};
+    if (::poll(ends.data(), ends.size(), deadline.milliseconds()) < 0 && errno != EINTR) return true;
+    if (deadline.passed()) return false;
+    if (ends[0].revents != 0) {
+      const ::ssize_t n = ::send(in.ours, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
+      if (text.empty() || (n < 0 && errno != EINTR && errno != EAGAIN)) Channel::close(in.ours);
+    }
+    if (ends[1].revents != 0) take(out, outcome.image, std::string::npos);
+    if (ends[2].revents != 0) take(err, outcome.complaint, 2000);
+  }
+  return true;
+}
+
+}  // namespace
+
+Outcome run_dot(const std::string& text, const std::string& format, double seconds) {
+  Outcome outcome;
+  const Deadline deadline(seconds);
+  Channel in, out, err;
+  if (!in.open() || !out.open() || !err.open()) {
+    outcome.complaint = std::strerror(errno);
+    return outcome;
+  }
+  std::vector<std::string> words{"dot", "-T" + format};
+  if (format == "png") words.emplace_back("-Gdpi=144");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+
+  posix_spawn_file_actions_t actions;
+  posix_spawn_file_actions_init(&actions);
+  posix_spawn_file_actions_adddup2(&actions, in.theirs, STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out.theirs, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err.theirs, STDERR_FILENO);
+  // A group of its own, so that a script named dot is killed with what it started.
+  posix_spawnattr_t attributes;
+  posix_spawnattr_init(&attributes);
+  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  ::pid_t child = 0;
+  const int error = ::posix_spawnp(&child, argv[0], &actions, &attributes, argv.data(), environ);
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&actions);
+  for (Channel* channel : {&in, &out, &err}) Channel::close(channel->theirs);
+  if (error != 0) {
+    outcome.complaint = std::strerror(error);
+    return outcome;
+  }
+  outcome.timed_out = !converse(in, out, err, text, deadline, outcome);
+  if (outcome.timed_out) ::kill(-child, SIGKILL);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {}
+  outcome.succeeded = !outcome.timed_out && WIFEXITED(status) && WEXITSTATUS(status) == 0 && !outcome.image.empty();
+  outcome.started = !(WIFEXITED(status) && WEXITSTATUS(status) == 127);  // how some systems report a failed exec
+  while (!outcome.complaint.empty() && outcome.complaint.back() == '\n') outcome.complaint.pop_back();
+  return outcome;
+}
+
+}  // namespace xgrad::dot

@@ -1,0 +1,90 @@
+// Files and the Graphviz program behind save_graph, save_plan and save_diff.
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <system_error>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/replace_file.hpp>
+#include <xgrad/graph/pictures/dot.hpp>
+#include <xgrad/graph/pictures/graph_diff.hpp>
+#include <xgrad/graph/pictures/internal/run_dot.hpp>
+
+namespace xgrad {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool is_text(const fs::path& path) { return path.extension() == ".dot" || path.extension() == ".gv"; }
+
+void check_format(const char* where, const fs::path& path) {
+  const fs::path extension = path.extension();
+  if (is_text(path) || extension == ".svg" || extension == ".png" || extension == ".pdf") return;
+  throw GraphError(fmt::format("{}: the extension of {:?} is not .svg, .png, .pdf, .dot or .gv", where, path.string()));
+}
+
+// Less and less of what `text_of` gives for an effort, until Graphviz has drawn it in time.
+template <class TextOf>
+void draw(const char* where, const fs::path& path, double effort, double time_limit, TextOf text_of) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point begin = Clock::now();
+  const std::string whole = text_of(effort);
+  if (is_text(path)) return replace_file(where, path, whole);
+  const auto left = [&] { return time_limit - std::chrono::duration<double>(Clock::now() - begin).count(); };
+  const std::string format = path.extension().string().substr(1);
+  dot::Outcome outcome;
+  std::string text = whole;
+  for (const double share : {0.5, 0.25, 0.0}) {  // of the time, what is kept for coarser diagrams
+    outcome = dot::run_dot(text, format, std::max(left() - share * time_limit, 0.01));
+    if (outcome.succeeded) return replace_file(where, path, outcome.image);
+    if (!outcome.timed_out || share == 0) break;
+    effort = std::min(effort, 1.0) / 4;
+    text = text_of(effort);
+  }
+  // The text is of use to whoever has Graphviz elsewhere, but no reason to write over a file of the user's.
+  fs::path beside = path;
+  beside.replace_extension(".dot");
+  std::error_code ignored;
+  const bool free = fs::symlink_status(beside, ignored).type() == fs::file_type::not_found;
+  if (free) replace_file(where, beside, whole);
+  const std::string why = outcome.timed_out ? fmt::format("took longer than {} seconds", time_limit)
+                          : outcome.started ? "failed: " + outcome.complaint
+                                            : "could not be started: " + outcome.complaint;
+  const std::string rest = free ? fmt::format("the text is in {:?}", beside.string())
+                                : fmt::format("the text is not in {:?}, which was there before", beside.string());
+  const char* hint = outcome.timed_out ? "\n  hint: a larger time_limit"
+                     : outcome.started ? ""
+                                       : "\n  hint: install Graphviz, for instance with `apt install graphviz`";
+  throw EnvironmentError(
+      fmt::format("{}: {:?} was not drawn: the program dot {}\n  {}{}", where, path.string(), why, rest, hint));
+}
+
+}  // namespace
+
+void save_graph(const Graph& graph, const fs::path& path, const DotOptions& options) {
+  check_format("save_graph", path);
+  draw("save_graph", path, options.effort, options.time_limit, [&, with = options](double effort) mutable {
+    with.effort = effort;
+    return to_dot(graph, with);
+  });
+}
+
+void save_plan(const Plan& plan, const fs::path& path, const PlanDotOptions& options) {
+  check_format("save_plan", path);
+  draw("save_plan", path, options.effort, options.time_limit, [&, with = options](double effort) mutable {
+    with.effort = effort;
+    return to_dot(plan, with);
+  });
+}
+
+void save_diff(const Graph& before, const Graph& after, const fs::path& path, const DiffDotOptions& options) {
+  check_format("save_diff", path);
+  draw("save_diff", path, options.effort, options.time_limit, [&, with = options](double effort) mutable {
+    with.effort = effort;
+    return diff_to_dot(before, after, with);
+  });
+}
+
+}  // namespace xgrad

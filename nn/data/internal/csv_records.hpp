@@ -1,0 +1,58 @@
+// The text of a CSV file, cut into records of fields.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace xgrad::nn {
+
+class InputFile;
+struct CsvOptions;
+
+struct CsvField {
+  std::string text;
+  std::size_t line;  // where it begins
+  bool quoted;
+};
+
+class CsvRecords {
+ public:
+  // All three must live as long as this. Errors are those of `file`.
+  CsvRecords(const InputFile& file, std::string_view text, const CsvOptions& options);
+
+  // Reads the next record; false at the end of the text.
+  bool next();
+  const std::vector<CsvField>& fields() const { return fields_; }
+  std::size_t line() const { return line_; }  // where the record begins
+  // A separator that cuts the text's first line where the chosen one does not; NUL if there is none.
+  char likelier_separator() const;
+  bool begins_with_comment() const { return text_.starts_with('#') && comment_ == '\0'; }
+
+ private:
+  bool at_end() const { return at_ == text_.size(); }
+  bool is_blank(char c) const { return (c == ' ' || c == '\t') && c != separator_; }
+  bool is_separator(char c) const { return c == separator_ || (spaces_ && c == '\t'); }
+  bool at_comment() const { return comment_ != '\0' && !at_end() && text_[at_] == comment_; }
+  void skip_blanks();
+  void skip_comment();
+  std::size_t line_end() const;
+  void read_fields();
+  CsvField read_field();
+  CsvField read_quoted();
+
+  const InputFile& file_;
+  std::string_view text_;
+  char separator_, comment_;
+  bool spaces_;  // runs of them separate
+  std::size_t at_ = 0;
+  std::size_t reading_ = 1;  // the line the cursor is in
+  std::size_t line_ = 1;
+  std::vector<CsvField> fields_;
+};
+
+// Without the spaces and tabs around it.
+std::string_view trimmed(std::string_view text);
+
+}  // namespace xgrad::nn

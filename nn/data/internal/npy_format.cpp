@@ -1,0 +1,405 @@
+#include <xgrad/nn/data/internal/npy_format.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <string_view>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/data/internal/small_floats.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+constexpr std::string_view magic = "\x93NUMPY";
+constexpr std::size_t longest_header = 65536;  // an array of numbers needs a few hundred bytes
+
+// The kinds of numbers that are read, by letter and bytes.
+struct NumberType {
+  char kind;
+  std::size_t size;
+  DType dtype;
+};
+constexpr NumberType number_types[] = {
+    {'b', 1, boolean}, {'i', 1, i64}, {'i', 2, i64}, {'i', 4, i64}, {'i', 8, i64}, {'u', 1, i64},
+    {'u', 2, i64},     {'u', 4, i64}, {'u', 8, i64}, {'f', 2, f32}, {'f', 4, f32}, {'f', 8, f64},
+};
+
+struct Header {
+  NumberType type{};
+  bool swapped = false;  // the other byte order
+  bool by_column = false;
+  Shape shape;
+};
+
+// What numpy.dtype takes besides a kind and its bytes.
+constexpr std::pair<std::string_view, std::string_view> long_names[] = {
+    {"bool", "b1"},    {"?", "b1"},       {"int8", "i1"},    {"int16", "i2"},  {"int32", "i4"},
+    {"int64", "i8"},   {"uint8", "u1"},   {"uint16", "u2"},  {"uint32", "u4"}, {"uint64", "u8"},
+    {"float16", "f2"}, {"float32", "f4"}, {"float64", "f8"},
+};
+
+// Why arrays of a type are not read.
+std::string_view reason_against(std::string_view type) {
+  switch (type.empty() ? ' ' : type[0]) {
+    case 'O': return "Python objects are not read";
+    case 'S':
+    case 'a':
+    case 'U': return "text is not read";
+    case 'M':
+    case 'm': return "dates and times are not read\n  hint: save x.astype(\"int64\")";
+    case 'c': return "complex numbers are not read\n  hint: save x.real and x.imag";
+    case 'V': return "raw bytes are not read, as which NumPy saves types that it does not know, such as bfloat16";
+    default:
+      if (type == "f12" || type == "f16")
+        return "floating-point numbers of more than 64 bits are not read\n  hint: save x.astype(\"float64\")";
+      return "only bool, integers, and floating-point numbers of 16 to 64 bits are read";
+  }
+}
+
+// The header is a dictionary as Python writes it, of which just as much is understood as arrays of numbers need.
+class HeaderParser {
+ public:
+  HeaderParser(const std::string& where, std::string_view text) : where_(where), text_(text) {}
+
+  Header parse() {
+    expect('{', "the header is no dictionary");
+    bool descr = false, order = false, shape = false;
+    while (!accept('}')) {
+      const std::string_view key = string("a key of the header");
+      expect(':', fmt::format("there is no colon after the key {}", in_quotes(key)));
+      bool* seen = key == "descr" ? &descr : key == "fortran_order" ? &order : key == "shape" ? &shape : nullptr;
+      if (seen == nullptr) fail(fmt::format("the header has the key {}, which has no meaning", in_quotes(key)));
+      if (*seen) fail(fmt::format("the header has the key {} twice", in_quotes(key)));
+      *seen = true;
+      if (seen == &descr) read_type();
+      if (seen == &order) read_order();
+      if (seen == &shape) read_shape();
+      if (!accept(',')) {
+        expect('}', fmt::format("the value of {} is followed by something else than , or }}", in_quotes(key)));
+        break;
+      }
+    }
+    skip_space();
+    if (at_ != text_.size()) fail(fmt::format("after the header's dictionary comes {}", in_quotes(text_.substr(at_))));
+    for (const auto& [present, name] : {std::pair{descr, "descr"}, {order, "fortran_order"}, {shape, "shape"}}) {
+      if (!present) fail(fmt::format("the header has no key \"{}\"", name));
+    }
+    return header_;
+  }
+
+ private:
+  [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
+
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n' || text_[at_] == '\t')) ++at_;
+  }
+  bool accept(char c) {
+    skip_space();
+    if (at_ == text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c, const std::string& otherwise) {
+    if (!accept(c)) fail(fmt::format("{}: it goes on with {}", otherwise, in_quotes(text_.substr(at_))));
+  }
+  bool accept_word(std::string_view word) {
+    skip_space();
+    if (!text_.substr(at_).starts_with(word)) return false;
+    at_ += word.size();
+    return true;
+  }
+  std::string_view string(const char* what) {
+    skip_space();
+    const char quote = at_ < text_.size() ? text_[at_] : ' ';
+    if (quote != '\'' && quote != '"') fail(fmt::format("{} is no string: {}", what, in_quotes(text_.substr(at_))));
+    const std::size_t end = text_.find(quote, at_ + 1);
+    if (end == std::string_view::npos) fail(fmt::format("{} has no closing quote", what));
+    const std::string_view out = text_.substr(at_ + 1, end - at_ - 1);
+    at_ = end + 1;
+    return out;
+  }
+
+  void read_type() {
+    skip_space();
+    if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '('))
+      fail("\"descr\" names a record of several fields, which is not read");
+    const std::string_view descr = string("\"descr\"");
+    // Without a byte order numbers are in that of this machine, as for NumPy.
+    const bool order = !descr.empty() && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
+    std::string_view type = descr.substr(order ? 1 : 0);
+    for (const auto& [name, meaning] : long_names) type = type == name ? meaning : type;
+    const auto* found = std::find_if(std::begin(number_types), std::end(number_types), [&](const NumberType& t) {
+      return type.size() == 2 && type[0] == t.kind && type[1] == static_cast<char>('0' + t.size);
+    });
+    if (found == std::end(number_types))
+      fail(fmt::format("\"descr\" is {}: {}", in_quotes(descr), reason_against(type)));
+    header_.type = *found;
+    constexpr bool little = std::endian::native == std::endian::little;
+    header_.swapped = found->size > 1 && descr[0] == (little ? '>' : '<');
+  }
+
+  void read_order() {
+    header_.by_column = accept_word("True");
+    if (!header_.by_column && !accept_word("False"))
+      fail(fmt::format("\"fortran_order\" is neither True nor False: {}", in_quotes(text_.substr(at_))));
+  }
+
+  void read_shape() {
+    expect('(', "\"shape\" is no tuple");
+    while (!accept(')')) {
+      if (header_.shape.rank() == Shape::max_rank)
+        fail(fmt::format("\"shape\" has more than {} axes", Shape::max_rank));
+      const Index next = extent();
+      try {
+        header_.shape.push_back(next);
+      } catch (const ShapeError& error) {
+        fail(fmt::format("\"shape\" is of an impossible size: {}", error.message()));
+      }
+      if (!accept(',')) {
+        // In Python (3) is a number, and (3,) a tuple.
+        if (header_.shape.rank() == 1) fail("\"shape\" is no tuple: one extent needs a comma after it");
+        expect(')', "\"shape\" is not closed");
+        break;
+      }
+    }
+  }
+
+  Index extent() {
+    skip_space();
+    const std::size_t begin = at_;
+    Index value = 0;
+    for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
+      if (value > (Index{1} << 48))
+        fail(fmt::format("\"shape\" has the impossible extent {}", in_quotes(text_.substr(begin, 24))));
+      value = value * 10 + (text_[at_] - '0');
+    }
+    if (at_ == begin) fail(fmt::format("\"shape\" has an extent that is no number: {}", in_quotes(text_.substr(at_))));
+    if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // as Python 2 wrote them
+    return value;
+  }
+
+  const std::string& where_;
+  std::string_view text_;
+  std::size_t at_ = 0;
+  Header header_;
+};
+
+// The number at `p`, of which the bytes are turned round if `swapped`.
+template <class S>
+S number_at(const unsigned char* p, bool swapped) {
+  std::array<unsigned char, sizeof(S)> bytes;
+  std::memcpy(bytes.data(), p, sizeof(S));
+  if (swapped) std::reverse(bytes.begin(), bytes.end());
+  return std::bit_cast<S>(bytes);
+}
+
+// Row-major position of element `i` of an array that is kept column by column.
+class ByColumn {
+ public:
+  explicit ByColumn(const Shape& shape) : shape_(shape), strides_(shape.strides()) {}
+  // Of element 0, then 1, and so on.
+  Index next() {
+    const Index at = position_;
+    for (int axis = 0; axis < shape_.rank(); ++axis) {  // odometer: the first axis runs fastest
+      const auto a = static_cast<std::size_t>(axis);
+      position_ += strides_[a];
+      if (++count_[a] < shape_[axis]) break;
+      position_ -= strides_[a] * shape_[axis];
+      count_[a] = 0;
+    }
+    return at;
+  }
+
+ private:
+  const Shape& shape_;
+  std::array<Index, Shape::max_rank> strides_;
+  std::array<Index, Shape::max_rank> count_{};
+  Index position_ = 0;
+};
+
+// Numbers of which the bytes alone do not say the kind.
+struct Half {
+  std::uint16_t bits;
+};
+struct Truth {
+  std::uint8_t byte;
+};
+
+class Numbers {
+ public:
+  Numbers(const std::string& where, const Header& header, const std::vector<unsigned char>& bytes, DType dtype)
+      : where_(where), header_(header), bytes_(bytes), out_(header.shape, dtype) {
+    const bool floating = header.type.kind == 'f', truth = header.type.kind == 'b';
+    if (dtype == i64 && floating) throw DTypeError(fmt::format("{}: fractions do not fit i64", where));
+    if (dtype == boolean && !truth) throw DTypeError(fmt::format("{}: numbers are not read as bool", where));
+  }
+
+  Tensor read() {
+    const NumberType& t = header_.type;
+    if (t.kind == 'b') convert<Truth>();
+    if (t.kind == 'f') of_size<Half, float, double>();
+    if (t.kind == 'i') of_size<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
+    if (t.kind == 'u') of_size<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
+    return std::move(out_);
+  }
+
+ private:
+  template <class... S>
+  void of_size() {
+    ((sizeof(S) == header_.type.size ? convert<S>() : void()), ...);
+  }
+
+  template <class S>
+  void convert() {
+    switch (out_.dtype()) {
+      case DType::f32: return convert<S>(out_.mutable_values<float>().data());
+      case DType::f64: return convert<S>(out_.mutable_values<double>().data());
+      case DType::i64: return convert<S>(out_.mutable_values<std::int64_t>().data());
+      case DType::boolean: return convert<S>(out_.mutable_values<bool>().data());
+    }
+  }
+
+  template <class S, class T>
+  void convert(T* to) {
+    ByColumn position(header_.shape);
+    for (Index i = 0; i < out_.elements(); ++i) {
+      const S number = number_at<S>(bytes_.data() + static_cast<std::size_t>(i) * sizeof(S), header_.swapped);
+      to[header_.by_column ? position.next() : i] = converted<T>(number, i);
+    }
+  }
+
+  template <class T, class S>
+  T converted(S number, Index i) const {
+    if constexpr (std::is_same_v<S, Half>) {
+      return static_cast<T>(float_from_half(number.bits));
+    } else if constexpr (std::is_same_v<S, Truth>) {
+      if (number.byte > 1) fail(i, fmt::format("the byte {} is no bool", number.byte));
+      return static_cast<T>(number.byte == 1);
+    } else {
+      if constexpr (std::is_same_v<T, std::int64_t> && std::is_same_v<S, std::uint64_t>) {
+        if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
+          fail(i, fmt::format("{} does not fit i64", number));
+      }
+      return static_cast<T>(number);
+    }
+  }
+
+  [[noreturn]] void fail(Index i, const std::string& what) const {
+    throw FormatError(fmt::format("{}: number {} of the file: {}", where_, i, what));
+  }
+
+  const std::string& where_;
+  const Header& header_;
+  const std::vector<unsigned char>& bytes_;
+  Tensor out_;
+};
+
+class Reader {
+ public:
+  Reader(const std::string& where, const ByteSource& source) : where_(where), source_(source) {}
+
+  Tensor read(std::optional<DType> dtype) {
+    const Header header = read_header();
+    std::size_t bytes = header.type.size;
+    for (const Index extent : header.shape) {
+      if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes) || bytes > (std::size_t{1} << 48))
+        fail(fmt::format("\"shape\" {} is of an impossible size", header.shape.str()));
+    }
+    return with_file_memory([&] { return where_; }, [&] { return read_numbers(header, bytes, dtype); },
+                            [&] { return fmt::format("{} bytes of {}", bytes, header.shape.str()); });
+  }
+
+ private:
+  Tensor read_numbers(const Header& header, std::size_t bytes, std::optional<DType> dtype) {
+    const std::vector<unsigned char> data = read_up_to(bytes, source_);
+    if (data.size() != bytes) {
+      fail(fmt::format("the file ends early: \"shape\" {} promises {} bytes of numbers, there are {}",
+                       header.shape.str(), bytes, data.size()));
+    }
+    unsigned char more = 0;
+    if (source_(&more, 1) != 0)
+      fail(fmt::format("there is more in the file than the {} bytes of {}: more than one array?", bytes,
+                       header.shape.str()));
+    return Numbers(where_, header, data, dtype.value_or(header.type.dtype)).read();
+  }
+
+  [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
+
+  void read_all(void* to, std::size_t count, const char* what) {
+    const std::size_t got = source_(to, count);
+    if (got != count) fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
+  }
+
+  Header read_header() {
+    std::array<char, 8> start{};
+    const std::size_t there = source_(start.data(), start.size());
+    const std::string_view begin(start.data(), there);
+    if (!begin.substr(0, magic.size()).starts_with(magic.substr(0, there))) {
+      std::string more(504, '\0');
+      more.resize(source_(more.data(), more.size()));
+      fail(not_of_format(
+          "an npy file", std::string(begin) + more,
+          fmt::format("it begins with {}, expected {}", in_quotes(begin.substr(0, magic.size())), in_quotes(magic))));
+    }
+    if (there == 0) fail("the file is empty");
+    if (there < start.size())
+      fail(fmt::format("the file ends within the magic string: {} of {} bytes", there, start.size()));
+    const int major = start[6], minor = start[7];
+    if (major < 1 || major > 3 || minor != 0)
+      fail(fmt::format("version {}.{} is not one of 1.0, 2.0 and 3.0", major, minor));
+    std::array<unsigned char, 4> count{};
+    read_all(count.data(), major == 1 ? 2 : 4, "the length of the header");
+    std::size_t length = 0;
+    for (std::size_t i = count.size(); i-- > 0;) length = length << 8 | count[i];
+    if (length > longest_header)
+      fail(fmt::format("its header of {} bytes is longer than {}, which arrays of numbers never need", length,
+                       longest_header));
+    std::string text(length, '\0');
+    read_all(text.data(), length, "the header");
+    return HeaderParser(where_, text).parse();
+  }
+
+  const std::string& where_;
+  const ByteSource& source_;
+};
+
+}  // namespace
+
+Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype) {
+  return Reader(where, source).read(dtype);
+}
+
+std::string npy_header(const Tensor& tensor) {
+  constexpr char order = std::endian::native == std::endian::little ? '<' : '>';
+  const auto descr = [&] {
+    switch (tensor.dtype()) {
+      case DType::f32: return fmt::format("{}f4", order);
+      case DType::f64: return fmt::format("{}f8", order);
+      case DType::i64: return fmt::format("{}i8", order);
+      case DType::boolean: return std::string("|b1");
+    }
+    throw InternalError("npy_header: unknown dtype");
+  };
+  std::string shape;
+  for (const Index extent : tensor.shape()) shape += fmt::format("{}{}", shape.empty() ? "" : ", ", extent);
+  if (tensor.shape().rank() == 1) shape += ',';
+  std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr(), shape);
+  // The numbers begin at a multiple of 64: magic string, version and length are 10 bytes, and a line end comes last.
+  text.append(63 - (10 + text.size()) % 64, ' ');
+  text += '\n';
+  std::string out(magic);
+  out += '\x01';
+  out += '\x00';
+  out += static_cast<char>(text.size() & 0xFF);
+  out += static_cast<char>(text.size() >> 8);
+  return out + text;
+}
+
+}  // namespace xgrad::nn

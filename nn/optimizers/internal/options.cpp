@@ -1,0 +1,31 @@
+#include <xgrad/nn/optimizers/internal/options.hpp>
+
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+void require(bool holds, const char* where, const char* option, double value, const char* wanted) {
+  if (holds && std::isfinite(value)) return;
+  throw UserError(fmt::format("{}: {} = {} has no meaning: it must be {}", where, option, value, wanted));
+}
+
+}  // namespace
+
+void require_not_negative(const char* where, const char* option, double value) {
+  require(value >= 0, where, option, value, "finite and not negative");
+}
+
+void require_positive(const char* where, const char* option, double value) {
+  require(value > 0, where, option, value, "finite and above 0");
+}
+
+void require_fraction(const char* where, const char* option, double value) {
+  require(value >= 0 && value < 1, where, option, value, "in [0, 1)");
+}
+
+}  // namespace xgrad::nn

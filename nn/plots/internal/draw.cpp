@@ -1,0 +1,320 @@
+#include <xgrad/nn/plots/internal/draw.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <set>
+
+#include <fmt/format.h>
+
+#include <xgrad/nn/plots/internal/outline.hpp>
+#include <xgrad/nn/plots/internal/svg.hpp>
+
+namespace xgrad::nn::plots {
+namespace {
+
+template <class... Args>
+void write_line(std::string& out, fmt::format_string<const Args&...> format, const Args&... args) {
+  fmt::format_to(std::back_inserter(out), format, args...);
+  out += '\n';
+}
+
+// Whatever uses `currentColor` in it has the colour of a turn.
+std::string coloured(std::size_t turn, std::string_view more) {
+  const std::size_t i = turn % palette_size;
+  return fmt::format(R"(<g class="c{}" color="{}" {}>)", i, palette[i].light, more);
+}
+
+// After each round through the palette lines are broken in another way.
+std::string dashes(std::size_t turn, bool dashed) {
+  constexpr std::string_view patterns[] = {"", "7 3", "2 3", "9 3 2 3"};
+  const std::string_view pattern = dashed ? "5 4" : patterns[turn / palette_size % std::size(patterns)];
+  return pattern.empty() ? "" : fmt::format(R"( stroke-dasharray="{}")", pattern);
+}
+
+// And points have another shape.
+void draw_point(std::string& out, double x, double y, double r, std::size_t turn) {
+  switch (turn / palette_size % 3) {
+    case 0: write_line(out, R"(<circle cx="{}" cy="{}" r="{}"/>)", coordinate(x), coordinate(y), coordinate(r)); break;
+    case 1:
+      out += fmt::format(R"(<path d="M{} {}h{}v{}h-{}z"/>)", coordinate(x - r), coordinate(y - r), coordinate(2 * r),
+                         coordinate(2 * r), coordinate(2 * r));
+      break;
+    default:
+      out += fmt::format(R"(<path d="M{} {}l{} {}h-{}z"/>)", coordinate(x), coordinate(y - 1.2 * r),
+                         coordinate(1.2 * r), coordinate(2 * r), coordinate(2.4 * r));
+  }
+}
+
+void draw_points(std::string& out, const std::vector<Pixel>& points, const View& view, double r, std::size_t turn) {
+  // Of thousands, one for each half pixel.
+  std::set<std::pair<long, long>> seen;
+  const bool thin = points.size() > many_points;
+  for (const Pixel& p : points) {
+    if (p.x < -r || p.y < -r || p.x > view.width + r || p.y > view.height + r) continue;
+    if (thin && !seen.emplace(std::lround(2 * p.x), std::lround(2 * p.y)).second) continue;
+    draw_point(out, p.x, p.y, r, turn);
+  }
+}
+
+// Parts of a line between gaps.
+std::vector<std::vector<Pixel>> runs_of(const std::vector<double>& x, const std::vector<double>& y, const View& view) {
+  std::vector<std::vector<Pixel>> runs;
+  bool gap = true;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const Pixel p{view.px(x[i]), view.py(y[i])};
+    if (std::isnan(p.x) || std::isnan(p.y)) {
+      gap = true;
+      continue;
+    }
+    if (gap) runs.emplace_back();
+    gap = false;
+    runs.back().push_back(p);
+  }
+  return runs;
+}
+
+void draw(std::string& out, const Line& line, const View& view, const Turn& turn) {
+  std::string path;
+  std::vector<Pixel> dots;
+  for (const auto& run : runs_of(line.x, line.y, view)) {
+    path += path_of(line.x.size() > many_points ? outline(run) : run, view.width, view.height);
+    // A point alone would not be seen.
+    if (run.size() == 1 || line.options.markers) dots.insert(dots.end(), run.begin(), run.end());
+  }
+  out += coloured(turn.colour, "");
+  if (!path.empty()) {
+    out += fmt::format(R"(<path d="{}" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round")"
+                       R"( stroke-linecap="round"{}/>)",
+                       path, dashes(turn.colour, line.options.dashed));
+  }
+  if (!dots.empty()) {
+    out += R"(<g fill="currentColor">)";
+    draw_points(out, dots, view, 2.8, turn.colour);
+    out += "</g>";
+  }
+  out += "</g>\n";
+}
+
+void draw(std::string& out, const Points& points, const View& view, const Turn& turn) {
+  std::vector<Pixel> dots;
+  for (const auto& run : runs_of(points.x, points.y, view)) dots.insert(dots.end(), run.begin(), run.end());
+  // Where many lie on each other, the colour is fuller.
+  out += coloured(turn.colour, fmt::format(R"(fill="currentColor" fill-opacity="{}")", dots.size() > 200 ? 0.6 : 0.85));
+  draw_points(out, dots, view, dots.size() > 500 ? 2 : 3.2, turn.colour);
+  out += "</g>\n";
+}
+
+void draw(std::string& out, const Histogram& histogram, const View& view, const Turn& turn) {
+  // One outline, so that no seams are seen between bins.
+  const double foot = std::isnan(view.py(0)) ? view.height : view.py(0);
+  std::string path;
+  bool open = false;
+  for (std::size_t i = 0; i < histogram.counts.size(); ++i) {
+    const double top = histogram.counts[i] > 0 ? view.py(histogram.counts[i]) : std::nan("");
+    const double left = view.px(histogram.edges[i]), right = view.px(histogram.edges[i + 1]);
+    if (std::isnan(top) || std::isnan(left) || std::isnan(right)) {
+      if (open) path += fmt::format("V{}Z", coordinate(foot));
+      open = false;
+      continue;
+    }
+    if (!open) path += fmt::format("M{} {}", coordinate(left), coordinate(foot));
+    path += fmt::format("V{}H{}", coordinate(top), coordinate(right));
+    open = true;
+  }
+  if (open) path += fmt::format("V{}Z", coordinate(foot));
+  if (path.empty()) return;
+  out += coloured(turn.colour, "");
+  out += fmt::format(
+      R"(<path d="{}" fill="currentColor" fill-opacity="0.35" stroke="currentColor" stroke-width="1.4"{}/></g>)", path,
+      dashes(turn.colour, false));
+}
+
+void draw(std::string& out, const Bars& bars, const View& view, const Turn& turn) {
+  const double foot = std::isnan(view.py(0)) ? view.height : view.py(0);
+  const double width = 0.76 / static_cast<double>(std::max<std::size_t>(view.bars, 1));
+  out += coloured(turn.colour, R"(fill="currentColor" fill-opacity="0.85")");
+  for (std::size_t i = 0; i < bars.names.size(); ++i) {
+    const auto name = std::find(view.categories.begin(), view.categories.end(), bars.names[i]);
+    const double left =
+        static_cast<double>(name - view.categories.begin()) - 0.38 + width * static_cast<double>(turn.bar);
+    const double top = view.py(bars.values[i]);
+    if (std::isnan(top) || top == foot) continue;
+    write_line(out, R"(<rect x="{}" y="{}" width="{}" height="{}"/>)", coordinate(view.px(left)),
+               coordinate(std::min(top, foot)), coordinate(view.px(left + width * 0.94) - view.px(left)),
+               coordinate(std::abs(top - foot)));
+  }
+  out += "</g>\n";
+}
+
+// Rows and columns that are drawn as one field.
+std::size_t together(std::size_t n) { return (n + 255) / 256; }
+
+double mean_of(const Matrix& m, std::size_t row, std::size_t column, std::size_t rows, std::size_t columns) {
+  double sum = 0;
+  std::size_t n = 0;
+  for (std::size_t i = row; i < std::min(row + rows, m.rows); ++i) {
+    for (std::size_t j = column; j < std::min(column + columns, m.columns); ++j) {
+      if (std::isnan(m.at(i, j))) continue;
+      ++n;
+      sum += (m.at(i, j) - sum) / static_cast<double>(n);
+    }
+  }
+  return n == 0 ? std::nan("") : sum;
+}
+
+void draw_numbers(std::string& out, const Matrix& m, const View& view) {
+  const double width = view.width / static_cast<double>(m.columns), height = view.height / static_cast<double>(m.rows);
+  double widest = 1;
+  for (const double v : m.numbers) {
+    if (!std::isnan(v)) widest = std::max(widest, width_of(readable(v), 1));
+  }
+  const double size = std::min({0.9 * width / widest, 0.6 * height, 13.0});
+  if (size < 5) return;
+  out += fmt::format(R"(<g font-size="{}" text-anchor="middle">)", coordinate(size));
+  for (std::size_t i = 0; i < m.rows; ++i) {
+    for (std::size_t j = 0; j < m.columns; ++j) {
+      if (std::isnan(m.at(i, j))) continue;
+      out +=
+          fmt::format(R"(<text x="{}" y="{}" fill="{}">{}</text>)", coordinate(view.px(static_cast<double>(j))),
+                      coordinate(view.py(static_cast<double>(i)) + 0.36 * size),
+                      wants_black_text(view.colours.share(m.at(i, j))) ? "#000000" : "#ffffff", readable(m.at(i, j)));
+    }
+  }
+  out += "</g>\n";
+}
+
+void draw(std::string& out, const Image& image, const View& view, const Turn& /*turn*/) {
+  const Matrix& m = image.matrix;
+  const std::size_t rows = together(m.rows), columns = together(m.columns);
+  constexpr int shades = 129;
+  std::map<int, std::string> fields;  // by shade: one path is shorter than many rectangles
+  for (std::size_t i = 0; i < m.rows; i += rows) {
+    const auto edge = [](std::size_t at, std::size_t end) { return static_cast<double>(std::min(at, end)) - 0.5; };
+    const std::string top = coordinate(view.py(edge(i, m.rows))), foot = coordinate(view.py(edge(i + rows, m.rows)));
+    const auto shade = [&](std::size_t j) {
+      const double share = view.colours.share(mean_of(m, i, j, rows, columns));
+      return std::isnan(share) ? -1 : static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * (shades - 1)));
+    };
+    // Neighbours of one shade are one field.
+    for (std::size_t j = 0; j < m.columns;) {
+      const int here = shade(j);
+      std::size_t end = j + columns;
+      while (end < m.columns && shade(end) == here) end += columns;
+      if (here >= 0) {
+        const std::string left = coordinate(view.px(edge(j, m.columns)));
+        fields[here] +=
+            fmt::format("M{} {}H{}V{}H{}Z", left, top, coordinate(view.px(edge(end, m.columns))), foot, left);
+      }
+      j = end;
+    }
+  }
+  out += R"(<g shape-rendering="crispEdges">)";
+  for (const auto& [shade, path] : fields)
+    out += fmt::format(R"(<path fill="{}" d="{}"/>)", scale_colour(static_cast<double>(shade) / (shades - 1)), path);
+  out += "</g>\n";
+  if (image.options.numbers && rows == 1 && columns == 1) draw_numbers(out, m, view);
+}
+
+void draw(std::string& out, const Contours& contours, const View& view, const Turn& /*turn*/) {
+  const auto [x0, x1] = contours.options.x;
+  const auto [y0, y1] = contours.options.y;
+  const double dx = (x1 - x0) / static_cast<double>(contours.columns - 1);
+  const double dy = (y1 - y0) / static_cast<double>(contours.rows - 1);
+  std::string labels;
+  std::vector<Pixel> labelled;
+  for (std::size_t i = 0; i < contours.levels.size(); ++i) {
+    const ContourLevel& level = contours.levels[i];
+    std::string path;
+    std::vector<Pixel> longest;
+    for (const ContourLine& line : level.lines) {
+      std::vector<double> x, y;
+      for (const auto& [column, row] : line) {
+        x.push_back(x0 + dx * column);
+        y.push_back(y0 + dy * row);
+      }
+      for (const auto& run : runs_of(x, y, view)) {
+        path += path_of(simplified(run), view.width, view.height);
+        if (run.size() > longest.size()) longest = run;
+      }
+    }
+    if (path.empty()) continue;
+    const double opacity = 0.9 - 0.6 * static_cast<double>(i) / static_cast<double>(contours.levels.size());
+    out += fmt::format(R"(<path class="level" fill="none" stroke="#57708c" stroke-opacity="{:.2f}" d="{}"/>)", opacity,
+                       path);
+    // The height of every third, in the middle of its longest line, unless another stands there.
+    const Pixel at = longest[longest.size() / 2];
+    const bool inside = at.x > 24 && at.y > 14 && at.x < view.width - 24 && at.y < view.height - 14;
+    const bool taken = std::any_of(labelled.begin(), labelled.end(), [&](const Pixel& p) {
+      return std::abs(p.x - at.x) < 34 && std::abs(p.y - at.y) < 13;
+    });
+    if (i % 3 != 1 || longest.size() < 12 || !inside || taken) continue;
+    labelled.push_back(at);
+    labels += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(at.x), coordinate(at.y + 3),
+                          readable(level.height, 2));
+  }
+  if (labels.empty()) return;
+  const std::string common = R"(font-size="9" text-anchor="middle")";
+  write_line(out, R"(<g {} stroke-width="3" stroke-linejoin="round" fill="none" {}>{}</g>)", halo, common, labels);
+  out += fmt::format("<g {} {}>{}</g>\n", dim, common, labels);
+}
+
+std::string rule_dashes(std::size_t turn) {
+  constexpr std::string_view patterns[] = {"4 3", "1.5 3", "8 3 2 3", "10 4"};
+  return fmt::format(R"({} fill="none" stroke-width="1.3" stroke-dasharray="{}")", rule_line,
+                     patterns[turn % std::size(patterns)]);
+}
+
+void draw(std::string& out, const Rule& rule, const View& view, const Turn& turn) {
+  const double at = rule.vertical ? view.px(rule.at) : view.py(rule.at);
+  const double reach = rule.vertical ? view.width : view.height;
+  if (std::isnan(at) || at < -1 || at > reach + 1) return;
+  out += fmt::format(R"(<path {} d="M{}{}"/>)", rule_dashes(turn.rule),
+                     rule.vertical ? coordinate(at) + " 0" : "0 " + coordinate(at),
+                     rule.vertical ? "V" + coordinate(view.height) : "H" + coordinate(view.width));
+}
+
+}  // namespace
+
+bool takes_colour(const Mark& mark) {
+  return !std::holds_alternative<Rule>(mark.what) && !std::holds_alternative<Image>(mark.what) &&
+         !std::holds_alternative<Contours>(mark.what);
+}
+
+void draw_mark(std::string& out, const Mark& mark, const View& view, const Turn& turn) {
+  std::visit([&](const auto& what) { draw(out, what, view, turn); }, mark.what);
+}
+
+double swatch_width(const Mark& mark) {
+  if (std::holds_alternative<Line>(mark.what) || std::holds_alternative<Rule>(mark.what)) return 22;
+  return std::holds_alternative<Points>(mark.what) ? 8 : 14;
+}
+
+void draw_swatch(std::string& out, const Mark& mark, const Turn& turn, double x, double y) {
+  const std::string left = coordinate(x), middle = coordinate(y);
+  if (std::holds_alternative<Rule>(mark.what)) {
+    out += fmt::format(R"(<path {} d="M{} {}h22"/>)", rule_dashes(turn.rule), left, middle);
+    return;
+  }
+  out += coloured(turn.colour, "");
+  const auto* line = std::get_if<Line>(&mark.what);
+  if (line != nullptr) {
+    out += fmt::format(R"(<path d="M{} {}h22" stroke="currentColor" stroke-width="2.2"{}/>)", left, middle,
+                       dashes(turn.colour, line->options.dashed));
+  }
+  if (std::holds_alternative<Points>(mark.what) || (line != nullptr && line->options.markers)) {
+    out += R"(<g fill="currentColor">)";
+    draw_point(out, x + swatch_width(mark) / 2, y, 3.2, turn.colour);
+    out += "</g>";
+  } else if (line == nullptr) {
+    const bool outlined = std::holds_alternative<Histogram>(mark.what);
+    out += fmt::format(R"(<rect x="{}" y="{}" width="14" height="10" fill="currentColor" fill-opacity="{}")", left,
+                       coordinate(y - 5), outlined ? 0.35 : 0.85);
+    out +=
+        outlined ? fmt::format(R"( stroke="currentColor" stroke-width="1.4"{}/>)", dashes(turn.colour, false)) : "/>";
+  }
+  out += "</g>";
+}
+
+}  // namespace xgrad::nn::plots

@@ -1,0 +1,270 @@
+#include <xgrad/nn/training/internal/data_checks.hpp>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <span>
+#include <vector>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
+
+namespace xgrad::nn {
+namespace {
+
+constexpr double rounding = 1e-5;      // of a probability
+constexpr double sum_rounding = 1e-3;  // of the sum of a row of probabilities
+
+// Where element i of a tensor of rows is, in words.
+std::string place(const Tensor& t, Index i) {
+  const Index row = t.elements() / t.shape()[0];
+  std::string out = fmt::format("row {}", i / row);
+  if (t.shape().rank() == 2) out += fmt::format(", column {}", i % row);
+  if (t.shape().rank() <= 2) return out;
+  std::vector<Index> at;
+  for (int axis = t.shape().rank(); --axis > 0; i /= t.shape()[axis]) at.insert(at.begin(), i % t.shape()[axis]);
+  return fmt::format("{}, element [{}]", out, fmt::join(at, ", "));
+}
+
+// The first element for which a test fails, or -1.
+template <class T, class Test>
+Index first_failing(const Tensor& t, Test holds) {
+  const auto v = t.values<T>();
+  const auto found = std::find_if_not(v.begin(), v.end(), holds);
+  return found == v.end() ? -1 : found - v.begin();
+}
+
+template <class T>
+Index first_not_finite(const Tensor& t) {
+  // The fast question first: x - x is 0 for finite numbers and NaN for all others.
+  T sum = 0;
+  for (const T x : t.values<T>()) sum += x - x;
+  return sum == 0 ? -1 : first_failing<T>(t, [](T x) { return std::isfinite(x); });
+}
+
+// `given` in another dtype; what was finite before must be so after.
+Tensor converted(const std::string& where, const char* what, const Tensor& given, DType dtype) {
+  const Tensor t = given.dtype() == dtype ? given : given.cast(dtype);
+  const Index bad = t.dtype() == f32 ? first_not_finite<float>(t) : t.dtype() == f64 ? first_not_finite<double>(t) : -1;
+  if (bad < 0) return t;
+  if (std::isfinite(given.at(bad))) {
+    throw ValueError(fmt::format(
+        "{}: {} has {} in {}, which is too large for {}{}", where, what, given.at(bad), place(t, bad), name_of(dtype),
+        dtype == f32 ? "\n  hint: scale the data, or compute in f64 (ModelOptions::dtype)" : ""));
+  }
+  throw ValueError(
+      fmt::format("{}: {} is not finite: {} in {}", where, what, number_text(given.at(bad)), place(t, bad)));
+}
+
+// Integers of x that f32 or f64 would round to others: an index or a key would become that of another.
+void require_exact(const std::string& where, const Tensor& x, const Tensor& as) {
+  if (x.dtype() != i64 || !is_floating(as.dtype())) return;
+  const auto v = x.values<std::int64_t>();
+  const std::int64_t exact = as.dtype() == f32 ? std::int64_t{1} << 24 : std::int64_t{1} << 53;  // all up to here
+  if (std::all_of(v.begin(), v.end(), [=](std::int64_t i) { return i >= -exact && i <= exact; })) return;
+  constexpr double beyond = 0x1p63;  // the least number that i64 does not hold
+  for (std::size_t i = 0; i < v.size(); ++i) {
+    const double kept = as.at(static_cast<Index>(i));
+    if (kept < beyond && static_cast<std::int64_t>(kept) == v[i]) continue;
+    throw ValueError(
+        fmt::format("{}: x has {} in {}, which {} does not hold exactly\n  hint: if it may be rounded, convert it by "
+                    "Tensor::cast; ModelOptions::input_dtype = i64 keeps integers",
+                    where, v[i], place(x, static_cast<Index>(i)), name_of(as.dtype())));
+  }
+}
+
+void require_integers(const std::string& where, const Tensor& x) {
+  const auto check = [&](Index bad) {
+    if (bad < 0) return;
+    throw ValueError(
+        fmt::format("{}: x has {} in {}, but the input of the model takes integers", where, x.at(bad), place(x, bad)));
+  };
+  const auto holds = [](auto v) { return v >= -0x1p63 && v < 0x1p63 && std::trunc(v) == v; };
+  if (x.dtype() == f32) check(first_failing<float>(x, holds));
+  if (x.dtype() == f64) check(first_failing<double>(x, holds));
+}
+
+// Which axis of two shapes of rows differs, in words; axis 0 is that of the rows.
+std::string difference(const Shape& given, const Shape& wanted) {
+  if (given.rank() != wanted.rank()) return fmt::format("{} axes a row instead of {}", given.rank(), wanted.rank());
+  for (int axis = 0; axis < given.rank(); ++axis) {
+    if (given[axis] != wanted[axis])
+      return fmt::format("axis {} is {} instead of {}", axis + 1, given[axis], wanted[axis]);
+  }
+  return "";
+}
+
+}  // namespace
+
+Shape row_of(const Shape& shape) {
+  Shape out;
+  for (int axis = 1; axis < shape.rank(); ++axis) out.push_back(shape[axis]);
+  return out;
+}
+
+Shape rows_of(Index rows, const Shape& row) {
+  Shape out{rows};
+  for (const Index extent : row) out.push_back(extent);
+  return out;
+}
+
+Tensor checked_inputs(const std::string& where, const Tensor& x, const TensorType& row) {
+  if (x.empty() || x.shape().rank() == 0) throw ShapeError(fmt::format("{}: x must be a tensor of rows", where));
+  const Shape given = row_of(x.shape());
+  if (given != row.shape) {
+    std::string hint;
+    if (x.shape() == row.shape) {
+      hint = fmt::format("\n  hint: x is one row without the axis of rows; use x.reshaped({})",
+                         rows_of(1, row.shape).str());
+    } else if (given.elements() == row.shape.elements()) {
+      hint = "\n  hint: the numbers of elements agree; use Tensor::reshaped";
+    }
+    throw ShapeError(
+        fmt::format("{}: the rows of x do not fit the model: {}\n  x: {}\n  the model's input: {}{}", where,
+                    difference(given, row.shape), x.type().str(),
+                    TensorType{row.dtype, rows_of(x.shape() == row.shape ? 1 : x.shape()[0], row.shape)}.str(), hint));
+  }
+  if (x.elements() == 0) return x.cast(row.dtype);
+  if (row.dtype == i64) {
+    require_integers(where, converted(where, "x", x, x.dtype()));
+    return x.dtype() == i64 ? x : x.cast(i64);
+  }
+  Tensor out = converted(where, "x", x, row.dtype);
+  require_exact(where, x, out);
+  return out;
+}
+
+namespace {
+
+// Whether all numbers are what a loss takes as targets. Without early exit, so that the loops vectorize.
+template <class T>
+bool keeps_convention(std::span<const T> v, std::size_t classes, Target target) {
+  int good = 1;
+  if (target == Target::sign) {
+    for (const T x : v) good &= static_cast<int>(std::abs(x) == T{1});
+    return good != 0;
+  }
+  constexpr auto low = static_cast<T>(-rounding), high = static_cast<T>(1 + rounding);
+  for (const T x : v) good &= static_cast<int>(x >= low) & static_cast<int>(x <= high);
+  for (std::size_t i = 0; target == Target::distribution && i < v.size(); i += classes) {
+    const T sum = std::accumulate(v.begin() + static_cast<std::ptrdiff_t>(i),
+                                  v.begin() + static_cast<std::ptrdiff_t>(i + classes), T{0});
+    good &= static_cast<int>(std::abs(sum - 1) <= static_cast<T>(sum_rounding));
+  }
+  return good != 0;
+}
+
+// Throws for the first number that breaks the convention in a row that counts.
+void name_unconventional(const std::string& where, const Tensor& y, const Tensor& weights, const Loss& loss) {
+  const Index row = y.elements() / y.shape()[0], classes = y.shape().back();
+  const auto fail = [&](Index i, const std::string& got, const char* wanted, const char* hint) {
+    throw ValueError(
+        fmt::format("{}: {} takes {} as targets\n  y: {} in {}{}", where, loss.name, wanted, got, place(y, i), hint));
+  };
+  double sum = 0;
+  for (Index i = 0; i < y.elements(); ++i) {
+    if (!weights.empty() && weights.at(i / row) == 0) continue;
+    const double v = y.at(i);
+    if (loss.target == Target::sign) {
+      if (v == 1 || v == -1) continue;
+      fail(i, fmt::format("{}", v), "-1 and 1", v == 0 ? "\n  hint: targets 0 and 1 become these by 2 y - 1" : "");
+    }
+    if (!(v >= -rounding && v <= 1 + rounding)) fail(i, fmt::format("{}", v), "probabilities in [0, 1]", "");
+    if (loss.target != Target::distribution) continue;
+    sum = i % classes == 0 ? v : sum + v;
+    if ((i + 1) % classes == 0 && std::abs(sum - 1) > sum_rounding) {
+      fail(i + 1 - classes, fmt::format("{} classes with the sum {:.6g}, the first", classes, sum),
+           "probabilities that sum to 1 over the classes",
+           "\n  hint: where each class holds or not on its own, use binary_crossentropy");
+    }
+  }
+}
+
+void require_convention(const std::string& where, const Tensor& y, const Tensor& weights, const Loss& loss) {
+  if (loss.target == Target::like_prediction || y.elements() == 0) return;
+  const auto classes = static_cast<std::size_t>(y.shape().back());
+  const bool keeps = y.dtype() == f32 ? keeps_convention(y.values<float>(), classes, loss.target)
+                                      : keeps_convention(y.values<double>(), classes, loss.target);
+  if (!keeps) name_unconventional(where, y, weights, loss);
+}
+
+}  // namespace
+
+Tensor checked_targets(const std::string& where, const Tensor& y, const Tensor& weights, Index rows,
+                       const TensorType& prediction_row, const Loss& loss) {
+  const Shape& wanted_row = prediction_row.shape;
+  if (y.empty() || y.shape().rank() == 0 || y.shape()[0] != rows) {
+    throw ShapeError(
+        fmt::format("{}: y must have a row for each of the {} rows of x\n  y: {}", where, rows, y.type().str()));
+  }
+  const Shape given = row_of(y.shape());
+  if (loss.target != Target::class_number) {
+    if (given != wanted_row) {
+      std::string hint;
+      if (y.dtype() == i64 && given.rank() + 1 == wanted_row.rank()) {
+        hint = "\n  hint: for class numbers use one_hot(y, classes), or a sparse loss";
+      } else if (given.elements() == wanted_row.elements()) {
+        hint = "\n  hint: the numbers of elements agree; use Tensor::reshaped";
+      }
+      throw ShapeError(
+          fmt::format("{}: the rows of y do not fit the predictions: {}\n  y: {}\n  predictions: {}\n  loss: {}{}",
+                      where, difference(given, wanted_row), y.type().str(),
+                      TensorType{prediction_row.dtype, rows_of(rows, wanted_row)}.str(), loss.name, hint));
+    }
+    Tensor out = converted(where, "y", y, prediction_row.dtype);
+    require_convention(where, out, weights, loss);
+    return out;
+  }
+
+  Shape wanted;
+  for (int axis = 0; axis + 1 < wanted_row.rank(); ++axis) wanted.push_back(wanted_row[axis]);
+  if (y.dtype() != i64 || given != wanted) {
+    std::string hint;
+    if (given == wanted_row) {
+      hint = "\n  hint: for one-hot targets use categorical_crossentropy";
+    } else if (given.elements() == wanted.elements()) {
+      hint = fmt::format(
+          "\n  hint: y.cast(i64).reshaped({{{}}}); of a CSV file, read_csv with .classes gives class numbers",
+          fmt::join(rows_of(rows, wanted), ", "));
+    }
+    throw ShapeError(fmt::format("{}: {} takes class numbers\n  y: {}\n  wanted: {}{}", where, loss.name,
+                                 y.type().str(), TensorType{i64, rows_of(rows, wanted)}.str(), hint));
+  }
+  const Index classes = wanted_row.back();
+  const auto labels = y.values<std::int64_t>();
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if ((labels[i] < 0 || labels[i] >= classes) && loss.ignored_label != labels[i]) {
+      throw ValueError(fmt::format("{}: class number {} in {} of y is not in [0, {})", where, labels[i],
+                                   place(y, static_cast<Index>(i)), classes));
+    }
+  }
+  return y;
+}
+
+Tensor checked_weights(const std::string& where, const Tensor& weights, Index rows, DType dtype) {
+  if (weights.empty()) return {};
+  if (weights.shape() != Shape{rows} || !is_floating(weights.dtype())) {
+    throw ShapeError(fmt::format("{}: weights must be one number for each of the {} rows of x\n  weights: {}", where,
+                                 rows, weights.type().str()));
+  }
+  if (rows == 0) return weights.cast(dtype);
+  Tensor out = converted(where, "weights", weights, dtype);
+  for (Index row = 0; row < rows; ++row) {
+    if (out.at(row) < 0)
+      throw ValueError(fmt::format("{}: the weight {} of row {} is negative", where, out.at(row), row));
+  }
+  return out;
+}
+
+Dataset checked_data(const std::string& where, const Dataset& data, const TensorType& row,
+                     const TensorType& prediction_row, const Loss& loss) {
+  const Tensor x = checked_inputs(where, data.x, row);
+  const Index rows = x.shape()[0];
+  const Tensor weights = checked_weights(where, data.weights, rows, prediction_row.dtype);
+  return {x, checked_targets(where, data.y, weights, rows, prediction_row, loss), weights};
+}
+
+}  // namespace xgrad::nn

@@ -1,0 +1,200 @@
+// Losses of classes, composed of operations, and the one operation that lets a loss see through softmax.
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/composites/internal/loss_parts.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/require.hpp>
+#include <xgrad/ops/define/registry.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+// Note [Softmax and cross-entropy]. The logarithm of a probability that softmax has rounded to 0 or clipped is lost,
+// and with it the gradient of a badly wrong answer. So softmax ends in this view, which also names the logits; a
+// cross-entropy that meets it uses log_softmax of the logits instead, and the picture of the graph shows that it does.
+struct Probabilities : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr const char* name = "probabilities";
+  static constexpr const char* doc =
+      "The first input: probabilities along an axis, which softmax made of the second input. Cross-entropies read the "
+      "second.";
+  static Traits traits() { return {.view = true, .shape_only = 2}; }
+  static TensorType infer(const Infer& in) {
+    in.require_dtype(0, {f32, f64});
+    if (in.shape(0) != in.shape(1))
+      in.fail_shape(fmt::format("{} and {} differ", in.shape(0).str(), in.shape(1).str()));
+    axis_of(in);
+    return in.type(0);
+  }
+  static void kernel(const KernelCall& call) {
+    std::copy_n(call.inputs[0].as<char>(), call.output.type.bytes(), call.output.as<char>());
+  }
+  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), Value{}}; }
+  static std::vector<Sample> samples() {
+    return {{"matrix", {{{3, 5}}, {{3, 5}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"nothing", {{{0, 3}}, {{0, 3}}}, {{"axis", Index{1}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"shapes", {Tensor({3, 5}), Tensor({3, 4})}, {{"axis", Index{1}}}, "differ"}};
+  }
+};
+
+// The logits behind the output of softmax over the last axis; empty for other values.
+Value logits_behind(Value prediction) {
+  const Node& node = prediction.node();
+  if (node.op != &builtin_op("probabilities")) return {};
+  Graph& graph = prediction.graph();
+  if (graph.attrs(prediction.id()).integer("axis") != prediction.shape().rank() - 1) return {};
+  return graph.value(graph.inputs(prediction.id())[1]);
+}
+
+// The logarithms of probabilities, as exact as can be.
+Value log_of(Value prediction) {
+  if (const Value logits = logits_behind(prediction); logits.valid()) return log_softmax(logits);
+  const Value p = prediction / sum(prediction, {-1}, true);
+  return log(clip(p, smallest_probability, 1 - smallest_probability));
+}
+
+// A loss of classes under the name the user called it by. `prediction` are probabilities, their logarithms or logits.
+struct ClassLoss {
+  const char* function;
+  Value prediction;
+  const ClassOptions& options;
+
+  Index classes() const { return prediction.shape().back(); }
+  double smoothing() const { return options.label_smoothing; }
+  bool weighted() const { return options.class_weights.valid(); }
+
+  void check() const {
+    require_floating(function, prediction);
+    if (prediction.shape().rank() == 0) {
+      throw ShapeError(fmt::format("{}: predictions need an axis of classes\n  {}", function, prediction.describe()));
+    }
+    require_number(function, "label smoothing", smoothing(), 0, 1);
+    if (!weighted()) return;
+    const Value w = options.class_weights;
+    prediction.graph().require(w, fmt::format("{}: class weights", function));
+    if (w.type() != TensorType{prediction.dtype(), {classes()}}) {
+      throw ShapeError(fmt::format("{}: {} classes have weights {}[{}]\n  prediction: {}\n  class weights: {}",
+                                   function, classes(), name_of(prediction.dtype()), classes(), prediction.describe(),
+                                   w.describe()));
+    }
+  }
+  void check_target(Value target) const {
+    check();
+    require_same_shape(function, prediction, "target", target);
+    if (options.ignored_label)
+      throw UserError(fmt::format("{}: a label can be ignored only where there are labels", function));
+  }
+  void check_labels(Value labels) const {
+    check();
+    prediction.graph().require(labels, fmt::format("{}: labels", function));
+    Shape expected;
+    for (int axis = 0; axis + 1 < prediction.shape().rank(); ++axis) expected.push_back(prediction.shape()[axis]);
+    if (labels.type() == TensorType{i64, expected}) return;
+    throw ShapeError(fmt::format("{}: for predictions {} labels must be i64{}\n  prediction: {}\n  labels: {}",
+                                 function, prediction.shape().str(), expected.str(), prediction.describe(),
+                                 labels.describe()));
+  }
+
+  // ---- from targets
+
+  Value of_target(Value log_probabilities, Value target) const {
+    const double s = smoothing();
+    Value weights = s == 0 ? target : target * (1 - s) + s / static_cast<double>(classes());
+    if (weighted()) weights = weights * options.class_weights;
+    return reduced(-sum(weighted_cost(weights, log_probabilities), {-1}), options.reduction);
+  }
+
+  // ---- from labels
+
+  Value of_labels(Value log_probabilities, Value given_labels) const {
+    Value labels = given_labels;
+    const bool ignoring = options.ignored_label.has_value();
+    Value counts;  // whether a row does
+    if (ignoring) {
+      counts = not_equal(labels, static_cast<double>(*options.ignored_label));
+      labels = where(counts, labels, 0);  // any class will do
+    }
+    const Value chosen = squeeze(take_along_axis(log_probabilities, expand_dims(labels, -1), -1), {-1});
+    const Value weights = weighted() ? gather(options.class_weights, labels) : Value();
+    Value losses = weighted() ? -weighted_cost(weights, chosen) : -chosen;
+    if (smoothing() != 0) {
+      const Value all = weighted() ? weighted_cost(options.class_weights, log_probabilities) : log_probabilities;
+      losses = losses * (1 - smoothing()) - sum(all, {-1}) * (smoothing() / static_cast<double>(classes()));
+    }
+    if (ignoring) losses = where(counts, losses, 0);
+    if (options.reduction != Reduction::mean || (!weighted() && !ignoring)) return reduced(losses, options.reduction);
+    return sum(losses) / sum(label_weights(given_labels, prediction.dtype(), options));
+  }
+};
+
+}  // namespace
+
+Value label_weights(Operand labels, DType dtype, const ClassOptions& options) {
+  const LineGuard line(labels);
+  Value counts, label = labels;
+  if (options.ignored_label) {
+    counts = not_equal(labels, static_cast<double>(*options.ignored_label));
+    label = where(counts, labels, 0);
+  }
+  const Value weights =
+      options.class_weights.valid() ? gather(options.class_weights, label) : cast(ones_like(labels), dtype);
+  return counts.valid() ? where(counts, weights, 0) : weights;
+}
+
+void register_losses(OpRegistry& registry) { registry.add(define<Probabilities>()); }
+
+Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options) {
+  const LineGuard line(prediction);
+  const ClassLoss loss{"categorical_crossentropy", prediction, options};
+  loss.check_target(target);
+  return loss.of_target(log_of(prediction), target);
+}
+
+Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options) {
+  const LineGuard line(logits);
+  const ClassLoss loss{"categorical_crossentropy_from_logits", logits, options};
+  loss.check_target(target);
+  return loss.of_target(log_softmax(logits), target);
+}
+
+Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options) {
+  const LineGuard line(prediction);
+  const ClassLoss loss{"sparse_categorical_crossentropy", prediction, options};
+  loss.check_labels(labels);
+  return loss.of_labels(log_of(prediction), labels);
+}
+
+Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options) {
+  const LineGuard line(logits);
+  const ClassLoss loss{"sparse_categorical_crossentropy_from_logits", logits, options};
+  loss.check_labels(labels);
+  return loss.of_labels(log_softmax(logits), labels);
+}
+
+Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options) {
+  const LineGuard line(log_probabilities);
+  const ClassLoss loss{"nll", log_probabilities, options};
+  loss.check_labels(labels);
+  return loss.of_labels(log_probabilities, labels);
+}
+
+Value kl_divergence(Operand log_probabilities, Operand target, Reduction reduction) {
+  const LineGuard line(log_probabilities);
+  const ClassOptions plain;
+  const ClassLoss loss{"kl_divergence", log_probabilities, plain};
+  loss.check_target(target);
+  // Where the target is 0 nothing is said, whatever the prediction, even if its logarithm is -inf.
+  const Value silent = equal(target, 0);
+  const Value distance = target * (log(where(silent, 1, target)) - where(silent, 0, log_probabilities));
+  return reduced(sum(where(silent, 0, distance), {-1}), reduction);
+}
+
+}  // namespace xgrad

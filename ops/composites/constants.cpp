@@ -1,0 +1,130 @@
+#include <xgrad/ops/constants.hpp>
+
+#include <cfloat>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/shapes.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr double most = 0x1p40;  // elements: far more than there is memory
+
+// Throws UserError, beginning with `where`, unless a number of the dtype can be as large.
+void require_in_range(const std::string& where, double number, DType dtype) {
+  if (dtype == f32 && std::abs(number) > FLT_MAX)
+    throw UserError(fmt::format("{}: {} is beyond the numbers of f32", where, number));
+}
+
+// A constant of `count` numbers, computed in f64 from their positions.
+template <class F>
+Value row(Graph& graph, Index count, DType dtype, F number) {
+  Tensor out({count}, dtype);
+  with_dtype(dtype, [&](auto zero) {
+    const auto numbers = out.mutable_values<decltype(zero)>();
+    for (Index i = 0; i < count; ++i) numbers[static_cast<std::size_t>(i)] = static_cast<decltype(zero)>(number(i));
+  });
+  return graph.constant(out);
+}
+
+}  // namespace
+
+Value full(Graph& graph, const Shape& shape, double value, std::optional<DType> dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
+  return broadcast_to(graph.constant(value, dtype.value_or(graph.options().dtype)), shape);
+}
+Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype, CodeLine at) {
+  return full(graph, shape, 0, dtype, at);
+}
+Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype, CodeLine at) {
+  return full(graph, shape, 1, dtype, at);
+}
+
+Value arange(Graph& graph, double begin, double end, double step, DType dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
+  const auto text = [&] { return fmt::format("arange: from {} to {} by {}", begin, end, step); };
+  if (dtype == boolean) throw DTypeError(text() + ": truth values cannot be counted");
+  if (!std::isfinite(begin) || !std::isfinite(end) || !std::isfinite(step)) throw UserError(text() + ": not finite");
+  if (step == 0 || (end - begin) * step < 0) throw UserError(text() + ": the step does not lead to the end");
+  if (dtype == i64) {
+    for (const double x : {begin, end, step}) {
+      if (x != std::trunc(x))
+        throw DTypeError(text() +
+                         fmt::format(": {} is not a whole number\n  hint: for fractions name a dtype, f32 or f64", x));
+    }
+  }
+  require_in_range(text(), begin, dtype);
+  require_in_range(text(), end, dtype);
+  const double count = std::ceil((end - begin) / step);
+  if (!(count <= most)) throw UserError(text() + fmt::format(": {} elements are too many (at most {})", count, most));
+  for (const double x : {begin, end, step}) {
+    if (dtype == i64 && std::abs(x) > 0x1p53)
+      throw UserError(text() + fmt::format(": {} is beyond 2^53, where the arguments, f64, skip whole numbers", x));
+  }
+  return row(graph, static_cast<Index>(count), dtype, [&](Index i) { return begin + static_cast<double>(i) * step; });
+}
+
+Value linspace(Graph& graph, double begin, double end, Index count, std::optional<DType> dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
+  const DType type = dtype.value_or(graph.options().dtype);
+  if (!is_floating(type)) throw DTypeError(fmt::format("linspace: needs a floating dtype, not {}", name_of(type)));
+  if (count < 0 || static_cast<double>(count) > most)
+    throw UserError(fmt::format("linspace: count must be from 0 to {}, got {}", most, count));
+  if (!std::isfinite(begin) || !std::isfinite(end))
+    throw UserError(fmt::format("linspace: from {} to {}: not finite", begin, end));
+  require_in_range("linspace", begin, type);
+  require_in_range("linspace", end, type);
+  const auto steps = static_cast<double>(count - 1);
+  const double way = end - begin;
+  // The way may be longer than any number.
+  const double step = count < 2 ? 0 : std::isfinite(way) ? way / steps : end / steps - begin / steps;
+  // From the nearer end, so that both ends are exact and the numbers are as symmetric as they should be.
+  return row(graph, count, type, [&](Index i) {
+    return i < (count + 1) / 2 ? begin + static_cast<double>(i) * step
+                               : end - static_cast<double>(count - 1 - i) * step;
+  });
+}
+
+Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype, CodeLine at) {
+  const LineGuard line(at, &graph);
+  const Index width = columns.value_or(rows);
+  if (rows < 0 || width < 0) throw ShapeError(fmt::format("eye: {} rows and {} columns", rows, width));
+  Tensor out({rows, width}, dtype.value_or(graph.options().dtype));
+  with_dtype(out.dtype(), [&](auto one) {
+    one = 1;
+    const auto numbers = out.mutable_values<decltype(one)>();
+    for (Index i = 0; i < std::min(rows, width); ++i) numbers[static_cast<std::size_t>(i * width + i)] = one;
+  });
+  return graph.constant(out);
+}
+
+std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, CodeLine at) {
+  const LineGuard line(at, axes.empty() ? Value() : axes[0]);
+  if (axes.empty()) throw ShapeError("meshgrid: there are no axes");
+  const auto count = static_cast<Index>(axes.size());
+  // Where in the grid axis i lies.
+  const auto place = [&](Index i) { return indexing == Indexing::xy && count > 1 && i < 2 ? 1 - i : i; };
+  Shape grid;
+  for (Index i = 0; i < count; ++i) {
+    const Value axis = axes[static_cast<std::size_t>(place(i))];
+    if (axis.shape().rank() != 1) {
+      throw ShapeError(fmt::format("meshgrid: axis {} must be a vector\n  {}", place(i), axis.describe()));
+    }
+    grid.push_back(axis.shape()[0]);
+  }
+  std::vector<Value> out;
+  for (Index i = 0; i < count; ++i) {
+    std::vector<Index> extents(axes.size(), 1);
+    extents[static_cast<std::size_t>(place(i))] = -1;
+    out.push_back(broadcast_to(reshape(axes[static_cast<std::size_t>(i)], extents), grid));
+  }
+  return out;
+}
+
+}  // namespace xgrad

@@ -1,0 +1,266 @@
+// Reductions made of operations: means, norms, and what softmax is made of.
+#include <cmath>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/internal/require.hpp>
+#include <xgrad/ops/define/registry.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/reductions/internal/axes.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Whether a reduction of x over the axes has nothing to combine.
+bool over_nothing(Value x, const Axes& axes, const char* function) {
+  for (const Index axis : normalise_axes(axes, x.shape().rank(), function)) {
+    if (x.shape()[static_cast<int>(axis)] == 0) return true;
+  }
+  return false;
+}
+
+// f(x), and 0 where x is 0, with the derivative 0 there although that of f is infinite.
+template <class F>
+Value zero_at_zero(Value x, F f) {
+  const Value zero = equal(x, 0);
+  return where(zero, 0, f(where(zero, 1, x)));
+}
+
+}  // namespace
+
+Value mean(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  require_floating("mean", x);
+  return sum(x, axes, keepdims) / count(x, axes);
+}
+
+Value var(Operand x, const Axes& axes, bool keepdims, int correction) {
+  const LineGuard line(x);
+  require_floating("var", x);
+  // Distances are taken from the first element and then from the mean of these: so the variance of equal numbers is 0,
+  // although their mean may be rounded, and that of numbers far from 0 loses no digits. The derivative by the first
+  // element as a mere origin is 0.
+  Value origin = stop_gradient(x);
+  for (const Index axis : normalise_axes(axes, x.shape().rank(), "var")) origin = slice(origin, axis, 0, 1);
+  const Value distance = x - origin;
+  const Value total = sum(square(distance - mean(distance, axes, true)), axes, keepdims);
+  const Value n = count(x, axes);
+  return total / (correction == 0 ? n : maximum(n - correction, 0));
+}
+
+Value stddev(Operand x, const Axes& axes, bool keepdims, int correction) {
+  const LineGuard line(x);
+  require_floating("stddev", x);
+  return zero_at_zero(var(x, axes, keepdims, correction), [](Value v) { return sqrt(v); });
+}
+
+Value logsumexp(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  require_floating("logsumexp", x);
+  if (over_nothing(x, axes, "logsumexp")) return log(sum(exp(x), axes, keepdims));
+  // The largest is taken out before exp, so that nothing overflows. It is a mere number to the derivative: whatever is
+  // taken out is put back. Where it is infinite it must not be taken out, or inf - inf would make NaN.
+  const Value largest = stop_gradient(max(x, axes, true));
+  const Value finite = where(isinf(largest), 0, largest);
+  const Value total = sum(exp(x - finite), axes, keepdims);
+  return log(total) + (keepdims ? finite : reshape_like(finite, total));
+}
+
+namespace {
+
+// x less the largest along the axis.
+Value below_largest(const char* function, Value x, Index axis) {
+  require_floating(function, x);
+  if (x.shape().rank() == 0) throw ShapeError(fmt::format("{}: a scalar has no axis\n  {}", function, x.describe()));
+  return over_nothing(x, {axis}, function) ? x : x - stop_gradient(max(x, {axis}, true));
+}
+
+}  // namespace
+
+Value softmax(Operand x, Index axis) {
+  const LineGuard line(x);
+  const Value shifted = exp(below_largest("softmax", x, axis));
+  // The node says which numbers the probabilities were made of, so that a loss can take these instead.
+  return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
+               {{"axis", Index{axis_index(axis, x.shape().rank(), "softmax")}}});
+}
+
+Value log_softmax(Operand x, Index axis) {
+  const LineGuard line(x);
+  const Value shifted = below_largest("log_softmax", x, axis);
+  return shifted - log(sum(exp(shifted), {axis}, true));
+}
+
+Value reductions::shrinking(Value x, const Axes& axes) {
+  const double large = x.dtype() == f32 ? 1e15 : 1e150;
+  if (over_nothing(x, axes, "norm")) return number_like(x, 1);
+  const Value largest = stop_gradient(max(abs(x), axes, true));
+  // Not 1 / largest, which may be below the smallest normal number.
+  return where(logical_and(largest > large, largest < infinity), 1 / (largest * 0x1p-20), 1);
+}
+
+namespace {
+
+// By which to divide before squares or higher powers are summed, so that these neither overflow nor vanish. Zeros,
+// infinities and NaN stay what they are.
+Value scale_of(Value size, const Axes& axes, bool always) {
+  const Value largest = stop_gradient(max(size, axes, true));
+  Value unscaled = logical_or(equal(largest, 0), isinf(largest));
+  // Squares of numbers between these need no scaling: then the norm of whole numbers, say, is exact where it can be.
+  if (!always) unscaled = logical_or(unscaled, logical_and(largest > 1e-15, largest < 1e15));
+  return where(unscaled, 1, largest);
+}
+
+Value euclidean_norm(Value x, const Axes& axes, bool keepdims) {
+  const Value scale = scale_of(abs(x), axes, false);
+  const Value total = sum(square(x / scale), axes, keepdims);
+  const Value root = zero_at_zero(total, [](Value t) { return sqrt(t); });
+  return root * (keepdims ? scale : reshape_like(scale, root));
+}
+
+Value power_norm(Value x, double p, const Axes& axes, bool keepdims) {
+  const Value size = abs(x);
+  const Value scale = scale_of(size, axes, true);
+  const Value powers = zero_at_zero(size / scale, [p](Value v) { return pow(v, p); });
+  const Value root = zero_at_zero(sum(powers, axes, keepdims), [p](Value t) { return pow(t, 1 / p); });
+  return root * (keepdims ? scale : reshape_like(scale, root));
+}
+
+}  // namespace
+
+Value norm(Operand x, double p, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  require_floating("norm", x);
+  if (std::isnan(p)) throw UserError(fmt::format("norm: p is NaN\n  {}", x.describe()));
+  if (p == 0) return sum(cast(not_equal(x, 0), x.dtype()), axes, keepdims);
+  if (p == 1) return sum(abs(x), axes, keepdims);
+  if (over_nothing(x, axes, "norm")) {
+    if (p > 0 && p < infinity) return sum(abs(x), axes, keepdims);
+    throw ShapeError(fmt::format("norm: of nothing there is no norm with p = {}\n  {}", p, x.describe()));
+  }
+  if (p == 2) return euclidean_norm(x, axes, keepdims);
+  if (p == infinity) return max(abs(x), axes, keepdims);
+  if (p == -infinity) return min(abs(x), axes, keepdims);
+  return p > 0 ? power_norm(x, p, axes, keepdims) : reciprocal(power_norm(reciprocal(x), -p, axes, keepdims));
+}
+
+// ---- samples
+
+namespace {
+
+using Inputs = std::span<const Value>;
+
+// Over the attribute `axes`, kept if there is a `keepdims`.
+template <Value (*function)(Operand, const Axes&, bool)>
+Value reduced(Inputs x, const Attrs& a) {
+  return function(x[0], a.ints("axes"), a.has("keepdims"));
+}
+
+Sample one(const char* label, const Shape& shape, const Axes& axes, const Domain& domain = domain::any()) {
+  return {label, {{shape, domain}}, {{"axes", axes}}};
+}
+
+std::vector<Sample> shapes(const Domain& domain = domain::any()) {
+  std::vector<Sample> out{one("row of 9", {9}, {}, domain),
+                          one("row of 33", {33}, {0}, domain),
+                          one("last axis", {3, 5}, {-1}, domain),
+                          one("first axis", {5, 7}, {0}, domain),
+                          one("outer axes, kept", {2, 3, 4}, {0, -1}, domain),
+                          one("all", {3, 4}, {}, domain),
+                          one("one element", {1}, {}, domain),
+                          one("no rows", {0, 3}, {1}, domain)};
+  out[4].attrs.set("keepdims", true);
+  out[7].zero_gradient = true;
+  return out;
+}
+
+std::vector<Sample> with_zero_second(std::vector<Sample> samples) {
+  for (Sample& s : samples) s.zero_second = true;
+  return samples;
+}
+
+// Of one element the function is constant, or has no second derivative.
+std::vector<Sample> constant_of_one(std::vector<Sample> samples, bool zero_gradient) {
+  samples[6].zero_gradient = zero_gradient;
+  samples[6].zero_second = true;
+  return samples;
+}
+
+std::vector<BadSample> bad(const char* name) {
+  return {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, std::string(name) + ": floating numbers are needed"},
+          {"axis", {Tensor::zeros({3})}, {{"axes", Axes{1}}}, "axis 1 is out of range"}};
+}
+
+Composite norm_of(const char* name, double p, const Domain& domain, bool zero_second) {
+  std::vector<Sample> samples = constant_of_one(shapes(domain), false);
+  for (Sample& s : samples) {
+    s.attrs.set("p", p);
+    s.zero_gradient = s.zero_gradient || p == 0;
+    s.zero_second = s.zero_second || zero_second;
+  }
+  if (p == -infinity || p == infinity) samples.pop_back();  // of nothing there is none
+  return {name,
+          "(sum |x|^p)^(1/p).",
+          [](Inputs x, const Attrs& a) { return norm(x[0], a.number("p"), a.ints("axes"), a.has("keepdims")); },
+          samples,
+          {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}, {"p", p}}, "norm: floating numbers are needed"}}};
+}
+
+}  // namespace
+
+std::vector<Composite> statistics_composites() {
+  const Attrs last{{"axes", Axes{-1}}};
+  const std::vector<Sample> normalised{
+      one("row", {9}, {-1}), one("matrix", {3, 5}, {-1}), one("first axis", {17, 2}, {0}),
+      Sample{"one element", {{{1}}}, last, 0, true, true}, Sample{"nothing", {{{3, 0}}}, last, 0, true, true}};
+  const auto along = [](const char* name) {
+    return std::vector<BadSample>{{"scalar", {Tensor(1.0F)}, {{"axes", Axes{-1}}}, "a scalar has no axis"},
+                                  bad(name)[0]};
+  };
+  std::vector<Sample> corrected = constant_of_one(shapes(), true);
+  corrected.erase(corrected.begin() + 6);  // one element has no corrected variance
+  const Domain not_zero = domain::away_from({0});
+  std::vector<Composite> out{
+      {"mean", "Sum over axes divided by the number of elements.", reduced<mean>, with_zero_second(shapes()),
+       bad("mean")},
+      {"var", "Mean squared distance from the mean.",
+       [](Inputs x, const Attrs& a) { return var(x[0], a.ints("axes"), a.has("keepdims")); },
+       constant_of_one(shapes(), true), bad("var")},
+      {"var, corrected",
+       "The same, divided by n - 1.",
+       [](Inputs x, const Attrs& a) { return var(x[0], a.ints("axes"), a.has("keepdims"), 1); },
+       corrected,
+       {}},
+      {"stddev", "Square root of var.",
+       [](Inputs x, const Attrs& a) { return stddev(x[0], a.ints("axes"), a.has("keepdims")); }, corrected,
+       bad("stddev")},
+      {"logsumexp", "log(sum(exp(x))).", reduced<logsumexp>, constant_of_one(shapes(), false), bad("logsumexp")},
+      {"softmax", "exp(x) / sum(exp(x)) along an axis.",
+       [](Inputs x, const Attrs& a) { return softmax(x[0], a.ints("axes")[0]); }, normalised, along("softmax")},
+      {"log_softmax", "x - logsumexp(x) along an axis.",
+       [](Inputs x, const Attrs& a) { return log_softmax(x[0], a.ints("axes")[0]); }, normalised, along("log_softmax")},
+      norm_of("norm, p = 0", 0, not_zero, true),
+      norm_of("norm, p = 1", 1, not_zero, true),
+      norm_of("norm, p = 2", 2, not_zero, false),
+      norm_of("norm, p = 3", 3, not_zero, false),
+      norm_of("norm, p = 1.5", 1.5, not_zero, false),
+      norm_of("norm, p = 0.5", 0.5, domain::between(0.5, 2), false),
+      norm_of("norm, p = -2", -2, domain::between(0.5, 2), false),
+      norm_of("norm, p = inf", infinity, domain::distinct(), true),
+      norm_of("norm, p = -inf", -infinity, domain::distinct(), true)};
+  for (Composite& c : out) {
+    if (c.name == "norm, p = inf") {
+      c.bad_samples.push_back(
+          {"nothing", {Tensor::zeros({0})}, {{"axes", Axes{0}}, {"p", infinity}}, "norm: of nothing"});
+      c.bad_samples.push_back(
+          {"no p", {Tensor::zeros({2})}, {{"axes", Axes{0}}, {"p", std::nan("")}}, "norm: p is NaN"});
+    }
+  }
+  return out;
+}
+
+}  // namespace xgrad

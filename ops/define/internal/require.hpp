@@ -1,0 +1,13 @@
+// What several operations and compositions refuse, in the same words.
+#pragma once
+
+#include <xgrad/graph/value.hpp>
+
+namespace xgrad {
+
+// Throws DTypeError naming `function` unless x is f32 or f64.
+void require_floating(const char* function, Value x);
+// Throws ValueError naming the operation: whole numbers have no inf to give.
+[[noreturn]] void fail_division_by_zero(const char* operation);
+
+}  // namespace xgrad

@@ -1,0 +1,85 @@
+// Change of dtype.
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+// The C++ conversion, except that fractions outside i64 saturate and NaN becomes 0, where C++ leaves it undefined.
+template <class To, class From>
+To convert(From x) {
+  if constexpr (std::is_same_v<To, std::int64_t> && std::is_floating_point_v<From>) {
+    if (x != x) return 0;
+    if (x >= static_cast<From>(0x1p63)) return INT64_MAX;
+    if (x < static_cast<From>(-0x1p63)) return INT64_MIN;
+  }
+  return static_cast<To>(x);
+}
+
+template <class From, class To>
+void run(const KernelCall& call) {
+  const From* in = call.inputs[0].as<From>();
+  To* out = call.output.as<To>();
+  for (Index i = 0; i < call.output.type.shape.elements(); ++i) out[i] = convert<To>(in[i]);
+}
+
+template <class From>
+void run_from(const KernelCall& call) {
+  switch (call.output.type.dtype) {
+    case DType::f32: return run<From, float>(call);
+    case DType::f64: return run<From, double>(call);
+    case DType::i64: return run<From, std::int64_t>(call);
+    case DType::boolean: return run<From, bool>(call);
+  }
+}
+
+struct Cast : Operation {
+  static constexpr const char* name = "cast";
+  static constexpr const char* doc =
+      "The same numbers in another dtype: to i64 towards zero, NaN to 0, saturating; to bool whether not 0. A "
+      "derivative flows "
+      "between floating dtypes only.";
+  static TensorType infer(const Infer& in) { return {in.attrs().dtype("dtype"), in.shape(0)}; }
+  static void kernel(const KernelCall& call) {
+    switch (call.inputs[0].type.dtype) {
+      case DType::f32: return run_from<float>(call);
+      case DType::f64: return run_from<double>(call);
+      case DType::i64: return run_from<std::int64_t>(call);
+      case DType::boolean: return run_from<bool>(call);
+    }
+  }
+  static constexpr auto batch = batch_broadcast;
+  static Cotangents vjp(const Vjp& r) {
+    const DType from = r.input(0).dtype();
+    return is_floating(from) && is_floating(r.output().dtype()) ? cast(r.cotangent(), from) : Value{};
+  }
+  static std::vector<Sample> samples() {
+    return {{"to f32", {{{3, 5}}}, {{"dtype", f32}}, 0, false, true},
+            {"to f64", {{{9}}}, {{"dtype", f64}}, 0, false, true},
+            {"bool to i64", {{{9}, domain::booleans()}}, {{"dtype", i64}}, 0, true, true},
+            {"i64 to f64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f64}}, 0, true, true},
+            {"fractions to bool", {{{9}}}, {{"dtype", boolean}}, 0, true, true},
+            {"one number", {{{}}}, {{"dtype", f32}}, 0, false, true},
+            {"nothing", {{{0}}}, {{"dtype", f32}}, 0, true, true},
+            {"to i64", {{{9}, domain::between(-5, 5)}}, {{"dtype", i64}}, 0, true, true},
+            {"from i64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f32}}, 0, true, true},
+            {"from bool", {{{9}, domain::booleans()}}, {{"dtype", f32}}, 0, true, true},
+            {"to bool", {{{9}, domain::integers(-1, 1)}}, {{"dtype", boolean}}, 0, true, true}};
+  }
+};
+
+}  // namespace
+
+void register_cast(OpRegistry& registry) { registry.add(define<Cast>()); }
+
+Value cast(Operand x, DType dtype) {
+  const LineGuard line(x);
+  return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}});
+}
+
+}  // namespace xgrad

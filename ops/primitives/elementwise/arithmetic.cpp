@@ -1,0 +1,283 @@
+// Arithmetic, elementwise with broadcasting: operations so cheap that the way of their numbers through memory costs
+// more than computing them. Pairs of them therefore have kernels of their own; see Note [Pairs] in family.hpp. Summing
+// cotangents back over broadcast axes is not done here but in one place for all operations, by `gradients`.
+#include <xgrad/ops/primitives/elementwise/internal/family.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr const char* piecewise = "a truth value has no derivative";
+
+// Whole numbers wrap around on overflow.
+template <class V, class F>
+V wrapping(V a, V b, F f) {
+  if constexpr (std::is_same_v<V, std::int64_t>) {
+    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+  } else {
+    return f(a, b);
+  }
+}
+
+struct Add : Cheap<Binary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr bool commutative = true;
+  static constexpr const char* name = "add";
+  static constexpr const char* symbol = "+";
+  static constexpr const char* doc = "a + b.";
+  template <class V>
+  static V forward(V a, V b) {
+    return wrapping(a, b, [](auto x, auto y) { return x + y; });
+  }
+  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), r.cotangent()}; }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), false, true), twice(domain::integers(-9, 9)));
+  }
+};
+
+struct Sub : Cheap<Binary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "sub";
+  static constexpr const char* symbol = "-";
+  static constexpr const char* doc = "a - b.";
+  template <class V>
+  static V forward(V a, V b) {
+    return wrapping(a, b, [](auto x, auto y) { return x - y; });
+  }
+  static Cotangents vjp(const Vjp& r) { return {r.cotangent(), -r.cotangent()}; }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), false, true), twice(domain::integers(-9, 9)));
+  }
+};
+
+struct Mul : Cheap<Binary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr bool commutative = true;
+  static constexpr const char* name = "mul";
+  static constexpr const char* symbol = "*";
+  static constexpr const char* doc = "a * b.";
+  template <class V>
+  static V forward(V a, V b) {
+    return wrapping(a, b, [](auto x, auto y) { return x * y; });
+  }
+  static Cotangents vjp(const Vjp& r) { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any()), twice(domain::integers(-9, 9)));
+  }
+};
+
+struct Div : Cheap<Binary> {
+  static constexpr const char* name = "div";
+  static constexpr const char* symbol = "/";
+  static constexpr const char* doc = "a / b as IEEE 754 says: x / 0 is inf or NaN.";
+  template <class V>
+  static V forward(V a, V b) {
+    return a / b;
+  }
+  static Cotangents vjp(const Vjp& r) {
+    const Value by_a = r.cotangent() / r.input(1);
+    return {by_a, -(by_a * r.output())};
+  }
+  static std::vector<Sample> samples() { return binary_samples(domain::any(), domain::positive()); }
+};
+
+struct Neg : Cheap<Unary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "neg";
+  static constexpr const char* symbol = "-";
+  static constexpr const char* doc = "-x.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return static_cast<V>(-static_cast<std::uint64_t>(x));
+    else
+      return simd::neg(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return -r.cotangent(); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::any(), false, true), {domain::integers(-9, 9)});
+  }
+};
+
+struct Square : Cheap<Unary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "square";
+  static constexpr const char* doc = "x * x.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>) {
+      return static_cast<V>(static_cast<std::uint64_t>(x) * static_cast<std::uint64_t>(x));
+    } else {
+      return x * x;
+    }
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * (2 * r.input(0)); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::any()), {domain::integers(-9, 9)});
+  }
+};
+
+struct Sqrt : Cheap<Unary> {
+  static constexpr const char* name = "sqrt";
+  static constexpr const char* doc = "Square root. NaN below 0; the derivative at 0 is inf.";
+  template <class V>
+  static V forward(V x) {
+    return simd::sqrt(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * 0.5 / r.output(); }
+  static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
+};
+
+struct Relu : Cheap<Unary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "relu";
+  static constexpr const char* doc = "max(x, 0). The derivative at 0 is 0; NaN stays NaN.";
+  template <class V>
+  static V forward(V x) {
+    const V zero = simd::constant<V>(0);
+    return simd::select(x < zero, zero, x);
+  }
+  static Cotangents vjp(const Vjp& r) { return where(r.output() > 0, r.cotangent(), 0); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples_with(domain::away_from({0}), domain::positive(), true),
+                         {domain::integers(-9, 9)});
+  }
+};
+
+struct Less : Cheap<Compare> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "less";
+  static constexpr const char* symbol = "<";
+  static constexpr const char* doc = "Whether a < b. False where either is NaN.";
+  static constexpr const char* no_gradient = piecewise;
+  template <class V>
+  static auto forward(V a, V b) {
+    return a < b;
+  }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
+  }
+};
+
+struct LessEqual : Cheap<Compare> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "less_equal";
+  static constexpr const char* symbol = "<=";
+  static constexpr const char* doc = "Whether a <= b. False where either is NaN.";
+  static constexpr const char* no_gradient = piecewise;
+  template <class V>
+  static auto forward(V a, V b) {
+    return a <= b;
+  }
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
+  }
+};
+
+struct Where : Cheap<Select> {
+  static constexpr const char* name = "where";
+  static constexpr const char* doc =
+      "a where the condition holds, else b. A derivative flows to the chosen one alone; the other gets 0, even where "
+      "its own "
+      "numbers are inf or NaN.";
+  template <class M, class V>
+  static V forward(M condition, V a, V b) {
+    return simd::select(condition, a, b);
+  }
+  static Cotangents vjp(const Vjp& r) {
+    const Value condition = r.input(0);
+    return {Value{}, where(condition, r.cotangent(), 0), where(condition, 0, r.cotangent())};
+  }
+  static std::vector<Sample> samples() {
+    const Domain any = domain::any();
+    const Domain mask = domain::booleans();
+    return {{"equal shapes", {{{19}, mask}, {{19}, any}, {{19}, any}}, {}, 0, false, true},
+            {"matrices", {{{3, 9}, mask}, {{3, 9}, any}, {{3, 9}, any}}, {}, 0, false, true},
+            {"a number on the left", {{{3, 5}, mask}, {{}, any}, {{3, 5}, any}}, {}, 0, false, true},
+            {"a number on the right", {{{3, 5}, mask}, {{3, 5}, any}, {{}, any}}, {}, 0, false, true},
+            {"one condition for all", {{{}, mask}, {{17}, any}, {{17}, any}}, {}, 0, true, true},
+            {"one element", {{{1}, mask}, {{1}, any}, {{1}, any}}, {}, 0, true, true},
+            {"few elements", {{{5}, mask}, {{5}, any}, {{5}, any}}, {}, 0, false, true},
+            {"a condition per row", {{{4, 1}, mask}, {{4, 6}, any}, {{6}, any}}, {}, 0, false, true},
+            {"integers", {{{19}, mask}, {{19}, domain::integers(-9, 9)}, {{19}, domain::integers(-9, 9)}}, {}, 0, true},
+            {"booleans", {{{3, 9}, mask}, {{3, 9}, mask}, {{}, mask}}, {}, 0, true},
+            {"nothing", {{{0}, mask}, {{0}, any}, {{0}, any}}, {}, 0, true, true}};
+  }
+};
+
+struct Abs : Cheap<Unary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "abs";
+  static constexpr const char* doc = "|x|. The derivative is sign(x), so 0 at 0.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return x < 0 ? static_cast<V>(-static_cast<std::uint64_t>(x)) : x;
+    else
+      return simd::abs(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * sign(r.input(0)); }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::away_from({0}), false, true), {domain::integers(-9, 9)});
+  }
+};
+
+// The derivative of the larger or smaller of two: 1 to the chosen one, half to each at a tie.
+Cotangents to_chosen(const Vjp& r) {
+  const Value tie = equal(r.input(0), r.input(1));
+  const Value half = 0.5 * r.cotangent();
+  const auto side = [&](int i) { return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0)); };
+  return {side(0), side(1)};
+}
+
+// Numbers that keep their distance although each side wins somewhere: the right ones surround the left ones. Where one
+// side is a single number it may win or lose everywhere.
+std::vector<Sample> choice_samples() {
+  const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
+  auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
+  for (Sample& sample : out) {
+    if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
+  }
+  return with_integers(out, twice(domain::integers(-9, 9)));
+}
+
+struct Maximum : Cheap<Binary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr bool commutative = true;
+  static constexpr const char* name = "maximum";
+  static constexpr const char* doc = "The larger of a and b; NaN wins. At a tie each gets half the derivative.";
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::max(a, b);
+  }
+  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
+  static std::vector<Sample> samples() { return choice_samples(); }
+};
+
+struct Minimum : Cheap<Binary> {
+  using dtypes = FloatsAndIntegers;
+  static constexpr bool commutative = true;
+  static constexpr const char* name = "minimum";
+  static constexpr const char* doc = "The smaller of a and b; NaN wins. At a tie each gets half the derivative.";
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::min(a, b);
+  }
+  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
+  static std::vector<Sample> samples() { return choice_samples(); }
+};
+
+// What training steps are full of: scaling and shifting, moving averages, activations and their derivatives.
+template <class First>
+using BeforeSums = Pairs<Pair<First, Add, 0>, Pair<First, Sub, 0>, Pair<First, Sub, 1>, Pair<First, Mul, 0>>;
+
+}  // namespace
+
+XGRAD_FAMILY(arithmetic, Add, Sub, Mul, Div, Neg, Square, Sqrt, Relu, Abs, Maximum, Minimum, Less, LessEqual, Where)
+XGRAD_PAIRS(arithmetic, BeforeSums<Add>, BeforeSums<Sub>, BeforeSums<Mul>, BeforeSums<Div>, BeforeSums<Square>,
+            BeforeSums<Relu>, BeforeSums<Abs>,
+            Pairs<Pair<Add, Maximum, 0>, Pair<Add, Minimum, 0>, Pair<Sub, Maximum, 0>, Pair<Sub, Minimum, 0>,
+                  Pair<Maximum, Minimum, 0>, Pair<Minimum, Maximum, 0>>,
+            Pairs<Pair<Sqrt, Add, 0>, Pair<Sub, Square, 0>, Pair<Add, Relu, 0>, Pair<Less, Where, 0>,
+                  Pair<LessEqual, Where, 0>>)
+
+}  // namespace xgrad

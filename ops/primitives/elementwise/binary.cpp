@@ -1,0 +1,35 @@
+// Functions of two tensors, elementwise with broadcasting.
+#include <xgrad/ops/primitives/elementwise/internal/family.hpp>
+
+namespace xgrad {
+namespace {
+
+struct Pow : Binary {
+  static constexpr const char* name = "pow";
+  static constexpr const char* doc =
+      "a to the power b; pow(x, 0) is 1 for every x. The derivative by a is b pow(a, b - 1), and 0 where b is 0; by b "
+      "it is pow(a, b) log(a), and 0 where a is 0 and b is not negative. NaN for a negative a and a fractional b.";
+  template <class V>
+  static V forward(V a, V b) {
+    return simd::pow(a, b);
+  }
+  static Cotangents vjp(const Vjp& r) {
+    const Value a = r.input(0);
+    const Value b = r.input(1);
+    // Where b is 0 and powers of 1 / a overflow, 0 pow(a, -1) would be NaN, and so would further derivatives be. There
+    // a derivative is 0 times 1. The fourth power of `small` is a normal number.
+    const double small = a.dtype() == f32 ? 1e-9 : 1e-76;
+    const Value vanishes = logical_and(equal(b, 0), logical_not(abs(a) > small));
+    const Value by_a = b * pow(a, where(vanishes, 0, b - 1));
+    // The logarithm is taken of 1 where it would not be used, so that no inf or NaN arises that a factor 0 cannot undo.
+    const Value by_b = r.output() * log(where(logical_and(equal(a, 0), b >= 0), 1, a));
+    return {r.cotangent() * by_a, r.cotangent() * by_b};
+  }
+  static std::vector<Sample> samples() { return binary_samples(domain::positive(), domain::any()); }
+};
+
+}  // namespace
+
+XGRAD_FAMILY(binary, Pow)
+
+}  // namespace xgrad

@@ -1,0 +1,103 @@
+// Division of whole numbers, and what it leaves over.
+#include <xgrad/ops/primitives/elementwise/internal/family.hpp>
+
+namespace xgrad {
+namespace {
+
+struct Division : Binary {
+  using dtypes = FloatsAndIntegers;
+  static constexpr bool fallible = true;
+  // Quotients between 2.1 and 2.9: at whole ones there is no derivative.
+  static std::vector<Sample> samples_with(bool zero_gradient) {
+    return with_integers(binary_samples(domain::between(2.3, 2.7), domain::between(0.95, 1.05), zero_gradient, true),
+                         {domain::integers(-20, 20), domain::integers(1, 6)});
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"a zero", {Tensor({3}, i64), Tensor({3}, i64)}, {}, ": a whole number is divided by 0"}};
+  }
+};
+
+// The remainder of whole numbers, with the sign of a. That by -1 is 0, also where the quotient would be too large.
+template <class Op>
+std::int64_t whole_remainder(std::int64_t a, std::int64_t b) {
+  if (b == 0) fail_division_by_zero(Op::name);
+  return b == -1 ? 0 : a % b;
+}
+
+struct Fmod : Division {
+  static constexpr const char* name = "fmod";
+  static constexpr const char* doc =
+      "What a leaves over when divided by b, with the sign of a. NaN where b is 0; of whole numbers an error. The "
+      "derivative by a is 1, by b -trunc(a / b), NaN where b is 0.";
+  template <class V>
+  static V forward(V a, V b) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return whole_remainder<Fmod>(a, b);
+    else
+      return simd::fmod(a, b);
+  }
+  static Cotangents vjp(const Vjp& r) {
+    const Value quotient = round((r.input(0) - r.output()) / r.input(1));
+    return {r.cotangent(), -(r.cotangent() * quotient)};
+  }
+  static std::vector<Sample> samples() { return samples_with(false); }
+};
+
+struct Remainder : Division {
+  static constexpr const char* name = "remainder";
+  static constexpr const char* doc =
+      "What a leaves over when divided by b, with the sign of b, as in Python, also where it is 0. NaN where b is 0; "
+      "of whole "
+      "numbers an error. The derivative by a is 1, by b -floor(a / b).";
+  template <class V>
+  static V forward(V a, V b) {
+    const V zero = simd::constant<V>(0);
+    if constexpr (std::is_same_v<V, std::int64_t>) {
+      const V left = whole_remainder<Remainder>(a, b);
+      return left != zero && (left < zero) != (b < zero) ? left + b : left;
+    } else {
+      const V left = simd::fmod(a, b);
+      const auto other_sign = (left < zero && b > zero) || (left > zero && b < zero);
+      return simd::select(left == zero, simd::copysign(zero, b), simd::select(other_sign, left + b, left));
+    }
+  }
+  static Cotangents vjp(const Vjp& r) {
+    return {r.cotangent(), -(r.cotangent() * floor_divide(r.input(0), r.input(1)))};
+  }
+  static std::vector<Sample> samples() { return samples_with(false); }
+};
+
+struct FloorDivide : Division {
+  static constexpr const char* name = "floor_divide";
+  static constexpr const char* doc =
+      "The largest whole number that is not above a / b. inf or NaN where b is 0; of whole numbers an error. The "
+      "quotient of the smallest i64 by -1 wraps around.";
+  static constexpr const char* no_gradient = "it is constant wherever it is smooth";
+  template <class V>
+  static V forward(V a, V b) {
+    const V zero = simd::constant<V>(0);
+    const V one = simd::constant<V>(1);
+    if constexpr (std::is_same_v<V, std::int64_t>) {
+      const V left = whole_remainder<FloorDivide>(a, b);
+      if (b == -1) return static_cast<V>(0 - static_cast<std::uint64_t>(a));
+      return a / b - (left != zero && (left < zero) != (b < zero) ? one : zero);
+    } else {
+      // As in Python: the quotient of what is left when the remainder is taken off is nearly a whole number.
+      const V left = simd::fmod(a, b);
+      const auto other_sign = (left < zero && b > zero) || (left > zero && b < zero);
+      const V exact = (a - left) / b;
+      const V quotient = simd::select(other_sign, exact - one, exact);
+      const V below = simd::floor(quotient);
+      const V nearest = simd::select(quotient - below > simd::constant<V>(0.5), below + one, below);
+      const V whole = simd::select(quotient == zero, simd::copysign(zero, a / b), nearest);
+      return simd::select(b == zero, a / b, whole);
+    }
+  }
+  static std::vector<Sample> samples() { return samples_with(true); }
+};
+
+}  // namespace
+
+XGRAD_FAMILY(division, Fmod, Remainder, FloorDivide)
+
+}  // namespace xgrad

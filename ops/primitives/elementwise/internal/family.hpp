@@ -1,0 +1,160 @@
+// How a file of elementwise operations is written, and how it becomes kernels.
+//
+// Each operation is ONE struct: name, doc, the functor, the backward rule, samples. The functor is a template over a
+// type V that is a vector of floats or doubles, or a plain number; `symbol` is optional, for formulas:
+//
+//   struct Tanh : Unary {
+//     static constexpr const char* name = "tanh";
+//     static constexpr const char* doc = "Hyperbolic tangent.";
+//     template <class V> static V forward(V x) { return simd::tanh(x); }
+//     static Cotangents vjp(const Vjp& r) { return r.cotangent() * (1 - square(r.output())); }
+//     static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+//   };
+//   XGRAD_FAMILY(unary, Neg, Abs, Tanh)
+//
+// Note [Pairs]. The result of a cheap operation costs more to store and to load again than to compute. So a family may
+// offer kernels that run one of its operations and then another on the result, which stays in registers:
+//
+//   XGRAD_PAIRS(arithmetic, Pairs<Pair<Mul, Add, 0>>)     // the product is operand 0 of the sum
+//
+// A plan uses them wherever nobody else wants the result between. The numbers are those of the two operations.
+//
+// Such a file is compiled once as ordinary code (XGRAD_ISA is not set: definitions and the scalar oracle) and once per
+// instruction set (XGRAD_ISA is set: nothing but the block kernels). What a pass does not use is never emitted, so no
+// function of the standard library compiled for one instruction set can end up in code meant for another.
+#pragma once
+
+#include <type_traits>
+#include <vector>
+
+#include <xgrad/graph/op_def.hpp>
+#include <xgrad/ops/define/internal/require.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
+#include <xgrad/ops/kernels/isa.hpp>
+#include <xgrad/ops/kernels/simd.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+// Which dtypes a functor takes; further ones are offered by a struct that hides `dtypes`.
+struct Floats {
+  static constexpr bool floating = true, integer = false, boolean = false;
+};
+struct FloatsAndIntegers {
+  static constexpr bool floating = true, integer = true, boolean = false;
+};
+struct AllTypes {
+  static constexpr bool floating = true, integer = true, boolean = true;
+};
+struct Booleans {
+  static constexpr bool floating = false, integer = false, boolean = true;
+};
+
+// What the output is made of.
+struct ElementwiseDefaults {
+  using dtypes = Floats;
+  static constexpr Index vectors = 1;  // computed at a time
+  static constexpr bool commutative = false;
+  static constexpr bool mask_output = false;       // the output is bool
+  static constexpr bool mask_first_input = false;  // the first input is bool
+  // The kernel may throw because of the numbers it meets.
+  static constexpr bool fallible = false;
+};
+struct Unary : ElementwiseDefaults {
+  static constexpr int arity = 1;
+};
+struct Binary : ElementwiseDefaults {
+  static constexpr int arity = 2;
+};
+struct Compare : Binary {
+  using dtypes = AllTypes;
+  static constexpr bool mask_output = true;
+};
+struct Select : ElementwiseDefaults {
+  using dtypes = AllTypes;
+  static constexpr int arity = 3;
+  static constexpr bool mask_first_input = true;
+};
+
+// An operation of a few instructions: several vectors at a time keep the processor busy.
+template <class Kind>
+struct Cheap : Kind {
+  static constexpr Index vectors = 4;
+};
+
+// Second applied to the result of First as its operand of that number, see Note [Pairs]. The operands of both are those
+// of First, then the others of Second.
+template <class First, class Second, int operand>
+struct Pair {
+  static_assert(operand < Second::arity && (operand == 0 || !Second::mask_first_input));
+  static constexpr int arity = First::arity + Second::arity - 1;
+  static constexpr Index vectors = 4;
+  static constexpr bool mask_output = Second::mask_output;
+  static constexpr bool mask_first_input = First::mask_first_input;
+  template <class V, class... Rest>
+  static auto forward(V first, Rest... rest) {
+    if constexpr (First::arity == 1) {
+      return second(First::forward(first), rest...);
+    } else {
+      return of_two(first, rest...);
+    }
+  }
+
+ private:
+  template <class V, class... Rest>
+  static auto of_two(V a, V b, Rest... rest) {
+    return second(First::forward(a, b), rest...);
+  }
+  template <class X>
+  static auto second(X x) {
+    return Second::forward(x);
+  }
+  template <class X, class V>
+  static auto second(X x, V b) {
+    if constexpr (operand == 0)
+      return Second::forward(x, b);
+    else
+      return Second::forward(b, x);
+  }
+  template <class X, class V>
+  static auto second(X x, V b, V c) {
+    return Second::forward(x, b, c);
+  }
+};
+template <class... All>
+struct Pairs {};
+
+// Calls the functor on one number of each input, all of them read as T.
+template <class Op, class T, class... Inputs>
+auto apply_scalar(Index i, const void* const* in, const bool* scalar) {
+  const auto read = [&](int k) { return static_cast<const T*>(in[k])[scalar[k] ? 0 : i]; };
+  const auto first = [&] {
+    if constexpr (Op::mask_first_input)
+      return static_cast<const bool*>(in[0])[scalar[0] ? 0 : i];
+    else
+      return read(0);
+  };
+  if constexpr (Op::arity == 1)
+    return Op::forward(first());
+  else if constexpr (Op::arity == 2)
+    return Op::forward(first(), read(1));
+  else
+    return Op::forward(first(), read(1), read(2));
+}
+
+// The plain loop over numbers: kernels of i64 and bool, and the oracle of all.
+template <class Op, class T>
+void scalar_block(Index n, const void* const* in, const bool* scalar, void* out) {
+  using Out = std::conditional_t<Op::mask_output, bool, T>;
+  for (Index i = 0; i < n; ++i) static_cast<Out*>(out)[i] = apply_scalar<Op, T>(i, in, scalar);
+}
+
+}  // namespace
+}  // namespace xgrad
+
+#ifdef XGRAD_ISA
+#include <xgrad/ops/primitives/elementwise/internal/family_kernels.hpp>
+#else
+#include <xgrad/ops/primitives/elementwise/internal/family_definitions.hpp>
+#endif

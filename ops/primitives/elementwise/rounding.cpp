@@ -1,0 +1,69 @@
+// Numbers to whole numbers.
+#include <xgrad/ops/primitives/elementwise/internal/family.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr const char* constant_pieces = "it is constant wherever it is smooth";
+
+struct Rounding : Unary {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* no_gradient = constant_pieces;
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::between(-9, 9), true, true), {domain::integers(-9, 9)});
+  }
+};
+
+struct Floor : Rounding {
+  static constexpr const char* name = "floor";
+  static constexpr const char* doc = "The largest whole number that is not above x.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return x;
+    else
+      return simd::floor(x);
+  }
+};
+
+struct Ceil : Rounding {
+  static constexpr const char* name = "ceil";
+  static constexpr const char* doc = "The smallest whole number that is not below x.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return x;
+    else
+      return simd::ceil(x);
+  }
+};
+
+struct Round : Rounding {
+  static constexpr const char* name = "round";
+  static constexpr const char* doc = "The nearest whole number; the even one of two that are as near.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return x;
+    else
+      return simd::round(x);
+  }
+};
+
+struct Trunc : Rounding {
+  static constexpr const char* name = "trunc";
+  static constexpr const char* doc = "x without what stands behind the point.";
+  template <class V>
+  static V forward(V x) {
+    if constexpr (std::is_same_v<V, std::int64_t>)
+      return x;
+    else
+      return simd::trunc(x);
+  }
+};
+
+}  // namespace
+
+XGRAD_FAMILY(rounding, Floor, Ceil, Round, Trunc)
+
+}  // namespace xgrad

@@ -1,0 +1,141 @@
+// Functions of one tensor, elementwise.
+#include <xgrad/ops/primitives/elementwise/internal/family.hpp>
+
+namespace xgrad {
+namespace {
+
+struct Sign : Unary {
+  using dtypes = FloatsAndIntegers;
+  static constexpr const char* name = "sign";
+  static constexpr const char* doc = "-1, 0 or 1. NaN stays NaN.";
+  static constexpr const char* no_gradient = "it is constant wherever it is smooth";
+  template <class V>
+  static V forward(V x) {
+    const V zero = simd::constant<V>(0);
+    const V one = simd::constant<V>(1);
+    return simd::select(x > zero, one, simd::select(x < zero, simd::constant<V>(-1), x));
+  }
+  static std::vector<Sample> samples() {
+    return with_integers(unary_samples(domain::away_from({0}), true, true), {domain::integers(-9, 9)});
+  }
+};
+
+struct Rsqrt : Unary {
+  static constexpr const char* name = "rsqrt";
+  static constexpr const char* doc = "1 / sqrt(x). inf at 0, NaN below.";
+  template <class V>
+  static V forward(V x) {
+    return simd::rsqrt(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * (-0.5 * r.output()) * square(r.output()); }
+  static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
+};
+
+struct Exp : Unary {
+  static constexpr const char* name = "exp";
+  static constexpr const char* doc = "e to the power x.";
+  template <class V>
+  static V forward(V x) {
+    return simd::exp(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * r.output(); }
+  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+};
+
+struct Log : Unary {
+  static constexpr const char* name = "log";
+  static constexpr const char* doc = "Natural logarithm. -inf at 0, NaN below.";
+  template <class V>
+  static V forward(V x) {
+    return simd::log(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() / r.input(0); }
+  static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
+};
+
+struct Log1p : Unary {
+  static constexpr const char* name = "log1p";
+  static constexpr const char* doc = "log(1 + x), exact for small x. -inf at -1, NaN below.";
+  template <class V>
+  static V forward(V x) {
+    return simd::log1p(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() / (1 + r.input(0)); }
+  static std::vector<Sample> samples() { return unary_samples(domain::between(-0.8, 2)); }
+};
+
+struct Expm1 : Unary {
+  static constexpr const char* name = "expm1";
+  static constexpr const char* doc = "exp(x) - 1, exact for small x.";
+  template <class V>
+  static V forward(V x) {
+    return simd::expm1(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * (r.output() + 1); }
+  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+};
+
+struct Sin : Unary {
+  static constexpr const char* name = "sin";
+  static constexpr const char* doc = "Sine of x in radians.";
+  template <class V>
+  static V forward(V x) {
+    return simd::sin(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * cos(r.input(0)); }
+  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+};
+
+struct Cos : Unary {
+  static constexpr const char* name = "cos";
+  static constexpr const char* doc = "Cosine of x in radians.";
+  template <class V>
+  static V forward(V x) {
+    return simd::cos(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return -(r.cotangent() * sin(r.input(0))); }
+  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+};
+
+struct Tanh : Unary {
+  static constexpr const char* name = "tanh";
+  static constexpr const char* doc = "Hyperbolic tangent.";
+  template <class V>
+  static V forward(V x) {
+    return simd::tanh(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * (1 - square(r.output())); }
+  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+};
+
+struct Sigmoid : Unary {
+  static constexpr const char* name = "sigmoid";
+  static constexpr const char* doc = "1 / (1 + exp(-x)), without overflow for any x.";
+  template <class V>
+  static V forward(V x) {
+    return simd::sigmoid(x);
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * (r.output() * (1 - r.output())); }
+  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+};
+
+struct Softplus : Unary {
+  static constexpr const char* name = "softplus";
+  static constexpr const char* doc = "log(1 + exp(x)), without overflow for any x.";
+  template <class V>
+  static V forward(V x) {
+    return simd::max(x, simd::constant<V>(0)) + simd::log1p(simd::exp(simd::neg(simd::abs(x))));
+  }
+  static Cotangents vjp(const Vjp& r) { return r.cotangent() * sigmoid(r.input(0)); }
+  static std::vector<Sample> samples() {
+    auto out = unary_samples(domain::any());
+    out.push_back({"far above", {{{9}, domain::between(20, 60)}}, {}, 0, false, true});
+    return out;
+  }
+};
+
+}  // namespace
+
+XGRAD_FAMILY(unary, Sign, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid, Softplus)
+
+}  // namespace xgrad

@@ -1,0 +1,519 @@
+// Elements chosen by indices. Each of the choices comes with its reverse, an operation of its own whose derivative is
+// the first one again.
+#include <algorithm>
+#include <cstring>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/wide_sum.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr Index task_elements = 1 << 15;
+constexpr Index task_columns = 256;  // what one task sums of long slices that meet in one place
+
+// `where` says what the index names, for instance "axis 0 of extent 4".
+[[noreturn]] void fail_index(const std::string& function, std::int64_t index, Index position,
+                             const std::string& where) {
+  throw ValueError(fmt::format("{}: index {} at position {} is outside {}", function, index, position, where));
+}
+
+// Of an axis without elements all indices are outside, which no kernel would find out if the result is empty, too: then
+// none runs.
+void require_elements(const Infer& in, int x, int axis) {
+  if (in.shape(x)[axis] == 0 && in.shape(1).elements() > 0)
+    in.fail_shape(fmt::format("every index is outside axis {} of extent 0", axis));
+}
+
+// The function that the program called, if it has another name than the operation.
+std::string function_of(const KernelCall& call) {
+  return call.attrs->has("function") ? call.attrs->text("function") : call.op->name;
+}
+
+int axis_attr(const KernelCall& call) { return static_cast<int>(call.attrs->integer("axis")); }
+
+// Of the second input, indices along the axis of the call.
+void check_indices(const KernelCall& call, Index extent) {
+  const ConstBuffer& indices = call.inputs[1];
+  const auto* index = indices.as<std::int64_t>();
+  for (Index i = 0; i < indices.type.shape.elements(); ++i) {
+    if (index[i] < 0 || index[i] >= extent) {
+      fail_index(function_of(call), index[i], i, fmt::format("axis {} of extent {}", axis_attr(call), extent));
+    }
+  }
+}
+
+// ---- gather and its reverse: whole slices, chosen by one index each
+
+Shape gathered_shape(const Shape& x, const Shape& indices, int axis) {
+  Shape out;
+  for (int i = 0; i < axis; ++i) out.push_back(x[i]);
+  for (Index e : indices) out.push_back(e);
+  for (int i = axis + 1; i < x.rank(); ++i) out.push_back(x[i]);
+  return out;
+}
+
+struct Gather : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr const char* name = "gather";
+  static constexpr const char* doc =
+      "Slices of x along an axis, chosen by indices (i64, any shape), whose axes take the place of that axis. An index "
+      "outside [0, extent) is an error at run time.";
+  static Traits traits() { return {.fallible = true}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in);
+    in.require_dtype(1, {i64});
+    require_elements(in, 0, axis);
+    return {in.dtype(0), gathered_shape(in.shape(0), in.shape(1), axis)};
+  }
+  static void kernel(const KernelCall& call) {
+    const Around a = around(call.inputs[0].type.shape, axis_attr(call));
+    check_indices(call, a.extent);
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.inputs[1].type.shape.elements();
+    const auto bytes = static_cast<std::size_t>(a.inner) * size_of(call.output.type.dtype);
+    for_stretches(call.parallel, a.outer * n, task_elements / a.inner, [&](Index first, Index last) {
+      for (Index slice = first; slice < last; ++slice) {
+        std::memcpy(
+            call.output.as<char>() + static_cast<std::size_t>(slice) * bytes,
+            call.inputs[0].as<char>() + static_cast<std::size_t>(slice / n * a.extent + index[slice % n]) * bytes,
+            bytes);
+      }
+    });
+  }
+  static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0}); }
+  static Cotangents vjp(const Vjp& r) {
+    return {apply("scatter_add", {r.cotangent(), r.input(1), r.input(0)}, r.attrs()), Value{}};
+  }
+  static std::vector<Sample> samples() {
+    const Domain rows = domain::integers(0, 3);
+    return {{"rows", {{{4, 3}}, {{6}, rows}}, {{"axis", Index{0}}}, 0, false, true},
+            {"columns", {{{2, 4}}, {{3}, rows}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one", {{{4}}, {{}, rows}}, {{"axis", Index{0}}}, 0, false, true},
+            {"a table of them", {{{4, 2}}, {{2, 3}, rows}}, {{"axis", Index{0}}}, 0, false, true},
+            {"of one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}, 0, false, true},
+            {"many", {{{3, 4, 9}}, {{5000}, rows}}, {{"axis", Index{1}}}, 0, false, true},
+            {"none", {{{4, 3}}, {{0}, rows}}, {{"axis", Index{0}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs rows{{"axis", Index{0}}};
+    return {{"index too large",
+             {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})},
+             rows,
+             "index 4 at position 1 is outside axis 0 of extent 4"},
+            {"negative index", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {-1})}, rows, "index -1"},
+            {"an index into nothing",
+             {Tensor({0, 3}), Tensor({1}, i64)},
+             rows,
+             "every index is outside axis 0 of extent 0"},
+            {"indices of f32", {Tensor({4, 3}), Tensor::zeros({2})}, rows, "i64"},
+            {"axis", {Tensor::zeros({4}), Tensor({1}, i64)}, {{"axis", Index{1}}}, "axis 1"}};
+  }
+};
+
+struct ScatterAdd : Operation {
+  static constexpr int min_inputs = 3, max_inputs = 3;
+  static constexpr const char* name = "scatter_add";
+  static constexpr const char* doc =
+      "Zeros in the shape of the third input, with the slices of the first added where the indices, the second input, "
+      "say: the reverse of gather. Slices of equal index are added in their order, and many of them without loss.";
+  static Traits traits() { return {.fallible = true, .shape_only = 4}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in, 2);
+    in.require_dtype(0, {f32, f64, i64});
+    in.require_dtype(1, {i64});
+    const Shape expected = gathered_shape(in.shape(2), in.shape(1), axis);
+    if (in.shape(0) != expected)
+      in.fail_shape(fmt::format("expected slices of shape {}, got {}", expected.str(), in.shape(0).str()));
+    require_elements(in, 2, axis);
+    return {in.dtype(0), in.shape(2)};
+  }
+  static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
+    return flops_of(in[0].shape.elements(), in[0].dtype);
+  }
+  // Where slices of equal index are: of index i at order[begin[i]] to order[begin[i + 1]].
+  struct Meeting {
+    Index* begin;
+    Index* order;
+  };
+  static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
+    const Index n = in[1].shape.elements();
+    if (n <= few_terms) return 0;
+    return static_cast<std::size_t>(out.shape[static_cast<int>(attrs.integer("axis"))] + 2 + n) * sizeof(Index);
+  }
+  // Whether more than a few slices meet in one place; then also which, by counting.
+  static bool many_meet(const KernelCall& call, Index extent, Meeting& meeting) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.inputs[1].type.shape.elements();
+    if (n <= few_terms) return false;
+    Index* const next = static_cast<Index*>(call.scratch) + 1;  // one ahead: filling moves each to its end
+    std::fill_n(next - 1, extent + 2, Index{0});
+    Index most = 0;
+    for (Index i = 0; i < n; ++i) most = std::max(most, ++next[index[i] + 1]);
+    if (most <= few_terms) return false;
+    for (Index e = 0; e < extent; ++e) next[e + 1] += next[e];
+    meeting = {next - 1, next + extent + 1};
+    for (Index i = 0; i < n; ++i) meeting.order[next[index[i]]++] = i;
+    return true;
+  }
+  // Columns [first, last) of all places, `in` and `out` being of one outer slice.
+  template <class T>
+  static void sum_meeting(const Meeting& meeting, const Around& a, const T* in, Index first, Index last, T* out) {
+    WideSum<T> sums[task_columns];
+    for (Index e = 0; e < a.extent; ++e) {
+      std::fill_n(sums, last - first, WideSum<T>());
+      for (Index i = meeting.begin[e]; i < meeting.begin[e + 1]; ++i) {
+        const T* from = in + meeting.order[i] * a.inner;
+        for (Index k = first; k < last; ++k) sums[k - first].add(from[k]);
+      }
+      for (Index k = first; k < last; ++k) out[e * a.inner + k] = static_cast<T>(sums[k - first]);
+    }
+  }
+  // Each task sums some columns of one outer slice, so that no two write to one place.
+  template <class T>
+  static void run(const KernelCall& call, const Around& a) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.inputs[1].type.shape.elements();
+    Meeting meeting{};
+    const bool many = many_meet(call, a.extent, meeting);
+    const Index blocks = (a.inner + task_columns - 1) / task_columns;
+    for_stretches(call.parallel, a.outer * blocks, task_elements / ((n + a.extent) * task_columns),
+                  [&](Index begin, Index end) {
+                    for (Index task = begin; task < end; ++task) {
+                      const Index o = task / blocks;
+                      const Index first = task % blocks * task_columns;
+                      const Index last = std::min(a.inner, first + task_columns);
+                      T* out = call.output.as<T>() + o * a.extent * a.inner;
+                      const T* in = call.inputs[0].as<T>() + o * n * a.inner;
+                      if (many) {
+                        sum_meeting(meeting, a, in, first, last, out);
+                        continue;
+                      }
+                      for (Index i = 0; i < a.extent; ++i)
+                        std::fill(out + i * a.inner + first, out + i * a.inner + last, T(0));
+                      for (Index i = 0; i < n; ++i) {
+                        const T* from = in + i * a.inner;
+                        T* to = out + index[i] * a.inner;
+                        for (Index k = first; k < last; ++k) to[k] += from[k];
+                      }
+                    }
+                  });
+  }
+  static void kernel(const KernelCall& call) {
+    const Around a = around(call.output.type.shape, axis_attr(call));
+    check_indices(call, a.extent);
+    if (call.output.type.dtype == f32)
+      run<float>(call, a);
+    else if (call.output.type.dtype == f64)
+      run<double>(call, a);
+    else
+      run<std::int64_t>(call, a);
+  }
+  static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0, 2}); }
+  static Cotangents vjp(const Vjp& r) {
+    return {apply("gather", {r.cotangent(), r.input(1)}, r.attrs()), Value{}, Value{}};
+  }
+  static std::vector<Sample> samples() {
+    const Domain rows = domain::integers(0, 3);
+    return {{"rows", {{{6, 3}}, {{6}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"columns", {{{2, 5}}, {{5}, rows}, {{2, 4}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"long slices", {{{9, 700}}, {{9}, rows}, {{4, 700}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"none", {{{0, 3}}, {{0}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs rows{{"axis", Index{0}}};
+    return {{"other shape", {Tensor({5, 3}), Tensor({6}, i64), Tensor({4, 3})}, rows, "expected slices"},
+            {"index too large",
+             {Tensor({1, 3}), Tensor::from<std::int64_t>({1}, {4}), Tensor({4, 3})},
+             rows,
+             "index 4 at position 0 is outside axis 0 of extent 4"},
+            {"no place",
+             {Tensor({1, 3}), Tensor({1}, i64), Tensor({0, 3})},
+             rows,
+             "every index is outside axis 0 of extent 0"},
+            {"truth values", {Tensor({1}, boolean), Tensor({1}, i64), Tensor({4}, boolean)}, rows, "bool"}};
+  }
+};
+
+// ---- take_along_axis and its reverse: single elements, chosen by an index each
+
+// Throws unless the indices have the shape of the input outside the axis.
+void check_along(const Infer& in, const Shape& x, const Shape& indices, int axis) {
+  bool fits = x.rank() == indices.rank();
+  for (int a = 0; fits && a < x.rank(); ++a) fits = a == axis || x[a] == indices[a];
+  if (!fits) in.fail_shape(fmt::format("the indices {} do not fit {} outside axis {}", indices.str(), x.str(), axis));
+}
+
+struct TakeAlongAxis : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr const char* name = "take_along_axis";
+  static constexpr const char* doc =
+      "For each index (i64) the element of x that lies at the index along the axis and elsewhere where the index "
+      "itself lies: for axis 1, out[i, j, k] = x[i, index[i, j, k], k]. An index outside [0, extent) is an error at "
+      "run "
+      "time.";
+  static Traits traits() { return {.fallible = true}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in);
+    in.require_dtype(1, {i64});
+    check_along(in, in.shape(0), in.shape(1), axis);
+    require_elements(in, 0, axis);
+    return {in.dtype(0), in.shape(1)};
+  }
+  template <class T>
+  static void run(const KernelCall& call, const Around& from) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.output.type.shape[axis_attr(call)];
+    for_stretches(call.parallel, from.outer * n, task_elements / from.inner, [&](Index first, Index last) {
+      for (Index row = first; row < last;) {
+        const T* x = call.inputs[0].as<T>() + row / n * from.extent * from.inner;
+        const Index end = std::min(last, (row / n + 1) * n);
+        const std::int64_t* chosen = index + row * from.inner;
+        T* out = call.output.as<T>() + row * from.inner;
+        if (from.inner == 1) {
+          for (Index k = 0; k < end - row; ++k) out[k] = x[chosen[k]];
+        } else {
+          for (Index r = row; r < end; ++r, out += from.inner, chosen += from.inner) {
+            for (Index k = 0; k < from.inner; ++k) out[k] = x[chosen[k] * from.inner + k];
+          }
+        }
+        row = end;
+      }
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    const Around from = around(call.inputs[0].type.shape, axis_attr(call));
+    check_indices(call, from.extent);
+    with_element(size_of(call.output.type.dtype), [&](auto bits) { run<decltype(bits)>(call, from); });
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) {
+    return {apply("scatter_along_axis", {r.cotangent(), r.input(1), r.input(0)}, r.attrs()), Value{}};
+  }
+  static std::vector<Sample> samples() {
+    const Domain three = domain::integers(0, 2);
+    return {{"one per row", {{{4, 3}}, {{4, 1}, three}}, {{"axis", Index{1}}}, 0, false, true},
+            {"columns", {{{3, 17}}, {{2, 17}, three}}, {{"axis", Index{0}}}, 0, false, true},
+            {"middle axis", {{{2, 3, 4}}, {{2, 5, 4}, three}}, {{"axis", Index{1}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}, 0, false, true},
+            {"none", {{{3, 2}}, {{0, 2}, three}}, {{"axis", Index{0}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs last{{"axis", Index{1}}};
+    return {{"index too large",
+             {Tensor({2, 3}), Tensor::from<std::int64_t>({2, 1}, {0, 3})},
+             last,
+             "index 3 at position 1 is outside axis 1 of extent 3"},
+            {"negative index", {Tensor({2, 3}), Tensor::from<std::int64_t>({2, 1}, {-1, 0})}, last, "index -1"},
+            {"other extent", {Tensor({2, 3}), Tensor({1, 3}, i64)}, last, "[1, 3] do not fit [2, 3] outside axis 1"},
+            {"other rank", {Tensor({2, 3}), Tensor({2}, i64)}, last, "[2] do not fit"},
+            {"indices of f32", {Tensor({2, 3}), Tensor({2, 1})}, last, "i64"}};
+  }
+};
+
+struct ScatterAlongAxis : Operation {
+  static constexpr int min_inputs = 3, max_inputs = 3;
+  static constexpr const char* name = "scatter_along_axis";
+  static constexpr const char* doc =
+      "Zeros in the shape of the third input, with the elements of the first added where take_along_axis, by the "
+      "indices in the second, would have taken them from. Elements that meet are added in their order along the axis, "
+      "and many of them without loss.";
+  static Traits traits() { return {.fallible = true, .shape_only = 4}; }
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in, 2);
+    in.require_dtype(0, {f32, f64, i64});
+    in.require_dtype(1, {i64});
+    check_along(in, in.shape(2), in.shape(1), axis);
+    if (in.shape(0) != in.shape(1))
+      in.fail_shape(fmt::format("elements {} and their indices {} differ", in.shape(0).str(), in.shape(1).str()));
+    require_elements(in, 2, axis);
+    return {in.dtype(0), in.shape(2)};
+  }
+  static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
+    return flops_of(in[0].shape.elements(), in[0].dtype);
+  }
+  static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
+    const bool few = in[1].shape[static_cast<int>(attrs.integer("axis"))] <= few_terms;
+    return few ? 0 : static_cast<std::size_t>(out.shape.elements()) * sizeof(WideSum<double>);
+  }
+  template <class T>
+  static void run(const KernelCall& call, const Around& to) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.inputs[1].type.shape[axis_attr(call)];
+    for_stretches(call.parallel, to.outer, task_elements / ((n + to.extent) * to.inner), [&](Index first, Index last) {
+      for (Index o = first; o < last; ++o) {
+        T* out = call.output.as<T>() + o * to.extent * to.inner;
+        if (n > few_terms) {
+          auto* sums = static_cast<WideSum<T>*>(call.scratch) + o * to.extent * to.inner;
+          std::fill_n(sums, to.extent * to.inner, WideSum<T>());
+          for (Index i = o * n * to.inner; i < (o + 1) * n * to.inner; ++i)
+            sums[index[i] * to.inner + i % to.inner].add(call.inputs[0].as<T>()[i]);
+          for (Index i = 0; i < to.extent * to.inner; ++i) out[i] = static_cast<T>(sums[i]);
+          continue;
+        }
+        std::fill_n(out, to.extent * to.inner, T(0));
+        for (Index row = o * n; row < (o + 1) * n; ++row) {
+          const T* in = call.inputs[0].as<T>() + row * to.inner;
+          const std::int64_t* chosen = index + row * to.inner;
+          for (Index k = 0; k < to.inner; ++k) out[chosen[k] * to.inner + k] += in[k];
+        }
+      }
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    const Around to = around(call.output.type.shape, axis_attr(call));
+    check_indices(call, to.extent);
+    if (call.output.type.dtype == f32)
+      run<float>(call, to);
+    else if (call.output.type.dtype == f64)
+      run<double>(call, to);
+    else
+      run<std::int64_t>(call, to);
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) {
+    return {apply("take_along_axis", {r.cotangent(), r.input(1)}, r.attrs()), Value{}, Value{}};
+  }
+  static std::vector<Sample> samples() {
+    const Domain three = domain::integers(0, 2);
+    return {{"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
+            {"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, {{"axis", Index{1}}}, 0, false, true},
+            {"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, {{"axis", Index{1}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs last{{"axis", Index{1}}};
+    return {{"index too large",
+             {Tensor({1, 1}), Tensor::from<std::int64_t>({1, 1}, {3}), Tensor({1, 3})},
+             last,
+             "index 3 at position 0 is outside axis 1 of extent 3"},
+            {"elements without an index", {Tensor({2, 2}), Tensor({2, 1}, i64), Tensor({2, 3})}, last, "differ"},
+            {"other extent", {Tensor({1, 1}), Tensor({1, 1}, i64), Tensor({2, 3})}, last, "do not fit"}};
+  }
+};
+
+struct OneHot : Operation {
+  static constexpr const char* name = "one_hot";
+  static constexpr const char* doc =
+      "1 at the index and 0 elsewhere, along a new last axis of `classes`. An index outside [0, classes) is an error "
+      "at run time.";
+  static constexpr const char* no_gradient = "an index has no derivative";
+  static Traits traits() { return {.fallible = true}; }
+  static TensorType infer(const Infer& in) {
+    in.require_dtype(0, {i64});
+    if (in.attrs().integer("classes") < 1) in.fail_shape(fmt::format("{} classes", in.attrs().integer("classes")));
+    Shape out = in.shape(0);
+    out.push_back(in.attrs().integer("classes"));
+    return {in.attrs().dtype("dtype"), out};
+  }
+  static void kernel(const KernelCall& call) {
+    const Index classes = call.attrs->integer("classes");
+    const auto* index = call.inputs[0].as<std::int64_t>();
+    std::memset(call.output.data, 0, call.output.type.bytes());
+    with_dtype(call.output.type.dtype, [&](auto one) {
+      one = 1;
+      for (Index i = 0; i < call.inputs[0].type.shape.elements(); ++i) {
+        if (index[i] < 0 || index[i] >= classes)
+          fail_index(function_of(call), index[i], i, fmt::format("the {} classes", classes));
+        call.output.as<decltype(one)>()[i * classes + index[i]] = one;
+      }
+    });
+  }
+  static std::vector<Sample> samples() {
+    const Domain labels = domain::integers(0, 4);
+    return {{"labels", {{{7}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
+            {"one label", {{{}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
+            {"more labels", {{{3, 9}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
+            {"one class", {{{1}, domain::integers(0, 0)}}, {{"classes", Index{1}}, {"dtype", f64}}, 0, true, true},
+            {"whole numbers", {{{2, 3}, labels}}, {{"classes", Index{9}}, {"dtype", i64}}, 0, true, true},
+            {"no label", {{{0}, labels}}, {{"classes", Index{5}}, {"dtype", boolean}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Attrs attrs{{"classes", Index{3}}, {"dtype", f32}};
+    return {{"label too large",
+             {Tensor::from<std::int64_t>({2}, {0, 3})},
+             attrs,
+             "index 3 at position 1 is outside the 3 classes"},
+            {"labels of f32", {Tensor::zeros({2})}, attrs, "i64"},
+            {"no classes", {Tensor({2}, i64)}, {{"classes", Index{0}}, {"dtype", f32}}, "0 classes"}};
+  }
+};
+
+}  // namespace
+
+void register_index(OpRegistry& registry) {
+  registry.add(define<Gather>());
+  registry.add(define<ScatterAdd>());
+  registry.add(define<TakeAlongAxis>());
+  registry.add(define<ScatterAlongAxis>());
+  registry.add(define<OneHot>());
+}
+
+namespace {
+
+// Errors of a run name the function that the program called: the kernel knows it from an attribute, which is there if
+// it is not the operation itself.
+Attrs with_function(Attrs attrs, const char* op) {
+  const std::string function = LineGuard::function_or(op);
+  if (function != op) attrs.set("function", function);
+  return attrs;
+}
+
+// `function` is the one that is called here.
+Attrs along(Value x, Index axis, const char* function, const char* op) {
+  return with_function({{"axis", Index{axis_index(axis, x.shape().rank(), function)}}}, op);
+}
+
+}  // namespace
+
+Value gather(Operand x, Operand indices, Index axis) {
+  const LineGuard line(x);
+  return apply("gather", {x, indices}, along(x, axis, "gather", "gather"));
+}
+
+Value index_select(Operand x, Operand indices, Index axis) {
+  const LineGuard line(x);
+  if (indices.shape().rank() != 1) {
+    throw ShapeError(fmt::format("index_select: the indices must be a vector\n  {}", indices.describe()));
+  }
+  return gather(x, indices, axis);
+}
+
+Value embedding(Operand table, Operand indices) {
+  const LineGuard line(table);
+  if (table.shape().rank() != 2) {
+    throw ShapeError(fmt::format("embedding: the table must be a matrix, one row a number\n  {}", table.describe()));
+  }
+  return gather(table, indices, 0);
+}
+
+Value scatter_add(Operand x, Operand indices, Operand slices, Index axis) {
+  const LineGuard line(x);
+  return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add", "scatter_add"));
+}
+
+Value take_along_axis(Operand x, Operand indices, Index axis) {
+  const LineGuard line(x);
+  return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis", "take_along_axis"));
+}
+
+Value scatter_add_along_axis(Operand x, Operand indices, Operand elements, Index axis) {
+  const LineGuard line(x);
+  return x + apply("scatter_along_axis", {elements, indices, x},
+                   along(x, axis, "scatter_add_along_axis", "scatter_along_axis"));
+}
+
+Value one_hot(Operand indices, Index classes, DType dtype) {
+  const LineGuard line(indices);
+  return apply("one_hot", {indices}, with_function({{"classes", classes}, {"dtype", dtype}}, "one_hot"));
+}
+
+}  // namespace xgrad

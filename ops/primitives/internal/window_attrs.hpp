@@ -1,0 +1,16 @@
+// The attributes of operations on windows.
+#pragma once
+
+#include <xgrad/graph/attrs.hpp>
+#include <xgrad/ops/windows.hpp>
+
+namespace xgrad {
+
+// `padding` is {top, bottom, left, right}, or empty for "same".
+Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const Axes& padding);
+
+// What a Padding says about images and about sequences, in this form. Throw ShapeError naming the function.
+std::vector<Index> padding_of_images(const char* function, const Padding& padding);
+std::vector<Index> padding_of_sequences(const char* function, const Padding& padding);
+
+}  // namespace xgrad

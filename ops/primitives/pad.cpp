@@ -1,0 +1,265 @@
+// Elements added before and after those of an axis, and the reverse.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/strided_copy.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr Index most = Index{1} << 56;  // no shape holds more
+
+const char* word_for(PadMode mode) {
+  return mode == PadMode::constant ? "constant" : mode == PadMode::reflect ? "reflect" : "edge";
+}
+
+// What the attributes say about the axis once it is padded: `before`, then `extent` old elements, then `after`.
+struct Widths {
+  int axis;
+  Index before, after;
+  bool reflect, edge;
+
+  explicit Widths(const Attrs& attrs)
+      : axis(static_cast<int>(attrs.integer("axis"))),
+        before(attrs.integer("before")),
+        after(attrs.integer("after")),
+        reflect(attrs.text("mode") == "reflect"),
+        edge(attrs.text("mode") == "edge") {}
+
+  // The old element that added element i (counted from the front, or from the back of `extent` old ones) repeats.
+  Index front_source(Index i) const { return reflect ? before - i : 0; }
+  Index back_source(Index i, Index extent) const { return reflect ? extent - 2 - i : extent - 1; }
+};
+
+// Throws unless so many elements can be added to anything.
+void check_added(const Infer& in, const Widths& w) {
+  if (w.before < 0 || w.after < 0) in.fail_shape("a negative number of elements to add");
+  if (w.before > most || w.after > most) in.fail_shape("too many elements to add");
+}
+
+// Throws unless an axis of that extent can be padded so.
+void check_widths(const Infer& in, const Widths& w, Index extent) {
+  check_added(in, w);
+  if (!w.reflect && !w.edge && in.attrs().text("mode") != "constant")
+    in.fail_shape(fmt::format("mode {:?} is none of constant, reflect and edge", in.attrs().text("mode")));
+  const Index widest = std::max(w.before, w.after);
+  if (w.reflect && widest > 0 && widest >= extent) {
+    in.fail_shape(fmt::format("axis {} of extent {} can be reflected by less than its extent, not by {}", w.axis,
+                              extent, widest));
+  }
+  if (w.edge && widest > 0 && extent == 0) in.fail_shape(fmt::format("axis {} has no edge to repeat", w.axis));
+}
+
+// Throws unless elements of the input's dtype can hold the value.
+void check_value(const Infer& in, double value) {
+  bool fits = true;
+  switch (in.dtype(0)) {
+    case DType::f32: fits = !std::isfinite(value) || std::isfinite(static_cast<float>(value)); break;
+    case DType::f64: break;
+    case DType::i64: fits = value == std::trunc(value) && std::abs(value) < 0x1p63; break;
+    case DType::boolean: fits = value == 0 || value == 1; break;
+  }
+  if (!fits) in.fail_dtype(fmt::format("{} is not a number of dtype {}", value, name_of(in.dtype(0))));
+}
+
+Attrs pad_attrs(Index axis, Index before, Index after, PadMode mode, double value) {
+  return {
+      {"axis", axis}, {"before", before}, {"after", after}, {"mode", std::string(word_for(mode))}, {"value", value}};
+}
+
+struct Pad : Operation {
+  static constexpr const char* name = "pad";
+  static constexpr const char* doc =
+      "`before` and `after` elements added along one axis: all `value` (constant), the axis mirrored at its first and "
+      "last element, which are not repeated (reflect), or these elements again and again (edge).";
+  static TensorType infer(const Infer& in) {
+    const int axis = axis_of(in);
+    const Widths w(in.attrs());
+    check_widths(in, w, in.shape(0)[axis]);
+    check_value(in, in.attrs().number("value"));
+    Shape out;
+    for (int i = 0; i < in.shape(0).rank(); ++i) out.push_back(in.shape(0)[i] + (i == axis ? w.before + w.after : 0));
+    return {in.dtype(0), out};
+  }
+
+  // Copies `count` neighbouring elements of the axis, from element `from` of the input on, `step` at a time.
+  static void copy(const KernelCall& call, Index count, Index from, Index step, Index to) {
+    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
+    const TensorType& input = call.inputs[0].type;
+    if (count == 0) return;
+    Shape shape = input.shape;
+    shape.set(static_cast<int>(axis), count);
+    Strides from_strides = input.shape.strides();
+    const Strides to_strides = call.output.type.shape.strides();
+    const char* source = at(call.inputs[0].data, from * from_strides[axis], input.dtype);
+    from_strides[axis] *= step;
+    strided_copy(shape, source, from_strides, at(call.output.data, to * to_strides[axis], input.dtype), to_strides,
+                 size_of(input.dtype), call.parallel);
+  }
+  static void fill(const KernelCall& call, const Widths& w) {
+    const Around to = around(call.output.type.shape, w.axis);
+    with_dtype(call.output.type.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      const T value = static_cast<T>(call.attrs->number("value"));
+      for (Index o = 0; o < to.outer; ++o) {
+        T* row = call.output.as<T>() + o * to.extent * to.inner;
+        std::fill_n(row, w.before * to.inner, value);
+        std::fill_n(row + (to.extent - w.after) * to.inner, w.after * to.inner, value);
+      }
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    const Widths w(*call.attrs);
+    const Index extent = call.inputs[0].type.shape[w.axis];
+    copy(call, extent, 0, 1, w.before);
+    if (w.reflect || w.edge) {
+      const Index step = w.reflect ? -1 : 0;
+      copy(call, w.before, w.front_source(0), step, 0);
+      copy(call, w.after, w.back_source(0, extent), step, w.before + extent);
+    } else {
+      fill(call, w);
+    }
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) {
+    const Widths w(r.attrs());
+    if (w.reflect || w.edge) return apply("unpad", {r.cotangent()}, r.attrs());
+    return slice(r.cotangent(), w.axis, w.before, w.after == 0 ? std::optional<Index>() : -w.after);
+  }
+  static std::vector<Sample> samples() {
+    constexpr auto constant = PadMode::constant, reflect = PadMode::reflect, edge = PadMode::edge;
+    return {{"both sides", {{{3, 4}}}, pad_attrs(1, 2, 1, constant, 0.5), 0, false, true},
+            {"front", {{{3}}}, pad_attrs(0, 2, 0, constant, 0), 0, false, true},
+            {"nothing added", {{{3}}}, pad_attrs(0, 0, 0, constant, 0), 0, false, true},
+            {"added to nothing", {{{0, 2}}}, pad_attrs(0, 1, 1, constant, 3), 0, true, true},
+            {"reflected", {{{3, 5}}}, pad_attrs(1, 4, 2, reflect, 0), 0, false, true},
+            {"rows reflected", {{{4, 9}}}, pad_attrs(0, 1, 3, reflect, 0), 0, false, true},
+            {"one element reflected by none", {{{1}}}, pad_attrs(0, 0, 0, reflect, 0), 0, false, true},
+            {"edges", {{{2, 3, 2}}}, pad_attrs(1, 5, 1, edge, 0), 0, false, true},
+            {"edge of one element", {{{1}}}, pad_attrs(0, 2, 3, edge, 0), 0, false, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    const Tensor row = Tensor::zeros({3});
+    Attrs other = pad_attrs(0, 1, 0, PadMode::edge, 0);
+    other.set("mode", std::string("wrap"));
+    return {
+        {"negative", {row}, pad_attrs(0, -1, 0, PadMode::constant, 0), "negative"},
+        {"axis", {row}, pad_attrs(1, 0, 0, PadMode::constant, 0), "axis 1"},
+        {"far too wide", {row}, pad_attrs(0, INT64_MAX, 1, PadMode::constant, 0), "too many elements"},
+        {"reflected too far", {row}, pad_attrs(0, 0, 3, PadMode::reflect, 0), "axis 0 of extent 3 can be reflected"},
+        {"no edge", {Tensor::zeros({0})}, pad_attrs(0, 1, 0, PadMode::edge, 0), "axis 0 has no edge"},
+        {"a fraction among integers", {Tensor({3}, i64)}, pad_attrs(0, 1, 0, PadMode::constant, 0.5), "0.5 is not"},
+        {"unknown mode", {row}, other, "\"wrap\" is none of"}};
+  }
+};
+
+struct Unpad : Operation {
+  static constexpr const char* name = "unpad";
+  static constexpr const char* doc =
+      "The reverse of pad by reflection or edge: what was added to an axis is taken away, and added to the elements it "
+      "was copied from.";
+  static TensorType infer(const Infer& in) {
+    in.require_dtype(0, {f32, f64});
+    const int axis = axis_of(in);
+    const Widths w(in.attrs());
+    check_value(in, in.attrs().number("value"));
+    check_added(in, w);
+    Shape out = in.shape(0);
+    const Index extent = out[axis] - w.before - w.after;
+    if (extent < 0) in.fail_shape(fmt::format("axis {} of extent {} is shorter than what was added", axis, out[axis]));
+    check_widths(in, w, extent);
+    if (!w.reflect && !w.edge) in.fail_shape("constants that were added came from no element");
+    out.set(axis, extent);
+    return {in.dtype(0), out};
+  }
+  static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs&) {
+    return flops_of(in[0].shape.elements() - out.shape.elements(), out.dtype);
+  }
+  template <class T>
+  static void run(const KernelCall& call) {
+    const Widths w(*call.attrs);
+    const Around from = around(call.inputs[0].type.shape, w.axis);
+    const Index extent = call.output.type.shape[w.axis];
+    const auto row = [&](Index o) {
+      const T* in = call.inputs[0].as<T>() + o * from.extent * from.inner;
+      T* out = call.output.as<T>() + o * extent * from.inner;
+      const auto add = [&](Index source, Index added) {
+        const T* a = in + added * from.inner;
+        T* sum = out + source * from.inner;
+        for (Index i = 0; i < from.inner; ++i) sum[i] += a[i];
+      };
+      std::copy_n(in + w.before * from.inner, extent * from.inner, out);
+      for (Index i = 0; i < w.before; ++i) add(w.front_source(i), i);
+      for (Index i = 0; i < w.after; ++i) add(w.back_source(i, extent), w.before + extent + i);
+    };
+    for_stretches(call.parallel, from.outer, (1 << 15) / std::max<Index>(1, from.extent * from.inner),
+                  [&](Index first, Index last) {
+                    for (Index o = first; o < last; ++o) row(o);
+                  });
+  }
+  static void kernel(const KernelCall& call) {
+    if (call.output.type.dtype == f32)
+      run<float>(call);
+    else
+      run<double>(call);
+  }
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) { return apply("pad", {r.cotangent()}, r.attrs()); }
+  static std::vector<Sample> samples() {
+    return {{"reflected", {{{2, 7}}}, pad_attrs(1, 2, 1, PadMode::reflect, 0), 0, false, true},
+            {"edges", {{{6, 9}}}, pad_attrs(0, 1, 4, PadMode::edge, 0), 0, false, true},
+            {"many rows", {{{300, 120}}}, pad_attrs(1, 3, 2, PadMode::reflect, 0), 0, false, true},
+            {"one element", {{{1}}}, pad_attrs(0, 0, 0, PadMode::edge, 0), 0, false, true},
+            {"no rows", {{{0, 3}}}, pad_attrs(1, 1, 1, PadMode::edge, 0), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {
+        {"shorter than that",
+         {Tensor::zeros({3})},
+         pad_attrs(0, 2, 2, PadMode::edge, 0),
+         "shorter than what was added"},
+        {"constants", {Tensor::zeros({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "came from no element"},
+        {"less than nothing", {Tensor::zeros({3})}, pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0), "negative number"},
+        {"far too wide", {Tensor::zeros({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too many"}};
+  }
+};
+
+}  // namespace
+
+void register_pad(OpRegistry& registry) {
+  registry.add(define<Pad>());
+  registry.add(define<Unpad>());
+}
+
+Value pad(Operand x, Index axis, Index before, Index after, double value) {
+  const LineGuard line(x);
+  return apply("pad", {x},
+               pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, PadMode::constant, value));
+}
+
+Value pad(Operand x, Index axis, Index before, Index after, PadMode mode) {
+  const LineGuard line(x);
+  return apply("pad", {x}, pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, mode, 0));
+}
+
+Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode, double value) {
+  const LineGuard line(x);
+  const int rank = x.shape().rank();
+  if (static_cast<int>(widths.size()) != rank) {
+    throw ShapeError(fmt::format("pad: {} widths for {} axes\n  {}", widths.size(), rank, x.describe()));
+  }
+  for (int axis = 0; axis < rank; ++axis) {
+    const PadWidth& w = widths[static_cast<std::size_t>(axis)];
+    if (w.before != 0 || w.after != 0) x = apply("pad", {x}, pad_attrs(axis, w.before, w.after, mode, value));
+  }
+  return x;
+}
+
+}  // namespace xgrad

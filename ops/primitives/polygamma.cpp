@@ -1,0 +1,136 @@
+// The derivatives of digamma.
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <numbers>
+
+#include <fmt/format.h>
+
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr int highest = 20;
+
+// The sum over k >= 0 of (x + k)^-s, for x > 0 and whole s > 1: its first terms, then the formula of Euler and
+// Maclaurin (Abramowitz and Stegun 23.1.30).
+double hurwitz_zeta(int s, double x) {
+  constexpr double bernoulli[] = {1.0 / 6,       -1.0 / 30,       1.0 / 42,       -1.0 / 30,
+                                  5.0 / 66,      -691.0 / 2730,   7.0 / 6,        -3617.0 / 510,
+                                  43867.0 / 798, -174611.0 / 330, 854513.0 / 138, -236364091.0 / 2730};
+  double sum = 0;
+  for (; x < 10 + s; x += 1) sum += std::pow(x, -s);
+  const double power = std::pow(x, -s);
+  sum += std::pow(x, 1 - s) / (s - 1) + power / 2;
+  double term = power / x * s / 2;  // s (s + 1) ... (s + 2j - 2) / (2j)! x^(1 - s - 2j)
+  for (int j = 1; j <= 12; ++j) {
+    sum += bernoulli[j - 1] * term;
+    term *= (s + 2.0 * j - 1) * (s + 2.0 * j) / ((2.0 * j + 1) * (2.0 * j + 2) * x * x);
+  }
+  return sum;
+}
+
+// Derivative n of pi cot(pi x), where cot(pi x) = c: with the derivative -pi (1 + c^2) of c it is pi^(n + 1) times a
+// polynomial in c, whose derivative times -(1 + c^2) is the next one.
+double cotangent_derivative(int n, double c) {
+  std::array<double, highest + 2> p{};
+  p[1] = 1;
+  for (int k = 0; k < n; ++k) {
+    std::array<double, highest + 2> next{};
+    for (std::size_t i = 1; i <= static_cast<std::size_t>(k) + 1; ++i) {
+      next[i - 1] -= static_cast<double>(i) * p[i];
+      next[i + 1] -= static_cast<double>(i) * p[i];
+    }
+    p = next;
+  }
+  double out = 0;
+  for (std::size_t i = p.size(); i-- > 0;) out = out * c + p[i];
+  return out * std::pow(std::numbers::pi, n + 1);
+}
+
+double polygamma_of(int n, double x) {
+  const double sign = n % 2 == 0 ? -1 : 1;
+  if (x > 0) return sign * std::tgamma(n + 1) * hurwitz_zeta(n + 1, x);
+  if (std::isnan(x)) return x;
+  if (std::floor(x) == x) return sign * INFINITY;
+  // Reflection: psi(1 - x) - psi(x) = pi cot(pi x), differentiated n times.
+  const double part = x - std::nearbyint(x);
+  return -sign * polygamma_of(n, 1 - x) - cotangent_derivative(n, 1 / std::tan(std::numbers::pi * part));
+}
+
+struct Polygamma : Operation {
+  static constexpr const char* name = "polygamma";
+  static constexpr const char* doc =
+      "Derivative n of digamma, for n from 1 to 20. At 0 and negative whole numbers inf for odd n, -inf for even n. "
+      "Its "
+      "derivative is the next polygamma.";
+  static TensorType infer(const Infer& in) {
+    in.require_dtype(0, {f32, f64});
+    const Index n = in.attrs().integer("n");
+    if (n < 1 || n > highest) in.fail_shape(fmt::format("n = {} is not in [1, {}]", n, highest));
+    return in.type(0);
+  }
+  static double flops(std::span<const TensorType>, const TensorType& out, const Attrs&) {
+    return flops_of(out.shape.elements(), out.dtype);
+  }
+  template <class T>
+  static void run(const KernelCall& call) {
+    const auto n = static_cast<int>(call.attrs->integer("n"));
+    const T* in = call.inputs[0].as<T>();
+    T* out = call.output.as<T>();
+    const Index elements = call.output.type.shape.elements();
+    constexpr Index task = 1 << 10;
+    call.parallel.for_each((elements + task - 1) / task, [&](Index t) {
+      for (Index i = t * task; i < std::min(elements, (t + 1) * task); ++i)
+        out[i] = static_cast<T>(polygamma_of(n, static_cast<double>(in[i])));
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    if (call.output.type.dtype == f32) return run<float>(call);
+    run<double>(call);
+  }
+  // The series itself, which holds on both sides of 0, and the integral of what is left.
+  static void reference(const KernelCall& call) {
+    const auto n = static_cast<int>(call.attrs->integer("n"));
+    for (Index i = 0; i < call.output.type.shape.elements(); ++i) {
+      const long double x = call.inputs[0].as<double>()[i];
+      constexpr int terms = 100'000;
+      long double sum = 0;
+      for (int k = terms - 1; k >= 0; --k) sum += std::pow(x + k, static_cast<long double>(-n - 1));
+      const long double rest = x + terms - 0.5L;
+      sum += std::pow(rest, static_cast<long double>(-n)) / n;
+      call.output.as<double>()[i] = static_cast<double>((n % 2 == 0 ? -1 : 1) * std::tgamma(n + 1.0L) * sum);
+    }
+  }
+  static constexpr auto batch = batch_broadcast;
+  static Cotangents vjp(const Vjp& r) {
+    return r.cotangent() * polygamma(static_cast<int>(r.attrs().integer("n")) + 1, r.input(0));
+  }
+  static Attrs attrs(Index n) { return {{"n", n}}; }
+  static std::vector<Sample> samples() {
+    const Domain between_poles{.low = -2.6, .high = 4, .avoid = {-3, -2, -1, 0}, .distance = 0.35};
+    return {
+        {"first", {{{9}, between_poles}}, attrs(1)},           {"second", {{{3, 5}, between_poles}}, attrs(2)},
+        {"third", {{{5}, domain::between(0.5, 3)}}, attrs(3)}, {"seventh", {{{4}, domain::between(2, 8)}}, attrs(7)},
+        {"one number", {{{}, domain::positive()}}, attrs(1)},  {"nothing", {{{0}}}, attrs(1), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"not above 0", {Tensor::zeros({3})}, attrs(0), "n = 0 is not in [1, 20]"},
+            {"too high", {Tensor::zeros({3})}, attrs(21), "n = 21 is not in [1, 20]"},
+            {"integers", {Tensor({3}, i64)}, attrs(1), "it is i64"}};
+  }
+};
+
+}  // namespace
+
+void register_polygamma(OpRegistry& registry) { registry.add(define<Polygamma>()); }
+
+Value polygamma(int n, Operand x) {
+  const LineGuard line(x);
+  return n == 0 ? digamma(x) : apply("polygamma", {x}, Polygamma::attrs(n));
+}
+
+}  // namespace xgrad

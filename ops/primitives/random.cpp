@@ -1,0 +1,399 @@
+// Random numbers: functions of the graph's seed, the run's step, the node's stream and the element.
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <cstdint>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/require.hpp>
+#include <xgrad/ops/define/registry.hpp>
+#include <xgrad/ops/kernels/kernels.hpp>
+#include <xgrad/ops/kernels/philox.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+constexpr const char* depends_on_nothing = "random numbers depend on no input";
+constexpr double root_2 = 1.4142135623730950488;
+
+RandomArgs random_args(const KernelCall& call, double a, double b) {
+  return {call.output.data,
+          call.output.type.shape.elements(),
+          call.random.seed,
+          call.random.step,
+          static_cast<std::uint32_t>(call.attrs->integer("stream")),
+          call.first,
+          a,
+          b};
+}
+
+// The same within a block program.
+RandomArgs block_args(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out, double a,
+                      double b) {
+  return {out, n, random.seed, random.step, static_cast<std::uint32_t>(attrs.integer("stream")), first, a, b};
+}
+
+// Of the type of the input, if there is one, else of the type that the attributes say.
+struct Source : Operation {
+  static constexpr int min_inputs = 0, max_inputs = 1;
+  static constexpr const char* no_gradient = depends_on_nothing;
+  static Traits traits() { return {.random = true, .shape_only = 1}; }
+  static void check_stream(const Infer& in) {
+    const Index stream = in.attrs().integer("stream");
+    if (stream < 0 || stream > UINT32_MAX) refuse(in, fmt::format("stream {} is not in [0, 2^32)", stream));
+  }
+  static TensorType type_of(const Infer& in) {
+    check_stream(in);
+    return in.count() == 1 ? in.type(0) : TensorType{in.attrs().dtype("dtype"), Shape(in.attrs().ints("shape"))};
+  }
+  static TensorType floating_type_of(const Infer& in) {
+    const TensorType type = type_of(in);
+    if (!is_floating(type.dtype)) in.fail_dtype(fmt::format("{} is not a floating dtype", name_of(type.dtype)));
+    return type;
+  }
+  [[noreturn]] static void refuse(const Infer& in, const std::string& what) { throw UserError(in.message(what)); }
+};
+
+// A sample with the type in the attributes, and one with an input that has it.
+std::vector<Sample> both_ways(const Attrs& attrs) {
+  Attrs typed = attrs;
+  typed.set("shape", Axes{3, 33});
+  typed.set("dtype", f32);
+  return {{"matrix", {}, typed, 0, true, true},
+          {"like a matrix", {{{3, 33}}}, attrs, 0, true, true},
+          {"one number", {{{1}}}, attrs, 0, true, true},
+          {"nothing", {{{0}}}, attrs, 0, true, true}};
+}
+
+struct RandomUniform : Source {
+  static constexpr const char* name = "random_uniform";
+  static constexpr const char* doc = "Numbers in [low, high), each as likely as another.";
+  static TensorType infer(const Infer& in) {
+    const double low = in.attrs().number("low"), high = in.attrs().number("high");
+    if (!(low <= high) || !std::isfinite(high - low))
+      refuse(in, fmt::format("the bounds {} and {} are not in order, or not finite", low, high));
+    const TensorType type = floating_type_of(in);
+    const double largest = type.dtype == f32 ? FLT_MAX : DBL_MAX;
+    if (std::max({std::abs(low), std::abs(high), high - low}) > largest)
+      refuse(in, fmt::format("the bounds {} and {} are too large for {}", low, high, name_of(type.dtype)));
+    return type;
+  }
+  static void kernel(const KernelCall& call) {
+    kernels().uniform[static_cast<int>(call.output.type.dtype)](
+        random_args(call, call.attrs->number("low"), call.attrs->number("high")), call.parallel);
+  }
+  template <DType dtype>
+  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
+    kernels().uniform[static_cast<int>(dtype)](
+        block_args(attrs, random, first, n, out, attrs.number("low"), attrs.number("high")), Parallel(1));
+  }
+  static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, nullptr};
+  static Attrs attrs(double low, double high, Index stream) {
+    return {{"low", low}, {"high", high}, {"stream", stream}};
+  }
+  static std::vector<Sample> samples() { return both_ways(attrs(-1, 2, 7)); }
+  static std::vector<BadSample> bad_samples() {
+    return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
+            {"bounds", {Tensor::zeros({3})}, attrs(2, 1, 0), "the bounds 2 and 1 are not in order"},
+            {"no end", {Tensor::zeros({3})}, attrs(0, INFINITY, 0), "not finite"},
+            {"too far apart", {Tensor::zeros({3})}, attrs(-3e38, 3e38, 0), "too large for f32"},
+            {"stream", {Tensor::zeros({3})}, attrs(0, 1, -1), "stream -1 is not in"}};
+  }
+};
+
+struct RandomNormal : Source {
+  static constexpr const char* name = "random_normal";
+  static constexpr const char* doc = "Normal numbers of a mean and a standard deviation (Box and Muller, 1958).";
+  static TensorType infer(const Infer& in) {
+    const double mean = in.attrs().number("mean"), stddev = in.attrs().number("stddev");
+    if (!std::isfinite(mean)) refuse(in, fmt::format("a mean of {} has no meaning", mean));
+    if (!(stddev >= 0) || !std::isfinite(stddev))
+      refuse(in, fmt::format("a standard deviation of {} has no meaning", stddev));
+    return floating_type_of(in);
+  }
+  static void kernel(const KernelCall& call) {
+    kernels().normal[static_cast<int>(call.output.type.dtype)](
+        random_args(call, call.attrs->number("mean"), call.attrs->number("stddev")), call.parallel);
+  }
+  template <DType dtype>
+  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
+    kernels().normal[static_cast<int>(dtype)](
+        block_args(attrs, random, first, n, out, attrs.number("mean"), attrs.number("stddev")), Parallel(1));
+  }
+  static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, nullptr};
+  static Attrs attrs(double mean, double stddev, Index stream) {
+    return {{"mean", mean}, {"stddev", stddev}, {"stream", stream}};
+  }
+  static std::vector<Sample> samples() { return both_ways(attrs(1, 2, 7)); }
+  static std::vector<BadSample> bad_samples() {
+    return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
+            {"deviation", {Tensor::zeros({3})}, attrs(0, -1, 0), "a standard deviation of -1 has no meaning"},
+            {"infinite deviation",
+             {Tensor::zeros({3})},
+             attrs(0, INFINITY, 0),
+             "a standard deviation of inf has no meaning"},
+            {"mean", {Tensor::zeros({3})}, attrs(std::nan(""), 1, 0), "a mean of nan has no meaning"}};
+  }
+};
+
+struct RandomBernoulli : Source {
+  static constexpr const char* name = "random_bernoulli";
+  static constexpr const char* doc = "1 with the given probability, else 0: the same choices for every dtype.";
+  static TensorType infer(const Infer& in) {
+    const double p = in.attrs().number("probability");
+    if (!(p >= 0 && p <= 1)) refuse(in, fmt::format("probability {} is not in [0, 1]", p));
+    const TensorType type = type_of(in);
+    if (type.dtype == i64) in.fail_dtype("i64 is neither a floating dtype nor bool");
+    return type;
+  }
+  static void kernel(const KernelCall& call) {
+    kernels().bernoulli[static_cast<int>(call.output.type.dtype)](
+        random_args(call, call.attrs->number("probability"), 0), call.parallel);
+  }
+  template <DType dtype>
+  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
+    kernels().bernoulli[static_cast<int>(dtype)](
+        block_args(attrs, random, first, n, out, attrs.number("probability"), 0), Parallel(1));
+  }
+  static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, block<boolean>};
+  static Attrs attrs(double probability, Index stream) { return {{"probability", probability}, {"stream", stream}}; }
+  static std::vector<Sample> samples() {
+    auto out = both_ways(attrs(0.3, 3));
+    out.push_back({"like booleans", {{{3, 33}, domain::booleans()}}, attrs(0.5, 3), 0, true, true});
+    return out;
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"probability", {Tensor::zeros({3})}, attrs(1.5, 0), "1.5 is not in [0, 1]"},
+            {"integers", {Tensor({3}, i64)}, attrs(0.5, 0), "i64"}};
+  }
+};
+
+// The high half of the product: a number below `count`, each as likely as another but for count in 2^64.
+Index scaled(std::uint64_t random, Index count) {
+  __extension__ using Wide = unsigned __int128;
+  return static_cast<Index>(static_cast<Wide>(random) * static_cast<std::uint64_t>(count) >> 64);
+}
+
+struct RandomPermutation : Source {
+  static constexpr const char* name = "random_permutation";
+  static constexpr const char* doc =
+      "The numbers 0 to n - 1 (i64) in a random order (Fisher and Yates); n is an attribute or the extent of the "
+      "input's "
+      "axis.";
+  static TensorType infer(const Infer& in) {
+    check_stream(in);
+    if (in.count() == 0) {
+      const Index n = in.attrs().integer("n");
+      if (n < 0) in.fail_shape(fmt::format("there are no {} numbers to order", n));
+      return {i64, {n}};
+    }
+    const Index axis = in.attrs().integer("axis");
+    if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
+    return {i64, {in.shape(0)[static_cast<int>(axis)]}};
+  }
+  // In order and on one thread: each exchange depends on those before. One counter gives two exchanges; a permutation
+  // that begins at another element of the stream takes other counters.
+  static void kernel(const KernelCall& call) {
+    const RandomArgs args = random_args(call, 0, 0);
+    auto* out = call.output.as<std::int64_t>();
+    for (Index i = 0; i < args.count; ++i) out[i] = i;
+    Philox::Words words{};
+    for (Index i = args.count - 1, drawn = args.first; i > 0; --i, ++drawn) {
+      if (drawn % 2 == 0 || drawn == args.first) {
+        const auto counter = static_cast<std::uint64_t>(drawn / 2);
+        words = Philox::generate(
+            {static_cast<std::uint32_t>(counter), args.stream, static_cast<std::uint32_t>(args.step),
+             static_cast<std::uint32_t>(args.step >> 32) ^ static_cast<std::uint32_t>(counter >> 32 << 16)},
+            static_cast<std::uint32_t>(args.seed), static_cast<std::uint32_t>(args.seed >> 32));
+      }
+      const std::size_t half = drawn % 2 == 0 ? 0 : 2;
+      const std::uint64_t random = std::uint64_t{words[half]} << 32 | words[half + 1];
+      std::swap(out[i], out[scaled(random, i + 1)]);
+    }
+  }
+  static Attrs attrs(const char* which, Index number, Index stream) { return {{which, number}, {"stream", stream}}; }
+  static std::vector<Sample> samples() {
+    return {{"numbers", {}, attrs("n", 33, 3), 0, true, true},
+            {"one number", {}, attrs("n", 1, 3), 0, true, true},
+            {"nothing", {}, attrs("n", 0, 3), 0, true, true},
+            {"rows", {{{17, 3}}}, attrs("axis", 0, 3), 0, true, true},
+            {"columns of integers", {{{2, 40}, domain::integers(0, 9)}}, attrs("axis", 1, 3), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"axis", {Tensor::zeros({3})}, attrs("axis", 1, 0), "axis 1 is out of range"}};
+  }
+};
+
+// A node of the type of `like`.
+Value draw(const char* op, Value like, const Attrs& attrs) { return apply(op, {like}, attrs); }
+// A node of a type.
+Value draw(const char* op, Graph& graph, const Shape& shape, DType dtype, Attrs attrs) {
+  attrs.set("shape", std::vector<Index>(shape.begin(), shape.end()));
+  attrs.set("dtype", dtype);
+  return graph.apply(builtin_op(op), {}, attrs);
+}
+
+// Where the integral of the normal distribution from its middle, times 2, is that of `uniform`: the inverse of the
+// distribution function.
+Value bent(Value uniform, double mean, double stddev, double low, double high) {
+  const Value z = clip(root_2 * erfinv(uniform), low, high);
+  return mean + stddev * z;
+}
+
+// What uniform numbers are drawn between, so that bending them gives normal ones between the bounds.
+struct Cut {
+  double low, high;
+};
+Cut cut_of(const char* function, double mean, double stddev, double low, double high) {
+  const auto refuse = [=](const std::string& what) { throw UserError(fmt::format("{}: {}", function, what)); };
+  if (!std::isfinite(mean)) refuse(fmt::format("a mean of {} has no meaning", mean));
+  if (!(stddev >= 0) || !std::isfinite(stddev))
+    refuse(fmt::format("a standard deviation of {} has no meaning", stddev));
+  if (!(low < high)) refuse(fmt::format("the bounds {} and {} are not in order", low, high));
+  const Cut out{std::erf(low / root_2), std::erf(high / root_2)};
+  // Of the 2^24 numbers there are in f32, so many as make a distribution must lie between.
+  if (out.high - out.low < 1e-4 * std::max(std::abs(out.low), std::abs(out.high)))
+    refuse(fmt::format("hardly any normal number lies between {} and {} standard deviations", low, high));
+  return out;
+}
+
+}  // namespace
+
+void register_random(OpRegistry& registry) {
+  registry.add(define<RandomUniform>());
+  registry.add(define<RandomNormal>());
+  registry.add(define<RandomBernoulli>());
+  registry.add(define<RandomPermutation>());
+}
+
+Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high, CodeLine at) {
+  const LineGuard line(at, &graph);
+  return draw("random_uniform", graph, shape, dtype, RandomUniform::attrs(low, high, graph.next_stream()));
+}
+Value uniform_like(Operand like, double low, double high) {
+  const LineGuard line(like);
+  return draw("random_uniform", like, RandomUniform::attrs(low, high, like.graph().next_stream()));
+}
+
+Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, CodeLine at) {
+  const LineGuard line(at, &graph);
+  return draw("random_normal", graph, shape, dtype, RandomNormal::attrs(mean, stddev, graph.next_stream()));
+}
+Value normal_like(Operand like, double mean, double stddev) {
+  const LineGuard line(like);
+  return draw("random_normal", like, RandomNormal::attrs(mean, stddev, like.graph().next_stream()));
+}
+
+Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, double low,
+                              double high, CodeLine at) {
+  const LineGuard line(at, &graph);
+  if (!is_floating(dtype))
+    throw DTypeError(fmt::format("random_truncated_normal: {} is not a floating dtype", name_of(dtype)));
+  const Cut cut = cut_of("random_truncated_normal", mean, stddev, low, high);
+  return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
+}
+Value truncated_normal_like(Operand like, double mean, double stddev, double low, double high) {
+  const LineGuard line(like);
+  const Cut cut = cut_of("truncated_normal_like", mean, stddev, low, high);
+  return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
+}
+
+Value random_bernoulli(Graph& graph, const Shape& shape, DType dtype, double probability, CodeLine at) {
+  const LineGuard line(at, &graph);
+  return draw("random_bernoulli", graph, shape, dtype, RandomBernoulli::attrs(probability, graph.next_stream()));
+}
+Value bernoulli_like(Operand like, double probability) {
+  const LineGuard line(like);
+  return draw("random_bernoulli", like, RandomBernoulli::attrs(probability, like.graph().next_stream()));
+}
+Value bernoulli(Operand probability) {
+  const LineGuard line(probability);
+  require_floating("bernoulli", probability);
+  return cast(uniform_like(probability) < probability, probability.dtype());
+}
+
+Value dropout_mask(Operand like, double rate) {
+  const LineGuard line(like);
+  require_floating("dropout_mask", like);
+  if (!(rate >= 0 && rate <= 1)) {
+    throw UserError(fmt::format("dropout_mask: a rate of {} is not in [0, 1]\n  {}", rate, like.describe()));
+  }
+  if (rate == 0) return ones_like(like);
+  if (rate == 1) return zeros_like(like);
+  return bernoulli_like(like, 1 - rate) * (1 / (1 - rate));
+}
+
+Value random_permutation(Graph& graph, Index n, CodeLine at) {
+  const LineGuard line(at, &graph);
+  return graph.apply(builtin_op("random_permutation"), {}, RandomPermutation::attrs("n", n, graph.next_stream()));
+}
+Value permutation(Operand x, Index axis) {
+  const LineGuard line(x);
+  const Index a = axis_index(axis, x.shape().rank(), "permutation");
+  const Value order = draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream()));
+  return apply("gather", {x, order}, {{"axis", Index{a}}});
+}
+
+// ---- samples
+
+namespace {
+
+using Inputs = std::span<const Value>;
+
+std::vector<Sample> no_derivative(const Domain& domain = domain::any()) {
+  return {{"row", {{{33}, domain}}, {}, 0, true, true},
+          {"matrix", {{{3, 5}, domain}}, {}, 0, true, true},
+          {"one number", {{{1}, domain}}, {}, 0, true, true},
+          {"nothing", {{{0}, domain}}, {}, 0, true, true}};
+}
+
+std::vector<BadSample> integers(const char* name) {
+  return {{"integers", {Tensor({3}, i64)}, {}, std::string(name) + ": floating numbers are needed"}};
+}
+
+}  // namespace
+
+std::vector<Composite> random_composites() {
+  std::vector<Sample> with_other_bounds = no_derivative();
+  with_other_bounds.push_back({"above the mean", {{{9}}}, {{"stddev", 1.0}, {"high", 3.0}}, 0, true, true});
+  return {
+      {"truncated_normal_like",
+       "Normal numbers within two deviations.",
+       [](Inputs x, const Attrs& a) {
+         return a.empty() ? truncated_normal_like(x[0], 0.5, 2)
+                          : truncated_normal_like(x[0], 0, a.number("stddev"), 1, a.number("high"));
+       },
+       with_other_bounds,
+       {{"integers", {Tensor({3}, i64)}, {}, "i64"},
+        {"bounds", {Tensor::zeros({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal_like: the bounds 1 and 1"},
+        {"deviation",
+         {Tensor::zeros({3})},
+         {{"stddev", -1.0}, {"high", 2.0}},
+         "truncated_normal_like: a standard deviation"},
+        {"next to nothing",
+         {Tensor::zeros({3})},
+         {{"stddev", 1.0}, {"high", 1.00001}},
+         "hardly any normal number lies between"}}},
+      {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
+       no_derivative(domain::between(0, 1)), integers("bernoulli")},
+      {"dropout_mask",
+       "0 or 1 / (1 - rate).",
+       [](Inputs x, const Attrs& a) { return dropout_mask(x[0], a.has("rate") ? a.number("rate") : 0.25); },
+       no_derivative(),
+       {{"rate", {Tensor::zeros({3})}, {{"rate", -0.5}}, "dropout_mask: a rate of -0.5"}, integers("dropout_mask")[0]}},
+      {"permutation",
+       "Slices in a random order.",
+       [](Inputs x, const Attrs&) { return permutation(x[0]); },
+       {{"rows", {{{9, 3}}}, {}, 0, false, true},
+        {"row", {{{33}}}, {}, 0, false, true},
+        {"one row", {{{1, 3}}}, {}, 0, false, true},
+        {"one element", {{{1}}}, {}, 0, false, true},
+        {"nothing", {{{0, 3}}}, {}, 0, true, true}},
+       {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
+}
+
+}  // namespace xgrad

@@ -1,0 +1,203 @@
+// The largest and the smallest over axes, and where they are.
+#include <algorithm>
+#include <cmath>
+
+#include <fmt/format.h>
+
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/reductions/internal/axes.hpp>
+
+namespace xgrad {
+namespace {
+
+// The reference begins with the worst number there is.
+void extreme_reference(const KernelCall& call, bool largest) {
+  const auto better = [largest](auto a, auto b) { return largest ? a > b : a < b; };
+  if (call.output.type.dtype == f64) {
+    const double worst = largest ? -INFINITY : INFINITY;
+    reductions::reference_of<double>(call, worst,
+                                     [&](double a, double b) { return better(a, b) || std::isnan(a) ? a : b; });
+  } else {
+    reductions::reference_of<std::int64_t>(call, largest ? INT64_MIN : INT64_MAX,
+                                           [&](auto a, auto b) { return better(a, b) ? a : b; });
+  }
+}
+
+// Ties share the derivative evenly.
+Cotangents to_extreme(const Vjp& r) {
+  const Value extreme = reductions::keep_axes(r.output(), r);
+  const Value chosen = cast(equal(r.input(0), extreme), r.input(0).dtype());
+  const Value ties = sum(chosen, r.attrs().ints("axes"), true);
+  return chosen * (reductions::keep_axes(r.cotangent(), r) / ties);
+}
+
+struct Extreme : Operation {
+  static constexpr auto batch = batch_along_axes;
+  static TensorType infer(const Infer& in) { return reductions::infer_not_empty(in); }
+  static constexpr auto scratch_bytes = reductions::scratch_bytes;
+  static constexpr auto block_axes = reductions::axes_in_blocks;
+  static Cotangents vjp(const Vjp& r) { return to_extreme(r); }
+  static std::vector<Sample> samples() {
+    return reductions::with_integers(reductions::samples(domain::distinct(), true), domain::integers(-9, 9));
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {reductions::bad_axis(),
+            reductions::bad_bool(),
+            {"nothing", {Tensor({0, 3})}, reductions::attrs({0}, false), "axis 0 has no elements"}};
+  }
+};
+
+struct Max : Extreme {
+  static constexpr const char* name = "max";
+  static constexpr const char* doc = "Largest element over axes; NaN wins. Ties share the derivative evenly.";
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().max); }
+  static const BlockReductions& block_reduction() { return kernels().block_max; }
+  static void reference(const KernelCall& call) { extreme_reference(call, true); }
+};
+
+struct Min : Extreme {
+  static constexpr const char* name = "min";
+  static constexpr const char* doc = "Smallest element over axes; NaN wins. Ties share the derivative evenly.";
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().min); }
+  static const BlockReductions& block_reduction() { return kernels().block_min; }
+  static void reference(const KernelCall& call) { extreme_reference(call, false); }
+};
+
+// Whether a comes before b, which stands before it.
+template <bool largest, class T>
+bool beats(T a, T b) {
+  return (largest ? a > b : a < b) || (a != a && b == b);
+}
+
+// Element i of `best` is the position of the first best number in column i of [n, inner]. Row by row, so that memory is
+// read in order.
+template <bool largest, class T>
+void find_best(const T* in, Index n, Index inner, std::int64_t* best) {
+  std::fill_n(best, inner, 0);
+  for (Index k = 1; k < n; ++k) {
+    for (Index i = 0; i < inner; ++i) {
+      if (beats<largest>(in[k * inner + i], in[best[i] * inner + i])) best[i] = k;
+    }
+  }
+}
+
+// One axis, or all of them as one.
+struct Line {
+  Index outer = 1, extent = 1, inner = 1;
+};
+Line line_of(const Shape& shape, const Axes& axes) {
+  if (static_cast<int>(axes.size()) == shape.rank()) return {1, shape.elements(), 1};
+  Line out;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (axis == axes[0]) continue;
+    (axis < axes[0] ? out.outer : out.inner) *= shape[axis];
+  }
+  out.extent = shape[static_cast<int>(axes[0])];
+  return out;
+}
+
+template <bool largest>
+struct Position : Operation {
+  static constexpr const char* no_gradient = "a position has no derivative";
+  static TensorType infer(const Infer& in) {
+    const auto axes = static_cast<int>(in.attrs().ints("axes").size());
+    const Shape shape = reductions::infer_not_empty(in).shape;
+    if (axes != 1 && axes != in.shape(0).rank()) {
+      in.fail_shape(fmt::format("a position is one along one axis or along all of them, not along {}", axes));
+    }
+    return {i64, shape};
+  }
+  static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
+    return flops_of(in[0].shape.elements(), in[0].dtype);
+  }
+  template <class T>
+  static void run(const KernelCall& call) {
+    const Line line = line_of(call.inputs[0].type.shape, call.attrs->ints("axes"));
+    const T* in = call.inputs[0].as<T>();
+    auto* out = call.output.as<std::int64_t>();
+    constexpr Index task_elements = 1 << 15;
+    const Index together = std::max<Index>(1, task_elements / (line.extent * line.inner));
+    call.parallel.for_each((line.outer + together - 1) / together, [&](Index task) {
+      for (Index o = task * together; o < std::min(line.outer, (task + 1) * together); ++o) {
+        find_best<largest>(in + o * line.extent * line.inner, line.extent, line.inner, out + o * line.inner);
+      }
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    const DType dtype = call.inputs[0].type.dtype;
+    if (dtype == f32)
+      run<float>(call);
+    else if (dtype == f64)
+      run<double>(call);
+    else
+      run<std::int64_t>(call);
+  }
+  static std::vector<Sample> samples() {
+    const Domain d = domain::distinct();
+    const Domain few = domain::integers(-2, 2);  // so that there are ties
+    const auto make = [](const char* label, const Shape& shape, const Domain& domain, const Axes& axes, bool keepdims) {
+      return Sample{label, {{shape, domain}}, reductions::attrs(axes, keepdims), 0, true, true};
+    };
+    return {make("row", {9}, d, {0}, false),
+            make("last axis", {3, 5}, d, {1}, false),
+            make("middle axis, kept", {2, 4, 3}, d, {1}, true),
+            make("all axes", {3, 4}, d, {0, 1}, false),
+            make("all axes, kept", {3, 4}, d, {0, 1}, true),
+            make("one number", {}, d, {}, false),
+            make("no rows", {0, 3}, d, {1}, false),
+            make("integers", {19}, few, {0}, false),
+            make("integers, first axis", {7, 5}, few, {0}, false)};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {reductions::bad_axis(),
+            reductions::bad_bool(),
+            {"two of three axes", {Tensor({2, 3, 4})}, reductions::attrs({0, 1}, false), "not along 2"},
+            {"nothing", {Tensor({0, 3})}, reductions::attrs({0}, false), "axis 0 has no elements"}};
+  }
+};
+
+struct Argmax : Position<true> {
+  static constexpr const char* name = "argmax";
+  static constexpr const char* doc =
+      "Position (i64) of the first largest element along one axis, or in row-major order; NaN counts as largest.";
+};
+
+struct Argmin : Position<false> {
+  static constexpr const char* name = "argmin";
+  static constexpr const char* doc =
+      "Position (i64) of the first smallest element along one axis, or in row-major order; NaN counts as smallest.";
+};
+
+Value position(const char* op, Value x, std::optional<Index> axis, bool keepdims) {
+  return apply(op, {x}, reductions::attrs(x, axis ? Axes{*axis} : Axes{}, keepdims, op));
+}
+
+}  // namespace
+
+void register_extremes(OpRegistry& registry) {
+  registry.add(define<Max>());
+  registry.add(define<Min>());
+  registry.add(define<Argmax>());
+  registry.add(define<Argmin>());
+}
+
+Value max(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  return apply("max", {x}, reductions::attrs(x, axes, keepdims, "max"));
+}
+Value min(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  return apply("min", {x}, reductions::attrs(x, axes, keepdims, "min"));
+}
+Value argmax(Operand x, std::optional<Index> axis, bool keepdims) {
+  const LineGuard line(x);
+  return position("argmax", x, axis, keepdims);
+}
+Value argmin(Operand x, std::optional<Index> axis, bool keepdims) {
+  const LineGuard line(x);
+  return position("argmin", x, axis, keepdims);
+}
+
+}  // namespace xgrad

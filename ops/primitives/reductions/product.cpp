@@ -1,0 +1,61 @@
+// Products over axes.
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/reductions/internal/axes.hpp>
+#include <xgrad/ops/primitives/reductions/internal/cumulative.hpp>
+
+namespace xgrad {
+namespace {
+
+struct Prod : Operation {
+  static constexpr const char* name = "prod";
+  static constexpr const char* doc =
+      "Product over axes; 1 over no elements. The derivative by an element is the product of all others, which is "
+      "right "
+      "where elements are 0, too.";
+  static TensorType infer(const Infer& in) { return reductions::infer(in); }
+  static constexpr auto scratch_bytes = reductions::scratch_bytes;
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().prod); }
+  static const BlockReductions& block_reduction() { return kernels().block_prod; }
+  static constexpr auto block_axes = reductions::axes_in_blocks;
+  static void reference(const KernelCall& call) {
+    reductions::reference(call, 1, [](auto a, auto b) { return a * b; });
+  }
+  static constexpr auto batch = batch_along_axes;
+  // Axis after axis, the last first: the product of the others along it, times that of the products beside it.
+  static Cotangents vjp(const Vjp& r) {
+    const std::vector<Index>& axes = r.attrs().ints("axes");
+    Value part = r.input(0);
+    Value out = reductions::keep_axes(r.cotangent(), r);
+    for (std::size_t i = axes.size(); i-- > 0;) {
+      // One after the other: which operand is made first is the compiler's choice.
+      const Value after = reductions::product_of_others(part, axes[i], true);
+      const Value before = reductions::product_of_others(part, axes[i], false);
+      out = out * (before * after);
+      part = prod(part, {axes[i]}, true);
+    }
+    return out;
+  }
+  static std::vector<Sample> samples() {
+    auto out =
+        reductions::with_integers(reductions::samples(domain::between(0.6, 1.5), false), domain::integers(-2, 2));
+    for (Sample& sample : out) sample.zero_second = sample.inputs[0].shape.elements() <= 1;
+    out.push_back({"signs", {{{3, 4}, domain::away_from({0})}}, reductions::attrs({0, 1}, false)});
+    out.push_back({"nothing", {{{0, 3}}}, reductions::attrs({0}, false), 0, true, true});
+    return out;
+  }
+  static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }
+};
+
+}  // namespace
+
+void register_product(OpRegistry& registry) { registry.add(define<Prod>()); }
+
+Value prod(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
+  return apply("prod", {numbers}, reductions::attrs(x, axes, keepdims, "prod"));
+}
+
+}  // namespace xgrad

@@ -1,0 +1,163 @@
+// Sums over axes, the reverse of broadcasting, and how many elements a reduction combines.
+#include <fmt/format.h>
+
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/reductions/internal/axes.hpp>
+
+namespace xgrad {
+namespace {
+
+void sum_reference(const KernelCall& call) {
+  reductions::reference(call, 0, [](auto a, auto b) { return a + b; });
+}
+
+struct Sum : Operation {
+  static constexpr const char* name = "sum";
+  static constexpr const char* doc = "Sum over axes, pairwise; 0 over no elements.";
+  static TensorType infer(const Infer& in) { return reductions::infer(in); }
+  static constexpr auto scratch_bytes = reductions::scratch_bytes;
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
+  static const BlockReductions& block_reduction() { return kernels().block_sum; }
+  static constexpr auto block_axes = reductions::axes_in_blocks;
+  static constexpr auto reference = sum_reference;
+  static constexpr auto batch = batch_along_axes;
+  static Cotangents vjp(const Vjp& r) { return broadcast_like(reductions::keep_axes(r.cotangent(), r), r.input(0)); }
+  static std::vector<Sample> samples() {
+    auto out = reductions::with_integers(reductions::samples(domain::any(), true), domain::integers(-9, 9));
+    out.push_back({"nothing", {{{0, 3}}}, reductions::attrs({0}, false), 0, true, true});
+    return out;
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {
+        reductions::bad_axis(),
+        reductions::bad_bool(),
+        {"axis named twice", {Tensor({2, 3})}, reductions::attrs({1, 1}, false), "[1, 1] are not in ascending order"},
+        {"axes in another order", {Tensor({2, 3})}, reductions::attrs({1, 0}, false), "not in ascending order"}};
+  }
+};
+
+struct Count : Operation {
+  static constexpr const char* name = "count";
+  static constexpr const char* doc =
+      "How many elements a reduction over the axes combines into one, as a scalar of the input's dtype. Only the shape "
+      "of the input matters.";
+  static constexpr const char* no_gradient = "a shape does not change with the numbers";
+  static Traits traits() { return {.shape_only = 1}; }
+  static TensorType infer(const Infer& in) { return {reductions::infer(in).dtype, {}}; }
+  static void kernel(const KernelCall& call) {
+    Index n = 1;
+    for (const Index axis : call.attrs->ints("axes")) n *= call.inputs[0].type.shape[static_cast<int>(axis)];
+    if (call.output.type.dtype == f32)
+      *call.output.as<float>() = static_cast<float>(n);
+    else if (call.output.type.dtype == f64)
+      *call.output.as<double>() = static_cast<double>(n);
+    else
+      *call.output.as<std::int64_t>() = n;
+  }
+  static std::vector<Sample> samples() {
+    return {{"one axis", {{{3, 5}}}, reductions::attrs({1}, false), 0, true, true},
+            {"all axes", {{{3, 5}}}, reductions::attrs({0, 1}, false), 0, true, true},
+            {"one element", {{{1}}}, reductions::attrs({0}, false), 0, true, true},
+            {"nothing", {{{3, 0}}}, reductions::attrs({0, 1}, false), 0, true, true},
+            {"integers", {{{3, 5}, domain::integers(-9, 9)}}, reductions::attrs({0}, false), 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }
+};
+
+TensorType sum_target(const Infer& in, const Shape& target) {
+  in.require_dtype(0, {f32, f64, i64});
+  const auto stretched = broadcast(target, in.shape(0));
+  if (!stretched || *stretched != in.shape(0)) {
+    in.fail_shape(fmt::format("{} does not broadcast to {}", target.str(), in.shape(0).str()));
+  }
+  return {in.dtype(0), target};
+}
+
+// To the same shape with the leading axis in front, extents of 1 filling up.
+Value batch_sum(const Batch& b) {
+  const Value x = batch_input(b, 0);
+  const Shape& to = b.output().shape();
+  Shape filled{b.size()};
+  for (int axis = 1; axis < x.shape().rank() - to.rank(); ++axis) filled.push_back(1);
+  for (const Index extent : to) filled.push_back(extent);
+  return batch_reshape(b, sum_to(x, filled), to);
+}
+
+struct SumTo : Operation {
+  static constexpr const char* name = "sum_to";
+  static constexpr const char* doc =
+      "Sum over the axes along which a tensor of the given shape would be stretched to the input's.";
+  static TensorType infer(const Infer& in) { return sum_target(in, Shape(in.attrs().ints("shape"))); }
+  static constexpr auto scratch_bytes = reductions::scratch_bytes;
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
+  static const BlockReductions& block_reduction() { return kernels().block_sum; }
+  static constexpr auto block_axes = reductions::axes_in_blocks;
+  static constexpr auto reference = sum_reference;
+  static Value batch(const Batch& b) { return batch_sum(b); }
+  static Cotangents vjp(const Vjp& r) { return broadcast_like(r.cotangent(), r.input(0)); }
+  static std::vector<Sample> samples() {
+    return {{"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}, 0, false, true},
+            {"to a column", {{{3, 5}}}, {{"shape", Axes{3, 1}}}, 0, false, true},
+            {"to a number", {{{3, 5}}}, {{"shape", Axes{}}}, 0, false, true},
+            {"to itself", {{{3, 5}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
+            {"one element", {{{1}}}, {{"shape", Axes{}}}, 0, false, true},
+            {"nothing", {{{0, 3}}}, {{"shape", Axes{3}}}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"shape that does not fit", {Tensor({3, 5})}, {{"shape", Axes{4}}}, "does not broadcast"}};
+  }
+};
+
+struct SumLike : Operation {
+  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr const char* name = "sum_like";
+  static constexpr const char* doc = "sum_to the shape of the second input, of which nothing but the shape matters.";
+  static Traits traits() { return {.shape_only = 2}; }
+  static TensorType infer(const Infer& in) { return sum_target(in, in.shape(1)); }
+  static constexpr auto scratch_bytes = reductions::scratch_bytes;
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
+  static const BlockReductions& block_reduction() { return kernels().block_sum; }
+  static constexpr auto block_axes = reductions::axes_in_blocks;
+  static constexpr auto reference = sum_reference;
+  static Value batch(const Batch& b) { return batch_sum(b); }
+  static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
+  static std::vector<Sample> samples() {
+    return {{"to a row", {{{33, 5}}, {{5}}}, {}, 0, false, true},
+            {"to a column", {{{3, 5}}, {{3, 1}}}, {}, 0, false, true},
+            {"to the middle", {{{2, 3, 4}}, {{3, 1}}}, {}, 0, false, true},
+            {"to a number", {{{3, 5}}, {{}}}, {}, 0, false, true},
+            {"one element", {{{1}}, {{}}}, {}, 0, false, true},
+            {"nothing", {{{0, 3}}, {{3}}}, {}, 0, true, true}};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"shape that does not fit", {Tensor({3, 5}), Tensor::zeros({4})}, {}, "does not broadcast"}};
+  }
+};
+
+}  // namespace
+
+void register_sum(OpRegistry& registry) {
+  registry.add(define<Sum>());
+  registry.add(define<Count>());
+  registry.add(define<SumTo>());
+  registry.add(define<SumLike>());
+}
+
+Value sum(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
+  return apply("sum", {numbers}, reductions::attrs(x, axes, keepdims, "sum"));
+}
+Value count(Operand x, const Axes& axes) {
+  const LineGuard line(x);
+  return apply("count", {x}, reductions::attrs(x, axes, false, "count"));
+}
+Value sum_to(Operand x, const Shape& shape) {
+  const LineGuard line(x);
+  return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
+}
+Value sum_like(Operand x, Operand like) { return apply("sum_like", {x, like}); }
+
+}  // namespace xgrad

@@ -1,0 +1,67 @@
+// Whether any or all elements hold.
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/reductions/internal/axes.hpp>
+
+namespace xgrad {
+namespace {
+
+struct Truth : Operation {
+  static constexpr const char* no_gradient = "a truth value has no derivative";
+  static TensorType infer(const Infer& in) {
+    in.require_dtype(0, {boolean});
+    return {boolean, reductions::shape_of(in)};
+  }
+  static constexpr auto scratch_bytes = reductions::scratch_bytes;
+  static std::vector<Sample> samples() {
+    auto out = reductions::samples(domain::booleans(), true);
+    out.push_back({"nothing", {{{0, 3}, domain::booleans()}}, reductions::attrs({0}, false)});
+    out.push_back({"pairs", {{{40, 2}, domain::booleans()}}, reductions::attrs({1}, false)});
+    return out;
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"numbers", {Tensor::zeros({3})}, reductions::attrs({0}, false), "it is f32"},
+            {"axis out of range", {Tensor({2, 3}, boolean)}, reductions::attrs({2}, false), "axis 2"}};
+  }
+};
+
+struct Any : Truth {
+  static constexpr const char* name = "any";
+  static constexpr const char* doc = "Whether at least one element over the axes holds; false over no elements.";
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().any); }
+  static void reference(const KernelCall& call) {
+    reductions::reference_of<bool>(call, false, [](bool a, bool b) { return a || b; });
+  }
+};
+
+struct All : Truth {
+  static constexpr const char* name = "all";
+  static constexpr const char* doc = "Whether every element over the axes holds; true over no elements.";
+  static void kernel(const KernelCall& call) { reductions::run(call, kernels().all); }
+  static void reference(const KernelCall& call) {
+    reductions::reference_of<bool>(call, true, [](bool a, bool b) { return a && b; });
+  }
+};
+
+Value truth(const char* op, Value x, const Axes& axes, bool keepdims) {
+  const Value holds = x.dtype() == boolean ? x : not_equal(x, 0);
+  return apply(op, {holds}, reductions::attrs(x, axes, keepdims, op));
+}
+
+}  // namespace
+
+void register_truth(OpRegistry& registry) {
+  registry.add(define<Any>());
+  registry.add(define<All>());
+}
+
+Value any(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  return truth("any", x, axes, keepdims);
+}
+Value all(Operand x, const Axes& axes, bool keepdims) {
+  const LineGuard line(x);
+  return truth("all", x, axes, keepdims);
+}
+
+}  // namespace xgrad

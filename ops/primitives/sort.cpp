@@ -1,0 +1,147 @@
+// Order: the positions that sort an axis, and what follows from them.
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/ops.hpp>
+
+namespace xgrad {
+namespace {
+
+// Whether x must stand before y. NaN counts as the largest number.
+template <class T>
+bool before(T x, T y, bool descending) {
+  const bool less = x < y || (y != y && x == x);
+  const bool more = y < x || (x != x && y == y);
+  return descending ? more : less;
+}
+
+struct Argsort : Operation {
+  static constexpr const char* name = "argsort";
+  static constexpr const char* doc =
+      "The positions (i64) that would sort the last axis, the smallest first or, if descending, the largest. NaN "
+      "counts "
+      "as the largest number; equal elements keep their order.";
+  static constexpr const char* no_gradient = "a position has no derivative";
+  static TensorType infer(const Infer& in) {
+    if (in.shape(0).rank() == 0) in.fail_shape("a scalar has no axis to sort");
+    static_cast<void>(in.attrs().flag("descending"));
+    return {i64, in.shape(0)};
+  }
+  // As many comparisons as sorting by halves takes: n log2(n) for each row of n.
+  static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs&) {
+    const Index n = out.shape.back();
+    return n == 0 ? 0 : flops_of(out.shape.elements(), in[0].dtype, std::ceil(std::log2(static_cast<double>(n))));
+  }
+  template <class T>
+  static void run(const KernelCall& call, bool descending) {
+    const Index n = call.output.type.shape.back();
+    for_stretches(call.parallel, call.output.type.shape.elements() / n, (1 << 12) / n, [&](Index first, Index last) {
+      for (Index row = first; row < last; ++row) {
+        const T* x = call.inputs[0].as<T>() + row * n;
+        auto* out = call.output.as<std::int64_t>() + row * n;
+        std::iota(out, out + n, std::int64_t{0});
+        // The position decides between equals, so that this sort, which takes no memory, gives what a stable one would.
+        std::sort(out, out + n, [&](std::int64_t a, std::int64_t b) {
+          return before(x[a], x[b], descending) || (a < b && !before(x[b], x[a], descending));
+        });
+      }
+    });
+  }
+  static void kernel(const KernelCall& call) {
+    const bool descending = call.attrs->flag("descending");
+    with_dtype(call.inputs[0].type.dtype, [&](auto zero) { run<decltype(zero)>(call, descending); });
+  }
+  // An element's place is the number of those that must stand before it.
+  static void reference(const KernelCall& call) {
+    const Index n = call.output.type.shape.back();
+    with_dtype(call.inputs[0].type.dtype, [&](auto zero) {
+      const auto* x = call.inputs[0].as<decltype(zero)>();
+      for (Index i = 0; i < call.output.type.shape.elements(); ++i) {
+        const Index row = i / n * n;
+        Index place = 0;
+        for (Index j = row; j < row + n; ++j) {
+          const bool sooner = call.attrs->flag("descending") ? x[j] > x[i] : x[j] < x[i];
+          place += sooner || (x[j] == x[i] && j < i) ? 1 : 0;
+        }
+        call.output.as<std::int64_t>()[row + place] = i - row;
+      }
+    });
+  }
+  static std::vector<Sample> samples() {
+    const auto make = [](const char* label, Shape shape, Domain domain, bool descending) {
+      return Sample{label, {{shape, domain}}, {{"descending", descending}}, 0, true, true};
+    };
+    const Domain reals = domain::distinct();
+    return {make("row", {9}, reals, false),
+            make("row, descending", {9}, reals, true),
+            make("rows", {3, 17}, reals, false),
+            make("many rows", {40, 500}, reals, true),
+            make("ties", {2, 33}, domain::integers(0, 3), false),
+            make("ties, descending", {2, 33}, domain::integers(0, 3), true),
+            make("truth values", {20}, domain::booleans(), false),
+            make("one element", {1}, reals, false),
+            make("no elements", {2, 0}, reals, false)};
+  }
+  static std::vector<BadSample> bad_samples() {
+    return {{"scalar", {Tensor(1.0F)}, {{"descending", false}}, "a scalar has no axis"}};
+  }
+};
+
+// The axes of x in order, with `axis` and the last exchanged; applied twice it is the old order.
+std::vector<Index> exchanged(int rank, int axis) {
+  std::vector<Index> order(static_cast<std::size_t>(rank));
+  std::iota(order.begin(), order.end(), Index{0});
+  std::swap(order[static_cast<std::size_t>(axis)], order.back());
+  return order;
+}
+
+Value positions(const char* where, Value x, Index axis, bool descending) {
+  const Attrs attrs{{"descending", descending}};
+  const int rank = x.shape().rank();
+  if (rank == 0) throw ShapeError(fmt::format("{}: a scalar has no axis to sort\n  {}", where, x.describe()));
+  const int along = axis_index(axis, rank, where);
+  if (along == rank - 1) return apply("argsort", {x}, attrs);
+  const Axes order = exchanged(rank, along);
+  return transpose(apply("argsort", {transpose(x, order)}, attrs), order);
+}
+
+// Indices made here are never outside.
+Value chosen(Value x, Value indices, Index axis) {
+  const int along = axis_index(axis, x.shape().rank(), "take_along_axis");
+  return apply("take_along_axis", {x, indices}, {{"axis", Index{along}}});
+}
+
+}  // namespace
+
+void register_sort(OpRegistry& registry) { registry.add(define<Argsort>()); }
+
+Value argsort(Operand x, Index axis, bool descending) {
+  const LineGuard line(x);
+  return positions("argsort", x, axis, descending);
+}
+
+Value sort(Operand x, Index axis, bool descending) {
+  const LineGuard line(x);
+  return chosen(x, positions("sort", x, axis, descending), axis);
+}
+
+TopK topk(Operand x, Index k, Index axis, bool largest) {
+  const LineGuard line(x);
+  const int rank = x.shape().rank();
+  if (rank == 0) throw ShapeError(fmt::format("topk: a scalar has no axis\n  {}", x.describe()));
+  const int along = axis_index(axis, rank, "topk");
+  if (k < 0 || k > x.shape()[along]) {
+    throw ShapeError(
+        fmt::format("topk: axis {} of extent {} has no {} elements\n  {}", along, x.shape()[along], k, x.describe()));
+  }
+  const Value indices = slice(positions("topk", x, along, largest), along, 0, k);
+  return {chosen(x, indices, along), indices};
+}
+
+}  // namespace xgrad

@@ -1,0 +1,284 @@
+// Every task runs once, whoever calls, however deep and however many threads ask at once; an exception arrives when all
+// other tasks are done, and leaves the pool as good as before.
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <mutex>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/machine/parallel.hpp>
+
+#include "support/emulated.hpp"
+
+using namespace xgrad;
+
+namespace {
+
+using Counters = std::vector<std::atomic<int>>;
+
+bool each_once(const Counters& counters) {
+  for (const auto& c : counters) {
+    if (c.load() != 1) return false;
+  }
+  return true;
+}
+
+bool runs_each_once(int threads, Index tasks) {
+  Counters counters(static_cast<std::size_t>(tasks));
+  Parallel(threads).for_each(tasks, [&](Index i) { ++counters[static_cast<std::size_t>(i)]; });
+  return each_once(counters);
+}
+
+// Waits until the condition holds; false if it still does not after so long that something must be wrong.
+template <class F>
+bool eventually(F condition) {
+  const auto start = std::chrono::steady_clock::now();
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() - start > std::chrono::seconds(20)) return false;
+    std::this_thread::yield();
+  }
+  return true;
+}
+
+constexpr int refused = -2;
+
+// What a new process with XGRAD_THREADS set to `value` takes for its default; `refused` if it says so, -1 if it
+// could not be asked.
+int default_of_new_process(const char* value) {
+  const char* emulator = testing::emulator();
+  const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
+  const std::string variable = value == nullptr ? "-u XGRAD_THREADS" : fmt::format("XGRAD_THREADS='{}'", value);
+  const std::string command = fmt::format("env {} {} '{}' --no-skip --test-case='says its default number of threads'",
+                                          variable, emulator == nullptr ? "" : emulator, program);
+  std::FILE* pipe = popen(command.c_str(), "r");
+  if (pipe == nullptr) return -1;
+  std::string output;
+  char buffer[256];
+  while (std::fgets(buffer, sizeof buffer, pipe) != nullptr) output += buffer;
+  pclose(pipe);
+  const std::string marker = "default threads: ";
+  const auto at = output.find(marker);
+  if (output.find("is not a number of threads from 1 to 1024") != std::string::npos) return refused;
+  return at == std::string::npos ? -1 : std::atoi(output.c_str() + at + marker.size());
+}
+
+}  // namespace
+
+TEST_CASE("says its default number of threads" * doctest::skip()) {  // run in a process of its own, see below
+  std::printf("default threads: %d\n", default_threads());
+}
+
+TEST_CASE("XGRAD_THREADS sets the default number of threads, and nonsense in it is refused") {
+  const int unset = default_of_new_process(nullptr);
+  CHECK(unset >= 1);
+  CHECK(default_of_new_process("3") == 3);
+  CHECK(default_of_new_process("1") == 1);
+  for (const char* nonsense : {"0", "-2", "many", "4abc", "99999999999"}) {
+    CAPTURE(nonsense);
+    CHECK(default_of_new_process(nonsense) == refused);
+  }
+  CHECK(default_of_new_process("") == unset);
+  CHECK(default_threads() >= 1);
+}
+
+TEST_CASE("each task runs once, for any number of tasks and threads") {
+  for (const int threads : {-1, 0, 1, 2, 3, 4, 8, 16}) {
+    for (const Index tasks : {0, 1, 2, 3, 4, 7, 8, 9, 100, 10'000}) {
+      CAPTURE(threads);
+      CAPTURE(tasks);
+      CHECK(runs_each_once(threads, tasks));
+    }
+  }
+  CHECK(Parallel(0).threads() == 1);
+  CHECK(Parallel(-3).threads() == 1);
+  CHECK(Parallel(5).threads() == 5);
+}
+
+TEST_CASE("no task is called if there is none") {
+  for (const int threads : {1, 4}) {
+    Parallel(threads).for_each(0, [](Index) { FAIL("called"); });
+  }
+}
+
+TEST_CASE("one thread runs the tasks in order where it is") {
+  std::vector<Index> order;
+  bool elsewhere = false;
+  const auto here = std::this_thread::get_id();
+  Parallel(1).for_each(100, [&](Index i) {
+    order.push_back(i);
+    elsewhere = elsewhere || std::this_thread::get_id() != here;
+  });
+  CHECK_FALSE(elsewhere);
+  REQUIRE(order.size() == 100);
+  for (Index i = 0; i < 100; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
+}
+
+TEST_CASE("tasks run side by side: as many as there are threads can wait for each other") {
+  for (const int threads : {2, 3, 4}) {
+    std::atomic<int> arrived{0};
+    std::atomic<int> met{0};
+    Parallel(threads).for_each(threads, [&](Index) {
+      ++arrived;
+      if (eventually([&] { return arrived.load() == threads; })) ++met;
+    });
+    CHECK(met.load() == threads);
+  }
+}
+
+TEST_CASE("never more threads than asked for, however many the pool has") {
+  REQUIRE(runs_each_once(8, 1000));  // the pool has seven threads from here on
+  for (const int threads : {2, 3, 5}) {
+    std::set<std::thread::id> seen;
+    std::mutex lock;
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      seen.clear();
+      Parallel(threads).for_each(200, [&](Index) {
+        const std::lock_guard guard(lock);
+        seen.insert(std::this_thread::get_id());
+      });
+      CHECK(static_cast<int>(seen.size()) <= threads);
+    }
+  }
+}
+
+TEST_CASE("an exception is rethrown when all other tasks are done, and the pool works on") {
+  for (const int threads : {1, 2, 3, 4, 8}) {
+    for (int repeat = 0; repeat < 50; ++repeat) {
+      CAPTURE(threads);
+      Counters counters(100);
+      bool thrown = false;
+      try {
+        Parallel(threads).for_each(100, [&](Index i) {
+          ++counters[static_cast<std::size_t>(i)];
+          if (i == 17) throw ValueError("task 17");
+        });
+      } catch (const ValueError& error) {
+        thrown = std::string(error.what()) == "task 17";
+      }
+      CHECK(thrown);
+      CHECK(each_once(counters));
+      CHECK(runs_each_once(threads, 100));
+    }
+  }
+}
+
+TEST_CASE("if every task throws, one exception arrives") {
+  for (const int threads : {1, 4}) {
+    Counters counters(64);
+    const auto call = [&] {
+      Parallel(threads).for_each(64, [&](Index i) {
+        ++counters[static_cast<std::size_t>(i)];
+        throw i;
+      });
+    };
+    CHECK_THROWS_AS(call(), Index);
+    CHECK(each_once(counters));
+  }
+  CHECK(runs_each_once(4, 64));
+}
+
+TEST_CASE("calls from inside tasks work to any depth, their exceptions too") {
+  for (const int threads : {1, 2, 4, 8}) {
+    CAPTURE(threads);
+    const Parallel parallel(threads);
+    Counters counters(8 * 9 * 10);
+    parallel.for_each(8, [&](Index i) {
+      parallel.for_each(9, [&](Index j) {
+        parallel.for_each(10, [&](Index k) { ++counters[static_cast<std::size_t>((i * 9 + j) * 10 + k)]; });
+      });
+    });
+    CHECK(each_once(counters));
+
+    std::atomic<int> caught{0};
+    parallel.for_each(8, [&](Index) {
+      try {
+        parallel.for_each(5, [](Index j) {
+          if (j == 2) throw std::runtime_error("inside");
+        });
+      } catch (const std::runtime_error&) {
+        ++caught;
+      }
+    });
+    CHECK(caught.load() == 8);
+    CHECK_THROWS_AS(parallel.for_each(8, [&](Index) { parallel.for_each(3, [](Index) { throw 1; }); }), int);
+    CHECK(runs_each_once(threads, 100));
+  }
+}
+
+TEST_CASE("many threads of the user may call at once, some of them with tasks that throw") {
+  constexpr std::size_t users = 8;
+  std::vector<std::thread> threads;
+  Counters right(users);
+  for (std::size_t u = 0; u < users; ++u) {
+    threads.emplace_back([&right, u] {
+      bool all = true;
+      for (int repeat = 0; repeat < 300; ++repeat) {
+        const int asked = 1 + repeat % 5;
+        if (u % 2 == 0) {
+          all = all && runs_each_once(asked, 1 + repeat % 70);
+          continue;
+        }
+        Counters counters(40);
+        bool thrown = false;
+        try {
+          Parallel(asked).for_each(40, [&](Index i) {
+            ++counters[static_cast<std::size_t>(i)];
+            if (i == repeat % 40) throw repeat;
+          });
+        } catch (int number) {
+          thrown = number == repeat;  // its own exception, not one of another user
+        }
+        all = all && thrown && each_once(counters);
+      }
+      right[u] = all ? 1 : 0;
+    });
+  }
+  for (std::thread& t : threads) t.join();
+  CHECK(each_once(right));
+  CHECK(runs_each_once(4, 1000));
+}
+
+TEST_CASE("while the pool is at work for someone else, a call runs on the calling thread") {
+  std::atomic<bool> started{false};
+  std::atomic<bool> finish{false};
+  std::thread other([&] {
+    Parallel(2).for_each(2, [&](Index) {
+      started = true;
+      eventually([&] { return finish.load(); });
+    });
+  });
+  REQUIRE(eventually([&] { return started.load(); }));
+  const auto here = std::this_thread::get_id();
+  std::atomic<int> at_home{0};
+  Parallel(4).for_each(100, [&](Index) {
+    if (std::this_thread::get_id() == here) ++at_home;
+  });
+  finish = true;
+  other.join();
+  CHECK(at_home.load() == 100);
+}
+
+TEST_CASE("threads that fell asleep wake up again") {
+  for (int repeat = 0; repeat < 30; ++repeat) {
+    std::this_thread::sleep_for(std::chrono::microseconds(repeat * 20));  // around the time they stay awake
+    CHECK(runs_each_once(4, 50));
+  }
+}
+
+TEST_CASE("a thousand small calls in a row lose no task") {
+  std::atomic<Index> sum{0};
+  for (int repeat = 0; repeat < 1000; ++repeat) {
+    Parallel(2 + repeat % 3).for_each(4, [&](Index i) { sum += i + 1; });
+  }
+  CHECK(sum.load() == 10'000);
+}

@@ -1,0 +1,85 @@
+// Every reader says what a file is that is of another format, and what it cannot open.
+#include <functional>
+#include <string>
+
+#include <sys/stat.h>
+
+#include <doctest/doctest.h>
+
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/nn/data/csv.hpp>
+#include <xgrad/nn/data/idx.hpp>
+#include <xgrad/nn/data/image.hpp>
+#include <xgrad/nn/data/npy.hpp>
+#include <xgrad/nn/data/safetensors.hpp>
+
+#include "support/scratch.hpp"
+
+using namespace xgrad;
+using namespace scratch;
+
+namespace {
+
+struct Reader {
+  const char* name;
+  std::function<void(const fs::path&)> read;
+};
+const Reader readers[] = {
+    {"read_npy", [](const fs::path& p) { (void)nn::read_npy(p); }},
+    {"read_npz", [](const fs::path& p) { (void)nn::read_npz(p); }},
+    {"read_csv", [](const fs::path& p) { (void)nn::read_csv(p, {.separator = ' '}); }},
+    {"read_idx", [](const fs::path& p) { (void)nn::read_idx(p, f32); }},
+    {"read_png", [](const fs::path& p) { (void)nn::read_png(p); }},
+    {"safetensors", [](const fs::path& p) { (void)nn::load_safetensors(p); }},
+};
+
+}  // namespace
+
+TEST_CASE("readers: a file of another format is named") {
+  using namespace std::string_literals;
+  const std::pair<std::string, const char*> files[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "a Git LFS pointer"},
+      {"<!DOCTYPE html><html>Not found</html>", "an HTML page"},
+      {"\xEF\xBB\xBF\n <HTML lang=en>Not found</html>", "an HTML page"},
+      {"\x89HDF\r\n\x1A\n\0\0\0\0"s, "an HDF5 file"},
+      {"\x80\x02}q\0."s, "a Python pickle"},
+      {"\xFF\xD8\xFF\xE0 JFIF", "a JPEG image"},
+  };
+  const ScratchFolder folder;
+  for (const auto& [content, kind] : files) {
+    const fs::path path = write_file(folder / "file", content);
+    for (const Reader& reader : readers) {
+      CAPTURE(kind);
+      CAPTURE(reader.name);
+      const std::string message = message_of<FormatError>([&, &r = reader] { r.read(path); });
+      CHECK(contains(message, std::string(reader.name) + ": " + path.string() + ": not a"));
+      CHECK(contains(message, std::string("it is ") + kind));
+    }
+  }
+  // What some of them read.
+  const std::string zip = "PK\x03\x04\x14", gzip = "\x1F\x8B\x08";
+  for (const Reader& reader : readers) {
+    CAPTURE(reader.name);
+    const std::string name = reader.name;
+    const std::string of_zip = message_of<FormatError>([&, &r = reader] { r.read(write_file(folder / "file", zip)); });
+    CHECK(contains(of_zip, name == "read_npz" ? "a damaged zip archive" : "it is a zip archive"));
+    if (name == "read_csv" || name == "read_idx") continue;
+    CHECK(contains(message_of<FormatError>([&, &r = reader] { r.read(write_file(folder / "file", gzip)); }),
+                   "it is gzip data"));
+  }
+}
+
+TEST_CASE("readers: an empty file, a directory, a pipe and a file that is missing are called so") {
+  const ScratchFolder folder;
+  const fs::path empty = write_file(folder / "empty", ""), pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  for (const Reader& reader : readers) {
+    CAPTURE(reader.name);
+    CHECK(contains(message_of<FormatError>([&, &r = reader] { r.read(empty); }), "the file is empty"));
+    CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(folder.path()); }), "it is a directory"));
+    CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(folder / "none"); }),
+                   "cannot open " + (folder / "none").string() + ": No such file"));
+    if (std::string(reader.name) == "read_csv") continue;  // takes them
+    CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(pipe); }), "it is not a regular file"));
+  }
+}

@@ -1,0 +1,241 @@
+// Optimizers against trajectories that formulas written out for single numbers gave (numbers/optimizers.py).
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <doctest/doctest.h>
+
+#include <xgrad/nn/optimizers/adadelta.hpp>
+#include <xgrad/nn/optimizers/adagrad.hpp>
+#include <xgrad/nn/optimizers/adam.hpp>
+#include <xgrad/nn/optimizers/adamax.hpp>
+#include <xgrad/nn/optimizers/lion.hpp>
+#include <xgrad/nn/optimizers/nadam.hpp>
+#include <xgrad/nn/optimizers/rmsprop.hpp>
+#include <xgrad/nn/optimizers/schedules.hpp>
+#include <xgrad/nn/optimizers/sgd.hpp>
+
+#include "support/descent.hpp"
+#include "support/places.hpp"
+
+using namespace xgrad;
+using testing::Descent;
+
+namespace {
+
+constexpr auto torch = nn::Preset::torch;
+
+// The variants of numbers/optimizers.py, by their names there.
+std::vector<std::pair<std::string, nn::Optimizer>> variants() {
+  const nn::LearningRate halves = nn::step_decay(0.05, 5, 0.5);
+  const auto adam = [](nn::Preset preset, bool amsgrad) {
+    return nn::Adam{
+        .preset = preset, .learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3, .amsgrad = amsgrad};
+  };
+  const auto rmsprop = [](nn::Preset preset) {
+    return nn::RMSProp{
+        .preset = preset, .learning_rate = 0.02, .rho = 0.8, .momentum = 0.7, .epsilon = 1e-3, .centered = true};
+  };
+  constexpr auto keras = nn::Preset::keras;
+  return {
+      {"sgd", nn::SGD{}},
+      {"sgd torch", nn::SGD{.preset = torch}},
+      {"sgd momentum", nn::SGD{.learning_rate = 0.05, .momentum = 0.9}},
+      {"sgd momentum torch", nn::SGD{.preset = torch, .learning_rate = 0.05, .momentum = 0.9}},
+      {"sgd nesterov", nn::SGD{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true}},
+      {"sgd nesterov torch", nn::SGD{.preset = torch, .learning_rate = 0.05, .momentum = 0.9, .nesterov = true}},
+      {"sgd schedule", nn::SGD{.learning_rate = halves, .momentum = 0.9}},
+      {"sgd schedule torch", nn::SGD{.preset = torch, .learning_rate = halves, .momentum = 0.9}},
+      {"adagrad", nn::AdaGrad{}},
+      {"adagrad torch", nn::AdaGrad{.preset = torch}},
+      {"adagrad options", nn::AdaGrad{.learning_rate = 0.5, .accumulator = 0.3, .epsilon = 0.01}},
+      {"adagrad options torch",
+       nn::AdaGrad{.preset = torch, .learning_rate = 0.5, .accumulator = 0.3, .epsilon = 0.01}},
+      {"adadelta", nn::AdaDelta{}},
+      {"adadelta torch", nn::AdaDelta{.preset = torch}},
+      {"adadelta options", nn::AdaDelta{.learning_rate = 0.5, .rho = 0.8, .epsilon = 0.01}},
+      {"rmsprop", nn::RMSProp{}},
+      {"rmsprop torch", nn::RMSProp{.preset = torch}},
+      {"rmsprop centered", nn::RMSProp{.learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-3, .centered = true}},
+      {"rmsprop centered torch",
+       nn::RMSProp{.preset = torch, .learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-3, .centered = true}},
+      {"rmsprop momentum", nn::RMSProp{.learning_rate = 0.02, .momentum = 0.7}},
+      {"rmsprop momentum torch",
+       nn::RMSProp{.preset = torch, .learning_rate = 0.02, .rho = 0.9, .momentum = 0.7, .epsilon = 1e-7}},
+      {"rmsprop both", rmsprop(keras)},
+      {"rmsprop both torch", rmsprop(torch)},
+      {"adam", nn::Adam{}},
+      {"adam torch", nn::Adam{.preset = torch}},
+      {"adam options", adam(keras, false)},
+      {"adam options torch", adam(torch, false)},
+      {"amsgrad", adam(keras, true)},
+      {"amsgrad torch", adam(torch, true)},
+      {"adamw", nn::AdamW{}},
+      {"adamw torch", nn::AdamW{.preset = torch}},
+      {"adamw options",
+       nn::AdamW{
+           .learning_rate = 0.2, .weight_decay = 0.1, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3, .amsgrad = true}},
+      {"adamax", nn::Adamax{}},
+      {"adamax torch", nn::Adamax{.preset = torch}},
+      {"adamax options", nn::Adamax{.learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.7, .epsilon = 0.05}},
+      {"adamax options torch",
+       nn::Adamax{.preset = torch, .learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.7, .epsilon = 0.05}},
+      {"nadam", nn::NAdam{}},
+      {"nadam torch", nn::NAdam{.preset = torch}},
+      {"nadam options",
+       nn::NAdam{.learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3, .momentum_decay = 0.5}},
+      {"lion", nn::Lion{}},
+      {"lion options", nn::Lion{.learning_rate = 0.1, .beta_1 = 0.5, .beta_2 = 0.8}},
+      {"decay sgd", {nn::SGD{.learning_rate = 0.05, .momentum = 0.9}, {.weight_decay = 0.2}}},
+      {"decay sgd torch", {nn::SGD{.preset = torch, .learning_rate = 0.05, .momentum = 0.9}, {.weight_decay = 0.2}}},
+      {"decay adam", {adam(keras, false), {.weight_decay = 0.2}}},
+      {"decay adam torch", {adam(torch, false), {.weight_decay = 0.2}}},
+      {"clip norm", {nn::SGD{.learning_rate = 0.1}, {.clip_norm = 0.9}}},
+      {"clip norm torch", {nn::SGD{.preset = torch, .learning_rate = 0.1}, {.clip_norm = 0.9}}},
+      {"clip value", {nn::SGD{.learning_rate = 0.1}, {.clip_value = 0.3}}},
+      {"clip value decay", {nn::SGD{.learning_rate = 0.1}, {.clip_value = 0.3, .weight_decay = 0.2}}},
+      {"clip value decay torch",
+       {nn::SGD{.preset = torch, .learning_rate = 0.1}, {.clip_value = 0.3, .weight_decay = 0.2}}},
+  };
+}
+
+std::map<std::string, std::vector<double>> published() {
+  std::ifstream file(places::sources() / "tests/numbers/optimizers.txt");
+  std::map<std::string, std::vector<double>> out;
+  for (std::string line; std::getline(file, line);) {
+    const auto colon = line.find(':');
+    std::istringstream numbers(line.substr(colon + 1));
+    std::vector<double>& list = out[line.substr(0, colon)];
+    for (double x; numbers >> x;) list.push_back(x);
+  }
+  return out;
+}
+
+struct SignDescent {
+  static constexpr const char* name = "sign_descent";
+  double learning_rate = 0.125;
+  Value operator()(nn::ParameterStep& s) const { return s.parameter - s.rate() * sign(s.gradient); }
+};
+struct Wrong {
+  static constexpr const char* name = "wrong";
+  double learning_rate = 0.1;
+  Value operator()(nn::ParameterStep& s) const { return sum(s.parameter); }
+};
+struct Forgetful {
+  static constexpr const char* name = "forgetful";
+  double learning_rate = 0.1;
+  Value operator()(nn::ParameterStep& s) const {
+    s.set_state("velocity", s.gradient);
+    return s.parameter;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("trajectories of 20 steps are those of the published formulas") {
+  const auto expected = published();
+  REQUIRE(expected.size() == variants().size());
+  for (const auto& variant : variants()) {
+    const auto& name = variant.first;  // clang 14 captures no structured bindings
+    const auto& optimizer = variant.second;
+    CAPTURE(name);
+    REQUIRE(expected.count(name) == 1);
+    const std::vector<double>& numbers = expected.at(name);
+    REQUIRE(numbers.size() == 40);
+    Descent descent(optimizer);
+    for (std::size_t t = 0; t < 20; ++t) {
+      CAPTURE(t);
+      descent.step();
+      for (std::size_t i = 0; i < 2; ++i) CHECK(std::abs(descent.values()[i] - numbers[2 * t + i]) <= 1e-12);
+    }
+    CHECK(descent.state.iterations.value().item() == 20);
+  }
+}
+
+TEST_CASE("trajectories in f32 stay near those in f64") {
+  const auto expected = published();
+  for (const auto& variant : variants()) {
+    const auto& name = variant.first;  // clang 14 captures no structured bindings
+    const auto& optimizer = variant.second;
+    CAPTURE(name);
+    Descent descent(optimizer, f32);
+    const std::vector<double>& numbers = expected.at(name);
+    for (std::size_t t = 0; t < 10; ++t) {
+      descent.step();
+      for (std::size_t i = 0; i < 2; ++i) CHECK(std::abs(descent.values()[i] - numbers[2 * t + i]) < 1e-5);
+    }
+  }
+}
+
+TEST_CASE("a centered variance that rounding would make negative is 0") {
+  // A slope of 1000 everywhere: v and the square of the mean agree but for rounding, thousands of times epsilon.
+  Graph g;
+  const Parameter w("w", Tensor(Shape{4}));
+  const nn::Optimizer rule = nn::RMSProp{.rho = 0.5, .centered = true};
+  nn::OptimizerState state(rule.learning_rate());
+  const Plan plan({}, rule.updates(g, {w}, {g.parameter(w) * 0 + 1000.1}, state));
+  Workspace memory(plan);
+  for (int t = 0; t < 60; ++t) plan.run(memory);
+  for (Index i = 0; i < 4; ++i) CHECK(std::isfinite(w.value().at(i)));
+}
+
+TEST_CASE("the defaults of both presets") {
+  CHECK(nn::Optimizer(nn::SGD{}).learning_rate() == 0.01);
+  CHECK(nn::Optimizer(nn::SGD{.preset = torch}).learning_rate() == 1e-3);
+  CHECK(nn::Optimizer(nn::RMSProp{.preset = torch}).learning_rate() == 0.01);
+  CHECK(nn::Optimizer(nn::Adamax{.preset = torch}).learning_rate() == 2e-3);
+  CHECK(nn::defaults(nn::Preset::keras).adam.epsilon == 1e-7);
+  CHECK(nn::defaults(torch).adam.epsilon == 1e-8);
+}
+
+TEST_CASE("an optimizer of the user's own is a struct with a rule") {
+  Descent descent(SignDescent{});
+  descent.step();
+  CHECK(descent.values() == std::vector<double>{1.7 - 0.125, -0.4 - 0.125});
+  Descent decays({SignDescent{}, {.weight_decay = 0.5}});  // decoupled: no preset says otherwise
+  decays.step();
+  CHECK(decays.values()[0] == doctest::Approx(1.7 - 0.125 * 0.5 * 1.7 - 0.125).epsilon(1e-15));
+}
+
+TEST_CASE("optimizers refuse what has no meaning") {
+  const auto refuses = [](const std::function<void()>& make, const char* why) {
+    CHECK_THROWS_WITH_AS(make(), doctest::Contains(why), UserError);
+  };
+  refuses([] { nn::Optimizer(nn::SGD{.learning_rate = -1}); }, "sgd: a learning rate of -1 has no meaning");
+  refuses([] { nn::Optimizer(nn::Adam{.learning_rate = NAN}); }, "adam: a learning rate of nan");
+  refuses([] { nn::Optimizer(nn::SGD{.momentum = 1}); }, "sgd: momentum = 1 has no meaning: it must be in [0, 1)");
+  refuses([] { nn::Optimizer(nn::AdaGrad{.accumulator = -0.1}); }, "adagrad: accumulator = -0.1 has no meaning");
+  refuses([] { nn::Optimizer(nn::AdaGrad{.epsilon = INFINITY}); }, "adagrad: epsilon = inf");
+  refuses([] { nn::Optimizer(nn::AdaDelta{.rho = NAN}); }, "adadelta: rho = nan");
+  refuses([] { nn::Optimizer(nn::AdaDelta{.epsilon = -1}); }, "adadelta: epsilon = -1");
+  refuses([] { nn::Optimizer(nn::RMSProp{.rho = 1}); }, "rmsprop: rho = 1");
+  refuses([] { nn::Optimizer(nn::RMSProp{.momentum = -0.5}); }, "rmsprop: momentum = -0.5");
+  refuses([] { nn::Optimizer(nn::RMSProp{.epsilon = NAN}); }, "rmsprop: epsilon = nan");
+  refuses([] { nn::Optimizer(nn::Adam{.beta_1 = 1.5}); }, "adam: beta_1 = 1.5");
+  refuses([] { nn::Optimizer(nn::Adam{.beta_2 = -0.1}); }, "adam: beta_2 = -0.1");
+  refuses([] { nn::Optimizer(nn::Adam{.epsilon = -1}); }, "adam: epsilon = -1 has no meaning: it must be finite and");
+  refuses([] { nn::Optimizer(nn::AdamW{.weight_decay = -1}); }, "adamw: weight_decay = -1");
+  refuses([] { nn::Optimizer(nn::AdamW{.beta_1 = NAN}); }, "adamw: beta_1 = nan");
+  refuses([] { nn::Optimizer(nn::Adamax{.beta_1 = 1}); }, "adamax: beta_1 = 1");
+  refuses([] { nn::Optimizer(nn::Adamax{.beta_2 = 1}); }, "adamax: beta_2 = 1");
+  refuses([] { nn::Optimizer(nn::NAdam{.beta_2 = 2}); }, "nadam: beta_2 = 2");
+  refuses([] { nn::Optimizer(nn::NAdam{.momentum_decay = -1}); }, "nadam: momentum_decay = -1");
+  refuses([] { nn::Optimizer(nn::Lion{.beta_1 = 1}); }, "lion: beta_1 = 1");
+  refuses([] { nn::Optimizer(nn::Lion{.learning_rate = -INFINITY}); }, "lion: a learning rate of -inf");
+  refuses([] { nn::Optimizer(nn::Adam{}, {.clip_norm = 0}); }, "adam: clip_norm = 0 has no meaning: it must be finite");
+  refuses([] { nn::Optimizer(nn::Adam{}, {.global_clip_norm = NAN}); }, "adam: global_clip_norm = nan");
+  refuses([] { nn::Optimizer(nn::Adam{}, {.clip_value = -1}); }, "adam: clip_value = -1");
+  refuses([] { nn::Optimizer(nn::Adam{}, {.clip_norm = 1, .clip_value = 1}); },
+          "adam: gradients are clipped in one way");
+  refuses([] { nn::Optimizer(nn::SGD{}, {.weight_decay = NAN}); }, "sgd: weight_decay = nan");
+  refuses([] { nn::Optimizer(nn::AdamW{}, {.weight_decay = 0.1}); }, "adamw: the rule has a weight_decay of its own");
+  refuses([] { nn::Optimizer(nn::SGD{}, {.ema_momentum = 1}); }, "sgd: ema_momentum = 1");
+  refuses([] { nn::Optimizer(nn::SGD{}, {.accumulate = 0}); }, "sgd: accumulate = 0 has no meaning");
+  refuses([] { Descent{Wrong{}}; }, "wrong: the rule gives f64[] for the parameter \"w0\" f64[2]");
+  refuses([] { Descent{Forgetful{}}; }, "the rule never asked for the state \"velocity\" of \"w0\"");
+}

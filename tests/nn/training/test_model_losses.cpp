@@ -1,0 +1,425 @@
+// The losses that models are compiled with: their options reach the formulas, what is ignored is, and what is reported
+// is one number however the rows are cut into batches.
+#include <cmath>
+#include <cstdio>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <xgrad/xgrad.hpp>
+
+#include "support/scratch.hpp"
+
+using namespace xgrad;
+
+namespace {
+
+double value_of(const nn::Loss& loss, const Tensor& p, const Tensor& t) {
+  Graph g({.dtype = f64});
+  return evaluate(loss.apply(g.constant(p), g.constant(t))).item();
+}
+
+const Tensor p = Tensor::from<double>({2, 3}, {0.7, 0.2, 0.1, 0.25, 0.25, 0.5});
+const Tensor classes = Tensor::from<std::int64_t>({2}, {0, 1});
+const Tensor hot = Tensor::from<double>({2, 3}, {1, 0, 0, 0, 1, 0});
+
+constexpr auto silent = nn::Verbose::silent;
+
+// log(1 + e^x): the cross-entropy of logits (0, x) with class 0.
+double softplus_of(double x) { return std::log1p(std::exp(x)); }
+
+// Hands logits on. With x of `logits` the losses of the rows by their labels are known.
+nn::Model mirror(nn::Loss loss, std::vector<nn::Metric> metrics = {}) {
+  nn::Model model{nn::linear, {2}, {.dtype = f64}};
+  model.compile({.loss = std::move(loss), .optimizer = nn::SGD{}, .metrics = std::move(metrics)});
+  return model;
+}
+const Tensor logits = Tensor::from<double>({3, 2}, {1, 0, 0, 1, 2, 0});
+
+// The same number from evaluate, fit, validation and the callbacks, at every batch size, and from train_on_batch.
+void check_loss(nn::Model& model, const nn::Dataset& data, double expected) {
+  for (const int batch : {1, 2, 3, 100}) {
+    CAPTURE(batch);
+    CHECK(model.evaluate(data, {.batch_size = batch})["loss"] == doctest::Approx(expected).epsilon(1e-12));
+    double in_batches = -1, in_epoch = -1;
+    const nn::LambdaCallback look{.on_batch_end = [&](nn::Training& t) { in_batches = t.logs()["loss"]; },
+                                  .on_epoch_end = [&](nn::Training& t) { in_epoch = t.logs()["loss"]; }};
+    const nn::History h =
+        model.fit(data, {.batch_size = batch, .validation = data, .verbose = silent, .callbacks = {look}});
+    for (const double reported : {h["loss"][0], h["val_loss"][0], in_batches, in_epoch})
+      CHECK(reported == doctest::Approx(expected).epsilon(1e-12));
+  }
+  CHECK(model.train_on_batch(data)["loss"] == doctest::Approx(expected).epsilon(1e-12));
+}
+
+nn::NamedTensors state_of(const nn::Model& model) {
+  const scratch::ScratchFolder folder;
+  model.save(folder / "model.safetensors");
+  return nn::load_safetensors(folder / "model.safetensors").tensors;
+}
+
+// What f prints to stdout.
+template <class F>
+std::string printed(F f) {
+  std::fflush(stdout);
+  const int screen = ::dup(STDOUT_FILENO);
+  std::FILE* file = std::tmpfile();
+  REQUIRE(::dup2(::fileno(file), STDOUT_FILENO) == STDOUT_FILENO);
+  f();
+  std::fflush(stdout);
+  ::dup2(screen, STDOUT_FILENO);
+  ::close(screen);
+  std::string out(static_cast<std::size_t>(::lseek(::fileno(file), 0, SEEK_END)), '\0');
+  CHECK(::pread(::fileno(file), out.data(), out.size(), 0) == static_cast<ssize_t>(out.size()));
+  std::fclose(file);
+  return out;
+}
+
+bool same(const nn::NamedTensors& a, const nn::NamedTensors& b) {
+  return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
+    return x.first == y.first && bitwise_equal(x.second, y.second);
+  });
+}
+
+}  // namespace
+
+TEST_CASE("losses of numbers") {
+  const Tensor a = Tensor::from<double>({2, 1}, {1, 4}), b = Tensor::from<double>({2, 1}, {1.5, 1});
+  CHECK(value_of(nn::mean_squared_error, a, b) == 4.625);
+  CHECK(value_of(nn::mean_absolute_error, a, b) == 1.75);
+  CHECK(value_of(nn::huber, a, b) == doctest::Approx((0.125 + 2.5) / 2));
+  CHECK(value_of(nn::huber({.delta = 2}), a, b) == doctest::Approx((0.125 + 4) / 2));
+  CHECK(value_of(nn::smooth_l1({.beta = 2}), a, b) == doctest::Approx((0.0625 + 2) / 2));
+  CHECK(value_of(nn::log_cosh, a, b) == doctest::Approx((std::log(std::cosh(0.5)) + std::log(std::cosh(3))) / 2));
+}
+
+TEST_CASE("losses of truth values") {
+  const Tensor q = Tensor::from<double>({2, 1}, {0.8, 0.3}), t = Tensor::from<double>({2, 1}, {1, 0});
+  CHECK(value_of(nn::binary_crossentropy, q, t) == doctest::Approx(-(std::log(0.8) + std::log(0.7)) / 2));
+  CHECK(value_of(nn::binary_crossentropy({.positive_weight = 3}), q, t) ==
+        doctest::Approx(-(3 * std::log(0.8) + std::log(0.7)) / 2));
+  CHECK(value_of(nn::binary_crossentropy({.label_smoothing = 0.2}), q, t) ==
+        doctest::Approx(-(0.9 * std::log(0.8) + 0.1 * std::log(0.2) + 0.1 * std::log(0.3) + 0.9 * std::log(0.7)) / 2));
+  const Tensor z = Tensor::from<double>({2, 1}, {std::log(4), std::log(3.0 / 7)});
+  CHECK(value_of(nn::binary_crossentropy_from_logits, z, t) ==
+        doctest::Approx(value_of(nn::binary_crossentropy, q, t)));
+  CHECK(value_of(nn::hinge, q, Tensor::from<double>({2, 1}, {1, -1})) == doctest::Approx((0.2 + 1.3) / 2));
+}
+
+TEST_CASE("losses of classes: smoothing, weights, labels passed over") {
+  const double first = -std::log(0.7), second = -std::log(0.25);
+  CHECK(value_of(nn::categorical_crossentropy, p, hot) == doctest::Approx((first + second) / 2));
+  CHECK(value_of(nn::sparse_categorical_crossentropy, p, classes) == doctest::Approx((first + second) / 2));
+  const double smooth_1 = -(0.8 * std::log(0.7) + 0.1 * std::log(0.2) + 0.1 * std::log(0.1));
+  const double smooth_2 = -(0.1 * std::log(0.25) + 0.8 * std::log(0.25) + 0.1 * std::log(0.5));
+  CHECK(value_of(nn::categorical_crossentropy({.label_smoothing = 0.3}), p, hot) ==
+        doctest::Approx((smooth_1 + smooth_2) / 2));
+  const nn::ClassLossOptions weighted{.class_weights = {3, 1, 0}};
+  CHECK(value_of(nn::categorical_crossentropy(weighted), p, hot) == doctest::Approx((3 * first + second) / 2));
+  CHECK(value_of(nn::sparse_categorical_crossentropy(weighted), p, classes) ==
+        doctest::Approx((3 * first + second) / 4));
+  const nn::ClassLossOptions ignoring{.ignored_label = -1};
+  const Tensor some = Tensor::from<std::int64_t>({2}, {-1, 1});
+  CHECK(value_of(nn::sparse_categorical_crossentropy(ignoring), p, some) == doctest::Approx(second));
+  Tensor logs = p.clone();
+  for (double& x : logs.mutable_values<double>()) x = std::log(x);
+  CHECK(value_of(nn::nll, logs, classes) == doctest::Approx((first + second) / 2));
+  CHECK(value_of(nn::sparse_categorical_crossentropy_from_logits, logs, classes) ==
+        doctest::Approx((first + second) / 2));
+  CHECK(value_of(nn::categorical_crossentropy_from_logits(weighted), logs, hot) ==
+        doctest::Approx((3 * first + second) / 2));
+  CHECK(value_of(nn::kl_divergence, logs, p) == doctest::Approx(0).epsilon(1e-12));
+  CHECK(value_of(nn::kl_divergence, logs, hot) == doctest::Approx((first + second) / 2));
+  CHECK_THROWS_WITH_AS(nn::categorical_crossentropy(ignoring),
+                       doctest::Contains("categorical_crossentropy: only losses of class numbers can ignore a label"),
+                       UserError);
+}
+
+TEST_CASE("cosine similarity is -1 where rows point the same way") {
+  const Tensor a = Tensor::from<double>({2, 2}, {1, 1, 1, 0}), b = Tensor::from<double>({2, 2}, {3, 3, 0, 2});
+  CHECK(value_of(nn::cosine_similarity, a, b) == doctest::Approx(-0.5));
+}
+
+TEST_CASE("a model passes over the label it ignores, and refuses others that are no classes") {
+  nn::Model model{nn::Dense(3, nn::softmax), {2}, {.dtype = f64}};
+  const nn::Loss loss = nn::sparse_categorical_crossentropy({.ignored_label = -1});
+  model.compile({.loss = loss, .optimizer = nn::SGD{.learning_rate = 0.1}});
+  const Tensor x = Tensor::from<double>({3, 2}, {1, 2, 3, 4, 5, 6});
+  const nn::Dataset all{x, Tensor::from<std::int64_t>({3}, {2, -1, 0})};
+  const nn::Dataset kept{Tensor::from<double>({2, 2}, {1, 2, 5, 6}), Tensor::from<std::int64_t>({2}, {2, 0})};
+  CHECK(model.evaluate(all)["loss"] == doctest::Approx(model.evaluate(kept)["loss"]).epsilon(1e-12));
+  CHECK_NOTHROW(model.fit(all, {.verbose = nn::Verbose::silent}));
+  CHECK_THROWS_WITH_AS(model.evaluate({x, Tensor::from<std::int64_t>({3}, {2, -2, 0})}),
+                       doctest::Contains("class number -2 in row 1 of y is not in [0, 3)"), ValueError);
+}
+
+TEST_CASE("options out of range are refused when the loss meets a model") {
+  nn::Model model{nn::Dense(3, nn::softmax), {2}};
+  const auto compile = [&](const nn::Loss& loss) { model.compile({.loss = loss, .optimizer = nn::SGD{}}); };
+  CHECK_THROWS_WITH_AS(compile(nn::huber({.delta = -1})), doctest::Contains("huber: delta -1"), UserError);
+  CHECK_THROWS_AS(compile(nn::categorical_crossentropy({.label_smoothing = 2})), UserError);
+  CHECK_THROWS_AS(compile(nn::categorical_crossentropy({.class_weights = {1, 2}})), ShapeError);
+}
+
+TEST_CASE("loss: with an ignored label, the mean over the rows that count, at any batch size") {
+  nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}));
+  const Tensor y = Tensor::from<std::int64_t>({3}, {0, -1, 1});
+  const double first = softplus_of(-1), third = softplus_of(2);
+  CHECK((first + third) / 2 == doctest::Approx(1.2201).epsilon(1e-4));
+  check_loss(model, {logits, y}, (first + third) / 2);
+  check_loss(model, {logits, y, Tensor::full({3}, 1)}, (first + third) / 2);
+  check_loss(model, {logits, y, Tensor::from<double>({3}, {3, 5, 1})}, (3 * first + third) / 4);
+}
+
+TEST_CASE("loss: with class weights, the mean over the weights, at any batch size") {
+  const Tensor y = Tensor::from<std::int64_t>({3}, {0, 0, 1});
+  const double first = softplus_of(-1), second = softplus_of(1), third = softplus_of(2);
+  for (const bool ignoring : {false, true}) {
+    nn::ClassLossOptions options{.class_weights = {1, 10}};
+    if (ignoring) options.ignored_label = 7;
+    nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits(options));
+    check_loss(model, {logits, y}, (first + second + 10 * third) / 12);
+    check_loss(model, {logits, y, Tensor::full({3}, 1)}, (first + second + 10 * third) / 12);
+    check_loss(model, {logits, y, Tensor::from<double>({3}, {0.5, 2, 1})},
+               (0.5 * first + 2 * second + 10 * third) / 12.5);
+  }
+  // Soft targets: the mean over rows, as in PyTorch.
+  nn::Model soft = mirror(nn::categorical_crossentropy_from_logits({.class_weights = {1, 10}}));
+  check_loss(soft, {logits, nn::one_hot(y, 2)}, (first + second + 10 * third) / 3);
+}
+
+TEST_CASE("loss: labels of sequences count one by one, and rows by their weights") {
+  nn::Model model{nn::linear, {2, 2}, {.dtype = f64}};
+  model.compile(
+      {.loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -100}), .optimizer = nn::SGD{}});
+  const Tensor x = Tensor::from<double>({3, 2, 2}, {1, 0, 0, 1, 2, 0, 0, 0, 3, 0, 0, 0});
+  const Tensor y = Tensor::from<std::int64_t>({3, 2}, {0, 1, 1, -100, -100, -100});
+  const double a = softplus_of(-1), b = softplus_of(2);
+  check_loss(model, {x, y}, (2 * a + b) / 3);
+  check_loss(model, {x, y, Tensor::from<double>({3}, {1, 4, 9})}, (2 * a + 4 * b) / 6);
+}
+
+TEST_CASE("loss: penalties are added to the mean over what counts, at any batch size") {
+  nn::Dense layer(2, nn::linear,
+                  {.kernel_initializer = nn::identity(1),
+                   .kernel_regularizer = nn::l2(0.5),
+                   .activity_regularizer = nn::l1(0.25),
+                   .use_bias = false});
+  nn::Model model{layer, {2}, {.dtype = f64}};
+  model.compile({.loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}),
+                 .optimizer = nn::SGD{.learning_rate = 0}});
+  const Tensor y = Tensor::from<std::int64_t>({3}, {0, -1, 1});
+  const double penalties = 0.5 * 2 + 0.25 * (1 + 1 + 2) / 3;
+  check_loss(model, {logits, y}, (softplus_of(-1) + softplus_of(2)) / 2 + penalties);
+  check_loss(model, {logits, y, Tensor::from<double>({3}, {3, 5, 1})},
+             (3 * softplus_of(-1) + softplus_of(2)) / 4 + penalties);
+}
+
+TEST_CASE("loss: one of the user's own, with `each`, with `weight`, or with an ignored label alone") {
+  const auto each = [](Value p, Value t) { return square(p - t); };
+  const Tensor y = Tensor::from<double>({3, 2}, {0, 0, 0, 0, 0, 1});
+  nn::Model with_each =
+      mirror({"mine", [=](Value p, Value t) { return mean(each(p, t)); }, nn::Target::like_prediction, each});
+  check_loss(with_each, {logits, y}, (1 + 1 + 5) / 6.0);
+  check_loss(with_each, {logits, y, Tensor::from<double>({3}, {1, 0, 3})}, (1 + 3 * 5) / 8.0);
+  // Errors of 0 targets count twice.
+  const auto weight = [](Value, Value t) { return 2 - t; };
+  nn::Model with_weight = mirror({.name = "mine",
+                                  .apply = [=](Value p, Value t) { return mean(each(p, t)); },
+                                  .each = [=](Value p, Value t) { return each(p, t) * weight(p, t); },
+                                  .weight = weight});
+  check_loss(with_weight, {logits, y}, (2 + 2 + 8 + 1) / 11.0);
+  check_loss(with_weight, {logits, y, Tensor::from<double>({3}, {1, 0, 3})}, (2 + 3 * 9) / 13.0);
+  // NaN, 0 over 0, where all labels are ignored, reaches nothing.
+  const auto over_counts = [](Value p, Value t) {
+    const Value counts = cast(not_equal(t, -1), f64);
+    return sum(counts * (logsumexp(p, {-1}) - squeeze(slice(p, -1, 1), {-1}))) / sum(counts);
+  };
+  nn::Model scalar =
+      mirror({.name = "mine", .apply = over_counts, .target = nn::Target::class_number, .ignored_label = -1});
+  check_loss(scalar, {logits, Tensor::from<std::int64_t>({3}, {1, -1, 1})}, (softplus_of(1) + softplus_of(2)) / 2);
+}
+
+TEST_CASE("loss: a batch in which nothing counts changes nothing") {
+  const nn::Dataset good{logits, Tensor::from<std::int64_t>({3}, {0, 1, 1})};
+  const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
+  const nn::Dataset weightless{logits, good.y, Tensor::zeros({3})};
+  const nn::Dataset unweighted_class{logits, Tensor::from<std::int64_t>({3}, {2, 2, 2})};
+  const nn::Optimizer optimizers[] = {
+      nn::SGD{.momentum = 0.9},
+      {nn::Adam{.learning_rate = nn::exponential_decay(0.1, 2, 0.5)}, {.global_clip_norm = 1, .ema_momentum = 0.5}},
+      {nn::AdamW{}, {.accumulate = 2}}};
+  for (const nn::Optimizer& optimizer : optimizers) {
+    nn::Model model{
+        nn::Sequential{nn::Dense(4, nn::relu, {.kernel_regularizer = nn::l2(0.1)}), nn::BatchNorm(), nn::Dense(3)},
+        {2}};
+    model.compile(
+        {.loss = nn::sparse_categorical_crossentropy_from_logits({.class_weights = {1, 2, 0}, .ignored_label = -1}),
+         .optimizer = optimizer,
+         .metrics = {nn::accuracy}});
+    for (int i = 0; i < 3; ++i) model.train_on_batch(good);
+    nn::NamedTensors before = state_of(model);
+    for (const nn::Dataset& nothing : {ignored, weightless, unweighted_class}) {
+      const nn::Logs logs = model.train_on_batch(nothing);
+      CHECK(std::isfinite(logs["loss"]));
+      CHECK(same(before, state_of(model)));
+    }
+    model.train_on_batch(good);
+    CHECK_FALSE(same(before, state_of(model)));
+  }
+}
+
+TEST_CASE("loss: a batch in which nothing counts stops nothing, and the others train as without it") {
+  Tensor x({6, 2}, f64);
+  for (Index i = 0; i < 12; ++i)
+    x.mutable_values<double>()[static_cast<std::size_t>(i)] = 0.1 * static_cast<double>(i % 5);
+  const Tensor y = Tensor::from<std::int64_t>({6}, {0, 1, -1, -1, 1, 0});
+  const std::vector<Index> kept{0, 1, 4, 5};
+  const auto fit = [](const nn::Dataset& data) {
+    nn::Model model{nn::Sequential{nn::Dense(3), nn::BatchNorm(), nn::Dense(2, nn::softmax)}, {2}, {.dtype = f64}};
+    model.compile({.loss = nn::sparse_categorical_crossentropy({.ignored_label = -1}),
+                   .optimizer = nn::Adam{},
+                   .metrics = {nn::accuracy}});
+    const nn::History h =
+        model.fit(data, {.batch_size = 2,
+                         .epochs = 3,
+                         .shuffle = false,
+                         .verbose = silent,
+                         .callbacks = {nn::TerminateOnNaN{}, nn::EarlyStopping{.monitor = "loss", .patience = 1}},
+                         .check_finite = true});
+    CHECK_FALSE(h.stopped());
+    return std::pair{h, state_of(model)};
+  };
+  const nn::Dataset all{x, y};
+  const auto with = fit(all), without = fit(all.select(kept));
+  for (const char* name : {"loss", "accuracy"}) CHECK(with.first[name] == without.first[name]);
+  CHECK(same(with.second, without.second));
+}
+
+TEST_CASE("loss: where nothing counts at all, loss and metrics are 0") {
+  nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}), {nn::accuracy});
+  const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
+  for (const int batch : {1, 3}) {
+    const nn::Logs scores = model.evaluate(ignored, {.batch_size = batch});
+    CHECK(scores["loss"] == 0);
+    CHECK(scores["accuracy"] == 0);
+  }
+  const nn::History h =
+      model.fit(ignored, {.epochs = 2, .validation = ignored, .verbose = silent, .check_finite = true});
+  for (const char* name : {"loss", "accuracy", "val_loss"}) CHECK(h[name] == std::vector<double>{0, 0});
+  nn::Model numbers = mirror(nn::mean_squared_error, {nn::r2, nn::root_mean_squared_error, nn::auc()});
+  const nn::Logs scores = numbers.evaluate({logits, logits, Tensor::zeros({3})});
+  for (const auto& [name, value] : scores.entries()) CHECK(value == 0);
+}
+
+TEST_CASE("loss: where nothing counts at all, fit warns in one line, and only in the first epoch") {
+  nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}));
+  const nn::Dataset good{logits, Tensor::from<std::int64_t>({3}, {-1, 1, -1})};
+  const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
+  const nn::Dataset weightless{logits, good.y, Tensor::zeros({3})};
+  const auto warnings = [&](const nn::Dataset& data, const nn::Dataset& validation, nn::Verbose verbose) {
+    const std::string said =
+        printed([&] { model.fit(data, {.batch_size = 1, .epochs = 3, .validation = validation, .verbose = verbose}); });
+    std::vector<std::string> out;
+    for (std::size_t begin = 0, end; (end = said.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string line = said.substr(begin, end - begin);
+      if (!line.starts_with("Epoch ")) out.push_back(line);
+    }
+    return out;
+  };
+  const auto of = [](const std::string& data) {
+    return "fit: nothing in the " + data +
+           " data counts, since all rows have the weight 0 or labels that the loss ignores: its loss and metrics are 0";
+  };
+  using Lines = std::vector<std::string>;
+  CHECK(warnings(good, good, nn::Verbose::lines) == Lines{});
+  CHECK(warnings(ignored, {}, nn::Verbose::lines) == Lines{of("training")});
+  CHECK(warnings(weightless, {}, nn::Verbose::lines) == Lines{of("training")});
+  CHECK(warnings(good, ignored, nn::Verbose::lines) == Lines{of("validation")});
+  CHECK(warnings(ignored, ignored, nn::Verbose::lines) == Lines{of("training"), of("validation")});
+  CHECK(warnings(ignored, ignored, nn::Verbose::silent) == Lines{});
+}
+
+TEST_CASE("loss: one that knows no rows names itself where the rows have weights") {
+  nn::Model model = mirror({"mine", [](Value p_, Value t) { return mean(square(p_ - t)); }});
+  const nn::Dataset weighted{logits, logits, Tensor::zeros({3})};
+  const char* message = "mine: the rows have weights, but the loss does not say what the loss of a row is";
+  CHECK_THROWS_WITH_AS(model.evaluate(weighted), doctest::Contains(message), UserError);
+  CHECK_THROWS_WITH_AS(model.fit(weighted, {.verbose = silent}), doctest::Contains(message), UserError);
+  CHECK_THROWS_WITH_AS(model.train_on_batch(weighted), doctest::Contains(message), UserError);
+}
+
+TEST_CASE("loss: a fit that is resumed in the middle of an epoch knows what counted before") {
+  const scratch::ScratchFolder folder;
+  const std::filesystem::path path = folder / "middle.safetensors";
+  Tensor x({8, 2}), y({8}, i64);
+  for (std::size_t i = 0; i < 8; ++i) {
+    x.mutable_values<float>()[2 * i] = static_cast<float>(i);
+    y.mutable_values<std::int64_t>()[i] = static_cast<std::int64_t>(i % 3) - 1;
+  }
+  const nn::Dataset data{x, y, Tensor::from<float>({8}, {1, 2, 3, 0, 1, 0.5, 2, 4})};
+  const auto fit = [&](nn::FitOptions options) {
+    nn::Model model{nn::Dense(2, nn::softmax, {.kernel_regularizer = nn::l2(0.1)}), {2}};
+    model.compile({.loss = nn::sparse_categorical_crossentropy({.class_weights = {1, 3}, .ignored_label = -1}),
+                   .optimizer = nn::Adam{},
+                   .metrics = {nn::accuracy, nn::macro_f1}});
+    options.batch_size = 3, options.epochs = 2, options.verbose = silent;
+    return model.fit(data, options);
+  };
+  const auto save = [&](nn::Training& t) {
+    if (t.epoch() == 1 && t.batch() == 2) t.save(path);
+  };
+  const nn::History whole = fit({.callbacks = {nn::LambdaCallback{.on_batch_end = save}}});
+  const nn::History resumed = fit({.resume = path});
+  for (const char* name : {"loss", "accuracy", "macro_f1"}) CHECK(whole[name] == resumed[name]);
+}
+
+TEST_CASE("loss: targets that break its convention are refused, with row and value") {
+  const auto refused = [](const nn::Loss& loss, const std::vector<double>& y, Tensor weights = {}) {
+    nn::Model model = mirror(loss);
+    return scratch::message_of<ValueError>([&] {
+      (void)model.evaluate({logits, Tensor::from<double>({3, 2}, std::span<const double>(y)), std::move(weights)});
+    });
+  };
+  const auto has = [](const std::string& message, const std::string& part) {
+    CAPTURE(message);
+    CHECK(message.find(part) != std::string::npos);
+  };
+  for (const nn::Loss& loss : {nn::Loss(nn::binary_crossentropy), nn::Loss(nn::binary_crossentropy_from_logits)}) {
+    has(refused(loss, {0, 1, 0.5, 255, 0, 0}),
+        loss.name + " takes probabilities in [0, 1] as targets\n  y: 255 in row 1, column 1");
+    has(refused(loss, {0, 1, 0, 1, -1, 0}), "y: -1 in row 2, column 0");
+  }
+  has(refused(nn::hinge, {-1, 1, 1, 0, 1, 1}),
+      "hinge takes -1 and 1 as targets\n  y: 0 in row 1, column 1\n  hint: targets 0 and 1 become these by 2 y - 1");
+  for (const nn::Loss& loss : {nn::Loss(nn::categorical_crossentropy),
+                               nn::Loss(nn::categorical_crossentropy_from_logits), nn::kl_divergence}) {
+    has(refused(loss, {0, 1, 1, 0, 1, 1}), "y: 2 classes with the sum 2, the first in row 2, column 0");
+    has(refused(loss, {0, 1, 0, 0, 1, 0}), "y: 2 classes with the sum 0, the first in row 1, column 0");
+    has(refused(loss, {0, 1, 2, -1, 1, 0}), "y: 2 in row 1, column 0");
+  }
+  // A row that does not count may hold anything; rounding is no fault.
+  nn::Model model = mirror(nn::categorical_crossentropy_from_logits);
+  const Tensor y = Tensor::from<double>({3, 2}, {0.3000001, 0.7, 0, 0, 1, 0});
+  CHECK_NOTHROW(model.evaluate({logits, y, Tensor::from<double>({3}, {1, 0, 1})}));
+}
+
+TEST_CASE("loss: softmax and classes over a single unit are refused, with a hint at the binary loss") {
+  const auto refused = [](const nn::Activation& activation, const nn::Loss& loss) {
+    nn::Model model{nn::Dense(1, activation), {2}};
+    return scratch::message_of<ShapeError>([&] { model.compile({.loss = loss, .optimizer = nn::SGD{}}); });
+  };
+  for (const nn::Loss& loss : {nn::Loss(nn::categorical_crossentropy_from_logits), nn::Loss(nn::nll), nn::kl_divergence,
+                               nn::Loss(nn::sparse_categorical_crossentropy_from_logits)}) {
+    const std::string message = refused(nn::linear, loss);
+    CHECK(message.find(loss.name + ": predictions must be [rows, ..., classes] of at least 2 classes") !=
+          std::string::npos);
+    CHECK(message.find("hint: for one probability a row use nn::sigmoid and binary_crossentropy") != std::string::npos);
+  }
+  for (const nn::Loss& loss : {nn::Loss(nn::binary_crossentropy), nn::mean_squared_error})
+    CHECK(refused(nn::softmax, loss).find("softmax over a single unit, which is always 1") != std::string::npos);
+}

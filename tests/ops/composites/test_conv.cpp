@@ -1,0 +1,377 @@
+// Convolution, pooling and normalisation: plain loops as oracle over many ways to lay windows, and answers worked out
+// by hand.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/transforms.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/plan/plan.hpp>
+
+#include "support/dice.hpp"
+#include "support/known_answers.hpp"
+
+using namespace xgrad;
+using testing::check_answer;
+using testing::counting;
+using testing::Dice;
+using testing::numbers;
+
+namespace {
+
+Tensor random_tensor(Dice& dice, const Shape& shape, DType dtype = f64) {
+  Tensor out(shape, f64);
+  for (double& x : out.mutable_values<double>()) x = dice.real(-1, 1);
+  return out.cast(dtype);
+}
+
+// How one axis of a convolution is laid, in the plainest form.
+struct Line {
+  Index extent, window, stride, dilation, before, after;
+  Index count() const {
+    Index n = 0;  // windows are laid while they fit
+    while (n * stride + dilation * (window - 1) + 1 <= extent + before + after) ++n;
+    return n;
+  }
+};
+
+double pixel(const Tensor& x, Index n, Index y, Index z, Index c) {
+  const Shape& s = x.shape();
+  if (y < 0 || y >= s[1] || z < 0 || z >= s[2]) return 0;
+  return x.at(((n * s[1] + y) * s[2] + z) * s[3] + c);
+}
+
+// What the convolution is by definition.
+Tensor naive_conv(const Tensor& x, const Tensor& kernel, const Line& rows, const Line& columns, Index groups) {
+  const Shape& k = kernel.shape();
+  Tensor out({x.shape()[0], rows.count(), columns.count(), k[3]}, f64);
+  std::size_t at = 0;
+  for (Index n = 0; n < x.shape()[0]; ++n) {
+    for (Index i = 0; i < rows.count(); ++i) {
+      for (Index j = 0; j < columns.count(); ++j) {
+        for (Index f = 0; f < k[3]; ++f) {
+          const Index first_channel = f / (k[3] / groups) * k[2];
+          double sum = 0;
+          for (Index a = 0; a < k[0]; ++a) {
+            for (Index b = 0; b < k[1]; ++b) {
+              for (Index c = 0; c < k[2]; ++c) {
+                sum += pixel(x, n, i * rows.stride - rows.before + a * rows.dilation,
+                             j * columns.stride - columns.before + b * columns.dilation, first_channel + c) *
+                       kernel.at(((a * k[1] + b) * k[2] + c) * k[3] + f);
+              }
+            }
+          }
+          out.mutable_values<double>()[at++] = sum;
+        }
+      }
+    }
+  }
+  return out;
+}
+
+void check_near(const Tensor& got, const Tensor& wanted) {
+  REQUIRE(got.shape() == wanted.shape());
+  double worst = 0;
+  for (Index i = 0; i < got.elements(); ++i) worst = std::max(worst, std::abs(got.at(i) - wanted.at(i)));
+  CHECK(worst < 1e-12);
+}
+
+// One way to lay a convolution, drawn at random.
+struct Laid {
+  Line rows, columns;
+  Index groups, channels, filters;
+
+  explicit Laid(Dice& dice) {
+    const auto line = [&] {
+      Line out{dice.between(1, 7), dice.between(1, 3), dice.between(1, 3),
+               dice.between(1, 3), dice.below(3),      dice.below(3)};
+      out.extent = std::max(out.extent, out.dilation * (out.window - 1) + 1 - out.before - out.after);
+      return out;
+    };
+    rows = line();
+    columns = line();
+    groups = dice.between(1, 3);
+    channels = groups * dice.between(1, 3);
+    filters = groups * dice.between(1, 3);
+  }
+  Conv2dOptions options() const {
+    return {.strides = {rows.stride, columns.stride},
+            .padding = {rows.before, rows.after, columns.before, columns.after},
+            .dilation = {rows.dilation, columns.dilation},
+            .groups = groups};
+  }
+  Shape images(Index batch) const { return {batch, rows.extent, columns.extent, channels}; }
+  Shape kernel() const { return {rows.window, columns.window, channels / groups, filters}; }
+};
+
+}  // namespace
+
+TEST_CASE("conv2d agrees with its definition however windows lie") {
+  Dice dice(11);
+  for (int round = 0; round < 200; ++round) {
+    const Laid laid(dice);
+    Graph g({.dtype = f64});
+    const Tensor x = random_tensor(dice, laid.images(dice.between(1, 2)));
+    const Tensor k = random_tensor(dice, laid.kernel());
+    CAPTURE(round);
+    CAPTURE(x.shape().str());
+    CAPTURE(k.shape().str());
+    CAPTURE(laid.groups);
+    const Value y = conv2d(g.constant(x), g.constant(k), laid.options());
+    check_near(evaluate(y, {}), naive_conv(x, k, laid.rows, laid.columns, laid.groups));
+  }
+}
+
+TEST_CASE("same padding gives ceil(extent / stride) windows, the odd zero last") {
+  Dice dice(12);
+  for (Index extent = 1; extent < 9; ++extent) {
+    for (Index window = 1; window < 5; ++window) {
+      for (Index stride = 1; stride < 4; ++stride) {
+        for (Index dilation = 1; dilation < 3; ++dilation) {
+          const Index count = (extent + stride - 1) / stride;
+          const Index zeros = std::max<Index>(0, (count - 1) * stride + dilation * (window - 1) + 1 - extent);
+          const Line line{extent, window, stride, dilation, zeros / 2, zeros - zeros / 2};
+          Graph g({.dtype = f64});
+          const Tensor x = random_tensor(dice, {1, extent, extent, 2});
+          const Tensor k = random_tensor(dice, {window, window, 2, 3});
+          const Value y =
+              conv2d(g.constant(x), g.constant(k), {.strides = stride, .padding = "same", .dilation = dilation});
+          REQUIRE(y.shape() == Shape{1, count, count, 3});
+          check_near(evaluate(y, {}), naive_conv(x, k, line, line, 1));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("transposed convolution is the derivative of convolution") {
+  Dice dice(13);
+  for (int round = 0; round < 100; ++round) {
+    const Laid laid(dice);
+    CAPTURE(round);
+    Graph g({.dtype = f64});
+    const Value x = g.input("x", laid.images(2));
+    const Value k = g.constant(random_tensor(dice, laid.kernel()));
+    const Value y = conv2d(x, k, laid.options());
+    const Value c = g.constant(random_tensor(dice, y.shape()));
+    const Value dx = gradients(y, x, {.seed = c});
+    // The extents of x that y leaves open.
+    const auto open = [](const Line& line) {
+      return (line.extent + line.before + line.after - line.dilation * (line.window - 1) - 1) % line.stride;
+    };
+    const Value back = conv2d_transpose(c, k, laid.options(), {open(laid.rows), open(laid.columns)});
+    check_near(evaluate(back, {}), evaluate(dx, {{x, Tensor(x.shape(), f64)}}));
+  }
+}
+
+TEST_CASE("known convolutions") {
+  Graph g({.dtype = f64});
+  const Value x = numbers(g, {1, 4, 1}, {1, 2, 3, 4});
+  const Value k = numbers(g, {3, 1, 1}, {1, 0, -1});
+  check_answer(conv1d(x, k), {1, 2, 1}, {-2, -2});
+  check_answer(conv1d(x, k, {.padding = "same"}), {1, 4, 1}, {-2, -2, -2, 3});
+  check_answer(conv1d(x, k, {.padding = {2, 0}}), {1, 4, 1}, {-1, -2, -2, -2});
+  check_answer(conv1d(x, k, {.padding = 1}), {1, 4, 1}, {-2, -2, -2, 3});
+  check_answer(conv1d(x, k, {.stride = 2, .padding = "same"}), {1, 2, 1}, {-2, 3});  // zeros: none before, one after
+  check_answer(conv1d(x, numbers(g, {2, 1, 1}, {1, 10}), {.dilation = 2}), {1, 2, 1}, {31, 42});
+  check_answer(conv1d_transpose(x, numbers(g, {2, 1, 1}, {1, 10})), {1, 5, 1}, {1, 12, 23, 34, 40});
+  check_answer(conv1d_transpose(x, numbers(g, {2, 1, 1}, {1, 10}), {.stride = 2}), {1, 8, 1},
+               {1, 10, 2, 20, 3, 30, 4, 40});
+  check_answer(conv1d_transpose(x, numbers(g, {3, 1, 1}, {1, 10, 100}), {.stride = 2, .padding = "same"}), {1, 8, 1},
+               {1, 10, 102, 20, 203, 30, 304, 40});
+  CHECK(conv1d_transpose(x, k, {.stride = 3, .padding = 1}, 2).shape() == Shape{1, 12, 1});
+  const Value image = counting(g, {1, 3, 3, 1});
+  const Value square = numbers(g, {2, 2, 1, 2}, {1, 0, 0, 0, 0, 0, 0, 1});  // the first and the last pixel
+  check_answer(conv2d(image, square), {1, 2, 2, 2}, {0, 4, 1, 5, 3, 7, 4, 8});
+  check_answer(conv2d_transpose(numbers(g, {1, 1, 1, 2}, {5, 7}), square), {1, 2, 2, 1}, {5, 0, 0, 7});
+  // PyTorch's layouts, as windows.hpp says: [batch, channels, height, width] and [filters, channels, height, width].
+  const Value torch_x = counting(g, {1, 2, 2, 2});
+  const Value torch_k = numbers(g, {1, 2, 1, 2}, {1, 2, 3, 4});
+  const Value y = conv2d(transpose(torch_x, {0, 2, 3, 1}), transpose(torch_k, {2, 3, 1, 0}));
+  check_answer(transpose(y, {0, 3, 1, 2}), {1, 1, 2, 1}, {2 + 12 + 20, 2 + 6 + 18 + 28});
+  CHECK_THROWS_WITH_AS(conv2d(image, square, {.padding = "some"}), doctest::Contains("\"some\" is neither"), UserError);
+}
+
+TEST_CASE("a convolution that is refused leaves nothing behind") {
+  Graph g;
+  const Value x = g.input("x", {1, 4, 2});
+  const Value k = g.input("k", {9, 2, 3});
+  const NodeId size = g.size();
+  CHECK_THROWS_AS(conv1d(x, k), ShapeError);
+  CHECK_THROWS_AS(conv1d_transpose(x, k), ShapeError);
+  CHECK_THROWS_AS(max_pool1d(x, 5), ShapeError);
+  CHECK(g.size() == size);
+}
+
+TEST_CASE("known pools") {
+  Graph g({.dtype = f64});
+  const Value x = numbers(g, {1, 3, 4, 1}, {1, 5, 2, 0, 3, 4, 8, 7, 6, 9, 1, 1});
+  check_answer(max_pool2d(x, 2), {1, 1, 2, 1}, {5, 8});
+  check_answer(max_pool2d(x, 2, {.strides = 1}), {1, 2, 3, 1}, {5, 8, 8, 9, 9, 8});
+  check_answer(max_pool2d(x, 2, {.padding = "same"}), {1, 2, 2, 1}, {5, 8, 9, 1});
+  check_answer(max_pool2d(-x, 2, {.padding = "same"}), {1, 2, 2, 1}, {-1, 0, -6, -1});  // zeros are not chosen
+  check_answer(max_pool2d(x, {1, 2}), {1, 3, 2, 1}, {5, 2, 4, 8, 9, 1});
+  check_answer(average_pool2d(x, 2), {1, 1, 2, 1}, {13 / 4.0, 17 / 4.0});
+  check_answer(average_pool2d(x, 2, {.padding = "same", .count_padding = true}), {1, 2, 2, 1},
+               {13 / 4.0, 17 / 4.0, 15 / 4.0, 2 / 4.0});
+  check_answer(average_pool2d(x, 2, {.padding = "same"}), {1, 2, 2, 1}, {13 / 4.0, 17 / 4.0, 15 / 2.0, 2 / 2.0});
+  check_answer(global_max_pool(x), {1, 1}, {9});
+  check_answer(global_average_pool(x, true), {1, 1, 1, 1}, {47 / 12.0});
+  check_answer(max_pool1d(numbers(g, {1, 4, 1}, {4, 1, 2, 3}), 2), {1, 2, 1}, {4, 3});
+  check_answer(average_pool1d(numbers(g, {1, 4, 1}, {4, 1, 2, 3}), 2, {.stride = 1}), {1, 3, 1}, {2.5, 1.5, 2.5});
+  check_answer(max_pool2d(counting(g, {1, 2, 2, 2}, i64), 2), {1, 1, 1, 2}, {6, 7});
+  check_answer(max_pool1d(numbers(g, {1, 4, 1}, {1, NAN, 5, INFINITY}), 2), {1, 2, 1}, {NAN, INFINITY});
+  check_answer(max_pool1d(numbers(g, {1, 2, 1}, {-INFINITY, -INFINITY}), 2), {1, 1, 1}, {-INFINITY});
+}
+
+TEST_CASE("a largest element that is there twice gives its derivative to the first") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {1, 4, 1});
+  const Tensor at = Tensor::from<double>({1, 4, 1}, {3, 3, 1, 3});
+  CHECK(evaluate(reshape(gradients(sum(max_pool1d(x, 4)), x), {4}), {{x, at}}).str() == "[1, 0, 0, 0]");
+  // In overlapping windows an element is chosen more than once.
+  CHECK(evaluate(reshape(gradients(sum(max_pool1d(x, 2, {.stride = 1})), x), {4}), {{x, at}}).str() == "[1, 1, 0, 1]");
+}
+
+TEST_CASE("pools agree with plain loops") {
+  Dice dice(14);
+  for (int round = 0; round < 60; ++round) {
+    Line lines[2];
+    for (Line& line : lines) {
+      line = {dice.between(3, 8), dice.between(1, 4), dice.between(1, 3), 1, 0, 0};
+      line.window = std::min(line.window, line.extent);
+      line.before = dice.below(line.window);
+      line.after = dice.below(line.window);
+    }
+    const auto& [rows, columns] = lines;
+    const Index channels = dice.between(1, 20);
+    Graph g({.dtype = f64});
+    const Tensor x = random_tensor(dice, {2, rows.extent, columns.extent, channels});
+    const Pool2dOptions options{.strides = HeightWidth(rows.stride, columns.stride),
+                                .padding = {rows.before, rows.after, columns.before, columns.after},
+                                .count_padding = dice.chance(0.5)};
+    Tensor largest({2, rows.count(), columns.count(), channels}, f64);
+    Tensor average(largest.shape(), f64);
+    for (Index flat = 0; flat < largest.elements(); ++flat) {
+      const Index c = flat % channels, j = flat / channels % columns.count();
+      const Index i = flat / channels / columns.count() % rows.count(),
+                  n = flat / channels / columns.count() / rows.count();
+      double most = -INFINITY, sum = 0;
+      Index pixels = 0;
+      for (Index a = 0; a < rows.window; ++a) {
+        for (Index b = 0; b < columns.window; ++b) {
+          const Index y = i * rows.stride - rows.before + a, z = j * columns.stride - columns.before + b;
+          if (y < 0 || y >= rows.extent || z < 0 || z >= columns.extent) continue;
+          most = std::max(most, pixel(x, n, y, z, c));
+          sum += pixel(x, n, y, z, c);
+          ++pixels;
+        }
+      }
+      largest.mutable_values<double>()[static_cast<std::size_t>(flat)] = most;
+      average.mutable_values<double>()[static_cast<std::size_t>(flat)] =
+          sum / static_cast<double>(options.count_padding ? rows.window * columns.window : pixels);
+    }
+    CAPTURE(round);
+    const HeightWidth window(rows.window, columns.window);
+    CHECK(bitwise_equal(evaluate(max_pool2d(g.constant(x), window, options), {}), largest));
+    check_near(evaluate(average_pool2d(g.constant(x), window, options), {}), average);
+  }
+}
+
+TEST_CASE("windows of every dtype, with runs of every length") {
+  for (const DType dtype : {f32, f64, i64, boolean}) {
+    for (const Index channels : {1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 33, 70}) {
+      Graph g({.dtype = f64});
+      Tensor t({1, 3, 5, channels}, dtype);
+      std::vector<double> all;
+      for (Index i = 0; i < t.elements(); ++i)
+        all.push_back(static_cast<double>(dtype == boolean ? (i * 7 % 3) / 2 : i + 1));
+      const Value x = numbers(g, t.shape(), all, dtype);
+      const Tensor windows = evaluate(unfold(x, {2, 3}, {.padding = {1, 0, 0, 1}}), {});
+      REQUIRE(windows.shape() == Shape{1, 3, 4, 6, channels});
+      Index wrong = 0;
+      for (Index flat = 0; flat < windows.elements(); ++flat) {
+        const Index c = flat % channels, e = flat / channels % 6, j = flat / channels / 6 % 4, i = flat / channels / 24;
+        const Index y = i - 1 + e / 3, z = j + e % 3;
+        const bool inside = y >= 0 && y < 3 && z >= 0 && z < 5;
+        const double wanted = inside ? all[static_cast<std::size_t>((y * 5 + z) * channels + c)] : 0;
+        if (windows.at(flat) != wanted) ++wrong;
+      }
+      CAPTURE(name_of(dtype));
+      CAPTURE(channels);
+      CHECK(wrong == 0);
+    }
+  }
+}
+
+TEST_CASE("Jacobians of convolutions and pools are computed with all rows at once") {
+  Graph g({.dtype = f64});
+  const Value x = g.input("x", {2, 3, 4, 2});
+  const Value w = g.input("w", {2, 2, 2, 3});
+  Dice dice(3);
+  const Feeds feeds{{x, random_tensor(dice, x.shape())}, {w, random_tensor(dice, w.shape())}};
+  for (const Value y : {conv2d(x, w, {.padding = 1}), conv2d_transpose(conv2d(x, w), w, {.strides = 2}),
+                        max_pool2d(x, 2, {.strides = 1}), average_pool2d(x, 2, {.padding = "same"}),
+                        group_norm(x, 2) * global_max_pool(x, true)}) {
+    const Value row = flatten(y, 0);
+    for (const Value wrt : {x, w}) {
+      if (wrt == w && y.node().op->name != "matmul" && y.node().op->name != "fold") continue;
+      CHECK(batching_obstacle(row, wrt, {.direction = Direction::reverse}) == "");
+      const auto by = [&](Rows rows) { return jacobian(row, wrt, {.rows = rows, .direction = Direction::reverse}); };
+      const auto found = evaluate({by(Rows::one_by_one), by(Rows::at_once)}, feeds);
+      double difference = 0;
+      for (Index i = 0; i < found[0].elements(); ++i)
+        difference = std::max(difference, std::abs(found[0].at(i) - found[1].at(i)));
+      CHECK(difference < 1e-13);
+    }
+    const Value loss = sum(square(y));
+    CHECK(batching_obstacle(gradients(loss, x), x, {.direction = Direction::reverse}) == "");
+  }
+}
+
+TEST_CASE("known normalisations") {
+  Graph g({.dtype = f64});
+  const double r = std::sqrt(1.5);
+  check_answer(layer_norm(numbers(g, {2, 3}, {1, 2, 3, 10, 20, 30}), {-1}, 0), {2, 3}, {-r, 0, r, -r, 0, r}, 1e-15);
+  check_answer(layer_norm(numbers(g, {2, 2}, {5, 5, 7, 7})), {2, 2}, {0, 0, 0, 0});  // of equal numbers 0, not NaN
+  check_answer(layer_norm(numbers(g, {3}, {1, 2, 3}), numbers(g, {1, 10, 2}), numbers(g, {0, 1, 2}), 0), {3},
+               {-r, 1, 2 * r + 2}, 1e-15);
+  check_answer(group_norm(numbers(g, {1, 2, 4}, {1, 3, 0, 0, 1, 3, 8, 8}), 2, 0), {1, 2, 4},
+               {-1, 1, -1, -1, -1, 1, 1, 1}, 1e-15);
+  check_answer(group_norm(numbers(g, {1, 4}, {1, 3, 0, 2}), 2, numbers(g, {1, 2, 3, 4}), numbers(g, {0, 0, 1, 1}), 0),
+               {1, 4}, {-1, 2, -2, 5}, 1e-15);
+}
+
+TEST_CASE("a small convolutional net gives the same bits in plans, for other batches, on any number of threads") {
+  Dice dice(15);
+  Graph g;
+  const Value x = g.input("x", {4, 12, 11, 3});
+  const Value k1 = g.constant(random_tensor(dice, {3, 3, 3, 8}, f32));
+  const Value k2 = g.constant(random_tensor(dice, {3, 2, 4, 6}, f32));
+  const Value k3 = g.constant(random_tensor(dice, {3, 3, 1, 12}, f32));
+  Value y = max_pool2d(relu(conv2d(x, k1, {.padding = "same"})), 2);
+  y = average_pool2d(conv2d(y, k2, {.strides = 2, .padding = 1, .groups = 2}), 2,
+                     {.strides = 1, .padding = "same", .count_padding = false});
+  y = group_norm(conv2d(y, k3, {.padding = "same", .groups = 6}), 3);
+  const Value z = global_average_pool(y);
+  const Value dx = gradients(sum(z * z), x);
+  const Tensor at = random_tensor(dice, {9, 12, 11, 3}, f32);
+  const Plan plan({z, dx}, {}, {.shapes = {{x, {9, 12, 11, 3}}}});
+  const auto expected = plan.run({{x, at}}, {.threads = 1});
+  for (const int threads : {2, 3, 8}) {
+    const auto got = plan.run({{x, at}}, {.threads = threads});
+    CHECK(bitwise_equal(got[0], expected[0]));
+    CHECK(bitwise_equal(got[1], expected[1]));
+  }
+  const Tensor part = at.rows(3, 4).clone();
+  check_answer(
+      g.constant(evaluate(z, {{x, part}})), {4, 12},
+      [&] {
+        std::vector<double> wanted;
+        for (Index i = 36; i < 84; ++i) wanted.push_back(expected[0].at(i));
+        return wanted;
+      }(),
+      1e-5);
+  CHECK(bitwise_equal(Plan({dx}, {}).run({{x, part}})[0], evaluate(dx, {{x, part}})));
+}

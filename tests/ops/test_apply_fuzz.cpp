@@ -1,0 +1,270 @@
+// Whatever is asked of an operation by its name, the answer is an error that names it or numbers that can be computed:
+// never a crash, never an internal error, never a write beside the output.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <xgrad/autodiff/check/internal/trial.hpp>
+#include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
+#include <xgrad/ops/define/registry.hpp>
+#include <xgrad/ops/ops.hpp>
+
+#include "support/dice.hpp"
+
+using namespace xgrad;
+using testing::Dice;
+
+namespace {
+
+constexpr Index most_elements = 1 << 14;  // of all nodes of a graph together that is computed
+
+std::vector<const OpDef*> operations() {
+  std::vector<const OpDef*> out;
+  for (const auto& op : builtin_ops().all()) {
+    if (op->traits.leaf == Leaf::none) out.push_back(op.get());
+  }
+  return out;
+}
+
+DType dtype_of_sample(const SampleInput& input) {
+  return input.domain.kind == Domain::Kind::integer ? i64 : input.domain.kind == Domain::Kind::mask ? boolean : f32;
+}
+
+std::int64_t any_integer(Dice& dice) {
+  static const std::vector<std::int64_t> far{1 << 20, INT64_C(1) << 40, -7, INT64_MAX, INT64_MIN, INT64_C(1) << 31};
+  return dice.chance(0.25) ? dice.one_of(far) : dice.between(-2, 4);
+}
+
+double any_number(Dice& dice) {
+  static const std::vector<double> edges{0.0, -0.0, 1e308, -1e308, 1e-310, INFINITY, -INFINITY, NAN, 0x1p63};
+  return dice.chance(0.4) ? dice.one_of(edges) : dice.real(-3, 3);
+}
+
+Attr any_attr(Dice& dice, std::size_t kind) {
+  static const std::vector<std::string> texts{"", "constant", "reflect", "edge", "wrap"};
+  static const std::vector<DType> dtypes{f32, f64, i64, boolean};
+  switch (kind) {
+    case 0: return dice.chance(0.5);
+    case 1: return any_integer(dice);
+    case 2: return any_number(dice);
+    case 3: return dice.one_of(dtypes);
+    case 4: {
+      std::vector<Index> out(static_cast<std::size_t>(dice.below(6)));
+      for (Index& x : out) x = any_integer(dice);
+      return out;
+    }
+    default: return dice.one_of(texts);
+  }
+}
+
+// A sample's attributes, some of them others, of another kind, or missing.
+Attrs any_attrs(Dice& dice, const Attrs& sample) {
+  Attrs out;
+  for (const auto& [name, value] : sample.items()) {
+    if (dice.chance(0.02)) continue;
+    if (!dice.chance(0.35)) {
+      out.set(name, value);
+    } else if (const auto* axes = std::get_if<std::vector<Index>>(&value);
+               axes != nullptr && !axes->empty() && dice.chance(0.6)) {
+      Axes other = *axes;
+      other[static_cast<std::size_t>(dice.below(static_cast<Index>(other.size())))] = any_integer(dice);
+      out.set(name, other);
+    } else {
+      out.set(name, any_attr(dice, dice.chance(0.05) ? static_cast<std::size_t>(dice.below(6)) : value.index()));
+    }
+  }
+  return out;
+}
+
+std::vector<TensorType> any_inputs(Dice& dice, const Sample& sample) {
+  static const std::vector<DType> dtypes{f32, f64, i64, boolean};
+  std::vector<TensorType> out;
+  const DType floating = dice.chance(0.5) ? f32 : f64;
+  for (const SampleInput& input : sample.inputs) {
+    const DType own = dtype_of_sample(input);
+    TensorType type{own == f32 ? floating : own, input.shape};
+    if (dice.chance(0.05)) type.dtype = dice.one_of(dtypes);
+    if (dice.chance(0.15)) {
+      type.shape = {};
+      for (Index rank = dice.below(6); rank > 0; --rank) type.shape.push_back(dice.below(4));
+    } else if (type.shape.rank() > 0 && dice.chance(0.3)) {
+      Shape other;
+      const Index at = dice.below(type.shape.rank());
+      for (int axis = 0; axis < type.shape.rank(); ++axis)
+        other.push_back(axis == at ? dice.below(6) : type.shape[axis]);
+      type.shape = other;
+    }
+    out.push_back(type);
+  }
+  if (dice.chance(0.02) && !out.empty()) out.pop_back();
+  if (dice.chance(0.02)) out.push_back({f32, {2}});
+  return out;
+}
+
+Tensor any_tensor(Dice& dice, const TensorType& type) {
+  Tensor out(type);
+  if (type.dtype == i64)
+    for (auto& x : out.mutable_values<std::int64_t>()) x = dice.chance(0.02) ? any_integer(dice) : dice.below(3);
+  if (type.dtype == boolean)
+    for (auto& x : out.mutable_values<bool>()) x = dice.chance(0.5);
+  if (type.dtype == f32)
+    for (auto& x : out.mutable_values<float>()) x = static_cast<float>(any_number(dice));
+  if (type.dtype == f64)
+    for (auto& x : out.mutable_values<double>()) x = any_number(dice);
+  return out;
+}
+
+Index elements_of(Graph& g) {
+  Index total = 0;
+  for (NodeId id = 0; id < g.size(); ++id) total += std::min(g.node(id).type.shape.elements(), most_elements + 1);
+  return total;
+}
+
+struct Tally {
+  int refused = 0, computed = 0, differentiated = 0;
+};
+
+// Tries one call. What it returns is what went wrong; nothing if it is empty.
+std::string attempt(Dice& dice, const OpDef& op, const std::vector<TensorType>& types, const Attrs& attrs,
+                    Tally& tally) {
+  Graph g;
+  std::vector<Value> inputs;
+  Feeds feeds;
+  for (const TensorType& type : types) {
+    inputs.push_back(g.input("x" + std::to_string(inputs.size()), type.shape, type.dtype));
+    feeds.push_back({inputs.back(), any_tensor(dice, type)});
+  }
+  try {
+    const NodeId before = g.mark();
+    Value y;
+    try {
+      y = g.apply(op, inputs, attrs);
+    } catch (const UserError& error) {
+      ++tally.refused;
+      if (g.mark() != before) return "it left nodes behind";
+      if (std::string(error.what()).starts_with(op.name + ": ")) return {};
+      return fmt::format("the message does not begin with the operation: {}", error.what());
+    }
+    if (elements_of(g) > most_elements) return {};
+    try {
+      std::vector<Tensor> numbers;
+      for (const Feed& feed : feeds) numbers.push_back(feed.value);
+      Trial trial(op, attrs, numbers, y.type());
+      if (y.shape().elements() > 0) trial.run({});  // kernels are not called for nothing
+      if (!trial.complaint().empty()) return trial.complaint();
+      const Tensor out = evaluate(y, feeds, {.threads = 1});
+      if (out.type() != y.type()) return fmt::format("{} came out, not {}", out.type().str(), y.type().str());
+      ++tally.computed;
+    } catch (const ValueError& error) {
+      ++tally.refused;
+      if (std::string(error.what()).find(op.name) != std::string::npos) return {};
+      return fmt::format("the message does not name the operation: {}", error.what());
+    }
+    std::vector<Value> wrt;
+    for (const Value input : inputs)
+      if (is_floating(input.dtype())) wrt.push_back(input);
+    if (wrt.empty() || !is_floating(y.dtype()) || op.vjp == nullptr) return {};
+    const auto slopes = gradients(y, wrt, {.seed = ones_like(y), .unconnected = Unconnected::zeros});
+    if (elements_of(g) > most_elements) return {};
+    evaluate(slopes, feeds, {.threads = 1});
+    ++tally.differentiated;
+    return {};
+  } catch (const UserError& error) {
+    // Only where a derivative is of an order that does not exist.
+    return std::string(error.what()).find("is not in [1, 20]") == std::string::npos
+               ? fmt::format("its derivative fails: {}", error.what())
+               : "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+std::string call_text(const OpDef& op, const std::vector<TensorType>& types, const Attrs& attrs) {
+  std::string out = op.name + "(";
+  for (const TensorType& type : types) out += type.str() + ", ";
+  return out + attrs.str() + ")";
+}
+
+}  // namespace
+
+TEST_CASE("an attribute that is missing or of another kind is an error that names operation and attribute") {
+  for (const OpDef* op : operations()) {
+    for (const Sample& sample : op->samples) {
+      for (const auto& [name, value] : sample.attrs.items()) {
+        for (std::size_t kind = 0; kind < 6; ++kind) {
+          Attrs attrs;
+          for (const auto& item : sample.attrs.items()) {
+            if (item.first != name) attrs.set(item.first, item.second);
+          }
+          Dice dice(kind);
+          const bool missing = kind == value.index();
+          if (!missing) attrs.set(name, any_attr(dice, kind));
+          Graph g;
+          std::vector<Value> inputs;
+          for (const SampleInput& input : sample.inputs)
+            inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, dtype_of_sample(input)));
+          CAPTURE(op->name);
+          CAPTURE(sample.label);
+          CAPTURE(attrs.str());
+          std::string message;
+          try {
+            g.apply(*op, inputs, attrs);
+          } catch (const UserError& error) {
+            message = error.what();
+          }
+          CHECK(
+              message.starts_with(fmt::format("{}: attribute \"{}\" is {}", op->name, name, missing ? "missing" : "")));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("an operation that does not exist, or has no operands, is an error that names it") {
+  Graph g;
+  const Value x = g.input("x", {3});
+  CHECK_THROWS_WITH_AS(apply("sine", {x}), "sine: there is no operation of that name", GraphError);
+  CHECK_THROWS_WITH_AS(apply("sin", {}), doctest::Contains("sin: "), GraphError);
+  CHECK_THROWS_WITH_AS(apply("sin", {x, x}), doctest::Contains("sin: takes 1 input, but got 2"), GraphError);
+  CHECK_THROWS_WITH_AS(apply("input", {x}), doctest::Contains("input"), GraphError);
+}
+
+TEST_CASE("random calls of every operation are refused by name or computed") {
+  constexpr int rounds = 400;
+  Tally all;
+  for (const OpDef* op : operations()) {
+    Tally tally;
+    std::map<std::string, std::string> found;  // one call for each complaint
+    Dice dice(20);
+    for (int round = 0; round < rounds; ++round) {
+      const Sample& sample = op->samples[static_cast<std::size_t>(dice.below(static_cast<Index>(op->samples.size())))];
+      const auto types = any_inputs(dice, sample);
+      const Attrs attrs = any_attrs(dice, sample.attrs);
+      const std::string wrong = attempt(dice, *op, types, attrs, tally);
+      if (!wrong.empty()) found.emplace(wrong, call_text(*op, types, attrs));
+    }
+    int shown = 0;
+    for (const auto& complaint : found) {
+      if (++shown > 3) break;
+      CAPTURE(complaint.second);
+      CHECK_MESSAGE(false, complaint.first);
+    }
+    CAPTURE(op->name);
+    CHECK(tally.computed > 0);
+    all.refused += tally.refused;
+    all.computed += tally.computed;
+    all.differentiated += tally.differentiated;
+  }
+  CHECK(all.refused > 5000);
+  CHECK(all.computed > 10000);
+  CHECK(all.differentiated > 3000);
+}

@@ -1,0 +1,171 @@
+// What may happen to a process that uses the library: it forks, it ends, it may have no more threads or memory, and it
+// traps floating-point exceptions. Each in a child process of its own.
+#include <cfenv>
+#include <cstdlib>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/plan/plan.hpp>
+#include <xgrad/ops/ops.hpp>
+
+#include "support/child_process.hpp"
+
+using namespace xgrad;
+using testing::exit_code_of;
+using testing::limit_memory;
+
+namespace {
+
+constexpr Index many = Index{1} << 18;  // elements: enough for several tasks
+
+// The mean of exp(0), on so many threads.
+double one(int threads) {
+  Graph g;
+  const Value x = g.input("x", {many});
+  return Plan({mean(exp(x))}).run({{x, Tensor::zeros({many})}}, {.threads = threads})[0].item();
+}
+
+void require(bool condition) {
+  if (!condition) throw std::logic_error("not as it should be");
+}
+
+// A global object that works with graphs in its destructor, which runs after those of the library's own statics.
+struct Late {
+  bool armed = false;
+  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
+  std::unique_ptr<Plan> plan;
+  Value x;
+  ~Late() {
+    if (!armed) return;
+    const bool same = one(4) == 1 && plan->run({{x, Tensor::zeros({many})}}, {.threads = 4})[0].item() == 1;
+    _exit(same ? 17 : 18);
+  }
+} late;
+
+}  // namespace
+
+TEST_CASE("process: the child of a fork may end, compute, and use more threads than its parent did") {
+  CHECK(one(2) == 1);
+  CHECK(exit_code_of([] { std::exit(0); }) == 0);
+  for (const int threads : {1, 2, 4, 8}) {
+    CAPTURE(threads);
+    const auto compute = [&] { require(one(threads) == 1); };
+    CHECK(exit_code_of(compute) == 0);
+    CHECK(exit_code_of([&] {
+            compute();
+            std::exit(0);
+          }) == 0);
+  }
+  CHECK(exit_code_of([] { require(exit_code_of([] { require(one(3) == 1); }) == 0 && one(2) == 1); }) == 0);
+  CHECK(one(4) == 1);
+}
+
+TEST_CASE("process: destructors of global objects may build and run graphs") {
+  const int code = exit_code_of([] {
+    late.x = late.graph->input("x", {many});
+    late.plan = std::make_unique<Plan>(std::vector<Value>{mean(exp(late.x))});
+    require(one(4) == 1);
+    late.armed = true;
+    std::exit(0);
+  });
+  CHECK(code == 17);
+}
+
+TEST_CASE("process: a task may end the process") {
+  const int code = exit_code_of([] {
+    Parallel(4).for_each(64, [](Index i) {
+      if (i == 40) std::exit(5);
+    });
+  });
+  CHECK(code == 5);
+}
+
+TEST_CASE("process: where no more threads are to be had, the calling thread does the work") {
+  CHECK(exit_code_of([] {
+          (void)setuid(65534);  // limits of processes do not bind root
+          const rlimit limit{1, 1};
+          require(setrlimit(RLIMIT_NPROC, &limit) == 0);
+          for (const int threads : {1, 2, 8}) require(one(threads) == 1);
+        }) == 0);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need address space of their own
+TEST_CASE("process: memory that cannot be had is an OutOfMemoryError that says what it was for") {
+  struct Case {
+    std::string name, message;
+    std::size_t left;
+    std::function<void()> work;
+  };
+  constexpr std::size_t some = std::size_t{64} << 20;
+  constexpr std::size_t unlimited = 0;
+  constexpr Index large = Index{64} << 20;  // elements of 256 MiB
+  const std::vector<Case> cases{
+      {"a tensor", "tensor: out of memory for 268435456 bytes", some, [] { Tensor t = Tensor::zeros({large}); }},
+      {"a copy", "tensor: out of memory for 268435456 bytes", some,
+       [] {
+         static const float number = 0;
+         (void)Tensor::borrow(&number, {large}).clone();
+       }},
+      {"a workspace", "workspace: out of memory for 2684", some,
+       [] {
+         Graph g;
+         const Plan plan({sum(g.input("x", {large}))});
+         const Workspace memory(plan);
+       }},
+      {"the interpreter", "tensor: out of memory for 268435456 bytes", some,
+       [] {
+         Graph g;
+         (void)evaluate(broadcast_to(g.constant(1.0), {large}));
+       }},
+      {"building", "out of memory for another node in a graph of ", some,
+       [] {
+         Graph g;
+         Value x = g.input("x", {});
+         for (;;) x = x + 1.0;
+       }},
+      {"planning", "plan: out of memory for 1 outputs and 0 updates", unlimited,
+       [] {
+         Graph g;
+         Value x = g.input("x", {});
+         for (int i = 0; i < 300'000; ++i) x = sin(x);
+         limit_memory(std::size_t{4} << 20);
+         const Plan plan({x});
+       }},
+      {"derivatives", "out of memory", unlimited,
+       [] {
+         Graph g;
+         const Value x = g.input("x", {});
+         Value y = x;
+         for (int i = 0; i < 300'000; ++i) y = sin(y);
+         limit_memory(std::size_t{4} << 20);
+         (void)gradients(y, x);
+       }},
+  };
+  for (const Case& c : cases) {
+    CAPTURE(c.name);
+    const int code = exit_code_of([&] {
+      if (c.left != unlimited) limit_memory(c.left);
+      try {
+        c.work();
+      } catch (const OutOfMemoryError& error) {
+        const bool said = error.message().find(c.message) != std::string::npos;
+        if (!said) std::fprintf(stderr, "%s: %s\n", c.name.c_str(), error.what());
+        std::_Exit(said ? 7 : 8);
+      }
+    });
+    CHECK(code == 7);
+  }
+}
+#endif
