@@ -35,7 +35,7 @@ struct Loss {
   Prediction prediction = Prediction::value;  // what metrics take the predictions for
 
   // The loss as a function: a scalar of the graph, `apply`.
-  Value operator()(Value prediction, Value target) const { return apply(prediction, target); }
+  Value operator()(Value predicted, Value wanted) const { return apply(predicted, wanted); }
   // The loss of a batch. Throws UserError for row weights without `each`.
   MetricOutput measure(const MetricInput& in) const;
   // The batch as metrics see it: with weights of 0 for the ignored label, and class 0 in its place.

@@ -148,16 +148,16 @@ struct Convolution {
     if (out < 1) fail(fmt::format("a padding of {} and {} leaves nothing", padding[at], padding[at + 1]));
     return out;
   }
-  Value fold(Value windows, const Axes& extents) const {
+  Value fold(Value windows, const std::vector<Index>& extents) const {
     Attrs attributes = attrs();
     attributes.set("extents", extents);
     return apply("fold", {windows}, attributes);
   }
-  Value one_group_back(const Axes& extents) const {
+  Value one_group_back(const std::vector<Index>& extents) const {
     const Value windows = matmul(x, flatten(kernel, 0, 2), false, true);
     return fold(unflatten(windows, 3, {-1, kernel.shape()[2]}), extents);
   }
-  Value channel_by_channel_back(const Axes& extents) const {
+  Value channel_by_channel_back(const std::vector<Index>& extents) const {
     const Value filters = transpose(flatten(kernel, 0, 1), {0, 2, 1});  // [elements, channels, filters / groups]
     const Value windows = expand_dims(expand_dims(x, 3), 5) * filters;
     return fold(flatten(windows, 4, 5), extents);

@@ -11,6 +11,7 @@
 #include <xgrad/graph/plan/rewrite_rule.hpp>
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/all_or_nothing.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/define/registry.hpp>

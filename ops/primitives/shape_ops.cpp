@@ -26,7 +26,7 @@ struct View : Operation {
 };
 
 // The extents that hold so many elements; one may be -1 and is inferred.
-Shape fill_extents(const Infer& in, Index elements, const Axes& extents) {
+Shape fill_extents(const Infer& in, Index elements, const std::vector<Index>& extents) {
   Index known = 1;
   int open = 0;
   for (Index e : extents) {

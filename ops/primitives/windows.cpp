@@ -18,7 +18,7 @@
 
 namespace xgrad {
 
-Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const Axes& padding) {
+Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const std::vector<Index>& padding) {
   return {{"window", Axes{window.height, window.width}},
           {"strides", Axes{strides.height, strides.width}},
           {"dilation", Axes{dilation.height, dilation.width}},

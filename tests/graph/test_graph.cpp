@@ -445,7 +445,7 @@ TEST_CASE("graph: what one reads of a node stays where it is while others are ap
   const Value x = g.input("x", {3});
   const Value y = sum(x, {0});
   const Node* node = &g.node(y.id());
-  const Axes* axes = &g.attrs(y.id()).ints("axes");
+  const std::vector<Index>* axes = &g.attrs(y.id()).ints("axes");
   const NodeId* inputs = g.inputs(y.id()).data();
   const std::string* name = &g.name(x.id());
   Value v = x;

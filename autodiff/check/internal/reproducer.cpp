@@ -89,7 +89,7 @@ struct AttrLiteral {
   std::string operator()(std::int64_t v) const { return fmt::format("Index{{{}}}", v); }
   std::string operator()(double v) const { return literal(v); }
   std::string operator()(DType v) const { return v == boolean ? "boolean" : name_of(v); }
-  std::string operator()(const Axes& v) const { return fmt::format("Axes{{{}}}", fmt::join(v, ", ")); }
+  std::string operator()(const std::vector<Index>& v) const { return fmt::format("Axes{{{}}}", fmt::join(v, ", ")); }
   std::string operator()(const std::string& v) const { return fmt::format("std::string({:?})", v); }
   std::string operator()(const Opaque& v) const { return fmt::format("Opaque{{}} /* {} */", v.name); }
 };

@@ -7,7 +7,7 @@
 namespace xgrad {
 
 // `padding` is {top, bottom, left, right}, or empty for "same".
-Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const Axes& padding);
+Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const std::vector<Index>& padding);
 
 // What a Padding says about images and about sequences, in this form. Throw ShapeError naming the function.
 std::vector<Index> padding_of_images(const char* function, const Padding& padding);

@@ -87,7 +87,7 @@ void find_best(const T* in, Index n, Index inner, std::int64_t* best) {
 struct Line {
   Index outer = 1, extent = 1, inner = 1;
 };
-Line line_of(const Shape& shape, const Axes& axes) {
+Line line_of(const Shape& shape, const std::vector<Index>& axes) {
   if (static_cast<int>(axes.size()) == shape.rank()) return {1, shape.elements(), 1};
   Line out;
   for (int axis = 0; axis < shape.rank(); ++axis) {

@@ -12,7 +12,7 @@
 namespace xgrad::reductions {
 namespace {
 
-AxisSet set_of(const Axes& axes) {
+AxisSet set_of(const std::vector<Index>& axes) {
   AxisSet out;
   for (const Index axis : axes) out.set(static_cast<std::size_t>(axis));
   return out;
