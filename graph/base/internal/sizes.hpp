@@ -17,6 +17,15 @@ inline std::size_t round_up_size(const char* where, std::size_t bytes, std::size
   return add_sizes(where, bytes, unit - 1) & ~(unit - 1);
 }
 
+// Memory kept aside, which is free while a MemoryReserve lives: an error must be told when nothing else is left.
+class MemoryReserve {
+ public:
+  MemoryReserve();
+  ~MemoryReserve();
+  MemoryReserve(const MemoryReserve&) = delete;
+  MemoryReserve& operator=(const MemoryReserve&) = delete;
+};
+
 // Calls f(). Where the standard library finds no memory, or a container would be longer than it can be, throws
 // OutOfMemoryError(what()), which says what the memory was for.
 template <class F, class What>
@@ -24,6 +33,7 @@ decltype(auto) with_memory(F f, What what) {
   try {
     return f();
   } catch (const std::bad_alloc&) {
+    const MemoryReserve reserve;
     throw OutOfMemoryError(what());
   } catch (const std::length_error&) {
     throw OutOfMemoryError(what());
