@@ -115,11 +115,8 @@ Value Graph::constant(double number, DType dtype, CodeLine at) {
     throw DTypeError(
         fmt::format("{}: {} is not a number of dtype {}", LineGuard::function_or("constant"), number, name_of(dtype)));
   if (!is_floating(dtype)) number += 0.0;  // integers have one zero
-  return with_memory(
-      [&] {
-        return add_leaf(constant_op(), {{"value", number}, {"dtype", dtype}}, {}, true);
-      },
-      [&] { return out_of_memory(constant_op()); });
+  const auto add = [&] { return add_leaf(constant_op(), {{"value", number}, {"dtype", dtype}}, {}, true); };
+  return with_memory(add, [&] { return out_of_memory(constant_op()); });
 }
 
 Value Graph::leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge) {
