@@ -55,8 +55,11 @@ class Tensor {
   }
   ~Tensor() = default;
   // Throws OutOfMemoryError, as everything that needs memory for elements.
-  // Zeros. Tensor::zeros({3}) could mean a shape or the number 3, and does not compile: see zeros().
+  // Zeros; zeros() says so. Tensor({3}) has the shape [3]; Tensor(3) and Tensor{3} are the number 3.
   explicit Tensor(Shape shape, DType dtype = DType::f32);
+  template <std::size_t N>
+  requires(N == 1) explicit Tensor(const Index (&extents)[N], DType dtype = DType::f32)
+      : Tensor(Shape{extents[0]}, dtype) {}
   explicit Tensor(TensorType type) : Tensor(type.shape, type.dtype) {}
   template <class T>
   requires std::is_arithmetic_v<T> Tensor(T scalar);  // rank 0; float f32, double f64, integers i64, bool bool

@@ -136,7 +136,10 @@ TEST_CASE("tensors from and to lists, and their elements by position") {
   CHECK(Tensor::zeros({3}).shape() == Shape{3});
   CHECK(Tensor::ones({2}, i64).to_vector<int>() == std::vector<int>{1, 1});
   CHECK(Tensor(3).shape() == Shape{});
-  CHECK(Tensor{3}.shape() == Shape{});  // as Tensor(3); Tensor({3}) does not compile
+  CHECK(Tensor{3}.shape() == Shape{});
+  CHECK(Tensor({3}).shape() == Shape{3});
+  CHECK(Tensor({3}, f64).type() == TensorType{f64, {3}});
+  CHECK(Tensor({2, 3}).shape() == Shape{2, 3});
 }
 
 TEST_CASE("losses and metrics are functions") {
