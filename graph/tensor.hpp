@@ -282,18 +282,12 @@ void Tensor::fill_strided(const S* source, std::span<const Index> strides) {
 template <class T>
 requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) std::vector<T> Tensor::to_vector()
 const {
-  const Tensor converted = cast(storage_dtype<T>());
-  std::vector<T> out;
-  const auto copy = [&](const auto* in) {
-    for (Index i = 0; i < elements(); ++i) out.push_back(static_cast<T>(in[i]));
-  };
-  switch (converted.dtype()) {
-    case DType::f32: copy(static_cast<const float*>(converted.raw())); break;
-    case DType::f64: copy(static_cast<const double*>(converted.raw())); break;
-    case DType::i64: copy(static_cast<const std::int64_t*>(converted.raw())); break;
-    case DType::boolean: copy(static_cast<const bool*>(converted.raw())); break;
-  }
-  return out;
+  if (empty()) return {};
+  using Stored = std::conditional_t<std::is_integral_v<T>, std::int64_t,
+                                    std::conditional_t<std::is_same_v<T, float>, float, double>>;
+  const Tensor converted = cast(dtype_of<Stored>);
+  const auto values = converted.values<Stored>();
+  return {values.begin(), values.end()};
 }
 
 template <OwningArray A>

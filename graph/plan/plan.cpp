@@ -260,14 +260,13 @@ void Plan::run_watched(Workspace& memory, const RunOptions& options, TaskRef don
 std::vector<Tensor> Plan::run(const Feeds& feeds, const RunOptions& options) const {
   Workspace memory(*this);
   std::unordered_set<std::size_t> fed;
-  const auto feed_input = [&](std::size_t input, const Tensor& value) {
-    memory.state_->feed(input, value);
+  Workspace::State& state = *memory.state_;
+  for (const Feed& feed : feeds) {
+    const bool by_name = !feed.input.valid() && !feed.name.empty();
+    const std::size_t input = by_name ? state.find_input(feed.name) : state.find_input(feed.input);
+    state.feed(input, feed.value);
     if (!fed.insert(input).second)
       throw FeedError(fmt::format("plan: input {:?} is fed twice", program_->inputs[input].name));
-  };
-  for (const Feed& feed : feeds) {
-    const bool named = !feed.input.valid() && !feed.name.empty();
-    feed_input(named ? memory.state_->find_input(feed.name) : memory.state_->find_input(feed.input), feed.value);
   }
   run(memory, options);
   std::vector<Tensor> out;
