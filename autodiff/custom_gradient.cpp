@@ -14,7 +14,7 @@
 #include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Rule {
@@ -93,15 +93,15 @@ void require_closed(const Graph& graph, const std::string& name, Value result, c
 }  // namespace
 
 Value custom_gradient(const std::string& name, const std::vector<Value>& inputs, const ForwardFn& forward,
-                      BackwardFn backward, CodeLine at) {
-  const LineGuard line = LineGuard::otherwise(at, inputs.empty() ? Value() : inputs[0]);
+                      BackwardFn backward, SourceLocation at) {
+  const SourceLocationScope line = SourceLocationScope::otherwise(at, inputs.empty() ? Value() : inputs[0]);
   const std::string where = fmt::format("custom_gradient {:?}", name);
   if (!forward || !backward) throw GraphError(where + ": a function is empty");
   if (inputs.empty()) throw GraphError(where + ": it has no inputs");
   if (!inputs[0].valid()) throw GraphError(where + ": input 0 is an empty Value");
   Graph& graph = inputs[0].graph();
   for (std::size_t i = 0; i < inputs.size(); ++i) graph.require(inputs[i], fmt::format("{}: input {}", where, i));
-  Attempt attempt(graph);
+  GraphTransaction transaction(graph);
   const Value result = forward(inputs);
   graph.require(result, where + ": what forward gives");
   require_closed(graph, name, result, inputs);
@@ -109,8 +109,8 @@ Value custom_gradient(const std::string& name, const std::vector<Value>& inputs,
   operands.insert(operands.end(), inputs.begin(), inputs.end());
   const Opaque rule{name, std::make_shared<const Rule>(Rule{name, std::move(backward)})};
   const Value out = graph.apply(custom_gradient_op(), operands, {{"rule", rule}});
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -15,7 +15,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 using ForwardFn = std::function<Value(const std::vector<Value>& inputs)>;
 // The cotangents of the inputs, one each, from that of the output. An empty Value means "no gradient"; the shape of a
@@ -27,6 +27,6 @@ using BackwardFn = std::function<std::vector<Value>(const std::vector<Value>& in
 // result depends on an input or parameter that is not among `inputs`, as no derivative would reach it. Backward's
 // mistakes, a wrong number of cotangents or a wrong type, are thrown by `gradients` as GradientError.
 Value custom_gradient(const std::string& name, const std::vector<Value>& inputs, const ForwardFn& forward,
-                      BackwardFn backward, CodeLine at = CodeLine::here());
+                      BackwardFn backward, SourceLocation at = SourceLocation::here());
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

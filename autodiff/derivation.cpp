@@ -17,7 +17,7 @@
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using formula::Style;
@@ -374,8 +374,8 @@ class Deriver {
 Derivation derivation(Value loss, const std::vector<Value>& wrt, const Feeds& feeds, const RunOptions& options) {
   if (!loss.valid()) throw GraphError("derivation: the loss is an empty Value");
   Graph& graph = loss.graph();
-  const Attempt attempt(graph);  // never kept
-  (void)gradients(loss, wrt);    // says what cannot be derived
+  const GraphTransaction transaction(graph);  // never kept
+  (void)gradients(loss, wrt);                 // says what cannot be derived
   Deriver deriver(loss, wrt, feeds, options);
   deriver.forward();
   deriver.backward();
@@ -385,4 +385,4 @@ Derivation derivation(Value loss, const std::vector<Value>& wrt, const Feeds& fe
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -23,7 +23,7 @@
 
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class Derivation {
  public:
@@ -44,4 +44,4 @@ class Derivation {
 Derivation derivation(Value loss, const std::vector<Value>& wrt, const Feeds& feeds = {},
                       const RunOptions& options = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

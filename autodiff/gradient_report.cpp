@@ -13,7 +13,7 @@
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Nobody wants to know how the loss changes with a constant.
@@ -158,7 +158,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
   if (loss.shape().rank() != 0 || !is_floating(loss.dtype()))
     throw GradientError(fmt::format("gradient_report: the loss must be one floating number: {}", loss.describe()));
 
-  const Attempt attempt(graph);  // never kept
+  const GraphTransaction transaction(graph);  // never kept
   const std::vector<bool> needed = needed_nodes(graph, std::vector<Value>{loss}, "gradient_report");
   std::vector<Value> values, floating;
   for (NodeId id = 0; id <= loss.id(); ++id) {
@@ -271,8 +271,8 @@ Annotations GradientReport::annotations() const {
             return note_of(one, false);
           },
           .legend = "norm of the gradient",
-          .colours = ColourScale::cold_hot,
+          .colors = ColorScale::cold_hot,
           .logarithmic = true};
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// What one step does: the numbers of every node and of its gradient, as a table of layers and as colours on the
+// What one step does: the numbers of every node and of its gradient, as a table of layers and as colors on the
 // picture.
 //
 //   GradientReport report = gradient_report(loss, {{x, images}, {y, labels}});
@@ -19,7 +19,7 @@
 #include <xgrad/graph/pictures/annotations.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Of the numbers of a tensor. Mean, deviation, ends and norm are those of the finite ones.
 struct NumberStats {
@@ -71,7 +71,7 @@ class GradientReport {
 
   // A table, a line for each layer.
   std::string str() const;
-  // For pictures of the graph that was reported on: colours are the norms of the gradients, those of a layer's output
+  // For pictures of the graph that was reported on: colors are the norms of the gradients, those of a layer's output
   // where a layer is one box. May outlive the report and the graph.
   Annotations annotations() const;
 
@@ -86,4 +86,4 @@ class GradientReport {
 // live floating number, and what `evaluate` throws.
 GradientReport gradient_report(Value loss, const Feeds& feeds = {}, const RunOptions& options = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

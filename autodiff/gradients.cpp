@@ -12,14 +12,14 @@
 #include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // One sweep: up, to find what depends on `wrt`, and down, applying the rules.
-class Sweep {
+class ReversePass {
  public:
   // With `separate`, contributions to each of wrt are not added up.
-  Sweep(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt, bool separate = false)
+  ReversePass(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt, bool separate = false)
       : graph_(graph), outputs_(outputs), size_(end_of(outputs)) {
     cotangents_.resize(size_);
     depends_ = differentiable_dependents(wrt);
@@ -42,7 +42,7 @@ class Sweep {
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         const Value c = given.values()[i];
         if (!c.valid()) {
-          if (depends_[inputs[i]] && edge(id, i)) refused_.push_back({id, inputs[i]});
+          if (depends_[inputs[i]] && is_differentiable_edge(id, i)) refused_.push_back({id, inputs[i]});
           continue;
         }
         check_type(id, i, c);
@@ -65,7 +65,7 @@ class Sweep {
   }
 
  private:
-  struct Refusal {
+  struct MissingCotangent {
     NodeId node;
     NodeId input;
   };
@@ -73,7 +73,7 @@ class Sweep {
   const Node& node(NodeId id) const { return graph_.node(id); }
 
   // Whether a derivative can flow from `id` to its operand i.
-  bool edge(NodeId id, std::size_t i) const {
+  bool is_differentiable_edge(NodeId id, std::size_t i) const {
     const Node& n = node(id);
     return n.op->vjp != nullptr && !n.op->shape_only(static_cast<int>(i)) && !(n.op->traits.segment && i == 0) &&
            is_floating(n.type.dtype) && is_floating(node(n.inputs[i]).type.dtype);
@@ -81,12 +81,13 @@ class Sweep {
 
   // The nodes up to y that depend on one of the sources in a way that derivatives can follow; sources included.
   std::vector<char> differentiable_dependents(const std::vector<Value>& sources) const {
-    return dependents(graph_, size_, sources, [this](NodeId id, std::size_t i) { return edge(id, i); });
+    return dependents(graph_, size_, sources,
+                      [this](NodeId id, std::size_t i) { return is_differentiable_edge(id, i); });
   }
 
   bool has_dependent_operand(NodeId id) const {
     for (std::size_t i = 0; i < node(id).input_count; ++i) {
-      if (depends_[node(id).inputs[i]] && edge(id, i)) return true;
+      if (depends_[node(id).inputs[i]] && is_differentiable_edge(id, i)) return true;
     }
     return false;
   }
@@ -144,7 +145,7 @@ class Sweep {
     if (w.id() >= size_) return "";
     const std::vector<char> reached = differentiable_dependents({w});
     const std::vector<char> below_y = needed_by(graph_, outputs_);
-    for (const Refusal& r : refused_) {
+    for (const MissingCotangent& r : refused_) {
       if (reached[r.input]) {
         return fmt::format(" through differentiable operations\n  the vjp of {} gives no cotangent for {}",
                            graph_.describe(r.node), graph_.describe(r.input));
@@ -153,7 +154,7 @@ class Sweep {
     for (NodeId id = w.id() + 1; id < size_; ++id) {
       for (std::size_t i = 0; below_y[id] && i < node(id).input_count; ++i) {
         const NodeId input = node(id).inputs[i];
-        if (reached[input] && !edge(id, i)) {
+        if (reached[input] && !is_differentiable_edge(id, i)) {
           return fmt::format(" through differentiable operations\n  {} ends the way: {}", graph_.describe(id),
                              why_no_edge(id, i));
         }
@@ -176,10 +177,10 @@ class Sweep {
   std::vector<char> depends_;
   std::vector<Value> cotangents_;
   std::map<NodeId, std::vector<Value>> contributions_;  // to the nodes whose contributions are not added up
-  std::vector<Refusal> refused_;  // rules that gave no cotangent to an operand that might have needed it
+  std::vector<MissingCotangent> refused_;  // rules that gave no cotangent to an operand that might have needed it
 };
 
-void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt, Value seed) {
+void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt, Value cotangent) {
   const auto require_floating = [](Value v, const char* what) {
     if (is_floating(v.dtype())) return;
     throw GradientError(fmt::format("gradients: {} must be f32 or f64: {}", what, v.describe()));
@@ -190,24 +191,24 @@ void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt,
     graph.require(wrt[i], fmt::format("gradients: wrt {}", i));
     require_floating(wrt[i], "what is differentiated by");
   }
-  if (seed.valid()) {
-    graph.require(seed, "gradients: seed");
-    if (seed.type() != y.type()) {
-      throw GradientError(fmt::format("gradients: the seed must have the type of y\n  y: {}\n  seed: {}", y.describe(),
-                                      seed.describe()));
+  if (cotangent.valid()) {
+    graph.require(cotangent, "gradients: cotangent");
+    if (cotangent.type() != y.type()) {
+      throw GradientError(fmt::format("gradients: the cotangent must have the type of y\n  y: {}\n  cotangent: {}",
+                                      y.describe(), cotangent.describe()));
     }
   } else if (y.shape().rank() != 0) {
-    throw GradientError(
-        fmt::format("gradients: y must be a scalar or come with a seed: {}\n  hint: gradients(sum(y), ...) weighs all "
-                    "elements by 1",
-                    y.describe()));
+    throw GradientError(fmt::format(
+        "gradients: y must be a scalar or come with a cotangent: {}\n  hint: gradients(sum(y), ...) weighs all "
+        "elements by 1",
+        y.describe()));
   }
 }
 
 std::vector<Value> sweep_back(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& seeds,
                               const std::vector<Value>& wrt, Unconnected unconnected) {
-  Attempt attempt(graph);
-  Sweep sweep(graph, outputs, wrt);
+  GraphTransaction transaction(graph);
+  ReversePass sweep(graph, outputs, wrt);
   const auto guard = graph.role(Role::backward, outputs[0]);
   sweep.run(seeds);
   std::vector<Value> out;
@@ -216,7 +217,7 @@ std::vector<Value> sweep_back(Graph& graph, const std::vector<Value>& outputs, c
     if (!c.valid() && unconnected == Unconnected::error) sweep.fail_unconnected(w);
     out.push_back(c.valid() || unconnected == Unconnected::empty ? c : zeros_like(w));
   }
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
@@ -229,46 +230,46 @@ std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector
                      [&] { return fmt::format("gradients: out of memory in a graph of {} nodes", graph.size()); });
 }
 
-std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed, const std::vector<Value>& wrt) {
+std::vector<std::vector<Value>> pullback_contributions(Value output, Value cotangent, const std::vector<Value>& wrt) {
   Graph& graph = output.graph();
   const std::vector<Value> outputs{output};
-  Sweep sweep(graph, outputs, wrt, true);
+  ReversePass sweep(graph, outputs, wrt, true);
   const auto guard = graph.role(Role::backward, output);
-  sweep.run({seed});
+  sweep.run({cotangent});
   std::vector<std::vector<Value>> out;
   for (const Value w : wrt) out.push_back(sweep.contributions(w));
   return out;
 }
 
 std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const GradientOptions& options) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   if (!y.valid()) throw GraphError("gradients: y is an empty Value");
   Graph& graph = y.graph();
-  check_arguments(graph, y, wrt, options.seed);
-  Attempt attempt(graph);
+  check_arguments(graph, y, wrt, options.cotangent);
+  GraphTransaction transaction(graph);
   const auto guard = graph.role(Role::backward, y);
-  const Value seed = options.seed.valid() ? options.seed : graph.constant(1.0, y.dtype());
-  std::vector<Value> out = pullback({y}, {seed}, wrt, options.unconnected);
-  attempt.keep();
+  const Value cotangent = options.cotangent.valid() ? options.cotangent : graph.constant(1.0, y.dtype());
+  std::vector<Value> out = pullback({y}, {cotangent}, wrt, options.unconnected);
+  transaction.commit();
   return out;
 }
 
 Value gradients(Operand y, Operand wrt, const GradientOptions& options) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   return gradients(y, std::vector<Value>{wrt}, options)[0];
 }
 
 std::vector<Value> gradients(Operand y, const std::vector<Parameter>& wrt, const GradientOptions& options) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   if (!y.valid()) throw GraphError("gradients: y is an empty Value");
-  Attempt attempt(y.graph());
+  GraphTransaction transaction(y.graph());
   std::vector<Value> nodes;
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     if (!wrt[i].valid()) throw GraphError(fmt::format("gradients: wrt {} is an empty Parameter", i));
     nodes.push_back(y.graph().parameter(wrt[i]));
   }
   std::vector<Value> out = gradients(y, nodes, options);
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
@@ -276,4 +277,4 @@ Value gradients(Operand y, const Parameter& wrt, const GradientOptions& options)
   return gradients(y, std::vector<Parameter>{wrt}, options)[0];
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -12,7 +12,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 enum class Unconnected {
   error,  // throw GradientError, naming both values
@@ -21,13 +21,13 @@ enum class Unconnected {
 };
 
 struct GradientOptions {
-  Value seed{};  // cotangent of y, of y's type; ones if empty, which needs a scalar y
+  Value cotangent{};  // cotangent of y, of y's type; ones if empty, which needs a scalar y
   Unconnected unconnected = Unconnected::error;
 };
 
-// The derivative of the scalar y (or of the sum of seed * y) with respect to each value of `wrt`.
-// Throws GradientError if y is not a scalar and has no seed, if a value is not of a floating dtype, or if y does not
-// depend on it through differentiable operations.
+// The derivative of the scalar y (or of the sum of cotangent * y) with respect to each value of `wrt`.
+// Throws GradientError if y is not a scalar and has no cotangent, if a value is not of a floating dtype, or if y does
+// not depend on it through differentiable operations.
 std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const GradientOptions& options = {});
 Value gradients(Operand y, Operand wrt, const GradientOptions& options = {});
 // The same with respect to parameters, which is what optimizers take.
@@ -42,4 +42,4 @@ inline std::vector<Value> gradients(Operand y, std::initializer_list<Parameter> 
   return gradients(y, std::vector<Parameter>(wrt), options);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

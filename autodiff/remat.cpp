@@ -11,7 +11,7 @@
 #include <xgrad/graph/base/internal/immortal.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Note [Recomputation]. A segment ends in a node `remat`, a view of its result that also names what the segment reads
@@ -122,17 +122,17 @@ Value marked_before(Graph& graph, Value y) {
 }  // namespace
 
 Value remat(Operand x, const std::function<Value(Value)>& segment) {
-  const LineGuard line = LineGuard::otherwise(x.line(), x);
+  const SourceLocationScope line = SourceLocationScope::otherwise(x.line(), x);
   if (!x.valid()) throw GraphError("remat: x is an empty Value");
   if (!segment) throw GraphError("remat: the function is empty");
   Graph& graph = x.graph();
   const NodeId mark = graph.mark();
-  Attempt attempt(graph);
+  GraphTransaction transaction(graph);
   const Value y = segment(x);
   graph.require(y, "remat: what the function gives");
   const Value out = y.id() < mark ? marked_before(graph, y) : marked(graph, y, mark);
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -13,11 +13,11 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // What `segment` gives for x. Kept are x and what else existed before and the segment reads, parameters among it;
 // recomputed is all that it appends, once for each backward pass through it. Segments may be nested. Updates that the
 // segment adds to the graph happen once.
 Value remat(Operand x, const std::function<Value(Value)>& segment);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -3,7 +3,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Empty for all that is not an elementwise function of one input with a derivative.
@@ -26,4 +26,4 @@ Value saturated(Value output) {
   return slope.valid() ? broadcast_to(abs(slope) < saturated_slope, output.shape()) : Value();
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

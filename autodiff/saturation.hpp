@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 inline constexpr double saturated_slope = 0.01;
 
@@ -15,4 +15,4 @@ inline constexpr double saturated_slope = 0.01;
 // Throws GraphError if the value is not alive.
 Value saturated(Value output);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

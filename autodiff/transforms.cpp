@@ -14,7 +14,7 @@
 #include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // A value that stands for a cotangent until the derivative by it is taken.
@@ -100,7 +100,7 @@ void require_linear(Graph& graph, const std::vector<Value>& placeholders, const 
 std::vector<Value> push(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt,
                         const std::vector<Value>& tangents, Unconnected unconnected) {
   require_values("jvp", unconnected);
-  Attempt attempt(graph);
+  GraphTransaction transaction(graph);
   std::vector<Value> placeholders;
   for (const Value y : outputs) placeholders.push_back(placeholder_like(y));
   const std::vector<Value> back = pullback(outputs, placeholders, wrt, unconnected);
@@ -116,7 +116,7 @@ std::vector<Value> push(Graph& graph, const std::vector<Value>& outputs, const s
         fmt::format("jvp: a vjp on the way to {} is not linear in its cotangent, so it cannot be turned round",
                     outputs[i].describe()));
   }
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
@@ -133,7 +133,7 @@ std::vector<Index> extents_of(const Shape& shape) { return {shape.begin(), shape
 // What a function that is linear in one value gives for each element of a basis, stacked along a leading axis.
 class RowMaker {
  public:
-  using Linear = std::function<std::vector<Value>(Value seed)>;
+  using Linear = std::function<std::vector<Value>(Value cotangent)>;
 
   RowMaker(Value like, Linear linear) : graph_(like.graph()), like_(like), linear_(std::move(linear)) {
     const Index n = like.shape().elements();
@@ -146,16 +146,16 @@ class RowMaker {
     if (like_.shape().rank() == Shape::max_rank) {
       return {{}, fmt::format("{} has no axis to spare", like_.describe())};
     }
-    Attempt attempt(graph_);
+    GraphTransaction transaction(graph_);
     const Value one = placeholder_like(like_);
     const Value many = reshape(basis_, extents_of(joined({basis_.shape()[0]}, like_.shape())));
     Batched out = batch(linear_(one), one, many);
-    if (out.obstacle.empty()) attempt.keep();
+    if (out.obstacle.empty()) transaction.commit();
     return out;
   }
 
   std::vector<Value> one_by_one() {
-    Attempt attempt(graph_);
+    GraphTransaction transaction(graph_);
     const Index n = basis_.shape()[0];
     std::vector<std::vector<Value>> rows;  // of each result
     for (Index i = 0; i < n; ++i) {
@@ -165,7 +165,7 @@ class RowMaker {
     }
     std::vector<Value> out;
     for (auto& parts : rows) out.push_back(stack(std::move(parts)));
-    attempt.keep();
+    transaction.commit();
     return out;
   }
 
@@ -208,11 +208,11 @@ std::vector<Value> rows_of(RowMaker maker, Rows how) {
 }
 
 RowMaker reverse_rows(Value y, const std::vector<Value>& wrt, Unconnected unconnected) {
-  return {y, [=](Value seed) { return pullback({y}, {seed}, wrt, unconnected); }};
+  return {y, [=](Value cotangent) { return pullback({y}, {cotangent}, wrt, unconnected); }};
 }
 
 RowMaker forward_rows(Value y, Value w, Unconnected unconnected) {
-  return {w, [=](Value seed) { return push(y.graph(), {y}, {w}, {seed}, unconnected); }};
+  return {w, [=](Value cotangent) { return push(y.graph(), {y}, {w}, {cotangent}, unconnected); }};
 }
 
 // From [elements of w, y...] to [y..., w...].
@@ -240,8 +240,8 @@ std::vector<Value> nothing(Value y, const std::vector<Value>& wrt) {
 }  // namespace
 
 std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
-                       const std::vector<Value>& cotangents, Unconnected unconnected, CodeLine at) {
-  const LineGuard line(at, outputs.empty() ? Value() : outputs[0]);
+                       const std::vector<Value>& cotangents, Unconnected unconnected, SourceLocation at) {
+  const SourceLocationScope line(at, outputs.empty() ? Value() : outputs[0]);
   const Graph& graph = check_arguments("vjp", outputs, wrt);
   check_values("vjp", "cotangent", graph, cotangents);
   check_partners("vjp", "cotangent", "outputs", outputs, cotangents);
@@ -249,13 +249,13 @@ std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Valu
 }
 
 Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   return vjp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{cotangent}, unconnected)[0];
 }
 
 std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
-                       const std::vector<Value>& tangents, Unconnected unconnected, CodeLine at) {
-  const LineGuard line(at, outputs.empty() ? Value() : outputs[0]);
+                       const std::vector<Value>& tangents, Unconnected unconnected, SourceLocation at) {
+  const SourceLocationScope line(at, outputs.empty() ? Value() : outputs[0]);
   Graph& graph = check_arguments("jvp", outputs, wrt);
   if (wrt.empty()) throw GradientError("jvp: there is nothing to differentiate by");
   check_values("jvp", "tangent", graph, tangents);
@@ -264,15 +264,15 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
 }
 
 Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   return jvp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{tangent}, unconnected)[0];
 }
 
 std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   Graph& graph = check_jacobian("jacobian", y, wrt);
   require_values("jacobian", options.unconnected);
-  Attempt attempt(graph);
+  GraphTransaction transaction(graph);
   std::vector<Value> out;
   if (wrt.empty()) return out;
   if (y.shape().elements() == 0) {
@@ -290,18 +290,18 @@ std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const Jaco
       out.push_back(reshape(rows[k], extents_of(joined(y.shape(), wrt[k].shape()))));
     }
   }
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
 Value jacobian(Operand y, Operand wrt, const JacobianOptions& options) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   return jacobian(y, std::vector<Value>{wrt}, options)[0];
 }
 
 std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& options) {
-  const LineGuard line(y, nullptr);
-  const Attempt attempt(check_jacobian("batching_obstacle", y, {wrt}));
+  const SourceLocationScope line(y, nullptr);
+  const GraphTransaction transaction(check_jacobian("batching_obstacle", y, {wrt}));
   const bool forward = goes_forward(y, {wrt}, options.direction);
   return (forward ? forward_rows(y, wrt, options.unconnected) : reverse_rows(y, {wrt}, options.unconnected))
       .at_once()
@@ -309,38 +309,38 @@ std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& opt
 }
 
 std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
-  const LineGuard line(y, nullptr);
-  Attempt attempt(check_jacobian("hessian", y, wrt));
+  const SourceLocationScope line(y, nullptr);
+  GraphTransaction transaction(check_jacobian("hessian", y, wrt));
   require_values("hessian", options.unconnected);
   const auto first = gradients(y, wrt, {.unconnected = options.unconnected});
   JacobianOptions second = options;
   second.unconnected = Unconnected::zeros;
   std::vector<std::vector<Value>> out;
   for (const Value d : first) out.push_back(jacobian(d, wrt, second));
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
 Value hessian(Operand y, Operand wrt, const JacobianOptions& options) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   return hessian(y, std::vector<Value>{wrt}, options)[0][0];
 }
 
 std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vector<Value>& tangents) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   Graph& graph = check_arguments("hvp", {y}, wrt);
   check_values("hvp", "tangent", graph, tangents);
   check_partners("hvp", "tangent", "wrt", wrt, tangents);
-  Attempt attempt(graph);
+  GraphTransaction transaction(graph);
   if (wrt.empty()) return {};
   std::vector<Value> out = pullback(gradients(y, wrt), tangents, wrt, Unconnected::zeros);
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
 Value hvp(Operand y, Operand wrt, Operand tangent) {
-  const LineGuard line(y, nullptr);
+  const SourceLocationScope line(y, nullptr);
   return hvp(y, std::vector<Value>{wrt}, std::vector<Value>{tangent})[0];
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

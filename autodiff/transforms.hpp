@@ -18,16 +18,16 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // The cotangents of `wrt` from those of the outputs, one each and of their types: the sum over all outputs of J^T c.
 std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
                        const std::vector<Value>& cotangents, Unconnected unconnected = Unconnected::error,
-                       CodeLine at = CodeLine::here());
+                       SourceLocation at = SourceLocation::here());
 Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected = Unconnected::error);
 inline std::vector<Value> vjp(std::initializer_list<Value> outputs, std::initializer_list<Value> wrt,
                               std::initializer_list<Value> cotangents, Unconnected unconnected = Unconnected::error,
-                              CodeLine at = CodeLine::here()) {
+                              SourceLocation at = SourceLocation::here()) {
   return vjp(std::vector<Value>(outputs), std::vector<Value>(wrt), std::vector<Value>(cotangents), unconnected, at);
 }
 
@@ -39,11 +39,11 @@ inline std::vector<Value> vjp(std::initializer_list<Value> outputs, std::initial
 // nobody needs. Throws GradientError if a rule is not linear in its cotangent.
 std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
                        const std::vector<Value>& tangents, Unconnected unconnected = Unconnected::error,
-                       CodeLine at = CodeLine::here());
+                       SourceLocation at = SourceLocation::here());
 Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected = Unconnected::error);
 inline std::vector<Value> jvp(std::initializer_list<Value> outputs, std::initializer_list<Value> wrt,
                               std::initializer_list<Value> tangents, Unconnected unconnected = Unconnected::error,
-                              CodeLine at = CodeLine::here()) {
+                              SourceLocation at = SourceLocation::here()) {
   return jvp(std::vector<Value>(outputs), std::vector<Value>(wrt), std::vector<Value>(tangents), unconnected, at);
 }
 
@@ -94,4 +94,4 @@ inline std::vector<Value> hvp(Operand y, std::initializer_list<Value> wrt, std::
   return hvp(y, std::vector<Value>(wrt), std::vector<Value>(tangents));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

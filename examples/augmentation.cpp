@@ -58,13 +58,13 @@ std::vector<Row> rows_of_sheet() {
             nn::brightness({0.8, 1}), nn::cutout(0.25, 0.25), nn::noise(0.05), nn::clip()}}};
 }
 
-using Colour = std::array<float, 3>;
-constexpr Colour paper{0.98F, 0.97F, 0.94F}, page{1, 1, 1}, words{0.25F, 0.27F, 0.32F};
+using Color = std::array<float, 3>;
+constexpr Color paper{0.98F, 0.97F, 0.94F}, page{1, 1, 1}, words{0.25F, 0.27F, 0.32F};
 
-// Inks that go round the colour circle, dark enough to read.
-Colour ink_of(std::size_t row, std::size_t rows) {
+// Inks that go round the color circle, dark enough to read.
+Color ink_of(std::size_t row, std::size_t rows) {
   if (row == 0) return {0.13F, 0.14F, 0.18F};
-  Colour out{};
+  Color out{};
   for (std::size_t k = 0; k < 3; ++k) {
     const double turn = static_cast<double>(row) / static_cast<double>(rows) + 0.58 - static_cast<double>(k) / 3;
     out[k] = static_cast<float>(0.32 + 0.30 * std::cos(2 * 3.141592653589793 * turn));
@@ -89,7 +89,7 @@ xg::Tensor sheet_of(const xg::Tensor& digits) {
   xg::Tensor images({static_cast<Index>(rows.size()) * columns, 28, 28, 3});
   float* to = images.mutable_values<float>().data();
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    const Colour ink = ink_of(r, rows.size());
+    const Color ink = ink_of(r, rows.size());
     const xg::Tensor changed = rows[r].augment(digits, r);
     for (const float amount : changed.values<float>()) {
       for (std::size_t k = 0; k < 3; ++k) *to++ = paper[k] + amount * (ink[k] - paper[k]);
@@ -104,10 +104,10 @@ xg::Tensor sheet_of(const xg::Tensor& digits) {
                 out.mutable_values<float>().data() + (y * (margin + width) + margin) * 3);
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    const Colour& colour = r == 0 ? words : ink_of(r, rows.size());
+    const Color& color = r == 0 ? words : ink_of(r, rows.size());
     const Index middle = gap + static_cast<Index>(r) * (28 * scale + gap) + 14 * scale;
     lettering::write(out, rows[r].caption, middle - 7, margin - gap - lettering::width_of(rows[r].caption, 2),
-                     colour.data(), 2);
+                     color.data(), 2);
   }
   return out;
 }

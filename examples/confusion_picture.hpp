@@ -13,22 +13,22 @@
 
 namespace confusion_picture {
 
-using Colour = std::array<float, 3>;
+using Color = std::array<float, 3>;
 
-// Between white and a colour; the root, so that a few mistakes among thousands are seen.
-inline Colour shade(const Colour& full, double part) {
+// Between white and a color; the root, so that a few mistakes among thousands are seen.
+inline Color shade(const Color& full, double part) {
   const auto t = static_cast<float>(std::sqrt(std::clamp(part, 0.0, 1.0)));
-  Colour out{};
+  Color out{};
   for (std::size_t k = 0; k < 3; ++k) out[k] = 1 + (full[k] - 1) * t;
   return out;
 }
 
 inline void fill(xgrad::Tensor& image, xgrad::Index top, xgrad::Index left, xgrad::Index height, xgrad::Index width,
-                 const Colour& colour) {
+                 const Color& color) {
   const auto pixels = image.mutable_values<float>();
   for (xgrad::Index y = top; y < top + height; ++y) {
     for (xgrad::Index x = left; x < left + width; ++x)
-      std::copy(colour.begin(), colour.end(), pixels.begin() + (y * image.shape()[1] + x) * 3);
+      std::copy(color.begin(), color.end(), pixels.begin() + (y * image.shape()[1] + x) * 3);
   }
 }
 
@@ -37,7 +37,7 @@ inline void fill(xgrad::Tensor& image, xgrad::Index top, xgrad::Index left, xgra
 inline xgrad::Tensor draw(const xgrad::Tensor& counts) {
   using xgrad::Index;
   constexpr Index cell_width = 54, cell_height = 32, gap = 2, left = 44, top = 56, scale = 2, letter = 7 * scale;
-  constexpr Colour right{0.13F, 0.40F, 0.67F}, wrong{0.85F, 0.37F, 0.01F}, ink{0.15F, 0.15F, 0.15F}, paper{1, 1, 1};
+  constexpr Color right{0.13F, 0.40F, 0.67F}, wrong{0.85F, 0.37F, 0.01F}, ink{0.15F, 0.15F, 0.15F}, paper{1, 1, 1};
   const Index n = counts.shape()[0];
   xgrad::Tensor image =
       xgrad::Tensor::full({top + n * (cell_height + gap) + 8, left + n * (cell_width + gap) + 8, 3}, 1);
@@ -47,19 +47,19 @@ inline xgrad::Tensor draw(const xgrad::Tensor& counts) {
     double total = 0;
     for (Index column = 0; column < n; ++column) total += counts.at(row * n + column);
     const Index y = top + row * (cell_height + gap);
-    const auto centred = [&](const std::string& text, Index at, Index x, const Colour& colour) {
-      lettering::write(image, text, at, x + (cell_width - lettering::width_of(text, scale)) / 2, colour.data(), scale);
+    const auto centered = [&](const std::string& text, Index at, Index x, const Color& color) {
+      lettering::write(image, text, at, x + (cell_width - lettering::width_of(text, scale)) / 2, color.data(), scale);
     };
-    centred(std::to_string(row), y + (cell_height - letter) / 2, left - cell_width, ink);
-    centred(std::to_string(row), top - letter - 6, left + row * (cell_width + gap), ink);
+    centered(std::to_string(row), y + (cell_height - letter) / 2, left - cell_width, ink);
+    centered(std::to_string(row), top - letter - 6, left + row * (cell_width + gap), ink);
     for (Index column = 0; column < n; ++column) {
       const double count = counts.at(row * n + column), part = total > 0 ? count / total : 0;
       const Index x = left + column * (cell_width + gap);
       const bool dark = part > 0.3;
       fill(image, y, x, cell_height, cell_width,
-           count > 0 ? shade(row == column ? right : wrong, part) : Colour{0.96F, 0.96F, 0.96F});
+           count > 0 ? shade(row == column ? right : wrong, part) : Color{0.96F, 0.96F, 0.96F});
       if (count > 0)
-        centred(std::to_string(static_cast<long long>(count)), y + (cell_height - letter) / 2, x, dark ? paper : ink);
+        centered(std::to_string(static_cast<long long>(count)), y + (cell_height - letter) / 2, x, dark ? paper : ink);
     }
   }
   return image;

@@ -1,4 +1,4 @@
-// The deep net of the chapter: three hidden layers with batch normalisation and dropout, trained to read digits; and
+// The deep net of the chapter: three hidden layers with batch normalization and dropout, trained to read digits; and
 // the two that come before it, to see what each step is worth.
 //
 //   deep_net --data mnist/ --epochs 20 --json result.json --curves curves.svg
@@ -114,7 +114,7 @@ void require_writable(const std::string& path) {
 }
 
 // What is trained, how long, and the best validation accuracy that may be expected on MNIST, in percent.
-struct Recipe {
+struct NetConfig {
   nn::Sequential net;
   nn::CompileOptions compile;
   int epochs;
@@ -122,7 +122,7 @@ struct Recipe {
 };
 
 // One hidden layer of sigmoids, and a cost that flattens where it is most wrong.
-Recipe shallow() {
+NetConfig shallow() {
   return {{nn::Dense(64, nn::sigmoid), nn::Dense(10, nn::softmax)},
           {.loss = nn::mean_squared_error, .optimizer = nn::SGD{.learning_rate = 0.01}, .metrics = {nn::accuracy}},
           200,
@@ -130,17 +130,17 @@ Recipe shallow() {
 }
 
 // Two of relu, a cost that suits softmax, and larger steps.
-Recipe intermediate() {
+NetConfig intermediate() {
   return {{nn::Dense(64, nn::relu), nn::Dense(64, nn::relu), nn::Dense(10, nn::softmax)},
           {.loss = nn::categorical_crossentropy, .optimizer = nn::SGD{.learning_rate = 0.1}, .metrics = {nn::accuracy}},
           20,
           97.6};
 }
 
-Recipe deep(bool keras_defaults) {
+NetConfig deep(bool keras_defaults) {
   // Note [Two settings]. With Keras' own defaults, as in the chapter (--keras-defaults), the best of 20 epochs is 97.75
   // % in the mean over seeds, with a deviation of 0.1: the chapter's 97.87 % is a good run. Two settings lift every run
-  // above it. Batch normalisation takes out the scale of the weights, so they may start small: the weights of pixels
+  // above it. Batch normalization takes out the scale of the weights, so they may start small: the weights of pixels
   // that are nearly always white keep their first values and are noise for the test image that inks them. And moving
   // statistics that forget faster fit the weights as they are at the end of an epoch.
   nn::DenseOptions dense;
@@ -156,7 +156,7 @@ Recipe deep(bool keras_defaults) {
           97.87};
 }
 
-Recipe recipe_of(const Arguments& arguments) {
+NetConfig recipe_of(const Arguments& arguments) {
   if (arguments.net == "shallow") return shallow();
   if (arguments.net == "intermediate") return intermediate();
   return deep(arguments.keras_defaults);
@@ -181,7 +181,7 @@ void run(Arguments arguments) {
   const nn::Dataset train{digits.train.x, nn::one_hot(digits.train.y, 10)};
   const nn::Dataset valid{digits.valid.x, nn::one_hot(digits.valid.y, 10)};
 
-  const Recipe recipe = recipe_of(arguments);
+  const NetConfig recipe = recipe_of(arguments);
   if (arguments.epochs < 0) arguments.epochs = recipe.epochs;
   nn::Model model{recipe.net, {784}, {.seed = arguments.seed, .name = arguments.net + "_net"}};
   model.compile(recipe.compile);

@@ -50,7 +50,7 @@ int main() try {
                               nn::Dense(10, nn::softmax)},
                nn::SGD{.learning_rate = 0.01}) > 0;
   ill +=
-      train("batch normalisation that hardly moves",
+      train("batch normalization that hardly moves",
             nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(slow), nn::Dense(10, nn::softmax)}, nn::Adam{}) > 0;
   ill += train("many weights for few digits",
                nn::Sequential{nn::Dense(256, nn::relu), nn::Dense(256, nn::relu), nn::Dense(10, nn::softmax)},

@@ -52,7 +52,7 @@ inline xgrad::Index width_of(const std::string& text, xgrad::Index scale) {
 }
 
 // Writes into an image [h, w, 3] with the upper left corner of the first letter at (y, x).
-inline void write(xgrad::Tensor& image, const std::string& text, xgrad::Index y, xgrad::Index x, const float* colour,
+inline void write(xgrad::Tensor& image, const std::string& text, xgrad::Index y, xgrad::Index x, const float* color,
                   xgrad::Index scale) {
   using xgrad::Index;
   const Index height = image.shape()[0], width = image.shape()[1];
@@ -66,7 +66,7 @@ inline void write(xgrad::Tensor& image, const std::string& text, xgrad::Index y,
         const bool inside = y + row >= 0 && y + row < height && x + column >= 0 && x + column < width;
         if (!ink || !inside) continue;
         for (Index k = 0; k < 3; ++k)
-          pixels[static_cast<std::size_t>(((y + row) * width + x + column) * 3 + k)] = colour[k];
+          pixels[static_cast<std::size_t>(((y + row) * width + x + column) * 3 + k)] = color[k];
       }
     }
     x += 6 * scale;

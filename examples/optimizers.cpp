@@ -29,14 +29,14 @@ std::vector<Runner> runners() {
       {"momentum", nn::SGD{.learning_rate = 0.01, .momentum = 0.9}, nn::SGD{.learning_rate = 0.05, .momentum = 0.9}},
       {"Nesterov", nn::SGD{.learning_rate = 0.01, .momentum = 0.9, .nesterov = true},
        nn::SGD{.learning_rate = 0.05, .momentum = 0.9, .nesterov = true}},
-      {"AdaGrad", nn::AdaGrad{.learning_rate = 0.5}, nn::AdaGrad{.learning_rate = 0.05}},
-      {"AdaDelta", nn::AdaDelta{.epsilon = 1e-4}, nn::AdaDelta{}},
-      {"RMSProp", nn::RMSProp{.learning_rate = 0.01}, nn::RMSProp{.learning_rate = 0.003}},
+      {"Adagrad", nn::Adagrad{.learning_rate = 0.5}, nn::Adagrad{.learning_rate = 0.05}},
+      {"Adadelta", nn::Adadelta{.epsilon = 1e-4}, nn::Adadelta{}},
+      {"RMSprop", nn::RMSprop{.learning_rate = 0.01}, nn::RMSprop{.learning_rate = 0.003}},
       {"Adam", nn::Adam{.learning_rate = 0.05}, nn::Adam{.learning_rate = 0.003}},
       {"AMSGrad", nn::Adam{.learning_rate = 0.05, .amsgrad = true}, nn::Adam{.learning_rate = 0.003, .amsgrad = true}},
       {"AdamW", nn::AdamW{.learning_rate = 0.05, .weight_decay = 0}, nn::AdamW{.learning_rate = 0.003}},
       {"Adamax", nn::Adamax{.learning_rate = 0.05}, nn::Adamax{.learning_rate = 0.005}},
-      {"NAdam", nn::NAdam{.preset = torch, .learning_rate = 0.05}, nn::NAdam{.learning_rate = 0.003}},
+      {"Nadam", nn::Nadam{.preset = torch, .learning_rate = 0.05}, nn::Nadam{.learning_rate = 0.003}},
       // Its steps have one size, so they must shrink for it to come to rest.
       {"Lion", nn::Lion{.learning_rate = nn::cosine_decay(0.05, 500)}, nn::Lion{}},
   };
@@ -51,7 +51,7 @@ xg::Value beale(xg::Value w) {
 xg::Parameter at_start() { return {"w", xg::Tensor::from<double>({2}, {1, 1})}; }
 
 // Where it was, step after step.
-struct Way {
+struct Trajectory {
   std::vector<double> x, y;
   void add(const xg::Parameter& w) {
     x.push_back(w.value().at(0));
@@ -61,14 +61,14 @@ struct Way {
   double distance() const { return std::hypot(x.back() - 3, y.back() - 0.5); }
 };
 
-Way down_the_valley(const nn::Optimizer& optimizer) {
+Trajectory minimize_beale(const nn::Optimizer& optimizer) {
   xg::Graph g({.dtype = xg::f64});
   const xg::Parameter w = at_start();
   const xg::Value loss = beale(g.parameter(w));
   nn::OptimizerState state(optimizer);
   const xg::Plan step({loss}, optimizer.minimize(loss, state).updates);
   xg::Workspace memory(step);
-  Way way;
+  Trajectory way;
   way.add(w);
   for (int i = 0; i < 500; ++i) {
     step.run(memory);
@@ -78,8 +78,8 @@ Way down_the_valley(const nn::Optimizer& optimizer) {
 }
 
 // It is a function that goes all the way: its way is where it comes to in one iteration, in two ...
-Way lbfgs_down_the_valley(int& evaluations) {
-  Way way;
+Trajectory lbfgs_minimize_beale(int& evaluations) {
+  Trajectory way;
   way.add(at_start());
   for (int iterations = 1;; ++iterations) {
     xg::Graph g({.dtype = xg::f64});
@@ -143,18 +143,18 @@ int main(int argc, char** argv) try {
     std::printf("  %-9s %s: expected below %.2f  got %.4f%s\n", name.c_str(), what, expected, got, good ? "" : "  !");
   };
 
-  std::printf("Beale's valley, 500 steps from (1, 1) towards (3, 0.5)\n");
+  std::printf("Beale's valley, 500 steps from (1, 1) toward (3, 0.5)\n");
   std::vector<nn::Plot> maps{map("By the gradient, and with momentum"), map("With rates of their own for each number"),
                              map("Both: Adam and its family"), map("By signs, and with curvature")};
   std::size_t runner = 0;
   for (const Runner& r : runners()) {
-    const Way way = down_the_valley(r.in_valley);
+    const Trajectory way = minimize_beale(r.in_valley);
     line(r.name, "distance", 0.2, way.distance());
     maps[runner < 3 ? 0 : runner < 6 ? 1 : runner < 11 ? 2 : 3].line(r.name, way.x, way.y);
     ++runner;
   }
   int evaluations = 0;
-  const Way way = lbfgs_down_the_valley(evaluations);
+  const Trajectory way = lbfgs_minimize_beale(evaluations);
   line("L-BFGS", "distance", 0.01, way.distance());
   std::printf("            after %d evaluations\n", evaluations);
   maps.back().line("L-BFGS", way.x, way.y, {.markers = true});

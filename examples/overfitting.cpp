@@ -158,7 +158,7 @@ bool curves(const std::filesystem::path& output) {
 
 // ---- a net that overfits, and cures
 
-struct Cure {
+struct Method {
   std::string name;
   nn::DenseOptions dense{};
   double dropout = 0;
@@ -190,7 +190,7 @@ xg::Tensor plane() {
   return out;
 }
 
-Trained train(const Cure& cure, const nn::Dataset& points, const nn::Dataset& others, std::uint64_t seed,
+Trained train(const Method& cure, const nn::Dataset& points, const nn::Dataset& others, std::uint64_t seed,
               const Arguments& arguments) {
   nn::Sequential net{nn::Dense(64, nn::relu, cure.dense), nn::Dropout(cure.dropout),
                      nn::Dense(64, nn::relu, cure.dense), nn::Dropout(cure.dropout), nn::Dense(2, nn::softmax)};
@@ -216,7 +216,7 @@ Trained train(const Cure& cure, const nn::Dataset& points, const nn::Dataset& ot
   return out;
 }
 
-nn::Plot map_of(const Cure& cure, const Trained& trained, const nn::Dataset& points) {
+nn::Plot map_of(const Method& cure, const Trained& trained, const nn::Dataset& points) {
   nn::Plot plot({.title = "Probability lines, " + cure.name, .x = "x", .y = "y", .width = 440, .height = 340});
   plot.contours(trained.map, {.x = {map_left, map_right}, .y = {map_low, map_high}, .levels = 9});
   for (int kind = 0; kind < 2; ++kind) {
@@ -230,11 +230,11 @@ nn::Plot map_of(const Cure& cure, const Trained& trained, const nn::Dataset& poi
 }
 
 bool cures(const std::filesystem::path& output, const Arguments& arguments) {
-  std::vector<Cure> all{{"no cure"},
-                        {"L1", {.kernel_regularizer = nn::l1(0.001)}, 0, false, 0.5},
-                        {"L2", {.kernel_regularizer = nn::l2(0.003)}, 0, false, 0.5},
-                        {"dropout", {}, 0.5, false, 0.8},
-                        {"early stopping", {}, 0, true, 0.25}};
+  std::vector<Method> all{{"no cure"},
+                          {"L1", {.kernel_regularizer = nn::l1(0.001)}, 0, false, 0.5},
+                          {"L2", {.kernel_regularizer = nn::l2(0.003)}, 0, false, 0.5},
+                          {"dropout", {}, 0.5, false, 0.8},
+                          {"early stopping", {}, 0, true, 0.25}};
   std::vector<std::vector<double>> train_losses(all.size()), valid_losses(all.size());
   nn::Plot alone({.title = "No cure: learned by heart", .x = "epoch", .y = "loss", .width = 440, .height = 340});
   nn::Plot curves(

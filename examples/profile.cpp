@@ -1,5 +1,5 @@
 // Where the time of a training step goes: the deep net of the chapter, step by step and layer by layer, as tables, as
-// colours on the graph and as a trace for ui.perfetto.dev.
+// colors on the graph and as a trace for ui.perfetto.dev.
 //
 //   profile [FOLDER]
 #include <exception>

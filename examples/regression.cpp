@@ -1,4 +1,4 @@
-// Regression as in the chapter: a net of 13-32-16-1 with batch normalisation and dropout learns a number, with mean
+// Regression as in the chapter: a net of 13-32-16-1 with batch normalization and dropout learns a number, with mean
 // squared error as loss.
 //
 //   regression                           Friedman's first set, drawn by the library
@@ -53,7 +53,7 @@ Data load(const std::string& wanted) {
     throw xg::EnvironmentError(fmt::format(
         "there is no {} in $XGRAD_DATA or ../shared/data\n  hint: give its folder, --data DIR, or none", name));
   }
-  const nn::Split parts = nn::keras_split(nn::read_csv(*found).dataset("MEDV"));
+  const nn::Split parts = nn::keras_split(nn::load_csv(*found).dataset("MEDV"));
   return {parts.train, parts.valid, found->string(), "median price in 1000 dollars", true};
 }
 
@@ -93,7 +93,7 @@ std::vector<double> numbers_of(const xg::Tensor& tensor) {
 }
 
 // The loss of one who always says the mean of the training targets.
-double loss_of_mean(const Data& data) {
+double baseline_loss(const Data& data) {
   double mean = 0, loss = 0;
   for (const double y : numbers_of(data.train.y)) mean += y / static_cast<double>(data.train.size());
   for (const double y : numbers_of(data.valid.y)) loss += (y - mean) * (y - mean);
@@ -144,7 +144,7 @@ int run(const Arguments& arguments) {
   draw(data, first, arguments.output);
 
   fmt::print("best validation loss: {:.2f} after epoch {}; one who always says the mean has {:.2f}\n", first.best,
-             first.epoch, loss_of_mean(data));
+             first.epoch, baseline_loss(data));
   constexpr Index row = 42;
   fmt::print("43rd validation row: {:.2f}, true {:.2f}{}\n", first.predictions.at(row), data.valid.y.at(row),
              data.boston ? " (in the chapter 20.88)" : "");
@@ -160,7 +160,7 @@ int run(const Arguments& arguments) {
   // Note [A good run]. The chapter's 25.7 is a good run: the median over 200 seeds is 27.3, here as in a plain program
   // without any of the library, and some end above 200. Seeds 1 to 5 happen to be better. Of Friedman's set half of
   // what the mean leaves is a bound that every run keeps.
-  const double expected = data.boston ? 25.7 : loss_of_mean(data) / 2, got = median(best);
+  const double expected = data.boston ? 25.7 : baseline_loss(data) / 2, got = median(best);
   fmt::print("best validation loss{}: expected at most {:.1f}, got {:.2f}: {}\n",
              best.size() > 1 ? fmt::format(", median of {} seeds", best.size()) : "", expected, got,
              got <= expected ? "as expected" : "not as expected");

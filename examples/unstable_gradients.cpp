@@ -3,8 +3,8 @@
 //
 //   unstable_gradients --depth 10 --output pictures/
 //
-// Writes the norm of the gradient of each layer's weights as a plot and as colours of the nets, and what batch
-// normalisation makes of the numbers that a layer gives.
+// Writes the norm of the gradient of each layer's weights as a plot and as colors of the nets, and what batch
+// normalization makes of the numbers that a layer gives.
 #include <algorithm>
 #include <cmath>
 #include <exception>
@@ -35,18 +35,18 @@ struct Arguments {
 };
 
 // A net of equal hidden layers, and how the gradient of its first layer compares with that of its last hidden one.
-struct Recipe {
+struct NetConfig {
   std::string name;
   nn::Activation activation;
   nn::Initializer weights;
   bool batch_norm;
   enum class Gradient { vanishes, explodes, holds } expected;
-  std::string picture{};  // of the net, with its layers coloured by their gradients
+  std::string picture{};  // of the net, with its layers colored by their gradients
 };
 
-using Gradient = Recipe::Gradient;
+using Gradient = NetConfig::Gradient;
 
-std::vector<Recipe> recipes() {
+std::vector<NetConfig> recipes() {
   return {{"sigmoid, Glorot", nn::sigmoid, nn::glorot_uniform, false, Gradient::vanishes, "gradients_vanish.svg"},
           {"tanh, standard normal", nn::tanh, nn::normal(0, 1), false, Gradient::explodes, "gradients_explode.svg"},
           {"tanh, Glorot", nn::tanh, nn::glorot_uniform, false, Gradient::holds},
@@ -57,11 +57,11 @@ std::vector<Recipe> recipes() {
 
 struct Measured {
   std::vector<double> norms;  // of the gradient of each hidden layer's kernel
-  xg::Tensor sums, normal;    // of the middle layer: its weighted sums, and what its batch normalisation gives
+  xg::Tensor sums, normal;    // of the middle layer: its weighted sums, and what its batch normalization gives
 };
 
 // One step's gradients, before anything is learned.
-Measured measure(const Recipe& recipe, const nn::Dataset& digits, const Arguments& arguments) {
+Measured measure(const NetConfig& recipe, const nn::Dataset& digits, const Arguments& arguments) {
   xg::Graph g({.training = true, .seed = arguments.seed});
   const xg::Value x = g.input("x", digits.x.shape()), labels = g.input("labels", digits.y.shape(), xg::i64);
   std::vector<xg::Value> kernels, watched;
@@ -110,7 +110,7 @@ double factor(const Measured& measured) {
   return std::pow(measured.norms.front() / measured.norms.back(), 1.0 / static_cast<double>(measured.norms.size() - 1));
 }
 
-bool report(const Recipe& recipe, const Measured& measured) {
+bool report(const NetConfig& recipe, const Measured& measured) {
   const double got = measured.norms.front() / measured.norms.back(), each = factor(measured);
   bool good = false;
   std::string expected;
@@ -134,21 +134,21 @@ std::pair<double, double> mean_and_deviation(const xg::Tensor& tensor) {
   return {mean, std::sqrt(variance)};
 }
 
-// Figure 9.4: what a layer gives, before and after batch normalisation.
+// Figure 9.4: what a layer gives, before and after batch normalization.
 bool report_norm(const Measured& measured, const fs::path& folder) {
   const auto [mean, deviation] = mean_and_deviation(measured.sums);
   const auto [mean_after, deviation_after] = mean_and_deviation(measured.normal);
   const bool good = std::abs(mean_after) < 0.01 && std::abs(deviation_after - 1) < 0.01;
-  fmt::print("batch normalisation of a layer in the middle\n");
+  fmt::print("batch normalization of a layer in the middle\n");
   fmt::print("  before: mean {:.2f}, deviation {:.2f}\n", mean, deviation);
   fmt::print("  after:  expected mean 0 and deviation 1 to 0.01, got {:.1g} and {:.4f}{}\n", mean_after,
              deviation_after, good ? "" : "  !");
   const double reach = 3.5 * deviation;
   const nn::HistogramOptions bins{.bins = 100, .range = {-reach, reach}};
   nn::Plot before(
-      {.title = "Sums of a layer before batch normalisation", .x = "weighted sum", .y = "numbers", .width = 420});
+      {.title = "Sums of a layer before batch normalization", .x = "weighted sum", .y = "numbers", .width = 420});
   before.histogram("", measured.sums, bins);
-  nn::Plot after({.title = "and after", .x = "normalised", .y = "numbers", .width = 420});
+  nn::Plot after({.title = "and after", .x = "normalized", .y = "numbers", .width = 420});
   after.histogram("", measured.normal, bins);
   nn::save_plots(folder / "batch_norm.svg", {before, after});
   return good;
@@ -166,7 +166,7 @@ int run(const Arguments& arguments) {
   fmt::print("norm of the gradient, {} hidden layers of 64: the first layer's over the last's\n", arguments.depth);
   bool as_expected = true;
   Measured last;
-  for (const Recipe& recipe : recipes()) {
+  for (const NetConfig& recipe : recipes()) {
     last = measure(recipe, digits, arguments);
     as_expected = report(recipe, last) && as_expected;
     picture.line(recipe.name, last.norms, {.dashed = recipe.expected != Gradient::holds, .markers = true});

@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/list_text.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 bool same(const Attr& a, const Attr& b) {
@@ -115,4 +115,4 @@ bool operator==(const Attrs& a, const Attrs& b) {
                     [](const auto& x, const auto& y) { return x.first == y.first && same(x.second, y.second); });
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

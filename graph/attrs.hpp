@@ -18,7 +18,7 @@
 
 #include <xgrad/graph/dtype.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class Tensor;
 
@@ -67,4 +67,4 @@ class Attrs {
   std::vector<Item> items_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/shape.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 enum class DType : std::uint8_t { f32, f64, i64, boolean };
 
@@ -47,4 +47,4 @@ struct TensorType {
   friend bool operator==(const TensorType&, const TensorType&) = default;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 bool is_of_floats(const TensorType& type) { return is_floating(type.dtype); }
@@ -45,4 +45,4 @@ double flops(const std::vector<Value>& outputs, const std::vector<Update>& updat
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

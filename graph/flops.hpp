@@ -15,7 +15,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Of an operation on inputs of these types: `OpDef::flops` if it has one, else by its traits.
 double flops(const OpDef& op, std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
@@ -24,4 +24,4 @@ double flops(const Graph& graph, NodeId id);
 // graph.
 double flops(const std::vector<Value>& outputs, const std::vector<Update>& updates = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -15,7 +15,7 @@
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/machine/internal/float_mode.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The first errors of an infer function say what is wrong but not always with which operands: helpers such as
@@ -49,17 +49,15 @@ Graph::Graph(GraphOptions options, TrainableFlags flags)
       names_(1),
       scopes_(1),
       lines_(1),
-      line_ids_{{{CodeLine().file(), 0}, 0}},
+      line_ids_{{{SourceLocation().file(), 0}, 0}},
       trainable_flags_(std::move(flags)) {
   scope_ids_[""] = 0;
 }
 
 // ---- leaves
 
-Value Graph::input(const std::string& name, Shape shape, CodeLine at) { return input(name, shape, options_.dtype, at); }
-
-Value Graph::input(const std::string& name, Shape shape, DType dtype, CodeLine at) {
-  const LineGuard line(at, this);
+Value Graph::input(const std::string& name, Shape shape, DType dtype, SourceLocation at) {
+  const SourceLocationScope line(at, this);
   if (name.empty()) throw GraphError("input: the name is empty");
   if (const auto taken = input_nodes_.find(name); taken != input_nodes_.end()) {
     throw GraphError(fmt::format("input: the name {:?} is taken: {}", name, describe(taken->second)));
@@ -73,8 +71,8 @@ Value Graph::input(const std::string& name, Shape shape, DType dtype, CodeLine a
   }
 }
 
-Value Graph::parameter(const Parameter& parameter, CodeLine at) {
-  const LineGuard line(at, this);
+Value Graph::parameter(const Parameter& parameter, SourceLocation at) {
+  const SourceLocationScope line(at, this);
   if (!parameter.valid()) throw GraphError("parameter: the Parameter is empty");
   if (const auto found = parameter_nodes_.find(parameter.raw()); found != parameter_nodes_.end()) {
     return handle(found->second);
@@ -91,8 +89,8 @@ Value Graph::parameter(const Parameter& parameter, CodeLine at) {
   }
 }
 
-Value Graph::constant(const Tensor& tensor, CodeLine at) {
-  const LineGuard line(at, this);
+Value Graph::constant(const Tensor& tensor, SourceLocation at) {
+  const SourceLocationScope line(at, this);
   if (tensor.empty()) throw GraphError("constant: the tensor is empty");
   if (tensor.shape().rank() == 0) {
     const double number = tensor.item();
@@ -102,8 +100,8 @@ Value Graph::constant(const Tensor& tensor, CodeLine at) {
   return leaf(constant_op(), {{"tensor", Opaque{"tensor", std::make_shared<const Tensor>(tensor.clone())}}}, {}, false);
 }
 
-Value Graph::constant(double number, DType dtype, CodeLine at) {
-  const LineGuard line(at, this);
+Value Graph::constant(double number, DType dtype, SourceLocation at) {
+  const SourceLocationScope line(at, this);
   bool fits = true;
   switch (dtype) {
     case DType::f32: fits = !std::isfinite(number) || std::isfinite(static_cast<float>(number)); break;
@@ -112,8 +110,8 @@ Value Graph::constant(double number, DType dtype, CodeLine at) {
     case DType::boolean: fits = number == 0 || number == 1; break;
   }
   if (!fits)
-    throw DTypeError(
-        fmt::format("{}: {} is not a number of dtype {}", LineGuard::function_or("constant"), number, name_of(dtype)));
+    throw DTypeError(fmt::format("{}: {} is not a number of dtype {}", SourceLocationScope::function_or("constant"),
+                                 number, name_of(dtype)));
   if (!is_floating(dtype)) number += 0.0;  // integers have one zero
   const auto add = [&] { return add_leaf(constant_op(), {{"value", number}, {"dtype", dtype}}, {}, true); };
   return with_memory(add, [&] { return out_of_memory(constant_op()); });
@@ -136,8 +134,8 @@ Value Graph::add_leaf(const OpDef& op, Attrs attrs, const std::string& name, boo
 
 // ---- operations
 
-Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs, CodeLine at) {
-  const LineGuard line(at, this);
+Value Graph::apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs, SourceLocation at) {
+  const SourceLocationScope line(at, this);
   return with_memory([&] { return add_operation(op, inputs, std::move(attrs)); }, [&] { return out_of_memory(op); });
 }
 
@@ -152,22 +150,23 @@ Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].valid())
-      throw GraphError(fmt::format("{}: operand {} is an empty Value", LineGuard::function_or(op.name), i));
+      throw GraphError(fmt::format("{}: operand {} is an empty Value", SourceLocationScope::function_or(op.name), i));
   }
   std::vector<NodeId> ids;
   ids.reserve(inputs.size());
   for (const Value input : inputs) {
     if (input.graph_ != this) {
       const auto ours = std::find_if(inputs.begin(), inputs.end(), [&](Value v) { return v.graph_ == this; });
-      throw GraphError(fmt::format("{}: operand {} belongs to another graph{}", LineGuard::function_or(op.name),
-                                   input.describe(), ours == inputs.end() ? "" : " than " + ours->describe()));
+      throw GraphError(fmt::format("{}: operand {} belongs to another graph{}",
+                                   SourceLocationScope::function_or(op.name), input.describe(),
+                                   ours == inputs.end() ? "" : " than " + ours->describe()));
     }
-    if (!alive(input)) require(input, LineGuard::function_or(op.name));
+    if (!alive(input)) require(input, SourceLocationScope::function_or(op.name));
     ids.push_back(input.id());
   }
   if (static_cast<std::int64_t>(ids.size()) < op.min_inputs || static_cast<std::int64_t>(ids.size()) > op.max_inputs) {
     const std::string message =
-        fmt::format("{}: takes {}, but got {}", LineGuard::function_or(op.name), arity(op), ids.size());
+        fmt::format("{}: takes {}, but got {}", SourceLocationScope::function_or(op.name), arity(op), ids.size());
     throw GraphError(message + list_text(ids.size(), "", [&](std::size_t i) {
                        return fmt::format("\n  input {}: {}", i, describe(ids[i]));
                      }));
@@ -178,7 +177,7 @@ Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs
 }
 
 Value Graph::apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs) {
-  const CodeLine at = inputs.size() == 0 ? CodeLine() : inputs.begin()->line();
+  const SourceLocation at = inputs.size() == 0 ? SourceLocation() : inputs.begin()->line();
   std::array<Value, 4> few;  // hardly an operation takes more
   if (inputs.size() > few.size())
     return apply(op, std::vector<Value>(inputs.begin(), inputs.end()), std::move(attrs), at);
@@ -215,7 +214,7 @@ TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const A
 }
 
 std::size_t Graph::key(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const {
-  // A finaliser after each step, because ids are small and close together.
+  // A finalizer after each step, because ids are small and close together.
   const auto mix = [](std::size_t h, std::size_t v) {
     h = (h ^ v) * 0x9e3779b97f4a7c15ULL;
     return h ^ (h >> 29);
@@ -273,7 +272,7 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
             .generation = static_cast<std::uint32_t>(rewinds_.size()) + 1,
             .origin = origin_ < static_cast<std::int32_t>(id) ? origin_ : -1,
             .role = role_};
-  node.line = node.origin >= 0 ? nodes_[static_cast<NodeId>(node.origin)].line : line_id(LineGuard::line());
+  node.line = node.origin >= 0 ? nodes_[static_cast<NodeId>(node.origin)].line : line_id(SourceLocationScope::line());
   const bool has_attrs = !attrs.empty();
   if (has_attrs) {
     node.attrs = static_cast<std::uint32_t>(attrs_.size());
@@ -398,7 +397,7 @@ std::uint32_t Graph::scope_id(const std::string& path) {
   return entry->second;
 }
 
-std::uint32_t Graph::line_id(CodeLine line) {
+std::uint32_t Graph::line_id(SourceLocation line) {
   if (line == lines_[recent_line_]) return recent_line_;
   const auto [entry, is_new] =
       line_ids_.try_emplace({line.file(), line.line()}, static_cast<std::uint32_t>(lines_.size()));
@@ -597,4 +596,4 @@ void Graph::rewind(NodeId mark) {
   rewinds_.push_back(mark);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

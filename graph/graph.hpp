@@ -25,13 +25,13 @@
 #include <vector>
 
 #include <xgrad/graph/attrs.hpp>
-#include <xgrad/graph/line_guard.hpp>
 #include <xgrad/graph/op_def.hpp>
 #include <xgrad/graph/parameter.hpp>
+#include <xgrad/graph/source_location_scope.hpp>
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct GraphOptions {
   DType dtype = DType::f32;  // of inputs and numbers that do not say theirs
@@ -80,22 +80,27 @@ class Graph {
   // ---- leaves
 
   // A tensor to be fed at each run. Throws GraphError if the name is empty or taken.
-  Value input(const std::string& name, Shape shape, CodeLine at = CodeLine::here());
-  Value input(const std::string& name, Shape shape, DType dtype, CodeLine at = CodeLine::here());
+  Value input(const std::string& name, Shape shape, SourceLocation at = SourceLocation::here()) {
+    return input(name, std::move(shape), options_.dtype, at);
+  }
+  Value input(const std::string& name, Shape shape, DType dtype, SourceLocation at = SourceLocation::here());
   // The node of a parameter; the same node each time.
-  Value parameter(const Parameter& parameter, CodeLine at = CodeLine::here());
+  Value parameter(const Parameter& parameter, SourceLocation at = SourceLocation::here());
   // A tensor fixed for the life of the graph.
-  Value constant(const Tensor& tensor, CodeLine at = CodeLine::here());
+  Value constant(const Tensor& tensor, SourceLocation at = SourceLocation::here());
   // A number of rank 0; equal numbers are one node. Throws DTypeError if the dtype cannot hold it exactly enough
   // (a fraction as i64).
-  Value constant(double number, DType dtype, CodeLine at = CodeLine::here());
-  Value constant(double number, CodeLine at = CodeLine::here()) { return constant(number, options_.dtype, at); }
+  Value constant(double number, DType dtype, SourceLocation at = SourceLocation::here());
+  Value constant(double number, SourceLocation at = SourceLocation::here()) {
+    return constant(number, options_.dtype, at);
+  }
 
   // ---- operations
 
   // Appends a node, or finds the equal one. Throws, with the graph unchanged, if inputs do not fit the operation, and
   // OutOfMemoryError if there is no memory for the node.
-  Value apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs = {}, CodeLine at = CodeLine::here());
+  Value apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs = {},
+              SourceLocation at = SourceLocation::here());
   // At the line of the first input.
   Value apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs = {});
   // A number no other random node of this graph has.
@@ -166,7 +171,7 @@ class Graph {
   const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
   const std::string& scope_of(NodeId id) const { return scopes_[nodes_[id].scope]; }
   // The line of the program that asked for the node first; of a node with an origin, that of the origin.
-  CodeLine line_of(NodeId id) const { return lines_[nodes_[id].line]; }
+  SourceLocation line_of(NodeId id) const { return lines_[nodes_[id].line]; }
   // The parameters used so far, in the order of their first use.
   const std::vector<Parameter>& parameters() const { return parameters_; }
   // What stands behind a parameter or constant node. Throws InternalError for other nodes.
@@ -212,7 +217,7 @@ class Graph {
   const NodeId* store_inputs(std::span<const NodeId> inputs);
   std::uint32_t store_name(const std::string& name);
   std::uint32_t scope_id(const std::string& path);
-  std::uint32_t line_id(CodeLine line);
+  std::uint32_t line_id(SourceLocation line);
   std::string scope_path(const std::string& name) const;
 
   GraphOptions options_;
@@ -225,7 +230,7 @@ class Graph {
   std::vector<std::uint32_t> free_names_;  // positions in names_ that a rewind emptied
   std::deque<std::string> scopes_;         // 0 is the root
   std::unordered_map<std::string, std::uint32_t> scope_ids_;
-  std::vector<CodeLine> lines_;                                              // 0 is the unknown line
+  std::vector<SourceLocation> lines_;                                        // 0 is the unknown line
   std::map<std::pair<const char*, std::uint32_t>, std::uint32_t> line_ids_;  // by file and line
   std::uint32_t recent_line_ = 0;  // position of the last line asked for: one line often makes many nodes
   std::unordered_map<std::string, NodeId> opened_scopes_;  // with the graph's size when they were first opened
@@ -280,4 +285,4 @@ class Graph::RoleGuard {
   std::int32_t origin_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -4,7 +4,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/parameter.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 OpDef leaf(Leaf role, const char* name, const char* doc, InferFn infer) {
@@ -56,4 +56,4 @@ std::optional<double> scalar_constant(const Graph& graph, NodeId id) {
   return graph.attrs(id).number("value");
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

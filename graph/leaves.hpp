@@ -11,7 +11,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 const OpDef& input_op();
 const OpDef& parameter_op();
@@ -22,4 +22,4 @@ class Graph;
 // The number behind a constant of rank 0 that was made from a number; none for all other nodes.
 std::optional<double> scalar_constant(const Graph& graph, NodeId id);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

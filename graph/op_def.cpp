@@ -9,10 +9,10 @@
 #include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::string Infer::message(const std::string& what, const std::string& hint) const {
-  const std::string function = LineGuard::function_or(op_.name) + ": ";
+  const std::string function = SourceLocationScope::function_or(op_.name) + ": ";
   std::string out = what;
   for (const std::string& prefix : {function, op_.name + ": "}) {
     if (out.starts_with(prefix)) out.erase(0, prefix.size());
@@ -124,7 +124,7 @@ const OpDef& OpRegistry::add(OpDef op) {
   return *ops_.emplace_back(std::make_unique<OpDef>(std::move(op)));
 }
 
-void OpRegistry::add_pair(std::string_view first, BlockPair pair) {
+void OpRegistry::add_pair(std::string_view first, FusedPair pair) {
   const auto found = std::find_if(ops_.begin(), ops_.end(), [&](const auto& op) { return op->name == first; });
   if (found == ops_.end() || pair.next == nullptr) {
     throw GraphError(fmt::format("operation {:?}: a pair with an operation that is not registered", first));
@@ -139,4 +139,4 @@ const OpDef* OpRegistry::find(std::string_view name) const {
   return nullptr;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -22,7 +22,7 @@
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct OpDef;
 
@@ -105,11 +105,12 @@ struct KernelCall {
   void* scratch = nullptr;
   RandomState random;
   Parallel parallel;
-  // For operations with the trait `finishes_rows`; may be null. A row is one of the output seen as a matrix: all axes
-  // but the last are one. The kernel calls this with ranges of rows, each row once, when it will neither read nor write
-  // them again, on the thread that computed them and while they are likely still in its cache. The callee may change
-  // those rows, and is called from several threads at once. Where the ranges begin and end depends on sizes alone.
-  const RangeRef* rows_done = nullptr;
+  // For operations with the trait `supports_epilogue`; may be null. A row is one of the output seen as a matrix: all
+  // axes but the last are one. The kernel calls this with ranges of rows, each row once, when it will neither read nor
+  // write them again, on the thread that computed them and while they are likely still in its cache. The callee may
+  // change those rows, and is called from several threads at once. Where the ranges begin and end depends on sizes
+  // alone.
+  const RangeRef* on_rows_ready = nullptr;
   // What `OpDef::prepare` made for these types and attributes; null where nothing runs twice.
   const void* prepared = nullptr;
   // Of random operations: which element of the stream the first element of the output is. The others follow it.
@@ -133,7 +134,7 @@ using BlockKernels = std::array<BlockKernel, dtype_count>;
 // Block kernels that run one operation and then `next` on the result, which is its operand of that number. They take
 // the operands of the first, then the others of `next`, and give the numbers that the two would give one after the
 // other.
-struct BlockPair {
+struct FusedPair {
   const OpDef* next = nullptr;
   int operand = 0;
   BlockKernels kernels{};
@@ -273,15 +274,15 @@ struct BadSample {
 enum class Leaf : std::uint8_t { none, input, parameter, constant };
 
 struct Traits {
-  bool elementwise = false;      // output element i depends on element i of the broadcast inputs alone
-  bool random = false;           // depends on the run's seed and step
-  bool view = false;             // the output is input 0 with another shape, byte for byte
-  bool broadcast = false;        // the output is input 0, repeated as elementwise operations repeat their inputs
-  bool commutative = false;      // the order of two inputs does not matter
-  bool segment = false;          // a view whose derivative is that of the function from its other inputs to input 0
-  bool fallible = false;         // the kernel may throw because of the numbers it meets
-  bool finishes_rows = false;    // the kernel calls KernelCall::rows_done
-  std::uint32_t shape_only = 0;  // bit i: of input i only the shape matters; bit 31 also of all that follow
+  bool elementwise = false;        // output element i depends on element i of the broadcast inputs alone
+  bool random = false;             // depends on the run's seed and step
+  bool view = false;               // the output is input 0 with another shape, byte for byte
+  bool broadcast = false;          // the output is input 0, repeated as elementwise operations repeat their inputs
+  bool commutative = false;        // the order of two inputs does not matter
+  bool segment = false;            // a view whose derivative is that of the function from its other inputs to input 0
+  bool may_throw = false;          // the kernel may throw because of the numbers it meets
+  bool supports_epilogue = false;  // the kernel calls KernelCall::on_rows_ready
+  std::uint32_t shape_only = 0;    // bit i: of input i only the shape matters; bit 31 also of all that follow
   Leaf leaf = Leaf::none;
 };
 
@@ -294,7 +295,7 @@ struct OpDef {
   InferFn infer = nullptr;
   KernelFn kernel = nullptr;
   BlockKernels block{};               // elementwise operations: used by run_elementwise and by fused groups
-  std::vector<BlockPair> pairs{};     // what may follow in the same pass
+  std::vector<FusedPair> pairs{};     // what may follow in the same pass
   RandomBlockKernels random_block{};  // random operations: used by fused groups
   BlockReductions reduction{};        // reductions: used by fused groups, with
   AxesFn reduced_axes = nullptr;
@@ -321,7 +322,7 @@ class OpRegistry {
   const OpDef& add(OpDef op);
   const OpDef* find(std::string_view name) const;  // null if there is none
   // Lets a registered operation be followed by another in one pass. Throws GraphError if either is unknown.
-  void add_pair(std::string_view first, BlockPair pair);
+  void add_pair(std::string_view first, FusedPair pair);
   const std::vector<std::unique_ptr<OpDef>>& all() const { return ops_; }
 
  private:
@@ -331,4 +332,4 @@ class OpRegistry {
 // Throws GraphError, naming the operation and what is missing, unless `op` has all that the engine needs.
 void check_definition(const OpDef& op);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -6,7 +6,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Parameter::Parameter(std::string name, const Tensor& initial, bool trainable) {
   if (initial.empty()) throw UserError(fmt::format("parameter \"{}\": the initial tensor is empty", name));
@@ -33,4 +33,4 @@ Value Parameter::constrained(Value next) const {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// Parameter: a named tensor that outlives graphs. Weights, moving statistics and optimiser state are Parameters.
+// Parameter: a named tensor that outlives graphs. Weights, moving statistics and optimizer state are Parameters.
 //
 //   Parameter w("w", Tensor({784, 64}));
 //   Value v = g.parameter(w);      // the same parameter in a graph, in as many graphs as you like
@@ -15,14 +15,14 @@
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class Parameter {
  public:
   // Refers to nothing: valid() is false, and every other member but comparison throws GraphError. So does a Parameter
   // that was moved from, and a layer's weight before the layer is called for the first time.
   Parameter() = default;
-  // Copies `initial`. `trainable` says whether an optimiser may change it; moving statistics are not trainable.
+  // Copies `initial`. `trainable` says whether an optimizer may change it; moving statistics are not trainable.
   Parameter(std::string name, const Tensor& initial, bool trainable = true);
 
   bool valid() const { return bool(state_); }
@@ -34,7 +34,7 @@ class Parameter {
   const TensorType& type() const { return state_->type; }
   const Shape& shape() const { return state_->type.shape; }
 
-  // What an optimiser's numbers go through before the parameter takes them, such as a bound on a norm; empty: nothing.
+  // What an optimizer's numbers go through before the parameter takes them, such as a bound on a norm; empty: nothing.
   void set_constraint(std::function<Value(Value)> constraint) { state_->constraint = std::move(constraint); }
   // `next` after the constraint. Throws ShapeError, naming the parameter, if the constraint changes dtype or shape.
   Value constrained(Value next) const;
@@ -62,4 +62,4 @@ class Parameter {
   CheckedPointer<std::shared_ptr<State>, empty> state_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

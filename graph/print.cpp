@@ -9,7 +9,7 @@
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Attributes may hold any text; control characters must not break the line.
@@ -92,4 +92,4 @@ std::string to_text(const Graph& graph, const TextOptions& options) {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

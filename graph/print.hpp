@@ -12,7 +12,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct TextOptions {
   std::vector<Value> outputs = {};  // only what these need; empty means the whole graph
@@ -38,4 +38,4 @@ std::string constant_text(const Graph& graph, NodeId id);
 // `where`, if an output is not a live value of this graph.
 std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> outputs, const std::string& where);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -6,9 +6,9 @@
 #include <fmt/ranges.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/graph/line_guard.hpp>
+#include <xgrad/graph/source_location_scope.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Shape::Shape(std::span<const Index> extents) {
   for (Index extent : extents) push_back(extent);
@@ -88,13 +88,13 @@ std::array<Index, Shape::max_rank> broadcast_strides(const Shape& from, const Sh
 
 int axis_index(Index axis, int rank, const char* where) {
   if (axis < -rank || axis >= rank) {
-    throw ShapeError(
-        fmt::format("{}: axis {} is out of range for a tensor of rank {}", LineGuard::function_or(where), axis, rank));
+    throw ShapeError(fmt::format("{}: axis {} is out of range for a tensor of rank {}",
+                                 SourceLocationScope::function_or(where), axis, rank));
   }
   return static_cast<int>(axis < 0 ? axis + rank : axis);
 }
 
-Axes normalise_axes(const Axes& axes, int rank, const char* where) {
+Axes normalize_axes(const Axes& axes, int rank, const char* where) {
   Axes out;
   if (axes.empty()) {
     for (int axis = 0; axis < rank; ++axis) out.push_back(axis);
@@ -104,8 +104,8 @@ Axes normalise_axes(const Axes& axes, int rank, const char* where) {
   std::sort(out.begin(), out.end());
   const auto repeated = std::adjacent_find(out.begin(), out.end());
   if (repeated != out.end())
-    throw ShapeError(fmt::format("{}: axis {} is named twice", LineGuard::function_or(where), *repeated));
+    throw ShapeError(fmt::format("{}: axis {} is named twice", SourceLocationScope::function_or(where), *repeated));
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -19,7 +19,7 @@
 
 #include <xgrad/graph/base/index.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Axes of a tensor, as functions take them: one axis or a list. `sum(x, 0)` and `sum(x, {0, 2})`.
 class Axes : public std::vector<Index> {
@@ -79,6 +79,6 @@ int axis_index(Index axis, int rank, const char* where);
 
 // Sorted, unique, non-negative axes; an empty list means all axes. Throws ShapeError on repeats and on axes out of
 // range.
-Axes normalise_axes(const Axes& axes, int rank, const char* where);
+Axes normalize_axes(const Axes& axes, int rank, const char* where);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

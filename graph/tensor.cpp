@@ -15,7 +15,7 @@
 #include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/base/internal/sizes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Large arrays ask for pages of this size: passing over them then takes a half to two thirds of the time, since memory
@@ -215,4 +215,4 @@ bool bitwise_equal(const Tensor& a, const Tensor& b) {
          (a.bytes() == 0 || std::memcmp(a.raw(), b.raw(), a.bytes()) == 0);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

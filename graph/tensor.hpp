@@ -23,7 +23,7 @@
 #include <xgrad/graph/dtype.hpp>
 #include <xgrad/graph/shape.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // A strided array of numbers as xtensor and others make them. Strides count elements.
 template <class A>
@@ -125,7 +125,7 @@ class Tensor {
   double operator()(I... position) const {
     return at(std::initializer_list<Index>{static_cast<Index>(position)...});
   }
-  Tensor cast(DType dtype) const;               // converted copy; to integers truncates towards zero, to bool is != 0
+  Tensor cast(DType dtype) const;               // converted copy; to integers truncates toward zero, to bool is != 0
   Tensor reshaped(Shape shape) const;           // shares storage; throws ShapeError unless the counts agree
   Tensor rows(Index first, Index count) const;  // shares storage; a range along axis 0
   Tensor clone() const;                         // owns its storage, shares nothing
@@ -313,4 +313,4 @@ A Tensor::to() const {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Graph& Value::graph() const {
   if (!valid()) throw GraphError("value: it is empty and refers to no graph");
@@ -28,4 +28,4 @@ std::string Value::describe() const {
   return graph_->describe(id_);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -12,10 +12,10 @@
 #include <cstdint>
 #include <string>
 
-#include <xgrad/graph/base/code_line.hpp>
+#include <xgrad/graph/base/source_location.hpp>
 #include <xgrad/graph/dtype.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class Graph;
 struct Node;
@@ -26,14 +26,14 @@ using NodeId = std::uint32_t;
 class Position {
  public:
   template <std::integral I>
-  requires(!std::same_as<I, bool>) Position(I index, CodeLine line = CodeLine::here())
+  requires(!std::same_as<I, bool>) Position(I index, SourceLocation line = SourceLocation::here())
       : index_(static_cast<std::int64_t>(index)), line_(line) {}
   std::int64_t index() const { return index_; }
-  CodeLine line() const { return line_; }
+  SourceLocation line() const { return line_; }
 
  private:
   std::int64_t index_;
-  CodeLine line_;
+  SourceLocation line_;
 };
 
 class Value {
@@ -64,7 +64,7 @@ class Value {
 
  private:
   friend class Graph;
-  friend class LineGuard;
+  friend class SourceLocationScope;
 
   Graph* graph_ = nullptr;
   NodeId id_ = 0;
@@ -75,11 +75,11 @@ class Value {
 // themselves.
 class Operand : public Value {
  public:
-  Operand(Value value, CodeLine line = CodeLine::here()) : Value(value), line_(line) {}
-  CodeLine line() const { return line_; }
+  Operand(Value value, SourceLocation line = SourceLocation::here()) : Value(value), line_(line) {}
+  SourceLocation line() const { return line_; }
 
  private:
-  CodeLine line_;
+  SourceLocation line_;
 };
 
 template <class V>
@@ -87,4 +87,4 @@ V Value::operator[](Position position) const {
   return select(V(Operand(*this, position.line())), position);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/print.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Reads the graph's own tables, so that a position out of range is found rather than followed.
 class Verifier {
@@ -115,4 +115,4 @@ class Verifier {
 
 void verify(const Graph& graph) { Verifier(graph).run(); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,11 +9,11 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Checks that every node has an operation with the right number of inputs, all with smaller ids; that attributes,
 // names, scopes and origins exist; that infer, run again, gives the stored type; that no two nodes are equal; that
 // inputs and parameters are found by name; and that updates fit their parameters.
 void verify(const Graph& graph);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -13,7 +13,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 inline constexpr auto every_input = [](NodeId, std::size_t) { return true; };
 
@@ -61,4 +61,4 @@ std::vector<char> dependents(const Graph& graph, NodeId end, const std::vector<V
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

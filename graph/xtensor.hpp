@@ -18,7 +18,7 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // The tensor's numbers as an xtensor expression, in place: good as long as the tensor lives and is not written. Throws
 // DTypeError if T is not the dtype.
@@ -29,4 +29,4 @@ auto as_xtensor(const Tensor& tensor) {
   return xt::adapt(values.data(), values.size(), xt::no_ownership(), shape);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -13,7 +13,7 @@
 
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Activation {
  public:
@@ -36,7 +36,7 @@ class Activation {
   }
 
   Value operator()(Operand x) const {
-    const LineGuard line(x, nullptr);
+    const SourceLocationScope line(x, nullptr);
     if (held_ != nullptr) return (*held_)(x);
     return function_ != nullptr ? function_(x) : operation_(x);
   }
@@ -64,7 +64,7 @@ inline constinit const Activation softmax{[](Value x) { return xgrad::softmax(x)
 inline constinit const Activation log_softmax{[](Value x) { return xgrad::log_softmax(x); }, "log_softmax"};
 
 // The functions of the same names in ops/activations.hpp with their default numbers; for others write
-// `[](Value x) { return leaky_relu(x, 0.3); }`. For a slope that is learned see nn::PRelu.
+// `[](Value x) { return leaky_relu(x, 0.3); }`. For a slope that is learned see nn::PReLU.
 inline constinit const Activation logsigmoid{[](Value x) { return xgrad::logsigmoid(x); }, "logsigmoid"};
 inline constinit const Activation hardsigmoid{[](Value x) { return xgrad::hardsigmoid(x); }, "hardsigmoid"};
 inline constinit const Activation softplus{[](Value x) { return xgrad::softplus(x); }, "softplus"};
@@ -79,4 +79,4 @@ inline constinit const Activation leaky_relu{[](Value x) { return xgrad::leaky_r
 inline constinit const Activation elu{[](Value x) { return xgrad::elu(x); }, "elu"};
 inline constinit const Activation selu{[](Value x) { return xgrad::selu(x); }, "selu"};
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

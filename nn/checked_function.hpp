@@ -14,7 +14,7 @@
 
 #include <xgrad/graph/value.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 template <class Expected, class Signature>
 class CheckedFunction;
@@ -59,4 +59,4 @@ struct WeightFunctionExpected {
 };
 using WeightFunction = CheckedFunction<WeightFunctionExpected, Value(Value)>;
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -8,7 +8,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr double epsilon = 1e-7;
@@ -41,4 +41,4 @@ Constraint unit_norm(Axes axes) {
 
 Value detail::non_negative(Value w) { return maximum(w, 0); }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

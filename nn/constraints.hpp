@@ -15,7 +15,7 @@
 #include <xgrad/nn/checked_function.hpp>
 #include <xgrad/nn/defaults.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Constraint {
   std::string name;
@@ -36,4 +36,4 @@ Value non_negative(Value w);
 // Negative numbers become 0.
 inline const Constraint non_negative{"non_negative", detail::non_negative};
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

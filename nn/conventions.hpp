@@ -1,7 +1,7 @@
 // What the numbers of predictions and targets mean. A loss declares it; data checks and metrics go by it.
 #pragma once
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // What a target is.
 enum class Target {
@@ -19,4 +19,4 @@ enum class Prediction {
   log_probability,  // log p
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

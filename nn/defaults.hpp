@@ -10,7 +10,7 @@
 
 #include <xgrad/ops/defaults.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 enum class Preset { keras, torch };
 
@@ -51,7 +51,7 @@ struct Defaults {
     bool unbiased_variance;  // whether the moving variance is of the population (N - 1) or of the batch (N)
   } batch_norm;
   double norm_epsilon;          // of layer and group norm, added to the variance
-  double prelu_slope;           // of PRelu, before it learns
+  double prelu_slope;           // of PReLU, before it learns
   bool average_counts_padding;  // whether average pooling counts the zeros around its input
   bool embedding_normal;        // whether embeddings begin as normal(0, 1) or as uniform()
 };
@@ -115,4 +115,4 @@ inline constexpr double default_auc_margin = 1e-7;  // of the outer thresholds, 
 inline constexpr int default_batch_size = 32;
 inline constexpr int default_epochs = 1;
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

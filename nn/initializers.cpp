@@ -9,7 +9,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // Deviation of a normal variable that is cut at two deviations: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
@@ -174,4 +174,4 @@ Initializer torch_linear(double inputs) {
   return {"torch_linear", [inputs](const Fans&) { return uniform_within(1 / std::sqrt(std::max(1.0, inputs))); }};
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -27,7 +27,7 @@
 #include <xgrad/nn/data/random.hpp>
 #include <xgrad/nn/defaults.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Fans {
   double in = 1, out = 1;
@@ -103,4 +103,4 @@ inline const Initializer lecun_normal = variance_scaling(1, Fan::in, Distributio
 // does not say how many inputs the layer has, see DenseOptions.
 Initializer torch_linear(double inputs);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

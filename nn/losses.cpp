@@ -6,7 +6,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 MetricOutput Loss::measure(const MetricInput& in) const {
   Value counts;
@@ -56,9 +56,9 @@ MetricInput Loss::counted(const MetricInput& in) const {
   return out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn
 
-namespace xgrad::nn::detail {
+namespace xgrad::inline v0::nn::detail {
 namespace {
 
 using BinaryFunction = Value (*)(Operand, Operand, const BinaryOptions&);
@@ -181,4 +181,4 @@ Value cosine_similarity(Operand prediction, Operand target, Reduction reduction)
   return reduction == Reduction::none ? similarities : mean(similarities);
 }
 
-}  // namespace xgrad::nn::detail
+}  // namespace xgrad::inline v0::nn::detail

@@ -21,7 +21,7 @@
 #include <xgrad/nn/metrics.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Loss {
   std::string name;
@@ -124,4 +124,4 @@ inline const Loss kl_divergence = detail::kl_divergence();
 // Minus the cosine of the angle between the rows, as in Keras: -1 where they point the same way.
 inline const Loss cosine_similarity = detail::of("cosine_similarity", detail::cosine_similarity);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

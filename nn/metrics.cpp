@@ -14,7 +14,7 @@
 #include <xgrad/nn/losses.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 double ratio(double part, double whole) { return whole == 0 ? 0 : part / whole; }
@@ -325,4 +325,4 @@ Tensor confusion_matrix(const Tensor& prediction, const Tensor& target, const Lo
   return evaluate(detail::confusion(seen).value, {{p, prediction}, {t, target}}).cast(i64);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

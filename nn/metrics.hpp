@@ -25,7 +25,7 @@
 #include <xgrad/nn/conventions.hpp>
 #include <xgrad/nn/defaults.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Loss;
 
@@ -149,4 +149,4 @@ inline const Metric root_mean_squared_error =
 // the targets of an output are all equal. R2, the coefficient of determination.
 inline const Metric r2 = detail::metric("r2", detail::variance_sums, detail::explained);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -10,7 +10,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // FNV-1a, by Fowler, Noll and Vo: the same on every machine, unlike std::hash.
@@ -106,4 +106,4 @@ std::string AnyModule::scope_name(const std::type_info& type) {
   return out.empty() ? "module" : out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

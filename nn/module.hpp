@@ -28,7 +28,7 @@
 #include <xgrad/nn/initializers.hpp>
 #include <xgrad/nn/regularizers.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct WeightOptions {
   bool trainable = true;  // whether an optimizer may ever change it; moving statistics are not trainable
@@ -87,18 +87,20 @@ class Layer : public Module {
   bool trainable_in(Graph& graph) const { return graph.pin_trainable({state_.pointer(), &state_->trainable}); }
   // `at` is the line the layer was written in, which what it appends is said to be made at when nothing but another
   // module of this library calls it.
-  Layer(const char* kind, const std::string& name, bool trainable = true, CodeLine at = {})
+  Layer(const char* kind, const std::string& name, bool trainable = true, SourceLocation at = {})
       : name_(name.empty() ? kind : name), state_(std::make_shared<State>(State{trainable, {}})), line_(at) {}
   // The scope of the layer, for as long as it lives, and the line: that of the call or else that of the layer.
   struct Opened {
-    LineGuard line;
+    SourceLocationScope line;
     Graph::ScopeGuard scope;
   };
   [[nodiscard]] Opened open(const Operand& x) const {
-    return {LineGuard::instead(x.line().known() ? x.line() : line_, x), x.graph().unique_scope(scope())};
+    return {SourceLocationScope::instead(x.line().known() ? x.line() : line_, x), x.graph().unique_scope(scope())};
   }
   // The same for a layer that was called with a Value alone, in which each line counts for itself.
-  [[nodiscard]] Opened open(Value x) const { return {LineGuard::otherwise(line_, x), x.graph().unique_scope(scope())}; }
+  [[nodiscard]] Opened open(Value x) const {
+    return {SourceLocationScope::otherwise(line_, x), x.graph().unique_scope(scope())};
+  }
   // A weight that is frozen while the layer is.
   Weight weight(std::string name, Initializer initializer, WeightOptions options = {});
 
@@ -115,7 +117,7 @@ class Layer : public Module {
   static constexpr char empty[] = "layer: it is empty: it was moved to another layer";
   std::string name_;
   CheckedPointer<std::shared_ptr<State>, empty> state_;
-  CodeLine line_;
+  SourceLocation line_;
 };
 
 // Any module, layer or function from Value to Value, held by value. `at` is the line of what has none of its own, such
@@ -128,7 +130,7 @@ class AnyModule {
 
   template <class M>
   requires(!std::is_same_v<M, AnyModule> && !std::is_same_v<M, std::vector<AnyModule>>)
-      AnyModule(M module, CodeLine at = CodeLine::here())
+      AnyModule(M module, SourceLocation at = SourceLocation::here())
       : nesting_(1 + nesting_of(module)) {
     check_nesting();
     constexpr bool is_module = std::is_invocable_r_v<Value, M&, Value>;
@@ -138,13 +140,13 @@ class AnyModule {
     } else if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> &&
                          !requires { typename M::is_transparent; }) {
       call_ = [held = std::make_shared<M>(std::move(module)), scope = scope_name(typeid(M)), at](Value x) {
-        const LineGuard line = LineGuard::otherwise(at, x);
+        const SourceLocationScope line = SourceLocationScope::otherwise(at, x);
         const auto guard = x.graph().unique_scope(scope);
         return (*held)(x);
       };
     } else {
       call_ = [held = std::make_shared<M>(std::move(module)), at](Value x) {
-        const LineGuard line = LineGuard::otherwise(at, x);
+        const SourceLocationScope line = SourceLocationScope::otherwise(at, x);
         return (*held)(x);
       };
     }
@@ -173,4 +175,4 @@ class AnyModule {
   std::function<Value(Value)> call_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -7,7 +7,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // Keeps rows of zeros from being divided by their norm.
@@ -68,4 +68,4 @@ void add_activity_penalty(const std::optional<Regularizer>& regularizer, Value a
   activity.graph().add_penalty(regularizer->apply(activity) / count(activity, {0}));
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -15,7 +15,7 @@
 #include <xgrad/nn/checked_function.hpp>
 #include <xgrad/nn/defaults.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Regularizer {
   std::string name;
@@ -39,4 +39,4 @@ Value with_penalties(Value loss);
 // Adds the penalty of what a layer gives to its graph, if there is one: divided by the number of rows.
 void add_activity_penalty(const std::optional<Regularizer>& regularizer, Value activity);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

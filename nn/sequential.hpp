@@ -9,7 +9,7 @@
 
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Sequential : public Module {
  public:
@@ -33,4 +33,4 @@ class Sequential : public Module {
   std::vector<AnyModule> modules_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -4,7 +4,7 @@
 #include <xgrad/ops/apply.hpp>
 #include <xgrad/ops/defaults.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 inline Value relu(Operand x) { return apply("relu", {x}); }        // max(x, 0); derivative 0 at 0; integers too
 inline Value sigmoid(Operand x) { return apply("sigmoid", {x}); }  // 1 / (1 + exp(-x)), without overflow
@@ -30,4 +30,4 @@ Value elu(Operand x,
 // "Self-normalizing neural networks", 2017).
 Value selu(Operand x);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

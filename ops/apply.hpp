@@ -7,10 +7,11 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Appends a node of the built-in operation `op`.
-Value apply(const char* op, std::span<const Value> inputs, Attrs attrs = {}, CodeLine at = CodeLine::here());
+Value apply(const char* op, std::span<const Value> inputs, Attrs attrs = {},
+            SourceLocation at = SourceLocation::here());
 // At the line of the first input.
 Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs = {});
 
@@ -19,4 +20,4 @@ template <class T>
 concept Number = std::is_arithmetic_v<T>;
 inline Value number_like(Operand x, double number) { return x.graph().constant(number, x.dtype(), x.line()); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

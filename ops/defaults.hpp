@@ -2,7 +2,7 @@
 // from here, as Keras 3 has them where it has the function.
 #pragma once
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 inline constexpr double default_norm_epsilon = 1e-3;  // of layer_norm and group_norm, added to the variance
 inline constexpr bool default_count_padding = false;  // whether average pooling counts the zeros around its input
@@ -14,4 +14,4 @@ inline constexpr double default_smooth_l1_beta = 1;
 inline constexpr double default_label_smoothing = 0;  // of binary and categorical cross-entropy
 inline constexpr double default_positive_weight = 1;  // of binary cross-entropy
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

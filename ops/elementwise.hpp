@@ -5,7 +5,7 @@
 
 #include <xgrad/ops/apply.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // ---- arithmetic, elementwise with broadcasting
 
@@ -183,4 +183,4 @@ Value cast(Operand x, DType dtype);
 // The same value through which no derivative flows.
 Value stop_gradient(Operand x);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

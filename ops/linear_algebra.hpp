@@ -6,7 +6,7 @@
 
 #include <xgrad/ops/apply.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // ---- products
 
@@ -24,7 +24,8 @@ Value outer(Operand a, Operand b);
 // PyTorch an extent of 1 fits any other, and "..." that the result does not name is summed over. Operands are joined
 // from left to right, so their order decides the cost. Throws UserError for an equation that cannot be read, ShapeError
 // for axes that do not fit.
-Value einsum(const std::string& equation, const std::vector<Value>& operands, CodeLine at = CodeLine::here());
+Value einsum(const std::string& equation, const std::vector<Value>& operands,
+             SourceLocation at = SourceLocation::here());
 
 // ---- diagonals and triangles; the k-th diagonal lies k columns right of the main one
 
@@ -38,4 +39,4 @@ Value trace(Operand x);
 Value tril(Operand x, Index k = 0);
 Value triu(Operand x, Index k = 0);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -10,7 +10,7 @@
 #include <xgrad/ops/apply.hpp>
 #include <xgrad/ops/defaults.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Every loss by itself, their mean, their sum.
 enum class Reduction { none, mean, sum };
@@ -59,7 +59,7 @@ struct ClassOptions {
 // What each label counts in these means: its class weight, or 1, and 0 for the ignored label. Has the labels' shape.
 Value label_weights(Operand labels, DType dtype, const ClassOptions& options);
 // -sum(t log p). `target` holds probabilities over the last axis, `prediction` probabilities of the same shape.
-// Predictions are normalised and clipped to [1e-7, 1 - 1e-7] as Keras does, except that softmax's own output is taken
+// Predictions are normalized and clipped to [1e-7, 1 - 1e-7] as Keras does, except that softmax's own output is taken
 // back to its logits, which is exact at any logits.
 Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options = {});
 Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options = {});
@@ -67,7 +67,7 @@ Value categorical_crossentropy_from_logits(Operand logits, Operand target, const
 // a label outside [0, classes) that is not the ignored one.
 Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options = {});
 Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options = {});
-// The same from logarithms of probabilities: -log p of the labelled class. Negative log-likelihood.
+// The same from logarithms of probabilities: -log p of the labeled class. Negative log-likelihood.
 Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options = {});
 // sum(t (log t - log p)) from logarithms of probabilities; 0 where t is 0. The mean is that over rows, which PyTorch
 // calls "batchmean". Kullback and Leibler: "On information and sufficiency", 1951.
@@ -85,4 +85,4 @@ Value cosine_embedding(Operand a, Operand b, Operand target, double margin = 0, 
 Value triplet_margin(Operand anchor, Operand positive, Operand negative, double margin = 1,
                      Reduction reduction = Reduction::mean);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

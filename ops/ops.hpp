@@ -20,9 +20,9 @@
 #include <xgrad/ops/sort.hpp>
 #include <xgrad/ops/windows.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // After a run, the parameter behind `parameter` takes `value`, cast-free: the types must be equal.
 Update assign(Operand parameter, Operand value);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,14 +9,14 @@
 
 #include <xgrad/ops/apply.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // ---- joining and cutting
 
 // Joins along an axis; all other extents agree. Takes any number of values, at least one.
-Value concat(const std::vector<Value>& values, Index axis = 0, CodeLine at = CodeLine::here());
+Value concat(const std::vector<Value>& values, Index axis = 0, SourceLocation at = SourceLocation::here());
 // Joins values of one shape along a new axis.
-Value stack(const std::vector<Value>& values, Index axis = 0, CodeLine at = CodeLine::here());
+Value stack(const std::vector<Value>& values, Index axis = 0, SourceLocation at = SourceLocation::here());
 // Elements [begin, end) along one axis, every step-th, as Python's begin:end:step. Negative positions count from the
 // back, positions beyond the ends are cut, a negative step walks backwards: slice(x, 0, -1, {}, -1) is x[::-1]. Without
 // `end` to the last element, or the first.
@@ -66,4 +66,4 @@ Value one_hot(Operand indices, Index classes, DType dtype);
 // `value` where the mask (bool) holds, x elsewhere; the mask broadcasts to x.
 Value masked_fill(Operand x, Operand mask, double value);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

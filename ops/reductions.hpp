@@ -6,7 +6,7 @@
 
 #include <xgrad/ops/apply.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Value sum(Operand x, const Axes& axes = {}, bool keepdims = false);   // 0 over nothing; of bool: how many hold, as i64
 Value prod(Operand x, const Axes& axes = {}, bool keepdims = false);  // 1 over nothing; of bool: i64
@@ -49,4 +49,4 @@ Value cumprod(Operand x, Index axis, bool reverse = false);
 // averages, discounted sums and cumulative products are cases of it.
 Value linear_scan(Operand a, Operand b, Index axis, bool reverse = false);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 
 #include <xgrad/ops/apply.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // ---- another shape; these cost nothing
 
@@ -21,7 +21,7 @@ Value squeeze(Operand x, const Axes& axes = {});
 // A new axis of extent 1 before `axis`; -1 adds the last one. PyTorch says unsqueeze.
 Value expand_dims(Operand x, Index axis);
 inline Value unsqueeze(Operand x, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return expand_dims(x, axis);
 }
 
@@ -59,4 +59,4 @@ Value sum_like(Operand x, Operand like);
 Value zeros_like(Operand x);
 Value ones_like(Operand x);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -4,7 +4,7 @@
 
 #include <xgrad/ops/apply.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // The elements in order, the smallest first, or the largest.
 Value sort(Operand x, Index axis = -1, bool descending = false);
@@ -18,4 +18,4 @@ struct TopK {
 };
 TopK topk(Operand x, Index k, Index axis = -1, bool largest = true);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

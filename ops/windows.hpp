@@ -1,4 +1,4 @@
-// Windows that slide over images and sequences: convolution, pooling, normalisation.
+// Windows that slide over images and sequences: convolution, pooling, normalization.
 //
 // Channels are last, as in Keras: images are [batch, height, width, channels], sequences [batch, length, channels].
 // Kernels are [height, width, channels / groups, filters], or [length, channels / groups, filters]. PyTorch's layouts
@@ -14,7 +14,7 @@
 #include <xgrad/ops/apply.hpp>
 #include <xgrad/ops/defaults.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // One number for height and width, or one for each: `.strides = 2` or `.strides = {2, 1}`.
 struct HeightWidth {
@@ -44,13 +44,13 @@ class Padding {
 
 // ---- convolution
 
-struct Conv2dOptions {
+struct ConvWindow2D {
   HeightWidth strides = 1;
   Padding padding = "valid";
   HeightWidth dilation = 1;  // the distance between the elements of a window
   Index groups = 1;  // channels and filters fall into so many groups, each filter sees the channels of its group
 };
-struct Conv1dOptions {
+struct ConvWindow1D {
   Index stride = 1;
   Padding padding = "valid";
   Index dilation = 1;
@@ -59,27 +59,27 @@ struct Conv1dOptions {
 
 // [batch, height, width, channels] with kernels [kh, kw, channels / groups, filters] to [batch, height', width',
 // filters], where height' = floor((height + padding - dilation (kh - 1) - 1) / stride) + 1.
-Value conv2d(Operand x, Operand kernel, const Conv2dOptions& options = {});
+Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options = {});
 // [batch, length, channels] with kernels [k, channels / groups, filters].
-Value conv1d(Operand x, Operand kernel, const Conv1dOptions& options = {});
+Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options = {});
 
 // Transposed convolution, the derivative of conv2d with respect to its input: from [batch, height, width, channels]
 // with kernels [kh, kw, filters / groups, channels] to [batch, height', width', filters] such that conv2d with the same
 // options and kernel leads back to the extents of x. These allow several height'; the smallest is taken, plus
 // `output_padding`, which must be less than the stride: height' = (height - 1) stride + dilation (kh - 1) + 1 - padding
 // + output_padding. With "same" padding it is height * stride.
-Value conv2d_transpose(Operand x, Operand kernel, const Conv2dOptions& options = {}, HeightWidth output_padding = 0);
+Value conv2d_transpose(Operand x, Operand kernel, const ConvWindow2D& options = {}, HeightWidth output_padding = 0);
 // [batch, length, channels] with kernels [k, filters / groups, channels].
-Value conv1d_transpose(Operand x, Operand kernel, const Conv1dOptions& options = {}, Index output_padding = 0);
+Value conv1d_transpose(Operand x, Operand kernel, const ConvWindow1D& options = {}, Index output_padding = 0);
 
 // ---- pooling
 
-struct Pool2dOptions {
+struct PoolWindow2D {
   std::optional<HeightWidth> strides{};  // those of the window if absent
   Padding padding = "valid";
   bool count_padding = default_count_padding;  // whether an average counts the zeros of the padding, as in PyTorch
 };
-struct Pool1dOptions {
+struct PoolWindow1D {
   std::optional<Index> stride{};
   Padding padding = "valid";
   bool count_padding = default_count_padding;
@@ -87,11 +87,11 @@ struct Pool1dOptions {
 
 // The largest element of each window, channel by channel. Padding is never chosen; NaN wins; the derivative goes to the
 // first of several largest. Throws ShapeError if a window could lie in the padding altogether.
-Value max_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options = {});
-Value max_pool1d(Operand x, Index window, const Pool1dOptions& options = {});
+Value max_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options = {});
+Value max_pool1d(Operand x, Index window, const PoolWindow1D& options = {});
 // The mean of each window, channel by channel.
-Value average_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options = {});
-Value average_pool1d(Operand x, Index window, const Pool1dOptions& options = {});
+Value average_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options = {});
+Value average_pool1d(Operand x, Index window, const PoolWindow1D& options = {});
 // Over all axes between the first and the last: [batch, ..., channels] to [batch, channels]. Of several largest each
 // gets its share of the derivative.
 Value global_max_pool(Operand x, bool keepdims = false);
@@ -100,19 +100,19 @@ Value global_average_pool(Operand x, bool keepdims = false);
 // ---- the windows themselves
 
 // All windows of images: [batch, height', width', kh * kw, channels].
-Value unfold(Operand x, HeightWidth window, const Conv2dOptions& options = {});
+Value unfold(Operand x, HeightWidth window, const ConvWindow2D& options = {});
 
-// ---- normalisation
+// ---- normalization
 
 // (x - mean) / sqrt(variance + epsilon), mean and variance (biased) over the axes. Ba, Kiros and Hinton: "Layer
 // normalization", 2016.
 Value layer_norm(Operand x, const Axes& axes = {-1}, double epsilon = default_norm_epsilon);
 // Over the last axes, as many as scale has, then times scale plus shift, which have the extents of these axes.
 Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
-// Of [batch, ..., channels], whose channels fall into groups: normalised over each group and all axes between the first
+// Of [batch, ..., channels], whose channels fall into groups: normalized over each group and all axes between the first
 // and the last. Wu and He: "Group normalization", 2018.
 Value group_norm(Operand x, Index groups, double epsilon = default_norm_epsilon);
 // Then times scale plus shift, one number of each for a channel.
 Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

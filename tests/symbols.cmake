@@ -5,7 +5,7 @@
 #
 #   cmake -DSET=avx2 -DOBJECTS="a.o;b.o" [-DNM=nm] [-DCXXFILT=c++filt] -P tests/symbols.cmake
 #
-# Meant for optimised builds: without optimisation nothing is inlined and the promise is not made.
+# Meant for optimized builds: without optimization nothing is inlined and the promise is not made.
 
 cmake_minimum_required(VERSION 3.22)
 if("${NM}" STREQUAL "")

@@ -17,7 +17,7 @@
 #include <xgrad/nn/training/history.hpp>
 #include <xgrad/nn/training/progress.hpp>
 
-namespace xgrad::nn::tool {
+namespace xgrad::inline v0::nn::tool {
 namespace {
 
 // Rows of cells in columns that are as wide as they need to be.
@@ -278,4 +278,4 @@ std::vector<double> smoothed(const std::vector<ScalarPoint>& points, double smoo
   return out;
 }
 
-}  // namespace xgrad::nn::tool
+}  // namespace xgrad::inline v0::nn::tool

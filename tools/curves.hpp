@@ -8,7 +8,7 @@
 
 #include <xgrad/nn/events/runs.hpp>
 
-namespace xgrad::nn::tool {
+namespace xgrad::inline v0::nn::tool {
 
 // One row a tag: how many steps, the last number and the best one, and where it was; then how many histograms, images
 // and others there are, or all their tags. Names are shown without what a terminal would act on.
@@ -53,4 +53,4 @@ std::vector<double> smoothed(const std::vector<ScalarPoint>& points, double smoo
 enum class Best { none, smallest, largest };
 Best best_of(const std::string& tag);
 
-}  // namespace xgrad::nn::tool
+}  // namespace xgrad::inline v0::nn::tool

@@ -52,7 +52,7 @@ std::vector<nn::EventRun> read(const Arguments& arguments) {
   const tool::Pattern pattern(arguments.run);
   std::vector<nn::EventRun> out;
   for (const std::string& folder : arguments.logs) {
-    for (nn::EventRun& run : nn::read_runs(folder)) {
+    for (nn::EventRun& run : nn::load_runs(folder)) {
       if (arguments.logs.size() > 1) {
         run.name = (fs::path(folder) / run.name).lexically_normal().generic_string();
         if (run.name.size() > 1 && run.name.back() == '/') run.name.pop_back();
@@ -165,7 +165,7 @@ void images(const Arguments& arguments) {
   std::size_t count = 0;
   FileNames names;
   for (nn::EventRun& run : runs) {
-    nn::read_events(run, [&](const nn::Event& event) {
+    nn::load_events(run, [&](const nn::Event& event) {
       for (const nn::EventValue& value : event.values) {
         if (value.plugin != "images" || !pattern.is_in(value.tag)) continue;
         for (std::size_t i = 2; i < value.strings.size(); ++i) {

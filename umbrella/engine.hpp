@@ -11,6 +11,7 @@
 #include <xgrad/autodiff/saturation.hpp>
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/version.hpp>
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/pictures/dot.hpp>

@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 void check_arguments(Value y, const std::vector<Value>& wrt) {
@@ -157,4 +157,4 @@ void check_gradients(Value y, Value wrt, const Feeds& feeds, const CheckOptions&
   check_gradients(y, std::vector<Value>{wrt}, feeds, options);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

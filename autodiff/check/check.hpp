@@ -22,7 +22,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct CheckOptions {
   int order = 2;              // 1: the gradient; 2: also the gradient of the gradient
@@ -116,4 +116,4 @@ struct Rebuilt {
 };
 Rebuilt rebuild_in_f64(Graph& target, const std::vector<Value>& outputs, const std::vector<Value>& wanted);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

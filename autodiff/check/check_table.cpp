@@ -12,7 +12,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/number_text.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 class Stopwatch {
@@ -246,4 +246,4 @@ CheckTable check_graph(Value y, const std::vector<Value>& wrt, const Feeds& feed
   return Checker(y, chosen_by_name(y.graph(), wrt, options.only), feeds, options).run();
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -12,7 +12,7 @@
 
 #include <xgrad/autodiff/check/check.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct CheckRow {
   std::string layer;   // the outermost scope; empty outside all scopes
@@ -41,4 +41,4 @@ inline CheckOptions table_options() { return {.max_elements = 12, .directions = 
 CheckTable check_graph(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {},
                        const CheckOptions& options = table_options());
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

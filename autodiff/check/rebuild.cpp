@@ -7,7 +7,7 @@
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 DType wider(DType t) { return t == f32 ? f64 : t; }
@@ -26,7 +26,7 @@ class Rebuilder {
 
   Value copy(NodeId id) {
     const Node& node = source_.node(id);
-    const LineGuard line = LineGuard::instead(source_.line_of(id), &target_);
+    const SourceLocationScope line = SourceLocationScope::instead(source_.line_of(id), &target_);
     switch (node.op->traits.leaf) {
       case Leaf::input: return target_.input(source_.name(id), node.type.shape, wider(node.type.dtype));
       case Leaf::parameter: return parameter(source_.parameter_of(id));
@@ -100,4 +100,4 @@ Rebuilt rebuild_in_f64(Graph& target, const std::vector<Value>& outputs, const s
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,8 +7,8 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/check/internal/compare.hpp>
+#include <xgrad/autodiff/check/internal/guarded_call.hpp>
 #include <xgrad/autodiff/check/internal/sample_numbers.hpp>
-#include <xgrad/autodiff/check/internal/trial.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/autodiff/transforms.hpp>
 #include <xgrad/graph/base/error.hpp>
@@ -16,7 +16,7 @@
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 std::string title(const Subject& subject, const std::string& label) {
@@ -195,15 +195,15 @@ class KernelSuite {
  private:
   [[noreturn]] void complain(const std::string& what) const { fail(subject_, label_, what); }
 
-  Tensor trial(const TrialOptions& options, const std::string& how) const {
-    Trial t(op_, numbers_.attrs, numbers_.inputs, type_);
+  Tensor trial(const GuardedCallOptions& options, const std::string& how) const {
+    GuardedCall t(op_, numbers_.attrs, numbers_.inputs, type_);
     Tensor out;
     try {
       out = t.run(options);
     } catch (const Error& error) {
       complain(fmt::format("the kernel throws: {}", error.message()));
     }
-    if (!t.complaint().empty()) complain(t.complaint() + (how.empty() ? "" : ", " + how));
+    if (!t.violation().empty()) complain(t.violation() + (how.empty() ? "" : ", " + how));
     return out;
   }
 
@@ -214,7 +214,7 @@ class KernelSuite {
   void in_place() {
     for (std::size_t i = 0; i < numbers_.inputs.size(); ++i) {
       if (numbers_.inputs[i].type() != type_ || op_.shape_only(static_cast<int>(i))) continue;
-      TrialOptions options;
+      GuardedCallOptions options;
       options.over.assign(numbers_.inputs.size(), false);
       options.over[i] = true;
       require_same(trial(options, "in place"), fmt::format("the bits differ when it writes over input {}", i));
@@ -225,7 +225,7 @@ class KernelSuite {
     Numbers other = numbers_;
     std::swap(other.inputs[0], other.inputs[1]);
     if (infer(op_, other) != type_) complain("the traits say commutative, but infer gives another type when swapped");
-    Trial t(op_, other.attrs, other.inputs, type_);
+    GuardedCall t(op_, other.attrs, other.inputs, type_);
     require_same(t.run({}), "the traits say commutative, but the swapped inputs give other bits");
   }
 
@@ -263,9 +263,9 @@ void suite_numbers(const Subject& subject, const Sample& sample) {
   if (subject.op != nullptr && subject.op->reference != nullptr) {
     TensorType type = y64.type();
     if (is_floating(type.dtype)) type.dtype = f64;
-    Trial reference(*subject.op, wide.attrs, wide.inputs, type, true);
+    GuardedCall reference(*subject.op, wide.attrs, wide.inputs, type, true);
     const Tensor wanted = reference.run({.random = {in_f64.graph.options().seed, 0}});
-    if (!reference.complaint().empty()) fail(subject, sample.label, "reference: " + reference.complaint());
+    if (!reference.violation().empty()) fail(subject, sample.label, "reference: " + reference.violation());
     if (const auto difference = beyond_precision(y64, wanted, scale, y64.dtype()); !difference.empty()) {
       fail(subject, sample.label, "the kernel in f64 disagrees with the reference: " + difference);
     }
@@ -289,7 +289,7 @@ void suite_plan(const Subject& subject, const Sample& sample) {
     for (const std::size_t i : wrt_at) wrt.push_back(built.inputs[i]);
     NumberSource source(1);
     const Value seed = built.graph.constant(source.weights(built.y.shape()).cast(built.y.dtype()));
-    for (const Value dx : gradients(built.y, wrt, {.seed = seed, .unconnected = Unconnected::zeros})) {
+    for (const Value dx : gradients(built.y, wrt, {.cotangent = seed, .unconnected = Unconnected::zeros})) {
       outputs.push_back(dx);
     }
   }
@@ -413,7 +413,7 @@ void suite_random(const Subject& subject) {
     const TensorType type = infer(*subject.op, numbers);
     if (type.shape.elements() < 16) continue;
     const auto draw = [&](const Attrs& attrs, RandomState random, Index from = 0) {
-      return Trial(*subject.op, attrs, numbers.inputs, type).run({.random = random, .first = from});
+      return GuardedCall(*subject.op, attrs, numbers.inputs, type).run({.random = random, .first = from});
     };
     const Tensor first = draw(numbers.attrs, {1, 1});
     by_step = by_step || !bitwise_equal(first, draw(numbers.attrs, {1, 2}));
@@ -473,4 +473,4 @@ void check_function(const std::string& name, BuildFn build, const std::vector<Sa
   check_subject(Subject(name, build, samples, bad_samples), options);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -14,7 +14,7 @@
 
 #include <xgrad/autodiff/check/check.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 using BuildFn = Value (*)(std::span<const Value> inputs, const Attrs& attrs);
 
@@ -57,4 +57,4 @@ void suite_random(const Subject& subject);
 void check_function(const std::string& name, BuildFn build, const std::vector<Sample>& samples,
                     const std::vector<BadSample>& bad_samples = {}, const CheckOptions& options = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -10,7 +10,7 @@
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Obstacle {
@@ -102,7 +102,7 @@ std::vector<char> numeric_dependents(const Graph& graph, NodeId size, const std:
 
 Batched batch(const std::vector<Value>& results, Value one, Value many) {
   Graph& graph = one.graph();
-  Attempt attempt(graph);
+  GraphTransaction transaction(graph);
   Batched out;
   try {
     Batcher batcher(graph, results, one, many);
@@ -110,8 +110,8 @@ Batched batch(const std::vector<Value>& results, Value one, Value many) {
   } catch (const Obstacle& obstacle) {
     return {{}, obstacle.what};
   }
-  attempt.keep();
+  transaction.commit();
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Batched {
   std::vector<Value> values;  // of each result; empty if there is an obstacle
@@ -25,4 +25,4 @@ Batched batch(const std::vector<Value>& results, Value one, Value many);
 // Per node up to `size`: whether its numbers depend on the numbers of one of the sources, which do themselves.
 std::vector<char> numeric_dependents(const Graph& graph, NodeId size, const std::vector<Value>& sources);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

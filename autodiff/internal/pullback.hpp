@@ -8,32 +8,32 @@
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Takes back what was appended to a graph while it lives, unless it is kept: half a derivative is of no use to anybody.
-class Attempt {
+class GraphTransaction {
  public:
-  explicit Attempt(Graph& graph) : graph_(graph), mark_(graph.mark()) {}
-  Attempt(const Attempt&) = delete;
-  Attempt& operator=(const Attempt&) = delete;
-  ~Attempt() {
-    if (!kept_) graph_.rewind(mark_);
+  explicit GraphTransaction(Graph& graph) : graph_(graph), mark_(graph.mark()) {}
+  GraphTransaction(const GraphTransaction&) = delete;
+  GraphTransaction& operator=(const GraphTransaction&) = delete;
+  ~GraphTransaction() {
+    if (!committed_) graph_.rewind(mark_);
   }
-  void keep() { kept_ = true; }
+  void commit() { committed_ = true; }
 
  private:
   Graph& graph_;
   NodeId mark_;
-  bool kept_ = false;
+  bool committed_ = false;
 };
 
-// All values are of one graph and alive; there is an output; each seed has its output's type. Throws GradientError,
-// with the graph as it was, if a rule breaks its promises.
+// All values are of one graph and alive; there is an output; each cotangent has its output's type. Throws
+// GradientError, with the graph as it was, if a rule breaks its promises.
 std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
                             const std::vector<Value>& wrt, Unconnected unconnected);
 
 // What each of `wrt` is given, one after the other and in the order in which a sweep would add it up. Values of `wrt`
 // must not depend on each other.
-std::vector<std::vector<Value>> pullback_contributions(Value output, Value seed, const std::vector<Value>& wrt);
+std::vector<std::vector<Value>> pullback_contributions(Value output, Value cotangent, const std::vector<Value>& wrt);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 inline OpDef view_op(const char* name, const char* doc) {
   OpDef op;
@@ -19,4 +19,4 @@ inline OpDef view_op(const char* name, const char* doc) {
   return op;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -54,8 +54,8 @@ void print(const bench::Results& results) {
     if (!lines.empty()) fmt::print("\n{}\n\n", title);
     for (const std::string& line : lines) fmt::print("  {}\n", line);
   };
-  list("Not reached", bench::missed(results));
-  list("Disturbed by something else, not to be relied on", bench::disturbed(results));
+  list("Missed targets", bench::missed_targets(results));
+  list("Noisy measurements, not to be relied on", bench::noisy_results(results));
   list("Notes", results.notes);
 }
 

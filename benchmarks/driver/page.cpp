@@ -57,12 +57,12 @@ up as they run fastest: see the comments in [benchmarks/peers](../benchmarks/pee
 )";
   out += section(
       "Networks and single operations",
-      "Against libtorch's C++ front end with OpenBLAS. The *seed net* is 784-64-64-64-10 with batch normalisation "
+      "Against libtorch's C++ front end with OpenBLAS. The *seed net* is 784-64-64-64-10 with batch normalization "
       "after each\nhidden layer, dropout and Adam, on batches of 128; *step* is one batch again and again, *in "
       "order* and *shuffled* are\nepochs over 60,000 rows with all that `fit` does. The *wide net* is "
-      "784-1024-1024-1024-10 on batches of 256, the *Boston net*\n13-32-16-1 with batch normalisation and dropout "
+      "784-1024-1024-1024-10 on batches of 256, the *Boston net*\n13-32-16-1 with batch normalization and dropout "
       "on batches of 8. The *tanh net* has three layers of 64; its penalties need\nderivatives of derivatives. "
-      "Batch normalisation, softmax and the losses are compositions of primitives here, and hand-written\nkernels "
+      "Batch normalization, softmax and the losses are compositions of primitives here, and hand-written\nkernels "
       "there.",
       peer_table(results));
   out +=
@@ -89,11 +89,11 @@ up as they run fastest: see the comments in [benchmarks/peers](../benchmarks/pee
                  "The cost of a "
                  "node should\nnot depend on the length of the chain.",
                  node_table(results));
-  out += "## Where others are faster\n\n" + list(lost(results), "Nowhere in this run.");
-  out += "\n## What is not reached yet\n\n" + list(missed(results), "Everything wanted was reached in this run.");
-  if (const auto lines = disturbed(results); !lines.empty()) {
+  out += "## Slower than peers\n\n" + list(slower_jobs(results), "Nowhere in this run.");
+  out += "\n## Missed targets\n\n" + list(missed_targets(results), "Everything wanted was reached in this run.");
+  if (const auto lines = noisy_results(results); !lines.empty()) {
     out +=
-        "\n## What was disturbed\n\nSomething else ran meanwhile, so these numbers, and the ratios with them, are not "
+        "\n## Noisy measurements\n\nSomething else ran meanwhile, so these numbers, and the ratios with them, are not "
         "to be "
         "relied on:\n\n" +
         list(lines, "");

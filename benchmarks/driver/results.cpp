@@ -9,7 +9,7 @@ namespace bench {
 
 double Entry::middle() const { return median(rounds); }
 
-bool Entry::disturbed() const {
+bool Entry::noisy() const {
   return !rounds.empty() && middle() > 1.5 * *std::min_element(rounds.begin(), rounds.end());
 }
 

@@ -18,7 +18,7 @@ struct Entry {
 
   double middle() const;
   // Whether the rounds differ so much that something else was running: the middle one took 1.5 times the best.
-  bool disturbed() const;
+  bool noisy() const;
 };
 
 enum class Unit { nanoseconds, bytes };

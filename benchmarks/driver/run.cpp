@@ -169,7 +169,7 @@ class Team {
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
       // On a busy machine there are more rounds for everybody, until the middle one shows what it would be on an idle
       // one.
-      const int patience = std::any_of(out.entries.begin(), out.entries.end(), std::mem_fn(&Entry::disturbed)) ? 4 : 1;
+      const int patience = std::any_of(out.entries.begin(), out.entries.end(), std::mem_fn(&Entry::noisy)) ? 4 : 1;
       if (round >= pace.rounds * patience) break;
       if (round >= pace.least_rounds && spent.count() > pace.job_seconds * patience) break;
       for (std::size_t i = 0; i < players.size(); ++i) {

@@ -225,7 +225,7 @@ std::vector<Table> all_tables(const Results& results) {
   return out;
 }
 
-std::vector<std::string> missed(const Results& results) {
+std::vector<std::string> missed_targets(const Results& results) {
   std::vector<Aim> all = aims(results);
   std::erase_if(all, [](const Aim& a) { return a.part >= 1; });
   std::stable_sort(all.begin(), all.end(), [](const Aim& a, const Aim& b) { return a.part < b.part; });
@@ -234,7 +234,7 @@ std::vector<std::string> missed(const Results& results) {
   return out;
 }
 
-std::vector<std::string> lost(const Results& results) {
+std::vector<std::string> slower_jobs(const Results& results) {
   std::vector<std::string> out;
   for (const Result& r : results.results) {
     const Entry* best = nullptr;
@@ -250,11 +250,11 @@ std::vector<std::string> lost(const Results& results) {
   return out;
 }
 
-std::vector<std::string> disturbed(const Results& results) {
+std::vector<std::string> noisy_results(const Results& results) {
   std::vector<std::string> out;
   for (const Result& r : results.results) {
     for (const Entry& e : r.entries) {
-      if (!e.disturbed()) continue;
+      if (!e.noisy()) continue;
       const auto [least, most] = std::minmax_element(e.rounds.begin(), e.rounds.end());
       out.push_back(fmt::format("{}, {}: {} in the middle of rounds from {} to {}", at(r), e.who,
                                 with_unit(e.middle(), r.unit), with_unit(*least, r.unit), with_unit(*most, r.unit)));

@@ -32,10 +32,10 @@ Table node_table(const Results& results);      // nanoseconds a node, by length 
 std::vector<Table> all_tables(const Results& results);
 
 // A line for everything wanted that was measured and not reached, the furthest from its aim first.
-std::vector<std::string> missed(const Results& results);
+std::vector<std::string> missed_targets(const Results& results);
 // A line for each job at which a peer is faster than we are, by half a percent or more.
-std::vector<std::string> lost(const Results& results);
+std::vector<std::string> slower_jobs(const Results& results);
 // A line for everything during which something else seems to have run.
-std::vector<std::string> disturbed(const Results& results);
+std::vector<std::string> noisy_results(const Results& results);
 
 }  // namespace bench

@@ -1,4 +1,4 @@
-// Derivatives of derivatives, and of normalisation and losses: what a composition of primitives costs.
+// Derivatives of derivatives, and of normalization and losses: what a composition of primitives costs.
 #include <string>
 
 #include "../shapes.hpp"

@@ -1,8 +1,10 @@
 // This library's worker.
+#include <string>
+#include <xgrad/graph/base/version.hpp>
 #include "jobs.hpp"
 
 int main(int argc, char** argv) {
-  return bench::serve({.about = "xgrad " XGRAD_VERSION,
+  return bench::serve({.about = std::string("xgrad ") + xgrad::version_text(),
                        .jobs = bench::all_jobs(),
                        .first_step = bench::first_step,
                        .numbers = bench::memory_numbers},

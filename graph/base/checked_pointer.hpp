@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Throws GraphError.
 [[noreturn]] void throw_empty(const char* message);
@@ -29,4 +29,4 @@ class CheckedPointer {
   Pointer pointer_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

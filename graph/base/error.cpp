@@ -3,7 +3,7 @@
 #include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/base/internal/error_context.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 thread_local ErrorContext context = nullptr;
@@ -26,4 +26,4 @@ std::string Error::where() const {
   return all.size() > length_ ? all.substr(length_ + 3) : std::string();
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -13,7 +13,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class Error : public std::runtime_error {
  public:
@@ -84,4 +84,4 @@ class InternalError : public Error {
       : Error("internal error: " + what + " (this is a bug in xgrad, please report it)") {}
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 using Index = std::int64_t;
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -4,7 +4,7 @@
 
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::vector<TensorType> infer_types(const Graph& graph, const std::vector<Value>& results,
                                     const std::vector<std::pair<Value, Shape>>& shapes) {
@@ -34,4 +34,4 @@ std::vector<TensorType> infer_types(const Graph& graph, const std::vector<Value>
   return types;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -27,7 +27,7 @@
 #include <xgrad/graph/machine/internal/float_mode.hpp>
 #include <xgrad/graph/machine/internal/processors.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Set while a thread runs a task of the pool, so that a call from inside runs in place.
@@ -274,4 +274,4 @@ int default_threads() {
   return threads;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -12,7 +12,7 @@
 
 #include <xgrad/graph/base/index.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // A borrowed callable `void(Index)`: like std::function, but it neither owns nor allocates.
 class TaskRef {
@@ -58,4 +58,4 @@ class Parallel {
 // to 1024.
 int default_threads();
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

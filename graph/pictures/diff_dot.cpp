@@ -16,7 +16,7 @@
 #include <xgrad/graph/pictures/internal/dot_work.hpp>
 #include <xgrad/graph/print.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using dot::escaped;
@@ -94,7 +94,7 @@ class DiffPicture {
   }
 
  private:
-  // All; or what is not the same and its neighbours; or some of what is not the same.
+  // All; or what is not the same and its neighbors; or some of what is not the same.
   void choose(std::size_t most) {
     removed_drawn_.assign(a_.size(), false);
     for (const NodeId id : diff_.removed) removed_drawn_[id] = true;
@@ -269,4 +269,4 @@ std::string diff_to_dot(const Graph& before, const Graph& after, const DiffDotOp
   return text;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -22,7 +22,7 @@
 #include <xgrad/graph/pictures/internal/dot_work.hpp>
 #include <xgrad/graph/print.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using dot::escaped;
@@ -99,7 +99,7 @@ class Drawing {
   struct Edge {
     NodeId from = 0, to = 0;     // of the first value
     std::vector<NodeId> values;  // different ones
-    bool labelled = true;
+    bool labeled = true;
     bool named = false;  // from a leaf whose name may stand in the operation instead
   };
   struct UpdateEdge {
@@ -116,7 +116,7 @@ class Drawing {
       notes_.back() = options_.annotations.note(box.nodes);
       if (notes_.back().number) numbers.push_back(*notes_.back().number);
     }
-    colours_.emplace(options_.annotations, numbers, "to_dot");
+    colors_.emplace(options_.annotations, numbers, "to_dot");
   }
 
   // Title, what was folded, and the legend, as an attribute of the graph.
@@ -127,7 +127,7 @@ class Drawing {
             : fmt::format("<FONT POINT-SIZE=\"15\" COLOR=\"#1f2937\">{}</FONT>", escaped(options_.title, 200));
     std::string rows;
     for (const std::string& line : left_out()) rows += "<TR><TD>" + small_text(escaped(line, 200)) + "</TD></TR>";
-    if (colours_) rows += colours_->legend_rows();
+    if (colors_) rows += colors_->legend_rows();
     if (rows.empty()) return title.empty() ? "" : fmt::format(", labelloc=t, label=<{}>", title);
     return fmt::format(", labelloc=t, label=<<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}{}</TABLE>>",
                        title.empty() ? "" : "<TR><TD>" + title + "</TD></TR>", rows);
@@ -298,7 +298,7 @@ class Drawing {
                        [&](NodeId value) { return !boxes_.boxes[boxes_.of[value]].folded && is_leaf(value); });
   }
   bool carries_text(const Edge& edge) const {
-    return edge.labelled && !of_leaves(edge) && order_[edge.from] == order_[edge.to] &&
+    return edge.labeled && !of_leaves(edge) && order_[edge.from] == order_[edge.to] &&
            (options_.show_shapes || options_.show_bytes);
   }
 
@@ -419,7 +419,7 @@ class Drawing {
     if (numbers > 0) {
       label += "<BR/>" + small_text(fmt::format("{} in {}", thousands(numbers), counted(Leaf::parameter, "parameter")));
     }
-    if (box.neighbours) label += "<BR/>" + small_text(escaped(operations(box)));
+    if (box.neighbors) label += "<BR/>" + small_text(escaped(operations(box)));
     if (const auto found = named_in_.find(b); found != named_in_.end() && !detail_.leaf_edges)
       label += "<BR/>" + small_text("uses " + leaf_names(found->second));
     label += updated(b);
@@ -484,13 +484,13 @@ class Drawing {
                         const char* style, bool sink) const {
     std::string fill = look.fill;
     std::string font;
-    if (colours_) {
+    if (colors_) {
       const NodeNote& note = notes_[b];
-      const NodeColour colour = note.number ? colours_->colour(*note.number) : NodeColour{"#ffffff", dot::dark};
-      fill = colour.fill;
+      const NodeColor color = note.number ? colors_->color(*note.number) : NodeColor{"#ffffff", dot::dark};
+      fill = color.fill;
       for (const std::string& line : note.lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
-      if (note.number) label = dot::on_colour(label, colour.text);
+      if (color.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", color.text);
+      if (note.number) label = dot::on_color(label, color.text);
     }
     return fmt::format("{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}{}];", name, label, look.shape,
                        style, fill, look.border, sink ? ", penwidth=2" : "", font);
@@ -545,8 +545,8 @@ class Drawing {
   std::unordered_set<std::uint64_t> named_;  // pairs of boxes of which an edge may be left out for a name
   std::unordered_map<std::uint32_t, std::vector<NodeId>> named_in_, updated_in_;  // leaves by box
   dot::Detail detail_;
-  std::vector<NodeNote> notes_;       // of boxes
-  std::optional<Colouring> colours_;  // if there are annotations
+  std::vector<NodeNote> notes_;     // of boxes
+  std::optional<ColorMap> colors_;  // if there are annotations
   std::string out_;
   std::size_t clusters_ = 0;
 };
@@ -576,4 +576,4 @@ std::string to_dot(const Graph& graph, const DotOptions& options) {
   }
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,14 +5,14 @@
 //   save_graph(g, "layers.svg", {.depth = 0});                  // a box for each layer
 //   std::cout << to_dot(g);
 //
-// What one sees: inputs are green ellipses, parameters yellow cylinders, constants grey notes, plain numbers stand
+// What one sees: inputs are green ellipses, parameters yellow cylinders, constants gray notes, plain numbers stand
 // inside the operation that uses them. Forward nodes are blue and flow one way, backward nodes are orange and flow the
 // other way beside them, so that each stands near what it is the derivative of; updates are violet. Scopes are boxes in
 // boxes. The text is pure ASCII and the same bytes for the same graph.
 //
 // Large graphs are drawn as fewer boxes. A scope that is deeper than `depth` becomes one box for its forward part, one
 // for its backward part and one for its updates, each saying how many operations it stands for, what comes out and how
-// many numbers its parameters have. Neighbours of the same structure, each fed by the one before, are drawn once, with
+// many numbers its parameters have. Neighbors of the same structure, each fed by the one before, are drawn once, with
 // "x3" beside their names.
 //
 // A diagram that would take Graphviz more than about two seconds gets less detail, by an estimate of its work: inputs
@@ -30,7 +30,7 @@
 #include <xgrad/graph/pictures/annotations.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct DotOptions {
   std::vector<Value> outputs = {};  // only what these need; empty means the whole graph
@@ -47,14 +47,14 @@ struct DotOptions {
   // Folds to at most about this many boxes, where `depth` does not say. If empty, as many as Graphviz lays out in a
   // second or two, and at most 300.
   std::optional<int> max_nodes = std::nullopt;
-  Annotations annotations = {};  // of the nodes: lines below their labels, and colours with a legend below the title
+  Annotations annotations = {};  // of the nodes: lines below their labels, and colors with a legend below the title
   double effort = 1;       // work for Graphviz, as a multiple of the usual; less than 1 folds whatever was asked for
   double time_limit = 10;  // seconds for save_graph; infinity for none
 };
 
 // The picture in the DOT language. Throws GraphError if an output is not a live value of this graph, if the direction
 // is none of the four, if `depth` or `max_nodes` is negative, if `effort` or `time_limit` is not positive, or if the
-// limits of the colours have no meaning.
+// limits of the colors have no meaning.
 std::string to_dot(const Graph& graph, const DotOptions& options = {});
 
 // Writes the picture to a file, whole or not at all; its extension says the format. If Graphviz takes more than half of
@@ -67,7 +67,7 @@ void save_graph(const Graph& graph, const std::filesystem::path& path, const Dot
 struct PlanDotOptions {
   std::string title = {};
   // Below: the memory of a workspace, a row for each buffer: where it lies, how large it is, from which step to which
-  // it lives. Boxes and edges have the colours of the buffers they write; what is written in place says over what.
+  // it lives. Boxes and edges have the colors of the buffers they write; what is written in place says over what.
   bool show_buffers = false;
   Annotations annotations = {};  // the numbers it is asked for are those of steps
   double effort = 1;             // as in DotOptions
@@ -79,4 +79,4 @@ struct PlanDotOptions {
 std::string to_dot(const Plan& plan, const PlanDotOptions& options = {});
 void save_plan(const Plan& plan, const std::filesystem::path& path, const PlanDotOptions& options = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -17,7 +17,7 @@
 #include <xgrad/graph/pictures/internal/formula_lines.hpp>
 #include <xgrad/graph/print.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // How strongly a formula holds together; a part that is weaker than what surrounds it stands in parentheses.
@@ -278,4 +278,4 @@ std::string to_formulas(const std::vector<std::pair<std::string, Value>>& wanted
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,7 +9,7 @@
 
 #include <xgrad/graph/value.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Values as formulas, one a line: operations by their symbols or as calls, attributes named. A part that is used more
 // than once and is longer than a name has a line of its own before. For instance, for {{"da", da}, {"db", db}} with a,
@@ -21,4 +21,4 @@ namespace xgrad {
 std::string to_formulas(const std::vector<std::pair<std::string, Value>>& wanted,
                         const std::vector<std::pair<std::string, Value>>& known = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

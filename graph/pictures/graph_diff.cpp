@@ -10,7 +10,7 @@
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/print.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr NodeId none = ~NodeId{0};
@@ -266,4 +266,4 @@ bool GraphDiff::empty() const {
 
 GraphDiff diff(const Graph& before, const Graph& after) { return Matcher(before, after).run(); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -16,7 +16,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct GraphDiff {
   struct Pair {
@@ -47,10 +47,10 @@ struct DiffDotOptions {
   double time_limit = 10;  // seconds for save_diff
 };
 
-// Both graphs in one picture: green what was added, red what was removed, yellow what changed, and grey what is the
+// Both graphs in one picture: green what was added, red what was removed, yellow what changed, and gray what is the
 // same. Throws and writes files as to_dot and save_graph.
 std::string diff_to_dot(const Graph& before, const Graph& after, const DiffDotOptions& options = {});
 void save_diff(const Graph& before, const Graph& after, const std::filesystem::path& path,
                const DiffDotOptions& options = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

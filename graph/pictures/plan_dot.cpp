@@ -18,7 +18,7 @@
 #include <xgrad/graph/pictures/internal/dot_work.hpp>
 #include <xgrad/graph/plan/internal/program.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 namespace {
 
@@ -33,7 +33,7 @@ struct BufferLook {
   const char* fill;
   const char* line;
 };
-// Neighbours in the order of the plan can be told apart.
+// Neighbors in the order of the plan can be told apart.
 constexpr std::array<BufferLook, 10> buffer_looks{{{"#cfe3f7", "#2f74b5"},
                                                    {"#fbdcc4", "#c8651b"},
                                                    {"#d3ecd0", "#3d8b37"},
@@ -89,7 +89,7 @@ class PlanPicture {
       notes_.push_back(options.annotations.note(steps));
       if (notes_.back().number) numbers.push_back(*notes_.back().number);
     }
-    colours_.emplace(options.annotations, numbers, "to_dot");
+    colors_.emplace(options.annotations, numbers, "to_dot");
   }
 
   // Whether dot ends in time. After str().
@@ -137,7 +137,7 @@ class PlanPicture {
     }
     std::string below;
     for (const std::string& line : left_out()) below += "<TR><TD>" + small_text(escaped(line, 200)) + "</TD></TR>";
-    below += colours_ ? colours_->legend_rows() : "";
+    below += colors_ ? colors_->legend_rows() : "";
     if (rows.empty() && below.empty()) return text;
     return fmt::format("<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}<TR><TD>{}</TD></TR>{}</TABLE>", rows, text, below);
   }
@@ -264,13 +264,13 @@ class PlanPicture {
 
   void box(const std::string& name, std::size_t note, std::string label, std::string fill, const std::string& border) {
     std::string font;
-    if (colours_) {
+    if (colors_) {
       const NodeNote& said = notes_[note];
-      const NodeColour colour = said.number ? colours_->colour(*said.number) : NodeColour{"#ffffff", dot::dark};
-      fill = colour.fill;
+      const NodeColor color = said.number ? colors_->color(*said.number) : NodeColor{"#ffffff", dot::dark};
+      fill = color.fill;
       for (const std::string& line : said.lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (colour.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", colour.text);
-      if (said.number) label = dot::on_colour(label, colour.text);
+      if (color.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", color.text);
+      if (said.number) label = dot::on_color(label, color.text);
     }
     out_ += fmt::format("  {} [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", name, label, fill, border, font);
   }
@@ -376,16 +376,16 @@ class PlanPicture {
     }
     const std::string& source = maker->second.name;
     if (each_ > 1 && (source == to || !drawn_.emplace(source, to).second)) return;
-    const bool labelled = detail_.labels && each_ == 1;
-    std::string text = is_parameter(from) || !labelled ? "" : escaped(program_.values[value].type.shape.str());
+    const bool labeled = detail_.labels && each_ == 1;
+    std::string text = is_parameter(from) || !labeled ? "" : escaped(program_.values[value].type.shape.str());
     std::string look;
     const auto buffer = options_.show_buffers ? buffer_of(from, maker->second.step) : std::nullopt;
     if (buffer) {
-      if (labelled) text += fmt::format(" b{}", *buffer);
+      if (labeled) text += fmt::format(" b{}", *buffer);
       look = fmt::format(", color=\"{0}\", fontcolor=\"{0}\", penwidth=1.4", look_of(*buffer).line);
     }
-    out_ += labelled ? fmt::format("  {} -> {} [label=<{}>{}];\n", source, to, text, look)
-                     : fmt::format("  {} -> {} [{}];\n", source, to, look.empty() ? "" : look.substr(2));
+    out_ += labeled ? fmt::format("  {} -> {} [label=<{}>{}];\n", source, to, text, look)
+                    : fmt::format("  {} -> {} [{}];\n", source, to, look.empty() ? "" : look.substr(2));
     sketch_.edges.push_back({node(source), node(to), 1, !text.empty()});
   }
 
@@ -471,7 +471,7 @@ class PlanPicture {
   std::map<std::size_t, std::vector<std::size_t>> at_offset_;  // buffers
   std::map<std::uint32_t, Maker> made_by_;                     // by value
   std::vector<NodeNote> notes_;                                // of boxes
-  std::optional<Colouring> colours_;
+  std::optional<ColorMap> colors_;
   int updates_ = 0;
   std::string out_;
 };
@@ -492,4 +492,4 @@ std::string to_dot(const Plan& plan, const PlanDotOptions& options) {
   return text;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -12,7 +12,7 @@
 #include <xgrad/graph/pictures/graph_diff.hpp>
 #include <xgrad/graph/pictures/internal/run_dot.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 namespace fs = std::filesystem;
@@ -87,4 +87,4 @@ void save_diff(const Graph& before, const Graph& after, const fs::path& path, co
   });
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

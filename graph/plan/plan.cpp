@@ -13,7 +13,7 @@
 #include <xgrad/graph/plan/internal/memory_plan.hpp>
 #include <xgrad/graph/plan/internal/program.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Workspace::State {
   std::shared_ptr<const Plan::Program> program;
@@ -225,8 +225,8 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
     const auto follow = [&](Index first, Index last) {
       call.block->run_rows({call.inputs, call.outputs, call.scratch, random, options.first_row}, first, last);
     };
-    const RangeRef rows_done(follow);
-    call.kernel.rows_done = call.block != nullptr ? &rows_done : nullptr;
+    const RangeRef on_rows_ready(follow);
+    call.kernel.on_rows_ready = call.block != nullptr ? &on_rows_ready : nullptr;
     call.kernel.parallel = parallel;
     call.kernel.random = random;
     call.kernel.first = options.first_row * call.row_elements;
@@ -234,7 +234,7 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
       call.kernel.op->kernel(call.kernel);
     } catch (const ValueError& error) {
       const StepLabel& label = program_->labels[static_cast<std::size_t>(step)];
-      const LineGuard line = LineGuard::instead(label.line, nullptr);
+      const SourceLocationScope line = SourceLocationScope::instead(label.line, nullptr);
       throw ValueError(fmt::format("{}\n  in {}", error.message(), label.str()));
     }
     done(step);
@@ -332,4 +332,4 @@ std::string Plan::str() const {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -24,7 +24,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Which rules (graph/plan/rewrite_rule.hpp) may replace parts of the graph, for the plan alone.
 enum class Rewrites : std::uint8_t {
@@ -114,4 +114,4 @@ class Workspace {
   CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/immortal.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Rules {
@@ -117,4 +117,4 @@ std::vector<const Rule*> all_rules() {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

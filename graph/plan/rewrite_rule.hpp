@@ -14,7 +14,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Pattern {
   const OpDef* op = nullptr;       // null: any operation
@@ -78,4 +78,4 @@ void add_rule(Rule rule);
 // All rules, in the order in which they were added.
 std::vector<const Rule*> all_rules();
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

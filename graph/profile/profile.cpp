@@ -14,7 +14,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/internal/program.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The numbers of parameters, put back at the end.
@@ -232,4 +232,4 @@ bool Profile::bound_by_memory(const ProfileStep& step) const {
   return moving > computing;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -23,7 +23,7 @@
 #include <xgrad/graph/pictures/annotations.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // What the machine does at best, in floating-point operations and in bytes a second, as measured by programs of this
 // library: a large matrix product, and a + 2 b of arrays that fit into a cache and of arrays that do not.
@@ -117,4 +117,4 @@ struct Profile {
 // an operation throws. Throws UserError for a number of runs below 1, and what Plan::run throws.
 Profile profile(const Plan& plan, Workspace& memory, const ProfileOptions& options = {});
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

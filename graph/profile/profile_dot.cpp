@@ -1,4 +1,4 @@
-// A profile as colours on a picture.
+// A profile as colors on a picture.
 #include <map>
 #include <memory>
 #include <utility>
@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/profile/profile.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Where the time of a node is.
@@ -23,7 +23,7 @@ std::string time_text(double seconds, double all) {
 }
 
 // From no time to the most that is drawn.
-Annotations colours() {
+Annotations colors() {
   Annotations out;
   out.legend = "time of a run, us";
   out.low = 0;
@@ -38,7 +38,7 @@ Annotations Profile::step_annotations() const {
   };
   const auto costs = std::make_shared<std::vector<Cost>>();
   for (const ProfileStep& step : steps) costs->push_back({step.seconds, step.bytes, step.flops});
-  Annotations out = colours();
+  Annotations out = colors();
   out.note = [costs, all = seconds](std::span<const NodeId> numbers) {
     Cost sum;
     NodeNote note;
@@ -66,7 +66,7 @@ Annotations Profile::annotations() const {
       (*spent)[node.id] = {s, steps[s].nodes.size(), steps[s].seconds, node.part * steps[s].seconds};
     }
   }
-  Annotations out = colours();
+  Annotations out = colors();
   out.note = [spent, all = seconds](std::span<const NodeId> nodes) {
     NodeNote note;
     double own = 0;
@@ -92,4 +92,4 @@ Annotations Profile::annotations() const {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -6,7 +6,7 @@
 
 #include <xgrad/graph/profile/profile.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr std::size_t longest_name = 28;
@@ -114,4 +114,4 @@ class Tables {
 
 std::string Profile::str(const ProfileTable& table) const { return Tables(*this, table).str(); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

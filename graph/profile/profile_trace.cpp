@@ -7,7 +7,7 @@
 #include <xgrad/graph/base/internal/replace_file.hpp>
 #include <xgrad/graph/profile/profile.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using nlohmann::ordered_json;
@@ -92,4 +92,4 @@ std::string Profile::trace() const {
 
 void Profile::save_trace(const std::filesystem::path& path) const { replace_file("save_trace", path, trace()); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 #include <xgrad/graph/run/internal/interpretation.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 template <class T>
@@ -235,9 +235,9 @@ void throw_first_non_finite(const Graph& graph, const std::vector<Result>& resul
     report.output.before = range_of(good.numbers(first));
     for (std::size_t i = 0; i < inputs.size(); ++i) report.inputs[i].before = range_of(good.numbers(inputs[i]));
   }
-  const LineGuard line = LineGuard::of(graph, first);
+  const SourceLocationScope line = SourceLocationScope::of(graph, first);
   const std::string message = text(report, graph, run);
   throw NonFiniteError(message, std::move(report));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

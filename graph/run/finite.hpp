@@ -18,7 +18,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // What the numbers of a tensor are like.
 struct Range {
@@ -60,4 +60,4 @@ class NonFiniteError : public ValueError {
   NonFinite report_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 #include <xgrad/graph/run/internal/finite_check.hpp>
 #include <xgrad/graph/run/internal/interpretation.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Whether the numbers survive the change of dtype with nothing lost but precision; otherwise what would be lost.
@@ -97,4 +97,4 @@ Tensor convert_feed(const std::string& name, const TensorType& expected, const T
   return value.cast(expected.dtype);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

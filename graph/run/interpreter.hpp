@@ -14,7 +14,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // A tensor for an input. Numbers are converted to the input's dtype where nothing but precision can be lost: any
 // number to floating dtypes, whole-number dtypes and bool to each other; floating to integer is refused.
@@ -64,4 +64,4 @@ void check_run_options(const char* where, const RunOptions& options);
 // `value` as an input of type `expected` takes it; throws FeedError naming the input otherwise.
 Tensor convert_feed(const std::string& name, const TensorType& expected, const Tensor& value);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -10,7 +10,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr Index images_together = 8;  // the work of one task
@@ -221,4 +221,4 @@ Tensor Augment::operator()(const Tensor& images, std::uint64_t seed, std::uint64
   return out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -23,7 +23,7 @@
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/nn/data/random.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // What lies beyond the edge of an image abcd: a value; aaaa|abcd|dddd; dcba|abcd|dcba; abcd|abcd|abcd.
 enum class Fill { constant, nearest, reflect, wrap };
@@ -133,4 +133,4 @@ class Augment {
   AugmentOptions options_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/augment.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 Range checked(const char* name, Range range, double least = -1e6, double most = 1e6) {
@@ -243,4 +243,4 @@ Transform sometimes(double probability, const Transform& transform) {
   return out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

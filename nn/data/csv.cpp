@@ -12,7 +12,7 @@
 #include <xgrad/nn/data/internal/csv_records.hpp>
 #include <xgrad/nn/data/internal/input_file.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -89,7 +89,7 @@ bool may_separate(char c) {
 
 void check_options(const fs::path& path, const CsvOptions& options) {
   const auto refuse = [&](const std::string& what) {
-    throw UserError(fmt::format("read_csv: {}: {}", path.string(), what));
+    throw UserError(fmt::format("load_csv: {}: {}", path.string(), what));
   };
   const auto byte = [](char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)); };
   if (!may_separate(options.separator))
@@ -201,7 +201,7 @@ class Builder {
   std::size_t position_of(const CsvColumn& wanted, const char* option) const {
     const auto refuse = [&](const std::string& what) {
       throw UserError(
-          fmt::format("read_csv: {}: {}: {}; the columns are {}", path_.string(), option, what, name_list(names_)));
+          fmt::format("load_csv: {}: {}: {}; the columns are {}", path_.string(), option, what, name_list(names_)));
     };
     if (const auto* name = std::get_if<std::string>(&wanted.key())) {
       const auto found = std::find(names_.begin(), names_.end(), *name);
@@ -222,7 +222,7 @@ class Builder {
     for (std::size_t i = 0; options_.columns.empty() && i < names_.size(); ++i) chosen.push_back(i);
     for (const CsvColumn& c : options_.exclude) std::erase(chosen, position_of(c, "exclude"));
     for (const CsvClasses& c : options_.classes) add(position_of(c.column, "classes"));
-    if (chosen.empty()) throw UserError(fmt::format("read_csv: {}: exclude leaves no columns", path_.string()));
+    if (chosen.empty()) throw UserError(fmt::format("load_csv: {}: exclude leaves no columns", path_.string()));
     for (const std::size_t position : chosen) columns_.push_back({position, names_[position]});
     for (const CsvClasses& c : options_.classes) {
       const std::size_t position = position_of(c.column, "classes");
@@ -366,11 +366,11 @@ class Builder {
 
 }  // namespace
 
-Table read_csv(const fs::path& path, const CsvOptions& options) {
-  const auto place = [&] { return "read_csv: " + path.string(); };
+Table load_csv(const fs::path& path, const CsvOptions& options) {
+  const auto place = [&] { return "load_csv: " + path.string(); };
   const auto read = [&] {
     check_options(path, options);
-    InputFile file("read_csv", path, {.unpack = true, .pipes = true});
+    InputFile file("load_csv", path, {.unpack = true, .pipes = true});
     if (const std::string kind = kind_of_file(file.beginning(), true); !kind.empty())
       file.fail("not a table: it is " + kind);
     (void)CsvRecords(file, file.beginning(), options);  // refuses a NUL, as of an endless device, before all is read
@@ -397,7 +397,7 @@ const std::vector<std::string>& Table::class_names(std::string_view name) const 
   const auto found = classes.find(name);
   if (found == classes.end()) {
     throw UserError(fmt::format(
-        "table: column {0} has no classes\n  hint: read_csv reads it so with .classes = {{{0}}}", in_quotes(name)));
+        "table: column {0} has no classes\n  hint: load_csv reads it so with .classes = {{{0}}}", in_quotes(name)));
   }
   return found->second;
 }
@@ -453,4 +453,4 @@ Dataset Table::dataset(const std::string& target) const {
   return {select(inputs), classes.contains(target) ? labels(target) : select({target})};
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -1,9 +1,9 @@
 // Reader of tables written as comma-separated values, plain or packed with gzip.
 //
-//   Table boston = read_csv("boston_housing.csv");
+//   Table boston = load_csv("boston_housing.csv");
 //   Dataset data = boston.dataset("MEDV");               // x: every other column, y: f32 [rows, 1]
 //   Tensor rooms = boston.select({"RM", "AGE"});         // f32 [rows, 2]
-//   Table iris = read_csv("iris.csv", {.exclude = {"id"}, .classes = {"species"}});
+//   Table iris = load_csv("iris.csv", {.exclude = {"id"}, .classes = {"species"}});
 //   Dataset flowers = iris.dataset("species");           // y: i64 [rows], for the sparse losses
 //   std::string first = iris.class_names("species")[0];  // "setosa"
 //
@@ -27,7 +27,7 @@
 
 #include <xgrad/nn/data/dataset.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Table {
   std::vector<std::string> columns;
@@ -100,6 +100,6 @@ struct CsvOptions {
 
 // Throws FormatError naming file, line and column for content that is no such table, EnvironmentError if the file
 // cannot be read, UserError for columns that are not there and options that contradict each other.
-Table read_csv(const std::filesystem::path& file, const CsvOptions& options = {});
+Table load_csv(const std::filesystem::path& file, const CsvOptions& options = {});
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

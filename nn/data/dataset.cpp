@@ -13,7 +13,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/random.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 namespace {
 
@@ -182,4 +182,4 @@ void gather_rows(const Tensor& source, std::span<const Index> rows, void* out, c
   });
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

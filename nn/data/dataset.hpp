@@ -12,7 +12,7 @@
 #include <xgrad/graph/machine/parallel.hpp>
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Row i of `x` belongs to row i of `y` and, if there are weights, to weight i.
 struct Dataset {
@@ -70,4 +70,4 @@ void shuffle_indices(std::span<Index> indices, std::uint64_t seed, std::uint64_t
 // Copies the named rows of `source` one after the other to `out`, which must hold them. Row numbers must be valid.
 void gather_rows(const Tensor& source, std::span<const Index> rows, void* out, const Parallel& parallel = Parallel(1));
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

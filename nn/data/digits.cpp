@@ -11,7 +11,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/random.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr int side = 28;
@@ -230,4 +230,4 @@ Dataset make_digits(Index count, std::uint64_t seed) {
   return {std::move(x), std::move(y)};
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

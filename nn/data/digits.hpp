@@ -11,8 +11,8 @@
 
 #include <xgrad/nn/data/dataset.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 Dataset make_digits(Index count, std::uint64_t seed);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -14,7 +14,7 @@
 #include <xgrad/nn/data/internal/input_file.hpp>
 #include <xgrad/nn/data/npy.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -63,8 +63,8 @@ constexpr ElementType element_types[] = {
 };
 
 Tensor read(const fs::path& path, DType dtype) {
-  InputFile file("read_idx", path, {.unpack = true});
-  if (dtype == boolean) throw DTypeError("read_idx: numbers are read as f32, f64 or i64, not as bool");
+  InputFile file("load_idx", path, {.unpack = true});
+  if (dtype == boolean) throw DTypeError("load_idx: numbers are read as f32, f64 or i64, not as bool");
   std::array<unsigned char, 4> magic{};
   if (file.beginning().empty()) file.fail("the file is empty");
   read_all(file, magic.data(), magic.size(), "the magic number");
@@ -80,7 +80,7 @@ Tensor read(const fs::path& path, DType dtype) {
   const int rank = magic[3];
   if (rank < 1 || rank > Shape::max_rank) file.fail(fmt::format("rank {} is not in 1 to {}", rank, Shape::max_rank));
   if (type->floating && dtype == i64)
-    throw DTypeError(fmt::format("read_idx: {}: fractions do not fit i64", path.string()));
+    throw DTypeError(fmt::format("load_idx: {}: fractions do not fit i64", path.string()));
 
   Shape shape;
   std::size_t bytes = type->size;
@@ -111,14 +111,14 @@ Tensor read(const fs::path& path, DType dtype) {
     type->convert(data, out);
     return out;
   };
-  return with_file_memory([&] { return "read_idx: " + path.string(); }, read_numbers,
+  return with_file_memory([&] { return "load_idx: " + path.string(); }, read_numbers,
                           [&] { return fmt::format("{} bytes of {}", bytes, shape.str()); });
 }
 
 }  // namespace
 
-Tensor read_idx(const fs::path& path, DType dtype) {
-  return with_file_memory([&] { return "read_idx: " + path.string(); }, [&] { return read(path, dtype); },
+Tensor load_idx(const fs::path& path, DType dtype) {
+  return with_file_memory([&] { return "load_idx: " + path.string(); }, [&] { return read(path, dtype); },
                           [] { return std::string("reading its header"); });
 }
 
@@ -193,7 +193,7 @@ Dataset load_part(const fs::path& folder, const Part& part, const MnistOptions& 
   };
   const fs::path image_file = require(part.images, "idx3-ubyte");
   const fs::path label_file = require(part.labels, "idx1-ubyte");
-  return images_and_labels(read_idx(image_file, f32), read_idx(label_file, i64), image_file.string(),
+  return images_and_labels(load_idx(image_file, f32), load_idx(label_file, i64), image_file.string(),
                            label_file.string(), options);
 }
 
@@ -209,7 +209,7 @@ ImageDataset load_mnist(const fs::path& path, const MnistOptions& options) {
     return {load_part(path, training_part(options.prefix), options),
             load_part(path, test_part(options.prefix), options)};
   }
-  const Arrays arrays = read_npz(path, {{"x_train", f32}, {"x_test", f32}});
+  const Arrays arrays = load_npz(path, {{"x_train", f32}, {"x_test", f32}});
   return {load_part(path, arrays, "train", options), load_part(path, arrays, "test", options)};
 }
 
@@ -232,4 +232,4 @@ std::optional<fs::path> find_data(std::string_view name, const fs::path& beside)
   return std::nullopt;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

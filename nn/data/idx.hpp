@@ -14,11 +14,11 @@
 
 #include <xgrad/nn/data/dataset.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // The numbers of the file, converted to `dtype` (f32, f64 or i64; floating to i64 is refused). Throws FormatError
 // naming the file if it is not what it claims to be, EnvironmentError if it cannot be opened.
-Tensor read_idx(const std::filesystem::path& file, DType dtype);
+Tensor load_idx(const std::filesystem::path& file, DType dtype);
 
 struct ImageDataset {
   Dataset train, test;
@@ -32,7 +32,7 @@ struct MnistOptions {
 
 // The four files of MNIST, or of a set with such names as Fashion-MNIST or EMNIST, each with or without .gz: images of
 // any size as f32 [n, h w] scaled from 0..255 to [0, 1], labels as i64 [n]. Or the one file `mnist.npz` that Keras
-// keeps. Throws EnvironmentError naming a file that is missing, and as read_idx and read_npz do.
+// keeps. Throws EnvironmentError naming a file that is missing, and as load_idx and load_npz do.
 ImageDataset load_mnist(const std::filesystem::path& folder_or_npz, const MnistOptions& options = {});
 
 // Whether the folder holds the four files.
@@ -43,4 +43,4 @@ bool holds_mnist(const std::filesystem::path& folder);
 // nowhere.
 std::optional<std::filesystem::path> find_data(std::string_view name, const std::filesystem::path& beside = {});
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

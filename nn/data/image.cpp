@@ -15,7 +15,7 @@
 #include <xgrad/nn/data/internal/input_file.hpp>
 #include <xgrad/nn/data/internal/png.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -126,4 +126,4 @@ Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {
   return out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

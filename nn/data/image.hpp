@@ -1,6 +1,6 @@
 // Images to look at: PNG files, and sheets that show many images side by side.
 //
-//   Tensor cat = read_png("cat.png", {.channels = 3});                   // f32 [h, w, 3] in [0, 1]
+//   Tensor cat = load_png("cat.png", {.channels = 3});                   // f32 [h, w, 3] in [0, 1]
 //   save_png("digits.png", contact_sheet(images, {.columns = 10}));      // images: [n, h, w] or [n, h, w, channels]
 #pragma once
 
@@ -9,24 +9,24 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-// Writes [h, w] or [h, w, 1] as shades of grey, [h, w, 3] as red, green and blue, [h, w, 4] with opacity; 0 is dark and
+// Writes [h, w] or [h, w, 1] as shades of gray, [h, w, 3] as red, green and blue, [h, w, 4] with opacity; 0 is dark and
 // 1 is bright, and what lies beyond is cut off. Eight bits a number. Throws ShapeError or DTypeError for what is no
 // image, ValueError for NaN, EnvironmentError if the file cannot be written; then what was there is there still.
 void save_png(const std::filesystem::path& file, const Tensor& image);
 
 struct PngOptions {
-  Index channels = 0;  // 1 grey, 2 grey and opacity, 3 colour, 4 colour and opacity; 0 as in the file
+  Index channels = 0;  // 1 gray, 2 gray and opacity, 3 color, 4 color and opacity; 0 as in the file
   // A file of more pixels is refused: a few kilobytes may claim, and unpack to, gigabytes.
   std::uint64_t max_pixels = 178'956'970;
 };
-// The image as f32 in [0, 1], [h, w] if it is grey and [h, w, channels] otherwise; of 1 to 16 bits a number, with a
-// palette or without, interlaced or not. Numbers are as the file has them, whatever it says of gamma and colour
-// profile. Grey is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601); opacity that the file does not have is 1, and
+// The image as f32 in [0, 1], [h, w] if it is gray and [h, w, channels] otherwise; of 1 to 16 bits a number, with a
+// palette or without, interlaced or not. Numbers are as the file has them, whatever it says of gamma and color
+// profile. Gray is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601); opacity that the file does not have is 1, and
 // such that is not asked for is left out. Throws FormatError for a file that is no PNG, damaged or too large,
 // EnvironmentError if it cannot be read, UserError for other channels.
-Tensor read_png(const std::filesystem::path& file, const PngOptions& options = {});
+Tensor load_png(const std::filesystem::path& file, const PngOptions& options = {});
 
 struct SheetOptions {
   Index columns = 10;
@@ -38,4 +38,4 @@ struct SheetOptions {
 // Throws ShapeError or DTypeError for what are no images, UserError for options without a meaning.
 Tensor contact_sheet(const Tensor& images, const SheetOptions& options = {});
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

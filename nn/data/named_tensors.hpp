@@ -6,8 +6,8 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 using NamedTensors = std::map<std::string, Tensor>;
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

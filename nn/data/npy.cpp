@@ -15,7 +15,7 @@
 #include <xgrad/nn/data/internal/input_file.hpp>
 #include <xgrad/nn/data/internal/npy_format.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -51,7 +51,7 @@ bool is_name(std::string_view name) {
   }
 }
 
-std::string place_of_npz(const fs::path& path) { return "read_npz: " + path.string(); }
+std::string place_of_npz(const fs::path& path) { return "load_npz: " + path.string(); }
 
 // The bytes of an archive that holds the arrays.
 std::string archive_of(const fs::path& path, const Arrays& arrays) {
@@ -96,13 +96,13 @@ std::string archive_of(const fs::path& path, const Arrays& arrays) {
 
 }  // namespace
 
-Tensor read_npy(const fs::path& path, std::optional<DType> dtype) {
+Tensor load_npy(const fs::path& path, std::optional<DType> dtype) {
   const auto read = [&] {
-    InputFile file("read_npy", path);
+    InputFile file("load_npy", path);
     const auto bytes = [&](void* to, std::size_t count) { return file.read(to, count); };
-    return read_npy_bytes("read_npy: " + path.string(), bytes, dtype);
+    return read_npy_bytes("load_npy: " + path.string(), bytes, dtype);
   };
-  return with_file_memory([&] { return "read_npy: " + path.string(); }, read,
+  return with_file_memory([&] { return "load_npy: " + path.string(); }, read,
                           [] { return std::string("reading its header"); });
 }
 
@@ -155,7 +155,7 @@ struct NpzFile::State {
 };
 
 NpzFile::State::State(const fs::path& path) : place(place_of_npz(path)) {
-  InputFile file("read_npz", path);
+  InputFile file("load_npz", path);
   int code = 0;
   archive.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
   if (archive == nullptr) {
@@ -165,7 +165,7 @@ NpzFile::State::State(const fs::path& path) : place(place_of_npz(path)) {
     const std::string text = zip_error_strerror(&error);
     zip_error_fini(&error);
     if (code == ZIP_ER_OPEN || code == ZIP_ER_READ)
-      throw EnvironmentError(fmt::format("read_npz: cannot open {}: {}", path.string(), text));
+      throw EnvironmentError(fmt::format("load_npz: cannot open {}: {}", path.string(), text));
     const bool begins_well = file.beginning().starts_with("PK");
     file.fail(begins_well ? "a damaged zip archive: " + text : not_of_format("a zip archive", file.beginning(), text));
   }
@@ -227,7 +227,7 @@ Tensor NpzFile::read(const std::string& name, std::optional<DType> dtype) {
   return with_file_memory([&] { return state_->place; }, read_member, [&] { return "reading " + in_quotes(name); });
 }
 
-Arrays read_npz(const fs::path& path, const std::map<std::string, DType>& dtypes) {
+Arrays load_npz(const fs::path& path, const std::map<std::string, DType>& dtypes) {
   const auto read = [&] {
     NpzFile file(path);
     Arrays out;
@@ -261,4 +261,4 @@ void save_npz(const fs::path& path, const Arrays& arrays) {
                    [&] { replace_file("save_npz", path, archive_of(path, arrays)); }, bytes);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

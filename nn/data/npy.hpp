@@ -1,7 +1,7 @@
 // Arrays in the files of NumPy: one array (.npy), or several by name in an archive (.npz).
 //
-//   Tensor x = read_npy("x.npy");
-//   Arrays mnist = read_npz("mnist.npz", {{"x_train", f32}});
+//   Tensor x = load_npy("x.npy");
+//   Arrays mnist = load_npz("mnist.npz", {{"x_train", f32}});
 //   Dataset train{mnist["x_train"], mnist["y_train"]};
 //   Tensor y = NpzFile("large.npz").read("y");      // one array, without reading the others
 //   save_npy("p.npy", model.predict(x));           // numpy.load("p.npy")
@@ -26,11 +26,11 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Throws FormatError naming file and field for what is no array of numbers or does not fit, EnvironmentError if the
 // file cannot be read, DTypeError for fractions asked for as i64 and numbers asked for as bool.
-Tensor read_npy(const std::filesystem::path& file, std::optional<DType> dtype = {});
+Tensor load_npy(const std::filesystem::path& file, std::optional<DType> dtype = {});
 // Throws EnvironmentError if the file cannot be written; then what was there is there still.
 void save_npy(const std::filesystem::path& file, const Tensor& tensor);
 
@@ -44,7 +44,7 @@ class Arrays {
   void add(std::string name, Tensor tensor);
 
   // Throws UserError, listing the names there are, if there is none of that name, and FormatError with the reason if
-  // read_npz could not read it.
+  // load_npz could not read it.
   const Tensor& operator[](const std::string& name) const;
   bool has(const std::string& name) const;
   std::vector<std::string> names() const;
@@ -55,7 +55,7 @@ class Arrays {
   const std::vector<std::pair<std::string, std::string>>& unreadable() const { return unreadable_; }
 
  private:
-  friend Arrays read_npz(const std::filesystem::path& file, const std::map<std::string, DType>& dtypes);
+  friend Arrays load_npz(const std::filesystem::path& file, const std::map<std::string, DType>& dtypes);
 
   std::vector<std::pair<std::string, Tensor>> entries_;
   std::unordered_map<std::string, std::size_t> positions_;
@@ -75,7 +75,7 @@ class NpzFile {
   // as for Python.
   const std::vector<std::string>& names() const;
   bool has(const std::string& name) const;
-  // Throws UserError, listing the names there are, if there is none of that name; otherwise as read_npy does.
+  // Throws UserError, listing the names there are, if there is none of that name; otherwise as load_npy does.
   Tensor read(const std::string& name, std::optional<DType> dtype = {});
 
  private:
@@ -85,9 +85,9 @@ class NpzFile {
 
 // All arrays of an archive, stored or deflated; those that `dtypes` names come as it says. Members that are no arrays
 // of numbers, such as text and pickles, and damaged ones do not hide the others: see Arrays::unreadable. Throws as
-// NpzFile does, FormatError if not one member can be read, and as read_npy for a member that `dtypes` names.
-Arrays read_npz(const std::filesystem::path& file, const std::map<std::string, DType>& dtypes = {});
+// NpzFile does, FormatError if not one member can be read, and as load_npy for a member that `dtypes` names.
+Arrays load_npz(const std::filesystem::path& file, const std::map<std::string, DType>& dtypes = {});
 // The archive is stored, as numpy.savez does. Throws as save_npy.
 void save_npz(const std::filesystem::path& file, const Arrays& arrays);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

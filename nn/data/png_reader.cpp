@@ -13,7 +13,7 @@
 #include <xgrad/nn/data/image.hpp>
 #include <xgrad/nn/data/internal/input_file.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // What libpng's callbacks share. libpng leaves its functions by longjmp, which no destructor may be on the way of: so
@@ -78,7 +78,7 @@ class Decoder {
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, ignored, static_cast<int>(sizeof(ignored) / 5));
     png_read_info(png_, info_);
     pixel_bits_ = std::uint64_t{png_get_channels(png_, info_)} * png_get_bit_depth(png_, info_);
-    png_set_expand(png_);  // palettes, numbers of less than 8 bits, and the colour that is transparent
+    png_set_expand(png_);  // palettes, numbers of less than 8 bits, and the color that is transparent
     passes_ = png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
     return true;
@@ -107,11 +107,11 @@ class Decoder {
 
 // `from` and `to` are the numbers of one pixel, in 1 to 4 channels.
 void convert_pixel(const float* from, Index channels, float* to, Index wanted) {
-  const bool grey = channels <= 2;
+  const bool gray = channels <= 2;
   if (wanted <= 2) {
-    to[0] = grey ? from[0] : 0.299F * from[0] + 0.587F * from[1] + 0.114F * from[2];
+    to[0] = gray ? from[0] : 0.299F * from[0] + 0.587F * from[1] + 0.114F * from[2];
   } else {
-    for (Index c = 0; c < 3; ++c) to[c] = from[grey ? 0 : c];
+    for (Index c = 0; c < 3; ++c) to[c] = from[gray ? 0 : c];
   }
   if (wanted % 2 == 0) to[wanted - 1] = channels % 2 == 0 ? from[channels - 1] : 1;
 }
@@ -144,9 +144,9 @@ Tensor read_pixels(Decoder& decoder, Index channels_wanted) {
 Tensor read(const std::filesystem::path& path, const PngOptions& options) {
   if (options.channels < 0 || options.channels > 4) {
     throw UserError(
-        fmt::format("read_png: {}: channels must be 1 to 4, or 0, not {}", path.string(), options.channels));
+        fmt::format("load_png: {}: channels must be 1 to 4, or 0, not {}", path.string(), options.channels));
   }
-  InputFile file("read_png", path);
+  InputFile file("load_png", path);
   if (!file.beginning().starts_with("\x89PNG\r\n\x1A\n"))
     file.fail(not_of_format("a PNG image", file.beginning(), "it does not begin like one"));
   Decoder decoder(file);
@@ -160,16 +160,16 @@ Tensor read(const std::filesystem::path& path, const PngOptions& options) {
   if (height * width * decoder.pixel_bits() / 8 / 1032 > file.size())
     file.fail(fmt::format("{} x {} pixels cannot be in a file of {} bytes", width, height, file.size()));
 
-  return with_file_memory([&] { return "read_png: " + path.string(); },
+  return with_file_memory([&] { return "load_png: " + path.string(); },
                           [&] { return read_pixels(decoder, options.channels); },
                           [&] { return fmt::format("{} x {} pixels", width, height); });
 }
 
 }  // namespace
 
-Tensor read_png(const std::filesystem::path& path, const PngOptions& options) {
-  return with_file_memory([&] { return "read_png: " + path.string(); }, [&] { return read(path, options); },
+Tensor load_png(const std::filesystem::path& path, const PngOptions& options) {
+  return with_file_memory([&] { return "load_png: " + path.string(); }, [&] { return read(path, options); },
                           [] { return std::string("reading its header"); });
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number generators", 2014).
 class HostRandom {
@@ -15,7 +15,7 @@ class HostRandom {
   // In [0, 1), with 53 random bits.
   double unit() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
   double between(double low, double high) { return low + (high - low) * unit(); }
-  // In [0, n), every number equally likely: draws that would favour small numbers are repeated.
+  // In [0, n), every number equally likely: draws that would favor small numbers are repeated.
   std::uint64_t below(std::uint64_t n) {
     const std::uint64_t reject = (0 - n) % n;
     std::uint64_t draw = bits();
@@ -34,4 +34,4 @@ class HostRandom {
   std::uint64_t state_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

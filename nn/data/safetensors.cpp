@@ -22,7 +22,7 @@
 #include <xgrad/nn/data/internal/input_file.hpp>
 #include <xgrad/nn/data/internal/small_floats.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -420,4 +420,4 @@ void save_safetensors(const fs::path& path, const TensorFile& file) {
                    [&] { return fmt::format("a header of {} tensors", file.tensors.size()); });
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -13,7 +13,7 @@
 
 #include <xgrad/nn/data/named_tensors.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct TensorFile {
   NamedTensors tensors{};
@@ -33,4 +33,4 @@ TensorFile load_safetensors(const std::filesystem::path& path);
 // new one. Throws EnvironmentError if it cannot be written, UserError for an empty tensor or a name that is not UTF-8.
 void save_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

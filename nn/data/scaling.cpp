@@ -10,7 +10,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 Shape row_shape(const char* where, const Tensor& x) {
@@ -114,4 +114,4 @@ Scaling min_max_scaling(const Tensor& x, double low, double high) {
   return {Tensor::from<double>(of.row, shift), Tensor::from<double>(of.row, scale)};
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

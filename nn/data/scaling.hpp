@@ -11,7 +11,7 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Scaling {
   Tensor shift, scale;  // f64, the shape of a row
@@ -28,4 +28,4 @@ Scaling standard_scaling(const Tensor& x);
 // The least number of each column to `low`, its largest to `high`. Throws UserError unless low < high.
 Scaling min_max_scaling(const Tensor& x, double low = 0, double high = 1);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/random.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 void require(bool good, const char* where, const char* what, auto number) {
@@ -80,4 +80,4 @@ Dataset make_spirals(Index rows, std::uint64_t seed, Index arms, double noise) {
   });
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -5,7 +5,7 @@
 
 #include <xgrad/nn/data/dataset.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct FriedmanOptions {
   Index features = 10;  // of which the first five matter
@@ -26,4 +26,4 @@ Dataset make_moons(Index rows, std::uint64_t seed, double noise = 0.1);
 // that deviation: x f32 [rows, 2], y i64 [rows], row i of class i modulo `arms`.
 Dataset make_spirals(Index rows, std::uint64_t seed, Index arms = 2, double noise = 0.02);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

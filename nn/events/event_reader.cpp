@@ -25,7 +25,7 @@
 #include <xgrad/nn/data/internal/small_floats.hpp>
 #include <xgrad/nn/events/internal/record.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -407,4 +407,4 @@ std::uint64_t EventReader::rest() const { return state_->rest; }
 std::uint64_t EventReader::passed_over() const { return state_->passed_over; }
 const std::vector<std::string>& EventReader::problems() const { return state_->problems; }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -23,7 +23,7 @@
 
 #include <xgrad/graph/base/checked_pointer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct HistogramBin {
   double left, right, count;
@@ -46,7 +46,7 @@ struct Event {
   double wall_time = 0;      // seconds since 1970
   std::int64_t step = 0;
   std::string file_version{};  // of a file's first event
-  std::string graph_def{};     // a serialised GraphDef
+  std::string graph_def{};     // a serialized GraphDef
   bool restart = false;        // see EventWriter::restart
   std::vector<EventValue> values{};
 };
@@ -80,4 +80,4 @@ class EventReader {
   CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

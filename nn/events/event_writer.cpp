@@ -27,7 +27,7 @@
 #include <xgrad/nn/events/internal/histogram.hpp>
 #include <xgrad/nn/events/internal/record.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -285,4 +285,4 @@ void EventWriter::restart(std::int64_t step) {
   state_->append(event);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

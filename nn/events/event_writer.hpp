@@ -33,7 +33,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Something that was chosen for a run, such as {"units", 64}, {"shuffle", true} or {"optimizer", "adam"}.
 struct HyperParameter {
@@ -92,4 +92,4 @@ class EventWriter {
   CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -15,7 +15,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/internal/input_file.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -126,7 +126,7 @@ std::vector<fs::path> event_files(const fs::path& folder) {
   return out;
 }
 
-void read_events(EventRun& run, const std::function<void(const Event&)>& take) {
+void load_events(EventRun& run, const std::function<void(const Event&)>& take) {
   run.passed_over = 0;
   run.problems.clear();
   const auto plugins = std::make_shared<std::map<std::string, std::string>>();
@@ -155,13 +155,13 @@ void read_events(EventRun& run, const std::function<void(const Event&)>& take) {
   }
 }
 
-EventRun read_run(const fs::path& folder) {
+EventRun load_run(const fs::path& folder) {
   const auto read = [&] {
     EventRun run;
     run.name = ".";
     run.files = event_files(folder);
     Collector collector(run);
-    read_events(run, [&](const Event& event) { collector.take(event); });
+    load_events(run, [&](const Event& event) { collector.take(event); });
     collector.finish();
     return run;
   };
@@ -169,7 +169,7 @@ EventRun read_run(const fs::path& folder) {
                           [] { return std::string("the events of its files"); });
 }
 
-std::vector<EventRun> read_runs(const fs::path& folder) {
+std::vector<EventRun> load_runs(const fs::path& folder) {
   std::error_code missing;
   if (!fs::is_directory(folder, missing))
     cannot_read(folder, missing ? missing : std::make_error_code(std::errc::not_a_directory));
@@ -201,7 +201,7 @@ std::vector<EventRun> read_runs(const fs::path& folder) {
   std::vector<EventRun> out;
   for (const fs::path& path : folders) {
     if (event_files(path).empty()) continue;
-    out.push_back(read_run(path));
+    out.push_back(load_run(path));
     out.back().name = path == folder ? "." : fs::path(path).lexically_relative(folder).generic_string();
   }
   if (out.empty()) {
@@ -212,4 +212,4 @@ std::vector<EventRun> read_runs(const fs::path& folder) {
   return out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -1,6 +1,6 @@
 // Runs: the curves in folders of event files.
 //
-//   for (const nn::EventRun& run : nn::read_runs("logs"))
+//   for (const nn::EventRun& run : nn::load_runs("logs"))
 //     std::printf("%s: %g\n", run.name.c_str(), run.scalars.at("epoch_loss").back().value);
 //
 // The files of a run are read one after the other, in the order of their names. Where one goes on at a step that is
@@ -16,7 +16,7 @@
 
 #include <xgrad/nn/events/event_reader.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct ScalarPoint {
   std::int64_t step;
@@ -44,15 +44,15 @@ struct EventRun {
 };
 
 // The run of one folder. Throws EnvironmentError if it cannot be read.
-EventRun read_run(const std::filesystem::path& folder);
+EventRun load_run(const std::filesystem::path& folder);
 // Those of a folder and of all folders below it that have event files, by name. Symbolic links to folders are followed;
 // each folder is read once, under a name without links if it has one. Throws EnvironmentError if there is no such
 // folder, and UserError if there is none with event files.
-std::vector<EventRun> read_runs(const std::filesystem::path& folder);
+std::vector<EventRun> load_runs(const std::filesystem::path& folder);
 // The event files right in the folder, in the order of their names.
 std::vector<std::filesystem::path> event_files(const std::filesystem::path& folder);
 // Gives all that can be read of the events in a run's files to `take`, one file after the other. Sets `passed_over` and
 // `problems` of the run.
-void read_events(EventRun& run, const std::function<void(const Event&)>& take);
+void load_events(EventRun& run, const std::function<void(const Event&)>& take);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

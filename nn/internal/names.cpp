@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/base/internal/list_text.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // Levenshtein's distance: the fewest characters to insert, delete or replace.
@@ -50,4 +50,4 @@ std::string no_such_name(const std::string& name, const std::vector<std::string>
   return out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -7,9 +7,9 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-BatchNorm::BatchNorm(BatchNormOptions options, CodeLine at)
+BatchNorm::BatchNorm(BatchNormOptions options, SourceLocation at)
     : Layer("batch_norm", options.name, options.trainable, at),
       options_(std::move(options)),
       gamma_(weight("gamma", options_.gamma_initializer,
@@ -18,7 +18,7 @@ BatchNorm::BatchNorm(BatchNormOptions options, CodeLine at)
                    {.regularizer = options_.beta_regularizer, .constraint = options_.beta_constraint})),
       moving_mean_(weight("moving_mean", zeros, {.trainable = false})),
       moving_variance_(weight("moving_variance", ones, {.trainable = false})) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   const auto from_preset = defaults(options_.preset).batch_norm;
   options_.momentum = options_.momentum.value_or(from_preset.momentum);
   options_.epsilon = options_.epsilon.value_or(from_preset.epsilon);
@@ -95,4 +95,4 @@ Value BatchNorm::operator()(Operand x) const {
   return y;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -12,7 +12,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct BatchNormOptions {
   Preset preset = Preset::keras;
@@ -38,7 +38,7 @@ struct BatchNormOptions {
 // less than 2, or with other features than at the first call.
 class BatchNorm : public Layer {
  public:
-  explicit BatchNorm(BatchNormOptions options = {}, CodeLine at = CodeLine::here());
+  explicit BatchNorm(BatchNormOptions options = {}, SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
   // Not valid before the first call.
@@ -52,4 +52,4 @@ class BatchNorm : public Layer {
   Weight gamma_, beta_, moving_mean_, moving_variance_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

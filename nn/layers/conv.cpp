@@ -4,7 +4,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 void check(const Layer& layer, Index filters, Index height, Index width, Index groups) {
@@ -23,15 +23,16 @@ void check_groups(Value x, Index groups) {
                                x.shape().back(), groups, x.describe()));
 }
 
-xgrad::Conv2dOptions windows(const Conv2DOptions& o) {
+xgrad::ConvWindow2D windows(const Conv2DOptions& o) {
   return {.strides = o.strides, .padding = o.padding, .dilation = o.dilation, .groups = o.groups};
 }
 
 }  // namespace
 
-Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options, CodeLine at)
+Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options,
+               SourceLocation at)
     : KernelLayer("conv2d", activation, options, at), filters_(filters), window_(window), options_(windows(options)) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   check(*this, filters, window.height, window.width, options.groups);
 }
 
@@ -44,12 +45,12 @@ Value Conv2D::operator()(Operand x) const {
 }
 
 Conv2DTranspose::Conv2DTranspose(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options,
-                                 CodeLine at)
+                                 SourceLocation at)
     : KernelLayer("conv2d_transpose", activation, options, at),
       filters_(filters),
       window_(window),
       options_(windows(options)) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   check(*this, filters, window.height, window.width, options.groups);
 }
 
@@ -61,7 +62,7 @@ Value Conv2DTranspose::operator()(Operand x) const {
   return finish(conv2d_transpose(x, kernel(x, shape), options_), shape);
 }
 
-Conv1D::Conv1D(Index filters, Index window, Activation activation, const Conv1DOptions& options, CodeLine at)
+Conv1D::Conv1D(Index filters, Index window, Activation activation, const Conv1DOptions& options, SourceLocation at)
     : KernelLayer("conv1d", activation, options, at),
       filters_(filters),
       window_(window),
@@ -69,7 +70,7 @@ Conv1D::Conv1D(Index filters, Index window, Activation activation, const Conv1DO
                .padding = options.padding,
                .dilation = options.dilation,
                .groups = options.groups} {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   check(*this, filters, window, 1, options.groups);
 }
 
@@ -81,4 +82,4 @@ Value Conv1D::operator()(Operand x) const {
   return finish(conv1d(x, kernel(x, shape), options_), shape);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -15,7 +15,7 @@
 
 #include <xgrad/nn/layers/kernel_layer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Conv2DOptions {
   HeightWidth strides = 1;
@@ -42,13 +42,13 @@ struct Conv2DOptions {
 class Conv2D : public KernelLayer {
  public:
   Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
-         CodeLine at = CodeLine::here());
+         SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
   Index filters_;
   HeightWidth window_;
-  xgrad::Conv2dOptions options_;
+  xgrad::ConvWindow2D options_;
 };
 
 // The way back: with strides s the result is s times as high and wide. The kernel is [kernel height, kernel width,
@@ -56,13 +56,13 @@ class Conv2D : public KernelLayer {
 class Conv2DTranspose : public KernelLayer {
  public:
   Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
-                  CodeLine at = CodeLine::here());
+                  SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
   Index filters_;
   HeightWidth window_;
-  xgrad::Conv2dOptions options_;
+  xgrad::ConvWindow2D options_;
 };
 
 struct Conv1DOptions {
@@ -87,12 +87,12 @@ struct Conv1DOptions {
 class Conv1D : public KernelLayer {
  public:
   Conv1D(Index filters, Index window, Activation activation = linear, const Conv1DOptions& options = {},
-         CodeLine at = CodeLine::here());
+         SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
   Index filters_, window_;
-  xgrad::Conv1dOptions options_;
+  xgrad::ConvWindow1D options_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

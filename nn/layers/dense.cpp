@@ -4,11 +4,11 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-Dense::Dense(Index units, Activation activation, const DenseOptions& options, CodeLine at)
+Dense::Dense(Index units, Activation activation, const DenseOptions& options, SourceLocation at)
     : KernelLayer("dense", activation, options, at), units_(units) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   if (units < 1) throw UserError(fmt::format("{}: a layer of {} units has no meaning", name(), units));
 }
 
@@ -19,4 +19,4 @@ Value Dense::operator()(Operand x) const {
   return finish(matmul(x, kernel(x, shape)), shape);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

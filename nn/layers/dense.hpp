@@ -10,7 +10,7 @@
 
 #include <xgrad/nn/layers/kernel_layer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct DenseOptions {
   // keras: kernel glorot_uniform, bias zeros. torch: both uniform within +-1 / sqrt(inputs).
@@ -32,11 +32,11 @@ struct DenseOptions {
 class Dense : public KernelLayer {
  public:
   explicit Dense(Index units, Activation activation = linear, const DenseOptions& options = {},
-                 CodeLine at = CodeLine::here());
+                 SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
   Index units_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

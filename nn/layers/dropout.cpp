@@ -5,10 +5,11 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-Dropout::Dropout(double rate, const std::string& name, CodeLine at) : Layer("dropout", name, true, at), rate_(rate) {
-  const LineGuard line(at, nullptr);
+Dropout::Dropout(double rate, const std::string& name, SourceLocation at)
+    : Layer("dropout", name, true, at), rate_(rate) {
+  const SourceLocationScope line(at, nullptr);
   if (!(rate >= 0 && rate <= 1)) {
     throw UserError(fmt::format("{}: a rate of {} is not in [0, 1]\n  hint: the rate is the part that is dropped",
                                 this->name(), rate));
@@ -21,4 +22,4 @@ Value Dropout::operator()(Operand x) const {
   return rate_ == 1 ? zeros_like(x) : x * dropout_mask(x, rate_);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -8,12 +8,12 @@
 
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Dropout : public Layer {
  public:
   // Throws UserError unless 0 <= rate <= 1.
-  explicit Dropout(double rate, const std::string& name = {}, CodeLine at = CodeLine::here());
+  explicit Dropout(double rate, const std::string& name = {}, SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
   double rate() const { return rate_; }
 
@@ -21,4 +21,4 @@ class Dropout : public Layer {
   double rate_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -5,9 +5,9 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& options, CodeLine at)
+Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& options, SourceLocation at)
     : Layer("embedding", options.name, options.trainable, at),
       entries_(entries),
       outputs_(outputs),
@@ -15,7 +15,7 @@ Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& optio
       table_(weight("table",
                     options.initializer.value_or(defaults(options.preset).embedding_normal ? normal(0, 1) : uniform()),
                     {.regularizer = options.regularizer, .constraint = options.constraint})) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   if (entries < 1 || outputs < 1) {
     throw UserError(fmt::format("{}: a table of {} x {} has no meaning", name(), entries, outputs));
   }
@@ -34,4 +34,4 @@ Value Embedding::operator()(Operand x) const {
   return y;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

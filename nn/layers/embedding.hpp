@@ -9,7 +9,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct EmbeddingOptions {
   Preset preset = Preset::keras;  // keras: uniform(); torch: normal(0, 1)
@@ -26,7 +26,8 @@ struct EmbeddingOptions {
 // number out of range is a ValueError at run time.
 class Embedding : public Layer {
  public:
-  Embedding(Index entries, Index outputs, const EmbeddingOptions& options = {}, CodeLine at = CodeLine::here());
+  Embedding(Index entries, Index outputs, const EmbeddingOptions& options = {},
+            SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
   // [entries, outputs]; not valid before the first call.
   const Parameter& table() const { return table_.parameter(); }
@@ -37,4 +38,4 @@ class Embedding : public Layer {
   Weight table_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

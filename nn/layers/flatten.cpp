@@ -5,7 +5,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/list_text.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 Value Reshape::operator()(Operand x) const {
   const auto scope = open(x);
@@ -20,4 +20,4 @@ Value Reshape::operator()(Operand x) const {
   return unflatten(flatten(x), 1, extents_);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -12,11 +12,12 @@
 #include <xgrad/nn/activations.hpp>
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Flatten : public Layer {
  public:
-  explicit Flatten(const std::string& name = {}, CodeLine at = CodeLine::here()) : Layer("flatten", name, true, at) {}
+  explicit Flatten(const std::string& name = {}, SourceLocation at = SourceLocation::here())
+      : Layer("flatten", name, true, at) {}
   Value operator()(Operand x) const {
     const auto scope = open(x);
     return flatten(x);
@@ -27,7 +28,7 @@ class Flatten : public Layer {
 // the layer, if a row has another number of elements.
 class Reshape : public Layer {
  public:
-  explicit Reshape(std::vector<Index> extents, const std::string& name = {}, CodeLine at = CodeLine::here())
+  explicit Reshape(std::vector<Index> extents, const std::string& name = {}, SourceLocation at = SourceLocation::here())
       : Layer("reshape", name, true, at), extents_(std::move(extents)) {}
   Value operator()(Operand x) const;
 
@@ -37,7 +38,8 @@ class Reshape : public Layer {
 
 class ActivationLayer : public Layer {
  public:
-  explicit ActivationLayer(Activation activation, const std::string& name = {}, CodeLine at = CodeLine::here())
+  explicit ActivationLayer(Activation activation, const std::string& name = {},
+                           SourceLocation at = SourceLocation::here())
       : Layer(activation.name(), name, true, at), activation_(activation) {}
   Value operator()(Operand x) const {
     const auto scope = open(x);
@@ -48,4 +50,4 @@ class ActivationLayer : public Layer {
   Activation activation_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

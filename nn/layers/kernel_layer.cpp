@@ -4,7 +4,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 void KernelLayer::check_input(Value x, int rank, Index features_of_kernel) const {
   const std::string& where = x.graph().current_scope();
@@ -38,4 +38,4 @@ Value KernelLayer::finish(Value y, const Shape& kernel_shape) const {
   return activity;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

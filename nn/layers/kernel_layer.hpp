@@ -7,7 +7,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class KernelLayer : public Layer {
  public:
@@ -18,7 +18,7 @@ class KernelLayer : public Layer {
  protected:
   // `Options` has the members that DenseOptions has.
   template <class Options>
-  KernelLayer(const char* kind, Activation activation, const Options& options, CodeLine at)
+  KernelLayer(const char* kind, Activation activation, const Options& options, SourceLocation at)
       : Layer(kind, options.name, options.trainable, at),
         activation_(activation),
         activity_regularizer_(options.activity_regularizer),
@@ -46,4 +46,4 @@ class KernelLayer : public Layer {
   Weight kernel_, bias_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -7,9 +7,9 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-RowNorm::RowNorm(const char* kind, LayerNormOptions options, CodeLine at)
+RowNorm::RowNorm(const char* kind, LayerNormOptions options, SourceLocation at)
     : Layer(kind, options.name, options.trainable, at),
       options_(std::move(options)),
       gamma_(weight("gamma", options_.gamma_initializer,
@@ -20,16 +20,16 @@ RowNorm::RowNorm(const char* kind, LayerNormOptions options, CodeLine at)
   if (!(epsilon() >= 0)) throw UserError(fmt::format("{}: epsilon {} is negative", name(), epsilon()));
 }
 
-Value RowNorm::scale_and_shift(Value normalised, const Axes& axes) const {
+Value RowNorm::scale_and_shift(Value normalized, const Axes& axes) const {
   Shape shape;
-  std::vector<Index> aligned(static_cast<std::size_t>(normalised.shape().rank()), 1);
+  std::vector<Index> aligned(static_cast<std::size_t>(normalized.shape().rank()), 1);
   for (const auto axis : axes) {
-    const Index extent = normalised.shape()[static_cast<int>(axis)];
+    const Index extent = normalized.shape()[static_cast<int>(axis)];
     shape.push_back(extent);
     aligned[static_cast<std::size_t>(axis)] = extent;
   }
-  const auto node = [&](const Weight& w) { return reshape(w(normalised.graph(), shape, normalised.dtype()), aligned); };
-  Value y = normalised;
+  const auto node = [&](const Weight& w) { return reshape(w(normalized.graph(), shape, normalized.dtype()), aligned); };
+  Value y = normalized;
   if (options_.scale) y = y * node(gamma_);
   if (options_.center) y = y + node(beta_);
   return y;
@@ -38,19 +38,19 @@ Value RowNorm::scale_and_shift(Value normalised, const Axes& axes) const {
 Value LayerNorm::operator()(Operand x) const {
   const auto scope = open(x);
   const std::string& where = x.graph().current_scope();
-  Axes over = normalise_axes(axes(), x.shape().rank(), where.c_str());
+  Axes over = normalize_axes(axes(), x.shape().rank(), where.c_str());
   std::sort(over.begin(), over.end());
   if (over.empty() || over.front() == 0) {
     throw ShapeError(fmt::format(
-        "{}: it normalises each row, over axes from 1 on\n  input: {}\n  hint: over the rows goes BatchNorm", where,
+        "{}: it normalizes each row, over axes from 1 on\n  input: {}\n  hint: over the rows goes BatchNorm", where,
         x.describe()));
   }
   return scale_and_shift(layer_norm(x, over, epsilon()), over);
 }
 
-GroupNorm::GroupNorm(Index groups, LayerNormOptions options, CodeLine at)
+GroupNorm::GroupNorm(Index groups, LayerNormOptions options, SourceLocation at)
     : RowNorm("group_norm", std::move(options), at), groups_(groups) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   if (groups < 1) throw UserError(fmt::format("{}: {} groups have no meaning", name(), groups));
 }
 
@@ -69,4 +69,4 @@ Value GroupNorm::operator()(Operand x) const {
   return scale_and_shift(group_norm(x, groups_, epsilon()), {rank - 1});
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -13,7 +13,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct LayerNormOptions {
   Preset preset = Preset::keras;
@@ -39,11 +39,11 @@ class RowNorm : public Layer {
   const Parameter& beta() const { return beta_.parameter(); }
 
  protected:
-  RowNorm(const char* kind, LayerNormOptions options, CodeLine at);
+  RowNorm(const char* kind, LayerNormOptions options, SourceLocation at);
   double epsilon() const { return *options_.epsilon; }
   const Axes& axes() const { return options_.axes; }
-  // normalised * gamma + beta, which have the extents of the axes (in order, not negative).
-  Value scale_and_shift(Value normalised, const Axes& axes) const;
+  // normalized * gamma + beta, which have the extents of the axes (in order, not negative).
+  Value scale_and_shift(Value normalized, const Axes& axes) const;
 
  private:
   LayerNormOptions options_;
@@ -55,7 +55,7 @@ class RowNorm : public Layer {
 // layer, for axes that x does not have and for the axis of rows.
 class LayerNorm : public RowNorm {
  public:
-  explicit LayerNorm(LayerNormOptions options = {}, CodeLine at = CodeLine::here())
+  explicit LayerNorm(LayerNormOptions options = {}, SourceLocation at = SourceLocation::here())
       : RowNorm("layer_norm", std::move(options), at) {}
   Value operator()(Operand x) const;
 };
@@ -65,11 +65,12 @@ class LayerNorm : public RowNorm {
 // channels that do not fall into the groups.
 class GroupNorm : public RowNorm {
  public:
-  explicit GroupNorm(Index groups = default_groups, LayerNormOptions options = {}, CodeLine at = CodeLine::here());
+  explicit GroupNorm(Index groups = default_groups, LayerNormOptions options = {},
+                     SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
   Index groups_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -5,11 +5,11 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-Merge::Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, CodeLine at)
+Merge::Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, SourceLocation at)
     : Layer(kind, name, true, at), branches_(std::move(branches)) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   if (branches_.empty()) throw UserError(fmt::format("{}: there are no branches", this->name()));
 }
 
@@ -60,4 +60,4 @@ Value Concatenate::operator()(Operand x) const {
   return concat(parts, axis);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

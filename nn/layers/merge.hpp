@@ -14,7 +14,7 @@
 #include <xgrad/nn/activations.hpp>
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // What all three share. Throws UserError if there are no branches.
 class Merge : public Layer {
@@ -22,7 +22,7 @@ class Merge : public Layer {
   int nesting() const { return AnyModule::deepest(branches_); }
 
  protected:
-  Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, CodeLine at);
+  Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, SourceLocation at);
   // What each branch gives for x.
   std::vector<Value> results(Value x) const;
   // The same. Throws ShapeError, naming the layer, unless all have one shape.
@@ -34,17 +34,20 @@ class Merge : public Layer {
 
 class Add : public Merge {
  public:
-  Add(std::initializer_list<AnyModule> branches, CodeLine at = CodeLine::here()) : Add(std::vector(branches), {}, at) {}
-  explicit Add(std::vector<AnyModule> branches, const std::string& name = {}, CodeLine at = CodeLine::here())
+  Add(std::initializer_list<AnyModule> branches, SourceLocation at = SourceLocation::here())
+      : Add(std::vector(branches), {}, at) {}
+  explicit Add(std::vector<AnyModule> branches, const std::string& name = {},
+               SourceLocation at = SourceLocation::here())
       : Merge("add", std::move(branches), name, at) {}
   Value operator()(Operand x) const;
 };
 
 class Multiply : public Merge {
  public:
-  Multiply(std::initializer_list<AnyModule> branches, CodeLine at = CodeLine::here())
+  Multiply(std::initializer_list<AnyModule> branches, SourceLocation at = SourceLocation::here())
       : Multiply(std::vector(branches), {}, at) {}
-  explicit Multiply(std::vector<AnyModule> branches, const std::string& name = {}, CodeLine at = CodeLine::here())
+  explicit Multiply(std::vector<AnyModule> branches, const std::string& name = {},
+                    SourceLocation at = SourceLocation::here())
       : Merge("multiply", std::move(branches), name, at) {}
   Value operator()(Operand x) const;
 };
@@ -52,10 +55,10 @@ class Multiply : public Merge {
 // Along an axis, the last one if none is named; all other extents agree.
 class Concatenate : public Merge {
  public:
-  Concatenate(std::initializer_list<AnyModule> branches, CodeLine at = CodeLine::here())
+  Concatenate(std::initializer_list<AnyModule> branches, SourceLocation at = SourceLocation::here())
       : Concatenate(std::vector(branches), -1, {}, at) {}
   explicit Concatenate(std::vector<AnyModule> branches, Index axis = -1, const std::string& name = {},
-                       CodeLine at = CodeLine::here())
+                       SourceLocation at = SourceLocation::here())
       : Merge("concatenate", std::move(branches), name, at), axis_(axis) {}
   Value operator()(Operand x) const;
 
@@ -63,4 +66,4 @@ class Concatenate : public Merge {
   Index axis_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -7,11 +7,11 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-AlphaDropout::AlphaDropout(double rate, const std::string& name, CodeLine at)
+AlphaDropout::AlphaDropout(double rate, const std::string& name, SourceLocation at)
     : Layer("alpha_dropout", name, true, at), rate_(rate) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   if (!(rate >= 0 && rate < 1)) {
     throw UserError(fmt::format("{}: a rate of {} is not in [0, 1)\n  hint: the rate is the part that is dropped",
                                 this->name(), rate));
@@ -29,9 +29,9 @@ Value AlphaDropout::operator()(Operand x) const {
   return scale * (kept * x + (1 - kept) * dropped) - scale * dropped * rate_;
 }
 
-GaussianNoise::GaussianNoise(double stddev, const std::string& name, CodeLine at)
+GaussianNoise::GaussianNoise(double stddev, const std::string& name, SourceLocation at)
     : Layer("gaussian_noise", name, true, at), stddev_(stddev) {
-  const LineGuard line(at, nullptr);
+  const SourceLocationScope line(at, nullptr);
   if (!(stddev >= 0) || !std::isfinite(stddev)) {
     throw UserError(fmt::format("{}: a standard deviation of {} has no meaning", this->name(), stddev));
   }
@@ -42,4 +42,4 @@ Value GaussianNoise::operator()(Operand x) const {
   return x.graph().training() && stddev_ > 0 ? x + normal_like(x, 0, stddev_) : x;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -8,14 +8,14 @@
 
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // In training each number becomes, with probability `rate`, what selu gives for minus infinity, and all are scaled and
 // shifted so that mean 0 and variance 1 stay what they are (Klambauer, Unterthiner, Mayr and Hochreiter,
 // "Self-normalizing neural networks", 2017). Throws UserError unless 0 <= rate < 1.
 class AlphaDropout : public Layer {
  public:
-  explicit AlphaDropout(double rate, const std::string& name = {}, CodeLine at = CodeLine::here());
+  explicit AlphaDropout(double rate, const std::string& name = {}, SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
   double rate() const { return rate_; }
 
@@ -27,11 +27,11 @@ class AlphaDropout : public Layer {
 // deviation is finite and at least 0.
 class GaussianNoise : public Layer {
  public:
-  explicit GaussianNoise(double stddev, const std::string& name = {}, CodeLine at = CodeLine::here());
+  explicit GaussianNoise(double stddev, const std::string& name = {}, SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
   double stddev_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -4,7 +4,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 void check_rank(Value x, int rank, const char* form) {
@@ -21,17 +21,17 @@ void check_places(Value x) {
                                x.graph().current_scope(), x.describe()));
 }
 
-xgrad::Pool2dOptions windows(const Pool2DOptions& o) {
+xgrad::PoolWindow2D windows(const Pool2DOptions& o) {
   return {.strides = o.strides, .padding = o.padding, .count_padding = defaults(o.preset).average_counts_padding};
 }
 
-xgrad::Pool1dOptions windows(const Pool1DOptions& o) {
+xgrad::PoolWindow1D windows(const Pool1DOptions& o) {
   return {.stride = o.stride, .padding = o.padding, .count_padding = defaults(o.preset).average_counts_padding};
 }
 
 }  // namespace
 
-MaxPool2D::MaxPool2D(HeightWidth window, Pool2DOptions options, CodeLine at)
+MaxPool2D::MaxPool2D(HeightWidth window, Pool2DOptions options, SourceLocation at)
     : Layer("max_pool2d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
 Value MaxPool2D::operator()(Operand x) const {
@@ -40,7 +40,7 @@ Value MaxPool2D::operator()(Operand x) const {
   return max_pool2d(x, window_, windows(options_));
 }
 
-AveragePool2D::AveragePool2D(HeightWidth window, Pool2DOptions options, CodeLine at)
+AveragePool2D::AveragePool2D(HeightWidth window, Pool2DOptions options, SourceLocation at)
     : Layer("average_pool2d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
 Value AveragePool2D::operator()(Operand x) const {
@@ -49,7 +49,7 @@ Value AveragePool2D::operator()(Operand x) const {
   return average_pool2d(x, window_, windows(options_));
 }
 
-MaxPool1D::MaxPool1D(Index window, Pool1DOptions options, CodeLine at)
+MaxPool1D::MaxPool1D(Index window, Pool1DOptions options, SourceLocation at)
     : Layer("max_pool1d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
 Value MaxPool1D::operator()(Operand x) const {
@@ -58,7 +58,7 @@ Value MaxPool1D::operator()(Operand x) const {
   return max_pool1d(x, window_, windows(options_));
 }
 
-AveragePool1D::AveragePool1D(Index window, Pool1DOptions options, CodeLine at)
+AveragePool1D::AveragePool1D(Index window, Pool1DOptions options, SourceLocation at)
     : Layer("average_pool1d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
 Value AveragePool1D::operator()(Operand x) const {
@@ -79,4 +79,4 @@ Value GlobalMaxPool::operator()(Operand x) const {
   return global_max_pool(x);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

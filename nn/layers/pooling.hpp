@@ -15,7 +15,7 @@
 #include <xgrad/nn/module.hpp>
 #include <xgrad/ops/windows.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Pool2DOptions {
   std::optional<HeightWidth> strides{};  // those of the window if absent
@@ -34,7 +34,8 @@ struct Pool1DOptions {
 // [batch, height, width, channels] to [batch, height', width', channels].
 class MaxPool2D : public Layer {
  public:
-  explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {}, CodeLine at = CodeLine::here());
+  explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {},
+                     SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
@@ -45,7 +46,7 @@ class MaxPool2D : public Layer {
 class AveragePool2D : public Layer {
  public:
   explicit AveragePool2D(HeightWidth window = default_window, Pool2DOptions options = {},
-                         CodeLine at = CodeLine::here());
+                         SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
@@ -56,7 +57,8 @@ class AveragePool2D : public Layer {
 // [batch, length, channels] to [batch, length', channels].
 class MaxPool1D : public Layer {
  public:
-  explicit MaxPool1D(Index window = default_window, Pool1DOptions options = {}, CodeLine at = CodeLine::here());
+  explicit MaxPool1D(Index window = default_window, Pool1DOptions options = {},
+                     SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
@@ -66,7 +68,8 @@ class MaxPool1D : public Layer {
 
 class AveragePool1D : public Layer {
  public:
-  explicit AveragePool1D(Index window = default_window, Pool1DOptions options = {}, CodeLine at = CodeLine::here());
+  explicit AveragePool1D(Index window = default_window, Pool1DOptions options = {},
+                         SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
  private:
@@ -77,16 +80,16 @@ class AveragePool1D : public Layer {
 // Over all axes between the first and the last: [batch, ..., channels] to [batch, channels].
 class GlobalAveragePool : public Layer {
  public:
-  explicit GlobalAveragePool(const std::string& name = {}, CodeLine at = CodeLine::here())
+  explicit GlobalAveragePool(const std::string& name = {}, SourceLocation at = SourceLocation::here())
       : Layer("global_average_pool", name, true, at) {}
   Value operator()(Operand x) const;
 };
 
 class GlobalMaxPool : public Layer {
  public:
-  explicit GlobalMaxPool(const std::string& name = {}, CodeLine at = CodeLine::here())
+  explicit GlobalMaxPool(const std::string& name = {}, SourceLocation at = SourceLocation::here())
       : Layer("global_max_pool", name, true, at) {}
   Value operator()(Operand x) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

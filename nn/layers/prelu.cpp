@@ -5,15 +5,15 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-PRelu::PRelu(const PReluOptions& options, CodeLine at)
+PReLU::PReLU(const PReLUOptions& options, SourceLocation at)
     : Layer("prelu", options.name, options.trainable, at),
       shared_axes_(options.shared_axes),
       slope_(weight("slope", options.slope_initializer.value_or(constant(defaults(options.preset).prelu_slope)),
                     {.regularizer = options.slope_regularizer, .constraint = options.slope_constraint})) {}
 
-Value PRelu::operator()(Operand x) const {
+Value PReLU::operator()(Operand x) const {
   const auto scope = open(x);
   const std::string& where = x.graph().current_scope();
   const int rank = x.shape().rank();
@@ -26,4 +26,4 @@ Value PRelu::operator()(Operand x) const {
   return prelu(x, slope_(x.graph(), Shape(extents), x.dtype()));
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -1,6 +1,6 @@
-// PRelu: x above 0, a learned slope times x elsewhere (He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015).
+// PReLU: x above 0, a learned slope times x elsewhere (He, Zhang, Ren and Sun, "Delving deep into rectifiers", 2015).
 //
-//   nn::Sequential{nn::Conv2D(32, 3), nn::PRelu({.shared_axes = {1, 2}})}
+//   nn::Sequential{nn::Conv2D(32, 3), nn::PReLU({.shared_axes = {1, 2}})}
 #pragma once
 
 #include <optional>
@@ -10,9 +10,9 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/module.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-struct PReluOptions {
+struct PReLUOptions {
   Preset preset = Preset::keras;  // of the first slope: 0, or 0.25 with torch
   Axes shared_axes = {};          // along which, beside that of the rows, all elements have one slope
   std::optional<Initializer> slope_initializer{};
@@ -22,9 +22,9 @@ struct PReluOptions {
   std::string name{};  // of its scope; "prelu" if empty
 };
 
-class PRelu : public Layer {
+class PReLU : public Layer {
  public:
-  explicit PRelu(const PReluOptions& options = {}, CodeLine at = CodeLine::here());
+  explicit PReLU(const PReLUOptions& options = {}, SourceLocation at = SourceLocation::here());
   // Throws ShapeError, naming the layer, for an input without axes and for axes that it does not have.
   Value operator()(Operand x) const;
   const Parameter& slope() const { return slope_.parameter(); }  // not valid before the first call
@@ -34,4 +34,4 @@ class PRelu : public Layer {
   Weight slope_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

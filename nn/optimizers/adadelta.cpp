@@ -3,16 +3,16 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-RuleSetup AdaDelta::setup() const {
+RuleSetup Adadelta::setup() const {
   const auto from_preset = defaults(preset).adadelta;
   require_fraction(name, "rho", rho.value_or(from_preset.rho));
   require_not_negative(name, "epsilon", epsilon.value_or(from_preset.epsilon));
   return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
 }
 
-Value AdaDelta::operator()(ParameterStep& s) const {
+Value Adadelta::operator()(ParameterStep& s) const {
   const auto from_preset = defaults(preset).adadelta;
   const double keep = rho.value_or(from_preset.rho);
   const double small = epsilon.value_or(from_preset.epsilon);
@@ -23,4 +23,4 @@ Value AdaDelta::operator()(ParameterStep& s) const {
   return s.parameter - s.rate() * step;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -1,7 +1,7 @@
-// AdaDelta: steps in proportion to the steps before, divided by a running mean of the gradient (Zeiler, "ADADELTA",
+// Adadelta: steps in proportion to the steps before, divided by a running mean of the gradient (Zeiler, "ADADELTA",
 // 2012).
 //
-//   nn::AdaDelta{}
+//   nn::Adadelta{}
 //
 // e <- rho e + (1 - rho) g^2;  step = g sqrt(d + epsilon) / sqrt(e + epsilon);  d <- rho d + (1 - rho) step^2
 // w <- w - rate step
@@ -12,9 +12,9 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-struct AdaDelta {
+struct Adadelta {
   static constexpr const char* name = "adadelta";
   Preset preset = Preset::keras;
   std::optional<LearningRate> learning_rate{};
@@ -25,4 +25,4 @@ struct AdaDelta {
   Value operator()(ParameterStep& s) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -3,16 +3,16 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-RuleSetup AdaGrad::setup() const {
+RuleSetup Adagrad::setup() const {
   const auto from_preset = defaults(preset).adagrad;
   require_not_negative(name, "accumulator", accumulator.value_or(from_preset.accumulator));
   require_not_negative(name, "epsilon", epsilon.value_or(from_preset.epsilon));
   return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
 }
 
-Value AdaGrad::operator()(ParameterStep& s) const {
+Value Adagrad::operator()(ParameterStep& s) const {
   const auto from_preset = defaults(preset).adagrad;
   const double small = epsilon.value_or(from_preset.epsilon);
   const Value total = s.state("square_sum", accumulator.value_or(from_preset.accumulator)) + square(s.gradient);
@@ -21,4 +21,4 @@ Value AdaGrad::operator()(ParameterStep& s) const {
   return s.parameter - s.rate() * s.gradient / divisor;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -1,7 +1,7 @@
-// AdaGrad: steps divided by the root of all squares of the gradient so far (Duchi, Hazan and Singer, "Adaptive
+// Adagrad: steps divided by the root of all squares of the gradient so far (Duchi, Hazan and Singer, "Adaptive
 // subgradient methods", 2011).
 //
-//   nn::AdaGrad{.learning_rate = 0.1}
+//   nn::Adagrad{.learning_rate = 0.1}
 //
 // a <- a + g^2, beginning with `accumulator`
 // keras: w <- w - rate g / sqrt(a + epsilon)
@@ -13,9 +13,9 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-struct AdaGrad {
+struct Adagrad {
   static constexpr const char* name = "adagrad";
   Preset preset = Preset::keras;
   std::optional<LearningRate> learning_rate{};
@@ -26,4 +26,4 @@ struct AdaGrad {
   Value operator()(ParameterStep& s) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

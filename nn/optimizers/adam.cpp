@@ -3,7 +3,7 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 namespace {
 
@@ -58,4 +58,4 @@ RuleSetup AdamW::setup() const {
 }
 Value AdamW::operator()(ParameterStep& s) const { return adam_step(*this, s); }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

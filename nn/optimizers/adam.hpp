@@ -18,7 +18,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Adam {
   static constexpr const char* name = "adam";
@@ -47,4 +47,4 @@ struct AdamW {
   Value operator()(ParameterStep& s) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -3,7 +3,7 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 RuleSetup Adamax::setup() const {
   const auto from_preset = defaults(preset).adamax;
@@ -29,4 +29,4 @@ Value Adamax::operator()(ParameterStep& s) const {
   return s.parameter - rate * (m / (torch ? u : u + small));
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -12,7 +12,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Adamax {
   static constexpr const char* name = "adamax";
@@ -26,4 +26,4 @@ struct Adamax {
   Value operator()(ParameterStep& s) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -14,7 +14,7 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 using Numbers = std::vector<double>;  // those of all parameters, one after the other
@@ -322,4 +322,4 @@ LbfgsResult lbfgs(Value loss, const std::vector<Parameter>& parameters, const Fe
   }
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -19,7 +19,7 @@
 
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct LbfgsOptions {
   int max_iterations = 100;
@@ -57,4 +57,4 @@ struct LbfgsResult {
 LbfgsResult lbfgs(Value loss, const std::vector<Parameter>& parameters, const Feeds& feeds = {},
                   const LbfgsOptions& options = {});
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

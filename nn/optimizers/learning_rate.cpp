@@ -5,7 +5,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 Value LearningRate::operator()(Value step) const {
   if (!is_schedule()) return step.graph().constant(number_, f64);
@@ -22,4 +22,4 @@ double LearningRate::at(Index step) const {
   return evaluate((*this)(graph.constant(static_cast<double>(step), f64))).item();
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -12,7 +12,7 @@
 
 #include <xgrad/ops/apply.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class LearningRate {
  public:
@@ -43,4 +43,4 @@ class LearningRate {
   Function function_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

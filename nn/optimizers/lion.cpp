@@ -3,7 +3,7 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 namespace {
 constexpr auto standard = defaults(Preset::keras).lion;
@@ -23,4 +23,4 @@ Value Lion::operator()(ParameterStep& s) const {
   return s.parameter - s.rate() * sign(b1 * m + (1 - b1) * s.gradient);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

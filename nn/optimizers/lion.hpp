@@ -11,7 +11,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Lion {
   static constexpr const char* name = "lion";
@@ -23,4 +23,4 @@ struct Lion {
   Value operator()(ParameterStep& s) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

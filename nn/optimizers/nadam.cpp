@@ -3,9 +3,9 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-RuleSetup NAdam::setup() const {
+RuleSetup Nadam::setup() const {
   const auto from_preset = defaults(preset).nadam;
   require_fraction(name, "beta_1", beta_1.value_or(from_preset.beta_1));
   require_fraction(name, "beta_2", beta_2.value_or(from_preset.beta_2));
@@ -14,7 +14,7 @@ RuleSetup NAdam::setup() const {
   return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
 }
 
-Value NAdam::operator()(ParameterStep& s) const {
+Value Nadam::operator()(ParameterStep& s) const {
   const auto from_preset = defaults(preset).nadam;
   const double b1 = beta_1.value_or(from_preset.beta_1);
   const double b2 = beta_2.value_or(from_preset.beta_2);
@@ -38,4 +38,4 @@ Value NAdam::operator()(ParameterStep& s) const {
   return s.parameter - (of_mean * m + of_gradient * s.gradient) / (sqrt(v) / unbias + small);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

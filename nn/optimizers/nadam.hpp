@@ -1,6 +1,6 @@
-// NAdam: Adam with Nesterov's momentum (Dozat, "Incorporating Nesterov momentum into Adam", 2016).
+// Nadam: Adam with Nesterov's momentum (Dozat, "Incorporating Nesterov momentum into Adam", 2016).
 //
-//   nn::NAdam{}
+//   nn::Nadam{}
 //
 // m, v and t as in Adam;  c(t) = beta_1 (1 - 0.96^(t momentum_decay) / 2);  p <- p c(t), beginning with 1
 // h = c(t + 1) m / (1 - p c(t + 1)) + (1 - c(t)) g / (1 - p)
@@ -12,9 +12,9 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-struct NAdam {
+struct Nadam {
   static constexpr const char* name = "nadam";
   Preset preset = Preset::keras;
   std::optional<LearningRate> learning_rate{};
@@ -27,4 +27,4 @@ struct NAdam {
   Value operator()(ParameterStep& s) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -13,7 +13,7 @@
 #include <xgrad/nn/regularizers.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr const char* average = "weight_average";
@@ -139,7 +139,7 @@ void Optimizer::clip(std::vector<Value>& gradients) const {
 
 void Optimizer::decay(ParameterStep& step) const {
   const double part = setup_.weight_decay.value_or(options_.weight_decay.value_or(0));
-  if (part == 0 || (options_.decays && !options_.decays(step.weight_))) return;
+  if (part == 0 || (options_.decay_mask && !options_.decay_mask(step.weight_))) return;
   if (setup_.preset == Preset::torch && !setup_.weight_decay)
     step.gradient = step.gradient + part * step.parameter;
   else
@@ -162,7 +162,7 @@ TrainingStep Optimizer::minimize(const MetricOutput& loss, OptimizerState& state
 
 TrainingStep Optimizer::minimize(Operand loss, Value batch_weight, OptimizerState& state,
                                  std::vector<Parameter> weights) const {
-  const LineGuard line(loss, nullptr);
+  const SourceLocationScope line(loss, nullptr);
   if (!loss.valid()) throw GraphError(fmt::format("{}: minimize: the loss is an empty Value", name_));
   Graph& graph = loss.graph();
   TrainingStep out;
@@ -257,7 +257,7 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
 
   std::vector<Update> means;
   if (n > 1) {
-    // The mean so far moves towards each gradient by the part of all weight that the batch has: no sum overflows, and
+    // The mean so far moves toward each gradient by the part of all weight that the batch has: no sum overflows, and
     // equal gradients have themselves as mean, bit for bit.
     const Parameter accumulated = counter("accumulated_weight", Tensor(0.0));
     const Value weight = batch_weight.valid() ? cast(batch_weight, f64) : graph.constant(1, f64);
@@ -328,4 +328,4 @@ void swap_averages(const std::vector<Parameter>& weights, OptimizerState& state)
   }
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

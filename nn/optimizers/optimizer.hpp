@@ -30,7 +30,7 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/learning_rate.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Optimizer;
 struct MetricOutput;
@@ -118,7 +118,7 @@ struct OptimizerOptions {
   // Decoupled (Loshchilov and Hutter, 2019): w <- w - rate weight_decay w before the rule's own step. Rules with the
   // preset of torch do as PyTorch does, which adds weight_decay w to the clipped gradient.
   std::optional<double> weight_decay{};
-  std::function<bool(const Parameter&)> decays{};  // which weights decay; all if empty
+  std::function<bool(const Parameter&)> decay_mask{};  // which weights decay; all if empty
 
   // Weights are averaged: a <- ema_momentum a + (1 - ema_momentum) w after each step, a = w after the first. See
   // swap_averages.
@@ -210,4 +210,4 @@ class Optimizer {
 // yet.
 void swap_averages(const std::vector<Parameter>& weights, OptimizerState& state);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -3,9 +3,9 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-RuleSetup RMSProp::setup() const {
+RuleSetup RMSprop::setup() const {
   const auto from_preset = defaults(preset).rmsprop;
   require_fraction(name, "rho", rho.value_or(from_preset.rho));
   require_fraction(name, "momentum", momentum.value_or(from_preset.momentum));
@@ -13,7 +13,7 @@ RuleSetup RMSProp::setup() const {
   return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
 }
 
-Value RMSProp::operator()(ParameterStep& s) const {
+Value RMSprop::operator()(ParameterStep& s) const {
   const auto from_preset = defaults(preset).rmsprop;
   const double forget = 1 - rho.value_or(from_preset.rho);
   const double keep = momentum.value_or(from_preset.momentum);
@@ -36,4 +36,4 @@ Value RMSProp::operator()(ParameterStep& s) const {
   return s.parameter - (torch ? s.rate() * step : step);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -1,7 +1,7 @@
-// RMSProp: steps divided by the root of a running mean of squares of the gradient (Tieleman and Hinton, 2012);
+// RMSprop: steps divided by the root of a running mean of squares of the gradient (Tieleman and Hinton, 2012);
 // `centered` takes the variance in place of the squares (Graves, "Generating sequences", 2013).
 //
-//   nn::RMSProp{.rho = 0.95, .momentum = 0.9}
+//   nn::RMSprop{.rho = 0.95, .momentum = 0.9}
 //
 // v <- rho v + (1 - rho) g^2;  centered: a <- rho a + (1 - rho) g, and v - a^2 in place of v below
 // keras: s = rate g / sqrt(v + epsilon);   w <- w - s          with momentum: m <- momentum m + s;  w <- w - m
@@ -14,9 +14,9 @@
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-struct RMSProp {
+struct RMSprop {
   static constexpr const char* name = "rmsprop";
   Preset preset = Preset::keras;
   std::optional<LearningRate> learning_rate{};
@@ -29,4 +29,4 @@ struct RMSProp {
   Value operator()(ParameterStep& s) const;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

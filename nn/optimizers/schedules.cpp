@@ -9,7 +9,7 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 double positive_steps(const char* schedule, Index steps) {
@@ -165,4 +165,4 @@ LearningRate one_cycle(double rate, Index steps, const OneCycleOptions& options)
           }};
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

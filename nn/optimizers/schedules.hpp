@@ -12,7 +12,7 @@
 
 #include <xgrad/nn/optimizers/learning_rate.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // ---- steps
 
@@ -73,4 +73,4 @@ struct OneCycleOptions {
 // (Smith and Topin, "Super-convergence", 2018.)
 LearningRate one_cycle(double rate, Index steps, const OneCycleOptions& options = {});
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

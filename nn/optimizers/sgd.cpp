@@ -6,7 +6,7 @@
 #include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 RuleSetup SGD::setup() const {
   const auto from_preset = defaults(preset).sgd;
@@ -39,4 +39,4 @@ Value SGD::operator()(ParameterStep& s) const {
   return s.parameter + (nesterov ? keep * velocity - step : velocity);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

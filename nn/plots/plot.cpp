@@ -12,7 +12,7 @@
 #include <xgrad/nn/plots/internal/mark.hpp>
 #include <xgrad/nn/plots/internal/svg.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace plots {
 namespace {
 
@@ -23,7 +23,7 @@ void require(bool good, const std::string& message) {
 void require_range(const char* where, std::pair<double, double> range, Scale scale = Scale::linear) {
   if (range.first == range.second) return;
   const bool shown = has_place(range.first, scale) && has_place(range.second, scale);
-  // On a logarithmic axis neighbouring numbers may lie at the same place.
+  // On a logarithmic axis neighboring numbers may lie at the same place.
   require(shown && range.first < range.second &&
               (scale == Scale::linear || std::log10(range.first) < std::log10(range.second)),
           fmt::format("{}: a range goes from a number to a larger one{}\n  given: from {} to {}", where,
@@ -199,4 +199,4 @@ Plot& Plot::horizontal(const std::string& name, double y) {
   return *this;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -10,7 +10,7 @@
 //
 //   nn::save_plots("panels.svg", {curves, outputs}, {.columns = 2, .title = "Figure 9.5"});
 //
-// Each thing drawn gets the next colour of a palette that colour-blind people can tell apart, and a place in the legend
+// Each thing drawn gets the next color of a palette that color-blind people can tell apart, and a place in the legend
 // if it has a name. The same numbers give the same bytes, in any locale. Numbers that have no place are left out, and a
 // line has a gap there: NaN, infinite ones, those beyond 1e300, and on a logarithmic axis those below 1e-300, zero and
 // negative ones among them. Names may be any bytes; what is no text becomes question marks, and what is too long for
@@ -26,7 +26,7 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // GCC 12 takes Scale::linear for something that hides nn::linear, the activation.
 #pragma GCC diagnostic push
@@ -73,7 +73,7 @@ class Plot {
   explicit Plot(PlotOptions options = {});
 
   // A polygon through points; without x they lie at 1, 2, 3 ... Throws ShapeError unless x and y have one length. What
-  // cannot be seen is not written: of thousands of points, those that make the outline are, the extremes among them.
+  // cannot be seen is not written: of thousands of points, those that make the decimate are, the extremes among them.
   Plot& line(const std::string& name, const std::vector<double>& y, const LineOptions& options = {});
   template <class = void>  // so that {.markers = true} means options, and not y
   Plot& line(const std::string& name, const std::vector<double>& x, const std::vector<double>& y,
@@ -92,14 +92,14 @@ class Plot {
   // One bar a name. Bars of several calls stand side by side where they have the same names. Throws ShapeError unless
   // there are as many names as values, UserError on a logarithmic x axis.
   Plot& bars(const std::string& name, const std::vector<std::string>& names, const std::vector<double>& values);
-  // Fields coloured by the numbers of [rows, columns], the first row on top, with a scale of colours beside it; the
+  // Fields colored by the numbers of [rows, columns], the first row on top, with a scale of colors beside it; the
   // middle of a field lies at its column and row, counted from 0. A matrix of more than 256 rows or columns is drawn as
-  // means of neighbouring ones. Throws ShapeError for other ranks and numbers of names, UserError on logarithmic axes.
+  // means of neighboring ones. Throws ShapeError for other ranks and numbers of names, UserError on logarithmic axes.
   Plot& image(const Tensor& matrix, const ImageOptions& options = {});
   // Lines of equal height of a surface, [rows, columns], at least 2 of each, the first row at the least y; darker lines
   // lie lower. Throws ShapeError for other shapes, UserError for options that have no meaning.
   Plot& contours(const Tensor& heights, const ContourOptions& options = {});
-  // A straight line across the plot at one x or y, for a limit or a mark: dashed, and grey instead of a colour.
+  // A straight line across the plot at one x or y, for a limit or a mark: dashed, and gray instead of a color.
   Plot& vertical(const std::string& name, double x);
   Plot& horizontal(const std::string& name, double y);
 
@@ -128,4 +128,4 @@ std::string plots_svg(const std::vector<Plot>& plots, const GridOptions& options
 // Writes it; throws as Plot::save does.
 void save_plots(const std::filesystem::path& path, const std::vector<Plot>& plots, const GridOptions& options = {});
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

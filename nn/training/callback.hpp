@@ -37,7 +37,7 @@
 #include <xgrad/nn/data/named_tensors.hpp>
 #include <xgrad/nn/training/history.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Model;
 struct Dataset;
@@ -179,4 +179,4 @@ class Callback {
   }
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -13,7 +13,7 @@
 #include <xgrad/nn/internal/names.hpp>
 #include <xgrad/nn/training/model.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -32,11 +32,12 @@ void require_monitored(const char* callback, const Training& t, const std::strin
                                   : no_such_name(name, names)));
 }
 
-// By more than `margin`, unless there was nothing before. NaN is not better than anything.
-bool is_better(double now, const std::optional<double>& before, Better better, const std::string& name, double margin) {
+// By more than `margin`, unless there was nothing before. NaN is not mode than anything.
+bool is_better(double now, const std::optional<double>& before, MonitorMode mode, const std::string& name,
+               double margin) {
   if (std::isnan(now)) return false;
   if (!before) return true;
-  const bool larger = better == Better::larger || (better == Better::automatic && larger_is_better(name));
+  const bool larger = mode == MonitorMode::max || (mode == MonitorMode::automatic && larger_is_better(name));
   return larger ? now > *before + margin : now < *before - margin;
 }
 
@@ -103,11 +104,11 @@ void EarlyStopping::on_epoch_end(Training& t) {
   const double now = t.logs()[monitor];
   if (t.epoch() < start_from_epoch) return;
   ++waited;
-  if (is_better(now, best, better, monitor, min_delta)) {
+  if (is_better(now, best, mode, monitor, min_delta)) {
     best = now;
     best_epoch = t.epoch();
     if (restore_best_weights) best_weights = weights_of(t.model());
-    if (!baseline || is_better(now, baseline, better, monitor, min_delta)) waited = 0;
+    if (!baseline || is_better(now, baseline, mode, monitor, min_delta)) waited = 0;
     return;
   }
   // As in Keras, the first epoch never ends the fit.
@@ -164,7 +165,7 @@ void ReduceLROnPlateau::on_epoch_end(Training& t) {
     --cooling;
     waited = 0;
   }
-  if (is_better(now, best, better, monitor, min_delta)) {
+  if (is_better(now, best, mode, monitor, min_delta)) {
     best = now;
     waited = 0;
     return;
@@ -222,7 +223,7 @@ void ModelCheckpoint::on_fit_begin(Training& t) {
   if (every_steps > 0 && save_best_only) {
     throw UserError(fmt::format("{}: every_steps and save_best_only are both given\n  hint: use two of these", name));
   }
-  // Better told now than after the first epoch.
+  // MonitorMode told now than after the first epoch.
   if (save_best_only) require_monitored(name, t, monitor);
   if (every_steps == 0) {
     Logs some;
@@ -246,7 +247,7 @@ void ModelCheckpoint::on_epoch_end(Training& t) {
   if (every_steps > 0) return;
   if (save_best_only) {
     const double now = t.logs()[monitor];
-    if (!is_better(now, best, better, monitor, 0)) return;
+    if (!is_better(now, best, mode, monitor, 0)) return;
     best = now;
   }
   t.save(path_now(*this, t.epoch(), t.logs()));
@@ -310,4 +311,4 @@ void TerminateOnNaN::on_batch_end(Training& t) {
   }
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

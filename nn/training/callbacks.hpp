@@ -16,10 +16,10 @@
 
 #include <xgrad/nn/training/callback.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-// Which of two numbers is the better one. `automatic` goes by the name: see larger_is_better.
-enum class Better { automatic, smaller, larger };
+// Which of two numbers is the mode one. `automatic` goes by the name: see larger_is_better.
+enum class MonitorMode { automatic, min, max };
 
 // Ends the fit when a number has not improved by more than `min_delta` for more epochs than `patience` allows: with 0
 // or 1, at the first that brings no improvement. NaN is never an improvement.
@@ -28,7 +28,7 @@ struct EarlyStopping {
   std::string monitor = "val_loss";
   double min_delta = 0;
   int patience = 0;
-  Better better = Better::automatic;
+  MonitorMode mode = MonitorMode::automatic;
   std::optional<double> baseline{};   // improvements that do not reach beyond this number do not count
   bool restore_best_weights = false;  // at the end of the fit: those of the best epoch, moving statistics too
   int start_from_epoch = 0;           // earlier epochs are not looked at
@@ -55,7 +55,7 @@ struct ReduceLROnPlateau {
   std::string monitor = "val_loss";
   double factor = 0.1;
   int patience = 10;
-  Better better = Better::automatic;
+  MonitorMode mode = MonitorMode::automatic;
   double min_delta = 1e-4;
   int cooldown = 0;  // epochs after a reduction in which nothing is counted
   double min_learning_rate = 0;
@@ -88,8 +88,8 @@ struct ModelCheckpoint {
   // "net-{epoch:02}-{val_loss:.3f}.safetensors". The folder must exist.
   std::string path;
   std::string monitor = "val_loss";
-  bool save_best_only = false;  // only when what is monitored is better than ever before
-  Better better = Better::automatic;
+  bool save_best_only = false;  // only when what is monitored is mode than ever before
+  MonitorMode mode = MonitorMode::automatic;
   int every_steps = 0;  // after so many steps, also in the middle of an epoch; 0: after each epoch
 
   // Kept from epoch to epoch.
@@ -117,4 +117,4 @@ struct TerminateOnNaN {
   void on_batch_end(Training& t);
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -6,7 +6,7 @@
 
 #include <xgrad/nn/data/random.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr Index default_rows = 3;
@@ -64,4 +64,4 @@ bool check(const Model& model, const Dataset& few_rows, const CheckOptions& opti
   return table.passed();
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -9,7 +9,7 @@
 #include <xgrad/autodiff/check/check_table.hpp>
 #include <xgrad/nn/training/model.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // What check() prints. `few_rows` is what the model is checked on, two or three rows; if empty, random numbers, or
 // index 0 where the input takes integers, and targets that are random classes or probabilities. Of a model that is not
@@ -20,4 +20,4 @@ CheckTable check_table(const Model& model, const Dataset& few_rows = {}, const C
 // Prints it; true if all derivatives agree.
 bool check(const Model& model, const Dataset& few_rows = {}, const CheckOptions& options = table_options());
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

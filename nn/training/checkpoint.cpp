@@ -16,7 +16,7 @@
 #include <xgrad/nn/internal/names.hpp>
 #include <xgrad/nn/training/internal/fit.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr const char* format_name = "xgrad 1";
@@ -331,4 +331,4 @@ void Model::Fit::resume_callbacks() {
   }
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 ModelGradients gradient_report(const Model& model, const Dataset& few_rows, const RunOptions& run) {
   ModelGraph graph = model.training_graph(few_rows.size(), !few_rows.weights.empty());
@@ -19,4 +19,4 @@ void ModelGradients::save(const std::filesystem::path& path, DotOptions options)
   save_graph(*graph.graph, path, options);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -2,7 +2,7 @@
 //
 //   nn::ModelGradients report = nn::gradient_report(model, few_rows);
 //   std::cout << report.str();
-//   report.save("gradients.svg");                 // a box for each layer, coloured by the norm of its gradient
+//   report.save("gradients.svg");                 // a box for each layer, colored by the norm of its gradient
 //   report.save("nodes.svg", {.depth = 9});       // every operation
 //
 // Of the model as it is trained, dropout and the statistics of the batch included; nothing changes.
@@ -15,7 +15,7 @@
 #include <xgrad/graph/pictures/dot.hpp>
 #include <xgrad/nn/training/model.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct ModelGradients {
   ModelGraph graph;
@@ -23,7 +23,7 @@ struct ModelGradients {
 
   // A table, a line for each layer.
   std::string str() const { return report.str(); }
-  // As save_graph. Where options do not say: what the loss needs, a box for each layer, colours of the report.
+  // As save_graph. Where options do not say: what the loss needs, a box for each layer, colors of the report.
   void save(const std::filesystem::path& path, DotOptions options = {}) const;
 };
 
@@ -31,4 +31,4 @@ struct ModelGradients {
 // not fit.
 ModelGradients gradient_report(const Model& model, const Dataset& few_rows, const RunOptions& run = {});
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

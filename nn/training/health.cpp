@@ -10,7 +10,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/training/internal/health_probe.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr int epochs_since_best = 3;
@@ -20,32 +20,32 @@ void require(bool meaning, const char* option, double value) {
   if (!meaning) throw UserError(fmt::format("health: {} = {} has no meaning", option, value));
 }
 
-// One look: gathers suspicions, and makes findings of those that are there often enough.
-class Look {
+// One look: gathers pending, and makes findings of those that are there often enough.
+class HealthCheck {
  public:
-  Look(Health& health, Training& t) : health_(health), t_(t) {}
+  HealthCheck(Health& health, Training& t) : health_(health), t_(t) {}
 
   void run() {
     judge_losses();
     if (std::isfinite(loss())) judge_batch();
     // A suspicion that is not confirmed begins anew.
-    for (auto& [key, times] : health_.suspicions) {
+    for (auto& [key, times] : health_.pending) {
       if (std::find(seen_.begin(), seen_.end(), key) == seen_.end()) times = 0;
     }
-    ++health_.looks;
+    ++health_.checks;
   }
 
  private:
   double loss() const { return t_.history().epoch(t_.history().epochs() - 1)["loss"]; }
 
-  void suspect(Finding finding, bool at_once = false) {
-    const std::pair key{finding.illness, finding.where};
+  void record(Finding finding, bool at_once = false) {
+    const std::pair key{finding.issue, finding.where};
     seen_.push_back(key);
-    int& times = health_.suspicions[key];
+    int& times = health_.pending[key];
     ++times;
-    if (times < health_.in_a_row && !at_once) return;
+    if (times < health_.consecutive_checks && !at_once) return;
     const bool told = std::any_of(health_.found.begin(), health_.found.end(), [&](const Finding& f) {
-      return f.illness == finding.illness && f.where == finding.where;
+      return f.issue == finding.issue && f.where == finding.where;
     });
     if (told) return;
     finding.epoch = t_.epoch();
@@ -55,14 +55,14 @@ class Look {
 
   void judge_losses() {
     if (!std::isfinite(loss())) {
-      suspect({.illness = Illness::not_finite,
-               .where = {},
-               .value = loss(),
-               .what = fmt::format("the loss is {}", loss()),
-               .advice = fmt::format("Lower the learning rate (now {:.3g}), bound the gradients by clip_norm, and look "
-                                     "for logarithms and quotients of 0.",
-                                     t_.model().learning_rate())},
-              true);
+      record({.issue = Issue::not_finite,
+              .where = {},
+              .value = loss(),
+              .what = fmt::format("the loss is {}", loss()),
+              .advice = fmt::format("Lower the learning rate (now {:.3g}), bound the gradients by clip_norm, and look "
+                                    "for logarithms and quotients of 0.",
+                                    t_.model().learning_rate())},
+             true);
       return;
     }
     if (!t_.logs().has("val_loss")) return;
@@ -72,35 +72,34 @@ class Look {
     if (now < best + epochs_since_best || !(train[now] < train[best])) return;
     const double rise = (valid[now] - valid[best]) / std::max(std::abs(valid[best]), 1e-12);
     if (!(rise > health_.rise)) return;
-    suspect(
-        {.illness = Illness::overfitting,
-         .where = {},
-         .value = rise,
-         .limit = health_.rise,
-         .what = fmt::format("val_loss was {:.4g} in epoch {} and is {:.4g} now, {:.0f} % more, while the loss fell "
-                             "from {:.4g} to {:.4g}",
-                             valid[best], best, valid[now], 100 * rise, train[best], train[now]),
-         .advice = "Stop earlier (nn::EarlyStopping with restore_best_weights), or use more data, augmentation, "
-                   "dropout, a penalty or a smaller network."});
+    record({.issue = Issue::overfitting,
+            .where = {},
+            .value = rise,
+            .limit = health_.rise,
+            .what = fmt::format("val_loss was {:.4g} in epoch {} and is {:.4g} now, {:.0f} % more, while the loss fell "
+                                "from {:.4g} to {:.4g}",
+                                valid[best], best, valid[now], 100 * rise, train[best], train[now]),
+            .advice = "Stop earlier (nn::EarlyStopping with restore_best_weights), or use more data, augmentation, "
+                      "dropout, a penalty or a smaller network."});
   }
 
   void judge_batch() {
     if (!health_.probe) health_.probe = std::make_shared<HealthProbe>(t_.model(), t_.data(), health_.rows);
     const HealthProbe::Numbers numbers = health_.probe->measure();
     for (const auto& units : numbers.dead) {
-      if (units.part > health_.dead) suspect(dead(units));
+      if (units.part > health_.dead) record(dead(units));
     }
     for (const auto& units : numbers.saturated) {
-      if (units.part > health_.saturated) suspect(saturated(units));
+      if (units.part > health_.saturated) record(saturated(units));
     }
     judge_steps(numbers.steps);
     for (const auto& lag : numbers.lags) {
-      if (lag.part > health_.lag) suspect(lagging(lag));
+      if (lag.part > health_.lag) record(lagging(lag));
     }
   }
 
   Finding dead(const HealthProbe::Units& units) const {
-    return {.illness = Illness::dead_units,
+    return {.issue = Issue::dead_units,
             .where = units.layer,
             .value = units.part,
             .limit = health_.dead,
@@ -113,7 +112,7 @@ class Look {
   }
 
   Finding saturated(const HealthProbe::Units& units) const {
-    return {.illness = Illness::saturated_units,
+    return {.issue = Issue::saturated_units,
             .where = units.layer,
             .value = units.part,
             .limit = health_.saturated,
@@ -131,8 +130,8 @@ class Look {
         *std::max_element(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return a.ratio < b.ratio; });
     for (const auto& step : steps) {
       if (step.ratio > health_.large_step) {
-        suspect(
-            {.illness = Illness::large_steps,
+        record(
+            {.issue = Issue::large_steps,
              .where = step.weight,
              .value = step.ratio,
              .limit = health_.large_step,
@@ -140,14 +139,14 @@ class Look {
              .advice = fmt::format("Lower the learning rate (now {:.3g}), or bound the gradients by clip_norm.",
                                    t_.model().learning_rate())});
       } else if (step.ratio < health_.small_step * most.ratio) {
-        suspect({.illness = Illness::vanishing_steps,
-                 .where = step.weight,
-                 .value = step.ratio / most.ratio,
-                 .limit = health_.small_step,
-                 .what = fmt::format("one step moves the weight by {:.2g} of its size, but {} by {:.2g}", step.ratio,
-                                     most.weight, most.ratio),
-                 .advice = "The derivatives shrink on their way: use nn::relu with nn::he_normal, nn::BatchNorm, "
-                           "connections around layers, or nn::Adam, which makes up for it."});
+        record({.issue = Issue::vanishing_steps,
+                .where = step.weight,
+                .value = step.ratio / most.ratio,
+                .limit = health_.small_step,
+                .what = fmt::format("one step moves the weight by {:.2g} of its size, but {} by {:.2g}", step.ratio,
+                                    most.weight, most.ratio),
+                .advice = "The derivatives shrink on their way: use nn::relu with nn::he_normal, nn::BatchNorm, "
+                          "connections around layers, or nn::Adam, which makes up for it."});
       }
     }
   }
@@ -159,7 +158,7 @@ class Look {
         left > much_left ? fmt::format("; after {} steps {:.0f} % of what they began with is left", steps, 100 * left)
                          : std::string();
     return {
-        .illness = Illness::batch_norm_lag,
+        .issue = Issue::batch_norm_lag,
         .where = lag.layer,
         .value = lag.part,
         .limit = health_.lag,
@@ -173,33 +172,33 @@ class Look {
 
   Health& health_;
   Training& t_;
-  std::vector<std::pair<Illness, std::string>> seen_;
+  std::vector<std::pair<Issue, std::string>> seen_;
 };
 
 }  // namespace
 
-const char* name_of(Illness illness) {
-  switch (illness) {
-    case Illness::not_finite: return "not finite";
-    case Illness::dead_units: return "dead units";
-    case Illness::saturated_units: return "saturated units";
-    case Illness::large_steps: return "large steps";
-    case Illness::vanishing_steps: return "vanishing steps";
-    case Illness::batch_norm_lag: return "batch-norm lag";
-    case Illness::overfitting: return "overfitting";
+const char* name_of(Issue issue) {
+  switch (issue) {
+    case Issue::not_finite: return "not finite";
+    case Issue::dead_units: return "dead units";
+    case Issue::saturated_units: return "saturated units";
+    case Issue::large_steps: return "large steps";
+    case Issue::vanishing_steps: return "vanishing steps";
+    case Issue::batch_norm_lag: return "batch-norm lag";
+    case Issue::overfitting: return "overfitting";
   }
   return "";
 }
 
 std::string Finding::str() const {
-  return fmt::format("{}{}{}, epoch {}: {}. {}", name_of(illness), where.empty() ? "" : " in ", where, epoch, what,
+  return fmt::format("{}{}{}, epoch {}: {}. {}", name_of(issue), where.empty() ? "" : " in ", where, epoch, what,
                      advice);
 }
 
 void Health::on_fit_begin(Training&) {
   require(every >= 1, "every", every);
   require(rows >= 1, "rows", static_cast<double>(rows));
-  require(in_a_row >= 1, "in_a_row", in_a_row);
+  require(consecutive_checks >= 1, "consecutive_checks", consecutive_checks);
   for (const auto& [name, value] : {std::pair{"dead", dead},
                                     {"saturated", saturated},
                                     {"large_step", large_step},
@@ -209,18 +208,18 @@ void Health::on_fit_begin(Training&) {
     require(value >= 0, name, value);
   }
   found.clear();
-  suspicions.clear();
+  pending.clear();
   probe.reset();
-  looks = 0;
+  checks = 0;
 }
 
 void Health::on_epoch_end(Training& t) {
-  if ((t.epoch() + 1) % every == 0) Look(*this, t).run();
+  if ((t.epoch() + 1) % every == 0) HealthCheck(*this, t).run();
 }
 
 void Health::on_fit_end(Training&) {
   probe.reset();
-  if (print && found.empty()) fmt::print("health: looked {} time{}, found nothing\n", looks, looks == 1 ? "" : "s");
+  if (print && found.empty()) fmt::print("health: looked {} time{}, found nothing\n", checks, checks == 1 ? "" : "s");
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

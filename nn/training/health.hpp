@@ -1,12 +1,12 @@
-// Health: a callback that looks for the common illnesses of a training and says what to do about them.
+// Health: a callback that checks for the common illnesses of a training and says what to do about them.
 //
 //   nn::Health health;
 //   model.fit(train, {.epochs = 20, .validation = valid, .callbacks = {std::ref(health)}});
 //   for (const nn::Finding& f : health.findings()) std::cout << f.str() << '\n';
 //
 // After an epoch it runs some rows of the training data through the step that trains, without training on them, and
-// looks at activations, at how far the optimizer would move the weights, at moving statistics and at the losses of the
-// validation. What it says has the number that led to it. A finding must be there at two looks in a row, since much is
+// checks at activations, at how far the optimizer would move the weights, at moving statistics and at the losses of the
+// validation. What it says has the number that led to it. A finding must be there at two checks in a row, since much is
 // wrong for a moment in a training that goes well; each is told once.
 #pragma once
 
@@ -18,9 +18,9 @@
 
 #include <xgrad/nn/training/callback.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-enum class Illness {
+enum class Issue {
   not_finite,       // the loss is NaN or infinite
   dead_units,       // units, as of relu, that are saturated at 0 for every row, so that they learn no more
   saturated_units,  // outputs, as of sigmoid and tanh, where hardly any derivative passes: autodiff/saturation.hpp
@@ -29,10 +29,10 @@ enum class Illness {
   batch_norm_lag,   // moving statistics that are not those of batches, so that the network in use is another one
   overfitting,      // the loss of the validation rises while that of the training falls
 };
-const char* name_of(Illness illness);
+const char* name_of(Issue issue);
 
 struct Finding {
-  Illness illness{};
+  Issue issue{};
   std::string where;            // a layer or a weight; empty: the model as a whole
   int epoch = 0;                // when it was found, from 0
   double value = 0, limit = 0;  // the number that led to it, and what it went beyond
@@ -45,10 +45,10 @@ struct Finding {
 class HealthProbe;
 
 struct Health {
-  int every = 1;      // epochs
-  Index rows = 256;   // of the training data, from all over it; before any augmentation
-  bool print = true;  // what is found, at once, and a line at the end
-  int in_a_row = 2;   // looks at which it must be there
+  int every = 1;               // epochs
+  Index rows = 256;            // of the training data, from all over it; before any augmentation
+  bool print = true;           // what is found, at once, and a line at the end
+  int consecutive_checks = 2;  // checks at which it must be there
 
   // What is still healthy.
   double dead = 0.5;         // part of a layer's units
@@ -63,9 +63,9 @@ struct Health {
 
   // Kept from look to look.
   std::vector<Finding> found{};
-  std::map<std::pair<Illness, std::string>, int> suspicions{};  // at how many looks in a row
+  std::map<std::pair<Issue, std::string>, int> pending{};  // at how many checks in a row
   std::shared_ptr<HealthProbe> probe{};
-  int looks = 0;
+  int checks = 0;
 
   // Throws UserError for options that have no meaning.
   void on_fit_begin(Training& t);
@@ -73,4 +73,4 @@ struct Health {
   void on_fit_end(Training& t);
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -10,7 +10,7 @@
 #include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/nn/internal/names.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 [[noreturn]] void fail_unknown(const char* where, const std::string& name,
@@ -90,4 +90,4 @@ void History::set_stopped(std::string reason) {
   stop_reason_ = std::move(reason);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

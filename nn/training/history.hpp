@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Logs {
  public:
@@ -62,4 +62,4 @@ class History {
   std::string stop_reason_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

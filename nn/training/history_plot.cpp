@@ -7,7 +7,7 @@
 #include <xgrad/nn/plots/plot.hpp>
 #include <xgrad/nn/training/history.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // Of the epochs whose number is finite. None: -1.
@@ -52,4 +52,4 @@ void History::plot(const std::filesystem::path& path) const {
   save_plots(path, plots, {.columns = 2});
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

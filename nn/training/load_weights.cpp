@@ -8,7 +8,7 @@
 #include <xgrad/graph/base/internal/text_width.hpp>
 #include <xgrad/nn/training/internal/model_state.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // [out, in, ...] as [..., in, out].
@@ -100,4 +100,4 @@ void Model::load(const std::filesystem::path& path, const LoadOptions& options) 
   for (auto& [weight, values] : changes) weight.set(values);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -18,7 +18,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // Rows at once in evaluate() and predict(): large enough for the products to be fast, small enough for the caches.
@@ -80,7 +80,7 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   out.graph = std::make_unique<Graph>(
       GraphOptions{.dtype = options.dtype, .training = mode == Mode::train, .seed = options.seed}, trainable_flags);
   Graph& g = *out.graph;
-  const LineGuard made_at = LineGuard::otherwise(line, &g);
+  const SourceLocationScope made_at = SourceLocationScope::otherwise(line, &g);
   out.input = g.input("x", rows_of(rows, row), input_dtype);
   out.prediction = network(out.input);
   if (out.prediction.shape().rank() < 1 || out.prediction.shape()[0] != rows) {
@@ -90,7 +90,7 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   }
   if (!compiled || mode == Mode::predict) return out;
 
-  const LineGuard compiled_at = LineGuard::otherwise(compile_line, &g);
+  const SourceLocationScope compiled_at = SourceLocationScope::otherwise(compile_line, &g);
   const bool class_number = compiled->loss.target == Target::class_number;
   const DType dtype = target_dtype(out.prediction.dtype());
   out.target = g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : dtype);
@@ -182,9 +182,9 @@ void Model::State::run_batches(const std::string& where, Mode mode, const Datase
   });
 }
 
-Means Model::State::judge(const std::string& where, const Dataset& data, const EvaluateOptions& how) {
+Means Model::State::evaluate(const std::string& where, const Dataset& data, const EvaluateOptions& how) {
   std::optional<Means> means;
-  run_batches(where, Mode::judge, data, how, [&](const CompiledStep& step) {
+  run_batches(where, Mode::evaluate, data, how, [&](const CompiledStep& step) {
     if (!means) means.emplace(compiled->metrics, step);
     means->add(step);
   });
@@ -202,9 +202,9 @@ void Model::State::fail_out_of_memory(const char* where, Index rows) const {
                              : fmt::format("{}: out of memory for the model {:?}", where, options.name));
 }
 
-Model::Model(AnyModule network, Shape row, ModelOptions options, CodeLine at) try
+Model::Model(AnyModule network, Shape row, ModelOptions options, SourceLocation at) try
     : state_(std::make_unique<State>(std::move(network), row, std::move(options), at)) {
-  const LineGuard line = LineGuard::otherwise(at, nullptr);
+  const SourceLocationScope line = SourceLocationScope::otherwise(at, nullptr);
   // Two rows: one would hide mistakes between the axis of rows and axes of extent 1.
   ModelGraph graph = state_->build(Mode::predict, 2), training = state_->build(Mode::train, 2);
   if (!state_->options.input_dtype && is_indices(graph) && is_indices(training)) {
@@ -242,9 +242,9 @@ Model::~Model() = default;
 Model::Model(Model&&) noexcept = default;
 Model& Model::operator=(Model&&) noexcept = default;
 
-void Model::compile(CompileOptions options, CodeLine at) {
+void Model::compile(CompileOptions options, SourceLocation at) {
   State& s = *state_;
-  const LineGuard line = LineGuard::otherwise(at, nullptr);
+  const SourceLocationScope line = SourceLocationScope::otherwise(at, nullptr);
   const ModelUse::Call changing = s.use.change("compile", s.options.name);
   s.require_idle("compile");
   s.with_memory("compile", 0, [&] {
@@ -258,7 +258,7 @@ void Model::compile(CompileOptions options, CodeLine at) {
     OptimizerState state_before(options.optimizer.learning_rate());
     std::swap(s.optimizer_state, state_before);
     std::optional<CompileOptions> before = std::exchange(s.compiled, std::move(options));
-    const CodeLine line_before = std::exchange(s.compile_line, at);
+    const SourceLocation line_before = std::exchange(s.compile_line, at);
     TrainableFlags flags_before = std::exchange(s.trainable_flags, {});
     try {
       // What does not fit is said here, not in fit().
@@ -285,7 +285,7 @@ Logs Model::evaluate(const Dataset& data, const EvaluateOptions& options) const 
     const Dataset checked = s.checked("evaluate", data);
     if (data.size() == 0) throw ShapeError("evaluate: there are no rows");
     Logs logs;
-    s.report(logs, s.judge("evaluate", checked, options), "");
+    s.report(logs, s.evaluate("evaluate", checked, options), "");
     return logs;
   });
 }
@@ -345,7 +345,7 @@ void Model::swap_averages() {
 
 ModelGraph Model::inference_graph(Index rows) const {
   const ModelUse::Call reading = state_->use.read("inference_graph", state_->options.name);
-  return state_->with_memory("inference_graph", rows, [&] { return state_->build(Mode::judge, rows); });
+  return state_->with_memory("inference_graph", rows, [&] { return state_->build(Mode::evaluate, rows); });
 }
 
 ModelGraph Model::training_graph(Index rows, bool weighted) const {
@@ -367,4 +367,4 @@ void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options
   xgrad::check_gradients(g.loss, weights, feeds, options);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

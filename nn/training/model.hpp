@@ -41,7 +41,7 @@
 #include <xgrad/nn/training/history.hpp>
 #include <xgrad/nn/training/progress.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct ModelOptions {
   // Of the initial weights, the shuffles and all random operations. Models of equal layers and equal seed start with
@@ -139,7 +139,7 @@ class Model {
  public:
   // `network` is any module or function from Value to Value; `row` is the shape of one row of the input. Makes the
   // weights. Throws what the layers throw if shapes do not fit.
-  Model(AnyModule network, Shape row, ModelOptions options = {}, CodeLine at = CodeLine::here());
+  Model(AnyModule network, Shape row, ModelOptions options = {}, SourceLocation at = SourceLocation::here());
   ~Model();
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
@@ -149,7 +149,7 @@ class Model {
   // training leaves these unchanged. Throws GradientError if the loss depends on none, and what the loss and the
   // metrics throw if the prediction's shape does not suit them. Metrics of one name get numbers:
   // precision, precision_1, ...
-  void compile(CompileOptions options, CodeLine at = CodeLine::here());
+  void compile(CompileOptions options, SourceLocation at = SourceLocation::here());
 
   // Trains. The history has loss and metrics, those of the validation with "val_" in front, and "learning_rate" as it
   // was when the epoch ended. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not
@@ -184,7 +184,7 @@ class Model {
   double learning_rate() const;
   // Throws UserError if the optimizer's rate follows a schedule.
   void set_learning_rate(double rate);
-  // Exchanges the weights and their averages (OptimizerOptions::ema_momentum): once to judge or keep the averages,
+  // Exchanges the weights and their averages (OptimizerOptions::ema_momentum): once to evaluate or keep the averages,
   // again to train on. Throws UserError if the optimizer keeps none or nothing was trained yet.
   void swap_averages();
 
@@ -225,4 +225,4 @@ class Model {
   CheckedPointer<std::unique_ptr<State>, empty> state_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -9,7 +9,7 @@
 #include <xgrad/nn/training/internal/model_state.hpp>
 #include <xgrad/ops/machine_peak.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions& options) const {
   State& s = *state_;
@@ -33,4 +33,4 @@ Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions
   return xgrad::profile(plan, memory, how);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

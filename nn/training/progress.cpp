@@ -11,7 +11,7 @@
 
 #include <xgrad/graph/base/internal/text_width.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
@@ -104,4 +104,4 @@ void Progress::say(const std::string& line) {
   if (verbose_ != Verbose::silent) write(without_controls(line) + "\n");
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -7,7 +7,7 @@
 
 #include <xgrad/nn/training/history.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 enum class Verbose {
   automatic,  // a bar on a terminal, otherwise lines
@@ -49,4 +49,4 @@ class Progress {
   Clock::time_point start_, last_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -13,7 +13,7 @@
 #include <xgrad/graph/walk.hpp>
 #include <xgrad/nn/training/internal/model_state.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 struct Row {
@@ -164,4 +164,4 @@ std::string Model::str(const SummaryOptions& options) const {
 
 void Model::summary(const SummaryOptions& options) const { fmt::print("{}", str(options)); }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

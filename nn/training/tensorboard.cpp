@@ -13,7 +13,7 @@
 #include <xgrad/nn/events/runs.hpp>
 #include <xgrad/nn/training/model.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -31,7 +31,7 @@ class Folder {
       events_.restart(0);
       return;
     }
-    const EventRun before = read_run(path);
+    const EventRun before = load_run(path);
     for (const auto& [tag, points] : before.scalars) last_[tag] = points.back().step;
     for (const auto& [tag, other] : before.others) last_[tag] = other.last_step;
     has_graph_ = before.graphs > 0;
@@ -223,4 +223,4 @@ void TensorBoard::on_fit_end(Training&) {
   run.reset();
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -22,7 +22,7 @@
 #include <xgrad/nn/events/event_writer.hpp>
 #include <xgrad/nn/training/callback.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct TensorBoard {
   std::filesystem::path log_dir = "logs";
@@ -50,4 +50,4 @@ struct TensorBoard {
   std::shared_ptr<Run> run{};  // of the fit that goes on
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

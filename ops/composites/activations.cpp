@@ -7,7 +7,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // x between the bounds. Unlike that of clip, the derivative is 0 at the bounds.
@@ -20,39 +20,39 @@ Value negative_part(Value x) { return where(x > 0, 0, x); }
 }  // namespace
 
 Value softplus(Operand x, double beta) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("softplus", x);
   if (!(beta > 0)) throw UserError(fmt::format("softplus: beta {} is not above 0\n  {}", beta, x.describe()));
   return beta == 1 ? apply("softplus", {x}) : apply("softplus", {x * beta}) / beta;
 }
 
 Value logsigmoid(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("logsigmoid", x);
   return -softplus(-x);
 }
 
 Value softsign(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("softsign", x);
   return x / (1 + abs(x));
 }
 
 Value silu(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("silu", x);
   return x * sigmoid(x);
 }
 
 // By erfc, which loses no digits where erf is near -1.
 Value gelu(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("gelu", x);
   return 0.5 * x * erfc(-0.70710678118654752440 * x);
 }
 
 Value gelu_tanh(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("gelu_tanh", x);
   // (1 + tanh(u)) / 2 = sigmoid(2 u), which loses no digits where tanh is near -1.
   const Value inner = 1.5957691216057307117597842397375 * (x + 0.044715 * (x * square(x)));  // 2 sqrt(2 / pi)
@@ -60,50 +60,50 @@ Value gelu_tanh(Operand x) {
 }
 
 Value mish(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("mish", x);
   return x * tanh(softplus(x));
 }
 
 Value relu6(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("relu6", x);
   return flat_outside(x, 0, 6);
 }
 
 Value hardsigmoid(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("hardsigmoid", x);
   return relu6(x + 3) / 6;
 }
 
 Value hardswish(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("hardswish", x);
   return x * (clip(x + 3, 0, 6) / 6);
 }
 
 Value leaky_relu(Operand x, double slope) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("leaky_relu", x);
   return where(x > 0, x, slope * x);
 }
 
 Value prelu(Operand x, Operand slope) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("prelu", x);
   return where(x > 0, x, slope * negative_part(x));
 }
 
 Value elu(Operand x, double alpha) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("elu", x);
   const Value below = expm1(negative_part(x));
   return where(x > 0, x, alpha == 1 ? below : alpha * below);
 }
 
 Value selu(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("selu", x);
   return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717);
 }
@@ -177,4 +177,4 @@ std::vector<Composite> activation_composites() {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Note [Softmax and cross-entropy]. The logarithm of a probability that softmax has rounded to 0 or clipped is lost,
@@ -138,7 +138,7 @@ struct ClassLoss {
 }  // namespace
 
 Value label_weights(Operand labels, DType dtype, const ClassOptions& options) {
-  const LineGuard line(labels);
+  const SourceLocationScope line(labels);
   Value counts, label = labels;
   if (options.ignored_label) {
     counts = not_equal(labels, static_cast<double>(*options.ignored_label));
@@ -152,42 +152,42 @@ Value label_weights(Operand labels, DType dtype, const ClassOptions& options) {
 void register_losses(OpRegistry& registry) { registry.add(define<Probabilities>()); }
 
 Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   const ClassLoss loss{"categorical_crossentropy", prediction, options};
   loss.check_target(target);
   return loss.of_target(log_of(prediction), target);
 }
 
 Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options) {
-  const LineGuard line(logits);
+  const SourceLocationScope line(logits);
   const ClassLoss loss{"categorical_crossentropy_from_logits", logits, options};
   loss.check_target(target);
   return loss.of_target(log_softmax(logits), target);
 }
 
 Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   const ClassLoss loss{"sparse_categorical_crossentropy", prediction, options};
   loss.check_labels(labels);
   return loss.of_labels(log_of(prediction), labels);
 }
 
 Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options) {
-  const LineGuard line(logits);
+  const SourceLocationScope line(logits);
   const ClassLoss loss{"sparse_categorical_crossentropy_from_logits", logits, options};
   loss.check_labels(labels);
   return loss.of_labels(log_softmax(logits), labels);
 }
 
 Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options) {
-  const LineGuard line(log_probabilities);
+  const SourceLocationScope line(log_probabilities);
   const ClassLoss loss{"nll", log_probabilities, options};
   loss.check_labels(labels);
   return loss.of_labels(log_probabilities, labels);
 }
 
 Value kl_divergence(Operand log_probabilities, Operand target, Reduction reduction) {
-  const LineGuard line(log_probabilities);
+  const SourceLocationScope line(log_probabilities);
   const ClassOptions plain;
   const ClassLoss loss{"kl_divergence", log_probabilities, plain};
   loss.check_target(target);
@@ -197,4 +197,4 @@ Value kl_divergence(Operand log_probabilities, Operand target, Reduction reducti
   return reduced(sum(where(silent, 0, distance), {-1}), reduction);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 #include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/shapes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr double most = 0x1p40;  // elements: far more than there is memory
@@ -35,19 +35,19 @@ Value row(Graph& graph, Index count, DType dtype, F number) {
 
 }  // namespace
 
-Value full(Graph& graph, const Shape& shape, double value, std::optional<DType> dtype, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value full(Graph& graph, const Shape& shape, double value, std::optional<DType> dtype, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   return broadcast_to(graph.constant(value, dtype.value_or(graph.options().dtype)), shape);
 }
-Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype, CodeLine at) {
+Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype, SourceLocation at) {
   return full(graph, shape, 0, dtype, at);
 }
-Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype, CodeLine at) {
+Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype, SourceLocation at) {
   return full(graph, shape, 1, dtype, at);
 }
 
-Value arange(Graph& graph, double begin, double end, double step, DType dtype, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value arange(Graph& graph, double begin, double end, double step, DType dtype, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   const auto text = [&] { return fmt::format("arange: from {} to {} by {}", begin, end, step); };
   if (dtype == boolean) throw DTypeError(text() + ": truth values cannot be counted");
   if (!std::isfinite(begin) || !std::isfinite(end) || !std::isfinite(step)) throw UserError(text() + ": not finite");
@@ -70,8 +70,8 @@ Value arange(Graph& graph, double begin, double end, double step, DType dtype, C
   return row(graph, static_cast<Index>(count), dtype, [&](Index i) { return begin + static_cast<double>(i) * step; });
 }
 
-Value linspace(Graph& graph, double begin, double end, Index count, std::optional<DType> dtype, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value linspace(Graph& graph, double begin, double end, Index count, std::optional<DType> dtype, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   const DType type = dtype.value_or(graph.options().dtype);
   if (!is_floating(type)) throw DTypeError(fmt::format("linspace: needs a floating dtype, not {}", name_of(type)));
   if (count < 0 || static_cast<double>(count) > most)
@@ -91,8 +91,8 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
   });
 }
 
-Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   const Index width = columns.value_or(rows);
   if (rows < 0 || width < 0) throw ShapeError(fmt::format("eye: {} rows and {} columns", rows, width));
   Tensor out({rows, width}, dtype.value_or(graph.options().dtype));
@@ -104,8 +104,8 @@ Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<
   return graph.constant(out);
 }
 
-std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, CodeLine at) {
-  const LineGuard line(at, axes.empty() ? Value() : axes[0]);
+std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, SourceLocation at) {
+  const SourceLocationScope line(at, axes.empty() ? Value() : axes[0]);
   if (axes.empty()) throw ShapeError("meshgrid: there are no axes");
   const auto count = static_cast<Index>(axes.size());
   // Where in the grid axis i lies.
@@ -127,4 +127,4 @@ std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, C
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,7 +9,7 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/internal/window_attrs.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Padding::Padding(const char* word, std::size_t length) : sides_{0} {
   const std::string_view text(word, length);
@@ -176,8 +176,8 @@ Convolution as_images(Convolution c) {
 
 }  // namespace
 
-Value conv2d(Operand x, Operand kernel, const Conv2dOptions& options) {
-  const LineGuard line(x);
+Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options) {
+  const SourceLocationScope line(x);
   const Convolution c{
       "conv2d",      x, kernel, options.strides, options.dilation, padding_of_images("conv2d", options.padding),
       options.groups};
@@ -185,8 +185,8 @@ Value conv2d(Operand x, Operand kernel, const Conv2dOptions& options) {
   return c.forward();
 }
 
-Value conv2d_transpose(Operand x, Operand kernel, const Conv2dOptions& options, HeightWidth output_padding) {
-  const LineGuard line(x);
+Value conv2d_transpose(Operand x, Operand kernel, const ConvWindow2D& options, HeightWidth output_padding) {
+  const SourceLocationScope line(x);
   const char* function = "conv2d_transpose";
   const Convolution c{
       function,      x, kernel, options.strides, options.dilation, padding_of_images(function, options.padding),
@@ -195,8 +195,8 @@ Value conv2d_transpose(Operand x, Operand kernel, const Conv2dOptions& options, 
   return c.transposed(output_padding);
 }
 
-Value conv1d(Operand x, Operand kernel, const Conv1dOptions& options) {
-  const LineGuard line(x);
+Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options) {
+  const SourceLocationScope line(x);
   const Convolution c{"conv1d",
                       x,
                       kernel,
@@ -208,8 +208,8 @@ Value conv1d(Operand x, Operand kernel, const Conv1dOptions& options) {
   return all_or_nothing(x.graph(), [&] { return squeeze(as_images(c).forward(), {1}); });
 }
 
-Value conv1d_transpose(Operand x, Operand kernel, const Conv1dOptions& options, Index output_padding) {
-  const LineGuard line(x);
+Value conv1d_transpose(Operand x, Operand kernel, const ConvWindow1D& options, Index output_padding) {
+  const SourceLocationScope line(x);
   const char* function = "conv1d_transpose";
   const Convolution c{function,
                       x,
@@ -222,11 +222,11 @@ Value conv1d_transpose(Operand x, Operand kernel, const Conv1dOptions& options, 
   return all_or_nothing(x.graph(), [&] { return squeeze(as_images(c).transposed({0, output_padding}), {1}); });
 }
 
-Value unfold(Operand x, HeightWidth window, const Conv2dOptions& options) {
-  const LineGuard line(x);
+Value unfold(Operand x, HeightWidth window, const ConvWindow2D& options) {
+  const SourceLocationScope line(x);
   if (options.groups != 1) throw UserError(fmt::format("unfold: windows have no groups\n  {}", x.describe()));
   return apply("unfold", {x},
                window_attrs(window, options.strides, options.dilation, padding_of_images("unfold", options.padding)));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

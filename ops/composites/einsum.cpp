@@ -12,7 +12,7 @@
 #include <xgrad/ops/define/internal/all_or_nothing.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // What an axis is called: a letter or, for the axes behind "...", their place from the right as a number below.
@@ -328,11 +328,11 @@ Value joined(Reader& reader) {
 
 }  // namespace
 
-Value einsum(const std::string& equation, const std::vector<Value>& values, CodeLine at) {
-  const LineGuard line(at, values.empty() ? Value() : values[0], "einsum");
+Value einsum(const std::string& equation, const std::vector<Value>& values, SourceLocation at) {
+  const SourceLocationScope line(at, values.empty() ? Value() : values[0], "einsum");
   if (values.empty() || !values[0].valid()) fail(equation, "operand 0 is missing");
   Reader reader(equation, values);
   return all_or_nothing(values[0].graph(), [&] { return joined(reader); });
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

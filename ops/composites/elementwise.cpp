@@ -9,7 +9,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
@@ -17,35 +17,35 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 }  // namespace
 
 Value zeros_like(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return broadcast_like(number_like(x, 0), x);
 }
 Value ones_like(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return broadcast_like(number_like(x, 1), x);
 }
 
 Value reciprocal(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return 1 / x;
 }
 
 // NaN is the one number that differs from itself; whole numbers and truth values are finite.
 Value isnan(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return not_equal(x, x);
 }
 Value isinf(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return is_floating(x.dtype()) ? equal(abs(x), infinity) : isnan(x);
 }
 Value isfinite(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return is_floating(x.dtype()) ? less(abs(x), infinity) : equal(x, x);
 }
 
 Value clip(Operand x, std::optional<double> low, std::optional<double> high) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   if (!(low.value_or(-infinity) <= high.value_or(infinity))) {
     throw UserError(fmt::format("clip: the bounds {} and {} are not in order\n  {}", low.value_or(-infinity),
                                 high.value_or(infinity), x.describe()));
@@ -56,14 +56,14 @@ Value clip(Operand x, std::optional<double> low, std::optional<double> high) {
 }
 
 Value clip(Operand x, Operand low, Operand high) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const Value above_low = where(logical_or(x < low, isnan(low)), low, x);
   return where(logical_or(above_low > high, isnan(high)), high, above_low);
 }
 
 // From the nearer end, so that each end is met exactly.
 Value lerp(Operand a, Operand b, Operand weight) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   require_floating("lerp", a);
   const Value way = b - a;
   // From the nearer end. Its weight is chosen and not the sum, so that an infinite way leaves no NaN in the derivative.
@@ -72,13 +72,13 @@ Value lerp(Operand a, Operand b, Operand weight) {
 }
 
 Value lerp(Operand a, Operand b, double weight) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   require_floating("lerp", a);
   return weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight);
 }
 
 Update assign(Operand parameter, Operand value) {
-  const LineGuard line(parameter);
+  const SourceLocationScope line(parameter);
   if (parameter.node().op->traits.leaf != Leaf::parameter) {
     throw GraphError(fmt::format("assign: only parameters take new values\n  {}", parameter.describe()));
   }
@@ -164,4 +164,4 @@ std::vector<Composite> elementwise_composites() {
        {{"integers", {Tensor({3}, i64), Tensor({3}, i64)}, {{"weight", 0.5}}, "lerp: floating numbers are needed"}}}};
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -2,7 +2,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::vector<Composite> linear_algebra_composites();
 
@@ -141,4 +141,4 @@ std::vector<Composite> make() {
 
 std::vector<Composite> linear_algebra_composites() { return make(); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -2,7 +2,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::vector<Composite> loss_composites();
 
@@ -128,7 +128,7 @@ ClassOptions class_options(Inputs x, const Attrs& a) {
   return out;
 }
 
-std::vector<Sample> labelled(const Domain& prediction) {
+std::vector<Sample> labeled(const Domain& prediction) {
   const Domain label = domain::integers(0, 2), weight = domain::positive();
   Attrs smoothed = reduced_by(by_mean), ignoring = reduced_by(by_mean), both = reduced_by(by_sum);
   smoothed.set("smoothing", 0.2);
@@ -199,23 +199,23 @@ std::vector<Composite> of_classes() {
       {"categorical_crossentropy_from_logits", "-sum(t log_softmax(z)).",
        [](Inputs x, const Attrs& a) { return categorical_crossentropy_from_logits(x[0], x[1], class_options(x, a)); },
        targeted(any), refused_targets("categorical_crossentropy_from_logits")},
-      {"sparse_categorical_crossentropy", "-log p of the labelled class.",
+      {"sparse_categorical_crossentropy", "-log p of the labeled class.",
        [](Inputs x, const Attrs& a) { return sparse_categorical_crossentropy(x[0], x[1], class_options(x, a)); },
-       labelled(probability), refused_labels("sparse_categorical_crossentropy")},
+       labeled(probability), refused_labels("sparse_categorical_crossentropy")},
       {"sparse_categorical_crossentropy of softmax",
        "The same through the logits.",
        [](Inputs x, const Attrs& a) {
          return sparse_categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a));
        },
-       labelled(any),
+       labeled(any),
        {}},
-      {"sparse_categorical_crossentropy_from_logits", "-log_softmax(z) of the labelled class.",
+      {"sparse_categorical_crossentropy_from_logits", "-log_softmax(z) of the labeled class.",
        [](Inputs x, const Attrs& a) {
          return sparse_categorical_crossentropy_from_logits(x[0], x[1], class_options(x, a));
        },
-       labelled(any), refused_labels("sparse_categorical_crossentropy_from_logits")},
-      {"nll", "The negative logarithm of the labelled class.",
-       [](Inputs x, const Attrs& a) { return nll(x[0], x[1], class_options(x, a)); }, linear(labelled(any)),
+       labeled(any), refused_labels("sparse_categorical_crossentropy_from_logits")},
+      {"nll", "The negative logarithm of the labeled class.",
+       [](Inputs x, const Attrs& a) { return nll(x[0], x[1], class_options(x, a)); }, linear(labeled(any)),
        refused_labels("nll")},
       {"kl_divergence", "sum(t (log t - log p)).",
        [](Inputs x, const Attrs& a) { return kl_divergence(x[0], x[1], reduction_of(a)); }, pairs(any, probability),
@@ -272,4 +272,4 @@ std::vector<Composite> loss_composites() {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

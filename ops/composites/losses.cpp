@@ -10,7 +10,7 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Value reduced(Value losses, Reduction reduction) {
   switch (reduction) {
@@ -58,30 +58,30 @@ Value huber_of(Value e, double delta) {
 }  // namespace
 
 Value mse(Operand prediction, Operand target, Reduction reduction) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   return reduced(square(error("mse", prediction, target)), reduction);
 }
 
 Value mae(Operand prediction, Operand target, Reduction reduction) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   return reduced(abs(error("mae", prediction, target)), reduction);
 }
 
 Value huber(Operand prediction, Operand target, double delta, Reduction reduction) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   require_number("huber", "delta", delta, std::numeric_limits<double>::min(), huge);
   return reduced(huber_of(error("huber", prediction, target), delta), reduction);
 }
 
 Value smooth_l1(Operand prediction, Operand target, double beta, Reduction reduction) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   require_number("smooth_l1", "beta", beta, 0, huge);
   const Value e = error("smooth_l1", prediction, target);
   return reduced(beta == 0 ? abs(e) : huber_of(e, beta) / beta, reduction);
 }
 
 Value log_cosh(Operand prediction, Operand target, Reduction reduction) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   const Value e = error("log_cosh", prediction, target);
   // log cosh e = log(1 + 2 sinh(e / 2)^2), which is exact near 0; beyond 20 it is |e| - log 2 to the last bit.
   constexpr double far = 20;
@@ -113,7 +113,7 @@ Value binary_from_logits(Value logits, Value target, const BinaryOptions& option
 }  // namespace
 
 Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   const char* function = "binary_crossentropy";
   require_same_shape(function, prediction, "target", target);
   const Value t = smoothed(function, target, options);
@@ -125,14 +125,14 @@ Value binary_crossentropy(Operand prediction, Operand target, const BinaryOption
 }
 
 Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options) {
-  const LineGuard line(logits);
+  const SourceLocationScope line(logits);
   const char* function = "binary_crossentropy_from_logits";
   require_same_shape(function, logits, "target", target);
   return binary_from_logits(logits, smoothed(function, target, options), options);
 }
 
 Value hinge(Operand prediction, Operand target, Reduction reduction) {
-  const LineGuard line(prediction);
+  const SourceLocationScope line(prediction);
   require_same_shape("hinge", prediction, "target", target);
   return reduced(relu(1 - target * prediction), reduction);
 }
@@ -159,7 +159,7 @@ Value distance(Value a, Value b) { return norm(a - b + 1e-6, 2, {-1}); }
 }  // namespace
 
 Value cosine_similarity(Operand a, Operand b, Index axis, double epsilon) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   require_same_shape("cosine_similarity", a, "second operand", b);
   require_rows("cosine_similarity", a);
   require_number("cosine_similarity", "epsilon", epsilon, 1e-15, 1);
@@ -168,7 +168,7 @@ Value cosine_similarity(Operand a, Operand b, Index axis, double epsilon) {
 }
 
 Value cosine_embedding(Operand a, Operand b, Operand target, double margin, Reduction reduction) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   require_same_shape("cosine_embedding", a, "second operand", b);
   require_rows("cosine_embedding", a);
   require_number("cosine_embedding", "margin", margin, -1, 1);
@@ -185,7 +185,7 @@ Value cosine_embedding(Operand a, Operand b, Operand target, double margin, Redu
 }
 
 Value triplet_margin(Operand anchor, Operand positive, Operand negative, double margin, Reduction reduction) {
-  const LineGuard line(anchor);
+  const SourceLocationScope line(anchor);
   require_same_shape("triplet_margin", anchor, "positive", positive);
   require_same_shape("triplet_margin", anchor, "negative", negative);
   require_rows("triplet_margin", anchor);
@@ -193,4 +193,4 @@ Value triplet_margin(Operand anchor, Operand positive, Operand negative, double 
   return reduced(relu(distance(anchor, positive) - distance(anchor, negative) + margin), reduction);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

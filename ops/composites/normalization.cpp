@@ -1,4 +1,4 @@
-// Normalisation to mean 0 and variance 1, composed.
+// Normalization to mean 0 and variance 1, composed.
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
@@ -7,10 +7,10 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
-Value normalised(Value x, const Axes& axes, double epsilon) {
+Value normalized(Value x, const Axes& axes, double epsilon) {
   const Value factor = reductions::shrinking(x, axes);
   const Value smaller = x * factor;
   const Value distance = smaller - mean(smaller, axes, true);
@@ -38,13 +38,13 @@ void check_affine(const char* function, Value x, Value scale, Value shift, const
 }  // namespace
 
 Value layer_norm(Operand x, const Axes& axes, double epsilon) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   check("layer_norm", x, epsilon);
-  return normalised(x, normalise_axes(axes, x.shape().rank(), "layer_norm"), epsilon);
+  return normalized(x, normalize_axes(axes, x.shape().rank(), "layer_norm"), epsilon);
 }
 
 Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   check("layer_norm", x, epsilon);
   const int rank = x.shape().rank();
   const int first = rank - scale.shape().rank();
@@ -59,11 +59,11 @@ Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon) {
     axes.push_back(axis);
   }
   check_affine("layer_norm", x, scale, shift, last);
-  return normalised(x, axes, epsilon) * scale + shift;
+  return normalized(x, axes, epsilon) * scale + shift;
 }
 
 Value group_norm(Operand x, Index groups, double epsilon) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   check("group_norm", x, epsilon);
   const int rank = x.shape().rank();
   if (rank < 2) throw ShapeError(fmt::format("group_norm: x must be [batch, ..., channels]\n  {}", x.describe()));
@@ -77,14 +77,14 @@ Value group_norm(Operand x, Index groups, double epsilon) {
     if (axis != rank - 1) axes.push_back(axis);
   }
   return all_or_nothing(x.graph(), [&] {
-    return flatten(normalised(unflatten(x, -1, {groups, -1}), axes, epsilon), rank - 1, rank);
+    return flatten(normalized(unflatten(x, -1, {groups, -1}), axes, epsilon), rank - 1, rank);
   });
 }
 
 Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   if (x.shape().rank() > 0) check_affine("group_norm", x, scale, shift, {x.shape().back()});
   return group_norm(x, groups, epsilon) * scale + shift;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

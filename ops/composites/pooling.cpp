@@ -7,7 +7,7 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/internal/window_attrs.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 void require_rank(const char* function, Value x, int rank) {
@@ -34,10 +34,10 @@ Value average(Value x, const Attrs& windows, bool count_padding) {
   return sum(total, {3}) / pixels;
 }
 
-Attrs windows_of_images(const char* function, HeightWidth window, const Pool2dOptions& options) {
+Attrs windows_of_images(const char* function, HeightWidth window, const PoolWindow2D& options) {
   return window_attrs(window, options.strides.value_or(window), 1, padding_of_images(function, options.padding));
 }
-Attrs windows_of_sequences(const char* function, Index window, const Pool1dOptions& options) {
+Attrs windows_of_sequences(const char* function, Index window, const PoolWindow1D& options) {
   return window_attrs({1, window}, {1, options.stride.value_or(window)}, 1,
                       padding_of_sequences(function, options.padding));
 }
@@ -55,27 +55,27 @@ Axes inner_axes(const char* function, Value x) {
 
 }  // namespace
 
-Value max_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options) {
-  const LineGuard line(x);
+Value max_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options) {
+  const SourceLocationScope line(x);
   require_rank("max_pool2d", x, 4);
   return largest(x, windows_of_images("max_pool2d", window, options));
 }
 
-Value max_pool1d(Operand x, Index window, const Pool1dOptions& options) {
-  const LineGuard line(x);
+Value max_pool1d(Operand x, Index window, const PoolWindow1D& options) {
+  const SourceLocationScope line(x);
   require_rank("max_pool1d", x, 3);
   const Attrs windows = windows_of_sequences("max_pool1d", window, options);
   return all_or_nothing(x.graph(), [&] { return squeeze(largest(expand_dims(x, 1), windows), {1}); });
 }
 
-Value average_pool2d(Operand x, HeightWidth window, const Pool2dOptions& options) {
-  const LineGuard line(x);
+Value average_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options) {
+  const SourceLocationScope line(x);
   require_rank("average_pool2d", x, 4);
   return average(x, windows_of_images("average_pool2d", window, options), options.count_padding);
 }
 
-Value average_pool1d(Operand x, Index window, const Pool1dOptions& options) {
-  const LineGuard line(x);
+Value average_pool1d(Operand x, Index window, const PoolWindow1D& options) {
+  const SourceLocationScope line(x);
   require_rank("average_pool1d", x, 3);
   const Attrs windows = windows_of_sequences("average_pool1d", window, options);
   return all_or_nothing(x.graph(),
@@ -83,12 +83,12 @@ Value average_pool1d(Operand x, Index window, const Pool1dOptions& options) {
 }
 
 Value global_max_pool(Operand x, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return max(x, inner_axes("global_max_pool", x), keepdims);
 }
 Value global_average_pool(Operand x, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return mean(x, inner_axes("global_average_pool", x), keepdims);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

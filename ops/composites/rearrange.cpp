@@ -7,7 +7,7 @@
 #include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The axis, which becomes `times` as long: each of its elements, or all of them, repeated so often.
@@ -36,13 +36,13 @@ std::vector<Value> cut(Value x, int axis, const std::vector<Index>& sizes) {
 }  // namespace
 
 Value flip(Operand x, const Axes& axes) {
-  const LineGuard line(x);
-  for (Index axis : normalise_axes(axes, x.shape().rank(), "flip")) x = slice(x, axis, -1, {}, -1);
+  const SourceLocationScope line(x);
+  for (Index axis : normalize_axes(axes, x.shape().rank(), "flip")) x = slice(x, axis, -1, {}, -1);
   return x;
 }
 
 Value roll(Operand x, Index shift, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int along = axis_index(axis, x.shape().rank(), "roll");
   const Index extent = x.shape()[along];
   const Index places = extent == 0 ? 0 : shift % extent;
@@ -51,7 +51,7 @@ Value roll(Operand x, Index shift, Index axis) {
 }
 
 Value roll(Operand x, const std::vector<Index>& shifts, const Axes& axes) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   if (shifts.size() != axes.size()) {
     throw ShapeError(fmt::format("roll: {} shifts for {} axes\n  {}", shifts.size(), axes.size(), x.describe()));
   }
@@ -61,12 +61,12 @@ Value roll(Operand x, const std::vector<Index>& shifts, const Axes& axes) {
 }
 
 Value roll(Operand x, Index shift) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return reshape_like(roll(flatten(x, 0), shift, 0), x);
 }
 
 Value expand(Operand x, const std::vector<Index>& extents) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const auto added = static_cast<int>(extents.size()) - x.shape().rank();
   const auto fail = [&](const char* why) {
     throw ShapeError(fmt::format("expand: {} does not expand to [{}]: {}\n  {}", x.shape().str(), list_text(extents),
@@ -83,7 +83,7 @@ Value expand(Operand x, const std::vector<Index>& extents) {
 }
 
 Value tile(Operand x, const std::vector<Index>& times) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   for (Index t : times) require_count("tile", t, x);
   const auto count = static_cast<int>(times.size());
   while (x.shape().rank() < count) x = expand_dims(x, 0);
@@ -94,13 +94,13 @@ Value tile(Operand x, const std::vector<Index>& times) {
 }
 
 Value repeat(Operand x, Index times, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_count("repeat", times, x);
   return multiply_axis(x, axis_index(axis, x.shape().rank(), "repeat"), times, true);
 }
 
-Value stack(const std::vector<Value>& values, Index axis, CodeLine at) {
-  const LineGuard line(at, values.empty() ? Value() : values[0], "stack");
+Value stack(const std::vector<Value>& values, Index axis, SourceLocation at) {
+  const SourceLocationScope line(at, values.empty() ? Value() : values[0], "stack");
   if (values.empty()) throw ShapeError("stack: there is nothing to join");
   const Shape& shape = values[0].shape();
   for (std::size_t i = 1; i < values.size(); ++i) {
@@ -115,7 +115,7 @@ Value stack(const std::vector<Value>& values, Index axis, CodeLine at) {
 }
 
 std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int along = axis_index(axis, x.shape().rank(), "split");
   Index total = 0;
   bool fits = true;
@@ -131,7 +131,7 @@ std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis)
 }
 
 std::vector<Value> split(Operand x, Index size, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int along = axis_index(axis, x.shape().rank(), "split");
   if (size < 1) throw ShapeError(fmt::format("split: pieces of size {}\n  {}", size, x.describe()));
   if (x.shape()[along] / size > most_pieces) {
@@ -145,14 +145,14 @@ std::vector<Value> split(Operand x, Index size, Index axis) {
 }
 
 std::vector<Value> chunk(Operand x, Index chunks, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int along = axis_index(axis, x.shape().rank(), "chunk");
   if (chunks < 1) throw ShapeError(fmt::format("chunk: {} pieces\n  {}", chunks, x.describe()));
   return split(x, std::max<Index>(1, x.shape()[along] / chunks + (x.shape()[along] % chunks != 0 ? 1 : 0)), along);
 }
 
 Value masked_fill(Operand x, Operand mask, double value) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   if (broadcast(x.shape(), mask.shape()) != x.shape()) {
     throw ShapeError(fmt::format("masked_fill: the mask {} does not broadcast to {}\n  x: {}\n  mask: {}",
                                  mask.shape().str(), x.shape().str(), x.describe(), mask.describe()));
@@ -160,4 +160,4 @@ Value masked_fill(Operand x, Operand mask, double value) {
   return where(mask, value, x);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -2,7 +2,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::vector<Composite> rearranging_composites();
 
@@ -257,4 +257,4 @@ std::vector<Composite> rearranging_composites() {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

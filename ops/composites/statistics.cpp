@@ -10,14 +10,14 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 // Whether a reduction of x over the axes has nothing to combine.
 bool over_nothing(Value x, const Axes& axes, const char* function) {
-  for (const Index axis : normalise_axes(axes, x.shape().rank(), function)) {
+  for (const Index axis : normalize_axes(axes, x.shape().rank(), function)) {
     if (x.shape()[static_cast<int>(axis)] == 0) return true;
   }
   return false;
@@ -33,19 +33,19 @@ Value zero_at_zero(Value x, F f) {
 }  // namespace
 
 Value mean(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("mean", x);
   return sum(x, axes, keepdims) / count(x, axes);
 }
 
 Value var(Operand x, const Axes& axes, bool keepdims, int correction) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("var", x);
   // Distances are taken from the first element and then from the mean of these: so the variance of equal numbers is 0,
   // although their mean may be rounded, and that of numbers far from 0 loses no digits. The derivative by the first
   // element as a mere origin is 0.
   Value origin = stop_gradient(x);
-  for (const Index axis : normalise_axes(axes, x.shape().rank(), "var")) origin = slice(origin, axis, 0, 1);
+  for (const Index axis : normalize_axes(axes, x.shape().rank(), "var")) origin = slice(origin, axis, 0, 1);
   const Value distance = x - origin;
   const Value total = sum(square(distance - mean(distance, axes, true)), axes, keepdims);
   const Value n = count(x, axes);
@@ -53,13 +53,13 @@ Value var(Operand x, const Axes& axes, bool keepdims, int correction) {
 }
 
 Value stddev(Operand x, const Axes& axes, bool keepdims, int correction) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("stddev", x);
   return zero_at_zero(var(x, axes, keepdims, correction), [](Value v) { return sqrt(v); });
 }
 
 Value logsumexp(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("logsumexp", x);
   if (over_nothing(x, axes, "logsumexp")) return log(sum(exp(x), axes, keepdims));
   // The largest is taken out before exp, so that nothing overflows. It is a mere number to the derivative: whatever is
@@ -82,7 +82,7 @@ Value below_largest(const char* function, Value x, Index axis) {
 }  // namespace
 
 Value softmax(Operand x, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const Value shifted = exp(below_largest("softmax", x, axis));
   // The node says which numbers the probabilities were made of, so that a loss can take these instead.
   return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
@@ -90,7 +90,7 @@ Value softmax(Operand x, Index axis) {
 }
 
 Value log_softmax(Operand x, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const Value shifted = below_largest("log_softmax", x, axis);
   return shifted - log(sum(exp(shifted), {axis}, true));
 }
@@ -133,7 +133,7 @@ Value power_norm(Value x, double p, const Axes& axes, bool keepdims) {
 }  // namespace
 
 Value norm(Operand x, double p, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   require_floating("norm", x);
   if (std::isnan(p)) throw UserError(fmt::format("norm: p is NaN\n  {}", x.describe()));
   if (p == 0) return sum(cast(not_equal(x, 0), x.dtype()), axes, keepdims);
@@ -214,7 +214,7 @@ Composite norm_of(const char* name, double p, const Domain& domain, bool zero_se
 
 std::vector<Composite> statistics_composites() {
   const Attrs last{{"axes", Axes{-1}}};
-  const std::vector<Sample> normalised{
+  const std::vector<Sample> normalized{
       one("row", {9}, {-1}), one("matrix", {3, 5}, {-1}), one("first axis", {17, 2}, {0}),
       Sample{"one element", {{{1}}}, last, 0, true, true}, Sample{"nothing", {{{3, 0}}}, last, 0, true, true}};
   const auto along = [](const char* name) {
@@ -240,9 +240,9 @@ std::vector<Composite> statistics_composites() {
        bad("stddev")},
       {"logsumexp", "log(sum(exp(x))).", reduced<logsumexp>, constant_of_one(shapes(), false), bad("logsumexp")},
       {"softmax", "exp(x) / sum(exp(x)) along an axis.",
-       [](Inputs x, const Attrs& a) { return softmax(x[0], a.ints("axes")[0]); }, normalised, along("softmax")},
+       [](Inputs x, const Attrs& a) { return softmax(x[0], a.ints("axes")[0]); }, normalized, along("softmax")},
       {"log_softmax", "x - logsumexp(x) along an axis.",
-       [](Inputs x, const Attrs& a) { return log_softmax(x[0], a.ints("axes")[0]); }, normalised, along("log_softmax")},
+       [](Inputs x, const Attrs& a) { return log_softmax(x[0], a.ints("axes")[0]); }, normalized, along("log_softmax")},
       norm_of("norm, p = 0", 0, not_zero, true),
       norm_of("norm, p = 1", 1, not_zero, true),
       norm_of("norm, p = 2", 2, not_zero, false),
@@ -263,4 +263,4 @@ std::vector<Composite> statistics_composites() {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,8 +1,8 @@
-// Samples of convolutions, pooling and normalisation.
+// Samples of convolutions, pooling and normalization.
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::vector<Composite> window_composites();
 
@@ -26,14 +26,14 @@ Padding padding_of(const Attrs& a) {
   if (p.size() == 3) return {p[0], p[1], p[2]};
   return {p[0], p[1], p[2], p[3]};
 }
-Conv2dOptions options_2d(const Attrs& a) {
+ConvWindow2D options_2d(const Attrs& a) {
   const auto pair = [&](const char* what) { return HeightWidth(a.ints(what)[0], a.ints(what)[1]); };
   return {.strides = pair("strides"),
           .padding = padding_of(a),
           .dilation = pair("dilation"),
           .groups = a.integer("groups")};
 }
-Conv1dOptions options_1d(const Attrs& a) {
+ConvWindow1D options_1d(const Attrs& a) {
   return {.stride = a.ints("strides")[0],
           .padding = padding_of(a),
           .dilation = a.ints("dilation")[0],
@@ -168,8 +168,8 @@ Attrs window(Axes extents, Axes strides, Axes padding, bool count_padding = true
           {"count", count_padding}};
 }
 HeightWidth window_of(const Attrs& a) { return {a.ints("window")[0], a.ints("window")[1]}; }
-Pool2dOptions pool_2d(const Attrs& a) {
-  Pool2dOptions out{.padding = padding_of(a), .count_padding = a.flag("count")};
+PoolWindow2D pool_2d(const Attrs& a) {
+  PoolWindow2D out{.padding = padding_of(a), .count_padding = a.flag("count")};
   if (!a.ints("strides").empty()) out.strides = HeightWidth(a.ints("strides")[0], a.ints("strides")[1]);
   return out;
 }
@@ -227,9 +227,9 @@ std::vector<Composite> pools() {
   };
 }
 
-// ---- normalisation
+// ---- normalization
 
-std::vector<Composite> normalisations() {
+std::vector<Composite> normalizations() {
   return {
       {"layer_norm",
        "Mean 0 and variance 1 over axes.",
@@ -243,7 +243,7 @@ std::vector<Composite> normalisations() {
        {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, "layer_norm: floating"},
         {"axis", {Tensor::zeros({3})}, {{"axes", Axes{1}}}, "layer_norm: axis 1"}}},
       {"layer_norm with scale and shift",
-       "Normalised, then scaled and shifted.",
+       "Normalized, then scaled and shifted.",
        [](Inputs x, const Attrs&) { return layer_norm(x[0], x[1], x[2]); },
        {{"rows", {{{3, 5}}, {{5}}, {{5}}}, {}}, {"matrices", {{{2, 3, 4}}, {{3, 4}}, {{3, 4}}}, {}}},
        {{"scale",
@@ -267,7 +267,7 @@ std::vector<Composite> normalisations() {
         {"no groups", {Tensor({2, 4})}, {{"groups", Index{0}}}, "0 groups"},
         {"rank", {Tensor::zeros({4})}, {{"groups", Index{2}}}, "x must be [batch, ..., channels]"}}},
       {"group_norm with scale and shift",
-       "Normalised, then scaled and shifted.",
+       "Normalized, then scaled and shifted.",
        [](Inputs x, const Attrs&) { return group_norm(x[0], 2, x[1], x[2]); },
        {{"images", {{{2, 2, 2, 4}}, {{4}}, {{4}}}, {}}},
        {{"scale",
@@ -281,8 +281,8 @@ std::vector<Composite> normalisations() {
 
 std::vector<Composite> window_composites() {
   auto out = convolutions();
-  for (const auto& family : {pools(), normalisations()}) out.insert(out.end(), family.begin(), family.end());
+  for (const auto& family : {pools(), normalizations()}) out.insert(out.end(), family.begin(), family.end());
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -6,7 +6,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // [size, behind...] with extents of 1 in between to make `rank` axes behind the first.
@@ -75,4 +75,4 @@ Value batch_along_axes_of(const Batch& b, std::initializer_list<int> which) {
   return along_axes(b, inputs);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,7 +9,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Input i with the leading axis, repeated along it if it has none.
 Value batch_input(const Batch& b, int i);
@@ -24,4 +24,4 @@ Value batch_along_axes(const Batch& b);
 // The same; only the inputs named get the leading axis if they have none.
 Value batch_along_axes_of(const Batch& b, std::initializer_list<int> inputs);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

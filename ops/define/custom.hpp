@@ -23,7 +23,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 namespace custom {
 
@@ -64,4 +64,4 @@ OpDef elementwise_op(OpDef op) {
   return op;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -18,7 +18,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Floating-point operations of `n` elements with so many each: none if the elements are integers.
 inline double flops_of(Index n, DType dtype, double each = 1) {
@@ -60,4 +60,4 @@ OpDef define() {
   return def;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -10,7 +10,7 @@
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Each file of operations defines one of these. An explicit list, because objects that register themselves vanish from
 // static libraries.
@@ -110,19 +110,19 @@ const OpDef& builtin_op(const char* name) {
   return *found->second;
 }
 
-Value apply(const char* op, std::span<const Value> inputs, Attrs attrs, CodeLine at) {
-  const LineGuard line(at, inputs.empty() ? Value() : inputs[0]);
+Value apply(const char* op, std::span<const Value> inputs, Attrs attrs, SourceLocation at) {
+  const SourceLocationScope line(at, inputs.empty() ? Value() : inputs[0]);
   if (inputs.empty() || !inputs[0].valid())
-    throw GraphError(fmt::format("{}: operand 0 is an empty Value", LineGuard::function_or(op)));
+    throw GraphError(fmt::format("{}: operand 0 is an empty Value", SourceLocationScope::function_or(op)));
   return inputs[0].graph().apply(builtin_op(op), inputs, std::move(attrs), at);
 }
 
 Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs) {
   if (inputs.size() == 0) throw GraphError(fmt::format("{}: there are no operands", op));
-  const LineGuard line(*inputs.begin(), nullptr);
+  const SourceLocationScope line(*inputs.begin(), nullptr);
   if (!inputs.begin()->valid())
-    throw GraphError(fmt::format("{}: operand 0 is an empty Value", LineGuard::function_or(op)));
+    throw GraphError(fmt::format("{}: operand 0 is an empty Value", SourceLocationScope::function_or(op)));
   return inputs.begin()->graph().apply(builtin_op(op), inputs, std::move(attrs));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // All built-in operations, made once at the first call.
 const OpRegistry& builtin_ops();
@@ -24,4 +24,4 @@ struct Composite {
 };
 const std::vector<Composite>& builtin_composites();
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

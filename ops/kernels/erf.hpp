@@ -2,7 +2,7 @@
 // by number through the standard library.
 #pragma once
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
 // erf(x) / x - 1 for |x| < 0.93.
@@ -61,4 +61,4 @@ inline V<double, A> erfc(V<double, A> x) {
 }
 
 }  // namespace XGRAD_ISA
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

@@ -6,7 +6,7 @@
 #include <limits>
 #include <type_traits>
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_SIMD_SET {
 
 template <std::size_t n>
@@ -62,4 +62,4 @@ requires std::is_arithmetic_v<T> T erfinv(T number) {
 }
 
 }  // namespace XGRAD_SIMD_SET
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

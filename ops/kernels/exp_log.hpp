@@ -11,7 +11,7 @@
 // denormal numbers, inf and NaN are rare: only vectors that have one pay for them.
 #pragma once
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
 // Note [Polynomials]. Coefficient by coefficient a polynomial is one chain of additions that wait for each other. So it
@@ -369,4 +369,4 @@ inline V<T, A> log1p(V<T, A> x) {
 }
 
 }  // namespace XGRAD_ISA
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

@@ -1,7 +1,7 @@
 // The larger and the smaller of two vectors. Included by simd.hpp, once per instruction set.
 #pragma once
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
 // a > b ? a : b, so b where they are equal (zeros of different signs too) and where either is NaN. On x86 one
@@ -79,4 +79,4 @@ bool any_lane(xsimd::batch_bool<T, A> mask) {
 }
 
 }  // namespace XGRAD_ISA
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

@@ -7,7 +7,7 @@
 #include <limits>
 #include <type_traits>
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_SIMD_SET {
 
 // log |gamma(x)|. inf at 0 and at negative whole numbers. Floats go through double: the library's own float function
@@ -119,4 +119,4 @@ T digamma(T number) {
 }
 
 }  // namespace XGRAD_SIMD_SET
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

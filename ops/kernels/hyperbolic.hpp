@@ -1,7 +1,7 @@
 // Hyperbolic functions of vectors and their inverses. Included by simd.hpp, once per instruction set.
 #pragma once
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
 template <class T>
@@ -69,4 +69,4 @@ inline V<T, A> atanh(V<T, A> x) {
 }
 
 }  // namespace XGRAD_ISA
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

@@ -9,7 +9,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 #define XGRAD_ISA_NAME(isa, unused) #isa,
@@ -64,4 +64,4 @@ int active_isa() {
 
 const char* active_isa_name() { return names[active_isa()]; }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -29,7 +29,7 @@
 #define XGRAD_FOR_EACH_ISA(X, argument) X(neon64, argument)
 #endif
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Position of the active set in XGRAD_FOR_EACH_ISA. Throws EnvironmentError if XGRAD_ISA names a set that does not
 // exist or that the processor does not have.
@@ -38,7 +38,7 @@ const char* active_isa_name();
 // Whether the processor has the set of that name.
 bool processor_has(std::string_view isa);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0
 
 #define XGRAD_ISA_MEMBER(isa, name) isa::name,
 // The object called `name` of the active set's namespace: XGRAD_SELECT_ISA(kernels) is avx2::kernels, for instance.

@@ -4,7 +4,7 @@
 #include <xgrad/ops/kernels/isa.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct MatmulKernels {
   PreparedMatmul (*prepare)(DType, const MatmulArgs&);
@@ -33,4 +33,4 @@ struct MoveKernels {
 XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_TABLES, )
 #undef XGRAD_DECLARE_TABLES
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -4,7 +4,7 @@
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 #define XGRAD_ADDRESS(isa, name) &isa::name,
@@ -47,4 +47,4 @@ const Kernels& kernels() {
   return table;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

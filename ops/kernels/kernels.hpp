@@ -13,7 +13,7 @@
 #include <xgrad/graph/machine/parallel.hpp>
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // c[m, n] = op(a)[m, k] op(b)[k, n]. A transposed operand is stored as [k, m] or [n, k]. Strides are between rows as
 // stored.
@@ -24,7 +24,7 @@ struct MatmulArgs {
   void* c = nullptr;
   Index a_stride = 0, b_stride = 0, c_stride = 0;
   bool transpose_a = false, transpose_b = false;
-  const RangeRef* rows_done = nullptr;  // as KernelCall::rows_done, for the rows of c
+  const RangeRef* on_rows_ready = nullptr;  // as KernelCall::on_rows_ready, for the rows of c
 };
 
 // How products of one set of sizes and strides are done: what costs as much as a small product and need not be found
@@ -44,17 +44,17 @@ struct PreparedMatmul {
   bool pack_left = false;
 
   void operator()(const void* a, const void* b, void* c, void* scratch, const Parallel& parallel,
-                  const RangeRef* rows_done = nullptr) const {
+                  const RangeRef* on_rows_ready = nullptr) const {
     if (tile != nullptr) {
       tile(sizes, a, b, c, 1);
-      if (rows_done != nullptr) (*rows_done)(0, sizes.m);
+      if (on_rows_ready != nullptr) (*on_rows_ready)(0, sizes.m);
       return;
     }
     MatmulArgs args = sizes;
     args.a = a;
     args.b = b;
     args.c = c;
-    args.rows_done = rows_done;
+    args.on_rows_ready = on_rows_ready;
     run(*this, args, scratch, parallel);
   }
 };
@@ -103,4 +103,4 @@ struct Kernels {
 // Those of the active instruction set.
 const Kernels& kernels();
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -17,7 +17,7 @@
 #include <xgrad/ops/kernels/matmul_tile.hpp>
 #include <xgrad/ops/kernels/matmul_vector.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // A panel of this length fills most of the first-level cache.
@@ -89,7 +89,7 @@ Index count_row_blocks(const MatmulArgs& args, Right right) {
 // then waits for the second-level cache at every step. Such rows are copied to where they do not collide.
 constexpr Index way = 4096;
 template <class T>
-bool packs_left(const MatmulArgs& args) {
+bool should_pack_a(const MatmulArgs& args) {
   if (args.n <= panel_columns<T>) return false;
   if (args.transpose_a) return args.n * bytes_of<T> > short_row || args.a_stride * bytes_of<T> % 1024 == 0;
   return tile_rows > 8 && args.m > 8 && args.n > 8 * panel_columns<T> && args.a_stride * bytes_of<T> % way == 0;
@@ -139,7 +139,7 @@ struct Rows {
       rows -= next.count * next.rows;
     }
   }
-  [[gnu::always_inline]] void run(Step& step, Index vectors, const T* a, const T* b, T* c) const {
+  [[gnu::always_inline]] void run(TileArgs& step, Index vectors, const T* a, const T* b, T* c) const {
     for (int i = 0; i < count; ++i) {
       const Group& g = groups[i];
       step.a_tile = g.a_tile;
@@ -161,7 +161,7 @@ void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
   const Rows<T> tiles(count, args.transpose_a, args.transpose_a ? 1 : args.a_stride, 0, args.c_stride);
   const Index wide = count <= few_rows ? wide_vectors[count - 1] * w : 0;
   const Index length = block_length(args.k);
-  Step step{length, args.a_stride, args.b_stride, args.c_stride, 0, w, 0, true};
+  TileArgs step{length, args.a_stride, args.b_stride, args.c_stride, 0, w, 0, true};
   for (Index k = 0; k < args.k; k += length) {
     step.length = std::min(length, args.k - k);
     step.first = k == 0;
@@ -194,7 +194,7 @@ void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range 
   const Index length = block_length(args.k);
   const bool by_tiles = pack_left && args.transpose_a;  // else by rows
   const Index a_row = by_tiles ? tile_rows : pack_left ? copied_row<T> : args.a_stride;
-  Step step{length, a_row, 2 * w, args.c_stride, 0, w, 0, true};
+  TileArgs step{length, a_row, 2 * w, args.c_stride, 0, w, 0, true};
   for (Index k = 0; k < args.k; k += length) {
     step.length = std::min(length, args.k - k);
     step.first = k == 0;
@@ -250,7 +250,7 @@ void pack_right(const MatmulArgs& args, Range columns, T* packed) {
 }
 
 void report(const MatmulArgs& args, Range rows) {
-  if (args.rows_done != nullptr && rows.first < rows.last) (*args.rows_done)(rows.first, rows.last);
+  if (args.on_rows_ready != nullptr && rows.first < rows.last) (*args.on_rows_ready)(rows.first, rows.last);
 }
 
 // Blocks [first, last) of rows, with a right operand that is packed here.
@@ -281,7 +281,7 @@ void multiply(const PreparedMatmul& how, const MatmulArgs& args, void* scratch, 
   }
   // Columns are cut only where rows are too few, and not where rows must be complete.
   Index column_blocks = 1;
-  if (spread && how.row_blocks < least_tasks && (args.rows_done == nullptr || how.row_blocks == 1)) {
+  if (spread && how.row_blocks < least_tasks && (args.on_rows_ready == nullptr || how.row_blocks == 1)) {
     column_blocks = std::clamp<Index>(args.n / (4 * panel_columns<T>), 1, ceil_div(least_tasks, how.row_blocks));
   }
   threads.for_each(how.row_blocks * column_blocks, [&](Index i) {
@@ -385,7 +385,7 @@ PreparedMatmul prepare_for(const MatmulArgs& sizes) {
     out.run = multiply<T>;
     out.right = right_of<T>(sizes);
     out.row_blocks = count_row_blocks<T>(sizes, out.right);
-    out.pack_left = packs_left<T>(sizes);
+    out.pack_left = should_pack_a<T>(sizes);
     if (out.right == Right::packed_once)
       out.scratch_bytes = static_cast<std::size_t>(packed_size<T>(sizes) * bytes_of<T>);
   }
@@ -402,4 +402,4 @@ namespace XGRAD_ISA {
 extern const MatmulKernels matmul_kernels;
 const MatmulKernels matmul_kernels = {prepare};
 }  // namespace XGRAD_ISA
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

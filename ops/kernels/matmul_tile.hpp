@@ -15,7 +15,7 @@
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index tile_rows = simd::registers == 32 ? 12 : 6;
@@ -48,7 +48,7 @@ constexpr Index vectors_of(Index columns) {
 
 // How a tile finds its numbers. Strides are in numbers: of a between rows, or between columns where a is read along
 // columns, of b and c between rows.
-struct Step {
+struct TileArgs {
   Index length;  // of the sums, at most max_block
   Index a_stride, b_stride, c_stride;
   Index a_tile;   // from a tile of a to the next
@@ -166,7 +166,7 @@ template <class T, std::size_t rows, std::size_t vectors>
 
 // c (+)= a * b for `count` tiles one below the other.
 template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
-void run_tiles(const Step& step, Index count, const T* a, const T* b, T* c) {
+void run_tiles(const TileArgs& step, Index count, const T* a, const T* b, T* c) {
   // Known not to be changed by what is stored.
   const Index length = step.length, a_stride = step.a_stride, b_stride = step.b_stride, c_stride = step.c_stride;
   const Index a_tile = step.a_tile, b_last = step.b_last, columns = step.columns;
@@ -243,7 +243,7 @@ void run_narrow(const MatmulArgs& args, const void* left, const void* right, voi
 }
 
 template <class T>
-using TileFn = void (*)(const Step&, Index count, const T* a, const T* b, T* c);
+using TileFn = void (*)(const TileArgs&, Index count, const T* a, const T* b, T* c);
 
 // By whether a is read along columns, by rows - 1 and by vectors - 1.
 template <class T>
@@ -370,4 +370,4 @@ void copy_rows(const MatmulArgs& args, Index k, Index length, Index first, Index
 }
 
 }  // namespace
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

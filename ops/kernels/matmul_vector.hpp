@@ -6,7 +6,7 @@
 
 #include <xgrad/ops/kernels/matmul_tile.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // out[i] = x . row i of the matrix, for `rows` <= 4 rows. Each sum is taken in two vectors, whatever the number of
@@ -99,4 +99,4 @@ void add_all(Index k, Index length, const T* x, Index x_stride, const T* matrix,
 }
 
 }  // namespace
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

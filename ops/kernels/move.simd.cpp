@@ -4,7 +4,7 @@
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // In squares of whole cache lines, and these in blocks that are turned over in registers: numbers a large power of two
@@ -43,4 +43,4 @@ namespace XGRAD_ISA {
 extern const MoveKernels move_kernels;
 const MoveKernels move_kernels = {transpose<float>, transpose<double>};
 }  // namespace XGRAD_ISA
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Philox {
   using Words = std::array<std::uint32_t, 4>;
@@ -23,4 +23,4 @@ struct Philox {
   }
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

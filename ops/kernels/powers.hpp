@@ -4,7 +4,7 @@
 // in the last place elsewhere.
 #pragma once
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
 // function(doubles ...), for vectors of floats.
@@ -91,4 +91,4 @@ inline V<T, A> fmod(V<T, A> x, V<T, A> y) {
 }
 
 }  // namespace XGRAD_ISA
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

@@ -10,7 +10,7 @@
 #include <xgrad/ops/kernels/simd.hpp>
 #include <xgrad/ops/kernels/words.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr int lanes = 16;
@@ -157,4 +157,4 @@ const RandomKernels random_kernels = {
     {bernoulli<float>, bernoulli<double>, nullptr, bernoulli<bool>},
 };
 }  // namespace XGRAD_ISA
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

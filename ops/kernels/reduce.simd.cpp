@@ -9,7 +9,7 @@
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index block = 1024;             // numbers of a row summed without a tree
@@ -420,4 +420,4 @@ const ReduceKernels reduce_kernels = {
     block_reductions<Min>(),
 };
 }  // namespace XGRAD_ISA
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -34,7 +34,7 @@ inline xsimd::batch<float, xsimd::neon64>& xsimd::batch<float, xsimd::neon64>::o
 #define XGRAD_SIMD_SET scalar
 #endif
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_SIMD_SET {
 
 // ---- scalar forms
@@ -167,12 +167,12 @@ T fma(T a, T b, T c) {
 }
 
 }  // namespace XGRAD_SIMD_SET
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd
 
 #include <xgrad/ops/kernels/erfinv.hpp>
 #include <xgrad/ops/kernels/gamma.hpp>
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_SIMD_SET {
 
 // The number as a V, be it one number or a vector of equal ones.
@@ -586,7 +586,7 @@ T reduce_add(V<T, A> v) {
 #endif
 
 }  // namespace XGRAD_SIMD_SET
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd
 
 #ifdef XGRAD_ISA
 #include <xgrad/ops/kernels/extremes.hpp>

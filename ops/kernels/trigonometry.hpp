@@ -1,7 +1,7 @@
 // Trigonometric functions of vectors and their inverses. Included by simd.hpp, once per instruction set.
 //
 // xsimd chooses how to reduce an argument by the largest of a vector, so what comes out for a number depends on its
-// neighbours, and with it the last bit of a result on how a tensor is cut into vectors. Here each number goes its own
+// neighbors, and with it the last bit of a result on how a tensor is cut into vectors. Here each number goes its own
 // way.
 //
 // Note [Reduction]. x = n pi / 2 + r with |r| <= pi / 4 (Cody and Waite, "Software manual for the elementary
@@ -11,7 +11,7 @@
 // [Exponential]; its last two bits are the quarter of the circle.
 #pragma once
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
 template <class T>
@@ -205,4 +205,4 @@ inline V<double, A> acos(V<double, A> x) {
 }
 
 }  // namespace XGRAD_ISA
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

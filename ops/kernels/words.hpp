@@ -10,7 +10,7 @@
 #error "words.hpp belongs to the passes per instruction set"
 #endif
 
-namespace xgrad::simd {
+namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
 // A vector of 32-bit words, with the product that xsimd does not have and compilers do not find.
@@ -63,4 +63,4 @@ struct Words {
 };
 
 }  // namespace XGRAD_ISA
-}  // namespace xgrad::simd
+}  // namespace xgrad::inline v0::simd

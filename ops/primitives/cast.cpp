@@ -7,7 +7,7 @@
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The C++ conversion, except that fractions outside i64 saturate and NaN becomes 0, where C++ leaves it undefined.
@@ -41,7 +41,7 @@ void run_from(const KernelCall& call) {
 struct Cast : Operation {
   static constexpr const char* name = "cast";
   static constexpr const char* doc =
-      "The same numbers in another dtype: to i64 towards zero, NaN to 0, saturating; to bool whether not 0. A "
+      "The same numbers in another dtype: to i64 toward zero, NaN to 0, saturating; to bool whether not 0. A "
       "derivative flows "
       "between floating dtypes only.";
   static TensorType infer(const Infer& in) { return {in.attrs().dtype("dtype"), in.shape(0)}; }
@@ -78,8 +78,8 @@ struct Cast : Operation {
 void register_cast(OpRegistry& registry) { registry.add(define<Cast>()); }
 
 Value cast(Operand x, DType dtype) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}});
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

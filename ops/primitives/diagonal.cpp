@@ -12,7 +12,7 @@
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index most = Index{1} << 56;  // no shape holds more
@@ -215,20 +215,20 @@ void register_diagonal(OpRegistry& registry) {
 }
 
 Value diagonal(Operand x, Index k) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("diagonal", {x}, diagonal_attrs(k));
 }
 Value tril(Operand x, Index k) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("tril", {x}, diagonal_attrs(k));
 }
 Value triu(Operand x, Index k) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("triu", {x}, diagonal_attrs(k));
 }
 
 Value diag(Operand x, Index k) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int rank = x.shape().rank();
   if (rank != 1 && rank != 2) {
     throw ShapeError(
@@ -240,8 +240,8 @@ Value diag(Operand x, Index k) {
 }
 
 Value trace(Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return sum(diagonal(x), {-1});
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

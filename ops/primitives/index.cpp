@@ -12,7 +12,7 @@
 #include <xgrad/ops/define/internal/wide_sum.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index task_elements = 1 << 15;
@@ -65,7 +65,7 @@ struct Gather : Operation {
   static constexpr const char* doc =
       "Slices of x along an axis, chosen by indices (i64, any shape), whose axes take the place of that axis. An index "
       "outside [0, extent) is an error at run time.";
-  static Traits traits() { return {.fallible = true}; }
+  static Traits traits() { return {.may_throw = true}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     in.require_dtype(1, {i64});
@@ -123,7 +123,7 @@ struct ScatterAdd : Operation {
   static constexpr const char* doc =
       "Zeros in the shape of the third input, with the slices of the first added where the indices, the second input, "
       "say: the reverse of gather. Slices of equal index are added in their order, and many of them without loss.";
-  static Traits traits() { return {.fallible = true, .shape_only = 4}; }
+  static Traits traits() { return {.may_throw = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
     in.require_dtype(0, {f32, f64, i64});
@@ -259,7 +259,7 @@ struct TakeAlongAxis : Operation {
       "itself lies: for axis 1, out[i, j, k] = x[i, index[i, j, k], k]. An index outside [0, extent) is an error at "
       "run "
       "time.";
-  static Traits traits() { return {.fallible = true}; }
+  static Traits traits() { return {.may_throw = true}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     in.require_dtype(1, {i64});
@@ -325,7 +325,7 @@ struct ScatterAlongAxis : Operation {
       "Zeros in the shape of the third input, with the elements of the first added where take_along_axis, by the "
       "indices in the second, would have taken them from. Elements that meet are added in their order along the axis, "
       "and many of them without loss.";
-  static Traits traits() { return {.fallible = true, .shape_only = 4}; }
+  static Traits traits() { return {.may_throw = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
     in.require_dtype(0, {f32, f64, i64});
@@ -406,7 +406,7 @@ struct OneHot : Operation {
       "1 at the index and 0 elsewhere, along a new last axis of `classes`. An index outside [0, classes) is an error "
       "at run time.";
   static constexpr const char* no_gradient = "an index has no derivative";
-  static Traits traits() { return {.fallible = true}; }
+  static Traits traits() { return {.may_throw = true}; }
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {i64});
     if (in.attrs().integer("classes") < 1) in.fail_shape(fmt::format("{} classes", in.attrs().integer("classes")));
@@ -462,7 +462,7 @@ namespace {
 // Errors of a run name the function that the program called: the kernel knows it from an attribute, which is there if
 // it is not the operation itself.
 Attrs with_function(Attrs attrs, const char* op) {
-  const std::string function = LineGuard::function_or(op);
+  const std::string function = SourceLocationScope::function_or(op);
   if (function != op) attrs.set("function", function);
   return attrs;
 }
@@ -475,12 +475,12 @@ Attrs along(Value x, Index axis, const char* function, const char* op) {
 }  // namespace
 
 Value gather(Operand x, Operand indices, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("gather", {x, indices}, along(x, axis, "gather", "gather"));
 }
 
 Value index_select(Operand x, Operand indices, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   if (indices.shape().rank() != 1) {
     throw ShapeError(fmt::format("index_select: the indices must be a vector\n  {}", indices.describe()));
   }
@@ -488,7 +488,7 @@ Value index_select(Operand x, Operand indices, Index axis) {
 }
 
 Value embedding(Operand table, Operand indices) {
-  const LineGuard line(table);
+  const SourceLocationScope line(table);
   if (table.shape().rank() != 2) {
     throw ShapeError(fmt::format("embedding: the table must be a matrix, one row a number\n  {}", table.describe()));
   }
@@ -496,24 +496,24 @@ Value embedding(Operand table, Operand indices) {
 }
 
 Value scatter_add(Operand x, Operand indices, Operand slices, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add", "scatter_add"));
 }
 
 Value take_along_axis(Operand x, Operand indices, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis", "take_along_axis"));
 }
 
 Value scatter_add_along_axis(Operand x, Operand indices, Operand elements, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return x + apply("scatter_along_axis", {elements, indices, x},
                    along(x, axis, "scatter_add_along_axis", "scatter_along_axis"));
 }
 
 Value one_hot(Operand indices, Index classes, DType dtype) {
-  const LineGuard line(indices);
+  const SourceLocationScope line(indices);
   return apply("one_hot", {indices}, with_function({{"classes", classes}, {"dtype", dtype}}, "one_hot"));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

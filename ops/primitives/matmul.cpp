@@ -15,7 +15,7 @@
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Note [Long sums]. The kernels add terms in order, by blocks. Sums of more than `most_terms` are cut into parts of
@@ -46,7 +46,7 @@ struct Matmul : Operation {
   static constexpr const char* doc =
       "Matrix product over the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; the axes before broadcast. "
       "transpose_a and transpose_b read an operand as if its last two axes were exchanged.";
-  static Traits traits() { return {.finishes_rows = true}; }
+  static Traits traits() { return {.supports_epilogue = true}; }
 
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
@@ -162,13 +162,13 @@ struct Matmul : Operation {
     if (job.parts > 1) return run_parts(job, call);
     if (job.batches == 1) {  // a small product takes less time than what is below would
       return product(call.inputs[0].data, call.inputs[1].data, call.output.data, call.scratch, call.parallel,
-                     call.rows_done);
+                     call.on_rows_ready);
     }
     const Index m = product.sizes.m;
     each_batch(job, product.sizes.k, call, [&](Index i, const char* a, const char* b, char* c) {
-      const auto rows_done = [&](Index first, Index last) { (*call.rows_done)(i * m + first, i * m + last); };
-      const RangeRef done = rows_done;
-      product(a, b, c, call.scratch, call.parallel, call.rows_done == nullptr ? nullptr : &done);
+      const auto on_rows_ready = [&](Index first, Index last) { (*call.on_rows_ready)(i * m + first, i * m + last); };
+      const RangeRef done = on_rows_ready;
+      product(a, b, c, call.scratch, call.parallel, call.on_rows_ready == nullptr ? nullptr : &done);
     });
   }
   // f(i, a, b, c) with the matrices of product i.
@@ -196,7 +196,7 @@ struct Matmul : Operation {
         add_parts<float>(job, call, a, b, {0, job.parts}, c, static_cast<char*>(call.scratch));
       else
         add_parts<double>(job, call, a, b, {0, job.parts}, c, static_cast<char*>(call.scratch));
-      if (call.rows_done != nullptr) (*call.rows_done)(i * m, (i + 1) * m);
+      if (call.on_rows_ready != nullptr) (*call.on_rows_ready)(i * m, (i + 1) * m);
     });
   }
   struct Parts {
@@ -410,7 +410,7 @@ void add_matmul_rules(const OpRegistry& registry) {
 }
 
 Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   const int rank_a = a.shape().rank();
   const int rank_b = b.shape().rank();
   const auto fail = [&](const std::string& what) {
@@ -431,17 +431,17 @@ Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
 }
 
 Value dot(Operand a, Operand b) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   if (a.shape().rank() != 1 || a.shape() != b.shape()) {
-    throw ShapeError(
-        fmt::format("{}: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
-                    LineGuard::function_or("dot"), a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+    throw ShapeError(fmt::format(
+        "{}: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+        SourceLocationScope::function_or("dot"), a.shape().str(), b.shape().str(), a.describe(), b.describe()));
   }
   return sum(a * b);
 }
 
 Value outer(Operand a, Operand b) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   if (a.shape().rank() != 1 || b.shape().rank() != 1) {
     throw ShapeError(fmt::format("outer: two vectors are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
                                  a.shape().str(), b.shape().str(), a.describe(), b.describe()));
@@ -449,4 +449,4 @@ Value outer(Operand a, Operand b) {
   return expand_dims(a, 1) * expand_dims(b, 0);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

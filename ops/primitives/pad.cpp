@@ -11,7 +11,7 @@
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index most = Index{1} << 56;  // no shape holds more
@@ -89,7 +89,7 @@ struct Pad : Operation {
     return {in.dtype(0), out};
   }
 
-  // Copies `count` neighbouring elements of the axis, from element `from` of the input on, `step` at a time.
+  // Copies `count` neighboring elements of the axis, from element `from` of the input on, `step` at a time.
   static void copy(const KernelCall& call, Index count, Index from, Index step, Index to) {
     const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
     const TensorType& input = call.inputs[0].type;
@@ -239,18 +239,18 @@ void register_pad(OpRegistry& registry) {
 }
 
 Value pad(Operand x, Index axis, Index before, Index after, double value) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("pad", {x},
                pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, PadMode::constant, value));
 }
 
 Value pad(Operand x, Index axis, Index before, Index after, PadMode mode) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("pad", {x}, pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, mode, 0));
 }
 
 Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode, double value) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int rank = x.shape().rank();
   if (static_cast<int>(widths.size()) != rank) {
     throw ShapeError(fmt::format("pad: {} widths for {} axes\n  {}", widths.size(), rank, x.describe()));
@@ -262,4 +262,4 @@ Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode, double v
   return x;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

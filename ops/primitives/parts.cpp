@@ -17,7 +17,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr std::int64_t open_end = INT64_MAX;
@@ -379,8 +379,8 @@ void check_parts(std::span<const Value> values, const Attrs& attrs) {
 
 }  // namespace
 
-Value concat(const std::vector<Value>& values, Index axis, CodeLine at) {
-  const LineGuard line(at, values.empty() ? Value() : values[0], "concat");
+Value concat(const std::vector<Value>& values, Index axis, SourceLocation at) {
+  const SourceLocationScope line(at, values.empty() ? Value() : values[0], "concat");
   if (values.empty()) throw ShapeError("concat: there is nothing to join");
   const Index along = axis_index(axis, values[0].shape().rank(), "concat");
   const Attrs attrs{{"axis", along}};
@@ -397,7 +397,7 @@ Value concat(const std::vector<Value>& values, Index axis, CodeLine at) {
 }
 
 Value select(Operand x, Position position, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int along = axis_index(axis, x.shape().rank(), "select");
   const Index extent = x.shape()[along], i = position.index() < 0 ? position.index() + extent : position.index();
   if (i < 0 || i >= extent) {
@@ -408,9 +408,9 @@ Value select(Operand x, Position position, Index axis) {
 }
 
 Value slice(Operand x, Index axis, Index begin, std::optional<Index> end, Index step) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("slice", {x},
                Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -10,7 +10,7 @@
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr int highest = 20;
@@ -129,8 +129,8 @@ struct Polygamma : Operation {
 void register_polygamma(OpRegistry& registry) { registry.add(define<Polygamma>()); }
 
 Value polygamma(int n, Operand x) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return n == 0 ? digamma(x) : apply("polygamma", {x}, Polygamma::attrs(n));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -14,7 +14,7 @@
 #include <xgrad/ops/kernels/philox.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr const char* depends_on_nothing = "random numbers depend on no input";
@@ -270,54 +270,54 @@ void register_random(OpRegistry& registry) {
   registry.add(define<RandomPermutation>());
 }
 
-Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   return draw("random_uniform", graph, shape, dtype, RandomUniform::attrs(low, high, graph.next_stream()));
 }
 Value uniform_like(Operand like, double low, double high) {
-  const LineGuard line(like);
+  const SourceLocationScope line(like);
   return draw("random_uniform", like, RandomUniform::attrs(low, high, like.graph().next_stream()));
 }
 
-Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   return draw("random_normal", graph, shape, dtype, RandomNormal::attrs(mean, stddev, graph.next_stream()));
 }
 Value normal_like(Operand like, double mean, double stddev) {
-  const LineGuard line(like);
+  const SourceLocationScope line(like);
   return draw("random_normal", like, RandomNormal::attrs(mean, stddev, like.graph().next_stream()));
 }
 
 Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, double low,
-                              double high, CodeLine at) {
-  const LineGuard line(at, &graph);
+                              double high, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   if (!is_floating(dtype))
     throw DTypeError(fmt::format("random_truncated_normal: {} is not a floating dtype", name_of(dtype)));
   const Cut cut = cut_of("random_truncated_normal", mean, stddev, low, high);
   return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
 }
 Value truncated_normal_like(Operand like, double mean, double stddev, double low, double high) {
-  const LineGuard line(like);
+  const SourceLocationScope line(like);
   const Cut cut = cut_of("truncated_normal_like", mean, stddev, low, high);
   return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
 }
 
-Value random_bernoulli(Graph& graph, const Shape& shape, DType dtype, double probability, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value random_bernoulli(Graph& graph, const Shape& shape, DType dtype, double probability, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   return draw("random_bernoulli", graph, shape, dtype, RandomBernoulli::attrs(probability, graph.next_stream()));
 }
 Value bernoulli_like(Operand like, double probability) {
-  const LineGuard line(like);
+  const SourceLocationScope line(like);
   return draw("random_bernoulli", like, RandomBernoulli::attrs(probability, like.graph().next_stream()));
 }
 Value bernoulli(Operand probability) {
-  const LineGuard line(probability);
+  const SourceLocationScope line(probability);
   require_floating("bernoulli", probability);
   return cast(uniform_like(probability) < probability, probability.dtype());
 }
 
 Value dropout_mask(Operand like, double rate) {
-  const LineGuard line(like);
+  const SourceLocationScope line(like);
   require_floating("dropout_mask", like);
   if (!(rate >= 0 && rate <= 1)) {
     throw UserError(fmt::format("dropout_mask: a rate of {} is not in [0, 1]\n  {}", rate, like.describe()));
@@ -327,12 +327,12 @@ Value dropout_mask(Operand like, double rate) {
   return bernoulli_like(like, 1 - rate) * (1 / (1 - rate));
 }
 
-Value random_permutation(Graph& graph, Index n, CodeLine at) {
-  const LineGuard line(at, &graph);
+Value random_permutation(Graph& graph, Index n, SourceLocation at) {
+  const SourceLocationScope line(at, &graph);
   return graph.apply(builtin_op("random_permutation"), {}, RandomPermutation::attrs("n", n, graph.next_stream()));
 }
 Value permutation(Operand x, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const Index a = axis_index(axis, x.shape().rank(), "permutation");
   const Value order = draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream()));
   return apply("gather", {x, order}, {{"axis", Index{a}}});
@@ -396,4 +396,4 @@ std::vector<Composite> random_composites() {
        {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The kernel of every view: plans share the bytes, so this runs only where an operation must own them.
@@ -382,24 +382,24 @@ Value reshape(Operand x, const std::vector<Index>& extents) { return apply("resh
 Value reshape_like(Operand x, Operand like) { return apply("reshape_like", {x, like}); }
 
 Value flatten(Operand x, Index first, Index last) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int rank = x.shape().rank();
   if (first == rank && last == -1) return apply("flatten", {x}, Flatten::attrs(rank, rank - 1));
   return apply("flatten", {x}, Flatten::attrs(axis_index(first, rank, "flatten"), axis_index(last, rank, "flatten")));
 }
 
 Value unflatten(Operand x, Index axis, const std::vector<Index>& extents) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("unflatten", {x}, Unflatten::attrs(axis_index(axis, x.shape().rank(), "unflatten"), extents));
 }
 
 Value expand_dims(Operand x, Index axis) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("expand_dims", {x}, {{"axis", Index{axis_index(axis, x.shape().rank() + 1, "expand_dims")}}});
 }
 
 Value squeeze(Operand x, const Axes& axes) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const Shape& shape = x.shape();
   Axes chosen;
   if (axes.empty()) {
@@ -407,7 +407,7 @@ Value squeeze(Operand x, const Axes& axes) {
       if (shape[axis] == 1) chosen.push_back(axis);
     }
   } else {
-    chosen = normalise_axes(axes, shape.rank(), "squeeze");
+    chosen = normalize_axes(axes, shape.rank(), "squeeze");
   }
   return apply("squeeze", {x}, {{"axes", chosen}});
 }
@@ -415,7 +415,7 @@ Value squeeze(Operand x, const Axes& axes) {
 Value stop_gradient(Operand x) { return apply("stop_gradient", {x}); }
 
 Value transpose(Operand x, const Axes& order) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int rank = x.shape().rank();
   Axes full;
   for (Index axis : order) full.push_back(axis_index(axis, rank, "transpose"));
@@ -424,15 +424,15 @@ Value transpose(Operand x, const Axes& order) {
 }
 
 Value broadcast_to(Operand x, const Shape& shape) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("broadcast_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
 }
 
 Value broadcast_like(Operand x, Operand like) { return apply("broadcast_like", {x, like}); }
 
 Value stretch(Operand x, Index axis, Index times) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("stretch", {x}, Stretch::attrs(axis_index(axis, x.shape().rank(), "stretch"), times));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

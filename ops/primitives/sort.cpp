@@ -10,7 +10,7 @@
 #include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Whether x must stand before y. NaN counts as the largest number.
@@ -122,17 +122,17 @@ Value chosen(Value x, Value indices, Index axis) {
 void register_sort(OpRegistry& registry) { registry.add(define<Argsort>()); }
 
 Value argsort(Operand x, Index axis, bool descending) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return positions("argsort", x, axis, descending);
 }
 
 Value sort(Operand x, Index axis, bool descending) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return chosen(x, positions("sort", x, axis, descending), axis);
 }
 
 TopK topk(Operand x, Index k, Index axis, bool largest) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const int rank = x.shape().rank();
   if (rank == 0) throw ShapeError(fmt::format("topk: a scalar has no axis\n  {}", x.describe()));
   const int along = axis_index(axis, rank, "topk");
@@ -144,4 +144,4 @@ TopK topk(Operand x, Index k, Index axis, bool largest) {
   return {chosen(x, indices, along), indices};
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -16,7 +16,7 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/internal/window_attrs.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const std::vector<Index>& padding) {
   return {{"window", Axes{window.height, window.width}},
@@ -134,7 +134,7 @@ inline void copy_run(char* to, const char* from, std::size_t bytes) {
   }
 }
 
-// Calls run(element, position, count) for stretches of neighbouring elements of window i that lie inside the axis.
+// Calls run(element, position, count) for stretches of neighboring elements of window i that lie inside the axis.
 template <class F>
 void inside_runs(const Slide& s, Index i, const F& run) {
   const Index first = s.first(i), last = s.last(i);
@@ -405,7 +405,7 @@ struct WindowArgmax : Operation {
     const std::vector<Index>& window = attrs.ints("window");
     return flops_of(out.shape.elements(), in[0].dtype, static_cast<double>(window[0]) * static_cast<double>(window[1]));
   }
-  // Some neighbouring channels of one window.
+  // Some neighboring channels of one window.
   template <class T>
   static void channels(const T* image, const Slides& s, Index i, Index j, Index all, Index first, Index count,
                        std::int64_t* out) {
@@ -483,4 +483,4 @@ void register_windows(OpRegistry& registry) {
   registry.add(define<WindowArgmax>());
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -36,7 +36,7 @@ std::string complaint(Graph& g, Value x, const BackwardFn& backward) {
   const NodeId before = g.size();
   std::string out;
   try {
-    gradients(y, x, {.seed = y});
+    gradients(y, x, {.cotangent = y});
   } catch (const UserError& error) {
     out = error.message();
   }

@@ -111,7 +111,7 @@ TEST_CASE("a seed weighs the elements of y, and y may be among wrt") {
   const Value h = square(x);
   const Value y = h * 3;
   const Value seed = g.constant(row({1, 10, 100}));
-  const auto d = gradients(y, {x, h, y, x}, {.seed = seed});
+  const auto d = gradients(y, {x, h, y, x}, {.cotangent = seed});
   const auto out = evaluate(d, {{x, row({1, 2, 3})}});
   CHECK(numbers(out[0]) == std::vector<double>{6, 120, 1800});
   CHECK(numbers(out[1]) == std::vector<double>{3, 30, 300});
@@ -224,7 +224,7 @@ TEST_CASE("what has no meaning is refused before anything is appended") {
   const Value y = square(x);
   const NodeId before = g.size();
   CHECK_THROWS_WITH_AS(gradients(y, x), doctest::Contains("y must be a scalar or come with a seed"), GradientError);
-  CHECK_THROWS_WITH_AS(gradients(y, x, {.seed = g.constant(1.0)}), doctest::Contains("type of y"), GradientError);
+  CHECK_THROWS_WITH_AS(gradients(y, x, {.cotangent = g.constant(1.0)}), doctest::Contains("type of y"), GradientError);
   CHECK_THROWS_WITH_AS(gradients(i, x), doctest::Contains("i64"), GradientError);
   const Value s = sum(y);
   CHECK_THROWS_WITH_AS(gradients(s, i), doctest::Contains("must be f32 or f64: %1 input \"i\""), GradientError);

@@ -20,7 +20,7 @@ const nn::CsvOptions all_options[] = {
 
 // The number of bytes chooses the options, so that an input is read once.
 void fuzz::read(const std::filesystem::path& file) {
-  const nn::Table table = nn::read_csv(file, all_options[std::filesystem::file_size(file) % std::size(all_options)]);
+  const nn::Table table = nn::load_csv(file, all_options[std::filesystem::file_size(file) % std::size(all_options)]);
   if (table.columns.size() > 1) (void)table.dataset(table.columns.back());
 }
 

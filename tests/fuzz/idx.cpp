@@ -7,7 +7,7 @@
 
 namespace nn = xgrad::nn;
 
-void fuzz::read(const std::filesystem::path& file) { (void)nn::read_idx(file, xgrad::f64); }
+void fuzz::read(const std::filesystem::path& file) { (void)nn::load_idx(file, xgrad::f64); }
 
 // The library does not write this format.
 void fuzz::write_seeds(const std::filesystem::path& folder) {

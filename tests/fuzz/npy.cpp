@@ -4,7 +4,7 @@
 
 namespace nn = xgrad::nn;
 
-void fuzz::read(const std::filesystem::path& file) { (void)nn::read_npy(file); }
+void fuzz::read(const std::filesystem::path& file) { (void)nn::load_npy(file); }
 
 void fuzz::write_seeds(const std::filesystem::path& folder) {
   for (const xgrad::DType dtype : {xgrad::f32, xgrad::f64, xgrad::i64, xgrad::boolean})

@@ -9,7 +9,7 @@
 namespace nn = xgrad::nn;
 
 void fuzz::read(const std::filesystem::path& file) {
-  (void)nn::read_png(file, {.channels = 4, .max_pixels = std::uint64_t{1} << 20U});
+  (void)nn::load_png(file, {.channels = 4, .max_pixels = std::uint64_t{1} << 20U});
 }
 
 void fuzz::write_seeds(const std::filesystem::path& folder) {

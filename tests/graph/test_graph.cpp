@@ -483,7 +483,7 @@ TEST_CASE("graph: one node may have a hundred thousand inputs") {
   verify(g);
 }
 
-TEST_CASE("verify: a definition that changed its mind is found and shown among its neighbours") {
+TEST_CASE("verify: a definition that changed its mind is found and shown among its neighbors") {
   Graph g;
   OpDef op = tiny::make("fickle", 1, same_type);
   const Value x = g.input("x", {3});

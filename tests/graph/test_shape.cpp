@@ -107,8 +107,8 @@ TEST_CASE("shape: axes count from either end and are checked") {
   CHECK_THROWS_AS(axis_index(-4, 3, "f"), ShapeError);
   CHECK_THROWS_AS(axis_index(0, 0, "f"), ShapeError);
   CHECK_THROWS_AS(axis_index(std::numeric_limits<Index>::min(), 3, "f"), ShapeError);
-  CHECK(normalise_axes({}, 3, "f") == Axes{0, 1, 2});
-  CHECK(normalise_axes({-1, 0}, 3, "f") == Axes{0, 2});
-  CHECK(normalise_axes({}, 0, "f").empty());
-  CHECK_THROWS_WITH_AS(normalise_axes({1, -2}, 3, "f"), "f: axis 1 is named twice", ShapeError);
+  CHECK(normalize_axes({}, 3, "f") == Axes{0, 1, 2});
+  CHECK(normalize_axes({-1, 0}, 3, "f") == Axes{0, 2});
+  CHECK(normalize_axes({}, 0, "f").empty());
+  CHECK_THROWS_WITH_AS(normalize_axes({1, -2}, 3, "f"), "f: axis 1 is named twice", ShapeError);
 }

@@ -92,7 +92,7 @@ TEST_CASE("defaults: activations, as functions and for layers") {
       {"leaky_relu", leaky_relu(x), nn::leaky_relu(x)},
       {"elu", elu(x), nn::elu(x)},
       {"selu", selu(x), nn::selu(x)},
-      {"prelu", prelu(x, g.constant(0.0)), nn::PRelu()(x)},
+      {"prelu", prelu(x, g.constant(0.0)), nn::PReLU()(x)},
   });
 }
 

@@ -521,7 +521,7 @@ TEST_CASE("metric: names that are taken get numbers, in evaluate, history, logs 
                                                          nn::EarlyStopping{.monitor = "val_precision_1"}}});
   CHECK(h["val_precision_2"][0] == 0);
   CHECK(h["precision_1"][0] == 1);
-  const nn::Table table = nn::read_csv(folder / "log.csv");
+  const nn::Table table = nn::load_csv(folder / "log.csv");
   std::vector<std::string> columns{"epoch"};
   for (const char* prefix : {"", "val_"}) {
     for (const std::string& name : names) columns.push_back(prefix + name);

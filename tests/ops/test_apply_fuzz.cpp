@@ -11,7 +11,7 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <xgrad/autodiff/check/internal/trial.hpp>
+#include <xgrad/autodiff/check/internal/guarded_call.hpp>
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
@@ -158,9 +158,9 @@ std::string attempt(Dice& dice, const OpDef& op, const std::vector<TensorType>& 
     try {
       std::vector<Tensor> numbers;
       for (const Feed& feed : feeds) numbers.push_back(feed.value);
-      Trial trial(op, attrs, numbers, y.type());
+      GuardedCall trial(op, attrs, numbers, y.type());
       if (y.shape().elements() > 0) trial.run({});  // kernels are not called for nothing
-      if (!trial.complaint().empty()) return trial.complaint();
+      if (!trial.violation().empty()) return trial.violation();
       const Tensor out = evaluate(y, feeds, {.threads = 1});
       if (out.type() != y.type()) return fmt::format("{} came out, not {}", out.type().str(), y.type().str());
       ++tally.computed;
@@ -173,7 +173,7 @@ std::string attempt(Dice& dice, const OpDef& op, const std::vector<TensorType>& 
     for (const Value input : inputs)
       if (is_floating(input.dtype())) wrt.push_back(input);
     if (wrt.empty() || !is_floating(y.dtype()) || op.vjp == nullptr) return {};
-    const auto slopes = gradients(y, wrt, {.seed = ones_like(y), .unconnected = Unconnected::zeros});
+    const auto slopes = gradients(y, wrt, {.cotangent = ones_like(y), .unconnected = Unconnected::zeros});
     if (elements_of(g) > most_elements) return {};
     evaluate(slopes, feeds, {.threads = 1});
     ++tally.differentiated;
@@ -243,7 +243,7 @@ TEST_CASE("random calls of every operation are refused by name or computed") {
   Tally all;
   for (const OpDef* op : operations()) {
     Tally tally;
-    std::map<std::string, std::string> found;  // one call for each complaint
+    std::map<std::string, std::string> found;  // one call for each violation
     Dice dice(20);
     for (int round = 0; round < rounds; ++round) {
       const Sample& sample = op->samples[static_cast<std::size_t>(dice.below(static_cast<Index>(op->samples.size())))];
@@ -253,10 +253,10 @@ TEST_CASE("random calls of every operation are refused by name or computed") {
       if (!wrong.empty()) found.emplace(wrong, call_text(*op, types, attrs));
     }
     int shown = 0;
-    for (const auto& complaint : found) {
+    for (const auto& violation : found) {
       if (++shown > 3) break;
-      CAPTURE(complaint.second);
-      CHECK_MESSAGE(false, complaint.first);
+      CAPTURE(violation.second);
+      CHECK_MESSAGE(false, violation.first);
     }
     CAPTURE(op->name);
     CHECK(tally.computed > 0);

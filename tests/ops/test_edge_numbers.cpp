@@ -342,7 +342,7 @@ TEST_CASE("whatever is not 0 holds, NaN too") {
   CHECK(values([](Value x) { return all(x); }, {1, -0.0}) == Numbers{0});
 }
 
-TEST_CASE("casts: towards zero, saturating, NaN to 0; to bool whether not 0") {
+TEST_CASE("casts: toward zero, saturating, NaN to 0; to bool whether not 0") {
   const std::initializer_list<double> x{-1.7, 1.7, 1e30, -1e30, inf, NaN, -0.0};
   const auto top = static_cast<double>(INT64_MAX), bottom = static_cast<double>(INT64_MIN);
   for (const DType d : {f32, f64}) {

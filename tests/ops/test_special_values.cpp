@@ -119,11 +119,11 @@ TEST_CASE("special values: layer_norm of large numbers, and of equal ones") {
     CAPTURE(name_of(d));
     const double large = d == f32 ? 1e30 : 1e300;
     const double root = std::sqrt(1.5);
-    const auto normalised = [](Value x) { return layer_norm(x); };
-    CHECK(values(normalised, {large, 0, -large}, d).near({root, 0, -root}, 1e-6));
-    CHECK(values(normalised, {large, large}, d) == Numbers{0, 0});
-    CHECK(values(normalised, {3e38, -3e38}, d).near({1, -1}, 1e-6));
-    CHECK(values(normalised, {0, 0}, d) == Numbers{0, 0});
+    const auto normalized = [](Value x) { return layer_norm(x); };
+    CHECK(values(normalized, {large, 0, -large}, d).near({root, 0, -root}, 1e-6));
+    CHECK(values(normalized, {large, large}, d) == Numbers{0, 0});
+    CHECK(values(normalized, {3e38, -3e38}, d).near({1, -1}, 1e-6));
+    CHECK(values(normalized, {0, 0}, d) == Numbers{0, 0});
     // The derivative of y = x / sqrt(mean(x^2)) by x, weighted by {1, 0, 0}, with x = c {1, 0, -1}.
     const Numbers by_x = slopes([](Value x) { return slice(layer_norm(x), 0, 0, 1); }, {large, 0, -large}, d);
     CHECK(by_x.near({root / 6 / large, -root / 3 / large, root / 6 / large}, 1e-5));

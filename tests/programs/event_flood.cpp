@@ -24,8 +24,8 @@ int main(int argc, char** argv) {
   try {
     nn::EventWriter events(argv[1]);
     std::int64_t step = 0;
-    for (const auto& [tag, points] : nn::read_run(argv[1]).scalars) step = std::max(step, points.back().step + 1);
-    for (const auto& [tag, other] : nn::read_run(argv[1]).others) step = std::max(step, other.last_step + 1);
+    for (const auto& [tag, points] : nn::load_run(argv[1]).scalars) step = std::max(step, points.back().step + 1);
+    for (const auto& [tag, other] : nn::load_run(argv[1]).others) step = std::max(step, other.last_step + 1);
     // Small ones, and large ones whose writing takes a while.
     const std::string large(1 << 20, 'x');
     for (; step < 1000000; ++step) {

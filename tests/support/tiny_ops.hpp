@@ -39,7 +39,7 @@ inline TensorType matmul_type(const Infer& in) {
 
 inline TensorType sum_type(const Infer& in) {
   Shape out;
-  const Axes axes = normalise_axes(in.attrs().ints("axes"), in.shape(0).rank(), "sum");
+  const Axes axes = normalize_axes(in.attrs().ints("axes"), in.shape(0).rank(), "sum");
   for (int axis = 0; axis < in.shape(0).rank(); ++axis) {
     if (std::find(axes.begin(), axes.end(), axis) == axes.end()) out.push_back(in.shape(0)[axis]);
   }

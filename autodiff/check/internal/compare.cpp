@@ -12,7 +12,7 @@
 #include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // A numeric derivative is used where rounding may change it by no more than this part.
@@ -35,7 +35,7 @@ class Comparer {
     const bool scalar = c_.y.shape().rank() == 0 && !c_.weigh_scalars;
     const Tensor u = scalar ? Tensor(1.0) : numbers_.weights(c_.y.shape());
     const Value seed = c_.y.graph().constant(u);
-    const auto first = gradients(c_.y, c_.wrt, {.seed = seed, .unconnected = Unconnected::zeros});
+    const auto first = gradients(c_.y, c_.wrt, {.cotangent = seed, .unconnected = Unconnected::zeros});
     compare(1, {c_.y}, {u}, first);
     if (options_.order > 1 && report_.passed) {
       std::vector<Tensor> weights;
@@ -411,4 +411,4 @@ std::string CheckReport::str() const {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -13,7 +13,7 @@
 
 #include <xgrad/autodiff/check/check.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Comparison {
   Value y;                         // f64, any shape
@@ -46,4 +46,4 @@ std::vector<Value> chosen_by_name(const Graph& graph, const std::vector<Value>& 
 // [1, 2] for the flat position in the shape.
 std::string position_text(const Shape& shape, Index element);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

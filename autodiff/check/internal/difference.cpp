@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr double rounding = 1e-15;  // relative error of a function's value: a few units in the last place
@@ -152,4 +152,4 @@ double DifferenceQuotients::one_sided(Value input, const Tensor& direction, doub
   return weighted(tail_.apply(slopes, feeds_), false);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

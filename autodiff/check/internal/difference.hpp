@@ -6,7 +6,7 @@
 
 #include <xgrad/autodiff/check/internal/linear_tail.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Estimate {
   double value = 0;  // NaN if the function is not finite within two steps, or refuses a point there
@@ -43,4 +43,4 @@ class DifferenceQuotients {
   std::uint64_t run_step_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

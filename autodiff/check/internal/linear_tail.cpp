@@ -10,7 +10,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 bool is_one_of(const OpDef* op, std::initializer_list<const char*> names) {
@@ -106,4 +106,4 @@ std::vector<Tensor> LinearTail::bound(const std::vector<Tensor>& bounds, const F
   return run(bounds_, bounds, feeds);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // outputs = L(frontier) + what does not depend on wrt, where L consists of built-in linear operations.
 class LinearTail {
@@ -31,4 +31,4 @@ class LinearTail {
   bool identity_ = false;  // nothing linear follows the frontier
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

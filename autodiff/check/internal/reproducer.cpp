@@ -11,7 +11,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/define/registry.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index most_numbers = 32;  // that a program may spell out
@@ -169,4 +169,4 @@ std::string reproducer(const NodeCase& given, const CheckFinding& failure, const
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -6,7 +6,7 @@
 
 #include <xgrad/autodiff/check/check.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // One node alone, on the numbers that it met.
 struct NodeCase {
@@ -21,4 +21,4 @@ CheckReport check_node(const NodeCase& node, const CheckOptions& options);
 // has these; numbers too many to print are left to the seed. An operation that is not built in is declared only.
 std::string reproducer(const NodeCase& node, const CheckFinding& failure, const CheckOptions& options);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014).
 std::uint64_t NumberSource::bits() {
@@ -86,4 +86,4 @@ std::uint64_t seed_from(std::uint64_t seed, std::string_view text) {
   return h;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

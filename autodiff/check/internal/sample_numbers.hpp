@@ -11,7 +11,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class NumberSource {
  public:
@@ -36,4 +36,4 @@ class NumberSource {
 // A seed made from another and a text, such as the name of an operation.
 std::uint64_t seed_from(std::uint64_t seed, std::string_view text);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

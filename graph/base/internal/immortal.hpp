@@ -4,7 +4,7 @@
 
 #include <utility>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 template <class T>
 class Immortal {
@@ -17,4 +17,4 @@ class Immortal {
   T* object_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 #include <string>
 #include <type_traits>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 inline constexpr std::size_t listed_at_most = 16;
 
@@ -39,4 +39,4 @@ std::string list_text(const Range& range, const std::string& separator = ", ") {
   });
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

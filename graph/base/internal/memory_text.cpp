@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::string memory_text(std::size_t bytes) {
   const double kib = static_cast<double>(bytes) / 1024;
@@ -17,4 +17,4 @@ std::string thousands(std::uint64_t n) {
   return digits;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

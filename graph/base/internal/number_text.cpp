@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 double printable(double number) { return std::isnan(number) ? std::numeric_limits<double>::quiet_NaN() : number; }
 
@@ -13,4 +13,4 @@ std::string number_text(double number, int digits) {
   return digits > 0 ? fmt::format("{:.{}g}", printable(number), digits) : fmt::format("{}", printable(number));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

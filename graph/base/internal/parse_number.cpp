@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 bool is_digit(char c) { return '0' <= c && c <= '9'; }
@@ -83,4 +83,4 @@ std::from_chars_result parse_number_by_strtod(const char* first, const char* las
   return {end, std::errc()};
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -20,7 +20,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 namespace fs = std::filesystem;
@@ -288,4 +288,4 @@ void append_to_file(const std::string& where, const fs::path& path, std::string_
   request.fail(std::strerror(error) + std::string(undone ? "" : "; a part of the text stands at its end"));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

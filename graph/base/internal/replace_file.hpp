@@ -9,7 +9,7 @@
 
 #include <unistd.h>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Replaces the content of the file `path` by the parts, one after the other, or creates the file. The new content is
 // written to a file without a name, synchronized with the disk, and then renamed: whenever the program or the machine
@@ -55,4 +55,4 @@ std::string reason_of(int error, const std::filesystem::path& path);
 // sizes are errors too, not signals that end the program.
 int write_all(int file, std::string_view bytes);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr std::size_t reserve_bytes = std::size_t{64} * 1024;
@@ -30,4 +30,4 @@ std::size_t multiply_sizes(const char* where, std::size_t a, std::size_t b) {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Throw OutOfMemoryError, beginning with `where`, beyond what std::size_t holds.
 std::size_t add_sizes(const char* where, std::size_t a, std::size_t b);
@@ -40,4 +40,4 @@ decltype(auto) with_memory(F f, What what) {
   }
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

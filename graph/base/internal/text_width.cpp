@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 struct Character {
@@ -129,4 +129,4 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

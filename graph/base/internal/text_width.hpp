@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Columns that UTF-8 text takes: 2 for wide East Asian characters and emoji, 0 for marks that are set above or below
 // others, and 1 for anything else, bytes that are not UTF-8 among them.
@@ -28,4 +28,4 @@ std::string name_list(const std::vector<std::string>& names);
 // is half of a pair.
 bool is_utf8(std::string_view text);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

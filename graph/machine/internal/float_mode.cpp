@@ -4,7 +4,7 @@
 #include <xmmintrin.h>
 #endif
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 #if defined(__x86_64__)
 namespace {
@@ -37,4 +37,4 @@ void set_float_mode(std::uint64_t) {}
 KernelFloatMode::KernelFloatMode() : before_(float_mode()) { set_float_mode((before_ | flush | masks) & ~traps); }
 KeepDenormals::KeepDenormals() : before_(float_mode()) { set_float_mode(before_ & ~flush); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 
 #include <cstdint>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // The mode of the calling thread; 0 where there is none to choose.
 std::uint64_t float_mode();
@@ -40,4 +40,4 @@ class KeepDenormals {
   std::uint64_t before_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,9 +1,9 @@
 // The processors there are for this process.
 #pragma once
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // The number of processors this process may run on, at least 1.
 int usable_processors();
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

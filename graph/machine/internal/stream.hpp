@@ -9,7 +9,7 @@
 #include <emmintrin.h>
 #endif
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Results of more bytes are written past the caches: about what the last level of caches holds.
 inline constexpr std::size_t nontemporal_min_bytes = std::size_t{32} << 20;
@@ -52,4 +52,4 @@ inline void end_streams() {
 #endif
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/pictures/internal/dot_text.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using Rgb = std::array<double, 3>;
@@ -24,8 +24,8 @@ constexpr std::array<Rgb, 7> cold_hot{{{33, 102, 172},
                                        {239, 138, 98},
                                        {178, 24, 43}}};
 
-const NodeColour dark_grey{"#6b7280", "#ffffff"};  // a zero where logarithms are asked for
-const NodeColour alarm{"#c026d3", "#ffffff"};      // NaN and infinities
+const NodeColor dark_gray{"#6b7280", "#ffffff"};  // a zero where logarithms are asked for
+const NodeColor alarm{"#c026d3", "#ffffff"};      // NaN and infinities
 
 template <std::size_t N>
 Rgb between(const std::array<Rgb, N>& stops, double position) {
@@ -39,11 +39,11 @@ Rgb between(const std::array<Rgb, N>& stops, double position) {
 
 }  // namespace
 
-Colouring::Colouring(const Annotations& annotations, std::span<const double> numbers, std::string_view where)
+ColorMap::ColorMap(const Annotations& annotations, std::span<const double> numbers, std::string_view where)
     : annotations_(annotations) {
   const bool log = annotations.logarithmic;
   const auto fail = [&](const std::string& what) {
-    throw GraphError(fmt::format("{}: the colours of {:?}: {}", where, annotations.legend, what));
+    throw GraphError(fmt::format("{}: the colors of {:?}: {}", where, annotations.legend, what));
   };
   for (const auto& [limit, name] : {std::pair{annotations.low, "low"}, std::pair{annotations.high, "high"}}) {
     if (limit && !std::isfinite(*limit)) fail(fmt::format("{} is {}", name, *limit));
@@ -68,11 +68,11 @@ Colouring::Colouring(const Annotations& annotations, std::span<const double> num
   if (log) {
     // Whole decades, and not so few that chance differences look like large ones.
     double from = std::floor(std::log10(low_) + 1e-9), to = std::ceil(std::log10(high_) - 1e-9);
-    const double least = annotations.colours == ColourScale::cold_hot ? 6 : 2;
+    const double least = annotations.colors == ColorScale::cold_hot ? 6 : 2;
     while (to - from < least) to - std::log10(high_) < std::log10(low_) - from ? ++to : --from;
     low_ = std::pow(10.0, from);
     high_ = std::pow(10.0, to);
-  } else if (annotations.colours == ColourScale::heat) {
+  } else if (annotations.colors == ColorScale::heat) {
     low_ = std::min(low_, 0.0);  // nothing is pale
   }
   if (annotations.low) low_ = *annotations.low;
@@ -85,37 +85,37 @@ Colouring::Colouring(const Annotations& annotations, std::span<const double> num
   }
 }
 
-double Colouring::position(double number) const {
+double ColorMap::position(double number) const {
   if (annotations_.logarithmic) return (std::log10(number) - std::log10(low_)) / (std::log10(high_) - std::log10(low_));
   return (number - low_) / (high_ - low_);
 }
 
-NodeColour Colouring::at(double position) const {
-  const Rgb rgb = annotations_.colours == ColourScale::heat ? between(heat, position) : between(cold_hot, position);
+NodeColor ColorMap::at(double position) const {
+  const Rgb rgb = annotations_.colors == ColorScale::heat ? between(heat, position) : between(cold_hot, position);
   const double light = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
   return {fmt::format("#{:02x}{:02x}{:02x}", std::lround(rgb[0]), std::lround(rgb[1]), std::lround(rgb[2])),
           light < 135 ? "#ffffff" : dot::dark};
 }
 
-NodeColour Colouring::colour(double number) const {
+NodeColor ColorMap::color(double number) const {
   if (!std::isfinite(number)) return alarm;
-  if (annotations_.logarithmic && number <= 0) return dark_grey;
+  if (annotations_.logarithmic && number <= 0) return dark_gray;
   return at(position(number));
 }
 
-std::string Colouring::legend_rows() const {
+std::string ColorMap::legend_rows() const {
   if (!any_) return "";
   constexpr int cells = 25;
-  const auto cell = [](const NodeColour& colour, const std::string& text, int width) {
+  const auto cell = [](const NodeColor& color, const std::string& text, int width) {
     return fmt::format(
         "<TD BGCOLOR=\"{}\" WIDTH=\"{}\" HEIGHT=\"11\" FIXEDSIZE=\"{}\"><FONT POINT-SIZE=\"8\" COLOR=\"{}\">{}"
         "</FONT></TD>",
-        colour.fill, width, text.empty() ? "TRUE" : "FALSE", colour.text, text.empty() ? " " : text);
+        color.fill, width, text.empty() ? "TRUE" : "FALSE", color.text, text.empty() ? " " : text);
   };
   std::string strip;
   for (int i = 0; i < cells; ++i) strip += cell(at(static_cast<double>(i) / (cells - 1)), "", 9);
   std::string apart;
-  if (zeros_) apart += "<TD WIDTH=\"6\"></TD>" + cell(dark_grey, "&#160;0&#160;", 20);
+  if (zeros_) apart += "<TD WIDTH=\"6\"></TD>" + cell(dark_gray, "&#160;0&#160;", 20);
   if (alarms_) apart += "<TD WIDTH=\"6\"></TD>" + cell(alarm, "&#160;NaN, Inf&#160;", 48);
 
   // Numbers below: the ends and the middle, or decades that are whole.
@@ -134,4 +134,4 @@ std::string Colouring::legend_rows() const {
       dot::escaped(annotations_.legend, 200), log ? "&#160;(logarithmic)" : "", strip, apart, ticks);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

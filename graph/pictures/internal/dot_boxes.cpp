@@ -13,7 +13,7 @@
 #include <xgrad/graph/base/internal/memory_text.hpp>
 #include <xgrad/graph/leaves.hpp>
 
-namespace xgrad::dot {
+namespace xgrad::inline v0::dot {
 namespace {
 
 constexpr int max_level = 24;          // deeper scopes share a box
@@ -31,7 +31,7 @@ struct Scope {
   std::vector<std::uint32_t> stands;  // of those, what is drawn; a repetition is drawn as its first block
 };
 
-// Neighbours among the scopes of one, `period` at a time, `times` times.
+// Neighbors among the scopes of one, `period` at a time, `times` times.
 struct Repetition {
   std::size_t first = 0, period = 1;
   int times = 1;
@@ -193,7 +193,7 @@ class Boxer {
     for (const std::uint32_t s : std::vector<std::uint32_t>(scopes_[scope].stands)) fold_repeats(s);
   }
 
-  // Pairs of neighbours, by their places among `inner`, of which the second uses what the first makes going forward.
+  // Pairs of neighbors, by their places among `inner`, of which the second uses what the first makes going forward.
   std::set<std::pair<std::size_t, std::size_t>> flows_between(const std::vector<std::uint32_t>& inner) const {
     std::unordered_map<NodeId, std::size_t> place;
     std::vector<std::vector<NodeId>> nodes;
@@ -287,7 +287,7 @@ class Boxer {
     return single + folded.size();
   }
 
-  // As deep as fits. Where that would be very little beside much too much, neighbours share boxes.
+  // As deep as fits. Where that would be very little beside much too much, neighbors share boxes.
   int automatic_depth() {
     int depth = -1;
     int levels = 0;
@@ -345,7 +345,7 @@ class Boxer {
     }
   }
 
-  // Neighbours of the same kind in one cluster share boxes.
+  // Neighbors of the same kind in one cluster share boxes.
   void chunk(Cluster& cluster) {
     std::map<std::pair<Role, std::uint32_t>, std::vector<std::uint32_t>> kinds;
     std::sort(cluster.boxes.begin(), cluster.boxes.end(),
@@ -371,7 +371,7 @@ class Boxer {
         }
         std::sort(box.nodes.begin(), box.nodes.end());
         box.folded = true;
-        box.neighbours = true;
+        box.neighbors = true;
         box.label = fmt::format("{} \xe2\x80\xa6 {}", from, to);
       }
     }
@@ -403,7 +403,7 @@ class Boxer {
     std::string out = fmt::format("{} nodes drawn as {} boxes", thousands(nodes), thousands(boxes));
     const bool scoped = scopes_.size() > 1;
     if (scoped) out += depth == 0 ? ": a layer is one box" : fmt::format(": scopes are one box below level {}", depth);
-    if (chunk_ > 1) out += fmt::format("{} up to {} neighbours share one", scoped ? ", and" : ":", chunk_);
+    if (chunk_ > 1) out += fmt::format("{} up to {} neighbors share one", scoped ? ", and" : ":", chunk_);
     return out;
   }
 
@@ -451,4 +451,4 @@ std::string_view name_in_scope(const Graph& graph, NodeId id) {
   return inside ? name.substr(scope.size() + 1) : name;
 }
 
-}  // namespace xgrad::dot
+}  // namespace xgrad::inline v0::dot

@@ -1,4 +1,4 @@
-// Which boxes the nodes of a graph are drawn as: scopes that are folded into one, neighbours that repeat.
+// Which boxes the nodes of a graph are drawn as: scopes that are folded into one, neighbors that repeat.
 #pragma once
 
 #include <cstdint>
@@ -8,14 +8,14 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad::dot {
+namespace xgrad::inline v0::dot {
 
 constexpr std::uint32_t no_box = ~std::uint32_t{0};
 
 struct Box {
   std::vector<NodeId> nodes;  // what it stands for, without the copies of a repetition, in the order of the tape
   bool folded = false;        // many as one; otherwise there is one node
-  bool neighbours = false;    // folded, of neighbours that are no scope of their own
+  bool neighbors = false;     // folded, of neighbors that are no scope of their own
   std::string label;          // of a folded box
   Role role = Role::forward;
   std::uint32_t order = 0;  // how many times backward
@@ -66,4 +66,4 @@ Boxes make_boxes(const Graph& graph, const std::vector<bool>& drawn, const std::
 // A node's name without the scope that it begins with.
 std::string_view name_in_scope(const Graph& graph, NodeId id);
 
-}  // namespace xgrad::dot
+}  // namespace xgrad::inline v0::dot

@@ -5,11 +5,11 @@
 
 #include <fmt/format.h>
 
-namespace xgrad::dot {
+namespace xgrad::inline v0::dot {
 namespace {
 
 constexpr std::uint32_t replacement = 0xfffd;
-constexpr const char* grey = "#6b7280";
+constexpr const char* gray = "#6b7280";
 
 // Takes one code point from the front of `text`; malformed bytes and characters that XML cannot hold give the
 // replacement character.
@@ -50,16 +50,16 @@ std::string escaped(std::string_view text, std::size_t limit) {
 }
 
 std::string small_text(const std::string& escaped_text) {
-  return fmt::format("<FONT POINT-SIZE=\"9\" COLOR=\"{}\">{}</FONT>", grey, escaped_text);
+  return fmt::format("<FONT POINT-SIZE=\"9\" COLOR=\"{}\">{}</FONT>", gray, escaped_text);
 }
 
-std::string on_colour(std::string label, const std::string& text) {
+std::string on_color(std::string label, const std::string& text) {
   // Letters of names are escaped where they could be taken for a tag.
-  const std::string from = fmt::format("COLOR=\"{}\"", grey);
+  const std::string from = fmt::format("COLOR=\"{}\"", gray);
   const std::string to = text == dark ? "COLOR=\"#374151\"" : "COLOR=\"#f3f4f6\"";
   for (std::size_t at = label.find(from); at != std::string::npos; at = label.find(from, at + to.size()))
     label.replace(at, from.size(), to);
   return label;
 }
 
-}  // namespace xgrad::dot
+}  // namespace xgrad::inline v0::dot

@@ -10,7 +10,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::dot {
+namespace xgrad::inline v0::dot {
 
 std::vector<int> ranks(const Sketch& sketch) {
   const std::uint32_t n = sketch.nodes;
@@ -63,10 +63,10 @@ std::vector<int> ranks(const Sketch& sketch) {
 
 std::size_t layout_size(const Sketch& sketch) {
   const std::vector<int> rank = ranks(sketch);
-  const bool labelled = std::any_of(sketch.edges.begin(), sketch.edges.end(), [](auto& edge) { return edge.labelled; });
+  const bool labeled = std::any_of(sketch.edges.begin(), sketch.edges.end(), [](auto& edge) { return edge.labeled; });
   std::size_t size = sketch.nodes;
   for (const Sketch::Edge& edge : sketch.edges) {
-    const auto crossed = static_cast<std::size_t>(std::abs(rank[edge.to] - rank[edge.from])) * (labelled ? 2 : 1);
+    const auto crossed = static_cast<std::size_t>(std::abs(rank[edge.to] - rank[edge.from])) * (labeled ? 2 : 1);
     size += crossed > 0 ? crossed - 1 : 0;
   }
   return size;
@@ -99,4 +99,4 @@ void check_limits(const char* where, double effort, double time_limit) {
   }
 }
 
-}  // namespace xgrad::dot
+}  // namespace xgrad::inline v0::dot

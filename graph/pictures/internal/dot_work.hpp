@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace xgrad::dot {
+namespace xgrad::inline v0::dot {
 
 // A diagram without its looks. Edges go from rank to rank as dot sees them, which for those drawn with dir=back is
 // against their arrow.
@@ -21,7 +21,7 @@ struct Sketch {
   struct Edge {
     std::uint32_t from = 0, to = 0;
     int min_length = 1;  // in ranks
-    bool labelled = false;
+    bool labeled = false;
     bool ranked = true;  // false with constraint=false
     int weight = 1;
   };
@@ -58,4 +58,4 @@ std::string most(const std::map<std::string, std::size_t>& count);
 // Throws GraphError, beginning with `where`, unless both are positive.
 void check_limits(const char* where, double effort, double time_limit);
 
-}  // namespace xgrad::dot
+}  // namespace xgrad::inline v0::dot

@@ -9,7 +9,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad::formula {
+namespace xgrad::inline v0::formula {
 
 enum class Style { text, latex };
 
@@ -34,4 +34,4 @@ std::string number(double number, Style style);
 // Any text within a LaTeX formula.
 std::string latex_text(std::string_view text);
 
-}  // namespace xgrad::formula
+}  // namespace xgrad::inline v0::formula

@@ -18,7 +18,7 @@
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants the program to declare it
 
-namespace xgrad::dot {
+namespace xgrad::inline v0::dot {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -139,4 +139,4 @@ Outcome run_dot(const std::string& text, const std::string& format, double secon
   return outcome;
 }
 
-}  // namespace xgrad::dot
+}  // namespace xgrad::inline v0::dot

@@ -3,7 +3,7 @@
 
 #include <string>
 
-namespace xgrad::dot {
+namespace xgrad::inline v0::dot {
 
 struct Outcome {
   bool started = false;    // false if there is no such program
@@ -17,4 +17,4 @@ struct Outcome {
 // written. After `seconds` the program and what it started are killed; infinity waits for as long as it takes.
 Outcome run_dot(const std::string& text, const std::string& format, double seconds);
 
-}  // namespace xgrad::dot
+}  // namespace xgrad::inline v0::dot

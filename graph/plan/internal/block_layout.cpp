@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/machine/internal/stream.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using Register = BlockProgram::Register;
@@ -213,4 +213,4 @@ class Layouter {
 
 BlockLayout lay_out(const BlockProgram& program) { return Layouter(program).run(); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

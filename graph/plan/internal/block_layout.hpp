@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/plan/internal/block_program.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct BlockLayout {
   using Register = BlockProgram::Register;
@@ -72,4 +72,4 @@ inline std::size_t bytes_of(Index elements, std::size_t element_bytes) {
   return static_cast<std::size_t>(elements) * element_bytes;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 using Register = BlockProgram::Register;
 
@@ -107,4 +107,4 @@ void verify(const BlockProgram& program) {
   require(fits, all.size(), "there are too many");
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -27,7 +27,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 enum class BlockLevel : std::uint8_t { element, row, column };
 
@@ -125,4 +125,4 @@ class BlockProgram::Builder {
 // Throws InternalError, naming the register, unless operands come first and have levels that their reader can read.
 void verify(const BlockProgram& program);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/machine/internal/stream.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using Register = BlockProgram::Register;
@@ -370,4 +370,4 @@ void run_elementwise(const KernelCall& call) {
   BlockCode(builder.finish()).run({inputs.data(), &call.output.data, nullptr, call.random}, call.parallel);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/plan/internal/block_layout.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Output i may be the memory of an input of the same type as long as no later operation than the one that makes the
 // output reads that input.
@@ -36,4 +36,4 @@ class BlockCode {
   BlockLayout layout_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 FiniteChecker::FiniteChecker(const Program& program) : program_(program) { require_graph(); }
 
@@ -80,4 +80,4 @@ void FiniteChecker::end(const std::function<Tensor(std::size_t)>& output, int th
   any_good_ = true;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -8,7 +8,7 @@
 #include <xgrad/graph/plan/internal/program.hpp>
 #include <xgrad/graph/run/internal/finite_check.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class FiniteChecker {
  public:
@@ -31,4 +31,4 @@ class FiniteChecker {
   bool any_good_ = false;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

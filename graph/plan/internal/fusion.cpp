@@ -4,7 +4,7 @@
 #include <numeric>
 #include <utility>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr std::uint32_t none = ~std::uint32_t{0};
@@ -157,4 +157,4 @@ std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, 
   return in_order(steps, fill_groups(steps, connected(steps), limits));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

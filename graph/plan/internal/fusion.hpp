@@ -14,7 +14,7 @@
 
 #include <xgrad/graph/shape.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct FusionStep {
   std::vector<std::uint32_t> operands;         // steps, by position, whose results this one reads; all smaller
@@ -36,4 +36,4 @@ struct FusionLimits {
 // Groups of steps, each sorted, in an order in which every group comes after those it reads from.
 std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, const FusionLimits& limits);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

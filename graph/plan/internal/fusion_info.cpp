@@ -1,6 +1,6 @@
 #include <xgrad/graph/plan/internal/fusion_info.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using Kind = FusionInfo::Kind;
@@ -67,7 +67,7 @@ FusionInfo reduction(const Needed& needed, const std::vector<FusionInfo>&, ItemI
 // A kernel that reports its rows as they are finished lets others go on with them.
 FusionInfo anchor(const Needed& needed, const std::vector<FusionInfo>&, ItemId id) {
   const auto& [dtype, shape] = needed.type(id);
-  if (!needed.op(id).traits.finishes_rows || shape.rank() < 1 || !fits_block(shape.back(), dtype)) return {};
+  if (!needed.op(id).traits.supports_epilogue || shape.rank() < 1 || !fits_block(shape.back(), dtype)) return {};
   return {Kind::anchor, BlockLevel::element, id, shape.back()};
 }
 
@@ -113,7 +113,7 @@ bool can_fuse(const Needed& needed, const std::vector<FusionInfo>& info, ItemId 
 
 bool runs_blockwise(const Needed& needed, ItemId id) {
   const OpDef& op = needed.op(id);
-  return op.traits.elementwise && !op.traits.random && !op.traits.fallible && op.traits.shape_only == 0 &&
+  return op.traits.elementwise && !op.traits.random && !op.traits.may_throw && op.traits.shape_only == 0 &&
          op.kernel == run_elementwise && needed.items[id].operand_count <= 4 && block_kernel(needed, id) != nullptr;
 }
 
@@ -126,4 +126,4 @@ const BlockReduction& block_reduction(const Needed& needed, ItemId id) {
   return by_dtype(needed.op(id).reduction, needed.type(needed.operands_of(id)[0]).dtype);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

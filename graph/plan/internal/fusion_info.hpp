@@ -6,7 +6,7 @@
 #include <xgrad/graph/plan/internal/block_program.hpp>
 #include <xgrad/graph/plan/internal/needed.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // See Note [Levels] in block_program.hpp.
 struct FusionInfo {
@@ -34,4 +34,4 @@ bool runs_blockwise(const Needed& needed, ItemId id);
 BlockKernel block_kernel(const Needed& needed, ItemId id);
 const BlockReduction& block_reduction(const Needed& needed, ItemId id);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/base/internal/sizes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The holes of an address range that grows at its end.
@@ -99,4 +99,4 @@ MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse) {
   return plan;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // A buffer that must exist from step `first` to step `last`, both included.
 struct Lifetime {
@@ -22,4 +22,4 @@ struct MemoryPlan {
 // every buffer has a place of its own. Throws OutOfMemoryError if the sum cannot be addressed.
 MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse = true);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,12 +5,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/machine/internal/float_mode.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Folding must not trade a little work for a lot of memory: a larger result stays computed, unless it is smaller than
@@ -87,7 +88,7 @@ class Nodes {
   }
 
   bool depends_on_constants_alone(NodeId id) const {
-    if (op(id).traits.random || op(id).traits.fallible) return false;
+    if (op(id).traits.random || op(id).traits.may_throw) return false;
     bool all = true;
     std::size_t operand_bytes = 0;
     for_each_read(id, [&](NodeId i) {
@@ -287,4 +288,4 @@ void verify(const Needed& needed) {
   }
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

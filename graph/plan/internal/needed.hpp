@@ -10,7 +10,7 @@
 
 #include <xgrad/graph/plan/internal/rewrite.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 using ItemId = std::uint32_t;  // position in Needed::items, and in Program::values
 inline constexpr ItemId no_item = ~ItemId{0};
@@ -90,4 +90,4 @@ Needed needed(const Rewritten& rewritten, bool fold);
 // Throws InternalError, naming the item, unless the list is as the comments above say.
 void verify(const Needed& needed);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -8,7 +8,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 class Placer {
@@ -285,4 +285,4 @@ void verify(const Placement& placement, const Needed& needed, const std::vector<
   }
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -10,7 +10,7 @@
 #include <xgrad/graph/plan/internal/memory_plan.hpp>
 #include <xgrad/graph/plan/internal/select.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Placement {
   static constexpr int forever = std::numeric_limits<int>::max();
@@ -40,4 +40,4 @@ Placement place(const Needed& needed, const std::vector<Selected>& steps, const 
 // bytes that hold something else, or writes over what it reads without leave.
 void verify(const Placement& placement, const Needed& needed, const std::vector<Selected>& steps);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -6,7 +6,7 @@
 #include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/plan/internal/place.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 Storage storage_of(const Needed& needed, const Placement& placement, ItemId id) {
@@ -101,4 +101,4 @@ Program build_program(const std::vector<Value>& outputs, const std::vector<Updat
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

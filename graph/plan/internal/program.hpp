@@ -12,7 +12,7 @@
 #include <xgrad/graph/plan/internal/needed.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Where the bytes of a value are.
 struct Storage {
@@ -40,7 +40,7 @@ struct StepLabel {
   std::string own;                 // of the operation whose kernel runs, if any
   std::vector<std::string> fused;  // operations of the block program
   std::string walked;              // the type that the program walks
-  CodeLine line;                   // of the operation whose kernel runs
+  SourceLocation line;             // of the operation whose kernel runs
 
   std::string str() const;
 };
@@ -112,4 +112,4 @@ Program build_program(const std::vector<Value>& outputs, const std::vector<Updat
 // Whether build_program verifies the value of each stage: at first in debug builds only. The tests set it.
 extern bool verify_stages;
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

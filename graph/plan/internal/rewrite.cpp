@@ -14,7 +14,7 @@
 #include <xgrad/graph/verify.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using RulesOf = std::unordered_map<const OpDef*, std::vector<const Rule*>>;
@@ -207,4 +207,4 @@ void verify(const Rewritten& rewritten) {
     require(u.value.type() == u.parameter.type(), "an update has a value of another type");
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

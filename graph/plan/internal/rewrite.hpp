@@ -10,7 +10,7 @@
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/plan/rewrite_rule.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Rewritten {
   const Graph* source = nullptr;  // the user's
@@ -41,4 +41,4 @@ Rewritten rewrite(const std::vector<Value>& outputs, const std::vector<Update>& 
 // Throws InternalError unless the tape is a graph, and its results have the types of the source's.
 void verify(const Rewritten& rewritten);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/internal/fusion.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using Kind = FusionInfo::Kind;
@@ -146,4 +146,4 @@ void verify(const Schedule& schedule, const Needed& needed) {
   if (never != 0) throw InternalError(fmt::format("plan: {} items never run\n{}", never, schedule.str(needed)));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 
 #include <xgrad/graph/plan/internal/fusion_info.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Schedule {
   static constexpr std::uint32_t no_group = ~std::uint32_t{0};
@@ -30,4 +30,4 @@ Schedule schedule(const Needed& needed, bool fuse);
 // group is one that a step can run.
 void verify(const Schedule& schedule, const Needed& needed);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -4,12 +4,13 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/flops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 using Kind = FusionInfo::Kind;
@@ -20,7 +21,7 @@ BlockKernel pair_kernel(const Needed& needed, ItemId first, ItemId second, std::
   const OpDef& next = needed.op(second);
   const DType dtype = needed.type(needed.operands_of(first).back()).dtype;
   if (needed.type(needed.operands_of(second).back()).dtype != dtype) return nullptr;
-  for (const BlockPair& pair : needed.op(first).pairs) {
+  for (const FusedPair& pair : needed.op(first).pairs) {
     const bool fits = pair.operand == static_cast<int>(operand) || next.traits.commutative;
     const BlockKernel kernel = pair.kernels[static_cast<std::size_t>(dtype)];
     if (pair.next == &next && fits && kernel != nullptr) return kernel;
@@ -274,7 +275,7 @@ std::vector<Selected> select(const Needed& needed, const Schedule& schedule) {
         out.scratch = add_sizes("plan", out.step.block_scratch, out.step.block->scratch_bytes());
     }
     for (const ItemId id : members) {
-      out.may_throw = out.may_throw || needed.op(id).traits.fallible;
+      out.may_throw = out.may_throw || needed.op(id).traits.may_throw;
       if (id == alone || (escapes[id] == 0 && members.size() > 1)) continue;
       out.writes.push_back(id);
       out.step.outputs.push_back(id);
@@ -334,4 +335,4 @@ void verify(const std::vector<Selected>& steps, const Needed& needed) {
   }
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -8,7 +8,7 @@
 #include <xgrad/graph/plan/internal/program.hpp>
 #include <xgrad/graph/plan/internal/schedule.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 struct Selected {
   // The result may be written over the operand's bytes if no later step reads these.
@@ -36,4 +36,4 @@ std::vector<Selected> select(const Needed& needed, const Schedule& schedule);
 // and overwrites are of what the step reads or of its own kernel's result.
 void verify(const std::vector<Selected>& steps, const Needed& needed);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,7 +9,7 @@
 #include <xgrad/graph/run/finite.hpp>
 #include <xgrad/graph/run/internal/interpretation.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 bool all_finite(const Tensor& numbers);
 
@@ -35,4 +35,4 @@ Interpretation interpret(const Graph& graph, const std::vector<Result>& results,
 void throw_first_non_finite(const Graph& graph, const std::vector<Result>& results, const Interpretation& run,
                             const RunInputs* last_good = nullptr);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,7 +9,7 @@
 #include <xgrad/graph/machine/internal/float_mode.hpp>
 #include <xgrad/graph/walk.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 Interpretation::Interpretation(const Graph& graph, const std::vector<Value>& outputs, const RunOptions& options,
                                const std::vector<std::pair<Value, Shape>>& shapes)
@@ -104,11 +104,11 @@ void Interpretation::compute(NodeId id) {
       call.first = first_row_ * graph_.row_elements(id);
       op.kernel(call);
     } catch (const ValueError& error) {
-      const LineGuard line = LineGuard::instead(graph_.line_of(id), nullptr);
+      const SourceLocationScope line = SourceLocationScope::instead(graph_.line_of(id), nullptr);
       throw ValueError(fmt::format("{}\n  in {}", error.message(), describe(id)));
     }
   }
   numbers_[id] = std::move(out);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

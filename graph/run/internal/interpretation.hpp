@@ -8,7 +8,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 class Interpretation {
  public:
@@ -47,4 +47,4 @@ class Interpretation {
   std::vector<Tensor> numbers_;    // by node; empty where not needed
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -7,7 +7,7 @@
 #include <xgrad/nn/data/csv.hpp>
 #include <xgrad/nn/data/internal/input_file.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 std::string_view trimmed(std::string_view text) {
   const auto first = text.find_first_not_of(" \t");
@@ -132,4 +132,4 @@ CsvField CsvRecords::read_quoted() {
   return field;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class InputFile;
 struct CsvOptions;
@@ -55,4 +55,4 @@ class CsvRecords {
 // Without the spaces and tabs around it.
 std::string_view trimmed(std::string_view text);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -14,7 +14,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 namespace fs = std::filesystem;
@@ -224,4 +224,4 @@ std::string_view InputFile::beginning() {
 
 void InputFile::fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", place_, what)); }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -13,7 +13,7 @@
 #include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/base/internal/text_width.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Calls f(), which works on a file. Memory that cannot be had is an OutOfMemoryError "PLACE: out of memory for WHAT",
 // unless one within f() says so more exactly. place() and what() give the words, only when they are needed.
@@ -82,4 +82,4 @@ class InputFile {
   bool looked_ = false;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -14,7 +14,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/internal/small_floats.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
@@ -402,4 +402,4 @@ std::string npy_header(const Tensor& tensor) {
   return out + text;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

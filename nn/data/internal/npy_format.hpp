@@ -7,11 +7,11 @@
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/nn/data/internal/input_file.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-// Reads to the end. `where` stands in front of what an error says; the dtype is that of read_npy.
+// Reads to the end. `where` stands in front of what an error says; the dtype is that of load_npy.
 Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype);
 // All that stands before the numbers of a tensor.
 std::string npy_header(const Tensor& tensor);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -5,9 +5,9 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // What save_png writes; errors begin with `where`.
 std::string encode_png(const std::string& where, const Tensor& image);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

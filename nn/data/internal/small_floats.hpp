@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // IEEE 754 binary16: five bits of exponent, ten of fraction.
 inline float float_from_half(std::uint16_t h) {
@@ -31,4 +31,4 @@ inline float float_from_e4m3(std::uint8_t b) {
   return std::bit_cast<float>(sign | (exponent + 120) << 23U | fraction << 20U);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

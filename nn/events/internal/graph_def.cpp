@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/print.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr int graph_version = 22;  // of the format, as other writers say
@@ -183,4 +183,4 @@ std::string graph_def(const Graph& graph, const std::vector<Update>& updates) {
   return Builder(graph, updates).build();
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

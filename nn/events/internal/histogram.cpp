@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 template <class T>
@@ -59,4 +59,4 @@ Histogram histogram_of(const Tensor& values, int bins) {
   return {};
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/tensor.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Bin i holds what lies in [edges[i], edges[i + 1]), the last one its right edge too.
 struct Histogram {
@@ -17,4 +17,4 @@ struct Histogram {
 // See EventWriter::histogram, whose `bins` it is.
 Histogram histogram_of(const Tensor& values, int bins);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

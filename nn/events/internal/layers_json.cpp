@@ -11,7 +11,7 @@
 #include <xgrad/graph/print.hpp>
 #include <xgrad/nn/events/internal/graph_def.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 using Json = nlohmann::ordered_json;
@@ -172,4 +172,4 @@ std::string layers_json(Value output, const std::string& name) {
   return model.dump(-1, ' ', true, Json::error_handler_t::replace);
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -2,7 +2,7 @@
 
 #include <boost/crc.hpp>
 
-namespace xgrad::nn::record {
+namespace xgrad::inline v0::nn::record {
 namespace {
 
 template <class T>
@@ -37,4 +37,4 @@ void frame(std::string& framed) {
 std::uint32_t read_u32(const char* from) { return read_number<std::uint32_t>(from); }
 std::uint64_t read_u64(const char* from) { return read_number<std::uint64_t>(from); }
 
-}  // namespace xgrad::nn::record
+}  // namespace xgrad::inline v0::nn::record

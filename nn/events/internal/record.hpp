@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-namespace xgrad::nn::record {
+namespace xgrad::inline v0::nn::record {
 
 constexpr std::size_t head_bytes = 12;
 constexpr std::size_t tail_bytes = 4;
@@ -23,4 +23,4 @@ void frame(std::string& framed);
 std::uint32_t read_u32(const char* from);
 std::uint64_t read_u64(const char* from);
 
-}  // namespace xgrad::nn::record
+}  // namespace xgrad::inline v0::nn::record

@@ -6,7 +6,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 void require(bool holds, const char* where, const char* option, double value, const char* wanted) {
@@ -28,4 +28,4 @@ void require_fraction(const char* where, const char* option, double value) {
   require(value >= 0 && value < 1, where, option, value, "in [0, 1)");
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -8,7 +8,7 @@
 
 #include <xgrad/nn/plots/internal/svg.hpp>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 namespace {
 
 // Beyond 1e300 the length of an axis might be infinite. Ticks at the very end have a place, whatever rounding did to
@@ -43,7 +43,7 @@ Step step_for(double length, int at_most) {
 std::string with_minus(const std::string& text) { return text.starts_with('-') ? "\u2212" + text.substr(1) : text; }
 
 // Labels of one axis look alike: all have the same decimals, and the same power of ten if they need one.
-std::vector<Tick> labelled(const std::vector<double>& at, int last_digit) {
+std::vector<Tick> labeled(const std::vector<double>& at, int last_digit) {
   double most = 0;
   for (const double v : at) most = std::max(most, std::abs(v));
   const int first_digit = most > 0 ? static_cast<int>(std::floor(std::log10(most) + 1e-12)) : 0;
@@ -72,7 +72,7 @@ std::vector<Tick> even_ticks(const Axis& axis, int at_most) {
   std::vector<double> at;
   for (double k = first; k <= last && at.size() < 1000; ++k)
     at.push_back(times_power(k * step.mantissa, step.exponent));
-  return labelled(at, step.exponent);
+  return labeled(at, step.exponent);
 }
 
 // At powers of ten and those multiples of them that have names, and lines at the others.
@@ -192,4 +192,4 @@ std::vector<Tick> ticks_of(const Axis& axis, int at_most) {
   return axis.scale == Scale::logarithmic ? decade_ticks(axis, at_most) : even_ticks(axis, at_most);
 }
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

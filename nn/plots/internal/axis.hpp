@@ -8,7 +8,7 @@
 
 #include <xgrad/nn/plots/plot.hpp>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 
 // Whether a number has a place on an axis. Sums and differences of such numbers are finite.
 bool has_place(double v, Scale scale);
@@ -49,4 +49,4 @@ struct Tick {
 // or two of these, at some of their multiples as well.
 std::vector<Tick> ticks_of(const Axis& axis, int at_most);
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <limits>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
@@ -96,4 +96,4 @@ ContourLevel contour_lines(const Matrix& heights, double level) {
   return {level, Crossings(heights, level).lines()};
 }
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

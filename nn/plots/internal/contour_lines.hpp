@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 
 // Row-major.
 struct Matrix {
@@ -14,7 +14,7 @@ struct Matrix {
   double at(std::size_t row, std::size_t column) const { return numbers[row * columns + column]; }
 };
 
-// (column, row), in parts of the distance between neighbours.
+// (column, row), in parts of the distance between neighbors.
 using ContourLine = std::vector<std::pair<double, double>>;
 struct ContourLevel {
   double height;
@@ -25,4 +25,4 @@ struct ContourLevel {
 // line goes through a square that has a corner which is NaN or infinite.
 ContourLevel contour_lines(const Matrix& heights, double level);
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

@@ -8,10 +8,10 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/nn/plots/internal/outline.hpp>
+#include <xgrad/nn/plots/internal/decimate.hpp>
 #include <xgrad/nn/plots/internal/svg.hpp>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 namespace {
 
 template <class... Args>
@@ -20,8 +20,8 @@ void write_line(std::string& out, fmt::format_string<const Args&...> format, con
   out += '\n';
 }
 
-// Whatever uses `currentColor` in it has the colour of a turn.
-std::string coloured(std::size_t turn, std::string_view more) {
+// Whatever uses `currentColor` in it has the color of a turn.
+std::string colored(std::size_t turn, std::string_view more) {
   const std::size_t i = turn % palette_size;
   return fmt::format(R"(<g class="c{}" color="{}" {}>)", i, palette[i].light, more);
 }
@@ -79,19 +79,19 @@ void draw(std::string& out, const Line& line, const View& view, const Turn& turn
   std::string path;
   std::vector<Pixel> dots;
   for (const auto& run : runs_of(line.x, line.y, view)) {
-    path += path_of(line.x.size() > many_points ? outline(run) : run, view.width, view.height);
+    path += path_of(line.x.size() > many_points ? decimate(run) : run, view.width, view.height);
     // A point alone would not be seen.
     if (run.size() == 1 || line.options.markers) dots.insert(dots.end(), run.begin(), run.end());
   }
-  out += coloured(turn.colour, "");
+  out += colored(turn.color, "");
   if (!path.empty()) {
     out += fmt::format(R"(<path d="{}" fill="none" stroke="currentColor" stroke-width="1.8" stroke-linejoin="round")"
                        R"( stroke-linecap="round"{}/>)",
-                       path, dashes(turn.colour, line.options.dashed));
+                       path, dashes(turn.color, line.options.dashed));
   }
   if (!dots.empty()) {
     out += R"(<g fill="currentColor">)";
-    draw_points(out, dots, view, 2.8, turn.colour);
+    draw_points(out, dots, view, 2.8, turn.color);
     out += "</g>";
   }
   out += "</g>\n";
@@ -100,14 +100,14 @@ void draw(std::string& out, const Line& line, const View& view, const Turn& turn
 void draw(std::string& out, const Points& points, const View& view, const Turn& turn) {
   std::vector<Pixel> dots;
   for (const auto& run : runs_of(points.x, points.y, view)) dots.insert(dots.end(), run.begin(), run.end());
-  // Where many lie on each other, the colour is fuller.
-  out += coloured(turn.colour, fmt::format(R"(fill="currentColor" fill-opacity="{}")", dots.size() > 200 ? 0.6 : 0.85));
-  draw_points(out, dots, view, dots.size() > 500 ? 2 : 3.2, turn.colour);
+  // Where many lie on each other, the color is fuller.
+  out += colored(turn.color, fmt::format(R"(fill="currentColor" fill-opacity="{}")", dots.size() > 200 ? 0.6 : 0.85));
+  draw_points(out, dots, view, dots.size() > 500 ? 2 : 3.2, turn.color);
   out += "</g>\n";
 }
 
 void draw(std::string& out, const Histogram& histogram, const View& view, const Turn& turn) {
-  // One outline, so that no seams are seen between bins.
+  // One decimate, so that no seams are seen between bins.
   const double foot = std::isnan(view.py(0)) ? view.height : view.py(0);
   std::string path;
   bool open = false;
@@ -125,16 +125,16 @@ void draw(std::string& out, const Histogram& histogram, const View& view, const 
   }
   if (open) path += fmt::format("V{}Z", coordinate(foot));
   if (path.empty()) return;
-  out += coloured(turn.colour, "");
+  out += colored(turn.color, "");
   out += fmt::format(
       R"(<path d="{}" fill="currentColor" fill-opacity="0.35" stroke="currentColor" stroke-width="1.4"{}/></g>)", path,
-      dashes(turn.colour, false));
+      dashes(turn.color, false));
 }
 
 void draw(std::string& out, const Bars& bars, const View& view, const Turn& turn) {
   const double foot = std::isnan(view.py(0)) ? view.height : view.py(0);
   const double width = 0.76 / static_cast<double>(std::max<std::size_t>(view.bars, 1));
-  out += coloured(turn.colour, R"(fill="currentColor" fill-opacity="0.85")");
+  out += colored(turn.color, R"(fill="currentColor" fill-opacity="0.85")");
   for (std::size_t i = 0; i < bars.names.size(); ++i) {
     const auto name = std::find(view.categories.begin(), view.categories.end(), bars.names[i]);
     const double left =
@@ -176,10 +176,9 @@ void draw_numbers(std::string& out, const Matrix& m, const View& view) {
   for (std::size_t i = 0; i < m.rows; ++i) {
     for (std::size_t j = 0; j < m.columns; ++j) {
       if (std::isnan(m.at(i, j))) continue;
-      out +=
-          fmt::format(R"(<text x="{}" y="{}" fill="{}">{}</text>)", coordinate(view.px(static_cast<double>(j))),
-                      coordinate(view.py(static_cast<double>(i)) + 0.36 * size),
-                      wants_black_text(view.colours.share(m.at(i, j))) ? "#000000" : "#ffffff", readable(m.at(i, j)));
+      out += fmt::format(R"(<text x="{}" y="{}" fill="{}">{}</text>)", coordinate(view.px(static_cast<double>(j))),
+                         coordinate(view.py(static_cast<double>(i)) + 0.36 * size),
+                         wants_black_text(view.colors.share(m.at(i, j))) ? "#000000" : "#ffffff", readable(m.at(i, j)));
     }
   }
   out += "</g>\n";
@@ -194,10 +193,10 @@ void draw(std::string& out, const Image& image, const View& view, const Turn& /*
     const auto edge = [](std::size_t at, std::size_t end) { return static_cast<double>(std::min(at, end)) - 0.5; };
     const std::string top = coordinate(view.py(edge(i, m.rows))), foot = coordinate(view.py(edge(i + rows, m.rows)));
     const auto shade = [&](std::size_t j) {
-      const double share = view.colours.share(mean_of(m, i, j, rows, columns));
+      const double share = view.colors.share(mean_of(m, i, j, rows, columns));
       return std::isnan(share) ? -1 : static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * (shades - 1)));
     };
-    // Neighbours of one shade are one field.
+    // Neighbors of one shade are one field.
     for (std::size_t j = 0; j < m.columns;) {
       const int here = shade(j);
       std::size_t end = j + columns;
@@ -212,7 +211,7 @@ void draw(std::string& out, const Image& image, const View& view, const Turn& /*
   }
   out += R"(<g shape-rendering="crispEdges">)";
   for (const auto& [shade, path] : fields)
-    out += fmt::format(R"(<path fill="{}" d="{}"/>)", scale_colour(static_cast<double>(shade) / (shades - 1)), path);
+    out += fmt::format(R"(<path fill="{}" d="{}"/>)", scale_color(static_cast<double>(shade) / (shades - 1)), path);
   out += "</g>\n";
   if (image.options.numbers && rows == 1 && columns == 1) draw_numbers(out, m, view);
 }
@@ -223,7 +222,7 @@ void draw(std::string& out, const Contours& contours, const View& view, const Tu
   const double dx = (x1 - x0) / static_cast<double>(contours.columns - 1);
   const double dy = (y1 - y0) / static_cast<double>(contours.rows - 1);
   std::string labels;
-  std::vector<Pixel> labelled;
+  std::vector<Pixel> labeled;
   for (std::size_t i = 0; i < contours.levels.size(); ++i) {
     const ContourLevel& level = contours.levels[i];
     std::string path;
@@ -246,11 +245,11 @@ void draw(std::string& out, const Contours& contours, const View& view, const Tu
     // The height of every third, in the middle of its longest line, unless another stands there.
     const Pixel at = longest[longest.size() / 2];
     const bool inside = at.x > 24 && at.y > 14 && at.x < view.width - 24 && at.y < view.height - 14;
-    const bool taken = std::any_of(labelled.begin(), labelled.end(), [&](const Pixel& p) {
+    const bool taken = std::any_of(labeled.begin(), labeled.end(), [&](const Pixel& p) {
       return std::abs(p.x - at.x) < 34 && std::abs(p.y - at.y) < 13;
     });
     if (i % 3 != 1 || longest.size() < 12 || !inside || taken) continue;
-    labelled.push_back(at);
+    labeled.push_back(at);
     labels += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(at.x), coordinate(at.y + 3),
                           readable(level.height, 2));
   }
@@ -277,7 +276,7 @@ void draw(std::string& out, const Rule& rule, const View& view, const Turn& turn
 
 }  // namespace
 
-bool takes_colour(const Mark& mark) {
+bool takes_color(const Mark& mark) {
   return !std::holds_alternative<Rule>(mark.what) && !std::holds_alternative<Image>(mark.what) &&
          !std::holds_alternative<Contours>(mark.what);
 }
@@ -297,24 +296,23 @@ void draw_swatch(std::string& out, const Mark& mark, const Turn& turn, double x,
     out += fmt::format(R"(<path {} d="M{} {}h22"/>)", rule_dashes(turn.rule), left, middle);
     return;
   }
-  out += coloured(turn.colour, "");
+  out += colored(turn.color, "");
   const auto* line = std::get_if<Line>(&mark.what);
   if (line != nullptr) {
     out += fmt::format(R"(<path d="M{} {}h22" stroke="currentColor" stroke-width="2.2"{}/>)", left, middle,
-                       dashes(turn.colour, line->options.dashed));
+                       dashes(turn.color, line->options.dashed));
   }
   if (std::holds_alternative<Points>(mark.what) || (line != nullptr && line->options.markers)) {
     out += R"(<g fill="currentColor">)";
-    draw_point(out, x + swatch_width(mark) / 2, y, 3.2, turn.colour);
+    draw_point(out, x + swatch_width(mark) / 2, y, 3.2, turn.color);
     out += "</g>";
   } else if (line == nullptr) {
     const bool outlined = std::holds_alternative<Histogram>(mark.what);
     out += fmt::format(R"(<rect x="{}" y="{}" width="14" height="10" fill="currentColor" fill-opacity="{}")", left,
                        coordinate(y - 5), outlined ? 0.35 : 0.85);
-    out +=
-        outlined ? fmt::format(R"( stroke="currentColor" stroke-width="1.4"{}/>)", dashes(turn.colour, false)) : "/>";
+    out += outlined ? fmt::format(R"( stroke="currentColor" stroke-width="1.4"{}/>)", dashes(turn.color, false)) : "/>";
   }
   out += "</g>";
 }
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

@@ -8,11 +8,11 @@
 #include <xgrad/nn/plots/internal/axis.hpp>
 #include <xgrad/nn/plots/internal/mark.hpp>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 
 // The box that marks are drawn into.
 struct View {
-  Axis x, y, colours;
+  Axis x, y, colors;
   double width = 0, height = 0;
   std::vector<std::string> categories;  // names of bars, whose middles lie at 0, 1, 2 ...
   std::size_t bars = 0;                 // how many stand side by side
@@ -23,13 +23,13 @@ struct View {
 
 // What tells marks apart: how many of a kind were there before.
 struct Turn {
-  std::size_t colour = 0, rule = 0, bar = 0;
+  std::size_t color = 0, rule = 0, bar = 0;
 };
 
-bool takes_colour(const Mark& mark);
+bool takes_color(const Mark& mark);
 void draw_mark(std::string& out, const Mark& mark, const View& view, const Turn& turn);
 // What stands for it in the legend, with its middle at that height, and how wide that is.
 double swatch_width(const Mark& mark);
 void draw_swatch(std::string& out, const Mark& mark, const Turn& turn, double x, double y);
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

@@ -9,7 +9,7 @@
 #include <xgrad/nn/plots/internal/contour_lines.hpp>
 #include <xgrad/nn/plots/plot.hpp>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 
 struct Line {
   std::vector<double> x, y;
@@ -47,4 +47,4 @@ struct Mark {
 // How many of the numbers fall into each bin.
 Histogram count(const std::vector<double>& values, const HistogramOptions& options);
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

@@ -10,7 +10,7 @@
 #include <xgrad/graph/base/internal/replace_file.hpp>
 #include <xgrad/nn/plots/internal/svg.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace plots {
 namespace {
 
@@ -109,7 +109,7 @@ void Panel::measure_what(const Image& image) {
   y_.add_edge(-0.5);
   x_.add_edge(static_cast<double>(image.matrix.columns) - 0.5);
   y_.add_edge(static_cast<double>(image.matrix.rows) - 0.5);
-  for (const double v : image.matrix.numbers) colours_.add(v);
+  for (const double v : image.matrix.numbers) colors_.add(v);
   if (!image.options.row_names.empty()) row_names_ = image.options.row_names;
   if (!image.options.column_names.empty()) column_names_ = image.options.column_names;
 }
@@ -140,9 +140,9 @@ Panel::Panel(const Plot& plot) : plot_(plot) {
   view_.x = axis_over(x_, o.x_range);
   view_.y = axis_over(y_, o.y_range);
   view_.y.reversed = fields_;
-  colours_.add_edge(colours_.low);
-  colours_.add_edge(colours_.high);
-  view_.colours = axis_over(colours_, {});
+  colors_.add_edge(colors_.low);
+  colors_.add_edge(colors_.high);
+  view_.colors = axis_over(colors_, {});
   lay_out();
 }
 
@@ -181,7 +181,7 @@ void Panel::lay_out_title() {
     const bool bars = std::holds_alternative<Bars>(mark->what), rule = std::holds_alternative<Rule>(mark->what);
     const double swatch = swatch_width(*mark) + 6;
     Entry entry{mark.get(), next, 0, 0, cut_to(mark->name, width() - left - margin - swatch, name_size)};
-    if (takes_colour(*mark)) ++next.colour;
+    if (takes_color(*mark)) ++next.color;
     if (rule) ++next.rule;
     if (bars) ++next.bar;
     if (!entry.name.empty()) {
@@ -204,7 +204,7 @@ void Panel::lay_out() {
   const double height_at_least = 30, width_at_least = 40;
   left_ = margin + (o.y.empty() ? 0 : 20) + widest(ticks_of_y(height() - 100)) + 6;
   left_ = std::min(left_, width() / 2);
-  right_ = colours_.empty() ? 22 : 18 + scale_width + 6 + widest(ticks_of(view_.colours, 6)) + 10;
+  right_ = colors_.empty() ? 22 : 18 + scale_width + 6 + widest(ticks_of(view_.colors, 6)) + 10;
   view_.width = std::max(width_at_least, width() - left_ - right_);
 
   names_below_ = 16;
@@ -317,15 +317,15 @@ void Panel::write_titles(std::string& out) const {
   out += '\n';
 }
 
-void Panel::write_colours(std::string& out) const {
-  if (colours_.empty()) return;
+void Panel::write_colors(std::string& out) const {
+  if (colors_.empty()) return;
   const double x = left_ + view_.width + 18;
   out += fmt::format(R"svg(<rect x="{}" y="{}" width="{}" height="{}" fill="url(#xgrad-scale)"/>)svg", coordinate(x),
                      coordinate(top_), coordinate(scale_width), coordinate(view_.height));
   write_line(out, R"(<g {} font-size="{}">)", dim, tick_size);
-  for (const Tick& tick : ticks_of(view_.colours, std::max(2, static_cast<int>(view_.height / 42)))) {
+  for (const Tick& tick : ticks_of(view_.colors, std::max(2, static_cast<int>(view_.height / 42)))) {
     out += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(x + scale_width + 6),
-                       coordinate(top_ + (1 - view_.colours.share(tick.at)) * view_.height + 4), tick.label);
+                       coordinate(top_ + (1 - view_.colors.share(tick.at)) * view_.height + 4), tick.label);
   }
   out += "</g>\n";
 }
@@ -341,7 +341,7 @@ std::string Panel::svg() const {
   out += "</svg>\n";
   write_line(out, R"(<path {} fill="none" d="M{} {}V{}H{}"/>)", axis_line, coordinate(left_), coordinate(top_),
              coordinate(top_ + view_.height), coordinate(left_ + view_.width));
-  write_colours(out);
+  write_colors(out);
   write_titles(out);
   return out;
 }
@@ -404,4 +404,4 @@ void save_plots(const std::filesystem::path& path, const std::vector<Plot>& plot
   write_svg("plots", path, plots_svg(plots, options));
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -6,7 +6,7 @@
 
 #include <xgrad/nn/plots/internal/draw.hpp>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 
 class Panel {
  public:
@@ -41,10 +41,10 @@ class Panel {
   void write_x_ticks(std::string& out) const;
   void write_y_ticks(std::string& out) const;
   void write_titles(std::string& out) const;
-  void write_colours(std::string& out) const;
+  void write_colors(std::string& out) const;
 
   const Plot& plot_;
-  Extent x_, y_, colours_;
+  Extent x_, y_, colors_;
   bool data_ = false;
   bool fields_ = false;                 // an image: no lines of the grid, rows go downwards
   std::vector<std::string> row_names_;  // instead of numbers
@@ -57,4 +57,4 @@ class Panel {
   std::vector<Entry> legend_;
 };
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 namespace {
 
 struct Character {
@@ -176,7 +176,7 @@ std::string readable(double number, int digits) {
   return out + (mantissa == "1" ? "10" : mantissa + "\u00b710") + superscript(exponent);
 }
 
-std::string scale_colour(double share) {
+std::string scale_color(double share) {
   const Rgb c = viridis_at(share);
   return fmt::format("#{:02x}{:02x}{:02x}", std::lround(c.r), std::lround(c.g), std::lround(c.b));
 }
@@ -201,10 +201,10 @@ std::string svg_begin(double width, double height, std::string_view title) {
   out += "}</style>\n<defs><linearGradient id=\"xgrad-scale\" x1=\"0\" y1=\"1\" x2=\"0\" y2=\"0\">";
   for (std::size_t i = 0; i <= viridis_steps; ++i) {
     const double share = static_cast<double>(i) / static_cast<double>(viridis_steps);
-    out += fmt::format(R"(<stop offset="{}" stop-color="{}"/>)", share, scale_colour(share));
+    out += fmt::format(R"(<stop offset="{}" stop-color="{}"/>)", share, scale_color(share));
   }
   out += "</linearGradient></defs>\n<rect class=\"page\" width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
   return out;
 }
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

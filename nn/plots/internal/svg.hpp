@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 
 // Text as it may stand in XML 1.0, between tags and in attributes: markup escaped, whatever is no UTF-8, a control
 // character or not allowed in XML replaced by a question mark, line breaks and tabs by blanks.
@@ -30,9 +30,9 @@ std::string readable(double number, int digits = 3);
 // The digits of an exponent: "⁻⁷".
 std::string superscript(int exponent);
 
-// ---- colours
+// ---- colors
 
-// Of things with names: after Okabe and Ito (2008), whose colours people with any kind of colour blindness can tell
+// Of things with names: after Okabe and Ito (2008), whose colors people with any kind of color blindness can tell
 // apart, without their yellow, which is not seen on white. On dark pages they are lighter.
 constexpr std::size_t palette_size = 7;
 struct Shade {
@@ -41,15 +41,15 @@ struct Shade {
 extern const std::array<Shade, palette_size> palette;
 
 // Of numbers from 0 to 1: viridis, which gets lighter evenly, as "#440154".
-std::string scale_colour(double share);
-// Whether black is read better than white on that colour of the scale.
+std::string scale_color(double share);
+// Whether black is read better than white on that color of the scale.
 bool wants_black_text(double share);
 
-// The beginning of a picture, up to what is drawn: page, style for dark pages, the scale of colours.
+// The beginning of a picture, up to what is drawn: page, style for dark pages, the scale of colors.
 std::string svg_begin(double width, double height, std::string_view title);
 constexpr std::string_view svg_end = "</svg>\n";
 
-// Colours that svg_begin()'s style changes on dark pages: attributes for elements and groups.
+// Colors that svg_begin()'s style changes on dark pages: attributes for elements and groups.
 constexpr std::string_view ink = R"(class="ink" fill="#1f2328")";  // titles, names
 constexpr std::string_view dim = R"(class="dim" fill="#59636e")";  // numbers on axes
 constexpr std::string_view grid_line = R"(class="grid" stroke="#e4e8ec")";
@@ -57,4 +57,4 @@ constexpr std::string_view axis_line = R"(class="axis" stroke="#8c959f")";
 constexpr std::string_view rule_line = R"(class="rule" stroke="#59636e")";
 constexpr std::string_view halo = R"(class="halo" stroke="#ffffff")";  // round letters on lines
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

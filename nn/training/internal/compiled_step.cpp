@@ -6,7 +6,7 @@
 
 #include <xgrad/nn/training/internal/data_checks.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 namespace {
 
@@ -117,4 +117,4 @@ bool Means::set_state(std::span<const double> numbers) {
 
 void Means::clear() { std::fill(sums_.begin(), sums_.end(), 0.0); }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

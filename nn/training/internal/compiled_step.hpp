@@ -9,7 +9,7 @@
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/training/model.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Rows of data from which batches are taken, and what is done to their images on the way.
 struct BatchSource {
@@ -18,7 +18,7 @@ struct BatchSource {
   std::uint64_t seed = 0, epoch = 0;  // of the augmentation
 };
 
-enum class Mode { predict, judge, train };
+enum class Mode { predict, evaluate, train };
 
 // Which of a model's plans: for what, for how many rows, and whether these have weights.
 struct StepKey {
@@ -49,9 +49,9 @@ class CompiledStep {
   std::size_t bytes() const { return bytes_; }
   // Takes the named rows as the next batch. Does not allocate.
   void load(const BatchSource& source, std::span<const Index> rows, int threads);
-  // The same into other memory, which `take_next` makes that of the next run: may go on while a run does.
+  // The same into other memory, which `swap_batch` makes that of the next run: may go on while a run does.
   void load_next(const BatchSource& source, std::span<const Index> rows);
-  void take_next() { memory_.swap_inputs(); }
+  void swap_batch() { memory_.swap_inputs(); }
   void run(const RunOptions& options) { plan_->plan.run(memory_, options); }
   const Graph& graph() const { return *plan_->graph.graph; }
   Index rows() const { return plan_->key.rows; }
@@ -108,4 +108,4 @@ class Means {
   std::vector<double> sums_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

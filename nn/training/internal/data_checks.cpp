@@ -12,7 +12,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/number_text.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr double rounding = 1e-5;      // of a probability
@@ -227,7 +227,7 @@ Tensor checked_targets(const std::string& where, const Tensor& y, const Tensor& 
       hint = "\n  hint: for one-hot targets use categorical_crossentropy";
     } else if (given.elements() == wanted.elements()) {
       hint = fmt::format(
-          "\n  hint: y.cast(i64).reshaped({{{}}}); of a CSV file, read_csv with .classes gives class numbers",
+          "\n  hint: y.cast(i64).reshaped({{{}}}); of a CSV file, load_csv with .classes gives class numbers",
           fmt::join(rows_of(rows, wanted), ", "));
     }
     throw ShapeError(fmt::format("{}: {} takes class numbers\n  y: {}\n  wanted: {}{}", where, loss.name,
@@ -267,4 +267,4 @@ Dataset checked_data(const std::string& where, const Dataset& data, const Tensor
   return {x, checked_targets(where, data.y, weights, rows, prediction_row, loss), weights};
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -7,7 +7,7 @@
 #include <xgrad/nn/data/dataset.hpp>
 #include <xgrad/nn/losses.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // A row of a tensor has the shape and dtype of `row`, `prediction_row` that of a prediction. Each function converts to
 // the dtype that the model computes in, checks what comes of it, and throws with `where` in front, naming row and
@@ -31,4 +31,4 @@ Dataset checked_data(const std::string& where, const Dataset& data, const Tensor
 Shape row_of(const Shape& shape);
 Shape rows_of(Index rows, const Shape& row);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -12,7 +12,7 @@
 #include <xgrad/nn/training/internal/fit.hpp>
 #include <xgrad/nn/training/internal/snapshot.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -37,7 +37,7 @@ class Restore {
   ~Restore() {
     if (kept_) variable_ = before_;
   }
-  void forget() { kept_ = false; }
+  void dismiss() { kept_ = false; }
 
  private:
   T& variable_;
@@ -89,9 +89,9 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
   rows_ = options.drop_last ? train_.size() / batch_ * batch_ : train_.size();
   const Index last = rows_ % batch_;
   const bool weighted = !train_.weights.empty();
-  whole_ = s_.step(Mode::train, batch_, weighted);
-  if (last > 0) rest_ = s_.step(Mode::train, last, weighted);
-  means_ = Means(compiled.metrics, *whole_);
+  full_step_ = s_.step(Mode::train, batch_, weighted);
+  if (last > 0) partial_step_ = s_.step(Mode::train, last, weighted);
+  means_ = Means(compiled.metrics, *full_step_);
   order_.resize(static_cast<std::size_t>(train_.size()));
   std::iota(order_.begin(), order_.end(), Index{0});
   training_.data_ = &train_;
@@ -124,19 +124,19 @@ History Model::Fit::run() {
   s_.training = true;
   std::error_code ignored;
   if (!options_.resume.empty() && std::filesystem::exists(options_.resume, ignored)) resume(options_.resume);
-  tell(&Callback::on_fit_begin);
+  notify(&Callback::on_fit_begin);
   resume_callbacks();
   while (epoch_begun_ || (epoch_ < options_.epochs && !training_.stopping_)) train_epoch();
   training_.epoch_ = epoch_;
-  tell(&Callback::on_fit_end);
+  notify(&Callback::on_fit_end);
   if (!training_.history_.stop_reason().empty()) progress_.say("stopped: " + training_.history_.stop_reason());
-  weights.forget();
-  steps.forget();
-  epochs.forget();
+  weights.dismiss();
+  steps.dismiss();
+  epochs.dismiss();
   return training_.history_;
 }
 
-void Model::Fit::tell(std::function<void(Training&)> Callback::*event) {
+void Model::Fit::notify(std::function<void(Training&)> Callback::*event) {
   for (const Callback& callback : options_.callbacks) {
     if (callback.*event) (callback.*event)(training_);
   }
@@ -150,7 +150,7 @@ void Model::Fit::train_epoch() {
   training_.epoch_ = epoch_;
   training_.logs_up_to_date_ = false;
   if (!std::exchange(epoch_begun_, true)) {
-    tell(&Callback::on_epoch_begin);
+    notify(&Callback::on_epoch_begin);
     if (training_.stopping_) {
       epoch_begun_ = false;
       return;
@@ -163,7 +163,7 @@ void Model::Fit::train_epoch() {
   s_.report(logs, means_, "");
   warn_of_nothing(means_, "training");
   if (valid_.size() > 0) {
-    const Means valid = s_.judge("fit", valid_, {.threads = options_.threads});
+    const Means valid = s_.evaluate("fit", valid_, {.threads = options_.threads});
     warn_of_nothing(valid, "validation");
     s_.report(logs, valid, "val_");
   }
@@ -179,7 +179,7 @@ void Model::Fit::train_epoch() {
   training_.batch_ = 0;
   seconds_before_ = 0;
   means_.clear();
-  tell(&Callback::on_epoch_end);
+  notify(&Callback::on_epoch_end);
 }
 
 void Model::Fit::warn_of_nothing(const Means& means, const char* data) {
@@ -204,7 +204,7 @@ void Model::Fit::run(CompiledStep& step) {
   try {
     step.run({.threads = options_.threads, .step = s_.training_steps++, .check_finite = options_.check_finite});
   } catch (const NonFiniteError& error) {
-    const LineGuard line = LineGuard::of(step.graph(), error.report().node);
+    const SourceLocationScope line = SourceLocationScope::of(step.graph(), error.report().node);
     throw NonFiniteError(fmt::format("fit, epoch {} of {}, batch {} of {}: {}", epoch_ + 1, training_.epochs_,
                                      training_.batch_ + 1, training_.batches_, error.message()),
                          error.report());
@@ -225,7 +225,7 @@ void Model::Fit::train_batches() {
     if (told_of_batches_) {
       training_.loss_ = step.loss();
       training_.logs_up_to_date_ = false;
-      tell(&Callback::on_batch_end);
+      notify(&Callback::on_batch_end);
     }
     if (progress_.wants_update()) progress_.update(training_.batch_, training_.gather_logs_());
   }
@@ -259,4 +259,4 @@ Logs Model::train_on_batch(const Dataset& rows, int threads) {
   });
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

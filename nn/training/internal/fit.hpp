@@ -5,10 +5,10 @@
 #include <vector>
 
 #include <xgrad/nn/data/safetensors.hpp>
-#include <xgrad/nn/training/internal/batch_feeder.hpp>
+#include <xgrad/nn/training/internal/batch_prefetcher.hpp>
 #include <xgrad/nn/training/internal/model_state.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Model::Fit {
  public:
@@ -21,10 +21,10 @@ class Model::Fit {
   void train_batches();
   void run(CompiledStep& step);
   // Calls the callbacks, and then writes the checkpoints that they asked for.
-  void tell(std::function<void(Training&)> Callback::*event);
+  void notify(std::function<void(Training&)> Callback::*event);
   // Says in the first epoch that the weights of all rows and labels are 0.
   void warn_of_nothing(const Means& means, const char* data);
-  CompiledStep& step_at(Index first) { return train_.size() - first < batch_ ? *rest_ : *whole_; }
+  CompiledStep& step_at(Index first) { return train_.size() - first < batch_ ? *partial_step_ : *full_step_; }
   void feed(Index first);
   // The names of what an epoch reports.
   Logs expected_logs() const;
@@ -44,8 +44,8 @@ class Model::Fit {
   Dataset train_, valid_;
   Index batch_ = 0;
   Index rows_ = 0;  // of an epoch: all of train_, or those of whole batches
-  StepPool::Lease whole_;
-  StepPool::Lease rest_;  // for the rows that are left at the end, if any are
+  StepPool::Lease full_step_;
+  StepPool::Lease partial_step_;  // for the rows that are left at the end, if any are
   std::vector<Index> order_;
   Means means_;
   Training training_;
@@ -60,7 +60,7 @@ class Model::Fit {
   std::chrono::steady_clock::time_point epoch_start_{};
   NamedTensors callback_states_;  // of the checkpoint that is resumed from
 
-  BatchFeeder feeder_;  // last, since it reads the rest from a thread of its own
+  BatchPrefetcher feeder_;  // last, since it reads the rest from a thread of its own
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

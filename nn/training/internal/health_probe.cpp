@@ -12,7 +12,7 @@
 #include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr Index enough_places = 32;  // at which a unit must be 0 to be called dead
@@ -198,4 +198,4 @@ HealthProbe::Numbers HealthProbe::measure() {
   return out;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

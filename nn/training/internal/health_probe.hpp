@@ -7,7 +7,7 @@
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/training/model.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class HealthProbe {
  public:
@@ -68,4 +68,4 @@ class HealthProbe {
   std::unique_ptr<Workspace> memory_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -13,14 +13,14 @@
 #include <xgrad/nn/training/internal/step_pool.hpp>
 #include <xgrad/nn/training/model.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 struct Model::State {
   AnyModule network;
   Shape row;
   ModelOptions options;
-  CodeLine line;                           // that made the model
-  CodeLine compile_line{};                 // that compiled it
+  SourceLocation line;                     // that made the model
+  SourceLocation compile_line{};           // that compiled it
   std::optional<CompileOptions> compiled;  // with names of metrics that are all different
   OptimizerState optimizer_state{0};
   TrainableFlags trainable_flags{};  // as they were at compile(); empty before
@@ -35,7 +35,7 @@ struct Model::State {
   std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
   bool training = false;             // while a fit runs: callbacks may not do everything
 
-  State(AnyModule net, Shape row_shape, ModelOptions model_options, CodeLine at)
+  State(AnyModule net, Shape row_shape, ModelOptions model_options, SourceLocation at)
       : network(std::move(net)),
         row(row_shape),
         options(std::move(model_options)),
@@ -66,7 +66,7 @@ struct Model::State {
   // each batch.
   void run_batches(const std::string& where, Mode mode, const Dataset& data, const EvaluateOptions& options,
                    const std::function<void(const CompiledStep&)>& each);
-  Means judge(const std::string& where, const Dataset& data, const EvaluateOptions& options);
+  Means evaluate(const std::string& where, const Dataset& data, const EvaluateOptions& options);
   // The names of loss and metrics with their means, `prefix` in front.
   void report(Logs& logs, const Means& means, const std::string& prefix) const;
   // Calls f() for a function of the model that works on so many rows; 0: on none. Where the standard library finds no
@@ -88,4 +88,4 @@ void for_each_batch(Index rows, Index batch, F each) {
   for (Index first = 0; first < rows; first += batch) each(first, std::min(batch, rows - first));
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -4,7 +4,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 ModelUse::Call::~Call() {
   if (use_ == nullptr) return;
@@ -43,4 +43,4 @@ void ModelUse::require_unchanged(const char* where, const std::string& model) co
                   where, model, changing_));
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

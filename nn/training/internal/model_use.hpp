@@ -5,7 +5,7 @@
 #include <string>
 #include <thread>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Any number of calls may read a model at a time, or one thread may change it. Within a call that changes it, a fit
 // with callbacks for instance, the same thread may call again; nobody ever waits.
@@ -42,4 +42,4 @@ class ModelUse {
   const char* changing_ = "";  // the outermost of these calls
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

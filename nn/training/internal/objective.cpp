@@ -7,7 +7,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 // Softmax over one unit is 1 whatever the weights are, so nothing would be learned.
@@ -56,4 +56,4 @@ void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::s
   }
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <vector>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 namespace {
 
 std::vector<NodeId> random_nodes(const Graph& graph) {
@@ -43,4 +43,4 @@ bool mark_row_random(Graph& graph, Index rows, const Graph& other, Index other_r
   return separable;
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

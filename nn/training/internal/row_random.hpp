@@ -3,7 +3,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Whether the graph has random nodes at all.
 bool has_random(const Graph& graph);
@@ -15,4 +15,4 @@ bool has_random(const Graph& graph);
 // marked.
 bool mark_row_random(Graph& graph, Index rows, const Graph& other, Index other_rows);
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/parameter.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 class Snapshot {
  public:
@@ -18,7 +18,7 @@ class Snapshot {
     if (!kept_) return;
     for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set(values_[i]);
   }
-  void forget() { kept_ = false; }
+  void dismiss() { kept_ = false; }
 
  private:
   std::vector<Parameter> parameters_;
@@ -26,4 +26,4 @@ class Snapshot {
   bool kept_ = true;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

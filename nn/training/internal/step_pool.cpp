@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/machine/internal/processors.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 std::size_t StepPool::always_kept() { return 8 + static_cast<std::size_t>(usable_processors()); }
 
@@ -80,4 +80,4 @@ std::size_t StepPool::bytes() const {
   return sum_of_bytes();
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -9,7 +9,7 @@
 
 #include <xgrad/nn/training/internal/compiled_step.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // Safe from several threads: each gets a workspace of its own, and those of one key share a plan. No lock is held while
 // a step runs; plans are made one at a time.
@@ -51,4 +51,4 @@ class StepPool {
   std::mutex making_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

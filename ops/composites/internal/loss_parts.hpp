@@ -3,7 +3,7 @@
 
 #include <xgrad/ops/losses.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Probabilities are kept so far away from 0 and 1, as in Keras.
 inline constexpr double smallest_probability = 1e-7;
@@ -16,4 +16,4 @@ void require_same_shape(const char* function, Value prediction, const char* what
 // Throws UserError unless the number lies within the bounds.
 void require_number(const char* function, const char* what, double number, double low, double high);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

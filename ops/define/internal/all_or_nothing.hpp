@@ -3,7 +3,7 @@
 
 #include <xgrad/graph/graph.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 template <class F>
 auto all_or_nothing(Graph& graph, F compose) {
@@ -16,4 +16,4 @@ auto all_or_nothing(Graph& graph, F compose) {
   }
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 int axis_of(const Infer& in, int input) {
   const Index axis = in.attrs().integer("axis");
@@ -18,4 +18,4 @@ Around around(const Shape& shape, int axis) {
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

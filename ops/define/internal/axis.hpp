@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // The axis an attribute names; throws if the input has no such axis.
 int axis_of(const Infer& in, int input = 0);
@@ -56,4 +56,4 @@ void for_stretches(const Parallel& parallel, Index count, Index size, const F& t
   });
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

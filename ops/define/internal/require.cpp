@@ -3,18 +3,18 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/graph/line_guard.hpp>
+#include <xgrad/graph/source_location_scope.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 void require_floating(const char* function, Value x) {
   if (is_floating(x.dtype())) return;
   throw DTypeError(fmt::format("{}: floating numbers are needed, not {}\n  {}\n  hint: cast(x, f32) makes them",
-                               LineGuard::function_or(function), name_of(x.dtype()), x.describe()));
+                               SourceLocationScope::function_or(function), name_of(x.dtype()), x.describe()));
 }
 
 void fail_division_by_zero(const char* operation) {
   throw ValueError(fmt::format("{}: a whole number is divided by 0", operation));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

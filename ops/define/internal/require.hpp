@@ -3,11 +3,11 @@
 
 #include <xgrad/graph/value.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // Throws DTypeError naming `function` unless x is f32 or f64.
 void require_floating(const char* function, Value x);
 // Throws ValueError naming the operation: whole numbers have no inf to give.
 [[noreturn]] void fail_division_by_zero(const char* operation);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 std::vector<Sample> unary_samples(const Domain& domain, bool zero_gradient, bool zero_second) {
   std::vector<Sample> out;
@@ -78,4 +78,4 @@ std::vector<BadSample> elementwise_bad_samples(const char* name, int arity, cons
   return out;
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -5,7 +5,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // One input of each interesting shape.
 std::vector<Sample> unary_samples(const Domain& domain, bool zero_gradient = false, bool zero_second = false);
@@ -25,4 +25,4 @@ struct ElementwiseDtypes {
 // What every elementwise operation refuses: shapes that do not fit, dtypes it does not take.
 std::vector<BadSample> elementwise_bad_samples(const char* name, int arity, const ElementwiseDtypes& takes);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

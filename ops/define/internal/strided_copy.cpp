@@ -5,7 +5,7 @@
 
 #include <xgrad/ops/kernels/kernels.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index task_elements = 1 << 15;
@@ -42,7 +42,7 @@ void copy_plane(const Plane& p, const T* from, T* to, Index first, Index last) {
 template <class T>
 void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to, const Strides& to_strides,
           const Parallel& parallel) {
-  // Neighbouring axes that both sides walk as one become one.
+  // Neighboring axes that both sides walk as one become one.
   int axes = 0;
   std::array<Index, Shape::max_rank + 2> extent{}, fs{}, ts{};
   for (int axis = 0; axis < shape.rank(); ++axis) {
@@ -116,4 +116,4 @@ void strided_copy(const Shape& shape, const void* from, const Strides& from_stri
     run(static_cast<std::uint64_t*>(to));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -3,7 +3,7 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 using Strides = std::array<Index, Shape::max_rank>;
 
@@ -12,4 +12,4 @@ using Strides = std::array<Index, Shape::max_rank>;
 void strided_copy(const Shape& shape, const void* from, const Strides& from_strides, void* to,
                   const Strides& to_strides, std::size_t element_bytes, const Parallel& parallel);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

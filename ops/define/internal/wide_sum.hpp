@@ -7,7 +7,7 @@
 
 #include <xgrad/graph/shape.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // So many numbers are added without more ado; errors of so few roundings are no larger than those of `sum`.
 inline constexpr Index few_terms = 64;
@@ -60,4 +60,4 @@ class WideSum<std::int64_t> {
   std::uint64_t sum_ = 0;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

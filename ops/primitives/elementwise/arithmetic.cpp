@@ -3,7 +3,7 @@
 // cotangents back over broadcast axes is not done here but in one place for all operations, by `gradients`.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr const char* piecewise = "a truth value has no derivative";
@@ -280,4 +280,4 @@ XGRAD_PAIRS(arithmetic, BeforeSums<Add>, BeforeSums<Sub>, BeforeSums<Mul>, Befor
             Pairs<Pair<Sqrt, Add, 0>, Pair<Sub, Square, 0>, Pair<Add, Relu, 0>, Pair<Less, Where, 0>,
                   Pair<LessEqual, Where, 0>>)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,7 +1,7 @@
 // Functions of two tensors, elementwise with broadcasting.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Pow : Binary {
@@ -32,4 +32,4 @@ struct Pow : Binary {
 
 XGRAD_FAMILY(binary, Pow)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

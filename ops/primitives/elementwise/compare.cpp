@@ -1,7 +1,7 @@
 // Comparisons for equality, and logic.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr const char* piecewise = "a truth value has no derivative";
@@ -83,4 +83,4 @@ struct LogicalNot : Unary {
 
 XGRAD_FAMILY(compare, Equal, NotEqual, LogicalAnd, LogicalOr, LogicalXor, LogicalNot)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

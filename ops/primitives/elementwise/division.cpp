@@ -1,12 +1,12 @@
 // Division of whole numbers, and what it leaves over.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Division : Binary {
   using dtypes = FloatsAndIntegers;
-  static constexpr bool fallible = true;
+  static constexpr bool may_throw = true;
   // Quotients between 2.1 and 2.9: at whole ones there is no derivative.
   static std::vector<Sample> samples_with(bool zero_gradient) {
     return with_integers(binary_samples(domain::between(2.3, 2.7), domain::between(0.95, 1.05), zero_gradient, true),
@@ -100,4 +100,4 @@ struct FloorDivide : Division {
 
 XGRAD_FAMILY(division, Fmod, Remainder, FloorDivide)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,7 +1,7 @@
 // Powers and logarithms of other bases than e, and the cube root.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr double log_2 = 0.693147180559945309417;
@@ -55,4 +55,4 @@ struct Cbrt : Unary {
 
 XGRAD_FAMILY(exponential, Exp2, Log2, Log10, Cbrt)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,7 +1,7 @@
 // Numbers to whole numbers.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr const char* constant_pieces = "it is constant wherever it is smooth";
@@ -66,4 +66,4 @@ struct Trunc : Rounding {
 
 XGRAD_FAMILY(rounding, Floor, Ceil, Round, Trunc)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,7 +1,7 @@
 // The integral of the normal distribution, and the gamma function.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr double two_by_root_pi = 1.128379167095512573896;
@@ -71,4 +71,4 @@ struct Digamma : Unary {
 
 XGRAD_FAMILY(special, Erf, Erfc, Erfinv, Lgamma, Digamma)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,7 +1,7 @@
 // The tangent, inverse and hyperbolic functions, and what belongs to the sides of a triangle.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // 1 - x^2 without loss near 1.
@@ -150,4 +150,4 @@ struct Hypot : Binary {
 
 XGRAD_FAMILY(trigonometric, Tan, Asin, Acos, Atan, Sinh, Cosh, Asinh, Acosh, Atanh, Atan2, Hypot)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,7 +1,7 @@
 // Functions of one tensor, elementwise.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Sign : Unary {
@@ -138,4 +138,4 @@ struct Softplus : Unary {
 
 XGRAD_FAMILY(unary, Sign, Rsqrt, Exp, Log, Log1p, Expm1, Sin, Cos, Tanh, Sigmoid, Softplus)
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -4,7 +4,7 @@
 #include <xgrad/graph/attrs.hpp>
 #include <xgrad/ops/windows.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // `padding` is {top, bottom, left, right}, or empty for "same".
 Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const std::vector<Index>& padding);
@@ -13,4 +13,4 @@ Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation
 std::vector<Index> padding_of_images(const char* function, const Padding& padding);
 std::vector<Index> padding_of_sequences(const char* function, const Padding& padding);
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

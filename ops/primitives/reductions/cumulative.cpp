@@ -16,7 +16,7 @@
 #include <xgrad/ops/define/internal/wide_sum.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index columns = 16;             // walked side by side
@@ -306,16 +306,16 @@ void register_cumulative(OpRegistry& registry) {
 }
 
 Value cumsum(Operand x, Index axis, bool reverse) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return along("cumsum", x, axis, reverse);
 }
 Value cumprod(Operand x, Index axis, bool reverse) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return along("cumprod", x, axis, reverse);
 }
 Value linear_scan(Operand a, Operand b, Index axis, bool reverse) {
-  const LineGuard line(a);
+  const SourceLocationScope line(a);
   return apply("linear_scan", {a, b}, attrs(axis_index(axis, a.shape().rank(), "linear_scan"), reverse));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

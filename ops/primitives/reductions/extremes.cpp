@@ -9,7 +9,7 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The reference begins with the worst number there is.
@@ -184,20 +184,20 @@ void register_extremes(OpRegistry& registry) {
 }
 
 Value max(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("max", {x}, reductions::attrs(x, axes, keepdims, "max"));
 }
 Value min(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("min", {x}, reductions::attrs(x, axes, keepdims, "min"));
 }
 Value argmax(Operand x, std::optional<Index> axis, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return position("argmax", x, axis, keepdims);
 }
 Value argmin(Operand x, std::optional<Index> axis, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return position("argmin", x, axis, keepdims);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

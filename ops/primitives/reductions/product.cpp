@@ -5,7 +5,7 @@
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 #include <xgrad/ops/primitives/reductions/internal/cumulative.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Prod : Operation {
@@ -53,9 +53,9 @@ struct Prod : Operation {
 void register_product(OpRegistry& registry) { registry.add(define<Prod>()); }
 
 Value prod(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
   return apply("prod", {numbers}, reductions::attrs(x, axes, keepdims, "prod"));
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -6,7 +6,7 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 void sum_reference(const KernelCall& call) {
@@ -146,18 +146,18 @@ void register_sum(OpRegistry& registry) {
 }
 
 Value sum(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
   return apply("sum", {numbers}, reductions::attrs(x, axes, keepdims, "sum"));
 }
 Value count(Operand x, const Axes& axes) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return apply("count", {x}, reductions::attrs(x, axes, false, "count"));
 }
 Value sum_to(Operand x, const Shape& shape) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
 }
 Value sum_like(Operand x, Operand like) { return apply("sum_like", {x, like}); }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -3,7 +3,7 @@
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 struct Truth : Operation {
@@ -56,12 +56,12 @@ void register_truth(OpRegistry& registry) {
 }
 
 Value any(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return truth("any", x, axes, keepdims);
 }
 Value all(Operand x, const Axes& axes, bool keepdims) {
-  const LineGuard line(x);
+  const SourceLocationScope line(x);
   return truth("all", x, axes, keepdims);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -188,7 +188,7 @@ TEST_CASE("the table of a good model says that all agree, layer by layer") {
   std::string layers;
   for (const CheckRow& r : table.rows) layers += layers.ends_with(r.layer + " ") ? "" : r.layer + " ";
   CHECK(layers == "dense batch_norm dropout dense_1 loss ");
-  // A bias before a normalisation changes nothing.
+  // A bias before a normalization changes nothing.
   for (const CheckRow& r : table.rows) {
     if (r.layer == "dense" && r.what == "loss by bias") CHECK(r.report.largest < 1e-12);
   }

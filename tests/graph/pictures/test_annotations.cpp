@@ -1,4 +1,4 @@
-// What a report says of nodes, on the picture: lines, colours and the legend.
+// What a report says of nodes, on the picture: lines, colors and the legend.
 #include <cmath>
 #include <limits>
 #include <map>
@@ -42,7 +42,7 @@ std::string picture_of(const std::vector<double>& numbers, Annotations how) {
   return to_dot(g, {.title = "t", .annotations = how});
 }
 
-// The colours of the operations, in the order of the tape.
+// The colors of the operations, in the order of the tape.
 std::vector<std::string> fills(const std::string& dot) {
   std::vector<std::string> out;
   const std::regex node("n[0-9]+ \\[label=<tanh.*shape=box, fillcolor=\"(#[0-9a-f]{6})\"");
@@ -50,9 +50,9 @@ std::vector<std::string> fills(const std::string& dot) {
   return out;
 }
 
-int brightness(const std::string& colour) {
-  return std::stoi(colour.substr(1, 2), nullptr, 16) + std::stoi(colour.substr(3, 2), nullptr, 16) +
-         std::stoi(colour.substr(5, 2), nullptr, 16);
+int brightness(const std::string& color) {
+  return std::stoi(color.substr(1, 2), nullptr, 16) + std::stoi(color.substr(3, 2), nullptr, 16) +
+         std::stoi(color.substr(5, 2), nullptr, 16);
 }
 
 }  // namespace
@@ -65,7 +65,7 @@ TEST_CASE("annotations: lines stand on the nodes, escaped and in order; a node w
   CHECK(text == picture_of({1, 2}, {.legend = "time & <ms>"}));
 }
 
-TEST_CASE("annotations: more is darker, and equal numbers have equal colours") {
+TEST_CASE("annotations: more is darker, and equal numbers have equal colors") {
   const auto seen = fills(picture_of({0, 1, 2, 3, 2}, {.legend = "n"}));
   REQUIRE(seen.size() == 5);
   for (std::size_t i = 0; i < 3; ++i) CHECK(brightness(seen[i]) > brightness(seen[i + 1]));
@@ -75,7 +75,7 @@ TEST_CASE("annotations: more is darker, and equal numbers have equal colours") {
 }
 
 TEST_CASE("annotations: small is blue, large is red, and in between is white, by decades") {
-  const Annotations how{.legend = "norm", .colours = ColourScale::cold_hot, .logarithmic = true};
+  const Annotations how{.legend = "norm", .colors = ColorScale::cold_hot, .logarithmic = true};
   const auto seen = fills(picture_of({1e-6, 1e-3, 1}, how));
   REQUIRE(seen.size() == 3);
   CHECK(seen == std::vector<std::string>{"#2166ac", "#f7f7f7", "#b2182b"});
@@ -89,8 +89,8 @@ TEST_CASE("annotations: small is blue, large is red, and in between is white, by
   CHECK(std::abs(brightness(alike[0]) - brightness(alike[1])) < 60);
 }
 
-TEST_CASE("annotations: zeros of a logarithm, NaN and infinities have colours of their own") {
-  const Annotations how{.legend = "norm", .colours = ColourScale::cold_hot, .logarithmic = true};
+TEST_CASE("annotations: zeros of a logarithm, NaN and infinities have colors of their own") {
+  const Annotations how{.legend = "norm", .colors = ColorScale::cold_hot, .logarithmic = true};
   const std::string text = picture_of({0, not_a_number, inf, -inf, 1e-3, 1}, how);
   const auto seen = fills(text);
   REQUIRE(seen.size() == 6);
@@ -112,7 +112,7 @@ TEST_CASE("annotations: without numbers there is no legend") {
 
 TEST_CASE("annotations: limits without meaning are refused by name") {
   CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = not_a_number}),
-                       doctest::Contains("to_dot: the colours of \"ms\": low is nan"), GraphError);
+                       doctest::Contains("to_dot: the colors of \"ms\": low is nan"), GraphError);
   CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = 2, .high = 1}), doctest::Contains("low is 2 and high 1"),
                        GraphError);
   CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .logarithmic = true, .high = 0}),
@@ -121,7 +121,7 @@ TEST_CASE("annotations: limits without meaning are refused by name") {
 
 TEST_CASE("annotations: Graphviz reads what they make") {
   if (!graphviz::found()) return;
-  const Annotations how{.legend = "\"norm\" \\ <b>", .colours = ColourScale::cold_hot, .logarithmic = true};
+  const Annotations how{.legend = "\"norm\" \\ <b>", .colors = ColorScale::cold_hot, .logarithmic = true};
   const graphviz::Picture picture = graphviz::read(picture_of({0, not_a_number, inf, 1e-30, 1e30, 1}, how));
   CHECK(picture.nodes == 7);
   CHECK(picture.edges == 6);

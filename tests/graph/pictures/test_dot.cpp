@@ -93,7 +93,7 @@ TEST_CASE("dot: a small graph gives these very bytes") {
 )");
 }
 
-TEST_CASE("dot: scopes are boxes in boxes, roles have their colours, updates lead back") {
+TEST_CASE("dot: scopes are boxes in boxes, roles have their colors, updates lead back") {
   Graph g;
   build(g);
   const std::string text = to_dot(g);

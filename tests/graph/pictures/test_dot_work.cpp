@@ -23,9 +23,9 @@ TEST_CASE("dot work: virtual nodes are counted where edges cross ranks, and twic
   dot::Sketch sketch = chain_sketch(10);
   sketch.edges.push_back({0, 9});
   CHECK(dot::layout_size(sketch) == 10 + 8);
-  sketch.edges[3].labelled = true;
+  sketch.edges[3].labeled = true;
   CHECK(dot::layout_size(sketch) == 10 + 9 * 1 + 17);
-  sketch.edges[3].labelled = false;
+  sketch.edges[3].labeled = false;
   sketch.nodes = 12;  // two sources: one beside its only reader, one far from its second
   sketch.edges.push_back({10, 9});
   sketch.edges.push_back({11, 3});

@@ -56,7 +56,7 @@ TEST_CASE("formulas: what is used twice has a line of its own, and results are n
   const Value a = g.input("a", {});
   const Value b = g.input("b", {});
   const Value y = a / b;
-  const auto d = gradients(y, {a, b}, {.seed = g.input("dy", {})});
+  const auto d = gradients(y, {a, b}, {.cotangent = g.input("dy", {})});
   CHECK(to_formulas({{"da", d[0]}, {"db", d[1]}}, {{"y", y}}) == "da = dy / b\ndb = -(da * y)\n");
   const Value shared = tanh(a * b + 1);
   CHECK(to_formulas({{"y", shared * shared}}) == "t1 = tanh(a * b + 1)\ny = t1 * t1\n");

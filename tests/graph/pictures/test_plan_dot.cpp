@@ -54,7 +54,7 @@ TEST_CASE("plan picture: Graphviz draws it") {
   CHECK(std::filesystem::file_size(folder / "plan.svg") > 2000);
 }
 
-TEST_CASE("plan picture: buffers are listed with their places and times, and coloured") {
+TEST_CASE("plan picture: buffers are listed with their places and times, and colored") {
   const Net net;
   const std::string text = to_dot(net.plan, {.title = "a \"plan\" & <more>", .show_buffers = true});
   CHECK(count(text, "memory [shape=plain") == 1);
@@ -82,7 +82,7 @@ TEST_CASE("plan picture: of many buffers the largest are shown, and the rest cou
   if (graphviz::found()) CHECK(graphviz::read(text).nodes > 80);
 }
 
-TEST_CASE("plan picture: steps have notes and colours") {
+TEST_CASE("plan picture: steps have notes and colors") {
   const Net net;
   std::vector<NodeId> asked;
   const std::string text = to_dot(net.plan, {.annotations = {.note = [&](std::span<const NodeId> steps) -> NodeNote {

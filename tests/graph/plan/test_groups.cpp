@@ -162,7 +162,7 @@ TEST_CASE("random numbers are made where they are used, the same as anywhere") {
 TEST_CASE("every pair of cheap operations gives the bits of the two") {
   int pairs = 0;
   for (const auto& op : builtin_ops().all()) {
-    for (const BlockPair& pair : op->pairs) {
+    for (const FusedPair& pair : op->pairs) {
       CAPTURE(op->name);
       CAPTURE(pair.next->name);
       CAPTURE(pair.operand);

@@ -343,7 +343,7 @@ TEST_CASE("profile: the trace is what Chrome reads, with spans within spans") {
   CHECK_THROWS_WITH_AS(p.save_trace(folder / "nowhere/trace.json"), doctest::Contains("save_trace"), EnvironmentError);
 }
 
-TEST_CASE("profile: as colours on the graph") {
+TEST_CASE("profile: as colors on the graph") {
   const Net net;
   Planned planned(net);
   const Profile p = profile(planned.plan, planned.memory, {.runs = 3});

@@ -204,8 +204,8 @@ TEST_CASE("augment: blur keeps the mean and spreads a point as a Gaussian") {
 }
 
 TEST_CASE("augment: noise, brightness, clip") {
-  const Tensor grey = Tensor::full({4, 60, 60}, 0.5, f64);
-  const Tensor noisy = changed(grey, noise(0.1));
+  const Tensor gray = Tensor::full({4, 60, 60}, 0.5, f64);
+  const Tensor noisy = changed(gray, noise(0.1));
   CHECK(mean(noisy) == doctest::Approx(0.5).epsilon(0.01));
   CHECK(deviation(noisy) == doctest::Approx(0.1).epsilon(0.03));
   CHECK(numbers(changed(counting(1, 3), brightness({2, 2}))) == std::vector<double>{2, 4, 6});
@@ -256,7 +256,7 @@ TEST_CASE("augment: elastic moves pixels by as much as it says") {
     ++count;
   }
   CHECK(std::sqrt(squares / count) == doctest::Approx(1.5).epsilon(0.1));
-  // Smooth: for a blurred field the mean square of the step between neighbours is near variance / (2 smoothness^2).
+  // Smooth: for a blurred field the mean square of the step between neighbors is near variance / (2 smoothness^2).
   CHECK(between / count == doctest::Approx(1.5 * 1.5 / 18).epsilon(0.2));
 }
 
@@ -297,10 +297,10 @@ TEST_CASE("augment: an image is a function of seed, epoch and row alone") {
 }
 
 TEST_CASE("augment: what one transform draws does not change the next") {
-  const Tensor grey = Tensor::full({3, 8, 8}, 0.5, f64);
-  const Tensor alone = Augment{brightness({1, 1}), noise(0.1)}(grey, 5);
-  CHECK(bitwise_equal(Augment{cutout(0), noise(0.1)}(grey, 5), alone));
-  CHECK_FALSE(bitwise_equal(Augment{noise(0.1)}(grey, 5), alone));  // another place, another stream
+  const Tensor gray = Tensor::full({3, 8, 8}, 0.5, f64);
+  const Tensor alone = Augment{brightness({1, 1}), noise(0.1)}(gray, 5);
+  CHECK(bitwise_equal(Augment{cutout(0), noise(0.1)}(gray, 5), alone));
+  CHECK_FALSE(bitwise_equal(Augment{noise(0.1)}(gray, 5), alone));  // another place, another stream
 }
 
 TEST_CASE("augment: rows of every shape that holds images") {
@@ -317,8 +317,8 @@ TEST_CASE("augment: rows of every shape that holds images") {
     for (const double n : numbers(out)) CHECK((n >= 0 && n <= 1));
   }
   // Moves take the channels of a pixel along.
-  const Tensor colours = Tensor::from<double>({1, 1, 2, 3}, {1, 2, 3, 4, 5, 6});
-  CHECK(numbers(changed(colours, flip_left_right(1))) == std::vector<double>{4, 5, 6, 1, 2, 3});
+  const Tensor colors = Tensor::from<double>({1, 1, 2, 3}, {1, 2, 3, 4, 5, 6});
+  CHECK(numbers(changed(colors, flip_left_right(1))) == std::vector<double>{4, 5, 6, 1, 2, 3});
 }
 
 TEST_CASE("augment: f64 and f32 see the same numbers drawn") {

@@ -23,7 +23,7 @@ namespace {
 
 Table parse(std::string_view content, const CsvOptions& options = {}) {
   const ScratchFolder folder;
-  return read_csv(write_file(folder / "t.csv", content), options);
+  return load_csv(write_file(folder / "t.csv", content), options);
 }
 
 std::vector<double> numbers(const Tensor& t) {
@@ -143,10 +143,10 @@ TEST_CASE("csv: content that is no table of numbers is refused, saying where") {
   for (const Bad& bad : all) {
     CAPTURE(bad.content);
     const fs::path file = write_file(folder / "bad.csv", bad.content);
-    const std::string message = message_of<FormatError>([&] { (void)read_csv(file); });
+    const std::string message = message_of<FormatError>([&] { (void)load_csv(file); });
     CAPTURE(message);
     CHECK(contains(message, bad.message));
-    CHECK(message.starts_with("read_csv: " + file.string() + ": "));
+    CHECK(message.starts_with("load_csv: " + file.string() + ": "));
   }
   CHECK(contains(message_of<FormatError>([&] { (void)parse("", {',', false}); }), "the file is empty"));
   CHECK(contains(message_of<FormatError>([&] { (void)parse("1,x\n", {',', false}); }), "line 1, column \"1\""));
@@ -184,9 +184,9 @@ TEST_CASE("csv: garbage is read or refused, never more") {
 
 TEST_CASE("csv: files that cannot be read are errors of the machine") {
   const ScratchFolder folder;
-  const std::string missing = message_of<EnvironmentError>([&] { (void)read_csv(folder / "none.csv"); });
+  const std::string missing = message_of<EnvironmentError>([&] { (void)load_csv(folder / "none.csv"); });
   CHECK(contains(missing, "none.csv"));
-  CHECK_THROWS_AS(read_csv(folder.path()), EnvironmentError);
+  CHECK_THROWS_AS(load_csv(folder.path()), EnvironmentError);
 }
 
 TEST_CASE("csv: columns are chosen by name or position before they are read") {
@@ -341,16 +341,16 @@ TEST_CASE("csv: files packed with gzip, and pipes") {
   for (int i = 0; i < 20000; ++i) content += std::to_string(i) + "," + std::to_string(-i) + "\n";
   gzwrite(file, content.data(), static_cast<unsigned>(content.size()));
   gzclose(file);
-  const Table table = read_csv(packed);
+  const Table table = load_csv(packed);
   CHECK(table.values.shape() == Shape{20000, 2});
   CHECK(table.values.at(39999) == -19999);
   fs::resize_file(packed, fs::file_size(packed) - 9);
-  CHECK(contains(message_of<FormatError>([&] { (void)read_csv(packed); }), "damaged gzip data"));
+  CHECK(contains(message_of<FormatError>([&] { (void)load_csv(packed); }), "damaged gzip data"));
 
   const fs::path pipe = folder / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   std::thread writer([&] { std::ofstream(pipe) << "a\n1\n"; });
-  CHECK(numbers(read_csv(pipe).values) == Numbers{1});
+  CHECK(numbers(load_csv(pipe).values) == Numbers{1});
   writer.join();
   // A packed one that comes in pieces.
   const std::string small_packed = [&] {
@@ -365,14 +365,14 @@ TEST_CASE("csv: files packed with gzip, and pipes") {
     std::ofstream out(pipe, std::ios::binary);
     for (const char c : small_packed) out << c << std::flush;
   });
-  CHECK(numbers(read_csv(pipe).values) == Numbers{1, 2});
+  CHECK(numbers(load_csv(pipe).values) == Numbers{1, 2});
   slow.join();
 }
 
 TEST_CASE("csv: a device that never ends is refused by its first bytes") {
   CHECK(
-      contains(message_of<FormatError>([] { (void)read_csv("/dev/zero"); }), "/dev/zero: line 1: there is a NUL byte"));
-  CHECK(contains(message_of<FormatError>([] { (void)read_csv("/dev/null"); }), "/dev/null: the file is empty"));
+      contains(message_of<FormatError>([] { (void)load_csv("/dev/zero"); }), "/dev/zero: line 1: there is a NUL byte"));
+  CHECK(contains(message_of<FormatError>([] { (void)load_csv("/dev/null"); }), "/dev/null: the file is empty"));
 }
 
 TEST_CASE("table: columns by name") {
@@ -407,7 +407,7 @@ TEST_CASE("table: a data set predicts one column from the others") {
 TEST_CASE("csv: Boston housing") {
   const auto file = real_data("boston_housing.csv");
   if (!file) return;
-  const Table table = read_csv(*file);
+  const Table table = load_csv(*file);
   CHECK(table.values.shape() == Shape{506, 14});
   CHECK(table.columns.front() == "CRIM");
   const Dataset data = table.dataset("MEDV");
@@ -420,7 +420,7 @@ TEST_CASE("csv: Boston housing") {
 TEST_CASE("csv: optical digits, a table without a header") {
   const auto file = real_data("optdigits/optdigits.tra");
   if (!file) return;
-  const Table table = read_csv(*file, {',', false});
+  const Table table = load_csv(*file, {',', false});
   CHECK(table.values.shape()[1] == 65);
   CHECK(table.dataset("64").x.shape()[1] == 64);
 }

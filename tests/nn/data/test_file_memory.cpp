@@ -98,7 +98,7 @@ std::string idx_head(int code, std::size_t count) {
   return out;
 }
 
-// Grey pixels, all black.
+// Gray pixels, all black.
 fs::path write_png(const fs::path& path, std::size_t side) {
   std::FILE* file = std::fopen(path.c_str(), "wb");
   REQUIRE(file != nullptr);
@@ -153,12 +153,12 @@ const auto of_events = [](const fs::path& path) {
   while (reader.next())
     ;
 };
-const auto of_npy = [](const fs::path& p) { (void)read_npy(p); };
-const auto of_npz = [](const fs::path& p) { (void)read_npz(p); };
+const auto of_npy = [](const fs::path& p) { (void)load_npy(p); };
+const auto of_npz = [](const fs::path& p) { (void)load_npz(p); };
 const auto of_safetensors = [](const fs::path& p) { (void)load_safetensors(p); };
-const auto of_idx = [](const fs::path& p) { (void)read_idx(p, f32); };
-const auto of_csv = [](const fs::path& p) { (void)read_csv(p); };
-const auto of_png = [](const fs::path& p) { (void)read_png(p); };
+const auto of_idx = [](const fs::path& p) { (void)load_idx(p, f32); };
+const auto of_csv = [](const fs::path& p) { (void)load_csv(p); };
+const auto of_png = [](const fs::path& p) { (void)load_png(p); };
 
 // 0 if it can be read, 7 for an OutOfMemoryError that begins as it should and has the message, 8 for another message.
 int outcome(const Case& c) {
@@ -222,7 +222,7 @@ TEST_CASE("readers: a file that needs more memory than there is, is named with w
   CHECK(exit_code_of([&] {
           write_events(folder / "2.tfevents", 3);
           limit_memory(48 * mebi);
-          const EventRun run = read_run(folder.path());
+          const EventRun run = load_run(folder.path());
           const bool said = run.problems.size() == 1 && contains(run.problems[0], "tfevents: at byte 0: out of memory");
           if (!said || run.scalars.at("y").empty()) std::_Exit(1);
         }) == 0);
@@ -243,7 +243,7 @@ TEST_CASE("readers: with any amount of memory a file is read, or the error says 
       {"csv", write_gz(folder / "a.csv.gz", "", text, text.size()), of_csv, ""},
       {"csv, classes", write_file(folder / "b.csv", text),
        [](const fs::path& p) {
-         (void)read_csv(p, {.classes = {"a", "b"}});
+         (void)load_csv(p, {.classes = {"a", "b"}});
        },
        ""},
       {"png", write_png(folder / "a.png", 400), of_png, ""},
@@ -293,9 +293,9 @@ TEST_CASE("readers and writers: each allocation may fail") {
       {"npz", folder / "a.npz", of_npz, ""},
       {"safetensors", folder / "a.st", of_safetensors, ""},
       {"idx", write_gz(folder / "a.idx.gz", idx_head(0x08, 100), std::string_view("\0", 1), 100), of_idx, ""},
-      {"csv", write_file(folder / "a.csv", text), [&](const fs::path& p) { (void)read_csv(p, options); }, ""},
+      {"csv", write_file(folder / "a.csv", text), [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
       {"csv, packed", write_gz(folder / "a.csv.gz", "", text, text.size()),
-       [&](const fs::path& p) { (void)read_csv(p, options); }, ""},
+       [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
       {"png", write_png(folder / "a.png", 40), of_png, ""},
 #ifndef __SANITIZE_ADDRESS__  // protobuf leaks an element that its list has no room for
       {"events", event_files(folder / "run").front(), of_events, ""},

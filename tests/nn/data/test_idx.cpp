@@ -87,25 +87,25 @@ TEST_CASE("idx: every type of number, plain and packed") {
     CAPTURE(c.code);
     const std::string content = header(c.code, {3}) + c.content;
     for (const fs::path& file : {write_file(folder / "plain", content), write_gz(folder / "packed", content)}) {
-      CHECK(numbers(read_idx(file, f64)) == c.expected);
-      CHECK(numbers(read_idx(file, f32)) == c.expected);
+      CHECK(numbers(load_idx(file, f64)) == c.expected);
+      CHECK(numbers(load_idx(file, f32)) == c.expected);
       if (c.code < 0x0D)
-        CHECK(numbers(read_idx(file, i64)) == c.expected);
+        CHECK(numbers(load_idx(file, i64)) == c.expected);
       else
-        CHECK_THROWS_AS(read_idx(file, i64), DTypeError);
-      CHECK_THROWS_AS(read_idx(file, boolean), DTypeError);
+        CHECK_THROWS_AS(load_idx(file, i64), DTypeError);
+      CHECK_THROWS_AS(load_idx(file, boolean), DTypeError);
     }
   }
 }
 
 TEST_CASE("idx: shapes, and files larger than one chunk") {
   const ScratchFolder folder;
-  CHECK(read_idx(write_file(folder / "a", header(8, {2, 1, 3}) + "abcdef"), f32).shape() == Shape{2, 1, 3});
-  CHECK(read_idx(write_file(folder / "a", header(8, {0, 28, 28})), f32).shape() == Shape{0, 28, 28});
-  CHECK(read_idx(write_file(folder / "a", header(8, {1, 1, 1, 1, 1, 1, 1, 1}) + "x"), f32).shape().rank() == 8);
+  CHECK(load_idx(write_file(folder / "a", header(8, {2, 1, 3}) + "abcdef"), f32).shape() == Shape{2, 1, 3});
+  CHECK(load_idx(write_file(folder / "a", header(8, {0, 28, 28})), f32).shape() == Shape{0, 28, 28});
+  CHECK(load_idx(write_file(folder / "a", header(8, {1, 1, 1, 1, 1, 1, 1, 1}) + "x"), f32).shape().rank() == 8);
   std::string large;
   for (std::uint32_t i = 0; i < 700001; ++i) large += big_endian(i, 4);
-  const Tensor read = read_idx(write_gz(folder / "large", header(0x0C, {700001}) + large), i64);
+  const Tensor read = load_idx(write_gz(folder / "large", header(0x0C, {700001}) + large), i64);
   bool same = true;
   for (Index i = 0; i < read.elements(); ++i)
     same = same && read.values<std::int64_t>()[static_cast<std::size_t>(i)] == i;
@@ -120,7 +120,7 @@ TEST_CASE("idx: a file cut anywhere is refused") {
     for (std::size_t length = 0; length < content.size(); ++length) {
       CAPTURE(length);
       const fs::path file = write_file(folder / "cut", content.substr(0, length));
-      CHECK(contains(message_of<FormatError>([&] { (void)read_idx(file, f32); }), "read_idx: " + file.string() + ": "));
+      CHECK(contains(message_of<FormatError>([&] { (void)load_idx(file, f32); }), "load_idx: " + file.string() + ": "));
     }
   }
 }
@@ -132,7 +132,7 @@ TEST_CASE("idx: any damaged byte of a packed file is read as before or refused")
     std::string damaged = packed;
     damaged[i] = static_cast<char>(damaged[i] ^ 0x55);
     try {
-      const Tensor read = read_idx(write_file(folder / "damaged", damaged), f32);
+      const Tensor read = load_idx(write_file(folder / "damaged", damaged), f32);
       CHECK(read.elements() == 40);
       CHECK(read.at(0) == 'x');
     } catch (const FormatError&) {}
@@ -155,9 +155,9 @@ TEST_CASE("idx: sizes that the file does not hold are refused before memory is t
   for (const auto& extents : lies) {
     CAPTURE(extents);
     const fs::path file = write_file(folder / "lie", header(8, extents) + "abc");
-    CHECK(contains(message_of<FormatError>([&] { (void)read_idx(file, f32); }), file.string()));
+    CHECK(contains(message_of<FormatError>([&] { (void)load_idx(file, f32); }), file.string()));
   }
-  CHECK_THROWS_AS(read_idx(write_gz(folder / "lie", header(0x0E, {0xFFFFFFFF}) + "abc"), f64), FormatError);
+  CHECK_THROWS_AS(load_idx(write_gz(folder / "lie", header(0x0E, {0xFFFFFFFF}) + "abc"), f64), FormatError);
 }
 
 TEST_CASE("idx: what is no idx file is refused") {
@@ -183,20 +183,20 @@ TEST_CASE("idx: what is no idx file is refused") {
   for (const Bad& bad : all) {
     CAPTURE(bad.message);
     for (const fs::path& file : {write_file(folder / "plain", bad.content), write_gz(folder / "packed", bad.content)}) {
-      const std::string message = message_of<FormatError>([&] { (void)read_idx(file, f32); });
+      const std::string message = message_of<FormatError>([&] { (void)load_idx(file, f32); });
       CAPTURE(message);
       CHECK(contains(message, bad.message));
       CHECK(contains(message, file.string()));
     }
   }
   const std::string packed = read_file(write_gz(folder / "whole", header(8, {1}) + "x"));
-  CHECK_THROWS_AS(read_idx(write_file(folder / "two", packed + packed), f32), FormatError);
+  CHECK_THROWS_AS(load_idx(write_file(folder / "two", packed + packed), f32), FormatError);
 }
 
 TEST_CASE("idx: files that cannot be read are errors of the machine") {
   const ScratchFolder folder;
-  CHECK(contains(message_of<EnvironmentError>([&] { (void)read_idx(folder / "none", f32); }), "none"));
-  CHECK_THROWS_AS(read_idx(folder.path(), f32), EnvironmentError);
+  CHECK(contains(message_of<EnvironmentError>([&] { (void)load_idx(folder / "none", f32); }), "none"));
+  CHECK_THROWS_AS(load_idx(folder.path(), f32), EnvironmentError);
 }
 
 TEST_CASE("mnist: a folder of four files, packed or not") {

@@ -44,21 +44,21 @@ std::vector<double> numbers(const Tensor& t) {
 
 }  // namespace
 
-TEST_CASE("png: grey, colour and opacity") {
+TEST_CASE("png: gray, color and opacity") {
   const ScratchFolder folder;
   const fs::path path = folder / "a.png";
   for (const DType dtype : {f32, f64}) {
     save_png(path, Tensor::from<double>({2, 3}, {0, 1, 0.5, -3, 7, 0.2}).cast(dtype));
-    const Read grey = read_by_libpng(path);
-    CHECK((grey.height == 2 && grey.width == 3 && grey.format == PNG_FORMAT_GRAY));
-    CHECK(grey.bytes == std::vector<int>{0, 255, 128, 0, 255, 51});
+    const Read gray = read_by_libpng(path);
+    CHECK((gray.height == 2 && gray.width == 3 && gray.format == PNG_FORMAT_GRAY));
+    CHECK(gray.bytes == std::vector<int>{0, 255, 128, 0, 255, 51});
   }
   save_png(path, Tensor::from<double>({1, 2, 1}, {0, 1}));
   CHECK(read_by_libpng(path).format == PNG_FORMAT_GRAY);
   save_png(path, Tensor::from<double>({1, 2, 3}, {1, 0, 0, 0, 0.2, 1}));
-  const Read colour = read_by_libpng(path);
-  CHECK((colour.height == 1 && colour.width == 2 && colour.format == PNG_FORMAT_RGB));
-  CHECK(colour.bytes == std::vector<int>{255, 0, 0, 0, 51, 255});
+  const Read color = read_by_libpng(path);
+  CHECK((color.height == 1 && color.width == 2 && color.format == PNG_FORMAT_RGB));
+  CHECK(color.bytes == std::vector<int>{255, 0, 0, 0, 51, 255});
   save_png(path, Tensor::from<double>({1, 1, 4}, {1, 0, 0, 0.2}));
   CHECK(read_by_libpng(path).format == PNG_FORMAT_RGBA);
   CHECK(read_by_libpng(path).bytes == std::vector<int>{255, 0, 0, 51});
@@ -97,8 +97,8 @@ TEST_CASE("contact sheet: images in rows, gaps around them") {
   CHECK(numbers(contact_sheet(images, {.columns = 1, .gap = 0})) == std::vector<double>{1, 2, 3, 4, 5, 6});
   CHECK(numbers(contact_sheet(images.rows(0, 1), {.columns = 5, .gap = 0, .scale = 2})) ==
         std::vector<double>{1, 1, 2, 2, 1, 1, 2, 2});
-  const Tensor colours = Tensor::from<float>({2, 1, 1, 3}, {1, 2, 3, 4, 5, 6});
-  const Tensor two = contact_sheet(colours, {.gap = 0});
+  const Tensor colors = Tensor::from<float>({2, 1, 1, 3}, {1, 2, 3, 4, 5, 6});
+  const Tensor two = contact_sheet(colors, {.gap = 0});
   CHECK(two.shape() == Shape{1, 2, 3});
   CHECK(two.dtype() == f32);
   CHECK(numbers(two) == std::vector<double>{1, 2, 3, 4, 5, 6});
@@ -169,14 +169,14 @@ TEST_CASE("png: what is written is read") {
     for (Index i = 0; i < image.elements(); ++i)
       image.mutable_values<float>()[static_cast<std::size_t>(i)] = static_cast<float>(7 * i % 256) / 255;
     save_png(folder / "a.png", image);
-    CHECK(bitwise_equal(read_png(folder / "a.png"), image));
+    CHECK(bitwise_equal(load_png(folder / "a.png"), image));
   }
 }
 
 TEST_CASE("png: every kind of image") {
   const ScratchFolder folder;
   const auto read = [&](const Written& image, Index channels = 0) {
-    return read_png(write_by_libpng(folder / "a.png", image), {.channels = channels});
+    return load_png(write_by_libpng(folder / "a.png", image), {.channels = channels});
   };
   check_png(read({2, 1, PNG_COLOR_TYPE_GRAY, 8, {{0, 51}}}), {1, 2}, {0, 0.2});
   check_png(read({9, 1, PNG_COLOR_TYPE_GRAY, 1, {{0x81, 0x80}}}), {1, 9}, {1, 0, 0, 0, 0, 0, 0, 1, 1});
@@ -202,7 +202,7 @@ TEST_CASE("png: every kind of image") {
   check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 1, {{0x40}}, two}), {1, 2, 3}, both);
   check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 4, {{0x01}}, two}), {1, 2, 3}, both);
   check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 8, {{0, 1}}, two}), {1, 2, 3}, both);
-  // One colour of the others is transparent.
+  // One color of the others is transparent.
   Written keyed{2, 1, PNG_COLOR_TYPE_GRAY, 8, {{51, 102}}};
   keyed.transparent = png_color_16{0, 0, 0, 0, 102};
   check_png(read(keyed), {1, 2, 2}, {0.2, 1, 0.4, 0});
@@ -224,20 +224,20 @@ TEST_CASE("png: every kind of image") {
   CHECK(bitwise_equal(read(plain), straight));
 
   // As many channels as are asked for.
-  const Written rgba{1, 1, PNG_COLOR_TYPE_RGBA, 8, {{255, 0, 51, 102}}}, grey{1, 1, PNG_COLOR_TYPE_GRAY, 8, {{51}}};
+  const Written rgba{1, 1, PNG_COLOR_TYPE_RGBA, 8, {{255, 0, 51, 102}}}, gray{1, 1, PNG_COLOR_TYPE_GRAY, 8, {{51}}};
   check_png(read(rgba, 1), {1, 1}, {0.299 + 0.114 * 0.2});
   check_png(read(rgba, 2), {1, 1, 2}, {0.299 + 0.114 * 0.2, 0.4});
   check_png(read(rgba, 3), {1, 1, 3}, {1, 0, 0.2});
-  check_png(read(grey, 3), {1, 1, 3}, {0.2, 0.2, 0.2});
-  check_png(read(grey, 4), {1, 1, 4}, {0.2, 0.2, 0.2, 1});
-  CHECK_THROWS_AS(read(grey, 5), UserError);
+  check_png(read(gray, 3), {1, 1, 3}, {0.2, 0.2, 0.2});
+  check_png(read(gray, 4), {1, 1, 4}, {0.2, 0.2, 0.2, 1});
+  CHECK_THROWS_AS(read(gray, 5), UserError);
 }
 
 TEST_CASE("png: files that are none, damaged or too large are refused") {
   const ScratchFolder folder;
   const fs::path path = folder / "a.png";
   const auto why = [&](const std::string& content) {
-    return message_of<FormatError>([&] { (void)read_png(write_file(path, content)); });
+    return message_of<FormatError>([&] { (void)load_png(write_file(path, content)); });
   };
   CHECK(contains(why(""), "the file is empty"));
   CHECK(contains(why("hello"), "not a PNG image"));
@@ -253,7 +253,7 @@ TEST_CASE("png: files that are none, damaged or too large are refused") {
     content[bit / 8] = static_cast<char>(content[bit / 8] ^ (1 << bit % 8));
     write_file(path, content);
     try {
-      (void)read_png(path);
+      (void)load_png(path);
     } catch (const FormatError&) {
       ++refused;
     }
@@ -266,7 +266,7 @@ TEST_CASE("png: files that are none, damaged or too large are refused") {
   for (int i = 0; i < 4; ++i) huge[29 + static_cast<std::size_t>(i)] = static_cast<char>(check >> (24 - 8 * i));
   CHECK(contains(why(huge + good.substr(33)), "1048576 x 1048576 pixels are more than"));
   write_file(path, huge + good.substr(33));
-  CHECK(contains(message_of<FormatError>([&] { (void)read_png(path, {.max_pixels = std::uint64_t{1} << 60}); }),
+  CHECK(contains(message_of<FormatError>([&] { (void)load_png(path, {.max_pixels = std::uint64_t{1} << 60}); }),
                  "cannot be in a file of"));
-  CHECK_THROWS_AS(read_png(folder / "none"), EnvironmentError);
+  CHECK_THROWS_AS(load_png(folder / "none"), EnvironmentError);
 }

@@ -25,11 +25,11 @@ struct Reader {
   std::function<void(const fs::path&)> read;
 };
 const Reader readers[] = {
-    {"read_npy", [](const fs::path& p) { (void)nn::read_npy(p); }},
-    {"read_npz", [](const fs::path& p) { (void)nn::read_npz(p); }},
-    {"read_csv", [](const fs::path& p) { (void)nn::read_csv(p, {.separator = ' '}); }},
-    {"read_idx", [](const fs::path& p) { (void)nn::read_idx(p, f32); }},
-    {"read_png", [](const fs::path& p) { (void)nn::read_png(p); }},
+    {"load_npy", [](const fs::path& p) { (void)nn::load_npy(p); }},
+    {"load_npz", [](const fs::path& p) { (void)nn::load_npz(p); }},
+    {"load_csv", [](const fs::path& p) { (void)nn::load_csv(p, {.separator = ' '}); }},
+    {"load_idx", [](const fs::path& p) { (void)nn::load_idx(p, f32); }},
+    {"load_png", [](const fs::path& p) { (void)nn::load_png(p); }},
     {"safetensors", [](const fs::path& p) { (void)nn::load_safetensors(p); }},
 };
 
@@ -62,8 +62,8 @@ TEST_CASE("readers: a file of another format is named") {
     CAPTURE(reader.name);
     const std::string name = reader.name;
     const std::string of_zip = message_of<FormatError>([&, &r = reader] { r.read(write_file(folder / "file", zip)); });
-    CHECK(contains(of_zip, name == "read_npz" ? "a damaged zip archive" : "it is a zip archive"));
-    if (name == "read_csv" || name == "read_idx") continue;
+    CHECK(contains(of_zip, name == "load_npz" ? "a damaged zip archive" : "it is a zip archive"));
+    if (name == "load_csv" || name == "load_idx") continue;
     CHECK(contains(message_of<FormatError>([&, &r = reader] { r.read(write_file(folder / "file", gzip)); }),
                    "it is gzip data"));
   }
@@ -79,7 +79,7 @@ TEST_CASE("readers: an empty file, a directory, a pipe and a file that is missin
     CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(folder.path()); }), "it is a directory"));
     CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(folder / "none"); }),
                    "cannot open " + (folder / "none").string() + ": No such file"));
-    if (std::string(reader.name) == "read_csv") continue;  // takes them
+    if (std::string(reader.name) == "load_csv") continue;  // takes them
     CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(pipe); }), "it is not a regular file"));
   }
 }

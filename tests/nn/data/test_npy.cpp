@@ -57,13 +57,13 @@ std::vector<double> numbers(const Tensor& t) {
 
 Tensor read(const std::string& content) {
   const ScratchFolder folder;
-  return read_npy(write_file(folder / "a.npy", content));
+  return load_npy(write_file(folder / "a.npy", content));
 }
 std::string refused(const std::string& content) {
   const ScratchFolder folder;
   const fs::path path = write_file(folder / "a.npy", content);
-  const std::string message = message_of<FormatError>([&] { (void)read_npy(path); });
-  CHECK(contains(message, "read_npy: " + path.string() + ": "));
+  const std::string message = message_of<FormatError>([&] { (void)load_npy(path); });
+  CHECK(contains(message, "load_npy: " + path.string() + ": "));
   return message;
 }
 
@@ -199,7 +199,7 @@ TEST_CASE("npy: what is not understood is refused, and the field is named") {
   CHECK(contains(header("{'descr': '<f8', 'shape': (2,)}"), "no key \"fortran_order\""));
   CHECK(contains(header("{}"), "no key \"descr\""));
   CHECK(contains(header("{'descr': '<f8', 'descr': '<f8', 'shape': (2,)}"), "the key \"descr\" twice"));
-  CHECK(contains(header("{'descr': '<f8', 'colour': 'red'}"), "the key \"colour\", which has no meaning"));
+  CHECK(contains(header("{'descr': '<f8', 'color': 'red'}"), "the key \"color\", which has no meaning"));
   CHECK(contains(header("{'descr' '<f8'}"), "no colon after the key \"descr\""));
   CHECK(contains(header(dictionary("<f8", "(2,)") + "x"), "after the header's dictionary comes \"x\""));
   CHECK(contains(header("[]"), "the header is no dictionary"));
@@ -215,8 +215,8 @@ TEST_CASE("npy: what is not understood is refused, and the field is named") {
   CHECK(contains(refused(npy(dictionary("<u8", "(1,)"), bytes_of<std::uint64_t>({1ULL << 63}))),
                  "9223372036854775808 does not fit i64"));
   const ScratchFolder folder;
-  CHECK_THROWS_AS(read_npy(folder / "nothing.npy"), EnvironmentError);
-  CHECK_THROWS_AS(read_npy(folder.path()), EnvironmentError);
+  CHECK_THROWS_AS(load_npy(folder / "nothing.npy"), EnvironmentError);
+  CHECK_THROWS_AS(load_npy(folder.path()), EnvironmentError);
 }
 
 TEST_CASE("npy: a file cut short anywhere is refused") {
@@ -234,7 +234,7 @@ TEST_CASE("npy: a file with flipped bits is read or refused, and never worse") {
   const auto try_it = [&](const std::string& content) {
     const fs::path path = write_file(folder / "a.npy", content);
     try {
-      (void)read_npy(path);
+      (void)load_npy(path);
       ++read_well;
     } catch (const FormatError&) {
       ++refused_well;
@@ -270,7 +270,7 @@ TEST_CASE("npy: what is written is what NumPy writes") {
       Tensor t = Tensor::full(shape, 1, dtype);
       save_npy(path, t);
       CHECK(fs::file_size(path) - t.bytes() == 128);
-      CHECK(bitwise_equal(read_npy(path), t));
+      CHECK(bitwise_equal(load_npy(path), t));
     }
   }
 }
@@ -294,7 +294,7 @@ TEST_CASE("npz: arrays by name") {
   const fs::path path = folder / "a.npz";
   const Tensor x = Tensor::from<float>({2, 2}, {1, 2, 3, 4}), y = Tensor::from<std::int64_t>({2}, {7, 8});
   save_npz(path, {{"x", x}, {"y y", y}, {"\xC3\xA4", Tensor(2.5)}});
-  const Arrays read = read_npz(path);
+  const Arrays read = load_npz(path);
   CHECK(read.names() == std::vector<std::string>{"x", "y y", "\xC3\xA4"});
   CHECK(bitwise_equal(read["x"], x));
   CHECK(bitwise_equal(read["y y"], y));
@@ -309,31 +309,31 @@ TEST_CASE("npz: arrays by name") {
   // Deflated, as savez_compressed does: a million zeros in a small file.
   write_zip(path, {{"zeros.npy", npy(dictionary("<f4", "(1000, 1000)"), std::string(4000000, '\0'))}}, true);
   CHECK(fs::file_size(path) < 10000);
-  CHECK(bitwise_equal(read_npz(path)["zeros"], Tensor({1000, 1000})));
+  CHECK(bitwise_equal(load_npz(path)["zeros"], Tensor({1000, 1000})));
 }
 
 TEST_CASE("npy: as the dtype that is asked for") {
   const ScratchFolder folder;
   const fs::path path = write_file(folder / "a.npy", npy(dictionary("|u1", "(2,)"), "\x07\xFF"));
   for (const DType dtype : {f32, f64, i64}) {
-    CHECK(read_npy(path, dtype).dtype() == dtype);
-    CHECK(numbers(read_npy(path, dtype)) == std::vector<double>{7, 255});
+    CHECK(load_npy(path, dtype).dtype() == dtype);
+    CHECK(numbers(load_npy(path, dtype)) == std::vector<double>{7, 255});
   }
   CHECK(
-      contains(message_of<DTypeError>([&] { (void)read_npy(path, boolean); }), "a.npy: numbers are not read as bool"));
+      contains(message_of<DTypeError>([&] { (void)load_npy(path, boolean); }), "a.npy: numbers are not read as bool"));
   write_file(path, npy(dictionary("<f8", "(1,)"), bytes_of<double>({1.5})));
-  CHECK(bitwise_equal(read_npy(path, f32), Tensor::from<float>({1}, {1.5F})));
-  CHECK(contains(message_of<DTypeError>([&] { (void)read_npy(path, i64); }), "fractions do not fit i64"));
+  CHECK(bitwise_equal(load_npy(path, f32), Tensor::from<float>({1}, {1.5F})));
+  CHECK(contains(message_of<DTypeError>([&] { (void)load_npy(path, i64); }), "fractions do not fit i64"));
   write_file(path, npy(dictionary("|b1", "(2,)"), std::string("\x00\x01", 2)));
-  CHECK(numbers(read_npy(path, f32)) == std::vector<double>{0, 1});
+  CHECK(numbers(load_npy(path, f32)) == std::vector<double>{0, 1});
   write_file(path, npy(dictionary("<u8", "(1,)"), bytes_of<std::uint64_t>({1ULL << 63})));
-  CHECK(read_npy(path, f64).at(0) == 9223372036854775808.0);
+  CHECK(load_npy(path, f64).at(0) == 9223372036854775808.0);
 
   save_npz(folder / "a.npz", {{"x", Tensor(1)}, {"y", Tensor(2)}});
-  const Arrays arrays = read_npz(folder / "a.npz", {{"x", f32}});
+  const Arrays arrays = load_npz(folder / "a.npz", {{"x", f32}});
   CHECK(arrays["x"].dtype() == f32);
   CHECK(arrays["y"].dtype() == i64);
-  CHECK(contains(message_of<UserError>([&] { (void)read_npz(folder / "a.npz", {{"z", f32}}); }), "there is no \"z\""));
+  CHECK(contains(message_of<UserError>([&] { (void)load_npz(folder / "a.npz", {{"z", f32}}); }), "there is no \"z\""));
 }
 
 TEST_CASE("npz: names that cannot be") {
@@ -349,22 +349,22 @@ TEST_CASE("npz: names with slashes are read and written, as by NumPy") {
   const ScratchFolder folder;
   const std::string one = npy(dictionary("<f4", "(1,)"), bytes_of<float>({1}));
   const fs::path path = write_zip(folder / "a.npz", {{"blocks/", ""}, {"blocks/0/values.npy", one}, {"y.npy", one}});
-  CHECK(read_npz(path).names() == std::vector<std::string>{"blocks/0/values", "y"});
+  CHECK(load_npz(path).names() == std::vector<std::string>{"blocks/0/values", "y"});
   save_npz(path, {{"blocks/0/values", Tensor(1.5)}});
-  CHECK(read_npz(path)["blocks/0/values"].item() == 1.5);
+  CHECK(load_npz(path)["blocks/0/values"].item() == 1.5);
   // Nothing is unpacked to a file of that name, so it does no harm.
-  CHECK(read_npz(write_zip(folder / "c.npz", {{"../a.npy", one}}))["../a"].at(0) == 1);
+  CHECK(load_npz(write_zip(folder / "c.npz", {{"../a.npy", one}}))["../a"].at(0) == 1);
 }
 
 TEST_CASE("npz: archives that are none") {
   const ScratchFolder folder;
   const std::string good = npy(dictionary("<f4", "(1,)"), bytes_of<float>({1}));
-  const auto refused = [](const fs::path& path) { return message_of<FormatError>([&] { (void)read_npz(path); }); };
+  const auto refused = [](const fs::path& path) { return message_of<FormatError>([&] { (void)load_npz(path); }); };
   CHECK(contains(refused(write_file(folder / "a.npz", "hello")), "not a zip archive"));
   CHECK(contains(refused(write_file(folder / "a.npz", good)), "not a zip archive: it is an npy file"));
   CHECK(contains(refused(write_file(folder / "a.npz", "")), "the file is empty"));
-  CHECK_THROWS_AS(read_npz(folder / "nothing.npz"), EnvironmentError);
-  CHECK_THROWS_AS(read_npz(folder.path()), EnvironmentError);
+  CHECK_THROWS_AS(load_npz(folder / "nothing.npz"), EnvironmentError);
+  CHECK_THROWS_AS(load_npz(folder.path()), EnvironmentError);
 }
 
 TEST_CASE("npz: members that are no arrays of numbers do not hide the others") {
@@ -377,7 +377,7 @@ TEST_CASE("npz: members that are no arrays of numbers do not hide the others") {
                                                      {"junk.npy", "junk, and a little more"},
                                                      {"long.npy", good + "x"},
                                                      {"plain", good}});
-  const Arrays arrays = read_npz(path);
+  const Arrays arrays = load_npz(path);
   CHECK(arrays.names() == std::vector<std::string>{"X", "plain"});
   CHECK(arrays["X"].at(0) == 1);
   REQUIRE(arrays.unreadable().size() == 5);
@@ -389,9 +389,9 @@ TEST_CASE("npz: members that are no arrays of numbers do not hide the others") {
   CHECK(contains(reason("long"), "there is more in the file"));
   CHECK_THROWS_AS(arrays["z"], UserError);
   // What is asked for must be there.
-  CHECK_THROWS_AS(read_npz(path, {{"x_train", f32}}), FormatError);
+  CHECK_THROWS_AS(load_npz(path, {{"x_train", f32}}), FormatError);
   CHECK(contains(message_of<FormatError>([&] {
-                   (void)read_npz(write_zip(folder / "b.npz", {{"d.npy", "junk"}, {"e.txt", "more junk"}}));
+                   (void)load_npz(write_zip(folder / "b.npz", {{"d.npy", "junk"}, {"e.txt", "more junk"}}));
                  }),
                  "b.npz: d.npy: not an npy file"));
 }
@@ -420,13 +420,13 @@ TEST_CASE("npz: a damaged archive is called damaged") {
   const std::size_t header = content.find("{'descr'");
   for (std::size_t i = 0; i < 8; ++i) content[header + i] = '%';
   write_file(path, content);
-  const Arrays arrays = read_npz(path);
+  const Arrays arrays = load_npz(path);
   CHECK(arrays["b"].item() == 2.5);
   CHECK_THROWS_AS(arrays["a"], FormatError);
   // The directory at the end says that a member is where there is none.
   const std::size_t directory = content.rfind("PK\x01\x02");
   content.replace(directory + 42, 4, "\xFF\xFF\xFF\x00", 4);
-  const std::string message = message_of<FormatError>([&] { (void)read_npz(write_file(path, content))["b"]; });
+  const std::string message = message_of<FormatError>([&] { (void)load_npz(write_file(path, content))["b"]; });
   CAPTURE(message);
   CHECK_FALSE(contains(message, "No such file"));
 }
@@ -437,7 +437,7 @@ TEST_CASE("npz: tens of thousands of members") {
   for (int i = 0; i < 20000; ++i) many.add("a" + std::to_string(i), Tensor(static_cast<double>(i)));
   CHECK(many["a19999"].item() == 19999);
   save_npz(folder / "a.npz", many);
-  const Arrays read = read_npz(folder / "a.npz");
+  const Arrays read = load_npz(folder / "a.npz");
   CHECK(read.size() == 20000);
   CHECK(read["a12345"].item() == 12345);
   CHECK(message_of<UserError>([&] { (void)read["b"]; }).size() < 300);
@@ -476,7 +476,7 @@ TEST_CASE("npz: archives cut short or with flipped bits are read or refused, and
     const auto try_it = [&](const std::string& content) {
       const fs::path path = write_file(folder / "b.npz", content);
       try {
-        (void)read_npz(path);
+        (void)load_npz(path);
         ++read_well;
       } catch (const FormatError&) {
         ++refused_well;
@@ -497,7 +497,7 @@ TEST_CASE("npz: archives cut short or with flipped bits are read or refused, and
       REQUIRE(at != std::string::npos);
       content[at + 20] = static_cast<char>(content[at + 20] ^ 1);
       write_file(folder / "b.npz", content);
-      const Arrays arrays = read_npz(folder / "b.npz");
+      const Arrays arrays = load_npz(folder / "b.npz");
       CHECK(arrays["y"].at(0) == 1);
       CHECK(contains(message_of<FormatError>([&] { (void)arrays["x"]; }), "x.npy: damaged data"));
     }
@@ -542,18 +542,18 @@ n.save("record.npy", n.zeros(2, dtype=[("a", "f4"), ("b", "i4")]))
     for (const char* type : {"", "i1", "u1", "i2", "u2", "i4", "u4", "i8", "u8", "f2", "f4", "f8", "i2_big", "u4_big",
                              "f4_big", "f8_big"}) {
       CAPTURE(type);
-      const Tensor t = read_npy(folder / (std::string(order) + type + ".npy"));
+      const Tensor t = load_npy(folder / (std::string(order) + type + ".npy"));
       CHECK(t.shape() == Shape{2, 3, 4});
       for (Index i = 0; i < 24; ++i) CHECK(t.at(i) == (*type == '\0' ? (i != 0 ? 1 : 0) : i));
     }
   }
-  CHECK(bitwise_equal(read_npy(folder / "scalar.npy"), Tensor(2.5F)));
-  CHECK(bitwise_equal(read_npy(folder / "empty.npy"), Tensor({0, 3}, f64)));
+  CHECK(bitwise_equal(load_npy(folder / "scalar.npy"), Tensor(2.5F)));
+  CHECK(bitwise_equal(load_npy(folder / "empty.npy"), Tensor({0, 3}, f64)));
   for (const char* name : {"a.npz", "b.npz"}) {
-    const Arrays arrays = read_npz(folder / name);
+    const Arrays arrays = load_npz(folder / name);
     CHECK(arrays["x"].dtype() == i64);
     CHECK(arrays["y"].at(23) == 23);
   }
-  CHECK(contains(message_of<FormatError>([&] { (void)read_npy(folder / "object.npy"); }), "Python objects"));
-  CHECK(contains(message_of<FormatError>([&] { (void)read_npy(folder / "record.npy"); }), "a record"));
+  CHECK(contains(message_of<FormatError>([&] { (void)load_npy(folder / "object.npy"); }), "Python objects"));
+  CHECK(contains(message_of<FormatError>([&] { (void)load_npy(folder / "record.npy"); }), "a record"));
 }

@@ -328,7 +328,7 @@ TEST_CASE("event reader: scalars of all types of numbers, and with axes of 1, ha
     REQUIRE(events[i].values[0].scalar);
     CHECK(*events[i].values[0].scalar == c.value);
   }
-  const EventRun run = read_run(folder.path());
+  const EventRun run = load_run(folder.path());
   CHECK(run.scalars.at("n").size() == 12 * cases.size());
   CHECK(run.problems.empty());
 }
@@ -444,7 +444,7 @@ TEST_CASE("runs: folders below a folder, and what was written last counts") {
     for (int step = 3; step < 5; ++step) second.scalar("loss", 10 * step, step);
   }
   fs::create_directory_symlink(folder / "a", folder / "link");
-  const std::vector<EventRun> runs = read_runs(folder.path());
+  const std::vector<EventRun> runs = load_runs(folder.path());
   REQUIRE(runs.size() == 3);
   CHECK((runs[0].name == "." && runs[1].name == "a/train" && runs[2].name == "b"));
   CHECK(runs[0].hyper_parameters == std::map<std::string, std::string>{{"rate", "0.5"}});
@@ -459,8 +459,8 @@ TEST_CASE("runs: folders below a folder, and what was written last counts") {
          run.others.at("h").last_step == 2));
   CHECK(runs[2].scalars.empty());  // all before the new beginning
 
-  CHECK(contains(message_of<UserError>([&] { (void)read_runs(folder / "empty"); }), "there are no event files in"));
-  CHECK(contains(message_of<EnvironmentError>([&] { (void)read_runs(folder / "none"); }), "none"));
+  CHECK(contains(message_of<UserError>([&] { (void)load_runs(folder / "empty"); }), "there are no event files in"));
+  CHECK(contains(message_of<EnvironmentError>([&] { (void)load_runs(folder / "none"); }), "none"));
 }
 
 TEST_CASE("runs: each restart forgets its step and later ones of all tags") {
@@ -488,7 +488,7 @@ TEST_CASE("runs: each restart forgets its step and later ones of all tags") {
       }
     }
     std::erase_if(expected, [](const auto& entry) { return entry.second.empty(); });
-    const EventRun run = read_run(path);
+    const EventRun run = load_run(path);
     REQUIRE(run.scalars.size() == expected.size());
     for (const auto& [tag, points] : run.scalars) {
       std::vector<std::pair<std::int64_t, double>> read;
@@ -512,7 +512,7 @@ TEST_CASE("runs: the time to read grows with the file, and not with tags times r
     double best = 1e9;
     for (int repeat = 0; repeat < 3; ++repeat) {
       const std::clock_t begin = std::clock();
-      CHECK(read_run(path).scalars.size() == static_cast<std::size_t>(count));
+      CHECK(load_run(path).scalars.size() == static_cast<std::size_t>(count));
       best = std::min(best, static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC);
     }
     return best;
@@ -530,7 +530,7 @@ TEST_CASE("runs: what is damaged is a problem, and the rest of the run is read")
   write_file(folder / "1.tfevents", version + scalar(1) + bad + scalar(3));
   write_file(folder / "2.tfevents", version + scalar(4) + scalar(5).substr(0, 20));
   write_file(folder / "3.tfevents", version + scalar(6) + scalar(7).substr(0, 20));
-  const EventRun run = read_run(folder.path());
+  const EventRun run = load_run(folder.path());
   std::vector<std::int64_t> steps;
   for (const ScalarPoint& p : run.scalars.at("x")) steps.push_back(p.step);
   CHECK(steps == std::vector<std::int64_t>{1, 3, 4, 6});
@@ -547,19 +547,19 @@ TEST_CASE("runs: a file whose reading ends early, or that cannot be opened, does
   write_file(folder / "1.tfevents", version + one + "this is no record");
   write_file(folder / "3.tfevents", version + value_record(field(1, "x") + field(2, 3.0F), 3));
   fs::create_symlink("/dev/null", folder / "2.tfevents");
-  EventRun run = read_run(folder.path());
+  EventRun run = load_run(folder.path());
   CHECK(run.scalars.at("x").size() == 2);
   REQUIRE(run.problems.size() == 1);
   CHECK(contains(run.problems[0], "1.tfevents: at byte " + std::to_string(version.size() + one.size())));
   run.files.insert(run.files.begin(), {folder / "0.tfevents", folder / "2.tfevents"});
   std::size_t events = 0;
-  read_events(run, [&](const nn::Event&) { ++events; });
+  load_events(run, [&](const nn::Event&) { ++events; });
   CHECK(events == 4);
   REQUIRE(run.problems.size() == 3);
   CHECK(contains(run.problems[0], "0.tfevents"));
   CHECK(contains(run.problems[1], "2.tfevents: it is no regular file"));
   // What is done with an event may fail, and that is no problem of the file.
-  CHECK_THROWS_AS(read_events(run, [](const nn::Event&) { throw UserError("mine"); }), UserError);
+  CHECK_THROWS_AS(load_events(run, [](const nn::Event&) { throw UserError("mine"); }), UserError);
 }
 
 TEST_CASE("runs: a plugin that is named in the first file of a run is known in the others") {
@@ -571,7 +571,7 @@ TEST_CASE("runs: a plugin that is named in the first file of a run is known in t
   write_file(folder / "2.tfevents", version + value_record(tensor(2), 2));
   fs::create_directory(folder / "other");
   write_file(folder / "other/3.tfevents", version + value_record(tensor(3), 3));
-  const std::vector<EventRun> runs = read_runs(folder.path());
+  const std::vector<EventRun> runs = load_runs(folder.path());
   REQUIRE(runs.size() == 2);
   CHECK(runs[0].scalars.at("x").size() == 2);
   CHECK(runs[1].scalars.empty());  // another run
@@ -592,9 +592,9 @@ TEST_CASE("runs: links to folders are followed, and each folder is read once") {
   fs::create_directory_symlink(folder / "logs", elsewhere / "deep/back");
   fs::create_symlink("nowhere", folder / "logs/dangling");
   std::vector<std::string> names;
-  for (const EventRun& one : read_runs(folder / "logs")) names.push_back(one.name);
+  for (const EventRun& one : load_runs(folder / "logs")) names.push_back(one.name);
   CHECK(names == std::vector<std::string>{"b", "c/deep/er", "c/train", "far"});
   // A folder that is itself reached by a link.
   fs::create_directory_symlink("logs", folder / "link");
-  CHECK(read_runs(folder / "link").size() == 4);
+  CHECK(load_runs(folder / "link").size() == 4);
 }

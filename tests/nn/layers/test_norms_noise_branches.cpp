@@ -1,4 +1,4 @@
-// Normalisation of rows, noise, embeddings, shapes, branches: known answers, gradients, errors.
+// Normalization of rows, noise, embeddings, shapes, branches: known answers, gradients, errors.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -98,14 +98,14 @@ TEST_CASE("group norm: each group of channels of each row has mean 0 and varianc
   }
 }
 
-TEST_CASE("normalisations: defaults of both presets, and what they refuse") {
+TEST_CASE("normalizations: defaults of both presets, and what they refuse") {
   Graph g({.dtype = f64});
   const Value x = g.constant(Tensor::from<double>({1, 2}, {0, 2}));
   CHECK(evaluate(nn::LayerNorm()(x)).at(1) == doctest::Approx(1 / std::sqrt(1 + 1e-3)).epsilon(1e-14));
   CHECK(evaluate(nn::LayerNorm({.preset = nn::Preset::torch})(x)).at(1) ==
         doctest::Approx(1 / std::sqrt(1 + 1e-5)).epsilon(1e-14));
   CHECK_THROWS_WITH_AS(nn::LayerNorm({.axes = {0}})(x),
-                       doctest::Contains("it normalises each row, over axes from 1 on"), ShapeError);
+                       doctest::Contains("it normalizes each row, over axes from 1 on"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::LayerNorm({.axes = {2}, .name = "norm"})(x), doctest::Contains("norm: axis 2"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::LayerNorm({.epsilon = -1}), doctest::Contains("layer_norm: epsilon -1"), UserError);
   CHECK_THROWS_WITH_AS(nn::GroupNorm()(x), doctest::Contains("group_norm: 2 channels do not fall into 32 groups"),
@@ -205,13 +205,13 @@ TEST_CASE("a model learns from embeddings which of two kinds a word is") {
 
 TEST_CASE("prelu: a slope of its own for each element, or shared along axes") {
   Graph g({.dtype = f64});
-  const nn::PRelu own({.preset = nn::Preset::torch}), shared({.shared_axes = {1, 2}});
+  const nn::PReLU own({.preset = nn::Preset::torch}), shared({.shared_axes = {1, 2}});
   const Value x = g.constant(Tensor::from<double>({2, 2}, {1, -2, -4, 3}));
   CHECK(bitwise_equal(evaluate(own(x)), Tensor::from<double>({2, 2}, {1, -0.5, -1, 3})));
   shared(g.input("y", {2, 3, 4, 5}));
   CHECK(shared.slope().shape() == Shape{1, 1, 5});
   CHECK(shared.slope().value().at(0) == 0);
-  CHECK_THROWS_WITH_AS(nn::PRelu({.shared_axes = {3}})(x), doctest::Contains("axis 3"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::PReLU({.shared_axes = {3}})(x), doctest::Contains("axis 3"), ShapeError);
 }
 
 TEST_CASE("reshape changes rows, not their number") {
@@ -295,7 +295,7 @@ TEST_CASE("models of these layers: first and second derivatives, in training and
   check_derivatives(nn::AlphaDropout(0.4), {4});
   check_derivatives(nn::GaussianNoise(0.3), {4});
   check_derivatives(nn::Dropout(0.3), {4});
-  check_derivatives(nn::PRelu({.preset = nn::Preset::torch}), {4});
+  check_derivatives(nn::PReLU({.preset = nn::Preset::torch}), {4});
   check_derivatives(nn::Reshape({2, 2}), {4});
   check_derivatives(nn::Add{nn::linear, nn::Dense(4, nn::tanh, {.kernel_regularizer = nn::l2()})}, {4});
   check_derivatives(nn::Multiply{nn::Dense(3, nn::sigmoid), nn::Dense(3)}, {4});

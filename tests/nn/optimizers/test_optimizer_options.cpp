@@ -28,13 +28,13 @@ std::vector<nn::Optimizer> all_rules(nn::OptimizerOptions options) {
   own_decay.weight_decay.reset();
   return {{nn::SGD{.momentum = 0.9, .nesterov = true}, options},
           {nn::SGD{.preset = torch, .momentum = 0.9}, options},
-          {nn::AdaGrad{}, options},
-          {nn::AdaDelta{}, options},
-          {nn::RMSProp{.momentum = 0.5, .centered = true}, options},
+          {nn::Adagrad{}, options},
+          {nn::Adadelta{}, options},
+          {nn::RMSprop{.momentum = 0.5, .centered = true}, options},
           {nn::Adam{.learning_rate = nn::cosine_decay(1e-2, 20, {.warmup = 3}), .amsgrad = true}, options},
           {nn::AdamW{}, own_decay},
           {nn::Adamax{}, options},
-          {nn::NAdam{.preset = torch}, options},
+          {nn::Nadam{.preset = torch}, options},
           {nn::Lion{}, options}};
 }
 
@@ -104,7 +104,7 @@ TEST_CASE("norms of gradients whose squares f32 cannot hold are right, and those
 
 TEST_CASE("only the weights that are asked for decay") {
   const auto first = [](const Parameter& p) { return p.name() == "w0"; };
-  Descent some({nn::SGD{.learning_rate = 0.1}, {.weight_decay = 0.5, .decays = first}}, {{1.7}, {1.7}}, {{1}, {1}});
+  Descent some({nn::SGD{.learning_rate = 0.1}, {.weight_decay = 0.5, .decay_mask = first}}, {{1.7}, {1.7}}, {{1}, {1}});
   some.step();
   CHECK(some.values(0)[0] == doctest::Approx(1.7 * 0.95 - 0.1 * slope(1.7, 1)).epsilon(1e-14));
   CHECK(some.values(1)[0] == doctest::Approx(1.7 - 0.1 * slope(1.7, 1)).epsilon(1e-14));
@@ -297,7 +297,7 @@ TEST_CASE("a model saved in the middle of a sum of gradients goes on with the sa
 }
 
 TEST_CASE("all that is remembered is a list of named parameters") {
-  Descent descent({nn::NAdam{}, {.ema_momentum = 0.9, .accumulate = 2}});
+  Descent descent({nn::Nadam{}, {.ema_momentum = 0.9, .accumulate = 2}});
   std::vector<std::string> names;
   for (const Parameter& p : descent.state.parameters()) names.push_back(p.name());
   CHECK(names == std::vector<std::string>{"learning_rate", "iterations", "accumulated_weight", "w0/gradient_mean",

@@ -38,7 +38,7 @@ std::vector<std::pair<std::string, nn::Optimizer>> variants() {
         .preset = preset, .learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3, .amsgrad = amsgrad};
   };
   const auto rmsprop = [](nn::Preset preset) {
-    return nn::RMSProp{
+    return nn::RMSprop{
         .preset = preset, .learning_rate = 0.02, .rho = 0.8, .momentum = 0.7, .epsilon = 1e-3, .centered = true};
   };
   constexpr auto keras = nn::Preset::keras;
@@ -51,22 +51,22 @@ std::vector<std::pair<std::string, nn::Optimizer>> variants() {
       {"sgd nesterov torch", nn::SGD{.preset = torch, .learning_rate = 0.05, .momentum = 0.9, .nesterov = true}},
       {"sgd schedule", nn::SGD{.learning_rate = halves, .momentum = 0.9}},
       {"sgd schedule torch", nn::SGD{.preset = torch, .learning_rate = halves, .momentum = 0.9}},
-      {"adagrad", nn::AdaGrad{}},
-      {"adagrad torch", nn::AdaGrad{.preset = torch}},
-      {"adagrad options", nn::AdaGrad{.learning_rate = 0.5, .accumulator = 0.3, .epsilon = 0.01}},
+      {"adagrad", nn::Adagrad{}},
+      {"adagrad torch", nn::Adagrad{.preset = torch}},
+      {"adagrad options", nn::Adagrad{.learning_rate = 0.5, .accumulator = 0.3, .epsilon = 0.01}},
       {"adagrad options torch",
-       nn::AdaGrad{.preset = torch, .learning_rate = 0.5, .accumulator = 0.3, .epsilon = 0.01}},
-      {"adadelta", nn::AdaDelta{}},
-      {"adadelta torch", nn::AdaDelta{.preset = torch}},
-      {"adadelta options", nn::AdaDelta{.learning_rate = 0.5, .rho = 0.8, .epsilon = 0.01}},
-      {"rmsprop", nn::RMSProp{}},
-      {"rmsprop torch", nn::RMSProp{.preset = torch}},
-      {"rmsprop centered", nn::RMSProp{.learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-3, .centered = true}},
+       nn::Adagrad{.preset = torch, .learning_rate = 0.5, .accumulator = 0.3, .epsilon = 0.01}},
+      {"adadelta", nn::Adadelta{}},
+      {"adadelta torch", nn::Adadelta{.preset = torch}},
+      {"adadelta options", nn::Adadelta{.learning_rate = 0.5, .rho = 0.8, .epsilon = 0.01}},
+      {"rmsprop", nn::RMSprop{}},
+      {"rmsprop torch", nn::RMSprop{.preset = torch}},
+      {"rmsprop centered", nn::RMSprop{.learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-3, .centered = true}},
       {"rmsprop centered torch",
-       nn::RMSProp{.preset = torch, .learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-3, .centered = true}},
-      {"rmsprop momentum", nn::RMSProp{.learning_rate = 0.02, .momentum = 0.7}},
+       nn::RMSprop{.preset = torch, .learning_rate = 0.05, .rho = 0.8, .epsilon = 1e-3, .centered = true}},
+      {"rmsprop momentum", nn::RMSprop{.learning_rate = 0.02, .momentum = 0.7}},
       {"rmsprop momentum torch",
-       nn::RMSProp{.preset = torch, .learning_rate = 0.02, .rho = 0.9, .momentum = 0.7, .epsilon = 1e-7}},
+       nn::RMSprop{.preset = torch, .learning_rate = 0.02, .rho = 0.9, .momentum = 0.7, .epsilon = 1e-7}},
       {"rmsprop both", rmsprop(keras)},
       {"rmsprop both torch", rmsprop(torch)},
       {"adam", nn::Adam{}},
@@ -85,10 +85,10 @@ std::vector<std::pair<std::string, nn::Optimizer>> variants() {
       {"adamax options", nn::Adamax{.learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.7, .epsilon = 0.05}},
       {"adamax options torch",
        nn::Adamax{.preset = torch, .learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.7, .epsilon = 0.05}},
-      {"nadam", nn::NAdam{}},
-      {"nadam torch", nn::NAdam{.preset = torch}},
+      {"nadam", nn::Nadam{}},
+      {"nadam torch", nn::Nadam{.preset = torch}},
       {"nadam options",
-       nn::NAdam{.learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3, .momentum_decay = 0.5}},
+       nn::Nadam{.learning_rate = 0.2, .beta_1 = 0.8, .beta_2 = 0.9, .epsilon = 1e-3, .momentum_decay = 0.5}},
       {"lion", nn::Lion{}},
       {"lion options", nn::Lion{.learning_rate = 0.1, .beta_1 = 0.5, .beta_2 = 0.8}},
       {"decay sgd", {nn::SGD{.learning_rate = 0.05, .momentum = 0.9}, {.weight_decay = 0.2}}},
@@ -176,7 +176,7 @@ TEST_CASE("a centered variance that rounding would make negative is 0") {
   // A slope of 1000 everywhere: v and the square of the mean agree but for rounding, thousands of times epsilon.
   Graph g;
   const Parameter w("w", Tensor(Shape{4}));
-  const nn::Optimizer rule = nn::RMSProp{.rho = 0.5, .centered = true};
+  const nn::Optimizer rule = nn::RMSprop{.rho = 0.5, .centered = true};
   nn::OptimizerState state(rule.learning_rate());
   const Plan plan({}, rule.updates(g, {w}, {g.parameter(w) * 0 + 1000.1}, state));
   Workspace memory(plan);
@@ -187,7 +187,7 @@ TEST_CASE("a centered variance that rounding would make negative is 0") {
 TEST_CASE("the defaults of both presets") {
   CHECK(nn::Optimizer(nn::SGD{}).learning_rate() == 0.01);
   CHECK(nn::Optimizer(nn::SGD{.preset = torch}).learning_rate() == 1e-3);
-  CHECK(nn::Optimizer(nn::RMSProp{.preset = torch}).learning_rate() == 0.01);
+  CHECK(nn::Optimizer(nn::RMSprop{.preset = torch}).learning_rate() == 0.01);
   CHECK(nn::Optimizer(nn::Adamax{.preset = torch}).learning_rate() == 2e-3);
   CHECK(nn::defaults(nn::Preset::keras).adam.epsilon == 1e-7);
   CHECK(nn::defaults(torch).adam.epsilon == 1e-8);
@@ -209,13 +209,13 @@ TEST_CASE("optimizers refuse what has no meaning") {
   refuses([] { nn::Optimizer(nn::SGD{.learning_rate = -1}); }, "sgd: a learning rate of -1 has no meaning");
   refuses([] { nn::Optimizer(nn::Adam{.learning_rate = NAN}); }, "adam: a learning rate of nan");
   refuses([] { nn::Optimizer(nn::SGD{.momentum = 1}); }, "sgd: momentum = 1 has no meaning: it must be in [0, 1)");
-  refuses([] { nn::Optimizer(nn::AdaGrad{.accumulator = -0.1}); }, "adagrad: accumulator = -0.1 has no meaning");
-  refuses([] { nn::Optimizer(nn::AdaGrad{.epsilon = INFINITY}); }, "adagrad: epsilon = inf");
-  refuses([] { nn::Optimizer(nn::AdaDelta{.rho = NAN}); }, "adadelta: rho = nan");
-  refuses([] { nn::Optimizer(nn::AdaDelta{.epsilon = -1}); }, "adadelta: epsilon = -1");
-  refuses([] { nn::Optimizer(nn::RMSProp{.rho = 1}); }, "rmsprop: rho = 1");
-  refuses([] { nn::Optimizer(nn::RMSProp{.momentum = -0.5}); }, "rmsprop: momentum = -0.5");
-  refuses([] { nn::Optimizer(nn::RMSProp{.epsilon = NAN}); }, "rmsprop: epsilon = nan");
+  refuses([] { nn::Optimizer(nn::Adagrad{.accumulator = -0.1}); }, "adagrad: accumulator = -0.1 has no meaning");
+  refuses([] { nn::Optimizer(nn::Adagrad{.epsilon = INFINITY}); }, "adagrad: epsilon = inf");
+  refuses([] { nn::Optimizer(nn::Adadelta{.rho = NAN}); }, "adadelta: rho = nan");
+  refuses([] { nn::Optimizer(nn::Adadelta{.epsilon = -1}); }, "adadelta: epsilon = -1");
+  refuses([] { nn::Optimizer(nn::RMSprop{.rho = 1}); }, "rmsprop: rho = 1");
+  refuses([] { nn::Optimizer(nn::RMSprop{.momentum = -0.5}); }, "rmsprop: momentum = -0.5");
+  refuses([] { nn::Optimizer(nn::RMSprop{.epsilon = NAN}); }, "rmsprop: epsilon = nan");
   refuses([] { nn::Optimizer(nn::Adam{.beta_1 = 1.5}); }, "adam: beta_1 = 1.5");
   refuses([] { nn::Optimizer(nn::Adam{.beta_2 = -0.1}); }, "adam: beta_2 = -0.1");
   refuses([] { nn::Optimizer(nn::Adam{.epsilon = -1}); }, "adam: epsilon = -1 has no meaning: it must be finite and");
@@ -223,8 +223,8 @@ TEST_CASE("optimizers refuse what has no meaning") {
   refuses([] { nn::Optimizer(nn::AdamW{.beta_1 = NAN}); }, "adamw: beta_1 = nan");
   refuses([] { nn::Optimizer(nn::Adamax{.beta_1 = 1}); }, "adamax: beta_1 = 1");
   refuses([] { nn::Optimizer(nn::Adamax{.beta_2 = 1}); }, "adamax: beta_2 = 1");
-  refuses([] { nn::Optimizer(nn::NAdam{.beta_2 = 2}); }, "nadam: beta_2 = 2");
-  refuses([] { nn::Optimizer(nn::NAdam{.momentum_decay = -1}); }, "nadam: momentum_decay = -1");
+  refuses([] { nn::Optimizer(nn::Nadam{.beta_2 = 2}); }, "nadam: beta_2 = 2");
+  refuses([] { nn::Optimizer(nn::Nadam{.momentum_decay = -1}); }, "nadam: momentum_decay = -1");
   refuses([] { nn::Optimizer(nn::Lion{.beta_1 = 1}); }, "lion: beta_1 = 1");
   refuses([] { nn::Optimizer(nn::Lion{.learning_rate = -INFINITY}); }, "lion: a learning rate of -inf");
   refuses([] { nn::Optimizer(nn::Adam{}, {.clip_norm = 0}); }, "adam: clip_norm = 0 has no meaning: it must be finite");

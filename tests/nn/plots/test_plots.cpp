@@ -15,8 +15,8 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/plots/internal/axis.hpp>
 #include <xgrad/nn/plots/internal/contour_lines.hpp>
+#include <xgrad/nn/plots/internal/decimate.hpp>
 #include <xgrad/nn/plots/internal/mark.hpp>
-#include <xgrad/nn/plots/internal/outline.hpp>
 #include <xgrad/nn/plots/internal/svg.hpp>
 #include <xgrad/nn/plots/plot.hpp>
 #include <xgrad/nn/training/history.hpp>
@@ -285,7 +285,7 @@ TEST_CASE("lines of thousands of points: short files that lose no extreme") {
   // Both ends of the axis are reached.
   std::vector<plots::Pixel> line;
   for (std::size_t i = 0; i < walk.size(); ++i) line.push_back({static_cast<double>(i) * 500 / 200000, walk[i]});
-  const std::vector<plots::Pixel> out = plots::outline(line);
+  const std::vector<plots::Pixel> out = plots::decimate(line);
   CHECK(out.size() <= 4 * 501);
   const auto higher = [](const plots::Pixel& a, const plots::Pixel& b) { return a.y < b.y; };
   CHECK(std::max_element(out.begin(), out.end(), higher)->y == 5000);
@@ -295,7 +295,7 @@ TEST_CASE("lines of thousands of points: short files that lose no extreme") {
   // A line that goes round and round stays within a third of a pixel of itself.
   line.clear();
   for (int i = 0; i < 100000; ++i) line.push_back({100 * std::cos(i * 1e-4), 100 * std::sin(i * 1e-4)});
-  const std::vector<plots::Pixel> round = plots::outline(line);
+  const std::vector<plots::Pixel> round = plots::decimate(line);
   CHECK(round.size() < 5000);
   CHECK(round.back().y == line.back().y);
   // A curve is simplified by no more than can be seen.
@@ -355,15 +355,14 @@ TEST_CASE("lines of equal height: where linear interpolation has them") {
   CHECK(plots::contour_lines(cone, 10.5).lines[0].front() != plots::contour_lines(cone, 10.5).lines[0].back());
 }
 
-TEST_CASE("images: colours of a scale, rows from the top, numbers in the fields") {
+TEST_CASE("images: colors of a scale, rows from the top, numbers in the fields") {
   const Tensor m = Tensor::from<double>({2, 2}, {0, 1, 2, nan_});
   const std::string svg = Plot({.equal_axes = true}).image(m, {.numbers = true, .row_names = {"up", "down"}}).svg();
-  Names colours;
+  Names colors;
   for (const xml::Element& e : elements(svg, "path")) {
-    if (e.attributes.count("fill") == 1 && e.attributes.at("fill") != "none")
-      colours.push_back(e.attributes.at("fill"));
+    if (e.attributes.count("fill") == 1 && e.attributes.at("fill") != "none") colors.push_back(e.attributes.at("fill"));
   }
-  CHECK(colours == Names{"#440154", "#21918c", "#fde725"});
+  CHECK(colors == Names{"#440154", "#21918c", "#fde725"});
   CHECK((shows(svg, "up") && shows(svg, "down") && shows(svg, "2")));
   double up = 0, down = 0;
   for (const xml::Element& e : elements(svg, "text")) {
@@ -426,7 +425,7 @@ TEST_CASE("grids, legends and the page for dark rooms") {
   for (const char* text : {"All", "A", "B", "one", "two"}) CHECK(shows(svg, text));
   CHECK(contains(svg, "prefers-color-scheme:dark"));
   CHECK(contains(svg, "fill=\"#ffffff\""));  // the page, for what does not read styles
-  // Colours are taken one after the other, and lines are broken when all have been taken.
+  // Colors are taken one after the other, and lines are broken when all have been taken.
   Plot many;
   for (int i = 0; i < 9; ++i) many.line("m" + std::to_string(i), {1.0 * i, 2.0 * i});
   CHECK(contains(many.svg(), "class=\"c6\""));

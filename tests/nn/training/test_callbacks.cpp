@@ -185,12 +185,12 @@ TEST_CASE("early stopping stops as Keras does") {
     return play(losses, {c}).epochs();
   };
   CHECK(epochs({4, 3, 2, 1}, {}) == 4);
-  CHECK(epochs({4, 3, 3, 1}, {}) == 3);  // equal is not better
+  CHECK(epochs({4, 3, 3, 1}, {}) == 3);  // equal is not mode
   CHECK(epochs({4, 3, 3.5, 1, 2, 2}, {.patience = 2}) == 6);
   CHECK(epochs({4, 3, 3.5, 3.5, 2, 1}, {.patience = 2}) == 4);
   CHECK(epochs({4, 3.9, 3.8, 1}, {.min_delta = 0.5}) == 2);
-  CHECK(epochs({4, 5, 6, 7}, {.better = nn::Better::larger}) == 4);
-  CHECK(epochs({4, 3, 2, 1}, {.better = nn::Better::larger}) == 2);
+  CHECK(epochs({4, 5, 6, 7}, {.mode = nn::MonitorMode::max}) == 4);
+  CHECK(epochs({4, 3, 2, 1}, {.mode = nn::MonitorMode::max}) == 2);
   CHECK(epochs({4, 3, 2, 1, 1, 1}, {.patience = 3, .baseline = 0.5}) == 5);
   CHECK(epochs({9, 9, 9, 9, 9}, {.start_from_epoch = 2}) == 4);
 
@@ -261,7 +261,7 @@ TEST_CASE("the table of a fit has an epoch a row") {
   nn::Model model = classifier();
   const nn::History h =
       model.fit(points(32), {.epochs = 3, .verbose = silent, .callbacks = {nn::CSVLogger{.path = path}}});
-  const nn::Table table = nn::read_csv(path);
+  const nn::Table table = nn::load_csv(path);
   CHECK(table.columns == std::vector<std::string>{"epoch", "loss", "accuracy", "learning_rate"});
   REQUIRE(table.values.shape() == Shape{3, 4});
   for (Index i = 0; i < 3; ++i) {
@@ -305,9 +305,9 @@ TEST_CASE("csv_logger: a disk that is full leaves whole rows, and a fit that is 
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &limit) == 0);
   CHECK(message == "csv_logger: cannot write " + path + ": " + std::strerror(EFBIG));
   CHECK(content(path) == before);
-  CHECK(nn::read_csv(path).values.shape() == Shape{2, 4});
+  CHECK(nn::load_csv(path).values.shape() == Shape{2, 4});
   fit({});
-  CHECK(nn::read_csv(path).values.shape() == Shape{4, 4});
+  CHECK(nn::load_csv(path).values.shape() == Shape{4, 4});
   CHECK(content(path).starts_with(before));
 }
 
@@ -319,7 +319,7 @@ TEST_CASE("csv_logger: links and modes are kept, and a table that is deleted mea
   nn::Model model = classifier();
   model.fit(points(32), {.epochs = 3, .verbose = silent, .callbacks = {nn::CSVLogger{.path = link.string()}}});
   CHECK(fs::is_symlink(link));
-  CHECK(nn::read_csv(path).values.shape() == Shape{3, 4});
+  CHECK(nn::load_csv(path).values.shape() == Shape{3, 4});
   CHECK((fs::status(path).permissions() & fs::perms::all) == fs::perms(0600));
   // As soon as it is gone: after the second epoch.
   struct Remove {
@@ -330,7 +330,7 @@ TEST_CASE("csv_logger: links and modes are kept, and a table that is deleted mea
   };
   model.fit(points(32),
             {.epochs = 4, .verbose = silent, .callbacks = {Remove{path}, nn::CSVLogger{.path = path.string()}}});
-  CHECK(nn::read_csv(path).values.shape() == Shape{4, 4});
+  CHECK(nn::load_csv(path).values.shape() == Shape{4, 4});
   CHECK_NOTHROW(
       model.fit(points(32), {.epochs = 3, .verbose = silent, .callbacks = {nn::CSVLogger{.path = "/dev/null"}}}));
   CHECK(fs::is_character_file("/dev/null"));

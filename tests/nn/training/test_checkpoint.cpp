@@ -416,7 +416,7 @@ TEST_CASE("a fit is not resumed from what is not its own") {
 
 TEST_CASE("the table of a resumed fit is that of the whole fit") {
   const ScratchFolder folder;
-  const auto table = [&](const std::string& name) { return nn::read_csv(folder / (name + ".csv")).values; };
+  const auto table = [&](const std::string& name) { return nn::load_csv(folder / (name + ".csv")).values; };
   const auto run = [&](const std::string& name, std::vector<nn::Callback> more) {
     more.insert(more.begin(), nn::CSVLogger{.path = (folder / (name + ".csv")).string()});
     return finish(options_of(folder / name, 2, 1, more));

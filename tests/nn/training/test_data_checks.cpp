@@ -157,14 +157,14 @@ TEST_CASE("data checks: a column of a CSV file trains a classifier, as text and 
     return model.fit(data, {.epochs = 30, .verbose = silent})["accuracy"].back();
   };
   const scratch::fs::path file = folder / "a.csv";
-  CHECK(accuracy(nn::read_csv(scratch::write_file(file, text), {.classes = {"kind"}}).dataset("kind")) == 1);
-  CHECK(accuracy(nn::read_csv(scratch::write_file(file, labels), {.classes = {"kind"}}).dataset("kind")) == 1);
-  const nn::Table table = nn::read_csv(file);
+  CHECK(accuracy(nn::load_csv(scratch::write_file(file, text), {.classes = {"kind"}}).dataset("kind")) == 1);
+  CHECK(accuracy(nn::load_csv(scratch::write_file(file, labels), {.classes = {"kind"}}).dataset("kind")) == 1);
+  const nn::Table table = nn::load_csv(file);
   CHECK(accuracy({table.select({"size"}), table.labels("kind")}) == 1);
   const std::string message = message_of<ShapeError>([&] { (void)accuracy(table.dataset("kind")); });
   check_contains(message,
                  "takes class numbers\n  y: f32[60, 1]\n  wanted: i64[60]\n  hint: y.cast(i64).reshaped({60})");
-  check_contains(message, "read_csv with .classes");
+  check_contains(message, "load_csv with .classes");
   const Tensor y = table.dataset("kind").y.cast(i64).reshaped({60});
   CHECK(accuracy({table.select({"size"}), y}) == 1);
 }

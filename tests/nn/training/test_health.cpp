@@ -1,4 +1,4 @@
-// The health callback: every illness is made on purpose, and a training that goes well has none.
+// The health callback: every issue is made on purpose, and a training that goes well has none.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -14,7 +14,7 @@
 
 using namespace xgrad;
 using namespace small_model;
-using nn::Illness;
+using nn::Issue;
 using testing::contains;
 
 namespace {
@@ -38,9 +38,9 @@ struct Outcome {
   std::vector<nn::Finding> findings;
   nn::History history;
 
-  const nn::Finding* find(Illness illness, const std::string& where = {}) const {
+  const nn::Finding* find(Issue issue, const std::string& where = {}) const {
     const auto found = std::find_if(findings.begin(), findings.end(), [&](const nn::Finding& f) {
-      return f.illness == illness && (where.empty() || f.where == where);
+      return f.issue == issue && (where.empty() || f.where == where);
     });
     return found == findings.end() ? nullptr : &*found;
   }
@@ -71,7 +71,7 @@ TEST_CASE("health: a training that goes well has no findings") {
   const nn::Dataset digits = nn::make_digits(1500, 1);
   const nn::Dataset data{digits.x, nn::one_hot(digits.y, 10)};
   const Index pixels = data.x.elements() / data.size();
-  SUBCASE("relu, batch normalisation, dropout and Adam") {
+  SUBCASE("relu, batch normalization, dropout and Adam") {
     const nn::BatchNormOptions norm{.momentum = 0.9};
     const Outcome out =
         fit(nn::Sequential{nn::Flatten(), nn::Dense(64, nn::relu), nn::BatchNorm(norm), nn::Dense(64, nn::relu),
@@ -108,7 +108,7 @@ TEST_CASE("health: dead relus") {
   const nn::DenseOptions drowned{.bias_initializer = nn::constant(-100)};
   const Outcome out = fit(nn::Sequential{nn::Dense(16, nn::relu, drowned), nn::Dense(1)}, plane(300),
                           nn::SGD{.learning_rate = 0.01}, {.epochs = 3});
-  const nn::Finding* f = out.find(Illness::dead_units);
+  const nn::Finding* f = out.find(Issue::dead_units);
   REQUIRE_MESSAGE(f != nullptr, out.text());
   CHECK(f->where == "dense");
   CHECK(f->value == 1);
@@ -136,21 +136,21 @@ TEST_CASE("health: dead channels of a convolution, and half of them") {
     return fit(Net(), data, nn::SGD{.learning_rate = 1e-4}, {.epochs = 2}, nn::Health{.print = false, .dead = dead});
   };
   const Outcome out = with_limit(0.4);
-  const nn::Finding* f = out.find(Illness::dead_units);
+  const nn::Finding* f = out.find(Issue::dead_units);
   REQUIRE_MESSAGE(f != nullptr, out.text());
   CHECK(f->where == "net/half");
   CHECK(f->value == doctest::Approx(0.5));
   CHECK(contains(f->what, "4 of 8"));
   // What is allowed is allowed.
-  CHECK(with_limit(0.5).find(Illness::dead_units) == nullptr);
+  CHECK(with_limit(0.5).find(Issue::dead_units) == nullptr);
 }
 
 TEST_CASE("health: few rows are not enough to call a unit dead") {
   const nn::DenseOptions drowned{.bias_initializer = nn::constant(-100)};
   const nn::Sequential net{nn::Dense(16, nn::relu, drowned), nn::Dense(1)};
-  CHECK(fit(net, plane(31), nn::SGD{}, {.epochs = 3}).find(Illness::dead_units) == nullptr);
+  CHECK(fit(net, plane(31), nn::SGD{}, {.epochs = 3}).find(Issue::dead_units) == nullptr);
   CHECK(fit(nn::Sequential{nn::Dense(16, nn::relu, drowned), nn::Dense(1)}, plane(32), nn::SGD{}, {.epochs = 3})
-            .find(Illness::dead_units) != nullptr);
+            .find(Issue::dead_units) != nullptr);
 }
 
 TEST_CASE("health: saturated units") {
@@ -159,7 +159,7 @@ TEST_CASE("health: saturated units") {
     const nn::DenseOptions large{.kernel_initializer = nn::normal(0, 30)};
     const Outcome out = fit(nn::Sequential{nn::Dense(16, activation, large), nn::Dense(1)}, plane(300),
                             nn::SGD{.learning_rate = 0.001}, {.epochs = 2});
-    const nn::Finding* f = out.find(Illness::saturated_units);
+    const nn::Finding* f = out.find(Issue::saturated_units);
     REQUIRE_MESSAGE(f != nullptr, out.text());
     CHECK(f->where == "dense");
     CHECK(f->value > 0.8);
@@ -170,7 +170,7 @@ TEST_CASE("health: saturated units") {
   const nn::DenseOptions large{.kernel_initializer = nn::normal(0, 30)};
   const Outcome out = fit(nn::Sequential{nn::Dense(16, nn::silu, large), nn::Dense(1)}, plane(300),
                           nn::SGD{.learning_rate = 1e-9}, {.epochs = 2});
-  CHECK(out.find(Illness::saturated_units) == nullptr);
+  CHECK(out.find(Issue::saturated_units) == nullptr);
 }
 
 TEST_CASE("health: what is saturated is asked of slopes and not of names") {
@@ -181,24 +181,24 @@ TEST_CASE("health: what is saturated is asked of slopes and not of names") {
   };
   // A function that no list has, and what is a constant away from it.
   const Outcome erfs = with(nn::Activation([](Value x) { return 1.7 * erf(x); }, "scaled"), nn::normal(0, 30));
-  const nn::Finding* f = erfs.find(Illness::saturated_units, "dense");
+  const nn::Finding* f = erfs.find(Issue::saturated_units, "dense");
   REQUIRE_MESSAGE(f != nullptr, erfs.text());
   CHECK(contains(f->what, "% of the outputs of erf are saturated"));
   // Sigmoids that are 0 and 1 to the last bit: the zeros are left out, as those of relus are, the ones are not.
   const Outcome ends = with(nn::sigmoid, nn::normal(0, 1e6));
-  f = ends.find(Illness::saturated_units, "dense");
+  f = ends.find(Issue::saturated_units, "dense");
   REQUIRE_MESSAGE(f != nullptr, ends.text());
   CHECK(f->value > 0.99);
   // Sigmoids that are 0 for all rows learn no more than such relus do.
   const Outcome drowned = with(nn::sigmoid, nn::normal(0, 0.1), -200);
-  f = drowned.find(Illness::dead_units, "dense");
+  f = drowned.find(Issue::dead_units, "dense");
   REQUIRE_MESSAGE(f != nullptr, drowned.text());
   CHECK(contains(f->what, "16 of 16 sigmoid units are 0 for all 256 rows"));
   // Relus that are 0 for most rows, but none for all.
   const Outcome sparse = with(nn::relu, nn::normal(0, 1), -1);
   const auto well = [](const Outcome& out) {
-    CHECK_MESSAGE(out.find(Illness::saturated_units) == nullptr, out.text());
-    CHECK_MESSAGE(out.find(Illness::dead_units) == nullptr, out.text());
+    CHECK_MESSAGE(out.find(Issue::saturated_units) == nullptr, out.text());
+    CHECK_MESSAGE(out.find(Issue::dead_units) == nullptr, out.text());
   };
   well(sparse);
   // Before the first weights there is nothing that could not learn.
@@ -210,7 +210,7 @@ TEST_CASE("health: what is saturated is asked of slopes and not of names") {
 TEST_CASE("health: steps as large as the weights") {
   const Outcome out = fit(nn::Sequential{nn::Dense(16, nn::tanh), nn::Dense(1)}, plane(64),
                           nn::Adam{.learning_rate = 2}, {.batch_size = 32, .epochs = 3});
-  const nn::Finding* f = out.find(Illness::large_steps);
+  const nn::Finding* f = out.find(Issue::large_steps);
   REQUIRE_MESSAGE(f != nullptr, out.text());
   CHECK(contains(f->where, "/kernel"));
   CHECK(f->value > 0.1);
@@ -221,7 +221,7 @@ TEST_CASE("health: the ratio of step and weight is that of the step") {
   // w = 2, x = 1, y = 0: the gradient of w^2 is 4, a step of 0.1 times that is 0.4, a fifth of w.
   nn::Model model{nn::Dense(1, nn::linear, {.kernel_initializer = nn::constant(2), .use_bias = false}), {1}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{.learning_rate = 0.1}});
-  nn::Health health{.print = false, .in_a_row = 1};
+  nn::Health health{.print = false, .consecutive_checks = 1};
   // Nothing is trained before the look: the rate is set between.
   model.fit(
       {Tensor::full({4, 1}, 1), Tensor({4, 1})},
@@ -231,7 +231,7 @@ TEST_CASE("health: the ratio of step and weight is that of the step") {
                                         .on_epoch_end = [](nn::Training& t) { t.model().set_learning_rate(0.1); }},
                      std::ref(health)}});
   REQUIRE(health.findings().size() == 1);
-  CHECK(health.findings()[0].illness == Illness::large_steps);
+  CHECK(health.findings()[0].issue == Issue::large_steps);
   CHECK(health.findings()[0].where == "dense/kernel");
   CHECK(health.findings()[0].value == doctest::Approx(0.2));
 }
@@ -250,12 +250,12 @@ TEST_CASE("health: derivatives that vanish on their way through many sigmoids") 
   for (int i = 0; i < 8; ++i) net.layers.emplace_back(8, nn::sigmoid, small);
   net.layers.emplace_back(1);
   const Outcome out = fit(net, plane(128), nn::SGD{.learning_rate = 0.01}, {.epochs = 2});
-  const nn::Finding* f = out.find(Illness::vanishing_steps, "deep/dense/kernel");
+  const nn::Finding* f = out.find(Issue::vanishing_steps, "deep/dense/kernel");
   REQUIRE_MESSAGE(f != nullptr, out.text());
   CHECK(f->value < 1e-3);
   CHECK(contains(f->what, "of its size, but "));
   // The last layer moves.
-  CHECK(out.find(Illness::vanishing_steps, "deep/dense_8/kernel") == nullptr);
+  CHECK(out.find(Issue::vanishing_steps, "deep/dense_8/kernel") == nullptr);
 }
 
 TEST_CASE("health: moving statistics that lag behind") {
@@ -264,7 +264,7 @@ TEST_CASE("health: moving statistics that lag behind") {
     return nn::Sequential{nn::BatchNorm({.momentum = momentum}), nn::Dense(8, nn::relu), nn::Dense(1)};
   };
   const Outcome out = fit(net(0.99), far, nn::SGD{.learning_rate = 0.001}, {.batch_size = 32, .epochs = 2});
-  const nn::Finding* f = out.find(Illness::batch_norm_lag);
+  const nn::Finding* f = out.find(Issue::batch_norm_lag);
   REQUIRE_MESSAGE(f != nullptr, out.text());
   CHECK(f->where == "batch_norm");
   CHECK(f->value == 1);
@@ -274,10 +274,11 @@ TEST_CASE("health: moving statistics that lag behind") {
   CHECK(contains(f->advice, "lower the momentum of nn::BatchNorm (now 0.99), or train for more steps"));
   // A short memory catches up.
   CHECK(fit(net(0.5), far, nn::SGD{.learning_rate = 0.001}, {.batch_size = 32, .epochs = 6})
-            .find(Illness::batch_norm_lag) == nullptr);
+            .find(Issue::batch_norm_lag) == nullptr);
   // What never moves does so on purpose.
-  CHECK(fit(net(1), far, nn::SGD{.learning_rate = 0.001}, {.batch_size = 32, .epochs = 3})
-            .find(Illness::batch_norm_lag) == nullptr);
+  CHECK(
+      fit(net(1), far, nn::SGD{.learning_rate = 0.001}, {.batch_size = 32, .epochs = 3}).find(Issue::batch_norm_lag) ==
+      nullptr);
 }
 
 namespace {
@@ -307,7 +308,7 @@ TEST_CASE("health: a loss of the validation that rises while that of the trainin
   // val_loss is (b - 1)^2, the loss b^2.
   const auto found = play({1.5, 0.9, 0.7, 0.6, 0.5, 0.4});
   REQUIRE(found.size() == 1);
-  CHECK(found[0].illness == Illness::overfitting);
+  CHECK(found[0].issue == Issue::overfitting);
   CHECK(found[0].where.empty());
   CHECK(found[0].epoch == 5);  // three epochs after the best, and once more
   CHECK(contains(found[0].what, "val_loss was 0.01 in epoch 1 and is 0.36 now, 3500 % more"));
@@ -323,7 +324,7 @@ TEST_CASE("health: a loss that is not finite is told at once") {
   const Outcome out = fit(nn::Sequential{nn::Dense(4), nn::Dense(1)}, plane(64), nn::SGD{.learning_rate = 1e15},
                           {.batch_size = 8, .epochs = 3});
   REQUIRE(out.findings.size() == 1);
-  CHECK(out.findings[0].illness == Illness::not_finite);
+  CHECK(out.findings[0].issue == Issue::not_finite);
   CHECK(out.findings[0].epoch == 0);
   CHECK(contains(out.findings[0].str(), "not finite, epoch 0: the loss is "));
 }
@@ -332,13 +333,13 @@ TEST_CASE("health: each is told once, when it was there often enough, and the ne
   const nn::DenseOptions drowned{.bias_initializer = nn::constant(-100)};
   nn::Model model{nn::Sequential{nn::Dense(16, nn::relu, drowned), nn::Dense(1)}, {4}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
-  nn::Health health{.every = 2, .print = false, .in_a_row = 3};
+  nn::Health health{.every = 2, .print = false, .consecutive_checks = 3};
   const nn::FitOptions options{.epochs = 9, .verbose = silent, .callbacks = {std::ref(health)}};
   model.fit(plane(64), options);
   CHECK(health.looks == 4);
   const auto dead = [&] {
     return std::count_if(health.found.begin(), health.found.end(),
-                         [](const nn::Finding& f) { return f.illness == Illness::dead_units; });
+                         [](const nn::Finding& f) { return f.issue == Issue::dead_units; });
   };
   REQUIRE(dead() == 1);
   CHECK(health.found[0].epoch == 5);
@@ -369,7 +370,7 @@ TEST_CASE("health: rows with weights, fewer rows than asked for, and options wit
   const auto refused = [&](nn::Health bad) { model.fit(data, {.epochs = 1, .verbose = silent, .callbacks = {bad}}); };
   CHECK_THROWS_WITH_AS(refused({.every = 0}), "health: every = 0 has no meaning", UserError);
   CHECK_THROWS_WITH_AS(refused({.rows = 0}), "health: rows = 0 has no meaning", UserError);
-  CHECK_THROWS_WITH_AS(refused({.in_a_row = 0}), "health: in_a_row = 0 has no meaning", UserError);
+  CHECK_THROWS_WITH_AS(refused({.consecutive_checks = 0}), "health: consecutive_checks = 0 has no meaning", UserError);
   CHECK_THROWS_WITH_AS(refused({.dead = std::nan("")}), "health: dead = nan has no meaning", UserError);
   CHECK_THROWS_WITH_AS(refused({.rise = -1}), "health: rise = -1 has no meaning", UserError);
 }

@@ -55,7 +55,7 @@ bool writes_file(pid_t process, const fs::path& folder) {
 
 // What the callback kept of the training, as step and number.
 std::map<std::string, std::vector<std::pair<std::int64_t, double>>> curves(const fs::path& checkpoint) {
-  const nn::EventRun run = nn::read_run(checkpoint.string() + ".logs/train");
+  const nn::EventRun run = nn::load_run(checkpoint.string() + ".logs/train");
   std::map<std::string, std::vector<std::pair<std::int64_t, double>>> out;
   for (const auto& [tag, points] : run.scalars) {
     for (const nn::ScalarPoint& p : points) out[tag].emplace_back(p.step, p.value);

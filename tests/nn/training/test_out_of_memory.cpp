@@ -48,7 +48,7 @@ nn::Model compiled() {
 }
 
 // All that a model does, in a few bytes that must be the same wherever it starts from the same state.
-std::vector<Tensor> behaviour(nn::Model& model, const nn::Dataset& data) {
+std::vector<Tensor> behavior(nn::Model& model, const nn::Dataset& data) {
   model.fit(data, {.batch_size = 24, .epochs = 2, .verbose = silent, .threads = 1});
   std::vector<Tensor> out = small_model::weights(model);
   out.push_back(model.predict(data.x));
@@ -129,7 +129,7 @@ bool fails(const Work& work, const nn::Dataset& data, int threads, const std::ve
   prepared = options();
   const bool failed = out_of_memory(
       work.name, begin, [&] { work.run(model, data, threads); }, stop);
-  if (failed) require(small_model::same(behaviour(model, data), expected), work.name + ": the model has changed");
+  if (failed) require(small_model::same(behavior(model, data), expected), work.name + ": the model has changed");
   return failed;
 }
 
@@ -142,7 +142,7 @@ TEST_CASE("out of memory: whichever allocation fails, models say what it was for
         [&] {
           const nn::Dataset data = data_of(100);
           nn::Model fresh = compiled();
-          const std::vector<Tensor> expected = behaviour(fresh, data);
+          const std::vector<Tensor> expected = behavior(fresh, data);
           int failures = 0;
           for (std::size_t n = 0;; n += 1 + n / 16) {
             Failing failing;
@@ -164,7 +164,7 @@ TEST_CASE("out of memory: whichever allocation fails, a model can be made afterw
       [&] {
         const nn::Dataset data = data_of(100);
         nn::Model fresh = compiled();
-        const std::vector<Tensor> expected = behaviour(fresh, data);
+        const std::vector<Tensor> expected = behavior(fresh, data);
         for (std::size_t n = 0;; n += 1 + n / 16) {
           const nn::AnyModule layers = net();
           std::optional<nn::Model> made;
@@ -177,7 +177,7 @@ TEST_CASE("out of memory: whichever allocation fails, a model can be made afterw
               [&] { reached = failing.stop(); });
           nn::Model model{layers, {16}, {.seed = 5}};
           model.compile(options());
-          require(small_model::same(behaviour(model, data), expected), "Model: other weights");
+          require(small_model::same(behavior(model, data), expected), "Model: other weights");
           if (!reached) break;
         }
       },
@@ -228,12 +228,12 @@ TEST_CASE("out of memory: under a limit of the process models say so and stay as
         const int code = exit_code_of([&] {
           const nn::Dataset few = data.slice(0, 100);
           nn::Model fresh = compiled();
-          const std::vector<Tensor> expected = behaviour(fresh, few);
+          const std::vector<Tensor> expected = behavior(fresh, few);
           nn::Model model = compiled();
           prepared = options();
           const bool failed = out_of_memory(
               work.name, [&] { leave_memory(left); }, [&] { work.run(model, data, threads); }, [] { lift_limit(); });
-          if (failed) require(small_model::same(behaviour(model, few), expected), "the model has changed");
+          if (failed) require(small_model::same(behavior(model, few), expected), "the model has changed");
           if (failed) _exit(7);
         });
         CHECK((code == 0 || code == 7));

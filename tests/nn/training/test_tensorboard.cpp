@@ -32,7 +32,7 @@ struct Run {
   int graphs = 0, restarts = 0, files = 0;
 };
 
-Run read_run(const fs::path& folder) {
+Run load_run(const fs::path& folder) {
   Run out;
   for (const fs::path& path : nn::event_files(folder)) {
     ++out.files;
@@ -87,7 +87,7 @@ TEST_CASE("the layout of Keras: two runs with the same tags, and the history's n
   const ScratchFolder folder;
   nn::Model model = classifier();
   const nn::History history = model.fit(points(100), options(3, {nn::TensorBoard{folder / "logs"}}));
-  const Run train = read_run(folder / "logs/train"), valid = read_run(folder / "logs/validation");
+  const Run train = load_run(folder / "logs/train"), valid = load_run(folder / "logs/validation");
   CHECK(tags(train.scalars) == std::vector<std::string>{"epoch_accuracy", "epoch_learning_rate", "epoch_loss"});
   CHECK(tags(valid.scalars) == std::vector<std::string>{"epoch_accuracy", "epoch_loss",
                                                         "evaluation_accuracy_vs_iterations",
@@ -129,7 +129,7 @@ TEST_CASE("numbers of batches, speed, and what is not wanted") {
                                                             .write_graph = false,
                                                             .write_steps_per_second = true,
                                                             .update_freq = 2}}));
-  const Run train = read_run(folder / "train");
+  const Run train = load_run(folder / "train");
   check_series(train.scalars.at("batch_loss"), {shown[1], shown[3], shown[5]}, {2, 4, 6});
   CHECK(train.scalars.at("batch_accuracy").size() == 3);
   CHECK(train.scalars.at("epoch_steps_per_second").at(1) > 0);
@@ -147,7 +147,7 @@ TEST_CASE("histograms of weights, gradients and what layers give") {
       options(5,
               {keep, nn::TensorBoard{
                          .log_dir = folder.path(), .histogram_freq = 2, .histogram_rows = 50, .write_images = true}}));
-  const Run train = read_run(folder / "train");
+  const Run train = load_run(folder / "train");
   std::vector<std::string> names;
   for (const auto& [tag, series] : train.histograms) {
     names.push_back(tag);
@@ -199,7 +199,7 @@ TEST_CASE("histograms of gradients are of the gradients") {
   const Tensor p = model.predict(data.x);
   double error = 0;
   for (Index i = 0; i < 6; ++i) error += (p.at(i) - data.y.at(i)) / 6;
-  const auto bins = read_run(folder / "train").histograms.at("dense/bias/gradient/histogram").at(0);
+  const auto bins = load_run(folder / "train").histograms.at("dense/bias/gradient/histogram").at(0);
   REQUIRE(bins.size() == 1);
   CHECK((bins[0].left + bins[0].right) / 2 == doctest::Approx(2 * error).epsilon(1e-5));
 }
@@ -217,7 +217,7 @@ TEST_CASE("numbers that are not finite are counted beside the histograms") {
        .epochs = 1,
        .verbose = nn::Verbose::silent,
        .callbacks = {spoil, nn::TensorBoard{.log_dir = folder.path(), .histogram_freq = 1, .write_images = true}}});
-  const Run train = read_run(folder / "train");
+  const Run train = load_run(folder / "train");
   CHECK(train.scalars.at("dense/kernel/not_finite").at(0) == 1);
   CHECK(train.scalars.at("dense/output/not_finite").at(0) == 6);
   CHECK(total(train.histograms.at("dense/kernel/histogram").at(0)) == 1);
@@ -262,8 +262,8 @@ TEST_CASE("a fit that is resumed goes on where the checkpoint is, and writes not
     CHECK_THROWS_WITH(fit({board("parts"), fails}), "the power went out");
     fit({board("parts")});
     for (const char* part : {"train", "validation"}) {
-      const Run a = read_run(folder / ("whole/" + std::string(part))),
-                b = read_run(folder / ("parts/" + std::string(part)));
+      const Run a = load_run(folder / ("whole/" + std::string(part))),
+                b = load_run(folder / ("parts/" + std::string(part)));
       // A folder that had nothing to be gone on with has one file.
       CHECK(b.files <= 2);
       CHECK(a.scalars == b.scalars);
@@ -286,7 +286,7 @@ TEST_CASE("a fit that begins anew in the folder takes the place of the last") {
   nn::Model model = classifier();
   model.fit(points(100), options(5, {nn::TensorBoard{folder.path()}}));
   const nn::History second = model.fit(points(100), options(2, {nn::TensorBoard{folder.path()}}));
-  const nn::EventRun train = nn::read_run(folder / "train");
+  const nn::EventRun train = nn::load_run(folder / "train");
   CHECK(train.files.size() == 2);
   const auto& points_of_loss = train.scalars.at("epoch_loss");
   REQUIRE(points_of_loss.size() == 2);

@@ -74,7 +74,7 @@ TEST_CASE("split: NumPy's order for the seed that Keras' loaders use") {
 TEST_CASE("split: Keras' split of the Boston houses") {
   const auto file = real_data("boston_housing.csv");
   if (!file) return;
-  const auto [train, valid] = nn::keras_split(nn::read_csv(*file).dataset("MEDV"));
+  const auto [train, valid] = nn::keras_split(nn::load_csv(*file).dataset("MEDV"));
   CHECK(train.size() == 404);
   CHECK(valid.size() == 102);
   CHECK(train.y.at(0) == doctest::Approx(15.2));

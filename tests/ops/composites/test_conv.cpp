@@ -1,4 +1,4 @@
-// Convolution, pooling and normalisation: plain loops as oracle over many ways to lay windows, and answers worked out
+// Convolution, pooling and normalization: plain loops as oracle over many ways to lay windows, and answers worked out
 // by hand.
 #include <algorithm>
 #include <cmath>
@@ -95,7 +95,7 @@ struct Laid {
     channels = groups * dice.between(1, 3);
     filters = groups * dice.between(1, 3);
   }
-  Conv2dOptions options() const {
+  ConvWindow2D options() const {
     return {.strides = {rows.stride, columns.stride},
             .padding = {rows.before, rows.after, columns.before, columns.after},
             .dilation = {rows.dilation, columns.dilation},
@@ -155,7 +155,7 @@ TEST_CASE("transposed convolution is the derivative of convolution") {
     const Value k = g.constant(random_tensor(dice, laid.kernel()));
     const Value y = conv2d(x, k, laid.options());
     const Value c = g.constant(random_tensor(dice, y.shape()));
-    const Value dx = gradients(y, x, {.seed = c});
+    const Value dx = gradients(y, x, {.cotangent = c});
     // The extents of x that y leaves open.
     const auto open = [](const Line& line) {
       return (line.extent + line.before + line.after - line.dilation * (line.window - 1) - 1) % line.stride;
@@ -248,9 +248,9 @@ TEST_CASE("pools agree with plain loops") {
     const Index channels = dice.between(1, 20);
     Graph g({.dtype = f64});
     const Tensor x = random_tensor(dice, {2, rows.extent, columns.extent, channels});
-    const Pool2dOptions options{.strides = HeightWidth(rows.stride, columns.stride),
-                                .padding = {rows.before, rows.after, columns.before, columns.after},
-                                .count_padding = dice.chance(0.5)};
+    const PoolWindow2D options{.strides = HeightWidth(rows.stride, columns.stride),
+                               .padding = {rows.before, rows.after, columns.before, columns.after},
+                               .count_padding = dice.chance(0.5)};
     Tensor largest({2, rows.count(), columns.count(), channels}, f64);
     Tensor average(largest.shape(), f64);
     for (Index flat = 0; flat < largest.elements(); ++flat) {
@@ -330,7 +330,7 @@ TEST_CASE("Jacobians of convolutions and pools are computed with all rows at onc
   }
 }
 
-TEST_CASE("known normalisations") {
+TEST_CASE("known normalizations") {
   Graph g({.dtype = f64});
   const double r = std::sqrt(1.5);
   check_answer(layer_norm(numbers(g, {2, 3}, {1, 2, 3, 10, 20, 30}), {-1}, 0), {2, 3}, {-r, 0, r, -r, 0, r}, 1e-15);

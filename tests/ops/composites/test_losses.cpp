@@ -121,7 +121,7 @@ TEST_CASE("losses of classes are exact at extreme logits") {
   check_answer(gradients(y, z), {1, 3}, {0.5, -0.5, 0}, tight);
 }
 
-TEST_CASE("probabilities are normalised and clipped") {
+TEST_CASE("probabilities are normalized and clipped") {
   Graph g({.dtype = f64});
   const Value labels = numbers(g, {0, 1}, i64);
   const Value p = numbers(g, {2, 2}, {2, 6, 0, 1});

@@ -55,11 +55,11 @@ struct Product {
     run(kernels, threads, c.data(), nullptr);
     return c;
   }
-  void run(const MatmulKernels& kernels, int threads, T* c, const RangeRef* rows_done) const {
+  void run(const MatmulKernels& kernels, int threads, T* c, const RangeRef* on_rows_ready) const {
     const MatmulArgs sizes{m, n, k, nullptr, nullptr, nullptr, a_stride, b_stride, c_stride, ta, tb, nullptr};
     const PreparedMatmul product = kernels.prepare(dtype_of<T>, sizes);
     Scratch scratch(product.scratch_bytes);
-    product(a.data(), b.data(), c, scratch.get(), Parallel(threads), rows_done);
+    product(a.data(), b.data(), c, scratch.get(), Parallel(threads), on_rows_ready);
     CHECK(scratch.intact());
   }
 
@@ -260,8 +260,8 @@ TEST_CASE_TEMPLATE("each row is reported once, when it is final", T, float, doub
             std::vector<T> c = expected;
             std::fill(c.begin(), c.end(), product.canary);
             Epilogue<T> epilogue(expected.data(), c.data(), product.m, product.n, product.c_stride);
-            const RangeRef rows_done = epilogue;
-            product.run(*t.matmul, threads, c.data(), &rows_done);
+            const RangeRef on_rows_ready = epilogue;
+            product.run(*t.matmul, threads, c.data(), &on_rows_ready);
             const auto now = epilogue.check();
             if (threads == 1) ranges = now;
             CHECK(now == ranges);
@@ -275,7 +275,7 @@ TEST_CASE_TEMPLATE("each row is reported once, when it is final", T, float, doub
 TEST_CASE("the rows of all products of a batch are reported as those of one matrix") {
   Dice dice(6);
   const OpDef& op = builtin_op("matmul");
-  REQUIRE(op.traits.finishes_rows);
+  REQUIRE(op.traits.supports_epilogue);
   struct Case {
     Shape a, b;
     bool ta, tb;
@@ -294,7 +294,7 @@ TEST_CASE("the rows of all products of a batch are reported as those of one matr
     CAPTURE(out.shape.str());
     const std::vector<ConstBuffer> inputs = {{na.data(), types[0]}, {nb.data(), types[1]}};
     const auto prepared = op.prepare(types, out, attrs);
-    const auto run = [&](float* c, int threads, const RangeRef* rows_done, bool use_prepared = true) {
+    const auto run = [&](float* c, int threads, const RangeRef* on_rows_ready, bool use_prepared = true) {
       Scratch scratch(op.scratch_bytes(types, out, attrs));
       KernelCall call;
       call.op = &op;
@@ -303,7 +303,7 @@ TEST_CASE("the rows of all products of a batch are reported as those of one matr
       call.attrs = &attrs;
       call.scratch = scratch.get();
       call.parallel = Parallel(threads);
-      call.rows_done = rows_done;
+      call.on_rows_ready = on_rows_ready;
       if (use_prepared) call.prepared = prepared.get();
       op.kernel(call);
       CHECK(scratch.intact());
@@ -319,8 +319,8 @@ TEST_CASE("the rows of all products of a batch are reported as those of one matr
       std::vector<float> c(expected.size());
       const Index columns = out.shape[out.shape.rank() - 1];
       Epilogue<float> epilogue(expected.data(), c.data(), out.shape.elements() / columns, columns, columns);
-      const RangeRef rows_done = epilogue;
-      run(c.data(), threads, &rows_done);
+      const RangeRef on_rows_ready = epilogue;
+      run(c.data(), threads, &on_rows_ready);
       const auto now = epilogue.check();
       if (threads == 1) ranges = now;
       CHECK(now == ranges);

@@ -394,7 +394,7 @@ TEST_CASE_TEMPLATE("multiply-add rounds once on every instruction set that has i
   }
 }
 
-TEST_CASE_TEMPLATE("a number's bits do not depend on its neighbours", T, float, double) {
+TEST_CASE_TEMPLATE("a number's bits do not depend on its neighbors", T, float, double) {
   testing::Dice dice(17);
   std::vector<T> x(1000);
   std::vector<T> y(x.size());

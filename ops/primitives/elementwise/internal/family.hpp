@@ -34,7 +34,7 @@
 #include <xgrad/ops/kernels/simd.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // Which dtypes a functor takes; further ones are offered by a struct that hides `dtypes`.
@@ -59,7 +59,7 @@ struct ElementwiseDefaults {
   static constexpr bool mask_output = false;       // the output is bool
   static constexpr bool mask_first_input = false;  // the first input is bool
   // The kernel may throw because of the numbers it meets.
-  static constexpr bool fallible = false;
+  static constexpr bool may_throw = false;
 };
 struct Unary : ElementwiseDefaults {
   static constexpr int arity = 1;
@@ -151,7 +151,7 @@ void scalar_block(Index n, const void* const* in, const bool* scalar, void* out)
 }
 
 }  // namespace
-}  // namespace xgrad
+}  // namespace xgrad::inline v0
 
 #ifdef XGRAD_ISA
 #include <xgrad/ops/primitives/elementwise/internal/family_kernels.hpp>

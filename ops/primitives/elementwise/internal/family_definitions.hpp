@@ -6,7 +6,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // The oracle: every element by itself, with its own idea of broadcasting.
@@ -72,7 +72,7 @@ OpDef elementwise_definition(const BlockKernels& blocks) {
   def.min_inputs = def.max_inputs = Op::arity;
   def.traits.elementwise = true;
   def.traits.commutative = Op::commutative;
-  def.traits.fallible = Op::fallible;
+  def.traits.may_throw = Op::may_throw;
   def.infer = elementwise_infer<Op>;
   def.kernel = run_elementwise;
   def.block = blocks;
@@ -109,7 +109,7 @@ void register_family(OpRegistry& registry, const BlockKernels* blocks) {
 }
 
 }  // namespace
-}  // namespace xgrad
+}  // namespace xgrad::inline v0
 
 #define XGRAD_DECLARE_BLOCKS(isa, family)           \
   namespace isa {                                   \

@@ -8,7 +8,7 @@
 #error "family_kernels.hpp belongs to the passes per instruction set; include family.hpp"
 #endif
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 // An operand of a block: consecutive numbers, or one number repeated, without a branch in the loop: positions are
@@ -199,7 +199,7 @@ constexpr auto pair_table() {
 }
 
 }  // namespace
-}  // namespace xgrad
+}  // namespace xgrad::inline v0
 
 #define XGRAD_PAIRS(family, ...)                                                                    \
   namespace XGRAD_ISA {                                                                             \

@@ -9,7 +9,7 @@
 #include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/ops/ops.hpp>
 
-namespace xgrad::reductions {
+namespace xgrad::inline v0::reductions {
 namespace {
 
 AxisSet set_of(const std::vector<Index>& axes) {
@@ -18,13 +18,13 @@ AxisSet set_of(const std::vector<Index>& axes) {
   return out;
 }
 
-// A stretch of neighbouring axes that are all reduced or all kept; axes of extent 1 do not count.
+// A stretch of neighboring axes that are all reduced or all kept; axes of extent 1 do not count.
 struct Pass {
   Index outer = 1, reduce = 1, inner = 1;
   Index results() const { return outer * inner; }
 };
 
-// Reducing axes that are not neighbours takes several passes, the last axes first: each leaves a smaller tensor.
+// Reducing axes that are not neighbors takes several passes, the last axes first: each leaves a smaller tensor.
 struct Passes {
   int count = 0;
   Pass pass[Shape::max_rank];
@@ -68,7 +68,7 @@ ScratchParts parts_of(const Passes& passes, DType dtype) {
 }  // namespace
 
 Attrs attrs(Value x, const Axes& axes, bool keepdims, const char* where) {
-  return attrs(normalise_axes(axes, x.shape().rank(), where), keepdims);
+  return attrs(normalize_axes(axes, x.shape().rank(), where), keepdims);
 }
 Attrs attrs(const Axes& axes, bool keepdims) { return {{"axes", axes}, {"keepdims", keepdims}}; }
 
@@ -166,7 +166,7 @@ std::vector<Sample> samples(const Domain& domain, bool zero_second) {
           make("first axis, kept", {3, 17}, {0}, true),
           make("middle axis", {2, 5, 3}, {1}, true),
           make("outer axes", {2, 3, 4}, {0, 1}, false),
-          make("axes that are not neighbours", {2, 3, 4}, {0, 2}, false),
+          make("axes that are not neighbors", {2, 3, 4}, {0, 2}, false),
           make("three of four axes", {2, 3, 2, 3}, {0, 2, 3}, true),
           make("all", {3, 4}, {0, 1}, false),
           Sample{"no rows", {{{0, 3}, domain}}, attrs({1}, false), 0, true, true}};
@@ -181,4 +181,4 @@ std::vector<Sample> with_integers(std::vector<Sample> samples, const Domain& dom
 BadSample bad_axis() { return {"axis out of range", {Tensor({2, 3})}, attrs({2}, false), "axis 2"}; }
 BadSample bad_bool() { return {"bool", {Tensor({2}, boolean)}, attrs({0}, false), "it is bool"}; }
 
-}  // namespace xgrad::reductions
+}  // namespace xgrad::inline v0::reductions

@@ -10,7 +10,7 @@
 #include <xgrad/graph/op_def.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 
-namespace xgrad::reductions {
+namespace xgrad::inline v0::reductions {
 
 // A set of axes that needs no heap: kernels do not allocate.
 using AxisSet = std::bitset<Shape::max_rank>;
@@ -31,7 +31,7 @@ AxisSet reduced_axes(std::span<const TensorType> inputs, const TensorType& outpu
 // The same as a block program asks for it.
 std::uint32_t axes_in_blocks(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
-// How the kernels of kernels.hpp reduce any axes: one stretch of neighbours after another.
+// How the kernels of kernels.hpp reduce any axes: one stretch of neighbors after another.
 std::size_t scratch_bytes(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 void run(const KernelCall& call, const Kernels::Reduce (&table)[dtype_count]);
 
@@ -78,4 +78,4 @@ std::vector<Sample> with_integers(std::vector<Sample> samples, const Domain& dom
 BadSample bad_axis();
 BadSample bad_bool();
 
-}  // namespace xgrad::reductions
+}  // namespace xgrad::inline v0::reductions

@@ -1,4 +1,4 @@
-#include <xgrad/nn/plots/internal/outline.hpp>
+#include <xgrad/nn/plots/internal/decimate.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +7,7 @@
 
 #include <xgrad/nn/plots/internal/svg.hpp>
 
-namespace xgrad::nn::plots {
+namespace xgrad::inline v0::nn::plots {
 namespace {
 
 // The first and the last of a column, and what is extreme between them, in the order of the line.
@@ -58,7 +58,7 @@ std::vector<Pixel> simplified(const std::vector<Pixel>& curve) {
   return out;
 }
 
-std::vector<Pixel> outline(const std::vector<Pixel>& line) {
+std::vector<Pixel> decimate(const std::vector<Pixel>& line) {
   std::vector<Pixel> out;
   const bool right = std::is_sorted(line.begin(), line.end(), [](auto& a, auto& b) { return a.x < b.x; });
   const bool left = std::is_sorted(line.begin(), line.end(), [](auto& a, auto& b) { return a.x > b.x; });
@@ -104,4 +104,4 @@ std::string path_of(const std::vector<Pixel>& line, double width, double height)
   return out;
 }
 
-}  // namespace xgrad::nn::plots
+}  // namespace xgrad::inline v0::nn::plots

@@ -1,4 +1,4 @@
-#include <xgrad/nn/training/internal/batch_feeder.hpp>
+#include <xgrad/nn/training/internal/batch_prefetcher.hpp>
 
 #include <new>
 #include <system_error>
@@ -7,46 +7,46 @@
 #include <xgrad/graph/machine/internal/processors.hpp>
 #include <xgrad/graph/machine/parallel.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
-BatchFeeder::BatchFeeder(int threads) : threads_(threads > 0 ? threads : default_threads()) {
+BatchPrefetcher::BatchPrefetcher(int threads) : threads_(threads > 0 ? threads : default_threads()) {
   if (threads_ >= usable_processors()) return;
   try {
-    thread_ = std::thread([this] { serve(); });
+    thread_ = std::thread([this] { worker_loop(); });
   } catch (const std::system_error&) {  // the process may have no more threads, or memory: the run's own do the work
   } catch (const std::bad_alloc&) {}
 }
 
-BatchFeeder::~BatchFeeder() {
+BatchPrefetcher::~BatchPrefetcher() {
   if (!thread_.joinable()) return;
   stop_.store(true);
-  asked_.fetch_add(1);
-  asked_.notify_one();
+  requested_.fetch_add(1);
+  requested_.notify_one();
   thread_.join();
 }
 
-void BatchFeeder::begin(CompiledStep& step, const BatchSource& source, std::span<const Index> rows) {
+void BatchPrefetcher::begin(CompiledStep& step, const BatchSource& source, std::span<const Index> rows) {
   job_ = {&step, source, rows};
   begun_ = true;
   if (!thread_.joinable()) return;
-  asked_.fetch_add(1);
-  asked_.notify_one();
+  requested_.fetch_add(1);
+  requested_.notify_one();
 }
 
-void BatchFeeder::finish() {
+void BatchPrefetcher::finish() {
   if (!begun_) return;
   begun_ = false;
   if (!thread_.joinable()) return job_.step->load(job_.source, job_.rows, threads_);
-  const std::uint64_t asked = asked_.load(std::memory_order_relaxed);
+  const std::uint64_t asked = requested_.load(std::memory_order_relaxed);
   for (std::uint64_t done = done_.load(); done != asked; done = done_.load()) done_.wait(done);
   if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
-  job_.step->take_next();
+  job_.step->swap_batch();
 }
 
-void BatchFeeder::serve() {
+void BatchPrefetcher::worker_loop() {
   for (std::uint64_t seen = 0;;) {
-    asked_.wait(seen);
-    seen = asked_.load();
+    requested_.wait(seen);
+    seen = requested_.load();
     if (stop_.load()) return;
     try {
       job_.step->load_next(job_.source, job_.rows);
@@ -58,4 +58,4 @@ void BatchFeeder::serve() {
   }
 }
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

@@ -1,4 +1,4 @@
-#include <xgrad/autodiff/check/internal/trial.hpp>
+#include <xgrad/autodiff/check/internal/guarded_call.hpp>
 
 #include <algorithm>
 #include <cstring>
@@ -6,7 +6,7 @@
 
 #include <fmt/format.h>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr std::size_t guard_bytes = 4096;
@@ -35,8 +35,8 @@ class GuardedMemory {
 
 }  // namespace
 
-Tensor Trial::run(const TrialOptions& options) {
-  complaint_.clear();
+Tensor GuardedCall::run(const GuardedCallOptions& options) {
+  violation_.clear();
   GuardedMemory output(type_.bytes(), options.poison);
   std::vector<GuardedMemory> memory;
   std::vector<ConstBuffer> buffers;
@@ -58,23 +58,23 @@ Tensor Trial::run(const TrialOptions& options) {
   call.first = options.first;
   kernel(call);
 
-  if (!output.intact()) complaint_ = fmt::format("the kernel writes outside its output {}", type_.str());
-  if (!scratch.intact()) complaint_ = fmt::format("the kernel writes outside its {} bytes of scratch", scratch_bytes);
+  if (!output.intact()) violation_ = fmt::format("the kernel writes outside its output {}", type_.str());
+  if (!scratch.intact()) violation_ = fmt::format("the kernel writes outside its {} bytes of scratch", scratch_bytes);
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     if (op_.shape_only(static_cast<int>(i)) || (i < options.over.size() && options.over[i])) continue;
     const std::size_t bytes = inputs_[i].bytes();
     if (!memory[i].intact() || (bytes > 0 && std::memcmp(memory[i].data(), inputs_[i].raw(), bytes) != 0)) {
-      complaint_ = fmt::format("the kernel writes to input {}", i);
+      violation_ = fmt::format("the kernel writes to input {}", i);
     }
   }
   if (type_.dtype == boolean) {
     const auto* bytes = output.data();
     const auto* bad = std::find_if(bytes, bytes + type_.bytes(), [](unsigned char b) { return b > 1; });
-    if (bad != bytes + type_.bytes() && complaint_.empty()) {
-      complaint_ = fmt::format("the kernel leaves {} in boolean element {}", static_cast<int>(*bad), bad - bytes);
+    if (bad != bytes + type_.bytes() && violation_.empty()) {
+      violation_ = fmt::format("the kernel leaves {} in boolean element {}", static_cast<int>(*bad), bad - bytes);
     }
   }
   return Tensor::borrow(output.data(), type_).clone();
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -9,17 +9,17 @@
 
 #include <xgrad/nn/training/internal/compiled_step.hpp>
 
-namespace xgrad::nn {
+namespace xgrad::inline v0::nn {
 
 // A thread of its own where the machine has a processor to spare beside those of the run, and may be had; otherwise the
 // work is done at once, by the threads of the run. The numbers that a step reads are the same in both cases.
-class BatchFeeder {
+class BatchPrefetcher {
  public:
   // `threads` as in FitOptions.
-  explicit BatchFeeder(int threads);
-  ~BatchFeeder();
-  BatchFeeder(const BatchFeeder&) = delete;
-  BatchFeeder& operator=(const BatchFeeder&) = delete;
+  explicit BatchPrefetcher(int threads);
+  ~BatchPrefetcher();
+  BatchPrefetcher(const BatchPrefetcher&) = delete;
+  BatchPrefetcher& operator=(const BatchPrefetcher&) = delete;
 
   // Begins to gather the named rows as the next batch of the step. All must live until `finish`.
   void begin(CompiledStep& step, const BatchSource& source, std::span<const Index> rows);
@@ -32,16 +32,16 @@ class BatchFeeder {
     BatchSource source{};
     std::span<const Index> rows;
   };
-  void serve();
+  void worker_loop();
 
   int threads_;
   Job job_;
   bool begun_ = false;
-  std::atomic<std::uint64_t> asked_{0};
+  std::atomic<std::uint64_t> requested_{0};
   std::atomic<std::uint64_t> done_{0};
   std::atomic<bool> stop_{false};
   std::exception_ptr failure_;
   std::thread thread_;
 };
 
-}  // namespace xgrad::nn
+}  // namespace xgrad::inline v0::nn

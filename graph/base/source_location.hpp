@@ -1,4 +1,5 @@
-// CodeLine: a line of the program that calls xgrad. Nodes remember the one that asked for them, and errors end with it.
+// SourceLocation: a line of the program that calls xgrad. Nodes remember the one that asked for them, and errors end
+// with it.
 #pragma once
 
 #include <cstdint>
@@ -9,18 +10,18 @@
 #include <source_location>
 #endif
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
 // A file and a line in it. The name is not copied: it must live as long as the program, as that of a source file does.
-class CodeLine {
+class SourceLocation {
  public:
-  constexpr CodeLine() = default;  // unknown
-  constexpr CodeLine(const char* file, std::uint32_t line) : file_(file), line_(line) {}
+  constexpr SourceLocation() = default;  // unknown
+  constexpr SourceLocation(const char* file, std::uint32_t line) : file_(file), line_(line) {}
 #ifdef __cpp_lib_source_location
-  constexpr CodeLine(const std::source_location& at) : file_(at.file_name()), line_(at.line()) {}
+  constexpr SourceLocation(const std::source_location& at) : file_(at.file_name()), line_(at.line()) {}
 #endif
   // As a default argument, the line of the caller: std::source_location::current, which clang 14 does not have.
-  static constexpr CodeLine here(const char* file = __builtin_FILE(), std::uint32_t line = __builtin_LINE()) {
+  static constexpr SourceLocation here(const char* file = __builtin_FILE(), std::uint32_t line = __builtin_LINE()) {
     return {file, line};
   }
 
@@ -30,11 +31,11 @@ class CodeLine {
   bool known() const;
   // `model.cpp:42`, without folders; empty if it is not known.
   std::string str() const;
-  friend bool operator==(const CodeLine&, const CodeLine&) = default;
+  friend bool operator==(const SourceLocation&, const SourceLocation&) = default;
 
  private:
   const char* file_ = nullptr;
   std::uint32_t line_ = 0;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -1,9 +1,9 @@
 // One kernel call in memory that betrays mistakes: guards around the output, poison in everything that the kernel has
 // no business to read.
 //
-//   Trial t(op, attrs, {a, b}, type);
+//   GuardedCall t(op, attrs, {a, b}, type);
 //   Tensor out = t.run({.poison = 0xA5});
-//   t.complaint();   // empty if the kernel kept to its own memory
+//   t.violation();   // empty if the kernel kept to its own memory
 #pragma once
 
 #include <string>
@@ -11,9 +11,9 @@
 
 #include <xgrad/graph/op_def.hpp>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 
-struct TrialOptions {
+struct GuardedCallOptions {
   unsigned char poison = 0xA5;
   int threads = 1;
   RandomState random{};
@@ -21,14 +21,15 @@ struct TrialOptions {
   std::vector<bool> over{};  // inputs that lie in the output's own buffer; all of them have the same numbers
 };
 
-class Trial {
+class GuardedCall {
  public:
-  Trial(const OpDef& op, const Attrs& attrs, std::vector<Tensor> inputs, const TensorType& type, bool reference = false)
+  GuardedCall(const OpDef& op, const Attrs& attrs, std::vector<Tensor> inputs, const TensorType& type,
+              bool reference = false)
       : op_(op), attrs_(attrs), inputs_(std::move(inputs)), type_(type), reference_(reference) {}
 
-  Tensor run(const TrialOptions& options);
+  Tensor run(const GuardedCallOptions& options);
   // What the last run did that a kernel must not do.
-  const std::string& complaint() const { return complaint_; }
+  const std::string& violation() const { return violation_; }
 
  private:
   const OpDef& op_;
@@ -36,7 +37,7 @@ class Trial {
   std::vector<Tensor> inputs_;
   TensorType type_;
   bool reference_;
-  std::string complaint_;
+  std::string violation_;
 };
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0

@@ -15,7 +15,7 @@ using namespace xgrad;
 
 namespace {
 
-std::string at(int line) { return fmt::format("test_code_lines.cpp:{}", line); }
+std::string at(int line) { return fmt::format("test_source_locations.cpp:{}", line); }
 
 // The lines of the nodes from `mark` on, each once, in the order of their first use.
 std::vector<std::string> lines_from(const Graph& g, NodeId mark) {
@@ -260,7 +260,7 @@ TEST_CASE("nodes of a backward pass are said to be made where their forward node
   const Value mine = custom_gradient(
       "mine", {x}, [](const std::vector<Value>& in) { return in[0] * 3; },
       [](const std::vector<Value>&, Value, Value c) { return std::vector<Value>{-c}; });
-  CHECK(g.location_of(mine.id()).starts_with("test_code_lines.cpp:"));
+  CHECK(g.location_of(mine.id()).starts_with("test_source_locations.cpp:"));
   CHECK(g.location_of(g.inputs(mine.id())[0]) == at(__LINE__ - 3));
 }
 
@@ -402,28 +402,28 @@ TEST_CASE("a loss that does not fit is an error at the line of compile") {
   nn::Model model{nn::Dense(3), {2}};
   const std::string what = WHAT_OF(
       model.compile({.loss = nn::sparse_categorical_crossentropy({.class_weights = {1, 2}}), .optimizer = nn::SGD{}}));
-  CHECK(tail_of(what).starts_with("  at test_code_lines.cpp:"));
+  CHECK(tail_of(what).starts_with("  at test_source_locations.cpp:"));
   CHECK(tail_of(what).ends_with(", in layer \"loss\""));
 }
 
 TEST_CASE("lines of this library and of the standard library are not the program's") {
-  CHECK(CodeLine("/src/me/model.cpp", 7).str() == "model.cpp:7");
-  CHECK(CodeLine("C:\\me\\model.cpp", 7).str() == "model.cpp:7");
-  CHECK(CodeLine("model.cpp", 7).known());
-  CHECK(CodeLine("/src/xgrad/nn/model.cpp", 7).known());  // a program's own folders
-  CHECK_FALSE(CodeLine().known());
-  CHECK(CodeLine().str().empty());
-  CHECK_FALSE(CodeLine("model.cpp", 0).known());
-  CHECK_FALSE(CodeLine("/usr/include/c++/12/bits/invoke.h", 61).known());
-  CHECK_FALSE(CodeLine("/opt/include/xgrad/nn/sequential.hpp", 27).known());
-  CHECK_FALSE(CodeLine("xgrad/ops/elementwise.hpp", 12).known());
+  CHECK(SourceLocation("/src/me/model.cpp", 7).str() == "model.cpp:7");
+  CHECK(SourceLocation("C:\\me\\model.cpp", 7).str() == "model.cpp:7");
+  CHECK(SourceLocation("model.cpp", 7).known());
+  CHECK(SourceLocation("/src/xgrad/nn/model.cpp", 7).known());  // a program's own folders
+  CHECK_FALSE(SourceLocation().known());
+  CHECK(SourceLocation().str().empty());
+  CHECK_FALSE(SourceLocation("model.cpp", 0).known());
+  CHECK_FALSE(SourceLocation("/usr/include/c++/12/bits/invoke.h", 61).known());
+  CHECK_FALSE(SourceLocation("/opt/include/xgrad/nn/sequential.hpp", 27).known());
+  CHECK_FALSE(SourceLocation("xgrad/ops/elementwise.hpp", 12).known());
   // By way of a function object of the standard library, a layer has its own line.
   Graph g;
   const std::function<Value(Value)> held = nn::Dense(3);
   const Value y = held(g.input("x", {2, 2}));
   CHECK(g.location_of(y.id()) == at(__LINE__ - 2));
 #ifdef __cpp_lib_source_location
-  CHECK(CodeLine(std::source_location::current()).str() == at(__LINE__));
+  CHECK(SourceLocation(std::source_location::current()).str() == at(__LINE__));
 #endif
 }
 
@@ -431,11 +431,11 @@ TEST_CASE("a line is that of its thread") {
   const auto build = [](const char* file, std::uint32_t line) {
     for (int i = 0; i < 200; ++i) {
       Graph g;
-      const Value x = g.input("x", {3}, CodeLine(file, line));
-      const LineGuard guard = LineGuard::instead(CodeLine(file, line), x);
+      const Value x = g.input("x", {3}, SourceLocation(file, line));
+      const SourceLocationScope guard = SourceLocationScope::instead(SourceLocation(file, line), x);
       softmax(x);
-      for (NodeId id = 0; id < g.size(); ++id) REQUIRE(g.location_of(id) == CodeLine(file, line).str());
-      REQUIRE(WHAT_OF(x + g.constant(Tensor::zeros({4}))).ends_with("at " + CodeLine(file, line).str()));
+      for (NodeId id = 0; id < g.size(); ++id) REQUIRE(g.location_of(id) == SourceLocation(file, line).str());
+      REQUIRE(WHAT_OF(x + g.constant(Tensor::zeros({4}))).ends_with("at " + SourceLocation(file, line).str()));
     }
   };
   std::thread other([&] { build("other.cpp", 1); });

@@ -1,11 +1,11 @@
-#include <xgrad/graph/base/code_line.hpp>
+#include <xgrad/graph/base/source_location.hpp>
 
 #include <array>
 #include <string_view>
 
 #include <fmt/format.h>
 
-namespace xgrad {
+namespace xgrad::inline v0 {
 namespace {
 
 constexpr std::array<std::string_view, 4> folders{"graph/", "ops/", "autodiff/", "nn/"};
@@ -13,7 +13,7 @@ constexpr std::array<std::string_view, 4> folders{"graph/", "ops/", "autodiff/",
 // Where the sources of the library lay when it was built, with a slash at the end.
 constexpr std::string_view root() {
   constexpr std::string_view here = __FILE__;
-  constexpr std::string_view below = "graph/base/code_line.cpp";
+  constexpr std::string_view below = "graph/base/source_location.cpp";
   return here.ends_with(below) ? here.substr(0, here.size() - below.size()) : std::string_view{};
 }
 
@@ -35,7 +35,7 @@ bool is_of_user(std::string_view file) {
 
 }  // namespace
 
-bool CodeLine::known() const {
+bool SourceLocation::known() const {
   if (file_ == nullptr || line_ == 0) return false;
   // Line after line is of one file.
   thread_local const char* asked = nullptr;
@@ -47,10 +47,10 @@ bool CodeLine::known() const {
   return answer;
 }
 
-std::string CodeLine::str() const {
+std::string SourceLocation::str() const {
   if (!known()) return {};
   const std::string_view path = file_;
   return fmt::format("{}:{}", path.substr(path.find_last_of("/\\") + 1), line_);
 }
 
-}  // namespace xgrad
+}  // namespace xgrad::inline v0
