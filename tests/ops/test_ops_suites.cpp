@@ -292,10 +292,10 @@ TEST_CASE("rules use registered operations, each differentiable or saying why no
         const Value y = subject.make(g, inputs, sample.attrs);
         if (wrt.empty() || !is_floating(y.dtype())) return;
         GradientOptions zeros{.unconnected = Unconnected::zeros};
-        zeros.seed = ones_like(y);
+        zeros.cotangent = ones_like(y);
         const auto first = gradients(y, wrt, zeros);
         for (const Value d : first) {
-          zeros.seed = ones_like(d);
+          zeros.cotangent = ones_like(d);
           gradients(d, wrt, zeros);
         }
         for (NodeId id = 0; id < g.size(); ++id) {

@@ -336,7 +336,7 @@ TEST_CASE("health: each is told once, when it was there often enough, and the ne
   nn::Health health{.every = 2, .print = false, .consecutive_checks = 3};
   const nn::FitOptions options{.epochs = 9, .verbose = silent, .callbacks = {std::ref(health)}};
   model.fit(plane(64), options);
-  CHECK(health.looks == 4);
+  CHECK(health.checks == 4);
   const auto dead = [&] {
     return std::count_if(health.found.begin(), health.found.end(),
                          [](const nn::Finding& f) { return f.issue == Issue::dead_units; });
@@ -347,7 +347,7 @@ TEST_CASE("health: each is told once, when it was there often enough, and the ne
   shorter.epochs = 3;
   model.fit(plane(64), shorter);
   CHECK(health.findings().empty());
-  CHECK(health.looks == 1);
+  CHECK(health.checks == 1);
 }
 
 TEST_CASE("health: looking changes nothing") {
@@ -356,7 +356,7 @@ TEST_CASE("health: looking changes nothing") {
   nn::Health health = quiet();
   plain.fit(data, {.epochs = 3, .verbose = silent});
   watched.fit(data, {.epochs = 3, .verbose = silent, .callbacks = {std::ref(health)}});
-  CHECK(health.looks == 3);
+  CHECK(health.checks == 3);
   CHECK(same(weights(plain), weights(watched)));
 }
 
@@ -366,7 +366,7 @@ TEST_CASE("health: rows with weights, fewer rows than asked for, and options wit
   nn::Model model = classifier();
   nn::Health health = quiet();
   CHECK_NOTHROW(model.fit(data, {.epochs = 2, .verbose = silent, .callbacks = {std::ref(health)}}));
-  CHECK(health.looks == 2);
+  CHECK(health.checks == 2);
   const auto refused = [&](nn::Health bad) { model.fit(data, {.epochs = 1, .verbose = silent, .callbacks = {bad}}); };
   CHECK_THROWS_WITH_AS(refused({.every = 0}), "health: every = 0 has no meaning", UserError);
   CHECK_THROWS_WITH_AS(refused({.rows = 0}), "health: rows = 0 has no meaning", UserError);
