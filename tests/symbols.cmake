@@ -18,11 +18,12 @@ if("${SET}" STREQUAL "" OR "${OBJECTS}" STREQUAL "")
   message(FATAL_ERROR "symbols: SET and OBJECTS must be given")
 endif()
 
-# As a mangled name holds a namespace: its length and itself. `xsimd_avx2` also marks templates of std over its types.
+# A mangled name holds a namespace as its length and itself. The digit before that length may be the end of xgrad::v0.
+# `xsimd_avx2` also marks templates of std over its types.
 set(own)
 foreach(namespace ${SET} xsimd_${SET})
   string(LENGTH ${namespace} length)
-  list(APPEND own "[^0-9]${length}${namespace}")
+  list(APPEND own "([^0-9]|2v0)${length}${namespace}")
 endforeach()
 string(REPLACE ";" "|" own "${own}")
 # Data that refers to the exception handler of the C++ runtime: the same in every object.
