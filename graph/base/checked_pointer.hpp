@@ -1,5 +1,5 @@
-// CheckedPointer: a smart pointer that throws GraphError(message) where an empty one would be dereferenced. The handles
-// of this library hold their content by one: a handle that is empty, or was moved from, gives an error and no crash.
+// CheckedPointer: a smart pointer that throws GraphError(message) when an empty one is dereferenced. Handles of this
+// library hold their content by it, so using an empty or moved-from handle is an error and not a crash.
 #pragma once
 
 #include <utility>
@@ -22,7 +22,7 @@ class CheckedPointer {
   auto& operator*() const { return *pointer(); }
   auto* operator->() const { return pointer().get(); }
   explicit operator bool() const { return pointer_ != nullptr; }
-  // Without the check.
+  // The raw pointer, unchecked; may be null.
   auto* get() const { return pointer_.get(); }
 
  private:

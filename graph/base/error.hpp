@@ -1,12 +1,12 @@
-// Error types. Three kinds, because three different people can mend them:
+// Error types, by who can fix the error:
 //
-//   UserError         the program that calls xgrad asked for something that has no meaning
+//   UserError         the calling program passed an invalid argument
 //   EnvironmentError  the machine lacks something (a file, a program; OutOfMemoryError: memory)
-//   InternalError     xgrad broke one of its own promises; please report it
+//   InternalError     a bug in xgrad; please report it
 //
-// Every message follows one pattern: `where: what is wrong: the facts`, then the operands one a line, then
-// at most one hint, and last, while a graph is built, the line of the program and the layer. Whatever throws leaves
-// graphs, parameters, files and workspaces as they were.
+// A message reads `where: what is wrong: the values`, then one line per operand, at most one hint and, while a graph is
+// being built, the source location and the layer. A call that throws leaves graphs, parameters, files and workspaces
+// unchanged.
 #pragma once
 
 #include <cstddef>
@@ -17,13 +17,13 @@ namespace xgrad::inline v0 {
 
 class Error : public std::runtime_error {
  public:
-  // what() is the message and, below it, where the program was when the error was made.
+  // what() is the message, followed by a line with where() if it is not empty.
   explicit Error(const std::string& message);
 
-  // Without the last line.
+  // The message without the line of where().
   std::string message() const { return std::string(what()).substr(0, length_); }
-  // `at model.cpp:42, in layer "deep/dense_1"`: the line of the program that asked for what failed, and the scope it
-  // failed in; empty if no graph was being built.
+  // `at model.cpp:42, in layer "deep/dense_1"`: source location and scope of the call that failed; empty if no graph
+  // was being built.
   std::string where() const;
 
  private:
@@ -34,37 +34,37 @@ class UserError : public Error {
   using Error::Error;
 };
 
-// Shapes, ranks or axes that do not fit an operation.
+// Shapes, ranks or axes that an operation does not accept.
 class ShapeError : public UserError {
   using UserError::UserError;
 };
 
-// A dtype an operation does not take, or operands of different dtypes.
+// A dtype that an operation does not accept, or operands of different dtypes.
 class DTypeError : public UserError {
   using UserError::UserError;
 };
 
-// Handles that are empty, foreign or discarded; misuse of names and scopes.
+// Empty, foreign or discarded handles; invalid names and scopes.
 class GraphError : public UserError {
   using UserError::UserError;
 };
 
-// A derivative that was asked for and does not exist.
+// A derivative that does not exist.
 class GradientError : public UserError {
   using UserError::UserError;
 };
 
-// Feeds that are missing, unknown, or of the wrong shape or dtype.
+// Missing or unknown feeds, or feeds of the wrong shape or dtype.
 class FeedError : public UserError {
   using UserError::UserError;
 };
 
-// Numbers met at run time that an operation cannot take, such as an index out of range.
+// Values that an operation does not accept at run time, such as an index out of range.
 class ValueError : public UserError {
   using UserError::UserError;
 };
 
-// Files whose content is not what it claims to be.
+// Malformed file content.
 class FormatError : public UserError {
   using UserError::UserError;
 };
@@ -73,7 +73,7 @@ class EnvironmentError : public Error {
   using Error::Error;
 };
 
-// Memory that the machine does not give. The message says how much was asked for, or for what.
+// A failed memory allocation. The message gives the size or the purpose.
 class OutOfMemoryError : public EnvironmentError {
   using EnvironmentError::EnvironmentError;
 };

@@ -1,4 +1,4 @@
-// Index: what counts elements, axes and positions.
+// Index: the integer type of element counts, axes and positions.
 #pragma once
 
 #include <cstdint>

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> folders{"graph/", "ops/", "autodiff/", "nn/"};
 
-// Where the sources of the library lay when it was built, with a slash at the end.
+// The library's source folder at build time, with a trailing slash.
 constexpr std::string_view root() {
   constexpr std::string_view here = __FILE__;
   constexpr std::string_view below = "graph/base/source_location.cpp";
@@ -27,7 +27,7 @@ bool in_folder(std::string_view path) {
 bool is_of_user(std::string_view file) {
   if (file.find("/include/c++/") != std::string_view::npos) return false;
   if (!root().empty() && file.starts_with(root()) && in_folder(file.substr(root().size()))) return false;
-  // The headers, wherever they were installed.
+  // Public headers, wherever they are installed.
   const auto at = file.rfind("xgrad/");
   const bool is_header = file.ends_with(".hpp") && at != std::string_view::npos && (at == 0 || file[at - 1] == '/');
   return !is_header || !in_folder(file.substr(at + 6));
@@ -37,7 +37,7 @@ bool is_of_user(std::string_view file) {
 
 bool SourceLocation::known() const {
   if (file_ == nullptr || line_ == 0) return false;
-  // Line after line is of one file.
+  // Cache the last answer: consecutive lines usually belong to one file.
   thread_local const char* asked = nullptr;
   thread_local bool answer = false;
   if (asked != file_) {

@@ -1,5 +1,4 @@
-// SourceLocation: a line of the program that calls xgrad. Nodes remember the one that asked for them, and errors end
-// with it.
+// SourceLocation: a line of the calling program. Nodes store the line that created them, and errors end with it.
 #pragma once
 
 #include <cstdint>
@@ -12,7 +11,7 @@
 
 namespace xgrad::inline v0 {
 
-// A file and a line in it. The name is not copied: it must live as long as the program, as that of a source file does.
+// A file and a line. The file name is not copied: it must live as long as the program, as __FILE__ does.
 class SourceLocation {
  public:
   constexpr SourceLocation() = default;  // unknown
@@ -20,16 +19,16 @@ class SourceLocation {
 #ifdef __cpp_lib_source_location
   constexpr SourceLocation(const std::source_location& at) : file_(at.file_name()), line_(at.line()) {}
 #endif
-  // As a default argument, the line of the caller: std::source_location::current, which clang 14 does not have.
+  // The caller's line when used as a default argument. Clang 14 lacks std::source_location::current.
   static constexpr SourceLocation here(const char* file = __builtin_FILE(), std::uint32_t line = __builtin_LINE()) {
     return {file, line};
   }
 
   const char* file() const { return file_ == nullptr ? "" : file_; }
   std::uint32_t line() const { return line_; }
-  // Whether it is a line at all, and neither of xgrad itself nor of the standard library.
+  // Whether the location is set and lies outside of xgrad and the standard library.
   bool known() const;
-  // `model.cpp:42`, without folders; empty if it is not known.
+  // For example `model.cpp:42`, without folders; empty if not known.
   std::string str() const;
   friend bool operator==(const SourceLocation&, const SourceLocation&) = default;
 

@@ -30,18 +30,18 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Set while a thread runs a task of the pool, so that a call from inside runs in place.
+// Set while this thread runs a task of the pool; nested calls then run serially.
 thread_local bool inside_task = false;
 
-// How long an idle thread looks for work before it sleeps: longer than the gap between two kernels of a training step,
-// short enough not to be noticed otherwise.
-constexpr auto patience = std::chrono::microseconds(300);
+// How long an idle worker spins before it sleeps: longer than the gap between two kernels of a training step, short
+// enough not to waste noticeable CPU time.
+constexpr auto spin_time = std::chrono::microseconds(300);
 
-// How long after the system refused a thread the pool asks for one again.
-constexpr auto retry = std::chrono::seconds(1);
+// How long after a failed thread creation the pool tries again.
+constexpr auto retry_interval = std::chrono::seconds(1);
 
-// More than this in XGRAD_THREADS can only be a slip.
-constexpr int most_threads = 1024;
+// A larger XGRAD_THREADS is a typing error.
+constexpr int max_threads = 1024;
 
 void relax() {
 #if defined(__x86_64__)
@@ -51,16 +51,14 @@ void relax() {
 #endif
 }
 
-// What the threads of one call work on. Lives in the pool, so that a worker that wakes late touches nothing that is
-// gone.
+// The work of one call. It is a member of the pool, so that a worker that wakes late touches no dead object.
 //
-// Note [Gate]. Workers are invited, not awaited: one that the machine has given no time yet must not hold up the call.
-// So each passes a gate before it looks at the job. The gate is open while there is work, lets in as many as were
-// invited, and counts those inside; the call shuts it and then waits for these alone.
+// Note [Gate]. A call must not wait for a worker the OS has not scheduled. Workers enter through a gate; the caller
+// closes the gate and waits only for those inside. The gate counts the workers invited, entered and still inside.
 struct Job {
-  static constexpr std::uint64_t inside = 1;            // unit of the count of workers that have not left
-  static constexpr std::uint64_t entered = 1ULL << 16;  // unit of the count of workers that came in
-  static constexpr std::uint64_t invited = 1ULL << 32;  // unit of the count of workers that may come in
+  static constexpr std::uint64_t inside = 1;            // increment of the count of workers that have not left
+  static constexpr std::uint64_t entered = 1ULL << 16;  // increment of the count of workers that entered
+  static constexpr std::uint64_t invited = 1ULL << 32;  // increment of the count of workers that may enter
   static constexpr std::uint64_t open = 1ULL << 48;
 
   const TaskRef* task = nullptr;
@@ -96,7 +94,7 @@ struct Job {
   }
 };
 
-// A thread of the pool and the bell by which it is called: its own, so that a call disturbs none but those invited.
+// A thread of the pool with its own wake-up counter, so that a call wakes only the workers it invites.
 struct Worker {
   alignas(64) std::atomic<std::uint64_t> calls{0};
   std::atomic<bool> asleep{false};
@@ -104,7 +102,7 @@ struct Worker {
 
   void ring() {
     calls.fetch_add(1,
-                    std::memory_order_seq_cst);  // ordered with `asleep`: a worker that goes to sleep is seen or sees
+                    std::memory_order_seq_cst);  // with `asleep`: a lost wake-up is impossible
     if (asleep.load(std::memory_order_seq_cst)) calls.notify_one();
   }
   std::uint64_t next_call(std::uint64_t seen) {
@@ -113,7 +111,7 @@ struct Worker {
       const std::uint64_t now = calls.load(std::memory_order_acquire);
       if (now != seen) return now;
       relax();
-      if (spins % 64 == 0 && std::chrono::steady_clock::now() - start > patience) break;
+      if (spins % 64 == 0 && std::chrono::steady_clock::now() - start > spin_time) break;
     }
     asleep.store(true, std::memory_order_seq_cst);
     calls.wait(seen, std::memory_order_seq_cst);
@@ -122,13 +120,13 @@ struct Worker {
   }
 };
 
-// Threads that are never destroyed but ended, see `end`: whoever still calls them then does the work itself.
+// The pool is never destroyed; `end` joins its threads. Later calls run on the calling thread.
 class Pool {
  public:
-  // Null once the process is ending.
+  // Null while the process ends.
   static Pool* instance();
 
-  // False if there is nobody to share the work with: the pool is at work for someone else, or may have no thread.
+  // Returns false, without running a task, if the pool is busy with another call or has no threads.
   bool run(int threads, Index tasks, const TaskRef& task) {
     const std::unique_lock busy(busy_, std::try_to_lock);
     if (!busy.owns_lock() || stop_.load(std::memory_order_relaxed)) return false;
@@ -145,7 +143,7 @@ class Pool {
     job_.gate.fetch_and(~Job::open, std::memory_order_relaxed);
     for (int spins = 1; job_.gate.load(std::memory_order_acquire) % Job::entered > 0; ++spins) {
       if (spins % 256 == 0)
-        std::this_thread::yield();  // more threads than processors
+        std::this_thread::yield();  // there may be more threads than processors
       else
         relax();
     }
@@ -154,28 +152,28 @@ class Pool {
   }
 
  private:
-  void serve(Worker& self) {
+  void worker_loop(Worker& self) {
     for (std::uint64_t seen = 0;;) {
       seen = self.next_call(seen);
       if (stop_.load(std::memory_order_relaxed)) return;
       if (!job_.enter()) continue;
-      set_float_mode(job_.float_mode);  // as on the thread that called, or results would depend on who computes them
+      set_float_mode(job_.float_mode);  // results must not depend on the thread
       job_.work();
       job_.leave();
     }
   }
 
-  // How many threads there are to help, `wanted` at most: fewer where limits of processes or memory allow no more.
+  // Number of helper threads, at most `wanted`; fewer if process or memory limits allow no more.
   std::size_t find_helpers(std::size_t wanted) {
     while (workers_.size() < wanted && add_worker()) continue;
     return std::min(wanted, workers_.size());
   }
   bool add_worker() {
-    if (refused_ && std::chrono::steady_clock::now() - *refused_ < retry) return false;
+    if (refused_ && std::chrono::steady_clock::now() - *refused_ < retry_interval) return false;
     try {
       workers_.reserve(workers_.size() + 1);
       auto worker = std::make_unique<Worker>();
-      worker->thread = std::thread([this, self = worker.get()] { serve(*self); });
+      worker->thread = std::thread([this, self = worker.get()] { worker_loop(*self); });
       workers_.push_back(std::move(worker));
       return true;
     } catch (const std::system_error&) {
@@ -183,7 +181,7 @@ class Pool {
     refused_ = std::chrono::steady_clock::now();
     return false;
   }
-  // Ends the threads, unless they are at work: for another thread, or for the very task that ends the process.
+  // Ends the threads, unless they work for another thread or for the task that ends the process.
   void end() {
     if (inside_task) return;
     const std::unique_lock busy(busy_, std::try_to_lock);
@@ -194,14 +192,14 @@ class Pool {
     workers_.clear();
   }
 
-  // What happens to the process.
+  // Handlers for fork and exit.
   struct Process {
     Process() { pthread_atfork(nullptr, nullptr, forget); }
     ~Process() {
       ended.store(true);
       if (Pool* pool = current.load()) pool->end();
     }
-    // In the child of a fork, where the pool's threads are not, nor whoever held its lock.
+    // In the child of a fork neither the pool's threads nor the owner of its lock exist.
     static void forget() {
       Pool* pool = current.exchange(nullptr);
       if (pool == nullptr) return;
@@ -211,13 +209,13 @@ class Pool {
   };
   static inline std::atomic<Pool*> current{nullptr};
   static inline std::atomic<bool> ended{false};
-  static inline Pool* forgotten = nullptr;  // kept for leak checkers
+  static inline Pool* forgotten = nullptr;  // reachable, so that leak checkers do not report it
 
   std::mutex busy_;
   Job job_;
   std::atomic<bool> stop_{false};
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::optional<std::chrono::steady_clock::time_point> refused_;  // when no thread was to be had
+  std::optional<std::chrono::steady_clock::time_point> refused_;  // time of the last failed thread creation
   Pool* older_ = nullptr;
 };
 
@@ -263,9 +261,9 @@ int default_threads() {
       int n = 0;
       const char* end = wanted + std::strlen(wanted);
       const auto [rest, error] = std::from_chars(wanted, end, n);
-      if (error != std::errc() || rest != end || n < 1 || n > most_threads) {
+      if (error != std::errc() || rest != end || n < 1 || n > max_threads) {
         throw UserError(
-            fmt::format("XGRAD_THREADS: \"{}\" is not a number of threads from 1 to {}", wanted, most_threads));
+            fmt::format("XGRAD_THREADS: \"{}\" is not a number of threads from 1 to {}", wanted, max_threads));
       }
       return n;
     }

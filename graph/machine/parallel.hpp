@@ -1,13 +1,12 @@
-// Parallel: how a kernel spreads its work over threads.
+// Parallel: spreads a kernel's work over threads.
 //
 //   parallel.for_each(tasks, [&](Index task) { ... });
 //
-// The kernel cuts its work into tasks by the size of the work alone, never by the number of threads, and each task
-// writes its own part of the output; so results are the same bits for any number of threads. All threads come from
-// one pool for the whole process. When the pool is already at work for someone else, tasks simply run on the calling
-// thread: a program with threads of its own is never oversubscribed, and calls from inside a task are safe. The same
-// holds for threads that a limit of processes or memory forbids, and in the destructors of global objects. A child of
-// fork() begins with a pool of its own.
+// The kernel splits its work into tasks by the size of the work alone, never by the number of threads, and each task
+// writes its own part of the output; so results are bit-identical for any number of threads. All threads come from one
+// process-wide pool. Tasks run on the calling thread while the pool is busy with another call, inside a task, in
+// destructors of global objects, and where process or memory limits forbid threads: so a program with threads of its
+// own is never oversubscribed. A child of fork() starts with a new pool.
 #pragma once
 
 #include <xgrad/graph/base/index.hpp>
@@ -26,7 +25,7 @@ class TaskRef {
   void (*call_)(const void*, Index);
 };
 
-// The same for a range: a borrowed callable `void(Index first, Index last)`, where `last` is one past the end.
+// A borrowed callable `void(Index first, Index last)` for a range, where `last` is one past the end.
 class RangeRef {
  public:
   template <class F>
@@ -41,21 +40,20 @@ class RangeRef {
 
 class Parallel {
  public:
-  // `threads` is an upper bound and counts the calling thread; 1 runs everything in order on the caller.
+  // `threads` is an upper bound and counts the calling thread; 1 runs all tasks in order on the caller.
   explicit Parallel(int threads = 1) : threads_(threads < 1 ? 1 : threads) {}
 
   int threads() const { return threads_; }
-  // Calls task(0) ... task(tasks - 1), each once, in any order, and returns when all are done. The first exception
-  // a task throws is rethrown here after the others have finished.
+  // Calls task(0) ... task(tasks - 1), each once, in any order, and returns when all are done. Rethrows the first
+  // exception of a task after all others have finished.
   void for_each(Index tasks, TaskRef task) const;
 
  private:
   int threads_;
 };
 
-// The number of threads used unless a run asks for another: that of the environment variable XGRAD_THREADS if it is
-// set, otherwise the number of processors this process may use. Throws UserError if the variable holds no number from 1
-// to 1024.
+// The default number of threads: the environment variable XGRAD_THREADS if set, otherwise the number of processors this
+// process may use. Throws UserError if the variable is not an integer from 1 to 1024.
 int default_threads();
 
 }  // namespace xgrad::inline v0

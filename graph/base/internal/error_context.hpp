@@ -1,15 +1,15 @@
-// What every error says of where it happened. Errors know neither lines nor graphs: SourceLocationScope, which does,
-// tells them.
+// The last line of error messages: where the error happened. A function pointer, because error.hpp knows no graphs;
+// SourceLocationScope sets it.
 #pragma once
 
 #include <string>
 
 namespace xgrad::inline v0 {
 
-// Makes the last line of errors, such as `at model.cpp:42, in layer "deep/dense_1"`; none if it is empty.
+// Returns the last line, such as `at model.cpp:42, in layer "deep/dense_1"`; empty for none.
 using ErrorContext = std::string (*)();
 
-// For errors that this thread makes from now on.
+// Sets the context of errors constructed on this thread from now on.
 void set_error_context(ErrorContext context);
 
 }  // namespace xgrad::inline v0

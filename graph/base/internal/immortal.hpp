@@ -1,5 +1,5 @@
-// Immortal: an object of a function's static variable that is never destroyed, so that destructors of the program's own
-// globals, which may run later than those of this library, can still build and run graphs.
+// Immortal: an object that is never destroyed, for function-local statics. Destructors of the program's globals may run
+// after those of this library and still build and run graphs.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,4 @@
-// Lists in messages, shortened.
+// Shortened lists for messages.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +9,15 @@ namespace xgrad::inline v0 {
 
 inline constexpr std::size_t listed_at_most = 16;
 
-// text(0) ... text(count - 1) one after the other, `separator` between them; of a long list the first ones, how many
-// are left out, and the last. Without a separator, each text is a line and begins with "\n  ".
+// Joins text(0) ... text(count - 1) by `separator`. Of a long list: the first texts, the number omitted, and the last.
+// Without a separator each text is a line that begins with "\n  ".
 template <class Text>
 std::string list_text(std::size_t count, const std::string& separator, Text text) {
   std::string out;
   for (std::size_t i = 0; i < count; ++i) {
     if (i > 0) out += separator;
     if (count > listed_at_most && i + 2 == listed_at_most) {
-      // A list of lines goes on in lines.
+      // In a list of lines the ellipsis is a line as well.
       out += (separator.empty() ? "\n  ... " : "... ") + std::to_string(count - listed_at_most + 1) + " more ...";
       i = count - 2;
     } else {
@@ -27,7 +27,7 @@ std::string list_text(std::size_t count, const std::string& separator, Text text
   return out;
 }
 
-// The integers or strings of a range.
+// Joins the integers or strings of a range.
 template <class Range>
 std::string list_text(const Range& range, const std::string& separator = ", ") {
   using Element = std::decay_t<decltype(range[0])>;

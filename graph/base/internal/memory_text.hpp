@@ -1,4 +1,4 @@
-// Bytes and counts as a person says them.
+// Human-readable byte sizes and counts.
 #pragma once
 
 #include <cstddef>
@@ -7,9 +7,9 @@
 
 namespace xgrad::inline v0 {
 
-// Such as "12 bytes", "217.0 KiB" or "1.5 MiB".
+// For example "12 bytes", "217.0 KiB" or "1.5 MiB".
 std::string memory_text(std::size_t bytes);
-// Such as "12,345".
+// For example "12,345".
 std::string thousands(std::uint64_t n);
 
 }  // namespace xgrad::inline v0

@@ -23,7 +23,7 @@ bool skip_word(const char*& at, const char* last, std::string_view word) {
   return found;
 }
 
-// The end of the number that begins at `first`; `first` itself if none does.
+// End of the number that starts at `first`; `first` if there is none.
 const char* end_of_number(const char* first, const char* last) {
   const char* at = first;
   if (at != last && *at == '-') ++at;
@@ -52,7 +52,7 @@ const char* end_of_number(const char* first, const char* last) {
   return after == exponent ? end : after;
 }
 
-// A template, so that the call need not compile where there is no overload.
+// A template, so that the call is not compiled where the overload is missing.
 template <class T>
 std::from_chars_result parse(const char* first, const char* last, T& value) {
   if constexpr (requires { std::from_chars(first, last, value); }) {
@@ -71,12 +71,12 @@ std::from_chars_result parse_number(const char* first, const char* last, double&
 std::from_chars_result parse_number_by_strtod(const char* first, const char* last, double& value) {
   const char* end = end_of_number(first, last);
   if (end == first) return {first, std::errc::invalid_argument};
-  // The program may have set another locale, whose decimal point is a comma.
+  // The global locale may use a decimal comma.
   static const ::locale_t c_locale = ::newlocale(LC_ALL_MASK, "C", nullptr);
   const int before = errno;
   errno = 0;
   const double number = ::strtod_l(std::string(first, end).c_str(), nullptr, c_locale);
-  const bool out_of_range = errno == ERANGE && (number == 0 || std::isinf(number));  // not for denormal numbers
+  const bool out_of_range = errno == ERANGE && (number == 0 || std::isinf(number));  // denormal results also set ERANGE
   errno = before;
   if (out_of_range) return {end, std::errc::result_out_of_range};
   value = number;

@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What a writer was asked for, for its errors.
+// Function name and path of a write, for its errors.
 struct Request {
   const std::string& where;
   const fs::path& path;
@@ -38,7 +38,7 @@ struct Request {
 
 int error_if(bool failed) { return failed ? errno : 0; }
 
-// Keeps the system from ending the program, as it does by default when a write meets a closed pipe or a limit.
+// Blocks SIGPIPE and SIGXFSZ, which would end the program when a write meets a closed pipe or the file size limit.
 class SignalsAsErrors {
  public:
   SignalsAsErrors() {
@@ -52,7 +52,7 @@ class SignalsAsErrors {
   SignalsAsErrors& operator=(const SignalsAsErrors&) = delete;
   ~SignalsAsErrors() { pthread_sigmask(SIG_SETMASK, &mask_, nullptr); }
 
-  // Takes the signal that came with an error.
+  // Consumes the signal that came with an error.
   void take() {
     for (const int signal : {SIGPIPE, SIGXFSZ})
       if (sigismember(&before_, signal) == 1) sigdelset(&ours_, signal);
@@ -64,13 +64,13 @@ class SignalsAsErrors {
   sigset_t ours_{}, before_{}, mask_{};
 };
 
-// Whether the path is in /proc, whose links lead to what is open, and not to a path.
+// Whether the path is in /proc, whose links point to open files and not to paths.
 bool is_in_proc(const fs::path& path) {
   std::error_code failed;
   return fs::canonical(path.parent_path(), failed).native().starts_with("/proc/");
 }
 
-// The number of the descriptor of this process that a path in /proc names.
+// The descriptor number of this process that a path in /proc names.
 std::optional<int> own_descriptor(const fs::path& path) {
   std::error_code failed, no_proc;
   const fs::path folder = fs::canonical(path.parent_path(), failed);
@@ -81,7 +81,7 @@ std::optional<int> own_descriptor(const fs::path& path) {
   return error == std::errc() && end == name.data() + name.size() ? std::optional(out) : std::nullopt;
 }
 
-// The path at the end of its symbolic links; of /dev/stdout that of the descriptor in /proc.
+// The path at the end of its symbolic links. For /dev/stdout it is the path of the descriptor in /proc.
 fs::path follow_links(const Request& request) {
   constexpr int most_links = 40;  // as Linux follows
   fs::path at = request.path;
@@ -94,15 +94,15 @@ fs::path follow_links(const Request& request) {
   request.fail(ELOOP);
 }
 
-// Something that is no file to be replaced, ready to be written.
+// Opens a target that is not a regular file, such as a FIFO or a device, for writing.
 Descriptor open_in_place(const Request& request, int flags) {
   if (const auto own = own_descriptor(follow_links(request))) {
-    // The same open file: what the program writes next comes behind.
+    // Duplicate the descriptor, so that later output of the program follows this write.
     Descriptor file(::fcntl(*own, F_DUPFD_CLOEXEC, 0));
     if (!file) request.fail(errno);
     return file;
   }
-  // A FIFO that nobody reads would be waited for without end; its reader may be about to start.
+  // Opening a FIFO without a reader would block forever. Retry, since the reader may be about to start.
   const auto latest = std::chrono::steady_clock::now() + std::chrono::seconds(3);
   struct stat status {};
   while (true) {
@@ -113,7 +113,7 @@ Descriptor open_in_place(const Request& request, int flags) {
       return file;
     }
     const bool fifo = ::stat(request.path.c_str(), &status) == 0 && S_ISFIFO(status.st_mode);
-    if (error == ENXIO && fifo && std::chrono::steady_clock::now() > latest) request.fail("nobody reads this FIFO");
+    if (error == ENXIO && fifo && std::chrono::steady_clock::now() > latest) request.fail("the FIFO has no reader");
     if (error == ENXIO && fifo)
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     else if (error != EINTR)
@@ -122,7 +122,7 @@ Descriptor open_in_place(const Request& request, int flags) {
 }
 
 int write_parts(int file, std::span<const std::string_view> parts) {
-  // Small parts go together: calling the system for each would take longer than writing them.
+  // Batch small parts: a system call each would take longer than the write.
   constexpr std::size_t small = std::size_t{64} << 10U;
   std::string together;
   int error = 0;
@@ -148,19 +148,19 @@ void write_in_place(const Request& request, const struct stat& status, std::span
   if (const int error = write_parts(file.get(), parts)) request.fail(error);
 }
 
-// A name that nobody can have prepared, short enough for every file system.
+// An unpredictable name, so that nobody can create it beforehand; short enough for every file system.
 std::string secret_name() {
   std::uint64_t number = 0;
   while (::getrandom(&number, sizeof(number), 0) != sizeof(number)) {}
   return fmt::format(".xgrad-{:016x}", number);
 }
 
-// The content to come, in the folder of the file that it shall replace.
+// The new content, in the folder of the file that it will replace.
 class NewFile {
  public:
   NewFile(int folder, ::mode_t mode) : folder_(folder), file_(::openat(folder, ".", O_TMPFILE | flags, mode)) {
     if (file_ && ::access(own_path().c_str(), F_OK) == 0) return;
-    // Without such files, or without /proc to name them, it has a name from the beginning.
+    // Without O_TMPFILE, or without /proc to link it, the file needs a name from the start.
     do {
       name_ = secret_name();
       file_ = Descriptor(::openat(folder, name_.c_str(), O_CREAT | O_EXCL | O_NOFOLLOW | flags, mode));
@@ -181,18 +181,18 @@ class NewFile {
     if (::fstat(file_.get(), &ours) != 0) return;
     constexpr auto unchanged = static_cast<::uid_t>(-1);
     ::mode_t mode = old.st_mode & (S_IRWXU | S_IRWXG | S_IRWXO);
-    // What a group was allowed is not for another one.
+    // The old group's permissions must not apply to another group.
     if (ours.st_gid != old.st_gid && ::fchown(file_.get(), unchanged, old.st_gid) != 0) mode &= S_IRWXU | S_IRWXO;
     if (ours.st_uid != old.st_uid) (void)!::fchown(file_.get(), old.st_uid, unchanged);
     ::fchmod(file_.get(), mode);
   }
 
-  // Whether it now has the name, and with errno set if it has not.
+  // Returns whether the file now has the name; sets errno otherwise.
   bool rename_to(const fs::path& name) {
     while (name_.empty()) {
       std::string given = secret_name();
       if (::linkat(AT_FDCWD, own_path().c_str(), folder_, given.c_str(), AT_SYMLINK_FOLLOW) == 0)
-        name_ = std::move(given);  // needs no memory: the file has this name already
+        name_ = std::move(given);  // moves, since an allocation could throw with the file linked
       else if (errno != EEXIST)
         return false;
     }
@@ -207,7 +207,7 @@ class NewFile {
 
   int folder_;
   Descriptor file_;
-  std::string name_;  // none yet: empty
+  std::string name_;  // empty while the file has no name
 };
 
 }  // namespace
@@ -225,7 +225,7 @@ int write_all(int file, std::string_view bytes) {
     const ssize_t written = ::write(file, bytes.data(), bytes.size());
     const int error = written < 0 ? errno : 0;
     if (error == EINTR) continue;
-    if (error == EAGAIN) {  // whoever shares the descriptor may have made it non-blocking
+    if (error == EAGAIN) {  // another owner of the descriptor may have made it non-blocking
       pollfd ready{.fd = file, .events = POLLOUT, .revents = 0};
       ::poll(&ready, 1, -1);
       continue;
@@ -247,7 +247,7 @@ void replace_file(const std::string& where, const fs::path& path, std::span<cons
   const fs::path target = follow_links(request);
   if ((found && !S_ISREG(status.st_mode)) || is_in_proc(target)) return write_in_place(request, status, parts);
 
-  // The folder is held open: it may be renamed meanwhile, and its path may leave no room for a longer name.
+  // Hold the folder open: it may be renamed meanwhile, and its path may leave no room for a longer name.
   const fs::path parent = target.has_parent_path() ? target.parent_path() : fs::path(".");
   const Descriptor folder(::open(parent.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
   if (!folder) {
@@ -255,7 +255,7 @@ void replace_file(const std::string& where, const fs::path& path, std::span<cons
     request.fail(reason == std::strerror(ENOENT) ? "there is no folder " + parent.string() : reason);
   }
   const fs::path name = target.filename();
-  if (name.empty()) request.fail("it ends as the path of a folder does");
+  if (name.empty()) request.fail("the path ends with a slash");
   struct stat old {};
   const bool exists = ::fstatat(folder.get(), name.c_str(), &old, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(old.st_mode);
   if (exists && ::faccessat(folder.get(), name.c_str(), W_OK, AT_EACCESS) != 0) request.fail(errno);
@@ -272,7 +272,7 @@ void replace_file(const std::string& where, const fs::path& path, std::span<cons
   require(write_parts(file.get(), parts));
   require(error_if(::fsync(file.get()) != 0));
   require(error_if(!file.rename_to(name)));
-  // The new name too shall outlive a loss of power. Not all file systems can do that.
+  // Sync the folder, so that the new name survives a power loss. Some file systems do not support it.
   const Descriptor named(::openat(folder.get(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (named) ::fsync(named.get());
 }
@@ -285,7 +285,7 @@ void append_to_file(const std::string& where, const fs::path& path, std::string_
   const int error = write_all(file.get(), text);
   if (error == 0) return;
   const bool undone = !S_ISREG(before.st_mode) || ::ftruncate(file.get(), before.st_size) == 0;
-  request.fail(std::strerror(error) + std::string(undone ? "" : "; a part of the text stands at its end"));
+  request.fail(std::strerror(error) + std::string(undone ? "" : "; the file ends with a partial write"));
 }
 
 }  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// Sums and products of sizes in bytes that throw where they would wrap around, and memory that cannot be had.
+// Overflow-checked arithmetic on byte sizes, and conversion of allocation failures into OutOfMemoryError.
 #pragma once
 
 #include <cstddef>
@@ -9,15 +9,15 @@
 
 namespace xgrad::inline v0 {
 
-// Throw OutOfMemoryError, beginning with `where`, beyond what std::size_t holds.
+// Throw OutOfMemoryError, beginning with `where`, if the result exceeds std::size_t.
 std::size_t add_sizes(const char* where, std::size_t a, std::size_t b);
 std::size_t multiply_sizes(const char* where, std::size_t a, std::size_t b);
-// The next multiple of `unit`, a power of two.
-inline std::size_t round_up_size(const char* where, std::size_t bytes, std::size_t unit) {
-  return add_sizes(where, bytes, unit - 1) & ~(unit - 1);
+// The next multiple of `alignment`, a power of two.
+inline std::size_t round_up_size(const char* where, std::size_t bytes, std::size_t alignment) {
+  return add_sizes(where, bytes, alignment - 1) & ~(alignment - 1);
 }
 
-// Memory kept aside, which is free while a MemoryReserve lives: an error must be told when nothing else is left.
+// Reserved memory, which is free while a MemoryReserve lives, so that an error can be constructed when nothing else is.
 class MemoryReserve {
  public:
   MemoryReserve();
@@ -26,8 +26,8 @@ class MemoryReserve {
   MemoryReserve& operator=(const MemoryReserve&) = delete;
 };
 
-// Calls f(). Where the standard library finds no memory, or a container would be longer than it can be, throws
-// OutOfMemoryError(what()), which says what the memory was for.
+// Calls f(). Converts a failed allocation, or a container beyond its maximum size, to OutOfMemoryError(what()), which
+// says what the memory was for.
 template <class F, class What>
 decltype(auto) with_memory(F f, What what) {
   try {

@@ -14,7 +14,7 @@ struct Character {
   std::size_t bytes;
 };
 
-// A byte that begins no character of UTF-8 stands for itself.
+// A byte that starts no valid UTF-8 sequence counts as one character.
 Character first_of(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(0);
@@ -32,12 +32,12 @@ struct Range {
   char32_t first, last;
 };
 
-// The blocks that matter, from EastAsianWidth.txt (W and F) and DerivedGeneralCategory.txt (Mn, Me, Cf) of Unicode 15.
+// The relevant blocks of EastAsianWidth.txt (W and F) and DerivedGeneralCategory.txt (Mn, Me, Cf) of Unicode 15.
 constexpr Range wide[] = {{0x1100, 0x115F},   {0x2E80, 0x303E},   {0x3041, 0x33FF},   {0x3400, 0x4DBF},
                           {0x4E00, 0x9FFF},   {0xA000, 0xA4CF},   {0xA960, 0xA97C},   {0xAC00, 0xD7A3},
                           {0xF900, 0xFAFF},   {0xFE30, 0xFE6F},   {0xFF01, 0xFF60},   {0xFFE0, 0xFFE6},
                           {0x1F300, 0x1F64F}, {0x1F680, 0x1F6FF}, {0x1F900, 0x1F9FF}, {0x20000, 0x3FFFD}};
-constexpr Range set_on_others[] = {
+constexpr Range zero_width[] = {
     {0x0300, 0x036F}, {0x0483, 0x0489}, {0x0591, 0x05BD}, {0x0610, 0x061A}, {0x064B, 0x065F}, {0x0900, 0x0902},
     {0x093C, 0x093C}, {0x0941, 0x0948}, {0x0E31, 0x0E31}, {0x0E34, 0x0E3A}, {0x1AB0, 0x1AFF}, {0x1DC0, 0x1DFF},
     {0x200B, 0x200F}, {0x2060, 0x2064}, {0x20D0, 0x20F0}, {0xFE00, 0xFE0F}, {0xFE20, 0xFE2F}, {0xFEFF, 0xFEFF}};
@@ -50,7 +50,7 @@ bool in(const Range (&ranges)[N], char32_t code) {
 
 int width_of(const Character& c) {
   if (c.bytes == 1) return 1;
-  return in(wide, c.code) ? 2 : in(set_on_others, c.code) ? 0 : 1;
+  return in(wide, c.code) ? 2 : in(zero_width, c.code) ? 0 : 1;
 }
 
 bool is_control(const Character& c) { return c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0); }
@@ -83,7 +83,7 @@ std::string without_controls(std::string_view text) {
   std::string out;
   while (!text.empty()) {
     const Character c = first_of(text);
-    // A byte above 0x7F that stands alone is no character: terminals differ in what they make of it.
+    // Terminals differ in how they show a stray byte above 0x7F.
     if (is_control(c) || (c.bytes == 1 && c.code >= 0x80))
       out += '?';
     else

@@ -1,4 +1,4 @@
-// How wide text is on a terminal, and whether it is UTF-8.
+// Terminal column width of text, and UTF-8 validation.
 #pragma once
 
 #include <string>
@@ -7,25 +7,23 @@
 
 namespace xgrad::inline v0::nn {
 
-// Columns that UTF-8 text takes: 2 for wide East Asian characters and emoji, 0 for marks that are set above or below
-// others, and 1 for anything else, bytes that are not UTF-8 among them.
+// Terminal columns of UTF-8 text: 2 for wide East Asian characters and emoji, 0 for combining marks, 1 for others,
+// including bytes that are not UTF-8.
 int text_width(std::string_view text);
 
-// The longest beginning that takes no more than `width` columns, whole characters only.
+// The longest prefix of complete characters that takes at most `width` columns.
 std::string_view cut_to_width(std::string_view text, int width);
 
-// The same text with a question mark for everything that a terminal would act on instead of showing it.
+// Replaces control characters and invalid bytes by question marks.
 std::string without_controls(std::string_view text);
 
-// The text in quotes for a message: on one line, at most 40 columns of it, and \xNN for each byte that is a control
-// character or no UTF-8.
+// Quotes text for a message: one line, at most 40 columns, \xNN for each byte of a control character or invalid UTF-8.
 std::string in_quotes(std::string_view text);
 
-// Names for a message, "a, b, and 5 more": 20 of them at most, without controls.
+// A list of names for a message, "a, b, and 5 more": at most 20, without control characters.
 std::string name_list(const std::vector<std::string>& names);
 
-// Whether all of it is UTF-8 as the Unicode standard defines it: no character is written longer than need be, and none
-// is half of a pair.
+// Whether the text is valid UTF-8 as the Unicode standard defines it: no overlong sequences and no surrogates.
 bool is_utf8(std::string_view text);
 
 }  // namespace xgrad::inline v0::nn

@@ -9,7 +9,7 @@ namespace xgrad::inline v0 {
 #if defined(__x86_64__)
 namespace {
 constexpr std::uint64_t flush = 1U << 15;    // MXCSR.FTZ
-constexpr std::uint64_t masks = 0x3fU << 7;  // of all exceptions, which do not trap then
+constexpr std::uint64_t masks = 0x3fU << 7;  // mask all exceptions
 constexpr std::uint64_t traps = 0;
 }  // namespace
 std::uint64_t float_mode() { return _mm_getcsr(); }
@@ -18,7 +18,7 @@ void set_float_mode(std::uint64_t mode) { _mm_setcsr(static_cast<unsigned>(mode)
 namespace {
 constexpr std::uint64_t flush = 1U << 24;  // FPCR.FZ
 constexpr std::uint64_t masks = 0;
-constexpr std::uint64_t traps = 0x1fU << 8 | 1U << 15;  // of all exceptions
+constexpr std::uint64_t traps = 0x1fU << 8 | 1U << 15;  // trap enable bits of all exceptions
 }  // namespace
 std::uint64_t float_mode() {
   std::uint64_t mode = 0;

@@ -1,19 +1,19 @@
-// How the processor treats results below the smallest normal number, and results that are not finite, in kernels.
+// The floating-point mode of kernels: denormal results are flushed to zero, and exceptions do not trap.
 //
-// Running means that decay, such as those of optimizers, end there, and arithmetic with such numbers is up to a hundred
-// times slower. So while a graph is evaluated they become 0, in all threads that take part; the caller's own arithmetic
-// is as before afterwards. 64-bit ARM takes such numbers for 0 where they are operands, too; x86 does not.
+// Decaying running means, as in optimizers, reach denormal values, and arithmetic with these is up to a hundred times
+// slower. They are flushed to 0 on all threads that evaluate a graph; the caller's mode is restored afterwards. 64-bit
+// ARM also reads denormal operands as 0; x86 does not.
 //
-// Traps that the program has enabled, as feenableexcept does, are off meanwhile: kernels compute with lanes of vectors
-// whose results nobody asked for, and with infinities on the way to finite results. RunOptions::check_finite says where
-// numbers stop being finite. On x86, flags of exceptions are as before afterwards.
+// Traps that the program has enabled, as by feenableexcept, are disabled meanwhile: kernels compute unused vector lanes
+// and pass through infinities on the way to finite results. RunOptions::check_finite finds the first non-finite value.
+// On x86 the exception flags are restored afterwards.
 #pragma once
 
 #include <cstdint>
 
 namespace xgrad::inline v0 {
 
-// The mode of the calling thread; 0 where there is none to choose.
+// The mode of the calling thread; 0 on processors without one.
 std::uint64_t float_mode();
 void set_float_mode(std::uint64_t mode);
 
@@ -28,7 +28,8 @@ class KernelFloatMode {
   std::uint64_t before_;
 };
 
-// The opposite, for what must not depend on whether a run is under way, such as rounding a constant to f32.
+// Disables flushing in a scope, for code whose result must not depend on being called in a run, such as rounding a
+// constant to f32.
 class KeepDenormals {
  public:
   KeepDenormals();

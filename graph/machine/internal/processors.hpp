@@ -1,4 +1,4 @@
-// The processors there are for this process.
+// Processor count of this process.
 #pragma once
 
 namespace xgrad::inline v0 {

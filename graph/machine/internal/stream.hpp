@@ -11,13 +11,13 @@
 
 namespace xgrad::inline v0 {
 
-// Results of more bytes are written past the caches: about what the last level of caches holds.
+// Results of more bytes use non-temporal stores: about the size of the last-level cache.
 inline constexpr std::size_t nontemporal_min_bytes = std::size_t{32} << 20;
 
-// Whether that is faster here. A core of Intel's older processors has hardly more than ten lines on their way past the
-// caches, and writes through them faster if it asks for the lines in time: a chain of eight operations on 64 MiB took
-// 1.4 times as long as a copy past them and 1.1 times through them (Cascade Lake). Newer ones have more of them, 0.94
-// and 1.18 times (Emerald Rapids), as AMD's do. The two kinds of Intel's are told apart by what came between.
+// Whether non-temporal stores are faster on this processor. Older Intel cores have about ten line fill buffers
+// for them: a chain of eight operations on 64 MiB took 1.4 times as long as a copy with them, and 1.1 times with
+// prefetched normal stores (Cascade Lake). Newer Intel cores have more (Emerald Rapids: 0.94 and 1.18 times), as AMD's
+// do. AVX512-BF16 came between the two kinds of Intel cores and tells them apart.
 inline bool prefer_nontemporal_stores() {
 #if defined(__x86_64__)
   static const bool pays = __builtin_cpu_is("intel") == 0 || __builtin_cpu_supports("avx512bf16") != 0;
@@ -27,7 +27,7 @@ inline bool prefer_nontemporal_stores() {
 #endif
 }
 
-// memcpy past the caches. Other threads see the bytes after `end_streams` on this one.
+// memcpy with non-temporal stores. Other threads may read the bytes after `end_streams` on this thread.
 inline void stream_copy(void* to, const void* from, std::size_t bytes) {
 #if defined(__SSE2__)
   auto* out = static_cast<char*>(to);

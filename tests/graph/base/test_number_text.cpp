@@ -8,7 +8,7 @@
 
 using namespace xgrad;
 
-TEST_CASE("number_text: NaN has no sign, infinities have") {
+TEST_CASE("number_text: NaN is printed without a sign, infinity with its sign") {
   const double inf = std::numeric_limits<double>::infinity();
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const double x : {nan, std::copysign(nan, -1)}) {
@@ -21,14 +21,14 @@ TEST_CASE("number_text: NaN has no sign, infinities have") {
   CHECK(std::signbit(printable(-0.0)));
 }
 
-TEST_CASE("number_text: digits as asked for, or as few as tell a number from others") {
+TEST_CASE("number_text: prints the given number of digits, or the shortest text that parses back") {
   CHECK(number_text(1.0 / 3) == "0.333333");
   CHECK(number_text(1.0 / 3, 3) == "0.333");
   CHECK(number_text(0.1, 0) == "0.1");
   CHECK(number_text(1.0 / 3, 0) == "0.3333333333333333");
 }
 
-TEST_CASE("number_text: a loss that is NaN is reported without a sign") {
+TEST_CASE("number_text: a NaN loss is reported without a sign") {
   nn::Logs logs;
   logs.add("loss", -std::numeric_limits<double>::quiet_NaN());
   logs.add("accuracy", 0.5);

@@ -1,4 +1,4 @@
-// Both ways of reading a number against each other and against known values.
+// Compares both implementations with each other and with known values.
 #include <bit>
 #include <charconv>
 #include <clocale>
@@ -19,7 +19,7 @@ namespace {
 struct Parsed {
   std::ptrdiff_t length = 0;
   std::errc error{};
-  double value = -7;  // what it was before
+  double value = -7;  // initial value, kept on failure
 };
 
 template <class Parse>
@@ -39,7 +39,7 @@ struct Case {
 
 }  // namespace
 
-TEST_CASE("parse_number: takes what std::from_chars takes, and stops where it stops") {
+TEST_CASE("parse_number: accepts and stops like std::from_chars") {
   const double infinity = std::numeric_limits<double>::infinity();
   for (const auto parse : {parse_number, parse_number_by_strtod}) {
     for (const Case& c :
@@ -78,7 +78,7 @@ TEST_CASE("parse_number: takes what std::from_chars takes, and stops where it st
   }
 }
 
-TEST_CASE("parse_number: both ways give the same bits for random numbers of all sizes") {
+TEST_CASE("parse_number: both implementations are bit-identical for random values of all magnitudes") {
   std::mt19937_64 random(1);
   for (int i = 0; i < 20000; ++i) {
     const double number = std::bit_cast<double>(random());
@@ -94,7 +94,7 @@ TEST_CASE("parse_number: both ways give the same bits for random numbers of all 
   }
 }
 
-TEST_CASE("parse_number: the locale of the program changes nothing") {
+TEST_CASE("parse_number: the result does not depend on the locale") {
   const std::string before = std::setlocale(LC_NUMERIC, nullptr);
   for (const char* name : {"de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "C"}) {
     if (std::setlocale(LC_NUMERIC, name) == nullptr) continue;

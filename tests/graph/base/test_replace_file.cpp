@@ -1,4 +1,4 @@
-// Writing files: a writer replaces the file it was asked to, and nothing else, or says why it cannot.
+// Writing files: a writer replaces only its target, or throws with the reason.
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
@@ -39,7 +39,7 @@ using event_wire::content;
 
 namespace {
 
-// Each function of the library that writes a file, and an extension it takes.
+// Functions of the library that write a file, each with a valid extension.
 struct Writer {
   const char* name;
   const char* extension;
@@ -88,7 +88,7 @@ std::set<std::string> names_in(const fs::path& folder) {
   return status.st_mode & 07777U;
 }
 
-// What `body` throws of its own, run in a child process that may change what belongs to a process.
+// Runs `body` in a child process, which may change process-wide settings, and returns the message it throws.
 std::string in_child(const std::function<void()>& body) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
@@ -118,7 +118,7 @@ std::string in_child(const std::function<void()>& body) {
   return out;
 }
 
-// The bytes that a thread reads from a FIFO until it is closed.
+// Runs `body` while a thread reads the FIFO; returns the bytes read.
 std::string read_while(const fs::path& fifo, const std::function<void()>& body) {
   std::string out;
   std::thread reader([&] { out = content(fifo); });
@@ -134,7 +134,7 @@ std::string read_while(const fs::path& fifo, const std::function<void()>& body) 
 
 }  // namespace
 
-TEST_CASE("writers: a symbolic link stays, and the file it leads to is replaced") {
+TEST_CASE("writers: a symbolic link is kept and its target replaced") {
   for (const Writer& w : writers()) {
     CAPTURE(w.name);
     const ScratchFolder folder;
@@ -142,7 +142,7 @@ TEST_CASE("writers: a symbolic link stays, and the file it leads to is replaced"
     fs::create_directory(folder / "data");
     fs::create_directory(folder / "links");
     write_file(folder.path() / "data" / file, "old");
-    // Relative to its own folder, through a second link, and one to what is not there yet.
+    // Relative links to a second link and to a missing file.
     fs::create_symlink("links/second", folder.path() / link);
     fs::create_symlink("../data/" + file, folder / "links/second");
     w.write(folder.path() / link);
@@ -160,7 +160,7 @@ TEST_CASE("writers: a symbolic link stays, and the file it leads to is replaced"
   }
 }
 
-TEST_CASE("writers: a circle of links is an error") {
+TEST_CASE("writers: a cycle of links is an error") {
   const ScratchFolder folder;
   for (const Writer& w : writers()) {
     const fs::path one = folder / (std::string("one") + w.extension), two = folder / (std::string("two") + w.extension);
@@ -173,7 +173,7 @@ TEST_CASE("writers: a circle of links is an error") {
   CHECK(names_in(folder.path()).empty());
 }
 
-TEST_CASE("writers: the mode of a file is kept, and a new file has that of the umask") {
+TEST_CASE("writers: an existing file keeps its mode, a new file gets that of the umask") {
   for (const Writer& w : writers()) {
     CAPTURE(w.name);
     const ScratchFolder folder;
@@ -194,7 +194,7 @@ TEST_CASE("writers: owner and group are kept where the system permits it") {
   const ScratchFolder folder;
   const fs::path path = write_file(folder / "file", "old");
   if (::chown(path.c_str(), 12345, 23456) != 0) {
-    MESSAGE("skipped: only the superuser gives files away");
+    MESSAGE("skipped: changing the owner needs root");
     return;
   }
   REQUIRE(::chmod(path.c_str(), 0660) == 0);
@@ -202,7 +202,7 @@ TEST_CASE("writers: owner and group are kept where the system permits it") {
   struct stat status {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
   CHECK((status.st_uid == 12345 && status.st_gid == 23456 && mode_of(path) == 0660));
-  // Who may not give it to the group gives the group's rights to no other one.
+  // If the group cannot be kept, its permissions are dropped.
   REQUIRE(::chmod(folder.path().c_str(), 0777) == 0);
   REQUIRE(::chmod(path.c_str(), 0666) == 0);
   const std::string said = in_child([&] {
@@ -213,7 +213,7 @@ TEST_CASE("writers: owner and group are kept where the system permits it") {
   REQUIRE(::stat(path.c_str(), &status) == 0);
   CHECK((status.st_uid == 45678 && status.st_gid == 34567 && mode_of(path) == 0606));
   CHECK(content(path) == "newer");
-  // A file that may not be written is not replaced, though its folder would allow it.
+  // A read-only file is not replaced, even if its folder is writable.
   REQUIRE(::chmod(path.c_str(), 0444) == 0);
   const std::string refused = in_child([&] {
     if (::setuid(45678) != 0) throw std::runtime_error("setuid");
@@ -224,7 +224,7 @@ TEST_CASE("writers: owner and group are kept where the system permits it") {
   CHECK(names_in(folder.path()) == std::set<std::string>{"file"});
 }
 
-TEST_CASE("writers: files with the names of temporary ones are left alone, and no name is used twice") {
+TEST_CASE("writers: existing files with temporary names are kept, and no name is used twice") {
   for (const Writer& w : writers()) {
     CAPTURE(w.name);
     const ScratchFolder folder;
@@ -235,7 +235,7 @@ TEST_CASE("writers: files with the names of temporary ones are left alone, and n
       write_file(path.string() + name, "mine");
       expected.insert(path.filename().string() + name);
     }
-    // As earlier versions named theirs, by the number of the process.
+    // The temporary names of earlier versions, by process id.
     for (int i = 0; i < 5; ++i) {
       const std::string name = fmt::format(".xgrad-{}-{}", ::getpid(), i);
       fs::create_symlink(victim, folder / name);
@@ -270,13 +270,13 @@ TEST_CASE("writers: a FIFO with a reader is written in place") {
   }
 }
 
-TEST_CASE("writers: a FIFO that nobody reads is an error, as is one whose reader goes away") {
+TEST_CASE("writers: a FIFO without a reader, or whose reader closes it, is an error") {
   const ScratchFolder folder;
   const fs::path fifo = folder / "fifo";
   REQUIRE(::mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(message_of<EnvironmentError>([&] { replace_file("test", fifo, "x"); }) ==
-        "test: cannot write " + fifo.string() + ": nobody reads this FIFO");
-  // The signal that comes with it would end the program.
+        "test: cannot write " + fifo.string() + ": the FIFO has no reader");
+  // SIGPIPE would end the program.
   const std::string large(1 << 20, 'x');
   std::thread reader([&] {
     const int file = ::open(fifo.c_str(), O_RDONLY);
@@ -292,7 +292,7 @@ TEST_CASE("writers: a FIFO that nobody reads is an error, as is one whose reader
   CHECK(::sigismember(&pending, SIGPIPE) == 0);
 }
 
-TEST_CASE("writers: devices stay devices") {
+TEST_CASE("writers: a device is written and not replaced") {
   const ScratchFolder folder;
   for (const Writer& w : writers()) {
     CAPTURE(w.name);
@@ -313,7 +313,7 @@ TEST_CASE("writers: devices stay devices") {
   CHECK(contains(message_of<EnvironmentError>([&] { replace_file("test", folder.path(), "x"); }), "it is a folder"));
 }
 
-TEST_CASE("writers: /dev/stdout and other descriptors get the content behind what was written to them") {
+TEST_CASE("writers: content is appended to /dev/stdout and other descriptors") {
   const ScratchFolder folder;
   const fs::path path = folder / "out";
   for (const char* name : {"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"}) {
@@ -338,7 +338,7 @@ TEST_CASE("writers: /dev/stdout and other descriptors get the content behind wha
   CHECK(names_in(folder.path()) == std::set<std::string>{"out"});
 }
 
-TEST_CASE("writers: names as long as the file system takes, and longer ones") {
+TEST_CASE("writers: names of the maximum length work, longer ones are an error") {
   const ScratchFolder folder;
   for (const Writer& w : writers()) {
     CAPTURE(w.name);
@@ -351,7 +351,7 @@ TEST_CASE("writers: names as long as the file system takes, and longer ones") {
     CHECK_MESSAGE((contains(message, longer.string()) && contains(message, std::strerror(ENAMETOOLONG))), message);
     fs::remove(longest);
   }
-  // A path of 4095 bytes whose last name is shorter than that of a temporary file.
+  // A path of 4095 bytes whose file name is shorter than a temporary name.
   fs::path deep = folder.path();
   while (deep.native().size() + 203 < 4090) deep /= std::string(200, 'd');
   deep /= std::string(4095 - deep.native().size() - 3, 'e');
@@ -367,7 +367,7 @@ TEST_CASE("writers: names as long as the file system takes, and longer ones") {
   CHECK(contains(message_of<EnvironmentError>([&] { replace_file("test", folder / "no/", "x"); }), "no folder"));
 }
 
-TEST_CASE("writers: without room the old file stays, and the error says why and which file") {
+TEST_CASE("writers: without disk space the old file is kept, and the error names path and reason") {
   const ScratchFolder folder;
   for (const Writer& w : writers()) {
     CAPTURE(w.name);
@@ -382,10 +382,10 @@ TEST_CASE("writers: without room the old file stays, and the error says why and 
     CHECK(names_in(folder.path()) == std::set<std::string>{path.filename().string()});
     fs::remove(path);
   }
-  // A disk that is full.
+  // A full disk.
   fs::create_directory(folder / "disk");
   if (::mount("none", (folder / "disk").c_str(), "tmpfs", 0, "size=64k") != 0) {
-    MESSAGE("skipped: only the superuser mounts a small disk");
+    MESSAGE("skipped: mounting needs root");
     return;
   }
   for (const Writer& w : writers()) {
@@ -403,16 +403,16 @@ TEST_CASE("writers: without room the old file stays, and the error says why and 
   CHECK(::umount((folder / "disk").c_str()) == 0);
 }
 
-TEST_CASE("writers: without /proc a temporary file has a name, and is gone afterwards too") {
+TEST_CASE("writers: without /proc a named temporary file is used and removed") {
   const ScratchFolder folder;
   const fs::path path = write_file(folder / "x", "old");
   const auto without_proc = [] {
     if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0 ||
         ::mount("none", "/proc", "tmpfs", 0, nullptr) != 0)
-      throw std::runtime_error("no rights");
+      throw std::runtime_error("no permission");
   };
   if (in_child(without_proc) != "no error") {
-    MESSAGE("skipped: only the superuser takes /proc away");
+    MESSAGE("skipped: unmounting /proc needs root");
     return;
   }
   CHECK(in_child([&] {
@@ -431,7 +431,7 @@ TEST_CASE("writers: without /proc a temporary file has a name, and is gone after
   CHECK(names_in(folder.path()) == std::set<std::string>{"x"});
 }
 
-TEST_CASE("writers: a deleted working folder and a folder that is not there are named") {
+TEST_CASE("writers: the error names a deleted working folder and a missing folder") {
   const ScratchFolder folder;
   for (const Writer& w : writers()) {
     CAPTURE(w.name);
@@ -456,7 +456,7 @@ TEST_CASE("writers: a deleted working folder and a folder that is not there are 
   CHECK(names_in(folder.path()).empty());
 }
 
-TEST_CASE("writers: of several that write one file at the same time each writes it whole") {
+TEST_CASE("writers: concurrent writers each write the complete file") {
   const ScratchFolder folder;
   const fs::path path = folder / "x";
   const std::vector<std::string> texts{std::string(100000, 'a'), std::string(50000, 'b'), std::string(200000, 'c')};
@@ -476,7 +476,7 @@ TEST_CASE("writers: of several that write one file at the same time each writes 
   CHECK(names_in(folder.path()) == std::set<std::string>{"x"});
 }
 
-TEST_CASE("append_to_file: all of the text or none") {
+TEST_CASE("append_to_file: appends all of the text or nothing") {
   const ScratchFolder folder;
   const fs::path path = write_file(folder / "x", "one,");
   fs::create_symlink("x", folder / "link");

@@ -1,5 +1,4 @@
-// Results below the smallest normal number become 0 while a graph is evaluated, and only then; traps that the program
-// has enabled are off meanwhile.
+// Denormal results are flushed to 0 during runs only, and traps that the program has enabled are disabled meanwhile.
 #include <algorithm>
 #include <cfenv>
 #include <limits>
@@ -17,7 +16,7 @@
 using namespace xgrad;
 
 #if defined(__x86_64__) || defined(__aarch64__)
-TEST_CASE("tiny results are 0 in plans and in the interpreter, on every thread") {
+TEST_CASE("float mode: denormal results are 0 in plans and in the interpreter, on every thread") {
   Graph g;
   const Value x = g.input("x", {1 << 18});
   const Value y = x * 0.25;
@@ -32,7 +31,7 @@ TEST_CASE("tiny results are 0 in plans and in the interpreter, on every thread")
   }
 }
 
-TEST_CASE("the caller's arithmetic is left alone, also when a run throws") {
+TEST_CASE("float mode: the caller's mode is restored, also when a run throws") {
   const auto mode = float_mode();
   volatile float tiny = std::numeric_limits<float>::min();
   Graph g;
@@ -45,7 +44,7 @@ TEST_CASE("the caller's arithmetic is left alone, also when a run throws") {
   CHECK(tiny * 0.5F > 0);
 }
 
-TEST_CASE("float mode: constants below the smallest normal number are the same in plans and in the interpreter") {
+TEST_CASE("float mode: denormal constants are the same in plans and in the interpreter") {
   const float inf = std::numeric_limits<float>::infinity();
   for (const double tiny : {1e-45, -1e-45, 1e-40}) {
     CAPTURE(tiny);
@@ -71,14 +70,14 @@ TEST_CASE("float mode: constants below the smallest normal number are the same i
       }
     }
 #if defined(__x86_64__)
-    // Operands are what they are; only results become 0.
+    // Only results are flushed, not operands.
     CHECK(expected[0].at(0) == (tiny > 0 ? -inf : inf));
     CHECK(expected[1].at(2) == (tiny > 0 ? 1 : 0));
 #endif
   }
 }
 
-TEST_CASE("float mode: traps are as the program set them outside of runs, and flags as they were") {
+TEST_CASE("float mode: traps and flags are restored after a run") {
   const auto mode = float_mode();
   {
     const KernelFloatMode inside;
@@ -91,15 +90,15 @@ TEST_CASE("float mode: traps are as the program set them outside of runs, and fl
 }
 #endif
 
-#ifdef FE_NOMASK_ENV  // of systems with feenableexcept
-TEST_CASE("float mode: no operation and no gradient traps on ordinary numbers, in plans and in the interpreter") {
+#ifdef FE_NOMASK_ENV  // on systems with feenableexcept
+TEST_CASE("float mode: no operation and no gradient traps on ordinary values, in plans and in the interpreter") {
   std::vector<Subject> subjects;
   for (const auto& op : builtin_ops().all()) {
     if (op->traits.leaf == Leaf::none) subjects.emplace_back(*op);
   }
   for (const Composite& c : builtin_composites()) subjects.emplace_back(c.name, c.build, c.samples, c.bad_samples);
   REQUIRE(subjects.size() > 150);
-  // Several in a child, since one that is well takes no longer than a fork; one by one where one traps.
+  // Test several cases per child process, to save forks; test one by one only after a failure.
   const auto run = [&](std::size_t first, std::size_t last) {
     return testing::exit_code_of(
         [&] {
@@ -121,7 +120,7 @@ TEST_CASE("float mode: no operation and no gradient traps on ordinary numbers, i
   }
 }
 
-TEST_CASE("float mode: sizes that leave lanes of vectors unused do not trap, on one thread and on several") {
+TEST_CASE("float mode: unused vector lanes do not trap, on one thread and on several") {
   CHECK(testing::exit_code_of([] {
           for (Index n = 1; n < 40; ++n) {
             Graph g;

@@ -1,5 +1,5 @@
-// Every task runs once, whoever calls, however deep and however many threads ask at once; an exception arrives when all
-// other tasks are done, and leaves the pool as good as before.
+// Every task runs once, for any nesting and any number of concurrent callers; exceptions arrive after all other tasks
+// are done and leave the pool usable.
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -39,7 +39,7 @@ bool runs_each_once(int threads, Index tasks) {
   return each_once(counters);
 }
 
-// Waits until the condition holds; false if it still does not after so long that something must be wrong.
+// Waits until the condition holds; false after a long timeout.
 template <class F>
 bool eventually(F condition) {
   const auto start = std::chrono::steady_clock::now();
@@ -52,8 +52,8 @@ bool eventually(F condition) {
 
 constexpr int refused = -2;
 
-// What a new process with XGRAD_THREADS set to `value` takes for its default; `refused` if it says so, -1 if it
-// could not be asked.
+// The default of a new process with XGRAD_THREADS set to `value`; `refused` if it reports an invalid value, -1 if the
+// process failed.
 int default_of_new_process(const char* value) {
   const char* emulator = testing::emulator();
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
@@ -74,11 +74,11 @@ int default_of_new_process(const char* value) {
 
 }  // namespace
 
-TEST_CASE("says its default number of threads" * doctest::skip()) {  // run in a process of its own, see below
+TEST_CASE("says its default number of threads" * doctest::skip()) {  // run in a child process by default_of_new_process
   std::printf("default threads: %d\n", default_threads());
 }
 
-TEST_CASE("XGRAD_THREADS sets the default number of threads, and nonsense in it is refused") {
+TEST_CASE("default_threads: reads XGRAD_THREADS, and throws if it is invalid") {
   const int unset = default_of_new_process(nullptr);
   CHECK(unset >= 1);
   CHECK(default_of_new_process("3") == 3);
@@ -91,7 +91,7 @@ TEST_CASE("XGRAD_THREADS sets the default number of threads, and nonsense in it 
   CHECK(default_threads() >= 1);
 }
 
-TEST_CASE("each task runs once, for any number of tasks and threads") {
+TEST_CASE("parallel: each task runs once, for any number of tasks and threads") {
   for (const int threads : {-1, 0, 1, 2, 3, 4, 8, 16}) {
     for (const Index tasks : {0, 1, 2, 3, 4, 7, 8, 9, 100, 10'000}) {
       CAPTURE(threads);
@@ -104,13 +104,13 @@ TEST_CASE("each task runs once, for any number of tasks and threads") {
   CHECK(Parallel(5).threads() == 5);
 }
 
-TEST_CASE("no task is called if there is none") {
+TEST_CASE("parallel: zero tasks call nothing") {
   for (const int threads : {1, 4}) {
     Parallel(threads).for_each(0, [](Index) { FAIL("called"); });
   }
 }
 
-TEST_CASE("one thread runs the tasks in order where it is") {
+TEST_CASE("parallel: one thread runs the tasks in order on the caller") {
   std::vector<Index> order;
   bool elsewhere = false;
   const auto here = std::this_thread::get_id();
@@ -123,7 +123,7 @@ TEST_CASE("one thread runs the tasks in order where it is") {
   for (Index i = 0; i < 100; ++i) CHECK(order[static_cast<std::size_t>(i)] == i);
 }
 
-TEST_CASE("tasks run side by side: as many as there are threads can wait for each other") {
+TEST_CASE("parallel: as many tasks as threads run concurrently") {
   for (const int threads : {2, 3, 4}) {
     std::atomic<int> arrived{0};
     std::atomic<int> met{0};
@@ -135,7 +135,7 @@ TEST_CASE("tasks run side by side: as many as there are threads can wait for eac
   }
 }
 
-TEST_CASE("never more threads than asked for, however many the pool has") {
+TEST_CASE("parallel: uses at most the given number of threads") {
   REQUIRE(runs_each_once(8, 1000));  // the pool has seven threads from here on
   for (const int threads : {2, 3, 5}) {
     std::set<std::thread::id> seen;
@@ -151,7 +151,7 @@ TEST_CASE("never more threads than asked for, however many the pool has") {
   }
 }
 
-TEST_CASE("an exception is rethrown when all other tasks are done, and the pool works on") {
+TEST_CASE("parallel: an exception is rethrown after all other tasks, and the pool stays usable") {
   for (const int threads : {1, 2, 3, 4, 8}) {
     for (int repeat = 0; repeat < 50; ++repeat) {
       CAPTURE(threads);
@@ -172,7 +172,7 @@ TEST_CASE("an exception is rethrown when all other tasks are done, and the pool 
   }
 }
 
-TEST_CASE("if every task throws, one exception arrives") {
+TEST_CASE("parallel: one exception is rethrown if every task throws") {
   for (const int threads : {1, 4}) {
     Counters counters(64);
     const auto call = [&] {
@@ -187,7 +187,7 @@ TEST_CASE("if every task throws, one exception arrives") {
   CHECK(runs_each_once(4, 64));
 }
 
-TEST_CASE("calls from inside tasks work to any depth, their exceptions too") {
+TEST_CASE("parallel: nested calls work to any depth, including exceptions") {
   for (const int threads : {1, 2, 4, 8}) {
     CAPTURE(threads);
     const Parallel parallel(threads);
@@ -215,7 +215,7 @@ TEST_CASE("calls from inside tasks work to any depth, their exceptions too") {
   }
 }
 
-TEST_CASE("many threads of the user may call at once, some of them with tasks that throw") {
+TEST_CASE("parallel: many user threads may call concurrently, some with throwing tasks") {
   constexpr std::size_t users = 8;
   std::vector<std::thread> threads;
   Counters right(users);
@@ -236,7 +236,7 @@ TEST_CASE("many threads of the user may call at once, some of them with tasks th
             if (i == repeat % 40) throw repeat;
           });
         } catch (int number) {
-          thrown = number == repeat;  // its own exception, not one of another user
+          thrown = number == repeat;  // the exception of this caller, not of another
         }
         all = all && thrown && each_once(counters);
       }
@@ -248,7 +248,7 @@ TEST_CASE("many threads of the user may call at once, some of them with tasks th
   CHECK(runs_each_once(4, 1000));
 }
 
-TEST_CASE("while the pool is at work for someone else, a call runs on the calling thread") {
+TEST_CASE("parallel: a call runs on the calling thread while the pool is busy") {
   std::atomic<bool> started{false};
   std::atomic<bool> finish{false};
   std::thread other([&] {
@@ -268,14 +268,14 @@ TEST_CASE("while the pool is at work for someone else, a call runs on the callin
   CHECK(at_home.load() == 100);
 }
 
-TEST_CASE("threads that fell asleep wake up again") {
+TEST_CASE("parallel: sleeping threads wake up") {
   for (int repeat = 0; repeat < 30; ++repeat) {
-    std::this_thread::sleep_for(std::chrono::microseconds(repeat * 20));  // around the time they stay awake
+    std::this_thread::sleep_for(std::chrono::microseconds(repeat * 20));  // around the spin time
     CHECK(runs_each_once(4, 50));
   }
 }
 
-TEST_CASE("a thousand small calls in a row lose no task") {
+TEST_CASE("parallel: a thousand small calls lose no task") {
   std::atomic<Index> sum{0};
   for (int repeat = 0; repeat < 1000; ++repeat) {
     Parallel(2 + repeat % 3).for_each(4, [&](Index i) { sum += i + 1; });
