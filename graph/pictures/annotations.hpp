@@ -1,4 +1,4 @@
-// What a report has to say of a graph's nodes, for pictures: lines of text on each, and a number that colors it.
+// Annotations: lines of text on the nodes of a diagram, and a value per node that colors it.
 //
 //   Annotations slow{.note = [&](std::span<const NodeId> nodes) -> NodeNote {
 //                      double ms = 0;
@@ -8,8 +8,7 @@
 //                    .legend = "time, ms"};
 //   save_graph(g, "time.svg", {.annotations = slow});
 //
-// A report gives one function; the picture asks it for each box that it draws, and makes colors and legend of the
-// numbers it got. Nothing here knows what the numbers are.
+// The diagram calls `note` for each box that it draws and derives the color scale and the legend from the values.
 #pragma once
 
 #include <functional>
@@ -23,24 +22,24 @@
 namespace xgrad::inline v0 {
 
 struct NodeNote {
-  std::vector<std::string> lines{};             // below the label, in small letters, in this order
-  std::optional<double> number = std::nullopt;  // colors the node, NaN and infinities as an alarm; none: no color
+  std::vector<std::string> lines{};             // below the label, in small print, in this order
+  std::optional<double> number = std::nullopt;  // colors the node, NaN and infinities in an alarm color; none: no color
 };
 
 enum class ColorScale {
-  heat,      // pale to dark red: how much, such as time or bytes
-  cold_hot,  // blue over white to red: too small, as it should be, too large
+  heat,      // pale to dark red: for amounts, such as time or bytes
+  cold_hot,  // blue over white to red: for too small, right, too large
 };
 
 struct Annotations {
-  // Of the nodes that one box stands for: one, or all those of a layer that is drawn as one, in the order of the tape.
-  // Must give the same for the same nodes.
+  // Called with the nodes of one box: a single node, or all nodes of a folded layer, in tape order. Must return equal
+  // notes for equal nodes.
   std::function<NodeNote(std::span<const NodeId> nodes)> note{};
-  std::string legend{};  // what the number is, with its unit
+  std::string legend{};  // name of the value, with its physical unit
   ColorScale colors = ColorScale::heat;
-  bool logarithmic = false;  // zero and what is negative then have a color of their own
-  // The numbers at the two ends of the colors; what lies outside has the color of the end. Those of the numbers drawn
-  // if empty, rounded to whole decades if logarithmic.
+  bool logarithmic = false;  // zero and negative values then have a separate color
+  // Values at the two ends of the color scale; values beyond have the color of the end. If empty: the range of the
+  // values drawn, rounded to decades if logarithmic.
   std::optional<double> low = std::nullopt;
   std::optional<double> high = std::nullopt;
 

@@ -1,4 +1,4 @@
-// Two graphs in one picture.
+// Draws the difference of two graphs as one diagram.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -34,7 +34,7 @@ constexpr std::array<Look, 4> looks{{{"the same", "#f6f7f9", "#b6bec9"},
                                      {"added", "#d5f0d8", "#3f9a4b"},
                                      {"removed", "#fbdada", "#c94a4a"}}};
 
-// Scopes as boxes in boxes, with the lines of the nodes in each.
+// A scope as a nested cluster, with the lines of its nodes.
 struct Cluster {
   std::vector<std::string> lines;
   std::map<std::string, Cluster, std::less<>> inner;
@@ -42,7 +42,7 @@ struct Cluster {
 
 class DiffPicture {
  public:
-  // At most `most` nodes, if nodes that are the same do not suffice to leave out.
+  // Draws at most `most` nodes; unchanged nodes are left out first.
   DiffPicture(const Graph& before, const Graph& after, const GraphDiff& diff, const DiffDotOptions& options,
               std::size_t most, const dot::Detail& detail)
       : a_(before), b_(after), options_(options), detail_(detail), diff_(diff) {
@@ -61,7 +61,7 @@ class DiffPicture {
 
   bool fits() const {
     dot::Sketch sketch;
-    std::vector<std::uint32_t> at(b_.size() + a_.size());  // in the sketch
+    std::vector<std::uint32_t> at(b_.size() + a_.size());  // node's index in the sketch
     for (NodeId id = 0; id < b_.size(); ++id) {
       if (drawn_[id]) at[id] = sketch.nodes++;
     }
@@ -94,7 +94,7 @@ class DiffPicture {
   }
 
  private:
-  // All; or what is not the same and its neighbors; or some of what is not the same.
+  // Selects the nodes to draw: all; or the changed ones and their neighbors; or some of the changed ones.
   void choose(std::size_t most) {
     removed_drawn_.assign(a_.size(), false);
     for (const NodeId id : diff_.removed) removed_drawn_[id] = true;
@@ -143,7 +143,7 @@ class DiffPicture {
           looks[kind].fill, looks[kind].border, thousands(count[kind]), looks[kind].name);
     }
     rows += "</TR>";
-    std::array<std::size_t, 2> left_out{};  // of what is the same, and of the rest
+    std::array<std::size_t, 2> left_out{};  // unchanged nodes, and the others
     for (NodeId id = 0; id < b_.size(); ++id) {
       if (!drawn_[id]) ++left_out[kind_[id] == same ? 0 : 1];
     }
@@ -151,12 +151,12 @@ class DiffPicture {
     const auto line = [&](const std::string& text) {
       rows += "<TR><TD COLSPAN=\"4\">" + small_text(text) + "</TD></TR>";
     };
-    if (left_out[0] > 0) line(fmt::format("{} nodes that are the same are left out", thousands(left_out[0])));
-    if (left_out[1] > 0) line(fmt::format("{} nodes that are not the same are left out too", thousands(left_out[1])));
+    if (left_out[0] > 0) line(fmt::format("{} unchanged nodes are left out", thousands(left_out[0])));
+    if (left_out[1] > 0) line(fmt::format("{} changed nodes are left out too", thousands(left_out[1])));
     if (options_.effort < 1) line("Graphviz takes too long for more detail");
     constexpr std::size_t shown = 20;
     for (std::size_t i = 0; i < std::min(diff_.updates.size(), shown); ++i) line(escaped(diff_.updates[i], 200));
-    if (diff_.updates.size() > shown) line(fmt::format("and {} updates more", thousands(diff_.updates.size() - shown)));
+    if (diff_.updates.size() > shown) line(fmt::format("and {} more updates", thousands(diff_.updates.size() - shown)));
     return "<TABLE BORDER=\"0\" CELLSPACING=\"4\" CELLPADDING=\"2\">" + rows + "</TABLE>";
   }
 
@@ -203,11 +203,11 @@ class DiffPicture {
 
   struct End {
     NodeId id = 0;
-    bool gone = false;  // a node of the first graph alone
+    bool gone = false;  // a node that only the first graph has
   };
   std::string name_of(End end) const { return fmt::format("{}{}", end.gone ? 'r' : 'n', end.id); }
 
-  // Those of the second graph, and those of the first that are gone.
+  // Visits the edges of the second graph and those of the first graph's removed nodes.
   template <class Take>
   void for_each_edge(Take take) const {
     for (NodeId id = 0; id < b_.size(); ++id) {
@@ -254,13 +254,13 @@ class DiffPicture {
 
 std::string diff_to_dot(const Graph& before, const Graph& after, const DiffDotOptions& options) {
   if (options.max_nodes < 0)
-    throw GraphError(fmt::format("diff_to_dot: max_nodes is {}, which has no meaning", options.max_nodes));
+    throw GraphError(fmt::format("diff_to_dot: max_nodes must not be negative, got {}", options.max_nodes));
   dot::check_limits("diff_to_dot", options.effort, options.time_limit);
   const GraphDiff difference = diff(before, after);
   std::string text;
   for (int most = std::max(options.max_nodes, dot::fewest_boxes); most >= dot::fewest_boxes; most /= 2) {
     for (const dot::Detail& detail : dot::details) {
-      if (!detail.leaf_edges && detail.careful) continue;  // here all edges are drawn, and none has a label
+      if (!detail.leaf_edges && detail.careful) continue;  // this diagram draws all edges, without labels
       DiffPicture picture(before, after, difference, options, static_cast<std::size_t>(most), detail);
       if (picture.fits() || most / 2 < dot::fewest_boxes) text = picture.str();
       if (picture.fits()) return text;

@@ -93,14 +93,14 @@ class Drawing {
   }
 
  private:
-  enum class Use : std::uint8_t { none, other, alike };  // of a derivative by a derivative, of what is computed by more
+  enum class Use : std::uint8_t { none, other, alike };  // by another box; alike: of the same derivative order and role
 
-  // What goes from box to box: of single nodes an edge for each operand, otherwise one for all.
+  // An edge between boxes: between single nodes one edge per operand, otherwise one edge for all values.
   struct Edge {
     NodeId from = 0, to = 0;     // of the first value
-    std::vector<NodeId> values;  // different ones
+    std::vector<NodeId> values;  // without duplicates
     bool labeled = true;
-    bool named = false;  // from a leaf whose name may stand in the operation instead
+    bool named = false;  // from a leaf whose name may be shown in the operation instead
   };
   struct UpdateEdge {
     NodeId value = 0, parameter = 0;
@@ -119,7 +119,7 @@ class Drawing {
     colors_.emplace(options_.annotations, numbers, "to_dot");
   }
 
-  // Title, what was folded, and the legend, as an attribute of the graph.
+  // The graph's label: title, notes on folding, and the legend.
   std::string head() const {
     const std::string title =
         options_.title.empty()
@@ -133,7 +133,7 @@ class Drawing {
                        title.empty() ? "" : "<TR><TD>" + title + "</TD></TR>", rows);
   }
 
-  // What the diagram does not show though it was not asked to leave it out.
+  // Notes on details that were left out without being asked for.
   std::vector<std::string> left_out() const {
     std::vector<std::string> lines;
     if (!boxes_.folding.empty()) lines.push_back(boxes_.folding);
@@ -151,7 +151,7 @@ class Drawing {
     return lines;
   }
 
-  // Numbers move into the labels of their users; a number nobody uses stays a node.
+  // Scalar constants move into the labels of their users; an unused one stays a node.
   void choose_nodes() {
     const NodeId n = graph_.size();
     inlined_.assign(n, false);
@@ -178,8 +178,8 @@ class Drawing {
     for (const Value output : options_.outputs) sink_[output.id()] = true;
   }
 
-  // A derivative flows against the nodes it was made for, the derivative of a derivative with them again: 0 for what
-  // the user wrote, one more for each time backward.
+  // Derivative order of each node: 0 for forward nodes, one more for each differentiation. Edges flow forward for even
+  // orders and backward for odd ones.
   void measure_orders() {
     order_.assign(graph_.size(), 0);
     for (NodeId id = 0; id < graph_.size(); ++id) {
@@ -193,9 +193,9 @@ class Drawing {
   // ---- edges
 
   void connect() {
-    std::unordered_map<std::uint64_t, std::size_t> merged;  // edges of which an end is folded or repeated
+    std::unordered_map<std::uint64_t, std::size_t> merged;  // edges with a folded or repeated end
     outside_.assign(graph_.size(), Use::none);
-    std::vector<NodeId> last_reader(graph_.size(), 0);  // node 0 reads nothing
+    std::vector<NodeId> last_reader(graph_.size(), 0);  // node 0 has no inputs
     for (NodeId id = 0; id < graph_.size(); ++id) {
       if (!drawn_[id]) continue;
       for (const NodeId input : graph_.inputs(id)) {
@@ -245,7 +245,8 @@ class Drawing {
     }
   }
 
-  // A weight that all steps of an unrolled net use, and others like it: of its edges the shortest stays.
+  // Names leaves with distant uses inside the operations, such as a weight that all steps of an unrolled net use. Keeps
+  // the shortest of their edges.
   void name_leaves() {
     constexpr int far = 4;  // ranks
     const std::vector<int> rank = dot::ranks(sketch({}));
@@ -283,7 +284,7 @@ class Drawing {
   std::string leaf_name(NodeId id) const {
     return graph_.name(id).empty() ? fmt::format("%{}", id) : escaped(graph_.name(id), 30);
   }
-  // Of leaves named in a box; a few of them.
+  // The names of leaves shown in a box, shortened.
   std::string leaf_names(const std::vector<NodeId>& leaves) const {
     constexpr std::size_t shown = 4;
     std::string out;
@@ -291,7 +292,7 @@ class Drawing {
     return leaves.size() > shown ? out + fmt::format(" and {} more", leaves.size() - shown) : out;
   }
 
-  // Against the arrow, as backward nodes flow.
+  // Whether the edge is drawn against its direction, as edges between backward nodes are.
   bool upwards(const Edge& edge) const { return order_[edge.from] == order_[edge.to] && order_[edge.from] % 2 == 1; }
   bool of_leaves(const Edge& edge) const {
     return std::all_of(edge.values.begin(), edge.values.end(),
@@ -302,8 +303,7 @@ class Drawing {
            (options_.show_shapes || options_.show_bytes);
   }
 
-  // What a derivative remembers of the forward pass stands beside it, wherever that is. Straight where the program
-  // flows; the rest bends around it.
+  // Keeps edges of the forward graph straight; edges between derivative orders bend around them.
   int weight(const Edge& edge) const {
     if (order_[edge.from] != order_[edge.to]) return 0;
     return order_[edge.from] == 0 && !of_leaves(edge) ? 8 : 1;
@@ -336,7 +336,7 @@ class Drawing {
     const std::uint32_t from = order_[edge.from], to = order_[edge.to];
     std::string attrs = fmt::format("color=\"{}\"", role_edges[static_cast<std::size_t>(graph_.node(edge.to).role)]);
     if (from != to) {
-      // What a derivative remembers of the forward pass: beside it, not below it, and faint.
+      // A saved forward value that a backward node reads: place it beside the node, not above it, and draw it faintly.
       attrs += ", style=dashed, penwidth=0.6, arrowsize=0.45, minlen=0, weight=0";
     } else if (detail_.labels && carries_text(edge)) {
       if (const std::string text = text_on(edge); !text.empty()) attrs += fmt::format(", label=<&#160;{}>", text);
@@ -353,7 +353,7 @@ class Drawing {
                     name_of_box(edge.parameter), role_looks[2].border, detail_.labels ? ", label=<&#160;update>" : "");
   }
 
-  // The types of what goes along it, a few of them, and what they take together.
+  // The types of the edge's values, a few of them, and their total size.
   std::string text_on(const Edge& edge) const {
     constexpr std::size_t shown = 2;
     std::string out;
@@ -390,12 +390,12 @@ class Drawing {
 
   std::string box(std::uint32_t b) const { return boxes_.boxes[b].folded ? folded(b) : node(b); }
 
-  // How many operations it stands for, what comes out of it and what it can learn.
+  // Label of a folded box: its number of operations, its output types and its parameter count.
   std::string folded(std::uint32_t b) const {
     const dot::Box& box = boxes_.boxes[b];
-    std::array<std::size_t, 4> count{};  // by what the engine calls leaves
+    std::array<std::size_t, 4> count{};  // by Leaf
     std::uint64_t numbers = 0;
-    std::array<std::vector<NodeId>, 3> results;  // by who uses them
+    std::array<std::vector<NodeId>, 3> results;  // by the kind of use
     bool sink = false;
     for (const NodeId id : box.nodes) {
       const Leaf leaf = graph_.node(id).op->traits.leaf;
@@ -423,7 +423,7 @@ class Drawing {
     if (const auto found = named_in_.find(b); found != named_in_.end() && !detail_.leaf_edges)
       label += "<BR/>" + small_text("uses " + leaf_names(found->second));
     label += updated(b);
-    // What the next layer gets; if there is none, what comes out at all.
+    // Show the values that the next layer reads; if there are none, all outputs.
     const auto& out = !results[2].empty() ? results[2] : !results[0].empty() ? results[0] : results[1];
     if (options_.show_shapes && !out.empty()) {
       label += "<BR/>" + small_text("&#8594; " + (out.size() == 1 ? type_text(graph_.node(out[0]).type)
@@ -433,14 +433,14 @@ class Drawing {
                      ", peripheries=2", sink);
   }
 
-  // The parameters that it gives new values, if edges do not say.
+  // Names of the parameters the box updates, if no edges show them.
   std::string updated(std::uint32_t b) const {
     const auto found = updated_in_.find(b);
     if (found == updated_in_.end() || detail_.leaf_edges) return "";
     return "<BR/>" + small_text("updates " + leaf_names(found->second));
   }
 
-  // The operations there are most of.
+  // The most frequent operations.
   std::string operations(const dot::Box& box) const {
     std::map<std::string, std::size_t> count;
     for (const NodeId id : box.nodes) {
@@ -479,7 +479,7 @@ class Drawing {
                      leaf == Leaf::none && sink_[id]);
   }
 
-  // With what the annotations say of it.
+  // Draws a box with its annotations.
   std::string drawn_box(const std::string& name, std::uint32_t b, std::string label, const Look& look,
                         const char* style, bool sink) const {
     std::string fill = look.fill;
@@ -496,7 +496,7 @@ class Drawing {
                        style, fill, look.border, sink ? ", penwidth=2" : "", font);
   }
 
-  // The operation with the numbers among its inputs, such as mul(., 2), and with its attributes below.
+  // The operation with its scalar operands, such as mul(., 2), and with its attributes below.
   std::string operation(NodeId id) const {
     const Node& node = graph_.node(id);
     std::string label = escaped(node.op->name);
@@ -535,14 +535,14 @@ class Drawing {
   std::vector<bool> drawn_;
   std::vector<bool> inlined_;
   std::vector<bool> sink_;
-  std::vector<std::uint32_t> order_;  // how many times backward
-  std::vector<Use> outside_;          // by another box
+  std::vector<std::uint32_t> order_;  // derivative order by node
+  std::vector<Use> outside_;          // by node: use in another box
   dot::Boxes boxes_;
-  std::vector<std::uint32_t> place_;  // of boxes, among those drawn
+  std::vector<std::uint32_t> place_;  // index of a box among those drawn
   std::uint32_t drawn_boxes_ = 0;
   std::vector<Edge> edges_;
   std::vector<UpdateEdge> updates_;
-  std::unordered_set<std::uint64_t> named_;  // pairs of boxes of which an edge may be left out for a name
+  std::unordered_set<std::uint64_t> named_;  // pairs of boxes whose edge a name may replace
   std::unordered_map<std::uint32_t, std::vector<NodeId>> named_in_, updated_in_;  // leaves by box
   dot::Detail detail_;
   std::vector<NodeNote> notes_;     // of boxes
@@ -556,11 +556,11 @@ class Drawing {
 std::string to_dot(const Graph& graph, const DotOptions& options) {
   constexpr std::array<std::string_view, 4> directions{"TB", "LR", "BT", "RL"};
   if (std::find(directions.begin(), directions.end(), options.rankdir) == directions.end()) {
-    throw GraphError(fmt::format("to_dot: rankdir is {:?}, where TB, LR, BT and RL are known", options.rankdir));
+    throw GraphError(fmt::format("to_dot: rankdir must be TB, LR, BT or RL, got {:?}", options.rankdir));
   }
   for (const auto& [value, name] :
        {std::pair{options.depth.value_or(0), "depth"}, std::pair{options.max_nodes.value_or(0), "max_nodes"}}) {
-    if (value < 0) throw GraphError(fmt::format("to_dot: {} is {}, which has no meaning", name, value));
+    if (value < 0) throw GraphError(fmt::format("to_dot: {} must not be negative, got {}", name, value));
   }
   dot::check_limits("to_dot", options.effort, options.time_limit);
   const bool asked = options.depth || options.max_nodes;
@@ -570,7 +570,7 @@ std::string to_dot(const Graph& graph, const DotOptions& options) {
     for (const dot::Detail& detail : dot::details) {
       if (drawing.fits(detail)) return drawing.text(detail);
     }
-    // With the usual effort as many boxes as were asked for, whatever that takes.
+    // At the usual effort draw the requested number of boxes, whatever the time.
     if ((asked && options.effort >= 1) || boxes <= dot::fewest_boxes) return drawing.text(dot::details.back());
     boxes = depth ? std::min(boxes, dot::usual_boxes) : std::min(boxes / 2, dot::usual_boxes);
   }

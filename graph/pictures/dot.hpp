@@ -1,24 +1,23 @@
-// A graph as a picture, drawn by Graphviz.
+// Draws a graph as a diagram with Graphviz.
 //
 //   save_graph(g, "net.svg");                                   // also .png, .pdf, .dot and .gv
 //   save_graph(g, "loss.png", {.outputs = {loss}, .title = "loss"});
 //   save_graph(g, "layers.svg", {.depth = 0});                  // a box for each layer
 //   std::cout << to_dot(g);
 //
-// What one sees: inputs are green ellipses, parameters yellow cylinders, constants gray notes, plain numbers stand
-// inside the operation that uses them. Forward nodes are blue and flow one way, backward nodes are orange and flow the
-// other way beside them, so that each stands near what it is the derivative of; updates are violet. Scopes are boxes in
-// boxes. The text is pure ASCII and the same bytes for the same graph.
+// Inputs are green ellipses, parameters yellow cylinders, constants gray notes; scalar constants are shown inside the
+// operation that uses them. Forward nodes are blue and flow in one direction; backward nodes are orange and flow in the
+// other, each placed beside the node it differentiates; updates are violet. Scopes are nested boxes. The text is ASCII
+// and identical for equal graphs.
 //
-// Large graphs are drawn as fewer boxes. A scope that is deeper than `depth` becomes one box for its forward part, one
-// for its backward part and one for its updates, each saying how many operations it stands for, what comes out and how
-// many numbers its parameters have. Neighbors of the same structure, each fed by the one before, are drawn once, with
-// "x3" beside their names.
+// Large graphs are folded. A scope deeper than `depth` becomes one box for its forward nodes, one for its backward
+// nodes and one for its updates; each shows its number of operations, its outputs and its parameter count. A chain of
+// neighbors of the same structure is drawn once, with "x3" beside the name.
 //
 // A diagram that would take Graphviz more than about two seconds gets less detail, by an estimate of its work: inputs
-// and parameters with uses far apart are named inside these operations, edges lose their shapes, and a graph of more
-// than `max_nodes` nodes is folded. The diagram says so below its title. The same graph gives the same text on every
-// machine, in time proportional to the size of the graph.
+// and parameters with distant uses are named inside the operations, edges lose their shapes, and a graph of more than
+// `max_nodes` nodes is folded. The diagram says so below its title. Equal graphs give the same text on every machine,
+// in time proportional to the size of the graph.
 #pragma once
 
 #include <filesystem>
@@ -33,49 +32,51 @@
 namespace xgrad::inline v0 {
 
 struct DotOptions {
-  std::vector<Value> outputs = {};  // only what these need; empty means the whole graph
+  std::vector<Value> outputs = {};  // draw only what these need; empty: the whole graph
   std::string title = {};
-  std::string rankdir = "TB";  // in which direction forward nodes flow: TB, LR, BT or RL
-  bool show_constants = true;  // constant tensors; plain numbers are part of a label and always shown
-  bool show_shapes = true;     // on the edges, unless that takes Graphviz too long
-  bool show_bytes = false;     // on the edges, with the dtype
+  std::string rankdir = "TB";  // direction of forward nodes: TB, LR, BT or RL
+  bool show_constants = true;  // constant tensors; scalar constants are always shown in labels
+  bool show_shapes = true;     // on edges, unless Graphviz would take too long
+  bool show_bytes = false;     // on edges, with the dtype
   bool show_attrs = true;
-  // How many levels of scopes are drawn as boxes with their nodes inside; 0: the outermost are one box each. If empty,
-  // all, or as many as `max_nodes` allows.
+  // Number of scope levels drawn as boxes with their nodes inside; 0: one box per outermost scope. If empty: all
+  // levels, or as many as `max_nodes` allows.
   std::optional<int> depth = std::nullopt;
-  bool fold_repeats = true;  // not with annotations, which differ from one to the next
-  // Folds to at most about this many boxes, where `depth` does not say. If empty, as many as Graphviz lays out in a
-  // second or two, and at most 300.
+  bool fold_repeats = true;  // ignored with annotations, which differ between repeats
+  // Folds to about this many boxes unless `depth` is set. If empty: as many as Graphviz lays out in about two seconds,
+  // at most 300.
   std::optional<int> max_nodes = std::nullopt;
-  Annotations annotations = {};  // of the nodes: lines below their labels, and colors with a legend below the title
-  double effort = 1;       // work for Graphviz, as a multiple of the usual; less than 1 folds whatever was asked for
-  double time_limit = 10;  // seconds for save_graph; infinity for none
+  Annotations annotations = {};  // lines below node labels; colors with a legend
+  double effort = 1;             // Graphviz work relative to the default; below 1 folds beyond the options
+  double time_limit = 10;        // seconds for save_graph; infinity for none
 };
 
-// The picture in the DOT language. Throws GraphError if an output is not a live value of this graph, if the direction
-// is none of the four, if `depth` or `max_nodes` is negative, if `effort` or `time_limit` is not positive, or if the
-// limits of the colors have no meaning.
+// Returns the diagram in the DOT language. Throws GraphError if an output is not a live value of this graph, rankdir
+// is not one of the four, `depth` or `max_nodes` is negative, `effort` or `time_limit` is not positive, or the color
+// limits are invalid.
 std::string to_dot(const Graph& graph, const DotOptions& options = {});
 
-// Writes the picture to a file, whole or not at all; its extension says the format. If Graphviz takes more than half of
-// `time_limit` it is killed and gets a diagram of less detail, which says so, whatever `depth` and `max_nodes` are.
-// Throws GraphError for other extensions, and EnvironmentError if the file cannot be written, Graphviz is missing or
-// fails, or even the coarsest diagram takes too long: then the DOT text is left beside it with the extension .dot.
+// Writes the diagram to a file atomically; the extension selects the format. If Graphviz takes more than half of
+// `time_limit`, it is killed and the diagram is drawn with less detail, which it says, regardless of `depth` and
+// `max_nodes`. Throws GraphError for an unknown extension, and EnvironmentError if the file cannot be written, or if
+// Graphviz is missing, fails or times out on the coarsest diagram: then the DOT text is written next to the file, with
+// the extension .dot.
 void save_graph(const Graph& graph, const std::filesystem::path& path, const DotOptions& options = {});
 
-// A plan of more than 300 steps is drawn as boxes of several steps that follow each other. Less detail as for graphs.
+// Options of plan diagrams. Plans of more than 300 steps are drawn with several consecutive steps per box; detail is
+// reduced as for graphs.
 struct PlanDotOptions {
   std::string title = {};
-  // Below: the memory of a workspace, a row for each buffer: where it lies, how large it is, from which step to which
-  // it lives. Boxes and edges have the colors of the buffers they write; what is written in place says over what.
+  // Adds a memory map of the workspace: a row per buffer with its offset, size and live range. Boxes and edges have the
+  // color of the buffer they write; an in-place step names what it overwrites.
   bool show_buffers = false;
-  Annotations annotations = {};  // the numbers it is asked for are those of steps
+  Annotations annotations = {};  // called with the indices of plan steps instead of node ids
   double effort = 1;             // as in DotOptions
   double time_limit = 10;        // seconds for save_plan
 };
 
-// What a plan made of a graph: a box for each step in the order of running, with the operations that run together in
-// it; edges carry what goes from step to step through memory. Files as above.
+// Draws a plan: a box per step in schedule order, with the operations of its fusion group; edges are values that go
+// through memory. Files and errors as for graphs.
 std::string to_dot(const Plan& plan, const PlanDotOptions& options = {});
 void save_plan(const Plan& plan, const std::filesystem::path& path, const PlanDotOptions& options = {});
 

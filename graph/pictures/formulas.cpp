@@ -20,7 +20,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// How strongly a formula holds together; a part that is weaker than what surrounds it stands in parentheses.
+// Operator precedence; a subexpression of lower precedence than its context is put in parentheses.
 enum Strength { logical, comparison, sum, product, prefix, whole };
 
 struct Formula {
@@ -39,13 +39,13 @@ constexpr std::size_t longest_part = 90;
 
 bool is_alnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
-// A known value may be given by its number, which a sign makes weaker than a name.
+// A named value may be given as a number, whose sign lowers the precedence.
 Strength strength_of_name(std::string_view text) {
   if (text.starts_with('-')) return prefix;
   return text.find(" \\cdot ") != std::string_view::npos ? product : whole;
 }
 
-// How LaTeX writes the symbol of an operation.
+// The LaTeX form of an operator symbol.
 std::string_view latex_symbol(std::string_view symbol) {
   constexpr std::array<std::pair<std::string_view, std::string_view>, 11> symbols{{{"*", "\\cdot"},
                                                                                    {"%", "\\bmod"},
@@ -83,7 +83,7 @@ class FormulaPrinter {
   std::vector<formula::Line> take() { return std::move(lines_); }
 
  private:
-  // A node's operands count once however often the node is used.
+  // Counts the uses of each node's operands once per node.
   void count_uses(NodeId from) {
     std::vector<NodeId> stack{from};
     while (!stack.empty()) {
@@ -94,7 +94,7 @@ class FormulaPrinter {
     }
   }
 
-  // Lines for the parts first, in the order of the tape, so that no recursion is needed and each is there when used.
+  // Emits the lines of shared subexpressions first, in tape order: each is defined before use, without recursion.
   void define(NodeId id, const std::string& name) {
     std::set<NodeId> needed;
     std::vector<NodeId> stack{id};
@@ -106,7 +106,7 @@ class FormulaPrinter {
     }
     for (const NodeId n : needed) {
       Formula f = formula(n);
-      // LaTeX takes about three letters for what one sees.
+      // A visible character takes about three characters of LaTeX.
       const std::size_t letters = f.text.size() / (latex_ ? 3 : 1);
       const bool long_for_its_uses = letters > (uses_[n] > 1 ? longest_repeated : longest_part);
       const bool number = graph_.node(n).op->traits.leaf == Leaf::constant;
@@ -174,9 +174,9 @@ class FormulaPrinter {
   Formula binary(const std::string& symbol, NodeId a, NodeId b) const {
     const Strength s = strength_of(symbol);
     if (latex_ && symbol == "/") return {"\\frac{" + part(a).text + "}{" + part(b).text + "}", whole};
-    // What is computed first stays visible: the right side of its like stands in parentheses.
+    // Show the order of evaluation: a right operand of the same precedence gets parentheses.
     const Strength left = s > comparison ? s : Strength(s + 1);
-    // A sign after an operator is for programs.
+    // An operator followed by a sign is valid in programs, but not in LaTeX.
     const Strength right = latex_ && part(b).strength == prefix ? whole : Strength(s + 1);
     return {fmt::format("{} {} {}", within(a, left), latex_ ? latex_symbol(symbol) : symbol, within(b, right)), s};
   }
@@ -190,7 +190,7 @@ class FormulaPrinter {
 
   Graph& graph_;
   const formula::Names& known_;
-  formula::Names given_;  // to wanted values
+  formula::Names given_;  // names of the requested values
   std::map<NodeId, Formula> formulas_;
   std::map<NodeId, int> uses_;
   std::vector<formula::Line> lines_;

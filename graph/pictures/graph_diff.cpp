@@ -22,7 +22,7 @@ std::uint64_t mixed(std::uint64_t hash, std::uint64_t more) {
 
 std::uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>()(text); }
 
-// What a node carries beside its operands, in words that mean the same in any graph.
+// The properties of a node besides its operands, as text that is comparable between graphs.
 std::string contents(const Graph& g, NodeId id) {
   const Node& node = g.node(id);
   if (node.op->traits.leaf == Leaf::input || node.op->traits.leaf == Leaf::parameter) return "";
@@ -75,7 +75,7 @@ class Matcher {
     return h;
   }
 
-  // Nodes with all that they are computed from.
+  // Matches nodes whose whole ancestry is the same.
   void match_origins() {
     const auto deep = [&](const Graph& g, const std::vector<std::string>& contents) {
       std::vector<std::uint64_t> out;
@@ -94,7 +94,7 @@ class Matcher {
     }
   }
 
-  // The rest in the order of the tape: by operands that are matched already, by name, by operation and scope.
+  // Matches the rest in tape order: by matched operands, by name, by operation and scope.
   void match_one_by_one() {
     Queues by_operands, by_part, by_name, by_kind;
     for (NodeId id = a_.size(); id-- > 0;) {
@@ -119,7 +119,7 @@ class Matcher {
     }
   }
 
-  // One operation in the place of another: the same scope, part and operands.
+  // Matches an operation with the one that replaced it: same scope, role and operands.
   void match_replaced() {
     Queues waiting;
     const auto place = [&](const Graph& g, NodeId id, const std::vector<NodeId>* to_a) {
@@ -138,7 +138,7 @@ class Matcher {
 
   using Queues = std::unordered_map<std::uint64_t, std::vector<NodeId>>;
 
-  // The first of the tape that is not matched by now.
+  // The first unmatched node in tape order.
   NodeId take(Queues& queues, std::uint64_t key) {
     const auto found = queues.find(key);
     if (found == queues.end()) return none;
@@ -150,14 +150,14 @@ class Matcher {
     return none;
   }
 
-  // In terms of the nodes of the first graph.
+  // Hash of a node's operands, as nodes of the first graph.
   std::uint64_t operands_hash(const Graph& g, const std::vector<std::string>& contents, NodeId id,
                               const std::vector<NodeId>* to_a) const {
     std::uint64_t h = own_hash(g, contents, id);
     for (const NodeId i : g.inputs(id)) h = mixed(h, to_a == nullptr ? i : (*to_a)[i]);
     return h;
   }
-  // The operation, where it stands, and one of its operands.
+  // Hash of the operation, its scope and one of its operands.
   static std::uint64_t part_hash(const Graph& g, NodeId id, NodeId operand_in_a) {
     return mixed(mixed(hash_of(g.node(id).op->name), hash_of(g.scope_of(id))), operand_in_a);
   }
@@ -167,7 +167,7 @@ class Matcher {
   static std::uint64_t kind_hash(const Graph& g, NodeId id) {
     const Node& node = g.node(id);
     const bool named = node.op->traits.leaf == Leaf::input || node.op->traits.leaf == Leaf::parameter;
-    // Inputs and parameters of other names are others.
+    // Inputs and parameters with different names do not match.
     return mixed(mixed(mixed(hash_of(node.op->name), hash_of(g.scope_of(id))), static_cast<std::uint64_t>(node.role)),
                  named ? hash_of(g.name(id)) + 1 : 0);
   }

@@ -1,4 +1,4 @@
-// The picture of a plan.
+// Draws a plan.
 #include <algorithm>
 #include <array>
 #include <map>
@@ -26,14 +26,14 @@ using dot::escaped;
 using dot::small_text;
 
 constexpr int ops_per_line = 3;
-constexpr std::size_t shown_buffers = 60;  // the largest; the rest are counted below them
-constexpr std::size_t columns = 96;        // of the strip of steps, at most
+constexpr std::size_t shown_buffers = 60;  // the largest; a line below counts the rest
+constexpr std::size_t columns = 96;        // maximum columns of the strip of steps
 
 struct BufferLook {
   const char* fill;
   const char* line;
 };
-// Neighbors in the order of the plan can be told apart.
+// Adjacent colors are easy to tell apart.
 constexpr std::array<BufferLook, 10> buffer_looks{{{"#cfe3f7", "#2f74b5"},
                                                    {"#fbdcc4", "#c8651b"},
                                                    {"#d3ecd0", "#3d8b37"},
@@ -46,7 +46,7 @@ constexpr std::array<BufferLook, 10> buffer_looks{{{"#cfe3f7", "#2f74b5"},
                                                    {"#e2ecb9", "#74881a"}}};
 const BufferLook& look_of(std::size_t buffer) { return buffer_looks[buffer % buffer_looks.size()]; }
 
-// What the step is called, then the operations it runs together, a few on each line.
+// Label of a step: its name, then the operations of its fusion group, a few per line.
 std::string step_label(std::size_t number, const StepLabel& label) {
   std::string out = fmt::format("<B>{}</B>&#160;", number);
   if (!label.own.empty()) out += " " + escaped(label.own);
@@ -67,7 +67,7 @@ std::string step_label(std::size_t number, const StepLabel& label) {
 
 class PlanPicture {
  public:
-  // At most `boxes` for the steps: each for one, or for several that follow each other.
+  // Draws at most `boxes` step boxes, each of one or several consecutive steps.
   PlanPicture(const Program& program, const PlanDotOptions& options, std::size_t boxes, const dot::Detail& detail)
       : program_(program),
         options_(options),
@@ -92,7 +92,7 @@ class PlanPicture {
     colors_.emplace(options.annotations, numbers, "to_dot");
   }
 
-  // Whether dot ends in time. After str().
+  // Whether dot finishes in time. Call after str().
   bool fits() const { return dot::fits(sketch_, detail_, options_.effort); }
 
   std::string str() {
@@ -123,7 +123,7 @@ class PlanPicture {
 
  private:
   struct Maker {
-    std::string name;  // in the picture
+    std::string name;  // name in the diagram
     int step = 0;      // -1 is before the first
   };
 
@@ -142,12 +142,12 @@ class PlanPicture {
     return fmt::format("<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}<TR><TD>{}</TD></TR>{}</TABLE>", rows, text, below);
   }
 
-  // What the diagram does not show though it was not asked to leave it out.
+  // Notes on details that were left out without being asked for.
   std::vector<std::string> left_out() const {
     std::vector<std::string> lines;
     if (each_ > 1) {
-      lines.push_back(fmt::format("up to {} steps that follow each other share a box, which names what they read",
-                                  thousands(each_)));
+      lines.push_back(
+          fmt::format("up to {} consecutive steps share a box, which names what they read", thousands(each_)));
     } else {
       if (!detail_.leaf_edges && !far_.empty())
         lines.push_back(
@@ -166,7 +166,7 @@ class PlanPicture {
     return program_.values[value].storage.kind == Storage::Kind::parameter;
   }
 
-  // Calls `read` with each value that the step reads, once, without what it computes itself.
+  // Calls `read` once with each value that the step reads from other steps.
   template <class Read>
   void for_each_read(const Step& step, Read read) const {
     std::set<std::uint32_t> seen;
@@ -178,7 +178,7 @@ class PlanPicture {
     }
   }
 
-  // Inputs, and those inputs and parameters of which three steps or more, far apart, read.
+  // Finds inputs, and the inputs and parameters with at least three readers that are far apart.
   void find_leaves() {
     constexpr std::size_t far = 8;  // steps
     struct Readers {
@@ -202,7 +202,7 @@ class PlanPicture {
     }
   }
 
-  // Whether the steps that read this input or parameter give its name, instead of an edge.
+  // Whether the steps that read this input or parameter show its name instead of an edge.
   bool by_name(std::uint32_t leaf) const {
     if (!is_parameter(leaf) && input_names_.count(leaf) == 0) return false;
     return each_ > 1 || (!detail_.leaf_edges && far_.count(leaf) != 0);
@@ -212,7 +212,7 @@ class PlanPicture {
                               : input_names_.find(leaf)->second;
   }
 
-  // Such as "<BR/>reads x, w and 3 more"; a name once.
+  // For example "<BR/>reads x, w and 3 more", without duplicates.
   static std::string line_of(const char* verb, const std::vector<std::string>& names) {
     constexpr std::size_t shown = 4;
     std::vector<std::string_view> once;
@@ -227,7 +227,7 @@ class PlanPicture {
     return "<BR/>" + small_text(out);
   }
 
-  // One box for the steps from `first` on.
+  // Adds one box for the steps from `first` on.
   void add_steps(std::size_t first) {
     const std::size_t end = std::min(first + each_, program_.steps.size());
     const std::string name = fmt::format("s{}", first);
@@ -258,7 +258,7 @@ class PlanPicture {
     std::string label = steps == 1 ? fmt::format("<B>{}</B>&#160; 1 step", first)
                                    : fmt::format("<B>{}&#8211;{}</B>&#160; {} steps", first, end - 1, steps);
     label += "<BR/>" + small_text(escaped(dot::most(operations)));
-    label += line_of("reads", reads) + line_of("updates", updates) + line_of("gives output", outputs);
+    label += line_of("reads", reads) + line_of("updates", updates) + line_of("returns output", outputs);
     box(name, first / each_, label, "#e6f0fb", "#5b93cf");
   }
 
@@ -275,12 +275,12 @@ class PlanPicture {
     out_ += fmt::format("  {} [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", name, label, fill, border, font);
   }
 
-  // The buffer in which the value of that step lies; none if it is a parameter, a constant or a shape.
+  // The buffer that holds a step's value; none for a parameter, a constant or a shape.
   std::optional<std::size_t> buffer_of(std::uint32_t value, int step) const {
     const PlannedValue& planned = program_.values[value];
     const auto found = at_offset_.find(planned.storage.offset);
     if (planned.storage.kind != Storage::Kind::arena || found == at_offset_.end()) return std::nullopt;
-    // The last of those that begin early enough; before it there may be others of no bytes.
+    // The last buffer that begins early enough; before it there may be others of 0 bytes.
     const auto& buffers = found->second;
     auto after = std::upper_bound(buffers.begin(), buffers.end(), step,
                                   [&](int s, std::size_t b) { return s < program_.lifetimes[b].first; });
@@ -313,7 +313,7 @@ class PlanPicture {
           border = look_of(*buffer).line;
         }
         const std::string place = fmt::format("b{}", *buffer);
-        if (list.ends_with(' ' + place)) continue;  // a kernel's result, and what is made of its rows in place
+        if (list.ends_with(' ' + place)) continue;  // the anchor's result and its in-place epilogue share a buffer
         list += (list.empty() ? "&#8594; " : ", ") + place;
       }
       if (!list.empty()) label += "<BR/>" + small_text(list);
@@ -335,7 +335,7 @@ class PlanPicture {
     }
   }
 
-  // Over what the step writes: a parameter's old numbers, or a buffer that lived before.
+  // Names what an in-place step overwrites: a parameter's old value, or the buffer of an earlier value.
   std::string in_place(std::size_t s, const std::vector<std::uint32_t>& made) const {
     std::string over;
     for (const std::uint32_t value : made) {
@@ -349,7 +349,7 @@ class PlanPicture {
     return "in place" + over;
   }
 
-  // A parameter that a step writes.
+  // Draws the edge from a step to a parameter that it writes.
   void update(const std::string& step, const Parameter& parameter, const PlannedValue& value) {
     const std::string name = fmt::format("u{}", updates_++);
     leaf(name, parameter.name(), value.type, "cylinder", "#efe6fa", "#9a74cc");
@@ -368,7 +368,7 @@ class PlanPicture {
     const Storage& storage = program_.values[from].storage;
     auto maker = made_by_.find(from);
     if (maker == made_by_.end()) {
-      if (storage.kind != Storage::Kind::parameter) return;  // constants and shapes: too many, and they say little
+      if (storage.kind != Storage::Kind::parameter) return;  // skip constants and shapes
       const std::string name = fmt::format("p{}", from);
       leaf(name, program_.parameters[storage.index].name(), program_.values[from].type, "cylinder", "#fff5d1",
            "#d4a72c");
@@ -395,8 +395,7 @@ class PlanPicture {
     return found->second;
   }
 
-  // The workspace as a table: a row for each buffer, in the order of their offsets, with a strip from the first step to
-  // the last in which it must exist.
+  // The memory map as a table: a row per buffer, by offset, with a strip that shows its live range.
   std::string memory_map() const {
     std::vector<std::size_t> shown(program_.lifetimes.size());
     std::iota(shown.begin(), shown.end(), std::size_t{0});
@@ -410,7 +409,7 @@ class PlanPicture {
       return std::pair(program_.offsets[a], life(a).first) < std::pair(program_.offsets[b], life(b).first);
     });
 
-    // A column for each step and one for what is there before the first, or several steps in one.
+    // One column per step, or per several steps, and one for buffers that exist before the first.
     const auto steps = static_cast<int>(program_.steps.size());
     const int each = std::max(1, (steps + static_cast<int>(columns) - 1) / static_cast<int>(columns));
     const int count = (steps + each - 1) / each + 1;
@@ -439,7 +438,7 @@ class PlanPicture {
     }
     if (left_out > 0) {
       rows += fmt::format(
-          "<TR><TD COLSPAN=\"{}\" ALIGN=\"LEFT\"><FONT POINT-SIZE=\"9\">and {} smaller ones, {} in all"
+          "<TR><TD COLSPAN=\"{}\" ALIGN=\"LEFT\"><FONT POINT-SIZE=\"9\">and {} smaller ones, {} in total"
           "</FONT></TD></TR>",
           count + 4, left_out, memory_text(rest));
     }
@@ -449,7 +448,7 @@ class PlanPicture {
         "<TD COLSPAN=\"{}\" ALIGN=\"LEFT\"><FONT POINT-SIZE=\"9\">from the first step to the last</FONT>"
         "</TD></TR>",
         count);
-    // Columns are as wide as this row says, whatever spans them.
+    // An invisible row that fixes the column widths.
     std::string ruler = "<TR><TD></TD><TD></TD><TD></TD><TD></TD>";
     for (int c = 0; c < count; ++c) ruler += fmt::format("<TD WIDTH=\"{}\" HEIGHT=\"1\"></TD>", width);
     return fmt::format(
@@ -461,16 +460,16 @@ class PlanPicture {
   const Program& program_;
   const PlanDotOptions& options_;
   dot::Detail detail_;
-  std::size_t each_ = 1;                                  // steps in a box
+  std::size_t each_ = 1;                                  // steps per box
   std::map<std::uint32_t, std::string> input_names_;      // by value
-  std::set<std::uint32_t> far_;                           // inputs and parameters that steps far apart read
+  std::set<std::uint32_t> far_;                           // inputs and parameters with distant readers
   std::set<std::pair<std::string, std::string>> drawn_;   // edges between boxes of several steps
   std::multimap<std::uint32_t, std::size_t> outputs_of_;  // by value
   dot::Sketch sketch_;
-  std::map<std::string, std::uint32_t> nodes_;                 // of the sketch
+  std::map<std::string, std::uint32_t> nodes_;                 // index in the sketch
   std::map<std::size_t, std::vector<std::size_t>> at_offset_;  // buffers
   std::map<std::uint32_t, Maker> made_by_;                     // by value
-  std::vector<NodeNote> notes_;                                // of boxes
+  std::vector<NodeNote> notes_;                                // by box
   std::optional<ColorMap> colors_;
   int updates_ = 0;
   std::string out_;
@@ -483,7 +482,7 @@ std::string to_dot(const Plan& plan, const PlanDotOptions& options) {
   std::string text;
   for (std::size_t boxes = dot::usual_boxes; boxes >= dot::fewest_boxes; boxes /= 2) {
     for (const dot::Detail& detail : dot::details) {
-      if (detail.labels && plan.program_->steps.size() > boxes) continue;  // boxes of several steps have none
+      if (detail.labels && plan.program_->steps.size() > boxes) continue;  // boxes of several steps have no edge labels
       PlanPicture picture(*plan.program_, options, boxes, detail);
       text = picture.str();
       if (picture.fits()) return text;

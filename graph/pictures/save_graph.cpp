@@ -1,4 +1,4 @@
-// Files and the Graphviz program behind save_graph, save_plan and save_diff.
+// Implements the files of save_graph, save_plan and save_diff, and runs Graphviz.
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -22,10 +22,10 @@ bool is_text(const fs::path& path) { return path.extension() == ".dot" || path.e
 void check_format(const char* where, const fs::path& path) {
   const fs::path extension = path.extension();
   if (is_text(path) || extension == ".svg" || extension == ".png" || extension == ".pdf") return;
-  throw GraphError(fmt::format("{}: the extension of {:?} is not .svg, .png, .pdf, .dot or .gv", where, path.string()));
+  throw GraphError(fmt::format("{}: {:?} must end in .svg, .png, .pdf, .dot or .gv", where, path.string()));
 }
 
-// Less and less of what `text_of` gives for an effort, until Graphviz has drawn it in time.
+// Draws with less and less effort until Graphviz finishes in time.
 template <class TextOf>
 void draw(const char* where, const fs::path& path, double effort, double time_limit, TextOf text_of) {
   using Clock = std::chrono::steady_clock;
@@ -36,14 +36,14 @@ void draw(const char* where, const fs::path& path, double effort, double time_li
   const std::string format = path.extension().string().substr(1);
   dot::Outcome outcome;
   std::string text = whole;
-  for (const double share : {0.5, 0.25, 0.0}) {  // of the time, what is kept for coarser diagrams
+  for (const double share : {0.5, 0.25, 0.0}) {  // fraction of the time reserved for coarser diagrams
     outcome = dot::run_dot(text, format, std::max(left() - share * time_limit, 0.01));
     if (outcome.succeeded) return replace_file(where, path, outcome.image);
     if (!outcome.timed_out || share == 0) break;
     effort = std::min(effort, 1.0) / 4;
     text = text_of(effort);
   }
-  // The text is of use to whoever has Graphviz elsewhere, but no reason to write over a file of the user's.
+  // Keep the text for use with Graphviz elsewhere, but never overwrite an existing file.
   fs::path beside = path;
   beside.replace_extension(".dot");
   std::error_code ignored;
@@ -52,9 +52,9 @@ void draw(const char* where, const fs::path& path, double effort, double time_li
   const std::string why = outcome.timed_out ? fmt::format("took longer than {} seconds", time_limit)
                           : outcome.started ? "failed: " + outcome.complaint
                                             : "could not be started: " + outcome.complaint;
-  const std::string rest = free ? fmt::format("the text is in {:?}", beside.string())
-                                : fmt::format("the text is not in {:?}, which was there before", beside.string());
-  const char* hint = outcome.timed_out ? "\n  hint: a larger time_limit"
+  const std::string rest = free ? fmt::format("the DOT text is in {:?}", beside.string())
+                                : fmt::format("the DOT text was not written: {:?} exists", beside.string());
+  const char* hint = outcome.timed_out ? "\n  hint: use a larger time_limit"
                      : outcome.started ? ""
                                        : "\n  hint: install Graphviz, for instance with `apt install graphviz`";
   throw EnvironmentError(

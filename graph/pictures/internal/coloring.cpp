@@ -14,7 +14,7 @@ namespace {
 
 using Rgb = std::array<double, 3>;
 
-// From ColorBrewer (colorbrewer2.org): YlOrRd and RdBu, the latter from blue to red.
+// From ColorBrewer (colorbrewer2.org): YlOrRd, and RdBu reversed.
 constexpr std::array<Rgb, 5> heat{{{255, 252, 232}, {254, 217, 118}, {253, 141, 60}, {227, 26, 28}, {128, 0, 38}}};
 constexpr std::array<Rgb, 7> cold_hot{{{33, 102, 172},
                                        {103, 169, 207},
@@ -24,7 +24,7 @@ constexpr std::array<Rgb, 7> cold_hot{{{33, 102, 172},
                                        {239, 138, 98},
                                        {178, 24, 43}}};
 
-const NodeColor dark_gray{"#6b7280", "#ffffff"};  // a zero where logarithms are asked for
+const NodeColor dark_gray{"#6b7280", "#ffffff"};  // zero and negative values on a logarithmic scale
 const NodeColor alarm{"#c026d3", "#ffffff"};      // NaN and infinities
 
 template <std::size_t N>
@@ -46,11 +46,12 @@ ColorMap::ColorMap(const Annotations& annotations, std::span<const double> numbe
     throw GraphError(fmt::format("{}: the colors of {:?}: {}", where, annotations.legend, what));
   };
   for (const auto& [limit, name] : {std::pair{annotations.low, "low"}, std::pair{annotations.high, "high"}}) {
-    if (limit && !std::isfinite(*limit)) fail(fmt::format("{} is {}", name, *limit));
-    if (limit && log && *limit <= 0) fail(fmt::format("{} is {}, which has no logarithm", name, *limit));
+    if (limit && !std::isfinite(*limit)) fail(fmt::format("{} must be finite, got {}", name, *limit));
+    if (limit && log && *limit <= 0)
+      fail(fmt::format("{} must be positive on a logarithmic scale, got {}", name, *limit));
   }
   if (annotations.low && annotations.high && *annotations.low >= *annotations.high)
-    fail(fmt::format("low is {} and high {}", *annotations.low, *annotations.high));
+    fail(fmt::format("low must be less than high, got {} and {}", *annotations.low, *annotations.high));
   bool first = true;
   for (const double number : numbers) {
     any_ = true;
@@ -66,14 +67,14 @@ ColorMap::ColorMap(const Annotations& annotations, std::span<const double> numbe
   }
   if (first) low_ = high_ = 1;
   if (log) {
-    // Whole decades, and not so few that chance differences look like large ones.
+    // Full decades, and a minimum range, so that random differences do not look large.
     double from = std::floor(std::log10(low_) + 1e-9), to = std::ceil(std::log10(high_) - 1e-9);
     const double least = annotations.colors == ColorScale::cold_hot ? 6 : 2;
     while (to - from < least) to - std::log10(high_) < std::log10(low_) - from ? ++to : --from;
     low_ = std::pow(10.0, from);
     high_ = std::pow(10.0, to);
   } else if (annotations.colors == ColorScale::heat) {
-    low_ = std::min(low_, 0.0);  // nothing is pale
+    low_ = std::min(low_, 0.0);  // the pale end of the scale is 0
   }
   if (annotations.low) low_ = *annotations.low;
   if (annotations.high) high_ = *annotations.high;
@@ -118,7 +119,7 @@ std::string ColorMap::legend_rows() const {
   if (zeros_) apart += "<TD WIDTH=\"6\"></TD>" + cell(dark_gray, "&#160;0&#160;", 20);
   if (alarms_) apart += "<TD WIDTH=\"6\"></TD>" + cell(alarm, "&#160;NaN, Inf&#160;", 48);
 
-  // Numbers below: the ends and the middle, or decades that are whole.
+  // Labels below: the ends and the middle, or full decades.
   const bool log = annotations_.logarithmic;
   const double mid = log ? std::pow(10.0, (std::log10(low_) + std::log10(high_)) / 2) : (low_ + high_) / 2;
   const auto tick = [&](double number, const char* align, int span) {

@@ -1,4 +1,4 @@
-// Numbers as colors, and the legend that explains them.
+// Maps values to colors, and draws the legend.
 #pragma once
 
 #include <span>
@@ -11,23 +11,22 @@ namespace xgrad::inline v0 {
 
 struct NodeColor {
   std::string fill;  // such as "#f7f7f7"
-  std::string text;  // dark or light, to be read on it
+  std::string text;  // dark or light, for contrast
 };
 
-// The colors of some numbers. Keeps a reference to the annotations.
+// The color map of a set of values. Keeps a reference to the annotations.
 class ColorMap {
  public:
-  // Throws GraphError, beginning with `where`, if the limits are not finite, not in order, or not positive where they
-  // must be.
+  // Throws GraphError, beginning with `where`, if the limits are not finite, not in order, or not positive on a
+  // logarithmic scale.
   ColorMap(const Annotations& annotations, std::span<const double> numbers, std::string_view where);
 
   NodeColor color(double number) const;
-  // Rows of a table in Graphviz' HTML-like labels: the legend and a strip of colors with numbers below. Empty if there
-  // were no numbers.
+  // Table rows for a Graphviz HTML-like label: legend, strip of colors, and values below. Empty without values.
   std::string legend_rows() const;
 
  private:
-  // 0 at one end of the scale, 1 at the other.
+  // 0 at the low end of the scale, 1 at the high end.
   double position(double number) const;
   NodeColor at(double position) const;
 

@@ -17,21 +17,21 @@ namespace xgrad::inline v0::dot {
 namespace {
 
 constexpr int max_level = 24;          // deeper scopes share a box
-constexpr std::size_t max_period = 8;  // layers that repeat together
-constexpr std::size_t few_boxes = 8;   // of so few a large graph's picture would say too little
+constexpr std::size_t max_period = 8;  // layers in one repeated block
+constexpr std::size_t few_boxes = 8;   // a large graph needs more boxes to be informative
 constexpr std::uint32_t many_uses = 4;
 
-// A scope of the tree of scopes; 0 is the root.
+// A node of the scope tree; 0 is the root.
 struct Scope {
   std::string label;
   std::uint32_t parent = 0;
   int level = 0;
   std::vector<NodeId> nodes;          // directly in it
-  std::vector<std::uint32_t> inner;   // in the order in which the tape meets them
-  std::vector<std::uint32_t> stands;  // of those, what is drawn; a repetition is drawn as its first block
+  std::vector<std::uint32_t> inner;   // in tape order
+  std::vector<std::uint32_t> stands;  // those drawn; a repetition is drawn as its first block
 };
 
-// Neighbors among the scopes of one, `period` at a time, `times` times.
+// `times` repeated blocks of `period` neighboring scopes.
 struct Repetition {
   std::size_t first = 0, period = 1;
   int times = 1;
@@ -116,7 +116,7 @@ class Boxer {
     return at;
   }
 
-  // All drawn nodes in a scope and the scopes in it, in the order of the tape.
+  // All drawn nodes of a scope and its nested scopes, in tape order.
   std::vector<NodeId> nodes_below(std::uint32_t scope) const {
     std::vector<NodeId> out;
     std::vector<std::uint32_t> stack{scope};
@@ -132,7 +132,7 @@ class Boxer {
 
   // ---- repetitions
 
-  // What one sees of a node, and of which nodes of its scope it is made; what comes from outside is known by its type.
+  // Hash of a node's visible properties and its operands; operands outside its scope count by their type.
   std::uint64_t signature(NodeId id, const std::unordered_map<NodeId, std::uint32_t>& local,
                           std::uint64_t relative_scope) const {
     const Node& node = graph_.node(id);
@@ -143,7 +143,7 @@ class Boxer {
     h = mixed(h, text(name_in_scope(graph_, id)));
     if (node.op->traits.leaf == Leaf::none) {
       for (const auto& item : graph_.attrs(id).items()) {
-        // Random nodes of the same kind differ by their streams.
+        // Ignore the stream: equal random nodes have different streams.
         if (node.op->traits.random && item.first == "stream") continue;
         h = mixed(h, Attrs{item}.hash());
       }
@@ -193,7 +193,7 @@ class Boxer {
     for (const std::uint32_t s : std::vector<std::uint32_t>(scopes_[scope].stands)) fold_repeats(s);
   }
 
-  // Pairs of neighbors, by their places among `inner`, of which the second uses what the first makes going forward.
+  // Pairs of neighboring scopes, as positions in `inner`, where the second reads a forward value of the first.
   std::set<std::pair<std::size_t, std::size_t>> flows_between(const std::vector<std::uint32_t>& inner) const {
     std::unordered_map<NodeId, std::size_t> place;
     std::vector<std::vector<NodeId>> nodes;
@@ -266,7 +266,7 @@ class Boxer {
 
   // ---- depth
 
-  // The scope that `id` is drawn in or, if deeper than `depth`, as.
+  // The scope whose cluster or folded box contains `id` at this depth.
   std::uint32_t scope_at_depth(NodeId id, int depth) const {
     std::uint32_t s = scope_of_[id];
     while (scopes_[s].level > depth + 1) s = scopes_[s].parent;
@@ -287,7 +287,7 @@ class Boxer {
     return single + folded.size();
   }
 
-  // As deep as fits. Where that would be very little beside much too much, neighbors share boxes.
+  // The largest depth that fits. If that has few boxes and the next far too many, neighbors share boxes.
   int automatic_depth() {
     int depth = -1;
     int levels = 0;
@@ -345,7 +345,7 @@ class Boxer {
     }
   }
 
-  // Neighbors of the same kind in one cluster share boxes.
+  // Merges neighbors of the same kind in one cluster into shared boxes.
   void chunk(Cluster& cluster) {
     std::map<std::pair<Role, std::uint32_t>, std::vector<std::uint32_t>> kinds;
     std::sort(cluster.boxes.begin(), cluster.boxes.end(),
@@ -384,13 +384,13 @@ class Boxer {
     return name.empty() ? fmt::format("%{}", box.first()) : std::string(name);
   }
 
-  // Boxes that others took in go, and every node learns where it is.
+  // Removes merged boxes and records the box of every node.
   void number() {
     for (std::uint32_t b = 0; b < result_.boxes.size(); ++b) {
       for (const NodeId id : result_.boxes[b].nodes) result_.of[id] = b;
     }
     for (NodeId id = 0; id < graph_.size(); ++id) {
-      NodeId& original = result_.original[id];  // of a copy of a copy, the first
+      NodeId& original = result_.original[id];  // resolved to the first for a copy of a copy
       while (result_.original[original] != original) original = result_.original[original];
       if (drawn_[id]) result_.of[id] = result_.of[original];
     }
@@ -403,7 +403,7 @@ class Boxer {
     std::string out = fmt::format("{} nodes drawn as {} boxes", thousands(nodes), thousands(boxes));
     const bool scoped = scopes_.size() > 1;
     if (scoped) out += depth == 0 ? ": a layer is one box" : fmt::format(": scopes are one box below level {}", depth);
-    if (chunk_ > 1) out += fmt::format("{} up to {} neighbors share one", scoped ? ", and" : ":", chunk_);
+    if (chunk_ > 1) out += fmt::format("{} up to {} neighbors share a box", scoped ? ", and" : ":", chunk_);
     return out;
   }
 
@@ -413,10 +413,10 @@ class Boxer {
   const BoxOptions& options_;
   std::vector<Scope> scopes_;
   std::vector<std::uint32_t> scope_of_;                                   // by node
-  std::vector<std::vector<std::uint64_t>> signs_;                         // by scope: of the nodes below it
-  std::map<std::uint32_t, std::pair<Repetition, std::string>> repeated_;  // by its first scope; the label of the last
+  std::vector<std::vector<std::uint64_t>> signs_;                         // by scope: signatures of the nodes below it
+  std::map<std::uint32_t, std::pair<Repetition, std::string>> repeated_;  // by first scope; with the last label
   std::vector<std::uint64_t> type_hash_;                                  // by node
-  std::vector<NodeId> shared_;  // inputs, parameters and constants of many uses, which keep boxes of their own
+  std::vector<NodeId> shared_;  // leaves with many uses, which keep separate boxes
   std::uint32_t repetitions_ = 0;
   std::size_t chunk_ = 1;
   Boxes result_;

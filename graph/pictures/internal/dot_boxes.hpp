@@ -1,4 +1,4 @@
-// Which boxes the nodes of a graph are drawn as: scopes that are folded into one, neighbors that repeat.
+// Maps the nodes of a graph to the boxes of a diagram: folds scopes and repeated neighbors.
 #pragma once
 
 #include <cstdint>
@@ -13,20 +13,20 @@ namespace xgrad::inline v0::dot {
 constexpr std::uint32_t no_box = ~std::uint32_t{0};
 
 struct Box {
-  std::vector<NodeId> nodes;  // what it stands for, without the copies of a repetition, in the order of the tape
-  bool folded = false;        // many as one; otherwise there is one node
-  bool neighbors = false;     // folded, of neighbors that are no scope of their own
-  std::string label;          // of a folded box
+  std::vector<NodeId> nodes;  // in tape order, without the copies of a repetition
+  bool folded = false;        // stands for several nodes; otherwise there is one node
+  bool neighbors = false;     // folded from neighbors that do not form a scope
+  std::string label;          // for a folded box
   Role role = Role::forward;
-  std::uint32_t order = 0;  // how many times backward
+  std::uint32_t order = 0;  // derivative order
 
   NodeId first() const { return nodes.front(); }
 };
 
-// A scope with its boxes, or several that repeat together.
+// A scope with its boxes, or several scopes that repeat as a block.
 struct Cluster {
   std::string label;
-  int times = 1;  // of a repetition, which is drawn once
+  int times = 1;  // number of repetitions; drawn once
   std::vector<std::uint32_t> boxes;
   std::vector<Cluster> inner;
 };
@@ -34,36 +34,35 @@ struct Cluster {
 struct BoxOptions {
   std::optional<int> depth;
   bool fold_repeats = true;
-  std::size_t max_nodes = 0;  // if there is no depth
+  std::size_t max_nodes = 0;  // used if `depth` is empty
 };
 
-// One block of a repetition; the first of them is drawn.
+// One block of a repetition. Only the first block is drawn.
 struct Block {
   std::uint32_t repetition = 0, time = 0;
-  std::uint32_t around = 0;  // the block of another repetition that it is part of; 0 is none
+  std::uint32_t around = 0;  // the enclosing block of another repetition; 0: none
 };
 
 struct Boxes {
-  std::vector<Box> boxes;  // one that has no nodes is not drawn
+  std::vector<Box> boxes;  // a box without nodes is not drawn
   Cluster root;
-  std::vector<std::uint32_t> of;     // by node: its box, that of what it is a copy of, or no_box
-  std::vector<NodeId> original;      // by node: itself, or what it is a copy of
-  std::vector<Block> blocks;         // 0 is none
-  std::vector<std::uint32_t> block;  // by node: the innermost it is part of
-  std::string folding;               // what was folded without being asked for, in words; or empty
+  std::vector<std::uint32_t> of;     // by node: its box, the box of its original, or no_box
+  std::vector<NodeId> original;      // by node: the node it is a copy of, or itself
+  std::vector<Block> blocks;         // 0 means none
+  std::vector<std::uint32_t> block;  // by node: the innermost block
+  std::string folding;               // description of automatic folding; or empty
 
-  // Whether each node is a box.
+  // Whether each node has a box of its own.
   bool plain() const;
-  // Whether what goes from node to node says no more than what is drawn: it goes from block to block of a repetition,
-  // or within a block that is a copy.
+  // Whether an edge adds nothing to the diagram: it connects blocks of a repetition, or lies in a block that is a copy.
   bool implied(NodeId from, NodeId to) const;
 };
 
-// `drawn` says which nodes are drawn at all, `order` how many times backward each is; by node.
+// `drawn`: whether each node is drawn. `order`: derivative order of each node.
 Boxes make_boxes(const Graph& graph, const std::vector<bool>& drawn, const std::vector<std::uint32_t>& order,
                  const BoxOptions& options);
 
-// A node's name without the scope that it begins with.
+// A node's name without its scope prefix.
 std::string_view name_in_scope(const Graph& graph, NodeId id);
 
 }  // namespace xgrad::inline v0::dot

@@ -11,8 +11,7 @@ namespace {
 constexpr std::uint32_t replacement = 0xfffd;
 constexpr const char* gray = "#6b7280";
 
-// Takes one code point from the front of `text`; malformed bytes and characters that XML cannot hold give the
-// replacement character.
+// Removes one code point from the front of `text`. Malformed bytes and characters that XML forbids become U+FFFD.
 std::uint32_t next_code_point(std::string_view& text) {
   const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
   const std::uint32_t lead = byte(0);
@@ -40,13 +39,13 @@ std::string escaped(std::string_view text, std::size_t limit) {
     if (n == limit) return out + "&#8230;";
     const std::uint32_t code = next_code_point(text);
     blank = blank && code == ' ';
-    // Graphviz replaces \G, \N and others by names of its own, also where the backslash is written as a number: two of
-    // them are one. It does not read a `]` that ends a text.
+    // Graphviz expands \G, \N and others, even if the backslash is a character reference: double it. It drops a `]` at
+    // the end of a text.
     const bool plain =
         code < 0x7f && std::string_view("&<>\"\\]").find(static_cast<char>(code)) == std::string_view::npos;
     out += code == '\\' ? "&#92;&#92;" : plain ? std::string(1, static_cast<char>(code)) : fmt::format("&#{};", code);
   }
-  return blank ? "&#160;" : out;  // Graphviz refuses a font around nothing
+  return blank ? "&#160;" : out;  // Graphviz rejects a FONT element without text
 }
 
 std::string small_text(const std::string& escaped_text) {
@@ -54,7 +53,7 @@ std::string small_text(const std::string& escaped_text) {
 }
 
 std::string on_color(std::string label, const std::string& text) {
-  // Letters of names are escaped where they could be taken for a tag.
+  // Quotes in names are escaped, so this matches only attributes of tags.
   const std::string from = fmt::format("COLOR=\"{}\"", gray);
   const std::string to = text == dark ? "COLOR=\"#374151\"" : "COLOR=\"#f3f4f6\"";
   for (std::size_t at = label.find(from); at != std::string::npos; at = label.find(from, at + to.size()))

@@ -1,4 +1,4 @@
-// Text as Graphviz' HTML-like labels take it.
+// Text for Graphviz HTML-like labels.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,12 @@
 
 namespace xgrad::inline v0::dot {
 
-// For text between tags: ASCII, on one line, at most `limit` characters.
+// Escapes text for use between tags: ASCII, on one line, at most `limit` characters.
 std::string escaped(std::string_view text, std::size_t limit = 80);
 std::string small_text(const std::string& escaped_text);
 
-constexpr const char* dark = "#1f2937";  // letters on light ground
-// A label on a ground of a color, whose letters are of `text`: what is gray in it becomes nearly as light or as dark.
+constexpr const char* dark = "#1f2937";  // text color on a light background
+// Adapts a label to a colored background with text color `text`: gray text becomes nearly as light or as dark.
 std::string on_color(std::string label, const std::string& text);
 
 }  // namespace xgrad::inline v0::dot

@@ -16,7 +16,7 @@ std::vector<int> ranks(const Sketch& sketch) {
   const std::uint32_t n = sketch.nodes;
   std::vector<std::vector<std::size_t>> out(n);
   std::vector<std::size_t> waiting(n, 0);
-  std::vector<int> pull(n, 0);  // downwards, less upwards
+  std::vector<int> pull(n, 0);  // edges that pull down minus edges that pull up
   for (std::size_t e = 0; e < sketch.edges.size(); ++e) {
     const Sketch::Edge& edge = sketch.edges[e];
     if (edge.from == edge.to || !edge.ranked) continue;
@@ -26,9 +26,9 @@ std::vector<int> ranks(const Sketch& sketch) {
     pull[edge.to] -= edge.weight;
   }
   std::vector<int> rank(n, 0);
-  std::vector<std::uint32_t> place(n, n);  // in the order below
+  std::vector<std::uint32_t> place(n, n);  // position in `order`
   std::vector<std::uint32_t> order, ready;
-  std::uint32_t cut = 0;  // of a cycle, the first node goes first
+  std::uint32_t cut = 0;  // next node for breaking cycles, lowest first
   for (std::uint32_t b = 0; b < n; ++b) {
     if (waiting[b] == 0) ready.push_back(b);
   }
@@ -48,7 +48,7 @@ std::vector<int> ranks(const Sketch& sketch) {
       if (--waiting[edge.to] == 0) ready.push_back(edge.to);
     }
   }
-  // As far up as can be, by now. What is pulled down more goes down.
+  // All nodes are as far up as possible now. Move those down that have more edges pulling down.
   for (auto b = order.rbegin(); b != order.rend(); ++b) {
     if (pull[*b] <= 0) continue;
     int lowest = std::numeric_limits<int>::max();

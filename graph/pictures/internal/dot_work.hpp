@@ -1,4 +1,4 @@
-// How much work a diagram is for dot, so that what takes minutes is drawn with less detail.
+// Estimates the work of dot, so that slow diagrams are drawn with less detail.
 //
 // Note [The work of dot]. dot puts boxes in ranks and adds a virtual node wherever an edge crosses a rank; a label on
 // any edge doubles the ranks. Its time grows with the square of the nodes of both kinds: about 1.5e-7 s for each
@@ -15,8 +15,8 @@
 
 namespace xgrad::inline v0::dot {
 
-// A diagram without its looks. Edges go from rank to rank as dot sees them, which for those drawn with dir=back is
-// against their arrow.
+// A diagram reduced to its layout. Edges point in the direction in which dot ranks them, which is against the arrow for
+// dir=back.
 struct Sketch {
   struct Edge {
     std::uint32_t from = 0, to = 0;
@@ -29,13 +29,13 @@ struct Sketch {
   std::vector<Edge> edges;
 };
 
-// An estimate of the rank that dot gives to each node. Cycles are cut.
+// Estimates the rank that dot assigns to each node. Cycles are broken.
 std::vector<int> ranks(const Sketch& sketch);
 
-// The nodes of the layout, virtual ones included.
+// Number of layout nodes, including virtual ones.
 std::size_t layout_size(const Sketch& sketch);
 
-// What is drawn of the same boxes.
+// Level of detail for the same boxes.
 struct Detail {
   bool leaf_edges = true;  // false: inputs and parameters with uses far apart are named in the boxes that use them
   bool labels = true;      // on edges
@@ -43,16 +43,16 @@ struct Detail {
 };
 constexpr std::array<Detail, 4> details{{{}, {.leaf_edges = false}, {false, false}, {false, false, false}}};
 
-// Whether dot lays it out in one or two seconds, or `effort` times the work that it does in them. A diagram that may
-// have fewer boxes must also be readable: few long edges for each box.
+// Whether dot lays the sketch out in about two seconds times `effort`. If the diagram may be folded, it must also be
+// readable: few long edges per box.
 bool fits(const Sketch& sketch, const Detail& detail, double effort, bool may_fold = false);
 
 constexpr const char* quick_layout = ", nslimit=2, nslimit1=2, mclimit=0.3";
 
-constexpr int usual_boxes = 300;  // at most, where options do not say
-constexpr int fewest_boxes = 8;   // no diagram is folded into fewer
+constexpr int usual_boxes = 300;  // default maximum
+constexpr int fewest_boxes = 8;   // minimum of folding
 
-// The names that are counted most, such as "add x3, mul".
+// The most frequent names, such as "add x3, mul".
 std::string most(const std::map<std::string, std::size_t>& count);
 
 // Throws GraphError, beginning with `where`, unless both are positive.

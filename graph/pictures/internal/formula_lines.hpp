@@ -1,4 +1,4 @@
-// Values as formulas, line by line, in plain text or LaTeX.
+// Prints values as formulas, line by line, as plain text or LaTeX.
 #pragma once
 
 #include <map>
@@ -14,24 +14,24 @@ namespace xgrad::inline v0::formula {
 enum class Style { text, latex };
 
 struct Line {
-  std::string name;  // as it is written
+  std::string name;  // as printed
   std::string formula;
   NodeId node = 0;
 };
 
 using Names = std::map<NodeId, std::string>;
 
-// What `to_formulas` prints. Names of known and wanted values stand as they are given: see `name` and `number`. Parts
-// that get lines of their own are called t1, t2 ..., beginning after `parts`, which goes on to the last. `brief` leaves
-// out flags that are off. Takes time for what the formulas show, however much else is known.
+// Implements `to_formulas`. Names of known and wanted values are printed verbatim: see `name` and `number`. Shared
+// subexpressions are named t1, t2 ..., starting after `parts`, which is advanced. `brief` omits flags that are off.
+// Takes time proportional to the size of the formulas, whatever the number of known values.
 std::vector<Line> lines(const std::vector<std::pair<std::string, Value>>& wanted, const Names& known, Style style,
                         int& parts, bool brief = false);
 
-// A name as it can stand in a formula: in quotes, or escaped, if need be.
+// A name as it may appear in a formula: quoted or escaped if necessary.
 std::string name(std::string_view text, Style style);
-// Four digits of it.
+// The number with four digits.
 std::string number(double number, Style style);
-// Any text within a LaTeX formula.
+// Any text, escaped for a LaTeX formula.
 std::string latex_text(std::string_view text);
 
 }  // namespace xgrad::inline v0::formula

@@ -16,14 +16,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX wants the program to declare it
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves the declaration to the program
 
 namespace xgrad::inline v0::dot {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// Two connected sockets. Not pipes: writing to a program that has ended would raise SIGPIPE.
+// Two connected sockets instead of a pipe: writing to a program that has ended would raise SIGPIPE.
 struct Channel {
   int ours = -1, theirs = -1;
   bool open() {
@@ -54,7 +54,7 @@ class Deadline {
     if (limited_)
       end_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
-  // For poll: -1 waits for ever.
+  // The timeout for poll; -1 waits forever.
   int milliseconds() const {
     if (!limited_) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now()).count();
@@ -67,7 +67,7 @@ class Deadline {
   Clock::time_point end_{};
 };
 
-// Feeds the program and takes what it writes until it closes both of its outputs; false if the time is over.
+// Writes the program's input and reads its output until it closes both outputs; false on timeout.
 bool converse(Channel& in, Channel& out, Channel& err, std::string_view text, const Deadline& deadline,
               Outcome& outcome) {
   std::vector<char> buffer(1 << 16);
@@ -75,11 +75,11 @@ bool converse(Channel& in, Channel& out, Channel& err, std::string_view text, co
     const ::ssize_t n = ::recv(from.ours, buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (n <= 0) return Channel::close(from.ours);
-    // All is read, though only the beginning is kept: a full channel would stop the program.
+    // Read everything, though only the beginning is kept: a full channel would block the program.
     into.append(buffer.data(), std::min(static_cast<std::size_t>(n), limit - std::min(limit, into.size())));
   };
   while (out.ours >= 0 || err.ours >= 0) {
-    // poll passes over what is -1.
+    // poll ignores descriptors of -1.
     std::array<::pollfd, 3> ends{{{in.ours, POLLOUT, 0}, {out.ours, POLLIN, 0}, {err.ours, POLLIN, 0}}};
     if (::poll(ends.data(), ends.size(), deadline.milliseconds()) < 0 && errno != EINTR) return true;
     if (deadline.passed()) return false;
@@ -115,7 +115,7 @@ Outcome run_dot(const std::string& text, const std::string& format, double secon
   posix_spawn_file_actions_adddup2(&actions, in.theirs, STDIN_FILENO);
   posix_spawn_file_actions_adddup2(&actions, out.theirs, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err.theirs, STDERR_FILENO);
-  // A group of its own, so that a script named dot is killed with what it started.
+  // A separate process group, so that a wrapper script named dot is killed with its children.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);

@@ -1,4 +1,4 @@
-// The program dot.
+// Runs the Graphviz program dot.
 #pragma once
 
 #include <string>
@@ -6,15 +6,15 @@
 namespace xgrad::inline v0::dot {
 
 struct Outcome {
-  bool started = false;    // false if there is no such program
-  bool timed_out = false;  // it was killed
+  bool started = false;    // false if the program was not found
+  bool timed_out = false;  // the program was killed
   bool succeeded = false;
   std::string image;
-  std::string complaint;  // the beginning of what it wrote to its standard error
+  std::string complaint;  // the beginning of its standard error output
 };
 
-// Gives the text to dot, which is searched on the PATH, and takes the image in `format`, such as svg. No file is
-// written. After `seconds` the program and what it started are killed; infinity waits for as long as it takes.
+// Pipes `text` to dot, which is searched on the PATH, and returns the image in `format`, such as svg. Writes no file.
+// After `seconds` the program and its children are killed; infinity waits forever.
 Outcome run_dot(const std::string& text, const std::string& format, double seconds);
 
 }  // namespace xgrad::inline v0::dot

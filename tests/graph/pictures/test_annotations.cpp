@@ -1,4 +1,4 @@
-// What a report says of nodes, on the picture: lines, colors and the legend.
+// Annotations in diagrams: lines, colors and the legend.
 #include <cmath>
 #include <limits>
 #include <map>
@@ -24,7 +24,7 @@ namespace {
 constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double not_a_number = std::numeric_limits<double>::quiet_NaN();
 
-// A chain of as many nodes as there are numbers, each with its number.
+// Draws a chain with one node per number, annotated with the number.
 std::string picture_of(const std::vector<double>& numbers, Annotations how) {
   Graph g;
   Value y = g.input("x", {2});
@@ -42,7 +42,7 @@ std::string picture_of(const std::vector<double>& numbers, Annotations how) {
   return to_dot(g, {.title = "t", .annotations = how});
 }
 
-// The colors of the operations, in the order of the tape.
+// The fill colors of the operations, in tape order.
 std::vector<std::string> fills(const std::string& dot) {
   std::vector<std::string> out;
   const std::regex node("n[0-9]+ \\[label=<tanh.*shape=box, fillcolor=\"(#[0-9a-f]{6})\"");
@@ -57,7 +57,7 @@ int brightness(const std::string& color) {
 
 }  // namespace
 
-TEST_CASE("annotations: lines stand on the nodes, escaped and in order; a node without a number is white") {
+TEST_CASE("annotations: lines are shown escaped and in order; a node without a number is white") {
   const std::string text = picture_of({1, 2}, {.legend = "time & <ms>"});
   CHECK(contains(text, "line &#60;1&#62;</FONT><BR/><FONT POINT-SIZE=\"9\" COLOR=\"#374151\">&#38; line 2"));
   CHECK(contains(text, "shape=ellipse, style=\"filled\", fillcolor=\"#ffffff\""));
@@ -65,16 +65,17 @@ TEST_CASE("annotations: lines stand on the nodes, escaped and in order; a node w
   CHECK(text == picture_of({1, 2}, {.legend = "time & <ms>"}));
 }
 
-TEST_CASE("annotations: more is darker, and equal numbers have equal colors") {
+TEST_CASE("annotations: larger values are darker, and equal values have equal colors") {
   const auto seen = fills(picture_of({0, 1, 2, 3, 2}, {.legend = "n"}));
   REQUIRE(seen.size() == 5);
   for (std::size_t i = 0; i < 3; ++i) CHECK(brightness(seen[i]) > brightness(seen[i + 1]));
   CHECK(seen[2] == seen[4]);
   CHECK(fills(picture_of({0, 3, 3.5}, {.legend = "n", .low = 0, .high = 3}))[1] == seen[3]);
-  CHECK(fills(picture_of({0, 3, 3.5}, {.legend = "n", .low = 0, .high = 3}))[2] == seen[3]);  // beyond the end
+  CHECK(fills(picture_of({0, 3, 3.5}, {.legend = "n", .low = 0, .high = 3}))[2] ==
+        seen[3]);  // beyond the end of the scale
 }
 
-TEST_CASE("annotations: small is blue, large is red, and in between is white, by decades") {
+TEST_CASE("annotations: the logarithmic scale goes from blue over white to red") {
   const Annotations how{.legend = "norm", .colors = ColorScale::cold_hot, .logarithmic = true};
   const auto seen = fills(picture_of({1e-6, 1e-3, 1}, how));
   REQUIRE(seen.size() == 3);
@@ -84,12 +85,12 @@ TEST_CASE("annotations: small is blue, large is red, and in between is white, by
   CHECK(contains(text, ">0.001<"));
   CHECK(contains(text, "(logarithmic)"));
   CHECK(contains(text, "fontcolor=\"#ffffff\""));  // on dark blue and dark red
-  // Numbers that differ by chance are not torn apart to the ends.
+  // Random differences do not span the whole scale.
   const auto alike = fills(picture_of({1.1, 1.2}, how));
   CHECK(std::abs(brightness(alike[0]) - brightness(alike[1])) < 60);
 }
 
-TEST_CASE("annotations: zeros of a logarithm, NaN and infinities have colors of their own") {
+TEST_CASE("annotations: zeros on a logarithmic scale, NaN and infinities have separate colors") {
   const Annotations how{.legend = "norm", .colors = ColorScale::cold_hot, .logarithmic = true};
   const std::string text = picture_of({0, not_a_number, inf, -inf, 1e-3, 1}, how);
   const auto seen = fills(text);
@@ -110,16 +111,16 @@ TEST_CASE("annotations: without numbers there is no legend") {
   CHECK_FALSE(contains(text, "TABLE"));
 }
 
-TEST_CASE("annotations: limits without meaning are refused by name") {
+TEST_CASE("annotations: invalid limits throw and are named") {
   CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = not_a_number}),
-                       doctest::Contains("to_dot: the colors of \"ms\": low is nan"), GraphError);
-  CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = 2, .high = 1}), doctest::Contains("low is 2 and high 1"),
-                       GraphError);
+                       doctest::Contains("to_dot: the colors of \"ms\": low must be finite, got nan"), GraphError);
+  CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .low = 2, .high = 1}),
+                       doctest::Contains("low must be less than high, got 2 and 1"), GraphError);
   CHECK_THROWS_WITH_AS(picture_of({1}, {.legend = "ms", .logarithmic = true, .high = 0}),
-                       doctest::Contains("high is 0, which has no logarithm"), GraphError);
+                       doctest::Contains("high must be positive on a logarithmic scale, got 0"), GraphError);
 }
 
-TEST_CASE("annotations: Graphviz reads what they make") {
+TEST_CASE("annotations: Graphviz accepts the diagram") {
   if (!graphviz::found()) return;
   const Annotations how{.legend = "\"norm\" \\ <b>", .colors = ColorScale::cold_hot, .logarithmic = true};
   const graphviz::Picture picture = graphviz::read(picture_of({0, not_a_number, inf, 1e-30, 1e30, 1}, how));

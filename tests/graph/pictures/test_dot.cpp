@@ -29,7 +29,7 @@ std::ptrdiff_t files(const ScratchFolder& folder) {
   return std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator());
 }
 
-// Sets the PATH while it lives.
+// Sets PATH in a scope.
 class SearchPath {
  public:
   explicit SearchPath(const std::string& path) : before_(std::getenv("PATH") ? std::getenv("PATH") : "") {
@@ -76,7 +76,7 @@ void build(Graph& g) {
 
 }  // namespace
 
-TEST_CASE("dot: a small graph gives these very bytes") {
+TEST_CASE("dot: the text of a small graph") {
   Graph g;
   const Value x = g.input("x", {3});
   g.apply(tiny::sum, {g.apply(tiny::sub, {g.constant(1), x})}, {{"axes", Axes{0}}}).named("y");
@@ -93,7 +93,7 @@ TEST_CASE("dot: a small graph gives these very bytes") {
 )");
 }
 
-TEST_CASE("dot: scopes are boxes in boxes, roles have their colors, updates lead back") {
+TEST_CASE("dot: scopes are nested boxes, roles have colors, updates point to parameters") {
   Graph g;
   build(g);
   const std::string text = to_dot(g);
@@ -101,11 +101,11 @@ TEST_CASE("dot: scopes are boxes in boxes, roles have their colors, updates lead
   const auto inner = text.find("label=<dense>");
   REQUIRE(inner != std::string::npos);
   CHECK(outer < inner);
-  CHECK(contains(text, "    n1 [label=<kernel<BR/>"));  // the parameter, without the names of its boxes
+  CHECK(contains(text, "    n1 [label=<kernel<BR/>"));  // the parameter, without its scope prefix
   CHECK(contains(text, "shape=cylinder"));
   CHECK(contains(text, "shape=note"));
   CHECK(contains(text, "label=<mul(&#183;, 2)"));
-  CHECK_FALSE(contains(text, "transpose_b"));  // a flag that is off
+  CHECK_FALSE(contains(text, "transpose_b"));  // flags that are off are omitted
   CHECK(contains(text, "fillcolor=\"#fdebdf\""));
   CHECK(contains(text, "fillcolor=\"#efe6fa\""));
   CHECK(contains(text, "[dir=back"));
@@ -116,7 +116,7 @@ TEST_CASE("dot: scopes are boxes in boxes, roles have their colors, updates lead
   CHECK(contains(text, "label=<&#160;2&#215;4>"));
 }
 
-TEST_CASE("dot: the same graph built twice gives the same bytes") {
+TEST_CASE("dot: equal graphs give the same text") {
   Graph a;
   Graph b;
   build(a);
@@ -124,7 +124,7 @@ TEST_CASE("dot: the same graph built twice gives the same bytes") {
   CHECK(to_dot(a) == to_dot(b));
 }
 
-TEST_CASE("dot: only what the outputs need is drawn") {
+TEST_CASE("dot: draws only nodes that the outputs need") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = g.apply(tiny::tanh, {x});
@@ -140,7 +140,7 @@ TEST_CASE("dot: only what the outputs need is drawn") {
   CHECK_THROWS_AS(to_dot(g, {.rankdir = "TB]; evil"}), GraphError);
 }
 
-TEST_CASE("dot: numbers that nobody uses or many share a list with stay nodes") {
+TEST_CASE("dot: unused scalar constants and those of operations with many inputs stay nodes") {
   Graph g;
   const Value lone = g.constant(7);
   CHECK(contains(to_dot(g), "n0 [label=<7"));
@@ -151,7 +151,7 @@ TEST_CASE("dot: numbers that nobody uses or many share a list with stay nodes") 
   CHECK(contains(to_dot(g), "n0 -> n2"));
 }
 
-TEST_CASE("dot: Graphviz accepts the picture, whatever the names hold") {
+TEST_CASE("dot: Graphviz accepts any bytes in names") {
   if (!has_graphviz()) return;
   const ScratchFolder folder;
   const std::string hostile[] = {"\"quoted\"",
@@ -163,9 +163,9 @@ TEST_CASE("dot: Graphviz accepts the picture, whatever the names hold") {
                                  "\xce\xbb \xe2\x86\x92 \xf0\x9f\x98\x80",
                                  "\xff\xfe broken \xc3",
                                  "\x01\x1f\x7f\xc2\x80",
-                                 "\xef\xbf\xbf",  // U+FFFF, which XML does not know
+                                 "\xef\xbf\xbf",  // U+FFFF, which XML forbids
                                  "\xed\xa0\x80",  // half of a surrogate pair
-                                 "\xc0\xaf",      // a slash in too many bytes
+                                 "\xc0\xaf",      // an overlong slash
                                  "n0 -> n1; } digraph {",
                                  std::string("nul\0nul", 7),
                                  std::string(5000, 'x')};
@@ -188,9 +188,9 @@ TEST_CASE("dot: Graphviz accepts the picture, whatever the names hold") {
   CHECK(files(folder) == 1);
 }
 
-TEST_CASE("dot: every name is drawn as it is") {
+TEST_CASE("dot: every name is drawn verbatim") {
   if (!has_graphviz()) return;
-  // Graphviz has its own meaning for each of these, or for their last character.
+  // Graphviz gives a special meaning to each of these, or to its last character.
   const std::string names[] = {"D:\\Games\\New\\Eve\\Tom\\Lea\\Home\\net",
                                "\\\\N\\\\\\G\\",
                                "]",
@@ -203,7 +203,7 @@ TEST_CASE("dot: every name is drawn as it is") {
                                "--> <!--",
                                "$(N) {N|M}",
                                "a|b;c\"d"};
-  const auto shown = [](std::string name) {  // as SVG has it: entities undone, and blanks that must not collapse
+  const auto shown = [](std::string name) {  // as in SVG: entities decoded, non-breaking blanks
     const auto replaced = [&](const std::string& from, const std::string& to) {
       for (std::size_t at = name.find(from); at != std::string::npos; at = name.find(from, at + to.size()))
         name.replace(at, from.size(), to);
@@ -231,7 +231,7 @@ TEST_CASE("dot: every name is drawn as it is") {
   }
 }
 
-TEST_CASE("dot: every format is written, whole, under the name that was asked for") {
+TEST_CASE("dot: every format is written to the given path") {
   const ScratchFolder folder;
   Graph g;
   build(g);
@@ -250,14 +250,14 @@ TEST_CASE("dot: every format is written, whole, under the name that was asked fo
   CHECK(files(folder) == 5);
 }
 
-TEST_CASE("dot: without Graphviz the text is left beside and the error says what to install") {
+TEST_CASE("dot: without Graphviz the text is saved and the error says what to install") {
   const ScratchFolder folder;
   const SearchPath nothing((folder / "no-such-folder").string());
   Graph g;
   build(g);
   try {
     save_graph(g, folder / "net.svg");
-    FAIL("a picture was drawn without a program to draw it");
+    FAIL("drawn without Graphviz");
   } catch (const EnvironmentError& error) {
     const std::string what = error.what();
     CHECK(contains(what, "apt install graphviz"));
@@ -267,19 +267,19 @@ TEST_CASE("dot: without Graphviz the text is left beside and the error says what
   CHECK(files(folder) == 1);
 }
 
-TEST_CASE("dot: a text of that name that was there before is left alone if the drawing fails") {
+TEST_CASE("dot: an existing text file is kept if drawing fails") {
   const ScratchFolder folder;
   const SearchPath nothing((folder / "no-such-folder").string());
   std::ofstream(folder / "net.dot") << "mine";
   Graph g;
   build(g);
   const std::string message = scratch::message_of<EnvironmentError>([&] { save_graph(g, folder / "net.svg"); });
-  CHECK(contains(message, "the text is not in \"" + (folder / "net.dot").string() + "\", which was there before"));
+  CHECK(contains(message, "the DOT text was not written: \"" + (folder / "net.dot").string() + "\" exists"));
   CHECK(read(folder / "net.dot") == "mine");
   CHECK(files(folder) == 1);
 }
 
-TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
+TEST_CASE("dot: an error of Graphviz is quoted, and the old image is kept") {
   const ScratchFolder folder;
   const ScratchFolder programs;
   {
@@ -292,7 +292,7 @@ TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
   build(g);
   try {
     save_graph(g, folder / "net.svg");
-    FAIL("the failure of the program was not noticed");
+    FAIL("the failure was not reported");
   } catch (const EnvironmentError& error) {
     CHECK(contains(error.what(), "failed: no such plugin"));
   }
@@ -300,10 +300,10 @@ TEST_CASE("dot: a Graphviz that fails is quoted, and an older picture stays") {
   CHECK(files(folder) == 2);
 }
 
-TEST_CASE("dot: a Graphviz that takes too long is killed with what it started, and gets coarser diagrams") {
+TEST_CASE("dot: after a timeout Graphviz and its children are killed, and a coarser diagram is drawn") {
   const ScratchFolder folder;
   const ScratchFolder programs;
-  // Writes half a picture and waits, unless the diagram is one of less detail.
+  // Writes half an image and hangs, unless the diagram has less detail.
   std::ofstream(programs / "dot") << "#!/bin/sh\nread first; read second\necho \"$second\" >> '" +
                                          (folder / "asked").string() +
                                          "'\necho '<svg half'\ncase \"$second\" in *'too long'*) exit 0;; esac\n"
@@ -317,13 +317,13 @@ TEST_CASE("dot: a Graphviz that takes too long is killed with what it started, a
   CHECK(read(folder / "net.svg") == "<svg half\n");
   CHECK_FALSE(contains(read(folder / "asked"), "</svg>"));
   const ::pid_t started = static_cast<::pid_t>(std::stol(read(folder / "pid")));
-  // The kernel may need a moment to take it away.
+  // The system may need a moment to remove the process.
   for (int i = 0; i < 1000 && ::kill(started, 0) == 0; ++i) ::usleep(10'000);
   CHECK(::kill(started, 0) != 0);
   CHECK(files(folder) == 3);
 }
 
-TEST_CASE("dot: if every diagram takes too long the error says so, and the text is left beside") {
+TEST_CASE("dot: if every diagram times out, the error says so and the text is saved") {
   const ScratchFolder folder;
   const ScratchFolder programs;
   std::ofstream(programs / "dot") << "#!/bin/sh\necho '<svg half'\nexec /bin/sleep 1000\n";
@@ -341,7 +341,7 @@ TEST_CASE("dot: if every diagram takes too long the error says so, and the text 
                        GraphError);
 }
 
-TEST_CASE("dot: a folder that is not there and an unknown extension are refused") {
+TEST_CASE("dot: a missing folder and an unknown extension throw") {
   const ScratchFolder folder;
   Graph g;
   build(g);
@@ -352,7 +352,7 @@ TEST_CASE("dot: a folder that is not there and an unknown extension are refused"
   CHECK(files(folder) == 0);
 }
 
-TEST_CASE("dot: scopes a thousand deep are drawn in boxes of bounded depth") {
+TEST_CASE("dot: a thousand nested scopes are drawn with bounded depth") {
   Graph g;
   std::string path = "s";
   for (int i = 0; i < 1000; ++i) path += "/s";

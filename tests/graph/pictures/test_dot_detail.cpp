@@ -1,4 +1,4 @@
-// How much detail a diagram has, by an estimate of Graphviz' work, and that Graphviz reads what comes out.
+// The level of detail of diagrams, by an estimate of Graphviz' work.
 #include <random>
 #include <string>
 #include <vector>
@@ -16,7 +16,7 @@ using testing::count;
 
 namespace {
 
-// A recurrent net of shared weights, unrolled; all in one scope.
+// An unrolled recurrent net with shared weights, in one scope.
 Value unrolled(Graph& g, int steps) {
   const Value w = g.parameter(Parameter("W", Tensor({4, 8}))), u = g.parameter(Parameter("U", Tensor({8, 8})));
   const Value b = g.parameter(Parameter("b", Tensor::zeros({8})));
@@ -25,7 +25,7 @@ Value unrolled(Graph& g, int steps) {
   return sum(square(h));
 }
 
-// A step of training of a transformer, built from operations without scopes.
+// The training step of a transformer, built without scopes.
 void transformer(Graph& g, int layers) {
   constexpr Index tokens = 8, width = 16;
   std::vector<Value> weights;
@@ -72,7 +72,7 @@ void fan(Graph& g, int width) {
 
 }  // namespace
 
-TEST_CASE("dot detail: a small diagram has all its detail") {
+TEST_CASE("dot detail: a small diagram has full detail") {
   Graph g;
   unrolled(g, 5);
   const std::string text = to_dot(g);
@@ -82,12 +82,12 @@ TEST_CASE("dot detail: a small diagram has all its detail") {
   CHECK_FALSE(contains(text, "matmul(&#183;, W)"));
 }
 
-TEST_CASE("dot detail: of an unrolled net the shared weights are named inside the operations, and all else is drawn") {
+TEST_CASE("dot detail: the shared weights of an unrolled net are named inside the operations") {
   Graph g;
   unrolled(g, 25);
   const std::string text = to_dot(g);
   CHECK(count(text, "72 of the edges of inputs and parameters are left out") == 1);
-  CHECK(count(text, "matmul(&#183;, W)") == 24);  // the first has the edge
+  CHECK(count(text, "matmul(&#183;, W)") == 24);  // the first use keeps its edge
   CHECK(count(text, "matmul(&#183;, U)") == 24);
   CHECK(count(text, "add(&#183;, b)") == 24);
   CHECK(count(text, "shape=cylinder") == 3);
@@ -95,7 +95,7 @@ TEST_CASE("dot detail: of an unrolled net the shared weights are named inside th
   if (graphviz::found()) CHECK(graphviz::read(text).nodes == 25 * 6 + 4 + 2);
 }
 
-TEST_CASE("dot detail: less effort is less detail, down to a few boxes, and the diagram says what is left out") {
+TEST_CASE("dot detail: less effort gives less detail, and the diagram says so") {
   Graph g;
   dense(g, 400);
   const std::string usual = to_dot(g, {.max_nodes = 1000});
@@ -116,13 +116,13 @@ TEST_CASE("dot detail: less effort is less detail, down to a few boxes, and the 
   CHECK(contains(all, "label=<&#160;4>"));
 }
 
-TEST_CASE("dot detail: what is folded without being asked for fits, whatever the graph") {
+TEST_CASE("dot detail: automatic folding fits any graph") {
   const auto check = [](const Graph& g, int fewest) {
     const std::string text = to_dot(g);
     CHECK(text == to_dot(g));
     CHECK(contains(text, " boxes"));
     if (!graphviz::found()) return;
-    const graphviz::Picture picture = graphviz::read(text);  // which takes a second or so
+    const graphviz::Picture picture = graphviz::read(text);  // takes about a second
     CHECK(picture.nodes >= fewest);
     CHECK(picture.nodes <= 301);
   };

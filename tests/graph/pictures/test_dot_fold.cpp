@@ -1,4 +1,4 @@
-// Large pictures as small ones: layers as one box, repetitions drawn once, and nothing left out in silence.
+// Folding of large diagrams: layers as one box, and repetitions drawn once.
 #include <regex>
 #include <string>
 
@@ -16,7 +16,7 @@ using testing::count;
 
 namespace {
 
-// All numbers that stand before `what`, added up; thousands are set off by commas.
+// The sum of all numbers that precede `what`; thousands are separated by commas.
 long total(const std::string& text, const std::string& what) {
   long sum = 0;
   const std::regex pattern("([0-9,]+) " + what);
@@ -36,7 +36,7 @@ Value dense(Value x, Index width, const std::string& name = "dense") {
   return tanh(matmul(x, w) + b);
 }
 
-// As many layers as wanted, all alike but the first, and a loss outside all scopes that shares nothing with them.
+// A chain of equal layers, except the first, and a loss outside of all scopes.
 Value chain(Graph& g, int layers) {
   Value y = dense(g.input("x", {8, 5}), 6);
   for (int i = 1; i < layers; ++i) y = dense(y, 6);
@@ -51,7 +51,7 @@ int operations(const Graph& g) {
 
 }  // namespace
 
-TEST_CASE("fold: without folding, Graphviz reads a node for each node and an edge for each operand") {
+TEST_CASE("fold: an unfolded diagram has a node per node and an edge per operand") {
   if (!graphviz::found()) return;
   Graph g;
   const Value loss = chain(g, 4);
@@ -60,7 +60,7 @@ TEST_CASE("fold: without folding, Graphviz reads a node for each node and an edg
   gradients(loss, weights);
   int nodes = 0, edges = 0;
   for (NodeId id = 0; id < g.size(); ++id) {
-    if (scalar_constant(g, id)) continue;  // stand in the operation that uses them
+    if (scalar_constant(g, id)) continue;  // shown inside the operation that uses them
     ++nodes;
     for (const NodeId input : g.inputs(id)) edges += static_cast<int>(!scalar_constant(g, input));
   }
@@ -70,7 +70,7 @@ TEST_CASE("fold: without folding, Graphviz reads a node for each node and an edg
   CHECK(picture.clusters == 4);
 }
 
-TEST_CASE("fold: deeper scopes are a box for each part, which says what it stands for") {
+TEST_CASE("fold: a deeper scope is one box per role, which shows what it stands for") {
   Graph g;
   const Value x = g.input("x", {8, 5});
   Value y;
@@ -98,16 +98,18 @@ TEST_CASE("fold: deeper scopes are a box for each part, which says what it stand
   const std::string two = to_dot(g, {.depth = 2});
   CHECK(two == to_dot(g));
   CHECK(contains(two, "matmul"));
-  // All operations are somewhere.
+  // Every operation is drawn or counted.
   for (const std::string& text : {flat, one}) {
     const auto single = static_cast<long>(count(text, ">, shape=box") - count(text, "peripheries=2"));
     CHECK(total(text, "operation") + single == operations(g));
   }
-  CHECK_THROWS_WITH_AS(to_dot(g, {.depth = -1}), doctest::Contains("to_dot: depth is -1"), GraphError);
-  CHECK_THROWS_WITH_AS(to_dot(g, {.max_nodes = -2}), doctest::Contains("to_dot: max_nodes is -2"), GraphError);
+  CHECK_THROWS_WITH_AS(to_dot(g, {.depth = -1}), doctest::Contains("to_dot: depth must not be negative, got -1"),
+                       GraphError);
+  CHECK_THROWS_WITH_AS(to_dot(g, {.max_nodes = -2}),
+                       doctest::Contains("to_dot: max_nodes must not be negative, got -2"), GraphError);
 }
 
-TEST_CASE("fold: edges between boxes carry shapes, dtypes and bytes, once for each pair of boxes") {
+TEST_CASE("fold: edges between boxes carry shapes, dtypes and bytes, once per pair of boxes") {
   Graph g;
   const Value y = dense(dense(g.input("x", {8, 5}), 6, "a"), 7, "b");
   const std::string text = to_dot(g, {.outputs = {y}, .show_bytes = true, .depth = 0});
@@ -117,7 +119,7 @@ TEST_CASE("fold: edges between boxes carry shapes, dtypes and bytes, once for ea
   CHECK(contains(to_dot(g, {.show_bytes = true}), "label=<&#160;f32 8&#215;6, 192 bytes>"));
 }
 
-TEST_CASE("fold: layers that repeat are drawn once, with how often") {
+TEST_CASE("fold: repeated layers are drawn once, with their number") {
   Graph g;
   const Value loss = chain(g, 6);
   const std::string text = to_dot(g, {.outputs = {loss}});
@@ -126,7 +128,7 @@ TEST_CASE("fold: layers that repeat are drawn once, with how often") {
   CHECK(count(text, "label=<sin>") == 1);
   CHECK(contains(to_dot(g, {.outputs = {loss}, .depth = 0}), "<B>dense_1 &#8230; dense_5 &#215;5</B>"));
   CHECK(count(to_dot(g, {.outputs = {loss}, .fold_repeats = false}), "label=<matmul>") == 6);
-  // The way goes on from the last to what follows, as from the one that is drawn.
+  // The edge to the next layer starts at the drawn layer.
   const std::regex onward("n[0-9]+ -> n[0-9]+ \\[color=\"#6b8fb5\", label=<&#160;8&#215;6>, weight=8\\]");
   CHECK(std::regex_search(text, onward));
   if (graphviz::found()) {
@@ -136,7 +138,7 @@ TEST_CASE("fold: layers that repeat are drawn once, with how often") {
   }
 }
 
-TEST_CASE("fold: the backward parts of layers that repeat do so too") {
+TEST_CASE("fold: backward nodes of repeated layers are folded too") {
   Graph g;
   const Value loss = chain(g, 6);
   std::vector<Value> shown{loss};
@@ -146,7 +148,7 @@ TEST_CASE("fold: the backward parts of layers that repeat do so too") {
   if (graphviz::found()) CHECK(graphviz::read(text).nodes > 5);
 }
 
-TEST_CASE("fold: several layers may repeat together, and random layers that differ by their stream alone") {
+TEST_CASE("fold: blocks of several layers repeat, also if only random streams differ") {
   Graph g;
   Value y = dense(g.input("x", {8, 6}), 6);
   for (int i = 0; i < 3; ++i) {
@@ -161,28 +163,28 @@ TEST_CASE("fold: several layers may repeat together, and random layers that diff
   CHECK(count(text, "<B>noise") == 1);
 }
 
-TEST_CASE("fold: what differs, or is not chained, is drawn as often as it is there") {
+TEST_CASE("fold: layers that differ or are not chained are not folded") {
   const auto boxes = [](auto&& build) {
     Graph g;
     build(g);
     return count(to_dot(g, {.depth = 0}), "<B>dense");
   };
   CHECK(boxes([](Graph& g) { chain(g, 6); }) == 2);
-  CHECK(boxes([](Graph& g) {  // three of another width
+  CHECK(boxes([](Graph& g) {  // three of a different width
           dense(dense(dense(g.input("x", {8, 5}), 6), 7), 8);
         }) == 3);
   CHECK(boxes([](Graph& g) {  // side by side
           const Value x = g.input("x", {8, 5});
           dense(x, 6) + dense(x, 6) + dense(x, 6);
         }) == 3);
-  CHECK(boxes([](Graph& g) {  // another attribute
+  CHECK(boxes([](Graph& g) {  // a different attribute
           Value y = g.input("x", {6, 6});
           for (int i = 0; i < 2; ++i) {
             const auto scope = g.unique_scope("dense");
             y = sum(y, {i}, true) + y;
           }
         }) == 2);
-  CHECK(boxes([](Graph& g) {  // another number
+  CHECK(boxes([](Graph& g) {  // a different constant
           Value y = g.input("x", {6, 6});
           for (int i = 0; i < 2; ++i) {
             const auto scope = g.unique_scope("dense");
@@ -191,7 +193,7 @@ TEST_CASE("fold: what differs, or is not chained, is drawn as often as it is the
         }) == 2);
 }
 
-TEST_CASE("fold: repetitions in repetitions") {
+TEST_CASE("fold: repetitions nest") {
   Graph g;
   Value y = g.input("x", {8, 6});
   for (int i = 0; i < 4; ++i) {
@@ -209,7 +211,7 @@ TEST_CASE("fold: repetitions in repetitions") {
   }
 }
 
-TEST_CASE("fold: ten thousand nodes, of whatever structure, are few enough for Graphviz, and the picture says so") {
+TEST_CASE("fold: ten thousand nodes of any structure are folded, and the diagram says so") {
   for (int kind = 0; kind < 4; ++kind) {
     CAPTURE(kind);
     Graph g;
@@ -239,12 +241,12 @@ TEST_CASE("fold: ten thousand nodes, of whatever structure, are few enough for G
     CHECK(picture.nodes >= 30);
     CHECK(picture.nodes <= 301);
     CHECK(total(text, "boxes") == picture.nodes);
-    // All of them can be had.
+    // max_nodes overrides the folding.
     CHECK(graphviz::read(to_dot(g, {.max_nodes = 100'000}), false).nodes > 6000);
   }
 }
 
-TEST_CASE("fold: hostile names of scopes are escaped in boxes too") {
+TEST_CASE("fold: scope names are escaped in folded boxes") {
   if (!graphviz::found()) return;
   for (const std::string name : {"\"a\"", "</B>", "a\\", "&amp;", "\xff", "\xc3\x97", "x\ny", " ", "]]>", "--"}) {
     CAPTURE(name);
@@ -257,7 +259,7 @@ TEST_CASE("fold: hostile names of scopes are escaped in boxes too") {
   }
 }
 
-TEST_CASE("fold: boxes of layers have notes of all their nodes") {
+TEST_CASE("fold: a folded box is annotated with all its nodes") {
   Graph g;
   chain(g, 3);
   std::size_t seen = 0;
@@ -268,5 +270,5 @@ TEST_CASE("fold: boxes of layers have notes of all their nodes") {
                         .legend = "nodes"};
   const std::string text = to_dot(g, {.depth = 0, .annotations = how});
   CHECK(seen == g.size());
-  CHECK_FALSE(contains(text, "&#215;3"));  // no repetitions: their numbers may differ
+  CHECK_FALSE(contains(text, "&#215;3"));  // no repetitions, since annotations may differ
 }

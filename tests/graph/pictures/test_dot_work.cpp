@@ -1,4 +1,4 @@
-// The estimate of the work that a diagram is for Graphviz.
+// The estimate of Graphviz' work for a diagram.
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -18,7 +18,7 @@ dot::Sketch chain_sketch(std::uint32_t nodes) {
 
 }  // namespace
 
-TEST_CASE("dot work: virtual nodes are counted where edges cross ranks, and twice as many ranks with labels") {
+TEST_CASE("dot work: counts a virtual node per crossed rank, and twice the ranks with labels") {
   CHECK(dot::layout_size(chain_sketch(10)) == 10);
   dot::Sketch sketch = chain_sketch(10);
   sketch.edges.push_back({0, 9});
@@ -26,7 +26,7 @@ TEST_CASE("dot work: virtual nodes are counted where edges cross ranks, and twic
   sketch.edges[3].labeled = true;
   CHECK(dot::layout_size(sketch) == 10 + 9 * 1 + 17);
   sketch.edges[3].labeled = false;
-  sketch.nodes = 12;  // two sources: one beside its only reader, one far from its second
+  sketch.nodes = 12;  // two sources: one next to its only consumer, one far from its second
   sketch.edges.push_back({10, 9});
   sketch.edges.push_back({11, 3});
   sketch.edges.push_back({11, 9});
@@ -36,7 +36,7 @@ TEST_CASE("dot work: virtual nodes are counted where edges cross ranks, and twic
   CHECK(rank[3] - rank[11] == 1);
 }
 
-TEST_CASE("dot work: cycles of boxes are cut") {
+TEST_CASE("dot work: breaks cycles") {
   dot::Sketch sketch = chain_sketch(6);
   sketch.edges.push_back({5, 0});
   sketch.edges.push_back({2, 2});

@@ -26,7 +26,7 @@ TEST_CASE("formulas: symbols, calls, attributes and numbers") {
   CHECK(to_formulas({{"y", exp(x) + exp(p)}}, {{"a", exp(x)}, {"b", p}}) == "y = a + exp(b)\n");
 }
 
-TEST_CASE("formulas: parentheses stand where the order would otherwise be another, and nowhere else") {
+TEST_CASE("formulas: parentheses appear only where they change the order of evaluation") {
   Graph g;
   const Value a = g.input("a", {});
   const Value b = g.input("b", {});
@@ -51,7 +51,7 @@ TEST_CASE("formulas: parentheses stand where the order would otherwise be anothe
   CHECK(text(cast(equal(a < b, b < c), f32)) == "cast((a < b) == (b < c), dtype=f32)");
 }
 
-TEST_CASE("formulas: what is used twice has a line of its own, and results are named in each other") {
+TEST_CASE("formulas: a shared subexpression gets its own line, and results refer to each other by name") {
   Graph g;
   const Value a = g.input("a", {});
   const Value b = g.input("b", {});
@@ -60,10 +60,10 @@ TEST_CASE("formulas: what is used twice has a line of its own, and results are n
   CHECK(to_formulas({{"da", d[0]}, {"db", d[1]}}, {{"y", y}}) == "da = dy / b\ndb = -(da * y)\n");
   const Value shared = tanh(a * b + 1);
   CHECK(to_formulas({{"y", shared * shared}}) == "t1 = tanh(a * b + 1)\ny = t1 * t1\n");
-  CHECK(to_formulas({{"y", exp(a) * exp(a)}}) == "y = exp(a) * exp(a)\n");  // no longer than a name and its line
+  CHECK(to_formulas({{"y", exp(a) * exp(a)}}) == "y = exp(a) * exp(a)\n");  // too short for a line of its own
 }
 
-TEST_CASE("formulas: chains of any length are cut into lines") {
+TEST_CASE("formulas: long chains are split into lines") {
   Graph g;
   Value y = g.input("x", {});
   for (int i = 0; i < 20000; ++i) y = sin(y);
@@ -78,7 +78,7 @@ TEST_CASE("formulas: chains of any length are cut into lines") {
   CHECK(text.size() < 200'000);
 }
 
-TEST_CASE("formulas: names that would not stand in one are quoted, and dead values refused") {
+TEST_CASE("formulas: unusual names are quoted, and dead values throw") {
   Graph g;
   const Value x = g.input("a b\n", {});
   CHECK(to_formulas({{"y", x + 1}}) == "y = \"a b\\n\" + 1\n");

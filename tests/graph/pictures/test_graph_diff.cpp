@@ -1,4 +1,4 @@
-// What was added, removed and changed between two graphs.
+// Differences between two graphs.
 #include <string>
 
 #include <doctest/doctest.h>
@@ -50,7 +50,7 @@ std::size_t changed(const GraphDiff& d) {
 
 }  // namespace
 
-TEST_CASE("graph diff: equal graphs have none") {
+TEST_CASE("graph diff: equal graphs have no differences") {
   const GraphDiff d = between({}, {});
   CHECK(d.empty());
   CHECK(d.pairs.size() == 10);
@@ -59,7 +59,7 @@ TEST_CASE("graph diff: equal graphs have none") {
   CHECK(diff(empty, empty).empty());
 }
 
-TEST_CASE("graph diff: another operation in the same place is a change, and what follows is told its input") {
+TEST_CASE("graph diff: a replaced operation is a change, and its consumers stay unchanged") {
   const GraphDiff d = between({}, {.relu = true});
   CHECK(d.added.empty());
   CHECK(d.removed.empty());
@@ -70,7 +70,7 @@ TEST_CASE("graph diff: another operation in the same place is a change, and what
         "    operation: tanh -> relu\n");
 }
 
-TEST_CASE("graph diff: a node put in between is one addition and one changed input") {
+TEST_CASE("graph diff: an inserted node is one addition and one changed input") {
   const GraphDiff d = between({}, {.extra = true});
   REQUIRE(d.added.size() == 1);
   CHECK(d.removed.empty());
@@ -83,7 +83,7 @@ TEST_CASE("graph diff: a node put in between is one addition and one changed inp
   CHECK(count(back.str(), "- %4 = sin(%3)") == 1);
 }
 
-TEST_CASE("graph diff: types, numbers and names") {
+TEST_CASE("graph diff: types, constants and names") {
   const GraphDiff wider = between({}, {.width = 7});
   CHECK(wider.added.empty());
   CHECK(wider.removed.empty());
@@ -106,13 +106,13 @@ TEST_CASE("graph diff: updates") {
   b.add_update(w, b.parameter(w) * 3);
   b.add_update(u, b.parameter(u) * 3);
   const GraphDiff d = diff(a, b);
-  REQUIRE(d.updates.size() == 2);  // that of w is by the same product, of which a factor changed
+  REQUIRE(d.updates.size() == 2);  // the update of w uses the same product with a changed factor
   CHECK(count(d.str(), "+ update \"u\"") == 1);
   CHECK(count(d.str(), "- update \"v\"") == 1);
   CHECK_FALSE(d.empty());
 }
 
-TEST_CASE("graph diff: the picture has a node for each node of both, as Graphviz reads it") {
+TEST_CASE("graph diff: the diagram has a node for each node of both graphs") {
   Graph before, after;
   build(before, {.extra = true});
   build(after, {.relu = true});
@@ -126,7 +126,7 @@ TEST_CASE("graph diff: the picture has a node for each node of both, as Graphviz
   const graphviz::Picture picture = graphviz::read(text);
   CHECK(picture.nodes == static_cast<int>(after.size() + d.removed.size()));
   CHECK(picture.clusters == 2);
-  int edges = 2;  // to and from the sine that is gone
+  int edges = 2;  // edges of the removed sine
   for (NodeId id = 0; id < after.size(); ++id) edges += static_cast<int>(after.inputs(id).size());
   CHECK(picture.edges == edges);
   const scratch::ScratchFolder folder;
@@ -137,7 +137,7 @@ TEST_CASE("graph diff: the picture has a node for each node of both, as Graphviz
   CHECK_THROWS_AS(diff_to_dot(before, after, {.max_nodes = -1}), GraphError);
 }
 
-TEST_CASE("graph diff: of thousands of changes some are drawn, and the rest is counted") {
+TEST_CASE("graph diff: thousands of changes are drawn in part, and the others counted") {
   const auto chain = [](Graph& g, double factor, bool relus) {
     Value y = g.input("D:\\New]", {2});
     for (int i = 0; i < 3000; ++i) y = relus ? relu(y) * factor : sin(y) * factor;
@@ -148,7 +148,7 @@ TEST_CASE("graph diff: of thousands of changes some are drawn, and the rest is c
   const GraphDiff d = diff(before, after);
   REQUIRE(d.removed.size() + d.added.size() + changed(d) > 3000);
   const std::string text = diff_to_dot(before, after);
-  CHECK(count(text, " nodes that are not the same are left out too") == 1);
+  CHECK(count(text, " changed nodes are left out too") == 1);
   CHECK(count(text, "shape=") > 0);
   CHECK(count(text, "[label=<") <= 302);
   CHECK(count(text, "[label=<") > 30);
@@ -156,7 +156,7 @@ TEST_CASE("graph diff: of thousands of changes some are drawn, and the rest is c
   if (graphviz::found()) CHECK(graphviz::read(text).nodes <= 300);
 }
 
-TEST_CASE("graph diff: of large graphs what is the same is left out, and counted; hostile names are escaped") {
+TEST_CASE("graph diff: unchanged nodes of large graphs are left out and counted; names are escaped") {
   const auto chain = [](Graph& g, int without) {
     Value y = g.input("in \"<&\\\n\xff", {2});
     for (int i = 0; i < 10000; ++i) {
@@ -168,10 +168,10 @@ TEST_CASE("graph diff: of large graphs what is the same is left out, and counted
   chain(before, -1);
   chain(after, 5000);
   const GraphDiff d = diff(before, after);
-  CHECK(d.removed.size() == 3);  // number, product and sine
+  CHECK(d.removed.size() == 3);  // constant, product and sine
   CHECK(d.added.empty());
   CHECK(changed(d) == 1);
   const std::string text = diff_to_dot(before, after);
-  CHECK(count(text, "nodes that are the same are left out") == 1);
+  CHECK(count(text, "unchanged nodes are left out") == 1);
   if (graphviz::found()) CHECK(graphviz::read(text).nodes < 20);
 }

@@ -1,4 +1,4 @@
-// The picture of a plan: a box a step, an edge for what goes through memory.
+// Diagrams of plans: a box per step, an edge per value in memory.
 #include <cstdlib>
 #include <filesystem>
 #include <string>
@@ -17,7 +17,7 @@ using testing::count;
 
 namespace {
 
-// Dense, softmax and an update; names with characters that mean something to Graphviz.
+// A dense layer, softmax and an update; names with characters special to Graphviz.
 struct Net {
   Graph g;
   Parameter w{"a<b>/\"w\"", Tensor({5, 3})};
@@ -31,20 +31,20 @@ struct Net {
 
 }  // namespace
 
-TEST_CASE("plan picture: each step is a box that says what it runs") {
+TEST_CASE("plan diagram: each step is a box that names its operations") {
   const Net net;
   const std::string text = to_dot(net.plan);
   for (int s = 0; s < net.plan.steps(); ++s) CHECK(count(text, "  s" + std::to_string(s) + " [label=") == 1);
   CHECK(count(text, "  s" + std::to_string(net.plan.steps()) + " [label=") == 0);
   CHECK(count(text, "matmul") == 2);
   CHECK(count(text, "then fused") >= 1);
-  CHECK(count(text, "-> out") == 2);          // the output that is a view comes from the step whose bytes it shows
-  CHECK(count(text, "shape=cylinder") == 2);  // the parameter before and after
+  CHECK(count(text, "-> out") == 2);          // an output that is a view comes from the step that wrote its bytes
+  CHECK(count(text, "shape=cylinder") == 2);  // the parameter before and after the update
   CHECK(count(text, "x &#38; y") == 1);
   CHECK(text == to_dot(Net().plan));
 }
 
-TEST_CASE("plan picture: Graphviz draws it") {
+TEST_CASE("plan diagram: Graphviz draws it") {
   if (std::system("dot -V > /dev/null 2>&1") != 0) {
     MESSAGE("skipped: Graphviz is not installed");
     return;
@@ -54,14 +54,14 @@ TEST_CASE("plan picture: Graphviz draws it") {
   CHECK(std::filesystem::file_size(folder / "plan.svg") > 2000);
 }
 
-TEST_CASE("plan picture: buffers are listed with their places and times, and colored") {
+TEST_CASE("plan diagram: buffers are listed with offsets and live ranges, and colored") {
   const Net net;
   const std::string text = to_dot(net.plan, {.title = "a \"plan\" & <more>", .show_buffers = true});
   CHECK(count(text, "memory [shape=plain") == 1);
   CHECK(count(text, "@0<") >= 1);
   CHECK(count(text, "<B>b0</B>") == 1);
   CHECK(count(text, "in place over a&#60;b&#62;/&#34;w&#34;") == 1);  // the parameter
-  CHECK(count(text, " b0>") >= 1);                                    // on the edge that carries it
+  CHECK(count(text, " b0>") >= 1);                                    // on the edge of its value
   CHECK(text == to_dot(Net().plan, {.title = "a \"plan\" & <more>", .show_buffers = true}));
   CHECK(count(to_dot(net.plan), "memory [") == 0);
   if (!graphviz::found()) return;
@@ -70,7 +70,7 @@ TEST_CASE("plan picture: buffers are listed with their places and times, and col
   CHECK(with.edges == without.edges);
 }
 
-TEST_CASE("plan picture: of many buffers the largest are shown, and the rest counted") {
+TEST_CASE("plan diagram: shows the largest of many buffers and counts the others") {
   Graph g;
   const Value x = g.input("x", {4, 4});
   std::vector<Value> outputs;
@@ -82,7 +82,7 @@ TEST_CASE("plan picture: of many buffers the largest are shown, and the rest cou
   if (graphviz::found()) CHECK(graphviz::read(text).nodes > 80);
 }
 
-TEST_CASE("plan picture: steps have notes and colors") {
+TEST_CASE("plan diagram: steps have notes and colors") {
   const Net net;
   std::vector<NodeId> asked;
   const std::string text = to_dot(net.plan, {.annotations = {.note = [&](std::span<const NodeId> steps) -> NodeNote {
@@ -96,7 +96,7 @@ TEST_CASE("plan picture: steps have notes and colors") {
   if (graphviz::found()) CHECK(graphviz::read(text).nodes > 3);
 }
 
-TEST_CASE("plan picture: names are drawn as they are") {
+TEST_CASE("plan diagram: names are drawn verbatim") {
   if (!graphviz::found()) return;
   Graph g;
   const Parameter w("D:\\Games\\New]", Tensor::zeros({3}));
@@ -109,7 +109,7 @@ TEST_CASE("plan picture: names are drawn as they are") {
   CHECK(count(svg, ">\\G]</text>") == 1);
 }
 
-TEST_CASE("plan picture: many steps are drawn as few boxes, which name what they read and update") {
+TEST_CASE("plan diagram: many steps are drawn as few boxes, which name their inputs and updates") {
   Graph g;
   const Parameter w("w", Tensor({4, 4}));
   const Value p = g.parameter(w);
@@ -119,14 +119,14 @@ TEST_CASE("plan picture: many steps are drawn as few boxes, which name what they
   REQUIRE(plan.steps() > 1500);
   const std::string text = to_dot(plan, {.show_buffers = true});
   CHECK(text == to_dot(plan, {.show_buffers = true}));
-  CHECK(count(text, "steps that follow each other share a box") == 1);
+  CHECK(count(text, "consecutive steps share a box") == 1);
   const auto boxes = count(text, " steps<BR/>");
   CHECK(boxes <= 300);
   CHECK(boxes > 100);
   CHECK(count(text, ">reads w<") == boxes - 1);
   CHECK(count(text, ">reads x, w<") == 1);
   CHECK(count(text, "updates w<") == 1);
-  CHECK(count(text, "gives output 0") == 1);
+  CHECK(count(text, "returns output 0") == 1);
   std::size_t noted = 0;
   to_dot(plan, {.annotations = {.note = [&](std::span<const NodeId> steps) -> NodeNote {
                                   noted += steps.size();
@@ -137,7 +137,7 @@ TEST_CASE("plan picture: many steps are drawn as few boxes, which name what they
   if (graphviz::found()) CHECK(graphviz::read(text).nodes <= 302);
 }
 
-TEST_CASE("plan picture: a weight that steps far apart read is named in them where edges are too much work") {
+TEST_CASE("plan diagram: a weight with distant readers is named in them if edges are too much work") {
   Graph g;
   const Parameter w("w", Tensor({4, 4})), u("u", Tensor({4, 4}));
   const Value p = g.parameter(w), q = g.parameter(u);
@@ -150,7 +150,7 @@ TEST_CASE("plan picture: a weight that steps far apart read is named in them whe
   CHECK(count(to_dot(Plan({matmul(matmul(g.find_input("x"), p), q)})), "shape=cylinder") == 2);
 }
 
-TEST_CASE("plan picture: errors name save_plan") {
+TEST_CASE("plan diagram: errors name save_plan") {
   const ScratchFolder folder;
   CHECK_THROWS_WITH_AS(save_plan(Net().plan, folder / "plan.jpeg"), doctest::Contains("save_plan: the extension"),
                        GraphError);
