@@ -1,4 +1,4 @@
-// The types that nodes have when inputs are given other shapes.
+// Infers the types of nodes for other input shapes.
 #pragma once
 
 #include <utility>
@@ -8,8 +8,8 @@
 
 namespace xgrad::inline v0 {
 
-// By node, up to the last result. Only nodes that the results need, be it for their shapes alone, are inferred again;
-// throws ShapeError, with the operands' new types, where the shapes do not fit.
+// By node, up to the last result. Infers only nodes that the results need, if only for their shapes. Throws ShapeError,
+// with the operands' new types, if the shapes do not fit.
 std::vector<TensorType> infer_types(const Graph& graph, const std::vector<Value>& results,
                                     const std::vector<std::pair<Value, Shape>>& shapes);
 

@@ -17,26 +17,26 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The numbers of parameters, put back at the end.
-class Kept {
+// Saves the values of parameters and restores them at the end.
+class SavedParameters {
  public:
-  explicit Kept(const std::vector<Parameter>& parameters) : parameters_(parameters) {
-    for (const Parameter& p : parameters) numbers_.push_back(p.value());
+  explicit SavedParameters(const std::vector<Parameter>& parameters) : parameters_(parameters) {
+    for (const Parameter& p : parameters) values_.push_back(p.value());
   }
-  Kept(const Kept&) = delete;
-  Kept& operator=(const Kept&) = delete;
-  ~Kept() {
-    for (std::size_t i = 0; i < numbers_.size(); ++i) {
-      if (numbers_[i].bytes() > 0) std::memcpy(parameters_[i].raw(), numbers_[i].raw(), numbers_[i].bytes());
+  SavedParameters(const SavedParameters&) = delete;
+  SavedParameters& operator=(const SavedParameters&) = delete;
+  ~SavedParameters() {
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      if (values_[i].bytes() > 0) std::memcpy(parameters_[i].raw(), values_[i].raw(), values_[i].bytes());
     }
   }
 
  private:
   const std::vector<Parameter>& parameters_;
-  std::vector<Tensor> numbers_;
+  std::vector<Tensor> values_;
 };
 
-// What the times of layers go by: the FLOPs of a node, or the elements of one that has none.
+// The weight by which a step's time is divided among its nodes: FLOPs, or the number of elements if there are none.
 double work(const StepPart& part) {
   return part.flops > 0 ? part.flops : std::max(1.0, static_cast<double>(part.type.shape.elements()));
 }
@@ -49,9 +49,9 @@ class Profiler {
       : plan_(plan), program_(*plan.program_), memory_(memory), options_(options) {}
 
   Profile run() {
-    if (options_.runs < 1) throw UserError(fmt::format("profile: {} runs tell nothing", options_.runs));
+    if (options_.runs < 1) throw UserError(fmt::format("profile: runs must be at least 1, got {}", options_.runs));
     {
-      const Kept kept(program_.parameters);
+      const SavedParameters saved(program_.parameters);
       for (int i = 0; i < options_.warm_up; ++i) plan_.run_watched(memory_, options_.run, [](Index) {});
       measure();
     }
@@ -67,7 +67,7 @@ class Profiler {
  private:
   using Clock = std::chrono::steady_clock;
 
-  // When each step of each run ended, and before them when the run began.
+  // Records when each run began and when each of its steps ended.
   void measure() {
     const std::size_t marks = program_.steps.size() + 2;
     ends_.resize(static_cast<std::size_t>(options_.runs) * marks);
@@ -134,7 +134,7 @@ class Profiler {
   }
 
   double bytes_of(const Step& step) const {
-    // By storage, since two values may show the same bytes.
+    // Count by storage, since two values may share bytes.
     std::set<std::tuple<Storage::Kind, std::uint32_t, std::size_t>> read;
     double out = 0;
     const auto add = [&](std::uint32_t value) { out += static_cast<double>(program_.values[value].type.bytes()); };
@@ -162,9 +162,9 @@ Profile profile(const Plan& plan, Workspace& memory, const ProfileOptions& optio
   return Profiler(plan, memory, options).run();
 }
 
-ProfilePart ProfileLayer::total() const {
-  ProfilePart out;
-  for (const ProfilePart* part : {&forward, &backward, &update}) {
+ProfileCost ProfileLayer::total() const {
+  ProfileCost out;
+  for (const ProfileCost* part : {&forward, &backward, &update}) {
     out.seconds += part->seconds;
     out.bytes += part->bytes;
     out.flops += part->flops;
@@ -174,7 +174,7 @@ ProfilePart ProfileLayer::total() const {
 }
 
 std::vector<ProfileLayer> Profile::layers(int depth) const {
-  if (depth < 1) throw UserError(fmt::format("profile: layers told apart by {} words of their scope", depth));
+  if (depth < 1) throw UserError(fmt::format("profile: depth must be at least 1, got {}", depth));
   const auto cut = [&](const std::string& scope) {
     std::size_t end = 0;
     for (int words = 0; words < depth && end != std::string::npos; ++words) {
@@ -189,11 +189,11 @@ std::vector<ProfileLayer> Profile::layers(int depth) const {
       auto& [first, layer] = found.try_emplace(name, node.id, ProfileLayer()).first->second;
       layer.name = name;
       first = std::min(first, node.id);
-      ProfilePart& part = node.role == Role::forward    ? layer.forward
+      ProfileCost& part = node.role == Role::forward    ? layer.forward
                           : node.role == Role::backward ? layer.backward
                                                         : layer.update;
-      part.seconds += node.part * step.seconds;
-      part.bytes += node.part * step.bytes;
+      part.seconds += node.fraction * step.seconds;
+      part.bytes += node.fraction * step.bytes;
       part.flops += node.flops;
       ++part.calls;
     }
@@ -208,10 +208,10 @@ std::vector<ProfileLayer> Profile::layers(int depth) const {
 
 namespace {
 
-// Arrays up to here are compared with the speed of a cache: they fit into the last one of most processors.
+// Steps of at most this many bytes are compared with the cache bandwidth; they fit into most last-level caches.
 constexpr double cached_bytes = 4 * 1024 * 1024;
 
-// The shortest times the machine has for a step's FLOPs and for its bytes.
+// The shortest times this machine needs for a step's FLOPs and for its bytes.
 std::pair<double, double> best_times(const ProfileStep& step, const MachinePeak& peak) {
   const double speed = step.dtype == f64 ? peak.f64 : peak.f32;
   const double stream = step.bytes <= cached_bytes ? peak.cache : peak.memory;

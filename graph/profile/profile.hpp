@@ -1,4 +1,4 @@
-// Profile: where the time of a plan goes, step by step and layer by layer, beside what the machine can do.
+// Profile: the time of a plan by plan step and by layer, compared with the machine's peak.
 //
 //   Plan plan({loss}, updates);
 //   Workspace memory(plan);
@@ -7,12 +7,12 @@
 //   std::cout << p.str();
 //   p.save_trace("step.json");                                // for ui.perfetto.dev or chrome://tracing
 //
-// A profile runs the plan in a loop of its own that reads the clock between steps; other runs know nothing of it. What
-// runs together, such as a chain of elementwise operations, is one step and has one time.
+// A profile runs the plan in its own loop, which reads the clock between plan steps; other runs are not slowed. A
+// fusion group, such as a chain of elementwise operations, is one step with one time.
 //
-// Bytes are those of the tensors that a step reads and writes, each once: what stays inside a fused group does not
-// count, and neither do a kernel's notes to itself. FLOPs are counted as in graph/flops.hpp. A time is the mean over
-// the faster half of the runs, so that times add up and interruptions of the program do not count.
+// `bytes` counts the tensors that a step reads and writes, each once, without intermediates of a fusion group and the
+// kernel's scratch memory. FLOPs are counted as in graph/flops.hpp. A time is the mean over the faster half of the
+// runs, so that times add up and interruptions do not count.
 #pragma once
 
 #include <filesystem>
@@ -25,8 +25,8 @@
 
 namespace xgrad::inline v0 {
 
-// What the machine does at best, in floating-point operations and in bytes a second, as measured by programs of this
-// library: a large matrix product, and a + 2 b of arrays that fit into a cache and of arrays that do not.
+// Peak speed of the machine, measured with this library: floating-point operations per second of a large matrix
+// product, and bytes per second of a + 2 b for arrays that fit into a cache and for arrays that do not.
 struct MachinePeak {
   int threads = 0;
   double f32 = 0, f64 = 0;
@@ -35,9 +35,9 @@ struct MachinePeak {
 
 struct ProfileOptions {
   int runs = 100;
-  int warm_up = 5;  // runs before these, which do not count
+  int warm_up = 5;  // untimed runs before the others
   RunOptions run{};
-  std::optional<MachinePeak> peak{};  // if given, steps are compared with it
+  std::optional<MachinePeak> peak{};  // enables `efficiency` and the column "of peak"
 };
 
 struct ProfileNode {
@@ -45,12 +45,12 @@ struct ProfileNode {
   std::string op, scope;
   Role role = Role::forward;
   double flops = 0;
-  double part = 0;  // of its step's time: see Profile::layers
+  double fraction = 0;  // of its step's time: see Profile::layers
 };
 
 struct ProfileStep {
-  std::string label;               // as Plan::str() calls it
-  std::vector<ProfileNode> nodes;  // what it computes; none for the copies at the end
+  std::string label;               // as in Plan::str()
+  std::vector<ProfileNode> nodes;  // computed by the step; none for the copies at the end
   DType dtype = f32;               // of its result
   double seconds = 0;
   double bytes = 0, flops = 0;
@@ -58,63 +58,63 @@ struct ProfileStep {
   bool fused() const { return nodes.size() > 1; }
 };
 
-// What one layer does in one part of a training step.
-struct ProfilePart {
+// Cost of one layer's forward nodes, backward nodes or updates in a training step.
+struct ProfileCost {
   double seconds = 0, bytes = 0, flops = 0;
-  int calls = 0;  // operations
+  int calls = 0;  // number of operations
 };
 
 struct ProfileLayer {
-  std::string name;  // its scope; empty for what stands outside all scopes
-  ProfilePart forward, backward, update;
+  std::string name;  // its scope; empty for nodes outside all scopes
+  ProfileCost forward, backward, update;
 
-  ProfilePart total() const;
+  ProfileCost total() const;
 };
 
 struct ProfileTable {
-  int depth = 1;   // of scopes: how many of their words tell layers apart
-  int steps = 20;  // the slowest ones; the rest is one line
+  int depth = 1;   // number of scope levels that make a layer's name
+  int steps = 20;  // number of slowest steps shown; one line sums up the others
 };
 
 struct Profile {
   int runs = 0, threads = 0;
   double seconds = 0;              // of a run: the sum of its steps
   double bytes = 0, flops = 0;     // of a run
-  std::vector<ProfileStep> steps;  // in the order of running
+  std::vector<ProfileStep> steps;  // in schedule order
   std::optional<MachinePeak> peak{};
-  std::vector<double> starts{};  // when each step of the median run began, in seconds, and when the last one ended
+  std::vector<double> starts{};  // of the steps of the median run, in seconds, and the end of the last
 
-  // The steps' time by scope, those of backward nodes and updates beside those of forward ones, in the order of their
-  // first node. The time and the bytes of a group that works for several layers are divided by the FLOPs of its
-  // operations, where an operation that has none counts one for each element it makes. Throws UserError for a depth
-  // below 1.
+  // Times by scope, split into forward, backward and update, in the order of each scope's first node. Time and bytes of
+  // a fusion group that spans several layers are divided in proportion to FLOPs; an operation without FLOPs counts one
+  // per element of its result. Throws UserError if depth is below 1.
   std::vector<ProfileLayer> layers(int depth = 1) const;
-  // How near a step comes to the best time the machine has for its FLOPs and its bytes, whichever takes longer: 1 is as
-  // good as can be. Steps of more than 4 MiB are compared with memory, others with a cache. 0 without a peak.
+  // The best possible time of a step, for its FLOPs or its bytes, whichever takes longer, divided by its time: at
+  // most about 1. Steps of more than 4 MiB are compared with memory bandwidth, others with cache bandwidth. 0 without a
+  // peak.
   double efficiency(const ProfileStep& step) const;
-  // Whether that is for its bytes.
+  // Whether the step's best time is that of its bytes.
   bool bound_by_memory(const ProfileStep& step) const;
 
-  // For pictures of the plan's graph, and of an equal one: each node with the time of its step, each box that stands
-  // for several with the sum of their parts.
+  // Annotations for diagrams of the plan's graph, or of an equal graph: each node shows the time of its step, each box
+  // of several nodes the sum of their fractions.
   //
   //   save_graph(g, "time.svg", {.outputs = {loss}, .annotations = p.annotations()});
   Annotations annotations() const;
-  // The same for pictures of the plan, whose boxes are steps, with speeds.
+  // Annotations for diagrams of the plan, whose boxes are plan steps, with speeds.
   //
   //   save_plan(plan, "steps.svg", {.annotations = p.step_annotations()});
   Annotations step_annotations() const;
 
-  // Tables of layers and of the slowest steps.
+  // Tables of the layers and of the slowest steps.
   std::string str(const ProfileTable& table = {}) const;
-  // The median run in the Trace Event Format of Chrome: spans of steps within spans of layers.
+  // The median run in Chrome's Trace Event Format: steps nested in layers.
   std::string trace() const;
-  // Throws EnvironmentError if the file cannot be written; it is then as it was.
+  // Throws EnvironmentError if the file cannot be written, and leaves an existing file unchanged.
   void save_trace(const std::filesystem::path& path) const;
 };
 
-// Runs the plan on what the workspace was fed, and times it. Parameters are afterwards what they were before, also if
-// an operation throws. Throws UserError for a number of runs below 1, and what Plan::run throws.
+// Runs the plan on the workspace's inputs and times it. Restores the parameters afterwards, also if an operation
+// throws. Throws UserError if runs is below 1, and what Plan::run throws.
 Profile profile(const Plan& plan, Workspace& memory, const ProfileOptions& options = {});
 
 }  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// A profile as colors on a picture.
+// Colors and notes of a profile for diagrams.
 #include <map>
 #include <memory>
 #include <utility>
@@ -11,18 +11,18 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Where the time of a node is.
+// The time of a node.
 struct Spent {
   std::size_t step = 0;
   std::size_t nodes = 0;      // of the step
-  double whole = 0, own = 0;  // seconds: of the step, and the node's part of them
+  double whole = 0, own = 0;  // seconds: of the step, and the node's fraction of them
 };
 
 std::string time_text(double seconds, double all) {
-  return fmt::format("{:.1f} us, {:.1f} %", seconds * 1e6, all > 0 ? 100 * seconds / all : 0);
+  return fmt::format("{:.1f} us, {:.1f}%", seconds * 1e6, all > 0 ? 100 * seconds / all : 0);
 }
 
-// From no time to the most that is drawn.
+// The color scale starts at 0.
 Annotations colors() {
   Annotations out;
   out.legend = "time of a run, us";
@@ -63,7 +63,7 @@ Annotations Profile::annotations() const {
   const auto spent = std::make_shared<std::map<NodeId, Spent>>();
   for (std::size_t s = 0; s < steps.size(); ++s) {
     for (const ProfileNode& node : steps[s].nodes) {
-      (*spent)[node.id] = {s, steps[s].nodes.size(), steps[s].seconds, node.part * steps[s].seconds};
+      (*spent)[node.id] = {s, steps[s].nodes.size(), steps[s].seconds, node.fraction * steps[s].seconds};
     }
   }
   Annotations out = colors();

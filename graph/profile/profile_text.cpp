@@ -17,8 +17,8 @@ std::string shortened(const std::string& text, std::size_t most) {
 }
 
 std::string micro(double seconds) { return fmt::format("{:.1f}", seconds * 1e6); }
-std::string share(double part, double whole) { return fmt::format("{:.1f} %", whole > 0 ? 100 * part / whole : 0); }
-// Of something a second, in thousands of millions; nothing if there is nothing of it.
+std::string share(double part, double whole) { return fmt::format("{:.1f}%", whole > 0 ? 100 * part / whole : 0); }
+// Amount per second in units of 1e9; empty for 0.
 std::string giga(double amount, double seconds) {
   return amount > 0 && seconds > 0 ? fmt::format("{:.1f}", amount / seconds * 1e-9) : "";
 }
@@ -62,9 +62,9 @@ class Tables {
     }
     out_ += fmt::format("\n  {:<{}} {:>9} {:>9} {:>9} {:>9} {:>8} {:>6} {:>10} {:>9} {:>8} {:>7}\n", "layer", width,
                         "forward", "backward", "update", "us", "share", "calls", "kB", "MFLOP", "GFLOP/s", "GB/s");
-    const auto part = [](const ProfilePart& x) { return x.calls > 0 ? micro(x.seconds) : std::string(); };
+    const auto part = [](const ProfileCost& x) { return x.calls > 0 ? micro(x.seconds) : std::string(); };
     for (const ProfileLayer& layer : layers) {
-      const ProfilePart all = layer.total();
+      const ProfileCost all = layer.total();
       out_ += fmt::format("  {:<{}} {:>9} {:>9} {:>9} {:>9} {:>8} {:>6} {:>10} {:>9} {:>8} {:>7}\n", layer.name, width,
                           part(layer.forward), part(layer.backward), part(layer.update), micro(all.seconds),
                           share(all.seconds, p_.seconds), all.calls, kilo(all.bytes), mega(all.flops),
@@ -102,7 +102,7 @@ class Tables {
 
   std::string of_peak(const ProfileStep& step) const {
     if (!p_.peak) return " ";
-    return fmt::format("{:>5.0f} % {}  ", 100 * p_.efficiency(step), p_.bound_by_memory(step) ? 'B' : 'F');
+    return fmt::format("{:>6.0f}% {}  ", 100 * p_.efficiency(step), p_.bound_by_memory(step) ? 'B' : 'F');
   }
 
   const Profile& p_;

@@ -1,5 +1,5 @@
-// A profile in the Trace Event Format (Duan et al., "Trace Event Format", Google): complete events within one another
-// on one line, times in microseconds.
+// A profile in the Trace Event Format (Duan et al., "Trace Event Format", Google): nested complete events on one
+// thread, times in microseconds.
 #include <algorithm>
 
 #include <nlohmann/json.hpp>
@@ -12,20 +12,20 @@ namespace {
 
 using nlohmann::ordered_json;
 
-constexpr std::size_t named_ops = 3;  // of a group, in the name of its span
+constexpr std::size_t named_ops = 3;  // at most, in the name of a fusion group's span
 
 const char* word(Role role) {
   return role == Role::forward ? "forward" : role == Role::backward ? "backward" : "update";
 }
 
-// The node that most of the step's time is for.
+// The node with the largest fraction of the step's time.
 const ProfileNode* main_node(const ProfileStep& step) {
-  const auto found = std::max_element(step.nodes.begin(), step.nodes.end(),
-                                      [](const ProfileNode& a, const ProfileNode& b) { return a.part < b.part; });
+  const auto smaller = [](const ProfileNode& a, const ProfileNode& b) { return a.fraction < b.fraction; };
+  const auto found = std::max_element(step.nodes.begin(), step.nodes.end(), smaller);
   return found == step.nodes.end() ? nullptr : &*found;
 }
 
-// Where a step belongs, in the words of the span around it.
+// Name of the layer span that contains a step.
 std::string layer_of(const ProfileStep& step) {
   const ProfileNode* node = main_node(step);
   if (node == nullptr) return step.label;
@@ -86,7 +86,7 @@ std::string Profile::trace() const {
     }
   }
   const ordered_json all{{"displayTimeUnit", "ns"}, {"traceEvents", std::move(events)}};
-  // Names may be any bytes; the file is ASCII.
+  // Escape to ASCII: names may hold any bytes.
   return all.dump(1, ' ', true, ordered_json::error_handler_t::replace) + "\n";
 }
 

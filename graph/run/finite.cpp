@@ -36,8 +36,7 @@ Range range_of(std::span<const T> numbers) {
   return out;
 }
 
-// What is not finite has an exponent of ones alone. Read as bits, and without a way out of the loop, so that the
-// compiler makes vectors of it.
+// NaN and infinity have all exponent bits set. No early exit, so that the loop vectorizes.
 template <class Bits, Bits exponent>
 bool finite_bits(const void* numbers, Index n) {
   const auto* from = static_cast<const char*>(numbers);
@@ -50,13 +49,13 @@ bool finite_bits(const void* numbers, Index n) {
   return !found;
 }
 
-// Of a graph that was run node by node: where numbers that are not finite come from.
+// Finds the origin of non-finite values in a graph that was run node by node.
 class Trace {
  public:
   Trace(const Graph& graph, const Interpretation& run) : graph_(graph), run_(run), ranges_(run.size()) {}
 
-  // The node that made the first number which leads to one of the result's that are not finite; `none` if all are
-  // finite or meant.
+  // The first node that made a non-finite element which reaches a non-finite element of the result; `none` if all are
+  // finite or intended.
   static constexpr NodeId none = std::numeric_limits<NodeId>::max();
   NodeId origin(NodeId result) {
     std::vector<char> reached(result + 1, 0);
@@ -67,7 +66,7 @@ class Trace {
         if (!range(input).finite()) reached[input] = 1;
       });
     }
-    // By node, the first that is to blame for what is not finite there; `none` where it is meant.
+    // By node: the first node to blame for its non-finite elements; `none` if they are intended.
     std::vector<NodeId> blamed(result + 1, none);
     for (NodeId id = 0; id <= result; ++id) {
       if (reached[id] == 0) continue;
@@ -79,14 +78,14 @@ class Trace {
       if (blamed[id] != none) continue;
       const Leaf leaf = graph_.node(id).op->traits.leaf;
       const bool given = leaf == Leaf::input || leaf == Leaf::constant;
-      const bool meant = range(id).nans == 0 && (given || from_infinity);
-      if (!meant) blamed[id] = id;
+      const bool intended = range(id).nans == 0 && (given || from_infinity);
+      if (!intended) blamed[id] = id;
     }
     return blamed[result];
   }
 
   const Range& range(NodeId id) {
-    if (!ranges_[id]) ranges_[id] = xgrad::range_of(run_.numbers(id));
+    if (!ranges_[id]) ranges_[id] = xgrad::range_of(run_.tensor(id));
     return *ranges_[id];
   }
 
@@ -104,7 +103,7 @@ class Trace {
   std::vector<std::optional<Range>> ranges_;
 };
 
-// Position of the first number that is not finite, such as `[0, 7]`.
+// Index of the first non-finite element, such as `[0, 7]`.
 std::string first_position(const Tensor& numbers) {
   Index at = 0;
   while (std::isfinite(numbers.at(at))) ++at;
@@ -130,20 +129,20 @@ std::string text(const NonFinite& report, const Graph& graph, const Interpretati
   std::string out = fmt::format("check_finite: {} {} {} at step {}", report.op, leaf ? "holds" : "makes",
                                 kind_of(range), report.step);
   if (range.count == 1)
-    out += ": its only number";
+    out += ": its only element";
   else
-    out += fmt::format(": {} of its {} numbers, the first at {}", bad, range.count,
-                       first_position(run.numbers(report.node)));
+    out += fmt::format(": {} of its {} elements, the first at {}", bad, range.count,
+                       first_position(run.tensor(report.node)));
   out += fmt::format("\n  node: {}", run.describe(report.node));
   if (report.role == Role::backward && node.origin >= 0)
     out += fmt::format(", in the backward pass of {}", run.describe(static_cast<NodeId>(node.origin)));
   if (report.role == Role::update) out += ", in the update of parameters";
-  const auto before = [&](const NonFinite::Part& part) {
+  const auto before = [&](const NonFinite::RangeChange& part) {
     if (!part.before) return std::string();
     return fmt::format("\n    at step {}, the last good one: {}", *report.last_good_step, part.before->str());
   };
-  out += fmt::format("\n  {}: {}", leaf ? "numbers" : "output", range.str()) + before(report.output);
-  for (const NonFinite::Part& part : report.inputs) {
+  out += fmt::format("\n  {}: {}", leaf ? "values" : "output", range.str()) + before(report.output);
+  for (const NonFinite::RangeChange& part : report.inputs) {
     out += fmt::format("\n  {}: {}", part.what, part.now.str()) + before(part);
   }
   out += "\n  " + report.reached;
@@ -165,7 +164,7 @@ Range range_of(const Tensor& numbers) {
 std::string Range::str() const {
   const Index finite = count - nans - infinities;
   std::string out;
-  if (count == 0) return "no numbers";
+  if (count == 0) return "no elements";
   if (finite == 1 || (finite > 1 && low == high))
     out = fmt::format("{}{:.6g}", finite > 1 ? "all " : "", low);
   else if (finite > 0)
@@ -232,8 +231,8 @@ void throw_first_non_finite(const Graph& graph, const std::vector<Result>& resul
   if (last_good != nullptr) {
     const Interpretation good = interpret(graph, results, *last_good, run.threads());
     report.last_good_step = last_good->step;
-    report.output.before = range_of(good.numbers(first));
-    for (std::size_t i = 0; i < inputs.size(); ++i) report.inputs[i].before = range_of(good.numbers(inputs[i]));
+    report.output.before = range_of(good.tensor(first));
+    for (std::size_t i = 0; i < inputs.size(); ++i) report.inputs[i].before = range_of(good.tensor(inputs[i]));
   }
   const SourceLocationScope line = SourceLocationScope::of(graph, first);
   const std::string message = text(report, graph, run);

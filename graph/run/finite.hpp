@@ -1,13 +1,13 @@
-// Which operation made the first number that is NaN or infinite.
+// Finds the operation that made the first NaN or infinity.
 //
 //   evaluate(y, feeds, {.check_finite = true});
 //   plan.run(memory, {.step = 1, .check_finite = true});
 //   model.fit(data, {.check_finite = true});
 //
-// All throw NonFiniteError if a result is NaN or infinite. It names the node that made the first such number out of
-// finite ones, among those from which one leads on to a result: what `where` or a mask keeps away from every result is
-// no matter. Infinities that the program gives, in constants and feeds, are taken as meant, and so is what carries them
-// on; NaN never is, neither in constants and feeds nor if it is made from such infinities.
+// Each throws NonFiniteError if a result is NaN or infinite. The error names the first node that made a non-finite
+// element out of finite ones which reaches a result; values that `where` or a mask discards do not count. Infinities in
+// constants and feeds, and those computed from them, are accepted as intended. NaN never is, not even NaN in a feed or
+// NaN computed from such infinities.
 #pragma once
 
 #include <cstdint>
@@ -20,32 +20,32 @@
 
 namespace xgrad::inline v0 {
 
-// What the numbers of a tensor are like.
+// Summary of the elements of a tensor.
 struct Range {
-  double low = 0, high = 0, mean = 0;  // of those that are finite; 0 if none is
-  Index count = 0;                     // of all
+  double low = 0, high = 0, mean = 0;  // of the finite elements; 0 if there are none
+  Index count = 0;                     // of all elements
   Index nans = 0, infinities = 0;
 
   bool finite() const { return nans == 0 && infinities == 0; }
-  // For instance `from -1 to 2.5, mean 0.3` or `from 0 to 3, mean 1, and 2 of 64 NaN`.
+  // For example `from -1 to 2.5, mean 0.3` or `from 0 to 3, mean 1, and 2 of 64 NaN`.
   std::string str() const;
 };
 Range range_of(const Tensor& numbers);
 
-// What a NonFiniteError says, part by part.
+// The content of a NonFiniteError.
 struct NonFinite {
-  struct Part {
+  struct RangeChange {
     std::string what;  // `output`, or `input 0: %3 sub f32[64, 10]`
     Range now;
-    std::optional<Range> before;  // at the last good step, if there was one
+    std::optional<Range> before;  // at the last finite step, if there was one
   };
-  NodeId node = 0;  // that made it; or the input or parameter that held it
+  NodeId node = 0;  // that made the value, or the input or parameter that held it
   std::string op;   // its operation
   Role role = Role::forward;
   std::string layer;  // its scope
-  std::string line;   // `model.cpp:42`; empty if it is not known
-  Part output;
-  std::vector<Part> inputs{};
+  std::string line;   // `model.cpp:42`; empty if unknown
+  RangeChange output;
+  std::vector<RangeChange> inputs{};
   std::string reached;  // such as `it reaches the new value of "dense/kernel"`
   std::uint64_t step = 0;
   std::optional<std::uint64_t> last_good_step{};

@@ -14,7 +14,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Whether the numbers survive the change of dtype with nothing lost but precision; otherwise what would be lost.
+// What a conversion to `to` would lose beyond precision; empty if nothing.
 std::string lost_in_conversion(const Tensor& value, DType to) {
   if (is_floating(value.dtype()) && !is_floating(to)) return "fractions would be lost";
   if (value.dtype() == DType::i64 && to == DType::boolean) {
@@ -44,8 +44,8 @@ std::vector<Tensor> run_interpreter(const std::vector<Value>& values, const Feed
     throw_first_non_finite(values[0].graph(), results, run);
   }
   std::vector<Tensor> out;
-  // Clones, since a leaf's numbers may be borrowed or change later.
-  for (const Value v : values) out.push_back(run.numbers(v.id()).clone());
+  // Clone, since a leaf's tensor may be borrowed or change later.
+  for (const Value v : values) out.push_back(run.tensor(v.id()).clone());
   return out;
 }
 

@@ -1,4 +1,4 @@
-// Floating-point operations against numbers counted by hand, and which operations count nothing.
+// FLOP counts against counts by hand, and the operations that count 0.
 #include <set>
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ double counted(Value x) { return flops(x.graph(), x.id()); }
 
 }  // namespace
 
-TEST_CASE("a dense layer takes 2 b i o for its product and b o for its bias") {
+TEST_CASE("flops: a dense layer counts 2 b i o for its product and b o for its bias") {
   constexpr Index b = 32, i = 784, o = 64;
   Graph g;
   const Value x = g.input("x", {b, i}), w = g.input("w", {i, o}), bias = g.input("bias", {o});
@@ -30,43 +30,43 @@ TEST_CASE("a dense layer takes 2 b i o for its product and b o for its bias") {
   CHECK(flops({y}) == 2.0 * b * i * o + 2.0 * b * o);
   CHECK(counted(x) == 0);
 
-  // The loss alone would not need y twice, and neither does the count.
+  // y is needed twice but counted once.
   const Value loss = sum(square(y));
   CHECK(flops({loss, y, loss}) == 2.0 * b * i * o + 4.0 * b * o);
 
-  // Backward by w: one product more. The rest is elementwise or a sum of [b, o].
+  // Backward by w: one more product. The rest is elementwise or a sum of [b, o].
   const double back = flops({gradients(loss, w)}) - flops({y});
   CHECK(back >= 2.0 * b * i * o);
   CHECK(back <= 2.0 * b * i * o + 8.0 * b * o);
-  // By x as well: two.
+  // Backward by x as well: two products.
   const auto both = gradients(loss, {w, x});
   CHECK(flops({both[0], both[1]}) - flops({both[0]}) == 2.0 * b * i * o);
 }
 
-TEST_CASE("products count 2 m n k, transposed and in batches too") {
+TEST_CASE("flops: matmul counts 2 m n k, also transposed and batched") {
   Graph g;
   auto in = [&, k = 0](Shape shape) mutable { return g.input("x" + std::to_string(k++), shape); };
   CHECK(counted(matmul(in({5, 2}), in({5, 7}), true)) == 2.0 * 2 * 7 * 5);
   CHECK(counted(matmul(in({2, 5}), in({7, 5}), false, true)) == 2.0 * 2 * 7 * 5);
   CHECK(counted(matmul(in({4, 1, 2, 5}), in({3, 5, 7}))) == 4.0 * 3 * 2 * 2 * 7 * 5);
   CHECK(counted(matmul(in({2, 0}), in({0, 7}))) == 0);
-  // 1 << 20 squared times 2 << 20 does not fit 64 bits.
+  // (1 << 20) squared times (2 << 20) exceeds 64 bits.
   CHECK(counted(matmul(in({1 << 22, 1 << 21}), in({1 << 21, 1 << 22}))) == 0x1p66);
 }
 
-TEST_CASE("a convolution is the product it is made of") {
+TEST_CASE("flops: a convolution counts as its matrix product") {
   Graph g;
   const Value x = g.input("x", {2, 8, 8, 3}), k = g.input("k", {3, 3, 3, 4});
   CHECK(flops({conv2d(x, k, {.padding = "same"})}) == 2.0 * (2 * 8 * 8) * (3 * 3 * 3) * 4);
   CHECK(flops({conv2d(x, k, {.strides = 2, .padding = "same"})}) == 2.0 * (2 * 4 * 4) * (3 * 3 * 3) * 4);
-  // Its derivative by x adds up windows of 27 numbers.
+  // The derivative by x sums windows of 27 elements.
   const Value y = conv2d(x, k, {.padding = "same"});
   const Value dx = gradients(sum(y), x);
   CHECK(dx.node().op->name == "fold");
   CHECK(counted(dx) == 2.0 * 8 * 8 * 27);
 }
 
-TEST_CASE("operations one by one") {
+TEST_CASE("flops: counts of single operations") {
   Graph g;
   const Value x = g.input("x", {6, 5}), i = g.input("i", {4}, i64), n = g.input("n", {6, 5}, i64);
   const Value rows = g.input("rows", {4, 5}), images = g.input("images", {2, 8, 8, 3});
@@ -75,8 +75,8 @@ TEST_CASE("operations one by one") {
     CHECK(counted(value) == expected);
   };
   check(exp(x), 30);
-  check(x * g.input("row", {5}), 30);  // of the result, though one operand is smaller
-  check(x < 0, 30);                    // truth values, of floats
+  check(x * g.input("row", {5}), 30);  // elements of the result, though one operand is smaller
+  check(x < 0, 30);                    // a boolean result of floats
   check(logical_not(x < 0), 0);
   check(n + n, 0);
   check(where(x < 0, x, -x), 30);
@@ -110,7 +110,7 @@ TEST_CASE("operations one by one") {
   check(where_largest, 2 * 4 * 4 * 3 * 6);
 }
 
-TEST_CASE("an operation of a user's own counts by its traits, or as it says") {
+TEST_CASE("flops: a custom operation counts by its traits or its flops function") {
   Graph g;
   const Value x = g.input("x", {6, 5});
   CHECK(counted(g.apply(tiny::tanh, {x})) == 30);
@@ -123,8 +123,8 @@ TEST_CASE("an operation of a user's own counts by its traits, or as it says") {
   CHECK(counted(g.apply(op, {x, x})) == 14);
 }
 
-// One list, so that an operation that computes and was given no count shows here.
-TEST_CASE("what counts nothing only moves numbers, makes integers or reads shapes") {
+// A complete list, so that a new operation without a count fails here.
+TEST_CASE("flops: operations that count 0 move elements, return integers or read shapes") {
   const std::set<std::string> expected{"all",
                                        "any",
                                        "broadcast_like",
@@ -176,7 +176,7 @@ TEST_CASE("what counts nothing only moves numbers, makes integers or reads shape
       CAPTURE(op->name);
       CAPTURE(sample.label);
       CHECK(f >= 0);
-      // Nothing that reads or makes no element at all counts.
+      // An operation without elements counts 0.
       if (output.shape.elements() == 0 && (types.empty() || types[0].shape.elements() == 0)) CHECK(f == 0);
       most = std::max(most, f);
     }
@@ -185,7 +185,7 @@ TEST_CASE("what counts nothing only moves numbers, makes integers or reads shape
   CHECK(nothing == expected);
 }
 
-TEST_CASE("counts need values that are alive and of one graph") {
+TEST_CASE("flops: dead values and values of different graphs throw") {
   Graph g, other;
   const Value x = g.input("x", {3});
   CHECK(flops(std::vector<Value>{}) == 0);

@@ -15,7 +15,7 @@ using namespace xgrad;
 
 namespace {
 
-// The message of the error that `f` throws, which must be an E.
+// The message of the error that `f` throws, which must be of type E.
 template <class E, class F>
 std::string message_of(F f) {
   try {
@@ -23,7 +23,7 @@ std::string message_of(F f) {
   } catch (const E& error) {
     return error.message();
   }
-  FAIL("nothing of the expected type was thrown");
+  FAIL("no error of the expected type was thrown");
   return {};
 }
 
@@ -56,7 +56,7 @@ TEST_CASE("graph: random nodes of different streams are never merged") {
   CHECK(draw(g.next_stream()) != draw(g.next_stream()));
 }
 
-TEST_CASE("graph: leaves are merged only if they are the same parameter or equal numbers") {
+TEST_CASE("graph: leaves are merged only if they are the same parameter or equal constants") {
   Graph g;
   const Parameter p("w", Tensor(Shape{2}));
   const Parameter q("w", Tensor(Shape{2}));
@@ -77,7 +77,7 @@ TEST_CASE("graph: leaves are merged only if they are the same parameter or equal
   verify(g);
 }
 
-TEST_CASE("graph: a number of rank 0 that a double cannot hold stays exact") {
+TEST_CASE("graph: a scalar constant beyond the precision of double stays exact") {
   Graph g;
   const std::int64_t odd = (std::int64_t{1} << 53) + 1;
   const Value c = g.constant(Tensor(odd));
@@ -85,7 +85,7 @@ TEST_CASE("graph: a number of rank 0 that a double cannot hold stays exact") {
   CHECK_FALSE(scalar_constant(g, c.id()).has_value());
 }
 
-TEST_CASE("graph: a constant keeps its numbers whatever happens to the memory it came from") {
+TEST_CASE("graph: a constant does not depend on the memory it was created from") {
   Graph g;
   float memory[2] = {1, 2};
   const Value c = g.constant(Tensor::borrow(memory, Shape{2}));
@@ -96,7 +96,7 @@ TEST_CASE("graph: a constant keeps its numbers whatever happens to the memory it
   CHECK(g.constant_of(c.id()).at(1) == 2);
 }
 
-TEST_CASE("graph: numbers that a dtype cannot hold are refused") {
+TEST_CASE("graph: constants that the dtype cannot represent throw") {
   Graph g;
   CHECK(message_of<DTypeError>([&] { g.constant(0.5, i64); }) == "constant: 0.5 is not a number of dtype i64");
   CHECK_THROWS_AS(g.constant(2, boolean), DTypeError);
@@ -129,7 +129,7 @@ TEST_CASE("graph: an error names the operation, the operands, the scope and a hi
   const int line = __LINE__ + 2;
   try {
     g.apply(tiny::matmul, {hidden, w});
-    FAIL("matrices that do not fit were accepted");
+    FAIL("mismatched matrices were accepted");
   } catch (const ShapeError& error) {
     CHECK(error.what() ==
           "matmul: inner dimensions differ: [32, 64] x [10, 64] (64 vs 10)\n"
@@ -142,14 +142,14 @@ TEST_CASE("graph: an error names the operation, the operands, the scope and a hi
   CHECK(g.size() == before);
 }
 
-TEST_CASE("graph: an error of a helper that knows no operands is completed") {
+TEST_CASE("graph: operands are appended to the error of a helper") {
   Graph g;
   const Value x = g.input("x", {3});
   CHECK(message_of<ShapeError>([&] { sum(x, {4}); }) ==
         "sum: axis 4 is out of range for a tensor of rank 1\n  input 0: %0 input \"x\" f32[3]");
 }
 
-TEST_CASE("graph: shapes that do not broadcast are refused with the axis that is at fault") {
+TEST_CASE("graph: shapes that do not broadcast throw, naming the axis") {
   Graph g;
   const Value a = g.input("a", {2, 3, 4});
   const Value b = g.input("b", {5, 1});
@@ -159,14 +159,14 @@ TEST_CASE("graph: shapes that do not broadcast are refused with the axis that is
   CHECK(add(a, g.input("c", {3, 1})).shape() == Shape{2, 3, 4});
 }
 
-TEST_CASE("graph: a broadcast result of too many elements is refused") {
+TEST_CASE("graph: a broadcast result of too many elements throws") {
   Graph g;
   const Value a = g.input("a", {Index{1} << 30, 1});
   const Value b = g.input("b", {1, Index{1} << 30});
   CHECK(message_of<ShapeError>([&] { add(a, b); }).find("too many elements") != std::string::npos);
 }
 
-TEST_CASE("graph: empty, foreign and surplus operands are refused") {
+TEST_CASE("graph: empty, foreign and surplus operands throw") {
   Graph g;
   Graph other;
   const Value x = g.input("x", {3});
@@ -188,7 +188,7 @@ TEST_CASE("graph: empty, foreign and surplus operands are refused") {
   CHECK(g.size() == 1);
 }
 
-TEST_CASE("graph: an incomplete definition is refused before anything is appended") {
+TEST_CASE("graph: an incomplete definition throws before anything is appended") {
   Graph g;
   const Value x = g.input("x", {3});
   OpDef op = tiny::make("half", 1, nullptr);
@@ -212,7 +212,7 @@ TEST_CASE("graph: an incomplete definition is refused before anything is appende
   CHECK(g.size() == 1);
 }
 
-TEST_CASE("registry: names are unique and addresses stay") {
+TEST_CASE("registry: names are unique and addresses are stable") {
   OpRegistry registry;
   const OpDef& first = registry.add(tiny::tanh);
   CHECK_THROWS_AS(registry.add(tiny::tanh), GraphError);
@@ -235,7 +235,7 @@ TEST_CASE("graph: rewind discards nodes, names, inputs, parameters and updates")
   g.input("y", {3});
   g.parameter(gone);
   g.add_update(gone, late);
-  early.named("early");  // a name given after the mark to a node before it stays
+  early.named("early");  // a name given after the mark to an older node stays
   g.rewind(mark);
 
   CHECK(g.size() == mark);
@@ -259,7 +259,7 @@ TEST_CASE("graph: rewind discards nodes, names, inputs, parameters and updates")
   CHECK_THROWS_AS(g.rewind(g.size() + 1), GraphError);
 }
 
-TEST_CASE("graph: a stale handle is told the rewind that discarded it, not a later one") {
+TEST_CASE("graph: a stale handle reports the rewind that discarded it, not a later one") {
   Graph g;
   const Value x = g.input("x", {3});
   Value y = x;
@@ -269,7 +269,7 @@ TEST_CASE("graph: a stale handle is told the rewind that discarded it, not a lat
   CHECK(message_of<GraphError>([&] { y.type(); }) == "value: value %9 was discarded by rewind(%5)");
 }
 
-TEST_CASE("graph: building, rewinding and building again is the same as building once") {
+TEST_CASE("graph: rebuilding after a rewind gives the same graph") {
   Graph g;
   const Value x = g.input("x", {3});
   const NodeId mark = g.mark();
@@ -288,7 +288,7 @@ TEST_CASE("graph: building, rewinding and building again is the same as building
   }
 }
 
-TEST_CASE("graph: a scope whose guard lives through a rewind stays taken") {
+TEST_CASE("graph: a scope whose guard survives a rewind stays taken") {
   Graph g;
   const NodeId mark = g.mark();
   const auto scope = g.unique_scope("dense");
@@ -328,7 +328,7 @@ TEST_CASE("graph: scopes nest, are unique on demand and end with their guard") {
   for (const char* bad : {"", "/a", "a/", "a//b"}) CHECK_THROWS_AS((void)g.scope(bad), GraphError);
 }
 
-TEST_CASE("graph: nodes made for another node carry its scope, its id and the role") {
+TEST_CASE("graph: nodes created for another node have its scope, its id and the role") {
   Graph g;
   const Value x = g.input("x", {3});
   Value y;
@@ -356,7 +356,7 @@ TEST_CASE("graph: nodes made for another node carry its scope, its id and the ro
   CHECK_THROWS_AS((void)g.role(Role::backward, other.input("x", {3})), GraphError);
 }
 
-TEST_CASE("graph: an origin that a rewind discarded is forgotten") {
+TEST_CASE("graph: an origin discarded by a rewind is removed") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = tanh(x);
@@ -375,7 +375,7 @@ TEST_CASE("graph: the first name of a node wins") {
   CHECK_THROWS_AS(y.named(""), GraphError);
 }
 
-TEST_CASE("graph: updates fit their parameter, and none is lost") {
+TEST_CASE("graph: updates must fit their parameter, and a second one must build on the first") {
   Graph g;
   const Parameter p("moving mean", Tensor(Shape{3}));
   const Value x = g.input("x", {3});
@@ -393,7 +393,7 @@ TEST_CASE("graph: updates fit their parameter, and none is lost") {
   CHECK(g.updates()[0].value == x);
 }
 
-TEST_CASE("graph: updates of one parameter follow each other, and a rewind takes back the last ones") {
+TEST_CASE("graph: updates of one parameter are chained, and a rewind discards the last ones") {
   Graph g;
   const Parameter p("p", Tensor(Shape{3})), q("q", Tensor(Shape{3}));
   const Value x = g.input("x", {3});
@@ -408,7 +408,7 @@ TEST_CASE("graph: updates of one parameter follow each other, and a rewind takes
   REQUIRE(g.updates().size() == 2);
   CHECK(g.updates()[0].parameter == p);
   CHECK(g.updates()[0].value == twice);
-  CHECK_THROWS_AS(g.add_update(p, once), GraphError);  // would take back the second
+  CHECK_THROWS_AS(g.add_update(p, once), GraphError);  // would discard the second
   verify(g);
   g.rewind(mark);
   CHECK(g.updated(p) == once);
@@ -416,7 +416,7 @@ TEST_CASE("graph: updates of one parameter follow each other, and a rewind takes
   verify(g);
 }
 
-TEST_CASE("graph: which values a value is computed from") {
+TEST_CASE("graph: depends() finds the values that a value is computed from") {
   Graph g;
   const Value x = g.input("x", {3}), y = g.input("y", {3}), t = tanh(x), z = add(t, t), late = tanh(z);
   CHECK(g.depends(z, {x, y, t, z, late}) == std::vector<bool>{true, false, true, true, false});
@@ -424,7 +424,7 @@ TEST_CASE("graph: which values a value is computed from") {
   CHECK_THROWS_AS(g.depends(z, {Value()}), GraphError);
 }
 
-TEST_CASE("graph: what trains is what trained when it was pinned, also in graphs with the same flags") {
+TEST_CASE("graph: pinned trainable flags also apply to graphs with the same flags") {
   Parameter pinned("pinned", Tensor(Shape{1})), other("other", Tensor(Shape{1}), false);
   Graph g;
   g.parameter(pinned), g.parameter(other);
@@ -440,7 +440,7 @@ TEST_CASE("graph: what trains is what trained when it was pinned, also in graphs
   CHECK_THROWS_AS(fresh.trainable(Parameter()), GraphError);
 }
 
-TEST_CASE("graph: what one reads of a node stays where it is while others are appended") {
+TEST_CASE("graph: references to a node's data stay valid while nodes are appended") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = sum(x, {0});
@@ -467,7 +467,7 @@ TEST_CASE("graph: a chain of a million nodes is built, verified and destroyed wi
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   MESSAGE("a million nodes: " << took.count() << " s");
-  CHECK(took.count() < 60);  // far above what it takes; a quadratic pass would need hours
+  CHECK(took.count() < 60);  // generous; a quadratic pass would need hours
 }
 
 TEST_CASE("graph: one node may have a hundred thousand inputs") {
@@ -483,7 +483,7 @@ TEST_CASE("graph: one node may have a hundred thousand inputs") {
   verify(g);
 }
 
-TEST_CASE("verify: a definition that changed its mind is found and shown among its neighbors") {
+TEST_CASE("verify: an inconsistent definition is found and shown with its neighbors") {
   Graph g;
   OpDef op = tiny::make("fickle", 1, same_type);
   const Value x = g.input("x", {3});
@@ -501,7 +501,7 @@ TEST_CASE("verify: a definition that changed its mind is found and shown among i
         std::string::npos);
 }
 
-TEST_CASE("vjp: a rule sees inputs and attributes of its node, and nothing beyond") {
+TEST_CASE("vjp: a rule accesses only inputs and attributes of its node") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = sum(x, {0});

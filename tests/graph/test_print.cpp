@@ -13,7 +13,7 @@
 
 using namespace xgrad;
 
-TEST_CASE("print: a small graph is listed one node a line") {
+TEST_CASE("print: a small graph is listed with one node per line") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   const Parameter w("dense/kernel", Tensor({4, 3}));
@@ -58,7 +58,7 @@ TEST_CASE("print: a small graph is listed one node a line") {
   CHECK(constant_text(g, c.id()) == "{1, 2.5, 3, 4, 5, 6, ...}");
 }
 
-TEST_CASE("print: whatever names and attributes hold, a line stays a line") {
+TEST_CASE("print: names and attributes cannot break lines") {
   Graph g;
   const auto scope = g.scope("sc\nope");
   const Value x = g.input("a\"b\\\n\t\x01\xff\xc3\xa9", {2});
@@ -83,7 +83,7 @@ TEST_CASE("print: outputs must be live values of the graph") {
   CHECK(to_text(Graph{}).empty());
 }
 
-TEST_CASE("print: constants show integers with all their digits, and NaN without a sign") {
+TEST_CASE("print: constants show all digits of integers, and NaN without a sign") {
   Graph g;
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK(

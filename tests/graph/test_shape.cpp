@@ -26,7 +26,7 @@ TEST_CASE("shape: extents, strides and text") {
   CHECK(s != Shape{2, 3, 5});
 }
 
-TEST_CASE("shape: negative extents, too many axes and too many elements are refused") {
+TEST_CASE("shape: negative extents, too many axes and too many elements throw") {
   CHECK_THROWS_AS((Shape{2, -1}), ShapeError);
   CHECK_NOTHROW((Shape{1, 1, 1, 1, 1, 1, 1, 1}));
   CHECK_THROWS_AS((Shape{1, 1, 1, 1, 1, 1, 1, 1, 1}), ShapeError);
@@ -41,12 +41,12 @@ TEST_CASE("shape: negative extents, too many axes and too many elements are refu
   CHECK_THROWS_AS((Shape{Index{1} << 32, Index{1} << 32}), ShapeError);
 }
 
-TEST_CASE("shape: a zero does not hide a product that overflows") {
+TEST_CASE("shape: a zero extent does not hide an overflow") {
   CHECK_THROWS_AS((Shape{0, std::numeric_limits<Index>::max(), 2}), ShapeError);
   CHECK_THROWS_AS((Shape{Index{1} << 40, 0, Index{1} << 40}), ShapeError);
 }
 
-TEST_CASE("shape: a refused axis leaves the shape as it was") {
+TEST_CASE("shape: an axis that throws leaves the shape unchanged") {
   Shape s{3};
   CHECK_THROWS_AS(s.push_back(Index{1} << 56), ShapeError);
   CHECK_THROWS_AS(s.push_back(-4), ShapeError);
@@ -59,7 +59,7 @@ concept WritableByIndex = requires(S s) {
 };
 static_assert(!WritableByIndex<Shape&>, "extents are written by set(), which checks them");
 
-TEST_CASE("shape: an extent is set where it keeps what a shape promises") {
+TEST_CASE("shape: set() checks the extent") {
   Shape s{2, 3};
   s.set(0, 5);
   s.set(1, 0);
@@ -74,7 +74,7 @@ TEST_CASE("shape: an extent is set where it keeps what a shape promises") {
   CHECK(s[0] == Shape::max_elements);
 }
 
-TEST_CASE("shape: broadcasting aligns at the last axis and stretches ones") {
+TEST_CASE("shape: broadcasting aligns the last axes and stretches extents of 1") {
   CHECK(broadcast({2, 3}, {3}) == Shape{2, 3});
   CHECK(broadcast({3}, {2, 3}) == Shape{2, 3});
   CHECK(broadcast({2, 1}, {1, 3}) == Shape{2, 3});

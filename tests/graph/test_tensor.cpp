@@ -23,7 +23,7 @@ std::vector<T> list(const Tensor& t) {
 
 }  // namespace
 
-TEST_CASE("tensor: a new one is zero and aligned, an empty one has nothing") {
+TEST_CASE("tensor: a new tensor is zero and aligned, an empty one has no elements") {
   const Tensor t({2, 3}, f64);
   CHECK(list<double>(t) == std::vector<double>(6, 0.0));
   CHECK(reinterpret_cast<std::uintptr_t>(t.raw()) % 64 == 0);
@@ -47,7 +47,7 @@ TEST_CASE("tensor: scalars take the dtype of their C++ type") {
   CHECK(Tensor(1.5).shape().rank() == 0);
 }
 
-TEST_CASE("tensor: copies share until one is written") {
+TEST_CASE("tensor: copies share memory until one is written") {
   Tensor a = Tensor::from<float>({3}, {1, 2, 3});
   Tensor b = a;
   const Tensor c = a.reshaped({3, 1});
@@ -56,13 +56,13 @@ TEST_CASE("tensor: copies share until one is written") {
   CHECK(list<float>(a) == std::vector<float>{1, 2, 3});
   CHECK(list<float>(b) == std::vector<float>{9, 2, 3});
   const void* before = b.raw();
-  b.mutable_values<float>()[1] = 8;  // alone by now, so in place
+  b.mutable_values<float>()[1] = 8;  // the only owner by now, so in place
   CHECK(b.raw() == before);
   a.mutable_values<float>()[0] = 7;
   CHECK(c.at(0) == 1);
 }
 
-TEST_CASE("tensor: a borrowed one reads the memory and copies before it writes") {
+TEST_CASE("tensor: a borrowed tensor reads the memory and copies before a write") {
   float memory[3] = {1, 2, 3};
   Tensor t = Tensor::borrow(memory, Shape{3});
   memory[1] = 5;
@@ -78,7 +78,7 @@ TEST_CASE("tensor: a borrowed one reads the memory and copies before it writes")
   CHECK_FALSE(Tensor::borrow(nothing, Shape{0}).empty());
 }
 
-TEST_CASE("tensor: rows are a window that copies when written") {
+TEST_CASE("tensor: rows() is a view that copies before a write") {
   Tensor t = Tensor::from<double>({3, 2}, {1, 2, 3, 4, 5, 6});
   Tensor r = t.rows(1, 2);
   CHECK(r.shape() == Shape{2, 2});
@@ -95,13 +95,13 @@ TEST_CASE("tensor: rows are a window that copies when written") {
   CHECK_THROWS_AS(Tensor(1.0).rows(0, 1), ShapeError);
 }
 
-TEST_CASE("tensor: a window that is the last holder of its memory writes within it") {
+TEST_CASE("tensor: a view that is the last owner writes in place") {
   Tensor r = Tensor::from<double>({3, 2}, {1, 2, 3, 4, 5, 6}).rows(1, 1);
   r.mutable_values<double>()[1] = 9;
   CHECK(list<double>(r) == std::vector<double>{3, 9});
 }
 
-TEST_CASE("tensor: assigning a tensor to itself or to its window keeps the numbers") {
+TEST_CASE("tensor: assigning a tensor to itself or to its view keeps the elements") {
   Tensor t = Tensor::from<double>({2, 2}, {1, 2, 3, 4});
   t.assign(t);
   CHECK(list<double>(t) == std::vector<double>{1, 2, 3, 4});
@@ -113,7 +113,7 @@ TEST_CASE("tensor: assigning a tensor to itself or to its window keeps the numbe
   CHECK_THROWS_AS(none.assign(t), ShapeError);
 }
 
-TEST_CASE("tensor: the wrong element type, count or position is refused") {
+TEST_CASE("tensor: a wrong element type, count or position throws") {
   Tensor t({2, 3});
   CHECK_THROWS_AS((void)t.values<double>(), DTypeError);
   CHECK_THROWS_AS((void)t.mutable_values<std::int64_t>(), DTypeError);
@@ -125,12 +125,12 @@ TEST_CASE("tensor: the wrong element type, count or position is refused") {
   CHECK_THROWS_AS((void)Tensor().item(), ShapeError);
 }
 
-TEST_CASE("tensor: an empty tensor is no tensor of any shape") {
+TEST_CASE("tensor: an empty tensor has no shape") {
   CHECK_THROWS_AS(Tensor().reshaped({0, 2}), ShapeError);
   CHECK_THROWS_AS(Tensor().rows(0, 0), ShapeError);
 }
 
-TEST_CASE("tensor: memory that cannot be had is an error of the machine") {
+TEST_CASE("tensor: a failed allocation throws OutOfMemoryError") {
   CHECK_THROWS_WITH_AS(Tensor({Index{1} << 56}, f64), "tensor: out of memory for 576460752303423488 bytes",
                        OutOfMemoryError);
 }
@@ -147,13 +147,13 @@ TEST_CASE("tensor: casts truncate, saturate and test against zero") {
   CHECK(Tensor::from<float>({1}, {3e38F}).cast(i64).item() == 0x1p63);
 }
 
-TEST_CASE("tensor: full holds the number everywhere, converted") {
+TEST_CASE("tensor: full() converts and repeats the number") {
   CHECK(list<float>(Tensor::full({2}, 0.1)) == std::vector<float>{0.1F, 0.1F});
   CHECK(list<std::int64_t>(Tensor::full({2}, -2, i64)) == std::vector<std::int64_t>{-2, -2});
   CHECK(list<bool>(Tensor::full({1}, 1, boolean)) == std::vector<bool>{true});
 }
 
-TEST_CASE("tensor: equality by bits tells the zeros apart and takes NaN as it is") {
+TEST_CASE("tensor: bitwise_equal distinguishes zeros and compares NaN by bits") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   CHECK(bitwise_equal(Tensor(nan), Tensor(nan)));
   CHECK_FALSE(bitwise_equal(Tensor(0.0), Tensor(-0.0)));
@@ -163,7 +163,7 @@ TEST_CASE("tensor: equality by bits tells the zeros apart and takes NaN as it is
   CHECK_FALSE(bitwise_equal(Tensor(), Tensor(Shape{0})));
 }
 
-TEST_CASE("tensor: numbers are printed by rows") {
+TEST_CASE("tensor: elements are printed by rows") {
   CHECK(Tensor::from<float>({2, 2}, {1, 2.5, -3, 4}).str() == "[[1, 2.5],\n [-3, 4]]");
   CHECK(Tensor(2.0).str() == "2");
   CHECK(Tensor({0, 2}).str() == "f32[0, 2]");
@@ -188,7 +188,7 @@ TEST_CASE("tensor: a view reads a row-major array in place and copies any other"
   row(0, 1) = 9;
   CHECK(in_place.at(1) == 9);
   CHECK(Tensor::view(column).raw() != column.data());
-  const xt::xarray<int> ints{1, 2, 3};  // not an element type of ours
+  const xt::xarray<int> ints{1, 2, 3};  // not an element type of tensors
   CHECK(list<std::int64_t>(Tensor::view(ints)) == std::vector<std::int64_t>{1, 2, 3});
   const xt::xarray<float> thin = xt::ones<float>({4, 1, 1});
   CHECK(Tensor::view(thin).raw() == thin.data());
@@ -216,7 +216,7 @@ TEST_CASE("tensor: a strided view comes in through eval") {
   CHECK(list<double>(Tensor(turned)) == std::vector<double>{1, 5, 2, 6, 3, 7, 4, 8});
 }
 
-TEST_CASE("tensor: numbers go out as arrays of either layout and any element type") {
+TEST_CASE("tensor: converts to arrays of either layout and any element type") {
   const Tensor t = Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6});
   const xt::xarray<double> row = t;
   CHECK(row == xt::xarray<double>{{1, 2, 3}, {4, 5, 6}});
@@ -229,18 +229,18 @@ TEST_CASE("tensor: numbers go out as arrays of either layout and any element typ
   CHECK(bitwise_equal(Tensor(xt::xarray<float>(t)), t));
 }
 
-TEST_CASE("tensor: an array of another rank is refused") {
+TEST_CASE("tensor: an array of another rank throws") {
   const Tensor t({2, 3});
   CHECK_THROWS_AS((t.to<xt::xtensor<float, 1>>()), ShapeError);
   CHECK_THROWS_AS((t.to<xt::xtensor<float, 3>>()), ShapeError);
 }
 
-TEST_CASE("tensor: what has no elements to give is refused or empty, never read") {
+TEST_CASE("tensor: sources without elements throw or give an empty tensor") {
   CHECK_THROWS_AS(Tensor().to<xt::xarray<float>>(), ShapeError);
   CHECK(Tensor({0, 3}).to<xt::xarray<float>>().size() == 0);
 }
 
-TEST_CASE("parameter: copies are handles to the same numbers, whose memory stays") {
+TEST_CASE("parameter: copies are handles to the same value at a stable address") {
   Tensor initial = Tensor::from<float>({2}, {1, 2});
   Parameter p("p", initial);
   Parameter q = p;
@@ -261,7 +261,7 @@ TEST_CASE("parameter: copies are handles to the same numbers, whose memory stays
   CHECK_FALSE(Parameter().valid());
 }
 
-TEST_CASE("tensor: integers are printed with all their digits, NaN without a sign") {
+TEST_CASE("tensor: prints all digits of integers, and NaN without a sign") {
   CHECK(Tensor::from<std::int64_t>({3}, {1234567, INT64_MAX, INT64_MIN}).str() ==
         "[1234567, 9223372036854775807, -9223372036854775808]");
   CHECK(Tensor(std::int64_t{9007199254740993}).str() == "9007199254740993");

@@ -19,11 +19,11 @@ Interpretation::Interpretation(const Graph& graph, const std::vector<Value>& out
       parallel_(options.threads > 0 ? options.threads : default_threads()),
       size_(end_of(outputs)) {
   if (!shapes.empty()) types_ = infer_types(graph, outputs, shapes);
-  // A node without elements reads no values.
+  // A node without elements reads no elements.
   needed_ = needed_by(graph, outputs, [&](NodeId id, std::size_t i) {
     return type(id).shape.elements() > 0 && reads_values(*node(id).op, i);
   });
-  numbers_.resize(size_);
+  tensors_.resize(size_);
 }
 
 void Interpretation::feed(const Feeds& feeds) {
@@ -42,7 +42,7 @@ void Interpretation::feed(const Feeds& feeds) {
     if (fed[id]) throw FeedError(fmt::format("feed {:?}: it is fed twice", graph_.name(id)));
     fed[id] = 1;
     Tensor converted = convert_feed(graph_.name(id), type(id), feed.value);
-    if (id < size_) numbers_[id] = std::move(converted);
+    if (id < size_) tensors_[id] = std::move(converted);
   }
   for (NodeId id = 0; id < size_; ++id) {
     if (needed_[id] && !fed[id] && node(id).op->traits.leaf == Leaf::input) {
@@ -52,9 +52,9 @@ void Interpretation::feed(const Feeds& feeds) {
   }
 }
 
-void Interpretation::replace(const Parameter& parameter, const Tensor& numbers) {
+void Interpretation::replace(const Parameter& parameter, const Tensor& tensor) {
   for (NodeId id = 0; id < size_; ++id) {
-    if (node(id).op->traits.leaf == Leaf::parameter && graph_.parameter_of(id) == parameter) numbers_[id] = numbers;
+    if (node(id).op->traits.leaf == Leaf::parameter && graph_.parameter_of(id) == parameter) tensors_[id] = tensor;
   }
 }
 
@@ -65,9 +65,9 @@ void Interpretation::run() {
     switch (node(id).op->traits.leaf) {
       case Leaf::input: break;
       case Leaf::parameter:
-        if (numbers_[id].empty()) numbers_[id] = graph_.parameter_of(id).view();
+        if (tensors_[id].empty()) tensors_[id] = graph_.parameter_of(id).view();
         break;
-      case Leaf::constant: numbers_[id] = graph_.constant_of(id); break;
+      case Leaf::constant: tensors_[id] = graph_.constant_of(id); break;
       case Leaf::none: compute(id); break;
     }
   }
@@ -86,7 +86,7 @@ void Interpretation::compute(NodeId id) {
   const auto inputs = graph_.inputs(id);
   const bool any = type(id).shape.elements() > 0;
   if (op.traits.view && any) {
-    numbers_[id] = numbers_[inputs[0]].reshaped(type(id).shape);
+    tensors_[id] = tensors_[inputs[0]].reshaped(type(id).shape);
     return;
   }
   Tensor out(type(id));
@@ -94,7 +94,7 @@ void Interpretation::compute(NodeId id) {
     std::vector<ConstBuffer> buffers;
     std::vector<TensorType> types;
     for (const NodeId i : inputs) {
-      buffers.push_back({numbers_[i].raw(), type(i)});
+      buffers.push_back({tensors_[i].raw(), type(i)});
       types.push_back(type(i));
     }
     const Attrs& attrs = graph_.attrs(id);
@@ -108,7 +108,7 @@ void Interpretation::compute(NodeId id) {
       throw ValueError(fmt::format("{}\n  in {}", error.message(), describe(id)));
     }
   }
-  numbers_[id] = std::move(out);
+  tensors_[id] = std::move(out);
 }
 
 }  // namespace xgrad::inline v0

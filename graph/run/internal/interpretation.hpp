@@ -1,4 +1,4 @@
-// One run of the interpreter, of which every value can be asked for afterwards.
+// One run of the interpreter that keeps the value of every node.
 #pragma once
 
 #include <string>
@@ -12,24 +12,24 @@ namespace xgrad::inline v0 {
 
 class Interpretation {
  public:
-  // `shapes` of inputs, if they are others than the graph's own.
+  // `shapes`: of inputs whose shape differs from the graph's.
   Interpretation(const Graph& graph, const std::vector<Value>& outputs, const RunOptions& options,
                  const std::vector<std::pair<Value, Shape>>& shapes = {});
 
   void feed(const Feeds& feeds);
-  // Reads these numbers in place of the parameter's own.
-  void replace(const Parameter& parameter, const Tensor& numbers);
+  // Uses this tensor instead of the parameter's value.
+  void replace(const Parameter& parameter, const Tensor& tensor);
   void run();
 
-  // Whether the results need the numbers of the node; all nodes beyond the last result do not matter.
+  // Whether the results need the node's elements; false for nodes after the last result.
   bool needed(NodeId id) const { return id < size_ && needed_[id] != 0; }
   NodeId size() const { return size_; }
   std::uint64_t step() const { return random_.step; }
   int threads() const { return parallel_.threads(); }
-  // As the graph describes it, with the shape it has in this run.
+  // The graph's description of the node, with its shape in this run.
   std::string describe(NodeId id) const { return graph_.describe(id, type(id)); }
-  // Borrowed: a leaf's numbers may be the caller's or a parameter's.
-  const Tensor& numbers(NodeId id) const { return numbers_[id]; }
+  // Borrowed: a leaf's tensor may be the caller's or a parameter's.
+  const Tensor& tensor(NodeId id) const { return tensors_[id]; }
 
  private:
   const Node& node(NodeId id) const { return graph_.node(id); }
@@ -43,8 +43,8 @@ class Interpretation {
   Parallel parallel_;
   NodeId size_ = 0;
   std::vector<char> needed_;
-  std::vector<TensorType> types_;  // by node; empty if they are the graph's
-  std::vector<Tensor> numbers_;    // by node; empty where not needed
+  std::vector<TensorType> types_;  // by node; empty if the graph's types apply
+  std::vector<Tensor> tensors_;    // by node; empty where not needed
 };
 
 }  // namespace xgrad::inline v0

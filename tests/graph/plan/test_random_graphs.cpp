@@ -284,9 +284,9 @@ TEST_CASE("plan: random programs give the interpreter's bits with extents of 0 a
           interpreter.feed(feeds);
           interpreter.run();
           Run run{feeds, 0, {}, start};
-          for (const Value v : program.outputs) run.outputs.push_back(interpreter.numbers(v.id()).clone());
+          for (const Value v : program.outputs) run.outputs.push_back(interpreter.tensor(v.id()).clone());
           for (std::size_t i = 0; i < program.updates.size(); ++i)
-            run.parameters[i] = interpreter.numbers(program.updates[i].value.id()).clone();
+            run.parameters[i] = interpreter.tensor(program.updates[i].value.id()).clone();
           Workspace memory(plan);
           for (const Feed& feed : feeds) memory.feed(feed.input, feed.value);
           plan.run(memory, {.threads = static_cast<int>(grown.dice.between(1, 3))});

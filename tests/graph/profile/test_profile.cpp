@@ -1,4 +1,4 @@
-// Profiles: that their numbers add up and are those of the graph, and that a profile leaves nothing behind.
+// Profiles: times, bytes and FLOPs add up, and a profile changes no state.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -23,7 +23,7 @@ namespace {
 
 constexpr Index rows = 8, inputs = 5, units = 3;
 
-// A layer and its step of learning, with scopes in two levels.
+// A layer and its training step, with two levels of scopes.
 struct Net {
   explicit Net(const std::string& outer = "net") {
     x = g.input("x", {rows, inputs});
@@ -68,7 +68,7 @@ const MachinePeak round_peak{.threads = 1, .f32 = 1e10, .f64 = 5e9, .cache = 4e9
 
 }  // namespace
 
-TEST_CASE("profile: steps are those of the plan, and their numbers add up") {
+TEST_CASE("profile: steps are those of the plan, and their costs add up") {
   const Net net;
   Planned planned(net);
   const Profile p = profile(planned.plan, planned.memory, {.runs = 7, .run = {.threads = 1}});
@@ -86,7 +86,7 @@ TEST_CASE("profile: steps are those of the plan, and their numbers add up") {
       CHECK(net.g.scope_of(node.id) == node.scope);
       CHECK(net.g.node(node.id).role == node.role);
       CHECK(flops(net.g, node.id) == node.flops);
-      parts += node.part;
+      parts += node.fraction;
     }
     CHECK(parts == doctest::Approx(1));
   }
@@ -99,7 +99,7 @@ TEST_CASE("profile: steps are those of the plan, and their numbers add up") {
   CHECK(std::is_sorted(p.starts.begin(), p.starts.end()));
 }
 
-TEST_CASE("profile: bytes and FLOPs counted by hand") {
+TEST_CASE("profile: bytes and FLOPs agree with counts by hand") {
   Graph g;
   const Value x = g.input("x", {rows, inputs}), w = g.input("w", {inputs, units}), b = g.input("b", {units});
   const Value y = exp(matmul(x, w) + b);
@@ -114,7 +114,7 @@ TEST_CASE("profile: bytes and FLOPs counted by hand") {
   CHECK(p.steps[1].bytes == 4 * (rows * units + units + rows * units));
   CHECK(p.steps[2].bytes == 4 * (rows * units + rows * units));
 
-  // Together they are one step, in which nothing between goes through memory but what the product leaves to the rest.
+  // Fused: only the product's result goes through memory.
   const Plan fused({y});
   Workspace memory_of_fused(fused);
   for (const Value v : {x, w, b}) memory_of_fused.feed(v, Tensor(v.shape()));
@@ -126,7 +126,7 @@ TEST_CASE("profile: bytes and FLOPs counted by hand") {
   CHECK(q.steps[0].bytes <= p.bytes);
   CHECK(q.steps[0].bytes >= 4 * (rows * inputs + inputs * units + units + rows * units));
 
-  // Read twice, it counts once; only the shape of `like` matters.
+  // An input read twice counts once; only the shape of `like` matters.
   const Plan square_of({x * x, sum_like(x, g.input("like", {1, inputs}))}, {}, {.fuse = false});
   Workspace two(square_of);
   two.feed(x, Tensor(x.shape()));
@@ -136,14 +136,14 @@ TEST_CASE("profile: bytes and FLOPs counted by hand") {
   CHECK(r.steps[1].bytes == 4 * (rows * inputs + inputs));
 }
 
-TEST_CASE("profile: other shapes than the graph's have their own counts") {
+TEST_CASE("profile: counts bytes and FLOPs of the plan's shapes, not the graph's") {
   const Net net;
   Planned planned(net), half(net, rows / 2);
   CHECK(half.plan.flops() < planned.plan.flops());
   CHECK(profile(half.plan, half.memory, {.runs = 1}).flops == half.plan.flops());
 }
 
-TEST_CASE("profile: parameters are afterwards as they were, and a run gives the same bits as before") {
+TEST_CASE("profile: restores the parameters, and later runs are bit-identical") {
   const Net net;
   Planned planned(net), untouched(net);
   const Tensor w = net.w.value(), b = net.b.value();
@@ -160,7 +160,7 @@ TEST_CASE("profile: parameters are afterwards as they were, and a run gives the 
   CHECK(bitwise_equal(net.w.value(), trained));
 }
 
-TEST_CASE("profile: what throws leaves parameters as they were") {
+TEST_CASE("profile: restores the parameters if an operation throws") {
   Graph g;
   Parameter w("w", Tensor::zeros({3}));
   const Value i = g.input("i", {2}, i64);
@@ -176,7 +176,7 @@ TEST_CASE("profile: what throws leaves parameters as they were") {
   CHECK_NOTHROW(profile(plan, memory, {.runs = 1}));
 }
 
-TEST_CASE("profile: what is copied at the end is a step of its own") {
+TEST_CASE("profile: the copies at the end are a step") {
   Graph g;
   Parameter w("w", Tensor::zeros({300}));
   const Value p = g.parameter(w);
@@ -191,7 +191,7 @@ TEST_CASE("profile: what is copied at the end is a step of its own") {
   CHECK(contains(out.trace(), "copies at the end"));
 }
 
-TEST_CASE("profile: layers share all the time, forward, backward and update apart") {
+TEST_CASE("profile: the layers' forward, backward and update times add up to the total") {
   const Net net;
   Planned planned(net);
   const Profile p = profile(planned.plan, planned.memory, {.runs = 5});
@@ -221,10 +221,10 @@ TEST_CASE("profile: layers share all the time, forward, backward and update apar
     CHECK(layers[2].update.calls > 0);
     CHECK(layers[2].forward.calls == 0);
   }
-  CHECK_THROWS_WITH_AS(p.layers(0), "profile: layers told apart by 0 words of their scope", UserError);
+  CHECK_THROWS_WITH_AS(p.layers(0), "profile: depth must be at least 1, got 0", UserError);
 }
 
-TEST_CASE("profile: a group that works for two layers is divided by FLOPs") {
+TEST_CASE("profile: a fusion group of two layers is divided in proportion to FLOPs") {
   Graph g;
   const Value x = g.input("x", {100});
   Value y;
@@ -247,7 +247,7 @@ TEST_CASE("profile: a group that works for two layers is divided by FLOPs") {
   CHECK(layers[1].forward.seconds == doctest::Approx(p.seconds * 3 / 4));
 }
 
-TEST_CASE("profile: a step is compared with the longer of its two best times") {
+TEST_CASE("profile: efficiency compares a step with the longer of its two best times") {
   Profile p;
   ProfileStep step;
   step.flops = 1e6;    // 100 us at the peak of f32
@@ -270,7 +270,7 @@ TEST_CASE("profile: a step is compared with the longer of its two best times") {
   CHECK(p.efficiency(step) == 0);
 }
 
-TEST_CASE("profile: the table") {
+TEST_CASE("profile: str() prints tables of layers and steps") {
   const Net net;
   Planned planned(net);
   Profile p = profile(planned.plan, planned.memory, {.runs = 2, .run = {.threads = 1}});
@@ -295,7 +295,7 @@ TEST_CASE("profile: the table") {
   }
 }
 
-TEST_CASE("profile: the trace is what Chrome reads, with spans within spans") {
+TEST_CASE("profile: the trace is valid JSON with nested spans") {
   const std::string hostile = "a \"quoted\"\n\t\\ </script> \x01 \xff name";
   const Net net(hostile);
   Planned planned(net);
@@ -321,7 +321,7 @@ TEST_CASE("profile: the trace is what Chrome reads, with spans within spans") {
     const Span span{event.at("ts"), event.at("ts").get<double>() + event.at("dur").get<double>()};
     CHECK(span.first >= 0);
     CHECK(span.last >= span.first);
-    // Each event lies within the last one that has not ended.
+    // Each event lies within the last open one.
     constexpr double rounding = 1e-6;
     while (!open.empty() && span.first >= open.back().last - rounding && open.size() > 1) open.pop_back();
     if (!open.empty()) {
@@ -343,7 +343,7 @@ TEST_CASE("profile: the trace is what Chrome reads, with spans within spans") {
   CHECK_THROWS_WITH_AS(p.save_trace(folder / "nowhere/trace.json"), doctest::Contains("save_trace"), EnvironmentError);
 }
 
-TEST_CASE("profile: as colors on the graph") {
+TEST_CASE("profile: annotations color the graph by time") {
   const Net net;
   Planned planned(net);
   const Profile p = profile(planned.plan, planned.memory, {.runs = 3});
@@ -360,12 +360,12 @@ TEST_CASE("profile: as colors on the graph") {
     seconds = std::max(seconds, *note.number * 1e-6);
   }
   CHECK(seconds <= p.seconds);
-  // A box that stands for all has all the time.
+  // A box of all nodes has the total time.
   CHECK(*a.note(all).number == doctest::Approx(p.seconds * 1e6));
-  // A leaf has none.
+  // A leaf has no time.
   const NodeId x = 0;
   CHECK_FALSE(a.note(std::span(&x, 1)).number.has_value());
-  // Of steps: one each, with speeds.
+  // Step annotations: one note per step, with speeds.
   const Annotations of_steps = p.step_annotations();
   for (NodeId s = 0; s < p.steps.size(); ++s) {
     const NodeNote note = of_steps.note(std::span(&s, 1));
@@ -394,7 +394,7 @@ TEST_CASE("profile: a plan without steps") {
   CHECK(nlohmann::json::parse(p.trace()).at("traceEvents").size() == 2);
 }
 
-TEST_CASE("the peak of the machine is measured") {
+TEST_CASE("measure_peak: returns positive speeds") {
   const MachinePeak peak = measure_peak(1);
   CHECK(peak.threads == 1);
   for (const double speed : {peak.f32, peak.f64, peak.cache, peak.memory}) {

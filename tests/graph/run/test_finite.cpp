@@ -1,4 +1,4 @@
-// Which operation made the first number that is NaN or infinite.
+// Finds the operation that made the first NaN or infinity.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -27,7 +27,7 @@ Tensor floats(Shape shape, std::initializer_list<float> numbers) {
   return Tensor::from<float>(shape, std::vector<float>(numbers));
 }
 
-// The error that `f` throws.
+// Returns the NonFiniteError that `f` throws.
 template <class F>
 NonFiniteError caught(F f) {
   try {
@@ -45,19 +45,19 @@ constexpr RunOptions checked{.check_finite = true};
 
 }  // namespace
 
-TEST_CASE("finite: ranges in words") {
+TEST_CASE("finite: range_of().str() describes a range") {
   CHECK(range_of(floats({4}, {1, -2, 3, 0})).str() == "from -2 to 3, mean 0.5");
   CHECK(range_of(floats({2}, {1.5, 1.5})).str() == "all 1.5");
   CHECK(range_of(floats({}, {1.5})).str() == "1.5");
   CHECK(range_of(floats({4}, {1, NaN, 3, -inf})).str() == "from 1 to 3, mean 2, and 1 of 4 NaN, and 1 of 4 infinite");
   CHECK(range_of(floats({2}, {NaN, NaN})).str() == "all NaN");
   CHECK(range_of(floats({}, {inf})).str() == "infinite");
-  CHECK(range_of(Tensor({0, 3})).str() == "no numbers");
+  CHECK(range_of(Tensor({0, 3})).str() == "no elements");
   CHECK(range_of(Tensor::from<std::int64_t>({3}, {1, 2, 6})).str() == "from 1 to 6, mean 3");
   CHECK(range_of(Tensor({3}, boolean)).str() == "all 0");
 }
 
-TEST_CASE("finite: one number among others is found at every place and size") {
+TEST_CASE("finite: all_finite finds a single value at any position and size") {
   for (Index n = 0; n < 40; ++n) {
     Tensor narrow = Tensor::zeros({n});
     Tensor wide({n}, f64);
@@ -80,7 +80,7 @@ TEST_CASE("finite: one number among others is found at every place and size") {
   CHECK(all_finite(Tensor::from<std::int64_t>({1}, {INT64_MAX})));
 }
 
-TEST_CASE("finite: the logarithm of a negative number, with its line, layer and ranges") {
+TEST_CASE("finite: the error names source location, layer and ranges") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   Value y;
@@ -91,10 +91,10 @@ TEST_CASE("finite: the logarithm of a negative number, with its line, layer and 
     line = __LINE__ - 1;
   }
   const Feeds feeds{{x, floats({2, 3}, {2, 3, 4, 5, 0.5, 0})}};
-  CHECK(std::isnan(evaluate(y, feeds).item()));  // nothing is thrown unless it is asked for
+  CHECK(std::isnan(evaluate(y, feeds).item()));  // unchecked runs do not throw
   const NonFiniteError error = caught([&] { evaluate(y, feeds, checked); });
   CHECK(error.what() ==
-        "check_finite: log makes NaN at step 0: 2 of its 6 numbers, the first at [1, 1]\n"
+        "check_finite: log makes NaN at step 0: 2 of its 6 elements, the first at [1, 1]\n"
         "  node: %3 log f32[2, 3] in scope \"deep\"\n"
         "  output: from 0 to 1.38629, mean 0.794513, and 2 of 6 NaN\n"
         "  input 0: %2 sub f32[2, 3] in scope \"deep\": from -1 to 4, mean 1.41667\n"
@@ -111,7 +111,7 @@ TEST_CASE("finite: the logarithm of a negative number, with its line, layer and 
   CHECK_NOTHROW(evaluate(y, {{x, Tensor::full({2, 3}, 2, f32)}}, checked));
 }
 
-TEST_CASE("finite: what overflows is infinite, and a product with it is not to blame") {
+TEST_CASE("finite: names the operation that overflows, not its consumer") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value big = exp(x);
@@ -120,10 +120,10 @@ TEST_CASE("finite: what overflows is infinite, and a product with it is not to b
   CHECK(error.report().node == big.id());
   CHECK(error.report().output.now.infinities == 2);
   CHECK(
-      error.message().starts_with("check_finite: exp makes infinity at step 0: 2 of its 3 numbers, the first at [1]"));
+      error.message().starts_with("check_finite: exp makes infinity at step 0: 2 of its 3 elements, the first at [1]"));
 }
 
-TEST_CASE("finite: what is kept away from every result does not matter, until a derivative brings it back") {
+TEST_CASE("finite: masked values are ignored until a gradient uses them") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value logs = log(x);
@@ -138,7 +138,7 @@ TEST_CASE("finite: what is kept away from every result does not matter, until a 
   CHECK(scratch::contains(error.what(), fmt::format("in the backward pass of {}", logs.describe())));
 }
 
-TEST_CASE("finite: a division by zero in the backward pass alone") {
+TEST_CASE("finite: a division by zero in the backward pass only") {
   Graph g;
   const Value x = g.input("x", {2, 2});
   const Value root = sqrt(x);
@@ -151,10 +151,10 @@ TEST_CASE("finite: a division by zero in the backward pass alone") {
   CHECK(error.report().role == Role::backward);
   CHECK(error.report().line == at(line));
   CHECK(scratch::contains(error.what(), "in the backward pass of " + root.describe()));
-  CHECK(scratch::contains(error.what(), "1 of its 4 numbers, the first at [1, 0]"));
+  CHECK(scratch::contains(error.what(), "1 of its 4 elements, the first at [1, 0]"));
 }
 
-TEST_CASE("finite: infinities that the program gives are meant, NaN never is") {
+TEST_CASE("finite: infinities of constants and feeds are accepted, NaN is not") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value mask = g.input("mask", {3}, boolean);
@@ -169,7 +169,7 @@ TEST_CASE("finite: infinities that the program gives are meant, NaN never is") {
   };
   CHECK_NOTHROW(evaluate(p, masked(true, false, true), checked));
   CHECK_NOTHROW(evaluate(scores, masked(true, false, true), checked));
-  // A row without anything to choose from: -inf less -inf.
+  // A row without a choice computes -inf - -inf.
   const NonFiniteError empty = caught([&] { evaluate(p, masked(false, false, false), checked); });
   CHECK(empty.report().op == "sub");
   CHECK(empty.report().inputs[0].now.infinities == 3);
@@ -178,7 +178,7 @@ TEST_CASE("finite: infinities that the program gives are meant, NaN never is") {
   CHECK_NOTHROW(evaluate(y, {{x, floats({3}, {1, inf, 3})}}, checked));
   const NonFiniteError fed = caught([&] { evaluate(y, {{x, floats({3}, {1, NaN, 3})}}, checked); });
   CHECK(fed.report().node == x.id());
-  CHECK(fed.message().starts_with("check_finite: input holds NaN at step 0: 1 of its 3 numbers, the first at [1]"));
+  CHECK(fed.message().starts_with("check_finite: input holds NaN at step 0: 1 of its 3 elements, the first at [1]"));
   const Value constant = g.constant(floats({3}, {1, 2, NaN}));
   CHECK(caught([&] { evaluate(x + constant, {{x, Tensor::zeros({3})}}, checked); }).report().node == constant.id());
   const Parameter w("w", floats({2}, {0, inf}));
@@ -188,7 +188,7 @@ TEST_CASE("finite: infinities that the program gives are meant, NaN never is") {
   CHECK(scratch::contains(held.what(), "\"w\""));
 }
 
-TEST_CASE("finite: a plan keeps nothing of a run that is not finite, and knows the last one that was") {
+TEST_CASE("finite: a plan discards a non-finite run and reports the last finite one") {
   for (const int threads : {1, 3}) {
     Graph g;
     const Value x = g.input("x", {2});
@@ -222,13 +222,13 @@ TEST_CASE("finite: a plan keeps nothing of a run that is not finite, and knows t
     step(8, 1, 1);
     CHECK(count.value().item() == 3);
     CHECK(caught([&] { step(9, 0, 0); }).report().last_good_step == 8);
-    // Unchecked, the same run goes through.
+    // The same run without the check succeeds.
     plan.run(memory, {.threads = threads, .step = 9});
     CHECK(count.value().item() == 4);
   }
 }
 
-TEST_CASE("finite: the result of an update alone, and a plan for other shapes than its graph's") {
+TEST_CASE("finite: checks updates without outputs, and plans for other shapes than the graph's") {
   Graph g;
   const Value x = g.input("x", {2, 2});
   const Parameter w("w", floats({2}, {1, 1e38F}));
@@ -251,7 +251,7 @@ TEST_CASE("finite: the result of an update alone, and a plan for other shapes th
   CHECK_MESSAGE(!scratch::contains(message, "f32[2, 2]"), message);
 }
 
-TEST_CASE("finite: a plan for other shapes is not refused for a node that it does not need") {
+TEST_CASE("finite: a plan for other shapes ignores nodes that it does not need") {
   Graph g;
   const Value x = g.input("x", {2, 2});
   const Value fits_two_rows_alone = x + g.constant(Tensor({2, 2}));
@@ -263,7 +263,7 @@ TEST_CASE("finite: a plan for other shapes is not refused for a node that it doe
   CHECK_THROWS_AS(Plan({fits_two_rows_alone}, {}, {.shapes = {{x, {3, 2}}}}), ShapeError);
 }
 
-TEST_CASE("finite: random operations draw the same numbers when a step is done again") {
+TEST_CASE("finite: a replayed step draws the same random numbers") {
   Graph g({.seed = 3});
   const Value x = g.input("x", {64});
   const Value y = sum(log(dropout_mask(x, 0.01)));
@@ -287,7 +287,7 @@ TEST_CASE("finite: random operations draw the same numbers when a step is done a
   CHECK(bad > 0);
 }
 
-TEST_CASE("finite: a plan can only be checked while its graph lives") {
+TEST_CASE("finite: checking a plan needs its graph alive") {
   auto g = std::make_unique<Graph>();
   const Value x = g->input("x", {2});
   const NodeId mark = g->mark();
@@ -307,7 +307,7 @@ TEST_CASE("finite: a plan can only be checked while its graph lives") {
 
 namespace {
 
-// Takes the logarithm of what it is given: the weights of the layer before decide when that is too much.
+// A layer that takes the logarithm of its input, which the weights of the previous layer make negative at some point.
 struct Fragile : nn::Module {
   Value operator()(Value x) { return log(x); }
   static int line() { return __LINE__ - 1; }
@@ -315,7 +315,7 @@ struct Fragile : nn::Module {
 
 }  // namespace
 
-TEST_CASE("finite: a fit names the layer and the line, and leaves the model as it was") {
+TEST_CASE("finite: fit names layer and source location, and leaves the model unchanged") {
   nn::Model model{
       nn::Sequential{nn::Dense(4, nn::relu, {.bias_initializer = nn::constant(2)}), Fragile(), nn::Dense(1)},
       {2},
@@ -332,12 +332,12 @@ TEST_CASE("finite: a fit names the layer and the line, and leaves the model as i
   CHECK(error.message().starts_with("fit, epoch "));
   CHECK(same(weights(model), before));
   CHECK(model.predict(data.x).shape() == Shape({40, 1}));
-  // The same steps without the check do the same until then, and then go on with NaN.
+  // Without the check, the same steps give the same results until then, and go on with NaN.
   const nn::History h = model.fit(data, {.batch_size = 8, .epochs = 50, .verbose = silent});
   CHECK(std::isnan(h["loss"].back()));
 }
 
-TEST_CASE("finite: NaN that Adam makes is found before a weight takes it") {
+TEST_CASE("finite: a NaN of Adam is found before it reaches a weight") {
   // Without an epsilon, a weight whose derivative has always been 0 is moved by 0 / 0.
   nn::Model model{nn::Sequential{nn::Dense(3), nn::relu, nn::Dense(1)}, {2}};
   const int line = __LINE__ + 1;
@@ -353,7 +353,7 @@ TEST_CASE("finite: NaN that Adam makes is found before a weight takes it") {
   CHECK(same(weights(model), before));
 }
 
-TEST_CASE("finite: a fit that is well has the same bits with the check and without") {
+TEST_CASE("finite: fit is bit-identical with and without the check") {
   nn::Model plain = small_model::classifier(), watched = small_model::classifier();
   const nn::Dataset data = small_model::points(70);
   const nn::History a = plain.fit(data, {.batch_size = 16, .epochs = 3, .verbose = silent});

@@ -15,7 +15,7 @@ int kernel_calls = 0;
 OpDef counted_copy() {
   OpDef op;
   op.name = "counted_copy";
-  op.doc = "The same numbers; counts its runs.";
+  op.doc = "The identity; counts its runs.";
   op.infer = same_type;
   op.kernel = [](const KernelCall& call) {
     ++kernel_calls;
@@ -26,7 +26,7 @@ OpDef counted_copy() {
   return op;
 }
 
-// Says how many elements its input has, without being given them.
+// Returns the number of elements of its input, of which it reads only the shape.
 OpDef size_op() {
   OpDef op;
   op.name = "size";
@@ -43,7 +43,7 @@ OpDef size_op() {
 
 }  // namespace
 
-TEST_CASE("evaluate computes what the values need and nothing else, each node once") {
+TEST_CASE("evaluate: computes only the needed nodes, each once") {
   const OpDef copy = counted_copy();
   Graph g;
   const Value x = g.input("x", {2});
@@ -62,7 +62,7 @@ TEST_CASE("evaluate computes what the values need and nothing else, each node on
   (void)unneeded;
 }
 
-TEST_CASE("an input of which only the shape matters is neither computed nor asked for") {
+TEST_CASE("evaluate: an input of which only the shape is used is neither computed nor required") {
   const OpDef copy = counted_copy();
   const OpDef size = size_op();
   Graph g;
@@ -72,7 +72,7 @@ TEST_CASE("an input of which only the shape matters is neither computed nor aske
   CHECK(kernel_calls == 0);
 }
 
-TEST_CASE("leaves come from feeds, parameters and constants, and results are copies") {
+TEST_CASE("evaluate: reads feeds, parameters and constants, and returns copies") {
   Graph g;
   const Parameter w("w", Tensor::from<float>({2}, {1, 2}));
   const Value x = g.input("x", {2});
@@ -92,7 +92,7 @@ TEST_CASE("leaves come from feeds, parameters and constants, and results are cop
   CHECK(evaluate(p).at(0) == 7);
 }
 
-TEST_CASE("values without elements are computed") {
+TEST_CASE("evaluate: returns values without elements") {
   Graph g;
   const Value x = g.input("x", {0, 3});
   const auto out = evaluate({x * 2, sum(x, {0})}, {{x, Tensor({0, 3})}});
@@ -100,14 +100,14 @@ TEST_CASE("values without elements are computed") {
   CHECK(bitwise_equal(out[1], Tensor::zeros({3})));
 }
 
-TEST_CASE("interpreter: results without elements need no numbers") {
+TEST_CASE("evaluate: results without elements need no feeds") {
   Graph g;
   const Value x = g.input("x", {0, 3});
   CHECK(evaluate(exp(x) * 2).shape() == Shape{0, 3});
   CHECK(bitwise_equal(evaluate(sum(exp(g.input("y", {4, 3})), {0}) * x), Tensor({0, 3})));
 }
 
-TEST_CASE("feeds that do not fit are refused with the name of the input") {
+TEST_CASE("evaluate: feeds that do not fit throw, naming the input") {
   Graph g;
   Graph other;
   const Value x = g.input("x", {32, 64});
@@ -126,7 +126,7 @@ TEST_CASE("feeds that do not fit are refused with the name of the input") {
   refused({{other.input("z", {1}), Tensor::zeros({1})}}, "belongs to another graph");
   refused({{Value(), fits}}, "empty Value");
   refused({{y, Tensor(1.0F)}}, "only inputs are fed");
-  // Inputs that y does not need must fit all the same.
+  // Inputs that y does not need must still fit.
   refused({{x, fits}, {labels, Tensor::from<double>({2}, {1, 2})}}, "feed \"labels\": expected i64[2], got f64[2]");
   refused({{x, fits}, {mask, Tensor::from<std::int64_t>({2}, {0, 7})}}, "7 is neither 0 nor 1");
   Tensor huge({32, 64}, f64);
@@ -136,7 +136,7 @@ TEST_CASE("feeds that do not fit are refused with the name of the input") {
   CHECK_THROWS_AS(evaluate({x, other.input("x", {1})}, {{x, fits}}), GraphError);
 }
 
-TEST_CASE("feeds are converted where nothing but precision is lost") {
+TEST_CASE("evaluate: converts feeds if only precision is lost") {
   Graph g;
   const Value x = g.input("x", {2});
   const Value n = g.input("n", {2}, i64);
@@ -152,7 +152,7 @@ TEST_CASE("feeds are converted where nothing but precision is lost") {
   CHECK(evaluate(x, {{x, Tensor::from<std::int64_t>({2}, {3, 4})}}).at(1) == 4);
 }
 
-TEST_CASE("random operations depend on the step and on the seed of the graph, and on nothing else") {
+TEST_CASE("evaluate: random operations depend only on the step and the graph's seed") {
   const auto draw = [](std::uint64_t seed, std::uint64_t step, int threads) {
     Graph g({.seed = seed});
     return evaluate(random_normal(g, {500}, f32), {}, {.threads = threads, .step = step});
@@ -162,7 +162,7 @@ TEST_CASE("random operations depend on the step and on the seed of the graph, an
   CHECK_FALSE(bitwise_equal(draw(1, 1, 1), draw(2, 1, 1)));
 }
 
-TEST_CASE("an operation that refuses its numbers says which node it was") {
+TEST_CASE("evaluate: an error of a kernel names the node") {
   Graph g;
   const Value x = g.input("x", {4, 2});
   const Value rows = gather(x, g.constant(Tensor::from<std::int64_t>({2}, {0, 9})));
