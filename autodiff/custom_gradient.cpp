@@ -34,7 +34,7 @@ Cotangents call_backward(const Vjp& r) {
   for (int i = 1; i < r.count(); ++i) inputs.push_back(r.input(i));
   std::vector<Value> given = rule.backward(inputs, r.output(), r.cotangent());
   if (given.size() != inputs.size()) {
-    fail(rule, fmt::format("its backward gives {} cotangents for {} inputs", given.size(), inputs.size()), inputs);
+    fail(rule, fmt::format("backward returns {} cotangents for {} inputs", given.size(), inputs.size()), inputs);
   }
   for (std::size_t i = 0; i < given.size(); ++i) {
     if (!given[i].valid()) continue;
@@ -52,11 +52,11 @@ Cotangents call_backward(const Vjp& r) {
            inputs);
     }
   }
-  given.insert(given.begin(), Value{});  // none flows into what forward computed
+  given.insert(given.begin(), Value{});  // input 0, the forward result, gets none
   return Cotangents(std::move(given));
 }
 
-// The first input is what forward computed, the others are what its cotangents go to.
+// Input 0 is the forward result; the other inputs get the cotangents.
 const OpDef& custom_gradient_op() {
   static const Immortal<OpDef> op([] {
     OpDef def = view_op("custom_gradient", "The first input; its derivative is a function of the user's own.");
@@ -68,7 +68,7 @@ const OpDef& custom_gradient_op() {
   return *op;
 }
 
-// Whatever result depends on in a way that derivatives can follow must go through the inputs.
+// Throws unless every differentiable path to the result goes through the inputs.
 void require_closed(const Graph& graph, const std::string& name, Value result, const std::vector<Value>& inputs) {
   const auto is_input = [&](NodeId id) {
     return std::any_of(inputs.begin(), inputs.end(), [&](Value v) { return v.id() == id; });
@@ -96,14 +96,14 @@ Value custom_gradient(const std::string& name, const std::vector<Value>& inputs,
                       BackwardFn backward, SourceLocation at) {
   const SourceLocationScope line = SourceLocationScope::otherwise(at, inputs.empty() ? Value() : inputs[0]);
   const std::string where = fmt::format("custom_gradient {:?}", name);
-  if (!forward || !backward) throw GraphError(where + ": a function is empty");
-  if (inputs.empty()) throw GraphError(where + ": it has no inputs");
+  if (!forward || !backward) throw GraphError(where + ": forward or backward is empty");
+  if (inputs.empty()) throw GraphError(where + ": inputs is empty");
   if (!inputs[0].valid()) throw GraphError(where + ": input 0 is an empty Value");
   Graph& graph = inputs[0].graph();
   for (std::size_t i = 0; i < inputs.size(); ++i) graph.require(inputs[i], fmt::format("{}: input {}", where, i));
   GraphTransaction transaction(graph);
   const Value result = forward(inputs);
-  graph.require(result, where + ": what forward gives");
+  graph.require(result, where + ": the result of forward");
   require_closed(graph, name, result, inputs);
   std::vector<Value> operands{result};
   operands.insert(operands.end(), inputs.begin(), inputs.end());

@@ -1,12 +1,12 @@
-// custom_gradient: a function of values with a backward pass of your own in place of the one that follows from it.
+// custom_gradient: a function of values with a custom backward pass.
 //
 //   Value y = custom_gradient(
 //       "reversed", {x}, [](const std::vector<Value>& in) { return in[0]; },
 //       [](const std::vector<Value>& in, Value y, Value c) { return std::vector<Value>{-c}; });
 //
-// Forward runs here and now and appends its nodes; backward runs whenever a derivative is asked for, and appends the
-// nodes of that. So both are planned, printed and differentiated like all else: a second derivative is the derivative
-// of what backward computed.
+// Forward runs immediately and appends its nodes; backward runs whenever a derivative is requested, and appends its
+// nodes. So both are planned, printed and differentiated as usual: a second derivative differentiates the nodes of
+// backward.
 #pragma once
 
 #include <functional>
@@ -18,14 +18,14 @@
 namespace xgrad::inline v0 {
 
 using ForwardFn = std::function<Value(const std::vector<Value>& inputs)>;
-// The cotangents of the inputs, one each, from that of the output. An empty Value means "no gradient"; the shape of a
-// cotangent may be a broadcast of the input's. It may be called later, and in a graph that was rebuilt: so it makes all
-// it needs from its arguments, and captures no Value.
+// Returns the cotangents of the inputs, one each, from that of the output. An empty Value means "no gradient"; a
+// cotangent may be broadcastable to its input's shape. It may be called later and on a rebuilt graph, so it must build
+// everything from its arguments and capture no Value.
 using BackwardFn = std::function<std::vector<Value>(const std::vector<Value>& inputs, Value output, Value cotangent)>;
 
-// What forward gives. `name` stands in messages and printed graphs. Throws GraphError, with the graph as it was, if the
-// result depends on an input or parameter that is not among `inputs`, as no derivative would reach it. Backward's
-// mistakes, a wrong number of cotangents or a wrong type, are thrown by `gradients` as GradientError.
+// Returns the result of `forward`. `name` appears in messages and printed graphs. Throws GraphError, leaving the graph
+// unchanged, if the result depends on an input or parameter that is not among `inputs`, since no gradient would reach
+// it. `gradients` throws GradientError if backward returns a wrong number of cotangents or a wrong type.
 Value custom_gradient(const std::string& name, const std::vector<Value>& inputs, const ForwardFn& forward,
                       BackwardFn backward, SourceLocation at = SourceLocation::here());
 

@@ -30,7 +30,7 @@ struct Line {
   std::string name, formula, filled, number;  // `filled` and `formula` may be empty
 };
 
-// The rows of a tensor in brackets.
+// Formats the elements of a tensor in nested brackets.
 std::string elements_text(const Tensor& tensor, const Shape& shape, int axis, Index& next, Style style) {
   if (axis == shape.rank()) return formula::number(tensor.at(next++), style);
   std::string out;
@@ -71,7 +71,7 @@ class Deriver {
     for (const Style style : styles) {
       for (const NodeId id : nodes_) {
         const Leaf leaf = graph_.node(id).op->traits.leaf;
-        if (leaf == Leaf::constant) continue;  // stand where they are used
+        if (leaf == Leaf::constant) continue;  // shown inline
         const Value value = graph_.value(id);
         Line line{names_.at(id)[index(style)], "", "", tensor_text(numbers_.at(id), style)};
         if (leaf == Leaf::none) {
@@ -101,7 +101,7 @@ class Deriver {
       if (cotangents_.contains(id) && wanted[id]) add_backward(lines, id, parts);
     }
     find_numbers(lines);
-    std::map<NodeId, std::size_t> latest;  // line of a node
+    std::map<NodeId, std::size_t> latest;  // by node: its line
     for (std::size_t i = 0; i < lines.size(); ++i) {
       backward_[index(lines[i].style)].push_back(finished(lines[i], latest, i - lines[i].parts));
       latest[lines[i].node] = i;
@@ -144,8 +144,8 @@ class Deriver {
   }
 
  private:
-  using Both = std::array<std::string, 2>;  // in each style
-  using Numbers = std::map<NodeId, Tensor>;
+  using Both = std::array<std::string, 2>;  // one per style
+  using Values = std::map<NodeId, Tensor>;
 
   static std::size_t index(Style style) { return style == Style::text ? 0 : 1; }
 
@@ -168,7 +168,7 @@ class Deriver {
   // ---- names
 
   void choose_names() {
-    // As short as tells them apart: without their scopes if no two are the same then.
+    // Shorten names by their scopes if they stay distinct.
     std::map<std::string, int> used;
     std::set<std::string> taken;
     const auto short_name = [&](NodeId id) {
@@ -196,7 +196,7 @@ class Deriver {
       while (!taken.insert(d).second) d += "_";
       const bool letter = chosen_.at(id).size() == 1;
       cotangent_names_[id] = {d, (letter ? "\\bar{" : "\\overline{") + name[1] + "}"};
-      // A subscript stands beside the bar.
+      // The bar covers the letter, not its subscript.
       if (const std::size_t at = name[1].find("_{"); at == 1)
         cotangent_names_[id][1] = "\\bar{" + name[1].substr(0, 1) + "}" + name[1].substr(1);
     }
@@ -227,7 +227,7 @@ class Deriver {
     }
   }
 
-  // Nodes through which the derivative by one of wrt flows.
+  // Nodes on a gradient path from wrt.
   std::vector<bool> dependents() const {
     std::vector<bool> out(loss_.id() + 1, false);
     for (const Value w : wrt_) out[w.id()] = true;
@@ -242,8 +242,8 @@ class Deriver {
 
   // ---- lines
 
-  // The formula of `value` with numbers for what stands in it; empty unless all of them are single ones. `number_of`
-  // gives the number of a node, or null if the formula goes through it.
+  // The formula of `value` with its operands replaced by numbers; empty unless all are scalars. `number_of` returns the
+  // tensor of a node, or null if the formula goes through it.
   template <class NumberOf>
   std::string filled(Value value, NumberOf number_of, Style style) const {
     if (value.shape().rank() != 0) return "";
@@ -283,7 +283,7 @@ class Deriver {
     return value;
   }
 
-  // What the users of a node give it, added up as a sweep does.
+  // The sum of the contributions of a node's users, as the reverse pass adds them.
   Value total_of(NodeId id) {
     Value total;
     const auto users = users_.find(id);
@@ -303,12 +303,12 @@ class Deriver {
     return total;
   }
 
-  // A line of the backward part, before its number is known.
+  // A line of the backward part before it is evaluated.
   struct Backward {
     Style style;
     std::string name, formula;
     NodeId node;
-    std::size_t parts;  // how many lines before this one are parts of its formula
+    std::size_t parts;  // number of preceding lines with subexpressions of its formula
   };
 
   void add_backward(std::vector<Backward>& lines, NodeId id, std::array<int, 2>& parts) {
@@ -329,7 +329,7 @@ class Deriver {
     }
   }
 
-  // All in one run: it takes the time of the whole tape.
+  // Evaluates all lines in one run, since a run takes the time of the whole tape.
   void find_numbers(const std::vector<Backward>& lines) {
     std::vector<Value> values;
     for (const Backward& line : lines) values.push_back(graph_.value(line.node));
@@ -337,7 +337,7 @@ class Deriver {
     for (std::size_t i = 0; i < lines.size(); ++i) results_.emplace(lines[i].node, numbers[i]);
   }
 
-  // The parts of its formula are nodes with a line from `first_part` on.
+  // Subexpressions of the formula are nodes with a line from `first_part` on.
   Line finished(const Backward& line, const std::map<NodeId, std::size_t>& latest, std::size_t first_part) const {
     const auto number_of = [&](NodeId id) -> const Tensor* {
       if (const auto given = given_.find(id); given != given_.end()) return &given->second;
@@ -347,7 +347,7 @@ class Deriver {
     };
     std::string with_numbers = filled(graph_.value(line.node), number_of, line.style);
     std::string result = tensor_text(results_.at(line.node), line.style);
-    if (with_numbers == result) with_numbers.clear();  // what is passed on as it is
+    if (with_numbers == result) with_numbers.clear();  // the cotangent is passed on unchanged
     return {line.name, line.formula, with_numbers, result};
   }
 
@@ -356,17 +356,17 @@ class Deriver {
   const std::vector<Value>& wrt_;
   const Feeds& feeds_;
   const RunOptions& options_;
-  std::vector<NodeId> nodes_;  // that the loss needs, in the order of the tape
+  std::vector<NodeId> nodes_;  // needed by the loss, in tape order
   std::map<NodeId, std::vector<NodeId>> users_;
   std::map<NodeId, std::string> chosen_;
   std::map<NodeId, Both> names_, cotangent_names_;
-  Numbers numbers_, cotangents_;
-  std::map<NodeId, Value> stand_ins_;  // inputs, for the derivatives by nodes
-  Feeds feeds_with_cotangents_;        // the feeds, and those of the stand-ins
-  Numbers given_;                      // of the stand-ins
-  Numbers results_;                    // of backward lines
+  Values numbers_, cotangents_;
+  std::map<NodeId, Value> stand_ins_;  // by node: the input for its derivative
+  Feeds feeds_with_cotangents_;        // the feeds, including those of stand_ins_
+  Values given_;                       // by node: value of its stand-in
+  Values results_;                     // by node: value of its backward line
   std::array<formula::Names, 2> known_;
-  std::array<std::vector<Line>, 2> forward_, backward_;  // in each style
+  std::array<std::vector<Line>, 2> forward_, backward_;  // one per style
 };
 
 }  // namespace
@@ -374,8 +374,8 @@ class Deriver {
 Derivation derivation(Value loss, const std::vector<Value>& wrt, const Feeds& feeds, const RunOptions& options) {
   if (!loss.valid()) throw GraphError("derivation: the loss is an empty Value");
   Graph& graph = loss.graph();
-  const GraphTransaction transaction(graph);  // never kept
-  (void)gradients(loss, wrt);                 // says what cannot be derived
+  const GraphTransaction transaction(graph);  // never committed
+  (void)gradients(loss, wrt);                 // throws if a derivative does not exist
   Deriver deriver(loss, wrt, feeds, options);
   deriver.forward();
   deriver.backward();

@@ -1,4 +1,4 @@
-// Forward and backward of a small graph as formulas with the numbers filled in, to be read by people.
+// Prints forward and backward pass of a small graph as formulas with numbers filled in.
 //
 //   Value y = tanh(x * w + b).named("y");
 //   std::cout << derivation(y, {x, w, b}, {{x, Tensor(2.f)}, ...}).str();
@@ -12,10 +12,9 @@
 //     dy = 1
 //     dv2 = dy * (1 - square(y)) = 1 * (1 - square(0.7071)) = 0.5
 //
-// Every line is what the graph computes: forward lines are its nodes, backward lines the rules of its operations, with
-// what several users of a value give added up. What has no name of its own is called v1, v2 ... in the order of the
-// tape. Numbers stand in the formula where all of it are single ones. Small tensors are printed whole, large ones by
-// their shape and norm.
+// Forward lines are nodes of the graph; backward lines are the vjps of operations, with the contributions of several
+// users added. Unnamed values are called v1, v2 ... in tape order. A formula is filled in with numbers if all operands
+// are scalars. Small tensors are printed in full, large ones as shape and norm.
 #pragma once
 
 #include <string>
@@ -27,10 +26,10 @@ namespace xgrad::inline v0 {
 
 class Derivation {
  public:
-  // In columns, with "forward" and "backward" above.
+  // Aligned text with the headings "forward" and "backward".
   std::string str() const { return text_; }
-  // An `aligned` environment for a display in math mode, such as \[ ... \]; needs the package amsmath. The derivative
-  // by v is written with a bar over v. Names are escaped; what is not ASCII in them is written as `?`.
+  // An `aligned` environment for display math, such as \[ ... \]; needs the package amsmath. The derivative by v is
+  // written as v with a bar. Names are escaped; characters other than ASCII become `?`.
   std::string latex() const { return latex_; }
 
  private:
@@ -39,8 +38,8 @@ class Derivation {
   std::string text_, latex_;
 };
 
-// Of the scalar `loss` by `wrt`, in the numbers of one run. The graph is as before. Throws GraphError and GradientError
-// as `gradients` does, and what `evaluate` throws.
+// Derives the scalar `loss` by `wrt`, with the values of one run. Leaves the graph unchanged. Throws GraphError and
+// GradientError as `gradients` does, and what `evaluate` throws.
 Derivation derivation(Value loss, const std::vector<Value>& wrt, const Feeds& feeds = {},
                       const RunOptions& options = {});
 

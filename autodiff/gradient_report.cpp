@@ -16,7 +16,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Nobody wants to know how the loss changes with a constant.
+// Constants have no gradient worth reporting.
 bool has_gradient(Value value) { return is_floating(value.dtype()) && value.node().op->traits.leaf != Leaf::constant; }
 
 Index count_true(const Tensor& mask) {
@@ -57,11 +57,11 @@ LayerReport summary(const std::vector<NodeReport>& nodes, const std::vector<std:
 }
 
 std::string share(Index part, Index all) {
-  if (part == 0) return "0 %";
+  if (part == 0) return "0%";
   const double percent = 100 * static_cast<double>(part) / static_cast<double>(all);
-  if (percent < 0.1) return "<0.1 %";
-  return percent < 1 ? fmt::format("{:.1f} %", percent)
-                     : fmt::format("{:.0f} %", part == all ? 100 : std::min(percent, 99.4));
+  if (percent < 0.1) return "<0.1%";
+  return percent < 1 ? fmt::format("{:.1f}%", percent)
+                     : fmt::format("{:.0f}%", part == all ? 100 : std::min(percent, 99.4));
 }
 
 std::string bad_numbers(Index nans, Index infinities) {
@@ -71,14 +71,14 @@ std::string bad_numbers(Index nans, Index infinities) {
   return out;
 }
 
-// What is left of a mean that is zero but for rounding is printed as zero.
-double printed_mean(const NumberStats& s) {
+// A mean that is zero up to rounding is printed as zero.
+double printed_mean(const TensorStats& s) {
   const double typical = s.count == 0 ? 0 : s.norm / std::sqrt(static_cast<double>(s.count));
   return std::abs(s.mean) < 1e-6 * typical ? 0 : s.mean;
 }
 
-// Such as `value 0.41 \xc2\xb1 0.55 in [0, 3.9]`.
-void add_lines(std::vector<std::string>& lines, const char* what, const NumberStats& s) {
+// For example `value 0.41 \xc2\xb1 0.55 in [0, 3.9]`.
+void add_lines(std::vector<std::string>& lines, const char* what, const TensorStats& s) {
   const std::string bad = bad_numbers(s.nans, s.infinities);
   if (s.count == 1 && s.finite()) {
     lines.push_back(fmt::format("{} {:.4g}", what, s.mean));
@@ -99,7 +99,7 @@ NodeNote note_of(const LayerReport& layer, bool many) {
   if (layer.saturated > 0) add(share(layer.saturated, layer.units) + " saturated");
   if (!line.empty()) note.lines.push_back(std::exchange(line, {}));
   if (layer.gradient) {
-    const NumberStats& g = *layer.gradient;
+    const TensorStats& g = *layer.gradient;
     add_lines(note.lines, "grad", g);
     if (g.count > 1) {
       add(fmt::format("norm {:.3g}", g.norm));
@@ -120,9 +120,9 @@ NodeNote note_of(const LayerReport& layer, bool many) {
 
 }  // namespace
 
-NumberStats number_stats(const Tensor& numbers) {
-  if (numbers.empty()) throw ValueError("number_stats: the Tensor is empty");
-  NumberStats out;
+TensorStats tensor_stats(const Tensor& numbers) {
+  if (numbers.empty()) throw ValueError("tensor_stats: the Tensor is empty");
+  TensorStats out;
   out.count = numbers.elements();
   Index finite = 0;
   double sum = 0, squares = 0;
@@ -142,7 +142,7 @@ NumberStats number_stats(const Tensor& numbers) {
   if (finite == 0) return out;
   out.mean = sum / static_cast<double>(finite);
   out.norm = std::sqrt(squares);
-  double apart = 0;  // again, about the mean: the difference of two large sums would lose it
+  double apart = 0;  // second pass about the mean, to avoid cancellation
   for (Index i = 0; i < out.count; ++i) {
     const double x = numbers.at(i);
     if (std::isfinite(x)) apart += (x - out.mean) * (x - out.mean);
@@ -158,7 +158,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
   if (loss.shape().rank() != 0 || !is_floating(loss.dtype()))
     throw GradientError(fmt::format("gradient_report: the loss must be one floating number: {}", loss.describe()));
 
-  const GraphTransaction transaction(graph);  // never kept
+  const GraphTransaction transaction(graph);  // never committed
   const std::vector<bool> needed = needed_nodes(graph, std::vector<Value>{loss}, "gradient_report");
   std::vector<Value> values, floating;
   for (NodeId id = 0; id <= loss.id(); ++id) {
@@ -188,10 +188,10 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
     NodeReport report;
     report.node = values[i].id();
     report.layer = graph.scope_of(report.node);
-    report.value = number_stats(numbers[i]);
+    report.value = tensor_stats(numbers[i]);
     report.operation = node.op->traits.leaf == Leaf::none;
     report.parameter = node.op->traits.leaf == Leaf::parameter && graph.trainable(graph.parameter_of(report.node));
-    if (has_gradient(values[i]) && gradients[of_gradient++].valid()) report.gradient = number_stats(numbers[next++]);
+    if (has_gradient(values[i]) && gradients[of_gradient++].valid()) report.gradient = tensor_stats(numbers[next++]);
     nodes->push_back(std::move(report));
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -230,7 +230,7 @@ std::string GradientReport::str() const {
   out += fmt::format("  {:<{}}  {:>9} {:>9} {:>9} {:>9} {:>6} {:>9}  {:>9} {:>9} {:>7}  {:>9} {:>10}\n", "layer", width,
                      "mean", "std", "min", "max", "zeros", "saturated", "norm", "std", "zeros", "norm", "gradient");
   for (const LayerReport& l : layers_) {
-    const NumberStats& v = l.value;
+    const TensorStats& v = l.value;
     std::string line =
         fmt::format("  {:<{}}  {:>9.3g} {:>9.3g} {:>9.3g} {:>9.3g} {:>6} {:>9}", l.layer, width, printed_mean(v), v.std,
                     v.min, v.max, share(v.zeros, v.count), l.units > 0 ? share(l.saturated, l.units) : "");

@@ -1,14 +1,13 @@
-// What one step does: the numbers of every node and of its gradient, as a table of layers and as colors on the
-// picture.
+// Reports the values and gradients of every node for one step, as a table of layers and as colors of a diagram.
 //
 //   GradientReport report = gradient_report(loss, {{x, images}, {y, labels}});
 //   std::cout << report.str();
 //   save_graph(g, "gradients.svg", {.outputs = {loss}, .annotations = report.annotations()});
 //   save_graph(g, "layers.svg", {.outputs = {loss}, .depth = 0, .annotations = report.annotations()});
 //
-// Gradients that vanish or explode on their way down, saturated units and the first NaN are seen at a glance.
-// Runs on the interpreter and keeps the numbers of all nodes and gradients at once: give it a few rows. Means and
-// deviations are summed in double, whatever the dtype; the same numbers give the same report.
+// Shows vanishing and exploding gradients, saturated units and the first NaN. Runs on the interpreter and keeps the
+// values of all nodes and gradients at once, so give it a small batch. Means and standard deviations are computed in
+// f64; equal inputs give equal reports.
 #pragma once
 
 #include <memory>
@@ -21,58 +20,58 @@
 
 namespace xgrad::inline v0 {
 
-// Of the numbers of a tensor. Mean, deviation, ends and norm are those of the finite ones.
-struct NumberStats {
-  Index count = 0;  // all of them
+// Statistics of a tensor. Mean, standard deviation, range and norm are those of the finite elements.
+struct TensorStats {
+  Index count = 0;  // all elements
   Index nans = 0, infinities = 0, zeros = 0;
   double mean = 0;
-  double std = 0;  // of the population: divided by the number of finite ones
+  double std = 0;  // population standard deviation
   double min = 0, max = 0;
-  double norm = 0;  // the root of the sum of squares
+  double norm = 0;  // L2 norm
 
   bool finite() const { return nans == 0 && infinities == 0; }
   double zero_share() const { return count == 0 ? 0 : static_cast<double>(zeros) / static_cast<double>(count); }
 };
 
 // Throws ValueError if the tensor is empty.
-NumberStats number_stats(const Tensor& numbers);
+TensorStats tensor_stats(const Tensor& numbers);
 
 struct NodeReport {
   NodeId node = 0;
   std::string layer;  // its scope
-  NumberStats value;
-  std::optional<NumberStats> gradient;  // of the loss by it; none where no derivative flows
-  // Of an elementwise function of one input with a derivative: how many of its units are saturated, as `saturated` has
-  // it: dead relus, and tanhs and sigmoids at their ends.
+  TensorStats value;
+  std::optional<TensorStats> gradient;  // of the loss by the node; none without a gradient path
+  // For an elementwise function of one input with a derivative: its number of elements and how many are saturated (see
+  // `saturated`), such as dead relus or tanhs and sigmoids at their ends.
   Index units = 0, saturated = 0;
   bool operation = true;   // not a leaf
-  bool parameter = false;  // one that is trained
+  bool parameter = false;  // a trained parameter
 };
 
-// Nodes taken together: a scope, or a box of a picture.
+// Totals of several nodes: a scope, or a box of a diagram.
 struct LayerReport {
   std::string layer;
-  NodeId output = 0;  // its last operation that has a gradient, or its last operation
-  NumberStats value;  // of the output
-  std::optional<NumberStats> gradient;
-  Index units = 0, saturated = 0;             // of all its functions
-  Index weights = 0;                          // numbers in its parameters that are trained
-  double weight_norm = 0, gradient_norm = 0;  // of these, and of their gradients, all together
-  Index nans = 0, infinities = 0;             // in all values of operations and all gradients
+  NodeId output = 0;  // last operation with a gradient, or else the last operation
+  TensorStats value;  // of the output
+  std::optional<TensorStats> gradient;
+  Index units = 0, saturated = 0;             // of all functions
+  Index weights = 0;                          // elements of its trained parameters
+  double weight_norm = 0, gradient_norm = 0;  // L2 norm of all these, and of their gradients
+  Index nans = 0, infinities = 0;             // in values and gradients of operations
 };
 
 class GradientReport {
  public:
   double loss() const { return loss_; }
-  // The forward nodes that the loss needs, in the order of the tape.
+  // Forward nodes that the loss needs, in tape order.
   const std::vector<NodeReport>& nodes() const { return *nodes_; }
-  // Scopes that have an operation, in the order of their first operation; what stands outside all has no name.
+  // Scopes that contain an operation, in the order of their first operation; the name is empty outside all scopes.
   const std::vector<LayerReport>& layers() const { return layers_; }
 
-  // A table, a line for each layer.
+  // A table with a line per layer.
   std::string str() const;
-  // For pictures of the graph that was reported on: colors are the norms of the gradients, those of a layer's output
-  // where a layer is one box. May outlive the report and the graph.
+  // Annotations for diagrams of the same graph. Colors are gradient norms; for a folded layer that of its output. May
+  // outlive the report and the graph.
   Annotations annotations() const;
 
  private:
@@ -82,8 +81,8 @@ class GradientReport {
   std::vector<LayerReport> layers_;
 };
 
-// Runs forward and backward once. The graph is as before. Throws GraphError or GradientError if the loss is not one
-// live floating number, and what `evaluate` throws.
+// Runs forward and backward once. Leaves the graph unchanged. Throws GraphError or GradientError if the loss is not a
+// live floating scalar, and what `evaluate` throws.
 GradientReport gradient_report(Value loss, const Feeds& feeds = {}, const RunOptions& options = {});
 
 }  // namespace xgrad::inline v0

@@ -15,10 +15,10 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// One sweep: up, to find what depends on `wrt`, and down, applying the rules.
+// One reverse pass: finds the nodes that depend on `wrt`, then applies their vjps from the outputs down.
 class ReversePass {
  public:
-  // With `separate`, contributions to each of wrt are not added up.
+  // With `separate`, contributions to each of wrt are kept apart instead of added.
   ReversePass(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& wrt, bool separate = false)
       : graph_(graph), outputs_(outputs), size_(end_of(outputs)) {
     cotangents_.resize(size_);
@@ -28,8 +28,8 @@ class ReversePass {
     }
   }
 
-  void run(const std::vector<Value>& seeds) {
-    for (std::size_t i = 0; i < outputs_.size(); ++i) accumulate(outputs_[i].id(), seeds[i]);
+  void run(const std::vector<Value>& cotangents) {
+    for (std::size_t i = 0; i < outputs_.size(); ++i) accumulate(outputs_[i].id(), cotangents[i]);
     for (NodeId id = size_; id-- > 0;) {
       if (!cotangents_[id].valid() || !has_dependent_operand(id)) continue;
       const Value output = graph_.value(id);
@@ -37,7 +37,7 @@ class ReversePass {
       const Cotangents given = apply_rule(output, cotangents_[id]);
       const auto inputs = graph_.inputs(id);
       if (given.values().size() != inputs.size()) {
-        fail(id, fmt::format("its vjp gives {} cotangents for {} inputs", given.values().size(), inputs.size()));
+        fail(id, fmt::format("its vjp returns {} cotangents for {} inputs", given.values().size(), inputs.size()));
       }
       for (std::size_t i = 0; i < inputs.size(); ++i) {
         const Value c = given.values()[i];
@@ -72,14 +72,14 @@ class ReversePass {
 
   const Node& node(NodeId id) const { return graph_.node(id); }
 
-  // Whether a derivative can flow from `id` to its operand i.
+  // Whether `id` can propagate a cotangent to its operand i.
   bool is_differentiable_edge(NodeId id, std::size_t i) const {
     const Node& n = node(id);
     return n.op->vjp != nullptr && !n.op->shape_only(static_cast<int>(i)) && !(n.op->traits.segment && i == 0) &&
            is_floating(n.type.dtype) && is_floating(node(n.inputs[i]).type.dtype);
   }
 
-  // The nodes up to y that depend on one of the sources in a way that derivatives can follow; sources included.
+  // The nodes up to y with a gradient path to one of the sources, including the sources.
   std::vector<char> differentiable_dependents(const std::vector<Value>& sources) const {
     return dependents(graph_, size_, sources,
                       [this](NodeId id, std::size_t i) { return is_differentiable_edge(id, i); });
@@ -96,12 +96,12 @@ class ReversePass {
     try {
       return output.node().op->vjp(Vjp(output, cotangent));
     } catch (const UserError& error) {
-      fail(output.id(), std::string("its vjp cannot be built: ") + error.message());
+      fail(output.id(), std::string("its vjp throws:  ") + error.message());
     }
   }
 
   [[noreturn]] void fail(NodeId id, const std::string& what) const {
-    const std::string message = fmt::format("gradients: the rule of {}: {}", graph_.describe(id), what);
+    const std::string message = fmt::format("gradients: the vjp of {}: {}", graph_.describe(id), what);
     throw GradientError(message + list_text(node(id).input_count, "", [&](std::size_t i) {
                           return fmt::format("\n  input {}: {}", i, graph_.describe(node(id).inputs[i]));
                         }));
@@ -140,7 +140,7 @@ class ReversePass {
     total = total.valid() ? add(total, c) : c;
   }
 
-  // Names the node at which the way from w to y ends; empty if there is no way at all.
+  // Names the node at which the gradient path from w to y stops; empty if there is no path at all.
   std::string why_unconnected(Value w) const {
     if (w.id() >= size_) return "";
     const std::vector<char> reached = differentiable_dependents({w});
@@ -155,8 +155,8 @@ class ReversePass {
       for (std::size_t i = 0; below_y[id] && i < node(id).input_count; ++i) {
         const NodeId input = node(id).inputs[i];
         if (reached[input] && !is_differentiable_edge(id, i)) {
-          return fmt::format(" through differentiable operations\n  {} ends the way: {}", graph_.describe(id),
-                             why_no_edge(id, i));
+          return fmt::format(" through differentiable operations\n  the gradient path stops at {}: {}",
+                             graph_.describe(id), why_no_edge(id, i));
         }
       }
     }
@@ -173,11 +173,11 @@ class ReversePass {
 
   Graph& graph_;
   const std::vector<Value>& outputs_;
-  NodeId size_ = 0;  // nodes beyond the outputs do not matter
+  NodeId size_ = 0;  // up to the last output
   std::vector<char> depends_;
   std::vector<Value> cotangents_;
-  std::map<NodeId, std::vector<Value>> contributions_;  // to the nodes whose contributions are not added up
-  std::vector<MissingCotangent> refused_;  // rules that gave no cotangent to an operand that might have needed it
+  std::map<NodeId, std::vector<Value>> contributions_;  // by node, where contributions are kept apart
+  std::vector<MissingCotangent> refused_;               // vjps that returned no cotangent for an operand
 };
 
 void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt, Value cotangent) {
@@ -189,7 +189,7 @@ void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt,
   require_floating(y, "y");
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     graph.require(wrt[i], fmt::format("gradients: wrt {}", i));
-    require_floating(wrt[i], "what is differentiated by");
+    require_floating(wrt[i], "wrt");
   }
   if (cotangent.valid()) {
     graph.require(cotangent, "gradients: cotangent");
@@ -205,16 +205,17 @@ void check_arguments(const Graph& graph, Value y, const std::vector<Value>& wrt,
   }
 }
 
-std::vector<Value> sweep_back(Graph& graph, const std::vector<Value>& outputs, const std::vector<Value>& seeds,
-                              const std::vector<Value>& wrt, Unconnected unconnected) {
+std::vector<Value> run_reverse_pass(Graph& graph, const std::vector<Value>& outputs,
+                                    const std::vector<Value>& cotangents, const std::vector<Value>& wrt,
+                                    Unconnected unconnected) {
   GraphTransaction transaction(graph);
-  ReversePass sweep(graph, outputs, wrt);
+  ReversePass pass(graph, outputs, wrt);
   const auto guard = graph.role(Role::backward, outputs[0]);
-  sweep.run(seeds);
+  pass.run(cotangents);
   std::vector<Value> out;
   for (const Value w : wrt) {
-    Value c = sweep.cotangent(w);
-    if (!c.valid() && unconnected == Unconnected::error) sweep.fail_unconnected(w);
+    Value c = pass.cotangent(w);
+    if (!c.valid() && unconnected == Unconnected::error) pass.fail_unconnected(w);
     out.push_back(c.valid() || unconnected == Unconnected::empty ? c : zeros_like(w));
   }
   transaction.commit();
@@ -223,21 +224,21 @@ std::vector<Value> sweep_back(Graph& graph, const std::vector<Value>& outputs, c
 
 }  // namespace
 
-std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
+std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& cotangents,
                             const std::vector<Value>& wrt, Unconnected unconnected) {
   Graph& graph = outputs[0].graph();
-  return with_memory([&] { return sweep_back(graph, outputs, seeds, wrt, unconnected); },
+  return with_memory([&] { return run_reverse_pass(graph, outputs, cotangents, wrt, unconnected); },
                      [&] { return fmt::format("gradients: out of memory in a graph of {} nodes", graph.size()); });
 }
 
 std::vector<std::vector<Value>> pullback_contributions(Value output, Value cotangent, const std::vector<Value>& wrt) {
   Graph& graph = output.graph();
   const std::vector<Value> outputs{output};
-  ReversePass sweep(graph, outputs, wrt, true);
+  ReversePass pass(graph, outputs, wrt, true);
   const auto guard = graph.role(Role::backward, output);
-  sweep.run({cotangent});
+  pass.run({cotangent});
   std::vector<std::vector<Value>> out;
-  for (const Value w : wrt) out.push_back(sweep.contributions(w));
+  for (const Value w : wrt) out.push_back(pass.contributions(w));
   return out;
 }
 

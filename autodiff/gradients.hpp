@@ -3,8 +3,8 @@
 //   Value dy = gradients(y, x);              // has the shape of x
 //   Value d2 = gradients(sum(dy), x);        // derivatives have derivatives, to any order
 //
-// One sweep down the tape applies each operation's vjp. Contributions to the same node are added; where an input was
-// broadcast its cotangent is summed back, here and nowhere else.
+// One reverse pass over the tape applies each operation's vjp and adds the contributions to each node. Cotangents of
+// broadcast operands are summed back to the operand's shape in this pass only.
 #pragma once
 
 #include <initializer_list>
@@ -25,15 +25,15 @@ struct GradientOptions {
   Unconnected unconnected = Unconnected::error;
 };
 
-// The derivative of the scalar y (or of the sum of cotangent * y) with respect to each value of `wrt`.
-// Throws GradientError if y is not a scalar and has no cotangent, if a value is not of a floating dtype, or if y does
-// not depend on it through differentiable operations.
+// The derivative of the scalar y (or of the sum of cotangent * y) with respect to each value of `wrt`. Throws
+// GradientError if y is not a scalar and has no cotangent, if a value is not floating, or if there is no gradient path
+// from y to a value of `wrt`.
 std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const GradientOptions& options = {});
 Value gradients(Operand y, Operand wrt, const GradientOptions& options = {});
-// The same with respect to parameters, which is what optimizers take.
+// The derivative with respect to parameters, as optimizers take it.
 std::vector<Value> gradients(Operand y, const std::vector<Parameter>& wrt, const GradientOptions& options = {});
 Value gradients(Operand y, const Parameter& wrt, const GradientOptions& options = {});
-// Braces are always a list, also around one value: gradients(y, {x}) has one element.
+// Braces are always a list, even around one value: gradients(y, {x}) has one element.
 inline std::vector<Value> gradients(Operand y, std::initializer_list<Value> wrt, const GradientOptions& options = {}) {
   return gradients(y, std::vector<Value>(wrt), options);
 }

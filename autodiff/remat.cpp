@@ -14,17 +14,16 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Note [Recomputation]. A segment ends in a node `remat`, a view of its result that also names what the segment reads
-// from outside. The vjp of that node makes the segment's nodes again on top of `again` nodes, which are views of the
-// same outside values, and differentiates this copy. Since the copy stands on other nodes than the original, the two
-// are never merged. Since it is appended after the nodes of the cotangent, a plan, which keeps to the order of the tape
-// wherever nothing else speaks, computes it when the backward pass has come this far, and the original's values are
-// long gone.
-const OpDef& again_op() {
+// Note [Recomputation]. A segment ends in a `remat` node, a view of its result that also lists the segment's external
+// inputs. Its vjp copies the segment's nodes on top of `recompute_input` nodes, which are views of the external inputs,
+// and differentiates the copy. The copy has different inputs, so it is never merged with the original. It is appended
+// after the cotangent's nodes, so a plan, which keeps tape order unless something else decides, schedules it when the
+// backward pass gets there.
+const OpDef& recompute_input_op() {
   static const Immortal<OpDef> op([] {
-    OpDef def = view_op("again",
-                        "The first input under another name, so that what is computed from it is computed again, after "
-                        "the second, of which only the shape matters.");
+    OpDef def = view_op("recompute_input",
+                        "The first input as an input of recomputed nodes, scheduled after the second, of which only "
+                        "the shape matters.");
     def.min_inputs = def.max_inputs = 2;
     def.traits.shape_only = 2;
     def.vjp = [](const Vjp& r) -> Cotangents { return {r.cotangent(), Value{}}; };
@@ -33,7 +32,7 @@ const OpDef& again_op() {
   return *op;
 }
 
-// Makes the nodes of the segment again on other outside values.
+// Copies the nodes of the segment on top of other external inputs.
 void copy_segment(Graph& graph, Value end, std::unordered_map<NodeId, Value>& copies) {
   const Value result = graph.value(graph.inputs(end.id())[0]);
   const std::vector<char> inside =
@@ -42,28 +41,28 @@ void copy_segment(Graph& graph, Value end, std::unordered_map<NodeId, Value>& co
     if (inside[id] == 0) continue;
     const Value original = graph.value(id);
     if (original.node().op->traits.leaf != Leaf::none) {
-      copies[id] = original;  // a constant: it takes no memory of a run
+      copies[id] = original;  // constants are shared
       continue;
     }
     std::vector<Value> inputs;
     for (const NodeId i : graph.inputs(id)) inputs.push_back(copies.at(i));
     Attrs attrs = graph.attrs(id);
-    // Nothing else would tell a copy without inputs, such as random numbers, from the original.
-    if (inputs.empty()) attrs.set("again", Index{end.id()});
+    // A copy without inputs, such as random numbers, needs an attribute to differ from the original.
+    if (inputs.empty()) attrs.set("recomputed_for", Index{end.id()});
     const auto guard = graph.role(Role::backward, original);
     copies[id] = graph.apply(*original.node().op, inputs, std::move(attrs));
   }
 }
 
-Cotangents differentiate_again(const Vjp& r) {
+Cotangents recompute_and_differentiate(const Vjp& r) {
   Graph& graph = r.output().graph();
   std::unordered_map<NodeId, Value> copies;
-  std::vector<Value> entrances;  // those a derivative can be taken by
+  std::vector<Value> entrances;  // external inputs with a derivative
   std::unordered_map<NodeId, std::size_t> entrance_of;
   for (int i = 1; i < r.count(); ++i) {
     const Value from = r.input(i);
     if (copies.contains(from.id())) continue;
-    copies[from.id()] = graph.apply(again_op(), {from, r.cotangent()}, {{"of", Index{r.output().id()}}});
+    copies[from.id()] = graph.apply(recompute_input_op(), {from, r.cotangent()}, {{"of", Index{r.output().id()}}});
     if (!is_floating(from.dtype())) continue;
     entrance_of[from.id()] = entrances.size();
     entrances.push_back(copies[from.id()]);
@@ -82,17 +81,17 @@ Cotangents differentiate_again(const Vjp& r) {
 
 const OpDef& remat_op() {
   static const Immortal<OpDef> op([] {
-    OpDef def = view_op("remat", "The first input, which the backward pass computes again from the others.");
+    OpDef def = view_op("remat", "The first input, which the backward pass recomputes from the others.");
     def.max_inputs = std::numeric_limits<int>::max();
     def.traits.segment = true;
-    def.vjp = differentiate_again;
+    def.vjp = recompute_and_differentiate;
     return def;
   }());
   return *op;
 }
 
-// The segment's result y, whose nodes are those from `mark` on. An outside value is named once for each use of it, in
-// the order in which a sweep meets the uses.
+// Appends the `remat` node of a segment with result y and nodes from `mark` on. An external input is listed once per
+// use, in the order in which the reverse pass meets the uses.
 Value marked(Graph& graph, Value y, NodeId mark) {
   const auto is_outside = [&](NodeId id) { return id < mark || graph.node(id).op->traits.leaf != Leaf::none; };
   if (is_outside(y.id())) return y;
@@ -111,7 +110,7 @@ Value marked(Graph& graph, Value y, NodeId mark) {
   return operands.size() == 1 ? y : graph.apply(remat_op(), operands);
 }
 
-// The same for a segment all of whose nodes existed: it may be the same segment again.
+// The same for a segment whose nodes all existed before: it may be the same segment called twice.
 Value marked_before(Graph& graph, Value y) {
   for (NodeId id = y.id() + 1; id < graph.size(); ++id) {
     if (graph.node(id).op == &remat_op() && graph.inputs(id)[0] == y.id()) return graph.value(id);
@@ -124,12 +123,12 @@ Value marked_before(Graph& graph, Value y) {
 Value remat(Operand x, const std::function<Value(Value)>& segment) {
   const SourceLocationScope line = SourceLocationScope::otherwise(x.line(), x);
   if (!x.valid()) throw GraphError("remat: x is an empty Value");
-  if (!segment) throw GraphError("remat: the function is empty");
+  if (!segment) throw GraphError("remat: segment is empty");
   Graph& graph = x.graph();
   const NodeId mark = graph.mark();
   GraphTransaction transaction(graph);
   const Value y = segment(x);
-  graph.require(y, "remat: what the function gives");
+  graph.require(y, "remat: the result of segment");
   const Value out = y.id() < mark ? marked_before(graph, y) : marked(graph, y, mark);
   transaction.commit();
   return out;

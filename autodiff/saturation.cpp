@@ -6,7 +6,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Empty for all that is not an elementwise function of one input with a derivative.
+// The derivative of an elementwise function of one input; empty for other values.
 Value slope_of(Value output) {
   const Node& node = output.node();
   const OpDef& op = *node.op;
@@ -22,7 +22,7 @@ Value saturated(Value output) {
   if (!output.valid()) throw GraphError("saturated: the value is empty");
   output.graph().require(output, "saturated");
   const Value slope = slope_of(output);
-  // A slope that is the same everywhere may have come as one number.
+  // A constant slope may be a scalar.
   return slope.valid() ? broadcast_to(abs(slope) < saturated_slope, output.shape()) : Value();
 }
 

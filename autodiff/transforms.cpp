@@ -17,12 +17,12 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// A value that stands for a cotangent until the derivative by it is taken.
+// A placeholder for a cotangent, until the derivative by it is taken.
 const OpDef& placeholder_op() {
   static const Immortal<OpDef> op([] {
     OpDef def;
     def.name = "placeholder";
-    def.doc = "Stands for a cotangent while a derivative is turned round; nothing reads its numbers, which are NaN.";
+    def.doc = "A placeholder for a cotangent while a vjp is transposed; its elements are NaN and never read.";
     def.traits = {.shape_only = 1};
     def.infer = same_type;
     def.kernel = [](const KernelCall& call) {
@@ -32,13 +32,13 @@ const OpDef& placeholder_op() {
       else
         std::fill_n(call.output.as<double>(), n, std::numeric_limits<double>::quiet_NaN());
     };
-    def.no_gradient = "it stands for no number";
+    def.no_gradient = "it is a placeholder";
     return def;
   }());
   return *op;
 }
 
-// A node of its own: had it an equal, derivatives by it would count the uses of that as well.
+// Always creates a new node: if two placeholders were merged, derivatives by one would include the uses of the other.
 Value placeholder_like(Value x) { return x.graph().apply(placeholder_op(), {x}, {{"at", Index{x.graph().size()}}}); }
 
 void check_values(const char* where, const char* what, const Graph& graph, const std::vector<Value>& values) {
@@ -50,7 +50,7 @@ void check_values(const char* where, const char* what, const Graph& graph, const
   }
 }
 
-// `partners` go with `values`, one each and of their types.
+// Checks that there is one partner per value, of the value's type.
 void check_partners(const char* where, const char* what, const char* which, const std::vector<Value>& values,
                     const std::vector<Value>& partners) {
   if (values.size() != partners.size()) {
@@ -58,13 +58,13 @@ void check_partners(const char* where, const char* what, const char* which, cons
   }
   for (std::size_t i = 0; i < values.size(); ++i) {
     if (values[i].type() == partners[i].type()) continue;
-    throw GradientError(fmt::format("{}: {} {} must have the type of what it goes with\n  {}: {}\n  {}: {}", where,
-                                    what, i, which, values[i].describe(), what, partners[i].describe()));
+    throw GradientError(fmt::format("{}: {} {} has the wrong type\n  {}: {}\n  {}: {}", where, what, i, which,
+                                    values[i].describe(), what, partners[i].describe()));
   }
 }
 
 Graph& check_arguments(const char* where, const std::vector<Value>& outputs, const std::vector<Value>& wrt) {
-  if (outputs.empty()) throw GradientError(fmt::format("{}: there is nothing to differentiate", where));
+  if (outputs.empty()) throw GradientError(fmt::format("{}: outputs is empty", where));
   if (!outputs[0].valid()) throw GraphError(fmt::format("{}: output 0 is an empty Value", where));
   Graph& graph = outputs[0].graph();
   check_values(where, "output", graph, outputs);
@@ -72,13 +72,13 @@ Graph& check_arguments(const char* where, const std::vector<Value>& outputs, con
   return graph;
 }
 
-// A tangent or a row of a Jacobian is computed from all cotangents, so none may be missing.
+// A tangent or a Jacobian row is computed from all cotangents, so none may be missing.
 void require_values(const char* where, Unconnected unconnected) {
   if (unconnected == Unconnected::empty)
     throw GradientError(fmt::format("{}: unconnected must be Unconnected::error or Unconnected::zeros", where));
 }
 
-// Throws unless a derivative can follow every way from the placeholders to the results.
+// Throws unless every path from the placeholders to the results is differentiable.
 void require_linear(Graph& graph, const std::vector<Value>& placeholders, const std::vector<Value>& results) {
   const std::vector<char> depends = numeric_dependents(graph, end_of(results), placeholders);
   const std::vector<char> needed = needed_by(graph, results, [&](NodeId id, std::size_t) { return depends[id] != 0; });
@@ -91,8 +91,8 @@ void require_linear(Graph& graph, const std::vector<Value>& placeholders, const 
       if (node.op->vjp != nullptr && is_floating(node.type.dtype)) continue;
       const std::string rule =
           node.origin < 0 ? "a rule" : "the vjp of " + graph.describe(static_cast<NodeId>(node.origin));
-      throw GradientError(fmt::format("jvp: {} is not linear in its cotangent, so it cannot be turned round\n  {}: {}",
-                                      rule, graph.describe(id), node.op->no_gradient));
+      throw GradientError(fmt::format("jvp: {} is not linear in its cotangent, so it has no transpose\n  {}: {}", rule,
+                                      graph.describe(id), node.op->no_gradient));
     }
   }
 }
@@ -105,16 +105,15 @@ std::vector<Value> push(Graph& graph, const std::vector<Value>& outputs, const s
   for (const Value y : outputs) placeholders.push_back(placeholder_like(y));
   const std::vector<Value> back = pullback(outputs, placeholders, wrt, unconnected);
   require_linear(graph, placeholders, back);
-  // A rule may say zero by a node that does not depend on its cotangent: then the tangent is zero too.
+  // A vjp may return a zero node that does not depend on its cotangent; the tangent is then zero.
   std::vector<Value> out = pullback(back, tangents, placeholders, Unconnected::zeros);
   NodeId size = 0;
   for (const Value v : out) size = std::max(size, v.id() + 1);
   const std::vector<char> depends = numeric_dependents(graph, size, placeholders);
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (depends[out[i].id()] == 0) continue;
-    throw GradientError(
-        fmt::format("jvp: a vjp on the way to {} is not linear in its cotangent, so it cannot be turned round",
-                    outputs[i].describe()));
+    throw GradientError(fmt::format(
+        "jvp: a vjp on the path to {} is not linear in its cotangent, so it has no transpose", outputs[i].describe()));
   }
   transaction.commit();
   return out;
@@ -130,7 +129,7 @@ Shape joined(const Shape& a, const Shape& b) {
 
 std::vector<Index> extents_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
 
-// What a function that is linear in one value gives for each element of a basis, stacked along a leading axis.
+// Evaluates a function that is linear in one value on a basis; the results are stacked along a leading axis.
 class RowMaker {
  public:
   using Linear = std::function<std::vector<Value>(Value cotangent)>;
@@ -144,7 +143,7 @@ class RowMaker {
 
   Batched at_once() {
     if (like_.shape().rank() == Shape::max_rank) {
-      return {{}, fmt::format("{} has no axis to spare", like_.describe())};
+      return {{}, fmt::format("{} already has the maximum number of axes", like_.describe())};
     }
     GraphTransaction transaction(graph_);
     const Value one = placeholder_like(like_);
@@ -157,7 +156,7 @@ class RowMaker {
   std::vector<Value> one_by_one() {
     GraphTransaction transaction(graph_);
     const Index n = basis_.shape()[0];
-    std::vector<std::vector<Value>> rows;  // of each result
+    std::vector<std::vector<Value>> rows;  // by result
     for (Index i = 0; i < n; ++i) {
       const auto row = linear_(reshape(slice(basis_, 0, i, i + 1), extents_of(like_.shape())));
       rows.resize(row.size());
@@ -170,7 +169,7 @@ class RowMaker {
   }
 
  private:
-  // In groups, since an operation takes only so many inputs.
+  // Stacks in groups, since an operation has a maximum number of inputs.
   static Value stack(std::vector<Value> parts) {
     constexpr std::size_t group = 256;
     while (parts.size() > 1) {
@@ -215,8 +214,8 @@ RowMaker forward_rows(Value y, Value w, Unconnected unconnected) {
   return {w, [=](Value cotangent) { return push(y.graph(), {y}, {w}, {cotangent}, unconnected); }};
 }
 
-// From [elements of w, y...] to [y..., w...].
-Value turned(Value rows, Value y, Value w) {
+// Reorders [elements of w, y...] to [y..., w...].
+Value to_jacobian_layout(Value rows, Value y, Value w) {
   const Value flat = reshape(rows, {w.shape().elements(), y.shape().elements()});
   return reshape(transpose(flat), extents_of(joined(y.shape(), w.shape())));
 }
@@ -257,7 +256,7 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
                        const std::vector<Value>& tangents, Unconnected unconnected, SourceLocation at) {
   const SourceLocationScope line(at, outputs.empty() ? Value() : outputs[0]);
   Graph& graph = check_arguments("jvp", outputs, wrt);
-  if (wrt.empty()) throw GradientError("jvp: there is nothing to differentiate by");
+  if (wrt.empty()) throw GradientError("jvp: wrt is empty");
   check_values("jvp", "tangent", graph, tangents);
   check_partners("jvp", "tangent", "wrt", wrt, tangents);
   return push(graph, outputs, wrt, tangents, unconnected);
@@ -282,7 +281,7 @@ std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const Jaco
       if (w.shape().elements() == 0)
         out.push_back(nothing(y, {w})[0]);
       else
-        out.push_back(turned(rows_of(forward_rows(y, w, options.unconnected), options.rows)[0], y, w));
+        out.push_back(to_jacobian_layout(rows_of(forward_rows(y, w, options.unconnected), options.rows)[0], y, w));
     }
   } else {
     const auto rows = rows_of(reverse_rows(y, wrt, options.unconnected), options.rows);

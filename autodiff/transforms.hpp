@@ -1,5 +1,5 @@
-// What one asks of a derivative besides gradients: products with the Jacobian from either side, the Jacobian, the
-// Hessian and products with it. Everything is graph, so everything has derivatives again.
+// Derivatives besides gradients: vjp, jvp, Jacobian, Hessian and Hessian-vector product. All are nodes of the graph, so
+// all have derivatives.
 //
 //   Value row = vjp(y, x, cotangent);     // J^T cotangent, of the shape of x
 //   Value column = jvp(y, x, tangent);    // J tangent, of the shape of y
@@ -7,9 +7,9 @@
 //   Value h = hessian(loss, w);           // of the shape of w, twice
 //   Value hv = hvp(loss, w, v);           // H v, without H
 //
-// What an output does not depend on is an error, as in `gradients`, unless Unconnected::zeros is given. All throw
-// GradientError for dtypes that have no derivative, ShapeError or GradientError for operands that do not fit each
-// other, and leave the graph as it was. Braces are always a list, also around one value.
+// An output that does not depend on `wrt` is an error, as in `gradients`, unless Unconnected::zeros is given. All throw
+// GradientError for dtypes without derivatives and ShapeError or GradientError for mismatched operands, and then leave
+// the graph unchanged. Braces are always a list, even around one value.
 #pragma once
 
 #include <initializer_list>
@@ -20,7 +20,7 @@
 
 namespace xgrad::inline v0 {
 
-// The cotangents of `wrt` from those of the outputs, one each and of their types: the sum over all outputs of J^T c.
+// The cotangents of `wrt`, given one cotangent per output and of its type: the sum over all outputs of J^T c.
 std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
                        const std::vector<Value>& cotangents, Unconnected unconnected = Unconnected::error,
                        SourceLocation at = SourceLocation::here());
@@ -31,12 +31,12 @@ inline std::vector<Value> vjp(std::initializer_list<Value> outputs, std::initial
   return vjp(std::vector<Value>(outputs), std::vector<Value>(wrt), std::vector<Value>(cotangents), unconnected, at);
 }
 
-// The tangents of the outputs from those of `wrt`, one each and of their types: the sum over all of J t.
+// The tangents of the outputs, given one tangent per value of `wrt` and of its type: the sum over `wrt` of J t.
 //
-// No operation has a rule for this direction. J^T c is linear in c, and the vjp of a linear function is its transpose:
-// so the vjp of the vjp, by its cotangent, is J t at any c whatever (J. Townsend, "A new trick for calculating Jacobian
-// vector products", 2017). The c that stands in between is never computed, nor is the first vjp, as a plan drops what
-// nobody needs. Throws GradientError if a rule is not linear in its cotangent.
+// Operations have no jvp rule. J^T c is linear in c, and the vjp of a linear function is its transpose, so the vjp of
+// the vjp with respect to c is J t, for any c (J. Townsend, "A new trick for calculating Jacobian vector products",
+// 2017). A plan prunes the placeholder c and the first vjp. Throws GradientError if a vjp is not linear in its
+// cotangent.
 std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
                        const std::vector<Value>& tangents, Unconnected unconnected = Unconnected::error,
                        SourceLocation at = SourceLocation::here());
@@ -47,17 +47,17 @@ inline std::vector<Value> jvp(std::initializer_list<Value> outputs, std::initial
   return jvp(std::vector<Value>(outputs), std::vector<Value>(wrt), std::vector<Value>(tangents), unconnected, at);
 }
 
-// How the rows of a Jacobian are computed.
+// How to compute the rows of a Jacobian.
 enum class Rows {
-  automatic,   // at once if every operation on the way can do that, otherwise one by one
-  at_once,     // or throw GradientError, naming the node that cannot
-  one_by_one,  // a backward pass for each: needs no batch rule, and less memory
+  automatic,   // at_once if every operation on the path can be batched, otherwise one_by_one
+  at_once,     // one batched pass; throws GradientError, naming the node that cannot be batched
+  one_by_one,  // one backward pass per row: needs no batch rule, and less memory
 };
 
 enum class Direction {
-  automatic,  // the one that has fewer rows
-  reverse,    // a row for each element of y
-  forward,    // a row for each element of wrt, by jvp
+  automatic,  // the direction with fewer rows
+  reverse,    // one row per element of y
+  forward,    // one row per element of wrt, by jvp
 };
 
 struct JacobianOptions {
@@ -66,19 +66,18 @@ struct JacobianOptions {
   Unconnected unconnected = Unconnected::error;
 };
 
-// All derivatives of the elements of y by those of `wrt`: of the shape of y followed by that of `wrt`, which together
-// may have Shape::max_rank axes. The number of rows becomes part of the graph: a plan for other shapes needs another
-// graph.
+// The derivatives of all elements of y by those of `wrt`: has the shape of y followed by that of `wrt`, at most
+// Shape::max_rank axes together. The number of rows is part of the graph: plans with other shapes need another graph.
 Value jacobian(Operand y, Operand wrt, const JacobianOptions& options = {});
 std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
 inline std::vector<Value> jacobian(Operand y, std::initializer_list<Value> wrt, const JacobianOptions& options = {}) {
   return jacobian(y, std::vector<Value>(wrt), options);
 }
-// Why Rows::automatic would compute the rows one by one; empty if it would compute them at once.
+// The reason why Rows::automatic would compute the rows one by one; empty if it would compute them at once.
 std::string batching_obstacle(Operand y, Operand wrt, const JacobianOptions& options = {});
 
-// The Jacobian of the gradient of the scalar y: of the shape of `wrt`, twice. Where the gradient does not depend on
-// `wrt` it is zero. For several values, block [i][j] is of the shape of wrt[i] followed by that of wrt[j].
+// The Jacobian of the gradient of the scalar y: has the shape of `wrt` twice. It is zero where the gradient does not
+// depend on `wrt`. For several values, block [i][j] has the shape of wrt[i] followed by that of wrt[j].
 Value hessian(Operand y, Operand wrt, const JacobianOptions& options = {});
 std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options = {});
 inline std::vector<std::vector<Value>> hessian(Operand y, std::initializer_list<Value> wrt,
@@ -86,8 +85,8 @@ inline std::vector<std::vector<Value>> hessian(Operand y, std::initializer_list<
   return hessian(y, std::vector<Value>(wrt), options);
 }
 
-// The Hessian of the scalar y times the tangents, for the cost of two backward passes. It takes the Hessian as
-// symmetric, as it is wherever second derivatives are continuous, and computes tangent^T H.
+// Product of the Hessian of the scalar y with the tangents, at the cost of two backward passes. Computes tangent^T H,
+// which is equal since the Hessian is symmetric wherever second derivatives are continuous.
 std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vector<Value>& tangents);
 Value hvp(Operand y, Operand wrt, Operand tangent);
 inline std::vector<Value> hvp(Operand y, std::initializer_list<Value> wrt, std::initializer_list<Value> tangents) {

@@ -15,21 +15,20 @@ namespace {
 void check_arguments(Value y, const std::vector<Value>& wrt) {
   constexpr const char* where = "check_gradients";
   if (!y.valid()) throw GraphError(fmt::format("{}: y is an empty Value", where));
-  if (wrt.empty()) throw GraphError(fmt::format("{}: there is nothing to differentiate by", where));
+  if (wrt.empty()) throw GraphError(fmt::format("{}: wrt is empty", where));
   const Graph& graph = y.graph();
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     graph.require(wrt[i], fmt::format("{}: wrt {}", where, i));
     const Leaf leaf = wrt[i].node().op->traits.leaf;
     if (leaf != Leaf::input && leaf != Leaf::parameter) {
-      throw GraphError(fmt::format("{}: only inputs and parameters can be moved, not {}", where, wrt[i].describe()));
+      throw GraphError(fmt::format("{}: wrt must be inputs or parameters, got {}", where, wrt[i].describe()));
     }
     if (!is_floating(wrt[i].dtype())) {
-      throw GradientError(
-          fmt::format("{}: what is differentiated by must be f32 or f64: {}", where, wrt[i].describe()));
+      throw GradientError(fmt::format("{}: wrt must be f32 or f64: {}", where, wrt[i].describe()));
     }
     if (std::find(wrt.begin(), wrt.begin() + static_cast<std::ptrdiff_t>(i), wrt[i]) !=
         wrt.begin() + static_cast<std::ptrdiff_t>(i)) {
-      throw GraphError(fmt::format("{}: {} is given twice", where, wrt[i].describe()));
+      throw GraphError(fmt::format("{}: wrt lists {} twice", where, wrt[i].describe()));
     }
   }
   if (!is_floating(y.dtype())) {
@@ -37,7 +36,7 @@ void check_arguments(Value y, const std::vector<Value>& wrt) {
   }
 }
 
-// Feeds of the rebuilt graph's inputs: the user's numbers, the parameters', and random ones for the rest.
+// Feeds of the rebuilt graph's inputs: the user's feeds, the parameters' values, and random values for the rest.
 Feeds complete_feeds(const Graph& source, Graph& target, const Rebuilt& rebuilt, const Feeds& given,
                      const CheckOptions& options) {
   Feeds out = rebuilt.parameters;
@@ -62,14 +61,15 @@ Feeds complete_feeds(const Graph& source, Graph& target, const Rebuilt& rebuilt,
     if (fed(input)) throw FeedError(fmt::format("feed {:?}: it is fed twice", source.name(id)));
     out.push_back({input, numbers});
   }
-  NumberSource numbers(seed_from(options.seed, "feeds"));
+  SampleSource numbers(seed_from(options.seed, "feeds"));
   for (NodeId id = 0; id < target.size(); ++id) {
     const Node& node = target.node(id);
     const Value input = target.value(id);
     if (node.op->traits.leaf != Leaf::input || fed(input)) continue;
     if (node.type.dtype == i64) {
-      throw FeedError(fmt::format("check_gradients: input {:?} {} must be fed: nothing says which integers it takes",
-                                  target.name(id), node.type.str()));
+      throw FeedError(
+          fmt::format("check_gradients: input {:?} {} must be fed: random values would need a range of integers",
+                      target.name(id), node.type.str()));
     }
     const Domain domain = node.type.dtype == boolean ? domain::booleans() : domain::any();
     out.push_back({input, numbers.tensor(node.type.shape, domain)});
@@ -88,8 +88,7 @@ std::vector<Value> chosen_by_name(const Graph& graph, const std::vector<Value>& 
     if (found == wrt.end()) {
       std::string known;
       for (const Value w : wrt) known += "\n  " + w.describe();
-      throw GraphError(
-          fmt::format("check_gradients: only {:?}: it is not among what is differentiated by{}", name, known));
+      throw GraphError(fmt::format("check_gradients: only {:?}: wrt has no value of that name{}", name, known));
     }
     out.push_back(*found);
   }

@@ -55,7 +55,7 @@ class Checker {
     const auto numbers = evaluate(all, wide.feeds, {.threads = 1, .step = options_.run_step});
     for (NodeId id = 0; id < graph.size(); ++id) check_alone(graph, id, numbers);
     for (const Value w : wrt_) check_whole(w);
-    // Layer by layer, in the order in which they were met, each with what the whole says of its weights.
+    // Sort by layer, in the order of first appearance, each with the rows of its weights.
     std::stable_sort(rows_.begin(), rows_.end(),
                      [&](const CheckRow& a, const CheckRow& b) { return rank(a.layer) < rank(b.layer); });
     return {fmt::format("y = {}", y_.describe()), std::move(rows_)};
@@ -135,7 +135,7 @@ std::string element_text(const CheckRow& row) {
   const CheckFinding& w = row.report.worst;
   if (w.input.empty()) return "";
   std::string at = w.element < 0 ? "along a line" : w.shape.rank() == 0 ? "" : position_text(w.shape, w.element);
-  if (!w.input.starts_with("input")) return at;  // the row names it
+  if (!w.input.starts_with("input")) return at;  // the row already names the parameter
   return w.input + (at.empty() ? "" : " " + at);
 }
 
@@ -157,7 +157,7 @@ Cells cells_of(const CheckRow& row, bool new_layer) {
           time_text(row.seconds)};
 }
 
-// Columns as wide as they need to be; numbers to the right.
+// Aligns columns; numbers to the right.
 std::string table(const std::vector<Cells>& lines) {
   const std::string alignment = "<<<^>>><>";
   std::vector<std::size_t> width(alignment.size(), 0);
@@ -204,7 +204,7 @@ std::string failure_text(const CheckRow& row) {
   constexpr std::size_t most = 3;
   for (std::size_t i = 0; i < std::min(most, shown.size()); ++i) out += "  " + shown[i].str() + "\n";
   if (shown.size() > most) out += fmt::format("  and {} more\n", shown.size() - most);
-  if (!row.reproducer.empty()) out += "  to see it again:\n\n" + indented(row.reproducer);
+  if (!row.reproducer.empty()) out += "  to reproduce:\n\n" + indented(row.reproducer);
   return out;
 }
 

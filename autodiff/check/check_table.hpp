@@ -1,4 +1,4 @@
-// Every derivative of a graph, checked one by one and printed as a table: which layer, which operation, which number.
+// Checks every derivative of a graph one by one and prints a table: layer, operation, worst element.
 //
 //   CheckTable t = check_graph(loss, differentiable_leaves(loss), feeds);
 //   std::cout << t.str();
@@ -15,29 +15,28 @@
 namespace xgrad::inline v0 {
 
 struct CheckRow {
-  std::string layer;   // the outermost scope; empty outside all scopes
-  std::string what;    // an operation, or `loss by kernel`
+  std::string layer;   // outermost scope; empty outside all scopes
+  std::string what;    // an operation, or such as `loss by kernel`
   CheckReport report;  // of all nodes of the operation in the layer
   double seconds = 0;
-  std::string node;        // which one failed
-  std::string reproducer;  // a program that shows the failure again; empty if there is none
+  std::string node;        // the node that failed
+  std::string reproducer;  // a program that reproduces the failure; empty if there is none
 };
 
 struct CheckTable {
   std::string title;
   std::vector<CheckRow> rows;
   bool passed() const;
-  // The table, and below it every failure with a program that shows it again.
+  // The table, followed by each failure with its reproducer.
   std::string str() const;
 };
 
-// What suits a whole graph: few elements of each tensor, and kinks reported, since a maximum somewhere meets a tie.
+// Options for whole graphs: few elements per tensor, and kinks are accepted and reported, since some maximum has a tie.
 inline CheckOptions table_options() { return {.max_elements = 12, .directions = 2, .accept_kinks = true}; }
 
-// First every operation that y needs, alone, by each of its inputs, on the numbers that it meets at these feeds; then y
-// by each of `wrt`. Both in f64, first and second order. The first says which rule is wrong, the second that the parts
-// are put together rightly. Derivatives that are zero everywhere are accepted and shown as such. Throws as
-// compare_gradients.
+// Checks every operation that y needs in isolation, by each of its inputs, at the values it has for these feeds; then y
+// by each of `wrt`. Both in f64, first and second order. The former finds the wrong rule, the latter checks the
+// composition. Derivatives that are zero everywhere are accepted and reported. Throws as compare_gradients.
 CheckTable check_graph(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {},
                        const CheckOptions& options = table_options());
 

@@ -1,16 +1,15 @@
-// For test suites of your own that use doctest: gradients as an assertion.
+// Gradient checks as doctest assertions, for your own test suites.
 //
 //   #include <doctest/doctest.h>
 //   #include <xgrad/autodiff/check/doctest.hpp>
 //
-//   TEST_CASE("my loss has the derivatives it says") {
-//     CHECK_GRADIENTS(loss, {x, w}, {{x, numbers}});                       // as xgrad::check_gradients
+//   TEST_CASE("my_loss: gradients") {
+//     CHECK_GRADIENTS(loss, {x, w}, {{x, tensor}});                        // as xgrad::check_gradients
 //     CHECK_GRADIENTS(loss, {x, w}, {}, {.order = 1, .relative = 1e-5});
 //     CHECK_OPERATION(my_op);                                              // as xgrad::check_op
 //   }
 //
-// A failure does not end the test case; its message is the report. This header includes no part of doctest: include
-// that first, from wherever you have it.
+// A failure does not end the test case; its message is the report. Include doctest before this header.
 #pragma once
 
 #include <exception>

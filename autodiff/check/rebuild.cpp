@@ -50,7 +50,7 @@ class Rebuilder {
   Feeds parameters;
 
  private:
-  // A number that f32 rounds is meant as rounded: both graphs then compute the same function.
+  // Rounds constants to f32 as the source graph does, so that both graphs compute the same function.
   static double rounded(double number, DType dtype) {
     return dtype == f32 ? static_cast<double>(static_cast<float>(number)) : number;
   }

@@ -27,15 +27,15 @@ std::string title(const Subject& subject, const std::string& label) {
   throw UserError(fmt::format("check_op: {}: {}", title(subject, label), what));
 }
 
-// One sample as tensors: reals exact in f32, in the dtype of choice.
-struct Numbers {
+// The inputs and attributes of a sample: reals exact in f32, cast to the requested dtype.
+struct SampleInputs {
   std::vector<Tensor> inputs;
   Attrs attrs;
 };
 
-Numbers numbers_of(const Subject& subject, const Sample& sample, DType floating) {
-  NumberSource source(seed_from(seed_from(0, subject.name), sample.label));
-  Numbers out{{}, sample.attrs};
+SampleInputs numbers_of(const Subject& subject, const Sample& sample, DType floating) {
+  SampleSource source(seed_from(seed_from(0, subject.name), sample.label));
+  SampleInputs out{{}, sample.attrs};
   for (const SampleInput& input : sample.inputs) {
     const Tensor t = source.tensor(input.shape, input.domain);
     out.inputs.push_back(is_floating(t.dtype()) ? t.cast(floating) : t);
@@ -53,14 +53,14 @@ std::vector<TensorType> types_of(const std::vector<Tensor>& tensors) {
   return out;
 }
 
-TensorType infer(const OpDef& op, const Numbers& numbers) {
+TensorType infer(const OpDef& op, const SampleInputs& numbers) {
   const auto types = types_of(numbers.inputs);
   return op.infer(Infer(op, types, numbers.attrs));
 }
 
 // A graph that computes the subject on one sample.
 struct Built {
-  Built(const Subject& subject, const Numbers& numbers, DType dtype) : graph({.dtype = dtype}) {
+  Built(const Subject& subject, const SampleInputs& numbers, DType dtype) : graph({.dtype = dtype}) {
     for (std::size_t i = 0; i < numbers.inputs.size(); ++i) {
       const Tensor& t = numbers.inputs[i];
       inputs.push_back(graph.input(fmt::format("x{}", i), t.shape(), t.dtype()));
@@ -95,8 +95,7 @@ std::string describe_difference(const Tensor& a, const Tensor& b) {
   return "";
 }
 
-// The largest magnitude a sum of products of the inputs can pass through on its way to one element of the output: what
-// rounding errors are proportional to.
+// Bound of the magnitudes in a sum of products of the inputs, to which rounding errors are proportional.
 double magnitude(const std::vector<Tensor>& inputs, const Tensor& output) {
   double largest = 0;
   for (Index i = 0; i < output.elements(); ++i) {
@@ -116,7 +115,7 @@ double magnitude(const std::vector<Tensor>& inputs, const Tensor& output) {
   return std::max(largest, terms * product);
 }
 
-// Empty, or where and how much `got` differs from `wanted` by more than the precision of `dtype` explains.
+// The position and values if `got` differs from `wanted` by more than the precision of `dtype`; empty otherwise.
 std::string beyond_precision(const Tensor& got, const Tensor& wanted, double scale, DType dtype) {
   const double relative = dtype == f32 ? 1e-5 : 1e-12;
   const double absolute = scale * (dtype == f32 ? 5e-7 : 1e-15);
@@ -145,14 +144,14 @@ void suite_definition(const Subject& subject) {
   };
   if (subject.op != nullptr) {
     check_definition(*subject.op);
-    if (subject.op->traits.leaf != Leaf::none) wrong("it is a leaf, which has nothing to check");
-    if (subject.op->doc.empty()) wrong("it has no doc");
+    if (subject.op->traits.leaf != Leaf::none) wrong("a leaf cannot be checked");
+    if (subject.op->doc.empty()) wrong("doc is empty");
   }
-  if (subject.samples.empty()) wrong("it has no samples, so nothing about it can be checked");
+  if (subject.samples.empty()) wrong("samples is empty; give at least one");
   std::set<std::string> labels;
   for (const Sample& sample : subject.samples) {
-    if (sample.label.empty()) wrong("a sample has no label");
-    if (!labels.insert(sample.label).second) wrong(fmt::format("two samples are called {:?}", sample.label));
+    if (sample.label.empty()) wrong("a sample has an empty label");
+    if (!labels.insert(sample.label).second) wrong(fmt::format("two samples have the label {:?}", sample.label));
     const auto count = static_cast<int>(sample.inputs.size());
     if (subject.op != nullptr && (count < subject.op->min_inputs || count > subject.op->max_inputs)) {
       fail(subject, sample.label,
@@ -161,25 +160,25 @@ void suite_definition(const Subject& subject) {
     }
   }
   for (const BadSample& bad : subject.bad_samples) {
-    if (bad.message.empty()) fail(subject, bad.label, "a bad sample must say which message it expects");
+    if (bad.message.empty()) fail(subject, bad.label, "the expected message of a bad sample must not be empty");
   }
 }
 
 namespace {
 
-// Everything suite_kernel asks of one set of inputs.
+// Runs suite_kernel on one set of inputs.
 class KernelSuite {
  public:
-  KernelSuite(const Subject& subject, const Sample& sample, const Numbers& numbers)
+  KernelSuite(const Subject& subject, const Sample& sample, const SampleInputs& numbers)
       : subject_(subject), label_(sample.label), op_(*subject.op), numbers_(numbers), type_(infer(op_, numbers)) {}
 
   void run() {
     expected_ = trial({}, "");
-    require_same(trial({.poison = 0x5A}, "with other bytes in memory"),
-                 "an element is not written, or depends on memory that means nothing");
+    require_same(trial({.poison = 0x5A}, "with other poison"),
+                 "an element is not written, or depends on uninitialized memory");
     for (const int threads : {1, 2, 3, 4, 8}) {
       require_same(trial({.threads = threads}, fmt::format("on {} threads", threads)),
-                   fmt::format("the bits differ on {} threads", threads));
+                   fmt::format("the result differs on {} threads", threads));
     }
     if (!op_.traits.random) {
       require_same(trial({.random = {77, 5}}, "at another step"),
@@ -217,22 +216,23 @@ class KernelSuite {
       GuardedCallOptions options;
       options.over.assign(numbers_.inputs.size(), false);
       options.over[i] = true;
-      require_same(trial(options, "in place"), fmt::format("the bits differ when it writes over input {}", i));
+      require_same(trial(options, "in place"),
+                   fmt::format("the result differs when computed in place over input {}", i));
     }
   }
 
   void swapped() {
-    Numbers other = numbers_;
+    SampleInputs other = numbers_;
     std::swap(other.inputs[0], other.inputs[1]);
     if (infer(op_, other) != type_) complain("the traits say commutative, but infer gives another type when swapped");
     GuardedCall t(op_, other.attrs, other.inputs, type_);
-    require_same(t.run({}), "the traits say commutative, but the swapped inputs give other bits");
+    require_same(t.run({}), "the traits say commutative, but the result differs when the inputs are swapped");
   }
 
   const Subject& subject_;
   const std::string& label_;
   const OpDef& op_;
-  const Numbers& numbers_;
+  const SampleInputs& numbers_;
   TensorType type_;
   Tensor expected_;
 };
@@ -242,15 +242,15 @@ class KernelSuite {
 void suite_kernel(const Subject& subject, const Sample& sample) {
   if (subject.op == nullptr) return;
   for (const DType dtype : {f32, f64}) {
-    const Numbers numbers = numbers_of(subject, sample, dtype);
-    if (infer(*subject.op, numbers).shape.elements() == 0) continue;  // no kernel is called for nothing
+    const SampleInputs numbers = numbers_of(subject, sample, dtype);
+    if (infer(*subject.op, numbers).shape.elements() == 0) continue;  // kernels are not called for empty results
     KernelSuite(subject, sample, numbers).run();
   }
 }
 
 void suite_numbers(const Subject& subject, const Sample& sample) {
-  const Numbers narrow = numbers_of(subject, sample, f32);
-  const Numbers wide = numbers_of(subject, sample, f64);
+  const SampleInputs narrow = numbers_of(subject, sample, f32);
+  const SampleInputs wide = numbers_of(subject, sample, f64);
   Built in_f32(subject, narrow, f32);
   Built in_f64(subject, wide, f64);
   const Tensor y32 = evaluate(in_f32.y, in_f32.feeds);
@@ -270,24 +270,24 @@ void suite_numbers(const Subject& subject, const Sample& sample) {
       fail(subject, sample.label, "the kernel in f64 disagrees with the reference: " + difference);
     }
   }
-  if (subject.op != nullptr && subject.op->traits.random) return;  // each dtype has numbers of its own
+  if (subject.op != nullptr && subject.op->traits.random) return;  // random values differ between dtypes
   if (const auto difference = beyond_precision(y32, y64, scale, f32); !difference.empty()) {
     fail(subject, sample.label, "f32 disagrees with f64: " + difference);
   }
 }
 
 void suite_plan(const Subject& subject, const Sample& sample) {
-  const Numbers numbers = numbers_of(subject, sample, f32);
+  const SampleInputs numbers = numbers_of(subject, sample, f32);
   Built built(subject, numbers, f32);
   std::vector<Value> outputs{built.y};
-  std::vector<Value> temporaries;  // computed values that die with the operation, which a plan may write over
+  std::vector<Value> temporaries;  // values with no later use, which a plan may overwrite in place
   for (const Value x : built.inputs) temporaries.push_back(is_floating(x.dtype()) ? x * 1 : x);
   outputs.push_back(subject.make(built.graph, temporaries, numbers.attrs));
   const auto wrt_at = differentiable_inputs(subject, built);
   if (!wrt_at.empty()) {
     std::vector<Value> wrt;
     for (const std::size_t i : wrt_at) wrt.push_back(built.inputs[i]);
-    NumberSource source(1);
+    SampleSource source(1);
     const Value seed = built.graph.constant(source.weights(built.y.shape()).cast(built.y.dtype()));
     for (const Value dx : gradients(built.y, wrt, {.cotangent = seed, .unconnected = Unconnected::zeros})) {
       outputs.push_back(dx);
@@ -317,7 +317,7 @@ void suite_plan(const Subject& subject, const Sample& sample) {
 }
 
 Index suite_derivatives(const Subject& subject, const Sample& sample, const CheckOptions& options) {
-  const Numbers numbers = numbers_of(subject, sample, f64);
+  const SampleInputs numbers = numbers_of(subject, sample, f64);
   Built built(subject, numbers, f64);
   Comparison comparison{.y = built.y,
                         .wrt = {},
@@ -348,8 +348,8 @@ Index suite_derivatives(const Subject& subject, const Sample& sample, const Chec
 }
 
 Index suite_transforms(const Subject& subject, const Sample& sample) {
-  constexpr Index largest = 40;  // elements on either side
-  const Numbers numbers = numbers_of(subject, sample, f64);
+  constexpr Index largest = 40;  // elements of input and output
+  const SampleInputs numbers = numbers_of(subject, sample, f64);
   Built built(subject, numbers, f64);
   Index at_once = 0;
   for (const std::size_t i : differentiable_inputs(subject, built)) {
@@ -391,9 +391,9 @@ void suite_bad_sample(const Subject& subject, const BadSample& bad) {
   } catch (const UserError& error) {
     got = error.message();
   } catch (const std::exception& error) {
-    fail(subject, bad.label, fmt::format("it is refused, but not with a UserError: {}", error.what()));
+    fail(subject, bad.label, fmt::format("it throws, but not a UserError: {}", error.what()));
   }
-  if (got.empty()) fail(subject, bad.label, "a bad sample was accepted");
+  if (got.empty()) fail(subject, bad.label, "a bad sample does not throw");
   if (got.find(bad.message) == std::string::npos) {
     fail(subject, bad.label, fmt::format("the message lacks {:?}: {}", bad.message, got));
   }
@@ -409,7 +409,7 @@ void suite_random(const Subject& subject) {
   bool by_stream = false;
   bool has_stream = false;
   for (const Sample& sample : subject.samples) {
-    const Numbers numbers = numbers_of(subject, sample, f32);
+    const SampleInputs numbers = numbers_of(subject, sample, f32);
     const TensorType type = infer(*subject.op, numbers);
     if (type.shape.elements() < 16) continue;
     const auto draw = [&](const Attrs& attrs, RandomState random, Index from = 0) {
@@ -425,7 +425,7 @@ void suite_random(const Subject& subject) {
                    later = draw(numbers.attrs, {1, 1}, from).reshaped({left + from});
       if (!bitwise_equal(later.rows(0, left), all.rows(from, left))) {
         throw UserError(fmt::format(
-            "check_op: {:?}: with KernelCall::first = {}, the kernel does not draw the elements that follow element {}",
+            "check_op: {:?}: with KernelCall::first = {}, the kernel does not draw the elements from element {} on",
             subject.name, from, from - 1));
       }
     }
@@ -436,7 +436,7 @@ void suite_random(const Subject& subject) {
     by_stream = by_stream || !bitwise_equal(first, draw(other, {1, 1}));
   }
   const auto wrong = [&](const char* what) {
-    throw UserError(fmt::format("check_op: {:?}: it is random, but draws the same numbers {}", subject.name, what));
+    throw UserError(fmt::format("check_op: {:?}: it is random, but draws the same values {}", subject.name, what));
   };
   if (!by_step) wrong("at every step (no sample of 16 elements or more shows a difference)");
   if (!by_seed) wrong("from every seed");

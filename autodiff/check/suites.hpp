@@ -1,11 +1,10 @@
-// The suites every operation goes through, one function each, so that a test can run them one by one.
+// The test suites that every operation must pass, one function each, so that a test can run them separately.
 //
 //   Subject s(my_op);
 //   for (const Sample& sample : s.samples) suite_kernel(s, sample);
 //
-// Each returns if all is well and throws UserError (GradientError for derivatives) naming the operation, the sample and
-// what is wrong. check_op runs them all. A Subject may also be a function composed of operations, which has no kernel
-// of its own but must keep the same promises.
+// Each throws UserError (GradientError for derivatives) with the operation, the sample and the failure. check_op runs
+// all of them. A Subject may also be a function composed of operations, which has no kernel but must pass the others.
 #pragma once
 
 #include <span>
@@ -33,27 +32,27 @@ struct Subject {
   std::span<const BadSample> bad_samples;
 };
 
-// The definition is complete, it is documented, and it has samples with labels of their own.
+// The definition is complete and documented, and has samples with distinct labels.
 void suite_definition(const Subject& subject);
-// The kernel fills exactly what infer promises, whatever was in memory before; it leaves its inputs alone; it gives the
-// same bits again, on 1, 2, 3, 4 and 8 threads, and over its own inputs if it is elementwise; its traits are true.
+// The kernel writes exactly the type that infer returns, whatever was in memory, and does not modify its inputs.
+// Results are bit-identical on 1, 2, 3, 4 and 8 threads, and in place if it is elementwise. Its traits hold.
 void suite_kernel(const Subject& subject, const Sample& sample);
 // The kernel agrees with the reference, and f32 with f64.
 void suite_numbers(const Subject& subject, const Sample& sample);
-// A plan gives the interpreter's bits with every option, gradients included.
+// A plan is bit-identical to the interpreter with every option, including gradients.
 void suite_plan(const Subject& subject, const Sample& sample);
-// First and second derivative agree with finite differences. Returns the number of comparisons.
+// First and second derivatives agree with finite differences. Returns the number of comparisons.
 Index suite_derivatives(const Subject& subject, const Sample& sample, const CheckOptions& options = {});
-// The Jacobian is the same by rows, one by one and at once, and by columns, that is, by jvp. Returns the number of
-// Jacobians whose rows were computed at once.
+// The Jacobian is the same by rows, one by one and at once, and by columns (jvp). Returns the number of Jacobians whose
+// rows were computed at once.
 Index suite_transforms(const Subject& subject, const Sample& sample);
-// The bad sample is refused, with its message.
+// The bad sample throws with its message.
 void suite_bad_sample(const Subject& subject, const BadSample& bad);
-// A random operation draws other numbers at another step, from another seed and from another stream; this is seen over
-// all samples, since one alone may be constant by nature.
+// A random operation draws other values for another step, seed or stream. This is tested over all samples together,
+// since one alone may be constant.
 void suite_random(const Subject& subject);
 
-// All of them, for a function composed of operations.
+// Runs the suites for a function composed of operations.
 void check_function(const std::string& name, BuildFn build, const std::vector<Sample>& samples,
                     const std::vector<BadSample>& bad_samples = {}, const CheckOptions& options = {});
 

@@ -33,7 +33,7 @@ class Batcher {
 
   Value of(Value result) {
     if (many_[result.id()].valid()) return many_[result.id()];
-    return broadcast_to(result, stacked(result.shape()));  // the same for all
+    return broadcast_to(result, stacked(result.shape()));  // the same for every element of the batch
   }
 
  private:
@@ -62,13 +62,13 @@ class Batcher {
     if (!out.valid()) throw Obstacle{fmt::format("{} has no batch rule", node.describe())};
     const TensorType wanted{node.dtype(), stacked(node.shape())};
     if (out.type() != wanted) {
-      throw GradientError(fmt::format("batch: the rule of {} gives {} for {} at once, where {} belongs",
+      throw GradientError(fmt::format("batch: the batch rule of {} returns {} for a batch of {}, expected {}",
                                       node.describe(), out.type().str(), size_, wanted.str()));
     }
     return out;
   }
 
-  // What is a view or a broadcast is another operation afterwards, so only where that has the same derivative.
+  // Batching can turn a view or broadcast into another operation, which must then have the same derivative.
   Value apply_rule(const OpDef& op, const Batch& b) const {
     if (op.batch != nullptr) return op.batch(b);
     if (op.traits.random) return {};
@@ -88,7 +88,7 @@ class Batcher {
 
   Graph& graph_;
   Index size_;
-  std::vector<Value> many_;  // by node; empty where all share the one
+  std::vector<Value> many_;  // by node: the batched value; empty if it is not batched
   std::vector<char> depends_;
   std::vector<char> needed_;
 };

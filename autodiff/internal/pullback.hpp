@@ -1,4 +1,4 @@
-// The sweep behind every derivative: cotangents of some values in, cotangents of others out.
+// The reverse pass behind every derivative: maps cotangents of outputs to cotangents of `wrt`.
 //
 //   std::vector<Value> c = pullback({y, z}, {cy, cz}, {x, w}, Unconnected::empty);
 #pragma once
@@ -10,7 +10,7 @@
 
 namespace xgrad::inline v0 {
 
-// Takes back what was appended to a graph while it lives, unless it is kept: half a derivative is of no use to anybody.
+// Scope guard: rewinds the graph unless `commit()` was called, so that a failed derivative leaves no nodes behind.
 class GraphTransaction {
  public:
   explicit GraphTransaction(Graph& graph) : graph_(graph), mark_(graph.mark()) {}
@@ -27,13 +27,13 @@ class GraphTransaction {
   bool committed_ = false;
 };
 
-// All values are of one graph and alive; there is an output; each cotangent has its output's type. Throws
-// GradientError, with the graph as it was, if a rule breaks its promises.
-std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& seeds,
+// All values must be alive and of one graph; each cotangent has its output's type. Throws GradientError, leaving the
+// graph unchanged, if a vjp returns a wrong result.
+std::vector<Value> pullback(const std::vector<Value>& outputs, const std::vector<Value>& cotangents,
                             const std::vector<Value>& wrt, Unconnected unconnected);
 
-// What each of `wrt` is given, one after the other and in the order in which a sweep would add it up. Values of `wrt`
-// must not depend on each other.
+// The contributions to each of `wrt`, in the order in which the reverse pass adds them. Values of `wrt` must not depend
+// on each other.
 std::vector<std::vector<Value>> pullback_contributions(Value output, Value cotangent, const std::vector<Value>& wrt);
 
 }  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// Operations that pass their first input on unchanged, and exist for the derivative they have.
+// Defines operations that return their first input unchanged and exist for their vjp.
 #pragma once
 
 #include <algorithm>

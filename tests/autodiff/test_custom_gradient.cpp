@@ -23,7 +23,7 @@ Tensor row(std::initializer_list<double> values) {
   return Tensor::from<double>({static_cast<Index>(values.size())}, values);
 }
 
-// log(1 + exp(x)), whose derivative as it follows is inf / inf for large x.
+// log(1 + exp(x)), whose derived vjp is inf / inf for large x.
 Value soft_plus(Value x) {
   return custom_gradient(
       "soft_plus", {x}, [](const Values& in) { return log(1 + exp(in[0])); },
@@ -46,7 +46,7 @@ std::string complaint(Graph& g, Value x, const BackwardFn& backward) {
 
 }  // namespace
 
-TEST_CASE("a function with its own backward has the derivative that it says") {
+TEST_CASE("custom_gradient: the derivative is that of backward") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = soft_plus(x);
@@ -54,17 +54,17 @@ TEST_CASE("a function with its own backward has the derivative that it says") {
   const Feeds feeds{{x, row({-2, 0.5, 1000})}};
   const Tensor slopes = evaluate(dy, feeds);
   CHECK(slopes.at(0) == doctest::Approx(1 / (1 + std::exp(2.0))));
-  CHECK(slopes.at(2) == 1);  // and no NaN
+  CHECK(slopes.at(2) == 1);  // not NaN
   verify(g);
-  CHECK_NOTHROW(check_gradients(y, x));  // first and second order, at numbers that are not extreme
+  CHECK_NOTHROW(check_gradients(y, x));  // first and second order, at moderate values
   CHECK(bitwise_equal(Plan({y, dy}).run(feeds)[1], slopes));
   CHECK(bitwise_equal(Plan({y, dy}).run(feeds)[0], evaluate(y, feeds)));
 }
 
-TEST_CASE("the second derivative goes through the user's backward") {
+TEST_CASE("custom_gradient: the second derivative differentiates backward") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {});
-  const Value y = custom_gradient(  // a lie: says that the derivative of the square is x^3
+  const Value y = custom_gradient(  // a wrong backward on purpose: x^3 for the square
       "lie", {x}, [](const Values& in) { return square(in[0]); },
       [](const Values& in, Value, Value c) { return Values{c * in[0] * square(in[0])}; });
   const Value first = gradients(y, x);
@@ -77,7 +77,7 @@ TEST_CASE("the second derivative goes through the user's backward") {
   CHECK(out[3].item() == 12);
 }
 
-TEST_CASE("backward sees the inputs, the output and the cotangent, and may be silent about an input") {
+TEST_CASE("custom_gradient: backward gets inputs, output and cotangent, and may return no gradient") {
   Graph g({.dtype = f64});
   const Value a = g.input("a", {2, 3});
   const Value b = g.input("b", {3});
@@ -85,7 +85,7 @@ TEST_CASE("backward sees the inputs, the output and the cotangent, and may be si
   const Value y = custom_gradient(
       "both", {a, b, k}, [](const Values& in) { return in[0] * in[1] * cast(in[2], f64); },
       [](const Values& in, Value y_again, Value c) {
-        // The cotangent of b has the broadcast shape and is summed where all are.
+        // The cotangent of b has the broadcast shape and is summed to the shape of b.
         return Values{Value{}, c * y_again / in[1] + 0 * in[0], Value{}};
       });
   const Feeds feeds{{a, Tensor::from<double>({2, 3}, {1, 2, 3, 4, 5, 6})},
@@ -95,14 +95,14 @@ TEST_CASE("backward sees the inputs, the output and the cotangent, and may be si
   CHECK_THROWS_WITH_AS(gradients(sum(y), a), doctest::Contains("gives no cotangent for %0 input \"a\""), GradientError);
 }
 
-TEST_CASE("printing shows what forward made and names the rule") {
+TEST_CASE("custom_gradient: printing shows the nodes of forward and the name") {
   Graph g;
   const Value x = g.input("x", {2});
   const Value y = soft_plus(x);
   CHECK(to_text(g, {.outputs = {y}}).find("custom_gradient(%4, %0) rule=soft_plus : f32[2]") != std::string::npos);
 }
 
-TEST_CASE("jvp and Jacobians follow the user's backward; what cannot be batched is done row by row") {
+TEST_CASE("custom_gradient: jvp and jacobian use backward, row by row if it cannot be batched") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = soft_plus(x) * x;
@@ -112,7 +112,7 @@ TEST_CASE("jvp and Jacobians follow the user's backward; what cannot be batched 
   const auto out = evaluate({reshape(matmul(j, reshape(t, {3, 1})), {3}), jvp(y, x, t), j, jacobian(y, x)}, feeds);
   for (Index i = 0; i < 3; ++i) CHECK(out[0].at(i) == doctest::Approx(out[1].at(i)).epsilon(1e-14));
   for (Index i = 0; i < 9; ++i) CHECK(out[2].at(i) == doctest::Approx(out[3].at(i)).epsilon(1e-14));
-  // A backward that is itself a custom_gradient of the cotangent stays one, so its rows are made one by one.
+  // A nested custom_gradient cannot be batched, so its rows are computed one by one.
   const Value z = custom_gradient(
       "outer", {x}, [](const Values& in) { return in[0] * 2; },
       [](const Values&, Value, Value c) {
@@ -125,11 +125,11 @@ TEST_CASE("jvp and Jacobians follow the user's backward; what cannot be batched 
   CHECK(bitwise_equal(evaluate(jvp(z, x, t)), row({2, 20, 200})));
 }
 
-TEST_CASE("mistakes of a backward are named") {
+TEST_CASE("custom_gradient: errors of backward are named") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   const std::string count = complaint(g, x, [](const Values&, Value, Value c) { return Values{c}; });
-  CHECK(count.find("custom_gradient \"mine\": its backward gives 1 cotangents for 2 inputs") != std::string::npos);
+  CHECK(count.find("custom_gradient \"mine\": backward returns 1 cotangents for 2 inputs") != std::string::npos);
   CHECK(count.find("input 1: %0 input \"x\" f32[2, 3]") != std::string::npos);
   CHECK(complaint(g, x,
                   [](const Values&, Value, Value c) {
@@ -160,7 +160,7 @@ TEST_CASE("mistakes of a backward are named") {
       GradientError);
 }
 
-TEST_CASE("a forward that reads what is not among its inputs is refused, and leaves nothing behind") {
+TEST_CASE("custom_gradient: throws if forward reads other values, and leaves the graph unchanged") {
   Graph g;
   const Value x = g.input("x", {3});
   const Parameter w("w", Tensor::zeros({3}));
@@ -174,12 +174,12 @@ TEST_CASE("a forward that reads what is not among its inputs is refused, and lea
       GraphError);
   CHECK_THROWS_WITH_AS(custom_gradient(
                            "none", {}, [](const Values&) { return Value{}; }, pass),
-                       doctest::Contains("it has no inputs"), GraphError);
-  CHECK_THROWS_WITH_AS(custom_gradient("empty", {x}, nullptr, pass), doctest::Contains("a function is empty"),
+                       doctest::Contains("inputs is empty"), GraphError);
+  CHECK_THROWS_WITH_AS(custom_gradient("empty", {x}, nullptr, pass), doctest::Contains("forward or backward is empty"),
                        GraphError);
   CHECK_THROWS_WITH_AS(custom_gradient(
                            "bad", {x}, [](const Values&) { return Value{}; }, pass),
-                       doctest::Contains("what forward gives"), GraphError);
+                       doctest::Contains("the result of forward"), GraphError);
   CHECK_THROWS_AS(custom_gradient(
                       "bad", {x, Value{}}, [](const Values& in) { return in[0]; }, pass),
                   GraphError);
@@ -188,7 +188,7 @@ TEST_CASE("a forward that reads what is not among its inputs is refused, and lea
       "closed", {x}, [&](const Values& in) { return in[0] * stop_gradient(p); }, pass));
 }
 
-TEST_CASE("a gradient is turned round on its way back, as domain adaptation does") {
+TEST_CASE("custom_gradient: gradient reversal, as in domain adaptation") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = custom_gradient(

@@ -1,4 +1,4 @@
-// Forward and backward as formulas with numbers.
+// Derivations: forward and backward pass as formulas with numbers.
 #include <algorithm>
 #include <regex>
 #include <string>
@@ -14,7 +14,7 @@ using testing::count;
 
 namespace {
 
-// The number at the end of the line that begins with the name.
+// The number at the end of the line of `name`.
 double number_of(const std::string& text, const std::string& name) {
   const std::regex line("\n  " + name + " .*= ([-+.e0-9]+)\n");
   std::smatch found;
@@ -22,7 +22,7 @@ double number_of(const std::string& text, const std::string& name) {
   return std::stod(found[1]);
 }
 
-// What LaTeX would stumble over: braces, environments, delimiters and characters that mean something.
+// Checks LaTeX syntax: braces, environments, delimiters and special characters.
 void check_latex(const std::string& text) {
   CAPTURE(text);
   int depth = 0;
@@ -37,7 +37,7 @@ void check_latex(const std::string& text) {
     } else {
       balanced = balanced && c != '#' && c != '%' && c != '$' && c != '~' && static_cast<unsigned char>(c) < 0x7f &&
                  (c == '\n' || c >= 0x20);
-      // Subscripts and powers are followed by a group.
+      // Subscripts and superscripts must be groups.
       if (c == '_' || c == '^') balanced = balanced && i + 1 < text.size() && text[i + 1] == '{';
     }
   }
@@ -57,7 +57,7 @@ void check_latex(const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("derivation: a neuron gives these very lines") {
+TEST_CASE("derivation: the text of a neuron") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {}), w = g.input("w", {}), b = g.input("b", {});
   const Value y = tanh(x * w + b).named("y");
@@ -89,7 +89,7 @@ backward: dv is the derivative of loss by v
   check_latex(d.latex());
 }
 
-TEST_CASE("derivation: what several users of a value give is added up") {
+TEST_CASE("derivation: contributions of several users are added") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {});
   const Value loss = (sin(x) * x + exp(x) / x).named("y");
@@ -101,7 +101,7 @@ TEST_CASE("derivation: what several users of a value give is added up") {
   check_latex(d.latex());
 }
 
-TEST_CASE("derivation: only what leads to wrt is derived, and names are short") {
+TEST_CASE("derivation: only gradient paths to wrt are listed, and names are short") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 2});
   const Parameter w("dense/kernel", Tensor::from<double>({2, 2}, {1, 2, 3, 4})), b("dense/bias", Tensor({2}, f64));
@@ -123,7 +123,7 @@ TEST_CASE("derivation: only what leads to wrt is derived, and names are short") 
   check_latex(d.latex());
 }
 
-TEST_CASE("derivation: large tensors by type and norm") {
+TEST_CASE("derivation: large tensors are shown by type and norm") {
   Graph g;
   const Value x = g.input("x", {3, 4});
   const Derivation d = derivation(sum(square(x)), {x}, {{x, Tensor::full({3, 4}, 1)}});
@@ -131,7 +131,7 @@ TEST_CASE("derivation: large tensors by type and norm") {
   check_latex(d.latex());
 }
 
-TEST_CASE("derivation: hostile names are escaped, equal names told apart") {
+TEST_CASE("derivation: names are escaped, and equal names made distinct") {
   for (const std::string name :
        {"a b", "x_1", "{", "}", "\\", "%", "$#&~^", "\xce\xbb", "\n", "v1", "dx", "t1", "d\"", "-3"}) {
     CAPTURE(name);
@@ -152,7 +152,7 @@ TEST_CASE("derivation: hostile names are escaped, equal names told apart") {
   }
 }
 
-TEST_CASE("derivation: derivatives that do not exist are refused, and the graph stays") {
+TEST_CASE("derivation: missing derivatives throw, and leave the graph unchanged") {
   Graph g;
   const Value x = g.input("x", {2}), y = g.input("y", {});
   const Value loss = sum(x);

@@ -1,4 +1,4 @@
-// The numbers of a step, node by node and layer by layer, against plain sums over the gradients themselves.
+// The statistics of a gradient report, by node and by layer, against sums over the gradients.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -32,7 +32,7 @@ const LayerReport& of(const GradientReport& report, const std::string& layer) {
   return report.layers()[0];
 }
 
-// A chain of layers whose weights have one size, in one scope each.
+// A chain of layers with weights of equal size, one scope each.
 struct Chain {
   Graph g;
   Value x = g.input("x", {6, 8});
@@ -61,8 +61,9 @@ struct Chain {
 
 }  // namespace
 
-TEST_CASE("number stats: mean, deviation, ends, norm and shares; bad numbers are counted and left out") {
-  const NumberStats s = number_stats(Tensor::from<double>({2, 2}, {1, 0, 3, -2}));
+TEST_CASE(
+    "tensor_stats: mean, standard deviation, range, norm and shares; non-finite elements are counted and left out") {
+  const TensorStats s = tensor_stats(Tensor::from<double>({2, 2}, {1, 0, 3, -2}));
   CHECK(s.count == 4);
   CHECK(s.zeros == 1);
   CHECK(s.mean == doctest::Approx(0.5));
@@ -74,39 +75,39 @@ TEST_CASE("number stats: mean, deviation, ends, norm and shares; bad numbers are
   CHECK(s.finite());
 
   const double inf = std::numeric_limits<double>::infinity();
-  const NumberStats bad = number_stats(Tensor::from<double>({5}, {std::nan(""), inf, -inf, 2, 4}));
+  const TensorStats bad = tensor_stats(Tensor::from<double>({5}, {std::nan(""), inf, -inf, 2, 4}));
   CHECK(bad.nans == 1);
   CHECK(bad.infinities == 2);
   CHECK(bad.mean == 3);
   CHECK(bad.min == 2);
   CHECK_FALSE(bad.finite());
-  const NumberStats none = number_stats(Tensor::zeros({0}));
+  const TensorStats none = tensor_stats(Tensor::zeros({0}));
   CHECK(none.count == 0);
   CHECK(none.mean == 0);
-  CHECK_THROWS_AS(number_stats(Tensor()), ValueError);
+  CHECK_THROWS_AS(tensor_stats(Tensor()), ValueError);
 
-  // A mean far from zero does not swallow the deviation, nor does f32.
+  // A large mean, or f32, does not degrade the standard deviation.
   Tensor far = Tensor::zeros({1000});
   for (std::size_t i = 0; i < 1000; ++i) far.mutable_values<float>()[i] = i % 2 == 0 ? 16'000'001 : 16'000'003;
-  CHECK(number_stats(far).std == doctest::Approx(1));
+  CHECK(tensor_stats(far).std == doctest::Approx(1));
 }
 
-TEST_CASE("gradient report: the numbers are those of the gradients") {
+TEST_CASE("gradient report: the statistics are those of the gradients") {
   Chain c(3, 0.4);
   const NodeId before = c.g.size();
   const GradientReport report = gradient_report(c.loss, c.feeds);
-  CHECK(c.g.size() == before);  // what it needed is gone
+  CHECK(c.g.size() == before);  // the appended nodes were removed
   CHECK(report.loss() == doctest::Approx(evaluate(c.loss, c.feeds).item()));
   CHECK(report.nodes().size() == before);
   std::vector<Value> all;
   for (NodeId id = 0; id < before; ++id) {
     const Value v = c.g.value(id);
     const NodeReport& node = of(report, v);
-    const NumberStats expected = number_stats(evaluate(v, c.feeds));
+    const TensorStats expected = tensor_stats(evaluate(v, c.feeds));
     CHECK(node.value.mean == expected.mean);
     CHECK(node.value.std == expected.std);
     REQUIRE(node.gradient.has_value() == (v.node().op->traits.leaf != Leaf::constant));
-    if (node.gradient) CHECK(node.gradient->norm == number_stats(evaluate(gradients(c.loss, v), c.feeds)).norm);
+    if (node.gradient) CHECK(node.gradient->norm == tensor_stats(evaluate(gradients(c.loss, v), c.feeds)).norm);
   }
   REQUIRE(report.layers().size() == 4);
   CHECK(report.layers()[0].layer == "layer");
@@ -114,9 +115,9 @@ TEST_CASE("gradient report: the numbers are those of the gradients") {
   double squares = 0;
   for (const Parameter& w : c.weights) {
     const LayerReport& layer = of(report, w.name().substr(0, w.name().find('/')));
-    const NumberStats g = number_stats(evaluate(gradients(c.loss, c.g.parameter(w)), c.feeds));
+    const TensorStats g = tensor_stats(evaluate(gradients(c.loss, c.g.parameter(w)), c.feeds));
     CHECK(layer.weights == 64);
-    CHECK(layer.weight_norm == doctest::Approx(number_stats(w.value()).norm));
+    CHECK(layer.weight_norm == doctest::Approx(tensor_stats(w.value()).norm));
     CHECK(layer.gradient_norm == doctest::Approx(g.norm));
     squares += g.norm;
   }
@@ -147,14 +148,14 @@ TEST_CASE("gradient report: vanishing and exploding gradients are blue and red, 
   CHECK(of(dead, y).saturated == 3);
   CHECK(of(dead, y).value.zeros == 3);
   CHECK(of(dead, x).units == 0);
-  // A function of constant slope has none that are saturated, a product is not one of these functions.
+  // A constant slope is never saturated, and a product is not an elementwise function of one input.
   const Value z = -x;
   const GradientReport straight = gradient_report(sum(z * x), {{x, Tensor::full({4}, 1)}});
   CHECK(of(straight, z).units == 4);
   CHECK(of(straight, z).saturated == 0);
 }
 
-TEST_CASE("gradient report: NaN and infinities are counted and stand out") {
+TEST_CASE("gradient report: NaN and infinities are counted and highlighted") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = log(x);
@@ -168,7 +169,7 @@ TEST_CASE("gradient report: NaN and infinities are counted and stand out") {
   CHECK(count(picture, "fillcolor=\"#c026d3\"") == 3);  // x, by its gradient, log, and the sum
 }
 
-TEST_CASE("gradient report: the same numbers give the same text for any number of threads") {
+TEST_CASE("gradient report: the text does not depend on the number of threads") {
   Chain a(4, 0.3), b(4, 0.3);
   const GradientReport one = gradient_report(a.loss, a.feeds, {.threads = 1});
   const GradientReport two = gradient_report(b.loss, b.feeds, {.threads = 2});
@@ -188,7 +189,7 @@ TEST_CASE("gradient report: annotations outlive report and graph") {
   CHECK(to_dot(again.g, {.annotations = notes}) == picture);
 }
 
-TEST_CASE("gradient report: bad losses are refused by name, and the graph stays") {
+TEST_CASE("gradient report: invalid losses throw, and leave the graph unchanged") {
   Graph g;
   const Value x = g.input("x", {3});
   const NodeId size = g.size();
@@ -201,7 +202,7 @@ TEST_CASE("gradient report: bad losses are refused by name, and the graph stays"
   CHECK(g.size() == with_loss);
 }
 
-TEST_CASE("gradient report: of a model, as it is trained, and as a picture that Graphviz reads") {
+TEST_CASE("gradient report: of a compiled model, and as a diagram that Graphviz accepts") {
   nn::Model model{nn::Sequential{nn::Dense(6, nn::relu), nn::BatchNorm(), nn::Dropout(0.5), nn::Dense(3, nn::softmax)},
                   {4}};
   Tensor x({5, 4});

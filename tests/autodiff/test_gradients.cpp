@@ -26,11 +26,11 @@ std::vector<double> numbers(const Tensor& t) {
   return out;
 }
 
-// A one-input operation that copies its input, with a rule of choice.
+// A one-input operation that copies its input, with a given vjp.
 OpDef copy_op(const char* name, VjpFn vjp) {
   OpDef op;
   op.name = name;
-  op.doc = "The same numbers.";
+  op.doc = "The identity.";
   op.infer = same_type;
   op.kernel = [](const KernelCall& call) {
     const auto* from = call.inputs[0].as<char>();
@@ -53,7 +53,7 @@ void check_rule_error(VjpFn vjp, const char* message) {
   } catch (const GradientError& error) {
     const std::string what = error.message();
     CAPTURE(what);
-    CHECK(what.find("gradients: the rule of %1 faulty f32[2, 3]: ") == 0);
+    CHECK(what.find("gradients: the vjp of %1 faulty f32[2, 3]: ") == 0);
     CHECK(what.find(message) != std::string::npos);
     CHECK(what.find("\n  input 0: %0 input \"x\" f32[2, 3]") != std::string::npos);
   }
@@ -62,7 +62,7 @@ void check_rule_error(VjpFn vjp, const char* message) {
 
 }  // namespace
 
-TEST_CASE("the gradient of a scalar has the shape of what it is differentiated by") {
+TEST_CASE("gradients: a gradient has the shape of wrt") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = sum(sin(x) * x);
@@ -76,17 +76,17 @@ TEST_CASE("the gradient of a scalar has the shape of what it is differentiated b
   verify(g);
 }
 
-TEST_CASE("gradients have gradients, to the fourth order") {
+TEST_CASE("gradients: gradients have gradients, to the fourth order") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {});
-  Value d = sin(x) * exp(x);  // its fourth derivative is -4 times itself
+  Value d = sin(x) * exp(x);  // its fourth derivative is -4 times the function
   const Value y = d;
   for (int order = 0; order < 4; ++order) d = gradients(d, x);
   const auto out = evaluate({d, y}, {{x, Tensor(0.7)}});
   CHECK(out[0].item() == doctest::Approx(-4 * out[1].item()).epsilon(1e-13));
 }
 
-TEST_CASE("all uses of a value add up, and broadcasting is undone") {
+TEST_CASE("gradients: contributions of all uses are added, and broadcasts summed back") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 3});
   const Value b = g.input("b", {3});
@@ -105,7 +105,7 @@ TEST_CASE("all uses of a value add up, and broadcasting is undone") {
   CHECK(numbers(out[3]) == std::vector<double>{6, 6});
 }
 
-TEST_CASE("a seed weighs the elements of y, and y may be among wrt") {
+TEST_CASE("gradients: a cotangent weighs the elements of y, and y may be in wrt") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value h = square(x);
@@ -119,7 +119,7 @@ TEST_CASE("a seed weighs the elements of y, and y may be among wrt") {
   CHECK(d[3] == d[0]);
 }
 
-TEST_CASE("operations with more inputs than there are bits for their traits have derivatives") {
+TEST_CASE("gradients: operations may have more inputs than trait bits") {
   Graph g({.dtype = f64});
   std::vector<Value> parts;
   Feeds feeds;
@@ -134,11 +134,11 @@ TEST_CASE("operations with more inputs than there are bits for their traits have
     CHECK(out[i].at(0) == 2.0 * static_cast<double>(i + 1));
     CHECK(bitwise_equal(out[i], planned[i]));
   }
-  // Of the parts only shapes matter, however many there are.
+  // Only the shapes of the parts matter, for any number of parts.
   CHECK(Plan({gradients(sum(concat(parts)), parts)[69]}).run({})[0].at(1) == 1);
 }
 
-TEST_CASE("backward nodes know their forward node and its scope") {
+TEST_CASE("gradients: backward nodes have the scope and id of their forward node") {
   Graph g;
   const Value x = g.input("x", {3});
   Value h;
@@ -165,7 +165,7 @@ TEST_CASE("backward nodes know their forward node and its scope") {
   CHECK(g.current_scope() == "elsewhere");
 }
 
-TEST_CASE("the same question twice gives the same nodes") {
+TEST_CASE("gradients: a repeated call returns the same nodes") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = sum(exp(x) * x);
@@ -175,7 +175,7 @@ TEST_CASE("the same question twice gives the same nodes") {
   CHECK(g.size() == size);
 }
 
-TEST_CASE("a value y does not depend on is an error that names both, or zeros if asked") {
+TEST_CASE("gradients: an unconnected value throws naming both, or gives zeros with Unconnected::zeros") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value t = g.input("t", {2, 2});
@@ -191,10 +191,10 @@ TEST_CASE("a value y does not depend on is an error that names both, or zeros if
   const Tensor zeros = evaluate(d[1]);
   CHECK(bitwise_equal(zeros, Tensor({2, 2})));
   const Value later = exp(x);
-  CHECK_THROWS_AS(gradients(y, later), GradientError);  // made after y
+  CHECK_THROWS_AS(gradients(y, later), GradientError);  // created after y
 }
 
-TEST_CASE("the error says which operation ended the way") {
+TEST_CASE("gradients: the error names the operation where the gradient path stops") {
   Graph g;
   const Value x = g.input("x", {4});
   const auto message = [&](Value y) -> std::string {
@@ -207,8 +207,8 @@ TEST_CASE("the error says which operation ended the way") {
   };
   const Value stopped = stop_gradient(x);
   const std::string by_stop = message(sum(stopped * 2));
-  CHECK(by_stop.find("through differentiable operations\n  " + stopped.describe() +
-                     " ends the way: " + stopped.node().op->no_gradient) != std::string::npos);
+  CHECK(by_stop.find("through differentiable operations\n  the gradient path stops at " + stopped.describe() + ": " +
+                     stopped.node().op->no_gradient) != std::string::npos);
   CHECK(message(sum(cast(x > 0, f32))).find("less") != std::string::npos);
   const std::string through_integers = message(sum(cast(cast(x, i64), f32)));
   CHECK(through_integers.find("i64 has no derivatives") != std::string::npos);
@@ -216,7 +216,7 @@ TEST_CASE("the error says which operation ended the way") {
   CHECK(by_shape.find("does not depend on %0") != std::string::npos);
 }
 
-TEST_CASE("what has no meaning is refused before anything is appended") {
+TEST_CASE("gradients: invalid arguments throw before anything is appended") {
   Graph g;
   Graph other;
   const Value x = g.input("x", {3});
@@ -234,24 +234,24 @@ TEST_CASE("what has no meaning is refused before anything is appended") {
   CHECK(g.size() == before + 2);  // the constant and the sum made here
 }
 
-TEST_CASE("a rule that gives nonsense is named") {
+TEST_CASE("gradients: an invalid result of a vjp is named") {
   check_rule_error([](const Vjp&) -> Cotangents { return Cotangents(std::vector<Value>{}); },
-                   "its vjp gives 0 cotangents for 1 inputs");
+                   "its vjp returns 0 cotangents for 1 inputs");
   check_rule_error(
       [](const Vjp& r) -> Cotangents {
         return {r.cotangent(), r.cotangent()};
       },
-      "its vjp gives 2 cotangents for 1 inputs");
+      "its vjp returns 2 cotangents for 1 inputs");
   check_rule_error([](const Vjp& r) -> Cotangents { return cast(r.cotangent(), f64); },
                    "the cotangent of input 0 is f64[2, 3], but the input is f32[2, 3]");
   check_rule_error([](const Vjp& r) -> Cotangents { return sum(r.cotangent()); },
                    "the cotangent of input 0 has shape [], which is neither the input's [2, 3] nor a broadcast of it");
   check_rule_error([](const Vjp& r) -> Cotangents { return transpose(r.cotangent()); }, "has shape [3, 2]");
   check_rule_error([](const Vjp& r) -> Cotangents { return matmul(r.cotangent(), r.cotangent()); },
-                   "its vjp cannot be built: matmul");
+                   "its vjp throws: matmul");
 }
 
-TEST_CASE("a rule that gives no cotangent makes its input unconnected, and the error says so") {
+TEST_CASE("gradients: a vjp without a cotangent makes its input unconnected, and the error says so") {
   const OpDef op = copy_op("silent", [](const Vjp&) -> Cotangents { return Value(); });
   Graph g;
   const Value x = g.input("x", {3});
@@ -261,7 +261,7 @@ TEST_CASE("a rule that gives no cotangent makes its input unconnected, and the e
   CHECK(bitwise_equal(evaluate(gradients(y, x, {.unconnected = Unconnected::zeros})), Tensor::zeros({3})));
 }
 
-TEST_CASE("rules are called for what leads to wrt and for nothing else") {
+TEST_CASE("gradients: only vjps on a gradient path to wrt are called") {
   static int calls = 0;
   const OpDef op = copy_op("counted", [](const Vjp& r) -> Cotangents {
     ++calls;
@@ -277,7 +277,7 @@ TEST_CASE("rules are called for what leads to wrt and for nothing else") {
   CHECK(calls == 1);
 }
 
-TEST_CASE("a chain of a hundred thousand nodes takes linear time and no stack") {
+TEST_CASE("gradients: a chain of a hundred thousand nodes takes linear time and no recursion") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {});
   const auto time_of = [&](int length) {
@@ -294,7 +294,7 @@ TEST_CASE("a chain of a hundred thousand nodes takes linear time and no stack") 
   CHECK(time_of(50000) < 10);  // quadratic time would take minutes
 }
 
-TEST_CASE("gradients: with respect to parameters, which are what optimizers take") {
+TEST_CASE("gradients: with respect to parameters") {
   Graph g({.dtype = f64});
   const Parameter a("a", Tensor::from<double>({2}, {2, 3})), b("b", Tensor::from<double>({2}, {5, 7})),
       unused("unused", Tensor(Shape{2}, f64));
@@ -308,7 +308,7 @@ TEST_CASE("gradients: with respect to parameters, which are what optimizers take
   CHECK(g.size() == size);
 }
 
-TEST_CASE("gradients: an empty Value for what y does not depend on, if that is asked for") {
+TEST_CASE("gradients: Unconnected::empty gives an empty Value") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2}), z = g.input("z", {2});
   const Value y = sum(square(x) + stop_gradient(z));

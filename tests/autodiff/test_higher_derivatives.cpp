@@ -1,6 +1,6 @@
-// Derivatives to order 3, of every differentiable operation and composition, at 0, +-1 and the special points of each,
-// against truncated Taylor numbers: an oracle without steps and noise. A guard inside one rule, such as a `where`, must
-// not break the next order.
+// Derivatives to order 3 of every differentiable operation and composition, at 0, +-1 and special points, against
+// truncated Taylor series, a reference without step size and noise. Guards in a rule, such as a `where`, must not break
+// higher orders.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -30,12 +30,12 @@ namespace {
 using TaylorFunction = std::function<Taylor(const std::vector<Taylor>&, const Attrs&)>;
 
 Taylor sign_times(const Taylor& x) { return x.value() > 0 ? x : x.value() < 0 ? -x : Taylor(0); }
-// At a tie each side gets half the derivative, as the library documents.
+// At a tie each side gets half of the derivative, as documented.
 Taylor chosen(const Taylor& a, const Taylor& b, bool first) {
   return a.value() == b.value() ? (a + b) * 0.5L : first ? a : b;
 }
 
-// The elementwise operations, from mathematics.
+// Reference functions of the elementwise operations.
 const std::map<std::string, TaylorFunction>& elementwise_functions() {
   using V = const std::vector<Taylor>&;
   using A = const Attrs&;
@@ -95,13 +95,13 @@ const std::map<std::string, TaylorFunction>& elementwise_functions() {
   return out;
 }
 
-// Piecewise constant: the value alone, by the library's kernel, which has tests of its own.
+// Piecewise constant operations: only the value, by the library's kernel, which has separate tests.
 const std::set<std::string> constant_pieces{
     "sign",    "floor",     "ceil",        "round",      "trunc",       "floor_divide", "less",   "less_equal",
     "equal",   "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not",  "argmax", "argmin",
     "argsort", "one_hot",   "count",       "any",        "all",         "window_argmax"};
 
-// Linear in the inputs of a floating dtype together; the others only say where.
+// Operations that are linear in their floating inputs together; other inputs only select positions.
 const std::set<std::string> linear{"sum",
                                    "sum_to",
                                    "sum_like",
@@ -138,10 +138,10 @@ const std::set<std::string> linear{"sum",
 struct TaylorTensor {
   Shape shape;
   std::vector<Taylor> elements;
-  std::vector<Tensor> exact;  // of integers and truth values: the tensor itself
+  std::vector<Tensor> exact;  // for integers and booleans: the tensor itself
 };
 
-// Coefficient k of all elements, as a tensor.
+// Coefficient k of all elements as a tensor.
 Tensor coefficient(const TaylorTensor& x, std::size_t k) {
   if (!x.exact.empty()) return x.exact[0];
   Tensor out(x.shape, f64);
@@ -154,7 +154,7 @@ struct NoOracle {
   std::string op;
 };
 
-// Walks a graph over Taylor numbers, node by node.
+// Evaluates a graph on Taylor series, node by node.
 class TaylorWalk {
  public:
   TaylorWalk(Graph& graph, std::map<NodeId, TaylorTensor> inputs) : graph_(graph), values_(std::move(inputs)) {}
@@ -232,7 +232,7 @@ class TaylorWalk {
     return out;
   }
 
-  // Lines along the axis of running products and recurrences: step(total, position) in their order.
+  // Evaluates running products and recurrences: step(total, position) in order along the axis.
   template <class Step>
   TaylorTensor along_axis(NodeId id, Taylor start, Step step) const {
     const Shape& shape = graph_.node(id).type.shape;
@@ -251,11 +251,11 @@ class TaylorWalk {
     return out;
   }
 
-  // Products, the largest and the smallest: the elements that meet in one of the output.
+  // Products, maxima and minima: collects the elements that are reduced to one of the output.
   TaylorTensor reduced(NodeId id) const {
     const std::string& name = graph_.node(id).op->name;
     const TaylorTensor& x = values_.at(graph_.inputs(id)[0]);
-    // Where the elements go: sums of powers of two would do; the sum of one-hot tensors is plainer.
+    // Find the target of each element by reducing one-hot tensors.
     const Shape& shape = graph_.node(id).type.shape;
     std::vector<std::vector<Taylor>> meeting(static_cast<std::size_t>(shape.elements()));
     for (std::size_t i = 0; i < x.elements.size(); ++i) {
@@ -310,7 +310,7 @@ class TaylorWalk {
       for (std::size_t k = 0; k <= Taylor::order; ++k) all.push_back(by_kernel(id, inputs_at(id, k)));
       return from_coefficients(all);
     }
-    if (name == "pad") {  // linear but for what it fills in
+    if (name == "pad") {  // linear except for the fill value
       TaylorTensor out = constant(by_kernel(id, inputs_at(id, 0)));
       const Tensor zeros = by_kernel(id, {Tensor(values_.at(graph_.inputs(id)[0]).shape, f64)});
       for (std::size_t k = 1; k <= Taylor::order; ++k) {
@@ -361,11 +361,11 @@ struct Case {
 
 enum class Outcome { agrees, singular, differs };
 
-// The value and three derivatives along a direction, from the graph and from the oracle. Singular: the oracle has no
-// finite series there.
+// Compares the value and three derivatives along a direction, from the graph and from the reference. Singular: the
+// reference has no finite series at the point.
 Outcome compare(const Case& c, std::string& what) {
   Graph g({.dtype = f64});
-  NumberSource random(seed_from(3, c.name));
+  SampleSource random(seed_from(3, c.name));
   std::vector<Value> inputs;
   std::vector<Value> wrt;
   std::vector<Tensor> directions;
@@ -402,7 +402,7 @@ Outcome compare(const Case& c, std::string& what) {
   const auto got = evaluate(derivatives, feeds, {.threads = 1});
   const TaylorTensor series = TaylorWalk(g, start).at(y);
   long double factorial = 1;
-  long double largest = 0;  // of all orders so far: what rounding is proportional to
+  long double largest = 0;  // of all orders so far; rounding is proportional to it
   for (std::size_t k = 0; k <= Taylor::order; ++k) {
     if (k > 0) factorial *= static_cast<long double>(k);
     long double expected = 0, size = 0;
@@ -424,7 +424,7 @@ Outcome compare(const Case& c, std::string& what) {
   return Outcome::agrees;
 }
 
-// What suites and points came to; every failure is reported.
+// Totals over suites and points; every failure is reported.
 struct Tally {
   Index agreeing = 0;
   void add(const Case& c) {
@@ -442,7 +442,7 @@ Tensor filled(const Shape& shape, const std::vector<double>& numbers, std::size_
   return out;
 }
 
-// Every choice of moving inputs: each alone, and all together.
+// All choices of varied inputs: each alone, and all together.
 void add_moving(Tally& tally, Case c) {
   const std::size_t n = c.inputs.size();
   for (std::size_t alone = 0; alone <= n; ++alone) {
@@ -463,7 +463,7 @@ bool has_derivative(const OpDef& op) { return op.vjp != nullptr && op.traits.lea
 
 }  // namespace
 
-TEST_CASE("higher derivatives: every elementwise operation has an oracle, and agrees with it to order 3") {
+TEST_CASE("higher derivatives: every elementwise operation agrees with its reference to order 3") {
   for (const auto& defined : builtin_ops().all()) {
     const OpDef& op = *defined;
     if (!op.traits.elementwise || !has_derivative(op)) continue;
@@ -536,7 +536,7 @@ TEST_CASE("higher derivatives: every operation and composition on its samples, w
         const auto* dtype = std::get_if<DType>(&value);
         if (dtype != nullptr && *dtype == f32) attrs.set(key, f64);
       }
-      NumberSource source(seed_from(7, name + sample.label));
+      SampleSource source(seed_from(7, name + sample.label));
       Case c{name + ", " + sample.label,
              [&](Graph& g, const std::vector<Value>& in) { return make(g, in, attrs); },
              {},
@@ -548,7 +548,7 @@ TEST_CASE("higher derivatives: every operation and composition on its samples, w
         inputs.push_back(probe.input("x" + std::to_string(i), c.inputs[i].shape(), c.inputs[i].dtype()));
       if (!is_floating(make(probe, inputs, attrs).dtype())) continue;
       const std::vector<Tensor> own = c.inputs;
-      // Its own numbers; then 0 or 1 among them; then only special points, as far as it takes them.
+      // Rounds: the sample's values; some replaced by 0 or 1; only special points, where accepted.
       for (int round = 0; round < 4; ++round) {
         for (std::size_t i = 0; i < own.size(); ++i) {
           if (own[i].dtype() != f64) continue;
@@ -569,7 +569,7 @@ TEST_CASE("higher derivatives: every operation and composition on its samples, w
           without.insert(missing.op);
           return;
         } catch (const UserError&) {
-          // The numbers are none that it takes.
+          // The operation does not accept these values.
         }
       }
     }
@@ -585,7 +585,7 @@ TEST_CASE("higher derivatives: every operation and composition on its samples, w
     run(
         c.name, [&](Graph&, std::span<const Value> in, const Attrs& a) { return c.build(in, a); }, c.samples);
   }
-  // Every operation must have an oracle.
+  // Every operation must have a reference.
   std::string missing;
   for (const std::string& name : without) missing += name + " ";
   CHECK(missing == "");

@@ -1,4 +1,4 @@
-// remat: the same bits for less memory.
+// remat: bit-identical results in less memory.
 #include <string>
 #include <vector>
 
@@ -23,7 +23,7 @@ using testing::Dice;
 
 namespace {
 
-// A chain of layers with dropout, in groups, marked or not: the loss, its gradients, and a plan of them.
+// A chain of layers with dropout, in groups, rematerialized or not: the loss, its gradients, and a plan of them.
 struct Chain {
   explicit Chain(bool marked, int groups = 4, int layers = 4, Index width = 64) : g({.training = true, .seed = 3}) {
     Dice dice(7);
@@ -70,7 +70,7 @@ Index count(const std::string& text, const std::string& word) {
 
 }  // namespace
 
-TEST_CASE("a chain with recomputed groups has the same gradients to the last bit, dropout included, in less memory") {
+TEST_CASE("remat: gradients are bit-identical, including dropout, in less memory") {
   const Chain plain(false);
   const Chain marked(true);
   verify(marked.g);
@@ -84,14 +84,14 @@ TEST_CASE("a chain with recomputed groups has the same gradients to the last bit
     }
     require_same_bits(kept.run(plain.feeds, {.threads = 1, .step = step}), expected);
   }
-  // The gradients themselves, 16 matrices, are in both.
+  // Both plans hold the gradients, 16 matrices.
   const std::size_t gradients = 16 * 64 * 64 * sizeof(float);
   MESSAGE("peak without the results: " << kept.peak_bytes() - gradients << " bytes kept, "
                                        << recomputed.peak_bytes() - gradients << " recomputed");
   CHECK(recomputed.peak_bytes() - gradients < (kept.peak_bytes() - gradients) * 2 / 3);
 }
 
-TEST_CASE("the longer the chain, the more is saved") {
+TEST_CASE("remat: longer chains save more memory") {
   const auto ratio = [](int groups, int layers) {
     const Chain plain(false, groups, layers, 16);
     const Chain marked(true, groups, layers, 16);
@@ -100,12 +100,12 @@ TEST_CASE("the longer the chain, the more is saved") {
   };
   const double few = ratio(4, 4);
   const double many = ratio(8, 8);
-  MESSAGE("memory divided by " << few << " for 16 layers and by " << many << " for 64");
+  MESSAGE("memory reduced by factors of " << few << " for 16 layers and by " << many << " for 64");
   CHECK(few > 1.4);
   CHECK(many > 2.5);
 }
 
-TEST_CASE("what is recomputed are nodes of their own, in the backward part, in the scope they are copies of") {
+TEST_CASE("remat: recomputed nodes are backward nodes in the scope of the originals") {
   Graph g;
   const Value x = g.input("x", {4, 8});
   Value y;
@@ -118,8 +118,8 @@ TEST_CASE("what is recomputed are nodes of their own, in the backward part, in t
   verify(g);
   const std::string text = to_text(g, {.outputs = {dx}});
   CAPTURE(text);
-  CHECK(count(text, "= again(") == 1);
-  const std::string plan = Plan({dx}).str();  // of the original only the shape is asked
+  CHECK(count(text, "= recompute_input(") == 1);
+  const std::string plan = Plan({dx}).str();  // only the shape of the original is read
   CAPTURE(plan);
   CHECK(count(plan, " exp") == 1);
   CHECK(count(plan, " tanh") == 1);
@@ -135,7 +135,7 @@ TEST_CASE("what is recomputed are nodes of their own, in the backward part, in t
   CHECK(found);
 }
 
-TEST_CASE("the same question twice, and the same segment twice, give the same nodes") {
+TEST_CASE("remat: repeated gradients and repeated segments return the same nodes") {
   Graph g;
   const Value x = g.input("x", {3});
   const auto segment = [](Value h) { return tanh(exp(h) * 2); };
@@ -147,7 +147,7 @@ TEST_CASE("the same question twice, and the same segment twice, give the same no
   CHECK(g.size() == size);
 }
 
-TEST_CASE("random numbers without inputs are drawn again, and are the same ones") {
+TEST_CASE("remat: random nodes without inputs are recomputed with the same values") {
   Graph g({.seed = 5});
   const Value x = g.input("x", {40});
   const auto noisy = [&](Value h) { return tanh(h * random_normal(g, {40}, f32)); };
@@ -164,7 +164,7 @@ TEST_CASE("random numbers without inputs are drawn again, and are the same ones"
                     evaluate({v, gradients(sum(v), u)}, {{u, numbers}}, {.step = 9}));
 }
 
-TEST_CASE("segments may be nested, be used twice, read labels and parameters, and be differentiated twice") {
+TEST_CASE("remat: segments may be nested, shared, read labels and parameters, and be differentiated twice") {
   Graph g({.dtype = f64, .seed = 2});
   Dice dice(3);
   const Value x = g.input("x", {4, 3});
@@ -178,7 +178,7 @@ TEST_CASE("segments may be nested, be used twice, read labels and parameters, an
   const Tensor classes = Tensor::from<std::int64_t>({4}, {0, 2, 1, 1});
   verify(g);
   CHECK_NOTHROW(check_gradients(loss, {x, g.parameter(w)}, {{labels, classes}}));
-  // Everything else a derivative can be asked for.
+  // All other kinds of derivatives.
   const Tensor numbers = testing::random_tensor(dice, {4, 3}, f64);
   const Feeds feeds{{x, numbers}, {labels, classes}};
   const auto tr = [](Value h) { return transpose(h); };
@@ -190,7 +190,7 @@ TEST_CASE("segments may be nested, be used twice, read labels and parameters, an
   CHECK(batching_obstacle(loss, x, {.direction = Direction::reverse}) == "");
 }
 
-TEST_CASE("layers are marked as they are: weights learn the same, statistics move once") {
+TEST_CASE("remat: layers train identically, and update their statistics once") {
   const auto train = [](bool marked) {
     Graph g({.training = true, .seed = 11});
     const Value x = g.input("x", {16, 8});
@@ -223,8 +223,8 @@ struct Segment {
   NodeId first, result;
 };
 
-// Whether a value of the segment other than its result is read outside of it: by chance an equal expression stands
-// there. Its cotangents are then two, and a rule applied to each rounds otherwise than one applied to their sum.
+// Whether a value of the segment other than its result is read outside of it, because an equal expression occurs there.
+// The vjp is then applied to two cotangents instead of their sum, which rounds differently.
 bool leaks(const Graph& g, const Segment& s) {
   for (NodeId id = s.result + 1; id < g.size(); ++id) {
     for (const NodeId i : g.inputs(id)) {
@@ -236,7 +236,7 @@ bool leaks(const Graph& g, const Segment& s) {
 
 }  // namespace
 
-TEST_CASE("random graphs cut into segments keep their gradients' bits") {
+TEST_CASE("remat: gradients of random graphs split into segments are bit-identical") {
   int compared = 0;
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     CAPTURE(seed);
@@ -273,14 +273,14 @@ TEST_CASE("random graphs cut into segments keep their gradients' bits") {
   CHECK(compared > 30);
 }
 
-TEST_CASE("what has no meaning is refused, and nothing to save stays as it is") {
+TEST_CASE("remat: invalid arguments throw, and a trivial segment is returned unchanged") {
   Graph g;
   Graph other;
   const Value x = g.input("x", {3});
   CHECK_THROWS_WITH_AS(remat(Value{}, [](Value v) { return v; }), doctest::Contains("remat: x is an empty Value"),
                        GraphError);
-  CHECK_THROWS_WITH_AS(remat(x, nullptr), doctest::Contains("remat: the function is empty"), GraphError);
-  CHECK_THROWS_WITH_AS(remat(x, [](Value) { return Value{}; }), doctest::Contains("remat: what the function gives"),
+  CHECK_THROWS_WITH_AS(remat(x, nullptr), doctest::Contains("remat: segment is empty"), GraphError);
+  CHECK_THROWS_WITH_AS(remat(x, [](Value) { return Value{}; }), doctest::Contains("remat: the result of segment"),
                        GraphError);
   CHECK_THROWS_AS(remat(x, [&](Value) { return exp(other.input("x", {3})); }), GraphError);
   const NodeId before = g.size();

@@ -1,4 +1,4 @@
-// vjp, jvp, jacobian, hessian, hvp: against what mathematics says, and against each other on random graphs.
+// vjp, jvp, jacobian, hessian, hvp: against known results, and against each other on random graphs.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -27,7 +27,7 @@ Tensor row(std::initializer_list<double> values) {
   return Tensor::from<double>({static_cast<Index>(values.size())}, values);
 }
 
-// The largest difference, relative to the largest number there is.
+// The largest difference, relative to the largest magnitude.
 double distance(const Tensor& a, const Tensor& b) {
   REQUIRE(a.type() == b.type());
   double largest = 1e-300;
@@ -56,11 +56,11 @@ void check_contains(const std::string& what, std::initializer_list<const char*> 
   }
 }
 
-// An operation of a user's own that is neither elementwise nor a view, so that nothing says how to batch it.
+// A custom operation that is neither elementwise nor a view and has no batch rule.
 OpDef copy_op(VjpFn vjp = [](const Vjp& r) -> Cotangents { return r.cotangent(); }) {
   OpDef op;
   op.name = "copy";
-  op.doc = "The same numbers.";
+  op.doc = "The identity.";
   op.infer = same_type;
   op.kernel = [](const KernelCall& call) {
     std::copy_n(call.inputs[0].as<char>(), call.output.type.bytes(), call.output.as<char>());
@@ -77,7 +77,7 @@ const JacobianOptions forward_one_by_one{.rows = Rows::one_by_one, .direction = 
 }  // namespace
 
 // f(x) = (x0 x1, sin x0, x1^3, 5): its Jacobian is ((x1, x0), (cos x0, 0), (0, 3 x1^2), (0, 0)).
-TEST_CASE("the products with a known Jacobian, and the Jacobian, are what mathematics says") {
+TEST_CASE("transforms: vjp, jvp and jacobian of a function with a known Jacobian") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2});
   const Value x0 = slice(x, 0, 0, 1);
@@ -100,7 +100,7 @@ TEST_CASE("the products with a known Jacobian, and the Jacobian, are what mathem
   verify(g);
 }
 
-TEST_CASE("the Jacobian of a matrix product has the axes of both") {
+TEST_CASE("jacobian: a matrix product has the axes of y, then those of wrt") {
   Graph g({.dtype = f64});
   const Value a = g.input("a", {2, 3});
   const Value b = g.input("b", {3, 4});
@@ -127,7 +127,7 @@ TEST_CASE("the Jacobian of a matrix product has the axes of both") {
 }
 
 // Rosenbrock's function (1 - a)^2 + 100 (b - a^2)^2 at (a, b).
-TEST_CASE("the Hessian of Rosenbrock's function, and its product with a vector") {
+TEST_CASE("hessian: Rosenbrock's function, and hvp") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2});
   const Value a = slice(x, 0, 0, 1);
@@ -143,7 +143,7 @@ TEST_CASE("the Hessian of Rosenbrock's function, and its product with a vector")
   CHECK(distance(evaluate(hvp(y, x, v), feeds), row({3 * aa - 7 * ab, 3 * ab - 1400})) < 1e-14);
 }
 
-TEST_CASE("a Hessian by several values comes in blocks, zero where there is nothing mixed") {
+TEST_CASE("hessian: several values give blocks, which are zero without mixed terms") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2});
   const Value s = g.input("s", {});
@@ -163,7 +163,7 @@ TEST_CASE("a Hessian by several values comes in blocks, zero where there is noth
     CHECK(zz.at(i) == (i % 4 == 0 ? 6 * std::vector<double>{1, -1, 2}[static_cast<std::size_t>(i / 4)] : 0));
 }
 
-TEST_CASE("several outputs and several inputs: cotangents and tangents add up") {
+TEST_CASE("transforms: cotangents and tangents of several outputs and inputs are added") {
   Graph g({.dtype = f64});
   const Value a = g.input("a", {3});
   const Value b = g.input("b", {});
@@ -185,7 +185,7 @@ TEST_CASE("several outputs and several inputs: cotangents and tangents add up") 
   CHECK(bitwise_equal(evaluate(vjp({y, y}, {a}, {cy, cy})[0], feeds), row({8, -8, 16})));
 }
 
-TEST_CASE("on random graphs all transforms agree with each other") {
+TEST_CASE("transforms: agree with each other on random graphs") {
   Index at_once_count = 0;
   Index jacobians = 0;
   double worst = 0;
@@ -235,7 +235,7 @@ TEST_CASE("on random graphs all transforms agree with each other") {
   CHECK(at_once_count == jacobians);  // every built-in operation that random graphs use can be batched
 }
 
-TEST_CASE("third and fourth derivatives of random graphs agree with finite differences") {
+TEST_CASE("transforms: third and fourth derivatives of random graphs agree with finite differences") {
   Index comparisons = 0;
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     CAPTURE(seed);
@@ -247,14 +247,14 @@ TEST_CASE("third and fourth derivatives of random graphs agree with finite diffe
     const Value first = gradients(y, x);
     const Value second = gradients(sum(first * g.constant(testing::random_tensor(grown.dice, x.shape(), f64))), x);
     const Value z = sum(second * g.constant(testing::random_tensor(grown.dice, x.shape(), f64)));
-    const CheckReport report = compare_gradients(z, {x}, grown.feeds(), {.max_elements = 8});  // its two orders
+    const CheckReport report = compare_gradients(z, {x}, grown.feeds(), {.max_elements = 8});  // first and second order
     comparisons += report.comparisons;
     CHECK_MESSAGE(report.passed, report.str());
   }
   CHECK(comparisons > 50);
 }
 
-TEST_CASE("a plan computes of a jvp neither the vjp it was made of nor the placeholder in between") {
+TEST_CASE("jvp: a plan prunes the vjp and the placeholder") {
   Graph g;
   const Value x = g.input("x", {64});
   const Value w = g.input("w", {64, 64});
@@ -264,7 +264,7 @@ TEST_CASE("a plan computes of a jvp neither the vjp it was made of nor the place
   const Value tangent = jvp(h, x, t);
   const Plan plan({tangent});
   CHECK(plan.str().find("placeholder") == std::string::npos);
-  // Per layer two products, of value and tangent, and at most two elementwise steps; a backward pass would have more.
+  // Per layer: two products, of value and tangent, and at most two elementwise steps.
   CHECK(plan.steps() <= 4 * 4);
   const std::string text = plan.str();
   Index products = 0;
@@ -272,14 +272,14 @@ TEST_CASE("a plan computes of a jvp neither the vjp it was made of nor the place
   CHECK(products == 8);
 }
 
-TEST_CASE("rows one by one are needed where an operation cannot be batched, and the message says which") {
+TEST_CASE("jacobian: an operation without a batch rule needs Rows::one_by_one, and the message names it") {
   const OpDef op = copy_op();
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = square(g.apply(op, {x}));
   const NodeId before = g.size();
   const JacobianOptions reverse{.direction = Direction::reverse};
-  CHECK(batching_obstacle(y, x, reverse) == "");  // the rule of copy hands its cotangent on
+  CHECK(batching_obstacle(y, x, reverse) == "");  // the vjp of copy returns its cotangent
   CHECK(batching_obstacle(y, x, {.direction = Direction::forward}) == "");
   const OpDef stubborn = copy_op([](const Vjp& r) -> Cotangents {
     static const OpDef inner = copy_op();
@@ -299,7 +299,7 @@ TEST_CASE("rows one by one are needed where an operation cannot be batched, and 
   CHECK(bitwise_equal(evaluate(jacobian(z, x, one_by_one), feeds), expected));
 }
 
-TEST_CASE("a user's operation is batched by its own rule, and a wrong one is caught") {
+TEST_CASE("jacobian: a custom operation is batched by its rule, and a wrong rule is caught") {
   OpDef op = copy_op();
   op.vjp = [](const Vjp& r) -> Cotangents { return r.output().graph().apply(*r.output().node().op, {r.cotangent()}); };
   op.samples = {{.label = "matrix", .inputs = {{.shape = {2, 3}}}, .attrs = {}, .zero_second = true}};
@@ -313,11 +313,12 @@ TEST_CASE("a user's operation is batched by its own rule, and a wrong one is cau
   check_contains(message([&] { check_op(op); }), {"check_op: \"copy\", sample \"matrix\": the Jacobian by input 0, "
                                                   "rows at once, disagrees with its rows one by one"});
   op.batch = [](const Batch& b) { return sum(b.input(0), {0}); };
-  check_contains(message([&] { check_op(op); }),
-                 {"batch: the rule of ", "copy f64[2, 3] gives f64[2, 3] for 6 at once", "where f64[6, 2, 3] belongs"});
+  check_contains(
+      message([&] { check_op(op); }),
+      {"batch: the batch rule of ", "copy f64[2, 3] returns f64[2, 3] for a batch of 6", "expected f64[6, 2, 3]"});
 }
 
-TEST_CASE("a rule that is not linear in its cotangent cannot be turned round, and is named") {
+TEST_CASE("jvp: a vjp that is not linear in its cotangent throws and is named") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value t = g.input("t", {3});
@@ -335,7 +336,7 @@ TEST_CASE("a rule that is not linear in its cotangent cannot be turned round, an
   CHECK(g.size() == before);
 }
 
-TEST_CASE("what has no meaning is refused, with the graph as it was") {
+TEST_CASE("transforms: invalid arguments throw, and leave the graph unchanged") {
   Graph g;
   Graph other;
   const Value x = g.input("x", {3});
@@ -346,13 +347,13 @@ TEST_CASE("what has no meaning is refused, with the graph as it was") {
   const Value wider = sin(wide);
   const NodeId before = g.size();
   check_contains(message([&] { vjp(y, x, wide); }),
-                 {"vjp: cotangent 0 must have the type of what it goes with", "outputs: %", "cotangent: %"});
+                 {"vjp: cotangent 0 has the wrong type", "outputs: %", "cotangent: %"});
   check_contains(message([&] { vjp({y, y}, {x}, {y}); }), {"vjp: 1 cotangents for 2 outputs"});
-  check_contains(message([&] { jvp(y, x, wide); }), {"jvp: tangent 0 must have the type of what it goes with"});
+  check_contains(message([&] { jvp(y, x, wide); }), {"jvp: tangent 0 has the wrong type"});
   check_contains(message([&] { jvp({y}, {x, z}, {x}); }), {"jvp: 1 tangents for 2 wrt"});
   check_contains(message([&] { jvp(y, z, x); }), {"y (", "does not depend on %1 input \"z\"", "Unconnected::zeros"});
-  check_contains(message([&] { jvp({y}, std::vector<Value>{}, {}); }), {"jvp: there is nothing to differentiate by"});
-  check_contains(message([&] { vjp(std::vector<Value>{}, {x}, {}); }), {"vjp: there is nothing to differentiate"});
+  check_contains(message([&] { jvp({y}, std::vector<Value>{}, {}); }), {"jvp: wrt is empty"});
+  check_contains(message([&] { vjp(std::vector<Value>{}, {x}, {}); }), {"vjp: outputs is empty"});
   check_contains(message([&] { vjp({y, x}, {z}, {y, x}); }), {"none of the 2 outputs depends on %1 input \"z\""});
   check_contains(message([&] { jacobian(y, z); }), {"does not depend on"});
   check_contains(message([&] { jacobian(i, x); }), {"jacobian: output 0 must be f32 or f64: ", "i64"});
@@ -361,7 +362,7 @@ TEST_CASE("what has no meaning is refused, with the graph as it was") {
                  {"jacobian: 10 axes are more than the 8 a tensor can have", "wide"});
   check_contains(message([&] { hessian(y, x); }), {"y must be a scalar"});
   check_contains(message([&] { hvp(y, x, x); }), {"y must be a scalar"});
-  check_contains(message([&] { hvp(y, x, wide); }), {"hvp: tangent 0 must have the type"});
+  check_contains(message([&] { hvp(y, x, wide); }), {"hvp: tangent 0 has the wrong type"});
   check_contains(message([&] { jvp(y, other.input("x", {3}), x); }), {"jvp: wrt 0", "belongs to another graph"});
   check_contains(message([&] { jvp(Value{}, x, x); }), {"output 0 is an empty Value"});
   check_contains(message([&] { jacobian(y, Value{}); }), {"wrt 0: the Value is empty"});
@@ -372,7 +373,7 @@ TEST_CASE("what has no meaning is refused, with the graph as it was") {
   CHECK(bitwise_equal(zeros[1], Tensor({3, 3})));
 }
 
-TEST_CASE("Jacobians of nothing, of scalars and of more rows than an operation takes inputs") {
+TEST_CASE("jacobian: empty values, scalars and more rows than an operation takes inputs") {
   Graph g({.dtype = f64});
   const Value none = g.input("none", {0, 2});
   const Value x = g.input("x", {});
@@ -391,7 +392,7 @@ TEST_CASE("Jacobians of nothing, of scalars and of more rows than an operation t
   CHECK(out[0].at(599 * 600 + 599) == 1198);
 }
 
-TEST_CASE("stop_gradient stops derivatives of every kind, and the value passes") {
+TEST_CASE("stop_gradient: stops all derivatives and keeps the value") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = x * stop_gradient(square(x));
@@ -404,18 +405,18 @@ TEST_CASE("stop_gradient stops derivatives of every kind, and the value passes")
     CHECK(
         bitwise_equal(evaluate(jacobian(y, x, how), feeds), Tensor::from<double>({3, 3}, {1, 0, 0, 0, 4, 0, 0, 0, 9})));
   }
-  // The derivative itself is free of what was stopped, so nothing is left of second order.
+  // The derivative does not depend on the stopped path, so the second order is zero.
   CHECK(bitwise_equal(evaluate(hessian(sum(y), x), feeds), Tensor({3, 3}, f64)));
-  check_contains(message([&] { gradients(sum(stop_gradient(x)), x); }), {"stop_gradient f64[3] ends the way"});
+  check_contains(message([&] { gradients(sum(stop_gradient(x)), x); }), {"the gradient path stops at %"});
 }
 
-TEST_CASE("derivatives of transforms are derivatives") {
+TEST_CASE("transforms: derivatives of transforms are correct") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2});
   const Value w = g.input("w", {3, 2});
   const Value v = g.input("v", {2});
   const Value y = tanh(matmul(w, reshape(x, {2, 1})));
-  const Value norm = sum(square(jacobian(y, x, at_once)));  // as a penalty on the Jacobian
+  const Value norm = sum(square(jacobian(y, x, at_once)));  // a penalty on the Jacobian
   CHECK(message([&] { check_gradients(norm, {x, w}); }) == "");
   CHECK(message([&] { check_gradients(sum(square(jvp(y, x, v))), {x, w, v}); }) == "");
   CHECK(message([&] { check_gradients(sum(square(hvp(sum(square(y)), x, v))), {x, w, v}); }) == "");

@@ -15,7 +15,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// A numeric derivative is used where rounding may change it by no more than this part.
+// A numeric derivative is usable if rounding changes it by at most this fraction.
 constexpr double blur = 1e-4;
 
 double flat(const Tensor& t, Index i) { return t.values<double>()[static_cast<std::size_t>(i)]; }
@@ -80,15 +80,14 @@ class Comparer {
       const bool zero = largest_ <= options_.absolute;
       all_zero = all_zero && zero;
       if (order == 1 && zero && !options_.allow_zero) {
-        fail(fmt::format("the first derivative by {} is zero everywhere, analytic and numeric: 0 == 0 proves nothing",
-                         c_.names[k]));
+        fail(fmt::format("the first derivative by {} is zero everywhere, which allow_zero would accept", c_.names[k]));
       }
     }
     if (order == 2 && anything && all_zero && !options_.allow_zero_second) {
-      fail("the second derivative is zero everywhere, analytic and numeric: 0 == 0 proves nothing");
+      fail("the second derivative is zero everywhere, which allow_zero_second would accept");
     }
     if (!report_.not_judged.empty() && !options_.allow_not_judged) {
-      fail("some derivatives could not be judged, which allow_not_judged would accept");
+      fail("some derivatives are not judged, which allow_not_judged would accept");
     }
   }
 
@@ -98,7 +97,7 @@ class Comparer {
     std::vector<Index> elements;
     for (Index i = 0; i < n; ++i) elements.push_back(i);
     if (n > options_.max_elements) {
-      for (Index i = 0; i < options_.max_elements; ++i) {  // the first steps of a shuffle
+      for (Index i = 0; i < options_.max_elements; ++i) {  // partial Fisher-Yates shuffle
         std::swap(elements[static_cast<std::size_t>(i)], elements[static_cast<std::size_t>(i + numbers_.below(n - i))]);
       }
       elements.resize(static_cast<std::size_t>(options_.max_elements));
@@ -129,7 +128,7 @@ class Comparer {
       probe.terms = 0;
       for (Index i = 0; i < n; ++i) {
         double& along = probe.direction.mutable_values<double>()[static_cast<std::size_t>(i)];
-        along *= std::max(1.0, std::abs(flat(numbers, i)));  // each element moves by its own scale
+        along *= std::max(1.0, std::abs(flat(numbers, i)));  // perturb each element relative to its magnitude
         finding.analytic += along * flat(gradient, i);
         probe.terms += std::abs(along * flat(gradient, i));
       }
@@ -137,14 +136,14 @@ class Comparer {
     }
   }
 
-  // One derivative, and how to measure it.
+  // An analytic derivative and how to measure it numerically.
   struct Probe {
     DifferenceQuotients& quotients;
     Value input;
     Tensor direction;
-    double x = 0;      // magnitude of the one element that moves, or 0
-    double scale = 1;  // of the first step
-    double terms = 0;  // of a direction: sum of the magnitudes that add up to its derivative
+    double x = 0;      // magnitude of the perturbed element, or 0
+    double scale = 1;  // factor of the first step
+    double terms = 0;  // of a direction: sum of the magnitudes of its derivative's terms
   };
   struct Level {
     double h = 0;
@@ -159,7 +158,7 @@ class Comparer {
   Level measure(const CheckFinding& finding, const Probe& probe, double h) const {
     Level out{.h = h, .numeric = probe.quotients.central(probe.input, probe.direction, h, options_.absolute)};
     Estimate& numeric = out.numeric;
-    numeric.noise += 5e-16 / h * probe.terms;  // the numbers that move are rounded themselves
+    numeric.noise += 5e-16 / h * probe.terms;  // the perturbed values are rounded too
     out.finite = std::isfinite(numeric.value) && std::isfinite(numeric.noise);
     const double analytic = std::isfinite(finding.analytic) ? std::abs(finding.analytic) : 0;
     const double largest = std::max(analytic, std::abs(numeric.value));
@@ -170,7 +169,7 @@ class Comparer {
     return out;
   }
 
-  // Whether two numeric derivatives agree with each other, whatever the analytic one.
+  // Whether two numeric derivatives agree with each other, regardless of the analytic one.
   bool settled(const Level& a, const Level& b) const {
     const double x = a.numeric.value;
     const double y = b.numeric.value;
@@ -178,11 +177,11 @@ class Comparer {
     return a.usable && b.usable && std::abs(x - y) <= tolerance + a.numeric.noise + b.numeric.noise;
   }
 
-  // Takes smaller and smaller steps, until two agree with the analytic derivative, or plainly with each other alone.
-  // One is enough if the function is smooth at its scale. Appends to `levels`, from large steps to small ones; whether
-  // the derivative is right.
+  // Reduces the step size until two estimates agree with the analytic derivative, or clearly with each other only. One
+  // estimate is enough if the function is smooth at its scale. Appends to `levels`, from large steps to small ones, and
+  // returns whether the derivative is right.
   bool find_agreement(const CheckFinding& finding, const Probe& probe, std::vector<Level>& levels) const {
-    // A step that crosses 0 says nothing of a function whose scale is that of x, such as log or |x|.
+    // A step that crosses 0 tells nothing about a function whose scale is that of x, such as log or |x|.
     const auto crosses_zero = [&](double h) { return probe.x > 0 && 2 * h >= probe.x; };
     const auto near_disagrees = [&] {
       const Level a = measure(finding, probe, probe.x / 16);
@@ -190,7 +189,7 @@ class Comparer {
       return settled(a, b) && !a.agrees && !b.agrees;
     };
     const double first = options_.step * probe.scale;
-    constexpr double smallest = 1e-15;  // relative to x: its precision
+    constexpr double smallest = 1e-15;  // relative to x: the precision of f64
     std::vector<double> steps;
     for (double h = first; h >= smallest * probe.scale && steps.size() < 13; h /= 10) steps.push_back(h);
     if (probe.x > 0) {
@@ -217,15 +216,15 @@ class Comparer {
         return false;
       }
     }
-    // Agreement just before rounding takes over.
+    // Accept agreement at the last step before rounding dominates.
     for (std::size_t i = 0; i + 1 < levels.size(); ++i) {
       if (levels[i].agrees && levels[i + 1].finite && !levels[i + 1].usable && !crosses_zero(levels[i].h)) return true;
     }
     return false;
   }
 
-  // Whether the derivatives of the two sides differ, and the analytic one lies between them; or there is a jump, at
-  // which estimates grow with 1 / h. Next to a pole they grow faster.
+  // Detects a kink, where the one-sided derivatives differ and the analytic one lies between them, or a jump, where
+  // estimates grow with 1 / h. Near a pole they grow faster.
   void look_for_kink(CheckFinding& finding, const Probe& probe, const std::vector<Level>& levels) const {
     const double h = options_.step * probe.scale * 0.01;
     finding.left = probe.quotients.one_sided(probe.input, probe.direction, -h);
@@ -243,7 +242,7 @@ class Comparer {
     finding.left = finding.right = INFINITY;
   }
 
-  // Sets the numbers to be shown: of the level that agrees, or of two that agree best with each other.
+  // Sets the reported values: those of the level that agrees, or of the two levels that agree best.
   void show(CheckFinding& finding, const std::vector<Level>& levels, bool right) const {
     const Level* best = &levels[0];
     double apart = INFINITY;
@@ -281,11 +280,9 @@ class Comparer {
                          levels.back().h);
     }
     const auto finite = std::find_if(levels.begin(), levels.end(), [](const Level& level) { return level.finite; });
-    if (finite == levels.end())
-      return "the function is not finite around the point, or does not take the numbers there";
-    return fmt::format(
-        "rounding hides the difference: it may be {:.1g} in a numeric derivative where {:.3g} is subtracted",
-        finite->numeric.noise, finite->numeric.size);
+    if (finite == levels.end()) return "the function is not finite, or throws, around the point";
+    return fmt::format("rounding hides the difference: an error of up to {:.1g} after subtracting values of {:.3g}",
+                       finite->numeric.noise, finite->numeric.size);
   }
 
   void judge(CheckFinding finding, const Probe& probe) {
@@ -322,10 +319,10 @@ class Comparer {
 
   const Comparison& c_;
   const CheckOptions& options_;
-  NumberSource numbers_;
+  SampleSource numbers_;
   Feeds feeds_;
-  std::vector<std::size_t> fed_at_;  // where in feeds_ the numbers of wrt[k] are
-  double largest_ = 0;               // derivative seen of the input under test
+  std::vector<std::size_t> fed_at_;  // index of wrt[k] in feeds_
+  double largest_ = 0;               // largest derivative of the input under test
   CheckReport report_;
 };
 
@@ -337,13 +334,14 @@ std::string position(const CheckFinding& f) {
 
 void check_options(const CheckOptions& o) {
   const auto fail = [](const std::string& what) { throw UserError("check_gradients: " + what); };
-  if (o.order != 1 && o.order != 2) fail(fmt::format("order {} is neither 1 nor 2", o.order));
-  if (!(o.step > 0) || !std::isfinite(o.step)) fail(fmt::format("a step of {} has no meaning", o.step));
+  if (o.order != 1 && o.order != 2) fail(fmt::format("order must be 1 or 2, got {}", o.order));
+  if (!(o.step > 0) || !std::isfinite(o.step)) fail(fmt::format("step must be positive and finite, got {}", o.step));
   if (!(o.relative >= 0) || !(o.absolute >= 0)) {
-    fail(fmt::format("tolerances of {} relative and {} absolute have no meaning", o.relative, o.absolute));
+    fail(fmt::format("relative and absolute must not be negative, got {} and {}", o.relative, o.absolute));
   }
   if (o.max_elements < 0 || o.directions < 0 || o.max_elements + o.directions == 0) {
-    fail(fmt::format("{} elements and {} directions are nothing to compare", o.max_elements, o.directions));
+    fail(fmt::format("max_elements and directions must not be negative or both 0, got {} and {}", o.max_elements,
+                     o.directions));
   }
 }
 
@@ -376,7 +374,7 @@ std::string CheckFinding::str() const {
     out += fmt::format(", difference {:.3g}, accepted {:.3g}", std::abs(analytic - numeric), tolerance);
   }
   if (kink && std::isinf(left))
-    out += " (it jumps here)";
+    out += " (the function jumps here)";
   else if (kink)
     out += fmt::format(" (a kink: {:.6g} from the left, {:.6g} from the right)", left, right);
   else if (spread > 100 * tolerance)

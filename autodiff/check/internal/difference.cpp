@@ -11,7 +11,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr double rounding = 1e-15;  // relative error of a function's value: a few units in the last place
+constexpr double rounding = 1e-15;  // relative error of a function value: a few ulp
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 double flat(const Tensor& t, std::size_t i) { return t.values<double>()[i]; }
@@ -22,7 +22,7 @@ std::vector<Tensor> zeros_of(const std::vector<Value>& values) {
   return out;
 }
 
-// f(i, j) for element j of value i.
+// Calls f(i, j) for element j of value i.
 template <class F>
 void for_each_element(const std::vector<Tensor>& values, F f) {
   for (std::size_t i = 0; i < values.size(); ++i) {
@@ -61,8 +61,8 @@ DifferenceQuotients::Moved DifferenceQuotients::move(Value input, const Tensor& 
   return out;
 }
 
-// Per element of the frontier, one value after the other: whether it depends on what moves. NaN tells, since it goes
-// wherever a number goes.
+// For each element of the frontier, one value after the other: whether it depends on the perturbed input. Feeds NaN,
+// which propagates through all arithmetic.
 std::vector<char> DifferenceQuotients::dependents(Value input, const Tensor& direction) {
   const Moved poisoned = move(input, direction, nan);
   std::vector<char> out;
@@ -91,7 +91,7 @@ Estimate DifferenceQuotients::central(Value input, const Tensor& direction, doub
   const double far = y[2].by - y[3].by;
   Estimate out{nan, 0, 0, 0};
   if (!(near > 0 && far > near)) {
-    out.noise = std::numeric_limits<double>::infinity();  // the step does not move the numbers
+    out.noise = std::numeric_limits<double>::infinity();  // the step is lost in rounding
     return out;
   }
   for (const Moved& m : y) {
@@ -100,7 +100,7 @@ Estimate DifferenceQuotients::central(Value input, const Tensor& direction, doub
   std::vector<Tensor> slopes = zeros_of(tail_.frontier());
   std::vector<Tensor> bends = zeros_of(tail_.frontier());
   std::vector<Tensor> noises = zeros_of(tail_.frontier());
-  std::vector<Tensor> still = zeros_of(tail_.frontier());  // the noise of what did not change
+  std::vector<Tensor> still = zeros_of(tail_.frontier());  // noise of the elements that did not change
   bool finite = true;
   double unmoved = 0;
   for_each_element(slopes, [&](std::size_t i, std::size_t j) {
@@ -121,7 +121,7 @@ Estimate DifferenceQuotients::central(Value input, const Tensor& direction, doub
     out.size = std::max(out.size, std::abs(f[0]));
   });
   if (!finite) return out;
-  // What does not change may be independent of the input, or so large that the change is lost in rounding.
+  // An unchanged element may be independent of the input, or so large that the change is lost in rounding.
   if (unmoved > negligible) {
     const std::vector<char> depends = dependents(input, direction);
     std::size_t at = 0;

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::size_t guard_bytes = 4096;
 
-// `bytes` bytes between two guards; everything is poison at first.
+// `bytes` poisoned bytes between two guard zones.
 class GuardedMemory {
  public:
   GuardedMemory(std::size_t bytes, unsigned char poison)
@@ -71,7 +71,7 @@ Tensor GuardedCall::run(const GuardedCallOptions& options) {
     const auto* bytes = output.data();
     const auto* bad = std::find_if(bytes, bytes + type_.bytes(), [](unsigned char b) { return b > 1; });
     if (bad != bytes + type_.bytes() && violation_.empty()) {
-      violation_ = fmt::format("the kernel leaves {} in boolean element {}", static_cast<int>(*bad), bad - bytes);
+      violation_ = fmt::format("the kernel writes {} to boolean element {}", static_cast<int>(*bad), bad - bytes);
     }
   }
   return Tensor::borrow(output.data(), type_).clone();

@@ -1,9 +1,8 @@
-// One kernel call in memory that betrays mistakes: guards around the output, poison in everything that the kernel has
-// no business to read.
+// Calls a kernel on poisoned buffers between guard bytes, to catch out-of-bounds writes and uninitialized reads.
 //
 //   GuardedCall t(op, attrs, {a, b}, type);
 //   Tensor out = t.run({.poison = 0xA5});
-//   t.violation();   // empty if the kernel kept to its own memory
+//   t.violation();   // empty if the kernel accessed only its own memory
 #pragma once
 
 #include <string>
@@ -18,7 +17,7 @@ struct GuardedCallOptions {
   int threads = 1;
   RandomState random{};
   Index first = 0;           // see KernelCall
-  std::vector<bool> over{};  // inputs that lie in the output's own buffer; all of them have the same numbers
+  std::vector<bool> over{};  // inputs that share the output's buffer; their values are equal
 };
 
 class GuardedCall {
@@ -28,7 +27,7 @@ class GuardedCall {
       : op_(op), attrs_(attrs), inputs_(std::move(inputs)), type_(type), reference_(reference) {}
 
   Tensor run(const GuardedCallOptions& options);
-  // What the last run did that a kernel must not do.
+  // The rule that the kernel broke in the last run; empty if none.
   const std::string& violation() const { return violation_; }
 
  private:

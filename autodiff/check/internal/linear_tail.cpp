@@ -17,7 +17,7 @@ bool is_one_of(const OpDef* op, std::initializer_list<const char*> names) {
   return std::any_of(names.begin(), names.end(), [&](const char* name) { return op == &builtin_op(name); });
 }
 
-// How a node is linear in those of its inputs that depend on wrt.
+// How a node is linear in its inputs that depend on wrt.
 enum class Linear { no, sum, difference, of_first, product, quotient };
 
 Linear kind_of(const Graph& graph, NodeId id, const std::vector<char>& depends) {

@@ -1,5 +1,5 @@
-// The linear end of a function. A sum over {exp(0), exp(100)} hides what becomes of its first term: 1 beside 3e43. So
-// finite differences are taken of the terms, and the linear operations that follow are applied to the differences.
+// LinearTail: the linear end of a function. A sum over {exp(0), exp(100)} would hide the change of its first term, 1
+// next to 3e43, so finite differences are taken of the terms, and the linear operations are applied to the differences.
 #pragma once
 
 #include <vector>
@@ -9,26 +9,26 @@
 
 namespace xgrad::inline v0 {
 
-// outputs = L(frontier) + what does not depend on wrt, where L consists of built-in linear operations.
+// outputs = L(frontier) + a part independent of wrt, where L consists of built-in linear operations.
 class LinearTail {
  public:
   // Appends L to the graph of the outputs, with an input for each value of the frontier.
   LinearTail(const std::vector<Value>& outputs, const std::vector<Value>& wrt);
 
   const std::vector<Value>& frontier() const { return frontier_; }
-  // L of the changes of the frontier's values, one f64 tensor each, as changes of the outputs.
+  // Applies L to changes of the frontier's values, one f64 tensor each; returns the changes of the outputs.
   std::vector<Tensor> apply(const std::vector<Tensor>& changes, const Feeds& feeds) const;
-  // The same with all signs positive: bounds of the changes in, bounds out.
+  // Applies L with all signs positive: maps bounds of the frontier's changes to bounds of the outputs' changes.
   std::vector<Tensor> bound(const std::vector<Tensor>& bounds, const Feeds& feeds) const;
 
  private:
   std::vector<Tensor> run(const std::vector<Value>& images, const std::vector<Tensor>& numbers, Feeds feeds) const;
 
   std::vector<Value> frontier_;
-  std::vector<Value> slots_;   // inputs that stand for the frontier's changes
-  std::vector<Value> images_;  // the outputs' changes
+  std::vector<Value> slots_;   // inputs for the frontier's changes
+  std::vector<Value> images_;  // changes of the outputs
   std::vector<Value> bounds_;
-  bool identity_ = false;  // nothing linear follows the frontier
+  bool identity_ = false;  // no linear operation follows the frontier
 };
 
 }  // namespace xgrad::inline v0

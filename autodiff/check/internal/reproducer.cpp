@@ -14,13 +14,13 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index most_numbers = 32;  // that a program may spell out
+constexpr Index most_numbers = 32;  // maximum number of literals in a program
 
 bool moves(const OpDef& op, std::size_t input, const Tensor& numbers) {
   return is_floating(numbers.dtype()) && !op.shape_only(static_cast<int>(input));
 }
 
-// Of an elementwise operation, the one element of each input that meets the failed one; empty if there is no such.
+// For an elementwise operation: the element of each input that the failed element depends on; empty otherwise.
 std::vector<Tensor> one_element(const NodeCase& node, const CheckFinding& failure, std::size_t failed_input) {
   if (!node.op->traits.elementwise || failure.element < 0) return {};
   std::vector<TensorType> types;
@@ -47,7 +47,7 @@ std::vector<Tensor> one_element(const NodeCase& node, const CheckFinding& failur
   return out;
 }
 
-// The same with numbers of three digits.
+// Rounds the inputs to three digits.
 NodeCase rounded(const NodeCase& node) {
   NodeCase out = node;
   for (Tensor& t : out.inputs) {
@@ -58,7 +58,7 @@ NodeCase rounded(const NodeCase& node) {
   return out;
 }
 
-// Whether the smaller case fails too; then it does as well.
+// Whether the smaller case fails too, so that it can replace the larger one.
 bool fails_too(const NodeCase& node, const CheckOptions& options) {
   try {
     return !check_node(node, options).passed;
@@ -162,9 +162,9 @@ std::string reproducer(const NodeCase& given, const CheckFinding& failure, const
   out += builtin ? fmt::format("  Value y = apply(\"{}\", {{{}}}{});\n", node.op->name, names, literal(node.attrs))
                  : fmt::format("  Value y = g.apply({}, {{{}}}{});\n", identifier(node.op->name), names,
                                literal(node.attrs));
-  if (scalar) out += "  y = reshape(y, {1});  // so that it gets a cotangent other than 1\n";
+  if (scalar) out += "  y = reshape(y, {1});  // a scalar would get a cotangent of 1\n";
   if (numbers > most_numbers)
-    out += fmt::format("  // {} numbers are too many to print; random ones do as well\n", numbers);
+    out += fmt::format("  // {} values are too many to print; random ones reproduce the failure\n", numbers);
   out += fmt::format("  std::cout << compare_gradients(y, {{{}}}, {{{}}}).str() << '\\n';\n}}\n", wrt, feeds);
   return out;
 }

@@ -1,4 +1,4 @@
-// A failed check as a short program that shows it again.
+// Prints a failed check as a short program that reproduces it.
 #pragma once
 
 #include <string>
@@ -8,17 +8,17 @@
 
 namespace xgrad::inline v0 {
 
-// One node alone, on the numbers that it met.
+// One node in isolation, at the values it had.
 struct NodeCase {
   const OpDef* op = nullptr;
   Attrs attrs;
-  std::vector<Tensor> inputs;  // floating ones are f64
+  std::vector<Tensor> inputs;  // floating inputs are f64
 };
 
 CheckReport check_node(const NodeCase& node, const CheckOptions& options);
 
-// A program of the public headers that prints the report of check_node. If `failure` can be had from fewer numbers, it
-// has these; numbers too many to print are left to the seed. An operation that is not built in is declared only.
+// Returns a program that uses the public headers and prints the report of check_node. It uses as few values as
+// reproduce `failure`; values too many to print are drawn from the seed. A custom operation is only declared.
 std::string reproducer(const NodeCase& node, const CheckFinding& failure, const CheckOptions& options);
 
 }  // namespace xgrad::inline v0

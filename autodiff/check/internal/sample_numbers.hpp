@@ -1,9 +1,9 @@
-// Numbers for checks: reproducible, from the domain that a sample names.
+// Reproducible values for checks, from the domain of a sample.
 //
-//   NumberSource numbers(seed);
-//   Tensor x = numbers.tensor({3, 4}, domain::positive());
+//   SampleSource source(seed);
+//   Tensor x = source.tensor({3, 4}, domain::positive());
 //
-// The same seed gives the same numbers on every machine. Reals are exact in f32, so that f32 and f64 see the same ones.
+// The same seed gives the same values on every machine. Reals are exact in f32, so f32 and f64 get the same values.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +13,17 @@
 
 namespace xgrad::inline v0 {
 
-class NumberSource {
+class SampleSource {
  public:
-  explicit NumberSource(std::uint64_t seed) : state_(seed) {}
+  explicit SampleSource(std::uint64_t seed) : state_(seed) {}
 
   std::uint64_t bits();
   double uniform(double low, double high);  // [low, high)
   Index below(Index count);                 // [0, count)
-  // Away from zero and of both signs, so that a weight neither hides a fault nor treats two elements alike.
+  // Nonzero, of both signs, and different for each element, so that no fault is hidden by a zero or a symmetry.
   double weight();
 
-  // f64 for reals, i64 for integers, bool for masks. Throws GraphError for a domain with nothing in it.
+  // f64 for reals, i64 for integers, bool for masks. Throws GraphError for an empty domain.
   Tensor tensor(const Shape& shape, const Domain& domain);
   Tensor weights(const Shape& shape);
 
@@ -33,7 +33,7 @@ class NumberSource {
   std::uint64_t state_;
 };
 
-// A seed made from another and a text, such as the name of an operation.
+// Derives a seed from another one and a text, such as the name of an operation.
 std::uint64_t seed_from(std::uint64_t seed, std::string_view text);
 
 }  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// The options of the checks, the table of a model, reproducers, and the assertions for other people's tests.
+// Options of the checks, tables of models, reproducers, and the doctest assertions.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -36,7 +36,7 @@ void check_contains(const std::string& what, std::initializer_list<const char*> 
   }
 }
 
-// x^3 with a rule that is wrong by a thousandth in first order, or in second order alone.
+// x^3 with a vjp that is off by 0.1%, in first order or only in second order.
 const OpDef first_order_fault =
     cube_with([](const Vjp& r) -> Cotangents { return r.cotangent() * 3.003 * square(r.input(0)); });
 const OpDef second_order_fault = cube_with([](const Vjp& r) -> Cotangents {
@@ -59,7 +59,7 @@ nn::Model model_with(const OpDef& op) {
 
 // ---- options
 
-TEST_CASE("a kink exactly at the point is reported with both sides, and accepted if asked") {
+TEST_CASE("check: a kink at the point is reported with both sides, and accepted with accept_kinks") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = sum(relu(x) * 2);
@@ -74,11 +74,11 @@ TEST_CASE("a kink exactly at the point is reported with both sides, and accepted
   check_contains(strict.str(), {"at [1] (element 1)", "(a kink: 0 from the left, 2 from the right)"});
   const CheckReport lenient = compare_gradients(y, {x}, feeds, {.accept_kinks = true});
   CHECK(lenient.passed);
-  CHECK(lenient.kinks.size() == 2);  // the derivative jumps where the function bends
+  CHECK(lenient.kinks.size() == 2);  // the derivative jumps at the kink
   check_contains(lenient.str(), {"passed", "of them at kinks, such as"});
 }
 
-TEST_CASE("accepting kinks does not accept what lies outside of them, nor what is smooth and wrong") {
+TEST_CASE("check: accept_kinks does not accept values outside the one-sided derivatives") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {1});
   OpDef op = cube();
@@ -93,7 +93,7 @@ TEST_CASE("accepting kinks does not accept what lies outside of them, nor what i
       compare_gradients(g.apply(first_order_fault, {x}), {x}, {{x, row({0.7})}}, {.accept_kinks = true}).passed);
 }
 
-TEST_CASE("kinks nearby are counted") {
+TEST_CASE("check: nearby kinks are counted") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2});
   const CheckReport report = compare_gradients(sum(relu(x)), {x}, {{x, row({0.0005, 1})}});
@@ -103,7 +103,7 @@ TEST_CASE("kinks nearby are counted") {
   CHECK(compare_gradients(sum(relu(x)), {x}, {{x, row({0.5, 1})}}).near_kinks == 0);
 }
 
-TEST_CASE("next to the edge of a domain smaller steps are taken until they fit") {
+TEST_CASE("check: the step is reduced near the edge of a domain") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   CHECK(compare_gradients(sum(log(x)), {x}, {{x, row({1e-4, 1e-5, 1})}}, {.order = 1}).passed);
@@ -113,7 +113,7 @@ TEST_CASE("next to the edge of a domain smaller steps are taken until they fit")
       compare_gradients(wrong + 0.01 * stop_gradient(log(x)), {x}, {{x, row({1e-2, 1e-2, 1})}}, {.order = 1}).passed);
 }
 
-TEST_CASE("step, tolerance and directions are what they say") {
+TEST_CASE("check: options step, relative, absolute and directions") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {100});
   const Value y = sum(g.apply(first_order_fault, {x}));
@@ -123,14 +123,14 @@ TEST_CASE("step, tolerance and directions are what they say") {
   const Value good = sum(exp(x));
   CHECK(compare_gradients(good, {x}, {}, {.order = 1, .max_elements = 10, .directions = 3}).comparisons == 13);
   CHECK(compare_gradients(good, {x}, {}, {.order = 2, .max_elements = 0, .directions = 2}).comparisons == 4);
-  // A step so large that the estimate is bad finds smaller ones; so small that rounding drowns it accepts more.
+  // Too large a step is reduced; too small a step, dominated by rounding, widens the tolerance.
   CHECK(compare_gradients(good, {x}, {}, {.order = 1, .step = 0.1}).passed);
   CHECK(compare_gradients(good, {x}, {}, {.order = 1, .step = 1e-5}).passed);
   const Value off = sum(exp(x) + 1e-3 * stop_gradient(x));
   CHECK_FALSE(compare_gradients(off, {x}, {}, {.order = 1, .step = 1e-2}).passed);
 }
 
-TEST_CASE("options that have no meaning are refused") {
+TEST_CASE("check: invalid options throw") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {3});
   const Value y = sum(exp(x));
@@ -142,17 +142,18 @@ TEST_CASE("options that have no meaning are refused") {
     }
     return "";
   };
-  check_contains(message({.order = 3}), {"check_gradients: order 3 is neither 1 nor 2"});
-  check_contains(message({.step = 0}), {"a step of 0 has no meaning"});
-  check_contains(message({.step = -1e-3}), {"a step of -0.001"});
-  check_contains(message({.step = std::numeric_limits<double>::quiet_NaN()}), {"a step of nan"});
-  check_contains(message({.relative = -1}), {"tolerances of -1 relative"});
-  check_contains(message({.max_elements = 0, .directions = 0}), {"are nothing to compare"});
+  check_contains(message({.order = 3}), {"check_gradients: order must be 1 or 2, got 3"});
+  check_contains(message({.step = 0}), {"step must be positive and finite, got 0"});
+  check_contains(message({.step = -1e-3}), {"step must be positive and finite, got -0.001"});
+  check_contains(message({.step = std::numeric_limits<double>::quiet_NaN()}),
+                 {"step must be positive and finite, got nan"});
+  check_contains(message({.relative = -1}), {"relative and absolute must not be negative, got -1"});
+  check_contains(message({.max_elements = 0, .directions = 0}), {"must not be negative or both 0, got 0 and 0"});
   check_contains(message({.max_elements = -1}), {"-1 elements"});
-  check_contains(message({.only = {"y"}}), {"only \"y\": it is not among what is differentiated by", "\"x\""});
+  check_contains(message({.only = {"y"}}), {"only \"y\": wrt has no value of that name", "\"x\""});
 }
 
-TEST_CASE("all leaves of a value, or only some by name") {
+TEST_CASE("differentiable_leaves: all leaves of a value, or selected by name") {
   Graph g({.dtype = f64});
   const Value a = g.input("a", {2});
   const Value labels = g.input("labels", {2}, i64);
@@ -170,7 +171,7 @@ TEST_CASE("all leaves of a value, or only some by name") {
 
 // ---- tables
 
-TEST_CASE("the table of a good model says that all agree, layer by layer") {
+TEST_CASE("check table: lists a correct model by layer") {
   nn::Model model{nn::Sequential{nn::Dense(5), nn::BatchNorm(), nn::relu, nn::Dropout(0.3), nn::Dense(3, nn::softmax)},
                   {4},
                   {.seed = 2}};
@@ -184,11 +185,11 @@ TEST_CASE("the table of a good model says that all agree, layer by layer") {
   check_contains(table.str(),
                  {"check: the loss of 3 rows, in f64", "  layer", "operation", "worst element", "verdict", "dense ",
                   "matmul", "batch_norm", "dense_1", "loss by kernel", "loss by gamma", "all agree"});
-  // Both layers come with all that belongs to them, in their order.
+  // Both layers are listed with all their rows, in order.
   std::string layers;
   for (const CheckRow& r : table.rows) layers += layers.ends_with(r.layer + " ") ? "" : r.layer + " ";
   CHECK(layers == "dense batch_norm dropout dense_1 loss ");
-  // A bias before a normalization changes nothing.
+  // A bias before a normalization has no effect.
   for (const CheckRow& r : table.rows) {
     if (r.layer == "dense" && r.what == "loss by bias") CHECK(r.report.largest < 1e-12);
   }
@@ -198,7 +199,7 @@ TEST_CASE("the table of a good model says that all agree, layer by layer") {
   CHECK_THROWS_AS(nn::check_table(model, {x, Tensor({2}, f32)}), UserError);
 }
 
-TEST_CASE("a rule that is wrong by a thousandth is found in its layer, with a program that shows it again") {
+TEST_CASE("check table: finds a wrong vjp in its layer, with a reproducer") {
   const CheckTable table = nn::check_table(model_with(first_order_fault));
   CHECK_FALSE(table.passed());
   const std::string text = table.str();
@@ -206,33 +207,34 @@ TEST_CASE("a rule that is wrong by a thousandth is found in its layer, with a pr
   for (const CheckRow& r : table.rows) {
     CAPTURE(r.layer);
     CAPTURE(r.what);
-    // The rule itself, and whatever is differentiated through it.
+    // The rule itself fails, and every derivative through it.
     const bool through = r.what == "cube" || (r.layer == "dense" && r.what.starts_with("loss by"));
     CHECK(r.report.passed == !through);
   }
   check_contains(text, {"WRONG: cubes, %", "cube f64[3, 4]", "analytic and numeric derivatives differ: ",
-                        "order 1, by input", "to see it again:", "extern const OpDef cube_op;  // yours: \"cube\"",
+                        "order 1, by input", "to reproduce:", "extern const OpDef cube_op;  // yours: \"cube\"",
                         "Value x0 = g.input(\"x0\", {3, 4}, f64);", "Value y = g.apply(cube_op, {x0});",
                         "std::cout << compare_gradients(y, {x0}, {{x0, Tensor::from<double>({3, 4}, {"});
 }
 
-TEST_CASE("a rule that is wrong in second order alone is found too") {
+TEST_CASE("check table: finds a vjp that is wrong only in second order") {
   const CheckTable table = nn::check_table(model_with(second_order_fault));
   CHECK_FALSE(table.passed());
   check_contains(table.str(), {"WRONG: cubes, %", "order 2, by input"});
   CHECK(nn::check_table(model_with(second_order_fault), {}, {.order = 1}).passed());
 }
 
-// That the programs compile and run is tested by document_reproducers.
-TEST_CASE("reproducers use as few numbers as show the failure, and leave many to the seed") {
+// document_reproducers tests that the programs compile and run.
+TEST_CASE("reproducer: uses few values, and draws many from the seed") {
   CheckFinding failure;
   failure.input = "input";
   failure.shape = {100};
   failure.element = 7;
   const Tensor many = Tensor::full({100}, 0.5, f64);
-  check_contains(reproducer({&first_order_fault, {}, {many}}, failure, {}),
-                 {"g.input(\"x0\", {100}, f64)", "// 100 numbers are too many to print; random ones do as well",
-                  "compare_gradients(y, {x0}, {}).str()"});
+  check_contains(
+      reproducer({&first_order_fault, {}, {many}}, failure, {}),
+      {"g.input(\"x0\", {100}, f64)", "// 100 values are too many to print; random ones reproduce the failure",
+       "compare_gradients(y, {x0}, {}).str()"});
   OpDef elementwise = first_order_fault;
   elementwise.traits.elementwise = true;
   elementwise.block[static_cast<std::size_t>(f64)] = [](Index n, const void* const* in, const bool*, void* out) {
@@ -242,9 +244,9 @@ TEST_CASE("reproducers use as few numbers as show the failure, and leave many to
                  {"g.input(\"x0\", {1}, f64)", "{{x0, Tensor::from<double>({1}, {0.5})}}"});
 }
 
-// ---- assertions of other people's tests
+// ---- doctest assertions
 
-TEST_CASE("CHECK_GRADIENTS accepts what is right") {
+TEST_CASE("CHECK_GRADIENTS: passes for correct derivatives") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value w = g.input("w", {3});
@@ -255,12 +257,10 @@ TEST_CASE("CHECK_GRADIENTS accepts what is right") {
   CHECK_OPERATION(cube());
 }
 
-TEST_CASE("CHECK_GRADIENTS fails where a derivative is wrong" * doctest::should_fail()) {
+TEST_CASE("CHECK_GRADIENTS: fails for a wrong derivative" * doctest::should_fail()) {
   Graph g;
   const Value x = g.input("x", {3});
   CHECK_GRADIENTS(g.apply(first_order_fault, {x}), {x});
 }
 
-TEST_CASE("CHECK_OPERATION fails where a rule is wrong" * doctest::should_fail()) {
-  CHECK_OPERATION(second_order_fault);
-}
+TEST_CASE("CHECK_OPERATION: fails for a wrong vjp" * doctest::should_fail()) { CHECK_OPERATION(second_order_fault); }

@@ -1,5 +1,5 @@
-// The three verdicts of the gradient checker: right, wrong, and not judged. Faults are planted where finite differences
-// are hard to take: near poles and edges of domains, beside large numbers, and in second order.
+// The three verdicts of the gradient checker: right, wrong, and not judged, with faults where finite differences are
+// inaccurate: near poles and edges of domains, next to large values, and in second order.
 #include <cmath>
 #include <limits>
 #include <numbers>
@@ -32,8 +32,8 @@ CheckReport check_at(Function f, const std::vector<double>& at, const CheckOptio
   return compare_gradients(sum(f(x)), {x}, {{x, row(at)}}, options);
 }
 
-// A function of one number with its derivative, times a factor that is 1 in the right rule. `bend` leaves the first
-// derivative right and spoils the second.
+// A function of one value and its derivative times a factor, which is 1 if correct. `bend` keeps the first derivative
+// correct and makes the second wrong.
 struct Rule {
   const char* name;
   Function f;
@@ -73,10 +73,10 @@ const Rule& rule_of(const std::string& name) {
   for (const Rule& rule : rules) {
     if (name == rule.name) return rule;
   }
-  throw std::logic_error("no rule " + name);
+  throw std::logic_error("unknown rule " + name);
 }
 
-// Points that are hard to judge, for each rule. Every element has to be judged.
+// Points where a rule is hard to check. Every element must be judged.
 struct Place {
   const char* rule;
   std::vector<double> at;
@@ -96,7 +96,7 @@ const std::vector<Place> places{{"log", {1e-4, 5e-4, 1e-3, 2e-3, 3e-3, 1}},
 
 }  // namespace
 
-TEST_CASE("check: rules that are right are called right near poles and beside large numbers") {
+TEST_CASE("check: correct rules are right near poles and next to large values") {
   for (const Place& place : places) {
     CAPTURE(place.rule);
     const CheckReport report = check_rule(rule_of(place.rule), place.at, 1, 0, {});
@@ -106,7 +106,7 @@ TEST_CASE("check: rules that are right are called right near poles and beside la
   }
 }
 
-TEST_CASE("check: every fault of a thousandth is found near poles and beside large numbers") {
+TEST_CASE("check: finds errors of 0.1% near poles and next to large values") {
   for (const Place& place : places) {
     CAPTURE(place.rule);
     for (const double factor : {1.001, 0.999, 7.0, -1.0}) {
@@ -118,7 +118,7 @@ TEST_CASE("check: every fault of a thousandth is found near poles and beside lar
   }
 }
 
-TEST_CASE("check: a fault in the second derivative is found near poles and beside large numbers") {
+TEST_CASE("check: finds wrong second derivatives near poles and next to large values") {
   for (const Place& place : places) {
     CAPTURE(place.rule);
     for (const double bend : {0.001, -1.0}) {
@@ -132,7 +132,7 @@ TEST_CASE("check: a fault in the second derivative is found near poles and besid
   }
 }
 
-TEST_CASE("check: one wrong element near a pole among many is found") {
+TEST_CASE("check: finds one wrong element near a pole among many") {
   std::vector<double> at(64, 1.0);
   at[17] = 1e-3;
   const CheckReport right = check_rule(rule_of("log"), at, 1, 0, {});
@@ -149,7 +149,7 @@ TEST_CASE("check: one wrong element near a pole among many is found") {
   CHECK(wrong.failures[0].element == 17);
 }
 
-TEST_CASE("check: along directions each element moves by its own scale") {
+TEST_CASE("check: a direction perturbs each element relative to its magnitude") {
   std::vector<double> at(200, 1.0);
   at[3] = 1e20;
   at[4] = 1e-6;
@@ -161,7 +161,7 @@ TEST_CASE("check: along directions each element moves by its own scale") {
   }
 }
 
-TEST_CASE("check: what rounding hides is not judged, whatever the rule says") {
+TEST_CASE("check: a derivative hidden by rounding is not judged") {
   const auto shifted = [](double slope) {
     Graph g({.dtype = f64});
     const Value x = g.input("x", {2});
@@ -184,7 +184,7 @@ TEST_CASE("check: what rounding hides is not judged, whatever the rule says") {
   }
 }
 
-TEST_CASE("check: not judged fails unless it is allowed") {
+TEST_CASE("check: not judged fails unless allow_not_judged is set") {
   const Function f = [](Value x) { return sqrt(x); };  // at 0 it has no derivative
   const CheckReport strict = check_at(f, {0, 1}, {.order = 1});
   CHECK_FALSE(strict.passed);
@@ -192,7 +192,7 @@ TEST_CASE("check: not judged fails unless it is allowed") {
   REQUIRE(strict.not_judged.size() == 1);
   CHECK(strict.not_judged[0].element == 0);
   CHECK(strict.counts() == "1 right, 0 wrong, 1 not judged");
-  CHECK(strict.str().find("some derivatives could not be judged, which allow_not_judged would accept: 1 of 2 "
+  CHECK(strict.str().find("some derivatives are not judged, which allow_not_judged would accept: 1 of 2 "
                           "comparisons (1 right, 0 wrong, 1 not judged)\n  order 1, by ") != std::string::npos);
   CHECK(strict.str().find(": not judged: the analytic derivative is inf") != std::string::npos);
   const CheckReport lenient = check_at(f, {0, 1}, {.order = 1, .allow_not_judged = true});
@@ -200,22 +200,22 @@ TEST_CASE("check: not judged fails unless it is allowed") {
   CHECK(lenient.not_judged.size() == 1);
   CHECK(lenient.str().find("passed 2 comparisons (1 right, 0 wrong, 1 not judged)") != std::string::npos);
   CHECK(lenient.str().find(": not judged: ") != std::string::npos);
-  // What is wrong beside it fails all the same.
+  // A wrong derivative still fails.
   CHECK_FALSE(check_rule(rule_of("sqrt"), {0, 1}, 1.001, 0, {.order = 1, .allow_not_judged = true}).passed);
 }
 
-TEST_CASE("check: a function that is finite at the point alone is not judged") {
+TEST_CASE("check: a function that is finite only at the point is not judged") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {1});
   const Value y = sum(where(equal(x, 1), x, std::numeric_limits<double>::quiet_NaN()));
   const CheckReport report = compare_gradients(y, {x}, {{x, row({1})}}, {.order = 1});
   CHECK_FALSE(report.passed);
   REQUIRE(report.not_judged.size() == 1);
-  CHECK(report.not_judged[0].reason.find("the function is not finite around the point") == 0);
+  CHECK(report.not_judged[0].reason.find("the function is not finite, or throws, around the point") == 0);
 }
 
-TEST_CASE("check: a function without any scale is not judged") {
-  // Between 1 and 1 + 1e-15 it changes as often as anywhere: no step is small enough.
+TEST_CASE("check: a function that oscillates at every scale is not judged") {
+  // It oscillates between 1 and 1 + 1e-15 too, so no step is small enough.
   Graph g({.dtype = f64});
   const Value x = g.input("x", {1});
   const Value y = sum(custom_gradient(
@@ -227,7 +227,7 @@ TEST_CASE("check: a function without any scale is not judged") {
   CHECK(report.not_judged.size() == 1);
 }
 
-TEST_CASE("check: a pole at the precision of the number is no jump that accept_kinks accepts") {
+TEST_CASE("check: accept_kinks does not accept a pole within the precision of x") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {1});
   const auto with_slope = [&](double factor) {
@@ -259,8 +259,8 @@ TEST_CASE("check: an infinite analytic derivative of a smooth function is wrong"
   }
 }
 
-TEST_CASE("check: a kink at the scale of the number is seen from a large step") {
-  // At 1e-12 a step of 1e-3 takes |x| for constant.
+TEST_CASE("check: finds a kink much nearer than the first step") {
+  // With a step of 1e-3, |x| looks constant at 1e-12.
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2});
   const auto with_slope = [&](double slope) {
@@ -275,7 +275,7 @@ TEST_CASE("check: a kink at the scale of the number is seen from a large step") 
   CHECK(wrong.failures.size() == 2);
 }
 
-TEST_CASE("check: sums do not hide their terms, however they are made") {
+TEST_CASE("check: sums do not hide small terms") {
   const std::vector<Function> sums{[](Value x) { return sum(exp(x)); }, [](Value x) { return mean(exp(x)); },
                                    [](Value x) { return -(sum(exp(x)) * 0.5 - 3) / 7 + 1e30; },
                                    [](Value x) {
