@@ -11,13 +11,13 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Short runs, and the best of many: what other programs do to some of them does not count.
+// Many short runs, of which the best counts, so that other processes do not disturb the result.
 constexpr Index matrix = 384;
-constexpr Index cached = Index{16} << 10, uncached = Index{8} << 20;  // elements of an array
+constexpr Index cached = Index{16} << 10, uncached = Index{8} << 20;  // elements per array
 constexpr double seconds_each = 0.05;
 constexpr int least_runs = 8;
 
-// The shortest time of a run, in seconds. Inputs are small numbers that are all the same.
+// Shortest time of a run in seconds. All input elements are the same small value.
 double shortest(Graph& graph, Value output, int threads) {
   const Plan plan({output});
   Workspace memory(plan);

@@ -1,13 +1,13 @@
-// How fast this machine is at best, to compare a profile with.
+// Measures the machine's peak speed, for comparison with a profile.
 #pragma once
 
 #include <xgrad/graph/profile/profile.hpp>
 
 namespace xgrad::inline v0 {
 
-// Measures it, in about a third of a second: a product of matrices of 384 rows and columns in f32 and in f64, and
-// a + 2 b of arrays that take 192 kB and 96 MB together with their sum. The best of several runs each, with so many
-// threads (0: default_threads()).
+// Takes about a third of a second: products of 384 x 384 matrices in f32 and f64, and a + 2 b of arrays that take 192
+// kB and 96 MB including the result. Returns the best of several runs each, with `threads` threads (0:
+// default_threads()).
 MachinePeak measure_peak(int threads = 0);
 
 }  // namespace xgrad::inline v0

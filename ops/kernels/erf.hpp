@@ -1,5 +1,5 @@
-// The error function of vectors and its complement. Included by simd.hpp, once per instruction set. Doubles go number
-// by number through the standard library.
+// erf and erfc of vectors. Included by simd.hpp, once per instruction set. Doubles are computed element by element with
+// the standard library.
 #pragma once
 
 namespace xgrad::inline v0::simd {
@@ -13,7 +13,7 @@ inline V<float, A> near_erf(V<float, A> x) {
   return polynomial(x * x, p);
 }
 
-// Further out 1 - 2^-p, where p is a polynomial for -log2(erfc(x)).
+// Otherwise 1 - 2^-p, where the polynomial p approximates -log2(erfc(x)).
 template <class A>
 inline V<float, A> erf(V<float, A> x) {
   using B = V<float, A>;
@@ -24,16 +24,16 @@ inline V<float, A> erf(V<float, A> x) {
   const B size = xsimd::abs(x);
   // Note [Exponential] for 2^-p.
   const B log = polynomial(simd::min_of_numbers(B(4), size), far);
-  const B to_whole(Exponential<float>::to_whole);
-  const B shifted = to_whole - log;
-  const B r = (to_whole - shifted) - log;
+  const B round_magic(Exponential<float>::round_magic);
+  const B shifted = round_magic - log;
+  const B r = (round_magic - shifted) - log;
   const B large = B(1) - times_power_of_2(polynomial(r, power), shifted);
-  const B small = simd::fma(near_erf(x), size, size);  // where NaN stays
+  const B small = simd::fma(near_erf(x), size, size);  // propagates NaN
   return simd::copysign(xsimd::select(size > B(0.921875F), large, small), x);
 }
 
-// exp(-x^2) / (1 + 2 x) times a polynomial of u = (x - 2) / (x + 2), for positive x. What x^2 loses by rounding comes
-// back as a factor.
+// exp(-x^2) / (1 + 2 x) times a polynomial of u = (x - 2) / (x + 2), for positive x. A factor restores the rounding
+// error of x^2.
 template <class A>
 inline V<float, A> erfc(V<float, A> x) {
   using B = V<float, A>;

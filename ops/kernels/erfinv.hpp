@@ -1,4 +1,4 @@
-// The inverse of erf, for single numbers. Included by simd.hpp. Vectors take it number by number.
+// Inverse of erf, for scalars; vectors are computed element by element. Included by simd.hpp.
 #pragma once
 
 #include <cmath>
@@ -19,8 +19,8 @@ double ratio(double x, const double (&above)[n], const double (&below)[n]) {  //
   return p / q;
 }
 
-// The inverse of the normal distribution function by rational approximations to 16 digits (Wichura, algorithm AS 241,
-// "The percentage points of the normal distribution", 1988), in terms of erf. inf at 1, -inf at -1, NaN beyond.
+// Inverse of the normal distribution function by rational approximations to 16 digits (Wichura, algorithm AS 241, "The
+// percentage points of the normal distribution", 1988), in terms of erf. inf at 1, -inf at -1, NaN beyond.
 template <class T>
 requires std::is_arithmetic_v<T> T erfinv(T number) {
   const double x = static_cast<double>(number);

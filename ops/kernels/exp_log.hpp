@@ -1,22 +1,20 @@
-// Exponential functions and logarithms of vectors. Included by simd.hpp, once per instruction set.
+// Exponential, hyperbolic tangent and logarithm functions of vectors. Included by simd.hpp, once per instruction set.
 //
-// Note [Exponential]. x = n log 2 + r with a whole number n and |r| <= log(2) / 2; exp(x) = 2^n exp(r), and exp(r) is a
-// polynomial of least relative error. n is found by adding 1.5 * 2^(digits - 1): the sum's last bits are n, rounded as
-// the processor rounds, and shifted to the place of the exponent they multiply by 2^n. Results below the smallest
-// normal number are 0.
+// Note [Exponential]. x = n log 2 + r with an integer n and |r| <= log(2) / 2; exp(x) = 2^n exp(r), and exp(r) is a
+// minimax polynomial of the relative error. Adding 1.5 * 2^(digits - 1) rounds to the integer n, which is then in the
+// last bits of the sum; shifted to the exponent's place, they multiply by 2^n. Denormal results are 0.
 //
-// Note [Logarithm]. x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2). For floats log(1 + f) is f and a
+// Note [Logarithm]. x = 2^k (1 + f) with 1 + f between sqrt(1/2) and sqrt(2). For floats log(1 + f) is f plus a
 // polynomial. For doubles, with s = f / (2 + f), it is 2 atanh(s) = f - f^2 / 2 + s (f^2 / 2 + R(s^2)), which needs
-// fewer terms (the formula is that of Sun's fdlibm, 1993). Either way f, which is exact, enters last. 0, negative and
-// denormal numbers, inf and NaN are rare: only vectors that have one pay for them.
+// fewer terms (fdlibm, Sun, 1993). In both, the exact f is added last. 0, negative and denormal numbers, inf and NaN
+// take a slow path, which only vectors that contain one enter.
 #pragma once
 
 namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
-// Note [Polynomials]. Coefficient by coefficient a polynomial is one chain of additions that wait for each other. So it
-// is summed in stretches, (a + b x) + x^2 (c + d x + e x^2), longer ones with x^4 between them: more is under way at a
-// time, for one or two products more.
+// Note [Polynomials]. Horner's scheme is one chain of dependent additions. Estrin's scheme shortens it: polynomials are
+// summed in sections, (a + b x) + x^2 (c + d x + e x^2), longer ones joined by x^4, for one or two extra products.
 template <class T, class A>
 struct Powers {
   V<T, A> x, square, fourth;
@@ -38,7 +36,7 @@ template <class T, class A, std::size_t n>
 inline V<T, A> polynomial(V<T, A> x, const T (&c)[n]) {
   return stretch<0, n>(Powers<T, A>(x), c);
 }
-// lead + x^2 times the sum of c[i] x^i, where `lead` is as large as x or 1: it enters last.
+// lead + x^2 times the sum of c[i] x^i. `lead`, the largest term, is added last.
 template <class T, class A, std::size_t n>
 inline V<T, A> polynomial_after(V<T, A> lead, V<T, A> x, const T (&c)[n]) {
   const Powers<T, A> power(x);
@@ -52,21 +50,21 @@ struct Exponential;
 
 template <>
 struct Exponential<float> {
-  static constexpr float to_whole = 0x1.8p23F;
+  static constexpr float round_magic = 0x1.8p23F;
   static constexpr float log2_e = 0x1.715476p0F;
-  static constexpr float log_2[] = {0x1.63p-1F, -0x1.bd0106p-13F};    // n times the first is exact
-  static constexpr float highest = 0x1.62e42ep6F;                     // of those whose result is finite
-  static constexpr float lowest = -0x1.5d589ep6F;                     // of those whose result is normal
-  static constexpr float highest_2 = 0x1.fffffep6F, lowest_2 = -126;  // the same for powers of 2
-  static constexpr float highest_half = 0x1.65a9f8p6F;                // of those whose half is finite
-  static constexpr float minus_1 = -20;                               // whose exp(x) - 1 is -1
+  static constexpr float log_2[] = {0x1.63p-1F, -0x1.bd0106p-13F};    // n * log_2[0] is exact
+  static constexpr float highest = 0x1.62e42ep6F;                     // largest x with a finite result
+  static constexpr float lowest = -0x1.5d589ep6F;                     // smallest x with a normal result
+  static constexpr float highest_2 = 0x1.fffffep6F, lowest_2 = -126;  // same limits for powers of 2
+  static constexpr float highest_half = 0x1.65a9f8p6F;                // largest x with finite exp(x) / 2
+  static constexpr float minus_1 = -20;                               // exp(x) - 1 rounds to -1 from here down
   static constexpr float log_2_whole[] = {0x1.62e43p-1F, -0x1.05c61p-29F};
   static constexpr float p[] = {0x1.fffffcp-2F, 0x1.55549p-3F, 0x1.55589ep-5F, 0x1.123abcp-7F, 0x1.6a624cp-10F};
 };
 
 template <>
 struct Exponential<double> {
-  static constexpr double to_whole = 0x1.8p52;
+  static constexpr double round_magic = 0x1.8p52;
   static constexpr double log2_e = 0x1.71547652b82fep0;
   static constexpr double log_2[] = {0x1.62e42feep-1, 0x1.a39ef35793c76p-33};
   static constexpr double highest = 0x1.62e42fefa39efp9;
@@ -81,7 +79,7 @@ struct Exponential<double> {
                                  0x1.ad904c24186d5p-26};
 };
 
-// x = n log 2 + r, and n + to_whole as `shifted`.
+// x = n log 2 + r, and n + round_magic as `shifted`.
 template <class T, class A>
 struct Reduced {
   V<T, A> r, shifted;
@@ -90,8 +88,8 @@ template <class T, class A>
 inline Reduced<T, A> reduce_by_log_2(V<T, A> x) {
   using B = V<T, A>;
   using Table = Exponential<T>;
-  const B shifted = simd::fma(x, B(Table::log2_e), B(Table::to_whole));
-  const B n = shifted - B(Table::to_whole);
+  const B shifted = simd::fma(x, B(Table::log2_e), B(Table::round_magic));
+  const B n = shifted - B(Table::round_magic);
   return {simd::fma(n, B(-Table::log_2[1]), simd::fma(n, B(-Table::log_2[0]), x)), shifted};
 }
 
@@ -101,21 +99,21 @@ inline V<T, A> small_expm1(V<T, A> r) {
   return polynomial_after(r, r, Exponential<T>::p);
 }
 
-// y 2^n, where `shifted` is n + to_whole.
+// y 2^n, where `shifted` is n + round_magic.
 template <class T, class A>
 inline V<T, A> times_power_of_2(V<T, A> y, V<T, A> shifted) {
   return from_bits<T, A>(bits(y) + (bits(shifted) << (std::numeric_limits<T>::digits - 1)));
 }
 
-// 2^n, where `shifted` is n + to_whole + the exponent's bias.
+// 2^n, where `shifted` is n + round_magic + the exponent's bias.
 template <class T, class A>
 inline V<T, A> power_of_2(V<T, A> shifted) {
   return from_bits<T, A>(bits(shifted) << (std::numeric_limits<T>::digits - 1));
 }
 template <class T>
-inline constexpr T to_whole_biased = Exponential<T>::to_whole + (std::numeric_limits<T>::max_exponent - 1);
+inline constexpr T round_magic_biased = Exponential<T>::round_magic + (std::numeric_limits<T>::max_exponent - 1);
 
-// exp(r) 2^n, inf where x is beyond `highest`, NaN where x is.
+// exp(r) 2^n; inf for x above `highest`, NaN for NaN.
 template <class T, class A>
 inline V<T, A> exponential(V<T, A> x, Reduced<T, A> part, T highest) {
   using B = V<T, A>;
@@ -130,7 +128,7 @@ inline V<T, A> exp(V<T, A> x) {
   return xsimd::select(x < B(Table::lowest), B(T(0)), exponential(x, reduce_by_log_2(x), Table::highest));
 }
 
-// exp(x) / 2 for x >= 0: finite for a little longer than exp.
+// exp(x) / 2 for x >= 0, finite for slightly larger x than exp.
 template <class T, class A>
 inline V<T, A> half_exp(V<T, A> x) {
   Reduced<T, A> part = reduce_by_log_2(x);
@@ -142,36 +140,36 @@ template <class T, class A>
 inline V<T, A> exp2(V<T, A> x) {
   using B = V<T, A>;
   using Table = Exponential<T>;
-  const B shifted = x + B(Table::to_whole);
-  const B part = x - (shifted - B(Table::to_whole));  // exact
+  const B shifted = x + B(Table::round_magic);
+  const B part = x - (shifted - B(Table::round_magic));  // exact
   const B r = simd::fma(part, B(Table::log_2_whole[0]), part * B(Table::log_2_whole[1]));
   return xsimd::select(x < B(Table::lowest_2), B(T(0)), exponential(x, {r, shifted}, Table::highest_2));
 }
 
-// 2^n (exp(r) - 1) + (2^n - 1): no digits cancel. Halves, since 2^n may be too large where exp(x) is not.
+// 2^n (exp(r) - 1) + (2^n - 1), without cancellation. Computed by halves, since 2^n may overflow where exp(x) does not.
 template <class T, class A>
 inline V<T, A> expm1(V<T, A> x) {
   using B = V<T, A>;
   using Table = Exponential<T>;
   const Reduced<T, A> part =
-      reduce_by_log_2(simd::max_of_numbers(B(Table::minus_1), x));  // NaN stays: the second argument
+      reduce_by_log_2(simd::max_of_numbers(B(Table::minus_1), x));  // propagates NaN, the second argument
   const B power = times_power_of_2(B(T(0.5)), part.shifted);
   const B half = simd::fma(power, small_expm1(part.r), power - B(T(0.5)));
   const B y = xsimd::select(x <= B(Table::highest), half + half, x + B(std::numeric_limits<T>::infinity()));
   return xsimd::select(xsimd::abs(x) < B(std::numeric_limits<T>::epsilon() / 4), x, y);
 }
 
-// ---- tanh and its relatives
+// ---- tanh and sigmoid
 //
 // Note [Addition formula]. With 2 x = n log 2 + 2 h, p = 2^n and t = tanh(h), |h| <= log(2) / 4:
-// tanh(x) = ((p - 1) + (p + 1) t) / ((p + 1) + (p - 1) t), and t takes a shorter polynomial than exp(2 h). No digits
-// cancel, neither near 0 nor near 1.
+// tanh(x) = ((p - 1) + (p + 1) t) / ((p + 1) + (p - 1) t). t takes a shorter polynomial than exp(2 h), and nothing
+// cancels near 0 or near 1.
 
 template <class T>
 struct Tangent;
 template <>
 struct Tangent<float> {
-  static constexpr float largest = 10;  // tanh is 1 from here
+  static constexpr float largest = 10;  // tanh rounds to 1 from here up
   static constexpr float p[] = {1, -0x1.555554p-2F, 0x1.110b32p-3F, -0x1.b210dp-5F};
 };
 template <>
@@ -196,31 +194,31 @@ inline V<T, A> tanh(V<T, A> x) {
   using B = V<T, A>;
   using Table = Exponential<T>;
   const B one(T(1));
-  const B to_whole(to_whole_biased<T>);
+  const B round_magic(round_magic_biased<T>);
   const B largest(Tangent<T>::largest);
   const B within = simd::min_of_numbers(
-      largest, simd::max_of_numbers(simd::neg(largest), x));  // NaN stays: it is the second argument
-  const B shifted = simd::fma(within, B(2 * Table::log2_e), to_whole);
-  // log 2 in one part will do: its error is largest where it counts least.
-  const B t = small_tanh(simd::fma(shifted - to_whole, B(T(-0.5) * Table::log_2_whole[0]), within));
+      largest, simd::max_of_numbers(simd::neg(largest), x));  // propagates NaN, the second argument
+  const B shifted = simd::fma(within, B(2 * Table::log2_e), round_magic);
+  // One part of log 2 is enough: its error is largest where t matters least.
+  const B t = small_tanh(simd::fma(shifted - round_magic, B(T(-0.5) * Table::log_2_whole[0]), within));
   const B power = power_of_2(shifted);
   const B less = power - one;
   const B more = power + one;
   const B y = simd::fma(more, t, less) / simd::fma(less, t, more);
-  return y | (x & B(T(-0.0)));  // for the sign of 0
+  return y | (x & B(T(-0.0)));  // keeps the sign of 0
 }
 
-// 1 / (1 + exp(-x)) = (1 + t) / (p (1 - t) + (1 + t)) for the p of -x and the t of x. 0 where it is below the smallest
-// normal number.
+// 1 / (1 + exp(-x)) = (1 + t) / (p (1 - t) + (1 + t)) for the p of -x and the t of x. Denormal results are 0.
 template <class T, class A>
 inline V<T, A> sigmoid(V<T, A> x) {
   using B = V<T, A>;
   using Table = Exponential<T>;
   const B one(T(1));
-  const B to_whole(to_whole_biased<T>);
-  const B within = simd::min_of_numbers(B(-Table::lowest), simd::max_of_numbers(B(Table::lowest), x));  // NaN stays
-  const B shifted = simd::fma(within, B(-Table::log2_e), to_whole);
-  const B n = shifted - to_whole;
+  const B round_magic(round_magic_biased<T>);
+  const B within =
+      simd::min_of_numbers(B(-Table::lowest), simd::max_of_numbers(B(Table::lowest), x));  // propagates NaN
+  const B shifted = simd::fma(within, B(-Table::log2_e), round_magic);
+  const B n = shifted - round_magic;
   const B half = within * B(T(0.5));
   const B t = small_tanh(simd::fma(n, B(Table::log_2[1] / 2), simd::fma(n, B(Table::log_2[0] / 2), half)));
   const B above = one + t;
@@ -238,7 +236,7 @@ struct Logarithm<float> {
   static constexpr float p[] = {-0x1.fffff8p-2F, 0x1.55555p-2F,   -0x1.000432p-2F, 0x1.99a41cp-3F, -0x1.5425c4p-3F,
                                 0x1.226db8p-3F,  -0x1.0f3f64p-3F, 0x1.086304p-3F,  -0x1.384ea6p-4F};
   static constexpr float root_half = 0x1.6a09e6p-1F;
-  static constexpr float log_2[] = {0x1.63p-1F, -0x1.bd0106p-13F};  // k times the first is exact
+  static constexpr float log_2[] = {0x1.63p-1F, -0x1.bd0106p-13F};  // k * log_2[0] is exact
   static constexpr float log10_2[] = {0x1.344p-2F, 0x1.3509f8p-18F};
   static constexpr float log2_e[] = {0x1.715476p0F, 0x1.4ae0c0p-26F};
   static constexpr float log10_e[] = {0x1.bcb7b2p-2F, -0x1.5b235ep-27F};
@@ -255,7 +253,7 @@ struct Logarithm<double> {
   static constexpr double log10_e[] = {0x1.bcb7b1526e50ep-2, 0x1.95355baaafad3p-57};
 };
 
-// A normal number as 2^k (1 + f), and 2^(1 - k).
+// Splits a normal number into 2^k (1 + f); also returns 2^(1 - k).
 template <class T, class A>
 struct Split {
   V<T, A> k, f, inverse;
@@ -268,11 +266,11 @@ inline Split<T, A> split_power_of_2(V<T, A> x) {
   constexpr int mantissa = std::numeric_limits<T>::digits - 1;
   constexpr Unsigned bias = std::numeric_limits<T>::max_exponent - 1;
   const I one = bits(B(T(1)));
-  // The exponent of `shifted` is that of x, or one more where the mantissa is above sqrt(2).
+  // The exponent of `shifted` is that of x, plus one if the mantissa exceeds sqrt(2).
   const I shifted = bits(x) + (one - bits(B(Logarithm<T>::root_half)));
   const I exponent = shifted & I(~Unsigned{0} << mantissa);
-  const B to_whole(static_cast<T>(Unsigned{1} << mantissa));
-  const B k = from_bits<T, A>((shifted >> mantissa) | bits(to_whole)) - (to_whole + B(static_cast<T>(bias)));
+  const B round_magic(static_cast<T>(Unsigned{1} << mantissa));
+  const B k = from_bits<T, A>((shifted >> mantissa) | bits(round_magic)) - (round_magic + B(static_cast<T>(bias)));
   const B f = from_bits<T, A>(bits(x) - exponent + one) - B(T(1));
   return {k, f, from_bits<T, A>(I((2 * bias + 1) << mantissa) - exponent)};
 }
@@ -291,7 +289,7 @@ inline V<double, A> small_log1p(V<double, A> f) {
   return f - simd::fma(simd::neg(s), simd::fma(z, polynomial(z, Logarithm<double>::r), half), half);
 }
 
-// Split of any positive number: those below the smallest normal one are scaled up first.
+// Splits any positive number; denormals are scaled up first.
 template <class T, class A>
 inline Split<T, A> split_any(V<T, A> x) {
   using B = V<T, A>;
@@ -302,7 +300,7 @@ inline Split<T, A> split_any(V<T, A> x) {
   return out;
 }
 
-// `y`, or what the logarithm of 0, a negative number, inf or NaN is.
+// `y`, or the logarithm of 0, a negative number, inf or NaN.
 template <class T, class A>
 inline V<T, A> mend_log(V<T, A> x, V<T, A> y) {
   using B = V<T, A>;
@@ -311,7 +309,7 @@ inline V<T, A> mend_log(V<T, A> x, V<T, A> y) {
   return xsimd::select(x > B(T(0)), xsimd::select(x < B(inf), y, x), xsimd::select(simd::is_nan(x), x, low));
 }
 
-// `function` of the split of x, or the logarithm of what is no normal number.
+// Applies `function` to the split of x, and handles x that is not a normal number.
 template <class T, class A, class F>
 inline V<T, A> logarithm(V<T, A> x, F function) {
   using Limits = std::numeric_limits<T>;
@@ -355,7 +353,7 @@ inline V<T, A> log10(V<T, A> x) {
   });
 }
 
-// What 1 + x loses by rounding is added to f.
+// Adds the rounding error of 1 + x to f.
 template <class T, class A>
 inline V<T, A> log1p(V<T, A> x) {
   using B = V<T, A>;

@@ -1,11 +1,11 @@
-// The larger and the smaller of two vectors. Included by simd.hpp, once per instruction set.
+// Elementwise maximum and minimum of vectors. Included by simd.hpp, once per instruction set.
 #pragma once
 
 namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
-// a > b ? a : b, so b where they are equal (zeros of different signs too) and where either is NaN. On x86 one
-// instruction; not xsimd::max and xsimd::min, which pass it the operands in this order in some versions only.
+// a > b ? a : b: returns b if they are equal (zeros of different signs too) or if either is NaN. One instruction on
+// x86. xsimd::max and xsimd::min pass it the operands in this order in some versions only.
 #if defined(__x86_64__)
 #if defined(__AVX512F__)
 #define XGRAD_INSTRUCTION(name) _mm512_##name
@@ -40,7 +40,7 @@ V<T, A> min_of_numbers(V<T, A> a, V<T, A> b) {
 }
 #endif
 
-// NaN wins over numbers.
+// Propagates NaN.
 template <class T, class A>
 V<T, A> max(V<T, A> a, V<T, A> b) {
   return xsimd::select(simd::is_nan(a), a, simd::max_of_numbers(a, b));
@@ -50,7 +50,7 @@ V<T, A> min(V<T, A> a, V<T, A> b) {
   return xsimd::select(simd::is_nan(a), a, simd::min_of_numbers(a, b));
 }
 
-// Where a or b is NaN.
+// Lanes where a or b is NaN.
 template <class T, class A>
 xsimd::batch_bool<T, A> either_nan(V<T, A> a, V<T, A> b) {
 #if defined(__AVX512F__)

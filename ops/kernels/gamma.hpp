@@ -1,5 +1,5 @@
-// The logarithm of the gamma function and its derivative, for single numbers. Included by simd.hpp. Vectors take them
-// number by number: they are rare, and each of their ranges has a formula of its own.
+// lgamma and digamma, for scalars; vectors are computed element by element, since each range has a different formula.
+// Included by simd.hpp.
 #pragma once
 
 #include <cmath>
@@ -10,15 +10,15 @@
 namespace xgrad::inline v0::simd {
 inline namespace XGRAD_SIMD_SET {
 
-// log |gamma(x)|. inf at 0 and at negative whole numbers. Floats go through double: the library's own float function
-// is off by several units in the last place.
+// log |gamma(x)|; inf at 0 and at negative integers. Floats go through double: the standard library's float function is
+// off by several ulp.
 template <class T>
 requires std::is_arithmetic_v<T> T lgamma(T x) {
-  int sign = 0;  // std::lgamma would write it to a variable that all threads share
+  int sign = 0;  // std::lgamma writes it to a global variable
   return static_cast<T>(::lgamma_r(static_cast<double>(x), &sign));
 }
 
-// The roots of digamma below 0, between one whole number and the next, each as the sum of two doubles.
+// Roots of digamma below 0, one between each two integers, as sums of two doubles.
 inline constexpr double digamma_roots[][2] = {
     {-0x1.02172b05ee26p-1, -0x1.2cd704405bff6p-57},  {-0x1.92d0cbc289d4ap+0, -0x1.2262d144a30e4p-56},
     {-0x1.4e2c19f679e5ap+1, 0x1.c7b999bd14f47p-54},  {-0x1.d1514b041b2a8p+1, 0x1.f71449c2a5446p-55},
@@ -33,9 +33,9 @@ inline constexpr double digamma_roots[][2] = {
     {-0x1.4bee0bf2c8a59p+4, 0x1.0e13b5b8642eep-50},  {-0x1.5bf7cd8e6df44p+4, -0x1.60f941f9df359p-50},
     {-0x1.6c00fec99a5e1p+4, -0x1.44cb98150508ap-50}, {-0x1.7c09adb82cab7p+4, 0x1.d63854e815fc4p-51}};
 
-// digamma at a distance from such a root r, of at most 2^-7, without cancellation: that of x less that of r, which is
-// 0. Of the two terms of the reflection the cotangents differ by sin(pi (x - r)) / (sin(pi x) sin(pi r)), and the
-// others by the distance times the mean of trigamma (Abramowitz and Stegun 6.4.12).
+// digamma at a distance of at most 2^-7 from a root r, as digamma(x) - digamma(r) without cancellation. In the
+// reflection formula the cotangents differ by sin(pi (x - r)) / (sin(pi x) sin(pi r)), and the other terms by the
+// distance times the mean of trigamma (Abramowitz and Stegun 6.4.12).
 template <class Real>
 Real digamma_near_root(Real x, Real r, Real distance) {
   constexpr Real pi = static_cast<Real>(3.14159265358979323846264338327950288L);
@@ -59,11 +59,10 @@ Real digamma_near_root(Real x, Real r, Real distance) {
   return pi * std::sin(pi * distance) / sines - distance * (trigamma + square * (third / 24 + square / 1920 * fifth));
 }
 
-// The derivative of lgamma: -inf at 0, inf at -0, NaN at negative whole numbers. On [1, 2] it is its root's distance
-// times a polynomial; below and above by psi(x) = psi(x + 1) - 1 / x; from 8 by the asymptotic series log x - 1 / (2 x)
-// - sum B(2k) / (2k x^2k) (Abramowitz and Stegun 6.3.18); below 0 by reflection, psi(1 - x) - psi(x) = pi cot(pi x), so
-// that next to its roots below -24 the error is a few units in the last place of those terms. Real is the precision of
-// the computation.
+// The derivative of lgamma: -inf at 0, inf at -0, NaN at negative integers. On [1, 2] it is a polynomial times the
+// distance to the root; elsewhere it uses psi(x) = psi(x + 1) - 1 / x; from 8 up the asymptotic series log x - 1 / (2
+// x) - sum B(2k) / (2k x^2k) (Abramowitz and Stegun 6.3.18); below 0 the reflection psi(1 - x) - psi(x) = pi cot(pi x).
+// Near roots below -24 the error is a few ulp of the terms of the reflection. Real is the precision of the computation.
 template <class Real>
 Real digamma_in(Real x) {
   if (x == 0) return std::copysign(std::numeric_limits<Real>::infinity(), -x);
@@ -75,7 +74,7 @@ Real digamma_in(Real x) {
       if (std::abs(distance) < Real(0x1p-7)) return digamma_near_root(x, x - distance, distance);
     }
     constexpr Real pi = static_cast<Real>(3.14159265358979323846264338327950288L);
-    const Real part = x - std::nearbyint(x);  // in [-0.5, 0.5]: exact, and the cotangent has period 1
+    const Real part = x - std::nearbyint(x);  // exact, in [-0.5, 0.5]; the cotangent has period 1
     const Real cotangent = std::abs(part) > Real(0.25)
                                ? std::copysign(std::tan(pi * (Real(0.5) - std::abs(part))), part)
                                : 1 / std::tan(pi * part);
@@ -98,7 +97,7 @@ Real digamma_in(Real x) {
     sum = -1 / x;
     x += 1;
   }
-  for (; x > 2; x -= 1) sum += 1 / (x - 1);  // from the smallest to the largest
+  for (; x > 2; x -= 1) sum += 1 / (x - 1);  // adds small terms first
   constexpr double root[] = {0x1.762d86356be3fp+0, 0x1.b86a722197829p-54};
   constexpr double psi[] = {
       // of x - 1.5, highest power first
@@ -111,7 +110,7 @@ Real digamma_in(Real x) {
   return sum + ((x - static_cast<Real>(root[0])) - static_cast<Real>(root[1])) * polynomial(x - Real(1.5), psi);
 }
 
-// Doubles go through long double, whose terms leave their errors behind the last place of the sum.
+// Doubles go through long double, so that the errors of the terms are below the last digit of the sum.
 template <Scalar T>
 T digamma(T number) {
   using Real = std::conditional_t<std::is_same_v<T, float>, double, long double>;

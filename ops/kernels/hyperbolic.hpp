@@ -9,7 +9,7 @@ struct Hyperbolic;
 
 template <>
 struct Hyperbolic<float> {
-  static constexpr float large = 0x1p24F;  // x^2 + 1 is x^2 from here
+  static constexpr float large = 0x1p24F;  // x^2 + 1 rounds to x^2 above
   static constexpr float sinh[] = {0x1.555556p-3F, 0x1.1110c6p-7F, 0x1.a03554p-13F, 0x1.725236p-19F};  // up to 1
 };
 
@@ -37,7 +37,7 @@ inline V<T, A> sinh(V<T, A> x) {
   return simd::copysign(xsimd::select(size < B(T(1)), near, half - B(T(0.25)) / half), x);
 }
 
-// log(x + sqrt(x^2 + 1)), by log1p since that is near 1 for small x; log(2 x) for large x.
+// log(x + sqrt(x^2 + 1)) by log1p, which is accurate for small x; log(2 x) for large x.
 template <class T, class A>
 inline V<T, A> asinh(V<T, A> x) {
   using B = V<T, A>;

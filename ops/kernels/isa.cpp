@@ -23,14 +23,14 @@ int choose() {
     for (int i = 0; i < count; ++i) {
       if (std::string_view(wanted) != names[i]) continue;
       if (processor_has(names[i])) return i;
-      throw EnvironmentError(fmt::format("XGRAD_ISA: this processor does not have {}", wanted));
+      throw EnvironmentError(fmt::format("XGRAD_ISA: this processor does not support {}", wanted));
     }
     throw EnvironmentError(
         fmt::format("XGRAD_ISA: unknown instruction set \"{}\": this build has {}", wanted, fmt::join(names, ", ")));
   }
   if (!processor_has(names[0])) {
-    throw EnvironmentError(fmt::format(
-        "this build of xgrad has kernels for {} only, and this processor has none of them", fmt::join(names, ", ")));
+    throw EnvironmentError(fmt::format("this build of xgrad has kernels for {}, none of which this processor supports",
+                                       fmt::join(names, ", ")));
   }
   int best = 0;
   for (int i = 1; i < count; ++i) {

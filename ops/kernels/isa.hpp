@@ -1,12 +1,12 @@
-// Which instruction set the kernels of this process use: the best one the processor has, chosen once at start-up, or
-// the one the environment variable XGRAD_ISA names.
+// The instruction set of this process's kernels: the best one the processor supports, selected once at start-up, or the
+// one named by the environment variable XGRAD_ISA.
 #pragma once
 
 #include <span>
 #include <string_view>
 
-// X(isa, argument) for each set the kernels are compiled for, worst first. The build leaves out those that
-// XGRAD_INSTRUCTION_SETS does not name.
+// Expands X(isa, argument) for each compiled instruction set, worst first. XGRAD_INSTRUCTION_SETS limits them at build
+// time.
 #if defined(__x86_64__)
 #ifdef XGRAD_WITHOUT_SSE2
 #define XGRAD_IF_SSE2(...)
@@ -31,17 +31,17 @@
 
 namespace xgrad::inline v0 {
 
-// Position of the active set in XGRAD_FOR_EACH_ISA. Throws EnvironmentError if XGRAD_ISA names a set that does not
-// exist or that the processor does not have.
+// Index of the active set in XGRAD_FOR_EACH_ISA. Throws EnvironmentError if XGRAD_ISA names an unknown set or one that
+// the processor does not support.
 int active_isa();
 const char* active_isa_name();
-// Whether the processor has the set of that name.
+// Whether the processor supports the named set.
 bool processor_has(std::string_view isa);
 
 }  // namespace xgrad::inline v0
 
 #define XGRAD_ISA_MEMBER(isa, name) isa::name,
-// The object called `name` of the active set's namespace: XGRAD_SELECT_ISA(kernels) is avx2::kernels, for instance.
+// The object `name` in the active set's namespace, for instance avx2::kernels for XGRAD_SELECT_ISA(kernels).
 #define XGRAD_SELECT_ISA(name)                                         \
   [] {                                                                 \
     const auto of_each = {XGRAD_FOR_EACH_ISA(XGRAD_ISA_MEMBER, name)}; \

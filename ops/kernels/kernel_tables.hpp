@@ -1,4 +1,4 @@
-// What each kernel file exports per instruction set; kernels.cpp joins them to one table.
+// Tables of kernels that each kernel file exports per instruction set; kernels.cpp merges them.
 #pragma once
 
 #include <xgrad/ops/kernels/isa.hpp>

@@ -8,7 +8,7 @@ namespace xgrad::inline v0 {
 namespace {
 
 #define XGRAD_ADDRESS(isa, name) &isa::name,
-// The table called `name` of the active set.
+// The table `name` of the active instruction set.
 #define XGRAD_ACTIVE(name)                                      \
   [] {                                                          \
     const auto all = {XGRAD_FOR_EACH_ISA(XGRAD_ADDRESS, name)}; \

@@ -1,9 +1,8 @@
-// The vector kernels as one table of functions, compiled once per instruction set and chosen at start-up.
+// Table of the vector kernels, compiled once per instruction set and selected at start-up.
 //
-// All arrays are row-major and contiguous unless a stride says otherwise. No kernel allocates: those that need memory
-// say how many bytes for which sizes, and get them 64-byte aligned. Work is cut by its size alone, and what one element
-// of a result is summed from, in which order, depends on the sizes alone; so bits do not depend on the number of
-// threads.
+// Arrays are row-major and contiguous unless a stride says otherwise. Kernels do not allocate: those that need scratch
+// memory report its size, and get it 64-byte aligned. Work is split by size alone, and the summation order of an
+// element depends on sizes alone, so results do not depend on the number of threads.
 #pragma once
 
 #include <cstddef>
@@ -15,8 +14,8 @@
 
 namespace xgrad::inline v0 {
 
-// c[m, n] = op(a)[m, k] op(b)[k, n]. A transposed operand is stored as [k, m] or [n, k]. Strides are between rows as
-// stored.
+// c[m, n] = op(a)[m, k] op(b)[k, n]. A transposed operand is stored as [k, m] or [n, k]. Strides are the distances
+// between stored rows.
 struct MatmulArgs {
   Index m = 0, n = 0, k = 0;
   const void* a = nullptr;
@@ -24,20 +23,20 @@ struct MatmulArgs {
   void* c = nullptr;
   Index a_stride = 0, b_stride = 0, c_stride = 0;
   bool transpose_a = false, transpose_b = false;
-  const RangeRef* on_rows_ready = nullptr;  // as KernelCall::on_rows_ready, for the rows of c
+  const RangeRef* on_rows_ready = nullptr;  // see KernelCall::on_rows_ready; for the rows of c
 };
 
-// How products of one set of sizes and strides are done: what costs as much as a small product and need not be found
-// out again for each.
+// The algorithm for products of given sizes and strides. Choosing it costs as much as a small product, so it is
+// prepared once.
 struct PreparedMatmul {
   using Run = void (*)(const PreparedMatmul&, const MatmulArgs&, void* scratch, const Parallel&);
-  // So many tiles one below the other, of all columns and of all k.
+  // Computes `count` consecutive row tiles, of all columns and all of k.
   using Tiles = void (*)(const MatmulArgs& sizes, const void* a, const void* b, void* c, Index count);
   enum class Right : std::uint8_t { in_place, packed_by_each, packed_once };
 
-  MatmulArgs sizes;  // without memory
+  MatmulArgs sizes;  // without pointers
   Run run = nullptr;
-  Tiles tile = nullptr;  // of a product that is a single tile, instead of `run`
+  Tiles tile = nullptr;  // used instead of `run` for a product of a single tile
   std::size_t scratch_bytes = 0;
   Index row_blocks = 1;
   Right right = Right::in_place;
@@ -59,48 +58,48 @@ struct PreparedMatmul {
   }
 };
 
-// A tensor seen as [outer, reduce, inner], reduced over the middle to [outer, inner].
+// Reduces a tensor viewed as [outer, reduce, inner] over the middle axis to [outer, inner].
 struct ReduceArgs {
   const void* in = nullptr;
   void* out = nullptr;
   Index outer = 1, reduce = 1, inner = 1;
 };
 
-// Random numbers are Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011):
-// the key is the seed, the counter is (element / 4, stream, step).
+// Random numbers from Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", 2011).
+// Key: seed; counter: (element / 4, stream, step).
 struct RandomArgs {
   void* out = nullptr;
   Index count = 0;
   std::uint64_t seed = 0, step = 0;
   std::uint32_t stream = 0;
-  Index first = 0;      // the number of the first element
-  double a = 0, b = 1;  // low and high; mean and standard deviation; probability of 1 in `a`
+  Index first = 0;      // index of the first element
+  double a = 0, b = 1;  // low, high; or mean, standard deviation; or probability of 1 in `a`
 };
 
 struct Kernels {
   using Reduce = void (*)(const ReduceArgs&, void* scratch, const Parallel&);
-  // to[r, c] = from[c, r] for all r < rows and c < columns; strides are between rows as stored, in elements.
+  // to[r, c] = from[c, r] for all r < rows and c < columns; strides are in elements, between stored rows.
   using Transpose = void (*)(const void* from, Index from_stride, void* to, Index to_stride, Index rows, Index columns);
   using Random = void (*)(const RandomArgs&, const Parallel&);
 
   PreparedMatmul (*prepare_matmul)(DType, const MatmulArgs&);  // f32 and f64
-  // By dtype; null where there is no such kernel.
+  // By dtype; null if there is no such kernel.
   Reduce sum[dtype_count];
   Reduce prod[dtype_count];
   Reduce any[dtype_count];
   Reduce all[dtype_count];
   Reduce max[dtype_count];
   Reduce min[dtype_count];
-  // The same within blocks.
+  // The same, within the blocks of a block program.
   BlockReductions block_sum, block_prod, block_max, block_min;
   std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
-  Transpose transpose_4, transpose_8;  // of elements of so many bytes
+  Transpose transpose_4, transpose_8;  // for elements of 4 and 8 bytes
   Random uniform[dtype_count];
   Random normal[dtype_count];
   Random bernoulli[dtype_count];
 };
 
-// Those of the active instruction set.
+// The kernels of the active instruction set.
 const Kernels& kernels();
 
 }  // namespace xgrad::inline v0

@@ -1,16 +1,15 @@
 // Matrix product. Compiled once per instruction set.
 //
-// Note [Blocking]. The sums over k are cut into blocks of at most `max_block` terms. Each element is the chain of fused
-// multiply-adds of a block, in order from zero, and then the sum of the blocks, in order: whatever the tiles, the
-// packing and the threads, the bits depend on k alone. Only where a vector is multiplied by rows as they lie in memory
-// the lanes of vectors are summed instead (matmul_vector.hpp). Rows are cut into blocks as well, small enough for what
-// is fused behind the product to find them in the cache. A block of rows goes through the blocks of k and in each
-// through the panels of the right operand, which is
-//   - read in place where rows are few or short: then packing costs more than it gains;
-//   - packed by each task for itself where it is small;
-//   - packed once, by all threads, for all tasks where it is large.
-// The left operand is read in place, single numbers at a time. Only where that would be at long strides, or often, a
-// block of it is packed: see Note [Left].
+// Note [Blocking]. The sums over k are cut into blocks of at most `max_block` terms. An element is the sum, in order,
+// of its blocks, and a block is a chain of fused multiply-adds, in order from zero. So results depend on k alone,
+// whatever the tiles, the packing and the threads. Only for a vector times rows stored contiguously are the lanes of
+// vectors summed instead (matmul_vector.hpp). Rows are cut into blocks small enough for a fused epilogue to find them
+// in the cache. A block of rows iterates over the blocks of k and, within each, over the panels of b, which is
+//   - read in place if rows are few or short, where packing costs more than it saves;
+//   - packed by each task on its stack if it is small;
+//   - packed once, by all threads, for all tasks if it is large.
+// a is read in place, one element at a time. A block of it is packed only if it would be read at long strides or often:
+// see Note [Packing a].
 #include <algorithm>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
@@ -20,27 +19,26 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// A panel of this length fills most of the first-level cache.
+// A panel of this length fills most of the L1 cache.
 constexpr Index max_block = 384;
-// Multiply-adds below which threads do not pay: starting them costs little, but what one core has made the other must
-// fetch.
+// Fewer multiply-adds are not worth threads: starting them is cheap, but data must move between the cores' caches.
 constexpr Index parallel_work = 200'000;
-// Blocks of rows or columns into which work that pays for threads is cut at least, if it is that large.
+// Minimum number of row or column blocks for parallel work, if it is large enough.
 constexpr Index least_tasks = 8;
-// Bytes of a block of rows of the result: a part of the second-level cache.
+// Bytes of a row block of the result: a fraction of the L2 cache.
 constexpr Index result_block = 1 << 16;
-// A packed right operand of more bytes comes from memory for each block of rows, which had better be few and large.
+// A packed b of more bytes is read from memory for each row block, so row blocks should then be few and large.
 constexpr Index large_operand = 1 << 23;
 constexpr Index large_result_block = 1 << 19;
-// Bytes of a row of the right operand up to which it is read in place.
+// b is read in place if its rows have at most this many bytes.
 constexpr Index short_row = 256;
-// Bytes of the right operand up to which each task packs it for itself, on its stack.
+// If b has at most this many bytes, each task packs it on its stack.
 constexpr Index small_operand = 1 << 17;
 
-// Bytes of the right operand that stay in the first-level cache while tiles go over them.
+// Bytes of b that stay in the L1 cache while tiles iterate over them.
 constexpr Index small_block = 1 << 14;
 
-// From a row of the left operand to the next where they are copied.
+// Row stride of the copied rows of a, in elements.
 template <class T>
 constexpr Index copied_row = max_block + simd::width<T>;
 
@@ -51,12 +49,12 @@ constexpr Index most_rows = 512 / bytes_of<T>;
 
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
-// Blocks of k of nearly equal length.
+// Length of the blocks of k, which are nearly equal.
 Index block_length(Index k) { return k <= max_block ? k : ceil_div(k, ceil_div(k, max_block)); }
 
 using Right = PreparedMatmul::Right;
 
-// Numbers of the packed right operand.
+// Number of elements of packed b.
 template <class T>
 Index packed_size(const MatmulArgs& args) {
   return vectors_of<T>(args.n) * simd::width<T> * args.k;
@@ -71,7 +69,7 @@ Right right_of(const MatmulArgs& args) {
   return packed_size<T>(args) * bytes_of<T> <= small_operand ? Right::packed_by_each : Right::packed_once;
 }
 
-// Of nearly equal height.
+// Number of row blocks, of nearly equal height.
 template <class T>
 Index count_row_blocks(const MatmulArgs& args, Right right) {
   const Index least = 2 * tile_rows * (right == Right::packed_once ? 2 : 1);
@@ -83,16 +81,16 @@ Index count_row_blocks(const MatmulArgs& args, Right right) {
   return args.m <= rows ? 1 : ceil_div(args.m, 2 * rows) * 2;
 }
 
-// Note [Left]. Stored transposed, a block is packed in the order in which tiles read it. Otherwise the rows of a tile
-// are read side by side, a few numbers of each at a time, and where they are a multiple of `way` bytes apart, all of
-// these fall into the same places of the first-level cache, of which there are eight for a line: a tile of more rows
-// then waits for the second-level cache at every step. Such rows are copied to where they do not collide.
-constexpr Index way = 4096;
+// Note [Packing a]. A transposed a is packed in the order in which tiles read it. Otherwise a tile reads its rows side
+// by side. Rows a multiple of 4096 bytes apart map to the same sets of the 8-way L1 cache; a tile of more than 8 such
+// rows thrashes. Copy those rows first.
+constexpr Index l1_alias_stride = 4096;
 template <class T>
 bool should_pack_a(const MatmulArgs& args) {
   if (args.n <= panel_columns<T>) return false;
   if (args.transpose_a) return args.n * bytes_of<T> > short_row || args.a_stride * bytes_of<T> % 1024 == 0;
-  return tile_rows > 8 && args.m > 8 && args.n > 8 * panel_columns<T> && args.a_stride * bytes_of<T> % way == 0;
+  return tile_rows > 8 && args.m > 8 && args.n > 8 * panel_columns<T> &&
+         args.a_stride * bytes_of<T> % l1_alias_stride == 0;
 }
 
 template <class T>
@@ -108,9 +106,9 @@ bool is_small(const MatmulArgs& args) {
 struct Range {
   Index first, last;
 };
-// Part i of `parts` nearly equal ones.
+// The i-th of `parts` nearly equal ranges.
 Range part(Index all, Index parts, Index i) { return {all * i / parts, all * (i + 1) / parts}; }
-// The same in whole panels but for the last one, which is no narrower.
+// The same in full panels, except that the last range takes the remainder.
 template <class T>
 Range part_of_columns(Index n, Index parts, Index i) {
   constexpr Index w = panel_columns<T>;
@@ -118,16 +116,16 @@ Range part_of_columns(Index n, Index parts, Index i) {
   return {out.first * w, i + 1 == parts ? n : out.last * w};
 }
 
-// The tiles of a block of rows, in at most three groups of equal height.
+// The tiles of a row block, in at most three groups of equal height.
 template <class T>
 struct Rows {
   struct Group {
-    const TileFn<T>* run;  // by vectors - 1
+    const TileFn<T>* run;  // indexed by vectors - 1
     Index tiles;
     Index a_tile;
-    Index a, c;  // where the first tile begins
+    Index a, c;  // offset of the first tile
   };
-  // Tiles of a are `packed_tile` apart, or if that is 0 as many rows of a as they have, which are `a_row` apart.
+  // The distance between tiles of a is `tile_distance` or, if that is 0, their number of rows times a_row.
   Rows(Index rows, bool along_columns, Index a_row, Index tile_distance, Index c_stride) {
     Index a = 0, c = 0;
     for (; rows > 0; ++count) {
@@ -139,18 +137,18 @@ struct Rows {
       rows -= next.count * next.rows;
     }
   }
-  [[gnu::always_inline]] void run(TileArgs& step, Index vectors, const T* a, const T* b, T* c) const {
+  [[gnu::always_inline]] void run(TileArgs& layout, Index vectors, const T* a, const T* b, T* c) const {
     for (int i = 0; i < count; ++i) {
       const Group& g = groups[i];
-      step.a_tile = g.a_tile;
-      g.run[vectors - 1](step, g.tiles, a + g.a, b, c + g.c);
+      layout.a_tile = g.a_tile;
+      g.run[vectors - 1](layout, g.tiles, a + g.a, b, c + g.c);
     }
   }
   Group groups[3];
   int count = 0;
 };
 
-// All of a block of rows, and of columns in whole panels, with the right operand where it is.
+// Multiplies a block of rows by a range of columns in full panels, reading b in place.
 template <class T>
 void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
   constexpr Index w = simd::width<T>;
@@ -161,28 +159,28 @@ void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
   const Rows<T> tiles(count, args.transpose_a, args.transpose_a ? 1 : args.a_stride, 0, args.c_stride);
   const Index wide = count <= few_rows ? wide_vectors[count - 1] * w : 0;
   const Index length = block_length(args.k);
-  TileArgs step{length, args.a_stride, args.b_stride, args.c_stride, 0, w, 0, true};
+  TileArgs layout{length, args.a_stride, args.b_stride, args.c_stride, 0, w, 0, true};
   for (Index k = 0; k < args.k; k += length) {
-    step.length = std::min(length, args.k - k);
-    step.first = k == 0;
+    layout.length = std::min(length, args.k - k);
+    layout.first = k == 0;
     Index j = columns.first;
     if (wide > 0) {
-      step.columns = wide;
-      step.b_last = wide - w;
+      layout.columns = wide;
+      layout.b_last = wide - w;
       const TileFn<T> run = wide_tiles<T>[args.transpose_a ? 1 : 0][count - 1];
-      for (; columns.last - j == wide || columns.last - j >= wide + w; j += wide) run(step, 1, a, b + j, c + j);
+      for (; columns.last - j == wide || columns.last - j >= wide + w; j += wide) run(layout, 1, a, b + j, c + j);
     }
-    for (; j < columns.last; j += step.columns) {
-      step.columns = next_columns<T>(columns.last - j);
-      step.b_last = step.columns - w;
-      tiles.run(step, vectors_of<T>(step.columns), a, b + j, c + j);
+    for (; j < columns.last; j += layout.columns) {
+      layout.columns = next_columns<T>(columns.last - j);
+      layout.b_last = layout.columns - w;
+      tiles.run(layout, vectors_of<T>(layout.columns), a, b + j, c + j);
     }
     a += length * (args.transpose_a ? args.a_stride : 1);
     b += length * args.b_stride;
   }
 }
 
-// The same with a packed right operand.
+// The same with packed b.
 template <class T, bool pack_left>
 void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range columns) {
   constexpr Index w = simd::width<T>;
@@ -192,33 +190,33 @@ void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range 
   const T* a = static_cast<const T*>(args.a) + rows.first * (args.transpose_a ? 1 : args.a_stride);
   T* c = static_cast<T*>(args.c) + rows.first * args.c_stride;
   const Index length = block_length(args.k);
-  const bool by_tiles = pack_left && args.transpose_a;  // else by rows
+  const bool by_tiles = pack_left && args.transpose_a;  // else copied row by row
   const Index a_row = by_tiles ? tile_rows : pack_left ? copied_row<T> : args.a_stride;
-  TileArgs step{length, a_row, 2 * w, args.c_stride, 0, w, 0, true};
+  TileArgs layout{length, a_row, 2 * w, args.c_stride, 0, w, 0, true};
   for (Index k = 0; k < args.k; k += length) {
-    step.length = std::min(length, args.k - k);
-    step.first = k == 0;
+    layout.length = std::min(length, args.k - k);
+    layout.first = k == 0;
     if constexpr (pack_left) {
       if (by_tiles)
-        pack_tiles<T>(args, k, step.length, rows.first, rows.last, packed_left);
+        pack_tiles<T>(args, k, layout.length, rows.first, rows.last, packed_left);
       else
-        copy_rows<T>(args, k, step.length, rows.first, rows.last, packed_left, copied_row<T>);
+        copy_rows<T>(args, k, layout.length, rows.first, rows.last, packed_left, copied_row<T>);
     }
     const Rows<T> tiles(rows.last - rows.first, args.transpose_a, args.transpose_a ? 1 : a_row,
-                        by_tiles ? packed_tile(step.length) : 0, args.c_stride);
-    for (Index j = columns.first; j < columns.last; j += step.columns) {
-      step.columns = next_columns<T>(columns.last - j);
-      const Index vectors = vectors_of<T>(step.columns);
-      step.b_stride = vectors * w;
-      step.b_last = (vectors - 1) * w;
-      tiles.run(step, vectors, pack_left ? packed_left : a, packed + j * step.length, c + j);
+                        by_tiles ? packed_tile(layout.length) : 0, args.c_stride);
+    for (Index j = columns.first; j < columns.last; j += layout.columns) {
+      layout.columns = next_columns<T>(columns.last - j);
+      const Index vectors = vectors_of<T>(layout.columns);
+      layout.b_stride = vectors * w;
+      layout.b_last = (vectors - 1) * w;
+      tiles.run(layout, vectors, pack_left ? packed_left : a, packed + j * layout.length, c + j);
     }
     a += length * (args.transpose_a ? args.a_stride : 1);
     packed += length * vectors_of<T>(args.n) * w;
   }
 }
 
-// `packed` is null where the right operand is read in place.
+// `packed` is null if b is read in place.
 template <class T>
 void multiply_block(const MatmulArgs& args, bool pack_left, const T* packed, Range rows, Range columns) {
   if (packed == nullptr)
@@ -229,7 +227,7 @@ void multiply_block(const MatmulArgs& args, bool pack_left, const T* packed, Ran
     multiply_packed<T, false>(args, packed, rows, columns);
 }
 
-// Packs columns [first, last), in whole panels, of all rows.
+// Packs the columns [first, last), in full panels, of all rows of b.
 template <class T>
 void pack_right(const MatmulArgs& args, Range columns, T* packed) {
   constexpr Index w = simd::width<T>;
@@ -253,7 +251,7 @@ void report(const MatmulArgs& args, Range rows) {
   if (args.on_rows_ready != nullptr && rows.first < rows.last) (*args.on_rows_ready)(rows.first, rows.last);
 }
 
-// Blocks [first, last) of rows, with a right operand that is packed here.
+// Multiplies the row blocks [first, last), packing b in this task.
 template <class T>
 void pack_and_multiply(const PreparedMatmul& how, const MatmulArgs& args, Range blocks) {
   alignas(64) T packed[small_operand / sizeof(T)];
@@ -279,7 +277,7 @@ void multiply(const PreparedMatmul& how, const MatmulArgs& args, void* scratch, 
     const Index tasks = std::clamp<Index>(args.n * args.k >> 14, 1, std::min<Index>(most, 64));
     threads.for_each(tasks, [&](Index i) { pack_right<T>(args, part_of_columns<T>(args.n, tasks, i), packed); });
   }
-  // Columns are cut only where rows are too few, and not where rows must be complete.
+  // Split columns only if there are too few row blocks, and not if rows must complete in one task.
   Index column_blocks = 1;
   if (spread && how.row_blocks < least_tasks && (args.on_rows_ready == nullptr || how.row_blocks == 1)) {
     column_blocks = std::clamp<Index>(args.n / (4 * panel_columns<T>), 1, ceil_div(least_tasks, how.row_blocks));
@@ -292,15 +290,15 @@ void multiply(const PreparedMatmul& how, const MatmulArgs& args, void* scratch, 
   if (column_blocks > 1) report(args, {0, args.m});
 }
 
-// A product with a row or a column, as a vector times a matrix whose rows or columns are summed.
+// A product with a single row or column: a vector times a matrix, as dot products or as a weighted sum of rows.
 struct VectorProduct {
-  bool along_rows = false;  // dot products with rows of the matrix; otherwise sums of its rows
+  bool along_rows = false;  // dot products with matrix rows; otherwise a weighted sum of the rows
   const void* x = nullptr;
   const void* matrix = nullptr;
   Index x_stride = 0, stride = 0, count = 0, out_stride = 1;
 };
 
-// Whether it is one that is done better so than by tiles, and which.
+// Whether the product is faster as a VectorProduct than by tiles; sets `out`.
 template <class T>
 bool vector_product(const MatmulArgs& args, VectorProduct& out) {
   if (args.n == 1) {
@@ -337,13 +335,13 @@ void multiply_vector(const PreparedMatmul& /*how*/, const MatmulArgs& args, void
   if (args.n != 1) report(args, {0, 1});
 }
 
-// By rows - 1.
+// Indexed by rows - 1.
 template <class T>
 const PreparedMatmul::Tiles* small_tiles(const MatmulArgs& args) {
   return (args.n <= simd::width<T> ? tiles<T>.narrow : tiles<T>.small)[args.transpose_a ? 1 : 0];
 }
 
-// Straight to the tiles.
+// Small products: calls the tile function without further setup.
 template <class T>
 void multiply_small(const PreparedMatmul& how, const MatmulArgs& args, void* /*scratch*/, const Parallel& parallel) {
   const PreparedMatmul::Tiles* run = small_tiles<T>(args);
@@ -361,7 +359,7 @@ void multiply_small(const PreparedMatmul& how, const MatmulArgs& args, void* /*s
   parallel.for_each(how.row_blocks, [&](Index i) { block(part(args.m, how.row_blocks, i)); });
 }
 
-// Sums of nothing, if there are any.
+// k = 0: all elements are empty sums.
 template <class T>
 void multiply_nothing(const PreparedMatmul& /*how*/, const MatmulArgs& args, void* /*scratch*/,
                       const Parallel& /*parallel*/) {

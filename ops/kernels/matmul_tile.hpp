@@ -1,11 +1,10 @@
-// The innermost loops of the matrix product: tiles, whose sums live in registers, and the packing of operands into the
-// order in which tiles read them. Included by matmul.simd.cpp, once per instruction set.
+// Inner loops of the matrix product: tiles, whose sums stay in registers, and packing of operands into the order in
+// which tiles read them. Included by matmul.simd.cpp, once per instruction set.
 //
-// Note [Tiles]. A tile is some rows of the left operand times a panel: one or two vectors of columns of the right one.
-// A full tile of `tile_rows` rows and two vectors has as many sums as the registers hold beside two vectors of the
-// panel and one of the left operand, and needs fewer loads than multiply-adds. Where the columns are no multiple of a
-// vector the last two vectors of a panel overlap: what lies in both is computed twice, with the same result, and
-// nothing is read or written beyond the matrix.
+// Note [Tiles]. A tile is a few rows of a times a panel, one or two vectors of columns of b. A full tile, `tile_rows`
+// rows by two vectors, has as many sums as fit into registers next to two vectors of the panel and one of a, and needs
+// fewer loads than multiply-adds. If the number of columns is not a multiple of a vector, the last two vectors of a
+// panel overlap: their common columns are computed twice with the same result, and no access is out of bounds.
 #pragma once
 
 #include <algorithm>
@@ -22,42 +21,42 @@ constexpr Index tile_rows = simd::registers == 32 ? 12 : 6;
 template <class T>
 constexpr Index panel_columns = 2 * simd::width<T>;
 
-// The next tiles of one height where `left` rows are left: full ones first, and two of nearly equal height in the end.
+// The next tiles of equal height for `remaining` rows: full ones first, and at the end two of nearly equal height.
 struct Tiles {
   Index rows, count;
 };
-constexpr Tiles next_tiles(Index left) {
-  if (left <= tile_rows) return {left, 1};
-  if (left >= 2 * tile_rows) return {tile_rows, left / tile_rows - (left % tile_rows != 0 ? 1 : 0)};
-  return {(left + 1) / 2, left % 2 == 0 ? 2 : 1};
+constexpr Tiles next_tiles(Index remaining) {
+  if (remaining <= tile_rows) return {remaining, 1};
+  if (remaining >= 2 * tile_rows) return {tile_rows, remaining / tile_rows - (remaining % tile_rows != 0 ? 1 : 0)};
+  return {(remaining + 1) / 2, remaining % 2 == 0 ? 2 : 1};
 }
 
-// Columns of the next panel of which `left` are left: none but the only one is narrower than a vector.
+// Columns of the next panel for `remaining` columns. A panel is narrower than a vector only if it is the only one.
 template <class T>
-constexpr Index next_columns(Index left) {
+constexpr Index next_columns(Index remaining) {
   constexpr Index w = simd::width<T>;
-  if (left >= 3 * w) return 2 * w;
-  return left <= 2 * w ? left : w;
+  if (remaining >= 3 * w) return 2 * w;
+  return remaining <= 2 * w ? remaining : w;
 }
 
-// Vectors that cover the columns of a panel.
+// Number of vectors that cover the columns of a panel.
 template <class T>
 constexpr Index vectors_of(Index columns) {
   return (columns + simd::width<T> - 1) / simd::width<T>;
 }
 
-// How a tile finds its numbers. Strides are in numbers: of a between rows, or between columns where a is read along
-// columns, of b and c between rows.
+// Layout of a tile's operands. Strides are in elements: of a between rows, or between columns if it is read along
+// columns; of b and c between rows.
 struct TileArgs {
-  Index length;  // of the sums, at most max_block
+  Index length;  // number of terms, at most max_block
   Index a_stride, b_stride, c_stride;
-  Index a_tile;   // from a tile of a to the next
-  Index b_last;   // where the last vector of a row of a panel begins
-  Index columns;  // of c; the last vector ends there
-  bool first;     // c is overwritten, not added to
+  Index a_tile;   // distance between tiles of a
+  Index b_last;   // offset of the last vector in a panel's row
+  Index columns;  // columns of c, where the last vector ends
+  bool first;     // overwrite c instead of adding to it
 };
 
-// sums += a * b for one k. `left(r)` is a number of a in all places, `load` takes a vector of b from where it is.
+// sums += a * b for one k. `left(r)` broadcasts an element of a; `load` loads a vector of b.
 template <class T, std::size_t rows, std::size_t vectors, class Left, class Load>
 [[gnu::always_inline]] inline void multiply_add(const Left& left, const Load& load, const T* b, Index b_last,
                                                 simd::Batch<T> (&sums)[rows][vectors]) {
@@ -94,7 +93,7 @@ struct LoadWhole {
     return simd::load(p);
   }
 };
-// sums = a[rows, length] * b[length, vectors], or of a stored as [length, rows].
+// sums = a[rows, length] * b[length, vectors], or with a stored as [length, rows].
 template <class T, std::size_t rows, std::size_t vectors, bool along_columns, class Load = LoadWhole>
 [[gnu::always_inline]] inline void multiply(Index length, const T* a, Index a_stride, const T* b, Index b_stride,
                                             Index b_last, simd::Batch<T> (&sums)[rows][vectors],
@@ -108,7 +107,7 @@ template <class T, std::size_t rows, std::size_t vectors, bool along_columns, cl
   if constexpr (along_columns) {
 #pragma GCC unroll 4
     for (Index k = 0; k < length; ++k) {
-      __builtin_prefetch(a + 16);  // the lines of later tiles
+      __builtin_prefetch(a + 16);  // cache lines of later tiles
       multiply_add<T, rows, vectors>([&](std::size_t r) { return B(a[r]); }, load, b, b_last, sums);
       a += a_stride;
       b += b_stride;
@@ -119,7 +118,7 @@ template <class T, std::size_t rows, std::size_t vectors, bool along_columns, cl
     for (std::size_t r = 0; r < rows; ++r) {
       at[r] = a;
       a += a_stride;
-      asm("" : "+r"(a));  // a register each, or the compiler takes sums of strides apart
+      asm("" : "+r"(a));  // keep each in a register: the compiler would recompute them from strides
     }
 #pragma GCC unroll 4
     for (Index k = 0; k < length; ++k) {
@@ -156,7 +155,7 @@ template <class T, std::size_t rows, std::size_t vectors>
   }
 #pragma GCC unroll 16
   for (std::size_t r = 0; r < rows; ++r, c += c_stride) {
-    B all[vectors];  // before any is stored, since vectors may overlap
+    B all[vectors];  // load all before storing, since vectors may overlap
 #pragma GCC unroll 8
     for (std::size_t v = 0; v < vectors; ++v) all[v] = simd::load(c + column(v)) + sums[r][v];
 #pragma GCC unroll 8
@@ -164,15 +163,15 @@ template <class T, std::size_t rows, std::size_t vectors>
   }
 }
 
-// c (+)= a * b for `count` tiles one below the other.
+// c (+)= a * b for `count` consecutive row tiles.
 template <class T, std::size_t rows, std::size_t vectors, bool along_columns>
-void run_tiles(const TileArgs& step, Index count, const T* a, const T* b, T* c) {
-  // Known not to be changed by what is stored.
-  const Index length = step.length, a_stride = step.a_stride, b_stride = step.b_stride, c_stride = step.c_stride;
-  const Index a_tile = step.a_tile, b_last = step.b_last, columns = step.columns;
-  const bool first = step.first;
+void run_tiles(const TileArgs& args, Index count, const T* a, const T* b, T* c) {
+  // Local copies, which stores to c cannot alias.
+  const Index length = args.length, a_stride = args.a_stride, b_stride = args.b_stride, c_stride = args.c_stride;
+  const Index a_tile = args.a_tile, b_last = args.b_last, columns = args.columns;
+  const bool first = args.first;
   for (; count > 0; --count) {
-    asm("" : "+r"(a), "+r"(c));  // what follows from them is cheaper to compute than to keep
+    asm("" : "+r"(a), "+r"(c));  // prevents keeping derived addresses in registers
     simd::Batch<T> sums[rows][vectors];
     multiply<T, rows, vectors, along_columns>(length, a, a_stride, b, b_stride, b_last, sums);
     put<T, rows, vectors>(sums, c, c_stride, columns, first);
@@ -181,10 +180,9 @@ void run_tiles(const TileArgs& step, Index count, const T* a, const T* b, T* c) 
   }
 }
 
-// The same for products so small that what is done around the tiles counts: `count` tiles one below the other, of all
-// columns, more than a vector, and all of k, with both operands in place. Where the columns are no multiple of a panel
-// the last two panels overlap. Memory comes beside the sizes, not in them: what has just been written there would have
-// to be waited for.
+// The same for small products, where overhead outside of the tiles matters: `count` row tiles of all columns, more than
+// one vector, and all of k, with both operands in place. If the columns are not a multiple of a panel, the last two
+// panels overlap. Pointers are passed as arguments: reading them from `args` would wait for the stores that wrote them.
 template <class T, std::size_t rows, bool along_columns>
 void run_small(const MatmulArgs& args, const void* left, const void* right, void* out, Index count) {
   constexpr Index w = simd::width<T>;
@@ -209,9 +207,9 @@ void run_small(const MatmulArgs& args, const void* left, const void* right, void
     }
     columns -= 2 * w;
     if (columns <= 0) return;
-    const Index step = std::min(2 * w, columns);
-    b += step;
-    c += step;
+    const Index advance = std::min(2 * w, columns);
+    b += advance;
+    c += advance;
   }
 }
 
@@ -245,7 +243,7 @@ void run_narrow(const MatmulArgs& args, const void* left, const void* right, voi
 template <class T>
 using TileFn = void (*)(const TileArgs&, Index count, const T* a, const T* b, T* c);
 
-// By whether a is read along columns, by rows - 1 and by vectors - 1.
+// Indexed by whether a is read along columns, by rows - 1 and by vectors - 1.
 template <class T>
 struct TileTable {
   TileFn<T> of[2][tile_rows][2];
@@ -262,8 +260,8 @@ constexpr TileTable<T> make_tiles(std::index_sequence<row...>) {
 template <class T>
 constexpr TileTable<T> tiles = make_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>());
 
-// For up to three rows: tiles of more vectors, or there would be too few sums to keep the processor busy. Where vectors
-// are as long as a line of the cache, four are much already.
+// Up to three rows use tiles of more vectors, since few sums would not hide the latency of multiply-adds. With vectors
+// of a full cache line, four are enough.
 constexpr Index few_rows = 3;
 constexpr Index vectors_of_one = simd::width<float> == 16 ? 4 : 8;
 constexpr Index wide_vectors[few_rows] = {vectors_of_one, 4, 4};
@@ -272,8 +270,8 @@ constexpr TileFn<T> wide_tiles[2][few_rows] = {
     {run_tiles<T, 1, vectors_of_one, false>, run_tiles<T, 2, 4, false>, run_tiles<T, 3, 4, false>},
     {run_tiles<T, 1, vectors_of_one, true>, run_tiles<T, 2, 4, true>, run_tiles<T, 3, 4, true>}};
 
-// Copies a panel, rows [k, k + length) of `columns` columns from `first` on, to rows of whole vectors, the last of
-// which may overlap as in a tile. A panel narrower than a vector ends in anything.
+// Copies a panel, rows [k, k + length) of `columns` columns from `first` on, to rows of full vectors, the last of which
+// may overlap as in a tile. The rest of a panel narrower than a vector is unspecified.
 template <class T>
 void pack_panel(const MatmulArgs& args, Index k, Index length, Index first, Index columns, T* to) {
   constexpr Index w = simd::width<T>;
@@ -307,7 +305,7 @@ void pack_panel(const MatmulArgs& args, Index k, Index length, Index first, Inde
         simd::transpose_block(from + i, stride, at + i * vectors * w, vectors * w);
       }
       if (i == length) continue;
-      if (length >= side) {  // the last ones once more, and what was left over with them
+      if (length >= side) {  // repeat some rows to cover the remainder
         i = length - side;
         simd::transpose_block(from + i, stride, at + i * vectors * w, vectors * w);
         continue;
@@ -319,8 +317,8 @@ void pack_panel(const MatmulArgs& args, Index k, Index length, Index first, Inde
   }
 }
 
-// The same for several full panels side by side, of an operand that is not stored transposed: rows are read for longer
-// stretches, which is faster where they are far apart.
+// The same for several adjacent full panels of a b that is not transposed: reads longer parts of rows, which is faster
+// if rows are far apart.
 constexpr Index panels_at_once = 8;
 template <class T>
 void pack_panels(const MatmulArgs& args, Index k, Index length, Index first, T* to) {
@@ -334,13 +332,13 @@ void pack_panels(const MatmulArgs& args, Index k, Index length, Index first, T* 
   }
 }
 
-// The left operand stored transposed is packed as [length, tile_rows] a tile, one more row apart, since rows are
-// written in whole vectors.
+// A transposed a is packed as [length, tile_rows] per tile, plus one row between tiles, since rows are written as full
+// vectors.
 template <class T>
 constexpr Index packed_row = (tile_rows + simd::width<T> - 1) / simd::width<T>* simd::width<T>;
 constexpr Index packed_tile(Index length) { return (length + 1) * tile_rows; }
 
-// Packs rows [first, last) of the left operand, [k, k + length) of the sums.
+// Packs rows [first, last) of a, terms [k, k + length).
 template <class T>
 void pack_tiles(const MatmulArgs& args, Index k, Index length, Index first, Index last, T* to) {
   constexpr Index w = simd::width<T>;
@@ -362,7 +360,7 @@ void pack_tiles(const MatmulArgs& args, Index k, Index length, Index first, Inde
   }
 }
 
-// Copies rows [first, last) of the left operand, [k, k + length) of the sums, to rows `to_stride` apart.
+// Copies rows [first, last) of a, terms [k, k + length), to rows `to_stride` apart.
 template <class T>
 void copy_rows(const MatmulArgs& args, Index k, Index length, Index first, Index last, T* to, Index to_stride) {
   const T* from = static_cast<const T*>(args.a) + first * args.a_stride + k;

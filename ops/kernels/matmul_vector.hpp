@@ -1,4 +1,4 @@
-// Products of a matrix and a vector, which read each number of the matrix once and go as fast as it comes from memory.
+// Products of a matrix and a vector: they read each matrix element once and are limited by memory bandwidth.
 // Included by matmul.simd.cpp, once per instruction set.
 #pragma once
 
@@ -9,8 +9,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// out[i] = x . row i of the matrix, for `rows` <= 4 rows. Each sum is taken in two vectors, whatever the number of
-// rows.
+// out[i] = x . row i of the matrix, for `rows` <= 4 rows. Each sum uses two vectors, regardless of the number of rows.
 template <class T, std::size_t rows>
 void dot_rows(Index k, const T* x, const T* matrix, Index stride, T* out, Index out_stride) {
   using B = simd::Batch<T>;
@@ -52,7 +51,7 @@ void dot_all(Index k, const T* x, Index rows, const T* matrix, Index stride, T* 
   for (; rows > 0; --rows, matrix += stride, out += out_stride) dot_rows<T, 1>(k, x, matrix, stride, out, out_stride);
 }
 
-// Columns whose sums stay in the first-level cache while rows of the matrix are added to them.
+// Number of columns whose sums stay in the L1 cache while rows are added.
 constexpr Index sum_columns = 1024;
 
 // sums[columns] += x[0] * row 0 + x[1] * row 1 + ... for `rows` rows, in order.
@@ -80,7 +79,7 @@ void add_rows(const T* x, Index x_stride, const T* matrix, Index stride, Index c
   }
 }
 
-// c[j] = x . column j of the matrix, for k in blocks of `length`. Sums are taken in the order in which tiles take them.
+// c[j] = x . column j of the matrix, for k in blocks of `length`, in the same summation order as tiles.
 template <class T>
 void add_all(Index k, Index length, const T* x, Index x_stride, const T* matrix, Index stride, Index columns, T* c) {
   constexpr Index w = simd::width<T>;

@@ -1,4 +1,4 @@
-// Moving numbers about. Compiled once per instruction set.
+// Transposition. Compiled once per instruction set.
 #include <algorithm>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
@@ -7,8 +7,8 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// In squares of whole cache lines, and these in blocks that are turned over in registers: numbers a large power of two
-// apart share so few places in a cache that more lines at once would drive each other out.
+// Works on squares of full cache lines, and within them on blocks that are transposed in registers. Larger squares
+// would thrash: elements a large power of two apart share few cache sets.
 template <class T>
 void transpose(const void* source, Index from_stride, void* target, Index to_stride, Index rows, Index columns) {
   constexpr Index side = simd::transpose_side<T>;
@@ -18,7 +18,8 @@ void transpose(const void* source, Index from_stride, void* target, Index to_str
   const auto one_by_one = [&](Index first_row, Index last_row, Index first_column, Index last_column) {
     for (Index r = first_row; r < last_row; ++r) {
       for (Index c = first_column; c < last_column; ++c) {
-        std::memcpy(to + r * to_stride + c, from + c * from_stride + r, sizeof(T));  // never as a number
+        std::memcpy(to + r * to_stride + c, from + c * from_stride + r,
+                    sizeof(T));  // not as T: a load could change NaNs
       }
     }
   };

@@ -1,5 +1,5 @@
 // Philox4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw ("Parallel random numbers: as easy as 1,
-// 2, 3", 2011): ten rounds turn a counter of four words and a key of two into four random words.
+// 2, 3", 2011): ten rounds map a counter of four words and a key of two words to four random words.
 #pragma once
 
 #include <array>

@@ -1,13 +1,13 @@
-// Powers, roots and remainders of vectors. Included by simd.hpp, once per instruction set. Floats are taken through
-// doubles, which makes them exact to the last bit but for rare ties; doubles go number by number through the standard
-// library. xsimd's pow is wrong at 0, at infinities and near the ends of the range, and off by up to a thousand units
-// in the last place elsewhere.
+// Powers, roots and remainders of vectors. Included by simd.hpp, once per instruction set. Floats are computed in
+// double, which is correctly rounded except for rare ties; doubles are computed element by element with the standard
+// library. xsimd's pow is wrong at 0, at infinities and near the ends of the range, and elsewhere off by up to a
+// thousand ulp.
 #pragma once
 
 namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
-// function(doubles ...), for vectors of floats.
+// Applies function(doubles ...) to vectors of floats.
 template <class A, class F, class... Floats>
 inline V<float, A> in_double(F function, V<float, A> x, Floats... more) {
   constexpr std::size_t n = V<float, A>::size;
@@ -50,7 +50,7 @@ inline V<double, A> hypot(V<double, A> x, V<double, A> y) {
   return each(x, y, [](double a, double b) { return std::hypot(a, b); });
 }
 
-// 2^(y log2 |x|), with the signs and special cases that C (annex F) demands.
+// 2^(y log2 |x|), with the signs and special cases of C (annex F).
 template <class A>
 inline V<float, A> pow(V<float, A> x, V<float, A> y) {
   using B = V<float, A>;
@@ -72,8 +72,8 @@ inline V<double, A> pow(V<double, A> x, V<double, A> y) {
   return each(x, y, [](double a, double b) { return std::pow(a, b); });
 }
 
-// x less trunc(x / y) times y. A fused multiply-add makes that exact as long as the quotient has all its digits; it may
-// have been rounded up to the next whole number, which shows in the sign.
+// x - trunc(x / y) * y. A fused multiply-add makes it exact as long as the quotient is representable. If the quotient
+// was rounded up to the next integer, the sign of the result shows it.
 template <class T, class A>
 inline V<T, A> fmod(V<T, A> x, V<T, A> y) {
   const auto exact = [](T a, T b) { return std::fmod(a, b); };
@@ -83,7 +83,7 @@ inline V<T, A> fmod(V<T, A> x, V<T, A> y) {
   const B quotient = x / y;
   const auto fits = (xsimd::abs(quotient) < B(most)) && (xsimd::abs(y) < B(std::numeric_limits<T>::infinity()));
   if (!xsimd::all(fits)) return each(x, y, exact);
-  const B rest = simd::fma(simd::neg(simd::trunc(quotient)), y, x) ^ (x & B(T(-0.0)));  // above 0 as |x| is
+  const B rest = simd::fma(simd::neg(simd::trunc(quotient)), y, x) ^ (x & B(T(-0.0)));  // positive, as for |x|
   return simd::copysign(xsimd::select(rest < B(T(0)), rest + xsimd::abs(y), rest), x);
 #else
   return each(x, y, exact);

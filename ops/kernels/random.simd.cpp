@@ -1,8 +1,8 @@
 // Random numbers as functions of (seed, stream, step, element). Compiled once per instruction set.
 //
 // Note [Random layout]. Elements come in blocks of `lanes` counters: counter c of block q gives the words of elements
-// 4 * lanes * q + c, + lanes, + 2 * lanes, + 3 * lanes. All lanes of a block run the ten rounds side by side. The
-// layout is part of the result and the same for every instruction set.
+// 4 * lanes * q + c, + lanes, + 2 * lanes, + 3 * lanes. All lanes of a block go through the ten rounds in parallel. The
+// layout is part of the result and is the same for every instruction set.
 #include <algorithm>
 #include <cmath>
 
@@ -14,14 +14,14 @@ namespace xgrad::inline v0 {
 namespace {
 
 constexpr int lanes = 16;
-constexpr Index block = 4 * lanes;  // elements of one block
+constexpr Index block = 4 * lanes;  // elements per block
 constexpr Index task_blocks = 1 << 10;
 
 struct Block {
   alignas(64) std::uint32_t words[block];
 };
 
-// Philox4x32-10, `lanes` counters at a time; philox.hpp has the same for one.
+// Philox4x32-10 for `lanes` counters at a time; philox.hpp has the scalar version.
 inline void generate(const RandomArgs& args, Index index, Block& out) {
   using simd::Words;
   constexpr int vectors = lanes / Words::size;
@@ -66,8 +66,7 @@ inline void generate(const RandomArgs& args, Index index, Block& out) {
   }
 }
 
-// Calls fill(words, out, n) for each block, n < block only for the last. A first element in the middle of a block
-// leaves out what is before it.
+// Calls fill(words, out, n) for each block; n < block only for the last. Skips the elements before the first one.
 template <class T, class Fill>
 void for_each_block(const RandomArgs& args, const Parallel& parallel, Fill fill) {
   const Index skipped = args.first % block;
@@ -96,9 +95,9 @@ void for_each_block(const RandomArgs& args, const Parallel& parallel, Fill fill)
   });
 }
 
-// In [0, 1): the 24 upper bits of a word, so that f32 holds the number exactly, for f64 too.
+// Maps a word to [0, 1): uses its 24 upper bits, for f64 too, so that f32 represents the value exactly.
 template <class T>
-T unit(std::uint32_t word) {
+T to_unit_interval(std::uint32_t word) {
   return static_cast<T>(static_cast<std::int32_t>(word >> 8)) * static_cast<T>(0x1p-24);
 }
 
@@ -109,12 +108,12 @@ void uniform(const RandomArgs& args, const Parallel& parallel) {
   const T range = static_cast<T>(args.b - args.a);
   const T largest = low < high ? std::nextafter(high, low) : low;  // low + range * u may round up to high
   for_each_block<T>(args, parallel, [=](const std::uint32_t* words, T* out, Index n) {
-    for (Index i = 0; i < n; ++i) out[i] = std::min(low + range * unit<T>(words[i]), largest);
+    for (Index i = 0; i < n; ++i) out[i] = std::min(low + range * to_unit_interval<T>(words[i]), largest);
   });
 }
 
-// Box and Muller (1958): two uniform numbers give two normal ones. The first half of a block holds radii, the second
-// angles; a short last block is computed whole, so an element never depends on how many there are.
+// Box and Muller (1958): two uniform values give two normal ones. The first half of a block holds radii, the second
+// angles. A partial last block is computed in full, so that an element does not depend on their number.
 template <class T>
 void normal(const RandomArgs& args, const Parallel& parallel) {
   const T mean = static_cast<T>(args.a);
@@ -125,8 +124,8 @@ void normal(const RandomArgs& args, const Parallel& parallel) {
     constexpr Index w = simd::width<T>;
     alignas(64) T result[block];
     for (Index i = 0; i < half; ++i) {
-      result[i] = T(1) - unit<T>(words[i]);  // in (0, 1]: its logarithm is finite
-      result[half + i] = unit<T>(words[half + i]) * static_cast<T>(6.283185307179586);
+      result[i] = T(1) - to_unit_interval<T>(words[i]);  // in (0, 1], so that the logarithm is finite
+      result[half + i] = to_unit_interval<T>(words[half + i]) * static_cast<T>(6.283185307179586);
     }
     for (Index i = 0; i < half; i += w) {
       const B radius = simd::sqrt(B(T(-2)) * simd::log(simd::load(result + i)));
@@ -138,7 +137,7 @@ void normal(const RandomArgs& args, const Parallel& parallel) {
   });
 }
 
-// Compares integers, so the choice is the same for every dtype.
+// Compares integers, so that the result is the same for every dtype.
 template <class T>
 void bernoulli(const RandomArgs& args, const Parallel& parallel) {
   const auto threshold = static_cast<std::int32_t>(std::min(args.a, 1.0) * 0x1p24);

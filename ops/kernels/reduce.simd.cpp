@@ -1,9 +1,9 @@
-// Reductions of [outer, reduce, inner] over the middle. Compiled once per instruction set.
+// Reductions of [outer, reduce, inner] over the middle axis. Compiled once per instruction set.
 //
-// Note [Fixed tree]. What is combined with what depends on sizes alone. Along the last axis (inner == 1) a row is cut
-// into blocks of `block` numbers; a block is summed in four vectors and then pairwise; blocks are combined pairwise as
-// in a binary counter. Over other axes, rows are summed in groups of `group` and the groups likewise. Pairwise sums
-// keep the error of n numbers near log(n) roundings instead of n.
+// Note [Fixed tree]. The reduction order depends on sizes alone. Along the last axis (inner == 1) a row is split into
+// blocks of `block` elements; a block is summed in four vectors and then pairwise; blocks are combined pairwise like
+// the digits of a binary counter. Over other axes, rows are summed in groups of `group`, and the groups in the same
+// way. Pairwise sums of n elements have an error of about log(n) roundings instead of n.
 #include <algorithm>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
@@ -12,13 +12,13 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index block = 1024;             // numbers of a row summed without a tree
+constexpr Index block = 1024;             // elements of a row summed without a tree
 constexpr Index group = 32;               // rows summed without a tree
-constexpr Index long_row = 512;           // numbers
-constexpr Index task_elements = 1 << 16;  // numbers read by one task
-constexpr int levels = 48;                // of the binary counter: enough for any count of blocks
+constexpr Index long_row = 512;           // elements
+constexpr Index task_elements = 1 << 16;  // elements read by one task
+constexpr int levels = 48;                // of the binary counter; enough for any number of blocks
 
-// Whole numbers wrap around.
+// Integers wrap around.
 template <class V, class F>
 V wrapping(V a, V b, F f) {
   if constexpr (std::is_same_v<V, std::int64_t>)
@@ -47,7 +47,7 @@ struct Prod {
     return T(1);
   }
 };
-// Of bytes that are 0 or 1.
+// For bytes that are 0 or 1.
 struct Any {
   static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a | b; }
   template <class T>
@@ -92,9 +92,9 @@ struct Min {
   }
 };
 
-// Where an operation is cheaper for numbers than with NaN: as it is for numbers, in case a NaN is met.
+// Operations that are cheaper without NaN: reduce without NaN handling, and redo the block if a NaN was met.
 template <class Op, class T>
-concept HasCheaperNumbers = requires(simd::Batch<T> x) {
+concept HasCheaperWithoutNan = requires(simd::Batch<T> x) {
   Op::combine_numbers(x, x);
 };
 template <class Op>
@@ -110,14 +110,14 @@ struct WithNan {
 };
 
 template <class Op>
-struct Numbers {
+struct WithoutNan {
   template <class V>
   static V combine(V a, V b) {
     return Op::combine_numbers(a, b);
   }
 };
 
-// All numbers of a vector: halves, then halves of these.
+// Reduces the lanes of a vector: halves, then halves of these.
 template <class Op, class T, int half = static_cast<int>(simd::width<T>) / 2>
 T combine_all(simd::Batch<T> v) {
   v = Op::combine(v, simd::exchange<half>(v));
@@ -127,7 +127,7 @@ T combine_all(simd::Batch<T> v) {
     return v.get(0);
 }
 
-// n consecutive numbers.
+// Reduces n consecutive elements.
 template <class Op, class T>
 T reduce_block(const T* in, Index n) {
   T out = Op::template start<T>();
@@ -140,18 +140,18 @@ T reduce_block(const T* in, Index n) {
     const B start(out);
     B sums[4] = {start, start, start, start};
     Index i = 0;
-    [[maybe_unused]] auto nan_met = simd::is_nan(start);  // nowhere
+    [[maybe_unused]] auto nan_met = simd::is_nan(start);  // all lanes false
     for (; i + 4 * w <= n; i += 4 * w) {
       B x[4];
       for (int j = 0; j < 4; ++j) x[j] = simd::load(in + i + j * w);
-      if constexpr (HasCheaperNumbers<Op, T>) {
+      if constexpr (HasCheaperWithoutNan<Op, T>) {
         for (int j = 0; j < 4; ++j) sums[j] = Op::combine_numbers(sums[j], x[j]);
         nan_met = nan_met || simd::either_nan(x[0], x[1]) || simd::either_nan(x[2], x[3]);
       } else {
         for (int j = 0; j < 4; ++j) sums[j] = Op::combine(sums[j], x[j]);
       }
     }
-    if constexpr (HasCheaperNumbers<Op, T>) {
+    if constexpr (HasCheaperWithoutNan<Op, T>) {
       if (i > 0 && simd::any_lane(nan_met)) return reduce_block<WithNan<Op>>(in, n);
     }
     for (; i + w <= n; i += w) sums[0] = Op::combine(sums[0], simd::load(in + i));
@@ -163,16 +163,16 @@ T reduce_block(const T* in, Index n) {
   }
 }
 
-// `rows` consecutive rows of fewer than four vectors, each combined as reduce_block does it, with less around it.
+// Reduces `rows` consecutive rows of fewer than four vectors each, in the order of reduce_block but with less overhead.
 template <class Op, class T>
 void reduce_short_rows(const T* in, Index rows, Index n, T* out) {
   using B = simd::Batch<T>;
   constexpr Index w = simd::width<T>;
   const B start(Op::template start<T>());
   const Index whole = n / w, rest = n % w;
-  [[maybe_unused]] auto nan_met = simd::is_nan(start);  // nowhere
+  [[maybe_unused]] auto nan_met = simd::is_nan(start);  // all lanes false
   const auto combine = [&](B sums, B x) {
-    if constexpr (HasCheaperNumbers<Op, T>) {
+    if constexpr (HasCheaperWithoutNan<Op, T>) {
       nan_met = nan_met || simd::is_nan(x);
       return Op::combine_numbers(sums, x);
     } else {
@@ -186,17 +186,17 @@ void reduce_short_rows(const T* in, Index rows, Index n, T* out) {
       const B last = simd::load_partial(in + whole * w, rest);
       second = combine(second, simd::keep_first(last, rest, Op::template start<T>()));
     }
-    if constexpr (HasCheaperNumbers<Op, T>)
-      out[r] = combine_all<Numbers<Op>, T>(Op::combine_numbers(first, second));
+    if constexpr (HasCheaperWithoutNan<Op, T>)
+      out[r] = combine_all<WithoutNan<Op>, T>(Op::combine_numbers(first, second));
     else
       out[r] = combine_all<Op, T>(Op::combine(first, second));
   }
-  if constexpr (HasCheaperNumbers<Op, T>) {
+  if constexpr (HasCheaperWithoutNan<Op, T>) {
     if (simd::any_lane(nan_met)) reduce_short_rows<WithNan<Op>>(in - rows * n, rows, n, out);
   }
 }
 
-// One row: blocks combined as a binary counter counts.
+// Reduces one row; blocks are combined like the digits of a binary counter.
 template <class Op, class T>
 T reduce_row(const T* in, Index n) {
   if (n <= block) return reduce_block<Op>(in, n);
@@ -226,8 +226,8 @@ void reduce_each_row(const T* in, Index rows, Index n, T* out) {
   for (Index r = 0; r < rows; ++r) out[r] = reduce_row<Op>(in + r * n, n);
 }
 
-// The same as below for long rows: a few of them at a time, each read from its beginning to its end, which memory does
-// best. The results so far stay in a cache.
+// reduce_rows for long rows: reads a few rows at a time from begin to end, the fastest access order for memory. The
+// partial results stay in a cache.
 template <class Op, class T>
 void reduce_long_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
   using B = simd::Batch<T>;
@@ -249,7 +249,7 @@ void reduce_long_rows(const T* in, Index rows, Index stride, Index columns, T* o
   }
 }
 
-// out[columns] = the combination of `rows` rows, `stride` apart, from top to bottom.
+// out[columns] = the reduction of `rows` rows, `stride` apart, from first to last.
 template <class Op, class T>
 void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
   Index j = 0;
@@ -300,7 +300,7 @@ void combine_into(T* into, const T* other, Index n) {
 
 Index groups_of(Index rows) { return (rows + group - 1) / group; }
 
-// Partial results of each group of rows, side by side in `partial`, are combined pairwise into the first.
+// Combines the partial results of row groups, side by side in `partial`, pairwise into the first.
 template <class Op, class T>
 void combine_groups(T* partial, Index groups, Index columns) {
   for (Index distance = 1; distance < groups; distance *= 2) {
@@ -328,14 +328,14 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
       });
       return;
     }
-    // One long row: its stretches are rows of their own, then these are combined.
+    // One long row: reduce sections of it as separate rows, then combine these.
     T* partial = static_cast<T*>(scratch);
-    const Index stretches = (args.reduce + task_elements - 1) / task_elements;
-    parallel.for_each(stretches, [&](Index task) {
+    const Index sections = (args.reduce + task_elements - 1) / task_elements;
+    parallel.for_each(sections, [&](Index task) {
       const Index first = task * task_elements;
       partial[task] = reduce_row<Op>(in + first, std::min(task_elements, args.reduce - first));
     });
-    out[0] = reduce_row<Op>(partial, stretches);
+    out[0] = reduce_row<Op>(partial, sections);
     return;
   }
   const Index groups = groups_of(args.reduce);
@@ -364,7 +364,7 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
   }
 }
 
-// What block programs run, see BlockReduction.
+// Kernels for block programs, see BlockReduction.
 
 template <class Op, class T>
 void block_rows(const void* in, Index rows, Index n, void* out) {
@@ -395,8 +395,8 @@ constexpr BlockReductions block_reductions() {
 
 std::size_t reduce_scratch(DType dtype, Index outer, Index reduce_extent, Index inner) {
   if (inner == 1) {
-    const Index stretches = outer == 1 ? (reduce_extent + task_elements - 1) / task_elements : 0;
-    return static_cast<std::size_t>(stretches > 1 ? stretches : 0) * size_of(dtype);
+    const Index sections = outer == 1 ? (reduce_extent + task_elements - 1) / task_elements : 0;
+    return static_cast<std::size_t>(sections > 1 ? sections : 0) * size_of(dtype);
   }
   const Index groups = groups_of(reduce_extent);
   return groups > 1 ? static_cast<std::size_t>(groups * inner) * size_of(dtype) : 0;

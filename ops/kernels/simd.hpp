@@ -1,10 +1,9 @@
-// The one place that knows xsimd: vector types, loads, stores and vector mathematics under names of our own.
+// The only wrapper of xsimd: vector types, loads, stores and vector math functions.
 //
-// Kernel files are compiled once per instruction set. The build sets XGRAD_ISA to the name of the set (sse2, avx2, ...)
-// and `xsimd` itself to a name that differs per set, so that no inline function compiled for one set can stand in for
-// the same function of another at link time. Everything here lives in an inline namespace of the set for the same
-// reason. Where XGRAD_ISA is not set, only the scalar forms exist: they are the oracle the vector forms are tested
-// against.
+// Kernel files are compiled once per instruction set. The build defines XGRAD_ISA as the name of the set (sse2, avx2,
+// ...) and `xsimd` as a name that differs per set, so that the linker cannot merge inline functions compiled for
+// different sets. For the same reason this file uses an inline namespace per set. Without XGRAD_ISA only the scalar
+// forms exist; they are the reference for tests of the vector forms.
 //
 //   using B = simd::Batch<float>;
 //   B y = simd::tanh(simd::load(x));
@@ -23,7 +22,7 @@
 #include <xsimd/xsimd.hpp>
 #define XGRAD_SIMD_SET XGRAD_ISA
 #if defined(__aarch64__)
-// A quotient as IEEE 754 says, for xsimd multiplies floats with an approximate reciprocal.
+// Correctly rounded division; xsimd multiplies floats by an approximate reciprocal.
 template <>
 inline xsimd::batch<float, xsimd::neon64>& xsimd::batch<float, xsimd::neon64>::operator/=(
     const xsimd::batch<float, xsimd::neon64>& other) noexcept {
@@ -46,7 +45,7 @@ template <Scalar T>
 T abs(T x) {
   return x < T(0) ? static_cast<T>(T(0) - x) : x == T(0) ? T(0) : x;
 }
-// Written so that 0 becomes -0, which a subtraction from 0 does not give.
+// Maps 0 to -0, unlike 0 - x.
 template <Scalar T>
 T neg(T x) {
   return -x;
@@ -89,7 +88,7 @@ T tanh(T x) {
 }
 template <Scalar T>
 T sigmoid(T x) {
-  const T e = std::exp(-std::abs(x));  // in (0, 1]: never overflows
+  const T e = std::exp(-std::abs(x));  // in (0, 1], so that nothing overflows
   return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
 template <Scalar T>
@@ -120,7 +119,7 @@ XGRAD_SCALAR_FORM(atanh)
 XGRAD_SCALAR_FORM(erf)
 XGRAD_SCALAR_FORM(erfc)
 #undef XGRAD_SCALAR_FORM
-// To the nearest whole number, of two equally near to the even one.
+// Rounds to the nearest integer, ties to even.
 template <Scalar T>
 T round(T x) {
   return std::nearbyint(x);
@@ -133,7 +132,7 @@ template <Scalar T>
 T hypot(T x, T y) {
   return std::hypot(x, y);
 }
-// The remainder of x / y with the sign of x, exact.
+// Remainder of x / y with the sign of x, exact.
 template <Scalar T>
 T fmod(T x, T y) {
   return std::fmod(x, y);
@@ -146,13 +145,13 @@ template <Scalar T>
 T select(bool condition, T a, T b) {
   return condition ? a : b;
 }
-// NaN is the one number that differs from itself. Written without !=, which xsimd 8 computes as "ordered and different"
-// on AVX, so that NaN would equal itself there.
+// NaN is the only value that differs from itself. Avoids !=, which xsimd 8 implements as an ordered comparison on AVX,
+// so that NaN would equal itself.
 template <Scalar T>
 bool is_nan(T x) {
   return !(x == x);
 }
-// NaN wins over numbers.
+// Propagates NaN.
 template <Scalar T>
 T max(T a, T b) {
   return a > b || simd::is_nan(a) ? a : b;
@@ -175,7 +174,7 @@ T fma(T a, T b, T c) {
 namespace xgrad::inline v0::simd {
 inline namespace XGRAD_SIMD_SET {
 
-// The number as a V, be it one number or a vector of equal ones.
+// The number as a V: a scalar, or a vector with the number in all lanes.
 template <class V>
 V constant(double number) {
   if constexpr (Scalar<V>)
@@ -191,7 +190,7 @@ template <class T>
 using Batch = xsimd::batch<T, xsimd::default_arch>;
 template <class T>
 using Mask = xsimd::batch_bool<T, xsimd::default_arch>;
-// Of vectors.
+// Number of vector registers.
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int registers = 32;
 #else
@@ -210,7 +209,7 @@ void store(T* p, Batch<T> v) {
 }
 
 #if defined(__AVX2__) && !defined(__AVX512F__)
-// Lanes below `count` of 4-byte and 8-byte numbers, as masked loads and stores take them.
+// Masks of the lanes below `count`, for masked loads and stores of 4-byte and 8-byte elements.
 inline __m256i first_lanes_4(std::ptrdiff_t count) {
   alignas(64) static constexpr std::int32_t lanes[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(lanes + 8 - count));
@@ -221,13 +220,13 @@ inline __m256i first_lanes_8(std::ptrdiff_t count) {
 }
 #endif
 
-// Whether parts of vectors are loaded and stored by one instruction.
+// Whether partial vectors are loaded and stored by one masked instruction.
 #if defined(__AVX2__)
 inline constexpr bool masked = true;
 #else
 inline constexpr bool masked = false;
 #endif
-// The first `count` < width numbers; the rest of the vector is zero.
+// Loads the first `count` < width elements; the other lanes are zero.
 template <class T>
 Batch<T> load_partial(const T* p, std::ptrdiff_t count) {
 #if defined(__AVX512F__)
@@ -244,7 +243,8 @@ Batch<T> load_partial(const T* p, std::ptrdiff_t count) {
   return Batch<T>::load_aligned(whole);
 }
 
-// Copies in pieces of `piece`, half of it, ... 1 numbers, as the bits of `count` say: sizes known when compiled.
+// Copies in pieces of `piece`, piece / 2, ... 1 elements, as selected by the bits of `count`, so that sizes are
+// constants.
 template <std::size_t piece, class T>
 void copy_in_pieces(T* to, const T* from, std::size_t count) {
   if constexpr (piece > 0) {
@@ -270,12 +270,12 @@ void store_partial(T* p, Batch<T> v, std::ptrdiff_t count) {
   copy_in_pieces<Batch<T>::size / 2>(p, whole, static_cast<std::size_t>(count));
 }
 
-// to[j][i] = from[i][j] for i, j < transpose_side<T>; strides are between rows.
+// Transposes: to[j][i] = from[i][j] for i, j < transpose_side<T>; strides are between rows.
 #if defined(__AVX2__)
 template <class T>
 inline constexpr std::ptrdiff_t transpose_side = 32 / sizeof(T);
 inline void transpose_block(const float* from, std::ptrdiff_t from_stride, float* to, std::ptrdiff_t to_stride) {
-  // Halves of rows i and i + 4 side by side, so that no number has to change sides later.
+  // Load halves of rows i and i + 4 side by side, so that no element changes 128-bit lanes later.
   const auto halves = [&](std::ptrdiff_t i, std::ptrdiff_t column) {
     const float* at = from + i * from_stride + column;
     return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(at)), _mm_loadu_ps(at + 4 * from_stride), 1);
@@ -325,7 +325,7 @@ void transpose_block(const T* from, std::ptrdiff_t from_stride, T* to, std::ptrd
 }
 #endif
 
-// A mask from bytes that are 0 or 1, and back.
+// Converts bytes that are 0 or 1 to a mask, and back.
 template <class T>
 Mask<T> load_mask(const std::uint8_t* bytes) {
 #if defined(__AVX512F__)
@@ -337,7 +337,7 @@ Mask<T> load_mask(const std::uint8_t* bytes) {
     return Mask<T>(static_cast<__mmask8>(_mm_test_epi8_mask(x, x)));
   }
 #elif defined(__AVX2__)
-  // 0 or 1 in each byte becomes 0 or -1 in each number.
+  // Sign-extend: 0 or 1 per byte becomes 0 or -1 per element.
   if constexpr (sizeof(T) == 4) {
     const __m128i x = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(bytes));
     return Mask<T>(_mm256_castsi256_ps(_mm256_sub_epi32(_mm256_setzero_si256(), _mm256_cvtepu8_epi32(x))));
@@ -368,7 +368,7 @@ void store_mask(std::uint8_t* bytes, Mask<T> mask) {
     const __m128i ones = _mm_and_si128(_mm_packs_epi16(words, words), _mm_set1_epi8(1));
     _mm_storel_epi64(reinterpret_cast<__m128i*>(bytes), ones);
   } else {
-    // Four bits spread over four bytes.
+    // Spread four bits over four bytes.
     const auto bits = static_cast<std::uint32_t>(_mm256_movemask_pd(mask.data));
     const std::uint32_t ones = bits * 0x00204081U & 0x01010101U;
     std::memcpy(bytes, &ones, sizeof ones);
@@ -392,7 +392,7 @@ V<T, A> neg(V<T, A> x) {
   return x ^ V<T, A>(T(-0.0));
 }
 #if defined(__aarch64__)
-// The instructions themselves: xsimd approximates the roots of floats, and rounds by way of integers, which loses the
+// Uses the instructions directly: xsimd approximates square roots of floats, and rounds via integers, which loses the
 // sign of 0.
 #define XGRAD_INSTRUCTION(name, instruction) \
   template <class T, class A>                \
@@ -414,7 +414,7 @@ V<T, A> sqrt(V<T, A> x) {
   return xsimd::sqrt(x);
 }
 #endif
-// Not the approximate instruction: 1 / sqrt to the last bit but one.
+// Avoids the approximate instruction: 1 / sqrt(x), accurate to 1 ulp.
 template <class T, class A>
 V<T, A> rsqrt(V<T, A> x) {
   return V<T, A>(T(1)) / simd::sqrt(x);
@@ -428,7 +428,7 @@ xsimd::batch_bool<T, A> is_nan(V<T, A> x) {
   return xsimd::isnan(x);
 }
 
-// Number by number, for functions that are rare or for which a vector form is not worth it.
+// Applies a scalar function lane by lane, for rare functions.
 template <class T, class A, class F>
 V<T, A> each(V<T, A> x, F function) {
   alignas(64) T a[V<T, A>::size];
@@ -461,12 +461,12 @@ V<T, A> copysign(V<T, A> size, V<T, A> sign) {
   return (size & ~bit) | (sign & bit);
 }
 #if !defined(__aarch64__)
-// To the nearest whole number, of two equally near to the even one.
+// Rounds to the nearest integer, ties to even.
 template <class T, class A>
 V<T, A> round(V<T, A> x) {
   return xsimd::nearbyint(x);
 }
-// SSE2 has no instruction for these, and what xsimd does instead loses the sign of 0.
+// SSE2 lacks these instructions, and xsimd's replacement loses the sign of 0.
 template <class T, class A>
 V<T, A> floor(V<T, A> x) {
 #if defined(__SSE4_1__)
@@ -494,10 +494,10 @@ V<T, A> trunc(V<T, A> x) {
 #endif
 }
 #endif
-// Rounded once where the instruction set can, and there XGRAD_FUSED_MULTIPLY_ADD is set; twice elsewhere.
+// Rounded once if the instruction set has a fused multiply-add, which sets XGRAD_FUSED_MULTIPLY_ADD; twice elsewhere.
 template <class T, class A>
 V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
-#if defined(__AVX512F__)  // for which xsimd has a multiplication and an addition
+#if defined(__AVX512F__)  // xsimd uses a multiplication and an addition here
   if constexpr (sizeof(T) == 4)
     return _mm512_fmadd_ps(a, b, c);
   else
@@ -509,8 +509,8 @@ V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
 #if defined(__FMA__) || defined(__aarch64__)
 #define XGRAD_FUSED_MULTIPLY_ADD
 #endif
-// The elements of a vector as integers, bit by bit, and back. Not xsimd::bitwise_cast, whose template argument is a
-// batch in some versions and an element in others.
+// Bit casts between a vector and its integers. Not xsimd::bitwise_cast, whose template argument is a batch in some
+// versions and an element in others.
 template <class T, class A>
 using Bits = xsimd::batch<xsimd::as_unsigned_integer_t<T>, A>;
 template <class T, class A>
@@ -521,20 +521,20 @@ template <class T, class A>
 inline V<T, A> from_bits(xsimd::batch<xsimd::as_unsigned_integer_t<T>, A> x) {
   return std::bit_cast<V<T, A>>(x);
 }
-// x * x less `square`, which is x * x rounded.
+// x * x - square, where `square` is x * x rounded.
 template <class A>
 V<float, A> square_error(V<float, A> x, V<float, A> square) {
 #ifdef XGRAD_FUSED_MULTIPLY_ADD
   return simd::fma(x, x, simd::neg(square));
 #else
-  // The upper half of the digits and the lower have exact products.
+  // Products of the upper and the lower half of the digits are exact.
   const V<float, A> high = from_bits<float, A>(bits<float, A>(x) & Bits<float, A>(0xFFFFF000U));
   const V<float, A> low = x - high;
   return ((high * high - square) + (high + high) * low) + low * low;
 #endif
 }
 
-// Lane j takes the number of lane j ^ distance, a power of two below the width.
+// Permutes lanes: lane j takes lane j ^ distance, where distance is a power of two below the width.
 template <int distance, class T>
 Batch<T> exchange(Batch<T> v) {
 #if defined(__AVX512F__)
@@ -566,14 +566,14 @@ Batch<T> exchange(Batch<T> v) {
 #endif
 }
 
-// The first `count` numbers of v, and `rest` in place of the others.
+// Keeps the first `count` lanes of v and sets the others to `rest`.
 template <class T>
 Batch<T> keep_first(Batch<T> v, std::ptrdiff_t count, T rest) {
   alignas(64) static constexpr T lanes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   return xsimd::select(Batch<T>::load_aligned(lanes) < Batch<T>(static_cast<T>(count)), v, Batch<T>(rest));
 }
 
-// The sum of the numbers, pairwise in a fixed order.
+// Sums the lanes pairwise in a fixed order.
 template <class T, class A>
 T reduce_add(V<T, A> v) {
   alignas(64) T x[V<T, A>::size];

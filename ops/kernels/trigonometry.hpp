@@ -1,14 +1,13 @@
 // Trigonometric functions of vectors and their inverses. Included by simd.hpp, once per instruction set.
 //
-// xsimd chooses how to reduce an argument by the largest of a vector, so what comes out for a number depends on its
-// neighbors, and with it the last bit of a result on how a tensor is cut into vectors. Here each number goes its own
-// way.
+// xsimd selects the argument reduction by the largest element of a vector, so a result would depend on neighboring
+// elements. Here each lane is reduced independently.
 //
 // Note [Reduction]. x = n pi / 2 + r with |r| <= pi / 4 (Cody and Waite, "Software manual for the elementary
-// functions", 1980): pi / 2 is split into parts, and n times each is taken from x in turn. With a fused multiply-add
-// the first step is exact since digits cancel; without, the parts are so short that n times each of the first is exact,
-// up to a largest x. The few numbers beyond it are left to the standard library, one by one. n is found as in Note
-// [Exponential]; its last two bits are the quarter of the circle.
+// functions", 1980): pi / 2 is split into parts, and n times each part is subtracted from x in turn. With a fused
+// multiply-add the first step is exact; without, the first parts are so short that n times each is exact for x up to a
+// limit. Elements beyond the limit are computed with the standard library. n is found as in Note [Exponential]; its
+// last two bits are the quadrant.
 #pragma once
 
 namespace xgrad::inline v0::simd {
@@ -46,20 +45,20 @@ struct Trigonometry<double> {
 
 template <class T, class A>
 struct QuarterTurns {
-  V<T, A> sine, cosine;  // of r
-  Bits<T, A> n;          // in its last bits
+  V<T, A> sine, cosine;  // sine and cosine of r
+  Bits<T, A> n;          // number of quarter turns in the last bits
 };
 template <class T, class A>
 inline QuarterTurns<T, A> reduce_by_quarter_turns(V<T, A> x) {
   using B = V<T, A>;
   using Table = Trigonometry<T>;
-  const B to_whole(Exponential<T>::to_whole);
-  const B shifted = simd::fma(x, B(T(0.636619772367581343)), to_whole);  // 2 / pi
-  const B n = shifted - to_whole;
+  const B round_magic(Exponential<T>::round_magic);
+  const B shifted = simd::fma(x, B(T(0.636619772367581343)), round_magic);  // 2 / pi
+  const B n = shifted - round_magic;
   B r = x;
   for (const T part : Table::half_pi) r = simd::fma(n, B(-part), r);
   const B z = r * r;
-  const B sine = r * simd::fma(polynomial(z, Table::sine), z, B(T(1)));  // keeps the sign of 0, as a sum would not
+  const B sine = r * simd::fma(polynomial(z, Table::sine), z, B(T(1)));  // a product keeps the sign of 0
   const B cosine = simd::fma(simd::fma(polynomial(z, Table::cosine), z, B(T(-0.5))), z, B(T(1)));
   return {sine, cosine, bits(shifted)};
 }
@@ -71,7 +70,7 @@ inline auto is_odd(QuarterTurns<T, A> turns) {
   return from_bits<T, A>(sign | bits(V<T, A>(T(1)))) < V<T, A>(T(0));
 }
 
-// The sine of the angle that is n quarter turns and the rest: sine, cosine, -sine, -cosine for n = 0, 1, 2, 3.
+// Sine of n quarter turns plus the rest: sine, cosine, -sine, -cosine for n = 0, 1, 2, 3.
 template <class T, class A>
 inline V<T, A> sine_of(QuarterTurns<T, A> turns) {
   using I = Bits<T, A>;
@@ -80,7 +79,7 @@ inline V<T, A> sine_of(QuarterTurns<T, A> turns) {
   return from_bits<T, A>(bits(y) ^ sign);
 }
 
-// The results of numbers beyond the largest, infinities and NaN are replaced by those of `function`.
+// Replaces the results of elements beyond the limit, infinities and NaN by those of `function`.
 template <class T, class A, class F>
 [[gnu::noinline]] V<T, A> mend_some(V<T, A> x, V<T, A> y, F function) {
   return each(x, y, [&](T in, T out) { return std::abs(in) <= Trigonometry<T>::largest ? out : function(in); });
@@ -111,18 +110,18 @@ inline V<T, A> tan(V<T, A> x) {
   return mend_large(x, above / below, [](T v) { return std::tan(v); });
 }
 
-// ---- inverses: of floats by polynomials, of doubles number by number
+// ---- inverses: polynomials for floats, element by element for doubles
 
-// pi / 2 and what it lacks.
+// pi / 2 and its rounding error.
 inline constexpr float half_pi[] = {0x1.921fb6p+0F, -0x1.777a5cp-25F};
-// pi times halves / 2 less the angle.
+// pi * halves / 2 - angle.
 template <class A>
 inline V<float, A> from_pi(float halves, V<float, A> angle) {
   using B = V<float, A>;
   return B(halves * half_pi[0]) - (angle - B(halves * half_pi[1]));
 }
 
-// The angle of (x, y) with 0 <= y <= x, from their quotient.
+// Angle of (x, y) for 0 <= y <= x, from the quotient q = y / x.
 template <class A>
 inline V<float, A> small_atan(V<float, A> q) {
   constexpr float p[] = {-0x1.55555p-2F,  0x1.9993ecp-3F, -0x1.240faep-3F, 0x1.bdfa6cp-4F,
@@ -130,7 +129,7 @@ inline V<float, A> small_atan(V<float, A> q) {
   const V<float, A> z = q * q;
   return simd::fma(polynomial(z, p), z * q, q);
 }
-// The arc sine of 0 <= x <= 1/2.
+// Arc sine for 0 <= x <= 1/2.
 template <class A>
 inline V<float, A> small_asin(V<float, A> x, V<float, A> square) {
   constexpr float p[] = {0x1.55555ep-3F, 0x1.332624p-4F, 0x1.70d2a2p-5F, 0x1.b0cee2p-6F, 0x1.3a4ff8p-5F};
@@ -146,7 +145,7 @@ inline V<float, A> atan(V<float, A> x) {
   return simd::copysign(xsimd::select(steep, from_pi(1, angle), angle), x);
 }
 
-// The angle between the nearest axis and (x, y), counted from the positive x axis.
+// Angle of (x, y) from the positive x axis, computed from the angle to the nearest axis.
 template <class A>
 inline V<float, A> atan2(V<float, A> y, V<float, A> x) {
   using B = V<float, A>;
@@ -165,7 +164,7 @@ inline V<float, A> atan2(V<float, A> y, V<float, A> x) {
   return xsimd::select((x == x) && (y == y), whole, x + y);
 }
 
-// Above 1/2 by asin(x) = pi / 2 - 2 asin(sqrt((1 - x) / 2)).
+// Above 1/2: asin(x) = pi / 2 - 2 asin(sqrt((1 - x) / 2)).
 template <class A>
 inline V<float, A> asin(V<float, A> x) {
   using B = V<float, A>;

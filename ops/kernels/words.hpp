@@ -1,4 +1,4 @@
-// Vectors of whole numbers, for random numbers. Compiled once per instruction set.
+// Vectors of 32-bit integers, for random numbers. Compiled once per instruction set.
 #pragma once
 
 #include <cstdint>
@@ -7,13 +7,13 @@
 #include <xgrad/ops/kernels/simd.hpp>
 
 #ifndef XGRAD_ISA
-#error "words.hpp belongs to the passes per instruction set"
+#error "words.hpp must be included with XGRAD_ISA set"
 #endif
 
 namespace xgrad::inline v0::simd {
 inline namespace XGRAD_ISA {
 
-// A vector of 32-bit words, with the product that xsimd does not have and compilers do not find.
+// A vector of 32-bit words with a widening product, which xsimd lacks and compilers do not vectorize.
 struct Words {
 #if defined(__AVX512F__)
   static constexpr int size = 16;
@@ -22,7 +22,7 @@ struct Words {
   static Words all(std::uint32_t x) { return {_mm512_set1_epi32(static_cast<int>(x))}; }
   void store(std::uint32_t* p) const { _mm512_storeu_si512(p, data); }
   friend Words operator^(Words a, Words b) { return {_mm512_xor_si512(a.data, b.data)}; }
-  // The upper and the lower words of the products.
+  // Computes the upper and lower words of the products.
   static void multiply(Words a, Words b, Words& high, Words& low) {
     const __m512i even = _mm512_mul_epu32(a.data, b.data);
     const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.data, 32), b.data);

@@ -1,5 +1,5 @@
-// The matrix product of every instruction set against three plain loops, at sizes around every block boundary, with the
-// bits of one thread on any number of threads and nothing written beyond the result.
+// The matrix product of every instruction set against three plain loops, at sizes around every block boundary. Results
+// are bit-identical for any number of threads, and nothing is written out of bounds.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -37,7 +37,7 @@ struct Product {
     c_stride = n + gap;
     a = random_numbers<T>(dice, (ta ? k : m) * a_stride);
     b = random_numbers<T>(dice, (tb ? n : k) * b_stride);
-    // NaN between the rows: whoever reads it into a sum betrays himself.
+    // Fill the gaps between rows with NaN, to catch reads beyond a row.
     spoil(a, a_stride, a_stride - gap);
     spoil(b, b_stride, b_stride - gap);
   }
@@ -63,7 +63,7 @@ struct Product {
     CHECK(scratch.intact());
   }
 
-  // The plain loops, and for each element the sum of the terms' sizes, to which rounding is proportional.
+  // The plain loops; also, for each element, the sum of the terms' magnitudes, to which rounding is proportional.
   void reference(std::vector<double>& sums, std::vector<double>& magnitudes) const {
     sums.assign(static_cast<std::size_t>(m * n), 0);
     magnitudes = sums;
@@ -93,9 +93,9 @@ void check_product(const Product<T>& product) {
   CAPTURE(product.tb);
   std::vector<double> sums, magnitudes;
   product.reference(sums, magnitudes);
-  // Each of k products and k sums rounds once; the reference in double rounds as often, which counts for f64.
-  const double unit = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
-  const double error = unit * static_cast<double>(product.k + 1) * (std::is_same_v<T, double> ? 2 : 1);
+  // Each of k products and k sums rounds once; the f64 reference rounds as often.
+  const double half_ulp = static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
+  const double error = half_ulp * static_cast<double>(product.k + 1) * (std::is_same_v<T, double> ? 2 : 1);
   for (const Tables& t : tables()) {
     CAPTURE(t.isa);
     const std::vector<T> c = product.run(*t.matmul, 1);
@@ -117,7 +117,7 @@ void check_product(const Product<T>& product) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("the matrix product of every instruction set agrees with three plain loops", T, float, double) {
+TEST_CASE_TEMPLATE("matmul: every instruction set agrees with three plain loops", T, float, double) {
   Dice dice(1);
   for (const bool ta : {false, true}) {
     for (const bool tb : {false, true}) {
@@ -131,8 +131,7 @@ TEST_CASE_TEMPLATE("the matrix product of every instruction set agrees with thre
   }
 }
 
-TEST_CASE_TEMPLATE("rows that fall into the same places of a cache give the bits of rows that do not", T, float,
-                   double) {
+TEST_CASE_TEMPLATE("matmul: rows in the same cache sets are bit-identical to other rows", T, float, double) {
   Dice dice(8);
   constexpr Index way = 4096 / static_cast<Index>(sizeof(T));
   for (const Index m : {30, 150}) {
@@ -152,7 +151,7 @@ TEST_CASE_TEMPLATE("rows that fall into the same places of a cache give the bits
   }
 }
 
-TEST_CASE_TEMPLATE("infinities and NaNs reach the elements they belong to and no others", T, float, double) {
+TEST_CASE_TEMPLATE("matmul: infinities and NaNs reach only the elements that depend on them", T, float, double) {
   Dice dice(2);
   for (const bool ta : {false, true}) {
     for (const bool tb : {false, true}) {
@@ -174,7 +173,7 @@ TEST_CASE_TEMPLATE("infinities and NaNs reach the elements they belong to and no
   }
 }
 
-TEST_CASE_TEMPLATE("the matrix product has the same bits on any number of threads", T, float, double) {
+TEST_CASE_TEMPLATE("matmul: bit-identical on any number of threads", T, float, double) {
   Dice dice(3);
   const Index shapes[][3] = {{257, 129, 127}, {64, 64, 64},   {1, 257, 1000},
                              {1000, 3, 100},  {7, 1025, 300}, {100, 100, 21}};
@@ -194,8 +193,8 @@ TEST_CASE_TEMPLATE("the matrix product has the same bits on any number of thread
 
 namespace {
 
-// Stands for what is fused behind a product: checks the rows it is given against the product alone, then spoils them,
-// so that a kernel which reads or writes them afterwards is found out.
+// A fused epilogue: compares the rows it is given with the product alone, then overwrites them with NaN, to catch a
+// kernel that accesses them later.
 template <class T>
 struct Epilogue {
   static constexpr T spoilt = T(54321);
@@ -211,7 +210,7 @@ struct Epilogue {
     const std::lock_guard lock(mutex);
     ranges.emplace_back(first, last);
   }
-  // The ranges in order, after the checks that hold once the kernel has returned.
+  // Checks the state after the kernel has returned; returns the ranges in order.
   std::vector<std::pair<Index, Index>> check() {
     CHECK(unfinished == 0);
     CHECK(std::all_of(calls.begin(), calls.end(), [](const auto& n) { return n == 1; }));
@@ -236,7 +235,7 @@ struct Epilogue {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("each row is reported once, when it is final", T, float, double) {
+TEST_CASE_TEMPLATE("matmul: each row is reported once, when it is final", T, float, double) {
   Dice dice(5);
   const Index shapes[][3] = {{0, 4, 3},      {4, 0, 3},       {4, 3, 0},      {1, 1, 1},
                              {1, 300, 200},  {5, 64, 700},    {12, 100, 30},  {13, 10, 8},
@@ -272,7 +271,7 @@ TEST_CASE_TEMPLATE("each row is reported once, when it is final", T, float, doub
   }
 }
 
-TEST_CASE("the rows of all products of a batch are reported as those of one matrix") {
+TEST_CASE("matmul: the rows of a batch are reported as those of one matrix") {
   Dice dice(6);
   const OpDef& op = builtin_op("matmul");
   REQUIRE(op.traits.supports_epilogue);
@@ -328,7 +327,7 @@ TEST_CASE("the rows of all products of a batch are reported as those of one matr
   }
 }
 
-TEST_CASE("the axes before the matrices broadcast") {
+TEST_CASE("matmul: batch axes broadcast") {
   Dice dice(4);
   for (const bool ta : {false, true}) {
     for (const bool tb : {false, true}) {

@@ -1,5 +1,5 @@
-// Reductions of every instruction set against plain loops, at sizes around every block boundary, with the bits of one
-// thread on any number of threads and nothing written beyond the result.
+// Reductions of every instruction set against plain loops, at sizes around every block boundary. Results are
+// bit-identical for any number of threads, and nothing is written out of bounds.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -44,7 +44,7 @@ void check_reductions(const std::vector<T>& in, Index outer, Index n, Index inne
   CAPTURE(outer);
   CAPTURE(n);
   CAPTURE(inner);
-  // 128 terms in a row at most, then a tree: see Note [Fixed tree].
+  // At most 128 terms in sequence, then a tree: see Note [Fixed tree].
   const double roundings = static_cast<double>(std::min<Index>(n, 128)) + 2 * std::log2(static_cast<double>(n + 1));
   for (const Tables& t : tables()) {
     CAPTURE(t.isa);
@@ -65,10 +65,10 @@ void check_reductions(const std::vector<T>& in, Index outer, Index n, Index inne
         if (x > high || x != x) high = x;
         if (x < low || x != x) low = x;
       }
-      const double unit = std::is_integral_v<T> ? 0 : static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
+      const double ulp = std::is_integral_v<T> ? 0 : static_cast<double>(std::numeric_limits<T>::epsilon()) / 2;
       const bool nan = sum != sum;
       const long double off = std::abs(static_cast<long double>(sums[at]) - sum);
-      wrong += nan ? sums[at] == sums[at] : !(off <= unit * roundings * static_cast<double>(magnitude));
+      wrong += nan ? sums[at] == sums[at] : !(off <= ulp * roundings * static_cast<double>(magnitude));
       wrong += nan ? largest[at] == largest[at] : largest[at] != high;
       wrong += nan ? smallest[at] == smallest[at] : smallest[at] != low;
     }
@@ -78,8 +78,7 @@ void check_reductions(const std::vector<T>& in, Index outer, Index n, Index inne
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("reductions over outer, middle and inner axes agree with plain loops", T, float, double,
-                   std::int64_t) {
+TEST_CASE_TEMPLATE("reductions: outer, middle and inner axes agree with plain loops", T, float, double, std::int64_t) {
   Dice dice(5);
   for (const Index n :
        {0, 1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 127, 1023, 1024, 1025, 4100}) {
@@ -92,7 +91,7 @@ TEST_CASE_TEMPLATE("reductions over outer, middle and inner axes agree with plai
   check_reductions(random_numbers<T>(dice, 300 * 1001), 1, 300, 1001);
 }
 
-TEST_CASE_TEMPLATE("a NaN wins in its own result and in no other", T, float, double) {
+TEST_CASE_TEMPLATE("reductions: a NaN reaches only its own result", T, float, double) {
   Dice dice(6);
   for (int round = 0; round < 300; ++round) {
     const Index outer = dice.between(1, 4);
@@ -106,7 +105,7 @@ TEST_CASE_TEMPLATE("a NaN wins in its own result and in no other", T, float, dou
   }
 }
 
-TEST_CASE_TEMPLATE("infinities are ordinary numbers", T, float, double) {
+TEST_CASE_TEMPLATE("reductions: infinities are ordered and summed", T, float, double) {
   constexpr T inf = std::numeric_limits<T>::infinity();
   for (const Tables& t : tables()) {
     CAPTURE(t.isa);
@@ -117,7 +116,7 @@ TEST_CASE_TEMPLATE("infinities are ordinary numbers", T, float, double) {
   }
 }
 
-TEST_CASE_TEMPLATE("reductions have the same bits on any number of threads", T, float, double) {
+TEST_CASE_TEMPLATE("reductions: bit-identical on any number of threads", T, float, double) {
   Dice dice(7);
   const Index shapes[][3] = {{1, 300'001, 1}, {1000, 300, 1}, {1, 1000, 300}, {5, 3, 20'000}, {2, 70'000, 3}};
   for (const auto& shape : shapes) {
@@ -134,7 +133,7 @@ TEST_CASE_TEMPLATE("reductions have the same bits on any number of threads", T, 
   }
 }
 
-TEST_CASE("a sum of a million floats is as good as a float can be") {
+TEST_CASE("reductions: a sum of a million floats has an error of a few ulp") {
   constexpr Index n = 1'000'000;
   for (const double low : {0.0, -1.0}) {
     Dice dice(8);
@@ -148,7 +147,7 @@ TEST_CASE("a sum of a million floats is as good as a float can be") {
       CAPTURE(t.isa);
       const double row = reduce(t, How::sum, in, 1, n, 1, 1)[0];
       const double column = reduce(t, How::sum, reduce(t, How::sum, in, 1, n / 8, 8, 1), 1, 8, 1, 1)[0];
-      const double scale = low < 0 ? 1000 : exact;  // numbers of both signs: their sum is of the size of sqrt(n)
+      const double scale = low < 0 ? 1000 : exact;  // values of both signs: their sum is about sqrt(n)
       MESSAGE(t.isa << ": off by " << (row - exact) / scale << " along a row, " << (column - exact) / scale
                     << " along columns");
       CHECK(std::abs(row - exact) < 2e-7 * scale);
@@ -157,14 +156,13 @@ TEST_CASE("a sum of a million floats is as good as a float can be") {
   }
 }
 
-TEST_CASE_TEMPLATE("argmax finds the first of the largest, and the first NaN before any number", T, float, double,
-                   std::int64_t) {
+TEST_CASE_TEMPLATE("argmax: returns the first maximum, or the first NaN", T, float, double, std::int64_t) {
   Dice dice(9);
   for (int trial = 0; trial < 200; ++trial) {
     const Shape shape{dice.between(1, 5), dice.between(1, 40), dice.between(1, 9)};
     const int axis = static_cast<int>(dice.below(3));
     auto in = random_numbers<T>(dice, shape.elements());
-    for (T& x : in) {  // few different numbers, so that there are ties
+    for (T& x : in) {  // few distinct values, so that there are ties
       x = static_cast<T>(static_cast<Index>(x * 3) % 3);
       if constexpr (!std::is_integral_v<T>) {
         if (dice.chance(0.02)) x = std::numeric_limits<T>::quiet_NaN();
@@ -187,14 +185,15 @@ TEST_CASE_TEMPLATE("argmax finds the first of the largest, and the first NaN bef
   }
 }
 
-TEST_CASE_TEMPLATE("products agree with plain loops on every instruction set", T, float, double, std::int64_t) {
+TEST_CASE_TEMPLATE("reductions: products agree with plain loops on every instruction set", T, float, double,
+                   std::int64_t) {
   Dice dice(10);
   for (const Index n : {0, 1, 2, 7, 8, 33, 65, 1025, 70'000}) {
     for (const Index inner : {1, 3, 17}) {
       std::vector<T> in(static_cast<std::size_t>(2 * n * inner));
       for (T& x : in) {
         if constexpr (std::is_integral_v<T>)
-          x = dice.between(-3, 3) * 2 + 1;  // odd: no product is 0 for good
+          x = dice.between(-3, 3) * 2 + 1;  // odd, so that integer products never become 0
         else
           x = static_cast<T>((dice.chance(0.5) ? 1 : -1) * (1 + dice.real(-1, 1) / 1024));
       }
@@ -218,8 +217,8 @@ TEST_CASE_TEMPLATE("products agree with plain loops on every instruction set", T
             } else {
               long double product = 1;
               for (Index r = 0; r < n; ++r) product *= static_cast<long double>(first[r * inner]);
-              const double unit = static_cast<double>(std::numeric_limits<T>::epsilon());
-              wrong += !(std::abs(static_cast<long double>(got) / product - 1) <= unit * static_cast<double>(n + 1));
+              const double ulp = static_cast<double>(std::numeric_limits<T>::epsilon());
+              wrong += !(std::abs(static_cast<long double>(got) / product - 1) <= ulp * static_cast<double>(n + 1));
             }
           }
           CHECK(wrong == 0);
@@ -229,7 +228,7 @@ TEST_CASE_TEMPLATE("products agree with plain loops on every instruction set", T
   }
 }
 
-TEST_CASE("any and all agree with plain loops on every instruction set") {
+TEST_CASE("reductions: any and all agree with plain loops on every instruction set") {
   Dice dice(11);
   for (int round = 0; round < 400; ++round) {
     const Index outer = dice.between(1, 3), n = testing::any_size(dice),
@@ -253,7 +252,7 @@ TEST_CASE("any and all agree with plain loops on every instruction set") {
   }
 }
 
-TEST_CASE("running sums, products and positions of large tensors: plain loops, and the bits of any number of threads") {
+TEST_CASE("cumulative ops: agree with plain loops, and are bit-identical on any number of threads") {
   for (const Shape& shape : {Shape{300, 1001}, Shape{70'000, 3}, Shape{200'000}, Shape{5, 40, 700}}) {
     Graph g;
     const Value x = g.input("x", shape);
@@ -295,7 +294,7 @@ TEST_CASE("running sums, products and positions of large tensors: plain loops, a
   }
 }
 
-TEST_CASE("axes of reductions: negative ones count from the back, others than there are are refused by name") {
+TEST_CASE("reductions: negative axes count from the end, invalid ones throw and are named") {
   Graph g;
   const Value x = g.input("x", {2, 3, 4});
   CHECK(sum(x, {-1}) == sum(x, {2}));

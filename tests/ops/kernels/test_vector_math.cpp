@@ -1,6 +1,5 @@
-// The vector functions of every instruction set are within a few units in the last place of the mathematical ones, from
-// the smallest numbers to the largest, and keep the special values. Bounds are measured; MESSAGEs show the present
-// worst.
+// The vector functions of every instruction set are within a few ulp of the exact results over their whole range, and
+// keep the special values. Bounds are measured; MESSAGEs show the current worst error.
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -29,16 +28,16 @@ using testing::VectorFunction;
 
 namespace {
 
-using Exact = long double;  // libm's functions at a higher precision than any dtype has
+using Exact = long double;  // higher precision than any dtype
 constexpr double inf = std::numeric_limits<double>::infinity();
 
-// The mathematical function twice: in double, for floats, and in a precision beyond double, for doubles.
+// A reference function twice: in double, for floats, and in higher precision, for doubles.
 struct Function {
   const char* name;
   double (*in_double)(double);
   Exact (*exact)(Exact);
-  double ulps_f32, ulps_f64;  // the bounds
-  // Where given: what is as large as the terms of the sum that the result is, when they cancel.
+  double ulps_f32, ulps_f64;  // error bounds in ulp
+  // If set: the magnitude of the terms of the result, for results with cancellation.
   Exact (*scale)(Exact) = nullptr;
   template <class T>
   double bound() const {
@@ -59,7 +58,7 @@ template <class T>
 T exact_lgamma(T x) {
   return std::lgamma(x);
 }
-// By recurrence and the asymptotic series, further out and at a higher precision than the function under test.
+// Recurrence and asymptotic series, evaluated further out and at a higher precision than the function under test.
 template <class T>
 T exact_digamma(T number) {
   Exact x = static_cast<Exact>(number);
@@ -81,8 +80,7 @@ T exact_digamma(T number) {
   return static_cast<T>(sum + std::log(x) - 1 / (2 * x) + z * series);
 }
 
-// Next to the roots all digits of the terms cancel: below 0 those of the function, at the root above 0 those of the
-// oracle.
+// Near the roots the terms cancel: below 0 those of the function, at the positive root those of the reference.
 Exact digamma_scale(Exact x) {
   if (x < 0) return 1 + std::abs(exact_digamma(1 - x));
   return std::abs(x - 1.4616321L) < 0.01L ? 0.01L : 0;
@@ -131,8 +129,7 @@ std::vector<T> apply(const VectorFunction& f, const std::vector<T>& x, const std
   return out;
 }
 
-// How many units in the last place of `exact`, or of `scale` if that is larger, lie between the two; inf counts as the
-// first number that is too large.
+// The error in ulp of `exact`, or of `scale` if that is larger; inf counts as the first value that overflows.
 template <class T>
 double ulps(T got, Exact exact, Exact scale = 0) {
   if (std::isnan(got) || std::isnan(exact)) return std::isnan(got) == std::isnan(exact) ? 0 : inf;
@@ -142,8 +139,8 @@ double ulps(T got, Exact exact, Exact scale = 0) {
   const Exact size = std::max(std::abs(limited(exact)), std::abs(limited(scale)));
   int exponent = size == 0 ? Limits::min_exponent : std::ilogb(size) + 1;
   exponent = std::clamp(exponent, Limits::min_exponent, Limits::max_exponent);
-  const Exact unit = std::ldexp(Exact(1), exponent - Limits::digits);
-  return static_cast<double>(std::abs(limited(static_cast<Exact>(got)) - limited(exact)) / unit);
+  const Exact ulp = std::ldexp(Exact(1), exponent - Limits::digits);
+  return static_cast<double>(std::abs(limited(static_cast<Exact>(got)) - limited(exact)) / ulp);
 }
 
 template <class T>
@@ -151,10 +148,10 @@ bool denormal(T x) {
   return x != 0 && std::abs(x) < static_cast<T>(std::numeric_limits<T>::min());
 }
 
-// One number in how many is tried.
+// Tests one argument in `thinning`.
 const int thinning = testing::emulator() != nullptr ? 4 : 1;
 
-// Every sign and exponent, and more densely where the functions bend.
+// Arguments of every sign and exponent, more densely where the functions vary.
 template <class T>
 std::vector<T> arguments() {
   Dice dice(1);
@@ -173,8 +170,8 @@ std::vector<T> arguments() {
   return out;
 }
 
-// What the function at x may differ from the exact result by, in units in the last place. Where the result is below the
-// smallest normal number, any number there is as good, since processors may be told to make it 0.
+// The accepted error at x in ulp. Where the result is denormal, any denormal value and 0 are accepted, since processors
+// may flush it.
 template <class T>
 double error(T got, Exact exact, Exact scale = 0) {
   const Exact normal = std::numeric_limits<T>::min();
@@ -196,7 +193,7 @@ struct Worst {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("functions of one number are accurate over their whole range", T, float, double) {
+TEST_CASE_TEMPLATE("vector math: unary functions are accurate over their whole range", T, float, double) {
   const bool single = std::is_same_v<T, float>;
   const std::vector<T> x = arguments<T>();
   std::vector<Exact> exact(x.size());
@@ -222,9 +219,9 @@ TEST_CASE_TEMPLATE("functions of one number are accurate over their whole range"
   }
 }
 
-// What C says of 0, infinities and NaN (annex F), for each function and in all lanes; and no errors of more than a few
-// units next to the ends of ranges and domains.
-TEST_CASE_TEMPLATE("functions of one number keep the special values", T, float, double) {
+// 0, infinities and NaN as in C (annex F), for each function and in all lanes; and errors of a few ulp at the ends of
+// ranges and domains.
+TEST_CASE_TEMPLATE("vector math: unary functions keep the special values", T, float, double) {
   using Limits = std::numeric_limits<T>;
   std::vector<T> x = {0,
                       1,
@@ -255,7 +252,7 @@ TEST_CASE_TEMPLATE("functions of one number keep the special values", T, float, 
         CAPTURE(set.isa);
         CAPTURE(std::string(f.name));
         CAPTURE(a);
-        for (const std::size_t n : {1U, 19U}) {  // the tail of a block and its body
+        for (const std::size_t n : {1U, 19U}) {  // a partial vector, and full vectors with a tail
           const std::vector<T> y = apply<T>(vector, std::vector<T>(n, a));
           CAPTURE(y[0]);
           CHECK(std::memcmp(&y.front(), &y.back(), sizeof(T)) == 0);
@@ -264,7 +261,7 @@ TEST_CASE_TEMPLATE("functions of one number keep the special values", T, float, 
           else
             CHECK((error(y[0], exact, scale) <= f.bound<T>() &&
                    (exact != 0 || std::signbit(y[0]) == std::signbit(exact))));
-          // Functions that are like x near 0 are x where it is very small.
+          // Functions with f(x) ~ x near 0 return x exactly for tiny x.
           if (std::abs(a) <= Limits::min() && exact != 0 &&
               std::abs(exact - static_cast<Exact>(a)) < std::abs(exact / 1000))
             CHECK(static_cast<Exact>(y[0]) == static_cast<Exact>(a));
@@ -274,9 +271,8 @@ TEST_CASE_TEMPLATE("functions of one number keep the special values", T, float, 
   }
 }
 
-// Rounding must not carry a result out of the range that others rely on: asin(sin(x)) exists, log(sigmoid(x)) is no
-// more than 0.
-TEST_CASE_TEMPLATE("bounded functions keep their bounds", T, float, double) {
+// Rounding must not exceed the range that other functions rely on: asin(sin(x)) exists, log(sigmoid(x)) is at most 0.
+TEST_CASE_TEMPLATE("vector math: bounded functions stay within their bounds", T, float, double) {
   struct Bounds {
     const char* name;
     T low, high;
@@ -295,7 +291,7 @@ TEST_CASE_TEMPLATE("bounded functions keep their bounds", T, float, double) {
   }
 }
 
-TEST_CASE("digamma has the values that are known exactly") {
+TEST_CASE("vector math: digamma at points with known values") {
   const double gamma = 0.57721566490153286061;
   const double pi = 3.14159265358979323846;
   CHECK(simd::digamma(1.0) == doctest::Approx(-gamma).epsilon(1e-15));
@@ -307,8 +303,8 @@ TEST_CASE("digamma has the values that are known exactly") {
   CHECK(simd::digamma(1.4616) == doctest::Approx(-3.110625123034165e-05).epsilon(1e-15));
 }
 
-TEST_CASE("digamma: within 4 units in the last place next to its roots") {
-  // By recurrence, the asymptotic series and reflection with 113 bits.
+TEST_CASE("vector math: digamma is within 4 ulp near its roots") {
+  // Computed by recurrence, asymptotic series and reflection with 113 bits.
   const std::vector<std::pair<double, Exact>> known{
       {-0.5040830082644554, 7.289763902976895050749e-17L}, {-0.504, 0.0007420716047053968513313L},
       {-1.5734984731623904, 1.564978848183845345525e-16L}, {-2.6107208684441447, -1.072027593641000205573e-15L},
@@ -321,7 +317,7 @@ TEST_CASE("digamma: within 4 units in the last place next to its roots") {
   }
 }
 
-TEST_CASE_TEMPLATE("functions of two numbers are accurate over their whole range", T, float, double) {
+TEST_CASE_TEMPLATE("vector math: binary functions are accurate over their whole range", T, float, double) {
   struct Function2 {
     const char* name;
     Exact (*exact)(Exact, Exact);
@@ -380,10 +376,8 @@ TEST_CASE_TEMPLATE("functions of two numbers are accurate over their whole range
   }
 }
 
-// xsimd's own sine and cosine choose their way by the largest number of a vector; nothing here may do so, or results
-// would depend on how a tensor is cut into blocks.
-TEST_CASE_TEMPLATE("multiply-add rounds once on every instruction set that has it", T, float, double) {
-  // (1 + e)^2 = 1 + 2 e + e^2, of which the last term is rounded away.
+TEST_CASE_TEMPLATE("vector math: fma rounds once on every instruction set that has it", T, float, double) {
+  // (1 + e)^2 = 1 + 2 e + e^2, of which a rounded product loses the last term.
   const T e = std::ldexp(T(1), -(std::numeric_limits<T>::digits + 1) / 2);
   for (const testing::FunctionSet& set : testing::function_sets()) {
     CAPTURE(set.isa);
@@ -394,7 +388,8 @@ TEST_CASE_TEMPLATE("multiply-add rounds once on every instruction set that has i
   }
 }
 
-TEST_CASE_TEMPLATE("a number's bits do not depend on its neighbors", T, float, double) {
+// xsimd selects the code path of sine and cosine by the largest lane; results here must not depend on other lanes.
+TEST_CASE_TEMPLATE("vector math: a result does not depend on neighboring lanes", T, float, double) {
   testing::Dice dice(17);
   std::vector<T> x(1000);
   std::vector<T> y(x.size());
