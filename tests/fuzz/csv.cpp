@@ -18,13 +18,13 @@ const nn::CsvOptions all_options[] = {
 
 }  // namespace
 
-// The number of bytes chooses the options, so that an input is read once.
+// The file size selects the options, so that each input is read once.
 void fuzz::read(const std::filesystem::path& file) {
   const nn::Table table = nn::load_csv(file, all_options[std::filesystem::file_size(file) % std::size(all_options)]);
   if (table.columns.size() > 1) (void)table.dataset(table.columns.back());
 }
 
-// The library writes tables in CSVLogger alone.
+// The library writes tables only in CSVLogger.
 void fuzz::write_seeds(const std::filesystem::path& folder) {
   const auto write = [&](const char* name, const char* text) { std::ofstream(folder / name) << text; };
   write("plain", "a,b\n1,-2.5e3\n3,4\n");

@@ -1,4 +1,4 @@
-// The entry points of libFuzzer. `xgrad_fuzz_NAME --seeds=FOLDER` writes the seeds and ends.
+// Entry points of libFuzzer. `xgrad_fuzz_NAME --seeds=FOLDER` writes the seed corpus and exits.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -14,7 +14,7 @@
 
 namespace {
 
-// A file in memory, under a name that readers can open: much faster than a file on a disk.
+// A file in memory, under a path that readers can open: much faster than a file on disk.
 class MemoryFile {
  public:
   MemoryFile() : file_(::memfd_create("xgrad_fuzz", 0)), path_("/proc/self/fd/" + std::to_string(file_)) {
@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   } catch (const xgrad::InternalError&) {
     throw;
   } catch (const xgrad::Error&) {
-    // refused, which is as good as read
+    // an expected error
   }
   return 0;
 }

@@ -12,7 +12,7 @@ void fuzz::read(const std::filesystem::path& file) {
 }
 
 void fuzz::write_seeds(const std::filesystem::path& folder) {
-  // A writer chooses the name of its file, in a folder of its own.
+  // A writer chooses its file name, so each file gets a separate folder.
   const auto write = [&](const char* name, const auto& body) {
     std::filesystem::path file;
     {
@@ -33,7 +33,7 @@ void fuzz::write_seeds(const std::filesystem::path& folder) {
   });
 }
 
-// One file in eight keeps its wrong checks.
+// One input in eight keeps its wrong checksums.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
                                                unsigned seed) {
   namespace record = nn::record;

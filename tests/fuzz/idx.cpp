@@ -9,7 +9,7 @@ namespace nn = xgrad::nn;
 
 void fuzz::read(const std::filesystem::path& file) { (void)nn::load_idx(file, xgrad::f64); }
 
-// The library does not write this format.
+// The library has no writer for this format.
 void fuzz::write_seeds(const std::filesystem::path& folder) {
   using namespace std::string_literals;
   const auto write = [&](const char* name, const std::string& content) {

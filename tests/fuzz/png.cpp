@@ -17,12 +17,12 @@ void fuzz::write_seeds(const std::filesystem::path& folder) {
     nn::save_png(folder / std::to_string(channels), xgrad::Tensor::full({3, 5, channels}, 0.25));
 }
 
-// One file in eight keeps its wrong checks.
+// One input in eight keeps its wrong checksums.
 extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size, std::size_t max_size,
                                                unsigned seed) {
   size = LLVMFuzzerMutate(data, size, max_size);
   if (seed % 8 == 0) return size;
-  // A chunk: the length of its data, four letters, the data, the check of letters and data; all big-endian.
+  // A chunk: data length, four letters, data, CRC of letters and data; all big-endian.
   for (std::size_t at = 8; size >= 12 && at <= size - 12;) {
     const std::size_t length = std::size_t{data[at]} << 24U | std::size_t{data[at + 1]} << 16U |
                                std::size_t{data[at + 2]} << 8U | data[at + 3];

@@ -6,7 +6,7 @@
 
 namespace {
 std::atomic<std::size_t> count{0};
-std::atomic<long> left{-1};  // calls until one fails; none does if negative
+std::atomic<long> left{-1};  // calls until one fails; negative: none fails
 
 void* counted(std::size_t bytes) {
   count.fetch_add(1, std::memory_order_relaxed);
@@ -24,7 +24,7 @@ std::size_t allocations() { return count.load(std::memory_order_relaxed); }
 
 void* operator new(std::size_t bytes) { return counted(bytes); }
 void* operator new[](std::size_t bytes) { return counted(bytes); }
-// The forms that do not throw too, or a sanitizer's own would hand out memory that the deletes below give to free().
+// Also replaces the nothrow forms: a sanitizer's forms would return memory that the deletes below pass to free().
 void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   count.fetch_add(1, std::memory_order_relaxed);
   return std::malloc(bytes == 0 ? 1 : bytes);

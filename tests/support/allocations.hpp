@@ -1,11 +1,10 @@
-// Counts heap allocations of the whole test program, and lets one of them fail. See allocations.cpp.
+// Counts the heap allocations of the test program, and can make one fail. See allocations.cpp.
 #pragma once
 
 #include <cstddef>
 
-// The number of calls of operator new so far, in all threads. The memory of a tensor counts too: its owner is made by
-// new.
+// Number of operator new calls so far, in all threads. A tensor counts too, since its owner is allocated by new.
 std::size_t allocations();
 
-// The call of operator new behind the next `count` ones throws std::bad_alloc, once. A negative count lets all succeed.
+// Makes the call of operator new after the next `count` ones throw std::bad_alloc, once. Negative: none throws.
 void fail_allocation_after(long count);

@@ -1,4 +1,4 @@
-// A program, or a function, in a process of its own: to be killed, to end, to lower its limits.
+// Runs a program or a function in a child process, to kill it, let it exit or lower its limits.
 #pragma once
 
 #include <csignal>
@@ -20,14 +20,14 @@ namespace xgrad::testing {
 
 class ChildProcess {
  public:
-  // The program and its arguments.
+  // Starts a program with arguments.
   explicit ChildProcess(std::vector<std::string> words) {
     std::vector<char*> arguments;
     for (std::string& word : words) arguments.push_back(word.data());
     arguments.push_back(nullptr);
     REQUIRE(::posix_spawn(&process_, arguments[0], nullptr, nullptr, arguments.data(), environ) == 0);
   }
-  // A process that is there.
+  // Takes over an existing child process.
   explicit ChildProcess(pid_t process) : process_(process) { REQUIRE(process > 0); }
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -36,7 +36,7 @@ class ChildProcess {
   }
 
   pid_t id() const { return process_; }
-  // Whether it has come to its end.
+  // Whether the process has ended.
   bool over() {
     if (!over_) over_ = ::waitpid(process_, &status_, WNOHANG) == process_;
     return over_;
@@ -45,14 +45,14 @@ class ChildProcess {
     if (!over_) ::waitpid(process_, &status_, 0);
     over_ = true;
   }
-  // False if it had come to its end before.
+  // Returns false if the process had ended before.
   bool kill() {
     ::kill(process_, SIGKILL);
     wait();
     return WIFSIGNALED(status_) && WTERMSIG(status_) == SIGKILL;
   }
   bool ended_well() const { return WIFEXITED(status_) && WEXITSTATUS(status_) == 0; }
-  // Waits for it; -1 if a signal ended it.
+  // Waits for the process; -1 if a signal ended it.
   int exit_code() {
     wait();
     return WIFEXITED(status_) ? WEXITSTATUS(status_) : -1;
@@ -64,8 +64,8 @@ class ChildProcess {
   bool over_ = false;
 };
 
-// Calls f in a child of this process and gives the status with which it ends: 0, or 99 after an exception, without
-// destructors of globals, unless f itself ends it; -1 if a signal did, such as the alarm after `seconds`.
+// Calls f in a child process and returns its exit status: 0, or 99 after an exception, or f's own exit code; -1 if a
+// signal ended it, such as the alarm after `seconds`. Destructors of globals do not run.
 template <class F>
 int exit_code_of(F f, unsigned seconds = 60) {
   std::fflush(nullptr);
@@ -84,9 +84,9 @@ int exit_code_of(F f, unsigned seconds = 60) {
   return ChildProcess(process).exit_code();
 }
 
-// Leaves so many bytes to this process, beside those it has.
+// Limits further allocations of this process to `bytes`.
 inline void limit_memory(std::size_t bytes) {
-  malloc_trim(0);  // what earlier tests freed would serve, too
+  malloc_trim(0);  // return memory freed by earlier tests
   std::size_t pages = 0;
   FILE* file = std::fopen("/proc/self/statm", "r");
   const bool read = file != nullptr && std::fscanf(file, "%zu", &pages) == 1;

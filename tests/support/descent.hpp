@@ -1,4 +1,4 @@
-// Two numbers on a slope, with optimizers that go down it.
+// A small optimization problem, for tests of optimizers.
 #pragma once
 
 #include <cstdint>
@@ -9,8 +9,8 @@
 
 namespace xgrad::testing {
 
-// The slope c (w^3 - w) + 0.3 of numbers/optimizers.py. `w` may be any number of tensors like `start`; they share none
-// but the optimizer.
+// Minimizes a function with the gradient c (w^3 - w) + 0.3, as in numbers/optimizers.py. `w` holds any number of
+// tensors like `start`, which share only the optimizer.
 class Descent {
  public:
   explicit Descent(const nn::Optimizer& optimizer, DType dtype = f64, const std::vector<double>& start = {1.7, -0.4},

@@ -1,4 +1,4 @@
-// Random numbers for tests: the same for the same seed with every compiler and standard library.
+// Random numbers for tests: a seed gives the same sequence with every compiler and standard library.
 #pragma once
 
 #include <cstdint>

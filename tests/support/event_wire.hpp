@@ -1,5 +1,5 @@
-// Event files read by the letter of their formats: records, checks and the wire format of protocol buffers. Nothing
-// here is shared with the library, whose writer it judges.
+// Independent reader of event files, for tests of the library's writer: records, checksums and the protocol buffer wire
+// format.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +18,7 @@ namespace event_wire {
 
 // ---- records
 
-// Bit by bit, as the polynomial 0x1EDC6F41 is defined, low bits first.
+// CRC-32C, bit by bit, with the polynomial 0x1EDC6F41, least significant bit first.
 inline std::uint32_t crc32c(std::string_view data) {
   std::uint32_t crc = 0xFFFFFFFF;
   for (const char c : data) {
@@ -42,10 +42,10 @@ inline std::string bytes_of(std::uint64_t number, std::size_t count) {
 
 struct Records {
   std::vector<std::string> data;
-  std::size_t rest = 0;  // bytes of a last record that is not whole
+  std::size_t rest = 0;  // bytes of a truncated last record
 };
 
-// Checks must agree wherever there is enough to compare.
+// Splits a file into records and checks the checksums.
 inline Records records(std::string_view file) {
   Records out;
   while (!file.empty()) {
@@ -79,7 +79,7 @@ inline std::string content(const std::filesystem::path& path) {
 struct Field {
   std::uint64_t number;
   unsigned type;        // 0 varint, 1 eight bytes, 2 bytes, 5 four bytes
-  std::uint64_t value;  // of all but bytes
+  std::uint64_t value;  // for all types but bytes
   std::string_view bytes;
 };
 
@@ -118,7 +118,7 @@ class Message {
     const Field* field = find(number);
     return field == nullptr ? 0 : as_double(field->bytes);
   }
-  // An absent message is an empty one.
+  // A missing message is an empty one.
   Message message(std::uint64_t number) const {
     const Field* field = find(number);
     return field == nullptr ? Message() : Message(field->bytes);
@@ -137,7 +137,7 @@ class Message {
     }
     return out;
   }
-  // Numbers of four or eight bytes, packed or one by one.
+  // Values of four or eight bytes, packed or repeated.
   std::vector<double> reals(std::uint64_t number, std::size_t size) const {
     std::vector<double> out;
     for (const Field& f : fields_) {
@@ -175,7 +175,7 @@ class Message {
   }
 
  private:
-  // The last of that number, as the format says.
+  // The last field of that number, as the format defines.
   const Field* find(std::uint64_t number) const {
     const Field* out = nullptr;
     for (const Field& f : fields_) {
@@ -266,11 +266,11 @@ struct WireEvent {
     return out;
   }
 
-  std::shared_ptr<const std::string> bytes;  // which the message refers to
+  std::shared_ptr<const std::string> bytes;  // storage of `message`
   Message message;
 };
 
-// All events of a file that must be whole.
+// All events of a file, which must not be truncated.
 inline std::vector<WireEvent> events(const std::filesystem::path& path) {
   const Records all = records(content(path));
   REQUIRE(all.rest == 0);

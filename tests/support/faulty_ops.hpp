@@ -1,4 +1,4 @@
-// A correct operation, x^3, and the parts to make faulty copies of it: the checker is tested by what it must catch.
+// A correct operation, x^3, and helpers that make faulty copies of it, for tests of the checker.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ inline TensorType floating_type(const Infer& in) {
   return in.type(0);
 }
 
-// The kernel that puts f(call, i), computed in T, into element i.
+// A kernel that writes f(call, i), computed in T, to element i.
 template <class F>
 void each(const KernelCall& call, F f) {
   const Index n = call.output.type.shape.elements();
@@ -57,7 +57,7 @@ inline OpDef cube_with(VjpFn vjp) {
   return op;
 }
 
-// What check_op says; empty if it finds nothing.
+// The error message of check_op; empty if it passes.
 inline std::string complaint(const OpDef& op, const CheckOptions& options = {}) {
   try {
     check_op(op, options);

@@ -1,4 +1,4 @@
-// What Graphviz' own parser makes of a picture: it is asked, not our text.
+// Parses diagrams with Graphviz.
 #pragma once
 
 #include <cstdio>
@@ -22,10 +22,10 @@ inline bool found() {
 
 struct Picture {
   int nodes = 0, edges = 0, clusters = 0;
-  std::string drawn;  // what is written in it, as SVG
+  std::string drawn;  // the diagram as SVG
 };
 
-// Throws with Graphviz' complaint if it has any, warnings included.
+// Runs a command. Throws if Graphviz prints an error or a warning.
 inline std::string run(const std::string& command, const scratch::ScratchFolder& folder) {
   const auto text_of = [&](const char* name) {
     std::ifstream file(folder / name, std::ios::binary);
@@ -38,12 +38,12 @@ inline std::string run(const std::string& command, const scratch::ScratchFolder&
   return text_of("out");
 }
 
-// Parses the text and, unless told otherwise, lays it out and draws it, which is when labels are parsed.
+// Parses the text and, if `draw`, lays it out and draws it, since labels are parsed only then.
 inline Picture read(const std::string& dot, bool draw = true) {
   const scratch::ScratchFolder folder;
   std::ofstream(folder / "in.dot", std::ios::binary) << dot;
   Picture picture;
-  // gvpr walks what the parser of Graphviz read.
+  // gvpr counts what the parser read.
   const std::string counts = run("gvpr 'BEG_G { printf(\"%d %d\\n\", nNodes($G), nEdges($G)); }' in.dot", folder);
   if (std::sscanf(counts.c_str(), "%d %d", &picture.nodes, &picture.edges) != 2)
     throw std::runtime_error("gvpr printed: " + counts);

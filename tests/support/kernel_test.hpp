@@ -1,4 +1,4 @@
-// The kernels of every instruction set this processor can run, and memory to run them in.
+// The kernels of every instruction set that this processor supports, and memory for them.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@ struct Tables {
   const RandomKernels* random;
 };
 
-// The first set always runs; whether the others do depends on the processor.
+// The first set is always included; the others depend on the processor.
 inline std::vector<Tables> tables() {
 #define XGRAD_TEST_TABLE(isa, unused) {#isa, &isa::matmul_kernels, &isa::reduce_kernels, &isa::random_kernels},
   std::vector<Tables> out = {XGRAD_FOR_EACH_ISA(XGRAD_TEST_TABLE, )};
@@ -34,7 +34,7 @@ inline std::vector<Tables> tables() {
   return out;
 }
 
-// Around the vector widths and the blocks of the kernels.
+// Sizes around the vector widths and block sizes of the kernels.
 inline constexpr Index sizes[] = {0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 65, 100, 127, 129, 257};
 inline Index any_size(Dice& dice) { return sizes[dice.below(static_cast<Index>(std::size(sizes)))]; }
 
@@ -50,7 +50,7 @@ std::vector<T> random_numbers(Dice& dice, Index n) {
   return out;
 }
 
-// Scratch of exactly the size asked for, with a guard behind it.
+// Scratch memory of exactly the requested size, followed by a guard zone.
 class Scratch {
  public:
   explicit Scratch(std::size_t bytes) : memory_({static_cast<Index>(bytes + 64)}, DType::boolean), bytes_(bytes) {

@@ -1,4 +1,4 @@
-// Values against answers worked out by hand.
+// Compares values with results computed by hand.
 #pragma once
 
 #include <cmath>
@@ -26,7 +26,7 @@ inline Value counting(Graph& g, const Shape& shape, DType dtype = f64) {
   return numbers(g, shape, values, dtype);
 }
 
-// Shape and numbers; NaN equals NaN. Within `tolerance` relative to what is expected, or 1.
+// Checks shape and elements; NaN equals NaN. The tolerance is relative to max(1, |expected|).
 inline void check_answer(Value got, const Shape& shape, const std::vector<double>& expected, double tolerance = 0) {
   const Tensor t = evaluate(got, {});
   CAPTURE(t.str());

@@ -1,5 +1,5 @@
-// Where the sources lie and the programs that tests run. Only places.cpp is compiled with these paths, so that all
-// other tests are compiled alike in any folder, and a compiler cache serves every checkout.
+// Paths of the sources and of the programs that tests run. Only places.cpp is compiled with these paths, so that
+// compiler caches work across checkouts.
 #pragma once
 
 #include <filesystem>

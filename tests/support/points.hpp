@@ -1,4 +1,4 @@
-// Functions of one number, and their derivatives, at points of interest.
+// Functions of one value, and their derivatives, at chosen points.
 #pragma once
 
 #include <cmath>
@@ -16,7 +16,7 @@ namespace xgrad::testing {
 inline constexpr double inf = std::numeric_limits<double>::infinity();
 inline constexpr double NaN = std::numeric_limits<double>::quiet_NaN();
 
-// A list in which NaN equals NaN and 0 differs from -0.
+// A list of values in which NaN equals NaN and 0 differs from -0.
 struct Numbers {
   Numbers(std::initializer_list<double> list) : values(list) {}
   explicit Numbers(const Tensor& t) {
@@ -33,7 +33,7 @@ struct Numbers {
     }
     return true;
   }
-  // Every number is within a factor of 1 +- tolerance of the other list's, and special ones are the same.
+  // Whether all values agree within a relative tolerance, and special values are equal.
   bool near(const Numbers& other, double tolerance) const {
     if (values.size() != other.values.size()) return false;
     for (std::size_t i = 0; i < values.size(); ++i) {
@@ -50,12 +50,12 @@ struct Numbers {
   }
 };
 
-// A row of numbers of a dtype.
+// A 1-D tensor of a dtype.
 inline Tensor row(std::initializer_list<double> numbers, DType dtype = f64) {
   return Tensor::from<double>({static_cast<Index>(numbers.size())}, numbers).cast(dtype);
 }
 
-// f of a row.
+// f at the points.
 template <class F>
 Numbers values(F f, std::initializer_list<double> points, DType dtype = f64) {
   Graph g({.dtype = dtype});
@@ -63,7 +63,7 @@ Numbers values(F f, std::initializer_list<double> points, DType dtype = f64) {
   return Numbers(evaluate(f(x), {{x, row(points, dtype)}}));
 }
 
-// The derivatives of the sum of f by each number of a row.
+// The derivative of f at each point.
 template <class F>
 Numbers slopes(F f, std::initializer_list<double> points, DType dtype = f64) {
   Graph g({.dtype = dtype});
@@ -71,7 +71,7 @@ Numbers slopes(F f, std::initializer_list<double> points, DType dtype = f64) {
   return Numbers(evaluate(gradients(sum(f(x)), x), {{x, row(points, dtype)}}));
 }
 
-// f of two rows.
+// f of two lists of points.
 template <class F>
 Numbers values(F f, std::initializer_list<double> a, std::initializer_list<double> b, DType dtype = f64) {
   Graph g({.dtype = dtype});
@@ -80,7 +80,7 @@ Numbers values(F f, std::initializer_list<double> a, std::initializer_list<doubl
   return Numbers(evaluate(f(x, y), {{x, row(a, dtype)}, {y, row(b, dtype)}}));
 }
 
-// The derivatives of the sum of f by the numbers of both rows, those of the first row first.
+// The derivatives of f by both arguments, at two lists of points.
 template <class F>
 std::pair<Numbers, Numbers> slopes(F f, std::initializer_list<double> a, std::initializer_list<double> b) {
   Graph g({.dtype = f64});

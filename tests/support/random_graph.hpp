@@ -1,4 +1,4 @@
-// Graphs of random operations on random shapes, the same for the same seed, for tests that hold for every graph.
+// Random graphs of random operations and shapes, reproducible by seed, for tests of properties of every graph.
 #pragma once
 
 #include <algorithm>
@@ -26,15 +26,15 @@ inline Tensor random_tensor(Dice& dice, const Shape& shape, DType dtype, double 
 
 struct Kind {
   DType dtype = f32;
-  bool smooth = false;   // only operations that finite differences can judge everywhere
+  bool smooth = false;   // only operations that are smooth everywhere
   Index max_extent = 6;  // extents of leaves
   Index max_elements = 400;
-  bool large = false;  // the first leaf has about as many elements as are allowed
-  bool empty = false;  // some axes have no elements; what has no meaning then is not kept
+  bool large = false;  // the first leaf has about the maximum number of elements
+  bool empty = false;  // some axes have extent 0; operations that throw then are skipped
 };
 
-// Grows a graph node by node. With every value goes a bound on its size: what could exceed it is squashed, so that
-// infinities and NaNs do not make wrong numbers look equal.
+// Grows a graph node by node. Bounds the magnitude of every value: values that could exceed the bound are squashed,
+// since infinities and NaNs would hide differences.
 class Grower {
  public:
   Grower(Graph& graph, std::uint64_t seed, Kind kind) : g(graph), dice(seed), kind_(kind) {
@@ -50,11 +50,11 @@ class Grower {
     while (static_cast<Index>(g.size()) < nodes) step();
   }
   Value last() const { return values_.back(); }
-  // The same steps whatever else stands in the graph.
+  // Draws the same steps whatever else is in the graph.
   void grow_by(Index steps) {
     while (steps-- > 0) step();
   }
-  // What grew between two counts, except the last, is not used again; in place of that stands `v`, the same numbers.
+  // Excludes the values grown since a count, except the last, from further use, and replaces the last by the equal `v`.
   std::size_t grown() const { return values_.size(); }
   void seal(std::size_t since, Value v) {
     const auto first = static_cast<std::ptrdiff_t>(since);
@@ -69,7 +69,7 @@ class Grower {
     return values_[values_.size() - 1 - static_cast<std::size_t>(dice.below(std::min<Index>(6, count())))];
   }
 
-  // Numbers for every input; other ones each time.
+  // Random values for every input, different in each call.
   Feeds feeds() {
     Feeds out;
     for (const auto& [input, classes] : inputs_) {
@@ -83,7 +83,7 @@ class Grower {
   Dice dice;
   std::vector<Parameter> parameters;
   std::vector<Value> leaves;    // inputs and parameters of a floating dtype
-  std::vector<Value> oddities;  // values of other dtypes, which have no derivative
+  std::vector<Value> oddities;  // values of other dtypes, without derivatives
 
  private:
   static constexpr double limit = 4;
@@ -145,7 +145,7 @@ class Grower {
     return v;
   }
 
-  // A value that broadcasts with x to something not too large; x itself if chance finds no other.
+  // A value that broadcasts with x to a result of bounded size; x itself if none is found.
   Value partner(Value x) {
     for (int i = 0; i < 12; ++i) {
       const Value y = any();
@@ -226,7 +226,7 @@ class Grower {
     }
   }
 
-  // Functions that networks are not full of.
+  // Less common functions.
   bool rare(Value a, double size) {
     switch (dice.below(kind_.smooth ? 10 : 17)) {
       case 0: return keep(softplus(a), size + 1);
@@ -269,7 +269,7 @@ class Grower {
     const bool keepdims = dice.chance(0.5);
     const double n = static_cast<double>(a.shape().elements());
     if (dice.chance(0.2)) return along_an_axis(a);
-    if (n == 0) return keep(sum(a, some_axes(a), keepdims), 0);  // there is no mean and no maximum
+    if (n == 0) return keep(sum(a, some_axes(a), keepdims), 0);  // mean and maximum are undefined
     switch (dice.below(kind_.smooth ? 5 : 8)) {
       case 0: return keep(sum(a, some_axes(a), keepdims), bound(a) * n);
       case 1: return keep(mean(a, some_axes(a), keepdims), bound(a));
@@ -383,7 +383,7 @@ class Grower {
   bool choice() {
     const Value a = recent();
     const Value b = partner(a);
-    if (kind_.smooth) {  // chosen by random numbers, and never so that nothing is left of a or b
+    if (kind_.smooth) {  // the mask is random and selects elements of both a and b
       if (dice.chance(0.3)) return keep(a * (bernoulli_like(a, 0.7) + 0.5), 2 * bound(a));
       const Value condition = random_uniform(g, a.shape(), kind_.dtype, -1, 1) > 0;
       return keep(where(condition, a, b) + 0.25 * (a + b), 2 * bound(a) + 2 * bound(b));
@@ -395,9 +395,9 @@ class Grower {
     return keep(where(condition, a, b), bound(a) + bound(b));
   }
 
-  // False if chance proposed something that does not fit; the next step proposes something else.
+  // Returns false if the random choice does not fit; the next step tries another.
   bool step() {
-    // Numbers of an axis without elements cannot be inferred, chosen or softened.
+    // On an axis of extent 0 some operations throw.
     if (!kind_.empty) return step_of(dice.below(12));
     try {
       return step_of(dice.below(12));
@@ -416,10 +416,10 @@ class Grower {
   }
 
   Kind kind_;
-  std::vector<Index> palette_;  // few extents, so that shapes often fit each other
+  std::vector<Index> palette_;  // few extents, so that shapes often match
   std::vector<Value> values_;
   std::vector<double> bounds_;
-  std::vector<std::pair<Value, double>> inputs_;  // and the number of classes of an i64 input
+  std::vector<std::pair<Value, double>> inputs_;  // with the number of classes of an i64 input
 };
 
 }  // namespace xgrad::testing

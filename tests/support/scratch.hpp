@@ -1,4 +1,4 @@
-// ScratchFolder: an empty folder for the files of one test, gone at its end.
+// ScratchFolder: an empty folder for the files of one test, removed at the end.
 //
 //   const ScratchFolder folder;
 //   write_file(folder / "a.csv", "x,y\n1,2\n");
@@ -42,7 +42,7 @@ class ScratchFolder {
   fs::path path_;
 };
 
-// Where files do not wait for a disk, if there is such a place: for tests that write thousands.
+// A folder in memory if there is one, for tests that write thousands of files.
 inline fs::path memory() {
   std::error_code ignored;
   return fs::is_directory("/dev/shm", ignored) ? fs::path("/dev/shm") : fs::temp_directory_path();
@@ -56,14 +56,14 @@ inline fs::path write_file(const fs::path& path, std::string_view content) {
   return path;
 }
 
-// A file or folder of the real data sets, which are not part of the repository: below $XGRAD_DATA or beside the source.
+// A file or folder of the real data sets, in $XGRAD_DATA or next to the repository, which does not contain them.
 inline std::optional<fs::path> real_data(std::string_view name) {
   const auto found = xgrad::nn::find_data(name, places::sources() / ".." / "shared" / "data");
   if (!found) MESSAGE("skipped: ", name, " is neither in $XGRAD_DATA nor in ../shared/data");
   return found;
 }
 
-// The message of the error of type E that `body` throws; fails the test if it throws none or another.
+// The message of the error of type E that `body` throws; fails the test if it throws no or another error.
 template <class E>
 std::string message_of(const auto& body) {
   try {

@@ -1,4 +1,4 @@
-// Small data and models that learn in no time.
+// Small data sets and models that train quickly.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,7 @@ inline Tensor numbers(Shape shape, double phase = 0) {
   return out;
 }
 
-// Which of two noisy half planes a point lies in: easy to learn.
+// Points of two noisy half planes, easy to classify.
 inline nn::Dataset points(Index rows) {
   nn::Dataset data{numbers({rows, 2}), Tensor(Shape{rows}, i64)};
   const auto x = data.x.values<float>();

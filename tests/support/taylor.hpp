@@ -1,7 +1,6 @@
-// Truncated Taylor numbers: a function's value and its derivatives to order 3 along a line, carried through arithmetic
-// without a step and without noise. The oracle of test_higher_derivatives.cpp. Each function is written from
-// mathematics and not from the library's rules: a power series of a function with the derivative g(a) is y(k) = sum j
-// a(j) g(k - j) / k (Griewank and Walther, "Evaluating Derivatives", chapter 13).
+// Truncated Taylor series: a function's value and derivatives to order 3 along a line, computed without step size and
+// noise. The reference of test_higher_derivatives.cpp, independent of the library's rules: for a function with the
+// derivative g(a), y(k) = sum j a(j) g(k - j) / k (Griewank and Walther, "Evaluating Derivatives", chapter 13).
 #pragma once
 
 #include <array>
@@ -13,10 +12,10 @@ namespace xgrad::testing {
 
 struct Taylor {
   static constexpr std::size_t order = 3;
-  std::array<long double, order + 1> c{};  // of t^0, t^1, ...
+  std::array<long double, order + 1> c{};  // coefficients of t^0, t^1, ...
 
   Taylor() = default;
-  Taylor(long double value) { c[0] = value; }  // NOLINT(google-explicit-constructor): numbers are Taylor numbers
+  Taylor(long double value) { c[0] = value; }  // NOLINT(google-explicit-constructor): constants are series
   long double value() const { return c[0]; }
   bool finite() const {
     for (const long double x : c) {
@@ -134,15 +133,15 @@ inline Taylor atan2(const Taylor& a, const Taylor& b) {
 inline Taylor erf(const Taylor& a) {
   return integrated(std::erf(a.value()), a, exp(-(a * a)) * (2 / std::sqrt(std::numbers::pi_v<long double>)));
 }
-// By Newton's method from the value in double.
+// Newton's method from the f64 result.
 inline Taylor erfinv(const Taylor& a, long double start) {
   const long double slope = std::sqrt(std::numbers::pi_v<long double>) / 2;
   for (int i = 0; i < 3; ++i) start -= (std::erf(start) - a.value()) * slope * std::exp(start * start);
   return integrated_from_itself(start, a, [&](const Taylor& y) { return exp(y * y) * slope; });
 }
 
-// Derivative n of digamma; digamma itself for n = 0: by recurrence upwards, then the asymptotic series (Abramowitz and
-// Stegun 6.3.18, 6.4.11).
+// Derivative n of digamma, or digamma for n = 0: upward recurrence, then the asymptotic series (Abramowitz and Stegun
+// 6.3.18, 6.4.11).
 inline long double polygamma(int n, long double x) {
   constexpr long double bernoulli[] = {1.0L / 6,  -1.0L / 30,     1.0L / 42, -1.0L / 30,
                                        5.0L / 66, -691.0L / 2730, 7.0L / 6,  -3617.0L / 510};
@@ -165,7 +164,7 @@ inline long double polygamma(int n, long double x) {
 }
 inline Taylor polygamma(int n, const Taylor& a) {
   Taylor y = polygamma(n, a.value());
-  // The derivatives of the next orders as a function of a: composed from the lowest power of a's change.
+  // Higher derivatives as a function of a, composed from powers of a's change.
   Taylor step = a;
   step.c[0] = 0;
   Taylor power = step;
@@ -179,7 +178,7 @@ inline Taylor polygamma(int n, const Taylor& a) {
 }
 inline Taylor lgamma(const Taylor& a) { return integrated(std::lgamma(a.value()), a, polygamma(0, a)); }
 
-// Whole powers are products, 0 included; other powers of 0 have no series here.
+// Integer powers are products, including 0; other powers of 0 have no series.
 inline Taylor pow(const Taylor& a, const Taylor& b) {
   bool constant = true;
   for (std::size_t k = 1; k <= Taylor::order; ++k) constant = constant && b.c[k] == 0;

@@ -1,4 +1,4 @@
-// What tests ask of a text.
+// Text helpers for tests.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 namespace xgrad::testing {
 
-// How often the part stands in the text.
+// Number of occurrences of the part in the text.
 inline std::size_t count(std::string_view text, std::string_view part) {
   std::size_t n = 0;
   for (std::size_t at = text.find(part); at != std::string_view::npos; at = text.find(part, at + part.size())) ++n;

@@ -1,5 +1,5 @@
-// A handful of operations for tests of the tape itself, so that it is tested without the built-in operations. Their
-// kernels do nothing: no graph made of them is run.
+// A few operations for tests of graphs without the built-in operations. Their kernels do nothing, since these graphs
+// are never run.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +21,7 @@ inline OpDef make(const char* name, int inputs, InferFn infer, Traits traits = {
   op.infer = infer;
   op.kernel = [](const KernelCall&) {};
   if (traits.elementwise) op.block.fill([](Index, const void* const*, const bool*, void*) {});
-  op.no_gradient = "only for tests of the tape";
+  op.no_gradient = "only for tests of graphs";
   return op;
 }
 

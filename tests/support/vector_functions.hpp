@@ -1,4 +1,4 @@
-// The vector functions of simd.hpp as kernels over arrays, for each instruction set.
+// The vector functions of simd.hpp as array kernels, for each instruction set.
 #pragma once
 
 #include <span>
@@ -49,7 +49,7 @@ struct FunctionSet {
   }
 };
 
-// Those of every instruction set this processor has.
+// The functions of every instruction set that this processor supports.
 inline std::vector<FunctionSet> function_sets() {
 #define XGRAD_TEST_FUNCTION_SET(isa, unused) {#isa, isa::functions_1, isa::functions_2},
   std::vector<FunctionSet> out = {XGRAD_FOR_EACH_ISA(XGRAD_TEST_FUNCTION_SET, )};

@@ -65,7 +65,7 @@ void run_2(Index n, const T* x, const T* y, T* out) {
       return simd::name(arguments...); \
     }                                  \
   };
-// What rounding takes from a product; 0 where `fma` is two operations.
+// The rounding error of a product; 0 if `fma` is two operations.
 struct product_error_function {
   template <class V>
   static V of(V x, V y) {

@@ -1,4 +1,4 @@
-// A small XML parser that refuses whatever is not well-formed, for pictures that tests look into.
+// A small XML parser that throws unless the text is well-formed, for tests of SVG files.
 //
 //   for (const xml::Element& e : xml::parse(svg)) e.name, e.attributes.at("width"), e.text
 #pragma once
@@ -15,7 +15,7 @@ namespace xml {
 struct Element {
   std::string name;
   std::map<std::string, std::string> attributes;
-  std::string text;  // directly in it
+  std::string text;  // text directly in the element
 };
 
 class Parser {
@@ -25,9 +25,9 @@ class Parser {
     skip_blanks();
     element();
     skip_blanks();
-    require(at_ == text_.size(), "something follows the root");
+    require(at_ == text_.size(), "content after the root element");
   }
-  std::vector<Element> elements;  // in the order in which they begin
+  std::vector<Element> elements;  // in document order
 
  private:
   [[noreturn]] void fail(const char* what) const {
@@ -38,14 +38,14 @@ class Parser {
   }
   bool next_is(std::string_view wanted) const { return text_.substr(at_).starts_with(wanted); }
   void skip(std::string_view wanted) {
-    require(next_is(wanted), "something else is expected");
+    require(next_is(wanted), "unexpected character");
     at_ += wanted.size();
   }
   void skip_blanks() {
     while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\n')) ++at_;
   }
 
-  // UTF-8, and only what XML 1.0 allows.
+  // Checks for valid UTF-8 and characters that XML 1.0 allows.
   void check_characters() {
     for (std::size_t i = 0; i < text_.size();) {
       const auto lead = static_cast<unsigned char>(text_[i]);
@@ -59,7 +59,7 @@ class Parser {
         require((byte & 0xC0U) == 0x80, "no UTF-8");
         code = (code << 6U) | (byte & 0x3FU);
       }
-      require(bytes == 1 || code >= (bytes == 2 ? 0x80UL : bytes == 3 ? 0x800UL : 0x10000UL), "a longer form");
+      require(bytes == 1 || code >= (bytes == 2 ? 0x80UL : bytes == 3 ? 0x800UL : 0x10000UL), "an overlong encoding");
       const bool allowed = code == '\n' || code == '\t' || (code >= 0x20 && code <= 0xD7FF) ||
                            (code >= 0xE000 && code <= 0xFFFD) || (code >= 0x10000 && code <= 0x10FFFF);
       require(allowed, "a character that XML does not allow");

@@ -1,4 +1,4 @@
-// The parts of xtensor that tests convert from and to, where its old and its new versions have them.
+// Includes the parts of xtensor that tests convert from and to, in old and new versions.
 #pragma once
 
 #include <xgrad/graph/xtensor.hpp>
