@@ -1,5 +1,5 @@
-# LibZip::LibZip, for archives of arrays (.npz). The package file that comes with libzip cannot be used: in Debian 12 it
-# ends in an error unless three programs are installed that nothing here needs.
+# LibZip::LibZip, for archives of arrays (.npz). Replaces the package file of libzip, which in Debian 12 fails unless
+# three unrelated programs are installed.
 
 find_path(LibZip_INCLUDE_DIR zip.h)
 find_library(LibZip_LIBRARY zip)

@@ -1,6 +1,6 @@
-# Toolchain for 64-bit ARM on Debian: cross-compiled, and run by qemu wherever a test runs a program of the build.
-# Debian's cross compiler looks into /usr/include last, after the headers of its own C library, so libraries of headers
-# alone need no copy for the other architecture; their CMake files lie with those of the host.
+# Toolchain for 64-bit ARM on Debian: cross-compiles, and runs test programs with qemu. Debian's cross compiler searches
+# /usr/include after its own C library, so header-only libraries of the host serve both architectures; so do their CMake
+# files.
 
 set(CMAKE_SYSTEM_NAME Linux)
 set(CMAKE_SYSTEM_PROCESSOR aarch64)

@@ -1,4 +1,4 @@
-# Build type, warnings and the flags that every part of the library needs.
+# Build type, warnings and compile flags of all targets.
 
 if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
@@ -11,13 +11,13 @@ if(PROJECT_IS_TOP_LEVEL)
   endif()
 endif()
 
-# Floating-point contraction is off everywhere: a fused multiply-add where the source has two operations would make
-# results depend on inlining, and the promise of equal bits for every plan and thread count would not hold.
+# Disables floating-point contraction: a fused multiply-add would make results depend on inlining, and plans and thread
+# counts would no longer give bit-identical results.
 function(xgrad_compile_options target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion
                                            -ffp-contract=off -fno-math-errno)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC 12 warns of overlapping copies inside its own std::string (GCC bug 105651).
+    # GCC 12 reports false overlapping copies in its std::string (GCC bug 105651).
     target_compile_options(${target} PRIVATE -Wno-restrict)
   endif()
   if(XGRAD_WERROR)

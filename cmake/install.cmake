@@ -1,10 +1,10 @@
-# `cmake --install` gives a prefix in which find_package(xgrad) works.
+# `cmake --install` creates a prefix in which find_package(xgrad) works.
 
 include(CMakePackageConfigHelpers)
 
 install(TARGETS xgrad EXPORT xgrad-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-# What lies in a folder named so is internal and stays here; kernels are, too.
+# Headers in folders named internal or kernels are not installed.
 file(GLOB_RECURSE headers RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS graph/*.hpp ops/*.hpp autodiff/*.hpp nn/*.hpp)
 list(FILTER headers EXCLUDE REGEX "/(internal|kernels)/")
 foreach(header ${headers})

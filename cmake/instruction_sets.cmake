@@ -1,5 +1,5 @@
-# Kernels are compiled once per instruction set and chosen at start-up. `xsimd` is renamed per set so that no inline
-# function compiled for one set can replace that of another when the program is linked.
+# Kernels are compiled once per instruction set and selected at start-up. `xsimd` is renamed per set, so that the linker
+# cannot merge inline functions compiled for different sets.
 
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(all_sets sse2 avx2 avx512)
@@ -7,7 +7,7 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(XGRAD_FLAGS_avx2 -mavx2 -mfma)
   set(XGRAD_FLAGS_avx512 -mavx2 -mfma -mavx512f -mavx512cd -mavx512dq -mavx512bw -mavx512vl -mprefer-vector-width=512)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-    # GCC's own header for AVX-512 starts from undefined registers on purpose and is warned about (GCC bug 105593).
+    # GCC warns about intentionally undefined registers in its AVX-512 header (GCC bug 105593).
     list(APPEND XGRAD_FLAGS_avx512 -Wno-maybe-uninitialized -Wno-uninitialized)
   endif()
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "aarch64|arm64")
@@ -17,13 +17,13 @@ else()
   message(FATAL_ERROR "xgrad: no instruction set is known for the processor ${CMAKE_SYSTEM_PROCESSOR}")
 endif()
 
-set(XGRAD_INSTRUCTION_SETS ${all_sets} CACHE STRING "What the kernels are compiled for: some of ${all_sets}")
+set(XGRAD_INSTRUCTION_SETS ${all_sets} CACHE STRING "Instruction sets of the kernels: some of ${all_sets}")
 if(NOT XGRAD_INSTRUCTION_SETS)
   message(FATAL_ERROR "xgrad: XGRAD_INSTRUCTION_SETS is empty; name some of: ${all_sets}")
 endif()
 foreach(set ${XGRAD_INSTRUCTION_SETS})
   if(NOT set IN_LIST all_sets)
-    message(FATAL_ERROR "xgrad: XGRAD_INSTRUCTION_SETS names ${set}; there are: ${all_sets}")
+    message(FATAL_ERROR "xgrad: XGRAD_INSTRUCTION_SETS: unknown set ${set}; known: ${all_sets}")
   endif()
 endforeach()
 set(XGRAD_SETS_LEFT_OUT)
@@ -34,7 +34,7 @@ foreach(set ${all_sets})
   endif()
 endforeach()
 
-# Adds the objects of `sources`, compiled for each set, to the target; those of a set are the target TARGET_SET.
+# Adds `sources`, compiled for each set, to the target; the objects of a set form the target TARGET_SET.
 function(xgrad_add_instruction_sets target)
   target_compile_definitions(${target} PRIVATE ${XGRAD_SETS_LEFT_OUT})
   foreach(set ${XGRAD_INSTRUCTION_SETS})
@@ -43,7 +43,7 @@ function(xgrad_add_instruction_sets target)
     xgrad_compile_options(${objects})
     target_compile_definitions(${objects} PRIVATE XGRAD_ISA=${set} xsimd=xsimd_${set} ${XGRAD_SETS_LEFT_OUT})
     target_compile_options(${objects} PRIVATE ${XGRAD_FLAGS_${set}} $<$<CONFIG:Release,RelWithDebInfo>:-O3>)
-    # These passes use the kernels of a file and nothing else of it.
+    # These passes use only the kernels of a file.
     target_compile_options(${objects} PRIVATE -Wno-unused-function $<$<CXX_COMPILER_ID:Clang>:-Wno-unused-const-variable>)
     target_compile_features(${objects} PRIVATE cxx_std_20)
     target_include_directories(${objects} PRIVATE ${XGRAD_INCLUDE_DIR})

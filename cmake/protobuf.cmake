@@ -1,14 +1,14 @@
-# The messages of event files: what protoc makes of nn/events/events.proto becomes part of the library. Its warnings are
-# not ours, and neither protobuf nor Boost shows in any header of ours: users of an installed xgrad link
-# libprotobuf-lite, which the package file finds, and need no header of it.
+# Protocol buffer messages of event files: compiles the output of protoc for nn/events/events.proto into the library,
+# with warnings off. Public headers include neither protobuf nor Boost: users of an installed xgrad link
+# libprotobuf-lite, which the package file finds, and need no headers of it.
 
 find_package(Protobuf REQUIRED)
-find_package(Boost REQUIRED) # headers alone: CRC-32C
+find_package(Boost REQUIRED) # headers only: CRC-32C
 
 set(XGRAD_PROTO_DIR ${PROJECT_BINARY_DIR}/proto)
 file(MAKE_DIRECTORY ${XGRAD_PROTO_DIR}/xgrad_proto)
 set(generated ${XGRAD_PROTO_DIR}/xgrad_proto/events.pb)
-# The folder is in the message file's name for the program, so that no other events.proto is taken for this one.
+# The folder is part of the registered file name, so that another events.proto in the program does not collide.
 configure_file(${PROJECT_SOURCE_DIR}/nn/events/events.proto ${XGRAD_PROTO_DIR}/xgrad_proto/events.proto COPYONLY)
 add_custom_command(OUTPUT ${generated}.cc ${generated}.h
                    COMMAND protobuf::protoc --proto_path=${XGRAD_PROTO_DIR} --cpp_out=${XGRAD_PROTO_DIR} xgrad_proto/events.proto
@@ -23,7 +23,7 @@ get_target_property(protobuf_includes protobuf::libprotobuf-lite INTERFACE_INCLU
 get_target_property(boost_includes Boost::headers INTERFACE_INCLUDE_DIRECTORIES)
 target_include_directories(xgrad_proto SYSTEM PRIVATE ${XGRAD_PROTO_DIR} ${protobuf_includes})
 
-# Adds the messages to the library. The files that name them are the only ones that see their header.
+# Adds the messages to the library. Only the listed sources see the generated header.
 function(xgrad_add_messages target)
   add_dependencies(${target} xgrad_proto)
   target_sources(${target} PRIVATE $<TARGET_OBJECTS:xgrad_proto>)

@@ -1,11 +1,12 @@
-# Computes the arrows between folders and files from the includes, and holds: between rooms they go one way, no files
-# include each other in a circle, no room is crowded, and tests lie in the rooms of what they test.
+# Computes the dependencies ("arrows") between folders and files from their includes, and checks: dependencies between
+# rooms form no cycle, files do not include each other in a cycle, no room has too many files, and tests lie in the
+# rooms of what they test.
 #
 #   cmake -DROOT=path/to/xgrad [-DPRINT=ON] -P tests/arrows.cmake
 #
-# A room is a folder; one named `internal` belongs to the room it lies in. PRINT shows the arrows of the rooms, each room
-# after those it knows. Prints every violation, and ends in an error if there is one; arrows_selftest.cmake shows that
-# each rule can fail. What the folders at the top may know, see structure.cmake.
+# A room is a folder; a folder named `internal` belongs to its parent. PRINT lists the dependencies, each room after
+# those it depends on. Prints every violation and fails if there is one; arrows_selftest.cmake shows that each rule can
+# fail. structure.cmake checks the dependencies between the top-level folders.
 
 cmake_minimum_required(VERSION 3.22)
 get_filename_component(ROOT "${ROOT}" ABSOLUTE)
@@ -19,7 +20,7 @@ macro(complain what)
   math(EXPR violations "${violations} + 1")
 endmacro()
 
-# ---- the files, and what each includes
+# ---- the files and their includes
 
 set(files)
 foreach(folder graph ops autodiff nn umbrella tools tests)
@@ -69,10 +70,10 @@ foreach(file IN LISTS files)
 endforeach()
 list(REMOVE_DUPLICATES rooms)
 
-# ---- circles
+# ---- cycles
 
-# Takes away whatever knows nothing that is left, again and again; then whatever nothing left knows. `left` is what lies
-# on circles and between them, `order` the rest in an order in which each comes after those it knows.
+# Repeatedly removes nodes without remaining dependencies, then nodes without remaining dependents. `left` is what lies
+# on cycles and between them; `order` lists the others, each after its dependencies.
 function(find_circles kind)
   set(left ${ARGN})
   set(order)
@@ -139,7 +140,7 @@ if(left)
   complain("files that include each other, in a circle: ${left}")
 endif()
 
-# ---- rooms that are full
+# ---- rooms with too many files
 
 file(GLOB_RECURSE everything LIST_DIRECTORIES true RELATIVE "${ROOT}" "${ROOT}/graph/*" "${ROOT}/ops/*" "${ROOT}/autodiff/*"
      "${ROOT}/nn/*" "${ROOT}/umbrella/*" "${ROOT}/tools/*" "${ROOT}/tests/*" "${ROOT}/examples/*" "${ROOT}/benchmarks/*")
@@ -163,7 +164,7 @@ foreach(file IN LISTS files)
   if(file MATCHES "^tests/(.*/)?test_[^/]*$")
     get_filename_component(folder ${file} DIRECTORY)
     string(REGEX REPLACE "^tests/?" "" room "${folder}")
-    # What is about no room lies in tests/whole, and the benchmarks' own tests beside those of the library.
+    # Tests of no single room lie in tests/whole; tests of the benchmarks lie next to those of the library.
     if(NOT room MATCHES "^(whole|benchmarks)$" AND (room STREQUAL "" OR NOT IS_DIRECTORY "${ROOT}/${room}"))
       complain("${file}: a test lies in tests/ROOM, for a room of the library, or in tests/whole")
     endif()

@@ -1,4 +1,4 @@
-# Shows that arrows.cmake can fail: small trees, each with one violation, and the same trees without it.
+# Shows that arrows.cmake can fail, on small trees with one violation each and on the same trees without it.
 #
 #   cmake -DSCRATCH=path/to/empty/folder -P tests/arrows_selftest.cmake
 
@@ -9,7 +9,7 @@ endif()
 set(failures 0)
 set(tree "${SCRATCH}/arrows_tree")
 
-# A tree of the files named in pairs: a file, and what it includes.
+# Creates a tree from pairs: a file, and its include.
 function(check)
   file(REMOVE_RECURSE "${tree}")
   file(WRITE "${tree}/graph/shape.hpp" "#pragma once\n")
@@ -44,7 +44,7 @@ function(expect_none)
   set(failures ${failures} PARENT_SCOPE)
 endfunction()
 
-# Rooms. The circle is named, with an include for each arrow, and nothing that only leads to it or from it.
+# Rooms. The cycle is reported with an include for each arrow, without rooms that only lead to it or from it.
 set(circle graph/plan/a.cpp "<xgrad/graph/run/b.hpp>" graph/run/b.hpp "<xgrad/graph/shape.hpp>")
 expect_none(${circle})
 list(APPEND circle graph/run/c.cpp "<xgrad/graph/plan/d.hpp>" graph/plan/d.hpp "<xgrad/graph/shape.hpp>" nn/e.cpp
@@ -57,10 +57,10 @@ endif()
 expect_violation("know each other, in a circle" graph/shape.cpp "<xgrad/graph/plan/a.hpp>" graph/plan/a.hpp "<xgrad/graph/shape.hpp>")
 expect_violation("know each other, in a circle" tests/ops/test_a.cpp "\"support/b.hpp\"" tests/support/b.hpp "\"ops/c.hpp\""
                  tests/ops/c.hpp "<string>" ops/d.hpp "<string>")
-# What is internal belongs to its room.
+# An `internal` folder belongs to its room.
 expect_none(graph/plan/a.cpp "<xgrad/graph/plan/internal/b.hpp>" graph/plan/internal/b.hpp "<xgrad/graph/plan/c.hpp>"
             graph/plan/c.hpp "<string>")
-# An umbrella is above all.
+# The umbrella header may include all rooms.
 expect_violation("know each other, in a circle" umbrella/xgrad.hpp "<xgrad/nn/a.hpp>" nn/a.hpp "<string>" nn/b.cpp "<xgrad/xgrad.hpp>")
 
 # Files.
@@ -68,7 +68,7 @@ expect_violation("files that include each other, in a circle: graph/a.hpp;graph/
                  "<xgrad/graph/a.hpp>" graph/c.cpp "<xgrad/graph/a.hpp>" graph/a.hpp "<xgrad/graph/shape.hpp>")
 expect_none(graph/a.hpp "<xgrad/graph/b.hpp>" graph/b.hpp "<xgrad/graph/shape.hpp>" graph/c.cpp "<xgrad/graph/a.hpp>")
 
-# How many files a folder has.
+# Maximum number of files in a folder.
 set(many)
 foreach(i RANGE 1 30)
   list(APPEND many nn/data/file_${i}.cpp "<string>")
@@ -82,7 +82,7 @@ expect_none(tests/graph/test_a.cpp "<xgrad/graph/shape.hpp>" tests/whole/test_b.
 expect_violation("tests/test_a.cpp: a test lies in tests/ROOM" tests/test_a.cpp "<string>")
 expect_violation("tests/ops/test_a.cpp: a test lies in tests/ROOM" tests/ops/test_a.cpp "<string>")
 
-# Each room is printed after those it knows.
+# PRINT lists each room after its dependencies.
 check(nn/a.cpp "<xgrad/graph/plan/b.hpp>" graph/plan/b.hpp "<xgrad/graph/shape.hpp>")
 if(NOT report MATCHES "graph -> \n.*graph/plan -> graph\n.*nn -> graph/plan\n")
   complain("rooms are printed in another order")
@@ -92,4 +92,4 @@ file(REMOVE_RECURSE "${tree}")
 if(failures GREATER 0)
   message(FATAL_ERROR "arrows_selftest: ${failures} failures")
 endif()
-message(STATUS "arrows_selftest: every rule fails where it should")
+message(STATUS "arrows_selftest: every rule fails as expected")

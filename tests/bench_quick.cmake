@@ -1,4 +1,4 @@
-# The driver of the benchmarks at one tiny job: it ends well, and what it writes is sane. Times are not judged.
+# Runs the benchmark driver on one tiny job: checks its exit code and its output, but not the times.
 #
 #   cmake -DBENCH=path/to/xgrad_bench -DSCRATCH=folder -P tests/bench_quick.cmake
 file(REMOVE_RECURSE ${SCRATCH})
@@ -21,13 +21,13 @@ string(JSON median GET "${json}" results 0 entries 0 median)
 string(JSON least GET "${json}" results 0 entries 0 least)
 string(JSON rounds LENGTH "${json}" results 0 entries 0 rounds)
 if(NOT count EQUAL 1 OR NOT job STREQUAL "matmul/8x13x32" OR NOT who STREQUAL "xgrad" OR rounds LESS 3)
-  message(FATAL_ERROR "not what was asked for:\n${json}")
+  message(FATAL_ERROR "wrong job:\n${json}")
 endif()
 if(NOT median GREATER 0 OR NOT least GREATER 0 OR least GREATER median)
-  message(FATAL_ERROR "times without sense: median ${median}, least ${least}")
+  message(FATAL_ERROR "implausible times: median ${median}, least ${least}")
 endif()
 
-# A page is written from what was stored, and shows its job.
+# A page is written from stored results and shows their job.
 bench(0 --from ${SCRATCH}/out.json --page ${SCRATCH}/page.md)
 file(READ ${SCRATCH}/page.md page)
 if(NOT page MATCHES "\n\\| 8x13x32 \\| 1 \\| [0-9.]+ \\|")
@@ -36,13 +36,13 @@ endif()
 
 bench(1 --filter "^nothing$")
 if(NOT out MATCHES "no job matches")
-  message(FATAL_ERROR "a filter that matches nothing gave:\n${out}")
+  message(FATAL_ERROR "a filter without matches printed:\n${out}")
 endif()
 bench(1 --from ${SCRATCH}/page.md)
 if(NOT out MATCHES "not results of this driver")
-  message(FATAL_ERROR "a file that holds no results gave:\n${out}")
+  message(FATAL_ERROR "a file without results printed:\n${out}")
 endif()
 bench(1 --filter "^op/relu$" --json ${SCRATCH}/nowhere/out.json)
 if(NOT out MATCHES "cannot write .*nowhere")
-  message(FATAL_ERROR "a file that cannot be written gave:\n${out}")
+  message(FATAL_ERROR "an unwritable file printed:\n${out}")
 endif()

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs the commands of a Markdown file's console blocks and compares what they print with what the block says. Lines that
-# begin with "$ " are commands; in the text below them `...` stands for anything within a line. Pictures that they draw
-# are those shown in the document.
+# Runs the commands of a Markdown file's console blocks and compares their output with the block. Lines that start with
+# "$ " are commands; in the expected output `...` matches any text within a line. Images that the commands draw must be
+# those in the document.
 #
 #   console.sh FILE.md FOLDER_TO_RUN_IN FOLDER_OF_PROGRAMS ...
 set -euo pipefail
@@ -23,17 +23,17 @@ awk '
 
 count=0
 for command in console_*.sh; do
-  [ -f "$command" ] || { echo "$document: there is no command in it"; exit 1; }
+  [ -f "$command" ] || { echo "$document: no commands found"; exit 1; }
   base=${command%.sh}
   bash "$command" >"$base.out" 2>&1 || { echo "$document: \`$(cat "$command")\` fails:"; cat "$base.out"; exit 1; }
-  "$tests/same_lines.sh" "$base.txt" "$base.out" || { echo "$document: \`$(cat "$command")\` prints something else:"; cat "$base.out"; exit 1; }
+  "$tests/same_lines.sh" "$base.txt" "$base.out" || { echo "$document: \`$(cat "$command")\` prints different output:"; cat "$base.out"; exit 1; }
   count=$((count + 1))
 done
-# To the last number, unlike same_picture.sh: what is drawn here does not depend on the processor.
+# Compares all numbers, unlike same_picture.sh: these images do not depend on the processor.
 content() { grep -oE '<(title|text[^>]*)>[^<]*<' "$1" | sed 's/^<[^>]*>//' | sort; }
 for drawn in *.svg; do
   shown=$(dirname "$document")/images/$drawn
   [ -f "$drawn" ] && [ -f "$shown" ] || continue
-  diff <(content "$shown") <(content "$drawn") || { echo "$document: $shown is not what the command draws"; exit 1; }
+  diff <(content "$shown") <(content "$drawn") || { echo "$document: $shown differs from the image that the command draws"; exit 1; }
 done
-echo "$document: $count commands print what it says"
+echo "$document: $count commands print the expected output"

@@ -1,4 +1,4 @@
-# Trains the deep net on the library's own digits for two epochs and reads the JSON it writes.
+# Trains the deep net on synthetic digits for two epochs and checks the JSON it writes.
 #
 #   cmake -DPROGRAM=... -DSCRATCH=... -P deep_net.cmake
 file(MAKE_DIRECTORY ${SCRATCH})
@@ -49,7 +49,7 @@ endforeach()
 expect_at_least(0.97 best_val_accuracy)
 expect_at_least(0.01 microseconds_per_sample)
 
-# What it kept: a table of two epochs, and checkpoints of which the last is not the end, 2 * 469 steps.
+# Checks its files: a log of two epochs, and checkpoints, of which the last is not the end, 2 * 469 steps.
 file(STRINGS ${log} rows)
 list(LENGTH rows count)
 if(NOT count EQUAL 3)
@@ -58,26 +58,26 @@ endif()
 foreach(file ${checkpoint} ${best})
   file(SIZE ${file} size)
   if(size LESS 600000)
-    message(FATAL_ERROR "${file} has ${size} bytes: too few for 59594 weights with two numbers each of Adam's")
+    message(FATAL_ERROR "${file} has ${size} bytes: too few for 59594 weights and two Adam moments each")
   endif()
 endforeach()
 foreach(run . train validation confusion)
   file(GLOB events ${SCRATCH}/logs/${run}/events.out.tfevents.*)
   list(LENGTH events count)
   if(NOT count EQUAL 1)
-    message(FATAL_ERROR "${SCRATCH}/logs/${run} has ${count} files of events instead of 1")
+    message(FATAL_ERROR "${SCRATCH}/logs/${run} has ${count} event files instead of 1")
   endif()
 endforeach()
 
-# Begun again, it goes on from there, and says the same.
+# Started again, it resumes and ends with the same result.
 execute_process(COMMAND ${PROGRAM} --data synthetic --epochs 2 --seed 5 --threads 1 --json ${json} --checkpoint ${checkpoint}
                 RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
 if(NOT status EQUAL 0 OR NOT out MATCHES "going on from .*: 1 epochs and 431 batches are done")
-  message(FATAL_ERROR "it ended with ${status} and did not go on:\n${out}")
+  message(FATAL_ERROR "it ended with ${status} and did not resume:\n${out}")
 endif()
 file(READ ${json} again)
 string(JSON before GET "${text}" epochs 1 val_loss)
 string(JSON after GET "${again}" epochs 1 val_loss)
 if(NOT before STREQUAL after)
-  message(FATAL_ERROR "the resumed training ends with a val_loss of ${after} instead of ${before}")
+  message(FATAL_ERROR "the resumed run ends with a val_loss of ${after} instead of ${before}")
 endif()

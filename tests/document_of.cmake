@@ -1,4 +1,4 @@
-# Runs a program that prints a document, and then the programs of the document. See documents.sh.
+# Runs a program that prints a document, then the programs of the document. See documents.sh.
 #
 #   cmake -DPROGRAM=path -DDOCUMENT=path/to/write.md "-DTHEN=documents.sh;write.md;..." -P tests/document_of.cmake
 

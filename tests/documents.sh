@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles and runs every C++ program of a Markdown file and compares what it prints with the text block that follows it.
-# In the expected text `...` stands for anything within a line.
+# Compiles and runs every C++ program of a Markdown file and compares its output with the text block that follows it. In
+# the expected output `...` matches any text within a line.
 #
 #   documents.sh FILE.md SCRATCH_FOLDER COMPILER INCLUDE_FOLDER LIBRARY [FLAG ...]
 set -euo pipefail
@@ -20,19 +20,19 @@ awk -v to="$scratch" '
 
 count=0
 for program in "$scratch"/program_*.cpp; do
-  [ -f "$program" ] || { echo "$document: there is no program in it"; exit 1; }
+  [ -f "$program" ] || { echo "$document: no programs found"; exit 1; }
   base=${program%.cpp}
   "$compiler" -std=c++20 -O0 "$@" -I"$include" "$program" "$library" -lfmt -lzip -lpng -lz -lprotobuf-lite -pthread -o "$base"
   (cd "$scratch" && "$base" >"$base.out")
   if [ -f "$base.txt" ]; then
-    "$tests/same_lines.sh" "$base.txt" "$base.out" || { echo "$document: program $(basename "$base") prints something else:"; cat "$base.out"; exit 1; }
+    "$tests/same_lines.sh" "$base.txt" "$base.out" || { echo "$document: program $(basename "$base") prints different output:"; cat "$base.out"; exit 1; }
   fi
   count=$((count + 1))
 done
-# Pictures shown beside the programs are what the programs draw.
+# Images shown next to the programs must be those that the programs draw.
 for shown in "$(dirname "$document")"/{docs/,}images/*.svg; do
   drawn=$scratch/$(basename "$shown")
   [ -f "$shown" ] && [ -f "$drawn" ] || continue
   "$tests/same_picture.sh" "$shown" "$drawn"
 done
-echo "$document: $count programs print what it says"
+echo "$document: $count programs print the expected output"

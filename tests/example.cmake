@@ -1,10 +1,10 @@
-# Runs an example program and looks at how it ends, what it prints, and whether the documentation shows what it draws.
+# Runs an example and checks its exit code, its output, and that the documentation shows the images it draws.
 #
 #   cmake -DPROGRAM=... [-DARGUMENTS=a;b] -DPRINTS=regex;regex [-DFAILS=TRUE] [-DDRAWS=path.svg;... -DSHOWN=docs/images]
 #         -P example.cmake
 execute_process(COMMAND ${PROGRAM} ${ARGUMENTS} RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
 if(FAILS AND (status EQUAL 0 OR NOT status MATCHES "^[0-9]+$"))
-  message(FATAL_ERROR "it should have refused, but ended with ${status}:\n${out}")
+  message(FATAL_ERROR "it should have failed, but ended with ${status}:\n${out}")
 elseif(NOT FAILS AND NOT status EQUAL 0)
   message(FATAL_ERROR "it ended with ${status}:\n${out}")
 endif()

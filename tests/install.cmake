@@ -1,9 +1,9 @@
-# Installs a build, looks at what was installed, and builds and runs programs with nothing but that.
+# Installs a build, checks the installed files, and builds and runs programs with them alone.
 #
 #   cmake -DBUILD=path/to/build -DSCRATCH=path/to/empty/folder -P tests/install.cmake
 #
-# The build must be finished. -DCXX and -DCXX_FLAGS name the compiler and the flags it was made with, such as those of a
-# sanitizer, which a program must share; -DCONFIG its configuration, -DGENERATOR its generator.
+# The build must be complete. -DCXX and -DCXX_FLAGS give its compiler and flags, such as those of a sanitizer, which the
+# programs must share; -DCONFIG its configuration, -DGENERATOR its generator.
 
 cmake_minimum_required(VERSION 3.22)
 foreach(needed BUILD SCRATCH)
@@ -29,7 +29,7 @@ endfunction()
 file(REMOVE_RECURSE "${prefix}" "${consumer}")
 run("cmake --install" ${CMAKE_COMMAND} --install ${BUILD} --prefix ${prefix} --config ${CONFIG})
 
-# ---- the headers: complete, and nothing in them that only whoever builds the library has
+# ---- the headers are complete and contain nothing that only the build of the library has
 
 set(failures 0)
 macro(complain what)
@@ -65,7 +65,7 @@ foreach(header IN LISTS headers)
   endforeach()
 endforeach()
 
-# ---- no text among the installed files knows where it was built
+# ---- no installed text file contains the build path
 
 file(GLOB_RECURSE texts "${prefix}/*.hpp" "${prefix}/*.cmake")
 foreach(text IN LISTS texts)
@@ -78,7 +78,7 @@ foreach(text IN LISTS texts)
   endforeach()
 endforeach()
 if(failures GREATER 0)
-  message(FATAL_ERROR "install: ${failures} of the ${count} installed headers and their package files are not right")
+  message(FATAL_ERROR "install: ${failures} of the ${count} installed headers and their package files are wrong")
 endif()
 
 # ---- programs
@@ -106,13 +106,13 @@ if(ccache)
   list(APPEND configure -DCMAKE_CXX_COMPILER_LAUNCHER=${ccache})
 endif()
 run("configuring a program" ${configure})
-# Another xgrad that is installed on the machine must not be the one that was found.
+# find_package must not have found another installed xgrad.
 file(STRINGS "${consumer}/CMakeCache.txt" found REGEX "^xgrad_DIR:PATH=")
 string(FIND "${found}" "=${prefix}/" at)
 if(at EQUAL -1)
   message(FATAL_ERROR "install: find_package found another xgrad: ${found}")
 endif()
-# The programs, and every header alone.
+# Compiles the programs and every header alone.
 cmake_host_system_information(RESULT processors QUERY NUMBER_OF_LOGICAL_CORES)
 run("building a program" ${CMAKE_COMMAND} --build ${consumer} --config ${CONFIG} --parallel ${processors})
 foreach(program IN LISTS programs)

@@ -1,9 +1,9 @@
-# Holds the lines of the architecture: what may include what, and what may stand in a source file.
+# Checks the architecture: allowed includes, and allowed content of source files.
 #
 #   cmake -DROOT=path/to/xgrad -P tests/structure.cmake
 #
-# Prints every violation as `file:line: what` and ends in an error if there is one. structure_selftest.cmake shows that
-# each rule can fail.
+# Prints every violation as `file:line: what` and fails if there is one. structure_selftest.cmake shows that each rule
+# can fail.
 
 cmake_minimum_required(VERSION 3.22)
 if(NOT IS_DIRECTORY "${ROOT}/graph")
@@ -12,14 +12,14 @@ endif()
 
 set(violations 0)
 
-# Every line of the files that matches `regex`, but not `unless` (if not empty), is a violation.
+# Reports every line of the files that matches `regex` but not `unless` (if not empty).
 function(forbid what regex unless)
   foreach(file ${ARGN})
     file(STRINGS "${ROOT}/${file}" hits REGEX "${regex}" ENCODING UTF-8)
     if(hits STREQUAL "")
       continue()
     endif()
-    # Only now line by line, since that is slow. Characters that mean something in a list would join lines.
+    # Read by line only now, since it is slow. Characters with a meaning in CMake lists would join lines.
     file(READ "${ROOT}/${file}" content)
     string(REGEX REPLACE "[][\\;]" " " content "${content}")
     string(REPLACE "\n" ";" lines "${content};")
@@ -35,7 +35,7 @@ function(forbid what regex unless)
   set(violations ${violations} PARENT_SCOPE)
 endfunction()
 
-# The files below the folders that end in one of the endings, as paths from ROOT.
+# The files in the folders with one of the endings, relative to ROOT.
 function(find_files out folders endings)
   set(found)
   foreach(folder ${folders})
@@ -59,21 +59,21 @@ find_files(tools tools "${code}")
 
 set(include "^[ \t]*#[ \t]*include[ \t]*")
 
-# ---- folders know only those before them: graph <- ops <- autodiff <- nn <- examples, benchmarks
+# ---- folders include only those before them: graph <- ops <- autodiff <- nn <- examples, benchmarks
 
 forbid("graph may include nothing but graph" "${include}<xgrad/" "<xgrad/graph/" ${graph})
 forbid("ops may include nothing but graph and ops" "${include}<xgrad/" "<xgrad/(graph|ops)/" ${ops})
 forbid("autodiff may not include nn" "${include}<xgrad/" "<xgrad/(graph|ops|autodiff)/" ${autodiff})
 forbid("nn may not include an umbrella" "${include}<xgrad/" "<xgrad/(graph|ops|autodiff|nn)/" ${nn})
-# The internals of graph/base and graph/machine serve the whole library.
+# The internal headers of graph/base and graph/machine serve the whole library.
 forbid("nn and programs may not include internal headers of others" "${include}<xgrad/(graph|ops|autodiff)/(.*/)?(internal|kernels)/"
        "<xgrad/graph/(base|machine)/internal/" ${nn} ${tools})
 forbid("programs may include public headers only" "${include}<xgrad/(.*/)?(internal|kernels)/" "" ${programs})
 forbid("nn may not write derivatives by hand" "\\.vjp" "" ${nn})
-# An include relative to the file would go round the rules above.
+# An include relative to the file would bypass the rules above.
 forbid("the library includes its files as <xgrad/...>" "${include}\"" "" ${everything_in_library})
 
-# ---- one file knows xsimd, one knows xtensor, and no header that users see knows the rest
+# ---- xsimd and xtensor are each included by one file only, and public headers include no other libraries
 
 set(files ${everything_in_library} ${programs})
 list(REMOVE_ITEM files ops/kernels/simd.hpp)
@@ -89,18 +89,18 @@ forbid("a public header may not include a library that users need not have"
        "${include}[<\"](fmt|nlohmann|zip|zlib|zconf|png|doctest|CLI|google|boost|xgrad_proto)[/.]" "" ${files})
 forbid("a public header may not include an internal one" "${include}<xgrad/(.*/)?(internal|kernels)/" "" ${files})
 
-# ---- what knows processors
+# ---- files with processor-specific code
 
 set(files ${everything_in_library})
 list(FILTER files EXCLUDE REGEX "^(ops/kernels|graph/machine)/")
 forbid("only ops/kernels and graph/machine know processors"
        "${include}<([a-z0-9]*mmintrin|immintrin|arm_neon)\\.h>|__builtin_(cpu_|ia32_)|__(x86_64|aarch64|SSE|AVX)[A-Z0-9_]*" "" ${files})
 
-# ---- the engine knows no particular operation
+# ---- graph names no particular operation
 
 set(files ${graph} ${autodiff})
 set(op_name "op(\\(\\))?(->|\\.)name")
-# The registry finds an operation by the name it is asked for.
+# The registry looks operations up by a given name.
 list(REMOVE_ITEM files graph/op_def.cpp)
 forbid("the engine may not tell operations apart by name" "${op_name}[ \t]*[!=]=|[!=]=[^&|]*${op_name}" "" ${files})
 set(files ${graph} ${autodiff})
@@ -133,4 +133,4 @@ endif()
 if(violations GREATER 0)
   message(FATAL_ERROR "structure: ${violations} violations in ${count} files")
 endif()
-message(STATUS "structure: ${count} files hold the lines")
+message(STATUS "structure: ${count} files follow the rules")

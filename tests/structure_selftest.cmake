@@ -1,5 +1,5 @@
-# Shows that structure.cmake can fail: small trees with one violation each, every one of which it must report, at the
-# right line and alone; and the same trees without it, of which it must not complain.
+# Shows that structure.cmake can fail, on small trees with one violation each, which it must report alone and at the
+# right line, and on the same trees without it.
 #
 #   cmake -DSCRATCH=path/to/empty/folder -P tests/structure_selftest.cmake
 
@@ -9,7 +9,7 @@ if("${SCRATCH}" STREQUAL "")
 endif()
 set(failures 0)
 
-# Runs the checker on a tree of one file besides the usual ones; `result` and `report` are set.
+# Runs the checker on a tree with one additional file; sets `result` and `report`.
 macro(check file content)
   set(tree "${SCRATCH}/structure_tree")
   file(REMOVE_RECURSE "${tree}")
@@ -25,7 +25,7 @@ macro(complain what)
   math(EXPR failures "${failures} + 1")
 endmacro()
 
-# The third line of the file, after one that is hard to read as a CMake list, is `line`.
+# Puts `line` into the third line of the file, after a line that is hard to parse as a CMake list.
 set(before "// [ ; ]]\n#define A \\\n")
 function(expect_violation file line what)
   check("${file}" "${before}${line}\n")
@@ -121,7 +121,7 @@ if(NOT result EQUAL 0)
   complain("reported without reason: a file of 600 lines")
 endif()
 
-# What looks like a violation and is none.
+# Lines that only look like violations.
 expect_none(graph/a.cpp "// #include <xgrad/ops/ops.hpp>")
 expect_none(umbrella/engine.hpp "#include <xgrad/ops/ops.hpp>")
 expect_none(umbrella/xgrad.hpp "#include <xgrad/engine.hpp>")
@@ -147,4 +147,4 @@ endforeach()
 if(failures GREATER 0)
   message(FATAL_ERROR "structure_selftest: ${failures} failures")
 endif()
-message(STATUS "structure_selftest: every rule fails where it should")
+message(STATUS "structure_selftest: every rule fails as expected")

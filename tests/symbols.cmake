@@ -1,11 +1,11 @@
-# Holds the promise that code for one instruction set stays with it. An inline function that a kernel's object defines
-# under a common name (a std::vector of float, say) may be the copy that the linker keeps for the whole program, which
-# then ends with an illegal instruction on a processor without that set. So every symbol an object compiled for a set
-# lets others see must carry the name of the set, as xgrad::avx2 and xsimd_avx2 do.
+# Checks that code compiled for an instruction set cannot replace other code. The linker may keep an inline function
+# from a kernel's object (of a std::vector<float>, say) for the whole program, which then crashes on processors without
+# that set. So every visible symbol of an object compiled for a set must contain the name of the set, as xgrad::avx2 and
+# xsimd_avx2 do.
 #
 #   cmake -DSET=avx2 -DOBJECTS="a.o;b.o" [-DNM=nm] [-DCXXFILT=c++filt] -P tests/symbols.cmake
 #
-# Meant for optimized builds: without optimization nothing is inlined and the promise is not made.
+# For optimized builds only: without optimization inline functions are emitted under common names.
 
 cmake_minimum_required(VERSION 3.22)
 if("${NM}" STREQUAL "")
@@ -26,13 +26,13 @@ foreach(namespace ${SET} xsimd_${SET})
   list(APPEND own "([^0-9]|2v0)${length}${namespace}")
 endforeach()
 string(REPLACE ";" "|" own "${own}")
-# Data that refers to the exception handler of the C++ runtime: the same in every object.
+# References to the exception handler of the C++ runtime, identical in every object.
 set(common "^DW\\.ref\\.__gxx_personality_v0$")
 
 set(checked 0)
 set(failures 0)
 foreach(object IN LISTS OBJECTS)
-  # Of the -P format: name, type, value, size. Capital letters are visible to others; u is unique in the program.
+  # nm -P prints name, type, value, size. Capital letters are global symbols; u is unique in the program.
   execute_process(COMMAND ${NM} -P --defined-only ${object} RESULT_VARIABLE result OUTPUT_VARIABLE symbols
                   ERROR_VARIABLE error)
   if(NOT result EQUAL 0)
@@ -59,8 +59,8 @@ list(LENGTH OBJECTS count)
 if(failures GREATER 0)
   message(FATAL_ERROR "symbols: ${failures} of ${checked} symbols in ${count} objects for ${SET} could replace others")
 endif()
-# A kernel's object shows at least its table; an nm of another format would show nothing and find nothing wrong.
+# A kernel's object defines at least its table; with an unknown nm format no symbol would be checked.
 if(checked LESS count)
-  message(FATAL_ERROR "symbols: ${checked} visible symbols in ${count} objects: ${NM} is not understood")
+  message(FATAL_ERROR "symbols: ${checked} visible symbols in ${count} objects: ${NM} has an unknown output format")
 endif()
 message(STATUS "symbols: all ${checked} symbols of ${count} objects belong to ${SET}")

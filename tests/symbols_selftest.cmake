@@ -1,4 +1,4 @@
-# Shows that symbols.cmake can fail: compiles small sources whose symbols are known.
+# Shows that symbols.cmake can fail, on small compiled sources with known symbols.
 #
 #   cmake -DCXX=g++ -DSCRATCH=path/to/empty/folder -P tests/symbols_selftest.cmake
 
@@ -46,4 +46,4 @@ expect(bad "${table} int avx2_like() { return 1; }")
 if(failures GREATER 0)
   message(FATAL_ERROR "symbols_selftest: ${failures} failures")
 endif()
-message(STATUS "symbols_selftest: every symbol was judged as it should be")
+message(STATUS "symbols_selftest: every symbol was classified as expected")

@@ -1,4 +1,4 @@
-# Whether a document is what a program prints.
+# Checks that a document equals the output of a program.
 #
 #   cmake -DPROGRAM=path -DDOCUMENT=docs/ops.md -DPRINTED=path/to/write.md -P tests/up_to_date.cmake
 
@@ -9,6 +9,6 @@ endif()
 file(READ ${DOCUMENT} document)
 file(READ ${PRINTED} printed)
 if(NOT document STREQUAL printed)
-  message(FATAL_ERROR "${DOCUMENT} is not what the operations say. Run\n\n  ./dev docs\n\nand commit it. In a merge, take either "
+  message(FATAL_ERROR "${DOCUMENT} is out of date. Run\n\n  ./dev docs\n\nand commit it. In a merge, take either "
                       "side of it and do the same.")
 endif()

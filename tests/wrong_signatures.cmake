@@ -1,4 +1,4 @@
-# Checks that each mistake in programs/wrong_signatures.cpp gives the error that the comment above it expects, and no other.
+# Checks that each mistake in programs/wrong_signatures.cpp gives the error in the comment above it, and no others.
 #
 #   cmake -DCXX=compiler "-DFLAGS=-std=c++20;..." -DPROGRAM=path/to/wrong_signatures.cpp -P tests/wrong_signatures.cmake
 

@@ -1,4 +1,4 @@
-# What xgrad-events prints and writes of runs whose numbers are known, and what it says of what cannot be done.
+# Checks the output of xgrad-events for runs with known values, and its errors.
 #
 #   cmake -DTOOL=... -DSAMPLE=... -DSCRATCH=... -P xgrad_events.cmake
 file(REMOVE_RECURSE ${SCRATCH})
@@ -8,7 +8,7 @@ if(NOT status EQUAL 0)
   message(FATAL_ERROR "the sample ended with ${status}: ${error}")
 endif()
 
-# Runs it in the scratch folder; `out` is all that it prints.
+# Runs it in the scratch folder; sets `out` to its output.
 function(run expected)
   execute_process(COMMAND ${TOOL} ${ARGN} WORKING_DIRECTORY ${SCRATCH} RESULT_VARIABLE status OUTPUT_VARIABLE out
                   ERROR_VARIABLE error)
@@ -42,7 +42,7 @@ run(good good --all)
 expect("    ../?[31mred, last at 7\n")
 run(good show good --run sec)
 if(out MATCHES "first")
-  message(FATAL_ERROR "a run that was not asked for is in:\n${out}")
+  message(FATAL_ERROR "an unselected run is in:\n${out}")
 endif()
 
 # ---- comparisons
@@ -62,7 +62,7 @@ run(good compare good/first good/second --tag accuracy --csv)
 expect("step,good/first/epoch_accuracy\n")
 expect_line("40,0.99")
 
-# ---- pictures
+# ---- diagrams
 run(good plot good -o curves.svg)
 expect("curves.svg: 3 plots")
 file(READ ${SCRATCH}/curves.svg svg)
@@ -81,15 +81,15 @@ run(good images good -o pictures)
 expect("pictures: 2 images\n") # of two tags that are one name without what is left out of names
 file(GLOB pictures RELATIVE ${SCRATCH} ${SCRATCH}/pictures/*)
 if(NOT pictures STREQUAL "pictures/second-_____31mred-7.png;pictures/second-_____31mred~2-7.png")
-  message(FATAL_ERROR "there is: ${pictures}")
+  message(FATAL_ERROR "wrong files: ${pictures}")
 endif()
 list(GET pictures 0 first)
 file(READ ${SCRATCH}/${first} head LIMIT 4 HEX)
 if(NOT head STREQUAL "89504e47")
-  message(FATAL_ERROR "${pictures} is no PNG file")
+  message(FATAL_ERROR "${pictures} is not a PNG file")
 endif()
 
-# ---- what is wrong is said
+# ---- errors
 run(good bad)
 expect("xgrad-events: warning: event reader: bad/run/events.out.tfevents.")
 expect_line(" *loss +1 +1 +1 +1")
