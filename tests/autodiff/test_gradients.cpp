@@ -223,7 +223,8 @@ TEST_CASE("gradients: invalid arguments throw before anything is appended") {
   const Value i = g.input("i", {3}, i64);
   const Value y = square(x);
   const NodeId before = g.size();
-  CHECK_THROWS_WITH_AS(gradients(y, x), doctest::Contains("y must be a scalar or come with a cotangent"), GradientError);
+  CHECK_THROWS_WITH_AS(gradients(y, x), doctest::Contains("y must be a scalar or come with a cotangent"),
+                       GradientError);
   CHECK_THROWS_WITH_AS(gradients(y, x, {.cotangent = g.constant(1.0)}), doctest::Contains("type of y"), GradientError);
   CHECK_THROWS_WITH_AS(gradients(i, x), doctest::Contains("i64"), GradientError);
   const Value s = sum(y);
