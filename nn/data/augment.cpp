@@ -1,4 +1,4 @@
-// The pipeline: from rows to images, through the transforms, and back.
+// Augment: converts rows to images, applies the transforms, and converts back.
 #include <xgrad/nn/data/augment.hpp>
 
 #include <algorithm>
@@ -13,14 +13,14 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-constexpr Index images_together = 8;  // the work of one task
+constexpr Index images_per_task = 8;
 
 bool is_identity(const PointMap& m) {
   return m.xx == 1 && m.xy == 0 && m.x0 == 0 && m.yx == 0 && m.yy == 1 && m.y0 == 0;
 }
 
-// First through `outer`, then through `inner`: the map of a transform that is applied before another.
-PointMap joined(const PointMap& inner, const PointMap& outer) {
+// The composition inner(outer(p)). `inner` belongs to the transform that is applied first.
+PointMap compose(const PointMap& inner, const PointMap& outer) {
   const PointMap &a = inner, &b = outer;
   return {.xx = a.xx * b.xx + a.xy * b.yx,
           .xy = a.xx * b.xy + a.xy * b.yy,
@@ -30,7 +30,7 @@ PointMap joined(const PointMap& inner, const PointMap& outer) {
           .y0 = a.yx * b.x0 + a.yy * b.y0 + a.y0};
 }
 
-// The pixel that stands for number i of n pixels in a row, -1 for none.
+// Maps index i, possibly out of range, to one of n pixels by the fill mode; -1 stands for the fill value.
 Index inside(Index i, Index n, Fill fill) {
   if (i >= 0 && i < n) return i;
   switch (fill) {
@@ -47,10 +47,10 @@ Index inside(Index i, Index n, Fill fill) {
 
 double interpolated(double a, double b, double part) { return a + part * (b - a); }
 
-// Far beyond any image nothing but the fill is left, and an Index still holds the number. NaN is far away as well.
+// Clamps a coordinate so that it fits an Index; NaN becomes a coordinate outside any image.
 double bounded(double position) { return position > -1e9 ? std::min(position, 1e9) : -1e9; }
 
-// Reads `image` through the map into `out`.
+// Samples `image` at the mapped coordinates into `out`.
 void resample(const Image& image, const PointMap& map, std::span<double> out) {
   const double middle_x = static_cast<double>(image.width - 1) / 2,
                middle_y = static_cast<double>(image.height - 1) / 2;
@@ -63,7 +63,7 @@ void resample(const Image& image, const PointMap& map, std::span<double> out) {
       const double u = static_cast<double>(column) - middle_x;
       const double x = map.xx * u + map.xy * v + map.x0 + middle_x;
       const double y = map.yx * u + map.yy * v + map.y0 + middle_y;
-      if (x >= 0 && y >= 0 && x < last_x && y < last_y) {  // four pixels, and no question of what is beyond the edge
+      if (x >= 0 && y >= 0 && x < last_x && y < last_y) {  // all four pixels lie within the image
         const auto left = static_cast<Index>(x), top = static_cast<Index>(y);
         const double right = x - static_cast<double>(left), below = y - static_cast<double>(top);
         const double* from = image.pixels.data() + top * down + left * across;
@@ -78,7 +78,7 @@ void resample(const Image& image, const PointMap& map, std::span<double> out) {
   }
 }
 
-// The shape of the images in rows of that shape: [h, w] or [h, w, channels].
+// The image shape of rows of shape `row`: [h, w] or [h, w, channels].
 Shape image_shape(const Shape& row, const AugmentOptions& options) {
   return options.image.rank() == 0 ? row : options.image;
 }
@@ -107,13 +107,14 @@ struct Worker {
     map = {};
   }
 
-  // `seed` is that of the row. Each transform has a stream of its own: what one draws does not change the others.
+  // `seed` belongs to the row. Each transform has its own random stream, so that it draws the same values whatever the
+  // other transforms draw.
   void run(std::uint64_t seed) {
     PointMap map;
     for (std::size_t i = 0; i < transforms.size(); ++i) {
       HostRandom random(seed, i);
       if (transforms[i].move) {
-        map = joined(map, transforms[i].move(image, random));
+        map = compose(map, transforms[i].move(image, random));
         continue;
       }
       move(map);
@@ -159,33 +160,31 @@ Augment::Augment(std::vector<Transform> transforms, AugmentOptions options)
     : transforms_(std::move(transforms)), options_(options) {
   for (const Transform& t : transforms_) {
     if (static_cast<bool>(t.move) == static_cast<bool>(t.change)) {
-      throw UserError(
-          fmt::format("augment: the transform \"{}\" must have one of the functions `move` and `change`", t.name));
+      throw UserError(fmt::format("augment: transform \"{}\" must set exactly one of `move` and `change`", t.name));
     }
   }
   const int rank = options_.image.rank();
   if (rank != 0 && rank != 2 && rank != 3) {
-    throw UserError(
-        fmt::format("augment: images have the shape [h, w] or [h, w, channels], not {}", options_.image.str()));
+    throw UserError(fmt::format("augment: image must be [h, w] or [h, w, channels], got {}", options_.image.str()));
   }
   if (!std::isfinite(options_.fill_value)) {
-    throw UserError(fmt::format("augment: images cannot be filled with {}", options_.fill_value));
+    throw UserError(fmt::format("augment: fill_value must be finite, got {}", options_.fill_value));
   }
 }
 
 void Augment::check(const std::string& where, const Shape& row, DType dtype) const {
   if (empty()) return;
   if (!is_floating(dtype))
-    throw DTypeError(fmt::format("{}: images must be f32 or f64, not {}", where, name_of(dtype)));
+    throw DTypeError(fmt::format("{}: images must be f32 or f64, got {}", where, name_of(dtype)));
   const Shape image = image_shape(row, options_);
   if (image.rank() != 2 && image.rank() != 3) {
     throw ShapeError(fmt::format(
-        "{}: rows of shape {} are not images: [h, w] or [h, w, channels]\n  hint: for flattened images give "
-        "their shape, as in .augment = {{{{...}}, {{.image = {{28, 28}}}}}}",
+        "{}: images must be [h, w] or [h, w, channels], got rows of shape {}\n  hint: give the shape of flattened "
+        "images, as in .augment = {{{{...}}, {{.image = {{28, 28}}}}}}",
         where, row.str()));
   }
   if (image.elements() != row.elements()) {
-    throw ShapeError(fmt::format("{}: images of shape {} have another number of elements than rows of shape {}", where,
+    throw ShapeError(fmt::format("{}: image shape {} and row shape {} differ in their number of elements", where,
                                  image.str(), row.str()));
   }
 }
@@ -196,9 +195,9 @@ void Augment::apply(void* data, DType dtype, const Shape& row, std::span<const I
   const Shape shape = image_shape(row, options_);
   const std::uint64_t seed_of_epoch = HostRandom(seed, epoch).bits();
   const auto count = static_cast<Index>(rows.size());
-  parallel.for_each((count + images_together - 1) / images_together, [&](Index task) {
+  parallel.for_each((count + images_per_task - 1) / images_per_task, [&](Index task) {
     Worker worker(transforms_, shape, options_);
-    for (Index i = task * images_together; i < std::min(count, (task + 1) * images_together); ++i) {
+    for (Index i = task * images_per_task; i < std::min(count, (task + 1) * images_per_task); ++i) {
       const auto number = static_cast<std::uint64_t>(rows[static_cast<std::size_t>(i)]);
       const std::uint64_t seed_of_row = HostRandom(seed_of_epoch, number).bits();
       if (dtype == f32)
@@ -210,7 +209,7 @@ void Augment::apply(void* data, DType dtype, const Shape& row, std::span<const I
 }
 
 Tensor Augment::operator()(const Tensor& images, std::uint64_t seed, std::uint64_t epoch, int threads) const {
-  if (images.empty() || images.shape().rank() == 0) throw ShapeError("augment: images must be a tensor of rows");
+  if (images.empty() || images.shape().rank() == 0) throw ShapeError("augment: images must have a row axis, [n, ...]");
   Shape row;
   for (int axis = 1; axis < images.shape().rank(); ++axis) row.push_back(images.shape()[axis]);
   check("augment", row, images.dtype());

@@ -1,15 +1,14 @@
-// Augmentation: images changed a little, anew in each epoch, so that a network sees more than there is.
+// Augmentation: random changes of the training images, drawn anew each epoch.
 //
 //   nn::Augment augment{nn::shift(0.1), nn::rotate(15), nn::noise(0.05)};
 //   Tensor seen = augment(images, seed, epoch);                              // [n, h, w] or [n, h, w, channels]
 //   model.fit(train, {.augment = {{nn::rotate(15)}, {.image = {28, 28}}}});  // train.x: [n, 784]
 //
-// Transforms are applied in their order. What an image becomes is a function of the seed, the epoch and the number of
-// its row: neither the number of threads, nor the order of the rows, nor the size of a batch has a part in it.
-// Transforms of points that follow one another (shift, rotate, skew, zoom, the flips) are joined into one map, so that
-// an image is interpolated once, bilinearly; a map that moves nothing leaves every bit as it was.
+// Transforms are applied in order. The result is a function of the seed, the epoch and the row index; it does not
+// depend on threads, row order or batch size. Consecutive geometric transforms (shift, rotate, skew, zoom, flips) are
+// composed into one map, so that an image is interpolated once, bilinearly. An identity map keeps every bit.
 //
-// Points are measured in pixels from the middle of the image, x to the right and y down.
+// Coordinates are pixels from the image center, x to the right and y down.
 #pragma once
 
 #include <cstdint>
@@ -25,107 +24,107 @@
 
 namespace xgrad::inline v0::nn {
 
-// What lies beyond the edge of an image abcd: a value; aaaa|abcd|dddd; dcba|abcd|dcba; abcd|abcd|abcd.
+// Pixels outside an image abcd: fill_value; aaaa|abcd|dddd; dcba|abcd|dcba; abcd|abcd|abcd.
 enum class Fill { constant, nearest, reflect, wrap };
 
-// An image at work.
+// A mutable view of one image.
 struct Image {
   Index height = 0, width = 0, channels = 1;
-  std::span<double> pixels;  // row after row, the channels of a pixel together
+  std::span<double> pixels;  // row-major [height, width, channels]
   Fill fill = Fill::constant;
   double fill_value = 0;
 
   double& at(Index y, Index x, Index channel = 0) const {
     return pixels[static_cast<std::size_t>((y * width + x) * channels + channel)];
   }
-  // Between pixels and beyond the edge: bilinear. Pixel (0, 0) is at y = 0, x = 0.
+  // Bilinear interpolation, with the fill outside the image. Pixel (0, 0) is at y = 0, x = 0.
   double sample(double y, double x, Index channel = 0) const;
 };
 
-// Where the pixel of the new image at (x, y) is found in the old one: at (xx x + xy y + x0, yx x + yy y + y0).
+// Affine map from output to input coordinates: (x, y) -> (xx x + xy y + x0, yx x + yy y + y0).
 struct PointMap {
   double xx = 1, xy = 0, x0 = 0;
   double yx = 0, yy = 1, y0 = 0;
 };
 
-// One change of an image, by numbers drawn from `random`. One of the two functions is set:
+// One random change of an image. Exactly one of the two functions is set:
 //
 //   nn::Transform invert{.name = "invert", .change = [](nn::Image& image, nn::HostRandom&) {
 //                          for (double& pixel : image.pixels) pixel = 1 - pixel;
 //                        }};
 struct Transform {
   std::string name;
-  std::function<PointMap(const Image& image, HostRandom& random)> move{};  // draws where pixels come from
+  std::function<PointMap(const Image& image, HostRandom& random)> move{};  // draws a geometric map
   std::function<void(Image& image, HostRandom& random)> change{};          // changes pixels in place
 };
 
-// Where a number is drawn from, each as likely as any other; one number is short for as much to both sides of 0.
+// Bounds of a uniform distribution; a single number means [-most, most].
 struct Range {
   double low = 0, high = 0;
   Range(double most) : low(-most), high(most) {}
   Range(double l, double h) : low(l), high(h) {}
 };
 
-// All of these throw UserError, naming the transform, for numbers that make no sense.
+// Each of these throws UserError, naming the transform, if an argument is out of range.
 
-// By a part of the width to the right and of the height down.
+// Shifts by fractions of the image size: of the width to the right, of the height down.
 Transform shift(Range both);
 Transform shift(Range right, Range down);
-// By degrees counterclockwise about the middle.
+// Rotates counterclockwise about the center, in degrees.
 Transform rotate(Range degrees);
-// The upper part to the right and the lower to the left, as italics lean: verticals lean by degrees, less than 90.
+// Shears horizontally, so that verticals lean to the right like italics, in degrees with magnitude below 90.
 Transform skew(Range degrees);
-// Larger by a factor above 0, about the middle: drawn from [1 - most, 1 + most], or as given.
+// Magnifies about the center by a factor > 0 from [1 - most, 1 + most] or from `factor`.
 Transform zoom(double most);
 Transform zoom(Range factor);
-// Mirrored with that probability.
+// Mirrors the image with the given probability.
 Transform flip_left_right(double probability = 0.5);
 Transform flip_up_down(double probability = 0.5);
 
-// A Gaussian blur with a deviation in pixels drawn from [0, most], or as given. Beyond the edge the image is reflected,
-// whatever the fill, so that its mean stays as it is.
+// Gaussian blur with a standard deviation in pixels from [0, most] or from `deviation`. Edges are reflected whatever
+// the fill mode, which preserves the mean of the image.
 Transform blur(double most);
 Transform blur(Range deviation);
-// To each number is added one of its own, nearly normal with that deviation.
+// Adds approximately normal noise with the given standard deviation to each element.
 Transform noise(double deviation);
-// Times a factor drawn from [1 - most, 1 + most], or as given; at least 0.
+// Multiplies the image by a factor >= 0 from [1 - most, 1 + most] or from `factor`.
 Transform brightness(double most);
 Transform brightness(Range factor);
-// A square about a pixel drawn from all of them, its side that part of the shorter side of the image, becomes `value`;
-// what of it lies beyond the edge is lost. DeVries and Taylor: "Improved regularization of convolutional neural
-// networks with Cutout", 2017.
+// Sets a square around a random pixel to `value`, clipped at the edges. `side` is a fraction of the image's shorter
+// side. DeVries and Taylor: "Improved regularization of convolutional neural networks with Cutout", 2017.
 Transform cutout(double side, double value = 0);
-// Each pixel comes from a place near by: displacements drawn for each pixel, blurred with the deviation `smoothness`,
-// and scaled to a deviation of `pixels`, both in pixels. Simard, Steinkraus, Platt: "Best practices for convolutional
-// neural networks", 2003.
+// Elastic distortion: displaces each pixel by a random field, blurred with standard deviation `smoothness` and scaled
+// to standard deviation `pixels`, both in pixels. Simard, Steinkraus, Platt: "Best practices for convolutional neural
+// networks", 2003.
 Transform elastic(double pixels, double smoothness = 4);
-// Numbers below `low` become it, and those above `high` that.
+// Limits each element to [low, high].
 Transform clip(double low = 0, double high = 1);
-// That transform with that probability, otherwise none.
+// Applies the transform with the given probability.
 Transform sometimes(double probability, const Transform& transform);
 
 struct AugmentOptions {
-  Shape image{};  // [h, w] or [h, w, channels] of rows that have another shape, such as [h w]
+  Shape image{};  // [h, w] or [h, w, channels]; needed if rows are flattened
   Fill fill = Fill::constant;
   double fill_value = 0;
 };
 
 class Augment {
  public:
-  Augment() = default;  // changes nothing
+  Augment() = default;  // the identity
   Augment(std::initializer_list<Transform> transforms, AugmentOptions options = {});
   Augment(std::vector<Transform> transforms, AugmentOptions options);
 
   bool empty() const { return transforms_.empty(); }
   const std::vector<Transform>& transforms() const { return transforms_; }
 
-  // The images, f32 or f64 [n, ...], each changed: image i as row i. Throws as `check`.
+  // Returns augmented images, f32 or f64 [n, ...]; image i has row index i. Throws as `check`.
   Tensor operator()(const Tensor& images, std::uint64_t seed, std::uint64_t epoch = 0, int threads = 0) const;
 
-  // Changes rows in place: `data` holds rows.size() rows of that shape, f32 or f64, with the numbers `rows`.
+  // Augments in place: `data` holds rows.size() rows of shape `row`, f32 or f64; `rows` are their row indices.
   void apply(void* data, DType dtype, const Shape& row, std::span<const Index> rows, std::uint64_t seed,
              std::uint64_t epoch, const Parallel& parallel = Parallel(1)) const;
-  // Throws ShapeError unless rows of that shape are images for it, DTypeError for integers; `where` in front.
+  // Throws ShapeError unless `row` is an image shape or has as many elements as AugmentOptions::image, DTypeError
+  // unless dtype is f32 or f64. Messages begin with `where`.
   void check(const std::string& where, const Shape& row, DType dtype) const;
 
  private:

@@ -1,4 +1,4 @@
-// The transforms of augment.hpp, each a few lines.
+// The transforms that augment.hpp declares.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -15,29 +15,29 @@ namespace {
 Range checked(const char* name, Range range, double least = -1e6, double most = 1e6) {
   const bool ordered = range.low <= range.high;  // false for NaN
   if (ordered && range.low >= least && range.high <= most) return range;
-  throw UserError(fmt::format("{}: the range from {} to {} must rise and lie within {} to {}", name, range.low,
-                              range.high, least, most));
+  throw UserError(fmt::format("{}: the range must be ascending and within [{}, {}], got [{}, {}]", name, least, most,
+                              range.low, range.high));
 }
 
-// Of a number given as how far it may be from 1.
+// [1 - most, 1 + most]. Throws unless 0 <= most < 1.
 Range about_one(const char* name, double most) {
   if (most >= 0 && most < 1) return {1 - most, 1 + most};
-  throw UserError(fmt::format("{}: {} is not in [0, 1)", name, most));
+  throw UserError(fmt::format("{}: most must be in [0, 1), got {}", name, most));
 }
 
 double checked_number(const char* name, const char* what, double number, double least, double most) {
   if (number >= least && number <= most) return number;
-  throw UserError(fmt::format("{}: {} must be in {} to {}, not {}", name, what, least, most, number));
+  throw UserError(fmt::format("{}: {} must be in [{}, {}], got {}", name, what, least, most, number));
 }
 
 double drawn(Range range, HostRandom& random) { return random.between(range.low, range.high); }
 
-constexpr double most_pixels = 1000;  // of deviations
+constexpr double max_deviation = 1000;  // in pixels
 
 Transform flip(const char* name, double probability, PointMap map) {
-  checked_number(name, "the probability", probability, 0, 1);
+  checked_number(name, "probability", probability, 0, 1);
   return {.name = name,
-          .move = [=](const Image&, HostRandom& random) { return random.unit() < probability ? map : PointMap{}; }};
+          .move = [=](const Image&, HostRandom& random) { return random.uniform() < probability ? map : PointMap{}; }};
 }
 
 // Sine and cosine of degrees, exact at multiples of 90.
@@ -53,7 +53,7 @@ std::pair<double, double> sine_and_cosine(double degrees) {
   }
 }
 
-// The weights of a Gaussian at 0, 1, 2 ... pixels, out to where nothing is left of it; on both sides they sum to 1.
+// One half of a normalized Gaussian kernel: weights at distances 0, 1, 2 ... pixels.
 std::vector<double> gaussian(double deviation) {
   std::vector<double> weights(static_cast<std::size_t>(std::ceil(4 * deviation)) + 1);
   double total = 0;
@@ -66,13 +66,13 @@ std::vector<double> gaussian(double deviation) {
   return weights;
 }
 
-// The number of n that stands for number i beyond the edge, where what is within is reflected.
+// Reflects index i, possibly out of range, into [0, n).
 Index reflected(Index i, Index n) {
   const Index at = (i % (2 * n) + 2 * n) % (2 * n);
   return at < n ? at : 2 * n - 1 - at;
 }
 
-// out[i] = the sum over d of weights[d] (from(-d)[i] + from(d)[i]), of which that with d = 0 counts once.
+// out[i] = weights[0] from(0)[i] + sum over d > 0 of weights[d] (from(-d)[i] + from(d)[i]).
 template <class F>
 void weigh(const std::vector<double>& weights, std::span<double> out, F from) {
   for (std::size_t d = 0; d < weights.size(); ++d) {
@@ -83,7 +83,7 @@ void weigh(const std::vector<double>& weights, std::span<double> out, F from) {
 }
 
 void blur_image(const Image& image, double deviation) {
-  if (deviation < 1e-3) return;  // the next pixel's weight would be 0
+  if (deviation < 1e-3) return;  // neighboring pixels would have weight 0
   const std::vector<double> weights = gaussian(deviation);
   const auto reach = static_cast<Index>(weights.size()) - 1;
   const Index c = image.channels, row = image.width * c;
@@ -103,12 +103,12 @@ void blur_image(const Image& image, double deviation) {
   }
 }
 
-// The deviation that is left of independent numbers of deviation 1 once they are blurred.
+// Standard deviation of blurred independent values of standard deviation 1.
 double deviation_after(double smoothness) {
   double squares = 0;
   const std::vector<double> weights = gaussian(smoothness);
   for (std::size_t i = 0; i < weights.size(); ++i) squares += (i == 0 ? 1 : 2) * weights[i] * weights[i];
-  return squares;  // the root of it, once for either direction
+  return squares;  // sqrt(squares) for each of the two directions
 }
 
 }  // namespace
@@ -156,15 +156,15 @@ Transform flip_up_down(double probability) { return flip("flip_up_down", probabi
 Transform blur(double most) { return blur(Range{0, most}); }
 
 Transform blur(Range deviation) {
-  checked("blur", deviation, 0, most_pixels);
+  checked("blur", deviation, 0, max_deviation);
   return {.name = "blur",
           .change = [=](Image& image, HostRandom& random) { blur_image(image, drawn(deviation, random)); }};
 }
 
 Transform noise(double deviation) {
-  checked_number("noise", "the deviation", deviation, 0, 1e6);
+  checked_number("noise", "deviation", deviation, 0, 1e6);
   return {.name = "noise", .change = [=](Image& image, HostRandom& random) {
-            for (double& pixel : image.pixels) pixel += deviation * random.bell();
+            for (double& pixel : image.pixels) pixel += deviation * random.near_normal();
           }};
 }
 
@@ -179,12 +179,12 @@ Transform brightness(Range factor) {
 }
 
 Transform cutout(double side, double value) {
-  checked_number("cutout", "the side, a part of the shorter side,", side, 0, 2);
-  checked_number("cutout", "the value", value, -1e6, 1e6);
+  checked_number("cutout", "side, a fraction of the shorter side,", side, 0, 2);
+  checked_number("cutout", "value", value, -1e6, 1e6);
   return {.name = "cutout", .change = [=](Image& image, HostRandom& random) {
             const auto shorter = static_cast<double>(std::min(image.height, image.width));
             const auto pixels = static_cast<Index>(std::lround(side * shorter));
-            // The middle of an even number of pixels lies left of and above the pixel drawn.
+            // The center of an even-sized square lies left of and above the drawn pixel.
             const Index top = static_cast<Index>(random.below(static_cast<std::uint64_t>(image.height))) - pixels / 2;
             const Index left = static_cast<Index>(random.below(static_cast<std::uint64_t>(image.width))) - pixels / 2;
             for (Index y = std::max<Index>(0, top); y < std::min(image.height, top + pixels); ++y) {
@@ -196,12 +196,12 @@ Transform cutout(double side, double value) {
 }
 
 Transform elastic(double pixels, double smoothness) {
-  checked_number("elastic", "the deviation", pixels, 0, most_pixels);
-  checked_number("elastic", "the smoothness", smoothness, 0.1, most_pixels);
+  checked_number("elastic", "pixels", pixels, 0, max_deviation);
+  checked_number("elastic", "smoothness", smoothness, 0.1, max_deviation);
   const double scale = pixels / deviation_after(smoothness);
   return {.name = "elastic", .change = [=](Image& image, HostRandom& random) {
             if (scale == 0) return;
-            // Two numbers a pixel: how far to the right, and how far down.
+            // Two values per pixel: the displacements to the right and down.
             std::vector<double> field(static_cast<std::size_t>(image.height * image.width * 2));
             for (double& number : field) number = random.between(-1, 1) * (std::numbers::sqrt3 * scale);
             const Image shifts{.height = image.height, .width = image.width, .channels = 2, .pixels = field};
@@ -228,16 +228,16 @@ Transform clip(double low, double high) {
 }
 
 Transform sometimes(double probability, const Transform& transform) {
-  checked_number("sometimes", "the probability", probability, 0, 1);
+  checked_number("sometimes", "probability", probability, 0, 1);
   Transform out{.name = transform.name};
   if (transform.move) {
     out.move = [=](const Image& image, HostRandom& random) {
-      return random.unit() < probability ? transform.move(image, random) : PointMap{};
+      return random.uniform() < probability ? transform.move(image, random) : PointMap{};
     };
   }
   if (transform.change) {
     out.change = [=](Image& image, HostRandom& random) {
-      if (random.unit() < probability) transform.change(image, random);
+      if (random.uniform() < probability) transform.change(image, random);
     };
   }
   return out;

@@ -20,12 +20,12 @@ using Fields = std::vector<CsvField>;
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// The number that the whole text is, infinity and NaN among them; none if it is no number or f64 cannot hold it.
-struct Number {
+// The whole text parsed as f64 (infinity and NaN included), or the reason why it could not be parsed.
+struct ParsedNumber {
   double value = 0;
   std::errc error{};
 };
-Number number_in(std::string_view text, char decimal) {
+ParsedNumber parse_f64(std::string_view text, char decimal) {
   std::string with_point;
   if (decimal != '.') {
     if (text.find('.') != std::string_view::npos) return {0, std::errc::invalid_argument};
@@ -33,15 +33,15 @@ Number number_in(std::string_view text, char decimal) {
     std::replace(with_point.begin(), with_point.end(), decimal, '.');
     text = with_point;
   }
-  // parse_number takes no plus sign, which some programs write.
+  // parse_number rejects the leading plus sign that some programs write.
   if (text.size() > 1 && text[0] == '+' && text[1] != '-') text.remove_prefix(1);
-  Number out;
+  ParsedNumber out;
   const auto [end, error] = parse_number(text.data(), text.data() + text.size(), out.value);
   out.error = end == text.data() + text.size() ? error : std::errc::invalid_argument;
   return out;
 }
 bool is_number(std::string_view text, char decimal) {
-  return !text.empty() && number_in(text, decimal).error == std::errc();
+  return !text.empty() && parse_f64(text, decimal).error == std::errc();
 }
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -49,7 +49,7 @@ bool same_letters(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
-// Numbers of days and years with the name of a month: 5-Jan-2024, March 5, 2024, Tue 3 Sep.
+// True for dates with a month name: 5-Jan-2024, March 5, 2024, Tue 3 Sep.
 bool names_month(std::string_view text) {
   constexpr std::string_view months[] = {"january", "february", "march",     "april",   "may",      "june",
                                          "july",    "august",   "september", "october", "november", "december"};
@@ -65,7 +65,7 @@ bool names_month(std::string_view text) {
   return month && number;
 }
 
-// Digits, a mark that separates days or hours, digits: 2024-01-31, 31/1/24, 31.1.2024, 12:30.
+// True for numeric dates and times: 2024-01-31, 31/1/24, 31.1.2024, 12:30.
 bool looks_like_date(std::string_view text) {
   if (names_month(text)) return true;
   const auto digits = [&] {
@@ -93,23 +93,23 @@ void check_options(const fs::path& path, const CsvOptions& options) {
   };
   const auto byte = [](char c) { return static_cast<unsigned>(static_cast<unsigned char>(c)); };
   if (!may_separate(options.separator))
-    refuse(fmt::format("the character {:#04x} cannot separate numbers", byte(options.separator)));
+    refuse(fmt::format("separator cannot be the character {:#04x}", byte(options.separator)));
   if (options.decimal != '.' && options.decimal != ',')
-    refuse(fmt::format("decimal must be '.' or ',', not the character {:#04x}", byte(options.decimal)));
-  if (options.decimal == options.separator) refuse("decimal and separator are the same character");
+    refuse(fmt::format("decimal must be '.' or ',', got the character {:#04x}", byte(options.decimal)));
+  if (options.decimal == options.separator) refuse("decimal and separator must be different characters");
   if (options.comment != '\0' &&
       (!may_separate(options.comment) || options.comment == options.separator || options.comment == options.decimal))
-    refuse(fmt::format("the character {:#04x} cannot begin a comment", byte(options.comment)));
+    refuse(fmt::format("comment cannot be the character {:#04x}", byte(options.comment)));
 }
 
-// The texts of a column of classes, numbered as they come.
+// The class names of a column, indexed in order of first appearance.
 class ClassNames {
  public:
   explicit ClassNames(std::vector<std::string> names) : given_(!names.empty()), names_(std::move(names)) {
     for (std::size_t i = 0; i < names_.size(); ++i) numbers_.emplace(names_[i], i);
   }
-  // None if the names were given and this is none of them.
-  std::optional<std::size_t> number_of(const std::string& text) {
+  // Nothing if the names were given in the options and `text` is not among them.
+  std::optional<std::size_t> index_of(const std::string& text) {
     const auto found = numbers_.find(text);
     if (found != numbers_.end()) return found->second;
     if (given_) return std::nullopt;
@@ -118,7 +118,7 @@ class ClassNames {
     return names_.size() - 1;
   }
   const std::vector<std::string>& names() const { return names_; }
-  // Sorts the names; gives the new number of each.
+  // Sorts the names; returns the new index of each old one.
   std::vector<std::size_t> sort() {
     std::vector<std::size_t> order(names_.size()), out(names_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
@@ -126,8 +126,8 @@ class ClassNames {
       const bool numbers =
           std::all_of(names_.begin(), names_.end(), [](const auto& name) { return is_number(name, '.'); });
       std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
-        const double x = numbers ? number_in(names_[a], '.').value : 0,
-                     y = numbers ? number_in(names_[b], '.').value : 0;
+        const double x = numbers ? parse_f64(names_[a], '.').value : 0,
+                     y = numbers ? parse_f64(names_[b], '.').value : 0;
         return x != y ? x < y : names_[a] < names_[b];
       });
     }
@@ -155,7 +155,7 @@ class Builder {
     const bool header = options_.header.value_or(true);
     bool more = records_.next();
     if (header) {
-      if (!more) file_.fail("the file is empty: expected a line of column names");
+      if (!more) file_.fail("the file is empty; expected a line of column names");
       const Fields names = records_.fields();
       take_names(names);
       more = records_.next();
@@ -166,11 +166,11 @@ class Builder {
     }
     for (; more; more = records_.next()) take_row();
     if (rows_ == 0 && dropped_ == 0)
-      file_.fail(header ? "there are no rows below the column names" : "the file is empty: there are no rows");
-    if (rows_ == 0) file_.fail(fmt::format("each of the {} rows has a missing value", dropped_));
+      file_.fail(header ? "there are no rows below the column names" : "the file is empty; expected rows");
+    if (rows_ == 0) file_.fail(fmt::format("all {} rows have missing values and were dropped", dropped_));
     return table();
   }
-  // Read so far.
+  // Rows read so far.
   Index rows() const { return rows_ + dropped_; }
 
  private:
@@ -183,7 +183,7 @@ class Builder {
   static std::string fields(std::size_t count) { return fmt::format("{} field{}", count, count == 1 ? "" : "s"); }
   static std::string hint(const std::string& text) { return "\n  hint: " + text; }
 
-  // ---- which columns
+  // ---- column selection
 
   void take_names(const Fields& first) {
     for (std::size_t i = 0; i < first.size(); ++i)
@@ -193,8 +193,8 @@ class Builder {
     for (const Column& c : columns_) {
       const auto [before, added] = seen.emplace(c.name, c.position);
       if (added) continue;
-      file_.fail(fmt::format("line {}: columns {} and {} are both called {}", first[c.position].line,
-                             before->second + 1, c.position + 1, in_quotes(c.name)));
+      file_.fail(fmt::format("line {}: columns {} and {} are both named {}", first[c.position].line, before->second + 1,
+                             c.position + 1, in_quotes(c.name)));
     }
   }
 
@@ -209,7 +209,7 @@ class Builder {
       return static_cast<std::size_t>(found - names_.begin());
     }
     const Index position = std::get<Index>(wanted.key()), count = static_cast<Index>(names_.size());
-    if (position < -count || position >= count) refuse(fmt::format("there is no column {} of {}", position, count));
+    if (position < -count || position >= count) refuse(fmt::format("there is no column {} among {}", position, count));
     return static_cast<std::size_t>(position < 0 ? position + count : position);
   }
 
@@ -222,7 +222,7 @@ class Builder {
     for (std::size_t i = 0; options_.columns.empty() && i < names_.size(); ++i) chosen.push_back(i);
     for (const CsvColumn& c : options_.exclude) std::erase(chosen, position_of(c, "exclude"));
     for (const CsvClasses& c : options_.classes) add(position_of(c.column, "classes"));
-    if (chosen.empty()) throw UserError(fmt::format("load_csv: {}: exclude leaves no columns", path_.string()));
+    if (chosen.empty()) throw UserError(fmt::format("load_csv: {}: exclude removes all columns", path_.string()));
     for (const std::size_t position : chosen) columns_.push_back({position, names_[position]});
     for (const CsvClasses& c : options_.classes) {
       const std::size_t position = position_of(c.column, "classes");
@@ -232,7 +232,7 @@ class Builder {
     }
   }
 
-  // Fails if the first line has numbers, and looks like the second: its row would be lost.
+  // Throws if the first line looks like data: a missing header would silently lose a row.
   void refuse_headerless(const Fields& first, bool has_second) const {
     const Fields& second = records_.fields();
     std::size_t numbers = 0;
@@ -245,8 +245,8 @@ class Builder {
       if (!is_missing(below) && number != is_number(below, options_.decimal)) return;
     }
     if (numbers == 0) return;
-    file_.fail(fmt::format("line {}: it looks like a row of data, not like the names of the columns{}", first[0].line,
-                           hint(".header = false if it is one, .header = true if these are names")));
+    file_.fail(fmt::format("line {}: expected column names, got what looks like a row of data{}", first[0].line,
+                           hint("set .header = false if it is data, .header = true if it is names")));
   }
 
   // ---- rows
@@ -254,8 +254,8 @@ class Builder {
   void take_row() {
     const Fields& record = records_.fields();
     if (record.size() != names_.size()) {
-      file_.fail(fmt::format("line {}: it has {}, the table has {}{}", records_.line(), fields(record.size()),
-                             fields(names_.size()), hint_at_cut()));
+      file_.fail(fmt::format("line {}: expected {}, got {}{}", records_.line(), fields(names_.size()),
+                             fields(record.size()), hint_at_cut()));
     }
     const std::size_t before = numbers_.size();
     bool drop = false;
@@ -265,7 +265,7 @@ class Builder {
         drop = drop || options_.missing == Missing::drop_row;
         numbers_.push_back(drop ? 0 : replacement(field, column));
       } else {
-        numbers_.push_back(column.classes ? class_of(field, column) : number_of(field, column));
+        numbers_.push_back(column.classes ? class_of(field, column) : f64_of(field, column));
       }
     }
     if (drop) numbers_.resize(before);
@@ -287,22 +287,22 @@ class Builder {
         trimmed(field.text).empty() ? "the field is empty" : in_quotes(field.text) + " stands for a missing value";
     refuse(field, column,
            what + hint(column.classes
-                           ? ".missing = Missing::drop_row leaves out such rows"
-                           : ".missing = Missing::drop_row leaves out such rows, Missing::replace puts a number"));
+                           ? ".missing = Missing::drop_row drops such rows"
+                           : ".missing = Missing::drop_row drops such rows, Missing::replace fills in a number"));
   }
 
   double class_of(const CsvField& field, Column& column) const {
-    const auto number = column.classes->number_of(field.text);
+    const auto number = column.classes->index_of(field.text);
     if (!number) {
       refuse(field, column,
-             fmt::format("{} is none of the classes {}", in_quotes(field.text), name_list(column.classes->names())));
+             fmt::format("{} is not one of the classes {}", in_quotes(field.text), name_list(column.classes->names())));
     }
     return static_cast<double>(*number);
   }
 
-  double number_of(const CsvField& field, const Column& column) const {
+  double f64_of(const CsvField& field, const Column& column) const {
     const std::string_view text = trimmed(field.text);
-    const Number number = number_in(text, options_.decimal);
+    const ParsedNumber number = parse_f64(text, options_.decimal);
     if (number.error == std::errc::result_out_of_range)
       refuse(field, column, in_quotes(field.text) + " is out of the range of f64");
     if (number.error != std::errc()) refuse_text(field, column);
@@ -315,19 +315,18 @@ class Builder {
     const std::string name = in_quotes(column.name);
     if (looks_like_date(text)) {
       refuse(field, column,
-             in_quotes(field.text) + " is a date or a time, which is not read as a number" +
-                 hint(fmt::format(".exclude = {{{}}} leaves the column out", name)));
+             in_quotes(field.text) + " is a date or a time, not a number" +
+                 hint(fmt::format(".exclude = {{{}}} skips the column", name)));
     }
     std::string advice = hint_at_cut();
     if (advice.empty() && options_.decimal == '.' && is_number(text, ',')) advice = hint(".decimal = ','");
     if (advice.empty()) {
-      advice =
-          hint(fmt::format(".classes = {{{0}}} reads text as classes, .exclude = {{{0}}} leaves the column out", name));
+      advice = hint(fmt::format(".classes = {{{0}}} reads text as classes, .exclude = {{{0}}} skips the column", name));
     }
     refuse(field, column, in_quotes(field.text) + " is not a number" + advice);
   }
 
-  // Why the lines may have been cut into wrong fields.
+  // A hint if the lines were probably split at the wrong characters.
   std::string hint_at_cut() const {
     if (records_.begins_with_comment()) return hint(".comment = '#' skips lines that begin with it");
     const char separator = names_.size() == 1 ? records_.likelier_separator() : '\0';
@@ -335,7 +334,7 @@ class Builder {
     return hint(fmt::format(".separator = '{}'", separator == '\t' ? "\\t" : std::string(1, separator)));
   }
 
-  // ---- the end
+  // ---- result
 
   Table table() {
     const std::size_t width = columns_.size();
@@ -359,7 +358,7 @@ class Builder {
   const CsvOptions& options_;
   CsvRecords records_;
   std::vector<std::string> names_;  // of all columns of the file
-  std::vector<Column> columns_;     // those that are read
+  std::vector<Column> columns_;     // the selected ones
   std::vector<double> numbers_;
   Index rows_ = 0, dropped_ = 0;
 };
@@ -367,27 +366,27 @@ class Builder {
 }  // namespace
 
 Table load_csv(const fs::path& path, const CsvOptions& options) {
-  const auto place = [&] { return "load_csv: " + path.string(); };
+  const auto where = [&] { return "load_csv: " + path.string(); };
   const auto read = [&] {
     check_options(path, options);
     InputFile file("load_csv", path, {.unpack = true, .pipes = true});
     if (const std::string kind = kind_of_file(file.beginning(), true); !kind.empty())
       file.fail("not a table: it is " + kind);
-    (void)CsvRecords(file, file.beginning(), options);  // refuses a NUL, as of an endless device, before all is read
+    (void)CsvRecords(file, file.beginning(), options);  // rejects NUL bytes early, as an endless device gives them
     const std::string text = file.read_all();
     Builder builder(path, file, text, options);
     return with_file_memory(
-        place, [&] { return builder.build(); },
-        [&] { return fmt::format("its rows, of which {} were read", builder.rows()); });
+        where, [&] { return builder.build(); },
+        [&] { return fmt::format("its rows after {} were read", builder.rows()); });
   };
-  return with_file_memory(place, read, [] { return std::string("its text and its rows"); });
+  return with_file_memory(where, read, [] { return std::string("its text and its rows"); });
 }
 
 Index Table::column(std::string_view name) const {
   const auto found = std::find(columns.begin(), columns.end(), name);
   if (found == columns.end()) {
     throw UserError(
-        fmt::format("table: there is no column {}: the columns are {}", in_quotes(name), name_list(columns)));
+        fmt::format("table: there is no column {}; the columns are {}", in_quotes(name), name_list(columns)));
   }
   return found - columns.begin();
 }
@@ -396,14 +395,14 @@ const std::vector<std::string>& Table::class_names(std::string_view name) const 
   (void)column(name);
   const auto found = classes.find(name);
   if (found == classes.end()) {
-    throw UserError(fmt::format(
-        "table: column {0} has no classes\n  hint: load_csv reads it so with .classes = {{{0}}}", in_quotes(name)));
+    throw UserError(fmt::format("table: column {0} was not read as classes\n  hint: load it with .classes = {{{0}}}",
+                                in_quotes(name)));
   }
   return found->second;
 }
 
 Tensor Table::select(const std::vector<std::string>& names) const {
-  if (names.empty()) throw UserError("table: no columns are named: a selection needs at least one");
+  if (names.empty()) throw UserError("table: a selection needs at least one column name");
   std::vector<std::size_t> from;
   for (const std::string& name : names) from.push_back(static_cast<std::size_t>(column(name)));
   const auto numbers = values.values<double>();
@@ -435,7 +434,7 @@ Tensor Table::labels(std::string_view name) const {
     const double number = numbers[row * columns.size() + c];
     if (!(std::fabs(number) <= 0x1p53) || number != std::trunc(number)) {
       throw ValueError(
-          fmt::format("table: row {}, column {}: {} is no class number", row, in_quotes(columns[c]), number));
+          fmt::format("table: row {}, column {}: {} is not a class index", row, in_quotes(columns[c]), number));
     }
     to[row] = static_cast<std::int64_t>(number);
   }
@@ -443,12 +442,13 @@ Tensor Table::labels(std::string_view name) const {
 }
 
 Dataset Table::dataset(const std::string& target) const {
-  column(target);  // an unknown target is the first thing to complain of
+  column(target);  // throws for an unknown target
   std::vector<std::string> inputs;
   std::copy_if(columns.begin(), columns.end(), std::back_inserter(inputs),
                [&](const auto& name) { return name != target; });
   if (inputs.empty()) {
-    throw UserError(fmt::format("table: {} is the only column: nothing is left to predict it from", in_quotes(target)));
+    throw UserError(
+        fmt::format("table: {} is the only column; a data set needs at least one input column", in_quotes(target)));
   }
   return {select(inputs), classes.contains(target) ? labels(target) : select({target})};
 }

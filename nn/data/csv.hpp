@@ -1,4 +1,4 @@
-// Reader of tables written as comma-separated values, plain or packed with gzip.
+// CSV reader: loads tables of numbers and class names, plain or gzip-compressed.
 //
 //   Table boston = load_csv("boston_housing.csv");
 //   Dataset data = boston.dataset("MEDV");               // x: every other column, y: f32 [rows, 1]
@@ -7,11 +7,10 @@
 //   Dataset flowers = iris.dataset("species");           // y: i64 [rows], for the sparse losses
 //   std::string first = iris.class_names("species")[0];  // "setosa"
 //
-// Fields follow RFC 4180: one may stand in double quotes, within which "" is a quote, and separators and line ends are
-// text. Lines end in LF or CRLF. Beyond it, a byte order mark, blank lines at the end, and spaces and tabs around
-// fields without quotes are skipped. Numbers are read the same in every locale. Columns are chosen before anything in
-// them is read, so the others may hold anything. Whatever is left that is not a finite number is an error that says
-// where it is, unless options say what becomes of it.
+// Fields follow RFC 4180: within double quotes, "" is a quote, and separators and line ends are text. Lines end in LF
+// or CRLF. A byte order mark, blank lines at the end, and spaces and tabs around unquoted fields are skipped. Parsing
+// does not depend on the locale. Columns that are not selected may hold anything. A selected field that is not a finite
+// number is an error with its line and column, unless an option handles it.
 #pragma once
 
 #include <concepts>
@@ -31,27 +30,27 @@ namespace xgrad::inline v0::nn {
 
 struct Table {
   std::vector<std::string> columns;
-  Tensor values;  // f64 [rows, columns]; in columns of classes their indices
-  // The names of the classes, by index, of the columns that were read as classes.
+  Tensor values;  // f64 [rows, columns]; class columns hold class indices
+  // Class names by index, for each column that was read as classes.
   std::map<std::string, std::vector<std::string>, std::less<>> classes{};
   Index dropped_rows = 0;  // by Missing::drop_row
 
-  // The position of a column. Throws UserError if there is none of that name.
+  // The position of a column. Throws UserError for an unknown name.
   Index column(std::string_view name) const;
   // The named columns in that order, as f32 [rows, names]. Throws UserError for an unknown name or no name, ValueError
   // for a number too large for f32.
   Tensor select(const std::vector<std::string>& names) const;
-  // A column of classes or of integers as i64 [rows]. Throws UserError for an unknown name, ValueError for a number
-  // with a fraction, NaN, or an integer beyond 2^53.
+  // A column of classes or integers as i64 [rows]. Throws UserError for an unknown name, ValueError for a fraction, NaN
+  // or an integer beyond 2^53.
   Tensor labels(std::string_view name) const;
-  // The name of each class of a column, by index. Throws UserError unless the column was read as classes.
+  // Class names of a column, by index. Throws UserError unless the column was read as classes.
   const std::vector<std::string>& class_names(std::string_view name) const;
-  // x: all columns but the target, in the order of the table, f32 [rows, n]; y: the target, as i64 [rows] if it was
-  // read as classes, otherwise f32 [rows, 1]. Throws as select does, and UserError if the target is the only column.
+  // x: all columns but the target, in table order, f32 [rows, n]. y: the target, i64 [rows] if it was read as classes,
+  // otherwise f32 [rows, 1]. Throws as `select`, and UserError if the target is the only column.
   Dataset dataset(const std::string& target) const;
 };
 
-// A column of a file by its name, by its position from 0, or from the last backwards: -1, -2 and so on.
+// A column of a file, by name or by position; negative positions count from the end, as in Python.
 class CsvColumn {
  public:
   template <class T>
@@ -63,8 +62,8 @@ class CsvColumn {
   std::variant<std::string, Index> key_;
 };
 
-// A column of which each distinct text is a class. Class i is names[i], and other texts are refused; without names the
-// classes are the texts there are, sorted: as numbers if all are numbers, otherwise byte by byte.
+// A column of class names. Class i is names[i]; any other text throws. Without `names` the classes are the distinct
+// texts, sorted as numbers if all are numbers, otherwise bytewise.
 struct CsvClasses {
   template <class T>
   requires std::constructible_from<CsvColumn, T> CsvClasses(T&& text, std::vector<std::string> its_names = {})
@@ -73,33 +72,33 @@ struct CsvClasses {
   std::vector<std::string> names;
 };
 
-// What becomes of a missing value in a column that is read.
+// How to handle a missing value in a selected column.
 enum class Missing {
   error,
   drop_row,
-  replace,  // by CsvOptions::replacement; in a column of classes it is an error all the same
+  replace,  // by CsvOptions::replacement; an error in class columns
 };
 
 struct CsvOptions {
-  // A space stands for runs of spaces and tabs, also in front of the first field and behind the last.
+  // A space means runs of spaces and tabs; leading and trailing ones are skipped.
   char separator = ',';
-  // Whether the first line names the columns; otherwise they are called "0", "1" and so on. If it is not said, it does,
-  // and a first line of numbers like those of the second is an error, since a row would be lost. A column without a
-  // name is called "Unnamed: 0", by its position, as pandas does.
+  // Whether the first line holds column names. Without them columns are named "0", "1" ... . If not set, names are
+  // expected, and a first line that looks like data is an error. An empty name becomes "Unnamed: 0", by its position,
+  // as in pandas.
   std::optional<bool> header{};
-  std::vector<CsvColumn> columns{};   // these alone, in this order; all if empty
-  std::vector<CsvColumn> exclude{};   // and without these
-  std::vector<CsvClasses> classes{};  // text that is read as classes; read also if `columns` does not name it
+  std::vector<CsvColumn> columns{};   // columns to read, in this order; all if empty
+  std::vector<CsvColumn> exclude{};   // columns to skip
+  std::vector<CsvClasses> classes{};  // columns to read as classes, even if not in `columns`
   Missing missing = Missing::error;
   double replacement = std::numeric_limits<double>::quiet_NaN();
-  // Fields that say that a value is missing, in letters of either case.
+  // Fields that mean a missing value; case-insensitive.
   std::vector<std::string> missing_markers{"", "?", "NA", "N/A", "<NA>", "#N/A", "NaN", "NULL", "None"};
   char decimal = '.';   // or ','
-  char comment = '\0';  // what begins with it, outside quotes, is skipped up to the end of the line; none if NUL
+  char comment = '\0';  // begins a comment, outside quotes, up to the end of the line; NUL for none
 };
 
-// Throws FormatError naming file, line and column for content that is no such table, EnvironmentError if the file
-// cannot be read, UserError for columns that are not there and options that contradict each other.
+// Throws FormatError with file, line and column for invalid content, EnvironmentError if the file cannot be read,
+// UserError for unknown columns and contradictory options.
 Table load_csv(const std::filesystem::path& file, const CsvOptions& options = {});
 
 }  // namespace xgrad::inline v0::nn

@@ -26,12 +26,12 @@ Tensor rows_of(const Tensor& source, std::span<const Index> rows) {
   return out;
 }
 
-// The rows of a split by a fraction: those for validation.
+// The number of validation rows.
 Index rows_for_validation(Index rows, double fraction) {
   const bool possible = fraction > 0 && fraction < 1;
   const Index valid = possible ? static_cast<Index>(std::floor(static_cast<double>(rows) * fraction)) : 0;
   if (valid == 0 || valid == rows) {
-    throw UserError(fmt::format("split: a fraction of {} leaves a part of {} rows empty", fraction, rows));
+    throw UserError(fmt::format("split: fraction {} of {} rows leaves one side empty", fraction, rows));
   }
   return valid;
 }
@@ -49,7 +49,7 @@ void require_labels(const char* where, const Tensor& labels) {
 
 std::size_t label_in(const char* where, std::span<const std::int64_t> labels, std::size_t row, std::size_t classes) {
   if (labels[row] >= 0 && labels[row] < static_cast<Index>(classes)) return static_cast<std::size_t>(labels[row]);
-  throw ValueError(fmt::format("{}: label {} in row {} is not one of {} classes", where, labels[row], row, classes));
+  throw ValueError(fmt::format("{}: label {} in row {} is not in [0, {})", where, labels[row], row, classes));
 }
 
 }  // namespace
@@ -58,16 +58,16 @@ Dataset::Dataset(Tensor inputs, Tensor targets, Tensor row_weights)
     : x(std::move(inputs)), y(std::move(targets)), weights(std::move(row_weights)) {
   if (x.shape().rank() == 0 || y.shape().rank() == 0 || x.shape()[0] != y.shape()[0]) {
     throw ShapeError(
-        fmt::format("data set: inputs and targets need the same number of rows\n  inputs: {}\n  targets: {}",
+        fmt::format("data set: inputs and targets must have the same number of rows\n  inputs: {}\n  targets: {}",
                     x.type().str(), y.type().str()));
   }
   if (weights.empty()) return;
   if (weights.shape() != Shape{x.shape()[0]}) {
-    throw ShapeError(fmt::format("data set: weights must be one number a row\n  weights: {}\n  inputs: {}",
+    throw ShapeError(fmt::format("data set: weights must have shape [rows]\n  weights: {}\n  inputs: {}",
                                  weights.type().str(), x.type().str()));
   }
   if (!is_floating(weights.dtype()))
-    throw DTypeError(fmt::format("data set: weights must be f32 or f64, not {}", name_of(weights.dtype())));
+    throw DTypeError(fmt::format("data set: weights must be f32 or f64, got {}", name_of(weights.dtype())));
 }
 
 Dataset Dataset::slice(Index first, Index count) const {
@@ -76,7 +76,7 @@ Dataset Dataset::slice(Index first, Index count) const {
 
 Dataset Dataset::select(std::span<const Index> rows) const {
   for (const Index row : rows) {
-    if (row < 0 || row >= size()) throw ShapeError(fmt::format("data set: there is no row {} of {}", row, size()));
+    if (row < 0 || row >= size()) throw ShapeError(fmt::format("data set: row {} is not in [0, {})", row, size()));
   }
   return {rows_of(x, rows), rows_of(y, rows), rows_of(weights, rows)};
 }
@@ -95,13 +95,14 @@ Split keras_split(const Dataset& data, double fraction, std::uint32_t seed) {
   const bool possible = fraction > 0 && fraction < 1;
   const Index train = possible ? static_cast<Index>(static_cast<double>(data.size()) * (1 - fraction)) : 0;
   if (train == 0 || train == data.size()) {
-    throw UserError(fmt::format("keras_split: a fraction of {} leaves a part of {} rows empty", fraction, data.size()));
+    throw UserError(fmt::format("keras_split: fraction {} of {} rows leaves one side empty", fraction, data.size()));
   }
   return cut(data, numpy_permutation(data.size(), seed), train);
 }
 
 std::vector<Index> numpy_permutation(Index n, std::uint32_t seed) {
-  if (n < 0 || n > (Index{1} << 32)) throw UserError(fmt::format("numpy_permutation: {} is not in 0 to 2^32", n));
+  if (n < 0 || n > (Index{1} << 32))
+    throw UserError(fmt::format("numpy_permutation: n must be in [0, 2^32], got {}", n));
   std::vector<Index> out(static_cast<std::size_t>(n));
   std::iota(out.begin(), out.end(), Index{0});
   std::mt19937 random(seed);
@@ -118,7 +119,7 @@ Dataset with_class_weights(const Dataset& data, const std::vector<double>& weigh
   require_labels("with_class_weights", data.y);
   for (const double weight : weights) {
     if (!(weight >= 0) || !std::isfinite(weight))
-      throw UserError(fmt::format("with_class_weights: a class cannot have the weight {}", weight));
+      throw UserError(fmt::format("with_class_weights: weights must be finite and at least 0, got {}", weight));
   }
   const auto labels = data.y.values<std::int64_t>();
   std::vector<double> numbers(labels.size());
@@ -132,7 +133,7 @@ Dataset with_class_weights(const Dataset& data, const std::vector<double>& weigh
 
 std::vector<double> balanced_class_weights(const Tensor& labels, Index classes) {
   require_labels("balanced_class_weights", labels);
-  if (classes < 1) throw UserError(fmt::format("balanced_class_weights: {} classes", classes));
+  if (classes < 1) throw UserError(fmt::format("balanced_class_weights: classes must be at least 1, got {}", classes));
   std::vector<double> out(static_cast<std::size_t>(classes));
   const auto numbers = labels.values<std::int64_t>();
   for (std::size_t row = 0; row < numbers.size(); ++row)
@@ -146,7 +147,7 @@ std::vector<double> balanced_class_weights(const Tensor& labels, Index classes) 
 
 Tensor one_hot(const Tensor& labels, Index classes) {
   require_labels("one_hot", labels);
-  if (classes < 1) throw UserError(fmt::format("one_hot: {} classes", classes));
+  if (classes < 1) throw UserError(fmt::format("one_hot: classes must be at least 1, got {}", classes));
   Tensor out({labels.elements(), classes});
   const auto from = labels.values<std::int64_t>();
   const auto to = out.mutable_values<float>();

@@ -25,7 +25,7 @@ struct Point {
 using Stroke = std::vector<Point>;
 using Skeleton = std::vector<Stroke>;
 
-// The ways each digit is written, in a box from (0, 0), top left, to (1, 1).
+// The variants of each digit, in a box from (0, 0), top left, to (1, 1).
 const std::array<std::vector<Skeleton>, classes>& skeletons() {
   static const std::array<std::vector<Skeleton>, classes> all{{
       // 0
@@ -122,7 +122,7 @@ const std::array<std::vector<Skeleton>, classes>& skeletons() {
   return all;
 }
 
-// Points of a centripetal-like Catmull-Rom curve through the stroke: short straight pieces.
+// Appends line segments that approximate a Catmull-Rom spline through the stroke.
 void flatten(const Stroke& stroke, std::vector<std::array<Point, 2>>& pieces) {
   constexpr int steps = 6;
   const auto at = [&](std::ptrdiff_t i) {
@@ -157,17 +157,17 @@ void draw(int digit, HostRandom& random, float* image) {
   const auto& ways = skeletons()[static_cast<std::size_t>(digit)];
   Skeleton skeleton = ways[random.below(ways.size())];
 
-  // The hand: every point a little off, the whole slanted, turned, stretched and moved.
+  // Handwriting: jitter each point; slant, rotate, scale and shift the digit.
   const double wobble = random.between(0.015, 0.05);
   for (Stroke& stroke : skeleton) {
-    for (Point& p : stroke) p = {p.x + wobble * random.bell(), p.y + wobble * random.bell()};
+    for (Point& p : stroke) p = {p.x + wobble * random.near_normal(), p.y + wobble * random.near_normal()};
   }
-  const double angle = 0.12 * random.bell();
-  const double slant = 0.18 * random.bell() + 0.08;
+  const double angle = 0.12 * random.near_normal();
+  const double slant = 0.18 * random.near_normal() + 0.08;
   const double width = random.between(10.5, 17.0);
   const double height = random.between(16.5, 21.0);
-  const double left = 14 + 1.0 * random.bell();
-  const double top = 14 + 1.0 * random.bell();
+  const double left = 14 + 1.0 * random.near_normal();
+  const double top = 14 + 1.0 * random.near_normal();
   const double sine = std::sin(angle), cosine = std::cos(angle);
   std::vector<std::array<Point, 2>> pieces;
   for (Stroke& stroke : skeleton) {
@@ -179,8 +179,8 @@ void draw(int digit, HostRandom& random, float* image) {
     flatten(stroke, pieces);
   }
 
-  // The pen: full ink within its radius, fading over `softness` pixels.
-  const double radius = std::clamp(1.15 + 0.4 * random.bell(), 0.55, 2.3);
+  // Pen: full ink within the radius, fading over `softness` pixels.
+  const double radius = std::clamp(1.15 + 0.4 * random.near_normal(), 0.55, 2.3);
   const double softness = random.between(0.6, 1.3);
   const double ink = random.between(0.82, 1.0);
   std::array<double, pixels> nearest;
@@ -204,9 +204,9 @@ void draw(int digit, HostRandom& random, float* image) {
   for (std::size_t i = 0; i < nearest.size(); ++i) {
     const double fade = std::clamp((nearest[i] - radius + softness / 2) / softness, 0.0, 1.0);
     const double covered = 1 - fade * fade * (3 - 2 * fade);
-    // Ink varies along the stroke; paper carries a faint speck now and then.
-    double value = covered * (ink + grain * random.bell());
-    if (covered == 0 && random.unit() < 0.004) value = random.between(0.02, 0.3);
+    // Ink varies along the stroke; the paper has occasional faint specks.
+    double value = covered * (ink + grain * random.near_normal());
+    if (covered == 0 && random.uniform() < 0.004) value = random.between(0.02, 0.3);
     image[i] = static_cast<float>(std::clamp(value, 0.0, 1.0));
   }
 }
@@ -214,11 +214,11 @@ void draw(int digit, HostRandom& random, float* image) {
 }  // namespace
 
 Dataset make_digits(Index count, std::uint64_t seed) {
-  if (count < 0) throw UserError(fmt::format("make_digits: a count of {}", count));
+  if (count < 0) throw UserError(fmt::format("make_digits: count must be at least 0, got {}", count));
   Tensor x({count, Index{pixels}});
   Tensor y({count}, i64);
   const auto labels = y.mutable_values<std::int64_t>();
-  std::array<Index, classes> order{};  // ten images show ten digits, in an order of their own
+  std::array<Index, classes> order{};  // ten consecutive images show the ten digits, shuffled
   float* images = x.mutable_values<float>().data();
   for (Index i = 0; i < count; ++i) {
     if (i % classes == 0) shuffle_indices(order, ~seed, static_cast<std::uint64_t>(i / classes));

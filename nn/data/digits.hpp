@@ -1,10 +1,10 @@
-// A built-in generator of handwritten-looking digits, so that everything runs without data and without a network.
+// Generator of synthetic handwritten digits, for examples and tests without a data file.
 //
 //   Dataset digits = make_digits(60000, 1);     // x: f32 [60000, 784] in [0, 1], y: i64 [60000]
 //
-// Each image is 28 x 28 pixels, ink 1 on paper 0, in the manner of MNIST: one of several skeletons of strokes per
-// class, its points jittered, then slanted, rotated, scaled and shifted, drawn with a pen of random width, slightly
-// blurred and noisy. Image i is a function of the seed and i alone; classes are balanced within one image.
+// Images are 28 x 28 pixels, ink 1 on paper 0, like MNIST: a stroke skeleton of the class with jittered points,
+// slanted, rotated, scaled and shifted, drawn with a pen of random width, slightly blurred and noisy. Image i is a
+// function of the seed and i. Class counts differ by at most 1. Throws UserError for a negative count.
 #pragma once
 
 #include <cstdint>

@@ -24,7 +24,7 @@ void read_all(InputFile& file, void* to, std::size_t count, const char* what) {
   if (got != count) file.fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
 }
 
-// A big-endian number of type S at `p`.
+// Reads a big-endian S at `p`.
 template <class S>
 S big_endian(const unsigned char* p) {
   std::array<unsigned char, sizeof(S)> bytes;
@@ -64,7 +64,7 @@ constexpr ElementType element_types[] = {
 
 Tensor read(const fs::path& path, DType dtype) {
   InputFile file("load_idx", path, {.unpack = true});
-  if (dtype == boolean) throw DTypeError("load_idx: numbers are read as f32, f64 or i64, not as bool");
+  if (dtype == boolean) throw DTypeError("load_idx: dtype must be f32, f64 or i64, got bool");
   std::array<unsigned char, 4> magic{};
   if (file.beginning().empty()) file.fail("the file is empty");
   read_all(file, magic.data(), magic.size(), "the magic number");
@@ -78,9 +78,10 @@ Tensor read(const fs::path& path, DType dtype) {
             magic[0], magic[1], magic[2], magic[3])));
   }
   const int rank = magic[3];
-  if (rank < 1 || rank > Shape::max_rank) file.fail(fmt::format("rank {} is not in 1 to {}", rank, Shape::max_rank));
+  if (rank < 1 || rank > Shape::max_rank)
+    file.fail(fmt::format("rank must be 1 to {1}, got {0}", rank, Shape::max_rank));
   if (type->floating && dtype == i64)
-    throw DTypeError(fmt::format("load_idx: {}: fractions do not fit i64", path.string()));
+    throw DTypeError(fmt::format("load_idx: {}: floating-point elements cannot be read as i64", path.string()));
 
   Shape shape;
   std::size_t bytes = type->size;
@@ -89,7 +90,7 @@ Tensor read(const fs::path& path, DType dtype) {
     read_all(file, extent.data(), extent.size(), "the extents");
     const auto e = big_endian<std::uint32_t>(extent.data());
     if (__builtin_mul_overflow(bytes, std::size_t{e}, &bytes) || bytes > (std::size_t{1} << 48)) {
-      file.fail(fmt::format("its extents {} and {} make an impossible size", shape.str(), e));
+      file.fail(fmt::format("shape {} with another axis of extent {} is too large", shape.str(), e));
     }
     try {
       shape.push_back(e);
@@ -101,12 +102,12 @@ Tensor read(const fs::path& path, DType dtype) {
     const std::vector<unsigned char> data =
         read_up_to(bytes, [&](void* to, std::size_t count) { return file.read(to, count); });
     if (data.size() != bytes) {
-      file.fail(fmt::format("the file ends early: {} promises {} bytes of numbers, there are {}", shape.str(), bytes,
+      file.fail(fmt::format("the file ends within the data: shape {} needs {} bytes, got {}", shape.str(), bytes,
                             data.size()));
     }
     unsigned char more = 0;
     if (file.read(&more, 1) != 0)
-      file.fail(fmt::format("there is more in the file than the {} bytes of {}", bytes, shape.str()));
+      file.fail(fmt::format("the file has more data than the {} bytes of shape {}", bytes, shape.str()));
     Tensor out(shape, dtype);
     type->convert(data, out);
     return out;
@@ -138,16 +139,16 @@ Tensor transposed_images(const Tensor& images) {
   return out;
 }
 
-// The names of the files of a set, without "-idx3-ubyte" and the like, and how messages call them.
-struct Part {
+// Candidate file names of one subset, without suffixes such as "-idx3-ubyte"; messages use the first.
+struct SubsetFiles {
   std::vector<std::string> images, labels;
 };
-Part training_part(const std::string& prefix) { return {{prefix + "train-images"}, {prefix + "train-labels"}}; }
-Part test_part(const std::string& prefix) {
+SubsetFiles training_files(const std::string& prefix) { return {{prefix + "train-images"}, {prefix + "train-labels"}}; }
+SubsetFiles test_files(const std::string& prefix) {
   return {{prefix + "t10k-images", prefix + "test-images"}, {prefix + "t10k-labels", prefix + "test-labels"}};
 }
 
-// The file of one of these names in the folder, however mirrors write it; empty if there is none.
+// The first existing file with one of these stems, in the spelling of any mirror; empty if there is none.
 fs::path find_file(const fs::path& folder, const std::vector<std::string>& stems, const std::string& kind) {
   for (const std::string& stem : stems) {
     for (const char* separator : {"-", "."}) {
@@ -161,7 +162,7 @@ fs::path find_file(const fs::path& folder, const std::vector<std::string>& stems
   return {};
 }
 
-// Images as they are in a file, and the labels of them; names for messages.
+// Checks the arrays of a file and converts them to a Dataset; the names are for messages.
 Dataset images_and_labels(Tensor images, const Tensor& labels, const std::string& image_name,
                           const std::string& label_name, const MnistOptions& options) {
   const Shape& s = images.shape();
@@ -174,15 +175,15 @@ Dataset images_and_labels(Tensor images, const Tensor& labels, const std::string
   const auto bad =
       std::find_if(numbers.begin(), numbers.end(), [&](auto label) { return label < 0 || label >= options.classes; });
   if (bad != numbers.end()) {
-    throw FormatError(fmt::format("load_mnist: {}: label {} at position {} is not in 0 to {}", label_name, *bad,
-                                  bad - numbers.begin(), options.classes - 1));
+    throw FormatError(fmt::format("load_mnist: {}: label {} at position {} is not in [0, {})", label_name, *bad,
+                                  bad - numbers.begin(), options.classes));
   }
   for (float& pixel : images.mutable_values<float>()) pixel /= 255;
   Tensor rows = options.transpose ? transposed_images(images) : images;
   return {rows.reshaped({s[0], s[1] * s[2]}), labels};
 }
 
-Dataset load_part(const fs::path& folder, const Part& part, const MnistOptions& options) {
+Dataset load_subset(const fs::path& folder, const SubsetFiles& files, const MnistOptions& options) {
   const auto require = [&](const std::vector<std::string>& stems, const std::string& kind) {
     fs::path file = find_file(folder, stems, kind);
     if (file.empty()) {
@@ -191,14 +192,15 @@ Dataset load_part(const fs::path& folder, const Part& part, const MnistOptions& 
     }
     return file;
   };
-  const fs::path image_file = require(part.images, "idx3-ubyte");
-  const fs::path label_file = require(part.labels, "idx1-ubyte");
+  const fs::path image_file = require(files.images, "idx3-ubyte");
+  const fs::path label_file = require(files.labels, "idx1-ubyte");
   return images_and_labels(load_idx(image_file, f32), load_idx(label_file, i64), image_file.string(),
                            label_file.string(), options);
 }
 
-Dataset load_part(const fs::path& file, const Arrays& arrays, const std::string& part, const MnistOptions& options) {
-  const std::string x = "x_" + part, y = "y_" + part;
+Dataset load_subset(const fs::path& file, const Arrays& arrays, const std::string& subset,
+                    const MnistOptions& options) {
+  const std::string x = "x_" + subset, y = "y_" + subset;
   return images_and_labels(arrays[x], arrays[y], file.string() + ": " + x, file.string() + ": " + y, options);
 }
 
@@ -206,19 +208,19 @@ Dataset load_part(const fs::path& file, const Arrays& arrays, const std::string&
 
 ImageDataset load_mnist(const fs::path& path, const MnistOptions& options) {
   if (path.extension() != ".npz") {
-    return {load_part(path, training_part(options.prefix), options),
-            load_part(path, test_part(options.prefix), options)};
+    return {load_subset(path, training_files(options.prefix), options),
+            load_subset(path, test_files(options.prefix), options)};
   }
   const Arrays arrays = load_npz(path, {{"x_train", f32}, {"x_test", f32}});
-  return {load_part(path, arrays, "train", options), load_part(path, arrays, "test", options)};
+  return {load_subset(path, arrays, "train", options), load_subset(path, arrays, "test", options)};
 }
 
 bool holds_mnist(const fs::path& folder) {
-  const auto holds = [&](const Part& part) {
-    return !find_file(folder, part.images, "idx3-ubyte").empty() &&
-           !find_file(folder, part.labels, "idx1-ubyte").empty();
+  const auto holds = [&](const SubsetFiles& files) {
+    return !find_file(folder, files.images, "idx3-ubyte").empty() &&
+           !find_file(folder, files.labels, "idx1-ubyte").empty();
   };
-  return holds(training_part("")) && holds(test_part(""));
+  return holds(training_files("")) && holds(test_files(""));
 }
 
 std::optional<fs::path> find_data(std::string_view name, const fs::path& beside) {

@@ -22,10 +22,10 @@ namespace fs = std::filesystem;
 
 void require_floating(const std::string& where, const Tensor& images) {
   if (!is_floating(images.dtype()))
-    throw DTypeError(fmt::format("{}: images are f32 or f64\n  given: {}", where, images.type().str()));
+    throw DTypeError(fmt::format("{}: images must be f32 or f64, got {}", where, images.type().str()));
 }
 
-// libpng's name for images of that many numbers a pixel; none for others.
+// The libpng format for a number of channels; 0 if there is none.
 png_uint_32 format_of(Index channels) {
   switch (channels) {
     case 1: return PNG_FORMAT_GRAY;
@@ -47,7 +47,7 @@ std::string encode_png(const std::string& where, const Tensor& image) {
                         s[0] <= longest_side && s[1] <= longest_side &&
                         format != std::numeric_limits<png_uint_32>::max();
   if (!is_image) {
-    throw ShapeError(fmt::format("{}: an image is [h, w], or [h, w, channels] with 1, 3 or 4 channels\n  given: {}",
+    throw ShapeError(fmt::format("{}: an image must be [h, w], or [h, w, channels] with 1, 3 or 4 channels, got {}",
                                  where, image.type().str()));
   }
   require_floating(where, image);
@@ -67,15 +67,15 @@ std::string encode_png(const std::string& where, const Tensor& image) {
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png);
   std::string file(size, '\0');
   if (png_image_write_to_memory(&png, file.data(), &size, 0, bytes.data(), 0, nullptr) == 0)
-    throw EnvironmentError(fmt::format("{}: libpng cannot write it: {}", where, png.message));
+    throw EnvironmentError(fmt::format("{}: libpng cannot encode the image: {}", where, png.message));
   file.resize(size);
   return file;
 }
 
 void save_png(const fs::path& path, const Tensor& image) {
-  const auto place = [&] { return fmt::format("save_png: {}", path.string()); };
+  const auto where = [&] { return fmt::format("save_png: {}", path.string()); };
   with_file_memory(
-      place, [&] { replace_file("save_png", path, encode_png(place(), image)); },
+      where, [&] { replace_file("save_png", path, encode_png(where(), image)); },
       [&] { return "an image of " + image.shape().str(); });
 }
 
@@ -83,14 +83,14 @@ Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {
   const Shape& s = images.shape();
   if (images.empty() || (s.rank() != 3 && s.rank() != 4) || s.elements() == 0) {
     throw ShapeError(
-        fmt::format("contact_sheet: images are [n, h, w] or [n, h, w, channels], and one at least\n  given: {}",
+        fmt::format("contact_sheet: images must be [n, h, w] or [n, h, w, channels] with n of at least 1, got {}",
                     images.type().str()));
   }
   require_floating("contact_sheet", images);
   if (options.columns < 1 || options.gap < 0 || options.scale < 1 || !std::isfinite(options.background)) {
-    throw UserError(
-        fmt::format("contact_sheet: {} columns, a gap of {}, a scale of {} and a background of {} make no sheet",
-                    options.columns, options.gap, options.scale, options.background));
+    throw UserError(fmt::format(
+        "contact_sheet: columns and scale must be at least 1, gap at least 0 and background finite, got {}, {}, {}, {}",
+        options.columns, options.gap, options.scale, options.background));
   }
   const Index columns = std::min(options.columns, s[0]), rows = (s[0] + columns - 1) / columns;
   const auto along = [&](Index count, Index extent) {
@@ -98,8 +98,8 @@ Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {
     if (__builtin_mul_overflow(extent, options.scale, &step) || __builtin_add_overflow(step, options.gap, &step) ||
         __builtin_mul_overflow(step, count, &out) || __builtin_add_overflow(out, options.gap, &out) ||
         out > longest_side) {
-      throw UserError(fmt::format("contact_sheet: {} images side by side, {} times as large, are longer than {} pixels",
-                                  count, options.scale, longest_side));
+      throw UserError(fmt::format("contact_sheet: {} images in a row at scale {} exceed {} pixels", count,
+                                  options.scale, longest_side));
     }
     return out;
   };

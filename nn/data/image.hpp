@@ -1,4 +1,4 @@
-// Images to look at: PNG files, and sheets that show many images side by side.
+// PNG files, and contact sheets of many images.
 //
 //   Tensor cat = load_png("cat.png", {.channels = 3});                   // f32 [h, w, 3] in [0, 1]
 //   save_png("digits.png", contact_sheet(images, {.columns = 10}));      // images: [n, h, w] or [n, h, w, channels]
@@ -11,31 +11,30 @@
 
 namespace xgrad::inline v0::nn {
 
-// Writes [h, w] or [h, w, 1] as shades of gray, [h, w, 3] as red, green and blue, [h, w, 4] with opacity; 0 is dark and
-// 1 is bright, and what lies beyond is cut off. Eight bits a number. Throws ShapeError or DTypeError for what is no
-// image, ValueError for NaN, EnvironmentError if the file cannot be written; then what was there is there still.
+// Writes an 8-bit PNG: [h, w] or [h, w, 1] as gray, [h, w, 3] as RGB, [h, w, 4] as RGBA. Values are clipped to [0, 1],
+// dark to bright. Throws ShapeError or DTypeError for an invalid image, ValueError for NaN, EnvironmentError if the
+// file cannot be written; an old file is then unchanged.
 void save_png(const std::filesystem::path& file, const Tensor& image);
 
 struct PngOptions {
-  Index channels = 0;  // 1 gray, 2 gray and opacity, 3 color, 4 color and opacity; 0 as in the file
-  // A file of more pixels is refused: a few kilobytes may claim, and unpack to, gigabytes.
+  Index channels = 0;  // 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA; 0 as in the file
+  // Larger images throw, since a file of a few kilobytes may unpack to gigabytes.
   std::uint64_t max_pixels = 178'956'970;
 };
-// The image as f32 in [0, 1], [h, w] if it is gray and [h, w, channels] otherwise; of 1 to 16 bits a number, with a
-// palette or without, interlaced or not. Numbers are as the file has them, whatever it says of gamma and color
-// profile. Gray is 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601); opacity that the file does not have is 1, and
-// such that is not asked for is left out. Throws FormatError for a file that is no PNG, damaged or too large,
-// EnvironmentError if it cannot be read, UserError for other channels.
+// Reads an image as f32 in [0, 1], [h, w] if gray, otherwise [h, w, channels]. Supports 1 to 16 bits per channel,
+// palettes and interlacing; ignores gamma and color profiles. Gray is 0.299 red + 0.587 green + 0.114 blue (ITU-R
+// BT.601). Missing alpha is 1; alpha that is not requested is dropped. Throws FormatError if the file is not a PNG,
+// damaged or too large, EnvironmentError if it cannot be read, UserError for an invalid number of channels.
 Tensor load_png(const std::filesystem::path& file, const PngOptions& options = {});
 
 struct SheetOptions {
   Index columns = 10;
-  Index gap = 2;          // pixels between images and around them
-  Index scale = 1;        // each pixel becomes a square of that side
-  double background = 1;  // of the gaps, and of places without an image
+  Index gap = 2;          // pixels between and around images
+  Index scale = 1;        // side of the square that each pixel becomes
+  double background = 1;  // value of the gaps and empty cells
 };
-// All images of f32 or f64 [n, h, w] or [n, h, w, channels] in rows of `columns`, as one image of the same dtype.
-// Throws ShapeError or DTypeError for what are no images, UserError for options without a meaning.
+// Arranges images, f32 or f64 [n, h, w] or [n, h, w, channels], in rows of `columns`, as one image of the same dtype.
+// Throws ShapeError or DTypeError for invalid images, UserError for invalid options.
 Tensor contact_sheet(const Tensor& images, const SheetOptions& options = {});
 
 }  // namespace xgrad::inline v0::nn

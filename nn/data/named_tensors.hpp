@@ -1,4 +1,4 @@
-// Tensors by name, as files hold them.
+// NamedTensors: tensors by name, as files store them.
 #pragma once
 
 #include <map>

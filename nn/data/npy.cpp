@@ -36,8 +36,7 @@ bool is_out_of_memory(zip_error_t& error) {
   return code == ZIP_ER_MEMORY || (code == ZIP_ER_ZLIB && zip_error_code_system(&error) == Z_MEM_ERROR);
 }
 
-// Parts between slashes are names of folders and of a file, none of which leads upwards, and nothing that a terminal
-// would act on.
+// Accepts relative paths without empty, "." or ".." components, backslashes or control characters.
 bool is_name(std::string_view name) {
   if (std::any_of(name.begin(), name.end(),
                   [](char c) { return c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }))
@@ -51,12 +50,12 @@ bool is_name(std::string_view name) {
   }
 }
 
-std::string place_of_npz(const fs::path& path) { return "load_npz: " + path.string(); }
+std::string npz_location(const fs::path& path) { return "load_npz: " + path.string(); }
 
-// The bytes of an archive that holds the arrays.
+// The bytes of a zip archive of the arrays.
 std::string archive_of(const fs::path& path, const Arrays& arrays) {
   const auto require = [&](bool good) {
-    if (!good) throw EnvironmentError(fmt::format("save_npz: libzip cannot make an archive for {}", path.string()));
+    if (!good) throw EnvironmentError(fmt::format("save_npz: libzip cannot create an archive for {}", path.string()));
   };
   zip_error_t error;
   zip_error_init(&error);
@@ -67,7 +66,7 @@ std::string archive_of(const fs::path& path, const Arrays& arrays) {
   if (!archive) zip_source_free(bytes.get());
   require(archive != nullptr);
 
-  std::vector<std::string> members;  // libzip reads them when the archive is closed
+  std::vector<std::string> members;  // libzip reads them in zip_close
   members.reserve(arrays.size());
   for (const auto& [name, tensor] : arrays) {
     std::string& content = members.emplace_back(npy_header(tensor));
@@ -80,10 +79,10 @@ std::string archive_of(const fs::path& path, const Arrays& arrays) {
     require(index >= 0);
     const auto at = static_cast<zip_uint64_t>(index);
     zip_set_file_compression(archive.get(), at, ZIP_CM_STORE, 0);
-    zip_file_set_mtime(archive.get(), at, 315532800, 0);  // 1980, as in NumPy: equal arrays make equal archives
+    zip_file_set_mtime(archive.get(), at, 315532800, 0);  // 1980, as in NumPy, so that equal arrays give equal archives
   }
   require(zip_close(archive.get()) == 0);
-  (void)archive.release();  // closing has freed it
+  (void)archive.release();  // zip_close freed it
 
   zip_stat_t facts;
   require(zip_source_stat(bytes.get(), &facts) == 0 && zip_source_open(bytes.get()) == 0);
@@ -107,7 +106,7 @@ Tensor load_npy(const fs::path& path, std::optional<DType> dtype) {
 }
 
 void save_npy(const fs::path& path, const Tensor& tensor) {
-  if (tensor.empty()) throw UserError(fmt::format("save_npy: there is no tensor for {}", path.string()));
+  if (tensor.empty()) throw UserError(fmt::format("save_npy: the tensor for {} is empty", path.string()));
   const auto save = [&] {
     const std::string header = npy_header(tensor);
     const std::string_view parts[] = {header, {static_cast<const char*>(tensor.raw()), tensor.bytes()}};
@@ -121,9 +120,9 @@ Arrays::Arrays(std::initializer_list<std::pair<std::string, Tensor>> entries) {
 }
 
 void Arrays::add(std::string name, Tensor tensor) {
-  if (!is_name(name)) throw UserError(fmt::format("arrays: {} cannot be the name of an array", in_quotes(name)));
-  if (has(name)) throw UserError(fmt::format("arrays: there is an array {} already", in_quotes(name)));
-  if (tensor.empty()) throw UserError(fmt::format("arrays: there is no tensor for {}", in_quotes(name)));
+  if (!is_name(name)) throw UserError(fmt::format("arrays: {} is not a valid array name", in_quotes(name)));
+  if (has(name)) throw UserError(fmt::format("arrays: there is already an array {}", in_quotes(name)));
+  if (tensor.empty()) throw UserError(fmt::format("arrays: the tensor for {} is empty", in_quotes(name)));
   positions_.emplace(name, entries_.size());
   entries_.emplace_back(std::move(name), std::move(tensor));
 }
@@ -133,7 +132,7 @@ const Tensor& Arrays::operator[](const std::string& name) const {
   for (const auto& [member, reason] : unreadable_) {
     if (member == name) throw FormatError(reason);
   }
-  throw UserError(fmt::format("arrays: there is no {}; there are: {}", in_quotes(name), name_list(names())));
+  throw UserError(fmt::format("arrays: there is no array {}; the arrays are {}", in_quotes(name), name_list(names())));
 }
 
 bool Arrays::has(const std::string& name) const { return positions_.contains(name); }
@@ -148,13 +147,13 @@ struct NpzFile::State {
   explicit State(const fs::path& path);
   Tensor read(zip_uint64_t index, std::optional<DType> dtype);
 
-  std::string place;  // what messages begin with
+  std::string where;  // beginning of messages
   Archive archive;
   std::vector<std::string> names;
   std::unordered_map<std::string, zip_uint64_t> indices;
 };
 
-NpzFile::State::State(const fs::path& path) : place(place_of_npz(path)) {
+NpzFile::State::State(const fs::path& path) : where(npz_location(path)) {
   InputFile file("load_npz", path);
   int code = 0;
   archive.reset(zip_open(path.c_str(), ZIP_RDONLY, &code));
@@ -176,7 +175,7 @@ NpzFile::State::State(const fs::path& path) : place(place_of_npz(path)) {
     if (stored == nullptr && is_out_of_memory(*zip_get_error(archive.get()))) throw std::bad_alloc();
     if (stored == nullptr) file.fail(fmt::format("a damaged zip archive: member {} has no name", i));
     std::string name = stored;
-    if (name.ends_with('/')) continue;  // a folder
+    if (name.ends_with('/')) continue;  // a directory
     if (name.ends_with(ending)) name.resize(name.size() - ending.size());
     if (indices.insert_or_assign(name, index).second) names.push_back(std::move(name));
   }
@@ -184,29 +183,29 @@ NpzFile::State::State(const fs::path& path) : place(place_of_npz(path)) {
 
 Tensor NpzFile::State::read(zip_uint64_t index, std::optional<DType> dtype) {
   const char* member = zip_get_name(archive.get(), index, ZIP_FL_ENC_GUESS);
-  if (member == nullptr) throw std::bad_alloc();  // there was one when the archive was opened
-  const std::string where = fmt::format("{}: {}", place, without_controls(member));
+  if (member == nullptr) throw std::bad_alloc();  // the name existed when the archive was opened
+  const std::string location = fmt::format("{}: {}", where, without_controls(member));
   const Member file(zip_fopen_index(archive.get(), index, 0));
   if (!file) {
     if (is_out_of_memory(*zip_get_error(archive.get()))) throw std::bad_alloc();
-    throw FormatError(fmt::format("{}: it cannot be unpacked: {}", where, zip_strerror(archive.get())));
+    throw FormatError(fmt::format("{}: cannot decompress the member: {}", location, zip_strerror(archive.get())));
   }
   const auto bytes = [&](void* to, std::size_t wanted) {
     std::size_t got = 0;
-    while (got < wanted) {  // a read may give less than there is
+    while (got < wanted) {  // zip_fread may return fewer bytes than requested
       const zip_int64_t part = zip_fread(file.get(), static_cast<char*>(to) + got, wanted - got);
       if (part < 0 && is_out_of_memory(*zip_file_get_error(file.get()))) throw std::bad_alloc();
-      if (part < 0) throw FormatError(fmt::format("{}: damaged data: {}", where, zip_file_strerror(file.get())));
+      if (part < 0) throw FormatError(fmt::format("{}: damaged data: {}", location, zip_file_strerror(file.get())));
       if (part == 0) break;
       got += static_cast<std::size_t>(part);
     }
     return got;
   };
-  return read_npy_bytes(where, bytes, dtype);
+  return read_npy_bytes(location, bytes, dtype);
 }
 
 NpzFile::NpzFile(const fs::path& path)
-    : state_(with_file_memory([&] { return place_of_npz(path); }, [&] { return std::make_unique<State>(path); },
+    : state_(with_file_memory([&] { return npz_location(path); }, [&] { return std::make_unique<State>(path); },
                               [] { return std::string("the directory of the archive"); })) {}
 
 NpzFile::~NpzFile() = default;
@@ -220,11 +219,11 @@ Tensor NpzFile::read(const std::string& name, std::optional<DType> dtype) {
   const auto read_member = [&] {
     const auto found = state_->indices.find(name);
     if (found == state_->indices.end())
-      throw UserError(
-          fmt::format("{}: there is no {}; there are: {}", state_->place, in_quotes(name), name_list(names())));
+      throw UserError(fmt::format("{}: there is no array {}; the arrays are {}", state_->where, in_quotes(name),
+                                  name_list(names())));
     return state_->read(found->second, dtype);
   };
-  return with_file_memory([&] { return state_->place; }, read_member, [&] { return "reading " + in_quotes(name); });
+  return with_file_memory([&] { return state_->where; }, read_member, [&] { return "reading " + in_quotes(name); });
 }
 
 Arrays load_npz(const fs::path& path, const std::map<std::string, DType>& dtypes) {
@@ -246,12 +245,12 @@ Arrays load_npz(const fs::path& path, const std::map<std::string, DType>& dtypes
     if (out.size() == 0 && !out.unreadable_.empty()) throw FormatError(out.unreadable_.front().second);
     return out;
   };
-  return with_file_memory([&] { return place_of_npz(path); }, read, [] { return std::string("its arrays"); });
+  return with_file_memory([&] { return npz_location(path); }, read, [] { return std::string("its arrays"); });
 }
 
 void save_npz(const fs::path& path, const Arrays& arrays) {
-  // An archive without members is no file for libzip, and nothing for NumPy.
-  if (arrays.size() == 0) throw UserError(fmt::format("save_npz: there are no arrays for {}", path.string()));
+  // libzip writes no file for an archive without members.
+  if (arrays.size() == 0) throw UserError(fmt::format("save_npz: no arrays to save in {}", path.string()));
   const auto bytes = [&] {
     std::size_t sum = 0;
     for (const auto& entry : arrays) sum += entry.second.bytes();

@@ -16,8 +16,8 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// What libpng's callbacks share. libpng leaves its functions by longjmp, which no destructor may be on the way of: so
-// each function below that calls it has only plain variables.
+// State shared with libpng's callbacks. libpng reports errors by longjmp, which skips destructors; so functions below
+// that call libpng have only trivially destructible variables.
 class Decoder {
  public:
   explicit Decoder(InputFile& file) : file_(file) {
@@ -34,16 +34,16 @@ class Decoder {
   Decoder& operator=(const Decoder&) = delete;
 
   void read_header() { require(try_header()); }
-  // Rows one after the other, each of row_bytes().
+  // Reads all rows, each of row_bytes() bytes.
   void read_rows(std::vector<png_bytep>& rows) { require(try_rows(rows.data())); }
 
   std::uint64_t width() const { return png_get_image_width(png_, info_); }
   std::uint64_t height() const { return png_get_image_height(png_, info_); }
-  // After read_header of what rows hold, not the file.
+  // After read_header: the size of a decoded row.
   std::size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
   Index channels() const { return png_get_channels(png_, info_); }
   int bits() const { return png_get_bit_depth(png_, info_); }
-  // Bits of a pixel in the file.
+  // Bits per pixel in the file.
   std::uint64_t pixel_bits() const { return pixel_bits_; }
 
  private:
@@ -65,7 +65,7 @@ class Decoder {
     } catch (...) {
       self.error_ = std::current_exception();
     }
-    if (!whole) png_error(png, "the file ends early");
+    if (!whole) png_error(png, "the file is truncated");
   }
 
   bool try_header() {
@@ -73,12 +73,12 @@ class Decoder {
     png_set_read_fn(png_, nullptr, on_read);
     png_set_user_limits(png_, 1 << 20, 1 << 20);
     png_set_chunk_malloc_max(png_, 1 << 20);
-    // Texts and profiles change no pixel, and unpack to much.
+    // Text and profile chunks do not affect pixels, and could unpack to large sizes.
     static const png_byte ignored[] = "iCCP\0tEXt\0zTXt\0iTXt\0eXIf\0sPLT\0hIST";
     png_set_keep_unknown_chunks(png_, PNG_HANDLE_CHUNK_NEVER, ignored, static_cast<int>(sizeof(ignored) / 5));
     png_read_info(png_, info_);
     pixel_bits_ = std::uint64_t{png_get_channels(png_, info_)} * png_get_bit_depth(png_, info_);
-    png_set_expand(png_);  // palettes, numbers of less than 8 bits, and the color that is transparent
+    png_set_expand(png_);  // expands palettes, channels of less than 8 bits, and the transparent color
     passes_ = png_set_interlace_handling(png_);
     png_read_update_info(png_, info_);
     return true;
@@ -92,7 +92,7 @@ class Decoder {
   void require(bool done) {
     if (error_) std::rethrow_exception(error_);
     if (!done && out_of_memory_) throw std::bad_alloc();
-    if (!done) file_.fail(fmt::format("a damaged PNG image: {}", message_));
+    if (!done) file_.fail(fmt::format("damaged PNG image: {}", message_));
   }
 
   InputFile& file_;
@@ -105,7 +105,7 @@ class Decoder {
   std::exception_ptr error_{};
 };
 
-// `from` and `to` are the numbers of one pixel, in 1 to 4 channels.
+// Converts one pixel between 1 to 4 channels.
 void convert_pixel(const float* from, Index channels, float* to, Index wanted) {
   const bool gray = channels <= 2;
   if (wanted <= 2) {
@@ -116,7 +116,7 @@ void convert_pixel(const float* from, Index channels, float* to, Index wanted) {
   if (wanted % 2 == 0) to[wanted - 1] = channels % 2 == 0 ? from[channels - 1] : 1;
 }
 
-// Of an image of which the header has been read.
+// Reads the pixels, after the header.
 Tensor read_pixels(Decoder& decoder, Index channels_wanted) {
   const std::uint64_t height = decoder.height(), width = decoder.width();
   const std::size_t row_bytes = decoder.row_bytes();
@@ -143,22 +143,20 @@ Tensor read_pixels(Decoder& decoder, Index channels_wanted) {
 
 Tensor read(const std::filesystem::path& path, const PngOptions& options) {
   if (options.channels < 0 || options.channels > 4) {
-    throw UserError(
-        fmt::format("load_png: {}: channels must be 1 to 4, or 0, not {}", path.string(), options.channels));
+    throw UserError(fmt::format("load_png: {}: channels must be 0 to 4, got {}", path.string(), options.channels));
   }
   InputFile file("load_png", path);
   if (!file.beginning().starts_with("\x89PNG\r\n\x1A\n"))
-    file.fail(not_of_format("a PNG image", file.beginning(), "it does not begin like one"));
+    file.fail(not_of_format("a PNG image", file.beginning(), "it does not begin with the PNG signature"));
   Decoder decoder(file);
   decoder.read_header();
   const std::uint64_t height = decoder.height(), width = decoder.width();
   if (height * width > options.max_pixels) {
-    file.fail(fmt::format("{} x {} pixels are more than {}, which PngOptions::max_pixels allows", width, height,
-                          options.max_pixels));
+    file.fail(fmt::format("{} x {} pixels exceed PngOptions::max_pixels = {}", width, height, options.max_pixels));
   }
-  // Deflate packs 1032 bytes at most into one.
+  // Deflate compresses by a factor of at most 1032.
   if (height * width * decoder.pixel_bits() / 8 / 1032 > file.size())
-    file.fail(fmt::format("{} x {} pixels cannot be in a file of {} bytes", width, height, file.size()));
+    file.fail(fmt::format("a file of {2} bytes cannot hold {0} x {1} pixels", width, height, file.size()));
 
   return with_file_memory([&] { return "load_png: " + path.string(); },
                           [&] { return read_pixels(decoder, options.channels); },

@@ -1,4 +1,5 @@
-// A small random generator for data on the host: the same numbers on every machine, and cheap to start anywhere.
+// HostRandom: a small random generator for data and initial weights; bit-identical on every machine, cheap to
+// construct.
 #pragma once
 
 #include <cstdint>
@@ -12,18 +13,18 @@ class HostRandom {
       : state_(mix(seed ^ mix(stream + 0x632BE59BD9B4E019))) {}
 
   std::uint64_t bits() { return mix(state_ += 0x9E3779B97F4A7C15); }
-  // In [0, 1), with 53 random bits.
-  double unit() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
-  double between(double low, double high) { return low + (high - low) * unit(); }
-  // In [0, n), every number equally likely: draws that would favor small numbers are repeated.
+  // Uniform in [0, 1), with 53 random bits.
+  double uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
+  double between(double low, double high) { return low + (high - low) * uniform(); }
+  // Uniform integer in [0, n), by rejection sampling.
   std::uint64_t below(std::uint64_t n) {
     const std::uint64_t reject = (0 - n) % n;
     std::uint64_t draw = bits();
     while (draw < reject) draw = bits();
     return draw % n;
   }
-  // Nearly normal with mean 0 and deviation 1: the sum of four uniform numbers, within 3.5 deviations.
-  double bell() { return (unit() + unit() + unit() + unit() - 2) * 1.7320508075688772; }
+  // Approximately normal with mean 0 and standard deviation 1: a scaled sum of four uniform values, within +-3.5.
+  double near_normal() { return (uniform() + uniform() + uniform() + uniform() - 2) * 1.7320508075688772; }
 
  private:
   static std::uint64_t mix(std::uint64_t z) {

@@ -27,13 +27,13 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Numbers are copied as they lie in memory.
+// Elements are copied without byte swapping.
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
 constexpr std::uint64_t longest_header = 100'000'000;  // as in the reference implementation
 constexpr const char* metadata_key = "__metadata__";
 
-// ---- types of numbers
+// ---- element types
 
 template <class From, class To, class F>
 void each(const std::vector<char>& bytes, Tensor& out, F convert) {
@@ -54,15 +54,15 @@ struct Type {
   const char* name;
   std::uint64_t bits;
   DType dtype;
-  void (*convert)(const std::vector<char>& bytes, Tensor& out) = nullptr;  // none: the bytes are the numbers
-  bool known = true;  // or else the format has the type, and we have nothing for it
+  void (*convert)(const std::vector<char>& bytes, Tensor& out) = nullptr;  // null: the bytes are copied unchanged
+  bool supported = true;  // false: the format has the type, but no DType matches it
 };
 template <class From, float (*convert)(From)>
 constexpr Type small_float(const char* name) {
   return {name, 8 * sizeof(From), f32,
           [](const std::vector<char>& b, Tensor& out) { each<From, float>(b, out, convert); }};
 }
-constexpr Type unknown(const char* name, std::uint64_t bits) { return {name, bits, f32, nullptr, false}; }
+constexpr Type unsupported(const char* name, std::uint64_t bits) { return {name, bits, f32, nullptr, false}; }
 constexpr std::array types{
     Type{"F64", 64, f64},
     Type{"I64", 64, i64},
@@ -79,11 +79,11 @@ constexpr std::array types{
     small_float<std::uint16_t, float_from_bfloat16>("BF16"),
     small_float<std::uint8_t, float_from_e5m2>("F8_E5M2"),
     small_float<std::uint8_t, float_from_e4m3>("F8_E4M3"),
-    unknown("F8_E8M0", 8),
-    unknown("F6_E2M3", 6),
-    unknown("F6_E3M2", 6),
-    unknown("F4", 4),
-    unknown("C64", 64),
+    unsupported("F8_E8M0", 8),
+    unsupported("F6_E2M3", 6),
+    unsupported("F6_E3M2", 6),
+    unsupported("F4", 4),
+    unsupported("C64", 64),
 };
 
 // ---- the header
@@ -93,14 +93,14 @@ struct Entry {
   const Type* type = nullptr;
   bool has_shape = false;
   std::vector<std::uint64_t> extents{};
-  std::vector<std::uint64_t> offsets{};  // two of them, once they are read
+  std::vector<std::uint64_t> offsets{};  // begin and end
 
   std::uint64_t begin() const { return offsets[0]; }
   std::uint64_t end() const { return offsets[1]; }
 };
 
-// Takes the JSON text piece by piece, since a tree of it would hide keys that come twice, and grow with what a hostile
-// file nests. Unknown fields of a tensor are passed over whatever they hold, as the reference reader does.
+// Parses the header as a stream of JSON events: a tree would hide duplicate keys, and its memory would grow with the
+// nesting of a malicious file. Unknown fields of a tensor are skipped, as in the reference reader.
 class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
  public:
   explicit HeaderReader(const InputFile& file) : file_(file) {}
@@ -109,12 +109,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::map<std::string, std::string> metadata;
 
   bool start_object(std::size_t) override {
-    if (passed_over()) return opened();
+    if (in_skipped_field()) return opened();
     ++depth_;
     if (depth_ == 1) return true;
     if (depth_ > 2) misplaced("an object");
     if (key_ != metadata_key) {
-      if (!names_.insert(key_).second) file_.fail(fmt::format("tensor {} is there twice", in_quotes(key_)));
+      if (!names_.insert(key_).second) file_.fail(fmt::format("duplicate tensor {}", in_quotes(key_)));
       entries.push_back({.name = key_});
     } else {
       metadata_once();
@@ -123,7 +123,7 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool end_object() override {
-    if (passed_ > 0) return closed();
+    if (skip_depth_ > 0) return closed();
     if (depth_ == 2 && !in_metadata_) {
       const Entry& e = entries.back();
       if (e.type == nullptr || !e.has_shape || e.offsets.empty())
@@ -136,15 +136,15 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool key(string_t& name) override {
-    if (passed_ > 0) return true;
+    if (skip_depth_ > 0) return true;
     (depth_ == 1 ? key_ : field_) = name;
     return true;
   }
   bool string(string_t& text) override {
-    if (passed_over()) return true;
+    if (in_skipped_field()) return true;
     if (depth_ == 2 && in_metadata_) {
       if (!metadata.emplace(field_, text).second)
-        file_.fail(fmt::format("the metadata {} are there twice", in_quotes(field_)));
+        file_.fail(fmt::format("duplicate metadata key {}", in_quotes(field_)));
       return true;
     }
     if (depth_ != 2 || field_ != "dtype") misplaced("text");
@@ -152,13 +152,12 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     if (e.type != nullptr) twice();
     const auto* found = std::find_if(types.begin(), types.end(), [&](const Type& t) { return t.name == text; });
     if (found == types.end())
-      file_.fail(
-          fmt::format("tensor {} is of type {}, which the format does not have", in_quotes(e.name), in_quotes(text)));
+      file_.fail(fmt::format("tensor {} has the unknown type {}", in_quotes(e.name), in_quotes(text)));
     e.type = &*found;
     return true;
   }
   bool start_array(std::size_t) override {
-    if (passed_over()) return opened();
+    if (in_skipped_field()) return opened();
     if (depth_ != 2 || in_metadata_ || numbers_ != nullptr) misplaced("a list");
     Entry& e = entries.back();
     if (field_ == "shape") {
@@ -173,65 +172,65 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
     return true;
   }
   bool end_array() override {
-    if (passed_ > 0) return closed();
+    if (skip_depth_ > 0) return closed();
     numbers_ = nullptr;
     if (field_ == "data_offsets" && entries.back().offsets.size() != 2)
-      file_.fail(fmt::format("tensor {} has {} data_offsets instead of 2", in_quotes(entries.back().name),
+      file_.fail(fmt::format("tensor {} must have 2 data_offsets, got {}", in_quotes(entries.back().name),
                              entries.back().offsets.size()));
     return true;
   }
   bool number_unsigned(number_unsigned_t number) override {
-    if (passed_over()) return true;
+    if (in_skipped_field()) return true;
     if (numbers_ == nullptr) misplaced("a number");
     numbers_->push_back(number);
     return true;
   }
-  bool number_integer(number_integer_t) override { return passed_over() || misplaced("a negative number"); }
+  bool number_integer(number_integer_t) override { return in_skipped_field() || misplaced("a negative number"); }
   bool number_float(number_float_t, const string_t&) override {
-    return passed_over() || misplaced("a number with a fraction");
+    return in_skipped_field() || misplaced("a number with a fraction");
   }
-  bool boolean(bool) override { return passed_over() || misplaced("a truth value"); }
+  bool boolean(bool) override { return in_skipped_field() || misplaced("a boolean"); }
   bool null() override {
-    if (passed_over()) return true;
+    if (in_skipped_field()) return true;
     if (depth_ != 1 || key_ != metadata_key) misplaced("null");
-    metadata_once();  // none, as some writers say it
+    metadata_once();  // some writers put null if there is no metadata
     return true;
   }
   bool binary(binary_t&) override { misplaced("binary data"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    file_.fail(fmt::format("the header is not JSON from byte {} on", position));
+    file_.fail(fmt::format("the header is not valid JSON at byte {}", position));
   }
 
  private:
-  // Whether what comes is, or is in, the value of a field that the format does not have.
-  bool passed_over() const {
-    return passed_ > 0 || (depth_ == 2 && !in_metadata_ && numbers_ == nullptr && field_ != "dtype" &&
-                           field_ != "shape" && field_ != "data_offsets");
+  // Whether the parser is in the value of an unknown field.
+  bool in_skipped_field() const {
+    return skip_depth_ > 0 || (depth_ == 2 && !in_metadata_ && numbers_ == nullptr && field_ != "dtype" &&
+                               field_ != "shape" && field_ != "data_offsets");
   }
-  bool opened() { return ++passed_ > 0; }
-  bool closed() { return --passed_ >= 0; }
+  bool opened() { return ++skip_depth_ > 0; }
+  bool closed() { return --skip_depth_ >= 0; }
   void metadata_once() {
-    if (std::exchange(had_metadata_, true)) file_.fail("the metadata are there twice");
+    if (std::exchange(had_metadata_, true)) file_.fail("duplicate metadata");
   }
   [[noreturn]] bool misplaced(const char* what) const {
     if (depth_ == 0) file_.fail("the header is not an object");
-    file_.fail(fmt::format("{} {} {}, which has no meaning", in_quotes(key_),
-                           depth_ > 1 ? "has at " + in_quotes(field_) : "is", what));
+    file_.fail(fmt::format("{}{} must not be {}", in_quotes(key_),
+                           depth_ > 1 ? ": " + in_quotes(field_) : std::string(), what));
   }
   [[noreturn]] void twice() const {
-    file_.fail(fmt::format("tensor {} has {} twice", in_quotes(key_), in_quotes(field_)));
+    file_.fail(fmt::format("tensor {} has a duplicate field {}", in_quotes(key_), in_quotes(field_)));
   }
 
   const InputFile& file_;
   int depth_ = 0;
-  std::int64_t passed_ = 0;  // objects and lists that are open in a field that is passed over
+  std::int64_t skip_depth_ = 0;  // nesting depth within a skipped field
   std::set<std::string> names_;
   std::string key_, field_;
   bool in_metadata_ = false, had_metadata_ = false;
   std::vector<std::uint64_t>* numbers_ = nullptr;
 };
 
-// Extents and offsets must agree. Extents are multiplied as if those of 0 were 1, so that strides stay in range too.
+// Checks that extents and offsets agree. Extents of 0 count as 1 in the product, so that strides cannot overflow.
 void check_extents(const InputFile& file, const Entry& e) {
   constexpr std::uint64_t most = std::numeric_limits<std::int64_t>::max() / 64;  // bits of the widest type
   std::uint64_t product = 1;
@@ -243,14 +242,14 @@ void check_extents(const InputFile& file, const Entry& e) {
   }
   const std::uint64_t bits = empty ? 0 : product * e.type->bits;
   if (bits % 8 != 0 || e.end() < e.begin() || e.end() - e.begin() != bits / 8) {
-    file.fail(fmt::format("tensor {} of type {} and shape [{}] has {} bytes, but its data are from {} to {}",
+    file.fail(fmt::format("tensor {} of type {} and shape [{}] needs {} bytes, but its data_offsets are {} to {}",
                           in_quotes(e.name), e.type->name,
                           fmt::join(std::span(e.extents).first(std::min<std::size_t>(e.extents.size(), 9)), ", "),
                           static_cast<double>(bits) / 8, e.begin(), e.end()));
   }
 }
 
-// The data must be used once and wholly.
+// Checks that the tensors cover the data exactly once.
 void check_order(const InputFile& file, std::vector<Entry>& entries, std::uint64_t bytes) {
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
     return std::pair(a.begin(), a.end()) < std::pair(b.begin(), b.end());
@@ -258,39 +257,38 @@ void check_order(const InputFile& file, std::vector<Entry>& entries, std::uint64
   std::uint64_t at = 0;
   for (const Entry& e : entries) {
     if (e.end() > bytes) {
-      file.fail(fmt::format("tensor {} ends at byte {} of the data, of which there are {}", in_quotes(e.name), e.end(),
-                            bytes));
+      file.fail(fmt::format("tensor {} ends at byte {} of {} bytes of data", in_quotes(e.name), e.end(), bytes));
     }
-    if (e.begin() < at) file.fail(fmt::format("tensor {} overlaps the one before it", in_quotes(e.name)));
+    if (e.begin() < at) file.fail(fmt::format("tensor {} overlaps the previous tensor", in_quotes(e.name)));
     if (e.begin() > at)
-      file.fail(fmt::format("{} bytes before tensor {} belong to nothing", e.begin() - at, in_quotes(e.name)));
+      file.fail(fmt::format("{} bytes before tensor {} belong to no tensor", e.begin() - at, in_quotes(e.name)));
     at = e.end();
   }
-  if (at != bytes) file.fail(fmt::format("{} bytes at the end belong to nothing", bytes - at));
+  if (at != bytes) file.fail(fmt::format("{} bytes at the end belong to no tensor", bytes - at));
 }
 
-// Why there is no Tensor for a sound entry; empty if there is one.
+// Why a valid entry cannot become a Tensor; empty if it can.
 std::string reason_against(const Entry& e) {
-  if (!e.type->known) return fmt::format("numbers of type {} are not read", e.type->name);
+  if (!e.type->supported) return fmt::format("type {} is not supported", e.type->name);
   if (e.extents.size() > static_cast<std::size_t>(Shape::max_rank))
-    return fmt::format("it has {} axes, more than {}", e.extents.size(), Shape::max_rank);
+    return fmt::format("it has {} axes; at most {} are supported", e.extents.size(), Shape::max_rank);
   return {};
 }
 std::string reason_against(const Entry& e, const Tensor& t) {
   if (t.dtype() == boolean) {
     const auto* bytes = static_cast<const unsigned char*>(t.raw());
     if (std::any_of(bytes, bytes + t.bytes(), [](unsigned char b) { return b > 1; }))
-      return "it has truth values that are neither 0 nor 1";
+      return "it has booleans other than 0 and 1";
   }
   if (std::string_view(e.type->name) == "U64") {
     const auto numbers = t.values<std::int64_t>();
     if (std::any_of(numbers.begin(), numbers.end(), [](std::int64_t x) { return x < 0; }))
-      return "it has numbers of 2^63 and above";
+      return "it has values of 2^63 and above, which do not fit i64";
   }
   return {};
 }
 
-// Of its Tensor.
+// The size of the entry's Tensor in bytes.
 std::uint64_t bytes_of(const Entry& e) { return (e.end() - e.begin()) / (e.type->bits / 8) * size_of(e.type->dtype); }
 
 void read_data(InputFile& file, const Entry& e, char* to, std::uint64_t bytes) {
@@ -319,25 +317,25 @@ TensorFile load(const fs::path& path) {
   };
   if (file.read(&length, sizeof(length)) != sizeof(length)) refuse(fmt::format("it has {} bytes", file.size()));
   const std::uint64_t behind = file.size() - sizeof(length);
-  // The first byte of the header tells a damaged file of the format from one of another.
+  // The header's first byte tells a damaged safetensors file from another format.
   const bool begins_well = file.beginning().size() > sizeof(length) && file.beginning()[sizeof(length)] == '{';
   if (length > std::min(behind, longest_header)) {
     const std::string claim = fmt::format("it claims a header of {} bytes; {} bytes follow", length, behind);
     begins_well ? file.fail(claim) : refuse(claim);
   }
   if (!begins_well || length == 0) refuse("the header does not begin with {");
-  const auto place = [&] { return "safetensors: " + path.string(); };
+  const auto where = [&] { return "safetensors: " + path.string(); };
   const auto header_bytes = [&] { return fmt::format("a header of {} bytes", length); };
   std::string header = with_file_memory(
-      place, [&] { return std::string(length, '\0'); }, header_bytes);
+      where, [&] { return std::string(length, '\0'); }, header_bytes);
   if (file.read(header.data(), length) != length) file.fail("the file ends within the header");
-  // For the parser NUL is the end of the text, and what stands behind it could be another header.
+  // The parser stops at NUL, so text behind it would be ignored.
   if (const std::size_t at = header.find('\0'); at != std::string::npos)
-    file.fail(fmt::format("the header is not JSON from byte {} on: a NUL", at));
+    file.fail(fmt::format("the header is not valid JSON at byte {}: NUL", at));
 
   HeaderReader reader(file);
   with_file_memory(
-      place, [&] { nlohmann::json::sax_parse(header, &reader); }, header_bytes);
+      where, [&] { nlohmann::json::sax_parse(header, &reader); }, header_bytes);
   for (const Entry& e : reader.entries) check_extents(file, e);
   check_order(file, reader.entries, behind - length);
 
@@ -347,7 +345,7 @@ TensorFile load(const fs::path& path) {
     std::string reason = reason_against(e);
     if (reason.empty()) {
       Tensor tensor =
-          with_file_memory([&] { return place() + ": tensor " + in_quotes(e.name); },
+          with_file_memory([&] { return where() + ": tensor " + in_quotes(e.name); },
                            [&] { return read_tensor(file, e); }, [&] { return fmt::format("{} bytes", bytes_of(e)); });
       reason = reason_against(e, tensor);
       if (reason.empty()) out.tensors.emplace(e.name, std::move(tensor));
@@ -366,12 +364,12 @@ void save(const fs::path& path, const TensorFile& file) {
     if (entry.first == metadata_key) throw UserError("safetensors: a tensor cannot be named __metadata__");
     order.push_back(&entry);
   }
-  // The widest numbers first, so that all lie where they may be read in place.
+  // Widest elements first, so that every tensor is aligned.
   std::stable_sort(order.begin(), order.end(),
                    [](auto a, auto b) { return size_of(a->second.dtype()) > size_of(b->second.dtype()); });
 
-  // Text by text: an object of nlohmann's that keeps its order would search all of it for each new key, and its
-  // destructor ends the program if there is no memory.
+  // Written by hand: inserting into nlohmann::ordered_json is linear in its size, and its destructor terminates the
+  // program if allocation fails.
   std::string text = "{";
   std::uint64_t at = 0;
   try {
@@ -400,7 +398,8 @@ void save(const fs::path& path, const TensorFile& file) {
   text.resize((text.size() + 7) / 8 * 8, ' ');
   const std::uint64_t length = text.size();
   if (length > longest_header)
-    throw UserError(fmt::format("safetensors: {}: a header of {} bytes is too long", path.string(), length));
+    throw UserError(
+        fmt::format("safetensors: {}: the header of {} bytes exceeds the limit of 100000000", path.string(), length));
 
   std::vector<std::string_view> parts{{reinterpret_cast<const char*>(&length), sizeof(length)}, text};
   for (const auto* entry : order)

@@ -1,10 +1,9 @@
-// Safetensors files: named tensors and a few words about them.
+// Reader and writer of safetensors files: named tensors with metadata.
 //
 //   nn::save_safetensors("net.safetensors", {.tensors = {{"w", w}, {"b", b}}, .metadata = {{"author", "me"}}});
 //   Tensor w = nn::load_safetensors("net.safetensors").tensors.at("w");
 //
-// The format is that of github.com/huggingface/safetensors, which other libraries read and write. A file is not
-// trusted: whatever it claims is checked against what there is before it is used.
+// The format is that of github.com/huggingface/safetensors. Lengths and offsets are validated before they are used.
 #pragma once
 
 #include <filesystem>
@@ -18,19 +17,19 @@ namespace xgrad::inline v0::nn {
 struct TensorFile {
   NamedTensors tensors{};
   std::map<std::string, std::string> metadata{};
-  // Tensors of a file for which there is no Tensor, and why: numbers of a type that is not read, more than 8 axes,
-  // integers beyond i64. Not written.
+  // Names and reasons of tensors that could not be read: unsupported type, more than 8 axes, integers beyond i64.
+  // Ignored by save_safetensors.
   std::map<std::string, std::string> unreadable{};
 };
 
-// F32, F64, I64 and BOOL are read as they are; F16, BF16, F8_E5M2 and F8_E4M3 as f32; U8, I8, I16, U16, I32, U32 and
-// U64 as i64; tensors of other types do not hide the others, see `unreadable`. Takes what the format's reference reader
-// takes, unknown fields of tensors among it, except names that come twice. Throws EnvironmentError if there is no such
-// file, and FormatError, naming file and tensor, for a file that is damaged or of another format.
+// F32, F64, I64 and BOOL keep their type; F16, BF16, F8_E5M2 and F8_E4M3 become f32; U8, I8, I16, U16, I32, U32 and U64
+// become i64. Tensors of other types are listed in `unreadable`. Accepts the files that the reference reader accepts,
+// except those with duplicate names. Throws EnvironmentError if the file does not exist, FormatError with file and
+// tensor if it is damaged or of another format.
 TensorFile load_safetensors(const std::filesystem::path& path);
 
-// Writes the file whole under another name and renames it: whenever the program stops, `path` is the old file or the
-// new one. Throws EnvironmentError if it cannot be written, UserError for an empty tensor or a name that is not UTF-8.
+// Writes the file atomically, by renaming a temporary file: after a crash `path` is the old or the new file. Throws
+// EnvironmentError if it cannot be written, UserError for an empty tensor or a name that is not UTF-8.
 void save_safetensors(const std::filesystem::path& path, const TensorFile& file);
 
 }  // namespace xgrad::inline v0::nn

@@ -14,26 +14,26 @@ namespace xgrad::inline v0::nn {
 namespace {
 
 Shape row_shape(const char* where, const Tensor& x) {
-  if (x.empty() || x.shape().rank() == 0) throw ShapeError(fmt::format("{}: x must be a tensor of rows", where));
+  if (x.empty() || x.shape().rank() == 0)
+    throw ShapeError(fmt::format("{}: x must have a row axis, [rows, ...]", where));
   if (!is_floating(x.dtype())) {
-    throw DTypeError(
-        fmt::format("{}: only f32 and f64 can be scaled\n  x: {}\n  hint: use Tensor::cast", where, x.type().str()));
+    throw DTypeError(fmt::format("{}: x must be f32 or f64, got {}\n  hint: use Tensor::cast", where, x.type().str()));
   }
   Shape row;
   for (int axis = 1; axis < x.shape().rank(); ++axis) row.push_back(x.shape()[axis]);
   return row;
 }
 
-// The smallest and the largest number of each column.
+// The minimum and maximum of each column.
 struct Extremes {
   Shape row;
   std::vector<double> least, most;
 };
 
-// Of at least one row, all of finite numbers.
+// Throws unless x has at least one row and all elements are finite.
 Extremes extremes(const char* where, const Tensor& x) {
   const Shape row = row_shape(where, x);
-  if (x.shape()[0] == 0) throw ShapeError(fmt::format("{}: there are no rows to learn from", where));
+  if (x.shape()[0] == 0) throw ShapeError(fmt::format("{}: x must have at least 1 row", where));
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const auto columns = static_cast<std::size_t>(row.elements());
   Extremes out{row, std::vector<double>(columns, infinity), std::vector<double>(columns, -infinity)};
@@ -50,12 +50,12 @@ Extremes extremes(const char* where, const Tensor& x) {
   return out;
 }
 
-// Each number of x by its column.
+// Applies number(element, shift, scale) to each element of x.
 template <class F>
 Tensor by_column(const char* where, const Scaling& scaling, const Tensor& x, F number) {
   const Shape row = row_shape(where, x);
   if (scaling.shift.empty() || row != scaling.shift.shape()) {
-    throw ShapeError(fmt::format("{}: it was learned from rows of another shape\n  x: {}\n  rows it knows: {}", where,
+    throw ShapeError(fmt::format("{}: row shape differs from the fitted one\n  x: {}\n  fitted row shape: {}", where,
                                  x.type().str(), scaling.shift.empty() ? "none" : scaling.shift.shape().str()));
   }
   const auto shift = scaling.shift.values<double>(), scale = scaling.scale.values<double>();
@@ -95,7 +95,7 @@ Scaling standard_scaling(const Tensor& x) {
   each([&](std::size_t c, double n) { mean[c] += n / rows; });
   each([&](std::size_t c, double n) { deviation[c] += (n - mean[c]) * (n - mean[c]) / rows; });
   for (std::size_t c = 0; c < columns; ++c) {
-    // The mean of equal numbers may be off by a rounding, and that would be all their deviation.
+    // For a constant column use the exact value: a rounding error of the mean would be its whole deviation.
     if (of.least[c] == of.most[c]) mean[c] = of.least[c];
     deviation[c] = of.least[c] == of.most[c] ? 1 : std::sqrt(deviation[c]);
   }
@@ -104,7 +104,8 @@ Scaling standard_scaling(const Tensor& x) {
 
 Scaling min_max_scaling(const Tensor& x, double low, double high) {
   if (!(low < high) || !std::isfinite(high - low))
-    throw UserError(fmt::format("min_max_scaling: {} to {} is no range", low, high));
+    throw UserError(
+        fmt::format("min_max_scaling: low must be less than high and both finite, got {} and {}", low, high));
   const Extremes of = extremes("min_max_scaling", x);
   std::vector<double> shift = of.least, scale(shift.size(), 1);
   for (std::size_t c = 0; c < shift.size(); ++c) {

@@ -12,55 +12,58 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-void require(bool good, const char* where, const char* what, auto number) {
-  if (!good) throw UserError(fmt::format("{}: {} {} has no meaning", where, number, what));
+void require_at_least(const char* where, const char* what, Index value, Index least) {
+  if (value < least) throw UserError(fmt::format("{}: {} must be at least {}, got {}", where, what, least, value));
 }
 
-bool is_deviation(double noise) { return noise >= 0 && std::isfinite(noise); }
+void require_noise(const char* where, double noise) {
+  if (noise >= 0 && std::isfinite(noise)) return;
+  throw UserError(fmt::format("{}: noise, a standard deviation, must be finite and at least 0, got {}", where, noise));
+}
 
-// Points of the plane in classes 0 to classes - 1 in turn; `place` draws where one of a class lies.
+// Points of the plane; row i has class i % classes. draw_point(class, random) draws a point without noise.
 template <class F>
-Dataset points(Index rows, std::uint64_t seed, Index classes, double noise, F place) {
+Dataset points(Index rows, std::uint64_t seed, Index classes, double noise, F draw_point) {
   Tensor x({rows, 2}), y(Shape{rows}, i64);
   float* to = x.mutable_values<float>().data();
   for (Index i = 0; i < rows; ++i) {
     HostRandom random(seed, static_cast<std::uint64_t>(i));
     const Index label = i % classes;
-    const auto [right, up] = place(label, random);
-    to[2 * i] = static_cast<float>(right + noise * random.bell());
-    to[2 * i + 1] = static_cast<float>(up + noise * random.bell());
+    const auto [right, up] = draw_point(label, random);
+    to[2 * i] = static_cast<float>(right + noise * random.near_normal());
+    to[2 * i + 1] = static_cast<float>(up + noise * random.near_normal());
     y.mutable_values<std::int64_t>()[static_cast<std::size_t>(i)] = label;
   }
   return {x, y};
 }
 
-struct Place {
+struct Point {
   double right, up;
 };
 
 }  // namespace
 
 Dataset make_friedman(Index rows, std::uint64_t seed, const FriedmanOptions& options) {
-  require(rows >= 0, "make_friedman", "rows", rows);
-  require(options.features >= 5, "make_friedman", "features, of which five matter,", options.features);
-  require(is_deviation(options.noise), "make_friedman", "as the deviation of noise", options.noise);
+  require_at_least("make_friedman", "rows", rows, 0);
+  require_at_least("make_friedman", "features", options.features, 5);
+  require_noise("make_friedman", options.noise);
   Tensor x({rows, options.features}), y({rows, 1});
   float* inputs = x.mutable_values<float>().data();
   float* targets = y.mutable_values<float>().data();
   for (Index i = 0; i < rows; ++i, inputs += options.features) {
     HostRandom random(seed, static_cast<std::uint64_t>(i));
-    for (Index c = 0; c < options.features; ++c) inputs[c] = static_cast<float>(random.unit());
-    const auto at = [&](Index c) { return static_cast<double>(inputs[c]); };  // as the reader of x sees it
+    for (Index c = 0; c < options.features; ++c) inputs[c] = static_cast<float>(random.uniform());
+    const auto at = [&](Index c) { return static_cast<double>(inputs[c]); };  // rounded to f32, as in x
     const double bend = at(2) - 0.5;
     const double value = 10 * std::sin(std::numbers::pi * at(0) * at(1)) + 20 * bend * bend + 10 * at(3) + 5 * at(4);
-    targets[i] = static_cast<float>(value + options.noise * random.bell());
+    targets[i] = static_cast<float>(value + options.noise * random.near_normal());
   }
   return {x, y};
 }
 
 Dataset make_moons(Index rows, std::uint64_t seed, double noise) {
-  require(rows >= 0, "make_moons", "rows", rows);
-  require(is_deviation(noise), "make_moons", "as the deviation of noise", noise);
+  require_at_least("make_moons", "rows", rows, 0);
+  require_noise("make_moons", noise);
   return points(rows, seed, 2, noise, [](Index label, HostRandom& random) {
     const double angle = random.between(0, std::numbers::pi);
     const double right = std::cos(angle), up = std::sin(angle);
@@ -69,11 +72,11 @@ Dataset make_moons(Index rows, std::uint64_t seed, double noise) {
 }
 
 Dataset make_spirals(Index rows, std::uint64_t seed, Index arms, double noise) {
-  require(rows >= 0, "make_spirals", "rows", rows);
-  require(arms >= 1, "make_spirals", "arms", arms);
-  require(is_deviation(noise), "make_spirals", "as the deviation of noise", noise);
+  require_at_least("make_spirals", "rows", rows, 0);
+  require_at_least("make_spirals", "arms", arms, 1);
+  require_noise("make_spirals", noise);
   return points(rows, seed, arms, noise, [&](Index label, HostRandom& random) {
-    const double radius = std::sqrt(random.unit());  // the points are about as dense outside as inside
+    const double radius = std::sqrt(random.uniform());  // sqrt: about equal density at all radii
     const double turn = 1.5 * radius + static_cast<double>(label) / static_cast<double>(arms);
     const double angle = 2 * std::numbers::pi * turn;
     return Place{radius * std::cos(angle), radius * std::sin(angle)};

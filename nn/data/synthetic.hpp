@@ -1,4 +1,4 @@
-// Sets of data that are drawn, for examples and tests: each is a function of the seed on every machine.
+// Synthetic data sets for examples and tests; a function of the seed, bit-identical on every machine.
 #pragma once
 
 #include <cstdint>
@@ -8,22 +8,22 @@
 namespace xgrad::inline v0::nn {
 
 struct FriedmanOptions {
-  Index features = 10;  // of which the first five matter
-  double noise = 1;     // the deviation of what is added to y
+  Index features = 10;  // at least 5; y depends on the first five
+  double noise = 1;     // standard deviation of the noise added to y
 };
-// A regression: x uniform in [0, 1), f32 [rows, features], and
+// Regression data: x uniform in [0, 1), f32 [rows, features], and
 //   y = 10 sin(pi x0 x1) + 20 (x2 - 1/2)^2 + 10 x3 + 5 x4 + noise, f32 [rows, 1].
-// The best possible mean squared error is noise^2. Friedman: "Multivariate adaptive regression splines", 1991, where it
-// is the first of three. Row i is a function of the seed, i and the number of features. All three throw UserError for
-// options without a meaning.
+// The least possible mean squared error is noise^2. Friedman: "Multivariate adaptive regression splines", 1991, problem
+// 1 of 3. Row i is a function of the seed, i and the number of features. All functions here throw UserError for an
+// argument out of range.
 Dataset make_friedman(Index rows, std::uint64_t seed, const FriedmanOptions& options = {});
 
-// Two classes as two half circles of radius 1 that hook into each other, with noise of that deviation: x f32 [rows, 2],
-// y i64 [rows] in 0 to 1, class 0 on even rows.
+// Two classes on interleaving half circles of radius 1, with noise of the given standard deviation: x f32 [rows, 2],
+// y i64 [rows] in {0, 1}; even rows have class 0.
 Dataset make_moons(Index rows, std::uint64_t seed, double noise = 0.1);
 
-// As many classes as arms of a spiral that winds once and a half around the middle out to a radius of 1, with noise of
-// that deviation: x f32 [rows, 2], y i64 [rows], row i of class i modulo `arms`.
+// One class per arm of a spiral of 1.5 turns and radius 1, with noise of the given standard deviation: x f32 [rows, 2],
+// y i64 [rows]; row i has class i % arms.
 Dataset make_spirals(Index rows, std::uint64_t seed, Index arms = 2, double noise = 0.02);
 
 }  // namespace xgrad::inline v0::nn

@@ -21,10 +21,10 @@ CsvRecords::CsvRecords(const InputFile& file, std::string_view text, const CsvOp
       separator_(options.separator),
       comment_(options.comment),
       spaces_(options.separator == ' ') {
-  if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // the byte order mark some spreadsheets write
+  if (text_.starts_with("\xEF\xBB\xBF")) text_.remove_prefix(3);  // the byte order mark that some spreadsheets write
   if (const auto at = text_.find('\0'); at != std::string_view::npos) {
     const auto line = 1 + std::count(text_.begin(), text_.begin() + static_cast<std::ptrdiff_t>(at), '\n');
-    file.fail(fmt::format("line {}: there is a NUL byte: the file is not text, or text of 16 bits a character", line));
+    file.fail(fmt::format("line {}: NUL byte; the file is binary, or text in UTF-16", line));
   }
 }
 
@@ -51,8 +51,8 @@ bool CsvRecords::next() {
     at_ = begin;
     read_fields();
     if (fields_.size() > 1 || !fields_[0].text.empty() || fields_[0].quoted) {
-      // At the end of a file blank lines mean nothing; further up, a row is missing.
-      if (blank != 0) file_.fail(fmt::format("line {}: it is blank, and more lines follow", blank));
+      // Blank lines are allowed at the end only; elsewhere a row is missing.
+      if (blank != 0) file_.fail(fmt::format("line {}: blank line before the end of the file", blank));
       return true;
     }
     if (blank == 0) blank = line_;
@@ -69,12 +69,12 @@ void CsvRecords::skip_comment() {
   if (at_comment()) at_ = std::min(text_.find('\n', at_), text_.size());
 }
 
-// The length of the line end at the cursor: 0 if there is none.
+// The length of the line end at the cursor; 0 if there is none.
 std::size_t CsvRecords::line_end() const {
   if (text_[at_] == '\n') return 1;
   if (text_[at_] != '\r') return 0;
   if (at_ + 1 < text_.size() && text_[at_ + 1] != '\n')
-    file_.fail(fmt::format("line {}, field {}: a carriage return without a line feed", reading_, fields_.size() + 1));
+    file_.fail(fmt::format("line {}, field {}: carriage return without a line feed", reading_, fields_.size() + 1));
   return std::min<std::size_t>(2, text_.size() - at_);
 }
 

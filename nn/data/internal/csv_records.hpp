@@ -1,4 +1,4 @@
-// The text of a CSV file, cut into records of fields.
+// CsvRecords: splits the text of a CSV file into records of fields.
 #pragma once
 
 #include <cstddef>
@@ -19,14 +19,14 @@ struct CsvField {
 
 class CsvRecords {
  public:
-  // All three must live as long as this. Errors are those of `file`.
+  // Keeps references to all three. Errors are thrown by `file.fail`.
   CsvRecords(const InputFile& file, std::string_view text, const CsvOptions& options);
 
   // Reads the next record; false at the end of the text.
   bool next();
   const std::vector<CsvField>& fields() const { return fields_; }
   std::size_t line() const { return line_; }  // where the record begins
-  // A separator that cuts the text's first line where the chosen one does not; NUL if there is none.
+  // A separator that splits the first line where the chosen one does not; NUL if there is none.
   char likelier_separator() const;
   bool begins_with_comment() const { return text_.starts_with('#') && comment_ == '\0'; }
 
@@ -45,14 +45,14 @@ class CsvRecords {
   const InputFile& file_;
   std::string_view text_;
   char separator_, comment_;
-  bool spaces_;  // runs of them separate
+  bool spaces_;  // runs of spaces and tabs separate fields
   std::size_t at_ = 0;
-  std::size_t reading_ = 1;  // the line the cursor is in
+  std::size_t reading_ = 1;  // the line of the cursor
   std::size_t line_ = 1;
   std::vector<CsvField> fields_;
 };
 
-// Without the spaces and tabs around it.
+// The text without leading and trailing spaces and tabs.
 std::string_view trimmed(std::string_view text);
 
 }  // namespace xgrad::inline v0::nn

@@ -25,23 +25,22 @@ struct Signature {
   std::string_view kind;
   std::size_t offset = 0;
 
-  // A table of numbers may begin with a column "PAR1", but not with these.
+  // A CSV file may begin with a column named "PAR1", but not with these bytes.
   constexpr bool is_no_text() const {
     return bytes.size() > 16 || std::any_of(bytes.begin(), bytes.end(), [](char c) { return c < '\t' || c > '~'; });
   }
 };
 constexpr std::array signatures{
-    Signature{"version https://git-lfs.github.com/spec/"sv,
-              "a Git LFS pointer, which stands for the file itself: `git lfs pull` fetches it"sv},
+    Signature{"version https://git-lfs.github.com/spec/"sv, "a Git LFS pointer; fetch the file with `git lfs pull`"sv},
     Signature{"PK\x03\x04"sv, "a zip archive, such as .npz, .xlsx, .pt and .keras files"sv},
     Signature{"PK\x05\x06"sv, "an empty zip archive"sv},
     Signature{"\x89HDF\r\n\x1A\n"sv, "an HDF5 file, as Keras (.h5) and MATLAB write them"sv},
-    Signature{"\x1F\x8B"sv, "gzip data: gunzip unpacks them"sv},
-    Signature{"BZh"sv, "bzip2 data: bunzip2 unpacks them"sv},
+    Signature{"\x1F\x8B"sv, "gzip data; unpack it with gunzip"sv},
+    Signature{"BZh"sv, "bzip2 data; unpack it with bunzip2"sv},
     Signature{"\xFD"
               "7zXZ\0"sv,
-              "xz data: unxz unpacks them"sv},
-    Signature{"\x28\xB5\x2F\xFD"sv, "Zstandard data: unzstd unpacks them"sv},
+              "xz data; unpack it with unxz"sv},
+    Signature{"\x28\xB5\x2F\xFD"sv, "Zstandard data; unpack it with unzstd"sv},
     Signature{"7z\xBC\xAF\x27\x1C"sv, "a 7z archive"sv},
     Signature{"ustar"sv, "a tar archive"sv, 257},
     Signature{"\x93NUMPY"sv, "an npy file"sv},
@@ -54,18 +53,18 @@ constexpr std::array signatures{
     Signature{"SQLite format 3\0"sv, "an SQLite database"sv},
     Signature{"\x7F"
               "ELF"sv,
-              "a program"sv},
+              "an executable"sv},
     Signature{"\x80\x02"sv, "a Python pickle"sv},
     Signature{"\x80\x03"sv, "a Python pickle"sv},
     Signature{"\x80\x04"sv, "a Python pickle"sv},
     Signature{"\x80\x05"sv, "a Python pickle"sv},
-    Signature{"\xFF\xFE"sv, "text of 16 bits a character (UTF-16)"sv},
-    Signature{"\xFE\xFF"sv, "text of 16 bits a character (UTF-16)"sv},
+    Signature{"\xFF\xFE"sv, "UTF-16 text"sv},
+    Signature{"\xFE\xFF"sv, "UTF-16 text"sv},
     Signature{"\0\0\x08"sv, "an idx file"sv},
     Signature{"<?xml"sv, "an XML file"sv},
 };
 
-// Whether the text begins with the tag, in letters of either case, behind a byte order mark and white space.
+// Whether the text begins with the tag, ignoring case, a byte order mark and leading white space.
 bool begins_with_tag(std::string_view text, std::string_view tag) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   text.remove_prefix(std::min(text.find_first_not_of(" \t\r\n"), text.size()));
@@ -74,12 +73,12 @@ bool begins_with_tag(std::string_view text, std::string_view tag) {
          std::equal(tag.begin(), tag.end(), text.begin(), [&](char a, char b) { return a == lower(b); });
 }
 
-// A header of JSON behind its length in eight bytes.
+// Safetensors files begin with the length of the header in eight bytes, and the header in JSON.
 bool looks_like_safetensors(std::string_view beginning) {
   return beginning.size() >= 10 && beginning[8] == '{' && beginning.substr(4, 4) == "\0\0\0\0"sv;
 }
 
-// zlib passes other data on as they are, but takes far more memory for it than small files need.
+// zlib can also pass other data through, but with far more memory than small files need.
 bool begins_as_gzip(int file) {
   std::array<unsigned char, 2> begin{};
   return ::pread(file, begin.data(), begin.size(), 0) == 2 && begin[0] == 0x1F && begin[1] == 0x8B;
@@ -94,7 +93,7 @@ std::string kind_of_file(std::string_view beginning, bool no_text) {
   }
   for (const std::string_view tag : {"<!doctype html"sv, "<html"sv, "<head"sv}) {
     if (begins_with_tag(beginning, tag))
-      return "an HTML page, as servers send it instead of a file that is missing or asks for a login";
+      return "an HTML page, which servers send if a file is missing or needs a login";
   }
   if (looks_like_safetensors(beginning)) return "a safetensors file";
   return {};
@@ -122,7 +121,7 @@ std::vector<unsigned char> read_up_to(std::size_t count, const ByteSource& sourc
 
 struct InputFile::Descriptor {
   int number = -1;
-  gzFile_s* packed = nullptr;  // owns the number if there is one
+  gzFile_s* packed = nullptr;  // if set, owns the descriptor
   ~Descriptor() {
     if (packed != nullptr)
       gzclose(packed);
@@ -132,7 +131,7 @@ struct InputFile::Descriptor {
 };
 
 InputFile::InputFile(const std::string& where, const fs::path& path, InputFileOptions options)
-    : place_(fmt::format("{}: {}", where, path.string())), file_(std::make_unique<Descriptor>()) {
+    : where_(fmt::format("{}: {}", where, path.string())), file_(std::make_unique<Descriptor>()) {
   const auto refuse = [&](const char* why) {
     throw EnvironmentError(fmt::format("{}: cannot open {}: {}", where, path.string(), why));
   };
@@ -141,7 +140,7 @@ InputFile::InputFile(const std::string& where, const fs::path& path, InputFileOp
   if (S_ISDIR(facts.st_mode)) refuse("it is a directory");
   const bool regular = S_ISREG(facts.st_mode), pipe = !regular && options.pipes;
   if (!regular && !pipe) refuse("it is not a regular file");
-  // The file may have been replaced since: without O_NONBLOCK a pipe would be waited for.
+  // The file may have been replaced by a pipe since stat: O_NONBLOCK avoids waiting for a writer.
   file_->number = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | (pipe ? 0 : O_NONBLOCK));
   if (file_->number < 0) refuse(std::strerror(errno));
   if (::fstat(file_->number, &facts) != 0) refuse(std::strerror(errno));
@@ -149,7 +148,7 @@ InputFile::InputFile(const std::string& where, const fs::path& path, InputFileOp
   size_ = static_cast<std::uint64_t>(std::max<off_t>(facts.st_size, 0));
   if (!options.unpack || (regular && !begins_as_gzip(file_->number))) return;
   file_->packed = gzdopen(file_->number, "rb");
-  if (file_->packed == nullptr) throw OutOfMemoryError(place_ + ": out of memory for unpacking gzip data");
+  if (file_->packed == nullptr) throw OutOfMemoryError(where_ + ": out of memory for unpacking gzip data");
   gzbuffer(file_->packed, 1 << 16);
 }
 
@@ -164,7 +163,7 @@ std::size_t InputFile::read_more(void* to, std::size_t count) {
     if (file_->packed == nullptr) {
       const ssize_t part = ::read(file_->number, next + got, wanted);
       if (part < 0 && errno == EINTR) continue;
-      if (part < 0) throw EnvironmentError(fmt::format("{}: cannot read it: {}", place_, std::strerror(errno)));
+      if (part < 0) throw EnvironmentError(fmt::format("{}: cannot read the file: {}", where_, std::strerror(errno)));
       if (part == 0) break;
       got += static_cast<std::size_t>(part);
       continue;
@@ -172,8 +171,9 @@ std::size_t InputFile::read_more(void* to, std::size_t count) {
     const int part = gzread(file_->packed, next + got, static_cast<unsigned>(wanted));
     int code = Z_OK;
     const char* message = gzerror(file_->packed, &code);
-    if (code == Z_ERRNO) throw EnvironmentError(fmt::format("{}: cannot read it: {}", place_, std::strerror(errno)));
-    if (code == Z_MEM_ERROR) throw OutOfMemoryError(place_ + ": out of memory for unpacking gzip data");
+    if (code == Z_ERRNO)
+      throw EnvironmentError(fmt::format("{}: cannot read the file: {}", where_, std::strerror(errno)));
+    if (code == Z_MEM_ERROR) throw OutOfMemoryError(where_ + ": out of memory for unpacking gzip data");
     if (part < 0 || (code != Z_OK && code != Z_STREAM_END)) fail(fmt::format("damaged gzip data ({})", message));
     if (part == 0) break;
     got += static_cast<std::size_t>(part);
@@ -199,7 +199,7 @@ std::string InputFile::read_all() {
   std::size_t got = 0;  // so far
   const auto read_parts = [&] {
     std::string out;
-    // One byte more than there should be finds the end.
+    // Asking for one byte more than the file size detects the end in one read.
     std::size_t next = static_cast<std::size_t>(std::clamp<std::uint64_t>(size_ + 1, 1U << 12U, 1U << 26U));
     for (;; next = std::min(got, std::size_t{1} << 26U)) {
       out.resize(got + next);
@@ -209,8 +209,8 @@ std::string InputFile::read_all() {
       if (part < next) return out;
     }
   };
-  return with_file_memory([&] { return place_; }, read_parts,
-                          [&] { return fmt::format("its text, of which {} bytes were read and more follow", got); });
+  return with_file_memory([&] { return where_; }, read_parts,
+                          [&] { return fmt::format("its text after {} bytes were read", got); });
 }
 
 std::string_view InputFile::beginning() {
@@ -222,6 +222,6 @@ std::string_view InputFile::beginning() {
   return beginning_;
 }
 
-void InputFile::fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", place_, what)); }
+void InputFile::fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
 
 }  // namespace xgrad::inline v0::nn

@@ -18,34 +18,34 @@ namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr std::string_view magic = "\x93NUMPY";
-constexpr std::size_t longest_header = 65536;  // an array of numbers needs a few hundred bytes
+constexpr std::size_t longest_header = 65536;  // numeric arrays need a few hundred bytes
 
-// The kinds of numbers that are read, by letter and bytes.
-struct NumberType {
+// Supported element types, by kind letter and size in bytes.
+struct ElementType {
   char kind;
   std::size_t size;
   DType dtype;
 };
-constexpr NumberType number_types[] = {
+constexpr ElementType element_types[] = {
     {'b', 1, boolean}, {'i', 1, i64}, {'i', 2, i64}, {'i', 4, i64}, {'i', 8, i64}, {'u', 1, i64},
     {'u', 2, i64},     {'u', 4, i64}, {'u', 8, i64}, {'f', 2, f32}, {'f', 4, f32}, {'f', 8, f64},
 };
 
 struct Header {
-  NumberType type{};
-  bool swapped = false;  // the other byte order
+  ElementType type{};
+  bool swapped = false;  // elements have the opposite byte order
   bool by_column = false;
   Shape shape;
 };
 
-// What numpy.dtype takes besides a kind and its bytes.
+// Long dtype names that numpy.dtype also accepts.
 constexpr std::pair<std::string_view, std::string_view> long_names[] = {
     {"bool", "b1"},    {"?", "b1"},       {"int8", "i1"},    {"int16", "i2"},  {"int32", "i4"},
     {"int64", "i8"},   {"uint8", "u1"},   {"uint16", "u2"},  {"uint32", "u4"}, {"uint64", "u8"},
     {"float16", "f2"}, {"float32", "f4"}, {"float64", "f8"},
 };
 
-// Why arrays of a type are not read.
+// Why arrays of a dtype are not supported.
 std::string_view reason_against(std::string_view type) {
   switch (type.empty() ? ' ' : type[0]) {
     case 'O': return "Python objects are not read";
@@ -55,7 +55,7 @@ std::string_view reason_against(std::string_view type) {
     case 'M':
     case 'm': return "dates and times are not read\n  hint: save x.astype(\"int64\")";
     case 'c': return "complex numbers are not read\n  hint: save x.real and x.imag";
-    case 'V': return "raw bytes are not read, as which NumPy saves types that it does not know, such as bfloat16";
+    case 'V': return "raw bytes are not read; NumPy saves unknown dtypes such as bfloat16 this way";
     default:
       if (type == "f12" || type == "f16")
         return "floating-point numbers of more than 64 bits are not read\n  hint: save x.astype(\"float64\")";
@@ -63,31 +63,32 @@ std::string_view reason_against(std::string_view type) {
   }
 }
 
-// The header is a dictionary as Python writes it, of which just as much is understood as arrays of numbers need.
+// Parses the header, a Python dictionary literal, as far as numeric arrays need it.
 class HeaderParser {
  public:
   HeaderParser(const std::string& where, std::string_view text) : where_(where), text_(text) {}
 
   Header parse() {
-    expect('{', "the header is no dictionary");
+    expect('{', "the header is not a dictionary");
     bool descr = false, order = false, shape = false;
     while (!accept('}')) {
       const std::string_view key = string("a key of the header");
-      expect(':', fmt::format("there is no colon after the key {}", in_quotes(key)));
+      expect(':', fmt::format("no colon after the key {}", in_quotes(key)));
       bool* seen = key == "descr" ? &descr : key == "fortran_order" ? &order : key == "shape" ? &shape : nullptr;
-      if (seen == nullptr) fail(fmt::format("the header has the key {}, which has no meaning", in_quotes(key)));
+      if (seen == nullptr) fail(fmt::format("the header has the unknown key {}", in_quotes(key)));
       if (*seen) fail(fmt::format("the header has the key {} twice", in_quotes(key)));
       *seen = true;
       if (seen == &descr) read_type();
       if (seen == &order) read_order();
       if (seen == &shape) read_shape();
       if (!accept(',')) {
-        expect('}', fmt::format("the value of {} is followed by something else than , or }}", in_quotes(key)));
+        expect('}', fmt::format("expected , or }} after the value of {}", in_quotes(key)));
         break;
       }
     }
     skip_space();
-    if (at_ != text_.size()) fail(fmt::format("after the header's dictionary comes {}", in_quotes(text_.substr(at_))));
+    if (at_ != text_.size())
+      fail(fmt::format("unexpected {} after the header's dictionary", in_quotes(text_.substr(at_))));
     for (const auto& [present, name] : {std::pair{descr, "descr"}, {order, "fortran_order"}, {shape, "shape"}}) {
       if (!present) fail(fmt::format("the header has no key \"{}\"", name));
     }
@@ -107,7 +108,7 @@ class HeaderParser {
     return true;
   }
   void expect(char c, const std::string& otherwise) {
-    if (!accept(c)) fail(fmt::format("{}: it goes on with {}", otherwise, in_quotes(text_.substr(at_))));
+    if (!accept(c)) fail(fmt::format("{}, at {}", otherwise, in_quotes(text_.substr(at_))));
   }
   bool accept_word(std::string_view word) {
     skip_space();
@@ -118,7 +119,7 @@ class HeaderParser {
   std::string_view string(const char* what) {
     skip_space();
     const char quote = at_ < text_.size() ? text_[at_] : ' ';
-    if (quote != '\'' && quote != '"') fail(fmt::format("{} is no string: {}", what, in_quotes(text_.substr(at_))));
+    if (quote != '\'' && quote != '"') fail(fmt::format("{} is not a string: {}", what, in_quotes(text_.substr(at_))));
     const std::size_t end = text_.find(quote, at_ + 1);
     if (end == std::string_view::npos) fail(fmt::format("{} has no closing quote", what));
     const std::string_view out = text_.substr(at_ + 1, end - at_ - 1);
@@ -129,16 +130,16 @@ class HeaderParser {
   void read_type() {
     skip_space();
     if (at_ < text_.size() && (text_[at_] == '[' || text_[at_] == '('))
-      fail("\"descr\" names a record of several fields, which is not read");
+      fail("\"descr\" is a structured dtype, which is not supported");
     const std::string_view descr = string("\"descr\"");
-    // Without a byte order numbers are in that of this machine, as for NumPy.
+    // Without a byte order the native one is used, as in NumPy.
     const bool order = !descr.empty() && std::string_view("<>|=").find(descr[0]) != std::string_view::npos;
     std::string_view type = descr.substr(order ? 1 : 0);
     for (const auto& [name, meaning] : long_names) type = type == name ? meaning : type;
-    const auto* found = std::find_if(std::begin(number_types), std::end(number_types), [&](const NumberType& t) {
+    const auto* found = std::find_if(std::begin(element_types), std::end(element_types), [&](const ElementType& t) {
       return type.size() == 2 && type[0] == t.kind && type[1] == static_cast<char>('0' + t.size);
     });
-    if (found == std::end(number_types))
+    if (found == std::end(element_types))
       fail(fmt::format("\"descr\" is {}: {}", in_quotes(descr), reason_against(type)));
     header_.type = *found;
     constexpr bool little = std::endian::native == std::endian::little;
@@ -152,7 +153,7 @@ class HeaderParser {
   }
 
   void read_shape() {
-    expect('(', "\"shape\" is no tuple");
+    expect('(', "\"shape\" is not a tuple");
     while (!accept(')')) {
       if (header_.shape.rank() == Shape::max_rank)
         fail(fmt::format("\"shape\" has more than {} axes", Shape::max_rank));
@@ -160,11 +161,11 @@ class HeaderParser {
       try {
         header_.shape.push_back(next);
       } catch (const ShapeError& error) {
-        fail(fmt::format("\"shape\" is of an impossible size: {}", error.message()));
+        fail(fmt::format("\"shape\" is too large: {}", error.message()));
       }
       if (!accept(',')) {
-        // In Python (3) is a number, and (3,) a tuple.
-        if (header_.shape.rank() == 1) fail("\"shape\" is no tuple: one extent needs a comma after it");
+        // In Python (3) is a number, (3,) a tuple.
+        if (header_.shape.rank() == 1) fail("\"shape\" is not a tuple: a single extent needs a comma after it");
         expect(')', "\"shape\" is not closed");
         break;
       }
@@ -177,11 +178,12 @@ class HeaderParser {
     Index value = 0;
     for (; at_ < text_.size() && text_[at_] >= '0' && text_[at_] <= '9'; ++at_) {
       if (value > (Index{1} << 48))
-        fail(fmt::format("\"shape\" has the impossible extent {}", in_quotes(text_.substr(begin, 24))));
+        fail(fmt::format("\"shape\" has the extent {}, which is too large", in_quotes(text_.substr(begin, 24))));
       value = value * 10 + (text_[at_] - '0');
     }
-    if (at_ == begin) fail(fmt::format("\"shape\" has an extent that is no number: {}", in_quotes(text_.substr(at_))));
-    if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // as Python 2 wrote them
+    if (at_ == begin)
+      fail(fmt::format("\"shape\" has an extent that is not a number: {}", in_quotes(text_.substr(at_))));
+    if (at_ < text_.size() && text_[at_] == 'L') ++at_;  // the suffix that Python 2 wrote
     return value;
   }
 
@@ -191,7 +193,7 @@ class HeaderParser {
   Header header_;
 };
 
-// The number at `p`, of which the bytes are turned round if `swapped`.
+// Reads an S at `p`, with its bytes reversed if `swapped`.
 template <class S>
 S number_at(const unsigned char* p, bool swapped) {
   std::array<unsigned char, sizeof(S)> bytes;
@@ -200,11 +202,11 @@ S number_at(const unsigned char* p, bool swapped) {
   return std::bit_cast<S>(bytes);
 }
 
-// Row-major position of element `i` of an array that is kept column by column.
-class ByColumn {
+// Iterates over the row-major positions of the elements of a column-major array.
+class ColumnMajorIterator {
  public:
-  explicit ByColumn(const Shape& shape) : shape_(shape), strides_(shape.strides()) {}
-  // Of element 0, then 1, and so on.
+  explicit ColumnMajorIterator(const Shape& shape) : shape_(shape), strides_(shape.strides()) {}
+  // The position of the next element.
   Index next() {
     const Index at = position_;
     for (int axis = 0; axis < shape_.rank(); ++axis) {  // odometer: the first axis runs fastest
@@ -224,26 +226,28 @@ class ByColumn {
   Index position_ = 0;
 };
 
-// Numbers of which the bytes alone do not say the kind.
+// Element types that have no C++ type of their own.
 struct Half {
   std::uint16_t bits;
 };
-struct Truth {
+struct Bool {
   std::uint8_t byte;
 };
 
-class Numbers {
+class Decoder {
  public:
-  Numbers(const std::string& where, const Header& header, const std::vector<unsigned char>& bytes, DType dtype)
+  Decoder(const std::string& where, const Header& header, const std::vector<unsigned char>& bytes, DType dtype)
       : where_(where), header_(header), bytes_(bytes), out_(header.shape, dtype) {
-    const bool floating = header.type.kind == 'f', truth = header.type.kind == 'b';
-    if (dtype == i64 && floating) throw DTypeError(fmt::format("{}: fractions do not fit i64", where));
-    if (dtype == boolean && !truth) throw DTypeError(fmt::format("{}: numbers are not read as bool", where));
+    const bool floating = header.type.kind == 'f', is_bool = header.type.kind == 'b';
+    if (dtype == i64 && floating)
+      throw DTypeError(fmt::format("{}: floating-point elements cannot be read as i64", where));
+    if (dtype == boolean && !is_bool)
+      throw DTypeError(fmt::format("{}: numeric elements cannot be read as bool", where));
   }
 
   Tensor read() {
-    const NumberType& t = header_.type;
-    if (t.kind == 'b') convert<Truth>();
+    const ElementType& t = header_.type;
+    if (t.kind == 'b') convert<Bool>();
     if (t.kind == 'f') of_size<Half, float, double>();
     if (t.kind == 'i') of_size<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
     if (t.kind == 'u') of_size<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
@@ -268,7 +272,7 @@ class Numbers {
 
   template <class S, class T>
   void convert(T* to) {
-    ByColumn position(header_.shape);
+    ColumnMajorIterator position(header_.shape);
     for (Index i = 0; i < out_.elements(); ++i) {
       const S number = number_at<S>(bytes_.data() + static_cast<std::size_t>(i) * sizeof(S), header_.swapped);
       to[header_.by_column ? position.next() : i] = converted<T>(number, i);
@@ -279,8 +283,8 @@ class Numbers {
   T converted(S number, Index i) const {
     if constexpr (std::is_same_v<S, Half>) {
       return static_cast<T>(float_from_half(number.bits));
-    } else if constexpr (std::is_same_v<S, Truth>) {
-      if (number.byte > 1) fail(i, fmt::format("the byte {} is no bool", number.byte));
+    } else if constexpr (std::is_same_v<S, Bool>) {
+      if (number.byte > 1) fail(i, fmt::format("bool must be 0 or 1, got byte {}", number.byte));
       return static_cast<T>(number.byte == 1);
     } else {
       if constexpr (std::is_same_v<T, std::int64_t> && std::is_same_v<S, std::uint64_t>) {
@@ -292,7 +296,7 @@ class Numbers {
   }
 
   [[noreturn]] void fail(Index i, const std::string& what) const {
-    throw FormatError(fmt::format("{}: number {} of the file: {}", where_, i, what));
+    throw FormatError(fmt::format("{}: element {} of the file: {}", where_, i, what));
   }
 
   const std::string& where_;
@@ -310,7 +314,7 @@ class Reader {
     std::size_t bytes = header.type.size;
     for (const Index extent : header.shape) {
       if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes) || bytes > (std::size_t{1} << 48))
-        fail(fmt::format("\"shape\" {} is of an impossible size", header.shape.str()));
+        fail(fmt::format("\"shape\" {} is too large", header.shape.str()));
     }
     return with_file_memory([&] { return where_; }, [&] { return read_numbers(header, bytes, dtype); },
                             [&] { return fmt::format("{} bytes of {}", bytes, header.shape.str()); });
@@ -320,14 +324,14 @@ class Reader {
   Tensor read_numbers(const Header& header, std::size_t bytes, std::optional<DType> dtype) {
     const std::vector<unsigned char> data = read_up_to(bytes, source_);
     if (data.size() != bytes) {
-      fail(fmt::format("the file ends early: \"shape\" {} promises {} bytes of numbers, there are {}",
-                       header.shape.str(), bytes, data.size()));
+      fail(fmt::format("the file ends within the data: \"shape\" {} needs {} bytes, got {}", header.shape.str(), bytes,
+                       data.size()));
     }
     unsigned char more = 0;
     if (source_(&more, 1) != 0)
-      fail(fmt::format("there is more in the file than the {} bytes of {}: more than one array?", bytes,
+      fail(fmt::format("the file has more data than the {} bytes of \"shape\" {}; expected a single array", bytes,
                        header.shape.str()));
-    return Numbers(where_, header, data, dtype.value_or(header.type.dtype)).read();
+    return Decoder(where_, header, data, dtype.value_or(header.type.dtype)).read();
   }
 
   [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
@@ -353,14 +357,13 @@ class Reader {
       fail(fmt::format("the file ends within the magic string: {} of {} bytes", there, start.size()));
     const int major = start[6], minor = start[7];
     if (major < 1 || major > 3 || minor != 0)
-      fail(fmt::format("version {}.{} is not one of 1.0, 2.0 and 3.0", major, minor));
+      fail(fmt::format("version must be 1.0, 2.0 or 3.0, got {}.{}", major, minor));
     std::array<unsigned char, 4> count{};
     read_all(count.data(), major == 1 ? 2 : 4, "the length of the header");
     std::size_t length = 0;
     for (std::size_t i = count.size(); i-- > 0;) length = length << 8 | count[i];
     if (length > longest_header)
-      fail(fmt::format("its header of {} bytes is longer than {}, which arrays of numbers never need", length,
-                       longest_header));
+      fail(fmt::format("the header of {} bytes exceeds the limit of {}", length, longest_header));
     std::string text(length, '\0');
     read_all(text.data(), length, "the header");
     return HeaderParser(where_, text).parse();
@@ -391,7 +394,7 @@ std::string npy_header(const Tensor& tensor) {
   for (const Index extent : tensor.shape()) shape += fmt::format("{}{}", shape.empty() ? "" : ", ", extent);
   if (tensor.shape().rank() == 1) shape += ',';
   std::string text = fmt::format("{{'descr': '{}', 'fortran_order': False, 'shape': ({}), }}", descr(), shape);
-  // The numbers begin at a multiple of 64: magic string, version and length are 10 bytes, and a line end comes last.
+  // The data begins at a multiple of 64 bytes. Magic string, version and length take 10 bytes, the final newline 1.
   text.append(63 - (10 + text.size()) % 64, ' ');
   text += '\n';
   std::string out(magic);

@@ -1,4 +1,4 @@
-// The bytes of a .npy file, wherever they come from.
+// Codec of the .npy format, for files and for members of archives.
 #pragma once
 
 #include <optional>
@@ -9,9 +9,9 @@
 
 namespace xgrad::inline v0::nn {
 
-// Reads to the end. `where` stands in front of what an error says; the dtype is that of load_npy.
+// Reads an array up to the end of the source. Messages begin with `where`; `dtype` is as in load_npy.
 Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype);
-// All that stands before the numbers of a tensor.
+// The magic string, version and header that precede the data of a tensor.
 std::string npy_header(const Tensor& tensor);
 
 }  // namespace xgrad::inline v0::nn

@@ -1,4 +1,4 @@
-// Images as the bytes of a PNG file.
+// PNG encoder.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace xgrad::inline v0::nn {
 
-// What save_png writes; errors begin with `where`.
+// Encodes an image as save_png writes it. Messages begin with `where`.
 std::string encode_png(const std::string& where, const Tensor& image);
 
 }  // namespace xgrad::inline v0::nn

@@ -1,5 +1,4 @@
-// Augmentation: each transform against what it does to a few pixels, and the promise that an image is a function of
-// seed, epoch and row.
+// Augmentation: each transform on a few pixels, and reproducibility by seed, epoch and row.
 #include <algorithm>
 #include <cmath>
 #include <numbers>
@@ -21,7 +20,7 @@ using scratch::message_of;
 
 namespace {
 
-// One image [1, h, w] of the numbers 1, 2, 3 ...
+// One image [1, h, w] of the values 1, 2, 3 ...
 Tensor counting(Index height, Index width, DType dtype = f32) {
   std::vector<double> numbers(static_cast<std::size_t>(height * width));
   std::iota(numbers.begin(), numbers.end(), 1.0);
@@ -59,7 +58,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
 
 Tensor digits(Index count) { return make_digits(count, 3).x.reshaped({count, 28, 28}); }
 
-// Every transform, with numbers at which it does something.
+// Every transform, with arguments at which it changes the image.
 Augment everything(AugmentOptions options = {}) {
   return {{shift(0.1), rotate(20), skew(15), zoom(0.2), flip_left_right(), elastic(1.5), flip_up_down(), blur(1),
            brightness(0.3), noise(0.1), cutout(0.3), sometimes(0.5, blur({1, 1})), clip()},
@@ -68,7 +67,7 @@ Augment everything(AugmentOptions options = {}) {
 
 }  // namespace
 
-TEST_CASE("augment: shifts by whole pixels move pixels") {
+TEST_CASE("augment: integer shifts move pixels exactly") {
   const Tensor image = counting(2, 4);
   CHECK(numbers(changed(image, shift({0.25, 0.25}, {0, 0}))) == std::vector<double>{0, 1, 2, 3, 0, 5, 6, 7});
   CHECK(numbers(changed(image, shift({-0.5, -0.5}, {0, 0}))) == std::vector<double>{3, 4, 0, 0, 7, 8, 0, 0});
@@ -77,7 +76,7 @@ TEST_CASE("augment: shifts by whole pixels move pixels") {
   CHECK(numbers(changed(image, shift({5, 5}, {0, 0}))) == std::vector<double>(8, 0));
 }
 
-TEST_CASE("augment: what lies beyond the edge") {
+TEST_CASE("augment: fill modes define pixels outside the image") {
   const Tensor image = counting(1, 4);
   const Transform right = shift({0.5, 0.5}, {0, 0}), far = shift({1.5, 1.5}, {0, 0});
   CHECK(numbers(changed(image, right, Fill::constant, 9)) == std::vector<double>{9, 9, 1, 2});
@@ -88,17 +87,17 @@ TEST_CASE("augment: what lies beyond the edge") {
   CHECK(numbers(changed(image, far, Fill::wrap)) == std::vector<double>{3, 4, 1, 2});
 }
 
-TEST_CASE("augment: between pixels bilinear") {
+TEST_CASE("augment: interpolates bilinearly") {
   CHECK(numbers(changed(counting(1, 4, f64), shift({0.0625, 0.0625}, {0, 0}), Fill::nearest)) ==
         std::vector<double>{1, 1.75, 2.75, 3.75});
   const Tensor square = Tensor::from<double>({1, 2, 2}, {0, 4, 8, 16});
   CHECK(changed(square, shift({-0.25, -0.25}, {-0.125, -0.125})).at(0) == 0.75 * 2 + 0.25 * 12);
-  // With the fill, not with 0, at the edge.
+  // Edges blend with the fill value, not with 0.
   CHECK(numbers(changed(counting(1, 2, f64), shift({0.25, 0.25}, {0, 0}), Fill::constant, 5)) ==
         std::vector<double>{3, 1.5});
 }
 
-TEST_CASE("augment: a quarter turn is a transposition and a mirror, counterclockwise") {
+TEST_CASE("augment: rotation by 90 degrees is exact and counterclockwise") {
   const Tensor square = counting(3, 3);
   CHECK(numbers(changed(square, rotate({90, 90}))) == std::vector<double>{3, 6, 9, 2, 5, 8, 1, 4, 7});
   CHECK(numbers(changed(square, rotate({-90, -90}))) == std::vector<double>{7, 4, 1, 8, 5, 2, 9, 6, 3});
@@ -109,7 +108,7 @@ TEST_CASE("augment: a quarter turn is a transposition and a mirror, counterclock
   for (Index y = 0; y < 28; ++y) {
     for (Index x = 0; x < 28; ++x) CHECK(turned.at(y * 28 + x) == image.at(x * 28 + 27 - y));
   }
-  // An eighth turn, four pixels from the middle: a bright pixel at the right goes up and to the left.
+  // 45 degrees, four pixels from the center: a bright pixel at the right moves up and to the left.
   Tensor point({1, 15, 15});
   point.mutable_values<float>()[7 * 15 + 7 + 5] = 1;
   const Tensor eighth = changed(point, rotate({45, 45}));
@@ -123,21 +122,21 @@ TEST_CASE("augment: a quarter turn is a transposition and a mirror, counterclock
   CHECK(y / sum == doctest::Approx(-5 / std::numbers::sqrt2).epsilon(0.05));
 }
 
-TEST_CASE("augment: skew leans the upper part to the right") {
-  // tan 45 degrees is 1: each row moves by as many pixels as it is above the middle.
+TEST_CASE("augment: skew shifts the upper rows to the right") {
+  // tan 45 degrees is 1: each row shifts by its height above the center.
   CHECK(numbers(changed(counting(3, 3, f64), skew({45, 45}))).at(1) == doctest::Approx(1));
   const auto leaned = numbers(changed(counting(3, 3, f64), skew({45, 45})));
   const std::vector<double> expected{0, 1, 2, 4, 5, 6, 8, 9, 0};
   for (std::size_t i = 0; i < 9; ++i) CHECK(leaned[i] == doctest::Approx(expected[i]).epsilon(1e-12));
 }
 
-TEST_CASE("augment: zoom enlarges about the middle") {
+TEST_CASE("augment: zoom enlarges about the center") {
   const Tensor image = Tensor::from<double>({1, 1, 5}, {1, 2, 3, 4, 5});
   CHECK(numbers(changed(image, zoom({2, 2}))) == std::vector<double>{2, 2.5, 3, 3.5, 4});
   CHECK(numbers(changed(image, zoom({0.5, 0.5}))) == std::vector<double>{0, 1, 3, 5, 0});
 }
 
-TEST_CASE("augment: flips mirror, and twice is once over again") {
+TEST_CASE("augment: flips mirror; two flips are the identity") {
   const Tensor image = counting(2, 3);
   CHECK(numbers(changed(image, flip_left_right(1))) == std::vector<double>{3, 2, 1, 6, 5, 4});
   CHECK(numbers(changed(image, flip_up_down(1))) == std::vector<double>{4, 5, 6, 1, 2, 3});
@@ -151,7 +150,7 @@ TEST_CASE("augment: flips mirror, and twice is once over again") {
   CHECK(bitwise_equal(Augment{flip_left_right(1), flip_up_down(1)}(real, 1), changed(real, rotate({180, 180}))));
 }
 
-TEST_CASE("augment: what changes nothing leaves every bit") {
+TEST_CASE("augment: identity transforms are bit-exact") {
   for (const DType dtype : {f32, f64}) {
     const Tensor image = digits(2).cast(dtype);
     const Augment nothing{shift(0),
@@ -174,17 +173,17 @@ TEST_CASE("augment: what changes nothing leaves every bit") {
   }
 }
 
-TEST_CASE("augment: moves that follow one another are one: what left the image comes back") {
+TEST_CASE("augment: consecutive geometric transforms are composed") {
   const Tensor image = digits(1);
   CHECK(bitwise_equal(Augment{shift({0.5, 0.5}), shift({-0.5, -0.5})}(image, 1), image));
   CHECK(largest_difference(Augment{rotate({31, 31}), rotate({-31, -31})}(image, 1), image) < 1e-6);
-  // In their order: right, then a quarter turn, is a quarter turn, then up.
+  // Order matters: right, then 90 degrees, equals 90 degrees, then up.
   const Tensor first = Augment{shift({0.25, 0.25}, {0, 0}), rotate({90, 90})}(image, 1);
   CHECK(bitwise_equal(first, Augment{rotate({90, 90}), shift({0, 0}, {-0.25, -0.25})}(image, 1)));
   CHECK_FALSE(bitwise_equal(first, Augment{rotate({90, 90}), shift({0.25, 0.25}, {0, 0})}(image, 1)));
 }
 
-TEST_CASE("augment: blur keeps the mean and spreads a point as a Gaussian") {
+TEST_CASE("augment: blur preserves the mean and spreads a point to a Gaussian") {
   const Tensor image = digits(3).cast(f64);
   for (const double sigma : {0.3, 1.0, 5.0, 100.0}) {
     CAPTURE(sigma);
@@ -203,7 +202,7 @@ TEST_CASE("augment: blur keeps the mean and spreads a point as a Gaussian") {
                            Tensor::full({1, 9, 9}, 0.3, f64)) < 1e-15);
 }
 
-TEST_CASE("augment: noise, brightness, clip") {
+TEST_CASE("augment: noise, brightness and clip change values") {
   const Tensor gray = Tensor::full({4, 60, 60}, 0.5, f64);
   const Tensor noisy = changed(gray, noise(0.1));
   CHECK(mean(noisy) == doctest::Approx(0.5).epsilon(0.01));
@@ -217,7 +216,7 @@ TEST_CASE("augment: noise, brightness, clip") {
   CHECK(numbers(changed(counting(1, 4), clip(2, 3))) == std::vector<double>{2, 2, 3, 3});
 }
 
-TEST_CASE("augment: cutout cuts one square, all of it or as much as lies within") {
+TEST_CASE("augment: cutout sets one square, clipped at the edges") {
   const Tensor images = Tensor::full({500, 10, 20}, 1);
   const Tensor cut = changed(images, cutout(0.4, -3));
   std::vector<int> seen(200);
@@ -240,8 +239,8 @@ TEST_CASE("augment: cutout cuts one square, all of it or as much as lies within"
   CHECK(*std::min_element(seen.begin(), seen.end()) > 0);
 }
 
-TEST_CASE("augment: elastic moves pixels by as much as it says") {
-  // On a ramp a pixel's number is its place, so that what changes is the displacement.
+TEST_CASE("augment: elastic displaces pixels by the given standard deviation") {
+  // On a ramp the change of a value equals the displacement.
   Tensor ramp({40, 48, 48}, f64);
   for (Index i = 0; i < ramp.elements(); ++i)
     ramp.mutable_values<double>()[static_cast<std::size_t>(i)] = static_cast<double>(i % 48);
@@ -256,17 +255,17 @@ TEST_CASE("augment: elastic moves pixels by as much as it says") {
     ++count;
   }
   CHECK(std::sqrt(squares / count) == doctest::Approx(1.5).epsilon(0.1));
-  // Smooth: for a blurred field the mean square of the step between neighbors is near variance / (2 smoothness^2).
+  // A blurred field has a mean square difference of neighbors near variance / (2 smoothness^2).
   CHECK(between / count == doctest::Approx(1.5 * 1.5 / 18).epsilon(0.2));
 }
 
-TEST_CASE("augment: an image is a function of seed, epoch and row alone") {
+TEST_CASE("augment: the result depends only on seed, epoch and row") {
   const Tensor images = digits(50);
   const Augment augment = everything();
   const Tensor once = augment(images, 7, 2, 1);
   for (const int threads : {2, 3, 8}) CHECK(bitwise_equal(augment(images, 7, 2, threads), once));
   const Shape row{28, 28};
-  // In other batches, in another order.
+  // Other batches and another order.
   std::vector<Index> rows(50);
   std::iota(rows.rbegin(), rows.rend(), Index{0});
   for (const std::size_t batch : {1U, 7U, 50U}) {
@@ -288,7 +287,7 @@ TEST_CASE("augment: an image is a function of seed, epoch and row alone") {
   for (const Tensor& other : {augment(images, 8, 2), augment(images, 7, 3), augment(images, 2, 7)}) {
     for (Index i = 0; i < 50; ++i) CHECK_FALSE(bitwise_equal(other.rows(i, 1), once.rows(i, 1)));
   }
-  // Equal images in different rows become different ones.
+  // Equal images in different rows get different results.
   Tensor same({2, 28, 28});
   std::copy_n(images.values<float>().begin(), 784, same.mutable_values<float>().begin());
   std::copy_n(images.values<float>().begin(), 784, same.mutable_values<float>().begin() + 784);
@@ -296,14 +295,14 @@ TEST_CASE("augment: an image is a function of seed, epoch and row alone") {
   CHECK_FALSE(bitwise_equal(two.rows(0, 1), two.rows(1, 1)));
 }
 
-TEST_CASE("augment: what one transform draws does not change the next") {
+TEST_CASE("augment: each transform has its own random stream") {
   const Tensor gray = Tensor::full({3, 8, 8}, 0.5, f64);
   const Tensor alone = Augment{brightness({1, 1}), noise(0.1)}(gray, 5);
   CHECK(bitwise_equal(Augment{cutout(0), noise(0.1)}(gray, 5), alone));
-  CHECK_FALSE(bitwise_equal(Augment{noise(0.1)}(gray, 5), alone));  // another place, another stream
+  CHECK_FALSE(bitwise_equal(Augment{noise(0.1)}(gray, 5), alone));  // another position, another stream
 }
 
-TEST_CASE("augment: rows of every shape that holds images") {
+TEST_CASE("augment: accepts all image shapes of rows") {
   const Tensor images = digits(6);
   const Augment flat = everything({.image = {28, 28}}), square = everything();
   const Tensor expected = square(images, 1);
@@ -316,17 +315,17 @@ TEST_CASE("augment: rows of every shape that holds images") {
     const Tensor out = square(Tensor::full(shape, 0.5), 1);
     for (const double n : numbers(out)) CHECK((n >= 0 && n <= 1));
   }
-  // Moves take the channels of a pixel along.
+  // Geometric transforms move all channels of a pixel.
   const Tensor colors = Tensor::from<double>({1, 1, 2, 3}, {1, 2, 3, 4, 5, 6});
   CHECK(numbers(changed(colors, flip_left_right(1))) == std::vector<double>{4, 5, 6, 1, 2, 3});
 }
 
-TEST_CASE("augment: f64 and f32 see the same numbers drawn") {
+TEST_CASE("augment: f64 and f32 use the same random values") {
   const Tensor images = digits(4);
   CHECK(largest_difference(everything()(images, 1), everything()(images.cast(f64), 1)) < 1e-6);
 }
 
-TEST_CASE("augment: transforms of one's own") {
+TEST_CASE("augment: custom transforms") {
   const Transform invert{.name = "invert", .change = [](Image& image, HostRandom&) {
                            for (double& pixel : image.pixels) pixel = 1 - pixel;
                          }};
@@ -339,7 +338,7 @@ TEST_CASE("augment: transforms of one's own") {
   CHECK(numbers(changed(counting(1, 2), nowhere, Fill::constant, 8)).size() == 2);
 }
 
-TEST_CASE("augment: numbers that make no sense are refused by the transform's name") {
+TEST_CASE("augment: invalid arguments throw and name the transform") {
   const double nan = std::nan(""), infinity = INFINITY;
   const auto refused = [](const char* name, const auto& make) {
     CHECK(contains(message_of<UserError>([&] { (void)make(); }), name));
@@ -358,29 +357,26 @@ TEST_CASE("augment: numbers that make no sense are refused by the transform's na
     refused("elastic: ", [&] { return elastic(1, bad); });
     refused("sometimes: ", [&] { return sometimes(bad, blur(1)); });
   }
-  refused("rotate: the range from 10 to 5 must rise", [] { return rotate({10, 5}); });
-  refused("skew: the range from -90 to 90", [] { return skew(90); });
+  refused("rotate: the range must be ascending", [] { return rotate({10, 5}); });
+  refused("skew: the range must be ascending", [] { return skew(90); });
   refused("zoom: ", [] { return zoom({0, 1}); });
-  refused("zoom: 1 is not in [0, 1)", [] { return zoom(1); });
+  refused("zoom: most must be in [0, 1), got 1", [] { return zoom(1); });
   refused("brightness: ", [] { return brightness({-0.1, 1}); });
   refused("clip: ", [] { return clip(1, 0); });
-  refused("flip_left_right: the probability must be in 0 to 1, not 1.5", [] { return flip_left_right(1.5); });
-  refused("the transform \"idle\" must have one", [] { return Augment{Transform{.name = "idle"}}; });
-  refused("images have the shape", [] { return Augment{{blur(1)}, {.image = {2, 2, 2, 2}}}; });
-  refused("images cannot be filled with nan", [&] { return Augment{{blur(1)}, {.fill_value = nan}}; });
+  refused("flip_left_right: probability must be in [0, 1], got 1.5", [] { return flip_left_right(1.5); });
+  refused("transform \"idle\" must set exactly one", [] { return Augment{Transform{.name = "idle"}}; });
+  refused("image must be [h, w] or [h, w, channels]", [] { return Augment{{blur(1)}, {.image = {2, 2, 2, 2}}}; });
+  refused("fill_value must be finite, got nan", [&] { return Augment{{blur(1)}, {.fill_value = nan}}; });
 }
 
-TEST_CASE("augment: rows that are no images are refused") {
+TEST_CASE("augment: rows that are not images throw") {
   const Augment augment{rotate(10)};
-  CHECK(contains(message_of<ShapeError>([&] {
-                   (void)augment(Tensor({5, 784}), 1);
-                 }),
-                 "rows of shape [784] are not images"));
+  CHECK(contains(message_of<ShapeError>([&] { (void)augment(Tensor({5, 784}), 1); }), "got rows of shape [784]"));
   CHECK(contains(message_of<ShapeError>([&] { (void)augment(Tensor({5, 784}), 1); }), ".image = {28, 28}"));
   CHECK(contains(message_of<ShapeError>([&] {
                    (void)Augment({rotate(10)}, {.image = {28, 27}})(Tensor({5, 784}), 1);
                  }),
-                 "[28, 27] have another number of elements than rows of shape [784]"));
+                 "image shape [28, 27] and row shape [784] differ"));
   CHECK_THROWS_AS(augment(Tensor(), 1), ShapeError);
   CHECK_THROWS_AS(augment(Tensor(1.0F), 1), ShapeError);
   CHECK_THROWS_AS(augment(Tensor({5, 4, 4}, i64), 1), DTypeError);

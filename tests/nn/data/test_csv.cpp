@@ -37,7 +37,7 @@ using Numbers = std::vector<double>;
 
 }  // namespace
 
-TEST_CASE("csv: a plain table, and the ways lines may end") {
+TEST_CASE("csv: reads a plain table with LF and CRLF") {
   for (const char* content : {"a,b\n1,2\n3,4\n", "a,b\n1,2\n3,4", "a,b\r\n1,2\r\n3,4\r\n", "a,b\r\n1,2\r\n3,4",
                               "a,b\n1,2\n3,4\r", "a,b\n1,2\n3,4\n\n\r\n  \n",
                               "\xEF\xBB\xBF"
@@ -52,7 +52,7 @@ TEST_CASE("csv: a plain table, and the ways lines may end") {
   }
 }
 
-TEST_CASE("csv: one column, one row, no header, other separators") {
+TEST_CASE("csv: reads one column, one row, no header and other separators") {
   CHECK(parse("x\n5").values.shape() == Shape{1, 1});
   const Table bare = parse("1;-2;3e2\n4;5;6\n", {';', false});
   CHECK(bare.columns == Names{"0", "1", "2"});
@@ -64,20 +64,20 @@ TEST_CASE("csv: one column, one row, no header, other separators") {
   }
 }
 
-TEST_CASE("csv: quoted fields hold separators, quotes and line ends") {
+TEST_CASE("csv: quoted fields may contain separators, quotes and line ends") {
   const Table table = parse("\"a,\"\"x\"\"\",\"two\r\nlines\" , plain\n\"1.5\",\" 2 \",3\n");
   CHECK(table.columns == Names{"a,\"x\"", "two\r\nlines", "plain"});
   CHECK(numbers(table.values) == Numbers{1.5, 2, 3});
 }
 
-TEST_CASE("csv: numbers are read exactly and in every form") {
+TEST_CASE("csv: parses numbers exactly in every notation") {
   const Table table = parse("x\n0.1\n-0\n+7\n1E-3\n.5\n5.\n4.9406564584124654e-324\n1.7976931348623157e308\n00012\n");
   CHECK(numbers(table.values) ==
         Numbers{0.1, 0.0, 7, 0.001, 0.5, 5, 4.9406564584124654e-324, 1.7976931348623157e308, 12});
   CHECK(std::signbit(table.values.at(1)));
 }
 
-TEST_CASE("csv: a locale with a decimal comma changes nothing") {
+TEST_CASE("csv: parsing does not depend on the locale") {
   const std::string before = std::setlocale(LC_ALL, nullptr);
   for (const char* name : {"de_DE.UTF-8", "fr_FR.UTF-8"}) {
     if (std::setlocale(LC_ALL, name) == nullptr) continue;
@@ -87,7 +87,7 @@ TEST_CASE("csv: a locale with a decimal comma changes nothing") {
   std::setlocale(LC_ALL, before.c_str());
 }
 
-TEST_CASE("csv: content that is no table of numbers is refused, saying where") {
+TEST_CASE("csv: invalid content throws with line and column") {
   struct Bad {
     std::string_view content;
     const char* message;
@@ -99,12 +99,12 @@ TEST_CASE("csv: content that is no table of numbers is refused, saying where") {
       {"\xEF\xBB\xBF", "the file is empty"},
       {"a,b\n", "there are no rows"},
       {"a,b", "there are no rows"},
-      {"a,b\n1,2\n3\n", "line 3: it has 1 field, the table has 2 fields"},
-      {"a,b\n1,2,3\n", "line 2: it has 3 fields, the table has 2 fields"},
-      {"a,b\n1,2,\n", "line 2: it has 3 fields"},
-      {"a,b\n1,2\n\n3,4\n", "line 3: it is blank"},
-      {"\na,b\n1,2\n", "line 1: it is blank"},
-      {"a\n1\n\n2\n", "line 3: it is blank"},
+      {"a,b\n1,2\n3\n", "line 3: expected 2 fields, got 1 field"},
+      {"a,b\n1,2,3\n", "line 2: expected 2 fields, got 3 fields"},
+      {"a,b\n1,2,\n", "line 2: expected 2 fields, got 3 fields"},
+      {"a,b\n1,2\n\n3,4\n", "line 3: blank line"},
+      {"\na,b\n1,2\n", "line 1: blank line"},
+      {"a\n1\n\n2\n", "line 3: blank line"},
       {"a,b\n1,x\n", "line 2, column \"b\": \"x\" is not a number"},
       {"a,b\n1,2\n1,2 3\n", "line 3, column \"b\": \"2 3\" is not a number"},
       {"a,b\n1,\n", "line 2, column \"b\": the field is empty"},
@@ -126,17 +126,17 @@ TEST_CASE("csv: content that is no table of numbers is refused, saying where") {
       {"a\n1\x1b[31m\n", "\"1\\x1b[31m\" is not a number"},
       {"a\n\xd9\xa1\n", "is not a number"},
       {"a\nNA\n", "\"NA\" stands for a missing value"},
-      {"a,a\n1,2\n", "line 1: columns 1 and 2 are both called \"a\""},
-      {"a, a\n1,2\n", "columns 1 and 2 are both called \"a\""},
-      {"a\n1\0\n"sv, "line 2: there is a NUL byte"},
-      {"a\0b\n1\n"sv, "line 1: there is a NUL byte"},
+      {"a,a\n1,2\n", "line 1: columns 1 and 2 are both named \"a\""},
+      {"a, a\n1,2\n", "columns 1 and 2 are both named \"a\""},
+      {"a\n1\0\n"sv, "line 2: NUL byte"},
+      {"a\0b\n1\n"sv, "line 1: NUL byte"},
       {"\"a\n1\n", "line 1, field 1: the quote is never closed"},
       {"a,b\n1,\"2\n3,4\n", "line 2, field 2: the quote is never closed"},
       {"a\n\"", "line 2, field 1: the quote is never closed"},
       {"a\n\"1\"\"\n", "line 2, field 1: the quote is never closed"},
       {"a\n\"1\"2\n", "line 2, field 1: \"2\" follows the closing quote"},
       {"a\n1\"2\"\n", "line 2, column \"a\": \"1\"2\"\" is not a number"},
-      {"a,b\r1,2\r", "line 1, field 2: a carriage return without a line feed"},
+      {"a,b\r1,2\r", "line 1, field 2: carriage return without a line feed"},
       {"\"a\nb\",c\n1,x\n", "line 3, column \"c\": \"x\" is not a number"},
   };
   const ScratchFolder folder;
@@ -152,12 +152,12 @@ TEST_CASE("csv: content that is no table of numbers is refused, saying where") {
   CHECK(contains(message_of<FormatError>([&] { (void)parse("1,x\n", {',', false}); }), "line 1, column \"1\""));
 }
 
-TEST_CASE("csv: a very long field does not make a very long message") {
+TEST_CASE("csv: messages abbreviate long fields") {
   const std::string content = "a\n" + std::string(1 << 20, 'z') + "\n";
   CHECK(message_of<FormatError>([&] { (void)parse(content); }).size() < 500);
 }
 
-TEST_CASE("csv: a file cut anywhere is read or refused, never more") {
+TEST_CASE("csv: a file truncated anywhere is read or throws") {
   const std::string whole = "\"a\",\"b \"\"q\"\"\"\r\n1.25,\"-3\"\r\n4,5\r\n";
   for (std::size_t length = 0; length <= whole.size(); ++length) {
     try {
@@ -168,7 +168,7 @@ TEST_CASE("csv: a file cut anywhere is read or refused, never more") {
   }
 }
 
-TEST_CASE("csv: garbage is read or refused, never more") {
+TEST_CASE("csv: random bytes are read or throw") {
   std::mt19937 dice(7);
   constexpr std::string_view alphabet = ",\"\r\n 1-.eax\t";
   for (int trial = 0; trial < 3000; ++trial) {
@@ -182,14 +182,14 @@ TEST_CASE("csv: garbage is read or refused, never more") {
   }
 }
 
-TEST_CASE("csv: files that cannot be read are errors of the machine") {
+TEST_CASE("csv: unreadable files throw EnvironmentError") {
   const ScratchFolder folder;
   const std::string missing = message_of<EnvironmentError>([&] { (void)load_csv(folder / "none.csv"); });
   CHECK(contains(missing, "none.csv"));
   CHECK_THROWS_AS(load_csv(folder.path()), EnvironmentError);
 }
 
-TEST_CASE("csv: columns are chosen by name or position before they are read") {
+TEST_CASE("csv: selects columns by name or position before parsing") {
   const char* content = "id,sl,species,sw,when\nx1,5.1,setosa,3.5,2024-01-05\nx2,4.9,virginica,3.0,2024-01-06\n";
   const auto chosen = [&](const CsvOptions& options) { return parse(content, options).columns; };
   CHECK(chosen({.columns = {"sw", "sl"}}) == Names{"sw", "sl"});
@@ -200,18 +200,18 @@ TEST_CASE("csv: columns are chosen by name or position before they are read") {
   CHECK(numbers(parse(content, {.columns = {"sw", "sl"}}).values) == Numbers{3.5, 5.1, 3.0, 4.9});
   CHECK(contains(message_of<UserError>([&] { chosen({.columns = {"petal"}}); }),
                  "columns: there is no column \"petal\"; the columns are id, sl, species, sw, when"));
-  CHECK(contains(message_of<UserError>([&] { chosen({.exclude = {5}}); }), "exclude: there is no column 5 of 5"));
-  CHECK(contains(message_of<UserError>([&] { chosen({.classes = {-6}}); }), "classes: there is no column -6 of 5"));
-  CHECK(contains(message_of<UserError>([] { (void)parse("a\n1\n", {.exclude = {"a"}}); }), "leaves no columns"));
-  // Two columns of one name matter only where both are read.
+  CHECK(contains(message_of<UserError>([&] { chosen({.exclude = {5}}); }), "exclude: there is no column 5 among 5"));
+  CHECK(contains(message_of<UserError>([&] { chosen({.classes = {-6}}); }), "classes: there is no column -6 among 5"));
+  CHECK(contains(message_of<UserError>([] { (void)parse("a\n1\n", {.exclude = {"a"}}); }), "removes all columns"));
+  // Duplicate names throw only if both columns are selected.
   CHECK(numbers(parse("a,b,a\n1,2,x\n", {.columns = {"b", 0}}).values) == Numbers{2, 1});
   CHECK(parse("1,2,3\n", {.header = false, .columns = {"2", 0}}).columns == Names{"2", "0"});
-  // As pandas writes an index.
+  // The index column that pandas writes.
   CHECK(parse(",a\n0,5\n1,6\n").columns == Names{"Unnamed: 0", "a"});
   CHECK(numbers(parse(",a\n0,5\n1,6\n", {.exclude = {0}}).values) == Numbers{5, 6});
 }
 
-TEST_CASE("csv: text is read as classes, whose names are kept") {
+TEST_CASE("csv: reads text as classes and keeps their names") {
   const Table table =
       parse("sl,sw,species\n5.1,3.5,setosa\n4.9,3.0,versicolor\n6,3,\"setosa\"\n7,3,ash\n", {.classes = {"species"}});
   CHECK(table.class_names("species") == Names{"ash", "setosa", "versicolor"});
@@ -219,7 +219,7 @@ TEST_CASE("csv: text is read as classes, whose names are kept") {
   const Dataset data = table.dataset("species");
   CHECK(data.x.shape() == Shape{4, 2});
   CHECK(bitwise_equal(data.y, Tensor::from<std::int64_t>({4}, {1, 2, 1, 0})));
-  // Other rows by the same classes.
+  // Other rows with the same class names.
   const std::vector<std::string> names = table.class_names("species");
   const Table more = parse("sl,sw,species\n1,2,versicolor\n", {.classes = {{"species", names}}});
   CHECK(bitwise_equal(more.labels("species"), Tensor::from<std::int64_t>({1}, {2})));
@@ -227,16 +227,17 @@ TEST_CASE("csv: text is read as classes, whose names are kept") {
   CHECK(contains(message_of<FormatError>([&] {
                    (void)parse("species\nelm\n", {.classes = {{"species", names}}});
                  }),
-                 "line 2, column \"species\": \"elm\" is none of the classes ash, setosa, versicolor"));
-  CHECK(contains(message_of<UserError>([&] { (void)table.class_names("sl"); }), "column \"sl\" has no classes"));
+                 "line 2, column \"species\": \"elm\" is not one of the classes ash, setosa, versicolor"));
+  CHECK(
+      contains(message_of<UserError>([&] { (void)table.class_names("sl"); }), "column \"sl\" was not read as classes"));
   CHECK_THROWS_AS(table.class_names("x"), UserError);
-  // Numbers are sorted as such, and several columns may be classes.
+  // Numeric class names are sorted numerically; several columns may be classes.
   const Table two = parse("a,b\n10,u\n9,v\n-1,u\n", {.classes = {"a", 1}});
   CHECK(two.class_names("a") == Names{"-1", "9", "10"});
   CHECK(numbers(two.values) == Numbers{2, 0, 1, 1, 0, 0});
 }
 
-TEST_CASE("csv: text that is not said to be classes is refused with a hint") {
+TEST_CASE("csv: text in a numeric column throws with a hint") {
   const std::string text = message_of<FormatError>([] { (void)parse("sl,species\n5.1,setosa\n"); });
   CHECK(contains(text, "line 2, column \"species\": \"setosa\" is not a number\n  hint: .classes = {\"species\"}"));
   for (const char* date : {"2024-01-05", "05/01/2024", "1.2.24", "2024-01-05T10:00:00", "10:30", "2024-1-5 10:30",
@@ -253,17 +254,17 @@ TEST_CASE("csv: text that is not said to be classes is refused with a hint") {
   }
 }
 
-TEST_CASE("table: labels for the losses that take class numbers") {
+TEST_CASE("table: labels are class indices for sparse losses") {
   const Table table = parse("x,y,z,w\n1,0,0.5,1e17\n2,1,1,2\n3,-2,2,3\n");
   CHECK(bitwise_equal(table.labels("y"), Tensor::from<std::int64_t>({3}, {0, 1, -2})));
   CHECK(contains(message_of<ValueError>([&] { (void)table.labels("z"); }),
-                 "row 0, column \"z\": 0.5 is no class number"));
+                 "row 0, column \"z\": 0.5 is not a class index"));
   CHECK_THROWS_AS(table.labels("w"), ValueError);
   CHECK_THROWS_AS(table.labels("v"), UserError);
   CHECK(parse("x,y\n1,0\n2,1\n3,2\n", {.classes = {"y"}}).dataset("y").y.dtype() == i64);
 }
 
-TEST_CASE("csv: missing values are an error, dropped or replaced, as is asked for") {
+TEST_CASE("csv: missing values throw, drop the row or are replaced") {
   const std::string content = "mpg,hp\n18.0,130\n25.0,?\n20,\n,7\n21, nA \n1,2\n";
   const std::string error = message_of<FormatError>([&] { (void)parse(content); });
   CHECK(contains(error, "line 3, column \"hp\": \"?\" stands for a missing value"));
@@ -278,18 +279,18 @@ TEST_CASE("csv: missing values are an error, dropped or replaced, as is asked fo
   CHECK(std::isnan(holes.select({"hp"}).at(1)));
   CHECK_THROWS_AS(holes.labels("hp"), ValueError);
   CHECK(numbers(parse("a\n-9\n1\n", {.missing = Missing::drop_row, .missing_markers = {"-9"}}).values) == Numbers{1});
-  // A class that is missing has no number.
+  // A missing class has no replacement.
   const char* labels = "x,y\n1,a\n2,?\n";
   CHECK_THROWS_AS(parse(labels, {.classes = {"y"}, .missing = Missing::replace}), FormatError);
   CHECK(parse(labels, {.classes = {"y"}, .missing = Missing::drop_row}).class_names("y") == Names{"a"});
   CHECK(contains(message_of<FormatError>([] { (void)parse("a\n?\n\"\"\n", {.missing = Missing::drop_row}); }),
-                 "each of the 2 rows has a missing value"));
-  // What is not read may be missing.
+                 "all 2 rows have missing values"));
+  // Values may be missing in columns that are not selected.
   CHECK(numbers(parse(content, {.columns = {"mpg"}, .missing = Missing::drop_row}).values) ==
         Numbers{18, 25, 20, 21, 1});
 }
 
-TEST_CASE("csv: comments, runs of spaces and decimal commas") {
+TEST_CASE("csv: reads comments, runs of spaces and decimal commas") {
   const char* saved = "# made by numpy.savetxt\n1.0,2.0\n# more\n3.0,4.0 # behind\n  # indented\n";
   const Table comments = parse(saved, {.header = false, .comment = '#'});
   CHECK(numbers(comments.values) == Numbers{1, 2, 3, 4});
@@ -303,7 +304,7 @@ TEST_CASE("csv: comments, runs of spaces and decimal commas") {
   CHECK(contains(message_of<FormatError>([&] { (void)parse(housing); }), "hint: .separator = ' '"));
   CHECK(parse("\"a b\"  c\n1  \"2\"\n", {.separator = ' '}).columns == Names{"a b", "c"});
   CHECK(contains(message_of<FormatError>([] { (void)parse("a b\n1 2\n3 4 5\n", {.separator = ' '}); }),
-                 "line 3: it has 3 fields"));
+                 "line 3: expected 2 fields, got 3 fields"));
 
   const char* commas = "a;b\n1,5;-2,25e1\n";
   CHECK(numbers(parse(commas, {.separator = ';', .decimal = ','}).values) == Numbers{1.5, -22.5});
@@ -311,28 +312,28 @@ TEST_CASE("csv: comments, runs of spaces and decimal commas") {
   CHECK(contains(message_of<FormatError>([&] { (void)parse(commas, {.separator = ';'}); }),
                  "\"1,5\" is not a number\n  hint: .decimal = ','"));
   CHECK_THROWS_AS(parse("a;b\n1.5;2\n", {.separator = ';', .decimal = ','}), FormatError);
-  CHECK(contains(message_of<UserError>([] { (void)parse("a\n1\n", {.decimal = ','}); }), "the same character"));
+  CHECK(contains(message_of<UserError>([] { (void)parse("a\n1\n", {.decimal = ','}); }), "different characters"));
   CHECK_THROWS_AS(parse("a\n1\n", {.decimal = ';'}), UserError);
   for (const char comment : {'1', 'x', ',', '"'}) CHECK_THROWS_AS(parse("a\n1\n", {.comment = comment}), UserError);
 }
 
-TEST_CASE("csv: the first row of data is not lost as a header") {
+TEST_CASE("csv: a first row of data is not taken for a header") {
   for (const char* content : {"1,2,7\n3,4,8\n5,6,9\n", "5.1,3.5,setosa\n4.9,3.0,versicolor\n", "1,?\n2,3\n",
                               ",1\n2,3\n", "1,2\n", "-1e5\n2\n"}) {
     CAPTURE(content);
     const std::string message = message_of<FormatError>([&] { (void)parse(content, {.columns = {0}}); });
-    CHECK(contains(message, "line 1: it looks like a row of data"));
+    CHECK(contains(message, "line 1: expected column names, got what looks like a row of data"));
     CHECK(contains(message, "hint: .header = false"));
   }
   const char* content = "1,2,7\n3,4,8\n5,6,9\n";
   CHECK(parse(content, {.header = false}).values.shape() == Shape{3, 3});
   CHECK(parse(content, {.header = true}).columns == Names{"1", "2", "7"});
-  // Names may have digits, and be numbers in quotes or above text.
+  // Names may contain digits, and may be numbers if quoted or above text.
   CHECK(parse("x1,2020\n1,a\n", {.columns = {0}}).columns == Names{"x1"});
   CHECK(parse("\"1\",\"2\"\n3,4\n").columns == Names{"1", "2"});
 }
 
-TEST_CASE("csv: files packed with gzip, and pipes") {
+TEST_CASE("csv: reads gzip files and pipes") {
   const ScratchFolder folder;
   const fs::path packed = folder / "t.csv.gz";
   gzFile file = gzopen(packed.c_str(), "wb");
@@ -352,7 +353,7 @@ TEST_CASE("csv: files packed with gzip, and pipes") {
   std::thread writer([&] { std::ofstream(pipe) << "a\n1\n"; });
   CHECK(numbers(load_csv(pipe).values) == Numbers{1});
   writer.join();
-  // A packed one that comes in pieces.
+  // Gzip data that arrives in pieces.
   const std::string small_packed = [&] {
     const fs::path path = folder / "small.gz";
     gzFile out = gzopen(path.c_str(), "wb");
@@ -369,13 +370,12 @@ TEST_CASE("csv: files packed with gzip, and pipes") {
   slow.join();
 }
 
-TEST_CASE("csv: a device that never ends is refused by its first bytes") {
-  CHECK(
-      contains(message_of<FormatError>([] { (void)load_csv("/dev/zero"); }), "/dev/zero: line 1: there is a NUL byte"));
+TEST_CASE("csv: an endless device throws after its first bytes") {
+  CHECK(contains(message_of<FormatError>([] { (void)load_csv("/dev/zero"); }), "/dev/zero: line 1: NUL byte"));
   CHECK(contains(message_of<FormatError>([] { (void)load_csv("/dev/null"); }), "/dev/null: the file is empty"));
 }
 
-TEST_CASE("table: columns by name") {
+TEST_CASE("table: selects columns by name") {
   const Table table = parse("a,b,c\n1,2,3\n4,5,6\n");
   CHECK(table.column("c") == 2);
   const std::string message = message_of<UserError>([&] { (void)table.column("d"); });
@@ -393,7 +393,7 @@ TEST_CASE("table: columns by name") {
                  "row 1, column \"b\": 1e+300 does not fit f32"));
 }
 
-TEST_CASE("table: a data set predicts one column from the others") {
+TEST_CASE("table: dataset splits columns into inputs and target") {
   const Table table = parse("a,b,c\n1,2,3\n4,5,6\n");
   const Dataset data = table.dataset("b");
   CHECK(data.x.shape() == Shape{2, 2});
@@ -404,7 +404,7 @@ TEST_CASE("table: a data set predicts one column from the others") {
   CHECK(contains(message_of<UserError>([] { (void)parse("y\n1\n").dataset("y"); }), "the only column"));
 }
 
-TEST_CASE("csv: Boston housing") {
+TEST_CASE("csv: loads Boston housing") {
   const auto file = real_data("boston_housing.csv");
   if (!file) return;
   const Table table = load_csv(*file);
@@ -417,7 +417,7 @@ TEST_CASE("csv: Boston housing") {
   CHECK(table.values.at(0) == 0.00632);
 }
 
-TEST_CASE("csv: optical digits, a table without a header") {
+TEST_CASE("csv: loads optical digits, a table without a header") {
   const auto file = real_data("optdigits/optdigits.tra");
   if (!file) return;
   const Table table = load_csv(*file, {',', false});

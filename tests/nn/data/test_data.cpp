@@ -20,7 +20,7 @@ using namespace scratch;
 
 namespace {
 
-// x: [rows, 2], y: [rows], row i holding 2i, 2i + 1 and i.
+// x: [rows, 2], y: [rows]; row i has 2i, 2i + 1 and i.
 Dataset counting(Index rows) {
   Tensor x({rows, 2}), y({rows}, i64);
   std::iota(x.mutable_values<float>().begin(), x.mutable_values<float>().end(), 0.0F);
@@ -34,7 +34,7 @@ double mean(std::span<const float> values) {
 
 }  // namespace
 
-TEST_CASE("data set: inputs and targets need the same rows") {
+TEST_CASE("data set: inputs and targets must have the same number of rows") {
   CHECK(Dataset().size() == 0);
   CHECK(counting(5).size() == 5);
   CHECK(counting(0).size() == 0);
@@ -58,7 +58,7 @@ TEST_CASE("data set: a slice shares memory") {
   }
 }
 
-TEST_CASE("split: the last rows are for validation, rounded down") {
+TEST_CASE("split: takes the last rows for validation, rounded down") {
   const Dataset all = counting(11);
   const auto [train, valid] = split(all, 0.2);
   CHECK(train.size() == 9);
@@ -74,7 +74,7 @@ TEST_CASE("split: the last rows are for validation, rounded down") {
   CHECK_THROWS_AS(split(Dataset(), 0.5), UserError);
 }
 
-TEST_CASE("one_hot: 1 at the class") {
+TEST_CASE("one_hot: encodes class indices") {
   const Tensor out = one_hot(Tensor::from<std::int64_t>({3}, {2, 0, 1}), 3);
   CHECK(out.dtype() == f32);
   CHECK(bitwise_equal(out, Tensor::from<float>({3, 3}, {0, 0, 1, 1, 0, 0, 0, 1, 0})));
@@ -92,7 +92,7 @@ TEST_CASE("one_hot: 1 at the class") {
   CHECK_THROWS_AS(one_hot(Tensor({3}, i64), -1), UserError);
 }
 
-TEST_CASE("shuffle: a permutation that depends on seed and epoch") {
+TEST_CASE("shuffle: returns a permutation by seed and epoch") {
   for (Index n : {0, 1, 2, 17, 1000}) {
     auto order = shuffled_indices(n, 3, 4);
     CHECK(order == shuffled_indices(n, 3, 4));
@@ -107,7 +107,7 @@ TEST_CASE("shuffle: a permutation that depends on seed and epoch") {
   CHECK(shuffled_indices(100, 3, 4) != shuffled_indices(100, 4, 3));
 }
 
-TEST_CASE("shuffle: every order of four is as likely as any other") {
+TEST_CASE("shuffle: all orders of four are equally likely") {
   std::vector<int> seen(256);
   constexpr int trials = 24000;
   for (int t = 0; t < trials; ++t) {
@@ -125,23 +125,23 @@ TEST_CASE("shuffle: every order of four is as likely as any other") {
   CHECK(chi < 49.7);  // 23 degrees of freedom: exceeded once in a thousand
 }
 
-TEST_CASE("host random: below is within its bound, and bell within its tails") {
+TEST_CASE("host random: values are within their bounds") {
   HostRandom random(5);
   double sum = 0, squares = 0;
   for (int i = 0; i < 10000; ++i) {
     CHECK(random.below(7) < 7);
-    const double unit = random.unit();
-    CHECK((unit >= 0 && unit < 1));
-    const double bell = random.bell();
-    sum += bell;
-    squares += bell * bell;
+    const double uniform = random.uniform();
+    CHECK((uniform >= 0 && uniform < 1));
+    const double normal = random.near_normal();
+    sum += normal;
+    squares += normal * normal;
   }
   CHECK(random.below(1) == 0);
   CHECK(sum / 10000 == doctest::Approx(0).epsilon(0.05).scale(1));
   CHECK(squares / 10000 == doctest::Approx(1).epsilon(0.05));
 }
 
-TEST_CASE("gather_rows: copies rows in the order asked for") {
+TEST_CASE("gather_rows: copies rows in the given order") {
   const Dataset all = counting(4);
   float out[6] = {};
   const std::vector<Index> rows = {3, 0, 3};
@@ -156,7 +156,7 @@ TEST_CASE("gather_rows: copies rows in the order asked for") {
   CHECK(out[0] == 6);
 }
 
-TEST_CASE("digits: shapes, range and balance") {
+TEST_CASE("digits: have the documented shape, range and class balance") {
   const Dataset digits = make_digits(1003, 1);
   CHECK(digits.x.shape() == Shape{1003, 784});
   CHECK(digits.x.dtype() == f32);
@@ -174,20 +174,20 @@ TEST_CASE("digits: shapes, range and balance") {
   CHECK_THROWS_AS(make_digits(-1, 1), UserError);
 }
 
-TEST_CASE("digits: a function of the seed") {
+TEST_CASE("digits: depend on the seed") {
   const Dataset once = make_digits(50, 1), again = make_digits(50, 1), other = make_digits(50, 2);
   CHECK(bitwise_equal(once.x, again.x));
   CHECK(bitwise_equal(once.y, again.y));
   for (Index i = 0; i < 50; ++i) CHECK_FALSE(bitwise_equal(once.x.rows(i, 1), other.x.rows(i, 1)));
 }
 
-TEST_CASE("digits: image i depends on the seed and i alone") {
+TEST_CASE("digits: image i depends only on the seed and i") {
   const Dataset few = make_digits(37, 1), many = make_digits(200, 1);
   CHECK(bitwise_equal(few.x, many.x.rows(0, 37)));
   CHECK(bitwise_equal(few.y, many.y.rows(0, 37)));
 }
 
-TEST_CASE("digits: the labels come in no plain order") {
+TEST_CASE("digits: labels are shuffled") {
   const Dataset digits = make_digits(1000, 1);
   const auto labels = digits.y.values<std::int64_t>();
   int rises = 0;
@@ -195,7 +195,7 @@ TEST_CASE("digits: the labels come in no plain order") {
   CHECK(rises < 200);
 }
 
-TEST_CASE("digits: as much ink as handwriting, all of it within the paper") {
+TEST_CASE("digits: have the mean ink of handwriting, inside the image") {
   const Dataset digits = make_digits(500, 1);
   const double ink = mean(digits.x.values<float>());
   CHECK((ink > 0.08 && ink < 0.22));  // MNIST: 0.131
@@ -213,7 +213,7 @@ TEST_CASE("digits: as much ink as handwriting, all of it within the paper") {
   CHECK(border / (500 * 56) < 0.02);
 }
 
-TEST_CASE("digits: the nearest class mean tells most of them apart") {
+TEST_CASE("digits: the nearest class mean classifies most of them") {
   const Dataset train = make_digits(2000, 1), test = make_digits(500, 2);
   std::vector<std::vector<double>> means(10, std::vector<double>(784));
   std::vector<double> counts(10);
@@ -238,6 +238,6 @@ TEST_CASE("digits: the nearest class mean tells most of them apart") {
     }
     right += static_cast<double>(guess) == test.y.at(static_cast<Index>(i)) ? 1 : 0;
   }
-  CHECK(right > 300);  // 410 of 500 or so for MNIST
-  CHECK(right < 499);  // and no toy
+  CHECK(right > 300);  // about 410 of 500 for MNIST
+  CHECK(right < 499);  // not trivially separable
 }

@@ -1,5 +1,5 @@
-// Files that need more memory than there is, whether they are large or unpack to much: each reader throws an
-// OutOfMemoryError that names the file and what was asked for.
+// Files that need more memory than is available, since they are large or decompress to a large size: each reader throws
+// an OutOfMemoryError that names the file and the request.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -38,16 +38,16 @@ using testing::limit_memory;
 namespace {
 
 constexpr std::size_t mebi = std::size_t{1} << 20U;
-constexpr std::size_t size = 128 * mebi;  // of what a file holds
+constexpr std::size_t size = 128 * mebi;  // of the data in a file
 
-// Zeros behind `head`, without a place on the disk.
+// `head` followed by zeros, as a sparse file.
 fs::path write_sparse(const fs::path& path, const std::string& head, std::size_t zeros) {
   write_file(path, head);
   REQUIRE(::truncate(path.c_str(), static_cast<off_t>(head.size() + zeros)) == 0);
   return path;
 }
 
-// `head`, and behind it `body` over and over: `bytes` of them.
+// `head` followed by `bytes` bytes of repeated `body`.
 fs::path write_gz(const fs::path& path, const std::string& head, std::string_view body, std::size_t bytes) {
   std::string part;
   while (part.size() < mebi) part += body;
@@ -67,7 +67,7 @@ std::string npy_head(const std::string& shape) {
   return std::string("\x93NUMPY\x01\x00\x76\x00", 10) + text + "\n";
 }
 
-// An archive of one large array, packed or not, and one small one.
+// An archive of a large array, compressed or not, and a small one.
 fs::path write_npz(const fs::path& path, bool packed) {
   int code = 0;
   zip_t* archive = zip_open(path.c_str(), ZIP_CREATE | ZIP_TRUNCATE, &code);
@@ -127,7 +127,7 @@ fs::path write_events(const fs::path& path, std::size_t bytes) {
   return write_file(path, value(std::string(bytes, 'x')) + value("y"));
 }
 
-// Leaves so many bytes to this process, and none that earlier tests freed.
+// Limits this process to `bytes` more memory, without memory that earlier tests freed.
 void leave_memory(std::size_t bytes) {
   limit_memory(0);
   for (std::size_t part = 64 * mebi; part >= 16; part /= 2) {
@@ -145,7 +145,7 @@ struct Case {
   std::string name;
   fs::path file;
   std::function<void(const fs::path&)> read;
-  std::string message;  // behind the file's name
+  std::string message;  // after the file name
 };
 
 const auto of_events = [](const fs::path& path) {
@@ -160,7 +160,7 @@ const auto of_idx = [](const fs::path& p) { (void)load_idx(p, f32); };
 const auto of_csv = [](const fs::path& p) { (void)load_csv(p); };
 const auto of_png = [](const fs::path& p) { (void)load_png(p); };
 
-// 0 if it can be read, 7 for an OutOfMemoryError that begins as it should and has the message, 8 for another message.
+// 0 if the file can be read, 7 for an OutOfMemoryError with the expected beginning and message, 8 for another message.
 int outcome(const Case& c) {
   try {
     c.read(c.file);
@@ -177,8 +177,8 @@ int outcome(const Case& c) {
 
 }  // namespace
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need address space of their own
-TEST_CASE("readers: a file that needs more memory than there is, is named with what was asked for") {
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers need more address space
+TEST_CASE("readers: out-of-memory errors name the file and the request") {
   const ScratchFolder folder(memory());
   const std::string count = std::to_string(size / 4), bytes = std::to_string(size);
   const std::vector<Case> cases{
@@ -197,10 +197,9 @@ TEST_CASE("readers: a file that needs more memory than there is, is named with w
       {"idx, packed", write_gz(folder / "a.idx.gz", idx_head(0x08, size), std::string_view("\0", 1), size), of_idx,
        "out of memory for " + bytes + " bytes of [" + bytes + "]"},
       {"csv", write_sparse(folder / "a.csv", "a\n" + std::string(1000, '1') + "\n", size), of_csv,
-       "out of memory for its text, of which "},
-      {"csv, packed", write_gz(folder / "a.csv.gz", "a\n", "1\n", size), of_csv,
-       "out of memory for its text, of which "},
-      // The text fits, and the numbers do not.
+       "out of memory for its text after "},
+      {"csv, packed", write_gz(folder / "a.csv.gz", "a\n", "1\n", size), of_csv, "out of memory for its text after "},
+      // The text fits, the values do not.
       {"csv, numbers", write_gz(folder / "b.csv.gz", "a\n", "1\n", 15 * mebi), of_csv, "out of memory for "},
       {"png", write_png(folder / "a.png", 12000), of_png, "out of memory for 12000 x 12000 pixels"},
       {"events", write_events(folder / "tfevents", 60 * mebi), of_events, "at byte 0: out of memory for a record of "},
@@ -212,7 +211,7 @@ TEST_CASE("readers: a file that needs more memory than there is, is named with w
             std::_Exit(outcome(c));
           }) == 7);
   }
-  // The rest of an archive, and of a run, can be read.
+  // Other members of an archive and other records of a run can be read.
   for (const char* name : {"stored.npz", "packed.npz"}) {
     CHECK(exit_code_of([&] {
             limit_memory(16 * mebi);
@@ -228,7 +227,7 @@ TEST_CASE("readers: a file that needs more memory than there is, is named with w
         }) == 0);
 }
 
-TEST_CASE("readers: with any amount of memory a file is read, or the error says what was asked for") {
+TEST_CASE("readers: with any memory limit a file is read or the error names the request") {
   const ScratchFolder folder(memory());
   save_npy(folder / "a.npy", Tensor::zeros({100'000}));
   save_npz(folder / "a.npz", {{"x", Tensor::zeros({100'000})}, {"y", Tensor(1.5)}});
@@ -252,7 +251,7 @@ TEST_CASE("readers: with any amount of memory a file is read, or the error says 
   for (const Case& c : cases) {
     CAPTURE(c.name);
     bool read = false, refused = false;
-    // With less, malloc has nothing for the message either. It may take a page for each piece, so much may be needed.
+    // With less memory the message cannot be allocated either; malloc may need a page for each piece.
     constexpr std::size_t least = 256 << 10;
     for (std::size_t left = least; left < 1024 * mebi && !(read && refused); left += std::max(least / 8, left / 8)) {
       CAPTURE(left);
@@ -270,7 +269,7 @@ TEST_CASE("readers: with any amount of memory a file is read, or the error says 
 }
 #endif
 
-TEST_CASE("readers and writers: each allocation may fail") {
+TEST_CASE("readers and writers: survive a failure of each allocation") {
   const ScratchFolder folder(memory());
   save_npy(folder / "a.npy", Tensor({2, 3}));
   save_npz(folder / "a.npz", {{"x", Tensor::zeros({4})}, {"y", Tensor(1.5)}});
@@ -297,7 +296,7 @@ TEST_CASE("readers and writers: each allocation may fail") {
       {"csv, packed", write_gz(folder / "a.csv.gz", "", text, text.size()),
        [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
       {"png", write_png(folder / "a.png", 40), of_png, ""},
-#ifndef __SANITIZE_ADDRESS__  // protobuf leaks an element that its list has no room for
+#ifndef __SANITIZE_ADDRESS__  // protobuf leaks an element if growing its list fails
       {"events", event_files(folder / "run").front(), of_events, ""},
 #endif
       {"saving npy", folder / "b.npy", [&](const fs::path& p) { save_npy(p, image); }, ""},
@@ -329,7 +328,7 @@ TEST_CASE("readers and writers: each allocation may fail") {
     CHECK(code == 0);
     CHECK(count > 5);
   }
-  // Nothing is left behind.
+  // No temporary file remains.
   for (const auto& entry : fs::directory_iterator(folder.path())) {
     const std::string name = entry.path().filename().string();
     CHECK_MESSAGE((name == "run" || name.starts_with("a.") || name.starts_with("b.")), name);

@@ -48,7 +48,7 @@ std::vector<double> numbers(const Tensor& t) {
   return out;
 }
 
-// A folder as MNIST comes: `train` and `test` images, of which image i is all i % 256 and has the label i % 10.
+// Writes the four MNIST files: `train` and `test` images; all pixels of image i are i % 256, its label is i % 10.
 void write_mnist(const ScratchFolder& folder, std::uint32_t train, std::uint32_t test) {
   const auto images = [](std::uint32_t n) {
     std::string out = header(8, {n, 28, 28});
@@ -62,13 +62,13 @@ void write_mnist(const ScratchFolder& folder, std::uint32_t train, std::uint32_t
   };
   write_gz(folder / "train-images-idx3-ubyte.gz", images(train));
   write_file(folder / "train-labels-idx1-ubyte", labels(train));
-  write_gz(folder / "t10k-images.idx3-ubyte.gz", images(test));  // a dot, as some mirrors write it
+  write_gz(folder / "t10k-images.idx3-ubyte.gz", images(test));  // with a dot, as on some mirrors
   write_gz(folder / "t10k-labels-idx1-ubyte.gz", labels(test));
 }
 
 }  // namespace
 
-TEST_CASE("idx: every type of number, plain and packed") {
+TEST_CASE("idx: reads every element type, plain and gzip-compressed") {
   struct Case {
     int code;
     std::string content;
@@ -98,7 +98,7 @@ TEST_CASE("idx: every type of number, plain and packed") {
   }
 }
 
-TEST_CASE("idx: shapes, and files larger than one chunk") {
+TEST_CASE("idx: reads all ranks and files larger than one chunk") {
   const ScratchFolder folder;
   CHECK(load_idx(write_file(folder / "a", header(8, {2, 1, 3}) + "abcdef"), f32).shape() == Shape{2, 1, 3});
   CHECK(load_idx(write_file(folder / "a", header(8, {0, 28, 28})), f32).shape() == Shape{0, 28, 28});
@@ -112,7 +112,7 @@ TEST_CASE("idx: shapes, and files larger than one chunk") {
   CHECK(same);
 }
 
-TEST_CASE("idx: a file cut anywhere is refused") {
+TEST_CASE("idx: a truncated file throws") {
   const ScratchFolder folder;
   const std::string whole = header(8, {3, 2}) + "abcdef";
   const std::string packed = read_file(write_gz(folder / "whole.gz", whole));
@@ -125,7 +125,7 @@ TEST_CASE("idx: a file cut anywhere is refused") {
   }
 }
 
-TEST_CASE("idx: any damaged byte of a packed file is read as before or refused") {
+TEST_CASE("idx: a damaged byte of a gzip file is harmless or throws") {
   const ScratchFolder folder;
   const std::string packed = read_file(write_gz(folder / "whole.gz", header(8, {40}) + std::string(40, 'x')));
   for (std::size_t i = 0; i < packed.size(); ++i) {
@@ -139,7 +139,7 @@ TEST_CASE("idx: any damaged byte of a packed file is read as before or refused")
   }
 }
 
-TEST_CASE("idx: sizes that the file does not hold are refused before memory is taken") {
+TEST_CASE("idx: sizes beyond the file throw before memory is allocated") {
   const ScratchFolder folder;
   const std::vector<std::vector<std::uint32_t>> lies = {
       {0x80000000},
@@ -160,7 +160,7 @@ TEST_CASE("idx: sizes that the file does not hold are refused before memory is t
   CHECK_THROWS_AS(load_idx(write_gz(folder / "lie", header(0x0E, {0xFFFFFFFF}) + "abc"), f64), FormatError);
 }
 
-TEST_CASE("idx: what is no idx file is refused") {
+TEST_CASE("idx: other formats throw") {
   struct Bad {
     std::string content;
     const char* message;
@@ -175,9 +175,9 @@ TEST_CASE("idx: what is no idx file is refused") {
       {header(0xFF, {1}) + "x", "begins with 00 00 ff 01"},
       {header(8, {}) + "x", "rank 0"},
       {header(8, {1, 1, 1, 1, 1, 1, 1, 1, 1}) + "x", "rank 9"},
-      {header(8, {3}) + "abcd", "there is more in the file than the 3 bytes"},
-      {header(8, {0}) + "a", "there is more in the file than the 0 bytes"},
-      {header(0x0B, {2}) + "abc", "the file ends early"},
+      {header(8, {3}) + "abcd", "the file has more data than the 3 bytes"},
+      {header(8, {0}) + "a", "the file has more data than the 0 bytes"},
+      {header(0x0B, {2}) + "abc", "the file ends within the data"},
   };
   const ScratchFolder folder;
   for (const Bad& bad : all) {
@@ -193,13 +193,13 @@ TEST_CASE("idx: what is no idx file is refused") {
   CHECK_THROWS_AS(load_idx(write_file(folder / "two", packed + packed), f32), FormatError);
 }
 
-TEST_CASE("idx: files that cannot be read are errors of the machine") {
+TEST_CASE("idx: unreadable files throw EnvironmentError") {
   const ScratchFolder folder;
   CHECK(contains(message_of<EnvironmentError>([&] { (void)load_idx(folder / "none", f32); }), "none"));
   CHECK_THROWS_AS(load_idx(folder.path(), f32), EnvironmentError);
 }
 
-TEST_CASE("mnist: a folder of four files, packed or not") {
+TEST_CASE("mnist: loads four files, plain or gzip-compressed") {
   const ScratchFolder folder;
   CHECK_FALSE(holds_mnist(folder.path()));
   write_mnist(folder, 300, 20);
@@ -215,7 +215,7 @@ TEST_CASE("mnist: a folder of four files, packed or not") {
   CHECK(data.train.y.at(299) == 9);
 }
 
-TEST_CASE("mnist: folders that do not fit together are refused") {
+TEST_CASE("mnist: inconsistent files throw") {
   const ScratchFolder folder;
   write_mnist(folder, 30, 20);
   const auto message = [&] { return message_of<FormatError>([&] { (void)load_mnist(folder.path()); }); };
@@ -227,7 +227,7 @@ TEST_CASE("mnist: folders that do not fit together are refused") {
   write_file(labels, header(8, {30, 1}) + std::string(30, '\1'));
   CHECK(contains(message(), "expected 30 labels, got i64[30, 1]"));
   write_file(labels, header(8, {30}) + std::string(29, '\1') + '\x0A');
-  CHECK(contains(message(), "label 10 at position 29 is not in 0 to 9"));
+  CHECK(contains(message(), "label 10 at position 29 is not in [0, 10)"));
   write_file(labels, header(9, {30}) + '\xFF' + std::string(29, '\1'));
   CHECK(contains(message(), "label -1 at position 0"));
   write_file(labels, header(8, {30}) + std::string(30, '\1'));
@@ -242,7 +242,7 @@ TEST_CASE("mnist: folders that do not fit together are refused") {
   CHECK_THROWS_AS(load_mnist(folder / "none"), EnvironmentError);
 }
 
-TEST_CASE("mnist: sets of other names, sizes and classes, as EMNIST") {
+TEST_CASE("mnist: loads other names, sizes and classes, such as EMNIST") {
   const ScratchFolder folder;
   const std::string letters = "emnist-letters-";
   write_gz(folder / (letters + "train-images-idx3-ubyte.gz"),
@@ -254,16 +254,16 @@ TEST_CASE("mnist: sets of other names, sizes and classes, as EMNIST") {
   CHECK(data.train.x.shape() == Shape{2, 6});
   CHECK(numbers(data.train.y) == std::vector<double>{26, 1});
   CHECK(data.test.size() == 1);
-  // Stored column by column: [[0, 0.6], [0.2, 0.8], [0.4, 1]].
+  // Stored column-major: [[0, 0.6], [0.2, 0.8], [0.4, 1]].
   const Tensor upright = load_mnist(folder.path(), {.prefix = letters, .classes = 27, .transpose = true}).train.x;
   const double expected[] = {0, 0.6, 0.2, 0.8, 0.4, 1};
   for (Index i = 0; i < 6; ++i) CHECK(upright.at(i) == doctest::Approx(expected[i]));
   CHECK(contains(message_of<FormatError>([&] { (void)load_mnist(folder.path(), {.prefix = letters}); }),
-                 "label 26 at position 0 is not in 0 to 9"));
+                 "label 26 at position 0 is not in [0, 10)"));
   CHECK_THROWS_AS(load_mnist(folder.path()), EnvironmentError);
 }
 
-TEST_CASE("mnist: find_data follows the environment, then the folder beside") {
+TEST_CASE("mnist: find_data searches XGRAD_DATA, then the given folder") {
   const char* before = std::getenv("XGRAD_DATA");
   const std::string saved = before == nullptr ? "" : before;
   const ScratchFolder folder;
@@ -290,7 +290,7 @@ TEST_CASE("mnist: find_data follows the environment, then the folder beside") {
     ::setenv("XGRAD_DATA", saved.c_str(), 1);
 }
 
-TEST_CASE("mnist: the one file that Keras keeps") {
+TEST_CASE("mnist: loads the npz file of Keras") {
   const ScratchFolder folder;
   const fs::path path = folder / "mnist.npz";
   const auto images = [](Index n) { return Tensor::full({n, 28, 28}, 51, i64); };
@@ -331,10 +331,10 @@ void check_real(const char* name, const std::vector<double>& train_labels, const
 
 }  // namespace
 
-TEST_CASE("mnist: the real files") {
+TEST_CASE("mnist: loads the original files") {
   check_real("mnist", {5, 0, 4, 1, 9, 2, 1, 3, 1, 4}, {7, 2, 1, 0, 4, 1, 4, 9, 5, 9}, 0.13066, 0.13252);
 }
 
-TEST_CASE("mnist: the real files of Fashion-MNIST") {
+TEST_CASE("mnist: loads the original Fashion-MNIST files") {
   check_real("fashion-mnist", {9, 0, 0, 3, 0, 2, 7, 2, 5, 5}, {9, 2, 1, 1, 6, 1, 4, 6, 5, 7}, 0.28604, 0.28685);
 }

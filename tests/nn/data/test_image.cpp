@@ -1,4 +1,4 @@
-// PNG files, which libpng itself reads again, and contact sheets.
+// PNG files, checked with libpng, and contact sheets.
 #include <cmath>
 #include <cstdio>
 #include <optional>
@@ -44,7 +44,7 @@ std::vector<double> numbers(const Tensor& t) {
 
 }  // namespace
 
-TEST_CASE("png: gray, color and opacity") {
+TEST_CASE("png: writes gray, color and alpha") {
   const ScratchFolder folder;
   const fs::path path = folder / "a.png";
   for (const DType dtype : {f32, f64}) {
@@ -64,7 +64,7 @@ TEST_CASE("png: gray, color and opacity") {
   CHECK(read_by_libpng(path).bytes == std::vector<int>{255, 0, 0, 51});
 }
 
-TEST_CASE("png: what is no image is refused, and the file stays as it was") {
+TEST_CASE("png: invalid images throw and leave the old file") {
   const ScratchFolder folder;
   const fs::path path = folder / "a.png";
   save_png(path, Tensor({2, 2}));
@@ -85,7 +85,7 @@ TEST_CASE("png: what is no image is refused, and the file stays as it was") {
   CHECK(std::distance(fs::directory_iterator(folder.path()), fs::directory_iterator()) == 1);
 }
 
-TEST_CASE("contact sheet: images in rows, gaps around them") {
+TEST_CASE("contact sheet: arranges images in rows with gaps") {
   const Tensor images = Tensor::from<double>({3, 1, 2}, {1, 2, 3, 4, 5, 6});
   const Tensor sheet = contact_sheet(images, {.columns = 2, .gap = 1, .background = 9});
   CHECK(sheet.shape() == Shape{5, 7});
@@ -104,7 +104,7 @@ TEST_CASE("contact sheet: images in rows, gaps around them") {
   CHECK(numbers(two) == std::vector<double>{1, 2, 3, 4, 5, 6});
 }
 
-TEST_CASE("contact sheet: what makes no sheet is refused") {
+TEST_CASE("contact sheet: invalid images and options throw") {
   const Tensor images({3, 4, 4});
   CHECK_THROWS_AS(contact_sheet(Tensor({4, 4})), ShapeError);
   CHECK_THROWS_AS(contact_sheet(Tensor({0, 4, 4})), ShapeError);
@@ -120,7 +120,7 @@ TEST_CASE("contact sheet: what makes no sheet is refused") {
 
 namespace {
 
-// A PNG file written by libpng: rows of `channels` numbers of `bits` bits, packed as the format has them.
+// A PNG file written by libpng: rows of `channels` values of `bits` bits, packed as in the format.
 struct Written {
   int width, height, color_type, bits;
   std::vector<std::vector<png_byte>> rows;
@@ -162,7 +162,7 @@ void check_png(const Tensor& image, const Shape& shape, const std::vector<double
 
 }  // namespace
 
-TEST_CASE("png: what is written is read") {
+TEST_CASE("png: reads what it writes") {
   const ScratchFolder folder;
   for (const Shape& shape : {Shape{2, 3}, Shape{2, 3, 3}, Shape{2, 3, 4}}) {
     Tensor image(shape);
@@ -173,7 +173,7 @@ TEST_CASE("png: what is written is read") {
   }
 }
 
-TEST_CASE("png: every kind of image") {
+TEST_CASE("png: reads every color type and bit depth") {
   const ScratchFolder folder;
   const auto read = [&](const Written& image, Index channels = 0) {
     return load_png(write_by_libpng(folder / "a.png", image), {.channels = channels});
@@ -182,7 +182,7 @@ TEST_CASE("png: every kind of image") {
   check_png(read({9, 1, PNG_COLOR_TYPE_GRAY, 1, {{0x81, 0x80}}}), {1, 9}, {1, 0, 0, 0, 0, 0, 0, 1, 1});
   check_png(read({2, 1, PNG_COLOR_TYPE_GRAY, 2, {{0x60}}}), {1, 2}, {1.0 / 3, 2.0 / 3});
   check_png(read({2, 1, PNG_COLOR_TYPE_GRAY, 4, {{0x5F}}}), {1, 2}, {1.0 / 3, 1});
-  // 16 bits keep what 8 would lose.
+  // 16-bit values are not rounded to 8 bits.
   check_png(read({2, 1, PNG_COLOR_TYPE_GRAY, 16, {{0x00, 0x01, 0x33, 0x33}}}), {1, 2}, {1.0 / 65535, 0.2});
   check_png(read({1, 1, PNG_COLOR_TYPE_GRAY_ALPHA, 8, {{51, 102}}}), {1, 1, 2}, {0.2, 0.4});
   check_png(read({1, 1, PNG_COLOR_TYPE_GRAY_ALPHA, 16, {{0xFF, 0xFF, 0x66, 0x66}}}), {1, 1, 2}, {1, 0.4});
@@ -202,7 +202,7 @@ TEST_CASE("png: every kind of image") {
   check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 1, {{0x40}}, two}), {1, 2, 3}, both);
   check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 4, {{0x01}}, two}), {1, 2, 3}, both);
   check_png(read({2, 1, PNG_COLOR_TYPE_PALETTE, 8, {{0, 1}}, two}), {1, 2, 3}, both);
-  // One color of the others is transparent.
+  // One color is transparent.
   Written keyed{2, 1, PNG_COLOR_TYPE_GRAY, 8, {{51, 102}}};
   keyed.transparent = png_color_16{0, 0, 0, 0, 102};
   check_png(read(keyed), {1, 2, 2}, {0.2, 1, 0.4, 0});
@@ -213,7 +213,7 @@ TEST_CASE("png: every kind of image") {
   keyed.transparent = png_color_16{0, 0, 51, 102, 0};
   check_png(read(keyed), {1, 2, 4}, {0, 0.2, 0.4, 0, 0.6, 0.8, 1, 1});
 
-  // Interlaced: every pixel in its place.
+  // Interlaced images.
   Written plain{19, 13, PNG_COLOR_TYPE_RGB, 8, {}};
   for (int y = 0; y < 13; ++y) {
     plain.rows.emplace_back();
@@ -223,7 +223,7 @@ TEST_CASE("png: every kind of image") {
   plain.interlace = PNG_INTERLACE_ADAM7;
   CHECK(bitwise_equal(read(plain), straight));
 
-  // As many channels as are asked for.
+  // Conversion to the requested channels.
   const Written rgba{1, 1, PNG_COLOR_TYPE_RGBA, 8, {{255, 0, 51, 102}}}, gray{1, 1, PNG_COLOR_TYPE_GRAY, 8, {{51}}};
   check_png(read(rgba, 1), {1, 1}, {0.299 + 0.114 * 0.2});
   check_png(read(rgba, 2), {1, 1, 2}, {0.299 + 0.114 * 0.2, 0.4});
@@ -233,7 +233,7 @@ TEST_CASE("png: every kind of image") {
   CHECK_THROWS_AS(read(gray, 5), UserError);
 }
 
-TEST_CASE("png: files that are none, damaged or too large are refused") {
+TEST_CASE("png: other formats, damaged and too large files throw") {
   const ScratchFolder folder;
   const fs::path path = folder / "a.png";
   const auto why = [&](const std::string& content) {
@@ -259,14 +259,14 @@ TEST_CASE("png: files that are none, damaged or too large are refused") {
     }
   }
   CHECK(refused > static_cast<int>(4 * good.size()));
-  // A header of 2^20 x 2^20 pixels costs nothing.
+  // A header that claims 2^20 x 2^20 pixels allocates nothing.
   std::string huge = good.substr(0, 33);
   huge.replace(16, 8, "\x00\x10\x00\x00\x00\x10\x00\x00", 8);
   const auto check = ::crc32(0, reinterpret_cast<const Bytef*>(huge.data() + 12), 17);
   for (int i = 0; i < 4; ++i) huge[29 + static_cast<std::size_t>(i)] = static_cast<char>(check >> (24 - 8 * i));
-  CHECK(contains(why(huge + good.substr(33)), "1048576 x 1048576 pixels are more than"));
+  CHECK(contains(why(huge + good.substr(33)), "1048576 x 1048576 pixels exceed"));
   write_file(path, huge + good.substr(33));
   CHECK(contains(message_of<FormatError>([&] { (void)load_png(path, {.max_pixels = std::uint64_t{1} << 60}); }),
-                 "cannot be in a file of"));
+                 "bytes cannot hold"));
   CHECK_THROWS_AS(load_png(folder / "none"), EnvironmentError);
 }

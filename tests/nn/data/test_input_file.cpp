@@ -1,4 +1,4 @@
-// Every reader says what a file is that is of another format, and what it cannot open.
+// Errors of all readers for files of another format and files that cannot be opened.
 #include <functional>
 #include <string>
 
@@ -35,7 +35,7 @@ const Reader readers[] = {
 
 }  // namespace
 
-TEST_CASE("readers: a file of another format is named") {
+TEST_CASE("readers: errors name the actual format") {
   using namespace std::string_literals;
   const std::pair<std::string, const char*> files[] = {
       {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "a Git LFS pointer"},
@@ -56,7 +56,7 @@ TEST_CASE("readers: a file of another format is named") {
       CHECK(contains(message, std::string("it is ") + kind));
     }
   }
-  // What some of them read.
+  // Formats that some of the readers accept.
   const std::string zip = "PK\x03\x04\x14", gzip = "\x1F\x8B\x08";
   for (const Reader& reader : readers) {
     CAPTURE(reader.name);
@@ -69,7 +69,7 @@ TEST_CASE("readers: a file of another format is named") {
   }
 }
 
-TEST_CASE("readers: an empty file, a directory, a pipe and a file that is missing are called so") {
+TEST_CASE("readers: errors name empty files, directories, pipes and missing files") {
   const ScratchFolder folder;
   const fs::path empty = write_file(folder / "empty", ""), pipe = folder / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
@@ -79,7 +79,7 @@ TEST_CASE("readers: an empty file, a directory, a pipe and a file that is missin
     CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(folder.path()); }), "it is a directory"));
     CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(folder / "none"); }),
                    "cannot open " + (folder / "none").string() + ": No such file"));
-    if (std::string(reader.name) == "load_csv") continue;  // takes them
+    if (std::string(reader.name) == "load_csv") continue;  // accepts pipes
     CHECK(contains(message_of<EnvironmentError>([&, &r = reader] { r.read(pipe); }), "it is not a regular file"));
   }
 }

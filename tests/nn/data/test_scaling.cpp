@@ -1,4 +1,4 @@
-// Scaling of columns, and the sets of data that are drawn.
+// Column scaling and synthetic data.
 #include <cmath>
 #include <numbers>
 #include <vector>
@@ -26,11 +26,11 @@ std::vector<double> numbers(const Tensor& t) {
 
 }  // namespace
 
-TEST_CASE("scaling: to mean 0 and variance 1, by what the training rows say") {
+TEST_CASE("scaling: standardizes to mean 0 and variance 1 of the training rows") {
   const Tensor train = Tensor::from<double>({4, 2}, {1, 10, 3, 10, 5, 10, 7, 10});
   const Scaling s = standard_scaling(train);
   CHECK(numbers(s.shift) == std::vector<double>{4, 10});
-  CHECK(numbers(s.scale) == std::vector<double>{std::sqrt(5.0), 1});  // the second column has nothing to scale
+  CHECK(numbers(s.scale) == std::vector<double>{std::sqrt(5.0), 1});  // the second column is constant
   const double a = 3 / std::sqrt(5.0), b = 1 / std::sqrt(5.0);
   CHECK(numbers(s.apply(train)) == std::vector<double>{-a, 0, -b, 0, b, 0, a, 0});
   const Tensor other = Tensor::from<double>({1, 2}, {4, 13});
@@ -41,7 +41,7 @@ TEST_CASE("scaling: to mean 0 and variance 1, by what the training rows say") {
   CHECK(s.apply(Tensor({0, 2})).shape() == Shape{0, 2});
 }
 
-TEST_CASE("scaling: columns are the places of a row, whatever its shape") {
+TEST_CASE("scaling: scales each position of a row of any shape") {
   Tensor x({50, 3, 4});
   for (Index i = 0; i < x.elements(); ++i)
     x.mutable_values<float>()[static_cast<std::size_t>(i)] =
@@ -56,30 +56,31 @@ TEST_CASE("scaling: columns are the places of a row, whatever its shape") {
     CHECK(std::abs(mean) < 1e-7);
     CHECK(squares == doctest::Approx(1).epsilon(1e-6));
   }
-  CHECK(standard_scaling(Tensor::from<double>({3}, {1, 2, 3})).shift.shape() == Shape{});  // rows of one number
+  CHECK(standard_scaling(Tensor::from<double>({3}, {1, 2, 3})).shift.shape() == Shape{});  // rows are scalars
 }
 
-TEST_CASE("scaling: equal numbers stay equal, also where their mean is rounded") {
+TEST_CASE("scaling: a constant column stays constant despite rounding") {
   const Tensor same = Tensor::full({1000, 1}, 0.1, f64);
   CHECK(numbers(standard_scaling(same).apply(same)) == std::vector<double>(1000, 0.0));
   CHECK(numbers(min_max_scaling(same).apply(same)) == std::vector<double>(1000, 0.0));
 }
 
-TEST_CASE("scaling: to a range") {
+TEST_CASE("scaling: min_max_scaling maps to a range") {
   const Tensor train = Tensor::from<double>({3, 2}, {1, 5, 2, 5, 5, 5});
   CHECK(numbers(min_max_scaling(train).apply(train)) == std::vector<double>{0, 0, 0.25, 0, 1, 0});
   const Scaling s = min_max_scaling(train, -1, 3);
   CHECK(numbers(s.apply(train)) == std::vector<double>{-1, -1, 0, -1, 3, -1});
   CHECK(numbers(s.inverse(s.apply(train))) == numbers(train));
-  CHECK(numbers(s.apply(Tensor::from<double>({1, 2}, {9, 6}))) == std::vector<double>{7, 0});  // beyond, if data are
+  CHECK(numbers(s.apply(Tensor::from<double>({1, 2}, {9, 6}))) ==
+        std::vector<double>{7, 0});  // out of range, like the data
 }
 
-TEST_CASE("scaling: what cannot be scaled is refused") {
+TEST_CASE("scaling: invalid data throws") {
   Tensor x({3, 2});
   CHECK(contains(message_of<ShapeError>([&] {
                    (void)standard_scaling(x).apply(Tensor({3, 3}));
                  }),
-                 "rows of another shape\n  x: f32[3, 3]\n  rows it knows: [2]"));
+                 "row shape differs from the fitted one\n  x: f32[3, 3]\n  fitted row shape: [2]"));
   CHECK_THROWS_AS(Scaling().apply(x), ShapeError);
   CHECK_THROWS_AS(standard_scaling(Tensor()), ShapeError);
   CHECK_THROWS_AS(standard_scaling(Tensor(1.0F)), ShapeError);
@@ -94,7 +95,7 @@ TEST_CASE("scaling: what cannot be scaled is refused") {
   CHECK_THROWS_AS(min_max_scaling(x), ValueError);
 }
 
-TEST_CASE("Friedman: the formula, and noise of the deviation that was asked for") {
+TEST_CASE("make_friedman: follows the formula with the requested noise") {
   const Dataset data = make_friedman(4000, 1, {.noise = 0});
   CHECK(data.x.shape() == Shape{4000, 10});
   CHECK(data.y.shape() == Shape{4000, 1});
@@ -117,7 +118,7 @@ TEST_CASE("Friedman: the formula, and noise of the deviation that was asked for"
   CHECK_FALSE(bitwise_equal(make_friedman(7, 1).x, make_friedman(7, 2).x));
 }
 
-TEST_CASE("moons and spirals: where their points lie") {
+TEST_CASE("make_moons, make_spirals: points lie on the curves") {
   const Dataset moons = make_moons(500, 1, 0);
   const Dataset spirals = make_spirals(600, 1, 3, 0);
   for (Index i = 0; i < 500; ++i) {
@@ -140,11 +141,13 @@ TEST_CASE("moons and spirals: where their points lie") {
   CHECK(make_moons(0, 1).size() == 0);
 }
 
-TEST_CASE("drawn data: options without a meaning are refused by name") {
-  CHECK(contains(message_of<UserError>([] { (void)make_friedman(-1, 1); }), "make_friedman: -1 rows"));
+TEST_CASE("synthetic data: invalid options throw and are named") {
+  CHECK(contains(message_of<UserError>([] { (void)make_friedman(-1, 1); }),
+                 "make_friedman: rows must be at least 0, got -1"));
+  CHECK(contains(message_of<UserError>([] { (void)make_friedman(1, 1, {.features = 4}); }),
+                 "make_friedman: features must be at least 5, got 4"));
   CHECK(
-      contains(message_of<UserError>([] { (void)make_friedman(1, 1, {.features = 4}); }), "make_friedman: 4 features"));
-  CHECK(contains(message_of<UserError>([] { (void)make_friedman(1, 1, {.noise = -1}); }), "deviation of noise"));
+      contains(message_of<UserError>([] { (void)make_friedman(1, 1, {.noise = -1}); }), "noise, a standard deviation"));
   CHECK_THROWS_AS(make_moons(1, 1, std::nan("")), UserError);
   CHECK_THROWS_AS(make_moons(-1, 1), UserError);
   CHECK_THROWS_AS(make_spirals(1, 1, 0), UserError);
