@@ -1,4 +1,4 @@
-# Checks the output of xgrad-events for runs with known values, and its errors.
+# Tests xgrad-events: output and files for runs with known values, and error messages.
 #
 #   cmake -DTOOL=... -DSAMPLE=... -DSCRATCH=... -P xgrad_events.cmake
 file(REMOVE_RECURSE ${SCRATCH})
@@ -8,7 +8,7 @@ if(NOT status EQUAL 0)
   message(FATAL_ERROR "the sample ended with ${status}: ${error}")
 endif()
 
-# Runs it in the scratch folder; sets `out` to its output.
+# Runs xgrad-events in the scratch folder; sets `out` to its output.
 function(run expected)
   execute_process(COMMAND ${TOOL} ${ARGN} WORKING_DIRECTORY ${SCRATCH} RESULT_VARIABLE status OUTPUT_VARIABLE out
                   ERROR_VARIABLE error)
@@ -42,7 +42,7 @@ run(good good --all)
 expect("    ../?[31mred, last at 7\n")
 run(good show good --run sec)
 if(out MATCHES "first")
-  message(FATAL_ERROR "an unselected run is in:\n${out}")
+  message(FATAL_ERROR "a run that does not match --run is in:\n${out}")
 endif()
 
 # ---- comparisons
@@ -62,7 +62,7 @@ run(good compare good/first good/second --tag accuracy --csv)
 expect("step,good/first/epoch_accuracy\n")
 expect_line("40,0.99")
 
-# ---- diagrams
+# ---- plots
 run(good plot good -o curves.svg)
 expect("curves.svg: 3 plots")
 file(READ ${SCRATCH}/curves.svg svg)
@@ -78,10 +78,10 @@ expect("xgrad-events: ")
 
 # ---- images stay in their folder
 run(good images good -o pictures)
-expect("pictures: 2 images\n") # of two tags that are one name without what is left out of names
+expect("pictures: 2 images\n") # two tags whose file names differ only in replaced characters
 file(GLOB pictures RELATIVE ${SCRATCH} ${SCRATCH}/pictures/*)
 if(NOT pictures STREQUAL "pictures/second-_____31mred-7.png;pictures/second-_____31mred~2-7.png")
-  message(FATAL_ERROR "wrong files: ${pictures}")
+  message(FATAL_ERROR "there is: ${pictures}")
 endif()
 list(GET pictures 0 first)
 file(READ ${SCRATCH}/${first} head LIMIT 4 HEX)
@@ -96,20 +96,20 @@ expect_line(" *loss +1 +1 +1 +1")
 expect("xgrad-events: warning: run: 1 value or record could not be read")
 run(bad check bad)
 expect("2 events; 1 value or record could not be read\n  event reader: bad/run/events.out.tfevents.")
-expect("the check of a record is wrong")
+expect("wrong checksum of a record's data")
 run(good check good)
 expect(": 204 events")
 run(bad nowhere)
 run(bad)
 run(bad show)
 run(bad show pictures)
-expect("there are no event files in pictures")
+expect("no event files in pictures")
 run(bad show good --run third)
-expect("no run has a name with \"third\"")
+expect("no run name matches \"third\"")
 run(bad compare good --tag nothing)
-expect("no scalar has a tag with \"nothing\"; there are: \n  epoch_accuracy\n")
+expect("no scalar tag matches \"nothing\"; the tags are: \n  epoch_accuracy\n")
 run(bad compare good --tag "[")
-expect("\"[\" is no regular expression")
+expect("\"[\" is not a regular expression")
 
 # ---- names of any length
 foreach(command compare plot)

@@ -20,10 +20,10 @@
 namespace xgrad::inline v0::nn::tool {
 namespace {
 
-// Rows of cells in columns that are as wide as they need to be.
+// A text table with columns as wide as their widest cell.
 class Table {
  public:
-  // The first `left` columns begin at the left, the others end at the right.
+  // The first `left` columns are left-aligned, the others right-aligned.
   explicit Table(std::size_t left) : left_(left) {}
 
   void add(std::vector<std::string> row) {
@@ -76,7 +76,7 @@ std::string time_text(double seconds) {
   return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%d %H:%M:%S", &parts)};
 }
 
-// From when to when there are numbers.
+// The start time and duration of a run.
 std::string period(const EventRun& run) {
   double first = std::numeric_limits<double>::infinity(), last = -first;
   for (const auto& [tag, points] : run.scalars) {
@@ -94,7 +94,7 @@ std::string count_text(std::size_t count, const char* what) {
   return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
 }
 
-// A line for each kind of what is no scalar.
+// A line per plugin for values other than scalars.
 std::string others_text(const EventRun& run, bool all_tags) {
   const std::map<std::string, std::string> words{{"graph_keras_model", "conceptual graph"}, {"", "other"}};
   std::map<std::string, std::vector<std::string>> kinds;
@@ -121,8 +121,7 @@ std::string others_text(const EventRun& run, bool all_tags) {
 
 namespace {
 
-// libstdc++ would follow one way at a time by a recursion as deep as the name is long; with this it follows all at
-// once.
+// By default libstdc++ backtracks with a recursion as deep as the name is long; this flag selects breadth-first search.
 #ifdef __GLIBCXX__
 constexpr auto syntax = std::regex::ECMAScript | std::regex_constants::__polynomial;
 #else
@@ -135,7 +134,7 @@ Pattern::Pattern(const std::string& text) : text_(text) {
   try {
     regex_.assign(text, syntax);
   } catch (const std::regex_error& error) {
-    throw UserError(fmt::format("\"{}\" is no regular expression: {}", text, error.what()));
+    throw UserError(fmt::format("\"{}\" is not a regular expression: {}", text, error.what()));
   }
 }
 
@@ -189,12 +188,12 @@ std::vector<Chart> charts(const std::vector<EventRun>& runs, const Pattern& patt
   std::string names;
   for (const std::string& tag : all) names += "\n  " + without_controls(tag);
   throw UserError(
-      fmt::format("no scalar has a tag with \"{}\"; there are: {}", pattern.text(), all.empty() ? "none" : names));
+      fmt::format("no scalar tag matches \"{}\"; the tags are: {}", pattern.text(), all.empty() ? "none" : names));
 }
 
 namespace {
 
-// Step by step the number of each curve, where it has one.
+// The values of each curve by step.
 std::map<std::int64_t, std::vector<std::optional<double>>> by_step(const Chart& chart) {
   std::map<std::int64_t, std::vector<std::optional<double>>> out;
   for (std::size_t i = 0; i < chart.curves.size(); ++i) {
@@ -224,7 +223,7 @@ std::string comparison(const Chart& chart, std::size_t rows) {
   table.add(std::move(head));
   std::size_t i = 0, shown = 0;
   for (const auto& [step, numbers] : steps) {
-    // Row number k of n is at (k - 1) / (n - 1) of the way: the first and the last are among them.
+    // Row k of n is at the fraction (k - 1) / (n - 1) of the steps, so the first and last steps are included.
     const bool wanted = steps.size() <= rows || i * (rows - 1) >= shown * (steps.size() - 1);
     ++i;
     if (!wanted) continue;
@@ -253,7 +252,7 @@ std::string comparison_csv(const Chart& chart) {
   out += "\n";
   for (const auto& [step, numbers] : by_step(chart)) {
     out += fmt::format("{}", step);
-    // Nearly all are f32, and written with as few digits as tell them from others.
+    // Most values are f32; print them with the fewest digits that identify them.
     for (const auto& x : numbers) {
       const auto single = static_cast<float>(x.value_or(0));
       out += !x ? "," : static_cast<double>(single) == *x ? fmt::format(",{}", single) : "," + number_text(*x, 0);

@@ -1,4 +1,4 @@
-// Curves of several runs as tables and pictures.
+// Curves of several runs as tables.
 #pragma once
 
 #include <regex>
@@ -10,15 +10,15 @@
 
 namespace xgrad::inline v0::nn::tool {
 
-// One row a tag: how many steps, the last number and the best one, and where it was; then how many histograms, images
-// and others there are, or all their tags. Names are shown without what a terminal would act on.
+// A table per run with a row per scalar tag: number of steps, last value, best value and its step. Then the number of
+// histograms, images and other values, or all their tags. Control characters in names are removed.
 std::string summary(const std::vector<EventRun>& runs, bool all_tags);
 
-// A regular expression as ECMAScript has them. Names in files are searched for it in time and memory that grow with
-// their length, and without recursion.
+// An ECMAScript regular expression. Matching takes time and memory linear in the length of a name, without recursion,
+// since names come from files.
 class Pattern {
  public:
-  // Throws UserError for what is no regular expression.
+  // Throws UserError if `text` is not a regular expression.
   explicit Pattern(const std::string& text);
   bool is_in(const std::string& name) const;
   const std::string& text() const { return text_; }
@@ -28,28 +28,28 @@ class Pattern {
   std::regex regex_;
 };
 
-// A curve of one tag.
+// The points of one tag in one run.
 struct Curve {
   std::string run;
   std::vector<ScalarPoint> points;
 };
 struct Chart {
   std::string tag;
-  std::vector<Curve> curves;  // of the runs that have the tag
+  std::vector<Curve> curves;  // one per run that has the tag
 };
-// The charts of the tags that a regular expression finds, by tag. Throws UserError, listing the tags there are, if it
-// finds none.
+// The charts of all tags that match, sorted by tag. Throws UserError, which lists the valid tags, if none matches.
 std::vector<Chart> charts(const std::vector<EventRun>& runs, const Pattern& pattern);
 
-// Steps down, runs across, and the best of each run below; of more steps than `rows`, that many at equal distances.
+// A table with a row per step and a column per run, then the best value of each run. Shows at most `rows` steps, evenly
+// spaced.
 std::string comparison(const Chart& chart, std::size_t rows);
-// All steps, with commas.
+// All steps as CSV.
 std::string comparison_csv(const Chart& chart);
 
-// Exponential means as TensorBoard's slider makes them, of weight `smoothing`, corrected for their beginning.
+// Bias-corrected exponential moving average of weight `smoothing`, like TensorBoard's slider.
 std::vector<double> smoothed(const std::vector<ScalarPoint>& points, double smoothing);
 
-// Whether the best number of a tag is the largest or the smallest; `none` for rates, for which there is none.
+// Whether the best value of a tag is its largest or smallest; `none` for tags such as learning rates.
 enum class Best { none, smallest, largest };
 Best best_of(const std::string& tag);
 

@@ -1,9 +1,9 @@
-// xgrad-events: what stands in TensorBoard's event files, in a terminal and as pictures.
+// xgrad-events: shows TensorBoard event files as tables in a terminal, SVG plots and PNG images.
 //
 //   xgrad-events logs                                       a table of all runs
 //   xgrad-events compare logs/a logs/b --tag loss           runs side by side
 //   xgrad-events plot logs --tag epoch_ -o curves.svg
-//   xgrad-events images logs -o pictures
+//   xgrad-events images logs -o images
 //   xgrad-events check logs
 #include <algorithm>
 #include <cerrno>
@@ -47,7 +47,7 @@ struct Arguments {
   bool all = false, csv = false, logarithmic = false, wall_time = false;
 };
 
-// The runs of all folders. If there are several folders, their names are part of the runs'.
+// Loads the runs of all folders that match --run. With several folders, run names include the folder.
 std::vector<nn::EventRun> read(const Arguments& arguments) {
   const tool::Pattern pattern(arguments.run);
   std::vector<nn::EventRun> out;
@@ -60,11 +60,11 @@ std::vector<nn::EventRun> read(const Arguments& arguments) {
       if (pattern.is_in(run.name)) out.push_back(std::move(run));
     }
   }
-  if (out.empty()) throw xgrad::UserError(fmt::format("no run has a name with \"{}\"", arguments.run));
+  if (out.empty()) throw xgrad::UserError(fmt::format("no run name matches \"{}\"", arguments.run));
   return out;
 }
 
-std::string passed_over(std::uint64_t count) {
+std::string skipped_text(std::uint64_t count) {
   return fmt::format("{} value{} or record{} could not be read", count, count == 1 ? "" : "s", count == 1 ? "" : "s");
 }
 
@@ -72,9 +72,8 @@ void warn(const std::vector<nn::EventRun>& runs) {
   for (const nn::EventRun& run : runs) {
     for (const std::string& problem : run.problems)
       fmt::print(stderr, "xgrad-events: warning: {}\n", nn::without_controls(problem));
-    if (run.passed_over > 0)
-      fmt::print(stderr, "xgrad-events: warning: {}: {}\n", nn::without_controls(run.name),
-                 passed_over(run.passed_over));
+    if (run.skipped > 0)
+      fmt::print(stderr, "xgrad-events: warning: {}: {}\n", nn::without_controls(run.name), skipped_text(run.skipped));
   }
 }
 
@@ -126,7 +125,7 @@ void plot(const Arguments& arguments) {
   warn(runs);
 }
 
-// Names of runs and tags as names of files, in the folder where they are meant to be: short, plain, and each its own.
+// Unique, short file names for runs and tags, without path separators or special characters.
 class FileNames {
  public:
   const std::string& of(const std::string& run, const std::string& tag) {
@@ -160,7 +159,7 @@ void images(const Arguments& arguments) {
   std::error_code error;
   fs::create_directories(arguments.output, error);
   if (error) {
-    throw xgrad::EnvironmentError(fmt::format("cannot make the folder {}: {}", arguments.output, error.message()));
+    throw xgrad::EnvironmentError(fmt::format("cannot create the folder {}: {}", arguments.output, error.message()));
   }
   std::size_t count = 0;
   FileNames names;
@@ -181,7 +180,7 @@ void images(const Arguments& arguments) {
   warn(runs);
 }
 
-// Whether all files are whole and all that is in them can be read.
+// Whether all values and records of all files can be read.
 bool check(const Arguments& arguments) {
   bool good = true;
   for (const nn::EventRun& run : read(arguments)) {
@@ -194,12 +193,13 @@ bool check(const Arguments& arguments) {
       try {
         reader.emplace(path, nn::EventReaderOptions{.plugins = plugins});
         while (reader->next()) ++events;
-        if (reader->rest() > 0) state = fmt::format(", and {} bytes of one that is not whole", reader->rest());
+        if (reader->partial_bytes() > 0)
+          state = fmt::format(", and {} bytes of a partial record", reader->partial_bytes());
       } catch (const xgrad::Error& error) {
         problems.emplace_back(error.what());
       }
-      if (reader && reader->passed_over() > 0) {
-        state += "; " + passed_over(reader->passed_over());
+      if (reader && reader->skipped() > 0) {
+        state += "; " + skipped_text(reader->skipped());
         problems.insert(problems.begin(), reader->problems().begin(), reader->problems().end());
       }
       good = good && problems.empty();
@@ -210,12 +210,11 @@ bool check(const Arguments& arguments) {
   return good;
 }
 
-// Whether all that was printed has been written.
+// Whether all output was written to stdout.
 bool written() {
   errno = 0;
   if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return true;
-  fmt::print(stderr, "xgrad-events: cannot write to the standard output: {}\n",
-             std::strerror(errno != 0 ? errno : EIO));
+  fmt::print(stderr, "xgrad-events: cannot write to standard output: {}\n", std::strerror(errno != 0 ? errno : EIO));
   return false;
 }
 
@@ -224,20 +223,20 @@ bool written() {
 int main(int argc, char** argv) {
   Arguments arguments;
   bool good = true;
-  CLI::App app{"Shows what TensorBoard's event files hold: tables, curves and comparisons of runs."};
+  CLI::App app{"Shows TensorBoard event files: tables, plots and comparisons of runs."};
   app.require_subcommand(0, 1);
   const auto logs = [&](CLI::App& command) -> CLI::Option* {
-    return command.add_option("logs", arguments.logs, "folders of runs, or with folders of runs in them")
+    return command.add_option("logs", arguments.logs, "folders with runs, searched recursively")
         ->check(CLI::ExistingDirectory);
   };
   const auto of_runs = [&](CLI::App& command) {
-    command.add_option("--run", arguments.run, "only runs whose name has this regular expression in it");
+    command.add_option("--run", arguments.run, "only runs whose name matches this regular expression");
   };
   const auto of_tags = [&](CLI::App& command) {
-    command.add_option("--tag", arguments.tag, "only tags that have this regular expression in them");
+    command.add_option("--tag", arguments.tag, "only tags that match this regular expression");
   };
   const auto of_tables = [&](CLI::App& command) {
-    command.add_flag("--all", arguments.all, "the tags of histograms, images and the rest as well");
+    command.add_flag("--all", arguments.all, "also list the tags of histograms, images and other values");
   };
   logs(app);
   of_runs(app);
@@ -249,26 +248,27 @@ int main(int argc, char** argv) {
     command->final_callback(std::move(run));
     return command;
   };
-  of_tables(*add("show", "a table of the runs: steps, last and best numbers of each tag (the default)",
-                 [&] { show(arguments); }));
-  CLI::App* comparing = add("compare", "the numbers of a tag, runs side by side", [&] { compare(arguments); });
+  of_tables(
+      *add("show", "table of runs: steps, last and best value of each tag (the default)", [&] { show(arguments); }));
+  CLI::App* comparing = add("compare", "values of a tag, runs side by side", [&] { compare(arguments); });
   of_tags(*comparing);
-  comparing->add_option("--rows", arguments.rows, "so many steps at most, at equal distances")
+  comparing->add_option("--rows", arguments.rows, "maximum number of steps, evenly spaced")
       ->capture_default_str()
       ->check(CLI::Range(std::size_t{2}, std::size_t{1} << 30U));
-  comparing->add_flag("--csv", arguments.csv, "all steps, with commas");
-  CLI::App* plotting = add("plot", "curves as an SVG file, one plot a tag, one line a run", [&] { plot(arguments); });
+  comparing->add_flag("--csv", arguments.csv, "print all steps as CSV");
+  CLI::App* plotting =
+      add("plot", "curves as an SVG file: one plot per tag, one line per run", [&] { plot(arguments); });
   of_tags(*plotting);
-  plotting->add_option("-o,--output", arguments.output, "the file")->required();
-  plotting->add_option("--smoothing", arguments.smoothing, "as TensorBoard's slider: 0 is none")
+  plotting->add_option("-o,--output", arguments.output, "output file")->required();
+  plotting->add_option("--smoothing", arguments.smoothing, "smoothing weight, as TensorBoard's slider; 0 for none")
       ->capture_default_str()
       ->check(CLI::Range(0.0, 0.999));
-  plotting->add_flag("--log", arguments.logarithmic, "a logarithmic y axis");
-  plotting->add_flag("--wall-time", arguments.wall_time, "seconds since the first number instead of steps");
-  CLI::App* extracting = add("images", "writes the images to a folder", [&] { images(arguments); });
+  plotting->add_flag("--log", arguments.logarithmic, "logarithmic y axis");
+  plotting->add_flag("--wall-time", arguments.wall_time, "seconds since the first value instead of steps");
+  CLI::App* extracting = add("images", "write images to a folder", [&] { images(arguments); });
   of_tags(*extracting);
-  extracting->add_option("-o,--output", arguments.output, "the folder")->required();
-  add("check", "reads all files to their ends; fails if one is damaged", [&] { good = check(arguments); });
+  extracting->add_option("-o,--output", arguments.output, "output folder")->required();
+  add("check", "read all files completely; fail if one is damaged", [&] { good = check(arguments); });
   try {
     app.parse(argc, argv);
     if (app.get_subcommands().empty()) {

@@ -30,16 +30,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Read at once, unless a record is longer.
+// Bytes per read, unless a record is longer.
 constexpr std::uint64_t chunk = std::uint64_t{256} << 10U;
-// What protobuf takes.
+// The limit of protobuf.
 constexpr std::uint64_t longest_record = std::numeric_limits<int>::max();
 
-// A field takes two bytes in a record, and hundreds in memory. No event of ours has more than a few dozen.
+// A field takes as little as two bytes in a record but hundreds in memory. Events of this library have a few dozen.
 constexpr int most_fields = 200000;
 
-// Takes the fields of a message from `left`, and those of the messages within it that are read: of an event the
-// summary, of that the values, their tensors, and shapes. False if there are more. What is no message is found later.
+// Subtracts the fields of a message and its nested messages (summary, values, tensors, shapes) from `left`; false if
+// there are more. Invalid messages are detected later.
 bool few_fields(google::protobuf::io::CodedInputStream& in, std::size_t level, int& left) {
   using Wire = google::protobuf::internal::WireFormatLite;
   constexpr std::array<int, 4> inner = {wire::Event::kSummaryFieldNumber, wire::Summary::kValueFieldNumber,
@@ -67,7 +67,7 @@ bool few_fields(std::string_view event) {
   return few_fields(in, 0, left);
 }
 
-// A message without its place, which the reader puts in front.
+// An error message without file and byte offset, which the reader prepends.
 struct Damage {
   std::string what;
 };
@@ -76,19 +76,19 @@ std::uint64_t elements_of(const wire::TensorShape& shape) {
   std::uint64_t out = 1;
   for (const wire::Dim& dim : shape.dim()) {
     if (dim.size() < 0 || __builtin_mul_overflow(out, static_cast<std::uint64_t>(dim.size()), &out))
-      throw Damage{"an extent of the tensor has no meaning"};
+      throw Damage{"the tensor's extents are negative or too large"};
   }
   return out;
 }
 
-// Numbers are copied as they lie in memory.
+// Elements are copied without byte swapping.
 static_assert(std::endian::native == std::endian::little, "tensors in events are little-endian");
 
-// One number in a field stands for all elements of a tensor, of which histograms have a few dozen. With more, a record
-// could take thousands of times its bytes in memory.
+// A single number in a field is repeated for all elements of a tensor, as in TensorBoard. Limited, so that a small
+// record cannot allocate a large tensor; histograms have a few dozen elements.
 constexpr std::uint64_t most_repeated = 256;
 
-// Elements are of type T, in `content` or as numbers of a field; `meaning` is that of one.
+// Decodes elements of type T from `content` or from a repeated field; `meaning` converts one to double.
 template <class T, class Repeated>
 std::vector<double> numbers_of(
     const std::string& content, const Repeated& values, std::uint64_t expected,
@@ -96,7 +96,7 @@ std::vector<double> numbers_of(
   std::vector<double> out;
   if (!content.empty()) {
     if (content.size() / sizeof(T) != expected || content.size() % sizeof(T) != 0)
-      throw Damage{fmt::format("its tensor has {} bytes for {} numbers", content.size(), expected)};
+      throw Damage{fmt::format("the tensor has {} bytes for {} elements", content.size(), expected)};
     for (std::size_t at = 0; at < content.size(); at += sizeof(T)) {
       T number;
       std::memcpy(&number, content.data() + at, sizeof(T));
@@ -107,7 +107,7 @@ std::vector<double> numbers_of(
   const auto given = static_cast<std::uint64_t>(values.size());
   const bool repeated = given == 1 && expected <= most_repeated;
   if (given != expected && !repeated)
-    throw Damage{fmt::format("its tensor has {} numbers for {} elements", given, expected)};
+    throw Damage{fmt::format("the tensor has {} values for {} elements", given, expected)};
   for (const auto value : values) {
     if constexpr (sizeof(T) < sizeof(value)) {
       if (!std::in_range<T>(value)) throw Damage{fmt::format("{} has more than {} bits", value, 8 * sizeof(T))};
@@ -118,7 +118,7 @@ std::vector<double> numbers_of(
   return out;
 }
 
-// None for types that are no real numbers.
+// Nothing for types that are not real numbers.
 std::optional<std::vector<double>> numbers_of(const wire::TensorProto& tensor) {
   const std::uint64_t expected = elements_of(tensor.tensor_shape());
   const std::string& content = tensor.tensor_content();
@@ -146,16 +146,16 @@ std::optional<std::vector<double>> numbers_of(const wire::TensorProto& tensor) {
 
 std::vector<HistogramBin> bins_of(const wire::TensorProto& tensor) {
   const wire::TensorShape& shape = tensor.tensor_shape();
-  if (shape.dim_size() != 2 || shape.dim(1).size() != 3) throw Damage{"its histogram is not [bins, 3]"};
+  if (shape.dim_size() != 2 || shape.dim(1).size() != 3) throw Damage{"the histogram's shape is not [bins, 3]"};
   const std::vector<double> numbers = numbers_of(tensor).value_or(std::vector<double>());
   std::vector<HistogramBin> out;
   for (std::size_t i = 0; i + 2 < numbers.size(); i += 3) out.push_back({numbers[i], numbers[i + 1], numbers[i + 2]});
   return out;
 }
 
-// Bin i holds what lies above limit i - 1 and not above limit i; the outermost numbers are known.
+// Bin i covers (limit i - 1, limit i]; minimum and maximum bound the outer bins.
 std::vector<HistogramBin> bins_of(const wire::Histogram& old) {
-  if (old.bucket_size() != old.bucket_limit_size()) throw Damage{"its histogram has not one limit a bin"};
+  if (old.bucket_size() != old.bucket_limit_size()) throw Damage{"the histogram does not have one limit per bin"};
   std::vector<HistogramBin> out;
   double left = old.min();
   for (int i = 0; i < old.bucket_size(); ++i) {
@@ -167,13 +167,13 @@ std::vector<HistogramBin> bins_of(const wire::Histogram& old) {
 }
 
 std::vector<std::string> strings_of(const wire::TensorProto& tensor) {
-  if (tensor.dtype() != wire::DT_STRING) throw Damage{"its tensor holds no text"};
+  if (tensor.dtype() != wire::DT_STRING) throw Damage{"the tensor is not text"};
   return {tensor.string_val().begin(), tensor.string_val().end()};
 }
 
-std::vector<std::pair<std::string, std::string>> chosen_in(const std::string& content) {
+std::vector<std::pair<std::string, std::string>> hyper_parameters_in(const std::string& content) {
   wire::HParamsPluginData data;
-  if (!data.ParseFromString(content)) throw Damage{"its hyper-parameters cannot be read"};
+  if (!data.ParseFromString(content)) throw Damage{"the hyper-parameters cannot be parsed"};
   std::vector<std::pair<std::string, std::string>> out;
   for (const wire::HParamEntry& entry : data.session_start_info().hparams()) {
     std::string text;
@@ -191,15 +191,15 @@ std::vector<std::pair<std::string, std::string>> chosen_in(const std::string& co
 void take_tensor(const wire::TensorProto& tensor, EventValue& to) {
   if (to.plugin == "scalars") {
     const auto numbers = numbers_of(tensor);
-    if (!numbers) return;  // text, say
-    // With axes of 1 too, as TensorBoard takes them.
-    if (numbers->size() != 1) throw Damage{fmt::format("its scalar has {} elements", numbers->size())};
+    if (!numbers) return;  // such as text
+    // Axes of extent 1 are allowed, as in TensorBoard.
+    if (numbers->size() != 1) throw Damage{fmt::format("the scalar has {} elements", numbers->size())};
     to.scalar = numbers->front();
   } else if (to.plugin == "histograms") {
     to.histogram = bins_of(tensor);
   } else if (to.plugin == "images") {
     to.strings = strings_of(tensor);
-    if (to.strings.size() < 2) throw Damage{"its image has no width and height"};
+    if (to.strings.size() < 2) throw Damage{"the image has no width and height"};
   } else if (to.plugin == "text" || to.plugin == "graph_keras_model") {
     to.strings = strings_of(tensor);
   }
@@ -211,12 +211,12 @@ struct EventReader::State {
   State(const fs::path& where, EventReaderOptions given) : path(where), options(std::move(given)) {
     options.max_record = std::min(options.max_record, longest_record);
     if (!options.plugins) options.plugins = std::make_shared<std::map<std::string, std::string>>();
-    // Without O_NONBLOCK a pipe would have the program wait for a writer.
+    // O_NONBLOCK: opening a pipe must not wait for a writer.
     file = Descriptor(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
     if (!file) fail_reading();
     struct stat status {};
     if (::fstat(file.get(), &status) != 0 || !S_ISREG(status.st_mode))
-      throw FormatError(fmt::format("event reader: {}: it is no regular file", path.string()));
+      throw FormatError(fmt::format("event reader: {}: not a regular file", path.string()));
   }
 
   [[noreturn]] void damaged(const std::string& what) const {
@@ -225,17 +225,17 @@ struct EventReader::State {
 
   [[noreturn]] void wrong_length() {
     const std::string kind = offset == 0 ? kind_of_file(bytes(512)) : std::string();
-    damaged(kind.empty() ? "the check of a record's length is wrong: it is damaged, or no file of events"
-                         : "not a file of events: it is " + kind);
+    damaged(kind.empty() ? "wrong checksum of a record's length; the file is damaged or not an event file"
+                         : "not an event file: it is " + kind);
   }
 
-  // Bytes of the file from `offset` on, `wanted` at most. Fewer only if there are no more.
+  // Returns `wanted` bytes of the file at `offset`, fewer only at the end.
   std::string_view bytes(std::uint64_t wanted) {
     const std::uint64_t skipped = offset - buffer_offset;
     if (skipped + wanted > buffer.size()) {
       buffer.clear();
       buffer_offset = offset;
-      // No more memory than there is file, whatever a length claims.
+      // Never allocate more than the file size, whatever length a record claims.
       const std::uint64_t size = file_size();
       const std::uint64_t there = size > offset ? size - offset : 0;
       buffer.resize(static_cast<std::size_t>(std::min(there, std::max(wanted, chunk))));
@@ -247,7 +247,7 @@ struct EventReader::State {
           buffer.clear();
           fail_reading();
         }
-        if (done == 0) buffer.resize(have);  // it has become shorter meanwhile
+        if (done == 0) buffer.resize(have);  // the file became shorter
         have += static_cast<std::size_t>(done);
       }
     }
@@ -263,20 +263,19 @@ struct EventReader::State {
     throw EnvironmentError(fmt::format("event reader: cannot read {}: {}", path.string(), std::strerror(errno)));
   }
 
-  // Goes on behind what cannot be read.
-  void pass_over(const std::string& what) {
+  // Counts a record or value that cannot be read.
+  void skip(const std::string& what) {
     constexpr std::size_t most_problems = 10;
-    ++passed_over;
+    ++skipped;
     if (problems.size() < most_problems)
       problems.push_back(fmt::format("event reader: {}: at byte {}: {}", path.string(), offset, what));
   }
 
-  // The data of the next record; nothing if it is not whole. Once its length is known to be right, so is the place of
-  // the record behind it.
+  // The data of the next record; nothing if it is truncated. A valid length checksum also locates the following record.
   std::optional<std::string_view> next_record() {
     while (true) {
       const std::string_view head = bytes(record::head_bytes);
-      rest = head.size();
+      partial_bytes = head.size();
       if (head.size() < record::head_bytes) return std::nullopt;
       if (record::read_u32(head.data() + 8) != record::check(head.substr(0, 8))) wrong_length();
       const std::uint64_t length = record::read_u64(head.data());
@@ -284,31 +283,31 @@ struct EventReader::State {
       record_bytes = whole;
       if (length > options.max_record) {
         const std::string what =
-            fmt::format("a record of {} bytes is longer than the {} that are allowed", length, options.max_record);
+            fmt::format("a record of {} bytes exceeds the limit of {}", length, options.max_record);
         if (length >= file_size() || whole > file_size() - offset) damaged(what);
-        pass_over(what);
+        skip(what);
         offset += whole;
         continue;
       }
       const std::string_view all = bytes(whole);
-      rest = all.size();
+      partial_bytes = all.size();
       if (all.size() < whole) return std::nullopt;
       const std::string_view data = all.substr(record::head_bytes, static_cast<std::size_t>(length));
       if (record::read_u32(all.data() + record::head_bytes + length) == record::check(data)) return data;
-      pass_over("the check of a record is wrong: it is damaged");
+      skip("wrong checksum of a record's data; the record is damaged");
       offset += whole;
     }
   }
 
-  // Nothing if it cannot be read.
+  // Parses an event; nothing if that fails.
   std::optional<Event> event_of(std::string_view data) {
     wire::Event event;
     if (!few_fields(data)) {
-      pass_over(fmt::format("a record has more than {} fields", most_fields));
+      skip(fmt::format("a record has more than {} fields", most_fields));
       return std::nullopt;
     }
     if (!event.ParseFromArray(data.data(), static_cast<int>(data.size()))) {
-      pass_over("a record is no event");
+      skip("a record is not an event");
       return std::nullopt;
     }
     Event out;
@@ -322,7 +321,7 @@ struct EventReader::State {
       try {
         out.values.push_back(value_of(value));
       } catch (const Damage& damage) {
-        pass_over(fmt::format("\"{}\": {}", without_controls(value.tag().substr(0, 200)), damage.what));
+        skip(fmt::format("\"{}\": {}", without_controls(value.tag().substr(0, 200)), damage.what));
       }
     }
     return out;
@@ -333,7 +332,7 @@ struct EventReader::State {
     out.tag = from.tag();
     out.plugin = from.metadata().plugin_data().plugin_name();
     out.content = from.metadata().plugin_data().content();
-    if (out.plugin == "hparams") out.chosen = chosen_in(out.content);
+    if (out.plugin == "hparams") out.hyper_parameters = hyper_parameters_in(out.content);
     switch (from.value_case()) {
       case wire::SummaryValue::kSimpleValue:
         out.plugin = "scalars";
@@ -349,7 +348,7 @@ struct EventReader::State {
                        from.image().encoded_image_string()};
         break;
       case wire::SummaryValue::kTensor:
-        // Some writers name the plugin once only.
+        // Some writers name the plugin only in the first value of a tag.
         if (out.plugin.empty()) {
           if (const auto known = options.plugins->find(out.tag); known != options.plugins->end())
             out.plugin = known->second;
@@ -371,11 +370,11 @@ struct EventReader::State {
   std::optional<Event> read_next() {
     while (const auto data = next_record()) {
       std::optional<Event> event = event_of(*data);
-      offset += rest;
-      rest = 0;
+      offset += partial_bytes;
+      partial_bytes = 0;
       if (event) return event;
     }
-    // A writer may take back a part of a record, and write another one there.
+    // A writer may truncate a partial record and write another one in its place.
     buffer.clear();
     buffer_offset = offset;
     return std::nullopt;
@@ -384,12 +383,12 @@ struct EventReader::State {
   fs::path path;
   EventReaderOptions options;
   Descriptor file{-1};
-  std::uint64_t offset = 0;        // of the next record
-  std::uint64_t rest = 0;          // bytes of it
-  std::uint64_t record_bytes = 0;  // that it is said to have
+  std::uint64_t offset = 0;         // of the next record
+  std::uint64_t partial_bytes = 0;  // bytes of the next record in the file so far
+  std::uint64_t record_bytes = 0;   // size that the record claims
   std::uint64_t buffer_offset = 0;
   std::string buffer;
-  std::uint64_t passed_over = 0;
+  std::uint64_t skipped = 0;
   std::vector<std::string> problems;
 };
 
@@ -403,8 +402,8 @@ EventReader& EventReader::operator=(EventReader&&) noexcept = default;
 
 std::optional<Event> EventReader::next() { return state_->next(); }
 std::uint64_t EventReader::offset() const { return state_->offset; }
-std::uint64_t EventReader::rest() const { return state_->rest; }
-std::uint64_t EventReader::passed_over() const { return state_->passed_over; }
+std::uint64_t EventReader::partial_bytes() const { return state_->partial_bytes; }
+std::uint64_t EventReader::skipped() const { return state_->skipped; }
 const std::vector<std::string>& EventReader::problems() const { return state_->problems; }
 
 }  // namespace xgrad::inline v0::nn

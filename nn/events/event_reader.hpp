@@ -1,15 +1,14 @@
-// EventReader: what stands in a file of events, of this library or of others.
+// EventReader: reads TensorBoard event files, written by this library or others.
 //
 //   nn::EventReader file("logs/run-1/train/events.out.tfevents.1700000000.host.1.0");
 //   while (const auto event = file.next())
 //     for (const nn::EventValue& v : event->values)
 //       if (v.scalar) std::printf("%s %lld %g\n", v.tag.c_str(), (long long)event->step, *v.scalar);
 //
-// Lengths and checks are validated before anything is taken from a record. A value or record that cannot be read is
-// passed over and counted, and the rest is read. A record at the end that is not whole, as a writer leaves it that was
-// killed or is at work, is no error: `next` gives nothing, and the record once it is whole. Where not even the length
-// of a record can be trusted, `next` throws FormatError with file and byte, each time it is called: nothing behind that
-// byte can be read. Text is as it stands in the file, and may hold anything.
+// Validates each record's checksum and length. Values and records that cannot be read are skipped and counted. At a
+// truncated last record `next` returns nothing, and the record once it is complete, so a file can be followed while it
+// is written. A damaged length makes `next` throw FormatError with the byte offset, on this and each later call, since
+// the following records cannot be located. Text is returned unchanged and may contain any bytes.
 #pragma once
 
 #include <cstdint>
@@ -31,47 +30,48 @@ struct HistogramBin {
 
 struct EventValue {
   std::string tag;
-  // Who reads it in TensorBoard: "scalars", "histograms", "images", "text" ...; of older forms the same.
+  // The TensorBoard plugin: "scalars", "histograms", "images", "text" ...; derived for older value types.
   std::string plugin;
-  std::string content;                  // what else the plugin is told
-  std::optional<double> scalar;         // of scalars: of floats of 16 to 64 bits, integers and bool
-  std::vector<HistogramBin> histogram;  // of histograms
-  std::vector<std::string> strings;     // of text, and of images: width, height and the bytes of each file
-  // Of the begin of a session: hyper-parameters by name, and what was chosen as text.
-  std::vector<std::pair<std::string, std::string>> chosen;
+  std::string content;                  // plugin-specific data
+  std::optional<double> scalar;         // for scalars: floats of 16 to 64 bits, integers and bool
+  std::vector<HistogramBin> histogram;  // for histograms
+  std::vector<std::string> strings;     // for text; for images: width, height and the bytes of each file
+  // At the start of a session: names and values of hyper-parameters, as text.
+  std::vector<std::pair<std::string, std::string>> hyper_parameters;
 };
 
 struct Event {
-  std::uint64_t offset = 0;  // of its record in the file
+  std::uint64_t offset = 0;  // byte offset of the record in the file
   double wall_time = 0;      // seconds since 1970
   std::int64_t step = 0;
-  std::string file_version{};  // of a file's first event
+  std::string file_version{};  // only in the first event of a file
   std::string graph_def{};     // a serialized GraphDef
   bool restart = false;        // see EventWriter::restart
   std::vector<EventValue> values{};
 };
 
 struct EventReaderOptions {
-  // A longer record is passed over. Reading one takes a few times its bytes in memory.
+  // Longer records are skipped. Reading a record takes a few times its size in memory.
   std::uint64_t max_record = std::uint64_t{64} << 20U;
-  // Plugins by tag: some writers name them only once a run. To be shared by the readers of all files of a run.
+  // Plugins by tag. Share it among the readers of all files of a run: some writers name a plugin only once per run.
   std::shared_ptr<std::map<std::string, std::string>> plugins{};
 };
 
 class EventReader {
  public:
-  // Throws EnvironmentError if there is no such file or it cannot be read, FormatError if it is no regular file.
+  // Throws EnvironmentError if the file does not exist or cannot be read, FormatError if it is not a regular file.
   explicit EventReader(const std::filesystem::path& path, EventReaderOptions options = {});
   ~EventReader();
   EventReader(EventReader&&) noexcept;
   EventReader& operator=(EventReader&&) noexcept;
 
+  // The next event; nothing at the end of the file.
   std::optional<Event> next();
-  // Where the next record begins, and how many bytes of it there are so far.
+  // Byte offset of the next record, and the number of its bytes in the file so far.
   std::uint64_t offset() const;
-  std::uint64_t rest() const;
-  // How many values and records could not be read so far, and for the first ten of them file, byte and reason.
-  std::uint64_t passed_over() const;
+  std::uint64_t partial_bytes() const;
+  // Number of values and records skipped so far; file, byte and reason of the first ten.
+  std::uint64_t skipped() const;
   const std::vector<std::string>& problems() const;
 
  private:

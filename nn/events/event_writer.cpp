@@ -38,7 +38,7 @@ double seconds_now() {
   return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
 }
 
-// Letters that no shell and no file system minds.
+// The host name, limited to characters that are safe in file names.
 std::string host_name() {
   std::array<char, 256> name{};
   if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
@@ -50,8 +50,7 @@ std::string host_name() {
   return out;
 }
 
-// Readers take the files of a folder by their names: a new one must come last, also when several are begun within a
-// second.
+// The time for the file name. Readers sort files by name, so a new file must come last, even within the same second.
 long long seconds_of_name(const fs::path& folder) {
   auto seconds = static_cast<long long>(seconds_now());
   std::error_code ignored;
@@ -86,7 +85,7 @@ wire::SummaryValue& add_value(wire::Event& event, const std::string& tag, const 
 }
 
 wire::Event event_at(std::int64_t step) {
-  if (step < 0) throw UserError(fmt::format("event writer: step {} is negative", step));
+  if (step < 0) throw UserError(fmt::format("event writer: step must be at least 0, got {}", step));
   wire::Event event;
   event.set_wall_time(seconds_now());
   event.set_step(step);
@@ -115,7 +114,7 @@ struct EventWriter::State {
     std::error_code error;
     fs::create_directories(folder, error);
     if (error) {
-      throw EnvironmentError(fmt::format("event writer: cannot make the folder {}: {}", folder.string(),
+      throw EnvironmentError(fmt::format("event writer: cannot create the folder {}: {}", folder.string(),
                                          reason_of(error.value(), folder)));
     }
     static std::atomic<int> counter{0};
@@ -125,20 +124,20 @@ struct EventWriter::State {
       file = Descriptor(::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_APPEND | O_CLOEXEC, 0666));
     } while (!file && errno == EEXIST);
     if (!file)
-      throw EnvironmentError(fmt::format("event writer: cannot make {}: {}", path.string(), reason_of(errno, path)));
+      throw EnvironmentError(fmt::format("event writer: cannot create {}: {}", path.string(), reason_of(errno, path)));
   }
 
-  // One whole record, or none.
+  // Appends one record, or nothing if that fails.
   void append(const wire::Event& event) {
     buffer.assign(record::head_bytes, '\0');
     if (!event.AppendToString(&buffer))
-      throw UserError(fmt::format("event writer: {}: an event of more than two gigabytes", path.string()));
+      throw UserError(fmt::format("event writer: {}: the event exceeds two gigabytes", path.string()));
     record::frame(buffer);
     if (const int error = write_all(file.get(), buffer)) {
-      // What is there of the record would be taken for the end of the file.
+      // Remove the partial record: readers would stop there.
       const bool undone = ::ftruncate(file.get(), static_cast<off_t>(written)) == 0;
       throw EnvironmentError(fmt::format("event writer: cannot write {}: {}{}", path.string(), std::strerror(error),
-                                         undone ? "" : "; it ends with a part of a record"));
+                                         undone ? "" : "; the file ends with a partial record"));
     }
     written += buffer.size();
   }
@@ -151,7 +150,7 @@ EventWriter::EventWriter(const fs::path& folder) : state_(std::make_unique<State
   try {
     state_->append(event);
   } catch (...) {
-    ::unlink(state_->path.c_str());  // no run has begun
+    ::unlink(state_->path.c_str());  // leave no empty file
     throw;
   }
 }
@@ -177,7 +176,7 @@ void EventWriter::scalars(const std::vector<std::pair<std::string, double>>& val
 
 Index EventWriter::histogram(const std::string& tag, const Tensor& values, std::int64_t step, int bins) {
   if (bins < 1 || bins > 100000)
-    throw UserError(fmt::format("event writer: \"{}\": {} bins make no histogram", tag, bins));
+    throw UserError(fmt::format("event writer: \"{}\": bins must be 1 to 100000, got {}", tag, bins));
   wire::Event event = event_at(step);
   const Histogram counted = histogram_of(values, bins);
   std::vector<double> rows;
@@ -215,7 +214,7 @@ void EventWriter::text(const std::string& tag, const std::string& markdown, std:
 
 namespace {
 
-// What the hparams plugin reads stands in the metadata; the tensor is empty.
+// The hparams plugin reads the metadata; the tensor is empty.
 wire::Event session_event(const char* tag, const wire::HParamsPluginData& data) {
   wire::Event event = event_at(0);
   wire::SummaryValue& value = add_value(event, tag, "hparams", wire::DATA_CLASS_TENSOR);
@@ -234,19 +233,19 @@ struct SetHyperParameter {
 
 }  // namespace
 
-void EventWriter::begin_session(const std::vector<HyperParameter>& chosen) {
+void EventWriter::begin_session(const std::vector<HyperParameter>& hyper_parameters) {
   wire::HParamsPluginData data;
   wire::SessionStartInfo& info = *data.mutable_session_start_info();
   info.set_start_time_secs(seconds_now());
-  for (auto i = chosen.begin(); i != chosen.end(); ++i) {
+  for (auto i = hyper_parameters.begin(); i != hyper_parameters.end(); ++i) {
     const std::string& name = i->name;
     if (name.empty()) throw UserError("event writer: a hyper-parameter has no name");
     require_text("hyper-parameter", name);
     if (const auto* text = std::get_if<std::string>(&i->value)) require_text("hyper-parameter's value", *text);
     if (const auto* number = std::get_if<double>(&i->value); number != nullptr && !std::isfinite(*number))
-      throw UserError(fmt::format("event writer: the hyper-parameter \"{}\" is {}", name, *number));
-    if (std::any_of(chosen.begin(), i, [&](const auto& other) { return other.name == name; }))
-      throw UserError(fmt::format("event writer: two hyper-parameters are named \"{}\"", name));
+      throw UserError(fmt::format("event writer: hyper-parameter \"{}\" must be finite, got {}", name, *number));
+    if (std::any_of(hyper_parameters.begin(), i, [&](const auto& other) { return other.name == name; }))
+      throw UserError(fmt::format("event writer: duplicate hyper-parameter \"{}\"", name));
     wire::HParamEntry& entry = *info.add_hparams();
     entry.set_key(name);
     std::visit(SetHyperParameter{*entry.mutable_value()}, i->value);

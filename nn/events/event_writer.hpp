@@ -1,4 +1,4 @@
-// EventWriter: a file of events that TensorBoard shows while it is written.
+// EventWriter: writes event files that TensorBoard shows live.
 //
 //   nn::EventWriter events("logs/run-1");
 //   events.scalar("loss", 0.31, step);
@@ -6,18 +6,16 @@
 //   events.image("confusion", picture, step);
 //   events.text("notes", "Learns **twice** as fast.", step);
 //
-// A folder is a run: TensorBoard lays the runs below its --logdir side by side. Each writer begins a file of its own,
-// so a run may be gone on with in the same folder; at any time one writer a folder should be open, since TensorBoard
-// reads a folder's files one after the other. Of two numbers with one tag and step, and of all with a later step, the
-// one that was written last counts.
+// A folder is a run; TensorBoard compares the runs below its --logdir. Each writer starts a new file, so a run can be
+// continued in the same folder. Only one writer per folder should be open at a time, since TensorBoard reads the files
+// one after the other. If a tag has several values for a step, the last one written counts.
 //
-// Each call appends one whole record and gives it to the system before it returns. So a program that is killed leaves
-// all that was written before, and at most one record that is not whole, which readers pass over. What a machine that
-// loses its power keeps is up to the system. A call that throws leaves the file as it was. A writer is used by one
-// thread at a time.
+// Each call writes one complete record to the operating system before it returns. A killed program loses at most the
+// record being written, and readers ignore a truncated one; records are not synced to disk, so a power failure may lose
+// more. A call that throws leaves the file unchanged. Not thread-safe.
 //
-// Tags are not empty and UTF-8; "/" groups them. Steps are not negative. UserError says what does not hold, and
-// EnvironmentError what cannot be written.
+// Tags must be non-empty UTF-8; "/" groups them. `step` is the training step or epoch, >= 0. Calls throw UserError for
+// invalid arguments, EnvironmentError if the file cannot be written.
 #pragma once
 
 #include <cstdint>
@@ -35,17 +33,17 @@
 
 namespace xgrad::inline v0::nn {
 
-// Something that was chosen for a run, such as {"units", 64}, {"shuffle", true} or {"optimizer", "adam"}.
+// A hyper-parameter of a run, such as {"units", 64}, {"shuffle", true} or {"optimizer", "adam"}.
 struct HyperParameter {
   template <class T>
-  requires std::is_arithmetic_v<T> HyperParameter(std::string what, T chosen) : name(std::move(what)) {
+  requires std::is_arithmetic_v<T> HyperParameter(std::string key, T number) : name(std::move(key)) {
     if constexpr (std::is_same_v<T, bool>)
-      value = chosen;
+      value = number;
     else
-      value = static_cast<double>(chosen);
+      value = static_cast<double>(number);
   }
-  HyperParameter(std::string what, std::string chosen) : name(std::move(what)), value(std::move(chosen)) {}
-  HyperParameter(std::string what, const char* chosen) : name(std::move(what)), value(std::string(chosen)) {}
+  HyperParameter(std::string key, std::string text) : name(std::move(key)), value(std::move(text)) {}
+  HyperParameter(std::string key, const char* text) : name(std::move(key)), value(std::string(text)) {}
 
   std::string name;
   std::variant<bool, double, std::string> value;
@@ -53,7 +51,7 @@ struct HyperParameter {
 
 class EventWriter {
  public:
-  // Begins a file, named by the time, the machine and the process, in the folder, which is made if it is not there.
+  // Creates a file in the folder, named by time, host and process. Creates the folder if it does not exist.
   explicit EventWriter(const std::filesystem::path& folder);
   ~EventWriter();
   EventWriter(EventWriter&&) noexcept;
@@ -61,29 +59,29 @@ class EventWriter {
 
   const std::filesystem::path& path() const;
 
-  // A number, kept as f32, which may be NaN or infinite.
+  // Writes a value, stored as f32; NaN and infinity are allowed.
   void scalar(const std::string& tag, double value, std::int64_t step);
-  // Several in one record.
+  // Writes several scalars in one record.
   void scalars(const std::vector<std::pair<std::string, double>>& values, std::int64_t step);
-  // How many elements lie in each of `bins` bins of equal widths from the least to the largest; bins hold their left
-  // edge, the last one its right edge too. All elements being equal, there is one bin of width 1 about them; without
-  // any there is none. Returns how many are NaN or infinite, which no bin counts.
+  // Writes the counts of `bins` bins of equal width from minimum to maximum. Bins include their left edge, the last one
+  // also its right edge. Equal elements give one bin of width 1, no elements give no bins. Returns the number of NaN
+  // and infinite elements, which are not counted.
   Index histogram(const std::string& tag, const Tensor& values, std::int64_t step, int bins = 30);
-  // An image as save_png takes it.
+  // Writes an image; shapes and errors as for save_png.
   void image(const std::string& tag, const Tensor& image, std::int64_t step);
-  // Text in Markdown.
+  // Writes Markdown text.
   void text(const std::string& tag, const std::string& markdown, std::int64_t step);
-  // The run's row in the table of runs; its numbers are the scalars of the run and of runs in folders below it. `begin`
-  // once, before the rest, and `end` when all is done.
-  void begin_session(const std::vector<HyperParameter>& chosen);
+  // Adds the run to TensorBoard's HParams table; its metrics are the scalars of the run and of runs in subfolders. Call
+  // begin_session once, first, and end_session at the end.
+  void begin_session(const std::vector<HyperParameter>& hyper_parameters);
   void end_session(bool success = true);
-  // The graph of operations: scopes are boxes, what gradients added stands in a box "gradients", and what changes
-  // parameters in one named "updates".
+  // Writes the graph of operations. Scopes become boxes; gradient nodes are in the box "gradients", parameter updates
+  // in the box "updates".
   void graph(const Graph& graph, const std::vector<Update>& updates = {});
-  // What leads to `output` layer by layer, TensorBoard's conceptual graph: a layer is a scope of the graph without
-  // scopes in it, and operations beside such scopes stand for themselves.
+  // Writes TensorBoard's conceptual graph: the layers that `output` depends on. A layer is a scope without nested
+  // scopes; operations outside of such scopes are shown individually.
   void layers(Value output, const std::string& name = "model");
-  // From here on the run goes on at `step`: all with that step or a later one that was written before is forgotten.
+  // Restarts the run at `step`: readers discard earlier events with this or a later step.
   void restart(std::int64_t step);
 
  private:

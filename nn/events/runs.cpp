@@ -24,8 +24,8 @@ namespace fs = std::filesystem;
   throw EnvironmentError(fmt::format("event reader: cannot read the folder {}: {}", folder.string(), error.message()));
 }
 
-// Steps at which a run goes on: what has that step or a later one, and was written before, is forgotten. Only those
-// are kept that forget more than all after them, so that each tag finds what concerns it without a look at the others.
+// Restarts of a run: each discards earlier points with its step or a later one. Keeps only restarts with a smaller step
+// than all later ones, so that a tag finds its relevant restart by binary search.
 class Restarts {
  public:
   void add(std::int64_t step) {
@@ -33,7 +33,7 @@ class Restarts {
     kept_.push_back({++count_, step});
   }
   std::size_t count() const { return count_; }
-  // The least step of those behind the first `known` ones.
+  // The least step among the restarts after the first `known` ones.
   std::optional<std::int64_t> least_since(std::size_t known) const {
     const auto found = std::upper_bound(kept_.begin(), kept_.end(), known,
                                         [](std::size_t n, const Restart& restart) { return n < restart.number; });
@@ -45,11 +45,11 @@ class Restarts {
     std::size_t number;
     std::int64_t step;
   };
-  std::vector<Restart> kept_;  // numbers and steps ascend
+  std::vector<Restart> kept_;  // indices and steps ascend
   std::size_t count_ = 0;
 };
 
-// Takes the events of a run one by one.
+// Collects the events of a run.
 class Collector {
  public:
   explicit Collector(EventRun& run) : run_(run) {}
@@ -69,7 +69,7 @@ class Collector {
         if (!points.empty() && points.back().step >= event.step) cut(points, event.step);
         points.push_back({event.step, event.wall_time, *value.scalar});
       } else {
-        for (const auto& [name, chosen] : value.chosen) run_.hyper_parameters[name] = chosen;
+        for (const auto& [name, text] : value.hyper_parameters) run_.hyper_parameters[name] = text;
         EventRun::Other& other = up_to_date(others_[value.tag]);
         if (!value.plugin.empty()) other.plugin = value.plugin;
         ++other.count;
@@ -88,7 +88,7 @@ class Collector {
   template <class T>
   struct Tagged {
     T what{};
-    std::size_t known = 0;  // restarts that it has heard of
+    std::size_t known = 0;  // number of restarts applied so far
   };
 
   static void cut(std::vector<ScalarPoint>& points, std::int64_t step) {
@@ -127,7 +127,7 @@ std::vector<fs::path> event_files(const fs::path& folder) {
 }
 
 void load_events(EventRun& run, const std::function<void(const Event&)>& take) {
-  run.passed_over = 0;
+  run.skipped = 0;
   run.problems.clear();
   const auto plugins = std::make_shared<std::map<std::string, std::string>>();
   const auto succeeds = [&](const auto& body) {
@@ -146,11 +146,11 @@ void load_events(EventRun& run, const std::function<void(const Event&)>& take) {
     const auto next = [&] { event = reader->next(); };
     bool good = succeeds(next);
     for (; good && event; good = succeeds(next)) take(*event);
-    if (good && reader->rest() > 0 && path != run.files.back()) {
+    if (good && reader->partial_bytes() > 0 && path != run.files.back()) {
       run.problems.push_back(
-          fmt::format("{}: at byte {}: the last record is not whole", path.string(), reader->offset()));
+          fmt::format("{}: at byte {}: the last record is truncated", path.string(), reader->offset()));
     }
-    run.passed_over += reader->passed_over();
+    run.skipped += reader->skipped();
     run.problems.insert(run.problems.end(), reader->problems().begin(), reader->problems().end());
   }
 }
@@ -174,7 +174,7 @@ std::vector<EventRun> load_runs(const fs::path& folder) {
   if (!fs::is_directory(folder, missing))
     cannot_read(folder, missing ? missing : std::make_error_code(std::errc::not_a_directory));
   std::vector<fs::path> folders;
-  // Links lead out of folders and back into them: each folder is taken once, and those that need no link come first.
+  // Symbolic links may form cycles: visit each folder once, folders without links in their path first.
   std::set<std::pair<dev_t, ino_t>> seen;
   std::deque<fs::path> next{folder}, links;
   while (!next.empty() || !links.empty()) {
@@ -190,7 +190,7 @@ std::vector<EventRun> load_runs(const fs::path& folder) {
     fs::directory_iterator entry(path, error);
     for (; !error && entry != fs::directory_iterator(); entry.increment(error)) below.push_back(entry->path());
     if (error && path == folder) cannot_read(path, error);
-    if (error) continue;  // a folder that may not be read
+    if (error) continue;  // skip unreadable folders
     folders.push_back(path);
     std::sort(below.begin(), below.end());
     for (fs::path& one : below) {
@@ -205,8 +205,8 @@ std::vector<EventRun> load_runs(const fs::path& folder) {
     out.back().name = path == folder ? "." : fs::path(path).lexically_relative(folder).generic_string();
   }
   if (out.empty()) {
-    throw UserError(fmt::format("event reader: there are no event files in {}\n  hint: their names hold \"tfevents\"",
-                                folder.string()));
+    throw UserError(
+        fmt::format("event reader: no event files in {}\n  hint: their names contain \"tfevents\"", folder.string()));
   }
   std::sort(out.begin(), out.end(), [](const EventRun& a, const EventRun& b) { return a.name < b.name; });
   return out;

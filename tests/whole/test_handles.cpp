@@ -252,7 +252,7 @@ TEST_CASE("handles: writers and readers of events that were moved from say so") 
       [&] { writer.text("a", "b", 0); }, [&] { writer.restart(0); }, [&] { writer.end_session(); });
   check_each(
       "event reader: it is empty", [&] { (void)reader.next(); }, [&] { (void)reader.offset(); },
-      [&] { (void)reader.rest(); });
+      [&] { (void)reader.partial_bytes(); });
   // NOLINTEND(bugprone-use-after-move)
 }
 

@@ -12,15 +12,15 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-constexpr int graph_version = 22;  // of the format, as other writers say
+constexpr int graph_version = 22;  // GraphDef producer version, as other writers set it
 
-// The letters that names of nodes may have; "^" and ":" mean something in the names of inputs.
-std::string without_marks(std::string_view path) {
+// Replaces characters that node names must not have; "^" and ":" have a meaning in input names.
+std::string valid_name(std::string_view path) {
   std::string out;
   for (const char c : path) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
                        c == '.' || c == '-' || c == '/';
-    // No part of a path is empty, and none begins with a mark.
+    // Path components must not be empty or begin with a punctuation mark.
     const bool begins = out.empty() || out.back() == '/';
     if (c == '/' && begins) continue;
     if (begins && (c == '_' || c == '-' || !plain)) out += 'x';
@@ -30,7 +30,7 @@ std::string without_marks(std::string_view path) {
   return out;
 }
 
-// Names of nodes, each given once; what is a box is not the name of a node as well.
+// Assigns unique node names that differ from the names of boxes.
 class Names {
  public:
   void add_box(const std::string& path) {
@@ -46,7 +46,7 @@ class Names {
 
  private:
   std::set<std::string> taken_;
-  std::map<std::string, int> last_;  // number behind a name that was wanted more than once
+  std::map<std::string, int> last_;  // last numeric suffix of each requested name
 };
 
 wire::DataType type_of(DType dtype) {
@@ -118,14 +118,13 @@ class Builder {
   }
 
  private:
-  // Where a node stands: its own name, which of parameters holds their scope, or that of its operation in its scope.
-  // What an optimizer remembers stands with the updates.
+  // The path of a node: its name (parameter names include the scope), or its scope and operation. Optimizer state is
+  // placed with the updates.
   std::string path_of(NodeId id) const {
     const Node& node = graph_.node(id);
-    if (node.op->traits.leaf == Leaf::parameter)
-      return without_marks(box_of(node.role) + graph_.parameter_of(id).name());
+    if (node.op->traits.leaf == Leaf::parameter) return valid_name(box_of(node.role) + graph_.parameter_of(id).name());
     const std::string& own = graph_.name(id);
-    return without_marks(box_of(node.role) + graph_.scope_of(id) + "/" + (own.empty() ? kind_of(node) : own));
+    return valid_name(box_of(node.role) + graph_.scope_of(id) + "/" + (own.empty() ? kind_of(node) : own));
   }
 
   void choose_names() {
@@ -134,8 +133,7 @@ class Builder {
       paths.push_back(path_of(id));
       if (paths.back().empty()) paths.back() = "node";
     }
-    for (const Update& update : updates_)
-      paths.push_back(without_marks("updates/" + update.parameter.name() + "_assign"));
+    for (const Update& update : updates_) paths.push_back(valid_name("updates/" + update.parameter.name() + "_assign"));
     for (const std::string& path : paths) {
       if (const std::size_t end = path.rfind('/'); end != std::string::npos) names_.add_box(path.substr(0, end));
     }
@@ -172,8 +170,8 @@ class Builder {
   const Graph& graph_;
   const std::vector<Update>& updates_;
   Names names_;
-  std::vector<std::string> given_;            // of nodes, then of updates
-  std::map<const void*, NodeId> parameters_;  // by their memory, as they are added
+  std::vector<std::string> given_;            // names of nodes, then of updates
+  std::map<const void*, NodeId> parameters_;  // by data pointer
   wire::GraphDef out_;
 };
 

@@ -1,4 +1,4 @@
-// Graphs as TensorBoard's Graphs page takes them.
+// Serializes graphs for TensorBoard's Graphs page.
 #pragma once
 
 #include <string>
@@ -8,11 +8,11 @@
 
 namespace xgrad::inline v0::nn {
 
-// A serialized GraphDef: a node for each of the graph's, and one for each update. See EventWriter::graph. Throws
-// GraphError if an update's value is not alive in the graph.
+// A serialized GraphDef with a node per graph node and per update; see EventWriter::graph. Throws GraphError if an
+// update's value is not in the graph.
 std::string graph_def(const Graph& graph, const std::vector<Update>& updates);
 
-// The layers that lead to `output` as the JSON of a Keras model. See EventWriter::layers.
+// The layers that `output` depends on, as JSON of a Keras model; see EventWriter::layers.
 std::string layers_json(Value output, const std::string& name);
 
 }  // namespace xgrad::inline v0::nn

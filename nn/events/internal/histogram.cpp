@@ -31,12 +31,12 @@ Histogram count(std::span<const T> values, int bins) {
   for (std::size_t i = 0; i <= n; ++i)
     out.edges.push_back(std::lerp(least, largest, static_cast<double>(i) / static_cast<double>(n)));
   out.counts.resize(n);
-  // Halves, since the range of doubles is no double.
+  // Halve first: largest - least may overflow.
   const double per_bin = static_cast<double>(n) / (largest / 2 - least / 2);
   for (const T value : values) {
     const auto x = static_cast<double>(value);
     if (!std::isfinite(x)) continue;
-    // Rounding may miss by one; what counts are the edges as they are written. Tiny ranges make the guess no number.
+    // Rounding may be off by one bin, so compare with the written edges. For tiny ranges the guess may be NaN.
     const double guess = (x / 2 - least / 2) * per_bin;
     std::size_t bin = guess >= 0 && guess < static_cast<double>(n) ? static_cast<std::size_t>(guess) : 0;
     while (bin > 0 && x < out.edges[bin]) --bin;

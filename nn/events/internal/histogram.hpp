@@ -1,4 +1,4 @@
-// Counts of numbers by their size.
+// Histograms of tensors.
 #pragma once
 
 #include <vector>
@@ -7,14 +7,14 @@
 
 namespace xgrad::inline v0::nn {
 
-// Bin i holds what lies in [edges[i], edges[i + 1]), the last one its right edge too.
+// Bin i covers [edges[i], edges[i + 1]); the last bin includes its right edge.
 struct Histogram {
-  std::vector<double> edges;  // one more than there are bins; empty if there are none
+  std::vector<double> edges;  // one more than bins; empty without bins
   std::vector<Index> counts;
   Index not_finite = 0;
 };
 
-// See EventWriter::histogram, whose `bins` it is.
+// See EventWriter::histogram.
 Histogram histogram_of(const Tensor& values, int bins);
 
 }  // namespace xgrad::inline v0::nn

@@ -1,6 +1,6 @@
-// The conceptual graph: what Keras' model.to_json() says of a model, as far as TensorBoard reads it
-// (tensorboard/plugins/graph/keras_util.py). A chain of layers is told as a Sequential model, which all versions of
-// TensorBoard draw; anything else as a Functional one with the connections of Keras 3.
+// The conceptual graph in the format of Keras' model.to_json(), as far as TensorBoard reads it
+// (tensorboard/plugins/graph/keras_util.py). A chain of layers becomes a Sequential model, which all versions of
+// TensorBoard draw; other graphs become a Functional model with the connection format of Keras 3.
 #include <algorithm>
 #include <cctype>
 #include <map>
@@ -16,10 +16,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Part {  // a layer, or an operation beside layers
+struct LayerNode {  // a layer, or an operation outside of layers
   std::string name, kind;
-  TensorType output;                // of its last node
-  std::vector<std::size_t> inputs;  // parts, each once
+  TensorType output;                // type of its last node
+  std::vector<std::size_t> inputs;  // indices of layers, without duplicates
   bool is_input = false;
 };
 
@@ -37,9 +37,9 @@ std::string kind_of(const std::string& scope) {
   return out;
 }
 
-class Parts {
+class LayerNodes {
  public:
-  explicit Parts(Value output)
+  explicit LayerNodes(Value output)
       : graph_(output.graph()), output_(output.id()), needed_(needed_nodes(graph_, {&output, 1}, "layers")) {
     for (NodeId id = 0; id < graph_.size(); ++id) {
       const std::string& scope = graph_.scope_of(id);
@@ -47,14 +47,14 @@ class Parts {
       for (std::size_t end = scope.find('/'); end != std::string::npos; end = scope.find('/', end + 1))
         with_scopes_.insert(scope.substr(0, end));
     }
-    part_of_.resize(graph_.size(), none);
+    entry_of_.resize(graph_.size(), none);
     for (NodeId id = 0; id < graph_.size(); ++id) {
       if (needed_[id]) add(id);
     }
   }
 
-  const std::vector<Part>& all() const { return parts_; }
-  const Part& of(Value value) const { return parts_[part_of_[value.id()]]; }
+  const std::vector<LayerNode>& all() const { return entries_; }
+  const LayerNode& of(Value value) const { return entries_[entry_of_[value.id()]]; }
 
  private:
   static constexpr std::size_t none = static_cast<std::size_t>(-1);
@@ -63,30 +63,30 @@ class Parts {
     const Node& node = graph_.node(id);
     const std::string& scope = graph_.scope_of(id);
     const Leaf leaf = node.op->traits.leaf;
-    // These belong to whoever uses them, unless there is nothing else.
+    // Parameters and constants belong to the layer that uses them, unless they are the output.
     if ((leaf == Leaf::parameter || leaf == Leaf::constant) && id != output_) return;
     const bool is_layer = leaf == Leaf::none && !scope.empty() && !with_scopes_.contains(scope);
-    std::size_t part = none;
+    std::size_t entry = none;
     if (is_layer) {
-      const auto [found, fresh] = layers_.try_emplace(scope, parts_.size());
-      if (fresh) parts_.push_back({give_name(scope), kind_of(scope), node.type, {}, false});
-      part = found->second;
+      const auto [found, fresh] = layers_.try_emplace(scope, entries_.size());
+      if (fresh) entries_.push_back({give_name(scope), kind_of(scope), node.type, {}, false});
+      entry = found->second;
     } else {
       const std::string& own = graph_.name(id);
       const std::string name = own.empty() ? node.op->name : own;
-      part = parts_.size();
-      parts_.push_back({give_name(scope.empty() ? name : scope + "/" + name),
-                        leaf == Leaf::input ? "InputLayer" : kind_of(node.op->name),
-                        node.type,
-                        {},
-                        leaf == Leaf::input});
+      entry = entries_.size();
+      entries_.push_back({give_name(scope.empty() ? name : scope + "/" + name),
+                          leaf == Leaf::input ? "InputLayer" : kind_of(node.op->name),
+                          node.type,
+                          {},
+                          leaf == Leaf::input});
     }
-    part_of_[id] = part;
-    Part& to = parts_[part];
+    entry_of_[id] = entry;
+    LayerNode& to = entries_[entry];
     to.output = node.type;
     for (const NodeId input : graph_.inputs(id)) {
-      const std::size_t from = part_of_[input];
-      if (from == none || from == part) continue;
+      const std::size_t from = entry_of_[input];
+      if (from == none || from == entry) continue;
       if (std::find(to.inputs.begin(), to.inputs.end(), from) == to.inputs.end()) to.inputs.push_back(from);
     }
   }
@@ -102,13 +102,13 @@ class Parts {
   std::vector<bool> needed_;
   std::set<std::string> with_scopes_, names_;
   std::map<std::string, std::size_t> layers_;
-  std::vector<std::size_t> part_of_;  // of each node
-  std::vector<Part> parts_;
+  std::vector<std::size_t> entry_of_;  // by node
+  std::vector<LayerNode> entries_;
 };
 
-bool is_chain(const std::vector<Part>& parts) {
-  for (std::size_t i = 0; i < parts.size(); ++i) {
-    const bool linked = i == 0 ? parts[i].inputs.empty() : parts[i].inputs == std::vector<std::size_t>{i - 1};
+bool is_chain(const std::vector<LayerNode>& entries) {
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const bool linked = i == 0 ? entries[i].inputs.empty() : entries[i].inputs == std::vector<std::size_t>{i - 1};
     if (!linked) return false;
   }
   return true;
@@ -124,27 +124,27 @@ const char* dtype_name(DType dtype) {
   return "";
 }
 
-// Axis 0 is that of the rows, of which there may be any number.
+// Axis 0 is the batch axis, whose extent is unspecified.
 Json batch_shape(const Shape& shape) {
   Json out = Json::array();
   for (int axis = 0; axis < shape.rank(); ++axis) out.push_back(axis == 0 ? Json() : Json(shape[axis]));
   return out;
 }
 
-Json history(const Part& part) { return Json::array({part.name, 0, 0}); }
+Json history(const LayerNode& entry) { return Json::array({entry.name, 0, 0}); }
 
-Json layer_of(const Part& part, const std::vector<Part>& all, bool chain) {
-  Json config{{"name", part.name}, {"dtype", dtype_name(part.output.dtype)}};
-  if (part.is_input)
-    config["batch_shape"] = batch_shape(part.output.shape);
+Json layer_of(const LayerNode& entry, const std::vector<LayerNode>& all, bool chain) {
+  Json config{{"name", entry.name}, {"dtype", dtype_name(entry.output.dtype)}};
+  if (entry.is_input)
+    config["batch_shape"] = batch_shape(entry.output.shape);
   else
-    config["output_shape"] = batch_shape(part.output.shape);
-  Json layer{{"class_name", part.kind}, {"config", config}, {"name", part.name}};
+    config["output_shape"] = batch_shape(entry.output.shape);
+  Json layer{{"class_name", entry.kind}, {"config", config}, {"name", entry.name}};
   if (chain) return layer;
   Json calls = Json::array();
-  if (!part.inputs.empty()) {
+  if (!entry.inputs.empty()) {
     Json arguments = Json::array();
-    for (const std::size_t input : part.inputs)
+    for (const std::size_t input : entry.inputs)
       arguments.push_back({{"class_name", "__keras_tensor__"}, {"config", {{"keras_history", history(all[input])}}}});
     calls.push_back({{"args", arguments}, {"kwargs", Json::object()}});
   }
@@ -155,13 +155,13 @@ Json layer_of(const Part& part, const std::vector<Part>& all, bool chain) {
 }  // namespace
 
 std::string layers_json(Value output, const std::string& name) {
-  const Parts found(output);
-  const std::vector<Part>& parts = found.all();
-  const bool chain = is_chain(parts);
+  const LayerNodes found(output);
+  const std::vector<LayerNode>& entries = found.all();
+  const bool chain = is_chain(entries);
   Json layers = Json::array(), inputs = Json::array();
-  for (const Part& part : parts) {
-    layers.push_back(layer_of(part, parts, chain));
-    if (part.is_input) inputs.push_back(history(part));
+  for (const LayerNode& entry : entries) {
+    layers.push_back(layer_of(entry, entries, chain));
+    if (entry.is_input) inputs.push_back(history(entry));
   }
   Json config{{"name", name}, {"layers", layers}};
   if (!chain) {

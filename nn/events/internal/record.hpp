@@ -1,6 +1,6 @@
-// Records: how an event file, as TFRecord files in general, tells one event from the next.
+// The record format of event files, which is that of TFRecord files.
 //
-//   uint64 length | uint32 check of the length's 8 bytes | data | uint32 check of the data        little-endian
+//   uint64 length | uint32 checksum of the length | data | uint32 checksum of the data        little-endian
 #pragma once
 
 #include <cstddef>
@@ -13,13 +13,13 @@ namespace xgrad::inline v0::nn::record {
 constexpr std::size_t head_bytes = 12;
 constexpr std::size_t tail_bytes = 4;
 
-// CRC-32C (Castagnoli), turned and shifted so that the check of data which hold checks is no special number.
+// Masked CRC-32C (Castagnoli): rotated plus a constant, so that data may itself contain checksums.
 std::uint32_t check(std::string_view data);
 
-// The record of the data that stand behind the first `head_bytes` bytes of `framed`, which are overwritten.
+// Completes a record in place: `framed` holds head_bytes bytes of space, then the data.
 void frame(std::string& framed);
 
-// Little-endian numbers.
+// Read little-endian integers.
 std::uint32_t read_u32(const char* from);
 std::uint64_t read_u64(const char* from);
 

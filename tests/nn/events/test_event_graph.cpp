@@ -1,4 +1,4 @@
-// Graphs in event files: every node, every edge, every shape, and the layers of a model.
+// Graphs in event files: nodes, edges, shapes, and the layers of a model.
 #include <map>
 #include <set>
 #include <string>
@@ -38,7 +38,7 @@ struct GraphDef {
   std::map<std::string, NodeDef> nodes;
 };
 
-// Checks what holds for every graph: names are given once, no node is a box, inputs stand before whoever reads them.
+// Checks invariants of every graph: names are unique, no node has the name of a box, inputs precede their consumers.
 GraphDef read_graph(const event_wire::WireEvent& event) {
   GraphDef out;
   const Message graph = event.message.message(4);
@@ -68,7 +68,7 @@ GraphDef read_graph(const event_wire::WireEvent& event) {
   return out;
 }
 
-// What the file says agrees with the graph, node for node; names are not looked at.
+// Compares the file with the graph, node for node, except names.
 void compare(const GraphDef& found, const Graph& g, const std::vector<Update>& updates) {
   REQUIRE(found.names.size() == g.size() + updates.size());
   for (NodeId id = 0; id < g.size(); ++id) {
@@ -100,7 +100,7 @@ void compare(const GraphDef& found, const Graph& g, const std::vector<Update>& u
   }
 }
 
-// The events of a file that a writer made, to the last.
+// All events of a writer's file.
 template <class F>
 event_wire::WireEvent written(const F& write) {
   const ScratchFolder folder;
@@ -131,7 +131,7 @@ nlohmann::json layers_of(Value output) {
 
 }  // namespace
 
-TEST_CASE("graph: a training step of a deep net, node for node") {
+TEST_CASE("event graph: matches a training step of a deep net, node for node") {
   const nn::Model model = deep_net();
   const nn::ModelGraph step = model.training_graph(32);
   const auto event = written([&](nn::EventWriter& w) { w.graph(*step.graph, step.updates); });
@@ -146,7 +146,7 @@ TEST_CASE("graph: a training step of a deep net, node for node") {
   CHECK(found.nodes.at("updates/dense/kernel_assign").inputs.front() == "dense/kernel");
 }
 
-TEST_CASE("graph: the same graph gives the same bytes") {
+TEST_CASE("event graph: equal graphs give equal bytes") {
   const nn::Model model = deep_net();
   std::string bytes;
   for (int i = 0; i < 2; ++i) {
@@ -157,7 +157,7 @@ TEST_CASE("graph: the same graph gives the same bytes") {
   }
 }
 
-TEST_CASE("graph: names that mean something in names of inputs, names of boxes, and names of any letters") {
+TEST_CASE("event graph: invalid names, names of boxes and names of any bytes become valid") {
   Graph g;
   const Value x = g.input("a/b", {2});
   const Value y = g.input("a", {2});
@@ -177,7 +177,7 @@ TEST_CASE("graph: names that mean something in names of inputs, names of boxes, 
   compare(read_graph(event), g, {});
 }
 
-TEST_CASE("graph: random graphs") {
+TEST_CASE("event graph: random graphs") {
   for (std::uint64_t seed = 0; seed < 40; ++seed) {
     Graph g;
     testing::Grower grower(g, seed, {});
@@ -187,7 +187,7 @@ TEST_CASE("graph: random graphs") {
   }
 }
 
-TEST_CASE("graph: ten thousand nodes, of which most want the same name") {
+TEST_CASE("event graph: ten thousand nodes with equal names") {
   Graph g;
   Value x = g.input("x", {2});
   for (int i = 0; i < 10000; ++i) x = x + static_cast<double>(i % 7 + 1);
@@ -195,7 +195,7 @@ TEST_CASE("graph: ten thousand nodes, of which most want the same name") {
   compare(read_graph(event), g, {});
 }
 
-TEST_CASE("layers: a chain is a Sequential model") {
+TEST_CASE("event layers: a chain becomes a Sequential model") {
   const nn::Model model = deep_net();
   const nn::ModelGraph step = model.training_graph(16);
   const nlohmann::json json = layers_of(step.prediction);
@@ -224,7 +224,7 @@ struct Residual : nn::Module {
 
 }  // namespace
 
-TEST_CASE("layers: branches are a Functional model, and modules with layers in them are boxes") {
+TEST_CASE("event layers: branches become a Functional model, nested modules become boxes") {
   const nn::Model model{nn::Sequential{nn::Dense(4), Residual{}}, {3}};
   const nn::ModelGraph step = model.inference_graph(16);
   const nlohmann::json json = layers_of(step.prediction);
@@ -245,7 +245,7 @@ TEST_CASE("layers: branches are a Functional model, and modules with layers in t
   CHECK(json["config"]["output_layers"] == nlohmann::json::parse(R"([["residual/add", 0, 0]])"));
 }
 
-TEST_CASE("graphs of values that are none are errors") {
+TEST_CASE("event graph: invalid values throw") {
   const ScratchFolder folder;
   nn::EventWriter writer(folder.path());
   const std::string before = event_wire::content(writer.path());

@@ -1,5 +1,5 @@
-// A writer of events that is killed, again and again and in the middle of writing: what was taken is there, in order
-// and without a gap, and the next writer's file goes on.
+// Kills a writer of events repeatedly, also in the middle of a write: all events of completed calls are in the file, in
+// order and without a gap, and the next writer's file continues.
 #include <chrono>
 #include <cstdint>
 #include <fstream>
@@ -27,9 +27,9 @@ std::int64_t acknowledged(const fs::path& path) {
   return static_cast<std::int64_t>(event_wire::little_endian(event_wire::content(path)));
 }
 
-// Until the newest file has just grown by a part of a large record, or all of it; at most two seconds.
+// Waits until the newest file has grown by at least a part of a large record; at most two seconds.
 void wait_for_large_record(const fs::path& run) {
-  constexpr std::uintmax_t much = 4096;  // what is small has less
+  constexpr std::uintmax_t much = 4096;  // more than small records
   const auto begin = std::chrono::steady_clock::now();
   fs::path path;
   std::uintmax_t before = 0;
@@ -45,23 +45,23 @@ void wait_for_large_record(const fs::path& run) {
 
 }  // namespace
 
-TEST_CASE("kill -9 at any moment loses no event that was taken") {
+TEST_CASE("event writer: kill -9 loses no event of a completed call") {
   const ScratchFolder folder;
   const fs::path run = folder / "run", count = write_file(folder / "count", std::string(8, '\0'));
   testing::Dice dice(23);
-  std::int64_t next = 0;  // the first step that is in no file yet
+  std::int64_t next = 0;  // the first step that no file has yet
   int kills = 0, parts = 0;
   std::size_t events = 0;
-  // More only if none has met a record in the middle.
+  // More rounds only if none interrupted a record.
   while (kills < 60 || (parts == 0 && kills < 600)) {
     const std::int64_t before = acknowledged(count);
     testing::ChildProcess child({places::event_flood().string(), run.string(), count.string()});
     const auto begin = std::chrono::steady_clock::now();
-    // Not before it has begun to write, unless that is what is tried.
+    // After the child began to write, except in one round.
     while (!child.over() && dice.chance(0.999) && acknowledged(count) == before &&
            std::chrono::steady_clock::now() - begin < std::chrono::seconds(20))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    // At any moment, or, where writing is a small part of what the child does, while it writes.
+    // At a random time, or while the child writes, which is a small part of its time.
     if (dice.chance(0.5))
       std::this_thread::sleep_for(std::chrono::microseconds(dice.between(0, 30000)));
     else
@@ -72,7 +72,7 @@ TEST_CASE("kill -9 at any moment loses no event that was taken") {
 
     const std::vector<fs::path> files = nn::event_files(run);
     for (const fs::path& path : files) {
-      // By the letter of the format.
+      // Parse the file by the format's definition.
       const event_wire::Records records = event_wire::records(event_wire::content(path));
       parts += records.rest > 0 ? 1 : 0;
       for (std::size_t i = 0; i < records.data.size(); ++i) {
@@ -90,15 +90,15 @@ TEST_CASE("kill -9 at any moment loses no event that was taken") {
           REQUIRE(values[0].scalar() == static_cast<double>(static_cast<float>(event.step())));
         ++events;
       }
-      // The library's reader agrees, and comes to a clean end.
+      // EventReader agrees and reaches the end.
       nn::EventReader reader(path);
       std::size_t read = 0;
       while (reader.next()) ++read;
       REQUIRE(read == records.data.size());
-      REQUIRE(reader.rest() == records.rest);
+      REQUIRE(reader.partial_bytes() == records.rest);
     }
     REQUIRE(next >= acknowledged(count));
-    // The last file with an event is left, and those behind it, for the next writer to go on behind.
+    // Keep the last file with an event, and later ones, for the next writer to continue.
     std::size_t kept = files.size();
     for (std::size_t in_kept = 0; kept > 0 && in_kept == 0;) {
       const std::size_t count_of = event_wire::records(event_wire::content(files[--kept])).data.size();
@@ -107,7 +107,7 @@ TEST_CASE("kill -9 at any moment loses no event that was taken") {
     }
     for (std::size_t i = 0; i < kept; ++i) fs::remove(files[i]);
   }
-  MESSAGE(kills, " kills, ", events, " events, ", parts, " files with a part of a record");
+  MESSAGE(kills, " kills, ", events, " events, ", parts, " files with a partial record");
   CHECK(events > 200);
   CHECK(parts > 0);
 }

@@ -1,4 +1,4 @@
-// Reading event files: what the writer wrote, what others write, what is damaged, and what means harm.
+// Reading event files: of our writer, of other writers, damaged and malicious ones.
 #include <algorithm>
 #include <cstdint>
 #include <ctime>
@@ -68,7 +68,7 @@ std::string file_of_writer(const ScratchFolder& folder) {
 
 }  // namespace
 
-TEST_CASE("what the writer wrote") {
+TEST_CASE("event reader: reads what EventWriter writes") {
   const ScratchFolder folder;
   const fs::path path = write_file(folder / "f", file_of_writer(folder));
   const auto events = read_all(path);
@@ -86,7 +86,7 @@ TEST_CASE("what the writer wrote") {
   CHECK((image[0] == "2" && image[1] == "3" && image[2].starts_with("\x89PNG")));
   CHECK(events[4].values.at(0).strings == std::vector<std::string>{"words"});
   CHECK(events[5].values.at(0).plugin == "hparams");
-  CHECK(events[5].values.at(0).chosen ==
+  CHECK(events[5].values.at(0).hyper_parameters ==
         std::vector<std::pair<std::string, std::string>>{{"units", "64"}, {"relu", "true"}, {"by", "adam"}});
   CHECK(!events[6].graph_def.empty());
   CHECK(contains(events[7].values.at(0).strings.at(0), "InputLayer"));
@@ -94,7 +94,7 @@ TEST_CASE("what the writer wrote") {
   CHECK(events[9].values.size() == 2);
 }
 
-TEST_CASE("what others write: older forms, numbers as bytes, plugins named once, and types we do not read") {
+TEST_CASE("event reader: reads files of other writers") {
   const ScratchFolder folder;
   const std::string old_histogram =
       field(1, 0.5) + field(2, 3.5) + field(3, 4.0) +
@@ -128,7 +128,7 @@ TEST_CASE("what others write: older forms, numbers as bytes, plugins named once,
   CHECK(events[8].values[0].plugin == "a plugin to come");
 }
 
-TEST_CASE("a last record that is not whole is none, and one when it has become whole") {
+TEST_CASE("event reader: a truncated last record is read once it is complete") {
   const ScratchFolder folder;
   const std::string file = file_of_writer(folder);
   const std::size_t count = event_wire::records(file).data.size();
@@ -139,30 +139,30 @@ TEST_CASE("a last record that is not whole is none, and one when it has become w
     std::size_t read = 0;
     while (reader.next()) ++read;
     REQUIRE(read == whole.data.size());
-    REQUIRE(reader.rest() == whole.rest);
-    REQUIRE(reader.offset() + reader.rest() == length);
+    REQUIRE(reader.partial_bytes() == whole.rest);
+    REQUIRE(reader.offset() + reader.partial_bytes() == length);
     REQUIRE(!reader.next());
     if (length % 7 != 0) continue;
     write_file(path, file);
     while (reader.next()) ++read;
     REQUIRE(read == count);
-    REQUIRE(reader.rest() == 0);
+    REQUIRE(reader.partial_bytes() == 0);
   }
 }
 
-TEST_CASE("a writer that takes back a part of a record and writes another one is followed") {
+TEST_CASE("event reader: follows a writer that replaces a partial record") {
   const ScratchFolder folder;
   const std::string good = version, part = value_record(field(1, std::string(50, 'x')) + field(2, 1.0F));
   const fs::path path = write_file(folder / "f", good + part.substr(0, 40));
   EventReader reader(path);
   CHECK(reader.next());
   CHECK(!reader.next());
-  CHECK(reader.rest() == 40);
+  CHECK(reader.partial_bytes() == 40);
   write_file(path, good + value_record(field(1, "y") + field(2, 1.0F)));
   CHECK(reader.next()->values.at(0).tag == "y");
 }
 
-TEST_CASE("event reader: a length that cannot be trusted ends the reading, said with file and byte again and again") {
+TEST_CASE("event reader: a damaged length throws with file and byte on each call") {
   const ScratchFolder folder;
   const fs::path path = folder / "f";
   const auto damage = [&](const std::string& rest, const std::string& what, EventReaderOptions options = {}) {
@@ -174,27 +174,27 @@ TEST_CASE("event reader: a length that cannot be trusted ends the reading, said 
       const std::string message = message_of<FormatError>([&] { (void)reader.next(); });
       CHECK_MESSAGE((message.starts_with(begin) && contains(message, what)), message);
     }
-    CHECK(reader.passed_over() == 0);
+    CHECK(reader.skipped() == 0);
   };
   std::string bad = record("x");
   bad[8] ^= 1;
-  damage(bad, "the check of a record's length is wrong");
-  // A length that claims more than is allowed is not waited for.
+  damage(bad, "wrong checksum of a record's length");
+  // A length above the limit throws even if the file may still grow.
   const std::string length = event_wire::bytes_of(std::uint64_t{1} << 40U, 8);
   damage(length + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(length)), 4),
-         "a record of 1099511627776 bytes is longer than the 67108864 that are allowed");
+         "a record of 1099511627776 bytes exceeds the limit of 67108864");
   const std::string max = event_wire::bytes_of(std::numeric_limits<std::uint64_t>::max(), 8);
   damage(max + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(max)), 4), "18446744073709551615",
          {.max_record = std::numeric_limits<std::uint64_t>::max()});
   damage(record(std::string(101, 'x')).substr(0, 50), "longer than the 100", {.max_record = 100});
 }
 
-TEST_CASE("event reader: a record that cannot be read is passed over and counted, and the rest is read") {
+TEST_CASE("event reader: skips and counts records that cannot be read") {
   const ScratchFolder folder;
   const fs::path path = folder / "f";
   const std::string good = value_record(field(1, "good") + field(2, 0.5F), 7);
-  // Between two good records, and with a good value behind a bad one in its own record.
-  const auto passed_over = [&](const std::string& bad, const std::string& what, EventReaderOptions options = {}) {
+  // A bad record or value between two good records.
+  const auto skipped = [&](const std::string& bad, const std::string& what, EventReaderOptions options = {}) {
     write_file(path, version + bad + good);
     EventReader reader(path, options);
     REQUIRE(reader.next());
@@ -207,7 +207,7 @@ TEST_CASE("event reader: a record that cannot be read is passed over and counted
     REQUIRE(event->values.size() == 1);
     CHECK((event->step == 7 && event->values[0].tag == "good" && event->values[0].scalar == 0.5));
     CHECK(!reader.next());
-    CHECK(reader.passed_over() == 1);
+    CHECK(reader.skipped() == 1);
     REQUIRE(reader.problems().size() == 1);
     const std::string& message = reader.problems()[0];
     const std::string begin = "event reader: " + path.string() + ": at byte " + std::to_string(version.size()) + ": ";
@@ -215,53 +215,52 @@ TEST_CASE("event reader: a record that cannot be read is passed over and counted
   };
   std::string bad = value_record(field(1, "a") + field(2, 1.0F));
   bad[20] ^= 4;
-  passed_over(bad, "the check of a record is wrong");
-  passed_over(record("\xFF\xFF\xFF"), "a record is no event");
-  passed_over(record(field(5, "\x0A\x7F")), "a record is no event");
-  // There is no field 0, below what is read either.
-  passed_over(value_record(field(1, "t") + field(8, field(2, field(0, field(0, field(0, "")))))),
-              "a record is no event");
-  passed_over(record(std::string(101, 'x')), "a record of 101 bytes is longer than the 100", {.max_record = 100});
+  skipped(bad, "wrong checksum of a record's data");
+  skipped(record("\xFF\xFF\xFF"), "a record is not an event");
+  skipped(record(field(5, "\x0A\x7F")), "a record is not an event");
+  // Field number 0 is invalid, in messages that are not read too.
+  skipped(value_record(field(1, "t") + field(8, field(2, field(0, field(0, field(0, "")))))),
+          "a record is not an event");
+  skipped(record(std::string(101, 'x')), "a record of 101 bytes exceeds the limit of 100", {.max_record = 100});
 
-  // Little to write, and much to hold.
+  // Small in the file, large in memory.
   std::string values, strings, dims;
   for (int i = 0; i < 200001; ++i) {
     values += field(1, "");
     strings += field(8, "");
     dims += field(2, "");
   }
-  passed_over(record(field(5, values)), "a record has more than 200000 fields");
-  passed_over(value_record(field(1, "t") + field(8, field(1, std::int64_t{7}) + strings) + metadata("text")),
-              "a record has more than 200000 fields");
-  passed_over(value_record(field(1, "t") + field(8, field(2, dims)) + metadata("scalars")), "more than 200000 fields");
+  skipped(record(field(5, values)), "a record has more than 200000 fields");
+  skipped(value_record(field(1, "t") + field(8, field(1, std::int64_t{7}) + strings) + metadata("text")),
+          "a record has more than 200000 fields");
+  skipped(value_record(field(1, "t") + field(8, field(2, dims)) + metadata("scalars")), "more than 200000 fields");
 
   const auto tensor = [](const std::string& plugin, const std::string& t) {
     return value_record(field(1, "tag") + field(8, t) + metadata(plugin));
   };
   const std::string f = field(1, std::int64_t{1}), d = field(1, std::int64_t{2}), s = field(1, std::int64_t{7});
-  passed_over(tensor("scalars", f), "\"tag\": its tensor has 0 numbers for 1 elements");
-  passed_over(tensor("scalars", f + field(4, "abc")), "its tensor has 3 bytes for 1 numbers");
-  passed_over(tensor("scalars", f + extents({2}) + field(4, "abcdefgh")), "its scalar has 2 elements");
-  passed_over(tensor("scalars", f + extents({0})), "its scalar has 0 elements");
-  passed_over(tensor("scalars", field(1, std::int64_t{9}) + field(4, "abcd")), "4 bytes for 1 numbers");
+  skipped(tensor("scalars", f), "\"tag\": the tensor has 0 values for 1 elements");
+  skipped(tensor("scalars", f + field(4, "abc")), "the tensor has 3 bytes for 1 elements");
+  skipped(tensor("scalars", f + extents({2}) + field(4, "abcdefgh")), "the scalar has 2 elements");
+  skipped(tensor("scalars", f + extents({0})), "the scalar has 0 elements");
+  skipped(tensor("scalars", field(1, std::int64_t{9}) + field(4, "abcd")), "4 bytes for 1 elements");
   const std::string half = field(1, std::int64_t{19}), bfloat16 = field(1, std::int64_t{14});
-  passed_over(tensor("scalars", half + field(4, "abc")), "3 bytes for 1 numbers");
-  passed_over(tensor("scalars", half + field(13, std::int64_t{65536})), "65536 has more than 16 bits");
-  passed_over(tensor("scalars", bfloat16 + field(13, std::int64_t{-1})), "-1 has more than 16 bits");
-  passed_over(tensor("scalars", bfloat16), "its tensor has 0 numbers for 1 elements");
-  passed_over(tensor("histograms", d + extents({3}) + field(4, "abcd")), "its histogram is not [bins, 3]");
-  passed_over(tensor("histograms", d + extents({2, 3}) + field(4, std::string(8, 'x'))), "8 bytes for 6 numbers");
-  passed_over(tensor("histograms", d + extents({-2, 3})), "an extent of the tensor has no meaning");
-  passed_over(tensor("histograms", d + extents({std::numeric_limits<std::int64_t>::max(), 3})),
-              "an extent of the tensor has no meaning");
-  passed_over(tensor("histograms", d + extents({std::int64_t{1} << 40, 3})), "numbers for 3298534883328 elements");
-  passed_over(tensor("images", s + field(8, "1")), "its image has no width and height");
-  passed_over(tensor("text", f), "its tensor holds no text");
-  passed_over(value_record(field(1, "tag") + field(9, field(1, field(1, "hparams") + field(2, "\xFF")))),
-              "its hyper-parameters cannot be read");
-  passed_over(value_record(field(1, "tag") + field(5, field(7, field(1, 1.0).substr(1)))), "has not one limit a bin");
+  skipped(tensor("scalars", half + field(4, "abc")), "3 bytes for 1 elements");
+  skipped(tensor("scalars", half + field(13, std::int64_t{65536})), "65536 has more than 16 bits");
+  skipped(tensor("scalars", bfloat16 + field(13, std::int64_t{-1})), "-1 has more than 16 bits");
+  skipped(tensor("scalars", bfloat16), "the tensor has 0 values for 1 elements");
+  skipped(tensor("histograms", d + extents({3}) + field(4, "abcd")), "the histogram's shape is not [bins, 3]");
+  skipped(tensor("histograms", d + extents({2, 3}) + field(4, std::string(8, 'x'))), "8 bytes for 6 elements");
+  skipped(tensor("histograms", d + extents({-2, 3})), "extents are negative or too large");
+  skipped(tensor("histograms", d + extents({std::numeric_limits<std::int64_t>::max(), 3})), "extents are negative");
+  skipped(tensor("histograms", d + extents({std::int64_t{1} << 40, 3})), "values for 3298534883328 elements");
+  skipped(tensor("images", s + field(8, "1")), "the image has no width and height");
+  skipped(tensor("text", f), "the tensor is not text");
+  skipped(value_record(field(1, "tag") + field(9, field(1, field(1, "hparams") + field(2, "\xFF")))),
+          "the hyper-parameters cannot be parsed");
+  skipped(value_record(field(1, "tag") + field(5, field(7, field(1, 1.0).substr(1)))), "not have one limit per bin");
 
-  // Beside good values in one record; of many problems the first ten are told.
+  // Good values in the same record are read; the first ten problems are reported.
   values.clear();
   for (int i = 0; i < 30; ++i) values += field(1, field(1, "bad") + field(8, f) + metadata("scalars"));
   write_file(path, version + record(field(1, 1.5) + field(5, field(1, field(1, "a") + field(2, 1.0F)) + values +
@@ -272,17 +271,17 @@ TEST_CASE("event reader: a record that cannot be read is passed over and counted
   REQUIRE(event);
   REQUIRE(event->values.size() == 2);
   CHECK((event->values[0].scalar == 1 && event->values[1].scalar == 2));
-  CHECK(reader.passed_over() == 30);
+  CHECK(reader.skipped() == 30);
   CHECK(reader.problems().size() == 10);
 }
 
-TEST_CASE("event reader: scalars of all types of numbers, and with axes of 1, have curves") {
+TEST_CASE("event reader: reads scalars of all types, also with axes of extent 1") {
   const ScratchFolder folder;
   struct Case {
     std::int64_t type;
-    std::string content;  // of tensor_content
-    std::uint64_t field;  // of the same number
-    std::string number;   // as it is in the field
+    std::string content;  // tensor_content
+    std::uint64_t field;  // number of the typed field
+    std::string number;   // value of the typed field
     double value;
   };
   const auto bytes = [](std::int64_t x, std::size_t count) {
@@ -333,7 +332,7 @@ TEST_CASE("event reader: scalars of all types of numbers, and with axes of 1, ha
   CHECK(run.problems.empty());
 }
 
-TEST_CASE("event reader: one number in a field is that of all elements, as for TensorBoard") {
+TEST_CASE("event reader: repeats a single value for all elements, as TensorBoard") {
   const ScratchFolder folder;
   const auto histogram = [](std::int64_t bins) {
     return value_record(field(1, "h") + field(8, field(1, std::int64_t{2}) + extents({bins, 3}) + field(6, 0.5)) +
@@ -347,24 +346,24 @@ TEST_CASE("event reader: one number in a field is that of all elements, as for T
   const auto& bins = event->values.at(0).histogram;
   REQUIRE(bins.size() == 2);
   CHECK((bins[1].left == 0.5 && bins[1].right == 0.5 && bins[1].count == 0.5));
-  // Few bytes do not make many numbers.
+  // A small record cannot allocate a large tensor.
   for (int i = 0; i < 2; ++i) CHECK(reader.next()->values.empty());
   REQUIRE(reader.problems().size() == 2);
-  CHECK(contains(reader.problems()[0], "1 numbers for 300 elements"));
-  CHECK(contains(reader.problems()[1], "1 numbers for 3298534883328 elements"));
+  CHECK(contains(reader.problems()[0], "1 values for 300 elements"));
+  CHECK(contains(reader.problems()[1], "1 values for 3298534883328 elements"));
 }
 
-TEST_CASE("what is no file of events") {
+TEST_CASE("event reader: other files throw") {
   const ScratchFolder folder;
   CHECK(contains(message_of<EnvironmentError>([&] { EventReader(folder / "none"); }),
                  "event reader: cannot read " + (folder / "none").string()));
-  CHECK(contains(message_of<FormatError>([&] { EventReader{folder.path()}; }), "it is no regular file"));
+  CHECK(contains(message_of<FormatError>([&] { EventReader{folder.path()}; }), "not a regular file"));
   REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
-  CHECK(contains(message_of<FormatError>([&] { EventReader(folder / "pipe"); }), "it is no regular file"));
+  CHECK(contains(message_of<FormatError>([&] { EventReader(folder / "pipe"); }), "not a regular file"));
   EventReader text(write_file(folder / "text", "This is not a file of events, but a text."));
-  CHECK(contains(message_of<FormatError>([&] { (void)text.next(); }), "at byte 0: the check of a record's length"));
+  CHECK(contains(message_of<FormatError>([&] { (void)text.next(); }), "at byte 0: wrong checksum"));
   CHECK(read_all(write_file(folder / "empty", "")).empty());
-  // What it is instead, as a checkout without its large files has it.
+  // The message names the actual format, such as a Git LFS pointer.
   const std::pair<std::string, const char*> others[] = {
       {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "a Git LFS pointer"},
       {"<!DOCTYPE html><html>Not found</html>", "an HTML page"},
@@ -372,27 +371,27 @@ TEST_CASE("what is no file of events") {
   for (const auto& [content, kind] : others) {
     EventReader reader(write_file(folder / "other", content));
     CHECK(contains(message_of<FormatError>([&] { (void)reader.next(); }),
-                   std::string("at byte 0: not a file of events: it is ") + kind));
+                   std::string("at byte 0: not an event file: it is ") + kind));
   }
 }
 
-TEST_CASE("files that mean harm: whatever the bytes, records are read or a FormatError is thrown") {
+TEST_CASE("event reader: random bytes are read or throw FormatError") {
   const ScratchFolder folder(memory());
   const std::string file = file_of_writer(folder);
   const std::vector<std::string> data = event_wire::records(file).data;
   testing::Dice dice(11);
   int damaged = 0, read = 0;
-  std::uint64_t passed_over = 0;
+  std::uint64_t skipped = 0;
   for (int attempt = 0; attempt < 4000; ++attempt) {
     std::string bytes;
     if (dice.chance(0.3)) {
-      // Noise in the file: the checks find it.
+      // Noise in the file: the checksums detect it.
       bytes = file;
       for (Index i = dice.between(1, 6); i > 0; --i)
         bytes[static_cast<std::size_t>(dice.below(static_cast<Index>(bytes.size())))] =
             static_cast<char>(dice.below(256));
     } else {
-      // Noise in records whose checks agree: what is in them must be looked at.
+      // Noise in records with valid checksums: the parser must detect it.
       for (int i = 0; i < 4; ++i) {
         std::string one = dice.one_of(data);
         for (Index n = dice.between(0, 8); n > 0 && !one.empty(); --n) {
@@ -411,19 +410,19 @@ TEST_CASE("files that mean harm: whatever the bytes, records are read or a Forma
     try {
       EventReader reader(path);
       while (reader.next()) ++read;
-      passed_over += reader.passed_over();
-      REQUIRE((reader.problems().size() == std::min<std::uint64_t>(reader.passed_over(), 10)));
+      skipped += reader.skipped();
+      REQUIRE((reader.problems().size() == std::min<std::uint64_t>(reader.skipped(), 10)));
     } catch (const FormatError& error) {
       REQUIRE(contains(error.what(), "f: at byte "));
       ++damaged;
     }
   }
   CHECK(damaged > 100);
-  CHECK(passed_over > 1000);
+  CHECK(skipped > 1000);
   CHECK(read > 3000);
 }
 
-TEST_CASE("runs: folders below a folder, and what was written last counts") {
+TEST_CASE("runs: loads folders recursively, and the last value of a step counts") {
   const ScratchFolder folder;
   fs::create_directories(folder / "empty");
   write_file(folder / "notes.txt", "no events");
@@ -457,13 +456,13 @@ TEST_CASE("runs: folders below a folder, and what was written last counts") {
   CHECK(run.scalars.at("once").size() == 1);
   CHECK((run.others.at("h").count == 1 && run.others.at("h").plugin == "histograms" &&
          run.others.at("h").last_step == 2));
-  CHECK(runs[2].scalars.empty());  // all before the new beginning
+  CHECK(runs[2].scalars.empty());  // all before the restart
 
-  CHECK(contains(message_of<UserError>([&] { (void)load_runs(folder / "empty"); }), "there are no event files in"));
+  CHECK(contains(message_of<UserError>([&] { (void)load_runs(folder / "empty"); }), "no event files in"));
   CHECK(contains(message_of<EnvironmentError>([&] { (void)load_runs(folder / "none"); }), "none"));
 }
 
-TEST_CASE("runs: each restart forgets its step and later ones of all tags") {
+TEST_CASE("runs: a restart discards its step and later ones for all tags") {
   const ScratchFolder folder(memory());
   testing::Dice dice(5);
   for (int attempt = 0; attempt < 20; ++attempt) {
@@ -498,7 +497,7 @@ TEST_CASE("runs: each restart forgets its step and later ones of all tags") {
   }
 }
 
-TEST_CASE("runs: the time to read grows with the file, and not with tags times restarts") {
+TEST_CASE("runs: loading takes linear time, not tags times restarts") {
   const ScratchFolder folder(memory());
   const auto seconds = [&](int count) {
     const fs::path path = folder / std::to_string(count);
@@ -517,12 +516,12 @@ TEST_CASE("runs: the time to read grows with the file, and not with tags times r
     }
     return best;
   };
-  // 8 times as long if it is linear, 64 times if it is quadratic.
+  // 8 times as long if linear, 64 times if quadratic.
   const double few = seconds(2000), many = seconds(16000);
   CHECK(many < 24 * few);
 }
 
-TEST_CASE("runs: what is damaged is a problem, and the rest of the run is read") {
+TEST_CASE("runs: damage is reported as a problem and the rest is read") {
   const ScratchFolder folder;
   const auto scalar = [](int step) { return value_record(field(1, "x") + field(2, static_cast<float>(step)), step); };
   std::string bad = scalar(2);
@@ -534,14 +533,14 @@ TEST_CASE("runs: what is damaged is a problem, and the rest of the run is read")
   std::vector<std::int64_t> steps;
   for (const ScalarPoint& p : run.scalars.at("x")) steps.push_back(p.step);
   CHECK(steps == std::vector<std::int64_t>{1, 3, 4, 6});
-  CHECK(run.passed_over == 1);
+  CHECK(run.skipped == 1);
   REQUIRE(run.problems.size() == 2);
   CHECK(contains(run.problems[0], "1.tfevents: at byte "));
   CHECK(contains(run.problems[1], "2.tfevents: at byte "));
-  CHECK(contains(run.problems[1], "the last record is not whole"));
+  CHECK(contains(run.problems[1], "the last record is truncated"));
 }
 
-TEST_CASE("runs: a file whose reading ends early, or that cannot be opened, does not hide the others") {
+TEST_CASE("runs: unreadable files do not hide the others") {
   const ScratchFolder folder;
   const std::string one = value_record(field(1, "x") + field(2, 1.0F), 1);
   write_file(folder / "1.tfevents", version + one + "this is no record");
@@ -557,12 +556,12 @@ TEST_CASE("runs: a file whose reading ends early, or that cannot be opened, does
   CHECK(events == 4);
   REQUIRE(run.problems.size() == 3);
   CHECK(contains(run.problems[0], "0.tfevents"));
-  CHECK(contains(run.problems[1], "2.tfevents: it is no regular file"));
-  // What is done with an event may fail, and that is no problem of the file.
+  CHECK(contains(run.problems[1], "2.tfevents: not a regular file"));
+  // Exceptions of the callback propagate and are no problem of the file.
   CHECK_THROWS_AS(load_events(run, [](const nn::Event&) { throw UserError("mine"); }), UserError);
 }
 
-TEST_CASE("runs: a plugin that is named in the first file of a run is known in the others") {
+TEST_CASE("runs: plugins named in the first file apply to the other files") {
   const ScratchFolder folder;
   const auto tensor = [](float x) {
     return field(1, "x") + field(8, field(1, std::int64_t{1}) + field(4, float_bytes(x)));
@@ -577,15 +576,15 @@ TEST_CASE("runs: a plugin that is named in the first file of a run is known in t
   CHECK(runs[1].scalars.empty());  // another run
 }
 
-TEST_CASE("runs: links to folders are followed, and each folder is read once") {
+TEST_CASE("runs: follows links and reads each folder once") {
   const ScratchFolder folder, elsewhere;
   const auto run = [](const fs::path& path) { EventWriter(path).scalar("x", 1, 1); };
   run(folder / "logs/b");
   run(folder / "logs/c/train");
   run(elsewhere / "far");
   run(elsewhere / "deep/er");
-  fs::create_directory_symlink("c", folder / "logs/a");      // a second name
-  fs::create_directory_symlink("..", folder / "logs/c/up");  // circles
+  fs::create_directory_symlink("c", folder / "logs/a");      // a second path
+  fs::create_directory_symlink("..", folder / "logs/c/up");  // a cycle
   fs::create_directory_symlink("self", folder / "logs/self");
   fs::create_directory_symlink(elsewhere / "far", folder / "logs/far");
   fs::create_directory_symlink(elsewhere / "deep", folder / "logs/c/deep");
@@ -594,7 +593,7 @@ TEST_CASE("runs: links to folders are followed, and each folder is read once") {
   std::vector<std::string> names;
   for (const EventRun& one : load_runs(folder / "logs")) names.push_back(one.name);
   CHECK(names == std::vector<std::string>{"b", "c/deep/er", "c/train", "far"});
-  // A folder that is itself reached by a link.
+  // The requested folder is a link.
   fs::create_directory_symlink("logs", folder / "link");
   CHECK(load_runs(folder / "link").size() == 4);
 }

@@ -1,4 +1,4 @@
-// Event files, read back by the letter of their formats (event_wire.hpp), and what cannot be written.
+// Event files, parsed by the definition of their formats (event_wire.hpp), and errors of the writer.
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -30,7 +30,7 @@ namespace {
 
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-// The only value of the file's last event.
+// The only value of the last event in the file.
 WireValue last_value(const EventWriter& writer) {
   static std::vector<WireEvent> all;  // the value refers to it
   all = event_wire::events(writer.path());
@@ -41,7 +41,7 @@ WireValue last_value(const EventWriter& writer) {
 
 }  // namespace
 
-TEST_CASE("checks: the known answer, and what the library computes agrees with bit after bit") {
+TEST_CASE("event records: checksums match known values and a bitwise implementation") {
   CHECK(event_wire::crc32c("123456789") == 0xE3069283);
   CHECK(event_wire::masked(event_wire::crc32c("123456789")) == 0xC78AB0E5);
   CHECK(record::check("123456789") == 0xC78AB0E5);
@@ -56,7 +56,7 @@ TEST_CASE("checks: the known answer, and what the library computes agrees with b
   }
 }
 
-TEST_CASE("a file begins with its version, and is named by time, machine and process") {
+TEST_CASE("event writer: the file starts with its version; its name has time, host and process") {
   const ScratchFolder folder;
   const double before = now();
   EventWriter writer(folder / "a/b");
@@ -74,7 +74,7 @@ TEST_CASE("a file begins with its version, and is named by time, machine and pro
   CHECK(all[0].message.message(10).text(1) == "xgrad");
 }
 
-TEST_CASE("files that are begun within a second are read in the order in which they were begun") {
+TEST_CASE("event writer: names of files created within a second sort by creation") {
   const ScratchFolder folder;
   std::vector<std::string> names;
   for (int i = 0; i < 25; ++i) names.push_back(EventWriter(folder.path()).path().filename().string());
@@ -82,7 +82,7 @@ TEST_CASE("files that are begun within a second are read in the order in which t
   CHECK(std::adjacent_find(names.begin(), names.end()) == names.end());
 }
 
-TEST_CASE("scalars: tag, step, time and number") {
+TEST_CASE("event writer: scalars have tag, step, time and value") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   const double before = now();
@@ -110,7 +110,7 @@ TEST_CASE("scalars: tag, step, time and number") {
   CHECK(event_wire::events(writer.path()).size() == count);
 }
 
-TEST_CASE("each record is with the system when the call returns") {
+TEST_CASE("event writer: a record is in the file when the call returns") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   for (int i = 0; i < 50; ++i) {
@@ -119,7 +119,7 @@ TEST_CASE("each record is with the system when the call returns") {
   }
 }
 
-TEST_CASE("histograms: every number is counted, in the bin whose edges say so") {
+TEST_CASE("event writer: histograms count every value in the right bin") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   testing::Dice dice(5);
@@ -128,7 +128,7 @@ TEST_CASE("histograms: every number is counted, in the bin whose edges say so") 
     const double scale = std::pow(10, dice.real(-300, 300)), shift = dice.chance(0.5) ? 0 : dice.real(-1, 1) * scale;
     Tensor values(Shape{n}, f64);
     for (double& x : values.mutable_values<double>()) {
-      // Some right on edges.
+      // Some values lie on edges.
       x = shift + scale * (dice.chance(0.5) ? static_cast<double>(dice.between(0, 30)) / 30 : dice.real(0, 1));
     }
     const int bins = attempt % 3 == 0 ? static_cast<int>(dice.between(1, 70)) : 30;
@@ -153,7 +153,7 @@ TEST_CASE("histograms: every number is counted, in the bin whose edges say so") 
   }
 }
 
-TEST_CASE("histograms: widths, types, and numbers that have no bin") {
+TEST_CASE("event writer: histograms of all types, equal values, NaN and infinity") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   const auto counts = [&] {
@@ -169,7 +169,7 @@ TEST_CASE("histograms: widths, types, and numbers that have no bin") {
   CHECK(counts() == std::vector<double>{1, 2});
   writer.histogram("h", Tensor::from<bool>({3}, {true, false, true}), 0, 2);
   CHECK(counts() == std::vector<double>{1, 2});
-  // Equal numbers, and none.
+  // Equal values, and no values.
   writer.histogram("h", Tensor::full({5}, 3), 0);
   REQUIRE(counts() == std::vector<double>{5});
   CHECK(last_value(writer).histogram()[0].left == 2.5);
@@ -182,7 +182,7 @@ TEST_CASE("histograms: widths, types, and numbers that have no bin") {
   CHECK(counts() == std::vector<double>{1, 1});
   CHECK(writer.histogram("h", Tensor::full({2}, std::nan("")), 0, 2) == 2);
   CHECK(counts().empty());
-  // The whole range of doubles.
+  // The full range of doubles.
   const double most = std::numeric_limits<double>::max();
   writer.histogram("h", Tensor::from<double>({4}, {-most, most, 0, 5e-324}), 0, 2);
   CHECK(counts() == std::vector<double>{1, 3});
@@ -190,7 +190,7 @@ TEST_CASE("histograms: widths, types, and numbers that have no bin") {
   CHECK(counts() == std::vector<double>{1, 2});
 }
 
-TEST_CASE("images: a PNG file, which libpng reads") {
+TEST_CASE("event writer: images are PNG files that libpng reads") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   writer.image("digit", Tensor::from<float>({2, 3}, {0, 1, 0.5, -3, 7, 0.2F}), 4);
@@ -210,7 +210,7 @@ TEST_CASE("images: a PNG file, which libpng reads") {
   CHECK(bytes == std::vector<png_byte>{0, 255, 128, 0, 255, 51});
 }
 
-TEST_CASE("text, hyper-parameters and a new beginning") {
+TEST_CASE("event writer: text, hyper-parameters and restarts") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   writer.text("notes", "**bold** \xE2\x9C\x93\n", 2);
@@ -244,7 +244,7 @@ TEST_CASE("text, hyper-parameters and a new beginning") {
   CHECK(restart.message.message(7).integer(1) == 1);  // START
 }
 
-TEST_CASE("what cannot be written is said, and the file stays as it was") {
+TEST_CASE("event writer: invalid arguments throw and leave the file unchanged") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   writer.scalar("x", 1, 1);
@@ -254,28 +254,25 @@ TEST_CASE("what cannot be written is said, and the file stays as it was") {
   CHECK(contains(user_error([&] { writer.scalar("a\xFF", 1, 1); }), "the tag \"a?\" is not UTF-8"));
   CHECK(contains(user_error([&] { writer.scalar("\xED\xA0\x80", 1, 1); }), "is not UTF-8"));
   CHECK(contains(user_error([&] { writer.scalar("\xE0\x80\x80", 1, 1); }), "is not UTF-8"));
-  CHECK(contains(user_error([&] { writer.scalar("x", 1, -1); }), "step -1 is negative"));
+  CHECK(contains(user_error([&] { writer.scalar("x", 1, -1); }), "step must be at least 0, got -1"));
   CHECK(contains(user_error([&] { writer.scalars({{"a", 1}, {"", 2}}, 0); }), "the tag is empty"));
   CHECK(contains(user_error([&] { writer.histogram("h", Tensor::zeros({3}), 0, 0); }),
-                 "\"h\": 0 bins make no histogram"));
+                 "\"h\": bins must be 1 to 100000, got 0"));
   CHECK(contains(user_error([&] { writer.text("t", "\x80", 0); }), "the text of \"t\" is not UTF-8"));
   CHECK(
       contains(message_of<ShapeError>([&] { writer.image("i", Tensor::zeros({3}), 0); }), "event writer: image \"i\""));
   CHECK(contains(user_error([&] { writer.begin_session({{"", 1}}); }), "has no name"));
-  CHECK(contains(user_error([&] {
-                   writer.begin_session({{"a", 1}, {"a", 2}});
-                 }),
-                 "two hyper-parameters are named \"a\""));
+  CHECK(contains(user_error([&] { writer.begin_session({{"a", 1}, {"a", 2}}); }), "duplicate hyper-parameter \"a\""));
   CHECK(contains(user_error([&] { writer.begin_session({{"a", std::nan("")}}); }), "\"a\" is nan"));
   CHECK(event_wire::content(writer.path()) == before);
 
   write_file(folder / "file", "");
   CHECK(contains(message_of<EnvironmentError>([&] { EventWriter(folder / "file"); }), "file"));
   CHECK(contains(message_of<EnvironmentError>([&] { EventWriter(folder / "file/below"); }),
-                 "event writer: cannot make the folder " + (folder / "file/below").string()));
+                 "event writer: cannot create the folder " + (folder / "file/below").string()));
 }
 
-TEST_CASE("event writer: without room for the first record there is no file, and a deleted working folder is named") {
+TEST_CASE("event writer: a failed constructor leaves no file; errors name a deleted working folder") {
   const ScratchFolder folder;
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
@@ -293,15 +290,15 @@ TEST_CASE("event writer: without room for the first record there is no file, and
   fs::remove(folder / "gone");
   const std::string gone = message_of<EnvironmentError>([&] { EventWriter("run"); });
   fs::current_path(before);
-  CHECK(gone == "event writer: cannot make the folder run: the working folder was deleted");
+  CHECK(gone == "event writer: cannot create the folder run: the working folder was deleted");
 }
 
-TEST_CASE("a record for which there is no room is taken back, and what comes later is whole") {
+TEST_CASE("event writer: a failed write is rolled back, and later records are complete") {
   const ScratchFolder folder;
   EventWriter writer(folder.path());
   writer.scalar("x", 1, 1);
   const std::string before = event_wire::content(writer.path());
-  // As on a full disk, a write does a part of its work, and then none.
+  // As on a full disk: a partial write, then failures.
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
   rlimit small = limit;

@@ -308,6 +308,6 @@ TEST_CASE("options without a meaning, and folders that cannot be made, are told 
   write_file(folder / "file", "");
   CHECK(contains(
       message_of<EnvironmentError>([&] { model.fit(points(50), options(1, {nn::TensorBoard{folder / "file"}})); }),
-      "event writer: cannot make the folder"));
+      "event writer: cannot create the folder"));
   CHECK(small_model::same(small_model::weights(model), before));
 }
