@@ -23,25 +23,25 @@ void require(bool good, const std::string& message) {
 void require_range(const char* where, std::pair<double, double> range, Scale scale = Scale::linear) {
   if (range.first == range.second) return;
   const bool shown = has_place(range.first, scale) && has_place(range.second, scale);
-  // On a logarithmic axis neighboring numbers may lie at the same place.
+  // Different values may have the same logarithm after rounding.
   require(shown && range.first < range.second &&
               (scale == Scale::linear || std::log10(range.first) < std::log10(range.second)),
-          fmt::format("{}: a range goes from a number to a larger one{}\n  given: from {} to {}", where,
-                      scale == Scale::logarithmic ? ", on a logarithmic axis both positive" : "", range.first,
+          fmt::format("{}: a range must be finite and ascending{}, got {} to {}", where,
+                      scale == Scale::logarithmic ? ", and positive on a logarithmic axis" : "", range.first,
                       range.second));
 }
 
 void require_one_length(const char* where, const std::string& name, std::size_t x, std::size_t y) {
   if (x != y)
-    throw ShapeError(fmt::format("{} \"{}\": x and y have one length\n  given: {} and {}", where, name, x, y));
+    throw ShapeError(fmt::format("{} \"{}\": x and y must have the same length, got {} and {}", where, name, x, y));
 }
 
 Matrix matrix_of(const char* where, const Tensor& tensor, std::size_t least) {
   const bool fits = !tensor.empty() && tensor.shape().rank() == 2 && tensor.shape()[0] >= static_cast<Index>(least) &&
                     tensor.shape()[1] >= static_cast<Index>(least);
   if (!fits && (least > 0 || !(tensor.empty() || tensor.shape().rank() == 2))) {
-    throw ShapeError(fmt::format("{}: a plot takes [rows, columns]{}\n  given: {}", where,
-                                 least > 0 ? fmt::format(", {} of each at least", least) : "", tensor.type().str()));
+    throw ShapeError(fmt::format("{}: the shape must be [rows, columns]{}, got {}", where,
+                                 least > 0 ? fmt::format(" with at least {} each", least) : "", tensor.type().str()));
   }
   Matrix out;
   if (tensor.elements() == 0) return out;
@@ -72,7 +72,7 @@ Histogram count(const std::vector<double>& values, const HistogramOptions& optio
     if (extent.empty()) return out;
     low = extent.low, high = extent.high;
     if (low == high) {
-      // Half a unit, or more where that would be lost in rounding.
+      // +-0.5 as in NumPy, or more if rounding would lose that.
       const double half = std::max(0.5, 1e-9 * std::abs(low));
       low -= half, high += half;
     }
@@ -80,12 +80,12 @@ Histogram count(const std::vector<double>& values, const HistogramOptions& optio
   const auto bins = static_cast<std::size_t>(options.bins);
   out.counts.resize(bins);
   for (std::size_t i = 0; i <= bins; ++i) {
-    const double share = static_cast<double>(i) / static_cast<double>(bins);
-    out.edges.push_back(i == bins ? high : low + share * (high - low));
+    const double fraction = static_cast<double>(i) / static_cast<double>(bins);
+    out.edges.push_back(i == bins ? high : low + fraction * (high - low));
   }
   for (const double v : values) {
     if (!(v >= low && v <= high)) continue;
-    // The edges themselves decide, so that a number on an edge is never counted on the wrong side of it.
+    // Compare with the edges themselves, so that rounding cannot put a value into the wrong bin.
     const auto above = std::upper_bound(out.edges.begin(), out.edges.end(), v);
     const auto bin = std::min(static_cast<std::size_t>(above - out.edges.begin()), bins) - 1;
     ++out.counts[bin];
@@ -98,13 +98,13 @@ Histogram count(const std::vector<double>& values, const HistogramOptions& optio
 using namespace plots;
 
 Plot::Plot(PlotOptions options) : options_(std::move(options)) {
-  require(options_.width >= 120 && options_.width <= 10000 && options_.height >= 120 && options_.height <= 10000,
-          fmt::format("plot: a picture has from 120 to 10000 pixels a side\n  given: {} x {}", options_.width,
-                      options_.height));
+  require(
+      options_.width >= 120 && options_.width <= 10000 && options_.height >= 120 && options_.height <= 10000,
+      fmt::format("plot: width and height must be 120 to 10000 pixels, got {} x {}", options_.width, options_.height));
   require_range("plot: x_range", options_.x_range, options_.x_scale);
   require_range("plot: y_range", options_.y_range, options_.y_scale);
   require(!options_.equal_axes || options_.x_scale == options_.y_scale,
-          "plot: equal axes are both linear or both logarithmic");
+          "plot: equal_axes requires the same scale for x and y");
 }
 
 Plot& Plot::line(const std::string& name, const std::vector<double>& y, const LineOptions& options) {
@@ -126,7 +126,7 @@ Plot& Plot::points(const std::string& name, const std::vector<double>& x, const 
 
 Plot& Plot::histogram(const std::string& name, const std::vector<double>& values, const HistogramOptions& options) {
   require(options.bins >= 1 && options.bins <= 10000,
-          fmt::format("histogram \"{}\": from 1 to 10000 bins\n  given: {}", name, options.bins));
+          fmt::format("histogram \"{}\": bins must be 1 to 10000, got {}", name, options.bins));
   require_range("histogram: range", options.range);
   marks_.push_back(std::make_shared<Mark>(Mark{name, count(values, options)}));
   return *this;
@@ -140,11 +140,10 @@ std::vector<double> Plot::numbers_of(const Tensor& tensor) {
 
 Plot& Plot::bars(const std::string& name, const std::vector<std::string>& names, const std::vector<double>& values) {
   if (names.size() != values.size()) {
-    throw ShapeError(fmt::format("bars \"{}\": each bar has a name\n  given: {} names, {} values", name, names.size(),
-                                 values.size()));
+    throw ShapeError(fmt::format("bars \"{}\": names and values must have the same length, got {} and {}", name,
+                                 names.size(), values.size()));
   }
-  require(options_.x_scale == Scale::linear,
-          fmt::format("bars \"{}\": names have no place on a logarithmic axis", name));
+  require(options_.x_scale == Scale::linear, fmt::format("bars \"{}\": the x axis must be linear", name));
   marks_.push_back(std::make_shared<Mark>(Mark{name, Bars{names, values}}));
   return *this;
 }
@@ -153,13 +152,12 @@ Plot& Plot::image(const Tensor& matrix, const ImageOptions& options) {
   Matrix numbers = matrix_of("image", matrix, 0);
   const auto named = [](const char* what, std::size_t names, std::size_t fields) {
     if (names == 0 || names == fields) return;
-    throw ShapeError(
-        fmt::format("image: each {} has a name, or none has\n  given: {} names, {} {}s", what, names, fields, what));
+    throw ShapeError(fmt::format("image: {}_names must be empty or have one name per {}, got {} names for {} {}s", what,
+                                 what, names, fields, what));
   };
   named("row", options.row_names.size(), numbers.rows);
   named("column", options.column_names.size(), numbers.columns);
-  require(options_.x_scale == Scale::linear && options_.y_scale == Scale::linear,
-          "image: rows and columns have no place on a logarithmic axis");
+  require(options_.x_scale == Scale::linear && options_.y_scale == Scale::linear, "image: both axes must be linear");
   marks_.push_back(std::make_shared<Mark>(Mark{"", Image{std::move(numbers), options}}));
   return *this;
 }
@@ -167,9 +165,9 @@ Plot& Plot::image(const Tensor& matrix, const ImageOptions& options) {
 Plot& Plot::contours(const Tensor& heights, const ContourOptions& options) {
   Matrix numbers = matrix_of("contours", heights, 2);
   require(options.levels >= 1 && options.levels <= 100,
-          fmt::format("contours: from 1 to 100 levels\n  given: {}", options.levels));
+          fmt::format("contours: levels must be 1 to 100, got {}", options.levels));
   require(options.x.first != options.x.second && options.y.first != options.y.second,
-          "contours: x and y go from a number to a larger one");
+          "contours: the ranges x and y must be ascending");
   require_range("contours: x", options.x);
   require_range("contours: y", options.y);
   if (options.scale == Scale::logarithmic) {
@@ -180,8 +178,8 @@ Plot& Plot::contours(const Tensor& heights, const ContourOptions& options) {
   for (const double v : numbers.numbers) extent.add(v);
   Contours mark{{}, options, numbers.rows, numbers.columns};
   for (int i = 1; i <= options.levels && extent.low < extent.high; ++i) {
-    const double share = static_cast<double>(i) / (options.levels + 1);
-    const double level = extent.low + share * (extent.high - extent.low);
+    const double fraction = static_cast<double>(i) / (options.levels + 1);
+    const double level = extent.low + fraction * (extent.high - extent.low);
     mark.levels.push_back(contour_lines(numbers, level));
     if (options.scale == Scale::logarithmic) mark.levels.back().height = std::pow(10.0, level);
   }

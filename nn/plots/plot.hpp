@@ -1,4 +1,4 @@
-// Plots: numbers as pictures, in SVG, readable on a light page and on a dark one.
+// Plot: SVG plots that adapt to light and dark pages.
 //
 //   nn::Plot curves({.title = "A deep net on MNIST", .x = "epoch", .y = "loss"});
 //   curves.line("training", history["loss"]);
@@ -10,11 +10,10 @@
 //
 //   nn::save_plots("panels.svg", {curves, outputs}, {.columns = 2, .title = "Figure 9.5"});
 //
-// Each thing drawn gets the next color of a palette that color-blind people can tell apart, and a place in the legend
-// if it has a name. The same numbers give the same bytes, in any locale. Numbers that have no place are left out, and a
-// line has a gap there: NaN, infinite ones, those beyond 1e300, and on a logarithmic axis those below 1e-300, zero and
-// negative ones among them. Names may be any bytes; what is no text becomes question marks, and what is too long for
-// the picture is cut. A plot without data says so.
+// Each mark gets the next color of a color-blind-safe palette, and a legend entry if it has a name. Output is
+// bit-identical for equal data, in any locale. NaN, infinite values and magnitudes beyond 1e300 are skipped, on a
+// logarithmic axis also values below 1e-300; a line has a gap there. Invalid UTF-8 in names becomes question marks, and
+// long names are truncated. A plot without data shows "no data".
 #pragma once
 
 #include <cstdint>
@@ -28,7 +27,7 @@
 
 namespace xgrad::inline v0::nn {
 
-// GCC 12 takes Scale::linear for something that hides nn::linear, the activation.
+// GCC 12 warns that Scale::linear shadows nn::linear, the activation.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
 enum class Scale : std::uint8_t { linear, logarithmic };
@@ -36,76 +35,76 @@ enum class Scale : std::uint8_t { linear, logarithmic };
 
 struct PlotOptions {
   std::string title{};
-  std::string x{}, y{};  // what the axes show, with units
+  std::string x{}, y{};  // axis labels
   Scale x_scale = Scale::linear, y_scale = Scale::linear;
-  // From where to where an axis goes; equal numbers: as far as there are data.
+  // Axis limits; equal numbers mean the range of the data.
   std::pair<double, double> x_range{}, y_range{};
   int width = 640, height = 400;  // in pixels, from 120 to 10000
-  bool equal_axes = false;        // one unit is as long in x as in y, and fields of images are squares
+  bool equal_axes = false;        // same scale for x and y, so that image cells are squares
 };
 
 struct LineOptions {
   bool dashed = false;
-  bool markers = false;  // a dot at each point
+  bool markers = false;  // draw a dot at each point
 };
 struct HistogramOptions {
-  int bins = 10;                      // of equal widths, from 1 to 10000; the last one is closed on both sides
-  std::pair<double, double> range{};  // equal numbers: from the least to the largest; numbers beyond are not counted
+  int bins = 10;                      // 1 to 10000, of equal widths; the last one includes its right edge
+  std::pair<double, double> range{};  // values outside are not counted; equal numbers mean the range of the data
 };
 struct ImageOptions {
-  bool numbers = false;                                  // written into the fields, where there is room
-  std::vector<std::string> row_names{}, column_names{};  // empty: counted from 0
+  bool numbers = false;                                  // write values into the cells, if they fit
+  std::vector<std::string> row_names{}, column_names{};  // empty: indices from 0
 };
 struct ContourOptions {
-  std::pair<double, double> x{0, 1}, y{0, 1};  // where the outermost columns and rows lie
-  int levels = 12;                             // from 1 to 100
-  Scale scale = Scale::linear;                 // in which levels lie at equal distances
+  std::pair<double, double> x{0, 1}, y{0, 1};  // coordinates of the first and last column and row
+  int levels = 12;                             // 1 to 100
+  Scale scale = Scale::linear;                 // spacing of the levels
 };
 
 namespace plots {
-struct Mark;  // something drawn
-class Panel;  // a plot as it is drawn
+struct Mark;
+class Panel;
 }  // namespace plots
 
 class Plot {
  public:
-  // Throws UserError for sizes and ranges that cannot be drawn.
+  // Throws UserError for invalid sizes and ranges.
   explicit Plot(PlotOptions options = {});
 
-  // A polygon through points; without x they lie at 1, 2, 3 ... Throws ShapeError unless x and y have one length. What
-  // cannot be seen is not written: of thousands of points, those that make the decimate are, the extremes among them.
+  // A line through points; x defaults to 1, 2, 3 ... . Lines of thousands of points are decimated without a visible
+  // difference. Throws ShapeError unless x and y have the same length.
   Plot& line(const std::string& name, const std::vector<double>& y, const LineOptions& options = {});
-  template <class = void>  // so that {.markers = true} means options, and not y
+  template <class = void>  // so that {.markers = true} selects the overload with options
   Plot& line(const std::string& name, const std::vector<double>& x, const std::vector<double>& y,
              const LineOptions& options = {}) {
     return add_line(name, x, y, options);
   }
-  // Points that stand alone. Throws ShapeError unless x and y have one length.
+  // A scatter plot. Throws ShapeError unless x and y have the same length.
   Plot& points(const std::string& name, const std::vector<double>& x, const std::vector<double>& y);
-  // How many numbers of a tensor or a list fall into each bin, [low, high). Numbers that are all the same fall into
-  // bins from 0.5 below to 0.5 above, as in NumPy. Throws UserError for bins and ranges that have no meaning.
+  // A histogram of the values, with bins [low, high). If all values are equal, bins cover +-0.5 around them, as in
+  // NumPy. Throws UserError for an invalid number of bins or range.
   Plot& histogram(const std::string& name, const std::vector<double>& values, const HistogramOptions& options = {});
-  template <class = void>  // so that {1, 2} means a list
+  template <class = void>  // so that {1, 2} selects the overload with a vector
   Plot& histogram(const std::string& name, const Tensor& values, const HistogramOptions& options = {}) {
     return histogram(name, numbers_of(values), options);
   }
-  // One bar a name. Bars of several calls stand side by side where they have the same names. Throws ShapeError unless
-  // there are as many names as values, UserError on a logarithmic x axis.
+  // One bar per name; bars of several calls with the same name stand side by side. Throws ShapeError unless there are
+  // as many names as values, UserError on a logarithmic x axis.
   Plot& bars(const std::string& name, const std::vector<std::string>& names, const std::vector<double>& values);
-  // Fields colored by the numbers of [rows, columns], the first row on top, with a scale of colors beside it; the
-  // middle of a field lies at its column and row, counted from 0. A matrix of more than 256 rows or columns is drawn as
-  // means of neighboring ones. Throws ShapeError for other ranks and numbers of names, UserError on logarithmic axes.
+  // A heat map of [rows, columns] with a color bar, first row on top. Cell centers are at integer coordinates from 0.
+  // Above 256 rows or columns, neighboring ones are averaged. Throws ShapeError for another rank or number of names,
+  // UserError on logarithmic axes.
   Plot& image(const Tensor& matrix, const ImageOptions& options = {});
-  // Lines of equal height of a surface, [rows, columns], at least 2 of each, the first row at the least y; darker lines
-  // lie lower. Throws ShapeError for other shapes, UserError for options that have no meaning.
+  // Contour lines of a surface, [rows, columns] with at least 2 each, first row at the lowest y; lower lines are
+  // darker. Throws ShapeError for other shapes, UserError for invalid options.
   Plot& contours(const Tensor& heights, const ContourOptions& options = {});
-  // A straight line across the plot at one x or y, for a limit or a mark: dashed, and gray instead of a color.
+  // A dashed gray line across the plot at one x or y.
   Plot& vertical(const std::string& name, double x);
   Plot& horizontal(const std::string& name, double y);
 
-  // The picture as SVG text.
+  // The plot as SVG text.
   std::string svg() const;
-  // Writes it, whole or not at all. Throws UserError unless the extension is .svg, EnvironmentError if the file cannot
+  // Writes the SVG file atomically. Throws UserError unless the extension is .svg, EnvironmentError if the file cannot
   // be written.
   void save(const std::filesystem::path& path) const;
 
@@ -116,16 +115,16 @@ class Plot {
   static std::vector<double> numbers_of(const Tensor& tensor);
 
   PlotOptions options_;
-  std::vector<std::shared_ptr<const plots::Mark>> marks_;  // never changed, so that copies share them
+  std::vector<std::shared_ptr<const plots::Mark>> marks_;  // immutable and shared by copies
 };
 
 struct GridOptions {
   int columns = 2;
   std::string title{};
 };
-// Several plots in one picture, row by row, as SVG text. Throws UserError for less than one column.
+// Arranges plots in a grid, row by row, as SVG text. Throws UserError if columns < 1.
 std::string plots_svg(const std::vector<Plot>& plots, const GridOptions& options = {});
-// Writes it; throws as Plot::save does.
+// Writes a grid of plots to a file. Throws as Plot::save.
 void save_plots(const std::filesystem::path& path, const std::vector<Plot>& plots, const GridOptions& options = {});
 
 }  // namespace xgrad::inline v0::nn

@@ -11,27 +11,26 @@
 namespace xgrad::inline v0::nn::plots {
 namespace {
 
-// Beyond 1e300 the length of an axis might be infinite. Ticks at the very end have a place, whatever rounding did to
-// them.
+// Limits of 1e300 and 1e-300, so that axis lengths are finite; with a margin for the rounding of ticks at the ends.
 constexpr double largest = 1.000000001e300, smallest = 0.999999999e-300;
 
 double along(double v, Scale scale) { return scale == Scale::logarithmic ? std::log10(v) : v; }
 double back(double v, Scale scale) { return scale == Scale::logarithmic ? std::pow(10.0, v) : v; }
 
-// Exact for what doubles can hold exactly, which std::pow need not be.
+// v * 10^exponent, exact if the result is a double; std::pow need not be.
 double times_power(double v, int exponent) {
   double power = 1;
   for (int i = 0; i < std::abs(exponent); ++i) power *= 10;
   return exponent < 0 ? v / power : v * power;
 }
 
-struct Step {
+struct TickSpacing {
   int mantissa;  // 1, 2 or 5
   int exponent;
 };
 
-// The smallest that makes no more than so many of a length.
-Step step_for(double length, int at_most) {
+// The smallest spacing that gives at most `at_most` intervals.
+TickSpacing spacing_for(double length, int at_most) {
   const double wanted = length / std::max(1, at_most);
   int exponent = static_cast<int>(std::floor(std::log10(wanted)));
   for (const int mantissa : {1, 2, 5}) {
@@ -42,7 +41,7 @@ Step step_for(double length, int at_most) {
 
 std::string with_minus(const std::string& text) { return text.starts_with('-') ? "\u2212" + text.substr(1) : text; }
 
-// Labels of one axis look alike: all have the same decimals, and the same power of ten if they need one.
+// Labels of one axis share their number of decimals and power of ten.
 std::vector<Tick> labeled(const std::vector<double>& at, int last_digit) {
   double most = 0;
   for (const double v : at) most = std::max(most, std::abs(v));
@@ -63,19 +62,19 @@ std::vector<Tick> labeled(const std::vector<double>& at, int last_digit) {
 }
 
 std::vector<Tick> even_ticks(const Axis& axis, int at_most) {
-  Step step = step_for(axis.high - axis.low, at_most);
-  if (axis.whole && step.exponent < 0 && std::floor(axis.high) >= std::ceil(axis.low)) step = {1, 0};
-  // Multiples of the step, with some room for rounding at the ends.
-  const double length = times_power(step.mantissa, step.exponent);
+  TickSpacing spacing = spacing_for(axis.high - axis.low, at_most);
+  if (axis.whole && spacing.exponent < 0 && std::floor(axis.high) >= std::ceil(axis.low)) spacing = {1, 0};
+  // Multiples of the spacing, with a tolerance for rounding at the ends.
+  const double length = times_power(spacing.mantissa, spacing.exponent);
   const double slack = 1e-9 * (axis.high - axis.low);
   const double first = std::ceil((axis.low - slack) / length), last = std::floor((axis.high + slack) / length);
   std::vector<double> at;
   for (double k = first; k <= last && at.size() < 1000; ++k)
-    at.push_back(times_power(k * step.mantissa, step.exponent));
-  return labeled(at, step.exponent);
+    at.push_back(times_power(k * spacing.mantissa, spacing.exponent));
+  return labeled(at, spacing.exponent);
 }
 
-// At powers of ten and those multiples of them that have names, and lines at the others.
+// Labeled ticks at the given multiples of powers of ten, unlabeled ones at the other multiples.
 std::vector<Tick> close_ticks(const Axis& axis, int first, int last, std::initializer_list<int> named) {
   std::vector<Tick> out;
   for (int decade = first; decade <= last; ++decade) {
@@ -95,12 +94,12 @@ int names(const std::vector<Tick>& ticks) {
 
 std::vector<Tick> decade_ticks(const Axis& axis, int at_most) {
   const double from = std::log10(axis.low), to = std::log10(axis.high);
-  // Ends that are powers of ten are ticks, whatever rounding made of their logarithms.
+  // Tolerance for the rounding of logarithms, so that ends at powers of ten get ticks.
   const int first = static_cast<int>(std::ceil(from - 1e-9)), last = static_cast<int>(std::floor(to + 1e-9));
   constexpr int enough = 3;
   if (last - first < 2) {
-    // One or two powers of ten say too little: their double and fivefold have names as well, or their threefold where
-    // these are too many, or, if even these are few, ticks are as on an even axis.
+    // With one or two powers of ten, label their multiples by 2 and 5 too, or by 3 if these are too many. If there are
+    // still too few labels, use linear ticks.
     std::vector<Tick> close = close_ticks(axis, first - 1, last, {1, 2, 5});
     if (names(close) > std::max(enough + 1, at_most + at_most / 2)) close = close_ticks(axis, first - 1, last, {1, 3});
     while (names(close) < enough && at_most < 3 * enough) close = even_ticks(axis, at_most++);
@@ -150,12 +149,12 @@ void Extent::add_edge(double v) {
   high_edge = std::max(high_edge, v);
 }
 
-double Axis::share(double v) const {
+double Axis::position(double v) const {
   if (!has_place(v, scale)) return std::numeric_limits<double>::quiet_NaN();
   const double from = along(low, scale), to = along(high, scale);
-  // Far beyond the end is as good as infinitely far, and can be drawn.
-  const double share = std::clamp((along(v, scale) - from) / (to - from), -1e6, 1e6);
-  return reversed ? 1 - share : share;
+  // Limit coordinates outside the axis to a drawable range.
+  const double position = std::clamp((along(v, scale) - from) / (to - from), -1e6, 1e6);
+  return reversed ? 1 - position : position;
 }
 
 Axis axis_over(const Extent& extent, std::pair<double, double> range) {
@@ -173,7 +172,7 @@ Axis axis_over(const Extent& extent, std::pair<double, double> range) {
   double high = along(std::max(extent.high, extent.high_edge), extent.scale);
   const double magnitude = std::max(std::abs(low), std::abs(high));
   if (high - low <= 1e-12 * magnitude || high - low < smallest) {
-    // One number, in the middle.
+    // A single value: center it.
     double air = extent.scale == Scale::logarithmic ? 0.5 : magnitude < smallest ? 1 : 0.1 * magnitude;
     if (extent.whole && extent.scale == Scale::linear) air = std::max(air, 0.6);
     low -= air;

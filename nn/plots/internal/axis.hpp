@@ -1,4 +1,4 @@
-// Axes of plots: from where to where they go, and where their ticks are.
+// Axes of plots: data ranges, axis limits and ticks.
 #pragma once
 
 #include <limits>
@@ -10,18 +10,18 @@
 
 namespace xgrad::inline v0::nn::plots {
 
-// Whether a number has a place on an axis. Sums and differences of such numbers are finite.
+// Whether a value can be shown on an axis. Sums and differences of such values are finite.
 bool has_place(double v, Scale scale);
 
-// How far data reach along an axis.
+// The range of the data along an axis.
 struct Extent {
   Scale scale = Scale::linear;
-  // Data that want some air around them, and edges that want none, such as the foot of bars.
+  // Range of the data, which gets a margin, and of edges, which get none, such as the base of bars.
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
   double low_edge = std::numeric_limits<double>::infinity(), high_edge = -std::numeric_limits<double>::infinity();
-  bool whole = true;  // all data are whole numbers
+  bool whole = true;  // all data are integers
 
-  // Numbers that have no place are left out.
+  // Ignores values that cannot be shown.
   void add(double v);
   void add_edge(double v);
   bool empty() const { return low > high && low_edge > high_edge; }
@@ -30,23 +30,23 @@ struct Extent {
 struct Axis {
   Scale scale = Scale::linear;
   double low = 0, high = 1;
-  bool whole = false;     // ticks at whole numbers only, if there are any
-  bool reversed = false;  // the least number comes last
+  bool whole = false;     // ticks at integers only, if the axis has any
+  bool reversed = false;  // values descend along the axis
 
-  // 0 at one end, 1 at the other; numbers that are not shown lie beyond. NaN for one that has no place.
-  double share(double v) const;
+  // Position along the axis: 0 to 1, outside of that beyond the ends; NaN if the value cannot be shown.
+  double position(double v) const;
 };
 
-// An axis that shows all of an extent, or, if it is not two equal numbers, a range.
+// An axis over `range`, or over the extent if both ends of `range` are equal.
 Axis axis_over(const Extent& extent, std::pair<double, double> range);
 
 struct Tick {
   double at;
-  std::string label;  // empty: a line between two ticks
+  std::string label;  // empty for a minor tick
 };
 
-// At most about so many ticks at multiples of 1, 2 or 5 times a power of ten, or at powers of ten; where there are one
-// or two of these, at some of their multiples as well.
+// About `at_most` ticks or fewer: on a linear axis at multiples of 1, 2 or 5 times a power of ten, on a logarithmic
+// axis at powers of ten and, if there are only one or two, at some of their multiples.
 std::vector<Tick> ticks_of(const Axis& axis, int at_most);
 
 }  // namespace xgrad::inline v0::nn::plots

@@ -9,8 +9,8 @@ namespace {
 
 constexpr std::size_t none = std::numeric_limits<std::size_t>::max();
 
-// A line crosses an edge of the raster at one point, and goes on from there into the squares on both sides. Edge 2 p
-// goes from raster point p to the next column, edge 2 p + 1 to the next row.
+// Marching squares: links the crossings of grid edges to contour lines. Edge 2 p goes from grid point p to the next
+// column, edge 2 p + 1 to the next row.
 class Crossings {
  public:
   Crossings(const Matrix& heights, double level)
@@ -22,7 +22,7 @@ class Crossings {
 
   std::vector<ContourLine> lines() {
     std::vector<ContourLine> out;
-    // First those that end at the border, from their ends; what is left then is closed.
+    // First follow the lines that end at the border, from their ends; the remaining ones are closed.
     for (std::size_t edge = 0; edge < next_.size(); ++edge) {
       if (next_[edge][0] != none && next_[edge][1] == none) out.push_back(follow(edge));
     }
@@ -37,7 +37,7 @@ class Crossings {
  private:
   void visit(std::size_t row, std::size_t column) {
     const std::size_t p = row * heights_.columns + column;
-    // Corners and edges in turn: edge i lies between corner i and the next.
+    // Edge i lies between corner i and the next corner.
     const std::array<double, 4> h{heights_.at(row, column), heights_.at(row, column + 1),
                                   heights_.at(row + 1, column + 1), heights_.at(row + 1, column)};
     const std::array<std::size_t, 4> edges{2 * p, 2 * (p + 1) + 1, 2 * (p + heights_.columns), 2 * p + 1};
@@ -51,7 +51,7 @@ class Crossings {
     }
     if (count == 2) connect(crossed[0], crossed[1]);
     if (count < 4) return;
-    // Corner 0 is cut off alone if it differs from the middle.
+    // Saddle point: corner 0 is separated if it differs from the mean.
     const bool alone = (h[0] >= level_) != (mean >= level_);
     connect(crossed[0], crossed[alone ? 3 : 1]);
     connect(crossed[2], crossed[alone ? 1 : 3]);
@@ -70,7 +70,7 @@ class Crossings {
     return {static_cast<double>(column) + (down ? 0 : t), static_cast<double>(row) + (down ? t : 0)};
   }
 
-  // Walks from crossing to crossing, and removes what it has seen.
+  // Follows a line from crossing to crossing and removes its crossings.
   ContourLine follow(std::size_t edge) {
     ContourLine line;
     std::size_t from = none;

@@ -1,4 +1,4 @@
-// Lines of equal height.
+// Contour lines of a height field.
 #pragma once
 
 #include <cstddef>
@@ -14,15 +14,15 @@ struct Matrix {
   double at(std::size_t row, std::size_t column) const { return numbers[row * columns + column]; }
 };
 
-// (column, row), in parts of the distance between neighbors.
+// (column, row) coordinates, fractional between grid points.
 using ContourLine = std::vector<std::pair<double, double>>;
 struct ContourLevel {
   double height;
-  std::vector<ContourLine> lines;  // a closed one ends where it begins
+  std::vector<ContourLine> lines;  // closed lines end at their first point
 };
 
-// By marching squares; where two opposite corners are above the level and two below, the mean of the four decides. No
-// line goes through a square that has a corner which is NaN or infinite.
+// Contour lines by marching squares. At saddle points the mean of the four corners decides. Squares with a NaN or
+// infinite corner have no lines.
 ContourLevel contour_lines(const Matrix& heights, double level);
 
 }  // namespace xgrad::inline v0::nn::plots

@@ -10,7 +10,7 @@
 namespace xgrad::inline v0::nn::plots {
 namespace {
 
-// The first and the last of a column, and what is extreme between them, in the order of the line.
+// Appends the first, last, lowest and highest point of a pixel column, in the order of the line.
 void add_column(std::vector<Pixel>& out, const Pixel* first, const Pixel* end) {
   const auto lower = [](const Pixel& a, const Pixel& b) { return a.y < b.y; };
   auto [least, most] = std::minmax_element(first, end, lower);
@@ -22,8 +22,9 @@ void add_column(std::vector<Pixel>& out, const Pixel* first, const Pixel* end) {
   }
 }
 
-// The part of a - b within the box, as shares of its length; an empty one if there is none (Liang and Barsky, 1984).
-std::pair<double, double> shares_within(const Pixel& a, const Pixel& b, const Pixel& low, const Pixel& high) {
+// Clips the segment a-b to the box: returns its begin and end as fractions of the length, begin > end if it is outside
+// (Liang and Barsky, 1984).
+std::pair<double, double> clip_segment(const Pixel& a, const Pixel& b, const Pixel& low, const Pixel& high) {
   double from = 0, to = 1;
   const double along[] = {a.x - b.x, b.x - a.x, a.y - b.y, b.y - a.y};
   const double room[] = {a.x - low.x, high.x - a.x, a.y - low.y, high.y - a.y};
@@ -35,7 +36,7 @@ std::pair<double, double> shares_within(const Pixel& a, const Pixel& b, const Pi
   return {from, to};
 }
 
-// From p to the straight line between a and b, which does not end there.
+// The distance of p from the infinite line through a and b.
 double distance(const Pixel& p, const Pixel& a, const Pixel& b) {
   const double x = b.x - a.x, y = b.y - a.y, length = std::hypot(x, y);
   if (length == 0) return std::hypot(p.x - a.x, p.y - a.y);
@@ -46,10 +47,10 @@ double distance(const Pixel& p, const Pixel& a, const Pixel& b) {
 
 std::vector<Pixel> simplified(const std::vector<Pixel>& curve) {
   std::vector<Pixel> out;
-  std::size_t kept = 0;  // the last one that was
+  std::size_t kept = 0;  // index of the last kept point
   for (std::size_t i = 0; i < curve.size(); ++i) {
     bool needed = i == 0 || i + 1 == curve.size() || i - kept >= 40;
-    // Would a line from the last kept one to the next pass all between?
+    // Is a point far from the line between the last kept point and the next one?
     for (std::size_t k = kept + 1; k <= i && !needed; ++k) needed = distance(curve[k], curve[kept], curve[i + 1]) > 0.1;
     if (!needed) continue;
     out.push_back(curve[i]);
@@ -92,7 +93,7 @@ std::string path_of(const std::vector<Pixel>& line, double width, double height)
   };
   for (std::size_t i = 0; i + 1 < line.size(); ++i) {
     const Pixel &a = line[i], &b = line[i + 1];
-    const auto [from, to] = shares_within(a, b, low, high);
+    const auto [from, to] = clip_segment(a, b, low, high);
     if (from > to) {
       drawing = false;
       continue;

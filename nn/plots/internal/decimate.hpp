@@ -1,4 +1,4 @@
-// What of a line of thousands of points can be seen.
+// Reduces lines of thousands of points to those that are visible.
 #pragma once
 
 #include <cstddef>
@@ -11,17 +11,17 @@ struct Pixel {
   double x, y;
 };
 
-// Lines of more points are thinned.
+// Lines with more points are decimated.
 constexpr std::size_t many_points = 2000;
 
-// A line of fewer points that looks the same. Where it goes one way in x: of each column of pixels the first point, the
-// lowest, the highest and the last. Otherwise without points within a third of a pixel of the one before.
+// A line of fewer points that looks the same. If x is monotonic, keeps the first, last, lowest and highest point of
+// each pixel column. Otherwise drops points within a third of a pixel of the previous one.
 std::vector<Pixel> decimate(const std::vector<Pixel>& line);
 
-// A curve without the points that a straight line between others passes within a tenth of a pixel.
+// Drops points that are within a tenth of a pixel of the line between the kept ones.
 std::vector<Pixel> simplified(const std::vector<Pixel>& curve);
 
-// The data of an SVG path; parts far outside a box of that size are left out.
+// The data attribute of an SVG path, without the parts far outside a box of that size.
 std::string path_of(const std::vector<Pixel>& line, double width, double height);
 
 }  // namespace xgrad::inline v0::nn::plots

@@ -1,4 +1,4 @@
-// Marks as SVG elements, in the pixels of the box between the axes.
+// Draws marks as SVG elements, in pixel coordinates of the box between the axes.
 #pragma once
 
 #include <cstddef>
@@ -14,22 +14,22 @@ namespace xgrad::inline v0::nn::plots {
 struct View {
   Axis x, y, colors;
   double width = 0, height = 0;
-  std::vector<std::string> categories;  // names of bars, whose middles lie at 0, 1, 2 ...
-  std::size_t bars = 0;                 // how many stand side by side
+  std::vector<std::string> categories;  // names of bars, centered at 0, 1, 2 ...
+  std::size_t bars = 0;                 // bars per category
 
-  double px(double v) const { return x.share(v) * width; }
-  double py(double v) const { return (1 - y.share(v)) * height; }
+  double px(double v) const { return x.position(v) * width; }
+  double py(double v) const { return (1 - y.position(v)) * height; }
 };
 
-// What tells marks apart: how many of a kind were there before.
-struct Turn {
+// The position of a mark among those that share a color cycle, selecting its color or dash pattern.
+struct CycleIndex {
   std::size_t color = 0, rule = 0, bar = 0;
 };
 
 bool takes_color(const Mark& mark);
-void draw_mark(std::string& out, const Mark& mark, const View& view, const Turn& turn);
-// What stands for it in the legend, with its middle at that height, and how wide that is.
+void draw_mark(std::string& out, const Mark& mark, const View& view, const CycleIndex& cycle);
+// The legend symbol of a mark: its width, and drawing it centered vertically at y.
 double swatch_width(const Mark& mark);
-void draw_swatch(std::string& out, const Mark& mark, const Turn& turn, double x, double y);
+void draw_swatch(std::string& out, const Mark& mark, const CycleIndex& cycle, double x, double y);
 
 }  // namespace xgrad::inline v0::nn::plots

@@ -1,4 +1,4 @@
-// What a plot holds.
+// Mark: a drawable element of a plot.
 #pragma once
 
 #include <string>
@@ -44,7 +44,7 @@ struct Mark {
   std::variant<Line, Points, Histogram, Bars, Image, Contours, Rule> what;
 };
 
-// How many of the numbers fall into each bin.
+// Counts the values in each bin.
 Histogram count(const std::vector<double>& values, const HistogramOptions& options);
 
 }  // namespace xgrad::inline v0::nn::plots

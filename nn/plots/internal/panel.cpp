@@ -21,7 +21,7 @@ void write_line(std::string& out, fmt::format_string<const Args&...> format, con
 }
 
 constexpr double title_size = 15, name_size = 12, tick_size = 11;
-constexpr double boldness = 1.12;  // bold letters are so much wider
+constexpr double boldness = 1.12;  // width of bold text relative to regular
 constexpr double margin = 14, scale_width = 13;
 constexpr double slant = 35, slant_sine = 0.574, slant_cosine = 0.819;  // degrees
 
@@ -31,7 +31,7 @@ double widest(const std::vector<Tick>& ticks) {
   return width;
 }
 
-// Takes away the names of ticks that would touch the one before. Whether there were any.
+// Removes tick labels that would overlap the previous one; returns whether there were any.
 template <class Size>
 bool thin_out(std::vector<Tick>& ticks, const Axis& axis, double length, Size size) {
   bool any = false;
@@ -39,7 +39,7 @@ bool thin_out(std::vector<Tick>& ticks, const Axis& axis, double length, Size si
   for (Tick& tick : ticks) {
     if (tick.label.empty()) continue;
     if (before != nullptr &&
-        std::abs(axis.share(tick.at) - axis.share(before->at)) * length < (size(tick) + size(*before)) / 2) {
+        std::abs(axis.position(tick.at) - axis.position(before->at)) * length < (size(tick) + size(*before)) / 2) {
       tick.label.clear();
       any = true;
     } else {
@@ -49,7 +49,7 @@ bool thin_out(std::vector<Tick>& ticks, const Axis& axis, double length, Size si
   return any;
 }
 
-// Fields, or bars, that have names.
+// Ticks for the names of bars, or of rows or columns of an image.
 std::vector<Tick> named_ticks(const std::vector<std::string>& names, double length, double least_distance) {
   std::vector<Tick> out;
   const double distance = length / static_cast<double>(names.size());
@@ -65,7 +65,7 @@ double length_of(const Axis& axis) {
 
 }  // namespace
 
-// ---- how far data reach
+// ---- data ranges
 
 void Panel::measure_points(const std::vector<double>& x, const std::vector<double>& y) {
   for (std::size_t i = 0; i < x.size(); ++i) {
@@ -80,7 +80,7 @@ void Panel::measure_what(const Histogram& histogram) {
   if (histogram.counts.empty()) return;
   data_ = true;
   y_.add_edge(0);
-  // On a logarithmic axis a bin of one number shall be seen.
+  // Keep a bin with a single value visible on a logarithmic axis.
   if (y_.scale == Scale::logarithmic) y_.add_edge(0.5);
   for (const double count : histogram.counts) y_.add(count);
   x_.whole = false;
@@ -104,7 +104,7 @@ void Panel::measure_what(const Bars& bars) {
 
 void Panel::measure_what(const Image& image) {
   if (image.matrix.numbers.empty()) return;
-  data_ = fields_ = true;
+  data_ = is_image_ = true;
   x_.add_edge(-0.5);
   y_.add_edge(-0.5);
   x_.add_edge(static_cast<double>(image.matrix.columns) - 0.5);
@@ -139,18 +139,18 @@ Panel::Panel(const Plot& plot) : plot_(plot) {
   for (const auto& mark : plot.marks_) measure(*mark);
   view_.x = axis_over(x_, o.x_range);
   view_.y = axis_over(y_, o.y_range);
-  view_.y.reversed = fields_;
+  view_.y.reversed = is_image_;
   colors_.add_edge(colors_.low);
   colors_.add_edge(colors_.high);
   view_.colors = axis_over(colors_, {});
   lay_out();
 }
 
-// ---- where things stand
+// ---- layout
 
 std::vector<Tick> Panel::ticks_of_x(double width) const {
   if (!column_names_.empty()) return named_ticks(column_names_, width, 15);
-  // Fewer, until the labels do not touch.
+  // Reduce the number of ticks until labels do not overlap.
   for (int count = std::max(4, static_cast<int>(width / 60));; --count) {
     std::vector<Tick> ticks = ticks_of(view_.x, count);
     const bool crowded = widest(ticks) + 14 > width / count;
@@ -168,14 +168,14 @@ std::vector<Tick> Panel::ticks_of_y(double height) const {
   return ticks;
 }
 
-// Titles and names of marks begin where the box does, unless that is far to the right.
+// The title and the legend are left-aligned with the box, unless the box begins far to the right.
 void Panel::lay_out_title() {
   const double left = std::min(left_, width() / 3);
   title_left_ = left;
   title_lines_ = wrapped(plot_.options_.title, (width() - left - margin) / boldness, title_size);
   title_bottom_ = title_lines_.empty() ? 8 : 10 + 20 * static_cast<double>(title_lines_.size());
   legend_.clear();
-  Turn next;
+  CycleIndex next;
   double x = left, y = title_bottom_ + 10;
   for (const auto& mark : plot_.marks_) {
     const bool bars = std::holds_alternative<Bars>(mark->what), rule = std::holds_alternative<Rule>(mark->what);
@@ -213,7 +213,7 @@ void Panel::lay_out() {
     slanted_ = names.size() > 1 && widest(names) + 8 > view_.width / static_cast<double>(names.size());
     if (slanted_) {
       names_below_ = 10 + widest(names) * slant_sine + tick_size * slant_cosine;
-      // The first name begins far to the left.
+      // The first slanted label extends to the left of the box.
       const double first = width_of(names.front().label, tick_size) * slant_cosine - view_.px(names.front().at) + 4;
       const double more = std::clamp(first - left_, 0.0, view_.width - width_at_least);
       left_ += more;
@@ -231,7 +231,7 @@ void Panel::lay_out() {
     view_.height = std::max(height_at_least, unit * length_of(view_.y));
     left_ = left + (wide - view_.width) / 2;
   };
-  // What stands above the box begins where it does and may take more lines there, which leave less for the box.
+  // Title and legend may wrap to more lines, which reduces the height of the box.
   lay_out_title();
   double before = 0;
   do {
@@ -241,7 +241,7 @@ void Panel::lay_out() {
   } while (title_bottom_ > before);
 }
 
-// ---- writing
+// ---- SVG output
 
 void Panel::write_x_ticks(std::string& out) const {
   std::string lines, fine, labels;
@@ -259,7 +259,7 @@ void Panel::write_x_ticks(std::string& out) const {
     labels += fmt::format(R"(<text x="{}" y="{}"{}>{}</text>)", coordinate(slanted_ ? x + 3 : x), coordinate(y), turned,
                           xml_text(tick.label));
   }
-  if (!fields_ && column_names_.empty()) {
+  if (!is_image_ && column_names_.empty()) {
     write_line(out, R"(<path {} d="{}"/>)", grid_line, lines);
     if (!fine.empty()) write_line(out, R"(<path {} stroke-opacity="0.6" d="{}"/>)", grid_line, fine);
   }
@@ -277,7 +277,7 @@ void Panel::write_y_ticks(std::string& out) const {
       labels += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(left_ - 7), coordinate(y + 4),
                             xml_text(tick.label));
   }
-  if (!fields_) {
+  if (!is_image_) {
     write_line(out, R"(<path {} d="{}"/>)", grid_line, lines);
     if (!fine.empty()) write_line(out, R"(<path {} stroke-opacity="0.6" d="{}"/>)", grid_line, fine);
   }
@@ -312,7 +312,7 @@ void Panel::write_titles(std::string& out) const {
                        coordinate(middle), coordinate(half));
   out += "</g>\n";
   for (const Entry& entry : legend_) {
-    if (!entry.name.empty()) draw_swatch(out, *entry.mark, entry.turn, entry.x, entry.y);
+    if (!entry.name.empty()) draw_swatch(out, *entry.mark, entry.cycle, entry.x, entry.y);
   }
   out += '\n';
 }
@@ -325,7 +325,7 @@ void Panel::write_colors(std::string& out) const {
   write_line(out, R"(<g {} font-size="{}">)", dim, tick_size);
   for (const Tick& tick : ticks_of(view_.colors, std::max(2, static_cast<int>(view_.height / 42)))) {
     out += fmt::format(R"(<text x="{}" y="{}">{}</text>)", coordinate(x + scale_width + 6),
-                       coordinate(top_ + (1 - view_.colors.share(tick.at)) * view_.height + 4), tick.label);
+                       coordinate(top_ + (1 - view_.colors.position(tick.at)) * view_.height + 4), tick.label);
   }
   out += "</g>\n";
 }
@@ -334,10 +334,10 @@ std::string Panel::svg() const {
   std::string out;
   write_x_ticks(out);
   write_y_ticks(out);
-  // A picture in the picture cuts off what lies beyond the box.
+  // A nested svg element clips to the box.
   out += fmt::format(R"(<svg x="{}" y="{}" width="{}" height="{}" overflow="hidden">)", coordinate(left_),
                      coordinate(top_), coordinate(view_.width), coordinate(view_.height));
-  for (const Entry& entry : legend_) draw_mark(out, *entry.mark, view_, entry.turn);
+  for (const Entry& entry : legend_) draw_mark(out, *entry.mark, view_, entry.cycle);
   out += "</svg>\n";
   write_line(out, R"(<path {} fill="none" d="M{} {}V{}H{}"/>)", axis_line, coordinate(left_), coordinate(top_),
              coordinate(top_ + view_.height), coordinate(left_ + view_.width));
@@ -354,7 +354,7 @@ namespace {
 
 void write_svg(const char* where, const std::filesystem::path& path, const std::string& text) {
   if (path.extension() != ".svg")
-    throw UserError(fmt::format("{}: a plot is an .svg file\n  given: {}", where, path.string()));
+    throw UserError(fmt::format("{}: the file extension must be .svg, got {}", where, path.string()));
   replace_file(where, path, text);
 }
 
@@ -368,13 +368,12 @@ std::string Plot::svg() const {
 void Plot::save(const std::filesystem::path& path) const { write_svg("plot", path, svg()); }
 
 std::string plots_svg(const std::vector<Plot>& plots, const GridOptions& options) {
-  if (options.columns < 1)
-    throw UserError(fmt::format("plots: a grid has a column at least\n  given: {}", options.columns));
+  if (options.columns < 1) throw UserError(fmt::format("plots: columns must be at least 1, got {}", options.columns));
   std::vector<Panel> panels;
   const Plot nothing;
   for (const Plot& plot : plots) panels.emplace_back(plot);
   if (panels.empty()) panels.emplace_back(nothing);
-  // A column is as wide as its widest plot, a row as high as its highest.
+  // Columns have the width of their widest plot, rows the height of their tallest.
   const std::size_t columns = std::min(static_cast<std::size_t>(options.columns), panels.size());
   const std::size_t rows = (panels.size() + columns - 1) / columns;
   std::vector<double> x(columns + 1), y(rows + 1);

@@ -1,4 +1,4 @@
-// A plot as it is drawn: its axes, their box, and what stands around it.
+// Panel: lays out and draws one plot: axes, the box between them, title and legend.
 #pragma once
 
 #include <string>
@@ -14,14 +14,14 @@ class Panel {
   double width() const { return plot_.options_.width; }
   double height() const { return plot_.options_.height; }
   const std::string& title() const { return plot_.options_.title; }
-  // With the upper left corner at the origin, without the page under it.
+  // SVG elements with the upper left corner at the origin, without a background.
   std::string svg() const;
 
  private:
   struct Entry {
     const Mark* mark;
-    Turn turn;
-    double x, y;  // of its swatch
+    CycleIndex cycle;
+    double x, y;  // position of the swatch
     std::string name;
   };
 
@@ -46,13 +46,13 @@ class Panel {
   const Plot& plot_;
   Extent x_, y_, colors_;
   bool data_ = false;
-  bool fields_ = false;                 // an image: no lines of the grid, rows go downwards
-  std::vector<std::string> row_names_;  // instead of numbers
+  bool is_image_ = false;               // no grid lines, rows from top to bottom
+  std::vector<std::string> row_names_;  // replace numeric labels
   std::vector<std::string> column_names_;
   View view_;
-  double left_ = 0, top_ = 0, right_ = 0;  // of the box; to its right
+  double left_ = 0, top_ = 0, right_ = 0;  // margins around the box
   double title_left_ = 0, title_bottom_ = 0, names_below_ = 0;
-  bool slanted_ = false;  // names on the x axis, where they would not fit otherwise
+  bool slanted_ = false;  // slant labels of the x axis, if they do not fit horizontally
   std::vector<std::string> title_lines_;
   std::vector<Entry> legend_;
 };

@@ -15,7 +15,7 @@ struct Character {
   bool valid = false;
 };
 
-// Strictly as RFC 3629 has it: shortest forms only, no surrogates, nothing above U+10FFFF.
+// Strict UTF-8 by RFC 3629: shortest forms only, no surrogates, nothing above U+10FFFF.
 Character first_of(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned lead = byte(0);
@@ -33,14 +33,14 @@ Character first_of(std::string_view text) {
   return {code, bytes, true};
 }
 
-bool may_stand(char32_t code) {
+bool is_allowed(char32_t code) {
   const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
-  // They would turn the text round that follows.
+  // These would reverse the direction of the following text.
   const bool direction = (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
   return !control && !direction && (code & 0xFFFEU) != 0xFFFE;
 }
 
-// In parts of the size of the font: narrow, wide, and the rest.
+// Width of a character relative to the font size.
 double width_of(char32_t code) {
   if (code >= 0x1100 && (code < 0x2000 || code >= 0x2E80)) return 1.05;
   if (std::u32string_view(U"iljtfrI.,:;|!'()[] ·").find(code) != std::u32string_view::npos) return 0.36;
@@ -56,8 +56,8 @@ constexpr Rgb viridis[] = {{0x44, 0x01, 0x54}, {0x47, 0x2D, 0x7B}, {0x3B, 0x52, 
                            {0x5E, 0xC9, 0x62}, {0xAD, 0xDC, 0x30}, {0xFD, 0xE7, 0x25}};
 constexpr std::size_t viridis_steps = std::size(viridis) - 1;
 
-Rgb viridis_at(double share) {
-  const double at = std::clamp(share, 0.0, 1.0) * static_cast<double>(viridis_steps);
+Rgb viridis_at(double value) {
+  const double at = std::clamp(value, 0.0, 1.0) * static_cast<double>(viridis_steps);
   const std::size_t i = std::min(static_cast<std::size_t>(at), viridis_steps - 1);
   const double t = at - static_cast<double>(i);
   const Rgb &a = viridis[i], &b = viridis[i + 1];
@@ -82,7 +82,7 @@ std::string xml_text(std::string_view text) {
     const Character c = first_of(text);
     if (c.valid && (c.code == '\n' || c.code == '\r' || c.code == '\t'))
       out += ' ';
-    else if (!c.valid || !may_stand(c.code))
+    else if (!c.valid || !is_allowed(c.code))
       out += '?';
     else if (c.code == '&')
       out += "&amp;";
@@ -159,7 +159,7 @@ std::string superscript(int exponent) {
 
 std::string readable(double number, int digits) {
   if (number == 0) return "0";
-  // As rounded: 9.9996 with three digits is 10.0.
+  // Round first: 9.9996 with three digits is 10.0.
   const std::string rounded = fmt::format("{:.{}e}", std::abs(number), digits - 1);
   const std::size_t e = rounded.find('e');
   const int exponent = std::atoi(rounded.c_str() + e + 1);
@@ -176,13 +176,13 @@ std::string readable(double number, int digits) {
   return out + (mantissa == "1" ? "10" : mantissa + "\u00b710") + superscript(exponent);
 }
 
-std::string scale_color(double share) {
-  const Rgb c = viridis_at(share);
+std::string scale_color(double value) {
+  const Rgb c = viridis_at(value);
   return fmt::format("#{:02x}{:02x}{:02x}", std::lround(c.r), std::lround(c.g), std::lround(c.b));
 }
 
-bool wants_black_text(double share) {
-  const Rgb c = viridis_at(share);
+bool wants_black_text(double value) {
+  const Rgb c = viridis_at(value);
   return 0.299 * c.r + 0.587 * c.g + 0.114 * c.b > 130;
 }
 
@@ -193,15 +193,15 @@ std::string svg_begin(double width, double height, std::string_view title) {
       "\n",
       coordinate(width), coordinate(height));
   if (!title.empty()) out += fmt::format("<title>{}</title>\n", xml_text(title));
-  // What does not know of dark pages reads attributes alone; those are for light ones.
+  // Viewers without support for media queries use the attributes, which have the light colors.
   out +=
       "<style>@media (prefers-color-scheme:dark){.page{fill:#0d1117}.ink{fill:#e6edf3}.dim{fill:#a3adb8}"
       ".grid{stroke:#21262d}.axis{stroke:#6e7681}.rule{stroke:#a3adb8}.halo{stroke:#0d1117}.level{stroke:#9fb3c8}";
   for (std::size_t i = 0; i < palette.size(); ++i) out += fmt::format(".c{}{{color:{}}}", i, palette[i].dark);
   out += "}</style>\n<defs><linearGradient id=\"xgrad-scale\" x1=\"0\" y1=\"1\" x2=\"0\" y2=\"0\">";
   for (std::size_t i = 0; i <= viridis_steps; ++i) {
-    const double share = static_cast<double>(i) / static_cast<double>(viridis_steps);
-    out += fmt::format(R"(<stop offset="{}" stop-color="{}"/>)", share, scale_color(share));
+    const double value = static_cast<double>(i) / static_cast<double>(viridis_steps);
+    out += fmt::format(R"(<stop offset="{}" stop-color="{}"/>)", value, scale_color(value));
   }
   out += "</linearGradient></defs>\n<rect class=\"page\" width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n";
   return out;

@@ -1,4 +1,4 @@
-// Plots: that the files are well-formed XML whatever they are given, and that what is drawn is what was given.
+// Plots: well-formed XML for any input, and drawings that match the data.
 #include <algorithm>
 #include <clocale>
 #include <cmath>
@@ -38,7 +38,7 @@ std::string read(const fs::path& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-// What people read in a picture.
+// The texts of a plot.
 std::vector<std::string> texts(const std::string& svg) {
   std::vector<std::string> out;
   for (const xml::Element& e : xml::parse(svg)) {
@@ -60,7 +60,7 @@ std::vector<xml::Element> elements(const std::string& svg, const std::string& na
   return out;
 }
 
-// The path of the only line, and how many times it begins.
+// The path of the only line, and its number of subpaths.
 std::string line_path(const std::string& svg) {
   std::vector<std::string> found;
   for (const xml::Element& e : elements(svg, "path")) {
@@ -85,7 +85,7 @@ using Names = std::vector<std::string>;
 
 }  // namespace
 
-TEST_CASE("the XML parser of these tests refuses what is not well-formed") {
+TEST_CASE("plots: the XML parser of these tests rejects malformed text") {
   CHECK(xml::parse("<a b='c'><d/>e&amp;f</a>").size() == 2);
   CHECK(xml::parse("<a b='c'><d/>e&amp;f</a>").front().text == "e&f");
   for (const char* bad :
@@ -94,7 +94,7 @@ TEST_CASE("the XML parser of these tests refuses what is not well-formed") {
     CHECK_THROWS_AS(xml::parse(bad), std::runtime_error);
 }
 
-TEST_CASE("ticks: multiples of 1, 2 or 5, and labels that look alike") {
+TEST_CASE("ticks: lie at multiples of 1, 2 or 5 with uniform labels") {
   const auto even = [](double low, double high) { return plots::Axis{.low = low, .high = high}; };
   CHECK(labels(even(0, 1), 5) == Names{"0", "0.2", "0.4", "0.6", "0.8", "1.0"});
   CHECK(labels(even(-1.2, 1.3), 6) == Names{"\u22121.0", "\u22120.5", "0", "0.5", "1.0"});
@@ -103,7 +103,7 @@ TEST_CASE("ticks: multiples of 1, 2 or 5, and labels that look alike") {
   CHECK(labels(even(0, 2e-9), 2) == Names{"0", "1\u00b710\u207b\u2079", "2\u00b710\u207b\u2079"});
   CHECK(labels(even(1e9, 1e9 + 2), 2) ==
         Names{"1.000000000\u00b710\u2079", "1.000000001\u00b710\u2079", "1.000000002\u00b710\u2079"});
-  // Whole numbers have no ticks between them, unless there are no others.
+  // Integer axes have no fractional ticks, unless there are no others.
   CHECK(labels({.low = 0.9, .high = 3.1, .whole = true}, 10) == Names{"1", "2", "3"});
   CHECK(labels({.low = 0.2, .high = 0.4, .whole = true}, 2).size() == 3);
 
@@ -122,9 +122,9 @@ TEST_CASE("ticks: multiples of 1, 2 or 5, and labels that look alike") {
   CHECK(labels(decades(0.5, 2000), 2) == Names{"1", "10", "100", "1000"});
   CHECK(labels(decades(1e-7, 0.1), 2) == Names{"10\u207b\u2076", "10\u207b\u2074", "10\u207b\u00b2"});
   CHECK(labels(decades(30, 90), 1) == Names{"40", "60", "80"});
-  // Lines between them lie at 2, 3 ... 9.
+  // Minor ticks lie at 2, 3 ... 9.
   CHECK(plots::ticks_of(decades(1, 100), 5).size() == 3 + 16);
-  // However long an axis is, there are some ticks, and not many.
+  // Axes of any range have a few ticks.
   std::mt19937 random(1);
   for (int i = 0; i < 2000; ++i) {
     std::uniform_real_distribution<double> exponent(-300, 300), mantissa(-1, 1);
@@ -137,11 +137,11 @@ TEST_CASE("ticks: multiples of 1, 2 or 5, and labels that look alike") {
     CAPTURE(axis.low);
     CAPTURE(axis.high);
     CHECK((named >= 1 && named <= 8));
-    for (const plots::Tick& tick : ticks) CHECK((axis.share(tick.at) > -1e-6 && axis.share(tick.at) < 1 + 1e-6));
+    for (const plots::Tick& tick : ticks) CHECK((axis.position(tick.at) > -1e-6 && axis.position(tick.at) < 1 + 1e-6));
   }
 }
 
-TEST_CASE("ticks: a logarithmic axis of a tenfold and more has three labels at least, however little room there is") {
+TEST_CASE("ticks: a logarithmic axis over a decade or more has at least three labels") {
   std::mt19937 random(4);
   std::uniform_real_distribution<double> low(-20, 20), length(1, 30);
   for (int i = 0; i < 2000; ++i) {
@@ -155,7 +155,7 @@ TEST_CASE("ticks: a logarithmic axis of a tenfold and more has three labels at l
   }
 }
 
-TEST_CASE("ticks: labels of a narrow axis do not touch") {
+TEST_CASE("ticks: labels of a short axis do not overlap") {
   const std::vector<std::pair<double, double>> ranges{{25, 650}, {0.5, 20},   {1, 99},
                                                       {95, 350}, {1e-5, 1e5}, {0.0011, 0.012}};
   for (const int size : {120, 150, 200, 300, 640}) {
@@ -171,7 +171,7 @@ TEST_CASE("ticks: labels of a narrow axis do not touch") {
                                     .height = size})
                                   .line("", ends, ends)
                                   .svg();
-      // Those of the x axis stand lowest, those of the y axis at its left.
+      // Labels of the x axis are lowest, those of the y axis at its left.
       std::vector<xml::Element> all = elements(svg, "text"), below, beside;
       const auto number = [](const xml::Element& e, const char* name) { return std::stod(e.attributes.at(name)); };
       double foot = 0;
@@ -188,7 +188,7 @@ TEST_CASE("ticks: labels of a narrow axis do not touch") {
   }
 }
 
-TEST_CASE("equal axes: title and legend begin where the box does, and leave it square") {
+TEST_CASE("plots: with equal axes the box is square, and title and legend align with it") {
   for (const int names : {1, 3, 9}) {
     CAPTURE(names);
     Plot plot({.title = "A square", .width = 640, .height = 420, .equal_axes = true});
@@ -217,7 +217,7 @@ TEST_CASE("equal axes: title and legend begin where the box does, and leave it s
   }
 }
 
-TEST_CASE("histogram: every number is counted once, in the bin it belongs to") {
+TEST_CASE("histogram: counts every value once in the right bin") {
   using plots::count;
   const std::vector<double> values{0, 0.1, 0.1, 0.3, 0.5, 0.95, 1, nan_, infinity, -infinity};
   CHECK(count(values, {.bins = 2}).counts == std::vector<double>{4, 3});  // 0.5 belongs to the second, 1 too
@@ -228,7 +228,7 @@ TEST_CASE("histogram: every number is counted once, in the bin it belongs to") {
   CHECK(count({nan_}, {}).counts.empty());
   CHECK(count({}, {}).counts.empty());
   CHECK(count({}, {.bins = 3, .range = {0, 1}}).counts == std::vector<double>{0, 0, 0});
-  // Numbers on the edges, whatever these are rounded to.
+  // Values on rounded edges.
   for (int bins = 1; bins < 60; ++bins) {
     const plots::Histogram empty = count({}, {.bins = bins, .range = {-0.1, 0.7}});
     const plots::Histogram h = count(empty.edges, {.bins = bins, .range = {-0.1, 0.7}});
@@ -236,7 +236,7 @@ TEST_CASE("histogram: every number is counted once, in the bin it belongs to") {
     expected.back() = 2;
     REQUIRE(h.counts == expected);
   }
-  // What is drawn stands as high as there are numbers: the axis goes from 0 to 8, with some air above.
+  // Bars are as high as the counts: the axis goes from 0 to 8, with a margin above.
   const Plot plot = Plot().histogram("h", std::vector<double>{0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, {.bins = 2});
   const std::string svg = plot.svg();
   CHECK(shows(svg, "8"));
@@ -244,7 +244,7 @@ TEST_CASE("histogram: every number is counted once, in the bin it belongs to") {
         Plot().histogram("h", std::vector<double>{1, 2}).svg());
 }
 
-TEST_CASE("lines: gaps where numbers have no place, dots where one stands alone") {
+TEST_CASE("lines: have gaps at values that cannot be shown, and dots for single points") {
   const std::string gap = Plot().line("a", {1, 2, nan_, 4, 5, infinity, 7}).svg();
   CHECK(count_of(line_path(gap), 'M') == 2);
   CHECK(elements(gap, "circle").size() == 1);
@@ -256,7 +256,7 @@ TEST_CASE("lines: gaps where numbers have no place, dots where one stands alone"
   CHECK(contains(Plot().line("a", {1, 2}, {.dashed = true}).svg(), "stroke-dasharray"));
 }
 
-TEST_CASE("plots without data say so, and all others do not") {
+TEST_CASE("plots: only plots without data show 'no data'") {
   const std::vector<double> none;
   for (const Plot& plot :
        {Plot(), Plot().line("a", none), Plot().line("a", {nan_, infinity}), Plot().points("a", {1}, {nan_}),
@@ -269,11 +269,11 @@ TEST_CASE("plots without data say so, and all others do not") {
         Plot().bars("a", {"b"}, {0}), Plot().image(slope), Plot().contours(slope)})
     CHECK_FALSE(shows(plot.svg(), "no data"));
   CHECK(shows(plots_svg({}), "no data"));
-  // A flat surface has no lines of equal height, but its numbers are there.
+  // A flat surface has no contour lines, but it has data.
   CHECK_NOTHROW(Plot().contours(Tensor({3, 3})).svg());
 }
 
-TEST_CASE("lines of thousands of points: short files that lose no extreme") {
+TEST_CASE("lines: decimation keeps extremes") {
   std::vector<double> walk;
   std::mt19937 random(2);
   std::normal_distribution<double> normal;
@@ -282,7 +282,7 @@ TEST_CASE("lines of thousands of points: short files that lose no extreme") {
   walk[150001] = -5000;
   const std::string svg = Plot({.y_range = {-5000, 5000}}).line("", walk).svg();
   CHECK(svg.size() < 60000);
-  // Both ends of the axis are reached.
+  // The line reaches both ends of the axis.
   std::vector<plots::Pixel> line;
   for (std::size_t i = 0; i < walk.size(); ++i) line.push_back({static_cast<double>(i) * 500 / 200000, walk[i]});
   const std::vector<plots::Pixel> out = plots::decimate(line);
@@ -292,13 +292,13 @@ TEST_CASE("lines of thousands of points: short files that lose no extreme") {
   CHECK(std::min_element(out.begin(), out.end(), higher)->y == -5000);
   CHECK((out.front().y == walk.front() && out.back().y == walk.back()));
   CHECK(std::is_sorted(out.begin(), out.end(), [](auto& a, auto& b) { return a.x < b.x; }));
-  // A line that goes round and round stays within a third of a pixel of itself.
+  // A spiral is reproduced within a third of a pixel.
   line.clear();
   for (int i = 0; i < 100000; ++i) line.push_back({100 * std::cos(i * 1e-4), 100 * std::sin(i * 1e-4)});
   const std::vector<plots::Pixel> round = plots::decimate(line);
   CHECK(round.size() < 5000);
   CHECK(round.back().y == line.back().y);
-  // A curve is simplified by no more than can be seen.
+  // Simplification is invisible.
   line.clear();
   for (int i = 0; i <= 5000; ++i) line.push_back({i * 0.1, 50 * std::sin(i * 0.002)});
   const std::vector<plots::Pixel> simple = plots::simplified(line);
@@ -313,20 +313,20 @@ TEST_CASE("lines of thousands of points: short files that lose no extreme") {
   CHECK(elements(Plot({.width = 200, .height = 200}).points("", x, y).svg(), "circle").size() < 40000);
 }
 
-TEST_CASE("what lies far outside is cut off before it is written") {
+TEST_CASE("lines: parts far outside the box are clipped") {
   const std::string path =
       line_path(Plot({.x_range = {0, 1}, .y_range = {0, 1}}).line("", {-1e299, 0.5, 1e299}, {0, 0.5, 1e299}).svg());
   const std::regex number("-?[0-9.]+");
   for (auto i = std::sregex_iterator(path.begin(), path.end(), number); i != std::sregex_iterator(); ++i)
     CHECK(std::abs(std::stod(i->str())) < 1000);
-  // From outside to outside, through the box.
+  // From outside to outside through the box.
   CHECK(count_of(
             line_path(Plot({.x_range = {0, 1}, .y_range = {0, 1}}).line("", {-5, 5}, std::vector<double>{-4, 6}).svg()),
             'L') == 1);
 }
 
-TEST_CASE("lines of equal height: where linear interpolation has them") {
-  // A cone: each line is a circle, closed.
+TEST_CASE("contours: lie at linearly interpolated positions") {
+  // A cone: each line is a closed circle.
   plots::Matrix cone{41, 41, {}};
   for (int i = 0; i < 41; ++i) {
     for (int j = 0; j < 41; ++j) cone.numbers.push_back(std::hypot(i - 20, j - 20));
@@ -336,26 +336,26 @@ TEST_CASE("lines of equal height: where linear interpolation has them") {
   CHECK(circle.lines[0].front() == circle.lines[0].back());
   CHECK(circle.lines[0].size() > 60);
   for (const auto& [x, y] : circle.lines[0]) CHECK(std::abs(std::hypot(x - 20, y - 20) - 10.5) < 0.02);
-  // Beyond the border: four open parts in the corners.
+  // Cut by the border: four open lines in the corners.
   CHECK(plots::contour_lines(cone, 24).lines.size() == 4);
   CHECK(plots::contour_lines(cone, 24).lines[0].front() != plots::contour_lines(cone, 24).lines[0].back());
   CHECK(plots::contour_lines(cone, 100).lines.empty());
-  // Two corners above and two below, the mean above: the low ones are cut off.
+  // Saddle point with the mean above the level: the low corners are separated.
   const plots::ContourLevel saddle = plots::contour_lines({2, 2, {1, 0, 0, 1}}, 0.4);
   REQUIRE(saddle.lines.size() == 2);
   for (const auto& line : saddle.lines) {
     REQUIRE(line.size() == 2);
-    // Both ends lie on the edges of one low corner: (1, 0) or (0, 1).
+    // Both ends lie on edges of one low corner: (1, 0) or (0, 1).
     CHECK(std::abs(line[0].first - line[1].first) == doctest::Approx(0.4));
     CHECK(std::abs(line[0].second - line[1].second) == doctest::Approx(0.4));
   }
-  // No line through a square that has a corner without a number.
+  // No line in a square with a NaN corner.
   cone.numbers[20 * 41 + 30] = nan_;
   CHECK(plots::contour_lines(cone, 10.5).lines.size() == 1);
   CHECK(plots::contour_lines(cone, 10.5).lines[0].front() != plots::contour_lines(cone, 10.5).lines[0].back());
 }
 
-TEST_CASE("images: colors of a scale, rows from the top, numbers in the fields") {
+TEST_CASE("images: draw rows from the top with colors and values in cells") {
   const Tensor m = Tensor::from<double>({2, 2}, {0, 1, 2, nan_});
   const std::string svg = Plot({.equal_axes = true}).image(m, {.numbers = true, .row_names = {"up", "down"}}).svg();
   Names colors;
@@ -370,14 +370,14 @@ TEST_CASE("images: colors of a scale, rows from the top, numbers in the fields")
     if (e.text == "down") down = std::stod(e.attributes.at("y"));
   }
   CHECK(up < down);
-  // A large one is drawn as means of its parts, in a file of some size.
+  // A large matrix is averaged, which limits the file size.
   Tensor large({2000, 1000}, f64);
   for (std::size_t i = 0; i < 2000000; ++i) large.mutable_values<double>()[i] = static_cast<double>(i % 997);
   CHECK(Plot().image(large).svg().size() < 3000000);
   CHECK(shows(Plot().image(Tensor::from<double>({1, 1}, {7})).svg(), "7"));
 }
 
-TEST_CASE("any bytes may be names") {
+TEST_CASE("plots: names may be any bytes") {
   std::mt19937 random(3);
   std::uniform_int_distribution<int> byte(0, 255), length(0, 60);
   const auto bytes = [&] {
@@ -395,13 +395,13 @@ TEST_CASE("any bytes may be names") {
   CHECK(shows(svg, "</text><script>&\"'????? "));
   CHECK_FALSE(contains(svg, "<script"));
   CHECK(shows(Plot().line("Zürich 日本 \U0001F600", {1}).svg(), "Zürich 日本 \U0001F600"));
-  // Long ones are cut, between characters.
+  // Long names are truncated between characters.
   std::string umlauts;
   for (int i = 0; i < 500; ++i) umlauts += "ü";
   CHECK(texts(Plot().line(umlauts, {1}).svg()).back().size() < 300);
 }
 
-TEST_CASE("the same bytes, whatever the locale") {
+TEST_CASE("plots: output does not depend on the locale") {
   const auto svg = [] {
     return plots_svg({Plot({.x = "x"}).line("a", {0.25, 1234567.5, -0.125}), Plot().histogram("h", {0.5, 1.5, 1.25})});
   };
@@ -414,7 +414,7 @@ TEST_CASE("the same bytes, whatever the locale") {
   std::setlocale(LC_ALL, old.c_str());
 }
 
-TEST_CASE("grids, legends and the page for dark rooms") {
+TEST_CASE("plots: grids, legends and colors for dark pages") {
   const Plot a = Plot({.title = "A", .width = 300, .height = 200}).line("one", {1, 2}).line("", {2, 1});
   const Plot b = Plot({.title = "B", .width = 200, .height = 300}).bars("two", {"x"}, {1});
   const std::string svg = plots_svg({a, b, a}, {.columns = 2, .title = "All"});
@@ -424,21 +424,21 @@ TEST_CASE("grids, legends and the page for dark rooms") {
   CHECK(std::stod(root.attributes.at("height")) > 500);
   for (const char* text : {"All", "A", "B", "one", "two"}) CHECK(shows(svg, text));
   CHECK(contains(svg, "prefers-color-scheme:dark"));
-  CHECK(contains(svg, "fill=\"#ffffff\""));  // the page, for what does not read styles
-  // Colors are taken one after the other, and lines are broken when all have been taken.
+  CHECK(contains(svg, "fill=\"#ffffff\""));  // the background, for viewers without styles
+  // Colors are used in turn; when the palette repeats, lines are dashed.
   Plot many;
   for (int i = 0; i < 9; ++i) many.line("m" + std::to_string(i), {1.0 * i, 2.0 * i});
   CHECK(contains(many.svg(), "class=\"c6\""));
   CHECK_FALSE(contains(many.svg(), "class=\"c7\""));
   CHECK(contains(many.svg(), "stroke-dasharray"));
-  // Copies do not see what is added to others.
+  // Copies are independent.
   Plot copy = a;
   copy.line("three", {1, 2});
   CHECK(shows(copy.svg(), "three"));
   CHECK_FALSE(shows(a.svg(), "three"));
 }
 
-TEST_CASE("what cannot be drawn is refused, and a plot stays as it was") {
+TEST_CASE("plots: invalid input throws and leaves the plot unchanged") {
   Plot plot;
   const std::string before = plot.svg();
   CHECK(contains(message_of<ShapeError>([&] {
@@ -462,14 +462,14 @@ TEST_CASE("what cannot be drawn is refused, and a plot stays as it was") {
   CHECK(contains(message_of<UserError>([] {
                    Plot({.y_scale = Scale::logarithmic, .y_range = {0, 1}});
                  }),
-                 "both positive"));
+                 "ascending, and positive"));
   CHECK_THROWS_AS(Plot({.x_scale = Scale::logarithmic, .equal_axes = true}), UserError);
   CHECK_THROWS_AS(Plot({.x_scale = Scale::logarithmic}).bars("b", {"x"}, {1}), UserError);
   CHECK_THROWS_AS(Plot({.y_scale = Scale::logarithmic}).image(Tensor({2, 2})), UserError);
   CHECK_THROWS_AS(plots_svg({plot}, {.columns = 0}), UserError);
 }
 
-TEST_CASE("files are written whole or not at all") {
+TEST_CASE("plots: files are written atomically") {
   const ScratchFolder folder;
   const Plot plot = Plot().line("a", {1, 2});
   plot.save(folder / "a.svg");
@@ -480,13 +480,13 @@ TEST_CASE("files are written whole or not at all") {
   CHECK_THROWS_AS(save_plots(folder / "a", {plot}), UserError);
   CHECK_FALSE(fs::exists(folder / "a.png"));
   CHECK_THROWS_AS(plot.save(folder / "nowhere/a.svg"), EnvironmentError);
-  // A folder is not replaced.
+  // A directory is not replaced.
   fs::create_directory(folder / "c.svg");
   CHECK_THROWS_AS(plot.save(folder / "c.svg"), EnvironmentError);
   CHECK(fs::is_directory(folder / "c.svg"));
 }
 
-TEST_CASE("history.plot: a plot for the loss and for each metric, the best epoch marked") {
+TEST_CASE("history.plot: plots loss and metrics and marks the best epoch") {
   const ScratchFolder folder;
   const fs::path path = folder / "curves.svg";
   const auto add = [](History& h, double loss, double accuracy, double val_loss, double val_accuracy, double rate) {
