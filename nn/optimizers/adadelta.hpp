@@ -1,10 +1,10 @@
-// Adadelta: steps in proportion to the steps before, divided by a running mean of the gradient (Zeiler, "ADADELTA",
+// Adadelta: gradients scaled by the ratio of running root mean squares of updates and gradients (Zeiler, "ADADELTA",
 // 2012).
 //
 //   nn::Adadelta{}
 //
-// e <- rho e + (1 - rho) g^2;  step = g sqrt(d + epsilon) / sqrt(e + epsilon);  d <- rho d + (1 - rho) step^2
-// w <- w - rate step
+// e <- rho e + (1 - rho) g^2;  u = g sqrt(d + epsilon) / sqrt(e + epsilon);  d <- rho d + (1 - rho) u^2
+// w <- w - rate u
 #pragma once
 
 #include <optional>

@@ -1,11 +1,11 @@
-// Adagrad: steps divided by the root of all squares of the gradient so far (Duchi, Hazan and Singer, "Adaptive
+// Adagrad: gradients divided by the root of the sum of their past squares (Duchi, Hazan and Singer, "Adaptive
 // subgradient methods", 2011).
 //
 //   nn::Adagrad{.learning_rate = 0.1}
 //
-// a <- a + g^2, beginning with `accumulator`
+// a <- a + g^2, initially `accumulator`
 // keras: w <- w - rate g / sqrt(a + epsilon)
-// torch: w <- w - rate g / (sqrt(a) + epsilon)         its lr_decay is the schedule inverse_time_decay
+// torch: w <- w - rate g / (sqrt(a) + epsilon)         PyTorch's lr_decay is the schedule inverse_time_decay
 #pragma once
 
 #include <optional>

@@ -7,7 +7,7 @@ namespace xgrad::inline v0::nn {
 
 namespace {
 
-// What both rules have in common; they differ in the decay, which is not up to them.
+// Setup of Adam and AdamW, without weight decay.
 template <class Rule>
 RuleSetup adam_setup(const Rule& rule) {
   const auto from_preset = defaults(rule.preset).adam;
@@ -34,7 +34,7 @@ Value adam_step(const Rule& rule, ParameterStep& s) {
     s.set_state("square_max", v);
   }
 
-  // In f64, since 1 - beta_2^t is tiny in the first steps: what f32 would lose there is far more than rounding.
+  // In f64: 1 - beta_2^t is tiny in the first training steps, and f32 would cancel most of its digits.
   const Value unbias_1 = 1 - pow(b1, s.iteration);
   const Value unbias_2 = sqrt(1 - pow(b2, s.iteration));
   if (rule.preset == Preset::torch) {

@@ -1,8 +1,9 @@
-// Adamax: Adam with the largest gradient in place of the root of mean squares (Kingma and Ba, "Adam", 2015, section 7).
+// Adamax: Adam with a decaying maximum of |g| instead of the root of mean squares (Kingma and Ba, "Adam", 2015,
+// section 7).
 //
 //   nn::Adamax{}
 //
-// m <- m + (1 - beta_1) (g - m);  t counts the steps from 1
+// m <- m + (1 - beta_1) (g - m);  t = 1, 2, ... is the iteration
 // keras: u <- max(beta_2 u, |g|);            w <- w - rate / (1 - beta_1^t) * m / (u + epsilon)
 // torch: u <- max(beta_2 u, |g| + epsilon);  w <- w - rate / (1 - beta_1^t) * m / u
 #pragma once

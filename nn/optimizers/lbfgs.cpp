@@ -17,27 +17,27 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-using Numbers = std::vector<double>;  // those of all parameters, one after the other
+using Vector = std::vector<double>;  // the elements of all parameters, concatenated
 
-constexpr double enough_lower = 1e-4, enough_flatter = 0.9;  // the Wolfe conditions
+constexpr double sufficient_decrease = 1e-4, curvature_factor = 0.9;  // c1 and c2 of the strong Wolfe conditions
 
-double dot(const Numbers& a, const Numbers& b) {
+double dot(const Vector& a, const Vector& b) {
   double total = 0;
   for (std::size_t i = 0; i < a.size(); ++i) total += a[i] * b[i];
   return total;
 }
 
-void add(Numbers& a, double factor, const Numbers& b) {
+void add(Vector& a, double factor, const Vector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) a[i] += factor * b[i];
 }
 
-double largest(const Numbers& a) {
+double largest(const Vector& a) {
   double out = 0;
   for (const double x : a) out = std::max(out, std::abs(x));
   return out;
 }
 
-// The loss as a function of all its numbers.
+// The loss as a function of the vector of all parameters.
 class Function {
  public:
   Function(Value loss, std::vector<Parameter> parameters, const Feeds& feeds, int threads)
@@ -49,13 +49,13 @@ class Function {
     for (const Feed& feed : find_inputs(loss.graph(), feeds)) memory_.feed(feed.input, feed.value);
   }
 
-  Numbers read() const {
-    Numbers out;
+  Vector read() const {
+    Vector out;
     for (const Parameter& p : parameters_) append(out, p.view());
     return out;
   }
 
-  void write(const Numbers& x) {
+  void write(const Vector& x) {
     std::size_t at = 0;
     for (Parameter& p : parameters_) {
       const auto count = static_cast<std::size_t>(p.shape().elements());
@@ -64,8 +64,8 @@ class Function {
     }
   }
 
-  // The loss and its gradient at what the parameters hold.
-  double operator()(Numbers& gradient) {
+  // Computes the loss and its gradient at the current parameters.
+  double operator()(Vector& gradient) {
     plan_.run(memory_, {.threads = threads_});
     ++evaluations;
     gradient.clear();
@@ -73,9 +73,9 @@ class Function {
     return memory_.output(0).item();
   }
 
-  // A bound on the rounding error of the loss at a point: of its own dtype, and of the parameters'.
-  double rounding(const Numbers& x, double loss, const Numbers& gradient) const {
-    constexpr double operations = 16;  // each of which may round
+  // Estimates the rounding error of the loss at x, from the dtypes of the loss and of the parameters.
+  double rounding(const Vector& x, double loss, const Vector& gradient) const {
+    constexpr double operations = 16;  // assumed number of rounded operations
     double error = epsilon_of(loss_dtype_) * std::abs(loss);
     std::size_t at = 0;
     for (const Parameter& p : parameters_) {
@@ -94,14 +94,14 @@ class Function {
   static std::vector<Value> outputs(Value loss, const std::vector<Parameter>& parameters) {
     std::vector<Value> out = gradients(loss, parameters, {.unconnected = Unconnected::empty});
     if (std::none_of(out.begin(), out.end(), [](Value g) { return g.valid(); }))
-      (void)gradients(loss, parameters);  // throws, and says why
+      (void)gradients(loss, parameters);  // throws with the reason
     for (std::size_t i = 0; i < out.size(); ++i) {
       if (!out[i].valid()) out[i] = zeros_like(loss.graph().parameter(parameters[i]));
     }
     out.insert(out.begin(), loss);
     return out;
   }
-  static void append(Numbers& out, const Tensor& tensor) {
+  static void append(Vector& out, const Tensor& tensor) {
     for (Index i = 0; i < tensor.elements(); ++i) out.push_back(tensor.at(i));
   }
 
@@ -112,15 +112,16 @@ class Function {
   Workspace memory_;
 };
 
-// A point of a line search: how far along the direction, and what is found there.
+// A point of a line search: the distance along the direction, the loss and the slope there.
 struct Point {
   double far = 0, loss = 0, slope = 0;
-  Numbers x, gradient;
+  Vector x, gradient;
   bool finite() const { return std::isfinite(loss) && std::isfinite(slope); }
 };
 
-// Where the cubic with the losses and slopes of both points is least; the middle if that is near an end or unknown.
-double between(const Point& a, const Point& b) {
+// The minimum of the cubic through the losses and slopes of both points; the midpoint if that is near an end or not
+// finite.
+double interpolate(const Point& a, const Point& b) {
   const double middle = (a.far + b.far) / 2, width = b.far - a.far;
   if (!a.finite() || !b.finite()) return middle;
   const double d1 = a.slope + b.slope - 3 * (a.loss - b.loss) / (a.far - b.far);
@@ -133,10 +134,10 @@ double between(const Point& a, const Point& b) {
 
 class LineSearch {
  public:
-  LineSearch(Function& function, const Point& start, const Numbers& direction, int most)
+  LineSearch(Function& function, const Point& start, const Vector& direction, int most)
       : function_(function), start_(start), direction_(direction), left_(most) {}
 
-  // A lower point, which is `start` itself if none was found; `far` is tried first.
+  // Returns a point with a lower loss, or `start` if none was found; tries distance `far` first.
   Point find(double far) {
     Point before = start_;
     while (left_ > 0) {
@@ -150,10 +151,10 @@ class LineSearch {
     return before;
   }
 
-  // What the loss could still fall by along the direction, from the slopes at the start and at the last point tried;
-  // infinite if these do not tell.
-  double promise() const {
-    if (last_far_ == 0) return 0;  // not a single parameter moves
+  // Estimates how much the loss could decrease along the direction, by the slopes at the start and at the last point;
+  // infinite if the slopes do not tell.
+  double expected_decrease() const {
+    if (last_far_ == 0) return 0;  // no parameter changed
     const double curvature = (last_slope_ - start_.slope) / last_far_;
     return curvature > 0 ? start_.slope * start_.slope / (2 * curvature) : std::numeric_limits<double>::infinity();
   }
@@ -164,24 +165,24 @@ class LineSearch {
     Point out{far, 0, 0, start_.x, {}};
     add(out.x, far, direction_);
     function_.write(out.x);
-    out.x = function_.read();  // as the dtype of the parameters has it
+    out.x = function_.read();  // rounded to the dtype of the parameters
     out.loss = function_(out.gradient);
     out.slope = dot(out.gradient, direction_);
-    if (out.x != start_.x) {  // the dtype may have rounded the step away
+    if (out.x != start_.x) {  // rounding may have removed the change
       last_far_ = far;
       last_slope_ = out.slope;
     }
     return out;
   }
   bool lower(const Point& p) const {
-    return p.finite() && p.loss <= start_.loss + enough_lower * p.far * start_.slope && p.loss < start_.loss;
+    return p.finite() && p.loss <= start_.loss + sufficient_decrease * p.far * start_.slope && p.loss < start_.loss;
   }
-  bool flat(const Point& p) const { return std::abs(p.slope) <= -enough_flatter * start_.slope; }
+  bool flat(const Point& p) const { return std::abs(p.slope) <= -curvature_factor * start_.slope; }
 
-  // `low` is the lowest point so far, and a good one lies between it and `high`.
+  // Searches between `low`, the lowest point so far, and `high`, for a point that satisfies the Wolfe conditions.
   Point zoom(Point low, Point high) {
     while (left_ > 0) {
-      const double far = between(low, high);
+      const double far = interpolate(low, high);
       if (far == low.far || far == high.far) break;
       Point now = at(far);
       if (!lower(now) || now.loss >= low.loss) {
@@ -197,22 +198,22 @@ class LineSearch {
 
   Function& function_;
   const Point& start_;
-  const Numbers& direction_;
+  const Vector& direction_;
   int left_;
   double last_far_ = 0, last_slope_ = 0;
 };
 
-// What the last steps say about curvature.
-class Memory {
+// The limited-memory approximation H of the inverse Hessian, from the last iterations.
+class InverseHessian {
  public:
-  explicit Memory(std::size_t most) : most_(most) {}
+  explicit InverseHessian(std::size_t most) : most_(most) {}
 
   void add_step(const Point& from, const Point& to) {
     Pair pair{to.x, to.gradient, 0};
     add(pair.step, -1, from.x);
     add(pair.change, -1, from.gradient);
     pair.product = dot(pair.step, pair.change);
-    // Curvature that is not positive, be it for rounding, would make -H g lead upwards.
+    // Skip pairs without positive curvature (also by rounding): -H g would not be a descent direction.
     if (!(pair.product > 1e-12 * std::sqrt(dot(pair.step, pair.step) * dot(pair.change, pair.change)))) return;
     if (pairs_.size() == most_) pairs_.pop_front();
     pairs_.push_back(std::move(pair));
@@ -220,10 +221,10 @@ class Memory {
   bool empty() const { return pairs_.empty(); }
   void clear() { pairs_.clear(); }
 
-  // -H g, by the recursion of two loops.
-  Numbers direction(const Numbers& gradient) const {
-    Numbers q = gradient;
-    Numbers along(pairs_.size());
+  // -H g, by the two-loop recursion.
+  Vector direction(const Vector& gradient) const {
+    Vector q = gradient;
+    Vector along(pairs_.size());
     for (std::size_t i = pairs_.size(); i-- > 0;) {
       along[i] = dot(pairs_[i].step, q) / pairs_[i].product;
       add(q, -along[i], pairs_[i].change);
@@ -238,7 +239,7 @@ class Memory {
 
  private:
   struct Pair {
-    Numbers step, change;  // of the numbers, of the gradient
+    Vector step, change;  // changes of the parameters and of the gradient
     double product;
   };
   std::size_t most_;
@@ -250,10 +251,10 @@ LbfgsResult minimize(Function& function, const LbfgsOptions& options) {
   here.x = function.read();
   here.loss = function(here.gradient);
   if (!std::isfinite(here.loss) || !std::isfinite(dot(here.gradient, here.gradient)))
-    throw ValueError(fmt::format("lbfgs: the loss or its gradient is not finite to begin with: {}", here.loss));
+    throw ValueError(fmt::format("lbfgs: the initial loss and gradient must be finite, got loss {}", here.loss));
 
   LbfgsResult result;
-  Memory memory(static_cast<std::size_t>(options.memory));
+  InverseHessian inverse_hessian(static_cast<std::size_t>(options.memory));
   const auto done = [&](LbfgsStop why) {
     function.write(here.x);
     result.loss = here.loss;
@@ -264,32 +265,33 @@ LbfgsResult minimize(Function& function, const LbfgsOptions& options) {
   };
   const double start = here.loss;
   double gain = std::numeric_limits<double>::infinity();
-  double reach = 1;  // the length of the last step
+  double reach = 1;  // length of the last parameter change
   while (true) {
     if (largest(here.gradient) <= options.gradient_tolerance) return done(LbfgsStop::gradient);
-    Numbers direction = memory.direction(here.gradient);
+    Vector direction = inverse_hessian.direction(here.gradient);
     here.slope = dot(here.gradient, direction);
     if (!(here.slope < 0)) {
-      memory.clear();
-      direction = memory.direction(here.gradient);
+      inverse_hessian.clear();
+      direction = inverse_hessian.direction(here.gradient);
       here.slope = dot(here.gradient, direction);
     }
     const double enough = options.change_tolerance * std::min(std::abs(here.loss), start - here.loss);
-    if (!memory.empty() && gain <= enough && -here.slope / 2 <= enough) return done(LbfgsStop::change);
+    if (!inverse_hessian.empty() && gain <= enough && -here.slope / 2 <= enough) return done(LbfgsStop::change);
     if (result.iterations == options.max_iterations) return done(LbfgsStop::iterations);
     here.far = 0;
-    // H knows the length of the step; without curvature it is that of the last one, whatever the scale of the loss.
-    const double first = memory.empty() ? reach / std::sqrt(-here.slope) : 1;
+    // H determines the length; without curvature pairs use the last length, which does not depend on the loss scale.
+    const double first = inverse_hessian.empty() ? reach / std::sqrt(-here.slope) : 1;
     LineSearch search(function, here, direction, options.max_evaluations);
     Point next = search.find(first);
     if (next.far == 0) {
-      if (search.promise() <= function.rounding(here.x, here.loss, here.gradient)) return done(LbfgsStop::change);
-      if (memory.empty()) return done(LbfgsStop::no_lower_point);
-      memory.clear();  // once more, straight down
+      if (search.expected_decrease() <= function.rounding(here.x, here.loss, here.gradient))
+        return done(LbfgsStop::change);
+      if (inverse_hessian.empty()) return done(LbfgsStop::no_lower_point);
+      inverse_hessian.clear();  // retry along the negative gradient
       continue;
     }
     ++result.iterations;
-    memory.add_step(here, next);
+    inverse_hessian.add_step(here, next);
     gain = here.loss - next.loss;
     reach = next.far * std::sqrt(dot(direction, direction));
     here = std::move(next);
@@ -310,10 +312,10 @@ LbfgsResult lbfgs(Value loss, const std::vector<Parameter>& parameters, const Fe
   for (const Parameter& p : parameters) {
     if (loss.graph().trainable(p) && std::find(moved.begin(), moved.end(), p) == moved.end()) moved.push_back(p);
   }
-  if (moved.empty()) throw UserError("lbfgs: there are no trainable parameters");
+  if (moved.empty()) throw UserError("lbfgs: none of the parameters is trainable");
 
   Function function(loss, moved, feeds, options.threads);
-  const Numbers before = function.read();
+  const Vector before = function.read();
   try {
     return minimize(function, options);
   } catch (...) {

@@ -12,7 +12,7 @@ Value LearningRate::operator()(Value step) const {
   const Value rate = function_(step);
   if (rate.type() != TensorType{f64, {}}) {
     throw ShapeError(
-        fmt::format("schedule \"{}\": a learning rate must be a scalar f64\n  it is: {}", name_, rate.describe()));
+        fmt::format("schedule \"{}\": the learning rate must be a scalar f64\n  got: {}", name_, rate.describe()));
   }
   return rate;
 }

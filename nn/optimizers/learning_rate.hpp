@@ -1,4 +1,4 @@
-// Learning rates: a number, or a schedule, which is a function of the step as nodes of the training graph.
+// LearningRate: a constant, or a schedule: a function of the training step, as nodes of the training graph.
 //
 //   nn::Adam{.learning_rate = 1e-3}
 //   nn::Adam{.learning_rate = nn::cosine_decay(1e-3, 10000, {.warmup = 500})}       // schedules.hpp
@@ -16,12 +16,12 @@ namespace xgrad::inline v0::nn {
 
 class LearningRate {
  public:
-  // The rate of a step: scalars f64, steps counted from 0.
+  // Learning rate of a training step, counted from 0; both are scalars f64.
   using Function = std::function<Value(Value step)>;
 
   template <Number N>
   LearningRate(N rate) : number_(static_cast<double>(rate)) {}
-  // A schedule of one's own.
+  // A custom schedule.
   template <class F>
   LearningRate(std::string name, F rate) : name_(std::move(name)) {
     constexpr bool fits = std::is_invocable_r_v<Value, F&, Value>;
@@ -30,11 +30,11 @@ class LearningRate {
   }
 
   bool is_schedule() const { return function_ != nullptr; }
-  // Of the schedule; empty for a number.
+  // The name of the schedule; empty for a constant.
   const std::string& name() const { return name_; }
-  // Throws ShapeError if a schedule gives anything but a scalar f64.
+  // Throws ShapeError if the schedule does not return a scalar f64.
   Value operator()(Value step) const;
-  // The same as a number.
+  // The learning rate of a step as a number.
   double at(Index step) const;
 
  private:

@@ -1,5 +1,5 @@
-// Lion: steps of one size in the direction of a running mean (Chen et al., "Symbolic discovery of optimization
-// algorithms", 2023). Wants a learning rate three to ten times smaller than AdamW, and as much more weight decay.
+// Lion: updates by the sign of a running mean (Chen et al., "Symbolic discovery of optimization algorithms", 2023). Use
+// a learning rate 3 to 10 times smaller than for AdamW, and a weight decay larger by the same factor.
 //
 //   nn::Lion{.learning_rate = 1e-4}
 //

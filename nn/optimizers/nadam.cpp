@@ -27,7 +27,7 @@ Value Nadam::operator()(ParameterStep& s) const {
   s.set_state("mean", m);
   s.set_state("square", v);
 
-  // Scalars, in f64 as those of Adam.
+  // Scalars in f64, as in Adam.
   const auto momentum = [&](Value t) { return b1 * (1 - 0.5 * pow(0.96, decay * t)); };
   const Value now = momentum(s.iteration), next = momentum(s.iteration + 1);
   const Value product = s.scalar_state("momentum_product", 1) * now;

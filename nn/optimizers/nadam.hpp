@@ -2,7 +2,7 @@
 //
 //   nn::Nadam{}
 //
-// m, v and t as in Adam;  c(t) = beta_1 (1 - 0.96^(t momentum_decay) / 2);  p <- p c(t), beginning with 1
+// m, v and t as in Adam;  c(t) = beta_1 (1 - 0.96^(t momentum_decay) / 2);  p <- p c(t), initially 1
 // h = c(t + 1) m / (1 - p c(t + 1)) + (1 - c(t)) g / (1 - p)
 // w <- w - rate h / (sqrt(v / (1 - beta_2^t)) + epsilon)
 #pragma once

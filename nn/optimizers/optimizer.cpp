@@ -19,10 +19,10 @@ namespace {
 constexpr const char* average = "weight_average";
 constexpr const char* gradient_mean = "gradient_mean";
 
-// In f64, whose range no sum of squares of f32 leaves.
+// In f64: a sum of squares in f32 may overflow.
 Value sum_of_squares(Value x) { return sum(square(cast(x, f64))); }
 
-// Until the first step the average is the weight itself.
+// The average starts as the weight itself.
 Parameter average_of(const Parameter& weight, OptimizerState& state) {
   Parameter kept = state.find_slot(weight, average);
   if (kept.valid()) return kept;
@@ -79,8 +79,8 @@ void ParameterStep::set_state(const std::string& name, Value next) {
   const Parameter slot = state_.find_slot(weight_, name);
   if (!slot.valid()) {
     throw UserError(
-        fmt::format("set_state: the rule never asked for the state \"{}\" of \"{}\"\n  hint: state(\"{}\") "
-                    "makes it",
+        fmt::format("set_state: the rule did not declare the state \"{}\" of \"{}\"\n  hint: call state(\"{}\") "
+                    "first",
                     name, weight_.name(), name));
   }
   updates_.push_back({slot, next});
@@ -89,34 +89,30 @@ void ParameterStep::set_state(const std::string& name, Value next) {
 void Optimizer::check() {
   const double rate = learning_rate();
   if (!(rate >= 0) || !std::isfinite(rate)) {
-    throw UserError(fmt::format("{}: a learning rate of {} has no meaning", name_, rate));
+    throw UserError(fmt::format("{}: learning_rate must be finite and at least 0, got {}", name_, rate));
   }
   const char* name = name_.c_str();
   if (options_.clip_norm) require_positive(name, "clip_norm", *options_.clip_norm);
   if (options_.global_clip_norm) require_positive(name, "global_clip_norm", *options_.global_clip_norm);
   if (options_.clip_value) require_positive(name, "clip_value", *options_.clip_value);
   if (options_.clip_norm.has_value() + options_.global_clip_norm.has_value() + options_.clip_value.has_value() > 1) {
-    throw UserError(
-        fmt::format("{}: gradients are clipped in one way\n  hint: give one of clip_norm, "
-                    "global_clip_norm and clip_value",
-                    name_));
+    throw UserError(fmt::format("{}: only one of clip_norm, global_clip_norm and clip_value may be set", name_));
   }
   if (options_.weight_decay) require_not_negative(name, "weight_decay", *options_.weight_decay);
   if (options_.weight_decay && setup_.weight_decay) {
-    throw UserError(fmt::format("{}: the rule has a weight_decay of its own\n  hint: set that", name_));
+    throw UserError(fmt::format("{}: set weight_decay of the rule, not of OptimizerOptions", name_));
   }
   if (options_.ema_momentum) require_fraction(name, "ema_momentum", *options_.ema_momentum);
   if (options_.accumulate < 1) {
-    throw UserError(
-        fmt::format("{}: accumulate = {} has no meaning: it must be at least 1", name_, options_.accumulate));
+    throw UserError(fmt::format("{}: accumulate must be at least 1, got {}", name_, options_.accumulate));
   }
 }
 
 void Optimizer::require_settable_rate(const std::string& where) const {
   if (!setup_.learning_rate.is_schedule()) return;
   throw UserError(
-      fmt::format("{}: the learning rate of {} follows the schedule \"{}\"\n  hint: compile with a number "
-                  "to set it by hand",
+      fmt::format("{}: the learning rate of {} is set by the schedule \"{}\"\n  hint: compile with a constant "
+                  "learning rate to change it",
                   where, name_, setup_.learning_rate.name()));
 }
 
@@ -184,8 +180,8 @@ void Optimizer::check(const Graph& graph, const std::vector<Parameter>& weights,
                       const std::vector<Value>& gradients) const {
   if (weights.size() != gradients.size()) {
     throw GraphError(
-        fmt::format("{}: updates: each weight needs a gradient, got {} for {} weights\n  hint: "
-                    "gradients(loss, weights) gives one for each",
+        fmt::format("{}: updates: expected one gradient per weight, got {} for {} weights\n  hint: "
+                    "gradients(loss, weights) returns them",
                     name_, gradients.size(), weights.size()));
   }
   std::set<const void*> seen;
@@ -197,7 +193,7 @@ void Optimizer::check(const Graph& graph, const std::vector<Parameter>& weights,
     if (!gradients[i].valid()) continue;
     graph.require(gradients[i], fmt::format("{}: updates: the gradient of {:?}", name_, w.name()));
     if (gradients[i].type() != w.type()) {
-      throw ShapeError(fmt::format("{}: updates: the gradient of {:?} must be {}, as the weight is\n  gradient: {}",
+      throw ShapeError(fmt::format("{}: updates: the gradient of {:?} must have the weight's type {}\n  gradient: {}",
                                    name_, w.name(), w.type().str(), gradients[i].describe()));
     }
   }
@@ -229,19 +225,19 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
     return state.slots.try_emplace(name, name, zero, false).first->second;
   };
   const Tensor none(std::int64_t{0});
-  // Whether the batch has any weight; not valid: it does.
+  // Whether the batch weight is above 0; an invalid Value means true.
   Value counts;
   if (batch_weight.valid() && batch_weight.node().op->traits.leaf != Leaf::constant) counts = batch_weight > 0;
   const auto plus_this = [&](Value batches) { return counts.valid() ? batches + cast(counts, i64) : batches + 1; };
   const Value batches = graph.parameter(state.iterations);
-  // The number of changes that the weights saw before this batch and, if batches are accumulated, after it; whether
-  // they change now, not valid: they do.
+  // `step`: number of weight updates before this batch; `next_step`: after it, if gradients are accumulated. `due`:
+  // whether this batch updates the weights; an invalid Value means true.
   Value step = batches, next_step, due = counts;
   std::vector<Update> progress;
   if (applies_rest()) {
     const Parameter accumulated = counter("accumulated", none), changes = counter("changes", none);
     const Value count = plus_this(graph.parameter(accumulated));
-    // A batch that does not count may be the last of an epoch.
+    // The last batch of an epoch may have weight 0.
     due = logical_or(equal(count, n), logical_and(graph.parameter(state.apply_rest), count > 0));
     step = graph.parameter(changes);
     next_step = step + cast(due, i64);
@@ -257,8 +253,8 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
 
   std::vector<Update> means;
   if (n > 1) {
-    // The mean so far moves toward each gradient by the part of all weight that the batch has: no sum overflows, and
-    // equal gradients have themselves as mean, bit for bit.
+    // Running mean: move toward each gradient by the batch's fraction of the total weight. No sum can overflow, and the
+    // mean of equal gradients is bit-identical to them.
     const Parameter accumulated = counter("accumulated_weight", Tensor(0.0));
     const Value weight = batch_weight.valid() ? cast(batch_weight, f64) : graph.constant(1, f64);
     const Value total = graph.parameter(accumulated) + weight;
@@ -285,7 +281,7 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
     decay(s);
     const Value next = weights[i].constrained(apply_(s));
     if (next.type() != weights[i].type()) {
-      throw ShapeError(fmt::format("{}: the rule gives {} for the parameter \"{}\" {}", name_, next.type().str(),
+      throw ShapeError(fmt::format("{}: the rule returned {} for the parameter \"{}\" {}", name_, next.type().str(),
                                    weights[i].name(), weights[i].type().str()));
     }
     learned.push_back({weights[i], next});
@@ -295,7 +291,7 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
       learned.push_back({kept_average, next + keep * (graph.parameter(kept_average) - next)});
     }
   }
-  // A plan has no branches: the step is computed for every batch, and taken where it is due.
+  // A plan has no branches: compute the update for every batch and select it if due.
   const auto only_if = [&](Value condition, std::vector<Update>& made) {
     for (Update& u : made) {
       if (condition.valid()) u.value = where(condition, u.value, graph.parameter(u.parameter));
@@ -320,7 +316,7 @@ void swap_averages(const std::vector<Parameter>& weights, OptimizerState& state)
     throw UserError(
         "swap_averages: the optimizer keeps no averages\n  hint: .optimizer = {nn::Adam{}, {.ema_momentum = 0.99}}");
   }
-  if (state.iterations.value().item() == 0) throw UserError("swap_averages: no batch has been seen yet");
+  if (state.iterations.value().item() == 0) throw UserError("swap_averages: train at least 1 batch first");
   for (auto& [weight, kept] : pairs) {
     const Tensor value = weight.value();
     weight.set(kept.view());

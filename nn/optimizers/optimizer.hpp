@@ -1,5 +1,5 @@
-// Optimizers: rules that say what a parameter becomes, as nodes of the training graph, and what is done around every
-// rule: gradients are accumulated and clipped, weights decay and are averaged.
+// Optimizers: update rules as nodes of the training graph, with gradient accumulation and clipping, weight decay and
+// weight averaging around every rule.
 //
 //   struct SignDescent {
 //     static constexpr const char* name = "sign_descent";
@@ -35,44 +35,44 @@ namespace xgrad::inline v0::nn {
 class Optimizer;
 struct MetricOutput;
 
-// What an optimizer remembers between steps: Parameters, so that plans update them in place with all others.
+// The state of an optimizer between training steps, as Parameters, so that plans update it in place.
 struct OptimizerState {
-  Parameter learning_rate;  // scalar f64, of the next step; may be set unless a schedule does
-  Parameter iterations;     // scalar i64: the number of batches seen
-  // By the name of the weight, "/" and the name the rule gave. While gradients are accumulated also
-  // "accumulated_weight" (f64), the sum of the weights of the batches so far, and with AccumulationRest::apply
-  // "accumulated" and "changes", the numbers (i64) of these batches and of changes of the weights.
+  Parameter learning_rate;  // scalar f64, for the next step; may be set unless a schedule sets it
+  Parameter iterations;     // scalar i64: number of batches trained
+  // Keys are the weight name, "/" and the state name of the rule. With gradient accumulation also "accumulated_weight"
+  // (f64), the sum of batch weights so far, and with AccumulationRest::apply "accumulated" and "changes" (i64), the
+  // numbers of accumulated batches and of weight updates.
   std::map<std::string, Parameter> slots;
-  // Scalar bool, false after each step. While true, the next step applies the gradients accumulated so far with its
-  // own, however many these are. For AccumulationRest::apply; not part of checkpoints.
+  // Scalar bool, reset to false by each step. If true, the next step applies the gradients accumulated so far and its
+  // own. For AccumulationRest::apply; not saved in checkpoints.
   Parameter apply_rest;
 
   explicit OptimizerState(double rate);
   explicit OptimizerState(const Optimizer& optimizer);
-  // All Parameters above that are kept in checkpoints.
+  // The Parameters that checkpoints save.
   std::vector<Parameter> parameters() const;
-  // A slot of the weight, which is made at its first use with `initial` everywhere.
+  // A slot of the weight, created at the first use and filled with `initial`.
   const Parameter& slot(const Parameter& weight, const std::string& name, const TensorType& type, double initial = 0);
-  // A slot that is there; not valid if there is none.
+  // An existing slot; an invalid Parameter if there is none.
   Parameter find_slot(const Parameter& weight, const std::string& name) const;
 };
 
-// One step of one parameter, as a rule sees it.
+// The arguments and state of an update rule for one parameter.
 class ParameterStep {
  public:
   Value parameter;
   Value gradient;
-  // Scalars f64: the learning rate, and the number of this step, from 1. Compute with them in f64 and cast last.
+  // Scalars f64: the learning rate, and the index of this step, from 1. Compute in f64 and cast last.
   Value learning_rate;
   Value iteration;
 
   // The learning rate in the parameter's dtype.
   Value rate() const;
-  // A tensor like the parameter that is kept between steps; `initial` everywhere before the first.
+  // State of the parameter's type, kept between steps and initially filled with `initial`.
   Value state(const std::string& name, double initial = 0);
-  // A number (f64) that is kept between steps.
+  // Scalar f64 state, kept between steps.
   Value scalar_state(const std::string& name, double initial = 0);
-  // What either becomes after this step; it must have been asked for before.
+  // Sets the state after this step. Throws UserError unless state() or scalar_state() was called for `name`.
   void set_state(const std::string& name, Value next);
 
  private:
@@ -92,57 +92,56 @@ concept OptimizerRule = requires(const R& rule, ParameterStep& step) {
 &&(
     requires(const R& rule) { rule.setup(); } || requires(const R& rule) { LearningRate(rule.learning_rate); });
 
-// What a rule of this library says of itself, once its own options are checked.
+// Settings of a rule of this library, after its options were checked.
 struct RuleSetup {
   LearningRate learning_rate = 0;
-  Preset preset = Preset::keras;         // whose way of clipping and decay is taken
-  std::optional<double> weight_decay{};  // of a rule that has its own: decoupled in both presets
+  Preset preset = Preset::keras;         // formula of clipping and weight decay
+  std::optional<double> weight_decay{};  // for rules with their own option; decoupled in both presets
 };
 
-// What becomes of the gradients of the last batches of an epoch, where these are fewer than
-// OptimizerOptions::accumulate.
+// How to handle accumulated gradients at the end of an epoch, if fewer than OptimizerOptions::accumulate.
 enum class AccumulationRest {
-  carry,  // the next epoch goes on adding to them, as in Keras
-  apply,  // the last batch of each epoch changes the weights by the mean over the batches accumulated so far
+  carry,  // continue accumulating in the next epoch, as in Keras
+  apply,  // update the weights with the mean of the gradients accumulated so far
 };
 
-// What is done around any rule, in the order of Keras: gradients are accumulated, then clipped; weights decay; the rule
-// makes its step; weights are averaged. All of it is off unless asked for.
+// Options for any rule, all off by default. Order, as in Keras: accumulate gradients, clip, decay weights, apply the
+// rule, average weights.
 struct OptimizerOptions {
-  // One of three ways to clip gradients g. By norm: g c / max(|g|, c) with the norm of each tensor, or with that of all
-  // together; rules with the preset of torch take |g| + 1e-6, as PyTorch does. By value: each number to [-c, c].
+  // Gradient clipping; at most one may be set. clip_norm: g c / max(|g|, c) with the norm of each tensor;
+  // global_clip_norm: with the norm of all gradients. Preset torch adds 1e-6 to |g|, as PyTorch. clip_value: limits
+  // each element to [-c, c].
   std::optional<double> clip_norm{};
   std::optional<double> global_clip_norm{};
   std::optional<double> clip_value{};
 
-  // Decoupled (Loshchilov and Hutter, 2019): w <- w - rate weight_decay w before the rule's own step. Rules with the
-  // preset of torch do as PyTorch does, which adds weight_decay w to the clipped gradient.
+  // Decoupled weight decay (Loshchilov and Hutter, 2019): w <- w - rate weight_decay w before the rule. Preset torch
+  // adds weight_decay w to the clipped gradient instead, as PyTorch.
   std::optional<double> weight_decay{};
-  std::function<bool(const Parameter&)> decay_mask{};  // which weights decay; all if empty
+  std::function<bool(const Parameter&)> decay_mask{};  // returns whether a weight decays; all do if empty
 
-  // Weights are averaged: a <- ema_momentum a + (1 - ema_momentum) w after each step, a = w after the first. See
-  // swap_averages.
+  // Exponential moving average of weights: a <- ema_momentum a + (1 - ema_momentum) w after each step, initially a = w
+  // after the first step. See swap_averages.
   std::optional<double> ema_momentum{};
 
-  // The weights change with every n-th batch only, by the mean of n gradients. In a Model, and for a loss with a
-  // weight, batches count by their weights (rows, unless rows or labels have weights), so that the step is that of one
-  // batch of all their rows; a batch of weight 0 is none of the n. What a rule counts as a step, and a schedule too, is
-  // a change of the weights.
+  // Gradient accumulation: update the weights every n-th batch by the mean of n gradients. In a Model, and for a loss
+  // with a weight, the mean is weighted by batch weights (by default the number of rows), so that the update equals
+  // that of one batch of all rows; batches of weight 0 do not count. Rules and schedules count weight updates as steps.
   int accumulate = 1;
   AccumulationRest accumulation_rest = AccumulationRest::carry;
 };
 
-// A whole training step, for a Plan.
+// The loss and updates of a training step, for a Plan.
 struct TrainingStep {
-  Value loss;  // with the penalties of its graph
+  Value loss;  // includes the penalties of its graph
   std::vector<Update> updates;
-  std::vector<Parameter> trained;    // the weights that the step changes
-  std::vector<Parameter> unreached;  // trainable, but the loss does not depend on them: these stay unchanged
+  std::vector<Parameter> trained;    // weights that the step updates
+  std::vector<Parameter> unreached;  // trainable weights that the loss does not depend on; unchanged
 };
 
 class Optimizer {
  public:
-  // Throws UserError, naming the optimizer and the option, for numbers that have no meaning.
+  // Throws UserError, naming the optimizer and the option, for an invalid option.
   template <class R>
   requires(!std::is_same_v<R, Optimizer>) Optimizer(R rule, OptimizerOptions options = {})
       : options_(std::move(options)) {
@@ -158,28 +157,26 @@ class Optimizer {
   }
 
   const std::string& name() const { return name_; }
-  // Of the first step.
+  // The learning rate of the first step.
   double learning_rate() const { return setup_.learning_rate.at(0); }
-  // Throws UserError, beginning with `where`, if the learning rate is that of a schedule.
+  // Throws UserError if a schedule sets the learning rate. The message begins with `where`.
   void require_settable_rate(const std::string& where) const;
-  // Whether steps average the gradients of several batches.
+  // Whether gradients of several batches are accumulated.
   bool accumulates() const { return options_.accumulate > 1; }
-  // Whether the last batch of an epoch is to be announced by OptimizerState::apply_rest.
+  // Whether the caller must set OptimizerState::apply_rest before the last batch of an epoch.
   bool applies_rest() const { return accumulates() && options_.accumulation_rest == AccumulationRest::apply; }
 
-  // The whole training step that makes the scalar `loss` small: the penalties of its graph, the gradients, the weights,
-  // what the optimizer remembers, and the graph's own updates, such as moving statistics. Changes the trainable
-  // parameters of the graph, or those of `weights`. Throws what gradients() throws, and GradientError if the loss
-  // depends on none of them.
+  // Builds the training step for the scalar `loss`: adds the penalties of its graph, and returns updates of the
+  // weights, of the optimizer state and of the graph, such as moving statistics. Trains the trainable parameters of the
+  // graph, or those in `weights`. Throws as gradients(), and GradientError if the loss depends on none of them.
   TrainingStep minimize(Operand loss, OptimizerState& state) const;
   TrainingStep minimize(Operand loss, OptimizerState& state, std::vector<Parameter> weights) const;
-  // Of the loss of a batch as Loss::measure gives it, with its weight beside other batches: accumulated gradients are
-  // averaged by the weights, and a batch of weight 0 changes nothing. Without a weight all batches count alike.
+  // The same for the output of Loss::measure, whose weight is the weight of the batch: the mean of accumulated
+  // gradients is weighted by it, and a batch of weight 0 has no effect. Without a weight all batches count equally.
   TrainingStep minimize(const MetricOutput& loss, OptimizerState& state) const;
-  // The same from gradients that the caller has made: one for each weight, of its type, or an empty Value for a weight
-  // that is to stay unchanged, as those that are not trainable do. Throws GraphError or ShapeError if these do not
-  // match, or a weight is given twice. Penalties are part of the step only if the gradients are those of
-  // with_penalties(loss).
+  // Builds the updates from given gradients: one per weight, of its type, or an empty Value to leave the weight
+  // unchanged. Weights that are not trainable are also unchanged. Throws GraphError or ShapeError for gradients that do
+  // not match or duplicate weights. To include penalties, differentiate with_penalties(loss).
   std::vector<Update> updates(Graph& graph, std::vector<Parameter> weights, std::vector<Value> gradients,
                               OptimizerState& state) const;
 
@@ -205,9 +202,8 @@ class Optimizer {
   std::function<Value(ParameterStep&)> apply_;
 };
 
-// Exchanges weights and their averages, for instance to judge or save the averages; a second call puts the weights back
-// to train on. Throws UserError, with nothing exchanged, if the optimizer keeps no averages or has seen no batch
-// yet.
+// Swaps weights with their averages, for example to evaluate or save the averages; a second call swaps them back.
+// Throws UserError, without a change, if ema_momentum is not set or no batch was trained.
 void swap_averages(const std::vector<Parameter>& weights, OptimizerState& state);
 
 }  // namespace xgrad::inline v0::nn

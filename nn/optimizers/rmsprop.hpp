@@ -1,12 +1,12 @@
-// RMSprop: steps divided by the root of a running mean of squares of the gradient (Tieleman and Hinton, 2012);
-// `centered` takes the variance in place of the squares (Graves, "Generating sequences", 2013).
+// RMSprop: gradients divided by the root of a running mean of their squares (Tieleman and Hinton, 2012); `centered`
+// uses the variance instead of the mean square (Graves, "Generating sequences", 2013).
 //
 //   nn::RMSprop{.rho = 0.95, .momentum = 0.9}
 //
 // v <- rho v + (1 - rho) g^2;  centered: a <- rho a + (1 - rho) g, and v - a^2 in place of v below
 // keras: s = rate g / sqrt(v + epsilon);   w <- w - s          with momentum: m <- momentum m + s;  w <- w - m
 // torch: s = g / (sqrt(v) + epsilon);      w <- w - rate s     with momentum: m <- momentum m + s;  w <- w - rate m
-// v - a^2 is never negative; where rounding makes it so, it is taken as 0.
+// v - a^2 is clamped at 0 against rounding.
 #pragma once
 
 #include <optional>

@@ -17,8 +17,8 @@ double positive_steps(const char* schedule, Index steps) {
   return static_cast<double>(steps);
 }
 
-// From 1 to 0 as `part` goes from 0 to 1.
-Value half_cosine(Value part) { return 0.5 * (1 + cos(std::numbers::pi * part)); }
+// Falls from 1 to 0 while `progress` goes from 0 to 1.
+Value half_cosine(Value progress) { return 0.5 * (1 + cos(std::numbers::pi * progress)); }
 
 void require_warmup(const char* schedule, Index warmup, double from, double alpha) {
   require_not_negative(schedule, "warmup", static_cast<double>(warmup));
@@ -26,7 +26,7 @@ void require_warmup(const char* schedule, Index warmup, double from, double alph
   require_not_negative(schedule, "alpha", alpha);
 }
 
-// `decay` as a function of the steps since the end of the warm-up.
+// A linear warm-up, then `decay` of the number of steps since its end.
 template <class Decay>
 Value after_warmup(Value step, double rate, double warmup, double from, const Decay& decay) {
   if (warmup == 0) return decay(step);
@@ -47,11 +47,12 @@ LearningRate piecewise_constant(const std::vector<Index>& steps, const std::vect
   const char* name = "piecewise_constant";
   if (rates.size() != steps.size() + 1)
     throw UserError(
-        fmt::format("{}: {} steps need {} rates, not {}", name, steps.size(), steps.size() + 1, rates.size()));
+        fmt::format("{}: {} steps need {} rates, got {}", name, steps.size(), steps.size() + 1, rates.size()));
   for (const double rate : rates) require_not_negative(name, "rate", rate);
   for (std::size_t i = 0; i < steps.size(); ++i) {
     if (steps[i] < (i == 0 ? 0 : steps[i - 1] + 1))
-      throw UserError(fmt::format("{}: the steps must rise, but number {} is {}", name, i, steps[i]));
+      throw UserError(
+          fmt::format("{}: steps must be ascending and at least 0, but steps[{}] is {}", name, i, steps[i]));
   }
   return {name, [=](Value step) {
             Value rate = step.graph().constant(rates[0], f64);
@@ -119,25 +120,25 @@ LearningRate cosine_restarts(double rate, Index steps, const RestartOptions& opt
   require_warmup(name, options.warmup, options.warmup_from, options.alpha);
   require_not_negative(name, "m_mul", options.m_mul);
   if (!(options.t_mul >= 1) || !std::isfinite(options.t_mul))
-    throw UserError(fmt::format("{}: t_mul = {} has no meaning: it must be at least 1", name, options.t_mul));
+    throw UserError(fmt::format("{}: t_mul must be finite and at least 1, got {}", name, options.t_mul));
   const double n = positive_steps(name, steps);
   return {name, [=](Value step) {
             const auto decay = [&](Value s) {
               const double longer = options.t_mul;
-              // Lengths of the decays are n, n longer, n longer^2 ...: which one it is, and the part of it that passed.
-              Value round, part;
+              // Decays have lengths n, n longer, n longer^2 ...: index of the current one, and the progress in it.
+              Value round, progress;
               const Value passed = s / n;
               if (longer == 1) {
                 round = floor(passed);
-                part = passed - round;
+                progress = passed - round;
               } else {
-                // The logarithm of a power may lie a little below the whole number that a restart begins with.
+                // Tolerance: at a restart, rounding may put the logarithm just below an integer.
                 round = floor(log(1 + passed * (longer - 1)) / std::log(longer) + 1e-9);
                 const Value length = pow(longer, round);
-                part = (passed - (length - 1) / (longer - 1)) / length;
+                progress = (passed - (length - 1) / (longer - 1)) / length;
               }
               const Value height = (1 - options.alpha) * pow(options.m_mul, round);
-              return rate * (height * half_cosine(part) + options.alpha);
+              return rate * (height * half_cosine(progress) + options.alpha);
             };
             return after_warmup(step, rate, static_cast<double>(options.warmup), options.warmup_from, decay);
           }};
@@ -149,15 +150,15 @@ LearningRate one_cycle(double rate, Index steps, const OneCycleOptions& options)
   require_positive(name, "start_divisor", options.start_divisor);
   require_positive(name, "end_divisor", options.end_divisor);
   require_fraction(name, "rise", options.rise);
-  // The first and the last step are corners, hence the ones.
+  // Subtract 1, since the rate is reached at the first and last step themselves.
   const double top = options.rise * positive_steps(name, steps) - 1;
   const double end = static_cast<double>(steps) - 1;
   if (!(top > 0))
-    throw UserError(fmt::format("{}: {} of {} steps leave none for the rate to rise", name, options.rise, steps));
+    throw UserError(fmt::format("{}: rise = {} of {} steps leaves no step for the rise", name, options.rise, steps));
   const double low = rate / options.start_divisor;
   return {name, [=](Value step) {
-            const auto between = [&](double from, double to, Value part) {
-              return to + (from - to) * (options.straight ? 1 - part : half_cosine(part));
+            const auto between = [&](double from, double to, Value progress) {
+              return to + (from - to) * (options.straight ? 1 - progress : half_cosine(progress));
             };
             const Value up = between(low, rate, step / top);
             const Value down = between(rate, low / options.end_divisor, minimum((step - top) / (end - top), 1));

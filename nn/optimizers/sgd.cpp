@@ -15,8 +15,8 @@ RuleSetup SGD::setup() const {
   if (!(dampening >= 0 && dampening <= 1))
     throw UserError(fmt::format("{}: dampening must be in [0, 1], got {}", name, dampening));
   if (dampening != 0 && (keep == 0 || nesterov)) {
-    throw UserError(fmt::format("{}: dampening = {} needs {}", name, dampening,
-                                nesterov ? "nesterov = false" : "a momentum above 0"));
+    throw UserError(fmt::format("{}: dampening = {} requires {}", name, dampening,
+                                nesterov ? "nesterov = false" : "momentum above 0"));
   }
   return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
 }
@@ -25,7 +25,7 @@ Value SGD::operator()(ParameterStep& s) const {
   const double keep = momentum.value_or(defaults(preset).sgd.momentum);
   const Value step = s.rate() * s.gradient;
   if (keep == 0) return s.parameter - step;
-  // The first step takes the whole gradient.
+  // The first step is not dampened, as in PyTorch.
   const auto dampened = [&](Value v) {
     return dampening == 0 ? v : v * cast(1 - dampening * cast(s.iteration > 1, f64), v.dtype());
   };

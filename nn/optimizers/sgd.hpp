@@ -4,8 +4,8 @@
 //
 // keras: v <- momentum v - rate g;  w <- w + v          with nesterov: w <- w + momentum v - rate g
 // torch: b <- momentum b + g;       w <- w - rate b     with nesterov: w <- w - rate (g + momentum b)
-// These agree unless the learning rate changes during training: the velocity of keras carries the old one. With
-// dampening d, g counts for (1 - d) g in v and b from the second step on, as in PyTorch.
+// Both agree unless the learning rate changes during training: the velocity of keras includes the old one. With
+// dampening d, g is replaced by (1 - d) g in v and b from the second step on, as in PyTorch.
 #pragma once
 
 #include <optional>

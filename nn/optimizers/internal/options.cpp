@@ -9,15 +9,15 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-void require(bool holds, const char* where, const char* option, double value, const char* wanted) {
+void require(bool holds, const char* where, const char* option, double value, const char* accepted) {
   if (holds && std::isfinite(value)) return;
-  throw UserError(fmt::format("{}: {} = {} has no meaning: it must be {}", where, option, value, wanted));
+  throw UserError(fmt::format("{}: {} must be {}, got {}", where, option, accepted, value));
 }
 
 }  // namespace
 
 void require_not_negative(const char* where, const char* option, double value) {
-  require(value >= 0, where, option, value, "finite and not negative");
+  require(value >= 0, where, option, value, "finite and at least 0");
 }
 
 void require_positive(const char* where, const char* option, double value) {

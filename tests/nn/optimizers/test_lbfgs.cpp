@@ -1,4 +1,4 @@
-// L-BFGS on problems whose answers are known.
+// L-BFGS on problems with known minima.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -12,7 +12,7 @@ using namespace xgrad;
 
 namespace {
 
-// Rosenbrock's valley: sum of 100 (x(i+1) - x(i)^2)^2 + (1 - x(i))^2, least at 1 everywhere.
+// Rosenbrock's function: sum of 100 (x(i+1) - x(i)^2)^2 + (1 - x(i))^2, with the minimum at x(i) = 1.
 Value valley(Value x) {
   const Value left = slice(x, 0, 0, -1), right = slice(x, 0, 1);
   return sum(100 * square(right - square(left)) + square(1 - left));
@@ -24,7 +24,7 @@ Parameter start(const std::vector<double>& numbers, DType dtype = f64) {
 
 }  // namespace
 
-TEST_CASE("the lowest point of curved valleys is found") {
+TEST_CASE("lbfgs: finds the minimum of Rosenbrock's function") {
   for (const std::vector<double>& from : {std::vector<double>{-1.2, 1}, std::vector<double>(10, -0.5)}) {
     Graph g({.dtype = f64});
     const Parameter x = start(from);
@@ -39,7 +39,7 @@ TEST_CASE("the lowest point of curved valleys is found") {
   }
 }
 
-TEST_CASE("a quadratic is solved, over several parameters of any shape") {
+TEST_CASE("lbfgs: solves a quadratic over several parameters of any shape") {
   // |A w - b|^2 with A = diag(1 .. 6), in two parameters.
   Graph g({.dtype = f64});
   Parameter u("u", Tensor(Shape{2, 2}, f64)), v("v", Tensor(Shape{2}, f64)),
@@ -49,12 +49,12 @@ TEST_CASE("a quadratic is solved, over several parameters of any shape") {
   const nn::LbfgsResult r = nn::lbfgs(sum(square(scale * w - 1)), {u, v, unused, u}, {},
                                       {.gradient_tolerance = 1e-10, .change_tolerance = 0});
   CHECK(r.converged());
-  CHECK(r.iterations <= 25);  // the textbook's method written down plainly takes 22
+  CHECK(r.iterations <= 25);  // a plain implementation of the textbook method takes 22
   for (Index i = 0; i < 4; ++i) CHECK(u.value().at(i) == doctest::Approx(1.0 / static_cast<double>(i + 1)));
   CHECK(v.value().at(1) == doctest::Approx(1.0 / 6));
 }
 
-TEST_CASE("least squares from fed data agree with the normal equations") {
+TEST_CASE("lbfgs: least squares on fed data match the normal equations") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {5}), y = g.input("y", {5});
   const Parameter a("a", Tensor(0.0)), b("b", Tensor(0.0));
@@ -68,7 +68,7 @@ TEST_CASE("least squares from fed data agree with the normal equations") {
   CHECK(r.loss == doctest::Approx(0.72).epsilon(1e-12));
 }
 
-TEST_CASE("it goes on in f32 until rounding hides the slope") {
+TEST_CASE("lbfgs: continues in f32 until rounding hides the slope") {
   Graph g;
   const Parameter x = start({-1.2, 1}, f32);
   const nn::LbfgsResult r = nn::lbfgs(valley(g.parameter(x)), {x});
@@ -76,8 +76,8 @@ TEST_CASE("it goes on in f32 until rounding hides the slope") {
   CHECK(x.value().at(0) == doctest::Approx(1).epsilon(1e-3));
 }
 
-TEST_CASE("where the loss is not finite is too far") {
-  // -log x + x: least at 1; the first step from 0.001 would go below 0, where the logarithm is none.
+TEST_CASE("lbfgs: backs off from points where the loss is not finite") {
+  // -log x + x has its minimum at 1; the first step from 0.001 would go below 0, where log is NaN.
   Graph g({.dtype = f64});
   const Parameter x = start({20, 0.001});
   const Value v = g.parameter(x);
@@ -87,7 +87,7 @@ TEST_CASE("where the loss is not finite is too far") {
   CHECK(x.value().at(1) == doctest::Approx(1).epsilon(1e-6));
 }
 
-TEST_CASE("lbfgs: a factor of the loss changes nothing, and a constant added to it little") {
+TEST_CASE("lbfgs: scaling the loss has no effect, and an offset has little") {
   const auto run = [](double factor, double offset, Parameter& x) {
     Graph g({.dtype = f64});
     return nn::lbfgs(factor * valley(g.parameter(x)) + offset, {x});
@@ -96,7 +96,7 @@ TEST_CASE("lbfgs: a factor of the loss changes nothing, and a constant added to 
   const nn::LbfgsResult r = run(1, 0, plain);
   CHECK(r.converged());
   CHECK(r.loss < 1e-20);
-  // Powers of two, about a million either way, round nothing: the path is the same bit for bit.
+  // Scaling by powers of two does not round, so the trajectory is bit-identical.
   for (const double factor : {0x1p-20, 0x1p20, 0x1p-60}) {
     CAPTURE(factor);
     Parameter scaled = start({-1.2, 1});
@@ -114,13 +114,13 @@ TEST_CASE("lbfgs: a factor of the loss changes nothing, and a constant added to 
     CHECK(s.converged());
     CHECK(s.iterations <= r.iterations + 5);
     Graph g({.dtype = f64});
-    // What the rounding of the offset, 1e-13 of it, leaves to be seen; 24.2 at the start.
+    // The accuracy that rounding of the offset, 1e-13 of it, allows; the initial loss is 24.2.
     CHECK(evaluate(valley(g.parameter(moved))).item() < (offset == 0 ? 1e-15 : 1e-9));
   }
 }
 
-TEST_CASE("lbfgs: no convergence is reported while the loss still falls by a factor") {
-  // Quartic: each step takes off a part of the loss, which is small from the beginning.
+TEST_CASE("lbfgs: does not report convergence while the loss still falls by a factor") {
+  // Quartic: each step reduces the loss, which is small from the start, by a fraction.
   Graph g({.dtype = f64});
   const Parameter x = start({0.03, -0.02});
   const nn::LbfgsResult few = nn::lbfgs(sum(square(square(g.parameter(x)))), {x}, {}, {.max_iterations = 8});
@@ -130,12 +130,13 @@ TEST_CASE("lbfgs: no convergence is reported while the loss still falls by a fac
   CHECK(more.loss < few.loss / 100);
 }
 
-TEST_CASE("lbfgs: at the lowest point that rounding shows it has converged, also when it begins there") {
+TEST_CASE("lbfgs: converges at the minimum within rounding, also if started there") {
   for (const DType dtype : {f32, f64}) {
     CAPTURE(name_of(dtype));
     Graph g({.dtype = dtype});
     const Parameter x = start({-1.2, 1}, dtype);
-    const Value loss = valley(g.parameter(x)) + 1;  // so that the lowest loss is not 0, where all is relative
+    const Value loss =
+        valley(g.parameter(x)) + 1;  // so that the minimum is not 0, where any change is large relative to the loss
     CHECK(nn::lbfgs(loss, {x}).converged());
     const nn::LbfgsResult again = nn::lbfgs(loss, {x});
     CHECK(again.converged());
@@ -143,7 +144,7 @@ TEST_CASE("lbfgs: at the lowest point that rounding shows it has converged, also
   }
 }
 
-TEST_CASE("why it stopped is said") {
+TEST_CASE("lbfgs: reports why it stopped") {
   const auto run = [](const nn::LbfgsOptions& options) {
     Graph g({.dtype = f64});
     const Parameter x = start({-1.2, 1});
@@ -153,7 +154,7 @@ TEST_CASE("why it stopped is said") {
   CHECK(few.stop == nn::LbfgsStop::iterations);
   CHECK_FALSE(few.converged());
   CHECK(few.iterations == 3);
-  CHECK(few.loss < 24.2);  // the loss at the start
+  CHECK(few.loss < 24.2);  // the initial loss
   CHECK(run({.change_tolerance = 10}).stop == nn::LbfgsStop::change);
   CHECK(run({.gradient_tolerance = 1e9}).iterations == 0);
   CHECK(run({.gradient_tolerance = 1e9}).evaluations == 1);
@@ -161,20 +162,20 @@ TEST_CASE("why it stopped is said") {
 
   Graph g({.dtype = f64});
   const Parameter x = start({1});
-  const Value bent = stop_gradient(square(g.parameter(x))) * 2 - square(g.parameter(x));  // with a slope that lies
+  const Value bent = stop_gradient(square(g.parameter(x))) * 2 - square(g.parameter(x));  // with a wrong slope
   const nn::LbfgsResult none = nn::lbfgs(sum(bent), {x});
   CHECK(none.stop == nn::LbfgsStop::no_lower_point);
   CHECK(x.value().at(0) == 1);
 }
 
-TEST_CASE("the same bits for any number of threads") {
+TEST_CASE("lbfgs: bit-identical for any number of threads") {
   const auto run = [](int threads) {
     nn::Model model{nn::Sequential{nn::Dense(200, nn::tanh), nn::Dense(1)}, {300}, {.seed = 1}};
     model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
     Tensor x({200, 300}), y({200, 1});
     nn::HostRandom random(1);
-    for (float& v : x.mutable_values<float>()) v = static_cast<float>(random.bell());
-    for (float& v : y.mutable_values<float>()) v = static_cast<float>(random.bell());
+    for (float& v : x.mutable_values<float>()) v = static_cast<float>(random.near_normal());
+    for (float& v : y.mutable_values<float>()) v = static_cast<float>(random.near_normal());
     const nn::ModelGraph g = model.training_graph(200);
     const nn::LbfgsResult r = nn::lbfgs(g.loss, model.parameters(), {{g.input, x}, {g.target, y}},
                                         {.max_iterations = 20, .threads = threads});
@@ -182,26 +183,26 @@ TEST_CASE("the same bits for any number of threads") {
   };
   const auto [one, weights] = run(1);
   const auto [two, others] = run(2);
-  CHECK(one < 0.05);  // about 1 at the start
+  CHECK(one < 0.05);  // about 1 initially
   CHECK(one == two);
   CHECK(bitwise_equal(weights, others));
 }
 
-TEST_CASE("what has no meaning is refused, with the parameters as they were") {
+TEST_CASE("lbfgs: invalid arguments throw and leave the parameters unchanged") {
   Graph g({.dtype = f64});
   const Parameter x = start({-1.2, 1}), other = start({1});
   const Value loss = valley(g.parameter(x));
-  CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {}), doctest::Contains("lbfgs: there are no trainable parameters"), UserError);
+  CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {}), doctest::Contains("lbfgs: none of the parameters is trainable"), UserError);
   CHECK_THROWS_AS(nn::lbfgs(loss, {other}), GradientError);
   CHECK_THROWS_AS(nn::lbfgs(g.parameter(x), {x}), GradientError);
   CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {x}, {}, {.memory = 0}), doctest::Contains("lbfgs: memory = 0"), UserError);
   CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {x}, {}, {.gradient_tolerance = NAN}),
                        doctest::Contains("lbfgs: gradient_tolerance = nan"), UserError);
   CHECK_THROWS_WITH_AS(nn::lbfgs(sum(log(g.parameter(x))), {x}),
-                       doctest::Contains("lbfgs: the loss or its gradient is not finite to begin with"), ValueError);
+                       doctest::Contains("lbfgs: the initial loss and gradient must be finite"), ValueError);
   const Value in = g.input("in", {2});
   CHECK_THROWS_AS(nn::lbfgs(sum(in * g.parameter(x)), {x}), FeedError);
-  // An operation that throws on the way: an index that is out of range as soon as x moves.
+  // An operation that throws during the search: an index that is out of range once x changes.
   const Value table = g.constant(Tensor::from<double>({1}, {1}));
   const Value at = cast(floor(g.parameter(x) + 1.2), i64);
   const Value breaks = sum(square(g.parameter(x) - 5)) * sum(gather(table, slice(at, 0, 0, 1)));

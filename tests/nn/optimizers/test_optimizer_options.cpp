@@ -1,4 +1,4 @@
-// What is done around every rule: clipping, decay, averages, accumulation; frozen weights, threads, memory.
+// Optimizer options: clipping, decay, averages, accumulation; frozen weights, threads, memory.
 #include <cmath>
 #include <functional>
 #include <string>
@@ -22,7 +22,7 @@ constexpr auto torch = nn::Preset::torch;
 
 double slope(double w, double c) { return c * (w * w * w - w) + 0.3; }
 
-// Every rule, with all that can be done around it.
+// Every rule with all options.
 std::vector<nn::Optimizer> all_rules(nn::OptimizerOptions options) {
   nn::OptimizerOptions own_decay = options;
   own_decay.weight_decay.reset();
@@ -57,7 +57,7 @@ void check_same(const std::vector<Tensor>& a, const std::vector<Tensor>& b) {
 
 }  // namespace
 
-TEST_CASE("the global norm is that of all gradients together") {
+TEST_CASE("optimizer options: the global norm is over all gradients") {
   for (const bool is_torch : {false, true}) {
     const nn::SGD rule{.preset = is_torch ? torch : nn::Preset::keras, .learning_rate = 0.1};
     Descent descent({rule, {.global_clip_norm = 0.9}}, {{1.7, -0.4}, {0.9}}, {{1, 2.5}, {0.5}});
@@ -82,7 +82,7 @@ TEST_CASE("the global norm is that of all gradients together") {
   }
 }
 
-TEST_CASE("norms of gradients whose squares f32 cannot hold are right, and those of 0 are no division by 0") {
+TEST_CASE("optimizer options: clipping handles huge, tiny and zero gradients") {
   for (const bool global : {false, true}) {
     nn::OptimizerOptions options;
     (global ? options.global_clip_norm : options.clip_norm) = 2;
@@ -102,7 +102,7 @@ TEST_CASE("norms of gradients whose squares f32 cannot hold are right, and those
   }
 }
 
-TEST_CASE("only the weights that are asked for decay") {
+TEST_CASE("optimizer options: decay_mask selects the weights that decay") {
   const auto first = [](const Parameter& p) { return p.name() == "w0"; };
   Descent some({nn::SGD{.learning_rate = 0.1}, {.weight_decay = 0.5, .decay_mask = first}}, {{1.7}, {1.7}}, {{1}, {1}});
   some.step();
@@ -110,7 +110,7 @@ TEST_CASE("only the weights that are asked for decay") {
   CHECK(some.values(1)[0] == doctest::Approx(1.7 - 0.1 * slope(1.7, 1)).epsilon(1e-14));
 }
 
-TEST_CASE("averages begin with the weights after the first step, and follow them") {
+TEST_CASE("optimizer options: averages start at the weights after the first step") {
   Descent descent({nn::SGD{.learning_rate = 0.05}, {.ema_momentum = 0.8}});
   const Parameter average = descent.state.slots.at("w0/weight_average");
   double a = 0;
@@ -129,18 +129,18 @@ TEST_CASE("averages begin with the weights after the first step, and follow them
   CHECK(descent.values() == weights);
 }
 
-TEST_CASE("averages that do not exist are not exchanged") {
+TEST_CASE("optimizer options: swap_averages throws without averages") {
   Descent none(nn::SGD{});
   none.step();
   CHECK_THROWS_WITH_AS(nn::swap_averages(none.weights, none.state),
                        doctest::Contains("swap_averages: the optimizer keeps no averages"), UserError);
   Descent early({nn::SGD{}, {.ema_momentum = 0.9}});
-  CHECK_THROWS_WITH_AS(nn::swap_averages(early.weights, early.state), doctest::Contains("no batch has been seen yet"),
+  CHECK_THROWS_WITH_AS(nn::swap_averages(early.weights, early.state), doctest::Contains("train at least 1 batch first"),
                        UserError);
   CHECK(early.values() == std::vector<double>{1.7, -0.4});
 }
 
-TEST_CASE("a model is judged with its averages and trained on with its weights") {
+TEST_CASE("optimizer options: a model is evaluated with averages and trained with weights") {
   const nn::Dataset data{waves({16, 3}), waves({16, 1})};
   const auto fresh = [] {
     nn::Model model{nn::Dense(1), {3}, {.seed = 4}};
@@ -159,7 +159,7 @@ TEST_CASE("a model is judged with its averages and trained on with its weights")
   check_same(values(model.parameters()), values(straight.parameters()));
 }
 
-TEST_CASE("four equal gradients accumulated are one step, bit for bit, whatever the rule") {
+TEST_CASE("optimizer options: four equal accumulated gradients are bit-identical to one step") {
   const nn::OptimizerOptions one{.global_clip_norm = 1.1, .weight_decay = 0.01, .ema_momentum = 0.9};
   nn::OptimizerOptions four = one;
   four.accumulate = 4;
@@ -172,7 +172,7 @@ TEST_CASE("four equal gradients accumulated are one step, bit for bit, whatever 
       a.step();
       for (int batch = 0; batch < 3; ++batch) {
         b.step();
-        CHECK(b.values() == before);  // until the fourth
+        CHECK(b.values() == before);  // unchanged until the fourth
       }
       b.step();
       CHECK(a.values() == b.values());
@@ -187,7 +187,7 @@ TEST_CASE("four equal gradients accumulated are one step, bit for bit, whatever 
   }
 }
 
-TEST_CASE("batches accumulated are one batch as large as all of them") {
+TEST_CASE("optimizer options: accumulated batches equal one large batch") {
   const nn::Dataset data{waves({24, 3}, f64), waves({24, 2}, f64)};
   const auto train = [&](int batch, int accumulate) {
     nn::Model model{nn::Sequential{nn::Dense(5, nn::tanh), nn::Dense(2)}, {3}, {.seed = 2, .dtype = f64}};
@@ -203,8 +203,8 @@ TEST_CASE("batches accumulated are one batch as large as all of them") {
   }
 }
 
-TEST_CASE("a sum of gradients that is not full goes on in the next epoch") {
-  const nn::Dataset data{waves({12, 3}, f64), waves({12, 1}, f64)};  // 3 batches an epoch, 2 of them a step
+TEST_CASE("optimizer options: accumulation continues in the next epoch") {
+  const nn::Dataset data{waves({12, 3}, f64), waves({12, 1}, f64)};  // 3 batches per epoch, 2 per weight update
   nn::Model model{nn::Dense(1), {3}, {.dtype = f64}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = {nn::SGD{}, {.accumulate = 2}}});
   const auto changes = [&] {
@@ -215,10 +215,10 @@ TEST_CASE("a sum of gradients that is not full goes on in the next epoch") {
   CHECK_FALSE(changes());
   CHECK(changes());
   model.fit(data, {.batch_size = 4, .verbose = silent});
-  CHECK(changes());  // the third of those three waited for this one
+  CHECK(changes());  // together with the last batch of the previous epoch
 }
 
-TEST_CASE("frozen weights stay as they are, whatever is done around the rule") {
+TEST_CASE("optimizer options: frozen weights are unchanged with all options") {
   for (const nn::Optimizer& optimizer :
        all_rules({.global_clip_norm = 1, .weight_decay = 0.1, .ema_momentum = 0.9, .accumulate = 2})) {
     CAPTURE(optimizer.name());
@@ -236,7 +236,7 @@ TEST_CASE("frozen weights stay as they are, whatever is done around the rule") {
   }
 }
 
-TEST_CASE("all rules have the same bits for one and two threads") {
+TEST_CASE("optimizer options: all rules are bit-identical on one and two threads") {
   const nn::Dataset data{waves({96, 300}), waves({96, 10})};
   const std::size_t rules = all_rules({}).size();
   for (std::size_t i = 0; i < rules; ++i) {
@@ -256,7 +256,7 @@ TEST_CASE("all rules have the same bits for one and two threads") {
   }
 }
 
-TEST_CASE("steps after the first allocate nothing, whatever the rule") {
+TEST_CASE("optimizer options: steps after the first do not allocate, for all rules") {
   for (const nn::Optimizer& optimizer :
        all_rules({.global_clip_norm = 1, .weight_decay = 0.1, .ema_momentum = 0.9, .accumulate = 2})) {
     CAPTURE(optimizer.name());
@@ -268,9 +268,9 @@ TEST_CASE("steps after the first allocate nothing, whatever the rule") {
   }
 }
 
-TEST_CASE("a model saved in the middle of a sum of gradients goes on with the same bits, whatever the rule") {
+TEST_CASE("optimizer options: resuming in the middle of an accumulation is bit-identical") {
   const scratch::ScratchFolder folder;
-  const nn::Dataset data{waves({18, 3}), waves({18, 1})};  // 5 batches an epoch, 2 of them a step
+  const nn::Dataset data{waves({18, 3}), waves({18, 1})};  // 5 batches per epoch, 2 per weight update
   for (const nn::Optimizer& optimizer :
        all_rules({.global_clip_norm = 1, .weight_decay = 0.1, .ema_momentum = 0.9, .accumulate = 2})) {
     CAPTURE(optimizer.name());
@@ -296,13 +296,13 @@ TEST_CASE("a model saved in the middle of a sum of gradients goes on with the sa
   }
 }
 
-TEST_CASE("all that is remembered is a list of named parameters") {
+TEST_CASE("optimizer options: the state is a list of named parameters") {
   Descent descent({nn::Nadam{}, {.ema_momentum = 0.9, .accumulate = 2}});
   std::vector<std::string> names;
   for (const Parameter& p : descent.state.parameters()) names.push_back(p.name());
   CHECK(names == std::vector<std::string>{"learning_rate", "iterations", "accumulated_weight", "w0/gradient_mean",
                                           "w0/mean", "w0/momentum_product", "w0/square", "w0/weight_average"});
-  // Put back, a run goes on from there.
+  // After restoring the state, training continues from there.
   for (int t = 0; t < 5; ++t) descent.step();
   const std::vector<double> weights = descent.values();
   const std::vector<Tensor> kept = values(descent.state.parameters());
@@ -314,7 +314,7 @@ TEST_CASE("all that is remembered is a list of named parameters") {
   CHECK(descent.values() == end);
 }
 
-TEST_CASE("sgd: dampening weakens the gradient in the velocity from the second step on, as in PyTorch") {
+TEST_CASE("sgd: dampening scales the gradient from the second step on, as in PyTorch") {
   for (const nn::Preset preset : {nn::Preset::keras, torch}) {
     Descent descent(nn::SGD{.preset = preset, .learning_rate = 0.05, .momentum = 0.9, .dampening = 0.25});
     double w = 1.7, velocity = 0;
@@ -327,8 +327,8 @@ TEST_CASE("sgd: dampening weakens the gradient in the velocity from the second s
   }
   CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.momentum = 0.9, .dampening = 1.5}),
                        "sgd: dampening must be in [0, 1], got 1.5", UserError);
-  CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.dampening = 0.5}), "sgd: dampening = 0.5 needs a momentum above 0",
+  CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.dampening = 0.5}), "sgd: dampening = 0.5 requires momentum above 0",
                        UserError);
   CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.momentum = 0.9, .nesterov = true, .dampening = 0.5}),
-                       "sgd: dampening = 0.5 needs nesterov = false", UserError);
+                       "sgd: dampening = 0.5 requires nesterov = false", UserError);
 }

@@ -1,4 +1,4 @@
-// Optimizers against trajectories that formulas written out for single numbers gave (numbers/optimizers.py).
+// Optimizers compared with trajectories of scalar reference formulas (numbers/optimizers.py).
 #include <cmath>
 #include <fstream>
 #include <functional>
@@ -137,7 +137,7 @@ struct Forgetful {
 
 }  // namespace
 
-TEST_CASE("trajectories of 20 steps are those of the published formulas") {
+TEST_CASE("optimizers: trajectories of 20 steps match the published formulas") {
   const auto expected = published();
   REQUIRE(expected.size() == variants().size());
   for (const auto& variant : variants()) {
@@ -157,7 +157,7 @@ TEST_CASE("trajectories of 20 steps are those of the published formulas") {
   }
 }
 
-TEST_CASE("trajectories in f32 stay near those in f64") {
+TEST_CASE("optimizers: f32 trajectories are close to f64") {
   const auto expected = published();
   for (const auto& variant : variants()) {
     const auto& name = variant.first;  // clang 14 captures no structured bindings
@@ -172,8 +172,8 @@ TEST_CASE("trajectories in f32 stay near those in f64") {
   }
 }
 
-TEST_CASE("a centered variance that rounding would make negative is 0") {
-  // A slope of 1000 everywhere: v and the square of the mean agree but for rounding, thousands of times epsilon.
+TEST_CASE("optimizers: the centered variance of rmsprop is clamped at 0") {
+  // A constant slope of 1000: v equals the squared mean up to rounding, which is thousands of times epsilon.
   Graph g;
   const Parameter w("w", Tensor(Shape{4}));
   const nn::Optimizer rule = nn::RMSprop{.rho = 0.5, .centered = true};
@@ -184,7 +184,7 @@ TEST_CASE("a centered variance that rounding would make negative is 0") {
   for (Index i = 0; i < 4; ++i) CHECK(std::isfinite(w.value().at(i)));
 }
 
-TEST_CASE("the defaults of both presets") {
+TEST_CASE("optimizers: have the defaults of both presets") {
   CHECK(nn::Optimizer(nn::SGD{}).learning_rate() == 0.01);
   CHECK(nn::Optimizer(nn::SGD{.preset = torch}).learning_rate() == 1e-3);
   CHECK(nn::Optimizer(nn::RMSprop{.preset = torch}).learning_rate() == 0.01);
@@ -193,49 +193,61 @@ TEST_CASE("the defaults of both presets") {
   CHECK(nn::defaults(torch).adam.epsilon == 1e-8);
 }
 
-TEST_CASE("an optimizer of the user's own is a struct with a rule") {
+TEST_CASE("optimizers: a custom optimizer is a struct with a rule") {
   Descent descent(SignDescent{});
   descent.step();
   CHECK(descent.values() == std::vector<double>{1.7 - 0.125, -0.4 - 0.125});
-  Descent decays({SignDescent{}, {.weight_decay = 0.5}});  // decoupled: no preset says otherwise
+  Descent decays({SignDescent{}, {.weight_decay = 0.5}});  // decoupled, the default
   decays.step();
   CHECK(decays.values()[0] == doctest::Approx(1.7 - 0.125 * 0.5 * 1.7 - 0.125).epsilon(1e-15));
 }
 
-TEST_CASE("optimizers refuse what has no meaning") {
+TEST_CASE("optimizers: invalid options throw") {
   const auto refuses = [](const std::function<void()>& make, const char* why) {
     CHECK_THROWS_WITH_AS(make(), doctest::Contains(why), UserError);
   };
-  refuses([] { nn::Optimizer(nn::SGD{.learning_rate = -1}); }, "sgd: a learning rate of -1 has no meaning");
-  refuses([] { nn::Optimizer(nn::Adam{.learning_rate = NAN}); }, "adam: a learning rate of nan");
-  refuses([] { nn::Optimizer(nn::SGD{.momentum = 1}); }, "sgd: momentum = 1 has no meaning: it must be in [0, 1)");
-  refuses([] { nn::Optimizer(nn::Adagrad{.accumulator = -0.1}); }, "adagrad: accumulator = -0.1 has no meaning");
-  refuses([] { nn::Optimizer(nn::Adagrad{.epsilon = INFINITY}); }, "adagrad: epsilon = inf");
-  refuses([] { nn::Optimizer(nn::Adadelta{.rho = NAN}); }, "adadelta: rho = nan");
-  refuses([] { nn::Optimizer(nn::Adadelta{.epsilon = -1}); }, "adadelta: epsilon = -1");
-  refuses([] { nn::Optimizer(nn::RMSprop{.rho = 1}); }, "rmsprop: rho = 1");
-  refuses([] { nn::Optimizer(nn::RMSprop{.momentum = -0.5}); }, "rmsprop: momentum = -0.5");
-  refuses([] { nn::Optimizer(nn::RMSprop{.epsilon = NAN}); }, "rmsprop: epsilon = nan");
-  refuses([] { nn::Optimizer(nn::Adam{.beta_1 = 1.5}); }, "adam: beta_1 = 1.5");
-  refuses([] { nn::Optimizer(nn::Adam{.beta_2 = -0.1}); }, "adam: beta_2 = -0.1");
-  refuses([] { nn::Optimizer(nn::Adam{.epsilon = -1}); }, "adam: epsilon = -1 has no meaning: it must be finite and");
-  refuses([] { nn::Optimizer(nn::AdamW{.weight_decay = -1}); }, "adamw: weight_decay = -1");
-  refuses([] { nn::Optimizer(nn::AdamW{.beta_1 = NAN}); }, "adamw: beta_1 = nan");
-  refuses([] { nn::Optimizer(nn::Adamax{.beta_1 = 1}); }, "adamax: beta_1 = 1");
-  refuses([] { nn::Optimizer(nn::Adamax{.beta_2 = 1}); }, "adamax: beta_2 = 1");
-  refuses([] { nn::Optimizer(nn::Nadam{.beta_2 = 2}); }, "nadam: beta_2 = 2");
-  refuses([] { nn::Optimizer(nn::Nadam{.momentum_decay = -1}); }, "nadam: momentum_decay = -1");
-  refuses([] { nn::Optimizer(nn::Lion{.beta_1 = 1}); }, "lion: beta_1 = 1");
-  refuses([] { nn::Optimizer(nn::Lion{.learning_rate = -INFINITY}); }, "lion: a learning rate of -inf");
-  refuses([] { nn::Optimizer(nn::Adam{}, {.clip_norm = 0}); }, "adam: clip_norm = 0 has no meaning: it must be finite");
-  refuses([] { nn::Optimizer(nn::Adam{}, {.global_clip_norm = NAN}); }, "adam: global_clip_norm = nan");
-  refuses([] { nn::Optimizer(nn::Adam{}, {.clip_value = -1}); }, "adam: clip_value = -1");
+  refuses([] { nn::Optimizer(nn::SGD{.learning_rate = -1}); },
+          "sgd: learning_rate must be finite and at least 0, got -1");
+  refuses([] { nn::Optimizer(nn::Adam{.learning_rate = NAN}); },
+          "adam: learning_rate must be finite and at least 0, got nan");
+  refuses([] { nn::Optimizer(nn::SGD{.momentum = 1}); }, "sgd: momentum must be in [0, 1), got 1");
+  refuses([] { nn::Optimizer(nn::Adagrad{.accumulator = -0.1}); },
+          "adagrad: accumulator must be finite and at least 0, got -0.1");
+  refuses([] { nn::Optimizer(nn::Adagrad{.epsilon = INFINITY}); },
+          "adagrad: epsilon must be finite and at least 0, got inf");
+  refuses([] { nn::Optimizer(nn::Adadelta{.rho = NAN}); }, "adadelta: rho must be in [0, 1), got nan");
+  refuses([] { nn::Optimizer(nn::Adadelta{.epsilon = -1}); },
+          "adadelta: epsilon must be finite and at least 0, got -1");
+  refuses([] { nn::Optimizer(nn::RMSprop{.rho = 1}); }, "rmsprop: rho must be in [0, 1), got 1");
+  refuses([] { nn::Optimizer(nn::RMSprop{.momentum = -0.5}); }, "rmsprop: momentum must be in [0, 1), got -0.5");
+  refuses([] { nn::Optimizer(nn::RMSprop{.epsilon = NAN}); },
+          "rmsprop: epsilon must be finite and at least 0, got nan");
+  refuses([] { nn::Optimizer(nn::Adam{.beta_1 = 1.5}); }, "adam: beta_1 must be in [0, 1), got 1.5");
+  refuses([] { nn::Optimizer(nn::Adam{.beta_2 = -0.1}); }, "adam: beta_2 must be in [0, 1), got -0.1");
+  refuses([] { nn::Optimizer(nn::Adam{.epsilon = -1}); }, "adam: epsilon must be finite and at least 0, got -1");
+  refuses([] { nn::Optimizer(nn::AdamW{.weight_decay = -1}); },
+          "adamw: weight_decay must be finite and at least 0, got -1");
+  refuses([] { nn::Optimizer(nn::AdamW{.beta_1 = NAN}); }, "adamw: beta_1 must be in [0, 1), got nan");
+  refuses([] { nn::Optimizer(nn::Adamax{.beta_1 = 1}); }, "adamax: beta_1 must be in [0, 1), got 1");
+  refuses([] { nn::Optimizer(nn::Adamax{.beta_2 = 1}); }, "adamax: beta_2 must be in [0, 1), got 1");
+  refuses([] { nn::Optimizer(nn::Nadam{.beta_2 = 2}); }, "nadam: beta_2 must be in [0, 1), got 2");
+  refuses([] { nn::Optimizer(nn::Nadam{.momentum_decay = -1}); },
+          "nadam: momentum_decay must be finite and at least 0, got -1");
+  refuses([] { nn::Optimizer(nn::Lion{.beta_1 = 1}); }, "lion: beta_1 must be in [0, 1), got 1");
+  refuses([] { nn::Optimizer(nn::Lion{.learning_rate = -INFINITY}); },
+          "lion: learning_rate must be finite and at least 0, got -inf");
+  refuses([] { nn::Optimizer(nn::Adam{}, {.clip_norm = 0}); }, "adam: clip_norm must be finite and above 0, got 0");
+  refuses([] { nn::Optimizer(nn::Adam{}, {.global_clip_norm = NAN}); },
+          "adam: global_clip_norm must be finite and above 0, got nan");
+  refuses([] { nn::Optimizer(nn::Adam{}, {.clip_value = -1}); }, "adam: clip_value must be finite and above 0, got -1");
   refuses([] { nn::Optimizer(nn::Adam{}, {.clip_norm = 1, .clip_value = 1}); },
-          "adam: gradients are clipped in one way");
-  refuses([] { nn::Optimizer(nn::SGD{}, {.weight_decay = NAN}); }, "sgd: weight_decay = nan");
-  refuses([] { nn::Optimizer(nn::AdamW{}, {.weight_decay = 0.1}); }, "adamw: the rule has a weight_decay of its own");
-  refuses([] { nn::Optimizer(nn::SGD{}, {.ema_momentum = 1}); }, "sgd: ema_momentum = 1");
-  refuses([] { nn::Optimizer(nn::SGD{}, {.accumulate = 0}); }, "sgd: accumulate = 0 has no meaning");
-  refuses([] { Descent{Wrong{}}; }, "wrong: the rule gives f64[] for the parameter \"w0\" f64[2]");
-  refuses([] { Descent{Forgetful{}}; }, "the rule never asked for the state \"velocity\" of \"w0\"");
+          "adam: only one of clip_norm, global_clip_norm and clip_value may be set");
+  refuses([] { nn::Optimizer(nn::SGD{}, {.weight_decay = NAN}); },
+          "sgd: weight_decay must be finite and at least 0, got nan");
+  refuses([] { nn::Optimizer(nn::AdamW{}, {.weight_decay = 0.1}); },
+          "adamw: set weight_decay of the rule, not of OptimizerOptions");
+  refuses([] { nn::Optimizer(nn::SGD{}, {.ema_momentum = 1}); }, "sgd: ema_momentum must be in [0, 1), got 1");
+  refuses([] { nn::Optimizer(nn::SGD{}, {.accumulate = 0}); }, "sgd: accumulate must be at least 1, got 0");
+  refuses([] { Descent{Wrong{}}; }, "wrong: the rule returned f64[] for the parameter \"w0\" f64[2]");
+  refuses([] { Descent{Forgetful{}}; }, "the rule did not declare the state \"velocity\" of \"w0\"");
 }

@@ -1,4 +1,4 @@
-// Schedules against their formulas, and learning rates that follow them.
+// Schedules compared with their formulas, and optimizers that use them.
 #include <cmath>
 #include <functional>
 #include <limits>
@@ -29,14 +29,14 @@ void expect(const nn::LearningRate& schedule, Index last, const std::function<do
 
 }  // namespace
 
-TEST_CASE("a number is a constant rate") {
+TEST_CASE("learning rate: a number is a constant") {
   CHECK(nn::LearningRate(0.25).at(7) == 0.25);
   CHECK(nn::LearningRate(1).at(0) == 1);
   CHECK_FALSE(nn::LearningRate(0.25).is_schedule());
   CHECK(nn::step_decay(0.1, 5).is_schedule());
 }
 
-TEST_CASE("schedules in steps") {
+TEST_CASE("schedules: step, multi-step and piecewise-constant values") {
   expect(nn::step_decay(0.4, 5, 0.5), 22, [](double s) { return 0.4 * std::pow(0.5, std::floor(s / 5)); });
   expect(nn::step_decay(0.4, 3), 7, [](double s) { return s < 3 ? 0.4 : s < 6 ? 0.04 : 0.004; });
   expect(nn::multi_step_decay(0.4, {3, 4, 10}, 0.5), 14, [](double s) {
@@ -46,7 +46,7 @@ TEST_CASE("schedules in steps") {
   expect(nn::piecewise_constant({2, 6}, {0.1, 0.7, 0.3}), 9, [](double s) { return s < 2 ? 0.1 : s < 6 ? 0.7 : 0.3; });
 }
 
-TEST_CASE("schedules in curves") {
+TEST_CASE("schedules: exponential, inverse-time and polynomial values") {
   expect(nn::exponential_decay(0.1, 10, 0.9), 35, [](double s) { return 0.1 * std::pow(0.9, s / 10); });
   expect(nn::exponential_decay(0.1, 10, 0.9, {.staircase = true}), 35,
          [](double s) { return 0.1 * std::pow(0.9, std::floor(s / 10)); });
@@ -62,7 +62,7 @@ TEST_CASE("schedules in curves") {
   });
 }
 
-TEST_CASE("cosines, with a warm-up and with restarts") {
+TEST_CASE("schedules: cosine values with warm-up and restarts") {
   expect(nn::cosine_decay(0.2, 10), 15, [](double s) { return 0.1 * (1 + std::cos(pi * std::min(s, 10.0) / 10)); });
   expect(nn::cosine_decay(0.2, 10, {.warmup = 4, .warmup_from = 0.04, .alpha = 0.1}), 20, [](double s) {
     if (s < 4) return 0.04 + 0.16 * s / 4;
@@ -85,19 +85,19 @@ TEST_CASE("cosines, with a warm-up and with restarts") {
          [&](double s) { return s < 3 ? 0.2 * s / 3 : growing(s - 3); });
 }
 
-TEST_CASE("a restart begins at its first step, however long the decays have become") {
+TEST_CASE("schedules: cosine restarts begin exactly at their first step") {
   for (const double longer : {1.5, 2.0, 3.0}) {
     const nn::LearningRate schedule = nn::cosine_restarts(1, 1000, {.t_mul = longer});
     double begin = 0, length = 1000;
     for (int round = 0; round < 12; ++round, begin += length, length *= longer) {
-      if (begin != std::floor(begin)) break;  // restarts between two steps from here on
+      if (begin != std::floor(begin)) break;  // later restarts are between two steps
       CHECK(schedule.at(static_cast<Index>(begin)) == doctest::Approx(1).epsilon(1e-9));
       if (round > 0) CHECK(schedule.at(static_cast<Index>(begin) - 1) < 1e-5);
     }
   }
 }
 
-TEST_CASE("one cycle") {
+TEST_CASE("schedules: one_cycle values") {
   const auto formula = [](double s, bool straight) {
     const double top = 0.25 * 40 - 1, end = 39;
     const auto between = [&](double from, double to, double part) {
@@ -116,39 +116,55 @@ TEST_CASE("one cycle") {
   CHECK(standard.at(99) == doctest::Approx(0.1 / 25 / 1e4));
 }
 
-TEST_CASE("schedules refuse what has no meaning") {
+TEST_CASE("schedules: invalid arguments throw") {
   const auto refuses = [](const std::function<nn::LearningRate()>& make, const char* why) {
     CHECK_THROWS_WITH_AS(make(), doctest::Contains(why), UserError);
   };
-  refuses([] { return nn::step_decay(-1, 5); }, "step_decay: rate = -1 has no meaning: it must be finite and not neg");
-  refuses([] { return nn::step_decay(0.1, 0); }, "step_decay: steps = 0 has no meaning: it must be finite and above 0");
-  refuses([] { return nn::step_decay(0.1, 5, NAN); }, "step_decay: factor = nan");
-  refuses([] { return nn::multi_step_decay(0.1, {5, 5}); }, "the steps must rise, but number 1 is 5");
-  refuses([] { return nn::multi_step_decay(0.1, {-1}); }, "the steps must rise, but number 0 is -1");
-  refuses([] { return nn::multi_step_decay(0.1, {5}, -1); }, "multi_step_decay: factor = -1");
-  refuses([] { return nn::piecewise_constant({5}, {0.1}); }, "piecewise_constant: 1 steps need 2 rates, not 1");
-  refuses([] { return nn::piecewise_constant({}, {NAN}); }, "piecewise_constant: rate = nan");
-  refuses([] { return nn::exponential_decay(0.1, -3, 0.5); }, "exponential_decay: steps = -3");
-  refuses([] { return nn::exponential_decay(INFINITY, 3, 0.5); }, "exponential_decay: rate = inf");
-  refuses([] { return nn::inverse_time_decay(0.1, 3, -0.5); }, "inverse_time_decay: factor = -0.5");
-  refuses([] { return nn::polynomial_decay(0.1, 3, {.end = -1}); }, "polynomial_decay: end = -1");
-  refuses([] { return nn::polynomial_decay(0.1, 3, {.power = NAN}); }, "polynomial_decay: power = nan");
-  refuses([] { return nn::cosine_decay(0.1, 3, {.warmup = -1}); }, "cosine_decay: warmup = -1");
-  refuses([] { return nn::cosine_decay(0.1, 3, {.alpha = NAN}); }, "cosine_decay: alpha = nan");
-  refuses([] { return nn::cosine_restarts(0.1, 3, {.t_mul = 0.5}); }, "cosine_restarts: t_mul = 0.5");
-  refuses([] { return nn::cosine_restarts(0.1, 3, {.m_mul = -1}); }, "cosine_restarts: m_mul = -1");
-  refuses([] { return nn::one_cycle(0.1, 3); }, "one_cycle: 0.3 of 3 steps leave none for the rate to rise");
-  refuses([] { return nn::one_cycle(0.1, 30, {.rise = 1}); }, "one_cycle: rise = 1");
-  refuses([] { return nn::one_cycle(0.1, 30, {.end_divisor = 0}); }, "one_cycle: end_divisor = 0");
+  refuses([] { return nn::step_decay(-1, 5); }, "step_decay: rate must be finite and at least 0, got -1");
+  refuses([] { return nn::step_decay(0.1, 0); }, "step_decay: steps must be finite and above 0, got 0");
+  refuses([] { return nn::step_decay(0.1, 5, NAN); }, "step_decay: factor must be finite and at least 0, got nan");
+  refuses(
+      [] {
+        return nn::multi_step_decay(0.1, {5, 5});
+      },
+      "steps must be ascending and at least 0, but steps[1] is 5");
+  refuses([] { return nn::multi_step_decay(0.1, {-1}); }, "steps must be ascending and at least 0, but steps[0] is -1");
+  refuses([] { return nn::multi_step_decay(0.1, {5}, -1); },
+          "multi_step_decay: factor must be finite and at least 0, got -1");
+  refuses([] { return nn::piecewise_constant({5}, {0.1}); }, "piecewise_constant: 1 steps need 2 rates, got 1");
+  refuses([] { return nn::piecewise_constant({}, {NAN}); },
+          "piecewise_constant: rate must be finite and at least 0, got nan");
+  refuses([] { return nn::exponential_decay(0.1, -3, 0.5); },
+          "exponential_decay: steps must be finite and above 0, got -3");
+  refuses([] { return nn::exponential_decay(INFINITY, 3, 0.5); },
+          "exponential_decay: rate must be finite and at least 0, got inf");
+  refuses([] { return nn::inverse_time_decay(0.1, 3, -0.5); },
+          "inverse_time_decay: factor must be finite and at least 0, got -0.5");
+  refuses([] { return nn::polynomial_decay(0.1, 3, {.end = -1}); },
+          "polynomial_decay: end must be finite and at least 0, got -1");
+  refuses([] { return nn::polynomial_decay(0.1, 3, {.power = NAN}); },
+          "polynomial_decay: power must be finite and at least 0, got nan");
+  refuses([] { return nn::cosine_decay(0.1, 3, {.warmup = -1}); },
+          "cosine_decay: warmup must be finite and at least 0, got -1");
+  refuses([] { return nn::cosine_decay(0.1, 3, {.alpha = NAN}); },
+          "cosine_decay: alpha must be finite and at least 0, got nan");
+  refuses([] { return nn::cosine_restarts(0.1, 3, {.t_mul = 0.5}); },
+          "cosine_restarts: t_mul must be finite and at least 1, got 0.5");
+  refuses([] { return nn::cosine_restarts(0.1, 3, {.m_mul = -1}); },
+          "cosine_restarts: m_mul must be finite and at least 0, got -1");
+  refuses([] { return nn::one_cycle(0.1, 3); }, "one_cycle: rise = 0.3 of 3 steps leaves no step for the rise");
+  refuses([] { return nn::one_cycle(0.1, 30, {.rise = 1}); }, "one_cycle: rise must be in [0, 1), got 1");
+  refuses([] { return nn::one_cycle(0.1, 30, {.end_divisor = 0}); },
+          "one_cycle: end_divisor must be finite and above 0, got 0");
   const nn::LearningRate wrong("wrong", [](Value step) { return cast(step, f32); });
   CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.learning_rate = wrong}),
-                       doctest::Contains("schedule \"wrong\": a learning rate must be a scalar f64"), ShapeError);
+                       doctest::Contains("schedule \"wrong\": the learning rate must be a scalar f64"), ShapeError);
   const nn::LearningRate below("below", [](Value step) { return step - 1; });
   CHECK_THROWS_WITH_AS(nn::Optimizer(nn::SGD{.learning_rate = below}),
-                       doctest::Contains("sgd: a learning rate of -1 has no meaning"), UserError);
+                       doctest::Contains("sgd: learning_rate must be finite and at least 0, got -1"), UserError);
 }
 
-TEST_CASE("a rule follows its schedule step by step, and the state shows the rate of the next step") {
+TEST_CASE("schedules: a rule uses the schedule, and the state holds the next learning rate") {
   const nn::LearningRate schedule = nn::cosine_decay(0.1, 6, {.warmup = 2});
   Descent descent(nn::SGD{.learning_rate = schedule});
   double w = 1.7;
@@ -160,7 +176,7 @@ TEST_CASE("a rule follows its schedule step by step, and the state shows the rat
   }
 }
 
-TEST_CASE("a schedule counts changes of the weights, not batches") {
+TEST_CASE("schedules: count weight updates, not batches") {
   const nn::LearningRate schedule = nn::step_decay(0.1, 1, 0.5);
   Descent descent({nn::SGD{.learning_rate = schedule}, {.accumulate = 3}});
   for (Index batch = 0; batch < 9; ++batch) {
@@ -169,7 +185,7 @@ TEST_CASE("a schedule counts changes of the weights, not batches") {
   }
 }
 
-TEST_CASE("the learning rate of a model is that of its schedule, and is not set by hand") {
+TEST_CASE("schedules: a model reports the scheduled learning rate and rejects set_learning_rate") {
   nn::Model model{nn::Dense(1), {1}, {.seed = 1}};
   const nn::LearningRate schedule = nn::exponential_decay(0.1, 10, 0.5);
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{.learning_rate = schedule}});
@@ -178,7 +194,7 @@ TEST_CASE("the learning rate of a model is that of its schedule, and is not set 
   CHECK(model.learning_rate() == schedule.at(12));
   CHECK_THROWS_WITH_AS(
       model.set_learning_rate(0.1),
-      doctest::Contains("set_learning_rate: the learning rate of adam follows the schedule \"exponential_decay\""),
+      doctest::Contains("set_learning_rate: the learning rate of adam is set by the schedule \"exponential_decay\""),
       UserError);
   CHECK(model.learning_rate() == schedule.at(12));
 }

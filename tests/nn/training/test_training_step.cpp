@@ -145,8 +145,8 @@ TEST_CASE("updates: weights and gradients must match") {
     }
     return "";
   };
-  CHECK(message({a, b}, {da}).starts_with("adam: updates: each weight needs a gradient, got 1 for 2 weights"));
-  CHECK(message({a}, {da, db}).starts_with("adam: updates: each weight needs a gradient, got 2 for 1 weights"));
+  CHECK(message({a, b}, {da}).starts_with("adam: updates: expected one gradient per weight, got 1 for 2 weights"));
+  CHECK(message({a}, {da, db}).starts_with("adam: updates: expected one gradient per weight, got 2 for 1 weights"));
   CHECK(message({a, a}, {da, da}).starts_with("adam: updates: the weight \"a\" is given twice"));
   CHECK(message({c}, {da}).starts_with("adam: updates: the gradient of \"c\" must be f32[3]"));
   CHECK(message({Parameter()}, {da}).starts_with("adam: updates: weight 0 is an empty Parameter"));
