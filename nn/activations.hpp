@@ -1,4 +1,4 @@
-// Activations: named functions of one value, to hand to a layer.
+// Activation: a named function from Value to Value, as an argument of layers.
 //
 //   nn::Dense(64, nn::relu)
 //   nn::Dense(64, [](Value x) { return x * sigmoid(x); })
@@ -47,7 +47,7 @@ class Activation {
   }
 
  private:
-  Function function_ = nullptr;  // one of the three
+  Function function_ = nullptr;  // exactly one of function_, operation_, held_ is set
   Operation operation_ = nullptr;
   std::shared_ptr<const std::function<Value(Value)>> held_;
   const char* name_;
@@ -63,8 +63,8 @@ inline constinit const Activation exponential{[](Value x) { return xgrad::exp(x)
 inline constinit const Activation softmax{[](Value x) { return xgrad::softmax(x); }, "softmax"};
 inline constinit const Activation log_softmax{[](Value x) { return xgrad::log_softmax(x); }, "log_softmax"};
 
-// The functions of the same names in ops/activations.hpp with their default numbers; for others write
-// `[](Value x) { return leaky_relu(x, 0.3); }`. For a slope that is learned see nn::PReLU.
+// The functions of ops/activations.hpp with their default arguments. For other arguments write
+// `[](Value x) { return leaky_relu(x, 0.3); }`; for a learned slope use nn::PReLU.
 inline constinit const Activation logsigmoid{[](Value x) { return xgrad::logsigmoid(x); }, "logsigmoid"};
 inline constinit const Activation hardsigmoid{[](Value x) { return xgrad::hardsigmoid(x); }, "hardsigmoid"};
 inline constinit const Activation softplus{[](Value x) { return xgrad::softplus(x); }, "softplus"};

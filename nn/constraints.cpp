@@ -18,7 +18,7 @@ Value length_of(Value w, const Axes& axes) { return sqrt(sum(square(w), axes, tr
 }  // namespace
 
 Constraint max_norm(double largest, Axes axes) {
-  if (!(largest > 0)) throw UserError(fmt::format("max_norm: a largest norm of {} has no meaning", largest));
+  if (!(largest > 0)) throw UserError(fmt::format("max_norm: largest must be above 0, got {}", largest));
   return {fmt::format("max_norm({})", largest), [largest, axes = std::move(axes)](Value w) {
             const Value length = length_of(w, axes);
             return w * (minimum(length, largest) / (length + epsilon));
@@ -27,7 +27,8 @@ Constraint max_norm(double largest, Axes axes) {
 
 Constraint min_max_norm(double smallest, double largest, Axes axes) {
   if (!(smallest >= 0 && smallest <= largest && largest > 0)) {
-    throw UserError(fmt::format("min_max_norm: norms from {} to {} have no meaning", smallest, largest));
+    throw UserError(fmt::format(
+        "min_max_norm: norms must satisfy 0 <= smallest <= largest and largest > 0, got {} and {}", smallest, largest));
   }
   return {fmt::format("min_max_norm({}, {})", smallest, largest), [=, axes = std::move(axes)](Value w) {
             const Value length = length_of(w, axes);

@@ -1,21 +1,21 @@
-// What the numbers of predictions and targets mean. A loss declares it; data checks and metrics go by it.
+// Conventions for predictions and targets. A loss declares them; data checks and metrics follow them.
 #pragma once
 
 namespace xgrad::inline v0::nn {
 
-// What a target is.
+// The meaning of a target.
 enum class Target {
-  like_prediction,  // numbers, in the shape of the prediction
-  class_number,     // a class index (i64) in place of the last axis
-  probability,      // numbers in [0, 1], in the shape of the prediction
-  sign,             // -1 or 1, in the shape of the prediction
-  distribution,     // in the shape of the prediction; along the last axis probabilities that sum to 1
+  like_prediction,  // any values; shape of the prediction
+  class_number,     // class index (i64); shape of the prediction without its last axis
+  probability,      // values in [0, 1]; shape of the prediction
+  sign,             // -1 or 1; shape of the prediction
+  distribution,     // probabilities that sum to 1 along the last axis; shape of the prediction
 };
 
-// What a prediction is. Metrics with a threshold in [0, 1] convert it to this scale.
+// The scale of a prediction. Metrics with a threshold in [0, 1] convert predictions to probabilities.
 enum class Prediction {
-  value,            // numbers or probabilities
-  logit,            // probability p as log(p / (1 - p)); margins too, whose decision boundary is 0 as well
+  value,            // any values or probabilities
+  logit,            // log(p / (1 - p)) of a probability p; also margins, whose decision boundary is 0 too
   log_probability,  // log p
 };
 

@@ -1,11 +1,10 @@
-// Every default of the neural-network layer, in one table.
+// Defaults of nn, in one table.
 //
-//   nn::Adam{}                                  // as Keras has it
-//   nn::Adam{.preset = nn::Preset::torch}       // as PyTorch has it
+//   nn::Adam{}                                  // defaults and formula of Keras
+//   nn::Adam{.preset = nn::Preset::torch}       // defaults and formula of PyTorch
 //
-// The Keras column is Keras 3 (keras/src/layers, optimizers), whose defaults the book's programs rely on; the torch
-// column is PyTorch (torch/nn, torch/optim). A preset chooses the numbers and, where the two differ, the formula; an
-// option that is set wins over the preset.
+// `keras` is Keras 3 (keras/src/layers, optimizers), `torch` is PyTorch (torch/nn, torch/optim). A preset selects the
+// defaults and, where the two libraries differ, the formula. Options that are set override the preset.
 #pragma once
 
 #include <xgrad/ops/defaults.hpp>
@@ -31,7 +30,7 @@ struct Defaults {
     double learning_rate, beta_1, beta_2, epsilon;
   } adam;
   struct {
-    double weight_decay;  // and the rest as adam
+    double weight_decay;  // other defaults are those of adam
   } adamw;
   struct {
     double learning_rate, beta_1, beta_2, epsilon;
@@ -46,21 +45,21 @@ struct Defaults {
     double epsilon;  // added to a norm that gradients are divided by
   } clip;
   struct {
-    double momentum;  // the weight of the OLD moving statistic; PyTorch's own `momentum` is one minus this
+    double momentum;  // weight of the OLD moving statistic; PyTorch's own `momentum` is 1 minus this
     double epsilon;
-    bool unbiased_variance;  // whether the moving variance is of the population (N - 1) or of the batch (N)
+    bool unbiased_variance;  // divisor of the moving variance: N - 1 if true, N if false
   } batch_norm;
-  double norm_epsilon;          // of layer and group norm, added to the variance
-  double prelu_slope;           // of PReLU, before it learns
-  bool average_counts_padding;  // whether average pooling counts the zeros around its input
-  bool embedding_normal;        // whether embeddings begin as normal(0, 1) or as uniform()
+  double norm_epsilon;          // for layer and group norm, added to the variance
+  double prelu_slope;           // initial slope of PReLU
+  bool average_counts_padding;  // whether average pooling includes the zero padding
+  bool embedding_normal;        // initial embeddings: normal(0, 1) if true, uniform() if false
 };
 
 constexpr Defaults defaults(Preset preset) {
   constexpr Defaults keras{
       .sgd = {.learning_rate = 0.01, .momentum = 0},
       .adagrad = {.learning_rate = 1e-3, .accumulator = 0.1, .epsilon = 1e-7},
-      // Keras 3 has a learning rate of 0.001, with which this rule hardly moves; 1 is that of Keras 2 and of the paper.
+      // Keras 3 has a learning rate of 0.001, with which Adadelta hardly moves; 1 is the one of Keras 2 and the paper.
       .adadelta = {.learning_rate = 1, .rho = 0.95, .epsilon = 1e-7},
       .rmsprop = {.learning_rate = 1e-3, .rho = 0.9, .momentum = 0, .epsilon = 1e-7},
       .adam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7},
@@ -84,7 +83,7 @@ constexpr Defaults defaults(Preset preset) {
       .adamw = {.weight_decay = 0.01},
       .adamax = {.learning_rate = 2e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-8},
       .nadam = {.learning_rate = 2e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-8, .momentum_decay = 4e-3},
-      .lion = keras.lion,  // PyTorch has none
+      .lion = keras.lion,  // not in PyTorch
       .clip = {.epsilon = 1e-6},
       .batch_norm = {.momentum = 0.9, .epsilon = 1e-5, .unbiased_variance = true},
       .norm_epsilon = 1e-5,
@@ -95,23 +94,23 @@ constexpr Defaults defaults(Preset preset) {
   return preset == Preset::keras ? keras : torch;
 }
 
-// Of initializers, regularizers and constraints whose call names no number, as in Keras.
-inline constexpr double default_initial_deviation = 0.05;  // of normal and truncated normal numbers
-inline constexpr double default_initial_bound = 0.05;      // of uniform numbers, on both sides of 0
+// Default arguments of initializers, regularizers and constraints, as in Keras.
+inline constexpr double default_initial_stddev = 0.05;  // of normal and truncated_normal
+inline constexpr double default_initial_bound = 0.05;   // of uniform, which is on [-bound, bound]
 inline constexpr double default_penalty = 0.01;
 inline constexpr double default_max_norm = 2;
 
-// Of layers, as in Keras.
+// Default arguments of layers, as in Keras.
 inline constexpr int default_groups = 32;  // of group norm
 inline constexpr int default_window = 2;   // of pooling
 
-// Of metrics, as in Keras.
-inline constexpr double default_threshold = 0.5;  // above which a probability counts as yes
+// Default arguments of metrics, as in Keras.
+inline constexpr double default_threshold = 0.5;  // probabilities above it are positive predictions
 inline constexpr int default_top_k = 5;
 inline constexpr int default_auc_thresholds = 200;
-inline constexpr double default_auc_margin = 1e-7;  // of the outer thresholds, beyond 0 and 1
+inline constexpr double default_auc_margin = 1e-7;  // distance of the outer thresholds beyond 0 and 1
 
-// Of fit(), evaluate() and predict(), as in Keras.
+// Default arguments of fit(), evaluate() and predict(), as in Keras.
 inline constexpr int default_batch_size = 32;
 inline constexpr int default_epochs = 1;
 

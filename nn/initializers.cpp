@@ -12,13 +12,13 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Deviation of a normal variable that is cut at two deviations: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
-constexpr double cut_deviation = 0.87962566103423978;
+// Standard deviation of a standard normal variable truncated to [-2, 2]: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
+constexpr double truncated_stddev = 0.87962566103423978;
 
 // Box and Muller, 1958.
 double draw_normal(HostRandom& random) {
-  const double radius = std::sqrt(-2 * std::log(1 - random.unit()));
-  return radius * std::cos(2 * std::numbers::pi * random.unit());
+  const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
+  return radius * std::cos(2 * std::numbers::pi * random.uniform());
 }
 
 double draw_truncated(HostRandom& random) {
@@ -31,9 +31,9 @@ Initializer::Draw uniform_within(double limit) {
   return [limit](HostRandom& r) { return r.between(-limit, limit); };
 }
 
-// What remains after the cut has the deviation.
+// Truncated normal with the given standard deviation after truncation.
 Initializer::Draw truncated_to(double deviation) {
-  return [wide = deviation / cut_deviation](HostRandom& r) { return wide * draw_truncated(r); };
+  return [wide = deviation / truncated_stddev](HostRandom& r) { return wide * draw_truncated(r); };
 }
 
 Initializer::Draw normal_of(double deviation) {
@@ -46,9 +46,9 @@ double inner(std::span<const double> a, std::span<const double> b) {
   return sum;
 }
 
-// Makes `count` rows of `length` >= count numbers orthonormal, each from those before it: the QR decomposition of the
-// transposed matrix with R's diagonal positive. Two passes over the rows before keep it exact (Giraud, Langou,
-// Rozloznik: "The loss of orthogonality in the Gram-Schmidt orthogonalization process", 2005).
+// Orthonormalizes `count` rows of `length` >= count elements by Gram-Schmidt: the QR decomposition of the transposed
+// matrix, with a positive diagonal of R. Two passes keep it accurate (Giraud, Langou, Rozloznik: "The loss of
+// orthogonality in the Gram-Schmidt orthogonalization process", 2005).
 void make_orthonormal(std::span<double> rows, std::size_t count, std::size_t length) {
   for (std::size_t i = 0; i < count; ++i) {
     const auto row = rows.subspan(i * length, length);
@@ -66,8 +66,8 @@ void make_orthonormal(std::span<double> rows, std::size_t count, std::size_t len
 
 void require_rank(const char* name, const Shape& shape, int least, int most) {
   if (shape.rank() >= least && shape.rank() <= most) return;
-  throw ShapeError(fmt::format("{}: it makes {}, and a weight of shape {} is none", name,
-                               least == most ? "matrices" : "weights of two and more axes", shape.str()));
+  throw ShapeError(fmt::format("{}: the weight must have {}, got shape {}", name,
+                               least == most ? "2 axes" : "at least 2 axes", shape.str()));
 }
 
 }  // namespace
@@ -97,7 +97,7 @@ Initializer Initializer::with_seed(std::uint64_t seed) const {
 
 Tensor Initializer::operator()(const Shape& shape, DType dtype, std::uint64_t seed) const {
   if (!is_floating(dtype)) {
-    throw DTypeError(fmt::format("{}: weights are floating numbers, not {}", name_, name_of(dtype)));
+    throw DTypeError(fmt::format("{}: dtype must be f32 or f64, got {}", name_, name_of(dtype)));
   }
   HostRandom random(seed_.value_or(seed));
   Tensor out(shape, f64);
@@ -110,28 +110,27 @@ Initializer constant(double value) {
 }
 
 Initializer uniform(double low, double high) {
-  if (!(low <= high)) throw UserError(fmt::format("uniform: the bounds {} and {} are not in order", low, high));
+  if (!(low <= high)) throw UserError(fmt::format("uniform: low must not be above high, got {} and {}", low, high));
   return {fmt::format("uniform({}, {})", low, high),
           [low, high](const Fans&) { return [low, high](HostRandom& r) { return r.between(low, high); }; }};
 }
 
 Initializer normal(double mean, double stddev) {
-  if (!(stddev >= 0)) throw UserError(fmt::format("normal: a standard deviation of {} has no meaning", stddev));
+  if (!(stddev >= 0)) throw UserError(fmt::format("normal: stddev must be at least 0, got {}", stddev));
   return {fmt::format("normal({}, {})", mean, stddev), [mean, stddev](const Fans&) {
             return [mean, stddev](HostRandom& r) { return mean + stddev * draw_normal(r); };
           }};
 }
 
 Initializer truncated_normal(double mean, double stddev) {
-  if (!(stddev >= 0))
-    throw UserError(fmt::format("truncated_normal: a standard deviation of {} has no meaning", stddev));
+  if (!(stddev >= 0)) throw UserError(fmt::format("truncated_normal: stddev must be at least 0, got {}", stddev));
   return {fmt::format("truncated_normal({}, {})", mean, stddev), [mean, stddev](const Fans&) {
             return [mean, stddev](HostRandom& r) { return mean + stddev * draw_truncated(r); };
           }};
 }
 
 Initializer variance_scaling(double scale, Fan fan, Distribution distribution, std::string name) {
-  if (!(scale > 0)) throw UserError(fmt::format("{}: a scale of {} has no meaning", name, scale));
+  if (!(scale > 0)) throw UserError(fmt::format("{}: scale must be above 0, got {}", name, scale));
   return {std::move(name), [=](const Fans& fans) {
             const double n = fan == Fan::in ? fans.in : fan == Fan::out ? fans.out : (fans.in + fans.out) / 2;
             const double variance = scale / n;
@@ -140,7 +139,7 @@ Initializer variance_scaling(double scale, Fan fan, Distribution distribution, s
               case Distribution::normal: return normal_of(std::sqrt(variance));
               case Distribution::truncated_normal: return truncated_to(std::sqrt(variance));
             }
-            return uniform_within(std::sqrt(3 * variance));  // within +-l the variance is l^2 / 3
+            return uniform_within(std::sqrt(3 * variance));  // uniform on [-l, l] has variance l^2 / 3
           }};
 }
 

@@ -1,18 +1,18 @@
-// Initializers: where the first numbers of a weight come from.
+// Initializers: generate the initial weights.
 //
 //   nn::Dense(64, nn::relu, {.kernel_initializer = nn::he_normal})
 //   nn::Dense(64, nn::relu, {.bias_initializer = nn::constant(0.1)})
 //   nn::Dense(64, nn::relu, {.kernel_initializer = nn::orthogonal().with_seed(7)})
 //   Tensor w = nn::glorot_uniform({784, 64}, f32, 1);
 //
-// The numbers are a function of the seed, the same on every machine up to the last bit of its log and cos. A layer's
-// seed follows from its graph's and the name of the weight, unless the initializer has one of its own: then every
-// weight of one shape gets the same numbers from it.
+// Weights are a function of the seed, bit-identical on every machine up to the last bit of log and cos. By default the
+// seed derives from the graph's seed and the name of the weight. An initializer with its own seed gives equal weights
+// for equal shapes.
 //
-// Fans: a kernel [..., in, out] has fan_in = in and fan_out = out, each times the extents before them (the receptive
-// field of a convolution); a vector [n] has n for both. Formulas are those of Keras; "truncated" numbers are drawn anew
-// while they lie beyond two deviations, and where a formula says so the deviation is enlarged by 1 / 0.8796 so that
-// what remains has the deviation asked for.
+// Fans: a kernel [..., in, out] has fan_in = in and fan_out = out, each times the product of the leading extents (the
+// receptive field of a convolution); a vector [n] has n for both. Formulas are those of Keras. Truncated normal values
+// are redrawn beyond two standard deviations; he_normal, glorot_normal and lecun_normal divide the standard deviation
+// by 0.8796, so that the truncated values have the intended one.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ class Initializer {
   using Draw = std::function<double(HostRandom&)>;
   using Fill = std::function<void(const Shape&, HostRandom&, std::span<double> numbers)>;
 
-  // From a function that gives, for the fans of a weight, the function that draws its numbers one by one; or from a
-  // Fill, which gives all numbers of a weight in row-major order.
+  // From a function that returns, for the fans of a weight, a function that draws one element; or from a Fill, which
+  // writes all elements in row-major order.
   template <class F>
   Initializer(std::string name, F numbers) : name_(std::move(name)) {
     constexpr bool draws = std::is_invocable_r_v<Draw, F&, const Fans&>;
@@ -55,9 +55,10 @@ class Initializer {
   }
 
   const std::string& name() const { return name_; }
-  // The same with a seed of its own, which wins over the one that a weight brings.
+  // A copy with a fixed seed, which overrides the seed of each weight.
   Initializer with_seed(std::uint64_t seed) const;
-  // Throws DTypeError for dtypes that are not floating, ShapeError for shapes the initializer has no numbers for.
+  // Returns a tensor of initial weights. Throws DTypeError for integer dtypes, ShapeError if the initializer does not
+  // support the shape.
   Tensor operator()(const Shape& shape, DType dtype, std::uint64_t seed) const;
 
  private:
@@ -70,21 +71,20 @@ class Initializer {
 
 Initializer constant(double value);
 Initializer uniform(double low = -default_initial_bound, double high = default_initial_bound);
-Initializer normal(double mean = 0, double stddev = default_initial_deviation);
-// Drawn anew while more than two deviations from the mean; the deviation of what remains is 0.8796 * stddev.
-Initializer truncated_normal(double mean = 0, double stddev = default_initial_deviation);
+Initializer normal(double mean = 0, double stddev = default_initial_stddev);
+// Redraws values beyond two standard deviations from the mean, so the result has standard deviation 0.8796 * stddev.
+Initializer truncated_normal(double mean = 0, double stddev = default_initial_stddev);
 
-// Numbers of mean 0 and variance scale / fan.
+// Random values with mean 0 and variance scale / fan.
 enum class Fan { in, out, average };
 enum class Distribution { uniform, normal, truncated_normal };
 Initializer variance_scaling(double scale, Fan fan, Distribution distribution, std::string name = "variance_scaling");
 
-// `gain` times a matrix [product of all extents but the last, last] whose rows, or columns if there are fewer of these,
-// are at right angles and of length 1: Q of the QR decomposition of a normal matrix, with R's diagonal positive (Saxe,
-// McClelland and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks",
-// 2013). Takes shapes of two and more axes.
+// `gain` times a random matrix [product of all extents but the last, last] with orthonormal rows or columns, whichever
+// are fewer: Q of the QR decomposition of a normal matrix, with a positive diagonal of R (Saxe, McClelland and Ganguli,
+// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013). Needs at least 2 axes.
 Initializer orthogonal(double gain = 1);
-// `gain` on the main diagonal of a matrix, 0 elsewhere. Takes shapes of two axes.
+// `gain` on the main diagonal of a matrix, 0 elsewhere. Needs exactly 2 axes.
 Initializer identity(double gain = 1);
 
 inline const Initializer zeros = constant(0);
@@ -99,8 +99,8 @@ inline const Initializer he_normal = variance_scaling(2, Fan::in, Distribution::
 // LeCun, Bottou, Orr and Mueller, "Efficient backprop", 1998.
 inline const Initializer lecun_uniform = variance_scaling(1, Fan::in, Distribution::uniform, "lecun_uniform");
 inline const Initializer lecun_normal = variance_scaling(1, Fan::in, Distribution::truncated_normal, "lecun_normal");
-// What PyTorch gives the kernel and the bias of a linear layer: within +-1 / sqrt(in). For the bias, whose own shape
-// does not say how many inputs the layer has, see DenseOptions.
+// The initializer of kernel and bias of torch.nn.Linear: uniform on [-1, 1] / sqrt(inputs). `inputs` is an argument,
+// since the shape of a bias does not tell it; DenseOptions::preset sets it.
 Initializer torch_linear(double inputs);
 
 }  // namespace xgrad::inline v0::nn

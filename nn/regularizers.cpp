@@ -10,12 +10,12 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Keeps rows of zeros from being divided by their norm.
+// Avoids division by zero for rows of zeros.
 constexpr double smallest_norm = 1e-12;
 
 void require_factor(const char* name, double factor) {
   if (factor >= 0 && std::isfinite(factor)) return;
-  throw UserError(fmt::format("{}: a factor of {} has no meaning", name, factor));
+  throw UserError(fmt::format("{}: the factor must be finite and at least 0, got {}", name, factor));
 }
 
 }  // namespace
@@ -39,19 +39,20 @@ Regularizer l1_l2(double l1_factor, double l2_factor) {
 
 Regularizer orthogonal_regularizer(double factor, Vectors vectors) {
   require_factor("orthogonal_regularizer", factor);
-  return {fmt::format("orthogonal_regularizer({})", factor), [=](Value w) {
-            if (w.shape().rank() != 2) {
-              throw ShapeError(fmt::format("orthogonal_regularizer: it takes matrices\n  {}", w.describe()));
-            }
-            const bool rows = vectors == Vectors::rows;
-            const Index n = w.shape()[rows ? 0 : 1];
-            const Value length = sqrt(maximum(sum(square(w), {rows ? 1 : 0}, true), smallest_norm));
-            const Value unit = w / length;
-            const Value cosines = matmul(unit, unit, !rows, rows);
-            const Value others = cosines * (1 - eye(w.graph(), n, n, w.dtype()));
-            const double pairs = std::max(1.0, static_cast<double>(n * (n - 1)));  // each pair stands there twice
-            return factor / pairs * sum(abs(others));
-          }};
+  return {
+      fmt::format("orthogonal_regularizer({})", factor), [=](Value w) {
+        if (w.shape().rank() != 2) {
+          throw ShapeError(fmt::format("orthogonal_regularizer: the weight must be a matrix\n  got: {}", w.describe()));
+        }
+        const bool rows = vectors == Vectors::rows;
+        const Index n = w.shape()[rows ? 0 : 1];
+        const Value length = sqrt(maximum(sum(square(w), {rows ? 1 : 0}, true), smallest_norm));
+        const Value unit = w / length;
+        const Value cosines = matmul(unit, unit, !rows, rows);
+        const Value off_diagonal = cosines * (1 - eye(w.graph(), n, n, w.dtype()));
+        const double pairs = std::max(1.0, static_cast<double>(n * (n - 1)));  // each pair occurs twice
+        return factor / pairs * sum(abs(off_diagonal));
+      }};
 }
 
 Value with_penalties(Value loss) {

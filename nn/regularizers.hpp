@@ -1,11 +1,11 @@
-// Regularizers: penalties on weights and activities that are added to the loss, in training and in validation.
+// Regularizers: penalties on weights and layer outputs that are added to the loss, in training and validation.
 //
 //   nn::Dense(64, nn::relu, {.kernel_regularizer = nn::l2(0.01)})
 //   nn::Regularizer smooth{"smooth", [](Value w) { return sum(square(slice(w, 0, 1) - slice(w, 0, 0, -1))); }};
 //
-// A penalty on a weight counts once, however often its layer is called, and not while the weight is frozen. A penalty
-// on the activity of a layer, which is what it gives, is divided by the number of rows. Formulas and defaults are those
-// of Keras (keras/src/regularizers).
+// A weight penalty counts once per weight, however often its layer is called; frozen weights have none. An activity
+// penalty, on a layer output, is divided by the batch size. Formulas and defaults are those of Keras
+// (keras/src/regularizers).
 #pragma once
 
 #include <optional>
@@ -19,24 +19,24 @@ namespace xgrad::inline v0::nn {
 
 struct Regularizer {
   std::string name;
-  WeightFunction apply;  // one number, to be made small
+  WeightFunction apply;  // returns a scalar penalty
 };
 
-// factor * sum(|w|), and factor * sum(w^2) without a half. Throw UserError unless the factor is finite and at least 0,
-// as all do.
+// factor * sum(|w|), factor * sum(w^2) and their sum. All regularizers throw UserError unless factors are finite and at
+// least 0.
 Regularizer l1(double factor = default_penalty);
 Regularizer l2(double factor = default_penalty);
 Regularizer l1_l2(double l1_factor = default_penalty, double l2_factor = default_penalty);
 
-// factor times the mean absolute cosine of the angle between two rows, or two columns, of a matrix: 0 if all are at
-// right angles. Throws ShapeError when it meets another rank.
+// factor times the mean absolute cosine between pairs of rows, or of columns, of a matrix; 0 if they are orthogonal.
+// Throws ShapeError for another rank.
 enum class Vectors { rows, columns };
 Regularizer orthogonal_regularizer(double factor = default_penalty, Vectors vectors = Vectors::rows);
 
-// The loss plus those penalties of its graph that it does not depend on yet.
+// Adds the penalties of the graph to the loss, except those that the loss already includes.
 Value with_penalties(Value loss);
 
-// Adds the penalty of what a layer gives to its graph, if there is one: divided by the number of rows.
+// Adds the penalty on a layer output, divided by the batch size, to its graph, if there is a regularizer.
 void add_activity_penalty(const std::optional<Regularizer>& regularizer, Value activity);
 
 }  // namespace xgrad::inline v0::nn

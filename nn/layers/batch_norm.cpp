@@ -23,9 +23,10 @@ BatchNorm::BatchNorm(BatchNormOptions options, SourceLocation at)
   options_.momentum = options_.momentum.value_or(from_preset.momentum);
   options_.epsilon = options_.epsilon.value_or(from_preset.epsilon);
   if (!(*options_.momentum >= 0 && *options_.momentum <= 1)) {
-    throw UserError(fmt::format("{}: momentum {} is not in [0, 1]", name(), *options_.momentum));
+    throw UserError(fmt::format("{}: momentum must be in [0, 1], got {}", name(), *options_.momentum));
   }
-  if (!(*options_.epsilon >= 0)) throw UserError(fmt::format("{}: epsilon {} is negative", name(), *options_.epsilon));
+  if (!(*options_.epsilon >= 0))
+    throw UserError(fmt::format("{}: epsilon must be at least 0, got {}", name(), *options_.epsilon));
 }
 
 Value BatchNorm::operator()(Operand x) const {
@@ -35,19 +36,19 @@ Value BatchNorm::operator()(Operand x) const {
   const int rank = x.shape().rank();
   if (rank < 2) {
     throw ShapeError(
-        fmt::format("{}: the input needs an axis of rows and one of features\n  input: {}", where, x.describe()));
+        fmt::format("{}: the input must have a batch axis and a feature axis\n  input: {}", where, x.describe()));
   }
   const int axis = axis_index(options_.axis, rank, where.c_str());
   const Index features = x.shape()[axis];
   if (moving_mean_.exists() && moving_mean().shape()[0] != features) {
     throw ShapeError(
-        fmt::format("{}: the input has {} features on axis {}, but the layer was made for {}\n  input: {}\n  "
+        fmt::format("{}: the input has {} features on axis {}, but the layer was built for {}\n  input: {}\n  "
                     "moving mean: \"{}\" {}",
                     where, features, axis, moving_mean().shape()[0], x.describe(), moving_mean().name(),
                     moving_mean().type().str()));
   }
   const auto node = [&](const Weight& w) { return w(graph, {features}, x.dtype()); };
-  // A vector of features, as it stands beside x.
+  // A vector of features, reshaped to broadcast with x.
   const auto aligned = [&](Value v) {
     if (axis == rank - 1) return v;
     std::vector<Index> extents(static_cast<std::size_t>(rank), 1);
@@ -65,9 +66,10 @@ Value BatchNorm::operator()(Operand x) const {
     }
     const Index rows = x.shape().elements() / std::max<Index>(1, features);
     const bool unbiased = defaults(options_.preset).batch_norm.unbiased_variance;
-    if (rows < (unbiased ? 2 : 1)) {
-      throw ShapeError(
-          fmt::format("{}: a variance over {} rows has no meaning\n  input: {}", where, rows, x.describe()));
+    const Index least = unbiased ? 2 : 1;
+    if (rows < least) {
+      throw ShapeError(fmt::format("{}: the variance needs at least {} rows, got {}\n  input: {}", where, least, rows,
+                                   x.describe()));
     }
     const Value mean = xgrad::mean(x, others, false);
     centered = x - aligned(mean);
@@ -78,7 +80,7 @@ Value BatchNorm::operator()(Operand x) const {
       const Value n = count(x, others);
       population = variance * (n / (n - 1));
     }
-    // From the statistics as updated so far, since the layer may be called several times in one graph.
+    // Start from the last update: the layer may be called several times in one graph.
     const auto move = [&](const Parameter& moving, Value batch) {
       graph.add_update(moving, momentum * graph.updated(moving) + (1 - momentum) * batch);
     };

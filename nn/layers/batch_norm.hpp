@@ -1,5 +1,5 @@
-// BatchNorm: each feature is shifted and scaled to mean 0 and variance 1 over the batch, then to a learned mean and
-// deviation (Ioffe and Szegedy, "Batch normalization", 2015).
+// BatchNorm: normalizes each feature to mean 0 and variance 1 over the batch, then applies a learned scale and shift
+// (Ioffe and Szegedy, "Batch normalization", 2015).
 //
 //   nn::BatchNorm()
 //   nn::BatchNorm({.momentum = 0.9})
@@ -18,24 +18,23 @@ struct BatchNormOptions {
   Preset preset = Preset::keras;
   std::optional<double> momentum{};  // weight of the old moving statistic, in [0, 1]
   std::optional<double> epsilon{};   // added to the variance
-  int axis = -1;                     // of the features, in both presets; all others are averaged over
-  bool center = true;                // has a learned shift, beta
-  bool scale = true;                 // has a learned scale, gamma
+  int axis = -1;                     // feature axis, in both presets; statistics are over all other axes
+  bool center = true;                // add a learned shift, beta
+  bool scale = true;                 // multiply by a learned scale, gamma
   Initializer gamma_initializer = ones;
   Initializer beta_initializer = zeros;
   std::optional<Regularizer> gamma_regularizer{};
   std::optional<Regularizer> beta_regularizer{};
   std::optional<Constraint> gamma_constraint{};
   std::optional<Constraint> beta_constraint{};
-  bool trainable = true;  // if not, the moving statistics are used and kept in training, too, as in Keras 3
-  std::string name{};     // of its scope; "batch_norm" if empty
+  bool trainable = true;  // if false, training also uses the moving statistics and does not update them, as in Keras 3
+  std::string name{};     // scope name; "batch_norm" if empty
 };
 
-// gamma * (x - mean) / sqrt(variance + epsilon) + beta. In a graph that trains, mean and (biased) variance are those of
-// the batch, and the graph's updates move the moving statistics: moving <- momentum * moving + (1 - momentum) * batch.
-// A layer that is called several times in one graph moves them once for each call, one after the other. In other
-// graphs, and while the layer is not trainable, the moving statistics are used. Throws ShapeError for an input of rank
-// less than 2, or with other features than at the first call.
+// gamma * (x - mean) / sqrt(variance + epsilon) + beta. Training graphs use the mean and biased variance of the batch,
+// and update the moving statistics: moving <- momentum * moving + (1 - momentum) * batch, once for each call of the
+// layer, in sequence. Inference graphs and layers that are not trainable use the moving statistics. Throws ShapeError
+// for an input of rank below 2, or with another number of features than at the first call.
 class BatchNorm : public Layer {
  public:
   explicit BatchNorm(BatchNormOptions options = {}, SourceLocation at = SourceLocation::here());

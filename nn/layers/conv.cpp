@@ -8,19 +8,20 @@ namespace xgrad::inline v0::nn {
 namespace {
 
 void check(const Layer& layer, Index filters, Index height, Index width, Index groups) {
-  if (filters < 1) throw UserError(fmt::format("{}: a layer of {} filters has no meaning", layer.name(), filters));
+  if (filters < 1) throw UserError(fmt::format("{}: filters must be at least 1, got {}", layer.name(), filters));
   if (height < 1 || width < 1) {
-    throw UserError(fmt::format("{}: a window of {} x {} has no meaning", layer.name(), height, width));
+    throw UserError(fmt::format("{}: the window must be at least 1 x 1, got {} x {}", layer.name(), height, width));
   }
   if (groups < 1 || filters % groups != 0) {
-    throw UserError(fmt::format("{}: {} filters do not fall into {} groups", layer.name(), filters, groups));
+    throw UserError(fmt::format("{}: filters must be a multiple of groups, got {} filters and {} groups", layer.name(),
+                                filters, groups));
   }
 }
 
 void check_groups(Value x, Index groups) {
   if (x.shape().back() % groups == 0) return;
-  throw ShapeError(fmt::format("{}: {} channels do not fall into {} groups\n  input: {}", x.graph().current_scope(),
-                               x.shape().back(), groups, x.describe()));
+  throw ShapeError(fmt::format("{}: channels must be a multiple of groups, got {} channels and {} groups\n  input: {}",
+                               x.graph().current_scope(), x.shape().back(), groups, x.describe()));
 }
 
 xgrad::ConvWindow2D windows(const Conv2DOptions& o) {

@@ -1,13 +1,12 @@
-// Convolutions: a kernel slides over a sequence or an image, and every place gets `filters` weighted sums of what is
-// around it.
+// Convolution layers: Conv1D, Conv2D and Conv2DTranspose.
 //
 //   nn::Conv2D(32, 3, nn::relu)
 //   nn::Conv2D(64, {5, 3}, nn::relu, {.strides = 2, .padding = "same", .kernel_regularizer = nn::l2(1e-4)})
 //   nn::Conv1D(16, 7, nn::tanh)
 //   nn::Conv2DTranspose(8, 3, nn::relu, {.strides = 2, .padding = "same"})
 //
-// Channels are last, as in Keras: images are [batch, height, width, channels], sequences [batch, length, channels]. For
-// padding, strides, dilation, groups and the extents of the result see ops/windows.hpp.
+// Channels are last, as in Keras: images are [batch, height, width, channels], sequences [batch, length, channels]. See
+// ops/windows.hpp for padding, strides, dilation, groups and output extents.
 #pragma once
 
 #include <optional>
@@ -22,23 +21,23 @@ struct Conv2DOptions {
   Padding padding = "valid";
   HeightWidth dilation = 1;
   Index groups = 1;
-  // keras: kernel glorot_uniform, bias zeros. torch: both uniform within +-1 / sqrt(elements a window has).
+  // keras: kernel glorot_uniform, bias zeros. torch: both uniform on [-1, 1] / sqrt(elements per window).
   Preset preset = Preset::keras;
   std::optional<Initializer> kernel_initializer{};
   std::optional<Initializer> bias_initializer{};
   std::optional<Regularizer> kernel_regularizer{};
   std::optional<Regularizer> bias_regularizer{};
-  std::optional<Regularizer> activity_regularizer{};  // of what the layer gives
+  std::optional<Regularizer> activity_regularizer{};  // of the layer output
   std::optional<Constraint> kernel_constraint{};
   std::optional<Constraint> bias_constraint{};
   bool use_bias = true;
   bool trainable = true;
-  std::string name{};  // of its scope; "conv2d" or "conv2d_transpose" if empty
+  std::string name{};  // scope name; "conv2d" or "conv2d_transpose" if empty
 };
 
 // [batch, height, width, channels] to [batch, height', width', filters], with kernel [kernel height, kernel width,
-// channels / groups, filters]. All these throw ShapeError, naming the layer, for an input of another rank, or with
-// other channels than at the first call, or with channels that do not fall into the groups.
+// channels / groups, filters]. All convolution layers throw ShapeError, naming the layer, for an input of another rank,
+// another number of channels than at the first call, or channels that are not a multiple of `groups`.
 class Conv2D : public KernelLayer {
  public:
   Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
@@ -51,8 +50,8 @@ class Conv2D : public KernelLayer {
   xgrad::ConvWindow2D options_;
 };
 
-// The way back: with strides s the result is s times as high and wide. The kernel is [kernel height, kernel width,
-// filters / groups, channels].
+// Transposed convolution: with strides s the output is s times as high and wide. The kernel is [kernel height, kernel
+// width, filters / groups, channels].
 class Conv2DTranspose : public KernelLayer {
  public:
   Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
@@ -80,7 +79,7 @@ struct Conv1DOptions {
   std::optional<Constraint> bias_constraint{};
   bool use_bias = true;
   bool trainable = true;
-  std::string name{};  // of its scope; "conv1d" if empty
+  std::string name{};  // scope name; "conv1d" if empty
 };
 
 // [batch, length, channels] to [batch, length', filters], with kernel [kernel length, channels / groups, filters].

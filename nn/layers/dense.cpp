@@ -9,7 +9,7 @@ namespace xgrad::inline v0::nn {
 Dense::Dense(Index units, Activation activation, const DenseOptions& options, SourceLocation at)
     : KernelLayer("dense", activation, options, at), units_(units) {
   const SourceLocationScope line(at, nullptr);
-  if (units < 1) throw UserError(fmt::format("{}: a layer of {} units has no meaning", name(), units));
+  if (units < 1) throw UserError(fmt::format("{}: units must be at least 1, got {}", name(), units));
 }
 
 Value Dense::operator()(Operand x) const {

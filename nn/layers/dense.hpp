@@ -1,4 +1,4 @@
-// Dense: every output is a weighted sum of all inputs.
+// Dense: fully connected layer.
 //
 //   nn::Dense(64, nn::relu)
 //   nn::Dense(64, nn::tanh, {.kernel_initializer = nn::lecun_normal, .use_bias = false})
@@ -13,22 +13,22 @@
 namespace xgrad::inline v0::nn {
 
 struct DenseOptions {
-  // keras: kernel glorot_uniform, bias zeros. torch: both uniform within +-1 / sqrt(inputs).
+  // keras: kernel glorot_uniform, bias zeros. torch: both uniform on [-1, 1] / sqrt(inputs).
   Preset preset = Preset::keras;
   std::optional<Initializer> kernel_initializer{};
   std::optional<Initializer> bias_initializer{};
   std::optional<Regularizer> kernel_regularizer{};
   std::optional<Regularizer> bias_regularizer{};
-  std::optional<Regularizer> activity_regularizer{};  // of what the layer gives
+  std::optional<Regularizer> activity_regularizer{};  // of the layer output
   std::optional<Constraint> kernel_constraint{};
   std::optional<Constraint> bias_constraint{};
   bool use_bias = true;
   bool trainable = true;
-  std::string name{};  // of its scope; "dense" if empty
+  std::string name{};  // scope name; "dense" if empty
 };
 
 // activation(x . kernel + bias) for x [..., in], kernel [in, units], bias [units]. Throws ShapeError, naming the layer,
-// for an input without axes or with another number of features than at the first call.
+// for a scalar input or another number of features than at the first call.
 class Dense : public KernelLayer {
  public:
   explicit Dense(Index units, Activation activation = linear, const DenseOptions& options = {},

@@ -11,7 +11,7 @@ Dropout::Dropout(double rate, const std::string& name, SourceLocation at)
     : Layer("dropout", name, true, at), rate_(rate) {
   const SourceLocationScope line(at, nullptr);
   if (!(rate >= 0 && rate <= 1)) {
-    throw UserError(fmt::format("{}: a rate of {} is not in [0, 1]\n  hint: the rate is the part that is dropped",
+    throw UserError(fmt::format("{}: rate must be in [0, 1], got {}\n  hint: rate is the fraction that is dropped",
                                 this->name(), rate));
   }
 }

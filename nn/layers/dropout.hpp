@@ -1,5 +1,5 @@
-// Dropout: in training, each number is zero with probability `rate`, and those that stay are scaled up so that the
-// expectation is unchanged; elsewhere nothing happens (Srivastava et al., "Dropout", 2014, in its inverted form).
+// Dropout: in training, sets each element to 0 with probability `rate` and scales the others by 1 / (1 - rate), which
+// keeps the expectation; the identity in inference (Srivastava et al., "Dropout", 2014, inverted form).
 //
 //   nn::Dropout(0.2)
 #pragma once

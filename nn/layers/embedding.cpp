@@ -17,7 +17,7 @@ Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& optio
                     {.regularizer = options.regularizer, .constraint = options.constraint})) {
   const SourceLocationScope line(at, nullptr);
   if (entries < 1 || outputs < 1) {
-    throw UserError(fmt::format("{}: a table of {} x {} has no meaning", name(), entries, outputs));
+    throw UserError(fmt::format("{}: entries and outputs must be at least 1, got {} and {}", name(), entries, outputs));
   }
 }
 
@@ -26,7 +26,7 @@ Value Embedding::operator()(Operand x) const {
   Graph& graph = x.graph();
   if (x.dtype() == boolean) {
     throw DTypeError(
-        fmt::format("{}: the input must be whole numbers\n  input: {}", graph.current_scope(), x.describe()));
+        fmt::format("{}: the input must hold indices, not booleans\n  input: {}", graph.current_scope(), x.describe()));
   }
   const Value indices = x.dtype() == i64 ? x : cast(x, i64);
   const Value y = embedding(table_(graph, {entries_, outputs_}, graph.options().dtype), indices);

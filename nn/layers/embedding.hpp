@@ -1,4 +1,4 @@
-// Embedding: a learned vector for each of a number of things, such as the words of a vocabulary.
+// Embedding: a table of learned vectors, looked up by index, such as the words of a vocabulary.
 //
 //   nn::Sequential{nn::Embedding(5000, 32), nn::GlobalAveragePool(), nn::Dense(1, nn::sigmoid)}
 #pragma once
@@ -18,12 +18,12 @@ struct EmbeddingOptions {
   std::optional<Regularizer> activity_regularizer{};
   std::optional<Constraint> constraint{};
   bool trainable = true;
-  std::string name{};  // of its scope; "embedding" if empty
+  std::string name{};  // scope name; "embedding" if empty
 };
 
-// [...] of numbers from 0 to entries - 1 to [..., outputs]: row i of the table for number i. The numbers are i64, or
-// floating ones, which are truncated. The input of a model that begins with an embedding is i64 (ModelOptions). A
-// number out of range is a ValueError at run time.
+// Maps indices [...] in [0, entries) to [..., outputs]: row i of the table for index i. Indices are i64, or
+// floating-point and then truncated. A model that begins with an embedding has i64 input (ModelOptions). An index out
+// of range throws ValueError when the plan runs.
 class Embedding : public Layer {
  public:
   Embedding(Index entries, Index outputs, const EmbeddingOptions& options = {},

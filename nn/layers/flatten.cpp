@@ -14,8 +14,8 @@ Value Reshape::operator()(Operand x) const {
   const Index rows = x.shape().rank() == 0 ? 0 : x.shape()[0];
   const Index row = rows == 0 ? 0 : x.shape().elements() / rows;
   if (rows == 0 || open_extents > 1 || known <= 0 || (open_extents == 1 ? row % known : row - known) != 0) {
-    throw ShapeError(fmt::format("{}: rows cannot be [{}]\n  input: {}", x.graph().current_scope(), list_text(extents_),
-                                 x.describe()));
+    throw ShapeError(fmt::format("{}: rows cannot be reshaped to [{}]\n  input: {}", x.graph().current_scope(),
+                                 list_text(extents_), x.describe()));
   }
   return unflatten(flatten(x), 1, extents_);
 }

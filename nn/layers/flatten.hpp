@@ -1,5 +1,4 @@
-// Flatten: all axes but the first become one. Reshape: they become others. ActivationLayer: an activation that stands
-// alone.
+// Flatten merges all axes but the first; Reshape gives rows another shape; ActivationLayer is an activation as a layer.
 //
 //   nn::Sequential{nn::Flatten(), nn::Dense(64), nn::BatchNorm(), nn::ActivationLayer(nn::relu)}
 //   nn::Sequential{nn::Reshape({28, 28, 1}), nn::Conv2D(32, 3)}
@@ -24,8 +23,8 @@ class Flatten : public Layer {
   }
 };
 
-// The extents are those of a row, without the axis of rows; one may be -1 and is inferred. Throws ShapeError, naming
-// the layer, if a row has another number of elements.
+// `extents` is the new shape of a row, without the batch axis; one extent may be -1 and is inferred. Throws ShapeError,
+// naming the layer, if a row has another number of elements.
 class Reshape : public Layer {
  public:
   explicit Reshape(std::vector<Index> extents, const std::string& name = {}, SourceLocation at = SourceLocation::here())

@@ -9,7 +9,7 @@ namespace xgrad::inline v0::nn {
 void KernelLayer::check_input(Value x, int rank, Index features_of_kernel) const {
   const std::string& where = x.graph().current_scope();
   if (rank == 0 && x.shape().rank() < 1) {
-    throw ShapeError(fmt::format("{}: the input needs an axis of features\n  input: {}", where, x.describe()));
+    throw ShapeError(fmt::format("{}: the input must have a feature axis\n  input: {}", where, x.describe()));
   }
   if (rank != 0 && x.shape().rank() != rank) {
     throw ShapeError(fmt::format("{}: the input must be [batch, {}channels]\n  input: {}", where,
@@ -17,7 +17,7 @@ void KernelLayer::check_input(Value x, int rank, Index features_of_kernel) const
   }
   if (has_kernel() && x.shape().back() != features_of_kernel) {
     throw ShapeError(fmt::format(
-        "{}: the input has {} features on axis -1, but the kernel was made for {}\n  input: {}\n  kernel: \"{}\" {}",
+        "{}: the input has {} features on axis -1, but the kernel was built for {}\n  input: {}\n  kernel: \"{}\" {}",
         where, x.shape().back(), features_of_kernel, x.describe(), kernel().name(), kernel().type().str()));
   }
 }

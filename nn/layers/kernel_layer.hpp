@@ -1,4 +1,4 @@
-// KernelLayer: what Dense and the convolutions share, a kernel, a bias and an activation.
+// KernelLayer: base of Dense and the convolutions, with kernel, bias and activation.
 #pragma once
 
 #include <optional>
@@ -16,7 +16,7 @@ class KernelLayer : public Layer {
   const Parameter& bias() const { return bias_.parameter(); }
 
  protected:
-  // `Options` has the members that DenseOptions has.
+  // `Options` must have the members of DenseOptions.
   template <class Options>
   KernelLayer(const char* kind, Activation activation, const Options& options, SourceLocation at)
       : Layer(kind, options.name, options.trainable, at),
@@ -30,13 +30,13 @@ class KernelLayer : public Layer {
         bias_(weight("bias", options.bias_initializer.value_or(zeros),
                      {.regularizer = options.bias_regularizer, .constraint = options.bias_constraint})) {}
 
-  // Throws ShapeError, naming the layer, unless x has the rank (or any, if 0) and as many features on its last axis as
-  // `features_of_kernel` if the kernel exists.
+  // Throws ShapeError, naming the layer, unless x has the given rank (0: at least 1) and, if the kernel exists,
+  // `features_of_kernel` features on its last axis.
   void check_input(Value x, int rank, Index features_of_kernel) const;
   bool has_kernel() const { return kernel_.exists(); }
-  // The kernel's node. The shape is [..., in, out].
+  // The kernel's node, of shape [..., in, out].
   Value kernel(Value x, const Shape& shape) const;
-  // activation(y + bias) and its penalty, for a kernel of that shape.
+  // Returns activation(y + bias) and adds the activity penalty.
   Value finish(Value y, const Shape& kernel_shape) const;
 
  private:

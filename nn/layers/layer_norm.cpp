@@ -17,7 +17,7 @@ RowNorm::RowNorm(const char* kind, LayerNormOptions options, SourceLocation at)
       beta_(weight("beta", options_.beta_initializer,
                    {.regularizer = options_.beta_regularizer, .constraint = options_.beta_constraint})) {
   options_.epsilon = options_.epsilon.value_or(defaults(options_.preset).norm_epsilon);
-  if (!(epsilon() >= 0)) throw UserError(fmt::format("{}: epsilon {} is negative", name(), epsilon()));
+  if (!(epsilon() >= 0)) throw UserError(fmt::format("{}: epsilon must be at least 0, got {}", name(), epsilon()));
 }
 
 Value RowNorm::scale_and_shift(Value normalized, const Axes& axes) const {
@@ -42,7 +42,7 @@ Value LayerNorm::operator()(Operand x) const {
   std::sort(over.begin(), over.end());
   if (over.empty() || over.front() == 0) {
     throw ShapeError(fmt::format(
-        "{}: it normalizes each row, over axes from 1 on\n  input: {}\n  hint: over the rows goes BatchNorm", where,
+        "{}: axes must not include the batch axis 0\n  input: {}\n  hint: BatchNorm normalizes over the batch", where,
         x.describe()));
   }
   return scale_and_shift(layer_norm(x, over, epsilon()), over);
@@ -51,7 +51,7 @@ Value LayerNorm::operator()(Operand x) const {
 GroupNorm::GroupNorm(Index groups, LayerNormOptions options, SourceLocation at)
     : RowNorm("group_norm", std::move(options), at), groups_(groups) {
   const SourceLocationScope line(at, nullptr);
-  if (groups < 1) throw UserError(fmt::format("{}: {} groups have no meaning", name(), groups));
+  if (groups < 1) throw UserError(fmt::format("{}: groups must be at least 1, got {}", name(), groups));
 }
 
 Value GroupNorm::operator()(Operand x) const {
@@ -60,11 +60,12 @@ Value GroupNorm::operator()(Operand x) const {
   const int rank = x.shape().rank();
   if (rank < 2) {
     throw ShapeError(
-        fmt::format("{}: the input needs an axis of rows and one of channels\n  input: {}", where, x.describe()));
+        fmt::format("{}: the input must have a batch axis and a channel axis\n  input: {}", where, x.describe()));
   }
   if (x.shape().back() % groups_ != 0) {
-    throw ShapeError(fmt::format("{}: {} channels do not fall into {} groups\n  input: {}", where, x.shape().back(),
-                                 groups_, x.describe()));
+    throw ShapeError(
+        fmt::format("{}: channels must be a multiple of groups, got {} channels and {} groups\n  input: {}", where,
+                    x.shape().back(), groups_, x.describe()));
   }
   return scale_and_shift(group_norm(x, groups_, epsilon()), {rank - 1});
 }

@@ -1,5 +1,5 @@
-// LayerNorm and GroupNorm: each row, or each group of its channels, is shifted and scaled to mean 0 and variance 1,
-// then to a learned mean and deviation. They know no moving statistics: training and use are the same.
+// LayerNorm and GroupNorm: normalize each row, or each group of its channels, to mean 0 and variance 1, then apply a
+// learned scale and shift. They have no moving statistics: training and inference are the same.
 //
 //   nn::LayerNorm()
 //   nn::LayerNorm({.axes = {-3, -2, -1}})
@@ -18,9 +18,9 @@ namespace xgrad::inline v0::nn {
 struct LayerNormOptions {
   Preset preset = Preset::keras;
   std::optional<double> epsilon{};  // added to the variance
-  Axes axes = {-1};                 // that mean and variance are taken over; not for GroupNorm
-  bool center = true;               // has a learned shift, beta
-  bool scale = true;                // has a learned scale, gamma
+  Axes axes = {-1};                 // axes of mean and variance; ignored by GroupNorm
+  bool center = true;               // add a learned shift, beta
+  bool scale = true;                // multiply by a learned scale, gamma
   Initializer gamma_initializer = ones;
   Initializer beta_initializer = zeros;
   std::optional<Regularizer> gamma_regularizer{};
@@ -28,10 +28,10 @@ struct LayerNormOptions {
   std::optional<Constraint> gamma_constraint{};
   std::optional<Constraint> beta_constraint{};
   bool trainable = true;
-  std::string name{};  // of its scope; "layer_norm" or "group_norm" if empty
+  std::string name{};  // scope name; "layer_norm" or "group_norm" if empty
 };
 
-// What both share. Throws UserError for an epsilon below 0.
+// Base of LayerNorm and GroupNorm. Throws UserError for a negative epsilon.
 class RowNorm : public Layer {
  public:
   // Not valid before the first call.
@@ -42,7 +42,7 @@ class RowNorm : public Layer {
   RowNorm(const char* kind, LayerNormOptions options, SourceLocation at);
   double epsilon() const { return *options_.epsilon; }
   const Axes& axes() const { return options_.axes; }
-  // normalized * gamma + beta, which have the extents of the axes (in order, not negative).
+  // normalized * gamma + beta, with gamma and beta of the extents of `axes` (ascending, non-negative).
   Value scale_and_shift(Value normalized, const Axes& axes) const;
 
  private:
@@ -50,9 +50,9 @@ class RowNorm : public Layer {
   Weight gamma_, beta_;
 };
 
-// gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and (biased) variance over the axes of each row, gamma and
-// beta in the shape of these axes (Ba, Kiros and Hinton, "Layer normalization", 2016). Throws ShapeError, naming the
-// layer, for axes that x does not have and for the axis of rows.
+// gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and biased variance over the axes of each row; gamma
+// and beta have the shape of these axes (Ba, Kiros and Hinton, "Layer normalization", 2016). Throws ShapeError, naming
+// the layer, for axes that x does not have and for the batch axis.
 class LayerNorm : public RowNorm {
  public:
   explicit LayerNorm(LayerNormOptions options = {}, SourceLocation at = SourceLocation::here())
@@ -60,9 +60,9 @@ class LayerNorm : public RowNorm {
   Value operator()(Operand x) const;
 };
 
-// The same over each group of the channels, which are the last axis, and all axes between rows and channels, with one
-// gamma and beta for each channel (Wu and He, "Group normalization", 2018). Throws ShapeError, naming the layer, for
-// channels that do not fall into the groups.
+// The same for each group of channels (the last axis), over the group and all axes between batch and channels, with one
+// gamma and beta per channel (Wu and He, "Group normalization", 2018). Throws ShapeError, naming the layer, if channels
+// are not a multiple of `groups`.
 class GroupNorm : public RowNorm {
  public:
   explicit GroupNorm(Index groups = default_groups, LayerNormOptions options = {},

@@ -1,10 +1,10 @@
-// Add, Multiply and Concatenate: several modules on the same input, whose results are put together.
+// Add, Multiply and Concatenate: apply several modules to the same input and combine their outputs.
 //
 //   nn::Add{nn::linear, nn::Sequential{nn::Dense(64, nn::relu), nn::Dense(64)}}         // a residual block
 //   nn::Concatenate{nn::Conv2D(8, 1), nn::Conv2D(8, 3, nn::linear, {.padding = "same"})}
 //
-// An activation serves as a module: nn::linear hands its input on. In functions of Values none of this is needed: write
-// x + b(a(x)), or concat({a(x), b(x)}, -1).
+// An activation is a module too: nn::linear is the identity. In code that works on Values, write x + b(a(x)) or
+// concat({a(x), b(x)}, -1) instead.
 #pragma once
 
 #include <initializer_list>
@@ -16,16 +16,16 @@
 
 namespace xgrad::inline v0::nn {
 
-// What all three share. Throws UserError if there are no branches.
+// Base of the three layers. Throws UserError without branches.
 class Merge : public Layer {
  public:
   int nesting() const { return AnyModule::deepest(branches_); }
 
  protected:
   Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, SourceLocation at);
-  // What each branch gives for x.
+  // The output of each branch for x.
   std::vector<Value> results(Value x) const;
-  // The same. Throws ShapeError, naming the layer, unless all have one shape.
+  // The same. Throws ShapeError, naming the layer, unless all shapes are equal.
   std::vector<Value> equal_results(Value x) const;
 
  private:
@@ -52,7 +52,7 @@ class Multiply : public Merge {
   Value operator()(Operand x) const;
 };
 
-// Along an axis, the last one if none is named; all other extents agree.
+// Concatenates along an axis, by default the last; all other extents must agree.
 class Concatenate : public Merge {
  public:
   Concatenate(std::initializer_list<AnyModule> branches, SourceLocation at = SourceLocation::here())

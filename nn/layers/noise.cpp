@@ -13,7 +13,7 @@ AlphaDropout::AlphaDropout(double rate, const std::string& name, SourceLocation 
     : Layer("alpha_dropout", name, true, at), rate_(rate) {
   const SourceLocationScope line(at, nullptr);
   if (!(rate >= 0 && rate < 1)) {
-    throw UserError(fmt::format("{}: a rate of {} is not in [0, 1)\n  hint: the rate is the part that is dropped",
+    throw UserError(fmt::format("{}: rate must be in [0, 1), got {}\n  hint: rate is the fraction that is dropped",
                                 this->name(), rate));
   }
 }
@@ -21,7 +21,7 @@ AlphaDropout::AlphaDropout(double rate, const std::string& name, SourceLocation 
 Value AlphaDropout::operator()(Operand x) const {
   const auto scope = open(x);
   if (!x.graph().training() || rate_ == 0) return x;
-  // selu(-inf): minus the scale times the alpha of selu.
+  // selu(-inf) = -scale * alpha
   constexpr double dropped = -1.0507009873554805 * 1.6732632423543772;
   const double keep = 1 - rate_;
   const double scale = 1 / std::sqrt(keep * (1 + rate_ * dropped * dropped));
@@ -33,7 +33,7 @@ GaussianNoise::GaussianNoise(double stddev, const std::string& name, SourceLocat
     : Layer("gaussian_noise", name, true, at), stddev_(stddev) {
   const SourceLocationScope line(at, nullptr);
   if (!(stddev >= 0) || !std::isfinite(stddev)) {
-    throw UserError(fmt::format("{}: a standard deviation of {} has no meaning", this->name(), stddev));
+    throw UserError(fmt::format("{}: stddev must be finite and at least 0, got {}", this->name(), stddev));
   }
 }
 

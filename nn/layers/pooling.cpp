@@ -17,7 +17,7 @@ void check_sequence(Value x) { check_rank(x, 3, "[batch, length, channels]"); }
 
 void check_places(Value x) {
   if (x.shape().rank() > 2) return;
-  throw ShapeError(fmt::format("{}: the input needs an axis between rows and channels\n  input: {}",
+  throw ShapeError(fmt::format("{}: the input must have an axis between batch and channels\n  input: {}",
                                x.graph().current_scope(), x.describe()));
 }
 

@@ -1,11 +1,11 @@
-// Pooling: the largest element or the mean of each window, channel by channel.
+// Pooling: maximum or mean over windows, for each channel.
 //
-//   nn::MaxPool2D()                                        // 2 x 2, with strides of 2
+//   nn::MaxPool2D()                                        // window 2 x 2, strides 2
 //   nn::AveragePool1D(3, {.stride = 1, .padding = "same"})
 //   nn::GlobalAveragePool()
 //
-// Channels are last: [batch, height, width, channels], or [batch, length, channels]. All throw ShapeError, naming the
-// layer, for an input of another rank. For padding, strides and the extents of the result see ops/windows.hpp.
+// Channels are last: [batch, height, width, channels], or [batch, length, channels]. All layers throw ShapeError,
+// naming the layer, for an input of another rank. See ops/windows.hpp for padding, strides and output extents.
 #pragma once
 
 #include <optional>
@@ -18,10 +18,10 @@
 namespace xgrad::inline v0::nn {
 
 struct Pool2DOptions {
-  std::optional<HeightWidth> strides{};  // those of the window if absent
+  std::optional<HeightWidth> strides{};  // default: the window
   Padding padding = "valid";
-  Preset preset = Preset::keras;  // torch: averages count the zeros of the padding
-  std::string name{};             // of the layer's scope
+  Preset preset = Preset::keras;  // torch: averages include the zero padding
+  std::string name{};             // scope name
 };
 
 struct Pool1DOptions {
@@ -77,7 +77,7 @@ class AveragePool1D : public Layer {
   Pool1DOptions options_;
 };
 
-// Over all axes between the first and the last: [batch, ..., channels] to [batch, channels].
+// Reduces all axes between batch and channels: [batch, ..., channels] to [batch, channels].
 class GlobalAveragePool : public Layer {
  public:
   explicit GlobalAveragePool(const std::string& name = {}, SourceLocation at = SourceLocation::here())

@@ -17,7 +17,7 @@ Value PReLU::operator()(Operand x) const {
   const auto scope = open(x);
   const std::string& where = x.graph().current_scope();
   const int rank = x.shape().rank();
-  if (rank < 1) throw ShapeError(fmt::format("{}: the input needs an axis of rows\n  input: {}", where, x.describe()));
+  if (rank < 1) throw ShapeError(fmt::format("{}: the input must have a batch axis\n  input: {}", where, x.describe()));
   std::vector<Index> extents(x.shape().begin() + 1, x.shape().end());
   for (const auto shared : shared_axes_) {
     const int axis = axis_index(shared, rank, where.c_str());

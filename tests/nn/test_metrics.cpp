@@ -29,7 +29,7 @@ Tensor truths(const Tensor& p, std::uint64_t seed) {
   Tensor out(p.shape(), f64);
   nn::HostRandom random(seed);
   for (Index i = 0; i < p.elements(); ++i)
-    out.mutable_values<double>()[static_cast<std::size_t>(i)] = random.unit() < p.at(i) ? 1 : 0;
+    out.mutable_values<double>()[static_cast<std::size_t>(i)] = random.uniform() < p.at(i) ? 1 : 0;
   return out;
 }
 

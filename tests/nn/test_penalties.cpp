@@ -63,7 +63,7 @@ TEST_CASE("the orthogonal regularizer is the mean cosine of pairs") {
   CHECK(penalty_of(nn::orthogonal_regularizer(1), Tensor({2, 3}, f64)) == 0);  // zeros have no direction
   CHECK(penalty_of(nn::orthogonal_regularizer(1), Tensor::from<double>({1, 2}, {1, 2})) == 0);
   CHECK_THROWS_WITH_AS(penalty_of(nn::orthogonal_regularizer(), numbers({3})),
-                       doctest::Contains("orthogonal_regularizer: it takes matrices"), ShapeError);
+                       doctest::Contains("orthogonal_regularizer: the weight must be a matrix"), ShapeError);
 }
 
 TEST_CASE("penalties have derivatives") {
@@ -77,13 +77,17 @@ TEST_CASE("penalties have derivatives") {
 }
 
 TEST_CASE("factors without meaning are refused") {
-  CHECK_THROWS_WITH_AS(nn::l1(-1), doctest::Contains("l1: a factor of -1"), UserError);
-  CHECK_THROWS_WITH_AS(nn::l2(NAN), doctest::Contains("l2: a factor of nan"), UserError);
-  CHECK_THROWS_WITH_AS(nn::l1_l2(0, INFINITY), doctest::Contains("l1_l2: a factor of inf"), UserError);
+  CHECK_THROWS_WITH_AS(nn::l1(-1), doctest::Contains("l1: the factor must be finite and at least 0, got -1"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::l2(NAN), doctest::Contains("l2: the factor must be finite and at least 0, got nan"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::l1_l2(0, INFINITY),
+                       doctest::Contains("l1_l2: the factor must be finite and at least 0, got inf"), UserError);
   CHECK_THROWS_WITH_AS(nn::orthogonal_regularizer(-0.5), doctest::Contains("-0.5"), UserError);
-  CHECK_THROWS_WITH_AS(nn::max_norm(0), doctest::Contains("max_norm: a largest norm of 0"), UserError);
-  CHECK_THROWS_WITH_AS(nn::min_max_norm(2, 1), doctest::Contains("min_max_norm: norms from 2 to 1"), UserError);
-  CHECK_THROWS_WITH_AS(nn::min_max_norm(0, 0), doctest::Contains("norms from 0 to 0"), UserError);
+  CHECK_THROWS_WITH_AS(nn::max_norm(0), doctest::Contains("max_norm: largest must be above 0, got 0"), UserError);
+  CHECK_THROWS_WITH_AS(nn::min_max_norm(2, 1),
+                       doctest::Contains("min_max_norm: norms must satisfy 0 <= smallest <= largest"), UserError);
+  CHECK_THROWS_WITH_AS(nn::min_max_norm(0, 0), doctest::Contains("norms must satisfy"), UserError);
 }
 
 TEST_CASE("constraints: known numbers") {

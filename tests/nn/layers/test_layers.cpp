@@ -1,4 +1,4 @@
-// Layers and modules: their numbers, their weights, their scopes, their errors.
+// Layers and modules: outputs, weights, scopes and errors.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -32,7 +32,7 @@ struct Residual : nn::Module {
 
 }  // namespace
 
-TEST_CASE("dense: activation(x . kernel + bias)") {
+TEST_CASE("dense: computes activation(x . kernel + bias)") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 3});
   nn::Dense dense(2, nn::relu, {.bias_initializer = nn::constant(0.5)});
@@ -47,7 +47,7 @@ TEST_CASE("dense: activation(x . kernel + bias)") {
   CHECK(out.at(3) == 0);  // 4 - 6 + 0.5 below zero
 }
 
-TEST_CASE("dense: defaults of both presets") {
+TEST_CASE("dense: has the initial weights of both presets") {
   Graph g;
   const Value x = g.input("x", {2, 400});
   nn::Dense keras(300);
@@ -67,7 +67,7 @@ TEST_CASE("dense: defaults of both presets") {
   CHECK(largest_kernel > 0.049);
 }
 
-TEST_CASE("dense takes any number of axes before the features") {
+TEST_CASE("dense: accepts any number of leading axes") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 5, 3});
   nn::Dense dense(4);
@@ -75,24 +75,24 @@ TEST_CASE("dense takes any number of axes before the features") {
   CHECK_NOTHROW(check_gradients(mean(square(dense(x))), {x, g.parameter(dense.kernel()), g.parameter(dense.bias())}));
 }
 
-TEST_CASE("dense names itself, both shapes and the axis") {
+TEST_CASE("dense: errors name the layer, both shapes and the axis") {
   Graph g;
   nn::Dense dense(4, nn::relu, {.name = "hidden"});
   dense(g.input("x", {2, 3}));
   CHECK_THROWS_WITH_AS(
       dense(g.input("z", {2, 5})),
-      doctest::Contains("hidden_1: the input has 5 features on axis -1, but the kernel was made for 3\n  input: "),
+      doctest::Contains("hidden_1: the input has 5 features on axis -1, but the kernel was built for 3\n  input: "),
       ShapeError);
   CHECK_THROWS_WITH_AS(dense(g.input("w", {2, 5})), doctest::Contains("kernel: \"hidden/kernel\" f32[3, 4]"),
                        ShapeError);
-  CHECK_THROWS_WITH_AS(dense(g.constant(1.0)), doctest::Contains("needs an axis of features"), ShapeError);
-  CHECK_THROWS_WITH_AS(nn::Dense(0), doctest::Contains("a layer of 0 units"), UserError);
+  CHECK_THROWS_WITH_AS(dense(g.constant(1.0)), doctest::Contains("must have a feature axis"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::Dense(0), doctest::Contains("units must be at least 1, got 0"), UserError);
   Graph other({.dtype = f64});
   CHECK_THROWS_WITH_AS(dense(other.input("x", {2, 3})),
                        doctest::Contains("weight \"hidden/kernel\": it has type f32[3, 4]"), ShapeError);
 }
 
-TEST_CASE("batch norm in training: each feature has mean beta and deviation gamma, and the statistics move") {
+TEST_CASE("batch norm: training normalizes each feature and updates the moving statistics") {
   Graph g(training);
   const Value x = g.input("x", {5, 2});
   nn::BatchNorm norm({.momentum = 0.75, .epsilon = 1e-3});
@@ -120,7 +120,7 @@ TEST_CASE("batch norm in training: each feature has mean beta and deviation gamm
   CHECK(norm.gamma().trainable());
 }
 
-TEST_CASE("batch norm elsewhere uses the moving statistics and changes nothing") {
+TEST_CASE("batch norm: inference uses the moving statistics without updates") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {1, 3});
   nn::BatchNorm norm({.epsilon = 0});
@@ -136,17 +136,17 @@ TEST_CASE("batch norm elsewhere uses the moving statistics and changes nothing")
   CHECK(g.updates().empty());
 }
 
-TEST_CASE("batch norm: called twice in a graph, both calls move the statistics, one after the other") {
+TEST_CASE("batch norm: two calls in a graph update the moving statistics in sequence") {
   Graph g(training);
   const Value x = g.input("x", {4, 1});
   nn::BatchNorm norm({.momentum = 0.75});
-  const Value first = norm(x);  // which operand of + is called first would be the compiler's choice
+  const Value first = norm(x);  // in a separate statement, since the evaluation order of + is unspecified
   const Value y = first + norm(2 * x);
   CHECK(g.updates().size() == 2);
   const Plan plan({y}, g.updates());
   double mean = 0, variance = 1;
   for (int step = 1; step <= 3; ++step) {
-    const double s = step;  // of the batch {0, s, 2 s, 3 s} the mean is 1.5 s, the variance 1.25 s^2
+    const double s = step;  // the batch {0, s, 2 s, 3 s} has mean 1.5 s and variance 1.25 s^2
     plan.run({{x, Tensor::from<double>({4, 1}, {0, s, 2 * s, 3 * s})}});
     for (const double factor : {1.0, 2.0}) {
       mean = 0.75 * mean + 0.25 * 1.5 * s * factor;
@@ -157,7 +157,7 @@ TEST_CASE("batch norm: called twice in a graph, both calls move the statistics, 
   }
 }
 
-TEST_CASE("batch norm: the torch preset normalizes the last axis, where this library has its channels") {
+TEST_CASE("batch norm: the torch preset normalizes the last axis, too") {
   Graph g(training);
   const Value x = g.input("x", {2, 3, 4, 5});  // [batch, height, width, channels]
   nn::BatchNorm norm({.preset = nn::Preset::torch});
@@ -165,7 +165,7 @@ TEST_CASE("batch norm: the torch preset normalizes the last axis, where this lib
   CHECK(norm.moving_mean().shape() == Shape{5});
 }
 
-TEST_CASE("batch norm: a graph keeps what was set when the layer was called") {
+TEST_CASE("batch norm: later changes of the layer do not affect a built graph") {
   Graph g(training);
   const Value x = g.input("x", {4, 2});
   nn::BatchNorm norm;
@@ -185,7 +185,7 @@ TEST_CASE("batch norm: a graph keeps what was set when the layer was called") {
   CHECK(after.updates().empty());
 }
 
-TEST_CASE("batch norm as PyTorch has it, with features on axis 1: the moving variance is unbiased") {
+TEST_CASE("batch norm: the torch preset on axis 1 matches PyTorch, with unbiased moving variance") {
   Graph g(training);
   const Value x = g.input("x", {3, 2, 4});
   nn::BatchNorm norm({.preset = nn::Preset::torch, .axis = 1});
@@ -205,10 +205,10 @@ TEST_CASE("batch norm as PyTorch has it, with features on axis 1: the moving var
   CHECK(out.at(5) == doctest::Approx((in.at(5) - mean) / std::sqrt(square / 12 + 1e-5)).epsilon(1e-12));
   Graph one(training);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.preset = nn::Preset::torch})(one.input("x", {1, 2})),
-                       doctest::Contains("batch_norm: a variance over 1 rows has no meaning"), ShapeError);
+                       doctest::Contains("batch_norm: the variance needs at least 2 rows, got 1"), ShapeError);
 }
 
-TEST_CASE("batch norm: first and second derivatives in both modes") {
+TEST_CASE("batch norm: first and second derivatives in training and inference") {
   for (const bool trains : {true, false}) {
     Graph g({.dtype = f64, .training = trains});
     const Value x = g.input("x", {6, 3});
@@ -219,21 +219,21 @@ TEST_CASE("batch norm: first and second derivatives in both modes") {
   }
 }
 
-TEST_CASE("batch norm refuses what does not fit") {
+TEST_CASE("batch norm: invalid inputs and options throw") {
   Graph g;
   nn::BatchNorm norm;
   norm(g.input("x", {4, 3}));
   CHECK_THROWS_WITH_AS(
       norm(g.input("z", {4, 5})),
-      doctest::Contains("batch_norm_1: the input has 5 features on axis 1, but the layer was made for 3"), ShapeError);
+      doctest::Contains("batch_norm_1: the input has 5 features on axis 1, but the layer was built for 3"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm()(g.input("v", {4})),
-                       doctest::Contains("needs an axis of rows and one of features"), ShapeError);
+                       doctest::Contains("must have a batch axis and a feature axis"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.momentum = 1.5}), doctest::Contains("momentum 1.5"), UserError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.epsilon = -1}), doctest::Contains("epsilon -1"), UserError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.axis = 2})(g.input("u", {4, 3})), doctest::Contains("axis 2"), ShapeError);
 }
 
-TEST_CASE("dropout keeps the expectation, draws anew at each step, and is not there outside training") {
+TEST_CASE("dropout: preserves the expectation, redraws each step, and is the identity in inference") {
   Graph g(training);
   const Value x = g.input("x", {100, 100});
   const Value y = nn::Dropout(0.2)(x);
@@ -249,19 +249,19 @@ TEST_CASE("dropout keeps the expectation, draws anew at each step, and is not th
     else
       CHECK(a.at(i) == doctest::Approx(1.25));
   }
-  CHECK(std::abs(static_cast<double>(zeros) - 2000) < 200);  // five deviations of a binomial
+  CHECK(std::abs(static_cast<double>(zeros) - 2000) < 200);  // five standard deviations of a binomial
 
   Graph plain({.dtype = f64});
   const Value z = plain.input("x", {3});
   CHECK(nn::Dropout(0.5)(z) == z);
   CHECK(nn::Dropout(0)(x) == x);
   CHECK(evaluate(sum(nn::Dropout(1)(x)), {{x, ones}}).item() == 0);
-  CHECK_THROWS_WITH_AS(nn::Dropout(1.5), doctest::Contains("rate of 1.5 is not in [0, 1]"), UserError);
+  CHECK_THROWS_WITH_AS(nn::Dropout(1.5), doctest::Contains("rate must be in [0, 1], got 1.5"), UserError);
   CHECK_THROWS_WITH_AS(nn::Dropout(NAN), doctest::Contains("nan"), UserError);
   CHECK_NOTHROW(check_gradients(sum(square(nn::Dropout(0.5)(x * 1.0))), x, {}, {.max_elements = 8}));
 }
 
-TEST_CASE("flatten and activations that stand alone") {
+TEST_CASE("flatten, activation layer: known answers") {
   Graph g;
   const Value x = g.input("x", {2, 3, 4});
   CHECK(nn::Flatten()(x).shape() == Shape{2, 12});
@@ -272,7 +272,7 @@ TEST_CASE("flatten and activations that stand alone") {
   CHECK(swish(x).node().op->name == "mul");
 }
 
-TEST_CASE("a custom module is a struct; its type names its scope and its weights") {
+TEST_CASE("module: a custom struct gets its scope and weight names from its type") {
   Graph g;
   const Value x = g.input("x", {2, 4});
   Residual block;
@@ -285,11 +285,11 @@ TEST_CASE("a custom module is a struct; its type names its scope and its weights
                                           "residual/dense_1/bias", "residual_1/dense/kernel", "residual_1/dense/bias",
                                           "residual_1/dense_1/kernel", "residual_1/dense_1/bias", "dense/kernel",
                                           "dense/bias"});
-  // Copies are the same weights: the struct outside and its copy in the net.
+  // Copies share weights: the struct and its copy in the net.
   CHECK(block.a.kernel() == g.parameters()[0]);
 }
 
-TEST_CASE("a module called in two graphs has one set of weights; another seed starts from other numbers") {
+TEST_CASE("module: two graphs share weights; another seed gives other initial weights") {
   nn::Dense dense(3);
   Graph one({.seed = 1}), two({.seed = 2});
   dense(one.input("x", {2, 5}));
@@ -305,7 +305,7 @@ TEST_CASE("a module called in two graphs has one set of weights; another seed st
   CHECK_FALSE(bitwise_equal(before, other.kernel().value()));
 }
 
-TEST_CASE("activations: functions with captures serve as well, and are equal to their copies alone") {
+TEST_CASE("activation: accepts functions with captures, which equal only their copies") {
   Graph g({.dtype = f64});
   const Value x = g.constant(Tensor::from<double>({1, 2}, {1, -3}));
   const double slope = 0.5;

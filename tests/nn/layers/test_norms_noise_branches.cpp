@@ -1,4 +1,4 @@
-// Normalization of rows, noise, embeddings, shapes, branches: known answers, gradients, errors.
+// Layer and group norm, noise, embeddings, reshape, branches: known answers, gradients, errors.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -25,7 +25,7 @@ void check_derivatives(const nn::AnyModule& layer, const Shape& row) {
       nn::Sequential{nn::Dense(row[row.rank() - 1], nn::tanh), layer, nn::Flatten(), nn::Dense(2, nn::tanh)},
       row,
       {.dtype = f64}};
-  CHECK(nn::check_table(model).passed());  // not compiled: the prediction, as it is in use
+  CHECK(nn::check_table(model).passed());  // not compiled: checks the prediction, in inference mode
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
   const CheckTable table = nn::check_table(model);
   CAPTURE(table.str());
@@ -34,7 +34,7 @@ void check_derivatives(const nn::AnyModule& layer, const Shape& row) {
 
 }  // namespace
 
-TEST_CASE("layer norm: each row has mean beta and deviation gamma") {
+TEST_CASE("layer norm: rows have mean beta and standard deviation gamma") {
   for (const bool trains : {true, false}) {
     Graph g({.dtype = f64, .training = trains});
     const Tensor in = numbers({3, 4}, 2);
@@ -57,7 +57,7 @@ TEST_CASE("layer norm: each row has mean beta and deviation gamma") {
   }
 }
 
-TEST_CASE("layer norm over several axes and over one in the middle") {
+TEST_CASE("layer norm: normalizes over several axes and over a middle axis") {
   Graph g({.dtype = f64});
   const Tensor in = numbers({2, 3, 4});
   const Value x = g.constant(in);
@@ -77,7 +77,7 @@ TEST_CASE("layer norm over several axes and over one in the middle") {
   CHECK(std::abs(columns.at(0) + columns.at(4) + columns.at(8)) < 1e-14);
 }
 
-TEST_CASE("group norm: each group of channels of each row has mean 0 and variance 1") {
+TEST_CASE("group norm: groups of channels have mean 0 and variance 1") {
   Graph g({.dtype = f64});
   const nn::GroupNorm norm(2, {.epsilon = 0});
   const Tensor out = evaluate(norm(g.constant(numbers({2, 3, 5, 4}))));
@@ -98,24 +98,25 @@ TEST_CASE("group norm: each group of channels of each row has mean 0 and varianc
   }
 }
 
-TEST_CASE("normalizations: defaults of both presets, and what they refuse") {
+TEST_CASE("layer norm, group norm: defaults of both presets, and errors") {
   Graph g({.dtype = f64});
   const Value x = g.constant(Tensor::from<double>({1, 2}, {0, 2}));
   CHECK(evaluate(nn::LayerNorm()(x)).at(1) == doctest::Approx(1 / std::sqrt(1 + 1e-3)).epsilon(1e-14));
   CHECK(evaluate(nn::LayerNorm({.preset = nn::Preset::torch})(x)).at(1) ==
         doctest::Approx(1 / std::sqrt(1 + 1e-5)).epsilon(1e-14));
-  CHECK_THROWS_WITH_AS(nn::LayerNorm({.axes = {0}})(x),
-                       doctest::Contains("it normalizes each row, over axes from 1 on"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::LayerNorm({.axes = {0}})(x), doctest::Contains("axes must not include the batch axis 0"),
+                       ShapeError);
   CHECK_THROWS_WITH_AS(nn::LayerNorm({.axes = {2}, .name = "norm"})(x), doctest::Contains("norm: axis 2"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::LayerNorm({.epsilon = -1}), doctest::Contains("layer_norm: epsilon -1"), UserError);
-  CHECK_THROWS_WITH_AS(nn::GroupNorm()(x), doctest::Contains("group_norm: 2 channels do not fall into 32 groups"),
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(
+      nn::GroupNorm()(x),
+      doctest::Contains("group_norm: channels must be a multiple of groups, got 2 channels and 32 groups"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::GroupNorm(0), doctest::Contains("group_norm: 0 groups"), UserError);
-  CHECK_THROWS_WITH_AS(nn::GroupNorm(1)(g.input("v", {4})), doctest::Contains("an axis of rows and one of channels"),
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(nn::GroupNorm(1)(g.input("v", {4})),
+                       doctest::Contains("must have a batch axis and a channel axis"), ShapeError);
 }
 
-TEST_CASE("alpha dropout keeps mean 0 and variance 1 of normal numbers, and is not there outside training") {
+TEST_CASE("alpha dropout: preserves mean 0 and variance 1; the identity in inference") {
   Graph g(training);
   const Value x = g.constant(nn::normal(0, 1)({300, 300}, f64, 5));
   const Tensor y = evaluate(nn::AlphaDropout(0.3)(x));
@@ -127,22 +128,22 @@ TEST_CASE("alpha dropout keeps mean 0 and variance 1 of normal numbers, and is n
   }
   CHECK(std::abs(mean) < 0.02);
   CHECK(squares == doctest::Approx(1).epsilon(0.02));
-  // Dropped ones are all selu(-inf), scaled and shifted; there are as many as the rate says.
+  // Dropped elements are selu(-inf), scaled and shifted; their fraction is the rate.
   const double alpha = -1.0507009873554805 * 1.6732632423543772;
   const double a = 1 / std::sqrt(0.7 * (1 + 0.3 * alpha * alpha));
   Index dropped = 0;
   for (Index i = 0; i < y.elements(); ++i) dropped += std::abs(y.at(i) - a * alpha * 0.7) < 1e-12 ? 1 : 0;
-  CHECK(std::abs(static_cast<double>(dropped) - 27000) < 700);  // five deviations of a binomial
+  CHECK(std::abs(static_cast<double>(dropped) - 27000) < 700);  // five standard deviations of a binomial
 
   Graph plain;
   const Value z = plain.input("z", {3});
   CHECK(nn::AlphaDropout(0.5)(z) == z);
   CHECK(nn::AlphaDropout(0)(x) == x);
-  CHECK_THROWS_WITH_AS(nn::AlphaDropout(1), doctest::Contains("alpha_dropout: a rate of 1 is not in [0, 1)"),
+  CHECK_THROWS_WITH_AS(nn::AlphaDropout(1), doctest::Contains("alpha_dropout: rate must be in [0, 1), got 1"),
                        UserError);
 }
 
-TEST_CASE("gaussian noise has its deviation in training and is not there elsewhere") {
+TEST_CASE("gaussian noise: has its standard deviation in training; the identity in inference") {
   Graph g(training);
   const Value x = g.constant(Tensor::full({200, 200}, 3, f64));
   const Value y = nn::GaussianNoise(0.5)(x);
@@ -159,11 +160,11 @@ TEST_CASE("gaussian noise has its deviation in training and is not there elsewhe
   const Value z = plain.input("z", {3});
   CHECK(nn::GaussianNoise(0.5)(z) == z);
   CHECK(nn::GaussianNoise(0)(x) == x);
-  CHECK_THROWS_WITH_AS(nn::GaussianNoise(-1), doctest::Contains("gaussian_noise: a standard deviation of -1"),
-                       UserError);
+  CHECK_THROWS_WITH_AS(nn::GaussianNoise(-1),
+                       doctest::Contains("gaussian_noise: stddev must be finite and at least 0, got -1"), UserError);
 }
 
-TEST_CASE("embedding: rows of its table, also for the floating inputs of a model") {
+TEST_CASE("embedding: looks up rows of its table, also for floating-point indices") {
   const nn::Embedding table(5, 3);
   Graph g;
   const Value y = table(g.constant(Tensor::from<std::int64_t>({2, 2}, {4, 0, 1, 4})));
@@ -178,10 +179,11 @@ TEST_CASE("embedding: rows of its table, also for the floating inputs of a model
   CHECK(bitwise_equal(rows, evaluate(table(g.constant(Tensor::from<float>({2, 2}, {4, 0, 1, 4}))))));
   CHECK_THROWS_AS(evaluate(table(g.constant(Tensor::from<float>({1}, {5})))), ValueError);
   CHECK_THROWS_AS(evaluate(table(g.constant(Tensor::from<float>({1}, {-1})))), ValueError);
-  CHECK_THROWS_WITH_AS(nn::Embedding(0, 3), doctest::Contains("embedding: a table of 0 x 3"), UserError);
+  CHECK_THROWS_WITH_AS(nn::Embedding(0, 3),
+                       doctest::Contains("embedding: entries and outputs must be at least 1, got 0 and 3"), UserError);
 }
 
-TEST_CASE("a model learns from embeddings which of two kinds a word is") {
+TEST_CASE("embedding: a model learns to classify words") {
   nn::Model model{nn::Sequential{nn::Embedding(20, 4), nn::GlobalAveragePool(), nn::Dense(1, nn::sigmoid)}, {3}};
   model.compile({.loss = nn::binary_crossentropy,
                  .optimizer = nn::Adam{.learning_rate = 0.05},
@@ -203,7 +205,7 @@ TEST_CASE("a model learns from embeddings which of two kinds a word is") {
   CHECK(nn::check_table(model, {x.rows(0, 3), y.rows(0, 3)}).passed());
 }
 
-TEST_CASE("prelu: a slope of its own for each element, or shared along axes") {
+TEST_CASE("prelu: has one slope per element, or shares it along axes") {
   Graph g({.dtype = f64});
   const nn::PReLU own({.preset = nn::Preset::torch}), shared({.shared_axes = {1, 2}});
   const Value x = g.constant(Tensor::from<double>({2, 2}, {1, -2, -4, 3}));
@@ -214,20 +216,21 @@ TEST_CASE("prelu: a slope of its own for each element, or shared along axes") {
   CHECK_THROWS_WITH_AS(nn::PReLU({.shared_axes = {3}})(x), doctest::Contains("axis 3"), ShapeError);
 }
 
-TEST_CASE("reshape changes rows, not their number") {
+TEST_CASE("reshape: changes the shape of rows and keeps the batch axis") {
   Graph g;
   const Value x = g.input("x", {2, 12});
   CHECK(nn::Reshape({3, 4})(x).shape() == Shape{2, 3, 4});
   CHECK(nn::Reshape({2, -1, 3})(x).shape() == Shape{2, 2, 2, 3});
   CHECK(nn::Reshape({12})(nn::Reshape({3, 4})(x)).shape() == Shape{2, 12});
-  CHECK_THROWS_WITH_AS(nn::Reshape({5, -1}, "grid")(x), doctest::Contains("grid: rows cannot be [5, -1]\n  input: "),
+  CHECK_THROWS_WITH_AS(nn::Reshape({5, -1}, "grid")(x),
+                       doctest::Contains("grid: rows cannot be reshaped to [5, -1]\n  input: "), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::Reshape({24})(x), doctest::Contains("reshape_4: rows cannot be reshaped to [24]"),
                        ShapeError);
-  CHECK_THROWS_WITH_AS(nn::Reshape({24})(x), doctest::Contains("reshape_4: rows cannot be [24]"), ShapeError);
   CHECK_THROWS_AS(nn::Reshape({-1, -1})(x), ShapeError);
   CHECK_THROWS_AS(nn::Reshape({0, -1})(x), ShapeError);
 }
 
-TEST_CASE("branches: add, multiply, concatenate") {
+TEST_CASE("merge layers: add, multiply and concatenate outputs of branches") {
   Graph g({.dtype = f64});
   const Value x = g.constant(Tensor::from<double>({1, 2}, {3, -1}));
   const auto twice = [](Value v) { return 2 * v; };
@@ -236,14 +239,15 @@ TEST_CASE("branches: add, multiply, concatenate") {
   CHECK(bitwise_equal(evaluate(nn::Concatenate{nn::relu, twice}(x)), Tensor::from<double>({1, 4}, {3, 0, 6, -2})));
   CHECK(bitwise_equal(evaluate(nn::Concatenate({nn::relu, twice}, 0)(x)), Tensor::from<double>({2, 2}, {3, 0, 6, -2})));
   CHECK_THROWS_WITH_AS((nn::Add{nn::Dense(2), nn::Dense(3)}(x)),
-                       doctest::Contains("add_1: the branches give different shapes\n  one: "), ShapeError);
+                       doctest::Contains("add_1: the branches must have outputs of equal shape\n  first: "),
+                       ShapeError);
   CHECK_THROWS_WITH_AS((nn::Concatenate{nn::linear, nn::Reshape({1, 2})}(x)),
-                       doctest::Contains("the branches differ on other axes than 1"), ShapeError);
-  CHECK_THROWS_WITH_AS(nn::Add(std::vector<nn::AnyModule>{}), doctest::Contains("add: there are no branches"),
+                       doctest::Contains("the outputs of the branches may differ only on axis 1"), ShapeError);
+  CHECK_THROWS_WITH_AS(nn::Add(std::vector<nn::AnyModule>{}), doctest::Contains("add: at least 1 branch is needed"),
                        UserError);
 }
 
-TEST_CASE("a residual net of branches is the function of Values that says the same") {
+TEST_CASE("merge layers: a residual net equals the same function of Values") {
   const nn::Dense a(4, nn::tanh), b(4);
   const nn::Sequential net{nn::Add{nn::linear, nn::Sequential{a, b}}, nn::Dense(1)};
   Graph g({.dtype = f64});
@@ -255,7 +259,7 @@ TEST_CASE("a residual net of branches is the function of Values that says the sa
   CHECK(bitwise_equal(by_branches, evaluate(x + b(a(x)))));
 }
 
-TEST_CASE("all activations are those of the operations, by their names") {
+TEST_CASE("activations: equal the operations of the same names") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 3});
   const std::pair<nn::Activation, Value> all[] = {
@@ -286,7 +290,7 @@ TEST_CASE("all activations are those of the operations, by their names") {
   }
 }
 
-TEST_CASE("models of these layers: first and second derivatives, in training and in use") {
+TEST_CASE("norms, noise, branches: first and second derivatives, in training and inference") {
   check_derivatives(nn::LayerNorm(), {4});
   check_derivatives(nn::LayerNorm({.axes = {1, 2}, .gamma_regularizer = nn::l2()}), {2, 3});
   check_derivatives(nn::GroupNorm(2), {3, 4});

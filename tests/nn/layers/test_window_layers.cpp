@@ -1,4 +1,4 @@
-// Convolutions and pooling as layers: known answers, weights, gradients of whole models, errors, and that they learn.
+// Convolution and pooling layers: known answers, weights, gradients of whole models, errors, training.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -30,11 +30,11 @@ Tensor run(const nn::AnyModule& layer, const Tensor& x) {
   return evaluate(layer(g.constant(x)));
 }
 
-// The first and second derivatives of a model around the layer, by its weights, in training and in use.
+// Checks the first and second derivatives of a model around the layer, in training and inference.
 void check_derivatives(const nn::AnyModule& layer, const Shape& row) {
   nn::Model model{
       nn::Sequential{layer, nn::ActivationLayer(nn::tanh), nn::Flatten(), nn::Dense(2)}, row, {.dtype = f64}};
-  CHECK(nn::check_table(model).passed());  // not compiled: the prediction, as it is in use
+  CHECK(nn::check_table(model).passed());  // not compiled: checks the prediction, in inference mode
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
   const CheckTable table = nn::check_table(model);
   CAPTURE(table.str());
@@ -43,7 +43,7 @@ void check_derivatives(const nn::AnyModule& layer, const Shape& row) {
 
 }  // namespace
 
-TEST_CASE("conv2d: activation(windows . kernel + bias)") {
+TEST_CASE("conv2d: computes activation(windows . kernel + bias)") {
   Graph g({.dtype = f64});
   const nn::Conv2D conv(1, 2, nn::relu, {.bias_initializer = nn::constant(-30)});
   const Value y = conv(g.constant(counting({1, 3, 3, 1})));
@@ -53,7 +53,7 @@ TEST_CASE("conv2d: activation(windows . kernel + bias)") {
   CHECK(bitwise_equal(evaluate(y), Tensor::from<double>({1, 2, 2, 1}, {7, 17, 37, 47})));
 }
 
-TEST_CASE("conv2d: extents, groups, strides and padding") {
+TEST_CASE("conv2d: output extents with groups, strides and padding") {
   Graph g;
   const Value x = g.input("x", {2, 9, 8, 6});
   const nn::Conv2D same(4, 3, nn::linear, {.strides = 2, .padding = "same"});
@@ -73,7 +73,7 @@ TEST_CASE("conv2d: extents, groups, strides and padding") {
   CHECK(line.kernel().shape() == Shape{3, 6, 5});
 }
 
-TEST_CASE("a transposed convolution is the derivative of the convolution with its kernel") {
+TEST_CASE("conv2d_transpose: is the gradient of conv2d with the same kernel") {
   Graph g({.dtype = f64});
   const nn::Conv2D conv(3, 2, nn::linear, {.strides = 2, .use_bias = false});
   const nn::Conv2DTranspose back(2, 2, nn::linear, {.strides = 2, .use_bias = false});
@@ -96,7 +96,7 @@ TEST_CASE("conv1d: known answers") {
   CHECK(bitwise_equal(evaluate(y), Tensor::from<double>({1, 2, 1}, {-4.5, -8.5})));
 }
 
-TEST_CASE("convolutions: first numbers of both presets") {
+TEST_CASE("convolutions: have the initial weights of both presets") {
   Graph g;
   const Value x = g.input("x", {1, 8, 8, 16});
   const nn::Conv2D keras(32, 5), torch(32, 5, nn::linear, {.preset = nn::Preset::torch});
@@ -127,12 +127,12 @@ TEST_CASE("pooling: known answers") {
   CHECK(bitwise_equal(run(nn::MaxPool1D(), s), Tensor::from<double>({1, 2, 1}, {2, 4})));
   CHECK(bitwise_equal(run(nn::AveragePool1D(3, {.stride = 2}), s), Tensor::from<double>({1, 2, 1}, {2, 4})));
   CHECK(bitwise_equal(run(nn::GlobalMaxPool(), s), Tensor::from<double>({1, 1}, {5})));
-  // At the border: Keras divides by what lies inside, PyTorch by the window.
+  // At the border Keras divides by the elements inside, PyTorch by the window size.
   CHECK(run(nn::AveragePool1D(2, {.padding = "same"}), s).at(2) == 5);
   CHECK(run(nn::AveragePool1D(2, {.padding = "same", .preset = nn::Preset::torch}), s).at(2) == 2.5);
 }
 
-TEST_CASE("models of windows: first and second derivatives, in training and in use") {
+TEST_CASE("window layers: first and second derivatives, in training and inference") {
   check_derivatives(nn::Conv2D(2, 2), {3, 4, 2});
   check_derivatives(nn::Conv2D(4, {3, 2}, nn::tanh, {.strides = {2, 1}, .padding = "same", .groups = 2}), {4, 3, 2});
   check_derivatives(nn::Conv2DTranspose(2, 3, nn::sigmoid, {.strides = 2, .padding = "same"}), {2, 2, 2});
@@ -144,12 +144,12 @@ TEST_CASE("models of windows: first and second derivatives, in training and in u
   check_derivatives(nn::Sequential{nn::Conv2D(2, 2), nn::GlobalAveragePool()}, {3, 3, 1});
 }
 
-TEST_CASE("layers of windows name themselves and what does not fit") {
+TEST_CASE("window layers: errors name the layer and the mismatch") {
   Graph g;
   const nn::Conv2D conv(4, 3, nn::relu, {.name = "eyes"});
   conv(g.input("x", {2, 8, 8, 3}));
   CHECK_THROWS_WITH_AS(conv(g.input("y", {2, 8, 8, 5})),
-                       doctest::Contains("eyes_1: the input has 5 features on axis -1, but the kernel was made for 3"),
+                       doctest::Contains("eyes_1: the input has 5 features on axis -1, but the kernel was built for 3"),
                        ShapeError);
   CHECK_THROWS_WITH_AS(nn::Conv2D(4, 3)(g.input("z", {2, 64})),
                        doctest::Contains("conv2d: the input must be [batch, height, width, channels]\n  input: "),
@@ -157,27 +157,30 @@ TEST_CASE("layers of windows name themselves and what does not fit") {
   CHECK_THROWS_WITH_AS(nn::Conv1D(4, 3)(g.input("u", {2, 64})),
                        doctest::Contains("conv1d: the input must be [batch, length, channels]"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::Conv2D(4, 3, nn::linear, {.groups = 2})(g.input("v", {2, 8, 8, 3})),
-                       doctest::Contains("3 channels do not fall into 2 groups"), ShapeError);
+                       doctest::Contains("channels must be a multiple of groups, got 3 channels and 2 groups"),
+                       ShapeError);
   try {
     nn::Conv2D(4, 9, nn::linear, {.name = "wide"})(g.input("w", {2, 8, 8, 3}));
     FAIL("a window that is wider than the image was accepted");
   } catch (const ShapeError& error) {
     CHECK(error.where().ends_with(", in layer \"wide\""));
   }
-  CHECK_THROWS_WITH_AS(nn::Conv2D(0, 3), doctest::Contains("conv2d: a layer of 0 filters"), UserError);
-  CHECK_THROWS_WITH_AS(nn::Conv2D(3, 0), doctest::Contains("conv2d: a window of 0 x 0"), UserError);
+  CHECK_THROWS_WITH_AS(nn::Conv2D(0, 3), doctest::Contains("conv2d: filters must be at least 1, got 0"), UserError);
+  CHECK_THROWS_WITH_AS(nn::Conv2D(3, 0), doctest::Contains("conv2d: the window must be at least 1 x 1, got 0 x 0"),
+                       UserError);
   CHECK_THROWS_WITH_AS(nn::Conv2D(3, 1, nn::linear, {.groups = 2}),
-                       doctest::Contains("3 filters do not fall into 2 groups"), UserError);
+                       doctest::Contains("filters must be a multiple of groups, got 3 filters and 2 groups"),
+                       UserError);
   CHECK_THROWS_WITH_AS(nn::MaxPool2D()(g.input("a", {2, 8, 3})),
                        doctest::Contains("max_pool2d: the input must be [batch, height, width, channels]"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::AveragePool1D()(g.input("b", {2, 8})),
                        doctest::Contains("average_pool1d: the input must be [batch, length, channels]"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::GlobalAveragePool()(g.input("c", {2, 8})),
-                       doctest::Contains("global_average_pool: the input needs an axis between rows and channels"),
+                       doctest::Contains("global_average_pool: the input must have an axis between batch and channels"),
                        ShapeError);
 }
 
-TEST_CASE("a small LeNet learns to read drawn digits, with the same bits on one thread and on two") {
+TEST_CASE("window layers: a small LeNet learns digits, bit-identical on one and two threads") {
   const nn::Dataset train = nn::make_digits(1500, 3), valid = nn::make_digits(300, 4);
   const auto run = [&](int threads, int epochs) {
     nn::Model model{nn::Sequential{nn::Reshape({28, 28, 1}), nn::Conv2D(6, 5, nn::relu), nn::MaxPool2D(),

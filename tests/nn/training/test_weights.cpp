@@ -111,7 +111,7 @@ TEST_CASE("split: rows are chosen whole, and once") {
   CHECK(numbers(all.select(rows).y) == std::vector<double>{3, 0, 3});
   CHECK(all.select(rows).weights.shape() == Shape{3});
   CHECK(all.select({}).size() == 0);
-  CHECK(contains(message_of<ShapeError>([&] { (void)all.select(bad); }), "there is no row 20 of 20"));
+  CHECK(contains(message_of<ShapeError>([&] { (void)all.select(bad); }), "row 20 is not in [0, 20)"));
 }
 
 TEST_CASE("weights: one a row, and they go where their rows go") {
@@ -135,7 +135,7 @@ TEST_CASE("weights: of classes") {
   CHECK(contains(message_of<ValueError>([&] {
                    (void)nn::with_class_weights(data, {1, 2});
                  }),
-                 "label 2 in row 1 is not one of 2 classes"));
+                 "label 2 in row 1 is not in [0, 2)"));
   CHECK_THROWS_AS(nn::with_class_weights(data, {1, -2, 3}), UserError);
   CHECK_THROWS_AS(nn::with_class_weights(data, {1, INFINITY, 3}), UserError);
   CHECK_THROWS_AS(nn::with_class_weights({data.x, Tensor({6, 3})}, {1, 2, 3}), ShapeError);
@@ -314,7 +314,7 @@ TEST_CASE("augmented training: what does not fit is refused, and a transform tha
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}});
   const auto before = weights(model);
   CHECK(contains(message_of<ShapeError>([&] { model.fit(digits, {.augment = {nn::rotate(5)}, .verbose = silent}); }),
-                 "fit, augment: rows of shape [784] are not images"));
+                 "fit, augment: images must be [h, w] or [h, w, channels], got rows of shape [784]"));
   std::atomic<int> calls{0};
   const nn::Transform broken{.name = "broken", .change = [&](nn::Image&, nn::HostRandom&) {
                                if (++calls > 40) throw std::runtime_error("no more film");
