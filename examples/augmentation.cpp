@@ -1,7 +1,7 @@
-// Augmentation: more to see than there is. Draws what each transform makes of ten digits, and trains the deep net on
-// few samples, with augmentation and without.
+// Data augmentation: draws each transform applied to ten digits, and trains the deep net on few samples with and
+// without augmentation.
 //
-//   augmentation --data mnist/ --samples 300 --output pictures/
+//   augmentation --data mnist/ --samples 300 --output images/
 //   augmentation --tensorboard logs/augmentation
 #include <algorithm>
 #include <array>
@@ -33,14 +33,14 @@ struct Arguments {
   int threads = 0;
 };
 
-// ---- the picture
+// ---- contact sheet
 
 struct Row {
   std::string caption;
   nn::Augment augment;
 };
 
-// Strong enough to be seen; for training less is more.
+// Stronger than suitable for training, so that the effect is visible.
 std::vector<Row> rows_of_sheet() {
   return {{"digits", {}},
           {"shift", {nn::shift(0.2)}},
@@ -59,9 +59,9 @@ std::vector<Row> rows_of_sheet() {
 }
 
 using Color = std::array<float, 3>;
-constexpr Color paper{0.98F, 0.97F, 0.94F}, page{1, 1, 1}, words{0.25F, 0.27F, 0.32F};
+constexpr Color paper{0.98F, 0.97F, 0.94F}, page{1, 1, 1}, caption_color{0.25F, 0.27F, 0.32F};
 
-// Inks that go round the color circle, dark enough to read.
+// Ink colors around the color wheel, dark enough to read.
 Color ink_of(std::size_t row, std::size_t rows) {
   if (row == 0) return {0.13F, 0.14F, 0.18F};
   Color out{};
@@ -72,7 +72,7 @@ Color ink_of(std::size_t row, std::size_t rows) {
   return out;
 }
 
-// One image of each class, in the order of the classes.
+// One image of each class, by class index.
 xg::Tensor one_of_each(const nn::Dataset& data) {
   std::vector<Index> rows;
   for (int digit = 0; digit < 10; ++digit) {
@@ -96,7 +96,7 @@ xg::Tensor sheet_of(const xg::Tensor& digits) {
     }
   }
   const xg::Tensor sheet = nn::contact_sheet(images, {.columns = columns, .gap = gap, .scale = scale});
-  // A margin to the left for the captions.
+  // Add a margin at the left for the captions.
   const Index height = sheet.shape()[0], width = sheet.shape()[1];
   xg::Tensor out = xg::Tensor::full({height, margin + width, 3}, page[0]);
   for (Index y = 0; y < height; ++y) {
@@ -104,7 +104,7 @@ xg::Tensor sheet_of(const xg::Tensor& digits) {
                 out.mutable_values<float>().data() + (y * (margin + width) + margin) * 3);
   }
   for (std::size_t r = 0; r < rows.size(); ++r) {
-    const Color& color = r == 0 ? words : ink_of(r, rows.size());
+    const Color& color = r == 0 ? caption_color : ink_of(r, rows.size());
     const Index middle = gap + static_cast<Index>(r) * (28 * scale + gap) + 14 * scale;
     lettering::write(out, rows[r].caption, middle - 7, margin - gap - lettering::width_of(rows[r].caption, 2),
                      color.data(), 2);
@@ -112,7 +112,7 @@ xg::Tensor sheet_of(const xg::Tensor& digits) {
   return out;
 }
 
-// ---- the training
+// ---- training
 
 nn::Model deep_net(std::uint64_t seed) {
   nn::Sequential net{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
@@ -122,7 +122,7 @@ nn::Model deep_net(std::uint64_t seed) {
   return model;
 }
 
-// Digits stay what they are when they are moved, turned and bent a little; mirrored they do not.
+// Small shifts, rotations and distortions keep the class of a digit; flips do not.
 nn::Augment augmentation() {
   return {{nn::shift(0.07), nn::rotate(12), nn::skew(10), nn::zoom(0.1), nn::elastic(0.8, 3)}, {.image = {28, 28}}};
 }
@@ -141,29 +141,29 @@ int run(const Arguments& arguments) {
   Digits digits = example_data::digits(arguments.data, arguments.samples, 5000, 1);
   fmt::print("data: {}{}\n", digits.source, digits.hint);
   if (arguments.samples > digits.train.size())
-    throw xg::UserError(fmt::format("--samples: there are only {} in {}", digits.train.size(), digits.source));
+    throw xg::UserError(fmt::format("--samples must be at most {} for {}", digits.train.size(), digits.source));
   digits.train = digits.train.slice(0, arguments.samples);
   std::filesystem::create_directories(arguments.output);
-  const std::string picture = (std::filesystem::path(arguments.output) / "augmentation.png").string();
+  const std::string file = (std::filesystem::path(arguments.output) / "augmentation.png").string();
   const xg::Tensor sheet = sheet_of(one_of_each(digits.train));
-  nn::save_png(picture, sheet);
-  fmt::print("wrote {}\n", picture);
+  nn::save_png(file, sheet);
+  fmt::print("wrote {}\n", file);
   if (!arguments.tensorboard.empty()) {
     nn::EventWriter events(arguments.tensorboard);
     events.image("augmentation", sheet, 0);
-    fmt::print("wrote the same as an image of {}\n", arguments.tensorboard);
+    fmt::print("wrote the image to event files in {}\n", arguments.tensorboard);
   }
 
-  fmt::print("accuracy on {} other digits after {} epochs of {} samples:\n", digits.valid.size(), arguments.epochs,
+  fmt::print("accuracy on {} validation digits after {} epochs of {} samples:\n", digits.valid.size(), arguments.epochs,
              digits.train.size());
   double without = 0, with = 0;
   for (int seed = 1; seed <= arguments.seeds; ++seed) {
     const double a = accuracy(arguments, digits, seed, {}), b = accuracy(arguments, digits, seed, augmentation());
-    fmt::print("  seed {}: {:.2f} % without augmentation, {:.2f} % with\n", seed, a, b);
+    fmt::print("  seed {}: {:.2f}% without augmentation, {:.2f}% with\n", seed, a, b);
     without += a / arguments.seeds, with += b / arguments.seeds;
   }
-  fmt::print("expected: augmentation wins; got: {:.2f} % without, {:.2f} % with: {}\n", without, with,
-             with > without ? "it does" : "it does not");
+  fmt::print("mean accuracy: {:.2f}% without augmentation, {:.2f}% with: {}\n", without, with,
+             with > without ? "check passed" : "check failed, expected an improvement");
   return with > without ? 0 : 1;
 }
 
@@ -171,21 +171,20 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app{"What augmentation makes of digits, and what it is worth when there are few"};
+  CLI::App app{"Draws augmented digits, and compares training on few samples with and without augmentation"};
   app.add_option("--data", arguments.data, example_data::digits_help);
   app.add_option("--output", arguments.output, "folder for augmentation.png")->capture_default_str();
-  app.add_option("--tensorboard", arguments.tensorboard,
-                 "write the picture to this folder as well, for TensorBoard or xgrad-events");
-  app.add_option("--samples", arguments.samples, "digits to train on")
+  app.add_option("--tensorboard", arguments.tensorboard, "also write the image to event files in this folder");
+  app.add_option("--samples", arguments.samples, "number of training digits")
       ->check(CLI::Range(10, 60000))
       ->capture_default_str();
-  app.add_option("--epochs", arguments.epochs, "times each of them is seen")
+  app.add_option("--epochs", arguments.epochs, "passes over the training data")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--seeds", arguments.seeds, "trainings to take the mean of")
+  app.add_option("--seeds", arguments.seeds, "number of training runs to average")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--threads", arguments.threads, "threads; 0: as many as there are processors")->capture_default_str();
+  app.add_option("--threads", arguments.threads, "threads; 0: all processors")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     return run(arguments);

@@ -1,5 +1,4 @@
-// Which classes a classifier takes for which, as an image: a row for each class there is, a column for each that it was
-// taken for.
+// Draws a confusion matrix as an image: rows are true classes, columns predicted ones.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +14,9 @@ namespace confusion_picture {
 
 using Color = std::array<float, 3>;
 
-// Between white and a color; the root, so that a few mistakes among thousands are seen.
-inline Color shade(const Color& full, double part) {
-  const auto t = static_cast<float>(std::sqrt(std::clamp(part, 0.0, 1.0)));
+// Interpolates from white to a color, by the square root, so that a few errors among thousands are visible.
+inline Color shade(const Color& full, double fraction) {
+  const auto t = static_cast<float>(std::sqrt(std::clamp(fraction, 0.0, 1.0)));
   Color out{};
   for (std::size_t k = 0; k < 3; ++k) out[k] = 1 + (full[k] - 1) * t;
   return out;
@@ -32,8 +31,8 @@ inline void fill(xgrad::Tensor& image, xgrad::Index top, xgrad::Index left, xgra
   }
 }
 
-// Of a matrix of counts [classes, classes] as confusion_matrix makes it: [height, width, 3]. What is right is blue,
-// what is wrong orange, the more of its row the darker.
+// Draws counts [classes, classes] of nn::confusion_matrix as [height, width, 3]. Correct predictions are blue, errors
+// orange; the shade is the fraction of the row.
 inline xgrad::Tensor draw(const xgrad::Tensor& counts) {
   using xgrad::Index;
   constexpr Index cell_width = 54, cell_height = 32, gap = 2, left = 44, top = 56, scale = 2, letter = 7 * scale;
@@ -53,11 +52,11 @@ inline xgrad::Tensor draw(const xgrad::Tensor& counts) {
     centered(std::to_string(row), y + (cell_height - letter) / 2, left - cell_width, ink);
     centered(std::to_string(row), top - letter - 6, left + row * (cell_width + gap), ink);
     for (Index column = 0; column < n; ++column) {
-      const double count = counts.at(row * n + column), part = total > 0 ? count / total : 0;
+      const double count = counts.at(row * n + column), fraction = total > 0 ? count / total : 0;
       const Index x = left + column * (cell_width + gap);
-      const bool dark = part > 0.3;
+      const bool dark = fraction > 0.3;
       fill(image, y, x, cell_height, cell_width,
-           count > 0 ? shade(row == column ? right : wrong, part) : Color{0.96F, 0.96F, 0.96F});
+           count > 0 ? shade(row == column ? right : wrong, fraction) : Color{0.96F, 0.96F, 0.96F});
       if (count > 0)
         centered(std::to_string(static_cast<long long>(count)), y + (cell_height - letter) / 2, x, dark ? paper : ink);
     }

@@ -1,4 +1,4 @@
-// A model of your own: a residual network, written as a struct, learns to tell two spirals apart.
+// A custom model: a residual block, written as a struct, in a network that classifies two spirals.
 #include <cmath>
 #include <cstdio>
 #include <exception>
@@ -14,7 +14,7 @@ struct Residual : nn::Module {
   xg::Value operator()(xg::Value x) { return x + b(a(x)); }
 };
 
-// Points on two arms that wind around each other; the class is the arm.
+// Points on two interleaved spirals; the class is the spiral.
 nn::Dataset spirals(xg::Index points) {
   nn::Dataset data{xg::Tensor({points, 2}), xg::Tensor({points}, xg::i64)};
   auto x = data.x.mutable_values<float>();
@@ -37,7 +37,7 @@ int main() try {
                  .optimizer = nn::Adam{.learning_rate = 0.005},
                  .metrics = {nn::accuracy}});
   model.summary();
-  model.check_gradients(data.slice(0, 6), {.max_elements = 8});  // before training: is the derivative right?
+  model.check_gradients(data.slice(0, 6), {.max_elements = 8});  // gradient check before training
   const auto history = model.fit(data, {.batch_size = 50, .epochs = 100, .verbose = nn::Verbose::silent});
   std::printf("accuracy after %d epochs: %.3f\n", history.epochs(), history.best("accuracy"));
 } catch (const std::exception& error) {

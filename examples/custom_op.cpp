@@ -1,4 +1,4 @@
-// An operation of your own, forward and backward, proven like the built-in ones, and used as an activation.
+// A custom operation with its derivative, checked like the built-in ones and used as an activation.
 #include <cmath>
 #include <exception>
 #include <iostream>
@@ -29,7 +29,7 @@ xg::Value squareplus(xg::Operand x) { return x.graph().apply(squareplus_op, {x})
 
 int main() try {
   xg::check_op(squareplus_op);
-  std::cout << "squareplus: kernel, shapes, first and second derivative are proven\n";
+  std::cout << "squareplus: checks of kernel, shapes, first and second derivative passed\n";
 
   xg::Graph g;
   auto x = g.input("x", {4});
@@ -40,7 +40,7 @@ int main() try {
   std::cout << "dy = " << evaluate(dy, {{x, at}}).str() << '\n';
 
   const nn::Dense layer(2, squareplus);  // any function of one value is an activation
-  std::cout << "a layer with it: " << layer(g.input("rows", {5, 3})).shape().str() << '\n';
+  std::cout << "output shape of a layer with squareplus: " << layer(g.input("rows", {5, 3})).shape().str() << '\n';
 } catch (const std::exception& error) {
   std::cerr << "custom_op: " << error.what() << '\n';
   return 1;

@@ -1,5 +1,4 @@
-// The data of the examples: in the folder that was asked for, or below $XGRAD_DATA, or in ../shared/data beside the
-// sources, or drawn by the library.
+// Data of the examples: from a given folder, $XGRAD_DATA or ../shared/data next to the sources, otherwise synthetic.
 #pragma once
 
 #include <cstdint>
@@ -19,14 +18,14 @@ inline std::optional<std::filesystem::path> find(std::string_view name) {
 struct Digits {
   xgrad::nn::Dataset train, valid;
   std::string source;  // the folder, or "synthetic"
-  std::string hint;    // for one who did not ask for synthetic digits and got them
+  std::string hint;    // set if synthetic digits were used without being requested
 };
 
 constexpr const char* digits_help =
     "a folder with MNIST's four files, or \"synthetic\"; default: $XGRAD_DATA, ../shared/data, synthetic";
 
-// MNIST, x f32 [n, 784], y i64 [n], if it is there; otherwise so many digits drawn from the seed. Throws what
-// load_mnist throws.
+// Loads MNIST, x f32 [n, 784], y i64 [n], if found; otherwise generates synthetic digits by the seed. Throws as
+// load_mnist.
 inline Digits digits(const std::string& folder, xgrad::Index train, xgrad::Index valid, std::uint64_t seed) {
   namespace nn = xgrad::nn;
   const auto found = folder.empty() ? find("mnist") : std::filesystem::path(folder);

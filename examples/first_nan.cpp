@@ -1,4 +1,4 @@
-// Where NaN comes from: a loss written by hand takes the logarithm of probabilities, one of which becomes 0.
+// Finds the source of NaN: a hand-written loss takes the logarithm of probabilities, one of which becomes 0.
 //
 //   first_nan
 #include <exception>
@@ -37,10 +37,10 @@ int main() try {
     found = error.report().op;
   }
 
-  // The library's own takes softmax's output back to its logits, and has nothing to overflow.
+  // categorical_crossentropy computes from the logits of softmax, which cannot overflow.
   const double loss = digits_with(nn::categorical_crossentropy).fit(data, options)["loss"].back();
-  std::cout << "categorical_crossentropy, trained the same way: loss " << loss << '\n';
-  std::cout << "expected: log is found; got: " << found << '\n';
+  std::cout << "categorical_crossentropy with the same training: loss " << loss << '\n';
+  std::cout << "first non-finite operation: expected log, got " << found << '\n';
   return found == "log" ? 0 : 1;
 } catch (const std::exception& error) {
   std::cerr << "first_nan: " << error.what() << '\n';

@@ -1,4 +1,4 @@
-// The deep net of the chapter as pictures: forward, forward with backward, its layers and its plan, as .dot and .svg.
+// Draws the deep net as diagrams: forward graph, training graph, layers and plan, as .dot and .svg.
 //
 //   graph_picture [FOLDER]
 #include <exception>
@@ -15,8 +15,8 @@ namespace nn = xgrad::nn;
 
 int main(int argc, char** argv) try {
   std::filesystem::path folder = ".";
-  CLI::App app{"Draws the deep net of the chapter: its graphs, its layers and its plan"};
-  app.add_option("folder", folder, "where the pictures go")->capture_default_str();
+  CLI::App app{"Draws the graphs, layers and plan of the deep net"};
+  app.add_option("folder", folder, "output folder")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::filesystem::create_directories(folder);
 

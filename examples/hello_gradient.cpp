@@ -1,4 +1,4 @@
-// A function, its gradient and its second derivative, proven by finite differences.
+// A function, its gradient and its second derivative, checked by finite differences.
 #include <iostream>
 
 #include <xgrad/xgrad.hpp>
@@ -9,8 +9,8 @@ int main() {
   xg::Graph g({.dtype = xg::f64});
   auto x = g.input("x", {3});
   auto y = sum(sin(x) * x);
-  auto dy = xg::gradients(y, x);        // graph again
-  auto d2 = xg::gradients(sum(dy), x);  // and again
+  auto dy = xg::gradients(y, x);        // more nodes of the graph
+  auto d2 = xg::gradients(sum(dy), x);  // and of the gradient
 
   xt::xarray<double> at{1, 2, 3};
   std::cout << "y   = " << evaluate(y, {{x, at}}).str() << '\n';

@@ -1,5 +1,5 @@
-// A LeNet: two convolutions with pooling and two dense layers read handwritten digits (LeCun, Bottou, Bengio and
-// Haffner, "Gradient-based learning applied to document recognition", 1998, with relu and the largest of each window).
+// LeNet: two convolutions with pooling and two dense layers classify handwritten digits (LeCun, Bottou, Bengio and
+// Haffner, "Gradient-based learning applied to document recognition", 1998, with relu and max pooling).
 //
 //   lenet --data mnist/ --epochs 8
 #include <iostream>
@@ -44,7 +44,7 @@ void run(const Arguments& arguments) {
   if (history.epochs() == 0) return;
   double seconds = 0;
   for (const double s : history.seconds()) seconds += s;
-  fmt::print("best validation accuracy: expected above 99 %, got {:.2f} % in {:.0f} s\n",
+  fmt::print("best validation accuracy: expected above 99%, got {:.2f}% in {:.0f} s\n",
              100 * history.best("val_accuracy"), seconds);
 }
 
@@ -57,14 +57,15 @@ int main(int argc, char** argv) {
   app.add_option("--epochs", arguments.epochs, "passes over the training data")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--batch-size", arguments.batch_size, "rows a step")
+  app.add_option("--batch-size", arguments.batch_size, "rows per step")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--seed", arguments.seed, "of weights, shuffles, dropout and synthetic digits")->capture_default_str();
-  app.add_option("--threads", arguments.threads, "0: all processors")
+  app.add_option("--seed", arguments.seed, "seed of weights, shuffling, dropout and synthetic digits")
+      ->capture_default_str();
+  app.add_option("--threads", arguments.threads, "threads; 0: all processors")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
-  app.add_option("--synthetic", arguments.synthetic, "how many digits are drawn")
+  app.add_option("--synthetic", arguments.synthetic, "number of synthetic digits")
       ->capture_default_str()
       ->check(CLI::Range(60, 1000000));
   CLI11_PARSE(app, argc, argv);

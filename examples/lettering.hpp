@@ -1,4 +1,4 @@
-// Words in a picture: small letters and digits of five by seven pixels, enough for captions.
+// Draws text into images, with lowercase letters and digits of 5 x 7 pixels.
 #pragma once
 
 #include <map>
@@ -8,7 +8,7 @@
 
 namespace lettering {
 
-// Each letter is seven rows of five pixels, and two more if it reaches below the line.
+// Each letter has seven rows of five pixels, and two more if it has a descender.
 inline const std::map<char, std::string>& letters() {
   static const std::map<char, std::string> all{
       {'a', "..... ..... .###. ....# .#### #...# .####"},
@@ -46,12 +46,12 @@ inline const std::map<char, std::string>& letters() {
   return all;
 }
 
-// Pixels from the left edge to the end of a text, each letter `scale` times as large as it is.
+// Width of a text in pixels, with letters enlarged by `scale`.
 inline xgrad::Index width_of(const std::string& text, xgrad::Index scale) {
   return static_cast<xgrad::Index>(text.size()) * 6 * scale - scale;
 }
 
-// Writes into an image [h, w, 3] with the upper left corner of the first letter at (y, x).
+// Writes text into an image [h, w, 3], with the upper left corner of the first letter at (y, x).
 inline void write(xgrad::Tensor& image, const std::string& text, xgrad::Index y, xgrad::Index x, const float* color,
                   xgrad::Index scale) {
   using xgrad::Index;

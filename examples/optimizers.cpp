@@ -1,5 +1,4 @@
-// All optimizers race: down a valley of two dimensions, and with the same small net on the same digits. Draws the ways
-// they take, and the losses on theirs.
+// Compares all optimizers on Beale's function and on a digit classifier; plots trajectories and losses.
 //
 //   optimizers [FOLDER]
 #include <cmath>
@@ -17,12 +16,12 @@
 namespace xg = xgrad;
 namespace nn = xgrad::nn;
 
-struct Runner {
+struct Candidate {
   std::string name;
-  nn::Optimizer in_valley, on_digits;  // the same rule at the rates that suit either
+  nn::Optimizer for_beale, for_digits;  // the same rule with suitable learning rates
 };
 
-std::vector<Runner> runners() {
+std::vector<Candidate> candidates() {
   const nn::Preset torch = nn::Preset::torch;
   return {
       {"SGD", nn::SGD{.learning_rate = 0.01}, nn::SGD{.learning_rate = 0.1}},
@@ -37,12 +36,12 @@ std::vector<Runner> runners() {
       {"AdamW", nn::AdamW{.learning_rate = 0.05, .weight_decay = 0}, nn::AdamW{.learning_rate = 0.003}},
       {"Adamax", nn::Adamax{.learning_rate = 0.05}, nn::Adamax{.learning_rate = 0.005}},
       {"Nadam", nn::Nadam{.preset = torch, .learning_rate = 0.05}, nn::Nadam{.learning_rate = 0.003}},
-      // Its steps have one size, so they must shrink for it to come to rest.
+      // All updates of Lion have one magnitude, so it needs a decaying learning rate to converge.
       {"Lion", nn::Lion{.learning_rate = nn::cosine_decay(0.05, 500)}, nn::Lion{}},
   };
 }
 
-// E. M. L. Beale's function: a flat valley with steep walls, least at (3, 0.5).
+// E. M. L. Beale's function: a flat valley with steep walls and the minimum at (3, 0.5).
 xg::Value beale(xg::Value w) {
   const xg::Value x = slice(w, 0, 0, 1), y = slice(w, 0, 1);
   return sum(square(1.5 - x * (1 - y)) + square(2.25 - x * (1 - square(y))) + square(2.625 - x * (1 - y * square(y))));
@@ -50,14 +49,14 @@ xg::Value beale(xg::Value w) {
 
 xg::Parameter at_start() { return {"w", xg::Tensor::from<double>({2}, {1, 1})}; }
 
-// Where it was, step after step.
+// The parameters after each step.
 struct Trajectory {
   std::vector<double> x, y;
   void add(const xg::Parameter& w) {
     x.push_back(w.value().at(0));
     y.push_back(w.value().at(1));
   }
-  // From where it ended to the lowest point.
+  // Distance from the last point to the minimum.
   double distance() const { return std::hypot(x.back() - 3, y.back() - 0.5); }
 };
 
@@ -67,31 +66,31 @@ Trajectory minimize_beale(const nn::Optimizer& optimizer) {
   const xg::Value loss = beale(g.parameter(w));
   nn::OptimizerState state(optimizer);
   const xg::Plan step({loss}, optimizer.minimize(loss, state).updates);
-  xg::Workspace memory(step);
-  Trajectory way;
-  way.add(w);
+  xg::Workspace workspace(step);
+  Trajectory trajectory;
+  trajectory.add(w);
   for (int i = 0; i < 500; ++i) {
-    step.run(memory);
-    way.add(w);
+    step.run(workspace);
+    trajectory.add(w);
   }
-  return way;
+  return trajectory;
 }
 
-// It is a function that goes all the way: its way is where it comes to in one iteration, in two ...
+// lbfgs() returns only its last point, so rerun it with 1, 2, ... iterations.
 Trajectory lbfgs_minimize_beale(int& evaluations) {
-  Trajectory way;
-  way.add(at_start());
+  Trajectory trajectory;
+  trajectory.add(at_start());
   for (int iterations = 1;; ++iterations) {
     xg::Graph g({.dtype = xg::f64});
     const xg::Parameter w = at_start();
     const nn::LbfgsResult found = nn::lbfgs(beale(g.parameter(w)), {w}, {}, {.max_iterations = iterations});
-    way.add(w);
+    trajectory.add(w);
     evaluations = found.evaluations;
-    if (found.stop != nn::LbfgsStop::iterations) return way;
+    if (found.stop != nn::LbfgsStop::iterations) return trajectory;
   }
 }
 
-// The valley from above, with some of the ways.
+// A contour plot of Beale's function.
 nn::Plot map(const std::string& title) {
   constexpr xg::Index rows = 161, columns = 201;
   const double left = 0.4, right = 4, low = -1, high = 1.4;
@@ -103,7 +102,7 @@ nn::Plot map(const std::string& title) {
     const double y = low + static_cast<double>(i) * (high - low) / (rows - 1);
     for (xg::Index j = 0; j < columns; ++j) {
       const double x = left + static_cast<double>(j) * (right - left) / (columns - 1);
-      // Heights of 0 would have no place in levels that are tenfold.
+      // An offset, since the logarithmic levels cannot show 0.
       *to++ = 1e-3 + xg::evaluate(height, {{at, xg::Tensor::from<double>({2}, {x, y})}}).item();
     }
   }
@@ -114,10 +113,10 @@ nn::Plot map(const std::string& title) {
 
 struct Result {
   double loss, accuracy;
-  std::vector<double> losses;  // of the steps, each with those before it: 0.9 of what was, 0.1 of what is
+  std::vector<double> losses;  // exponential moving average of the loss by step
 };
 
-Result digits(const nn::Optimizer& optimizer, const nn::Dataset& data) {
+Result train_digits(const nn::Optimizer& optimizer, const nn::Dataset& data) {
   nn::Model model{nn::Sequential{nn::Dense(32, nn::relu), nn::Dense(10, nn::softmax)}, {784}, {.seed = 1}};
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = optimizer, .metrics = {nn::accuracy}});
   std::vector<double> losses;
@@ -132,54 +131,55 @@ Result digits(const nn::Optimizer& optimizer, const nn::Dataset& data) {
 
 int main(int argc, char** argv) try {
   std::filesystem::path folder = ".";
-  CLI::App app{"Lets all optimizers race, and draws their ways"};
-  app.add_option("folder", folder, "where the pictures go")->capture_default_str();
+  CLI::App app{"Compares all optimizers and plots their trajectories and losses"};
+  app.add_option("folder", folder, "output folder")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::filesystem::create_directories(folder);
-  bool as_expected = true;
+  bool passed = true;
   const auto line = [&](const std::string& name, const char* what, double expected, double got) {
     const bool good = got <= expected;
-    as_expected = as_expected && good;
+    passed = passed && good;
     std::printf("  %-9s %s: expected below %.2f  got %.4f%s\n", name.c_str(), what, expected, got, good ? "" : "  !");
   };
 
-  std::printf("Beale's valley, 500 steps from (1, 1) toward (3, 0.5)\n");
-  std::vector<nn::Plot> maps{map("By the gradient, and with momentum"), map("With rates of their own for each number"),
-                             map("Both: Adam and its family"), map("By signs, and with curvature")};
-  std::size_t runner = 0;
-  for (const Runner& r : runners()) {
-    const Trajectory way = minimize_beale(r.in_valley);
-    line(r.name, "distance", 0.2, way.distance());
-    maps[runner < 3 ? 0 : runner < 6 ? 1 : runner < 11 ? 2 : 3].line(r.name, way.x, way.y);
-    ++runner;
+  std::printf("Beale's function, 500 steps from (1, 1), minimum at (3, 0.5)\n");
+  std::vector<nn::Plot> maps{map("SGD and momentum"), map("Adaptive learning rates"), map("Adam and variants"),
+                             map("Lion and L-BFGS")};
+  std::size_t index = 0;
+  for (const Candidate& c : candidates()) {
+    const Trajectory trajectory = minimize_beale(c.for_beale);
+    line(c.name, "distance", 0.2, trajectory.distance());
+    maps[index < 3 ? 0 : index < 6 ? 1 : index < 11 ? 2 : 3].line(c.name, trajectory.x, trajectory.y);
+    ++index;
   }
   int evaluations = 0;
-  const Trajectory way = lbfgs_minimize_beale(evaluations);
-  line("L-BFGS", "distance", 0.01, way.distance());
+  const Trajectory trajectory = lbfgs_minimize_beale(evaluations);
+  line("L-BFGS", "distance", 0.01, trajectory.distance());
   std::printf("            after %d evaluations\n", evaluations);
-  maps.back().line("L-BFGS", way.x, way.y, {.markers = true});
-  for (nn::Plot& m : maps) m.points("lowest", {3}, {0.5});
-  nn::save_plots(folder / "optimizers_valley.svg", maps, {.title = "Down Beale's valley from (1, 1) in 500 steps"});
+  maps.back().line("L-BFGS", trajectory.x, trajectory.y, {.markers = true});
+  for (nn::Plot& m : maps) m.points("minimum", {3}, {0.5});
+  nn::save_plots(folder / "optimizers_valley.svg", maps,
+                 {.title = "Trajectories on Beale's function, 500 steps from (1, 1)"});
   std::printf("wrote %s\n\n", (folder / "optimizers_valley.svg").c_str());
 
   std::printf("2400 digits, 784-32-10, 4 epochs in batches of 64\n");
   const nn::Dataset data = nn::make_digits(3000, 1);
-  nn::Plot race({.title = "The same net on the same digits",
-                 .x = "step",
-                 .y = "loss, smoothed",
-                 .y_scale = nn::Scale::logarithmic,
-                 .width = 760,
-                 .height = 480});
-  for (const Runner& r : runners()) {
-    const Result result = digits(r.on_digits, data);
-    line(r.name, "loss", 0.5, result.loss);
-    std::printf("            accuracy on 600 others %.3f\n", result.accuracy);
-    race.line(r.name, result.losses);
+  nn::Plot losses({.title = "Training loss of a digit classifier",
+                   .x = "step",
+                   .y = "loss, smoothed",
+                   .y_scale = nn::Scale::logarithmic,
+                   .width = 760,
+                   .height = 480});
+  for (const Candidate& c : candidates()) {
+    const Result result = train_digits(c.for_digits, data);
+    line(c.name, "loss", 0.5, result.loss);
+    std::printf("            validation accuracy (600 digits) %.3f\n", result.accuracy);
+    losses.line(c.name, result.losses);
   }
-  race.save(folder / "optimizers_race.svg");
+  losses.save(folder / "optimizers_race.svg");
   std::printf("wrote %s\n", (folder / "optimizers_race.svg").c_str());
-  std::printf("\n%s\n", as_expected ? "all as expected" : "not all as expected");
-  return as_expected ? 0 : 1;
+  std::printf("\n%s\n", passed ? "all checks passed" : "some checks failed");
+  return passed ? 0 : 1;
 } catch (const std::exception& error) {
   std::cerr << "optimizers: " << error.what() << '\n';
   return 1;

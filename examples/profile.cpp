@@ -1,5 +1,5 @@
-// Where the time of a training step goes: the deep net of the chapter, step by step and layer by layer, as tables, as
-// colors on the graph and as a trace for ui.perfetto.dev.
+// Profiles a training step of the deep net by plan step and by layer, as tables, as colored diagrams and as a trace for
+// ui.perfetto.dev.
 //
 //   profile [FOLDER]
 #include <exception>
@@ -15,8 +15,8 @@ namespace nn = xgrad::nn;
 
 int main(int argc, char** argv) try {
   std::filesystem::path folder = ".";
-  CLI::App app{"Shows where the time of a training step of the deep net goes"};
-  app.add_option("folder", folder, "where the pictures go")->capture_default_str();
+  CLI::App app{"Profiles a training step of the deep net"};
+  app.add_option("folder", folder, "output folder")->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   std::filesystem::create_directories(folder);
 
@@ -32,12 +32,12 @@ int main(int argc, char** argv) try {
   std::cout << profile.str({.steps = 12});
 
   profile.save_trace(folder / "deep_net_trace.json");
-  // The graph that was timed, a box for each part of a layer, and its plan, a box for each step.
+  // The profiled graph with a box per layer and pass, and its plan with a box per plan step.
   const nn::ModelGraph graph = model.training_graph(128);
   xg::save_graph(*graph.graph, folder / "deep_net_time.svg",
                  {.title = "a training step of the deep net", .depth = 0, .annotations = profile.annotations()});
   xg::save_plan(xg::Plan({graph.loss}, graph.updates), folder / "deep_net_steps.svg",
-                {.title = "the steps of its plan", .annotations = profile.step_annotations()});
+                {.title = "plan steps of a training step", .annotations = profile.step_annotations()});
   for (const char* name : {"deep_net_trace.json", "deep_net_time.svg", "deep_net_steps.svg"})
     std::cout << (folder / name).string() << '\n';
 } catch (const std::exception& error) {

@@ -1,10 +1,10 @@
-// Regression as in the chapter: a net of 13-32-16-1 with batch normalization and dropout learns a number, with mean
-// squared error as loss.
+// Regression as in Deep Learning Illustrated, chapter 9: a 13-32-16-1 net with batch normalization and dropout, and
+// mean squared error as loss.
 //
-//   regression                           Friedman's first set, drawn by the library
-//   regression --data boston             Boston's house prices, as in the chapter
+//   regression                           synthetic data: Friedman #1
+//   regression --data boston             Boston house prices, as in the book
 //
-// Writes the losses of all epochs and the predictions against the truth as pictures.
+// Plots the loss by epoch and predicted against true values.
 #include <algorithm>
 #include <exception>
 #include <filesystem>
@@ -41,17 +41,18 @@ struct Data {
   bool boston = false;
 };
 
-// Split as Keras splits Boston's houses: the same 404 rows of 506 for training.
-Data load(const std::string& wanted) {
-  if (wanted.empty()) {
+// Splits like boston_housing.load_data of Keras, with the same 404 of 506 rows for training.
+Data load(const std::string& requested) {
+  if (requested.empty()) {
     const nn::Split parts = nn::keras_split(nn::make_friedman(506, 1, {.features = 13}));
-    return {parts.train, parts.valid, "Friedman #1, drawn by the library", "y"};
+    return {parts.train, parts.valid, "synthetic, Friedman #1", "y"};
   }
   constexpr const char* name = "boston_housing.csv";
-  const auto found = wanted == "boston" ? example_data::find(name) : fs::path(wanted) / name;
+  const auto found = requested == "boston" ? example_data::find(name) : fs::path(requested) / name;
   if (!found) {
     throw xg::EnvironmentError(fmt::format(
-        "there is no {} in $XGRAD_DATA or ../shared/data\n  hint: give its folder, --data DIR, or none", name));
+        "there is no {} in $XGRAD_DATA or ../shared/data\n  hint: give its folder with --data DIR, or omit --data",
+        name));
   }
   const nn::Split parts = nn::keras_split(nn::load_csv(*found).dataset("MEDV"));
   return {parts.train, parts.valid, found->string(), "median price in 1000 dollars", true};
@@ -60,8 +61,8 @@ Data load(const std::string& wanted) {
 struct Trained {
   nn::History history;
   double best;             // validation loss
-  int epoch;               // in which it was, counted from 1
-  xg::Tensor predictions;  // of the validation rows, with the weights of that epoch
+  int epoch;               // the best epoch, from 1
+  xg::Tensor predictions;  // for the validation rows, with the weights of the best epoch
 };
 
 nn::Model make_model(const Data& data, std::uint64_t seed) {
@@ -92,7 +93,7 @@ std::vector<double> numbers_of(const xg::Tensor& tensor) {
   return out;
 }
 
-// The loss of one who always says the mean of the training targets.
+// The validation loss of a baseline that predicts the mean of the training targets.
 double baseline_loss(const Data& data) {
   double mean = 0, loss = 0;
   for (const double y : numbers_of(data.train.y)) mean += y / static_cast<double>(data.train.size());
@@ -116,13 +117,13 @@ void draw(const Data& data, const Trained& trained, const fs::path& folder) {
 
   const std::vector<double> truth = numbers_of(data.valid.y), predicted = numbers_of(trained.predictions);
   const auto [low, high] = std::minmax_element(truth.begin(), truth.end());
-  nn::Plot scatter({.title = fmt::format("{} unseen rows, epoch {}", truth.size(), trained.epoch),
+  nn::Plot scatter({.title = fmt::format("{} validation rows, epoch {}", truth.size(), trained.epoch),
                     .x = "true " + data.target,
                     .y = "predicted",
                     .width = 440,
                     .height = 440,
                     .equal_axes = true});
-  scatter.line("as true", {*low, *high}, {*low, *high}, {.dashed = true});
+  scatter.line("ideal (predicted = true)", {*low, *high}, {*low, *high}, {.dashed = true});
   scatter.points("", truth, predicted);
   scatter.save(folder / "regression_scatter.svg");
   fmt::print("wrote {} and regression_scatter.svg\n", (folder / "regression_loss.svg").string());
@@ -133,9 +134,9 @@ int run(const Arguments& arguments) {
   fmt::print("data: {}\n", data.source);
   if (data.boston) {
     fmt::print(
-        "One of its columns, B, was made from the share of Black residents on a racist assumption: use this set to "
-        "check "
-        "programs, as the chapter's, and for nothing else.\n");
+        "Its column B is derived from the share of Black residents under a racist assumption: use this data set only "
+        "to "
+        "check programs.\n");
   }
   fs::create_directories(arguments.output);
   nn::Model model = make_model(data, arguments.seed);
@@ -143,27 +144,27 @@ int run(const Arguments& arguments) {
   const Trained first = train(data, model, arguments, nn::Verbose::automatic);
   draw(data, first, arguments.output);
 
-  fmt::print("best validation loss: {:.2f} after epoch {}; one who always says the mean has {:.2f}\n", first.best,
+  fmt::print("best validation loss: {:.2f} after epoch {}; baseline (predict the mean): {:.2f}\n", first.best,
              first.epoch, baseline_loss(data));
   constexpr Index row = 42;
   fmt::print("43rd validation row: {:.2f}, true {:.2f}{}\n", first.predictions.at(row), data.valid.y.at(row),
-             data.boston ? " (in the chapter 20.88)" : "");
+             data.boston ? " (in the book 20.88)" : "");
 
   std::vector<double> best{first.best};
   for (int i = 1; i < arguments.seeds; ++i) {
     const std::uint64_t seed = arguments.seed + static_cast<std::uint64_t>(i);
-    nn::Model other = make_model(data, seed);
-    const Trained trained = train(data, other, arguments, nn::Verbose::silent);
+    nn::Model next = make_model(data, seed);
+    const Trained trained = train(data, next, arguments, nn::Verbose::silent);
     fmt::print("  seed {}: {:.2f} after epoch {}\n", seed, trained.best, trained.epoch);
     best.push_back(trained.best);
   }
-  // Note [A good run]. The chapter's 25.7 is a good run: the median over 200 seeds is 27.3, here as in a plain program
-  // without any of the library, and some end above 200. Seeds 1 to 5 happen to be better. Of Friedman's set half of
-  // what the mean leaves is a bound that every run keeps.
+  // Note [A good run]. The 25.7 of the book is a good run: the median over 200 seeds is 27.3, here and in a program
+  // without this library, and some runs end above 200. The median of seeds 1 to 5 happens to be better. On Friedman's
+  // data every run reaches half of the baseline loss.
   const double expected = data.boston ? 25.7 : baseline_loss(data) / 2, got = median(best);
   fmt::print("best validation loss{}: expected at most {:.1f}, got {:.2f}: {}\n",
              best.size() > 1 ? fmt::format(", median of {} seeds", best.size()) : "", expected, got,
-             got <= expected ? "as expected" : "not as expected");
+             got <= expected ? "check passed" : "check failed");
   return got <= expected ? 0 : 1;
 }
 
@@ -171,22 +172,22 @@ int run(const Arguments& arguments) {
 
 int main(int argc, char** argv) {
   Arguments arguments;
-  CLI::App app{"Learns a number from thirteen, as in the chapter."};
+  CLI::App app{"Regression on 13 features, as in Deep Learning Illustrated."};
   app.add_option("--data", arguments.data,
                  "a folder with boston_housing.csv, or \"boston\": the one in $XGRAD_DATA or ../shared/data; default: "
-                 "Friedman's first set, drawn by the library");
-  app.add_option("--output", arguments.output, "folder for the pictures")->capture_default_str();
+                 "synthetic data, Friedman #1");
+  app.add_option("--output", arguments.output, "output folder")->capture_default_str();
   app.add_option("--epochs", arguments.epochs, "passes over the training data")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--batch-size", arguments.batch_size, "rows a step")
+  app.add_option("--batch-size", arguments.batch_size, "rows per step")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--seed", arguments.seed, "of weights, shuffles and dropout")->capture_default_str();
-  app.add_option("--seeds", arguments.seeds, "trainings, of which the median is taken")
+  app.add_option("--seed", arguments.seed, "seed of weights, shuffling and dropout")->capture_default_str();
+  app.add_option("--seeds", arguments.seeds, "number of training runs for the median")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  app.add_option("--threads", arguments.threads, "0: all processors")
+  app.add_option("--threads", arguments.threads, "threads; 0: all processors")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   CLI11_PARSE(app, argc, argv);

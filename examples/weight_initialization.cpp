@@ -1,10 +1,9 @@
-// What the first weights make of a layer: 256 neurons of 784 inputs, with three activations and five initializers.
+// Weight initialization: outputs of 256 neurons with 784 inputs, for three activations and five initializers.
 //
-// A weighted sum of n inputs, uniform in [0, 1), with weights of deviation s has the deviation s * sqrt(n / 3): with
-// s = 1 that is 16, and hardly a sigmoid is left that is not all but 0 or 1 and could still learn; with Glorot's s it
-// is 0.7.
+// The weighted sum of n inputs, uniform in [0, 1), with weights of standard deviation s has standard deviation
+// s * sqrt(n / 3). For s = 1 that is 16, so nearly all sigmoids saturate and cannot learn; with Glorot it is 0.7.
 //
-//   weight_initialization --seeds 20 --output pictures/
+//   weight_initialization --seeds 20 --output images/
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -26,8 +25,8 @@ constexpr xg::Index inputs = 784, units = 256;
 struct Case {
   std::string name;
   nn::Initializer initializer;
-  // For normal sums of deviation sqrt(784 / 3) times that of the weights: their deviation, the part of the sigmoids
-  // between 0.1 and 0.9, and the largest of 256 relus, which is 2.79 deviations on average.
+  // Expected for normal sums: their standard deviation, sqrt(784 / 3) times that of the weights; the fraction of
+  // sigmoids in (0.1, 0.9); the maximum of 256 relus, 2.79 standard deviations on average.
   double deviation, between, largest;
 };
 
@@ -39,7 +38,7 @@ std::vector<Case> cases() {
           {"LeCun normal", nn::lecun_normal, 0.577, 0.9999, 1.6}};
 }
 
-// What 256 neurons make of one row of inputs.
+// The outputs of 256 neurons for one random row of inputs.
 xg::Tensor layer(const nn::Initializer& initializer, const nn::Activation& activation, std::uint64_t seed) {
   xg::Graph g({.dtype = xg::f64, .seed = seed});
   const nn::Dense dense(units, activation, {.kernel_initializer = initializer});
@@ -51,7 +50,7 @@ struct Measured {
   double deviation = 0, between = 0, largest = 0;
 };
 
-// The mean over some seeds.
+// Averages over seeds.
 Measured measure(const nn::Initializer& initializer, int seeds) {
   Measured mean;
   for (int seed = 1; seed <= seeds; ++seed) {
@@ -81,7 +80,7 @@ int run(const std::filesystem::path& output, int seeds) {
   struct Row {
     std::string name;
     nn::Activation activation;
-    std::pair<double, double> range;  // of what it can give; none for relu
+    std::pair<double, double> range;  // output range; empty for relu
   };
   std::vector<nn::Plot> plots;
   for (const Row& row :
@@ -97,22 +96,21 @@ int run(const std::filesystem::path& output, int seeds) {
       plots.push_back(std::move(plot));
     }
   }
-  const std::filesystem::path picture = output / "weight_initialization.svg";
-  nn::save_plots(picture, plots, {.columns = 5, .title = "Outputs of 256 neurons of 784 inputs from 0 to 1"});
-  fmt::print("wrote {}\n\n{} inputs in [0, 1), {} neurons, means of {} seeds\n", picture.string(), inputs, units,
-             seeds);
+  const std::filesystem::path file = output / "weight_initialization.svg";
+  nn::save_plots(file, plots, {.columns = 5, .title = "Outputs of 256 neurons with 784 inputs in [0, 1)"});
+  fmt::print("wrote {}\n\n{} inputs in [0, 1), {} neurons, mean of {} seeds\n", file.string(), inputs, units, seeds);
 
-  // Means of many seeds are near, those of a few need not be.
-  const double room = std::sqrt(20.0 / seeds);
+  // Tolerances are for 20 seeds; widen them for fewer.
+  const double tolerance = std::sqrt(20.0 / seeds);
   bool good = true;
   for (const Case& c : cases()) {
     const Measured m = measure(c.initializer, seeds);
     fmt::print("{}\n", c.name);
-    good &= report("deviation of the sums", c.deviation, m.deviation, 0.04 * room * c.deviation);
-    good &= report("sigmoids in (0.1, 0.9)", c.between, m.between, 0.015 * room);
-    good &= report("largest relu", c.largest, m.largest, 0.1 * room * c.largest);
+    good &= report("standard deviation of sums", c.deviation, m.deviation, 0.04 * tolerance * c.deviation);
+    good &= report("sigmoids in (0.1, 0.9)", c.between, m.between, 0.015 * tolerance);
+    good &= report("largest relu", c.largest, m.largest, 0.1 * tolerance * c.largest);
   }
-  fmt::print("\n{}\n", good ? "all as expected" : "not all as expected");
+  fmt::print("\n{}\n", good ? "all checks passed" : "some checks failed");
   return good ? 0 : 1;
 }
 
@@ -121,9 +119,9 @@ int run(const std::filesystem::path& output, int seeds) {
 int main(int argc, char** argv) {
   std::string output = ".";
   int seeds = 20;
-  CLI::App app{"What the first weights make of the outputs of a layer"};
+  CLI::App app{"Plots the outputs of a layer for different weight initializations"};
   app.add_option("--output", output, "folder for weight_initialization.svg")->capture_default_str();
-  app.add_option("--seeds", seeds, "to take means of")->check(CLI::Range(1, 10000))->capture_default_str();
+  app.add_option("--seeds", seeds, "number of seeds to average")->check(CLI::Range(1, 10000))->capture_default_str();
   CLI11_PARSE(app, argc, argv);
   try {
     return run(output, seeds);
