@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What it costs to compile with xgrad: a file with everything, a file with the engine alone, the library from scratch.
+# Measures compile times: a file with all headers, a file with the engine only, and the library from scratch.
 #
 #   benchmarks/compile_time.sh [COMPILER]
 set -euo pipefail
@@ -17,7 +17,7 @@ for header in engine xgrad; do
   printf '#include <xgrad/%s.hpp>\nint main() { xgrad::Graph g; (void)g; }\n' "$header" >"$scratch/$header.cpp"
   for level in -O0 -O2; do
     took=$(seconds "$compiler" -std=c++20 $level -I"$scratch/build/include" -c "$scratch/$header.cpp" -o "$scratch/$header.o")
-    echo "a file with <xgrad/$header.hpp>, $level: $took"
+    echo "file with <xgrad/$header.hpp>, $level: $took"
   done
 done
-echo "the library from scratch, $(nproc) processors: $(seconds cmake --build "$scratch/build")"
+echo "library from scratch, $(nproc) processors: $(seconds cmake --build "$scratch/build")"

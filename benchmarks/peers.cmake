@@ -1,4 +1,4 @@
-# Peers: what is not found is left out, and the driver says so. Included by CMakeLists.txt.
+# Workers of peers. The driver reports peers that were not found. Included by CMakeLists.txt.
 
 function(bench_add_peer name source)
   add_executable(bench_worker_${name} ${source})
@@ -12,7 +12,7 @@ if(OpenMP_CXX_FOUND)
   bench_native(bench_worker_hardware)
 endif()
 
-# The variants on OpenMP, as all peers use it: for BLAS on plain threads libtorch would pay with two pools of threads.
+# OpenMP variants, as for all peers: BLAS with pthreads would give libtorch two competing thread pools.
 find_library(OPENBLAS_LIBRARY openblas PATH_SUFFIXES openblas-openmp NO_CACHE)
 find_path(CBLAS_INCLUDE_DIR cblas.h PATH_SUFFIXES openblas-openmp NO_CACHE)
 if(OPENBLAS_LIBRARY MATCHES "openmp" AND CBLAS_INCLUDE_DIR)
@@ -48,7 +48,7 @@ find_path(EIGEN_INCLUDE_DIR Eigen/Core PATH_SUFFIXES eigen3 NO_CACHE)
 if(EIGEN_INCLUDE_DIR AND OpenMP_CXX_FOUND)
   bench_add_peer(eigen peers/eigen.cpp OpenMP::OpenMP_CXX)
   target_include_directories(bench_worker_eigen SYSTEM PRIVATE ${EIGEN_INCLUDE_DIR})
-  # Without contraction of our flags: Eigen may use its own.
+  # Without the project's floating-point contraction flags, so that Eigen uses its defaults.
   bench_native(bench_worker_eigen)
   target_compile_options(bench_worker_eigen PRIVATE -ffp-contract=fast)
 endif()
@@ -60,8 +60,8 @@ find_path(TORCH_INCLUDE_DIR torch/torch.h PATH_SUFFIXES torch/csrc/api/include N
 if(TORCH_LIBRARY AND TORCH_CPU_LIBRARY AND C10_LIBRARY AND TORCH_INCLUDE_DIR AND OPENBLAS_LIBRARY MATCHES "openmp")
   bench_add_peer(torch peers/torch.cpp ${TORCH_LIBRARY} ${TORCH_CPU_LIBRARY} ${C10_LIBRARY})
   target_include_directories(bench_worker_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIR})
-  # libtorch asks for libblas.so.3: it gets the one beside OpenBLAS on OpenMP, whatever the system prefers. RPATH, because
-  # RUNPATH does not hold for the libraries of a library.
+  # libtorch loads libblas.so.3: select the one of OpenBLAS with OpenMP. Use RPATH, since RUNPATH does not apply to
+  # transitive dependencies.
   get_filename_component(openblas_dir ${OPENBLAS_LIBRARY} DIRECTORY)
   target_link_options(bench_worker_torch PRIVATE -Wl,--disable-new-dtags -Wl,-rpath,${openblas_dir})
 endif()

@@ -1,5 +1,5 @@
-// What the TensorBoard callback costs: the deep net is trained with it and without it in turns, on MNIST if it is
-// there, and the time inside the callback is taken as well.
+// Overhead of the TensorBoard callback: trains the deep net with and without it in turns, on MNIST if available, and
+// also measures the time inside the callback.
 //
 //   xgrad_tensorboard_cost [EPOCHS] [ROUNDS] [THREADS]
 #include <algorithm>
@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 
 double since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
-// A callback that measures the time in another one.
+// A callback that measures the time spent in another one.
 struct Timed {
   nn::TensorBoard board;
   double seconds = 0;
@@ -72,10 +72,10 @@ int main(int argc, char** argv) {
   const fs::path logs = fs::temp_directory_path() / "xgrad-tensorboard-cost";
   const std::vector<std::pair<std::string, nn::TensorBoard>> boards{
       {"without it", {}},
-      {"curves of epochs", {.log_dir = logs}},
-      {"and of every tenth step", {.log_dir = logs, .update_freq = 10}},
-      {"and of every step", {.log_dir = logs, .update_freq = 1}},
-      {"and histograms each epoch", {.log_dir = logs, .histogram_freq = 1}}};
+      {"scalars per epoch", {.log_dir = logs}},
+      {"+ every tenth step", {.log_dir = logs, .update_freq = 10}},
+      {"+ every step", {.log_dir = logs, .update_freq = 1}},
+      {"+ histograms per epoch", {.log_dir = logs, .histogram_freq = 1}}};
   std::vector<std::vector<double>> fits(boards.size()), inside(boards.size());
   for (int round = 0; round < rounds; ++round) {
     for (std::size_t i = 0; i < boards.size(); ++i) {
@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
     }
   }
   fs::remove_all(logs);
-  std::printf("%d epochs, %d rounds, medians\n", epochs, rounds);
+  std::printf("%d epochs, median of %d rounds\n", epochs, rounds);
   for (std::size_t b = 0; b < boards.size(); ++b) {
     std::printf("%-27s %8.3f s  %+6.2f %%  in the callback %7.4f s, %5.2f %%\n", boards[b].first.c_str(),
                 median(fits[b]), 100 * (median(fits[b]) / median(fits[0]) - 1), median(inside[b]),

@@ -1,4 +1,4 @@
-# Runs the benchmark driver on one tiny job: checks its exit code and its output, but not the times.
+# Runs the benchmark driver on one tiny job and checks its output files, not the times.
 #
 #   cmake -DBENCH=path/to/xgrad_bench -DSCRATCH=folder -P tests/bench_quick.cmake
 file(REMOVE_RECURSE ${SCRATCH})
@@ -21,13 +21,13 @@ string(JSON median GET "${json}" results 0 entries 0 median)
 string(JSON least GET "${json}" results 0 entries 0 least)
 string(JSON rounds LENGTH "${json}" results 0 entries 0 rounds)
 if(NOT count EQUAL 1 OR NOT job STREQUAL "matmul/8x13x32" OR NOT who STREQUAL "xgrad" OR rounds LESS 3)
-  message(FATAL_ERROR "wrong job:\n${json}")
+  message(FATAL_ERROR "unexpected results:\n${json}")
 endif()
 if(NOT median GREATER 0 OR NOT least GREATER 0 OR least GREATER median)
-  message(FATAL_ERROR "implausible times: median ${median}, least ${least}")
+  message(FATAL_ERROR "invalid times: median ${median}, least ${least}")
 endif()
 
-# A page is written from stored results and shows their job.
+# A page written from stored results shows the job.
 bench(0 --from ${SCRATCH}/out.json --page ${SCRATCH}/page.md)
 file(READ ${SCRATCH}/page.md page)
 if(NOT page MATCHES "\n\\| 8x13x32 \\| 1 \\| [0-9.]+ \\|")
@@ -39,8 +39,8 @@ if(NOT out MATCHES "no job matches")
   message(FATAL_ERROR "a filter without matches printed:\n${out}")
 endif()
 bench(1 --from ${SCRATCH}/page.md)
-if(NOT out MATCHES "not results of this driver")
-  message(FATAL_ERROR "a file without results printed:\n${out}")
+if(NOT out MATCHES "not a results file of this driver")
+  message(FATAL_ERROR "a file that holds no results gave:\n${out}")
 endif()
 bench(1 --filter "^op/relu$" --json ${SCRATCH}/nowhere/out.json)
 if(NOT out MATCHES "cannot write .*nowhere")

@@ -1,4 +1,4 @@
-// xgrad_bench: runs our jobs and those of other libraries in turns, and prints how they compare.
+// xgrad_bench: runs the same jobs with xgrad and other libraries in turns, and prints a comparison.
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -32,14 +32,14 @@ void write(const std::string& file, const std::string& text) {
   if (!out) throw std::runtime_error("cannot write " + file);
 }
 
-// Says now, and not after the measuring, that a file cannot be written.
+// Throws before measuring if a file cannot be written.
 void require_writable(const std::string& file) {
   if (file.empty()) return;
   const std::filesystem::path folder = std::filesystem::absolute(file).parent_path();
   if (access(folder.c_str(), W_OK) != 0) throw std::runtime_error("cannot write " + file);
 }
 
-// What was typed, as ./dev passes it on.
+// The command line of ./dev bench.
 std::string command_line(int argc, char** argv) {
   std::string out = "./dev bench";
   for (int i = 1; i < argc; ++i) out += std::string(" ") + argv[i];
@@ -55,7 +55,7 @@ void print(const bench::Results& results) {
     for (const std::string& line : lines) fmt::print("  {}\n", line);
   };
   list("Missed targets", bench::missed_targets(results));
-  list("Noisy measurements, not to be relied on", bench::noisy_results(results));
+  list("Noisy measurements, not reliable", bench::noisy_results(results));
   list("Notes", results.notes);
 }
 
@@ -65,16 +65,18 @@ int main(int argc, char** argv) {
   std::string json, page;
   std::vector<std::string> from;
   bench::RunOptions options;
-  CLI::App app{"Runs our jobs and those of other libraries in turns, and prints how they compare."};
-  app.add_option("--filter", options.filter, "only jobs of which this regular expression matches a part");
-  app.add_option("--threads", options.threads, "numbers of threads")->delimiter(',')->check(CLI::Range(1, 1024));
-  app.add_flag("--quick", options.quick, "fewer and shorter rounds: about a minute in all");
-  app.add_option("--json", json, "write everything that was measured to this file");
+  CLI::App app{"Runs the same jobs with xgrad and other libraries in turns, and prints a comparison."};
+  app.add_option("--filter", options.filter, "only jobs that match this regular expression");
+  app.add_option("--threads", options.threads, "comma-separated numbers of threads")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--quick", options.quick, "fewer and shorter rounds: about a minute in total");
+  app.add_option("--json", json, "write all measurements to this file");
   app.add_option("--page", page, "write the page docs/performance.md to this file");
-  app.add_option("--from", from, "measure nothing: show what earlier runs wrote with --json; later files count more");
+  app.add_option("--from", from, "do not measure: show files written with --json; later files override earlier ones");
   CLI11_PARSE(app, argc, argv);
   try {
-    std::signal(SIGPIPE, SIG_IGN);  // a worker that ended is an error with words
+    std::signal(SIGPIPE, SIG_IGN);  // report a worker that ended as an error
     (void)std::regex(options.filter);
     require_writable(json);
     require_writable(page);

@@ -1,4 +1,4 @@
-// The page of the documentation that says how fast the library is.
+// Writes docs/performance.md.
 #pragma once
 
 #include <string>
@@ -7,7 +7,7 @@
 
 namespace bench {
 
-// Markdown.
+// The page as Markdown.
 std::string page(const Results& results);
 
 }  // namespace bench

@@ -17,11 +17,11 @@ Process::Process(const std::string& program, const std::string& argument,
     : program_(program) {
   std::array<int, 2> in{}, out{};
   if (pipe2(in.data(), O_CLOEXEC) != 0 || pipe2(out.data(), O_CLOEXEC) != 0)
-    throw std::runtime_error("no pipe for " + program);
+    throw std::runtime_error("cannot create a pipe for " + program);
   pid_ = fork();
-  if (pid_ < 0) throw std::runtime_error("no process for " + program);
+  if (pid_ < 0) throw std::runtime_error("cannot start a process for " + program);
   if (pid_ == 0) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a worker that stands still would outlive the driver
+    prctl(PR_SET_PDEATHSIG, SIGKILL);  // a stopped worker would outlive the driver
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
     for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
@@ -68,7 +68,7 @@ std::string Process::ask(const std::string& line, const std::string& expected) {
   kill(pid_, SIGCONT);
   const std::string request = line + "\n";
   if (write(to_, request.data(), request.size()) != static_cast<ssize_t>(request.size())) {
-    throw std::runtime_error(program_ + " takes no request");
+    throw std::runtime_error(program_ + " does not accept requests");
   }
   const std::string answer = read_line();
   kill(pid_, SIGSTOP);

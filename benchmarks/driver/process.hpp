@@ -1,4 +1,4 @@
-// A worker as the driver holds it: a process that is asked by lines.
+// Process: a worker process that the driver controls by lines of text; see worker.hpp.
 #pragma once
 
 #include <sys/types.h>
@@ -19,11 +19,11 @@ class Process {
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
 
-  // The next line the program prints. Throws std::runtime_error if it ends before.
+  // Reads the next line of the program's output. Throws std::runtime_error if the program ends first.
   std::string read_line();
-  // Lets the program run, gives it the line and returns its answer without the first word, which must be `expected`.
-  // Afterwards the program stands still, whatever its threads like to do while they wait: idle workers cost the others
-  // nothing. Throws std::runtime_error with its own words if it says that it failed, or if it ended.
+  // Resumes the program, sends the line and returns the answer without its first word, which must be `expected`. Then
+  // stops the program, so that spinning threads of idle workers do not disturb others. Throws std::runtime_error with
+  // the program's message if the request failed, or if the program ended.
   std::string ask(const std::string& line, const std::string& expected);
 
  private:

@@ -1,4 +1,4 @@
-// What a run of the driver found, as memory and as JSON.
+// Results of a run of the driver, and their JSON format.
 #pragma once
 
 #include <string>
@@ -7,17 +7,17 @@
 
 namespace bench {
 
-// Our own name among the workers.
+// The name of this library's worker.
 inline constexpr const char* ours = "xgrad";
 
-// One worker at one job: a number for each round, the median of what it measured there.
+// Measurements of one worker at one job: the median of each round.
 struct Entry {
   std::string who;
   std::vector<double> rounds;
-  double least = 0;  // of all samples of all rounds
+  double least = 0;  // minimum over all samples of all rounds
 
   double middle() const;
-  // Whether the rounds differ so much that something else was running: the middle one took 1.5 times the best.
+  // Whether rounds differ so much that another process probably ran: the median exceeds 1.5 times the minimum.
   bool noisy() const;
 };
 
@@ -27,29 +27,28 @@ struct Result {
   std::string job;
   int threads = 1;
   Unit unit = Unit::nanoseconds;
-  std::vector<Entry> entries;  // ours first
+  std::vector<Entry> entries;  // the first is `ours`
 
   const Entry* find(const std::string& who) const;
-  // How many times as much `who` needs as we do; NaN if either was not measured.
+  // The time or memory of `who` relative to ours; NaN if either was not measured.
   double ratio(const std::string& who) const;
 };
 
 struct Results {
   std::string command, date, processor, memory, system, compiler, load;
-  std::vector<std::pair<std::string, std::string>> workers;  // name, and what it says of itself
-  std::vector<std::string> notes;                            // what was left out, and why
+  std::vector<std::pair<std::string, std::string>> workers;  // name and description
+  std::vector<std::string> notes;                            // omitted workers, with reasons
   std::vector<Result> results;
 
   const Result* find(const std::string& job, int threads) const;
-  // The thread counts that were measured, in order.
+  // The measured thread counts, ascending.
   std::vector<int> thread_counts() const;
 };
 
 std::string to_json(const Results& results);
-// Throws std::runtime_error if the text is not such JSON.
+// Throws std::runtime_error unless the text was written by to_json.
 Results from_json(const std::string& text);
-// Adds what another run found; where both did the same job, the other counts. The command becomes that of both, one a
-// line.
+// Merges the results of another run, which replace those of the same job. Commands are concatenated, one per line.
 void merge(Results& into, const Results& other);
 
 }  // namespace bench

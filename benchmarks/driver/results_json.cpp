@@ -12,7 +12,7 @@ NLOHMANN_JSON_SERIALIZE_ENUM(Unit, {{Unit::nanoseconds, "ns"}, {Unit::bytes, "by
 
 namespace {
 
-// The members that are text, with their names.
+// Calls f(name, member) for each text member.
 template <class R, class F>
 void each_text(R& results, const F& f) {
   f("command", results.command);
@@ -60,7 +60,7 @@ Results from_json(const std::string& text) {
     }
     return out;
   } catch (const json::exception& error) {
-    throw std::runtime_error(std::string("not results of this driver: ") + error.what());
+    throw std::runtime_error(std::string("not a results file of this driver: ") + error.what());
   }
 }
 

@@ -25,7 +25,7 @@ namespace {
 
 struct Peer {
   const char* name;
-  const char* package;  // what must be installed for its worker to be built
+  const char* package;  // Debian package needed to build the worker
 };
 
 constexpr Peer workers[] = {
@@ -39,7 +39,7 @@ constexpr Peer workers[] = {
     {"hardware", "libgomp1"},
 };
 
-// How long a turn is and how many there are. A job that takes long gets fewer rounds.
+// Length and number of turns. Long jobs get fewer rounds.
 struct Pace {
   double turn_milliseconds;
   int rounds, least_rounds;
@@ -59,11 +59,11 @@ std::vector<std::pair<std::string, std::string>> environment(int threads) {
       {"OMP_NUM_THREADS", count},
       {"OPENBLAS_NUM_THREADS", count},
       {"BLIS_NUM_THREADS", count},
-      // Huge pages for what the C library gives out, which the peers do not ask for and are faster with.
+      // Huge pages for malloc: the peers do not request them and are faster with them.
       {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
 #ifdef __x86_64__
-  // OpenBLAS takes a processor that is newer than itself for the oldest of all, and is then several times slower than
-  // it need be, libtorch with it.
+  // OpenBLAS falls back to its oldest kernels on processors newer than itself, which slows it and libtorch several
+  // times.
   if (std::getenv("OPENBLAS_CORETYPE") == nullptr) {
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
@@ -78,10 +78,10 @@ std::vector<std::string> words(const std::string& text) {
   return {std::istream_iterator<std::string>(in), {}};
 }
 
-// Times do not depend on the number of threads here, since there is only one.
+// Jobs that use one thread only, so they are measured once.
 bool single_threaded(const std::string& job) { return job.starts_with("nodes/") || job.starts_with("plan/"); }
 
-// What the lines of /proc that begin with `key` say first.
+// The value of the first line of a /proc or configuration file that begins with `key`.
 std::string system_line(const char* file, const std::string& key) {
   std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
@@ -114,7 +114,7 @@ void describe_machine(Results& out) {
   out.load = fmt::format("{:.1f}", load);
 }
 
-// The workers of one number of threads.
+// The workers for one number of threads.
 class Team {
  public:
   struct Member {
@@ -128,8 +128,8 @@ class Team {
     for (const Peer& peer : workers) {
       const std::string file = program(options, peer.name);
       if (access(file.c_str(), X_OK) != 0) {
-        if (peer.name == std::string(ours)) throw std::runtime_error("there is no " + file);
-        note(fmt::format("{} is left out: its worker was not built (Debian: {})", peer.name, peer.package));
+        if (peer.name == std::string(ours)) throw std::runtime_error("missing worker " + file);
+        note(fmt::format("{} is omitted: its worker was not built (Debian: {})", peer.name, peer.package));
         continue;
       }
       try {
@@ -141,7 +141,7 @@ class Team {
         members_.push_back(std::move(member));
       } catch (const std::runtime_error& error) {
         if (peer.name == std::string(ours)) throw;
-        note(fmt::format("{} is left out: {}", peer.name, error.what()));
+        note(fmt::format("{} is omitted: {}", peer.name, error.what()));
       }
     }
   }
@@ -197,7 +197,7 @@ class Team {
   std::vector<Member> members_;
 };
 
-// From the start of a program to the end of its first step of training, and the memory above its data.
+// Measures the time from program start to the end of the first training step, and the memory beyond the data.
 void measure_start(const RunOptions& options, int threads, const Pace& pace, Results& results) {
   Result time{"start/first-step", threads, Unit::nanoseconds, {}}, memory{"start/memory", threads, Unit::bytes, {}};
   constexpr double most = std::numeric_limits<double>::infinity();
@@ -227,9 +227,9 @@ void measure_start(const RunOptions& options, int threads, const Pace& pace, Res
   results.results.push_back(std::move(memory));
 }
 
-// The memory of our plans beside that of all their values, had each a place of its own.
+// Adds the arena sizes of plans, compared with the total size of all values.
 void add_plan_memory(Team& team, const std::regex& filter, Results& results) {
-  for (const std::string& word : words(team.us().process.ask("numbers", "numbers"))) {
+  for (const std::string& word : words(team.us().process.ask("quantities", "quantities"))) {
     const std::size_t equals = word.find('='), slash = word.rfind('/', equals);
     const std::string job = "memory/" + word.substr(0, slash), kind = word.substr(slash + 1, equals - slash - 1);
     if (!std::regex_search(job, filter)) continue;

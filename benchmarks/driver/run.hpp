@@ -1,4 +1,4 @@
-// The measuring: all workers that know a job take turns at it.
+// Runs benchmarks: all workers that implement a job take turns.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@
 namespace bench {
 
 struct RunOptions {
-  std::string folder;  // of the workers
+  std::string folder;  // folder of the worker programs
   std::string filter = ".*";
   std::vector<int> threads{1, 2};
   bool quick = false;
   bool progress = true;
 };
 
-// Throws std::runtime_error if our own worker is missing or fails; a peer that fails is left out, with a note.
+// Throws std::runtime_error if this library's worker is missing or fails; peers that fail are omitted with a note.
 Results run(const RunOptions& options);
 
 }  // namespace bench

@@ -9,32 +9,32 @@
 
 #include "../shapes.hpp"
 #include "statistics.hpp"
-#include "wanted.hpp"
+#include "targets.hpp"
 
 namespace bench {
 namespace {
 
-// "yes" or "no", and nothing where nothing is wanted.
-std::string verdict(std::optional<double> wanted, double reached) {
-  if (!wanted) return "";
-  return reached >= *wanted ? "yes" : "no";
+// "yes" or "no"; empty without a target.
+std::string verdict(std::optional<double> target, double reached) {
+  if (!target) return "";
+  return reached >= *target ? "yes" : "no";
 }
 
-std::string text(std::optional<double> wanted) { return wanted ? fmt::format("{:g}x", *wanted) : ""; }
+std::string text(std::optional<double> target) { return target ? fmt::format("{:g}x", *target) : ""; }
 
-std::string percent(double part) { return std::isnan(part) ? "-" : fmt::format("{:.0f} %", 100 * part); }
+std::string percent(double fraction) { return std::isnan(fraction) ? "-" : fmt::format("{:.0f}%", 100 * fraction); }
 
-// A row for each job that both of us did; what has a limit of its own stands elsewhere.
+// A row for each job that both workers ran, except jobs with absolute limits, which engine_table shows.
 Table against(const Results& results, const std::string& who, const std::string& title, const std::string& name) {
-  Table out{title, {"job", "threads", "xgrad", name, "ratio", "wanted", "reached"}, {}};
+  Table out{title, {"job", "threads", "xgrad", name, "ratio", "target", "met"}, {}};
   for (const Result& r : results.results) {
     const Entry* us = r.find(ours);
     const Entry* they = r.find(who);
-    if (us == nullptr || they == nullptr || wanted_limit(r.job)) continue;
-    const auto wanted = wanted_ratio(r.job, who, r.threads);
+    if (us == nullptr || they == nullptr || target_limit(r.job)) continue;
+    const auto target = target_ratio(r.job, who, r.threads);
     out.rows.push_back({r.job, std::to_string(r.threads), with_unit(us->middle(), r.unit),
-                        with_unit(they->middle(), r.unit), times(r.ratio(who)), text(wanted),
-                        verdict(wanted, r.ratio(who))});
+                        with_unit(they->middle(), r.unit), times(r.ratio(who)), text(target),
+                        verdict(target, r.ratio(who))});
   }
   return out;
 }
@@ -44,37 +44,37 @@ const Product* product_of(const std::string& job) {
   return found == products.end() ? nullptr : found;
 }
 
-// The job and the number of threads, in words.
+// The job and the number of threads.
 std::string at(const Result& r) { return fmt::format("{}, {} thread{}", r.job, r.threads, r.threads > 1 ? "s" : ""); }
 
-// The distance from an aim: below 1 if it is missed, and by how much.
-struct Aim {
-  std::string words;
-  double part;
+// A target and the achieved fraction of it, below 1 if missed.
+struct Target {
+  std::string text;
+  double achieved;
 };
 
-std::vector<Aim> aims(const Results& results) {
-  std::vector<Aim> out;
+std::vector<Target> targets(const Results& results) {
+  std::vector<Target> out;
   for (const Result& r : results.results) {
     for (const Entry& e : r.entries) {
-      const auto wanted = wanted_ratio(r.job, e.who, r.threads);
+      const auto target = target_ratio(r.job, e.who, r.threads);
       const double ratio = r.ratio(e.who);
-      if (wanted && !std::isnan(ratio)) {
+      if (target && !std::isnan(ratio)) {
         out.push_back(
-            {fmt::format("{}: {} of {}, wanted {}", at(r), times(ratio), e.who, text(wanted)), ratio / *wanted});
+            {fmt::format("{}: {} of {}, target {}", at(r), times(ratio), e.who, text(target)), ratio / *target});
       }
     }
     const Entry* us = r.find(ours);
-    if (const auto limit = wanted_limit(r.job); limit && us != nullptr) {
+    if (const auto limit = target_limit(r.job); limit && us != nullptr) {
       out.push_back(
-          {fmt::format("{}: {}, wanted at most {}", at(r), with_unit(us->middle(), r.unit), with_unit(*limit, r.unit)),
+          {fmt::format("{}: {}, target at most {}", at(r), with_unit(us->middle(), r.unit), with_unit(*limit, r.unit)),
            *limit / us->middle()});
     }
     if (product_of(r.job) == nullptr) continue;
-    if (const double part = part_of_best(r); !std::isnan(part)) {
+    if (const double fraction = fraction_of_best(r); !std::isnan(fraction)) {
       out.push_back(
-          {fmt::format("{}: {} of the best library, wanted {}", at(r), percent(part), percent(wanted_of_best)),
-           part / wanted_of_best});
+          {fmt::format("{}: {} of the best library, target {}", at(r), percent(fraction), percent(target_of_best)),
+           fraction / target_of_best});
     }
   }
   return out;
@@ -84,10 +84,10 @@ std::vector<Aim> aims(const Results& results) {
 
 std::string with_unit(double value, Unit unit) {
   static constexpr const char* names[2][4] = {{"ns", "us", "ms", "s"}, {"B", "KiB", "MiB", "GiB"}};
-  const double step = unit == Unit::nanoseconds ? 1000 : 1024;
+  const double base = unit == Unit::nanoseconds ? 1000 : 1024;
   int power = 0;
   while (value >= 999.5 && power < 3) {
-    value /= step;
+    value /= base;
     ++power;
   }
   const int decimals = value < 9.995 ? 2 : value < 99.95 ? 1 : 0;
@@ -132,16 +132,16 @@ std::string Table::markdown() const {
   return out;
 }
 
-Table peer_table(const Results& results) { return against(results, "torch", "Against libtorch", "libtorch"); }
+Table peer_table(const Results& results) { return against(results, "torch", "Compared with libtorch", "libtorch"); }
 
 Table hardware_table(const Results& results) {
-  return against(results, "hardware", "Against the machine: one pass over the same memory", "machine");
+  return against(results, "hardware", "Compared with one pass over the same memory", "machine");
 }
 
 Table product_table(const Results& results) {
-  Table out{"Products of matrices, GFLOP/s", {"shape", "threads", ours}, {}};
+  Table out{"Matrix multiplication, GFLOP/s", {"shape", "threads", ours}, {}};
   out.head.insert(out.head.end(), product_peers.begin(), product_peers.end());
-  for (const char* more : {"of the best", "reached"}) out.head.emplace_back(more);
+  for (const char* more : {"of the best", "met"}) out.head.emplace_back(more);
   for (const Result& r : results.results) {
     const Product* product = product_of(r.job);
     if (product == nullptr) continue;
@@ -152,9 +152,9 @@ Table product_table(const Results& results) {
     };
     add(ours);
     for (const char* who : product_peers) add(who);
-    const double part = part_of_best(r);
-    row.push_back(percent(part));
-    row.push_back(std::isnan(part) ? "" : verdict(wanted_of_best, part));
+    const double fraction = fraction_of_best(r);
+    row.push_back(percent(fraction));
+    row.push_back(std::isnan(fraction) ? "" : verdict(target_of_best, fraction));
     out.rows.push_back(std::move(row));
   }
   return out;
@@ -162,7 +162,7 @@ Table product_table(const Results& results) {
 
 Table product_means(const Results& results) {
   Table out{
-      "Products of matrices, geometric mean of their time over ours", {"library", "threads", "ratio", "reached"}, {}};
+      "Matrix multiplication, geometric mean of their time over ours", {"library", "threads", "ratio", "met"}, {}};
   for (const char* who : product_peers) {
     for (const int threads : results.thread_counts()) {
       std::vector<double> ratios;
@@ -179,9 +179,9 @@ Table product_means(const Results& results) {
 }
 
 Table engine_table(const Results& results) {
-  Table out{"Planning, start and memory", {"", "xgrad", "compared with", "", "wanted at most", "reached"}, {}};
+  Table out{"Planning, start and memory", {"", "xgrad", "compared with", "", "target at most", "met"}, {}};
   for (const Result& r : results.results) {
-    const auto limit = wanted_limit(r.job);
+    const auto limit = target_limit(r.job);
     const Entry* us = r.find(ours);
     if (us == nullptr || (!limit && !r.job.starts_with("memory/"))) continue;
     const Entry* other = r.entries.size() > 1 ? &r.entries[1] : nullptr;
@@ -205,7 +205,7 @@ Table node_table(const Results& results) {
   }
   std::sort(lengths.begin(), lengths.end());
   lengths.erase(std::unique(lengths.begin(), lengths.end()), lengths.end());
-  Table out{"What a node costs, by the length of the chain", {"chain"}, {}};
+  Table out{"Per-node overhead, by chain length", {"chain"}, {}};
   for (const int length : lengths) out.head.push_back(std::to_string(length));
   for (const auto& [kind, costs] : kinds) {
     std::vector<std::string> row{kind};
@@ -226,11 +226,11 @@ std::vector<Table> all_tables(const Results& results) {
 }
 
 std::vector<std::string> missed_targets(const Results& results) {
-  std::vector<Aim> all = aims(results);
-  std::erase_if(all, [](const Aim& a) { return a.part >= 1; });
-  std::stable_sort(all.begin(), all.end(), [](const Aim& a, const Aim& b) { return a.part < b.part; });
+  std::vector<Target> all = targets(results);
+  std::erase_if(all, [](const Target& t) { return t.achieved >= 1; });
+  std::stable_sort(all.begin(), all.end(), [](const Target& a, const Target& b) { return a.achieved < b.achieved; });
   std::vector<std::string> out;
-  for (const Aim& a : all) out.push_back(a.words);
+  for (const Target& t : all) out.push_back(t.text);
   return out;
 }
 
@@ -239,12 +239,12 @@ std::vector<std::string> slower_jobs(const Results& results) {
   for (const Result& r : results.results) {
     const Entry* best = nullptr;
     for (const Entry& e : r.entries) {
-      // A machine's own speed cannot be beaten, and is no loss.
+      // The memory bandwidth of the machine is a limit, not a peer.
       if (e.who == ours || e.who == "hardware" || !(r.ratio(e.who) < 0.995)) continue;
       if (best == nullptr || r.ratio(e.who) < r.ratio(best->who)) best = &e;
     }
     if (best == nullptr) continue;
-    out.push_back(fmt::format("{}: {} needs {:.0f} % of our {}", at(r), best->who, 100 * r.ratio(best->who),
+    out.push_back(fmt::format("{}: {} needs {:.0f}% of our {}", at(r), best->who, 100 * r.ratio(best->who),
                               r.unit == Unit::nanoseconds ? "time" : "memory"));
   }
   return out;
@@ -256,7 +256,7 @@ std::vector<std::string> noisy_results(const Results& results) {
     for (const Entry& e : r.entries) {
       if (!e.noisy()) continue;
       const auto [least, most] = std::minmax_element(e.rounds.begin(), e.rounds.end());
-      out.push_back(fmt::format("{}, {}: {} in the middle of rounds from {} to {}", at(r), e.who,
+      out.push_back(fmt::format("{}, {}: median {} of rounds from {} to {}", at(r), e.who,
                                 with_unit(e.middle(), r.unit), with_unit(*least, r.unit), with_unit(*most, r.unit)));
     }
   }

@@ -1,4 +1,4 @@
-// Derivatives of derivatives, and of normalization and losses: what a composition of primitives costs.
+// Second derivatives, and derivatives of normalization and losses, as compositions of primitives.
 #include <string>
 
 #include "../shapes.hpp"
@@ -32,7 +32,7 @@ Run first_order(int threads) {
   return run_plan(net.graph, xg::gradients(net.loss, net.weights), threads);
 }
 
-// The loss and the mean squared slope of the outputs by the input.
+// The loss plus the mean squared derivative of the outputs with respect to the input.
 Run input_penalty(int threads) {
   TanhNet net;
   const xg::Value slope = xg::gradients(sum(net.out), net.x);
@@ -40,7 +40,7 @@ Run input_penalty(int threads) {
   return run_plan(net.graph, xg::gradients(loss, net.weights), threads);
 }
 
-// The squared length of the gradient by all weights.
+// The squared norm of the gradient with respect to all weights.
 Run parameter_norm(int threads) {
   TanhNet net;
   xg::Value norm;
@@ -65,7 +65,7 @@ Run batch_norm(Matrix size, int threads) {
   return run_plan(std::move(graph), outputs, threads, moving);
 }
 
-// Softmax with cross-entropy to class numbers: the loss, and its gradient by the logits.
+// Softmax cross-entropy with class indices: the loss, and its gradient with respect to the logits.
 Run softmax_crossentropy(Matrix size, int threads) {
   auto graph = std::make_shared<xg::Graph>();
   const xg::Value logits = graph->input("logits", {size.rows, size.columns});

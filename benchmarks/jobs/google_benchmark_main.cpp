@@ -1,4 +1,4 @@
-// The same jobs under Google Benchmark, one by one and without peers: for work on a single job, and for profilers.
+// The same jobs under Google Benchmark, without peers: for optimizing a single job, and for profilers.
 #include <benchmark/benchmark.h>
 
 #include "jobs.hpp"

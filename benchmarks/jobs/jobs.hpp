@@ -1,4 +1,4 @@
-// The jobs of this library, by family. Each file makes a list; one program offers them to the driver and another to
+// Jobs of this library, one list per file. worker_main.cpp offers them to the driver, google_benchmark_main.cpp to
 // Google Benchmark.
 #pragma once
 
@@ -20,15 +20,15 @@ std::vector<Job> operation_jobs();
 std::vector<Job> planning_jobs();
 std::vector<Job> all_jobs();
 
-std::vector<Number> memory_numbers();
+std::vector<Quantity> memory_quantities();
 std::size_t first_step();
 
-// The nets of the comparison, compiled.
-xgrad::nn::Model seed_net();
+// The compiled models of the comparison.
+xgrad::nn::Model mnist_net();
 xgrad::nn::Model wide_net();
 xgrad::nn::Model boston_net();
 
-// A Run of a plan whose inputs hold made-up numbers; class numbers and masks are 0.
+// A Run of a plan with synthetic inputs; class indices and masks are 0.
 Run run_plan(std::shared_ptr<xgrad::Graph> graph, const std::vector<xgrad::Value>& outputs, int threads,
              const std::vector<xgrad::Update>& updates = {});
 

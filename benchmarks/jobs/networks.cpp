@@ -1,4 +1,4 @@
-// Whole networks: what a step of training, or a batch in use, costs.
+// Whole networks: training steps, epochs and inference.
 #include <cmath>
 
 #include "../shapes.hpp"
@@ -9,7 +9,7 @@ namespace bench {
 namespace xg = xgrad;
 namespace nn = xgrad::nn;
 
-nn::Model seed_net() {
+nn::Model mnist_net() {
   nn::Model model{
       nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
                      nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(classes, nn::softmax)},
@@ -45,7 +45,7 @@ nn::Dataset made_up(xg::Index rows) {
   return {x, nn::one_hot(labels, classes)};
 }
 
-// One step on the same batch again and again.
+// Repeated training steps on one batch.
 Job training_step(const std::string& name, nn::Model (*make)(), xg::Index rows) {
   return {name, [make, rows](int threads) {
             nn::ModelGraph g = make().training_graph(rows);
@@ -53,13 +53,13 @@ Job training_step(const std::string& name, nn::Model (*make)(), xg::Index rows) 
           }};
 }
 
-// What fit() takes for a step, the choice and the copy of the rows included; an epoch at a time, as fit() reports it.
+// Epochs of fit(), including selecting and copying rows; times are per training step.
 Job epochs(const std::string& name, bool shuffle) {
   const auto prepare = [shuffle](int threads) {
-    const auto model = std::make_shared<nn::Model>(seed_net());
+    const auto model = std::make_shared<nn::Model>(mnist_net());
     const auto data = std::make_shared<nn::Dataset>(made_up(images));
     return Run([=](std::int64_t repetitions) {
-      const nn::History history = model->fit(*data, {.batch_size = seed_batch,
+      const nn::History history = model->fit(*data, {.batch_size = mnist_batch,
                                                      .epochs = static_cast<int>(repetitions),
                                                      .shuffle = shuffle,
                                                      .verbose = nn::Verbose::silent,
@@ -69,7 +69,7 @@ Job epochs(const std::string& name, bool shuffle) {
       return seconds * 1e9;
     });
   };
-  return {name, prepare, std::ceil(static_cast<double>(images) / seed_batch)};
+  return {name, prepare, std::ceil(static_cast<double>(images) / mnist_batch)};
 }
 
 Job inference(const std::string& name, nn::Model (*make)(), xg::Index rows) {
@@ -83,9 +83,9 @@ Job inference(const std::string& name, nn::Model (*make)(), xg::Index rows) {
 
 std::vector<Job> training_jobs() {
   return {
-      training_step("train/seed/step", seed_net, seed_batch),
-      epochs("train/seed/in-order", false),
-      epochs("train/seed/shuffled", true),
+      training_step("train/mnist/step", mnist_net, mnist_batch),
+      epochs("train/mnist/in-order", false),
+      epochs("train/mnist/shuffled", true),
       training_step("train/wide", wide_net, 256),
       training_step("train/boston", boston_net, 8),
   };
@@ -93,29 +93,29 @@ std::vector<Job> training_jobs() {
 
 std::vector<Job> inference_jobs() {
   return {
-      inference("infer/seed/1", seed_net, 1),
-      inference("infer/seed/128", seed_net, 128),
-      inference("infer/seed/1024", seed_net, 1024),
+      inference("infer/mnist/1", mnist_net, 1),
+      inference("infer/mnist/128", mnist_net, 128),
+      inference("infer/mnist/1024", mnist_net, 1024),
       inference("infer/wide/256", wide_net, 256),
   };
 }
 
 std::size_t first_step() {
-  const nn::Dataset batch = made_up(seed_batch);
-  nn::Model model = seed_net();
-  (void)model.fit(batch, {.batch_size = seed_batch, .epochs = 1, .verbose = nn::Verbose::silent});
+  const nn::Dataset batch = made_up(mnist_batch);
+  nn::Model model = mnist_net();
+  (void)model.fit(batch, {.batch_size = mnist_batch, .epochs = 1, .verbose = nn::Verbose::silent});
   return batch.x.bytes() + batch.y.bytes();
 }
 
-std::vector<Number> memory_numbers() {
-  std::vector<Number> out;
+std::vector<Quantity> memory_quantities() {
+  std::vector<Quantity> out;
   const auto add = [&](const std::string& name, const nn::Model& model, xg::Index rows) {
     const nn::ModelGraph g = model.training_graph(rows);
     const xg::Plan plan({g.loss}, g.updates);
     out.push_back({name + "/peak", static_cast<double>(plan.peak_bytes())});
     out.push_back({name + "/all-values", static_cast<double>(plan.total_bytes())});
   };
-  add("train/seed", seed_net(), seed_batch);
+  add("train/mnist", mnist_net(), mnist_batch);
   add("train/wide", wide_net(), 256);
   add("train/boston", boston_net(), 8);
   return out;

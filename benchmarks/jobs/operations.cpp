@@ -1,4 +1,4 @@
-// Single operations: matrix products, functions, reductions, broadcasting, and a chain that runs as one.
+// Single operations: matrix products, elementwise functions, reductions, broadcasting, and a fused chain.
 #include <functional>
 #include <string>
 
@@ -11,7 +11,7 @@ namespace xg = xgrad;
 
 namespace {
 
-// A function of one input of that shape.
+// A function of one input of the given shape.
 Job function(const std::string& name, const xg::Shape& shape, const std::function<xg::Value(xg::Value)>& f) {
   return {name, [shape, f](int threads) {
             auto graph = std::make_shared<xg::Graph>();
@@ -20,7 +20,7 @@ Job function(const std::string& name, const xg::Shape& shape, const std::functio
           }};
 }
 
-// A tiny product costs less than a plan takes to start, which is measured elsewhere: there are several in one plan.
+// A tiny product takes less time than starting a plan, so put several into one plan.
 int products_in_plan(const Product& p) { return p.flops() < 5e4 ? 8 : 1; }
 
 Job product(const Product& p) {
@@ -47,7 +47,7 @@ Job add(const std::string& name, const xg::Shape& smaller) {
           }};
 }
 
-// Eight operations that cost nothing beside memory.
+// Eight operations limited by memory bandwidth.
 xg::Value chain_of_eight(xg::Value x) {
   return xg::maximum(xg::relu(xg::abs(x * 1.5 + 0.25) - 0.5) * -0.75 + 0.125, -1.0);
 }

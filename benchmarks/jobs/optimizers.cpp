@@ -28,7 +28,7 @@ Run adam(nn::Model (*make)(), int threads) {
 
 std::vector<Job> optimizer_jobs() {
   return {
-      {"adam/60K", [](int threads) { return adam(seed_net, threads); }},
+      {"adam/60K", [](int threads) { return adam(mnist_net, threads); }},
       {"adam/3M", [](int threads) { return adam(wide_net, threads); }},
   };
 }

@@ -1,5 +1,5 @@
-// What the engine itself costs: building graphs, gradients and plans, and running long chains of tiny steps. Times are
-// those of one node, so that a cost that grows linearly shows as the same number at every length.
+// Engine overhead: building graphs, gradients and plans, and running long chains of tiny operations. Times are per
+// node, so that linear costs show as equal values for all lengths.
 #include <array>
 
 #include "jobs.hpp"
@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::array<std::int64_t, 5> lengths{10, 100, 1000, 10000, 100000};
 
-// Where results go that nobody needs, so that computing them is not left out.
+// Keeps the compiler from removing unused results.
 volatile std::int64_t sink;
 
 xg::Value chain(xg::Graph& g, std::int64_t length) {
@@ -48,16 +48,16 @@ Run run_chain(std::int64_t length, int threads) {
   return run_plan(std::move(graph), {y}, threads);
 }
 
-// The plan of the seed net's step of training, from its graph.
-Run plan_seed_net() {
-  const auto net = std::make_shared<xg::nn::ModelGraph>(seed_net().training_graph(128));
+// Plans the training step of the MNIST net.
+Run plan_mnist_net() {
+  const auto net = std::make_shared<xg::nn::ModelGraph>(mnist_net().training_graph(128));
   return timed([net] { sink = xg::Plan({net->loss}, net->updates).steps(); });
 }
 
 }  // namespace
 
 std::vector<Job> planning_jobs() {
-  std::vector<Job> out{{"plan/seed", [](int) { return plan_seed_net(); }}};
+  std::vector<Job> out{{"plan/mnist", [](int) { return plan_mnist_net(); }}};
   for (const std::int64_t n : lengths) {
     const std::string length = std::to_string(n);
     const auto nodes = static_cast<double>(n);

@@ -7,7 +7,7 @@ namespace xg = xgrad;
 
 namespace {
 
-// A plan refers to the parameters and operations of its graph, and the updates to the graph itself.
+// Keeps the graph alive: the plan and its updates refer to it.
 struct Planned {
   std::shared_ptr<xg::Graph> graph;
   xg::Plan plan;

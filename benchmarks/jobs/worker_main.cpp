@@ -1,4 +1,4 @@
-// This library's worker.
+// The worker of this library.
 #include <string>
 #include <xgrad/graph/base/version.hpp>
 #include "jobs.hpp"
@@ -7,6 +7,6 @@ int main(int argc, char** argv) {
   return bench::serve({.about = std::string("xgrad ") + xgrad::version_text(),
                        .jobs = bench::all_jobs(),
                        .first_step = bench::first_step,
-                       .numbers = bench::memory_numbers},
+                       .quantities = bench::memory_quantities},
                       argc, argv);
 }

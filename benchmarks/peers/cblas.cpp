@@ -1,5 +1,5 @@
-// A worker for libraries with the C interface of BLAS, compiled once for each: OpenBLAS, BLIS. A single row is given to
-// the product of a matrix and a vector, as a caller who knows his shapes would do.
+// The worker for libraries with the CBLAS interface, compiled once for each: OpenBLAS, BLIS. Products with a single row
+// call the matrix-vector product, as a caller who knows the shapes would.
 #include <cstdlib>
 #include <string>
 
@@ -8,7 +8,7 @@
 #include "../shapes.hpp"
 #include "../worker.hpp"
 
-// What the library calls itself.
+// Returns the library's version string.
 extern "C" char* BENCH_VERSION_FUNCTION();
 
 namespace {
@@ -23,8 +23,8 @@ void multiply(const bench::Product& p, const float* a, const float* b, float* c)
 }
 
 bench::Run product(const bench::Product& p) {
-  const auto a = bench::numbers(std::int64_t{p.m} * p.k), b = bench::numbers(std::int64_t{p.k} * p.n);
-  auto c = bench::numbers(std::int64_t{p.m} * p.n);
+  const auto a = bench::values(std::int64_t{p.m} * p.k), b = bench::values(std::int64_t{p.k} * p.n);
+  auto c = bench::values(std::int64_t{p.m} * p.n);
   multiply(p, a.data(), b.data(), c.data());
   bench::check(p, a.data(), b.data(), c.data());
   return bench::timed([=]() mutable { multiply(p, a.data(), b.data(), c.data()); });

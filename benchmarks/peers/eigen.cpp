@@ -1,5 +1,4 @@
-// Eigen's worker. Eigen is a library of headers: it is compiled for this very processor, and with OpenMP, which its
-// products use.
+// The worker for Eigen, which is header-only: compiled with -march=native, and with OpenMP for its products.
 #include <string>
 
 #include <Eigen/Core>
@@ -22,7 +21,7 @@ bench::Run product(const bench::Product& p) {
   Matrix b = p.tb ? made_up(p.n, p.k) : made_up(p.k, p.n);
   Matrix c = p.ta ? Matrix(a.transpose() * b) : p.tb ? Matrix(a * b.transpose()) : Matrix(a * b);
   bench::check(p, a.data(), b.data(), c.data());
-  if (p.m == 1 && !p.ta && !p.tb) {  // a product with a vector, which Eigen tells apart by type
+  if (p.m == 1 && !p.ta && !p.tb) {  // a vector-matrix product, which Eigen selects by type
     return bench::timed([a = Eigen::RowVectorXf(a), b, c = Eigen::RowVectorXf(c)]() mutable { c.noalias() = a * b; });
   }
   if (p.ta) return bench::timed([a, b, c]() mutable { c.noalias() = a.transpose() * b; });

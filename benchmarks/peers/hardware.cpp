@@ -1,5 +1,4 @@
-// The machine's worker: what memory can do, as a measure for operations that should be limited by nothing else.
-// Compiled for this very processor.
+// The worker that measures memory bandwidth, the limit of memory-bound operations. Compiled with -march=native.
 #include <cstring>
 #include <string>
 #include <vector>
@@ -20,9 +19,9 @@ void shared_out(int threads, std::int64_t count, const F& part) {
   }
 }
 
-volatile float sink;  // so that reading is not left out
+volatile float sink;  // keeps the compiler from removing reads
 
-// Reads all numbers once. Eight independent sums of eight numbers hide the latency of an addition.
+// Reads all elements once. Eight independent sums of eight lanes hide the latency of additions.
 float read(const float* x, std::int64_t count) {
   using Eight = float __attribute__((vector_size(32)));
   Eight sums[8] = {};
@@ -41,7 +40,7 @@ float read(const float* x, std::int64_t count) {
 }
 
 bench::Run read_all(int threads) {
-  return bench::timed([threads, x = bench::numbers(bench::large.rows * bench::large.columns)] {
+  return bench::timed([threads, x = bench::values(bench::large.rows * bench::large.columns)] {
     shared_out(threads, static_cast<std::int64_t>(x.size()),
                [&](std::int64_t first, std::int64_t end) { sink = read(x.data() + first, end - first); });
   });
@@ -49,7 +48,7 @@ bench::Run read_all(int threads) {
 
 bench::Run copy_all(int threads) {
   return bench::timed(
-      [threads, x = bench::numbers(bench::chain_elements), y = bench::numbers(bench::chain_elements)]() mutable {
+      [threads, x = bench::values(bench::chain_elements), y = bench::values(bench::chain_elements)]() mutable {
         shared_out(threads, static_cast<std::int64_t>(x.size()), [&](std::int64_t first, std::int64_t end) {
           std::memcpy(y.data() + first, x.data() + first, static_cast<std::size_t>(end - first) * sizeof(float));
         });

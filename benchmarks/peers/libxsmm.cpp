@@ -1,6 +1,6 @@
-// libxsmm's worker: a kernel generated for each shape when the job is made, which is what the library is for. Its
-// kernels are of one thread; for several, the rows of the result are shared out where the product is large enough to
-// gain. Kernels take no transposed first operand: it is transposed before, within the time, by libxsmm as well.
+// The worker for libxsmm, which generates a kernel for each shape when a job is prepared. Its kernels are
+// single-threaded; large products split their rows among threads. Kernels do not support a transposed first operand, so
+// libxsmm transposes it first, within the measured time.
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -12,11 +12,11 @@
 
 namespace {
 
-constexpr double shared_from = 4e5;  // operations
+constexpr double parallel_min_flops = 4e5;
 
-// libxsmm counts columns first, so row-major c = a . b is its c' = b' . a': its first operand is our b.
+// libxsmm is column-major: row-major c = a . b is c' = b' . a', so its first operand is b.
 bench::Run product(const bench::Product& p, int threads) {
-  const int parts = p.flops() < shared_from ? 1 : std::min(threads, p.m);
+  const int parts = p.flops() < parallel_min_flops ? 1 : std::min(threads, p.m);
   const int rows = (p.m + parts - 1) / parts;
   const int lda = p.n, ldb = p.ta ? p.m : p.k, ldc = p.n;
   const int flags = p.ta ? LIBXSMM_GEMM_FLAG_TRANS_B : LIBXSMM_GEMM_FLAG_NONE;
@@ -28,8 +28,8 @@ bench::Run product(const bench::Product& p, int threads) {
     return made;
   };
   const libxsmm_smmfunction whole = kernel(rows), rest = kernel(p.m - rows * (parts - 1));
-  const auto a = bench::numbers(std::int64_t{p.m} * p.k), b = bench::numbers(std::int64_t{p.k} * p.n);
-  const auto c = std::make_shared<std::vector<float>>(bench::numbers(std::int64_t{p.m} * p.n));
+  const auto a = bench::values(std::int64_t{p.m} * p.k), b = bench::values(std::int64_t{p.k} * p.n);
+  const auto c = std::make_shared<std::vector<float>>(bench::values(std::int64_t{p.m} * p.n));
   const auto straight = std::make_shared<std::vector<float>>(b);
   bench::Run run = bench::timed([=] {
     if (p.tb) {

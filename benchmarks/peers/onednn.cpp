@@ -1,4 +1,4 @@
-// oneDNN's worker: the primitive for products, made once for each shape, on plain row-major memory as everybody else's.
+// The worker for oneDNN: a matmul primitive per shape, on row-major memory as in the other workers.
 #include <string>
 
 #include <dnnl.hpp>

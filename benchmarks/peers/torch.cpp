@@ -1,13 +1,12 @@
-// libtorch's worker. Each job is written as its C++ front end does it fastest, as far as we know:
-//   - BLAS is OpenBLAS on OpenMP, the pool libtorch uses itself; with the default build on plain threads two pools
-//   fight
-//     for the cores. (The build file sees to it.)
-//   - one pool of as many threads as asked for, set before the first operation;
-//   - in use, InferenceMode, and no copy of the input;
-//   - in training, gradients set to none instead of zeroed, in-place relu, loss from logits with class numbers;
-//   - Adam by hand in the fewest calls, which beats torch::optim::Adam and the _foreach functions;
-//   - single operations write into a tensor that exists: a fresh one would cost page faults;
-//   - batch norm and losses call the functions behind autograd, without making its nodes.
+// The worker for libtorch. Each job uses the fastest form of its C++ front end that we know:
+//   - OpenBLAS with OpenMP, the thread pool that libtorch uses; the pthreads build would compete for the cores (see
+//     peers.cmake);
+//   - one pool of the requested number of threads, set before the first operation;
+//   - inference in InferenceMode, without a copy of the input;
+//   - training with gradients set to none instead of zeroed, in-place relu, and a loss of logits and class indices;
+//   - a hand-written Adam with the fewest calls, which is faster than torch::optim::Adam and the _foreach functions;
+//   - single operations write into an existing tensor, since a new one causes page faults;
+//   - batch norm and losses call the functions behind autograd without creating its nodes.
 #include <fstream>
 #include <memory>
 #include <string>
@@ -32,7 +31,7 @@ Tensor made_up(at::IntArrayRef shape) {
   return out;
 }
 
-// Adam by hand, in the fewest passes there are functions for, and without new tensors.
+// Adam in the fewest passes that library functions allow, without new tensors.
 class Adam {
  public:
   explicit Adam(std::vector<Tensor> parameters) : parameters_(std::move(parameters)) {
@@ -71,8 +70,8 @@ nn::BatchNorm1d batch_norm(std::int64_t features) {
 
 nn::ReLU relu() { return nn::ReLU(nn::ReLUOptions().inplace(true)); }
 
-// To logits: softmax belongs to the loss, or to inference.
-nn::Sequential seed_net() {
+// Outputs logits; the loss or inference applies softmax.
+nn::Sequential mnist_net() {
   return nn::Sequential(nn::Linear(bench::pixels, 64), relu(), batch_norm(64), nn::Linear(64, 64), relu(),
                         batch_norm(64), nn::Linear(64, 64), relu(), batch_norm(64), nn::Dropout(0.2),
                         nn::Linear(64, bench::classes));
@@ -95,7 +94,7 @@ struct Data {
   explicit Data(std::int64_t rows) : x(made_up({rows, bench::pixels})), y(torch::arange(rows) % bench::classes) {}
 };
 
-// What every step of training does; the loss is left where it is.
+// A training step; does not read the loss.
 template <class Loss>
 void train_step(nn::Sequential& net, Adam& adam, const Tensor& x, const Loss& loss) {
   adam.zero_grad();
@@ -118,16 +117,15 @@ Run boston_step() {
   });
 }
 
-// An epoch at a time, as a loop over batches does it: in order a batch is a view, shuffled it is gathered into tensors
-// that exist.
+// Epochs as a loop over batches: views if in order, gathered into existing tensors if shuffled.
 Run epochs(bool shuffle) {
-  nn::Sequential net = seed_net();
+  nn::Sequential net = mnist_net();
   net->train();
   return timed([net, adam = Adam(net->parameters()), data = Data(bench::images), shuffle]() mutable {
     const Tensor order = shuffle ? torch::randperm(bench::images) : Tensor();
-    Tensor x = torch::empty({bench::seed_batch, bench::pixels}), y = torch::empty({bench::seed_batch}, torch::kLong);
-    for (std::int64_t first = 0; first < bench::images; first += bench::seed_batch) {
-      const std::int64_t end = std::min(first + bench::seed_batch, bench::images);
+    Tensor x = torch::empty({bench::mnist_batch, bench::pixels}), y = torch::empty({bench::mnist_batch}, torch::kLong);
+    for (std::int64_t first = 0; first < bench::images; first += bench::mnist_batch) {
+      const std::int64_t end = std::min(first + bench::mnist_batch, bench::images);
       Tensor batch_x, batch_y;
       if (shuffle) {
         const Tensor rows = order.slice(0, first, end);
@@ -220,7 +218,7 @@ Run adam_step(const nn::Sequential& net) {
 
 // ---- operations
 
-// A function that writes into a tensor of the shape of its result.
+// A function that writes into an existing result tensor.
 template <class F>
 Run into(F f, at::IntArrayRef shape, at::IntArrayRef result) {
   return timed([f, x = made_up(shape), out = torch::empty(result)]() mutable {
@@ -249,21 +247,21 @@ Run chain_of_eight() {
 std::vector<Job> jobs() {
   const std::vector<std::int64_t> vector{bench::function_elements}, matrix{bench::large.rows, bench::large.columns};
   std::vector<Job> out{
-      {"train/seed/step", [](int) { return classifier_step(seed_net(), bench::seed_batch); }},
-      {"train/seed/in-order", [](int) { return epochs(false); },
-       std::ceil(static_cast<double>(bench::images) / bench::seed_batch)},
-      {"train/seed/shuffled", [](int) { return epochs(true); },
-       std::ceil(static_cast<double>(bench::images) / bench::seed_batch)},
+      {"train/mnist/step", [](int) { return classifier_step(mnist_net(), bench::mnist_batch); }},
+      {"train/mnist/in-order", [](int) { return epochs(false); },
+       std::ceil(static_cast<double>(bench::images) / bench::mnist_batch)},
+      {"train/mnist/shuffled", [](int) { return epochs(true); },
+       std::ceil(static_cast<double>(bench::images) / bench::mnist_batch)},
       {"train/wide", [](int) { return classifier_step(wide_net(), 256); }},
       {"train/boston", [](int) { return boston_step(); }},
-      {"infer/seed/1", [](int) { return inference(seed_net(), 1); }},
-      {"infer/seed/128", [](int) { return inference(seed_net(), 128); }},
-      {"infer/seed/1024", [](int) { return inference(seed_net(), 1024); }},
+      {"infer/mnist/1", [](int) { return inference(mnist_net(), 1); }},
+      {"infer/mnist/128", [](int) { return inference(mnist_net(), 128); }},
+      {"infer/mnist/1024", [](int) { return inference(mnist_net(), 1024); }},
       {"infer/wide/256", [](int) { return inference(wide_net(), 256); }},
       {"tanh-net/first-order", [](int) { return first_order(); }},
       {"tanh-net/input-penalty", [](int) { return input_penalty(); }},
       {"tanh-net/parameter-norm", [](int) { return parameter_norm(); }},
-      {"adam/60K", [](int) { return adam_step(seed_net()); }},
+      {"adam/60K", [](int) { return adam_step(mnist_net()); }},
       {"adam/3M", [](int) { return adam_step(wide_net()); }},
       {"op/exp", [=](int) { return into([](Tensor& y, const Tensor& x) { at::exp_out(y, x); }, vector, vector); }},
       {"op/tanh", [=](int) { return into([](Tensor& y, const Tensor& x) { at::tanh_out(y, x); }, vector, vector); }},
@@ -307,14 +305,14 @@ std::vector<Job> jobs() {
 }
 
 std::size_t first_step() {
-  const Data batch(bench::seed_batch);
-  nn::Sequential net = seed_net();
+  const Data batch(bench::mnist_batch);
+  nn::Sequential net = mnist_net();
   Adam adam(net->parameters());
   train_step(net, adam, batch.x, [&](const Tensor& out) { return torch::cross_entropy_loss(out, batch.y); });
   return batch.x.nbytes() + batch.y.nbytes();
 }
 
-// The file from which the BLAS in this process was loaded.
+// The path of the loaded BLAS library.
 std::string loaded_blas() {
   std::ifstream maps("/proc/self/maps");
   for (std::string line; std::getline(maps, line);) {

@@ -1,4 +1,4 @@
-// What the benchmarks' numbers rest on: the choice of repetitions, statistics, aims and tables. No clock is read here.
+// Benchmark driver: repetitions, statistics, targets and tables. Uses no clock.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -9,7 +9,7 @@
 #include "../../benchmarks/driver/page.hpp"
 #include "../../benchmarks/driver/statistics.hpp"
 #include "../../benchmarks/driver/tables.hpp"
-#include "../../benchmarks/driver/wanted.hpp"
+#include "../../benchmarks/driver/targets.hpp"
 #include "../../benchmarks/worker.hpp"
 
 using namespace bench;
@@ -24,7 +24,7 @@ Result result(const std::string& job, double us, const std::string& who, double 
 
 }  // namespace
 
-TEST_CASE("benchmarks: the median is the middle, whatever the order") {
+TEST_CASE("benchmarks: median and geometric mean") {
   CHECK(median({3, 1, 2}) == 2);
   CHECK(median({4, 1, 2, 3}) == 2.5);
   CHECK(median({7}) == 7);
@@ -48,22 +48,22 @@ TEST_CASE("benchmarks: short jobs are repeated within a sample, long ones are me
       return each * static_cast<double>(n);
     });
   };
-  // A microsecond each, for 10 ms: samples of 200 repetitions, and some to warm up.
+  // 1 us each, for 10 ms: samples of 200 repetitions, plus a warm-up.
   const auto many = measure(job(1e3), 1e7);
   CHECK(many.size() == 50);
   CHECK(many.front() == doctest::Approx(1e3));
   CHECK(repeated > 10000);
   CHECK(repeated < 13000);
-  // Half a second: the first repetition is the sample.
+  // 500 ms: the first repetition is the sample.
   CHECK(measure(job(5e8), 1e7) == std::vector<double>{5e8});
   CHECK(calls == 1);
-  // The first repetition of a job of middle length is not counted.
+  // The first repetition of a job of medium length is a warm-up.
   std::int64_t first = 1;
   const Run cold([&](std::int64_t n) { return static_cast<double>(n) * (std::exchange(first, 0) == 1 ? 2e6 : 1e6); });
   for (const double sample : measure(cold, 1e7)) CHECK(sample == 1e6);
 }
 
-TEST_CASE("benchmarks: numbers are shown with three digits and a unit") {
+TEST_CASE("benchmarks: values are formatted with three digits and a unit") {
   CHECK(with_unit(1.234, Unit::nanoseconds) == "1.23 ns");
   CHECK(with_unit(12340, Unit::nanoseconds) == "12.3 us");
   CHECK(with_unit(999.6e3, Unit::nanoseconds) == "1.00 ms");
@@ -74,52 +74,52 @@ TEST_CASE("benchmarks: numbers are shown with three digits and a unit") {
   CHECK(times(std::numeric_limits<double>::quiet_NaN()) == "-");
 }
 
-TEST_CASE("benchmarks: a table is aligned on a terminal and is Markdown on a page") {
+TEST_CASE("benchmarks: tables are printed as aligned text and as Markdown") {
   const Table table{"Title", {"job", "time"}, {{"a", "1"}, {"longer", "100.5"}}};
   CHECK(table.plain() == "Title\n\n  job      time\n  a           1\n  longer  100.5\n");
   CHECK(table.markdown() == "| job | time |\n|---|--:|\n| a | 1 |\n| longer | 100.5 |\n");
 }
 
-TEST_CASE("benchmarks: what is wanted is held against what was measured") {
+TEST_CASE("benchmarks: missed targets and slower jobs are listed") {
   Results results;
   results.results = {
-      result("train/boston", 10, "torch", 500),                 // 50x of 40x
-      result("train/wide", 100, "torch", 80),                   // 0.8x of 1.15x: slower
-      result("sum/all", 100, "hardware", 90),                   // 0.9 of 0.85
-      result("chain-of-eight/16M", 100, "hardware", 70),        // 0.7 of 0.8
-      {"plan/seed", 1, Unit::nanoseconds, {entry(ours, 6e6)}},  // 6 ms of 5 ms
+      result("train/boston", 10, "torch", 500),                  // 50x of 40x
+      result("train/wide", 100, "torch", 80),                    // 0.8x of 1.15x: slower
+      result("sum/all", 100, "hardware", 90),                    // 0.9 of 0.85
+      result("chain-of-eight/16M", 100, "hardware", 70),         // 0.7 of 0.8
+      {"plan/mnist", 1, Unit::nanoseconds, {entry(ours, 6e6)}},  // 6 ms of 5 ms
       {"matmul/512x512x512", 1, Unit::nanoseconds, {entry(ours, 100), entry("blis", 95), entry("eigen", 85)}},
       {"matmul/8x13x32", 1, Unit::nanoseconds, {entry(ours, 100), entry("blis", 300), entry("eigen", 80)}},
   };
   CHECK(missed_targets(results) == std::vector<std::string>{
-                                       "train/wide, 1 thread: 0.80x of torch, wanted 1.15x",
-                                       "plan/seed, 1 thread: 6.00 ms, wanted at most 5.00 ms",
-                                       "chain-of-eight/16M, 1 thread: 0.70x of hardware, wanted 0.8x",
-                                       "matmul/8x13x32, 1 thread: 80 % of the best library, wanted 90 %",
-                                       "matmul/512x512x512, 1 thread: 85 % of the best library, wanted 90 %",
+                                       "train/wide, 1 thread: 0.80x of torch, target 1.15x",
+                                       "plan/mnist, 1 thread: 6.00 ms, target at most 5.00 ms",
+                                       "chain-of-eight/16M, 1 thread: 0.70x of hardware, target 0.8x",
+                                       "matmul/8x13x32, 1 thread: 80% of the best library, target 90%",
+                                       "matmul/512x512x512, 1 thread: 85% of the best library, target 90%",
                                    });
-  // A machine cannot be beaten, so it is no loss.
+  // The memory bandwidth of the machine is a limit, not a peer.
   CHECK(slower_jobs(results) == std::vector<std::string>{
-                                    "train/wide, 1 thread: torch needs 80 % of our time",
-                                    "matmul/512x512x512, 1 thread: eigen needs 85 % of our time",
-                                    "matmul/8x13x32, 1 thread: eigen needs 80 % of our time",
+                                    "train/wide, 1 thread: torch needs 80% of our time",
+                                    "matmul/512x512x512, 1 thread: eigen needs 85% of our time",
+                                    "matmul/8x13x32, 1 thread: eigen needs 80% of our time",
                                 });
-  CHECK(part_of_best(results.results[6]) == doctest::Approx(0.8));
-  CHECK(std::isnan(part_of_best(results.results[4])));
+  CHECK(fraction_of_best(results.results[6]) == doctest::Approx(0.8));
+  CHECK(std::isnan(fraction_of_best(results.results[4])));
   CHECK(product_means(results).rows[0] == std::vector<std::string>{"blis", "1", "1.69x", "yes"});
   CHECK(product_means(results).rows[1] == std::vector<std::string>{"eigen", "1", "0.82x", "no"});
   CHECK(peer_table(results).rows[0] ==
         std::vector<std::string>{"train/boston", "1", "10.0 ns", "500 ns", "50.0x", "40x", "yes"});
 }
 
-TEST_CASE("benchmarks: with more than one thread more may be wanted") {
-  CHECK(wanted_ratio("train/seed/shuffled", "torch", 1) == 2.2);
-  CHECK(wanted_ratio("train/seed/shuffled", "torch", 2) == 2.7);
-  CHECK_FALSE(wanted_ratio("train/seed/shuffled", "hardware", 1));
-  CHECK_FALSE(wanted_ratio("op/exp", "torch", 1));
+TEST_CASE("benchmarks: targets may differ for several threads") {
+  CHECK(target_ratio("train/mnist/shuffled", "torch", 1) == 2.2);
+  CHECK(target_ratio("train/mnist/shuffled", "torch", 2) == 2.7);
+  CHECK_FALSE(target_ratio("train/mnist/shuffled", "hardware", 1));
+  CHECK_FALSE(target_ratio("op/exp", "torch", 1));
 }
 
-TEST_CASE("benchmarks: the cost of a node stands in the column of its length") {
+TEST_CASE("benchmarks: the per-node table has a column per chain length") {
   Results results;
   for (const auto& [job, cost] : {std::pair{"nodes/run/1000", 3.0}, {"nodes/run/10", 2.0}, {"nodes/plan/10", 1.0}}) {
     results.results.push_back({job, 1, Unit::nanoseconds, {entry(ours, cost)}});
@@ -129,19 +129,20 @@ TEST_CASE("benchmarks: the cost of a node stands in the column of its length") {
   CHECK(table.rows == std::vector<std::vector<std::string>>{{"plan", "1.00 ns", "-"}, {"run", "2.00 ns", "3.00 ns"}});
 }
 
-TEST_CASE("benchmarks: rounds that differ too much are shown") {
+TEST_CASE("benchmarks: noisy measurements are listed") {
   Results results;
   results.results = {result("train/wide", 100, "torch", 80)};
   CHECK(noisy_results(results).empty());
-  results.results[0].entries[1].rounds = {100, 200, 149, 100, 151, 1000};  // the middle is exactly 1.5 times the best
+  results.results[0].entries[1].rounds = {100, 200, 149,
+                                          100, 151, 1000};  // the median is exactly 1.5 times the minimum
   CHECK(noisy_results(results).empty());
   results.results[0].entries[1].rounds.push_back(151);
   CHECK(noisy_results(results) ==
-        std::vector<std::string>{"train/wide, 1 thread, torch: 151 ns in the middle of rounds from 100 ns to 1.00 us"});
+        std::vector<std::string>{"train/wide, 1 thread, torch: median 151 ns of rounds from 100 ns to 1.00 us"});
   CHECK(page(results).find("## Noisy measurements") != std::string::npos);
 }
 
-TEST_CASE("benchmarks: where two runs did the same job, the later one counts") {
+TEST_CASE("benchmarks: merge keeps the later result of a job") {
   Results a, b;
   a.results = {result("train/wide", 1, "torch", 2), result("train/boston", 1, "torch", 2)};
   b.results = {result("train/wide", 1, "torch", 5), result("sum/all", 1, "torch", 2)};
@@ -158,7 +159,7 @@ TEST_CASE("benchmarks: where two runs did the same job, the later one counts") {
   CHECK(a.command == "first\nsecond");
 }
 
-TEST_CASE("benchmarks: the page says what was run, on what, and where others are faster") {
+TEST_CASE("benchmarks: the page has the command, the machine and slower jobs") {
   Results results;
   results.command = "./dev bench --quick";
   results.processor = "some processor";
@@ -167,10 +168,10 @@ TEST_CASE("benchmarks: the page says what was run, on what, and where others are
   const std::string text = page(results);
   for (const char* part : {"\n./dev bench --quick\n", "| processor | some processor |", "| torch | libtorch 1.2.3 |",
                            "| train/wide | 1 | 100 ns | 80.0 ns | 0.80x | 1.15x | no |",
-                           "- train/wide, 1 thread: torch needs 80 % of our time"}) {
+                           "- train/wide, 1 thread: torch needs 80% of our time"}) {
     CAPTURE(part);
     CHECK(text.find(part) != std::string::npos);
   }
-  // Sections of which nothing was measured are left out.
-  CHECK(text.find("## Products") == std::string::npos);
+  // Sections without measurements are omitted.
+  CHECK(text.find("## Matrix multiplication") == std::string::npos);
 }

@@ -1,9 +1,9 @@
-// Writes events until it is killed, and tells in shared memory which were written.
+// Writes events until it is killed, and counts the written ones in shared memory.
 //
 //   xgrad_event_flood FOLDER ACKNOWLEDGED
 //
-// The events of a run have the steps 0, 1, 2 ...; it goes on behind what is in the folder. ACKNOWLEDGED is a file of
-// eight bytes: how many events were taken so far.
+// The events have the steps 0, 1, 2 ..., continuing after those in the folder. ACKNOWLEDGED is a file of eight bytes:
+// the number of events written so far.
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -26,7 +26,7 @@ int main(int argc, char** argv) {
     std::int64_t step = 0;
     for (const auto& [tag, points] : nn::load_run(argv[1]).scalars) step = std::max(step, points.back().step + 1);
     for (const auto& [tag, other] : nn::load_run(argv[1]).others) step = std::max(step, other.last_step + 1);
-    // Small ones, and large ones whose writing takes a while.
+    // Small events, and large ones that take a while to write.
     const std::string large(1 << 20, 'x');
     for (; step < 1000000; ++step) {
       if (step % 4 == 0)

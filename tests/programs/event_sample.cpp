@@ -1,4 +1,4 @@
-// Two runs with known numbers, and one that is damaged.
+// Writes two runs with known values, and a damaged one.
 //
 //   xgrad_event_sample FOLDER
 #include <cstdio>
@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
         if (run == 1) events.scalar("epoch_accuracy", step == 40 ? 0.99 : 0.01 * step / 2, step);
       }
       events.scalar("epoch_learning_rate", 0.001, 3);
-      // A name that would turn a terminal's colors, and leave the folder of the images.
+      // A name with terminal control characters and a path out of the output folder.
       if (run == 2) events.image("../\x1B[31mred", xgrad::Tensor({4, 5}), 7);
       if (run == 2) events.image("..+\x1B[31mred", xgrad::Tensor({4, 5}), 7);
     }

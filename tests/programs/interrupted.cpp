@@ -1,5 +1,5 @@
-// A training that is made to be killed: it begins, or goes on where the checkpoint is, and writes what came of it.
-// Its curves are in the folder CHECKPOINT.logs.
+// A training run to be killed by tests: starts, or resumes from the checkpoint, and writes its result.
+// Event files are in the folder CHECKPOINT.logs.
 //
 //   xgrad_interrupted CHECKPOINT RESULT THREADS
 #include <cmath>
@@ -14,7 +14,7 @@ using xgrad::Tensor;
 
 int main(int argc, char** argv) {
   if (argc != 4) return 2;
-  // Of some megabytes with the optimizer's memory, so that writing them takes a while.
+  // A few megabytes with the optimizer state, so that writing a checkpoint takes a while.
   nn::Dataset data{Tensor({90, 300}), Tensor(xgrad::Shape{90}, xgrad::i64)};
   Index i = 0;
   for (float& x : data.x.mutable_values<float>()) x = static_cast<float>(std::sin(static_cast<double>(++i) * 1.7));

@@ -1,4 +1,4 @@
-// Prints reproducers of nodes that are right, as a document: its programs must compile, and say so.
+// Prints reproducers of correct nodes as a Markdown document: the programs must compile and print that they passed.
 #include <cstdio>
 #include <string>
 
@@ -26,7 +26,7 @@ int main() {
   show("sum", {{"axes", Axes{1}}, {"keepdims", true}}, {x});
   show("sum", {{"axes", Axes{0, 1}}, {"keepdims", false}}, {x});
   show("where", {}, {Tensor::from<bool>({3}, {true, false, true}), x, Tensor(2.0)},
-       // Of the one element that is left, one side has no derivative.
+       // The derivative of one side is zero for the single remaining element.
        "check_gradients: y = ...: the first derivative by ... is zero everywhere, ...");
   show("gather", {{"axis", Index{1}}}, {x, Tensor::from<std::int64_t>({2}, {2, 0})});
   show("pad",

@@ -1,5 +1,5 @@
-// Mistakes in what programs hand to the library. None compiles: wrong_signatures.cmake checks that each gives the one
-// error that the comment above it expects. Not built.
+// Wrong arguments of library functions that must not compile: wrong_signatures.cmake checks that each gives exactly the
+// error that the comment above it expects. Not part of the build.
 #include <xgrad/nn/initializers.hpp>
 #include <xgrad/nn/layers/dense.hpp>
 #include <xgrad/nn/optimizers/schedules.hpp>
