@@ -1,5 +1,5 @@
-// Whatever is asked of an operation by its name, the answer is an error that names it or numbers that can be computed:
-// never a crash, never an internal error, never a write beside the output.
+// apply() with random dtypes, shapes and attributes either throws an error that names the operation or returns a value
+// that evaluates: no crash, no internal error, no write outside the output.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -25,7 +25,7 @@ using testing::Dice;
 
 namespace {
 
-constexpr Index most_elements = 1 << 14;  // of all nodes of a graph together that is computed
+constexpr Index max_elements = 1 << 14;  // of all nodes together; larger graphs are not evaluated
 
 std::vector<const OpDef*> operations() {
   std::vector<const OpDef*> out;
@@ -40,8 +40,8 @@ DType dtype_of_sample(const SampleInput& input) {
 }
 
 std::int64_t any_integer(Dice& dice) {
-  static const std::vector<std::int64_t> far{1 << 20, INT64_C(1) << 40, -7, INT64_MAX, INT64_MIN, INT64_C(1) << 31};
-  return dice.chance(0.25) ? dice.one_of(far) : dice.between(-2, 4);
+  static const std::vector<std::int64_t> extreme{1 << 20, INT64_C(1) << 40, -7, INT64_MAX, INT64_MIN, INT64_C(1) << 31};
+  return dice.chance(0.25) ? dice.one_of(extreme) : dice.between(-2, 4);
 }
 
 double any_number(Dice& dice) {
@@ -66,7 +66,7 @@ Attr any_attr(Dice& dice, std::size_t kind) {
   }
 }
 
-// A sample's attributes, some of them others, of another kind, or missing.
+// A sample's attributes, each of them possibly changed, of another kind, or missing.
 Attrs any_attrs(Dice& dice, const Attrs& sample) {
   Attrs out;
   for (const auto& [name, value] : sample.items()) {
@@ -125,15 +125,15 @@ Tensor any_tensor(Dice& dice, const TensorType& type) {
 
 Index elements_of(Graph& g) {
   Index total = 0;
-  for (NodeId id = 0; id < g.size(); ++id) total += std::min(g.node(id).type.shape.elements(), most_elements + 1);
+  for (NodeId id = 0; id < g.size(); ++id) total += std::min(g.node(id).type.shape.elements(), max_elements + 1);
   return total;
 }
 
 struct Tally {
-  int refused = 0, computed = 0, differentiated = 0;
+  int rejected = 0, computed = 0, differentiated = 0;
 };
 
-// Tries one call. What it returns is what went wrong; nothing if it is empty.
+// Makes one random call. Returns a description of the failure, empty if there is none.
 std::string attempt(Dice& dice, const OpDef& op, const std::vector<TensorType>& types, const Attrs& attrs,
                     Tally& tally) {
   Graph g;
@@ -149,23 +149,23 @@ std::string attempt(Dice& dice, const OpDef& op, const std::vector<TensorType>& 
     try {
       y = g.apply(op, inputs, attrs);
     } catch (const UserError& error) {
-      ++tally.refused;
+      ++tally.rejected;
       if (g.mark() != before) return "it left nodes behind";
       if (std::string(error.what()).starts_with(op.name + ": ")) return {};
       return fmt::format("the message does not begin with the operation: {}", error.what());
     }
-    if (elements_of(g) > most_elements) return {};
+    if (elements_of(g) > max_elements) return {};
     try {
       std::vector<Tensor> numbers;
       for (const Feed& feed : feeds) numbers.push_back(feed.value);
-      GuardedCall trial(op, attrs, numbers, y.type());
-      if (y.shape().elements() > 0) trial.run({});  // kernels are not called for nothing
-      if (!trial.violation().empty()) return trial.violation();
+      GuardedCall call(op, attrs, numbers, y.type());
+      if (y.shape().elements() > 0) call.run({});  // kernels are not called for empty outputs
+      if (!call.violation().empty()) return call.violation();
       const Tensor out = evaluate(y, feeds, {.threads = 1});
       if (out.type() != y.type()) return fmt::format("{} came out, not {}", out.type().str(), y.type().str());
       ++tally.computed;
     } catch (const ValueError& error) {
-      ++tally.refused;
+      ++tally.rejected;
       if (std::string(error.what()).find(op.name) != std::string::npos) return {};
       return fmt::format("the message does not name the operation: {}", error.what());
     }
@@ -173,13 +173,13 @@ std::string attempt(Dice& dice, const OpDef& op, const std::vector<TensorType>& 
     for (const Value input : inputs)
       if (is_floating(input.dtype())) wrt.push_back(input);
     if (wrt.empty() || !is_floating(y.dtype()) || op.vjp == nullptr) return {};
-    const auto slopes = gradients(y, wrt, {.cotangent = ones_like(y), .unconnected = Unconnected::zeros});
-    if (elements_of(g) > most_elements) return {};
-    evaluate(slopes, feeds, {.threads = 1});
+    const auto grads = gradients(y, wrt, {.cotangent = ones_like(y), .unconnected = Unconnected::zeros});
+    if (elements_of(g) > max_elements) return {};
+    evaluate(grads, feeds, {.threads = 1});
     ++tally.differentiated;
     return {};
   } catch (const UserError& error) {
-    // Only where a derivative is of an order that does not exist.
+    // The only valid error here: polygamma has no derivative beyond order 20.
     return std::string(error.what()).find("is not in [1, 20]") == std::string::npos
                ? fmt::format("its derivative fails: {}", error.what())
                : "";
@@ -196,7 +196,7 @@ std::string call_text(const OpDef& op, const std::vector<TensorType>& types, con
 
 }  // namespace
 
-TEST_CASE("an attribute that is missing or of another kind is an error that names operation and attribute") {
+TEST_CASE("apply: a missing or mistyped attribute throws an error that names operation and attribute") {
   for (const OpDef* op : operations()) {
     for (const Sample& sample : op->samples) {
       for (const auto& [name, value] : sample.attrs.items()) {
@@ -229,7 +229,7 @@ TEST_CASE("an attribute that is missing or of another kind is an error that name
   }
 }
 
-TEST_CASE("an operation that does not exist, or has no operands, is an error that names it") {
+TEST_CASE("apply: an unknown operation or a wrong number of inputs throws an error that names it") {
   Graph g;
   const Value x = g.input("x", {3});
   CHECK_THROWS_WITH_AS(apply("sine", {x}), "sine: there is no operation of that name", GraphError);
@@ -238,33 +238,33 @@ TEST_CASE("an operation that does not exist, or has no operands, is an error tha
   CHECK_THROWS_WITH_AS(apply("input", {x}), doctest::Contains("input"), GraphError);
 }
 
-TEST_CASE("random calls of every operation are refused by name or computed") {
+TEST_CASE("apply: random calls of every operation throw an error that names it, or evaluate") {
   constexpr int rounds = 400;
   Tally all;
   for (const OpDef* op : operations()) {
     Tally tally;
-    std::map<std::string, std::string> found;  // one call for each violation
+    std::map<std::string, std::string> failures;  // one call for each violation
     Dice dice(20);
     for (int round = 0; round < rounds; ++round) {
       const Sample& sample = op->samples[static_cast<std::size_t>(dice.below(static_cast<Index>(op->samples.size())))];
       const auto types = any_inputs(dice, sample);
       const Attrs attrs = any_attrs(dice, sample.attrs);
-      const std::string wrong = attempt(dice, *op, types, attrs, tally);
-      if (!wrong.empty()) found.emplace(wrong, call_text(*op, types, attrs));
+      const std::string failure = attempt(dice, *op, types, attrs, tally);
+      if (!failure.empty()) failures.emplace(failure, call_text(*op, types, attrs));
     }
-    int shown = 0;
-    for (const auto& violation : found) {
-      if (++shown > 3) break;
+    int reported = 0;
+    for (const auto& violation : failures) {
+      if (++reported > 3) break;
       CAPTURE(violation.second);
       CHECK_MESSAGE(false, violation.first);
     }
     CAPTURE(op->name);
     CHECK(tally.computed > 0);
-    all.refused += tally.refused;
+    all.rejected += tally.rejected;
     all.computed += tally.computed;
     all.differentiated += tally.differentiated;
   }
-  CHECK(all.refused > 5000);
+  CHECK(all.rejected > 5000);
   CHECK(all.computed > 10000);
   CHECK(all.differentiated > 3000);
 }

@@ -1,4 +1,4 @@
-// Numbers at the ends of the range and in the corners of functions: what a formula taken literally would lose.
+// Values at the ends of the floating-point range and of domains, where a naive formula overflows or loses precision.
 #include <cmath>
 #include <cstdint>
 #include <numbers>
@@ -18,7 +18,7 @@ using testing::row;
 using testing::slopes;
 using testing::values;
 
-TEST_CASE("rounding: halves go to the even number, zeros keep their sign, large numbers are whole already") {
+TEST_CASE("rounding: ties go to even, zeros keep their sign, large values are unchanged") {
   const std::initializer_list<double> x{-2.5, -1.5, -0.5, -0.0, 0.5, 1.5, 2.5, 1e30, NaN, -inf};
   for (const DType d : {f32, f64}) {
     CAPTURE(name_of(d));
@@ -30,47 +30,47 @@ TEST_CASE("rounding: halves go to the even number, zeros keep their sign, large 
   }
 }
 
-TEST_CASE("quotients and remainders of negative numbers, by zero and by infinity") {
+TEST_CASE("floor_divide, remainder, fmod: negative operands, division by zero and by infinity") {
   const std::initializer_list<double> a{7, -7, 7, -7, 1, 6, -1e-20, 5, -5}, b{2, 2, -2, -2, 0.1, 0.1, 1, inf, inf};
-  const auto divided = [](Value x, Value y) { return floor_divide(x, y); };
-  const auto left = [](Value x, Value y) { return remainder(x, y); };
-  const auto c_left = [](Value x, Value y) { return fmod(x, y); };
-  CHECK(values(divided, a, b) == Numbers{3, -4, -4, 3, 9, 59, -1, 0, -1});
-  CHECK(values(left, {7, -7, 7, -7, 5, -5}, {2, 2, -2, -2, inf, inf}) == Numbers{1, 1, -1, -1, 5, inf});
-  CHECK(values(c_left, {7, -7, 7, -7, 5, -5}, {2, 2, -2, -2, inf, inf}) == Numbers{1, -1, 1, -1, 5, -5});
+  const auto quotients = [](Value x, Value y) { return floor_divide(x, y); };
+  const auto remainders = [](Value x, Value y) { return remainder(x, y); };
+  const auto c_remainders = [](Value x, Value y) { return fmod(x, y); };
+  CHECK(values(quotients, a, b) == Numbers{3, -4, -4, 3, 9, 59, -1, 0, -1});
+  CHECK(values(remainders, {7, -7, 7, -7, 5, -5}, {2, 2, -2, -2, inf, inf}) == Numbers{1, 1, -1, -1, 5, inf});
+  CHECK(values(c_remainders, {7, -7, 7, -7, 5, -5}, {2, 2, -2, -2, inf, inf}) == Numbers{1, -1, 1, -1, 5, -5});
   for (const DType d : {f32, f64}) {
-    CHECK(values(divided, {1, -1, 0}, {0, 0, 0}, d) == Numbers{inf, -inf, NaN});
-    CHECK(values(left, {1, -1, 0, inf}, {0, 0, 0, 1}, d) == Numbers{NaN, NaN, NaN, NaN});
-    CHECK(values(c_left, {1, -1, 0, inf}, {0, 0, 0, 1}, d) == Numbers{NaN, NaN, NaN, NaN});
+    CHECK(values(quotients, {1, -1, 0}, {0, 0, 0}, d) == Numbers{inf, -inf, NaN});
+    CHECK(values(remainders, {1, -1, 0, inf}, {0, 0, 0, 1}, d) == Numbers{NaN, NaN, NaN, NaN});
+    CHECK(values(c_remainders, {1, -1, 0, inf}, {0, 0, 0, 1}, d) == Numbers{NaN, NaN, NaN, NaN});
   }
-  const auto [by_a, by_b] = slopes(left, {-7, 7}, {2, -2});
+  const auto [by_a, by_b] = slopes(remainders, {-7, 7}, {2, -2});
   CHECK(by_a == Numbers{1, 1});
   CHECK(by_b == Numbers{4, 4});
-  const auto [c_by_a, c_by_b] = slopes(c_left, {-7, 7}, {2, -2});
+  const auto [c_by_a, c_by_b] = slopes(c_remainders, {-7, 7}, {2, -2});
   CHECK(c_by_a == Numbers{1, 1});
   CHECK(c_by_b == Numbers{3, 3});
 }
 
-TEST_CASE("whole numbers: signs, the smallest by -1, division by zero") {
+TEST_CASE("integers: signs, INT64_MIN divided by -1, division by zero") {
   Graph g;
   const Value a = g.input("a", {5}, i64), b = g.input("b", {5}, i64);
-  const auto of = [&](Value v, std::int64_t last) {
+  const auto run = [&](Value v, std::int64_t last) {
     return evaluate(v, {{a, Tensor::from<std::int64_t>({5}, {7, -7, 7, -7, INT64_MIN})},
                         {b, Tensor::from<std::int64_t>({5}, {2, 2, -2, -2, last})}});
   };
-  CHECK(Numbers(of(floor_divide(a, b), 1)) == Numbers{3, -4, -4, 3, static_cast<double>(INT64_MIN)});
-  CHECK(of(floor_divide(a, b), -1).values<std::int64_t>()[4] == INT64_MIN);
-  CHECK(Numbers(of(remainder(a, b), -1)) == Numbers{1, 1, -1, -1, 0});
-  CHECK(Numbers(of(fmod(a, b), -1)) == Numbers{1, -1, 1, -1, 0});
-  CHECK(of(abs(a), 1).values<std::int64_t>()[4] == INT64_MIN);
-  CHECK(Numbers(of(sign(a), 1)) == Numbers{1, -1, 1, -1, -1});
+  CHECK(Numbers(run(floor_divide(a, b), 1)) == Numbers{3, -4, -4, 3, static_cast<double>(INT64_MIN)});
+  CHECK(run(floor_divide(a, b), -1).values<std::int64_t>()[4] == INT64_MIN);
+  CHECK(Numbers(run(remainder(a, b), -1)) == Numbers{1, 1, -1, -1, 0});
+  CHECK(Numbers(run(fmod(a, b), -1)) == Numbers{1, -1, 1, -1, 0});
+  CHECK(run(abs(a), 1).values<std::int64_t>()[4] == INT64_MIN);
+  CHECK(Numbers(run(sign(a), 1)) == Numbers{1, -1, 1, -1, -1});
   for (const Value v : {floor_divide(a, b), remainder(a, b), fmod(a, b)}) {
     CAPTURE(v.describe());
-    CHECK_THROWS_AS(of(v, 0), ValueError);
+    CHECK_THROWS_AS(run(v, 0), ValueError);
   }
 }
 
-TEST_CASE("powers of zero and their derivatives") {
+TEST_CASE("pow: powers of zero and their derivatives") {
   CHECK(values([](Value a, Value b) { return pow(a, b); }, {0, 0, 0, inf, NaN, -8}, {0, 1, -1, 0, 0, 1.0 / 3}) ==
         Numbers{1, 0, inf, 1, 1, NaN});
   const auto [by_a, by_b] = slopes([](Value a, Value b) { return pow(a, b); }, {0, 0, 0, 0}, {0, 1, 2, -1});
@@ -78,7 +78,7 @@ TEST_CASE("powers of zero and their derivatives") {
   CHECK(by_b == Numbers{0, 0, 0, -inf});
 }
 
-TEST_CASE("functions at the ends of their domains") {
+TEST_CASE("elementwise functions: values and derivatives at the ends of the domain") {
   CHECK(values([](Value x) { return cbrt(x); }, {-8, 27, -0.0, inf}).near({-2, 3, -0.0, inf}, 1e-15));
   CHECK(slopes([](Value x) { return cbrt(x); }, {0}) == Numbers{inf});
   CHECK(slopes([](Value x) { return sqrt(x); }, {0, 4}) == Numbers{inf, 0.25});
@@ -89,15 +89,15 @@ TEST_CASE("functions at the ends of their domains") {
   CHECK(values([](Value x) { return atanh(x); }, {-1, 1, 1.1}) == Numbers{-inf, inf, NaN});
   CHECK(slopes([](Value x) { return asin(x); }, {-1, 1}) == Numbers{inf, inf});
   CHECK(slopes([](Value x) { return acos(x); }, {-1, 1}) == Numbers{-inf, -inf});
-  // Near 1 the derivative is 1 / sqrt(2 (1 - x)) in all digits but the last.
+  // Near 1 the derivative is 1 / sqrt(2 (1 - x)), up to the last digit.
   CHECK(slopes([](Value x) { return asin(x); }, {1 - 0x1p-50}).near({std::sqrt(0x1p49)}, 1e-14));
-  // Squares of these would be infinite.
+  // The squares of these overflow.
   CHECK(slopes([](Value x) { return asinh(x); }, {1e200, -1e200}).near({1e-200, 1e-200}, 1e-15));
   CHECK(slopes([](Value x) { return acosh(x); }, {1e200}).near({1e-200}, 1e-15));
   CHECK(values([](Value x) { return exp2(x); }, {-inf, -2, 0, 10, inf}).near({0, 0.25, 1, 1024, inf}, 1e-15));
 }
 
-TEST_CASE("angles and distances") {
+TEST_CASE("atan2, hypot: signs, infinities, no overflow") {
   constexpr double pi = std::numbers::pi;
   const auto angle = [](Value y, Value x) { return atan2(y, x); };
   const auto distance = [](Value a, Value b) { return hypot(a, b); };
@@ -113,7 +113,7 @@ TEST_CASE("angles and distances") {
   CHECK(by_b.near({0.8, NaN}, 1e-15));
 }
 
-TEST_CASE("the error function and the gamma function at known points") {
+TEST_CASE("erf, erfc, erfinv, lgamma, digamma, polygamma: known values") {
   CHECK(values([](Value x) { return erf(x); }, {-inf, -0.0, 0.5, inf}).near({-1, -0.0, 0.5204998778130465, 1}, 1e-15));
   CHECK(values([](Value x) { return erfc(x); }, {-inf, 0, 5, inf}).near({2, 1, 1.5374597944280349e-12, 0}, 1e-14));
   CHECK(values([](Value x) { return erfinv(x); }, {-1, -0.0, 0.5, 0.9999, 1, 1.5})
@@ -130,15 +130,15 @@ TEST_CASE("the error function and the gamma function at known points") {
   CHECK(values([](Value x) { return erfinv(erf(x)); }, {-3, 0.1, 2}).near({-3, 0.1, 2}, 1e-11));
 }
 
-TEST_CASE("gelu keeps its digits where the error function is near -1") {
-  // -5 times the probability that a normal number is below -5, and likewise.
+TEST_CASE("gelu: keeps its relative precision where erf is near -1") {
+  // x times the probability that a standard normal variable is below x.
   CHECK(values([](Value x) { return gelu(x); }, {-5, -10, 5, 1e4})
             .near({-1.4332578593959731e-06, -7.619853024160593e-23, 4.99999856674214, 1e4}, 5e-14));
   CHECK(values([](Value x) { return gelu_tanh(x); }, {-5, 5, -1e4})
             .near({-2.2917961966295044e-07, 4.999999770820381, 0}, 1e-13));
 }
 
-TEST_CASE("log1p and expm1 near 0") {
+TEST_CASE("log1p, expm1: full precision near 0") {
   CHECK(values([](Value x) { return log1p(x); }, {1e-10, -1e-10, 1e-300})
             .near({1e-10 - 5e-21, -1e-10 - 5e-21, 1e-300}, 2.3e-16));
   CHECK(values([](Value x) { return expm1(x); }, {1e-10, -1e-10, 1e-300})
@@ -149,7 +149,7 @@ TEST_CASE("log1p and expm1 near 0") {
   CHECK(slopes([](Value x) { return expm1(x); }, {1e-10, -1e-300}).near({1 + 1e-10, 1}, 1e-15));
 }
 
-TEST_CASE("softmax and its like at +-1e4") {
+TEST_CASE("softmax, log_softmax, logsumexp, sigmoid: logits of +-1e4") {
   for (const DType d : {f32, f64}) {
     CAPTURE(name_of(d));
     const std::initializer_list<double> x{1e4, -1e4, 1e4 - 1};
@@ -167,14 +167,14 @@ TEST_CASE("softmax and its like at +-1e4") {
   }
 }
 
-TEST_CASE("cross-entropies at logits of +-1e4, from logits and through softmax") {
+TEST_CASE("cross-entropies: logits of +-1e4, from logits and through softmax") {
   for (const DType d : {f32, f64}) {
     Graph g({.dtype = d});
     const Value logits = g.input("logits", {2, 2});
     const Value target = g.constant(Tensor::from<double>({2, 2}, {0, 1, 1, 0}).cast(d));
     const Value labels = g.constant(Tensor::from<std::int64_t>({2}, {1, 0}));
     const Feeds feeds{{logits, Tensor::from<double>({2, 2}, {1e4, -1e4, 1e4, -1e4}).cast(d)}};
-    // The first row is as wrong as can be: it costs the distance of its logits. The second costs nothing.
+    // The first row predicts the wrong class: its loss is the difference of its logits. The second row has loss 0.
     for (const Value loss :
          {categorical_crossentropy_from_logits(logits, target), categorical_crossentropy(softmax(logits), target),
           sparse_categorical_crossentropy_from_logits(logits, labels),
@@ -185,7 +185,7 @@ TEST_CASE("cross-entropies at logits of +-1e4, from logits and through softmax")
   }
 }
 
-TEST_CASE("logsumexp and softmax of infinite rows") {
+TEST_CASE("logsumexp, softmax: rows with infinities and NaN") {
   const auto f = [](Value x) { return logsumexp(x); };
   CHECK(values(f, {-inf, -inf}) == Numbers{-inf});
   CHECK(values(f, {-inf, 2}) == Numbers{2});
@@ -197,7 +197,7 @@ TEST_CASE("logsumexp and softmax of infinite rows") {
   CHECK(values([](Value x) { return softmax(x); }, {-inf, -inf}) == Numbers{NaN, NaN});
 }
 
-TEST_CASE("a row of -inf among others gives -inf, or NaN where it has no softmax, and leaves the others alone") {
+TEST_CASE("logsumexp, softmax: a row of -inf gives -inf or NaN and does not affect other rows") {
   for (const DType d : {f32, f64}) {
     Graph g({.dtype = d});
     const Value x = g.input("x", {3, 2});
@@ -209,7 +209,7 @@ TEST_CASE("a row of -inf among others gives -inf, or NaN where it has no softmax
   }
 }
 
-TEST_CASE("variance: of equal numbers exactly 0, far from 0 exact, of too few NaN") {
+TEST_CASE("var: exactly 0 for equal values, accurate far from 0, NaN for too few values") {
   for (const DType d : {f32, f64}) {
     CAPTURE(name_of(d));
     Graph g({.dtype = d});
@@ -231,7 +231,7 @@ TEST_CASE("variance: of equal numbers exactly 0, far from 0 exact, of too few Na
   }
 }
 
-TEST_CASE("norms neither overflow nor vanish; their derivative at 0 is 0") {
+TEST_CASE("norm: neither overflows nor underflows; the derivative at 0 is 0") {
   const auto of = [](double p) { return [p](Value x) { return norm(x, p); }; };
   CHECK(values(of(2), {3e200, 4e200}).near({5e200}, 1e-15));
   CHECK(values(of(2), {3e-200, 4e-200}).near({5e-200}, 1e-15));
@@ -264,7 +264,7 @@ TEST_CASE("norms neither overflow nor vanish; their derivative at 0 is 0") {
   CHECK(slopes(of(inf), {-2, 1, 2}) == Numbers{-0.5, 0, 0.5});
 }
 
-TEST_CASE("reductions of nothing") {
+TEST_CASE("reductions: empty inputs") {
   CHECK(values([](Value x) { return sum(x); }, {}) == Numbers{0});
   CHECK(values([](Value x) { return prod(x); }, {}) == Numbers{1});
   CHECK(values([](Value x) { return mean(x); }, {}) == Numbers{NaN});
@@ -278,7 +278,7 @@ TEST_CASE("reductions of nothing") {
   CHECK_THROWS_AS(values([](Value x) { return argmin(x); }, {}), ShapeError);
 }
 
-TEST_CASE("extremes: ties share the derivative, NaN wins, positions are the first") {
+TEST_CASE("max, min, argmax, argmin: ties share the gradient, NaN propagates, the first index wins") {
   CHECK(slopes([](Value x) { return max(x); }, {1, 3, 3, 2}) == Numbers{0, 0.5, 0.5, 0});
   CHECK(slopes([](Value x) { return min(x); }, {1, 3, 1, 2}) == Numbers{0.5, 0, 0.5, 0});
   CHECK(values([](Value x) { return max(x); }, {1, NaN, inf}) == Numbers{NaN});
@@ -298,11 +298,11 @@ TEST_CASE("extremes: ties share the derivative, NaN wins, positions are the firs
   CHECK(argmin(x, 0, true).shape() == Shape{1, 3});
 }
 
-TEST_CASE("products and their derivatives where numbers are 0, first and second order") {
+TEST_CASE("prod, cumprod: first and second derivatives where elements are 0") {
   CHECK(slopes([](Value x) { return prod(x); }, {0, 2, 3}) == Numbers{6, 0, 0});
   CHECK(slopes([](Value x) { return prod(x); }, {0, 2, 0}) == Numbers{0, 0, 0});
   CHECK(slopes([](Value x) { return cumprod(x, 0); }, {2, 0, 3}) == Numbers{1, 8, 0});
-  const CheckOptions zeros{.allow_zero = true};  // where two of a product are 0
+  const CheckOptions zeros{.allow_zero = true};  // the gradient is 0 where two factors are 0
   for (const Tensor& at :
        {Tensor::from<double>({2, 3}, {0, 2, 3, 4, 5, 6}), Tensor::from<double>({2, 3}, {0, 2, 3, 4, 0, 6}),
         Tensor::from<double>({2, 3}, {0, 2, 0, 4, 0, 6})}) {
@@ -318,7 +318,7 @@ TEST_CASE("products and their derivatives where numbers are 0, first and second 
   }
 }
 
-TEST_CASE("reductions of truth values count in i64; means of whole numbers are refused with advice") {
+TEST_CASE("reductions: booleans are counted in i64; mean of integers throws with a hint") {
   Graph g;
   const Value b = g.input("b", {4}, boolean), i = g.input("i", {3}, i64);
   const Feeds feeds{{b, Tensor::from<bool>({4}, {true, false, true, true})},
@@ -336,13 +336,13 @@ TEST_CASE("reductions of truth values count in i64; means of whole numbers are r
   CHECK_THROWS_WITH_AS(mean(b), doctest::Contains("hint: cast(x, f32)"), DTypeError);
 }
 
-TEST_CASE("whatever is not 0 holds, NaN too") {
+TEST_CASE("any, all: every nonzero value is true, NaN too") {
   CHECK(values([](Value x) { return any(x); }, {0, -0.0, NaN}) == Numbers{1});
   CHECK(values([](Value x) { return all(x); }, {1, NaN}) == Numbers{1});
   CHECK(values([](Value x) { return all(x); }, {1, -0.0}) == Numbers{0});
 }
 
-TEST_CASE("casts: toward zero, saturating, NaN to 0; to bool whether not 0") {
+TEST_CASE("cast: truncates, saturates, maps NaN to 0; nonzero is true") {
   const std::initializer_list<double> x{-1.7, 1.7, 1e30, -1e30, inf, NaN, -0.0};
   const auto top = static_cast<double>(INT64_MAX), bottom = static_cast<double>(INT64_MIN);
   for (const DType d : {f32, f64}) {

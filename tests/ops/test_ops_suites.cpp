@@ -1,4 +1,4 @@
-// The suites over every built-in operation and composition. XGRAD_OP=name runs them for one of them only.
+// The test suites, for every built-in operation and composition. XGRAD_OP=name selects one of them.
 #include <algorithm>
 #include <cstdlib>
 #include <map>
@@ -19,7 +19,7 @@ using namespace xgrad;
 
 namespace {
 
-bool chosen(const std::string& name) {
+bool selected(const std::string& name) {
   const char* only = std::getenv("XGRAD_OP");
   return only == nullptr || name == only;
 }
@@ -27,7 +27,7 @@ bool chosen(const std::string& name) {
 std::vector<Subject> operations() {
   std::vector<Subject> out;
   for (const auto& op : builtin_ops().all()) {
-    if (op->traits.leaf == Leaf::none && chosen(op->name)) out.emplace_back(*op);
+    if (op->traits.leaf == Leaf::none && selected(op->name)) out.emplace_back(*op);
   }
   return out;
 }
@@ -35,36 +35,36 @@ std::vector<Subject> operations() {
 std::vector<Subject> subjects() {
   std::vector<Subject> out = operations();
   for (const Composite& c : builtin_composites()) {
-    if (chosen(c.name)) out.emplace_back(c.name, c.build, c.samples, c.bad_samples);
+    if (selected(c.name)) out.emplace_back(c.name, c.build, c.samples, c.bad_samples);
   }
   return out;
 }
 
-// Runs `suite` and reports what it throws as a failure, so that one operation does not hide the others.
+// Runs `suite` and reports an exception as a failure, so that the other operations are still tested.
 template <class F>
-void expect_accepted(const std::string& operation, const std::string& sample, F suite) {
+void expect_no_throw(const std::string& operation, const std::string& sample, F suite) {
   CAPTURE(operation);
   CAPTURE(sample);
-  std::string complaint;
+  std::string message;
   try {
     suite();
   } catch (const std::exception& error) {
-    complaint = error.what();
+    message = error.what();
   }
-  CHECK_MESSAGE(complaint.empty(), complaint);
+  CHECK_MESSAGE(message.empty(), message);
 }
 
 template <class F>
-void over_all_samples(F suite) {
+void for_all_samples(F suite) {
   for (const Subject& subject : subjects()) {
     for (const Sample& sample : subject.samples) {
-      expect_accepted(subject.name, sample.label, [&] { suite(subject, sample); });
+      expect_no_throw(subject.name, sample.label, [&] { suite(subject, sample); });
     }
   }
 }
 
-// Whether infer refuses some dtype in place of one that a sample has.
-bool refuses_some_dtype(const OpDef& op) {
+// Whether infer throws if one input of a sample gets another dtype.
+bool rejects_some_dtype(const OpDef& op) {
   for (const Sample& sample : op.samples) {
     for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
       for (const DType dtype : {f32, f64, i64, boolean}) {
@@ -88,7 +88,7 @@ bool refuses_some_dtype(const OpDef& op) {
   return false;
 }
 
-// An operation that has a vjp, or a composition that gives floating numbers.
+// Whether an operation has a vjp, or a composition returns floating-point values.
 bool has_derivative(const Subject& subject) {
   if (subject.op != nullptr) return subject.op->vjp != nullptr;
   Graph g;
@@ -103,9 +103,9 @@ bool has_derivative(const Subject& subject) {
 
 }  // namespace
 
-TEST_CASE("every operation is completely defined") {
+TEST_CASE("operations: every definition is complete") {
   for (const Subject& subject : subjects()) {
-    expect_accepted(subject.name, "", [&] { suite_definition(subject); });
+    expect_no_throw(subject.name, "", [&] { suite_definition(subject); });
   }
   for (const Composite& c : builtin_composites()) {
     CAPTURE(c.name);
@@ -117,8 +117,8 @@ TEST_CASE("every operation is completely defined") {
   }
 }
 
-// Operations themselves take axes from 0 on; what users call counts them from the end too.
-TEST_CASE("every composition that takes axes is tried with negative ones") {
+// Only compositions accept negative axes; operations get normalized ones.
+TEST_CASE("compositions: samples of every one that takes axes include negative axes") {
   const auto is_negative = [](Index axis) { return axis < 0; };
   int with_axes = 0;
   for (const Composite& c : builtin_composites()) {
@@ -140,56 +140,56 @@ TEST_CASE("every composition that takes axes is tried with negative ones") {
   CHECK(with_axes > 20);
 }
 
-TEST_CASE("every operation that can refuse something has bad samples") {
+TEST_CASE("operations: every one whose infer can throw has bad samples") {
   for (const Subject& subject : operations()) {
     CAPTURE(subject.name);
-    CHECK((!subject.bad_samples.empty() || !refuses_some_dtype(*subject.op)));
+    CHECK((!subject.bad_samples.empty() || !rejects_some_dtype(*subject.op)));
   }
 }
 
-TEST_CASE("every kernel writes what infer promises, the same bits on any number of threads") {
-  over_all_samples([](const Subject& subject, const Sample& sample) { suite_kernel(subject, sample); });
+TEST_CASE("kernels: write all of the inferred output, bit-identical on any number of threads") {
+  for_all_samples([](const Subject& subject, const Sample& sample) { suite_kernel(subject, sample); });
 }
 
-TEST_CASE("every kernel agrees with its reference, and f32 with f64") {
-  over_all_samples([](const Subject& subject, const Sample& sample) { suite_numbers(subject, sample); });
+TEST_CASE("kernels: agree with the reference, and f32 with f64") {
+  for_all_samples([](const Subject& subject, const Sample& sample) { suite_numbers(subject, sample); });
 }
 
-TEST_CASE("every operation and its gradients give the interpreter's bits in a plan") {
-  over_all_samples([](const Subject& subject, const Sample& sample) { suite_plan(subject, sample); });
+TEST_CASE("plan: every operation and its gradients are bit-identical to the interpreter") {
+  for_all_samples([](const Subject& subject, const Sample& sample) { suite_plan(subject, sample); });
 }
 
-TEST_CASE("every first and second derivative agrees with finite differences") {
+TEST_CASE("gradients: first and second derivatives agree with finite differences") {
   for (const Subject& subject : subjects()) {
     Index comparisons = 0;
     for (const Sample& sample : subject.samples) {
-      expect_accepted(subject.name, sample.label, [&] { comparisons += suite_derivatives(subject, sample); });
+      expect_no_throw(subject.name, sample.label, [&] { comparisons += suite_derivatives(subject, sample); });
     }
     CAPTURE(subject.name);
     CHECK((comparisons > 0 || !has_derivative(subject)));
   }
 }
 
-TEST_CASE("every Jacobian is the same by rows, by rows at once and by columns") {
+TEST_CASE("jacobian: the same by rows one by one, by rows at once and by columns") {
   Index at_once = 0;
   Index all = 0;
-  over_all_samples([&](const Subject& subject, const Sample& sample) {
+  for_all_samples([&](const Subject& subject, const Sample& sample) {
     at_once += suite_transforms(subject, sample);
     ++all;
   });
   if (std::getenv("XGRAD_OP") == nullptr) CHECK(at_once > all / 2);
 }
 
-TEST_CASE("every random operation depends on step, seed and stream") {
+TEST_CASE("random: every operation depends on step, seed and stream") {
   for (const Subject& subject : operations()) {
-    expect_accepted(subject.name, "", [&] { suite_random(subject); });
+    expect_no_throw(subject.name, "", [&] { suite_random(subject); });
   }
 }
 
-TEST_CASE("every bad sample is refused with its message") {
+TEST_CASE("operations: every bad sample throws its message") {
   for (const Subject& subject : subjects()) {
     for (const BadSample& bad : subject.bad_samples) {
-      expect_accepted(subject.name, bad.label, [&] { suite_bad_sample(subject, bad); });
+      expect_no_throw(subject.name, bad.label, [&] { suite_bad_sample(subject, bad); });
     }
   }
 }
@@ -197,7 +197,7 @@ TEST_CASE("every bad sample is refused with its message") {
 TEST_CASE("composed functions: errors begin with the name of the function, not of an operation it is made of") {
   int refused = 0;
   for (const Composite& c : builtin_composites()) {
-    if (!chosen(c.name)) continue;
+    if (!selected(c.name)) continue;
     for (const BadSample& bad : c.bad_samples) {
       CAPTURE(c.name);
       CAPTURE(bad.label);
@@ -208,16 +208,16 @@ TEST_CASE("composed functions: errors begin with the name of the function, not o
       std::string got;
       try {
         (void)c.build(inputs, bad.attrs);
-        continue;  // it is refused when it runs
+        continue;  // throws when it runs
       } catch (const UserError& error) {
         got = error.message();
       }
       ++refused;
       const std::string letters = "abcdefghijklmnopqrstuvwxyz_0123456789";
       const auto first_word = [&](const std::string& text) { return text.substr(0, text.find_first_not_of(letters)); };
-      // These two hand on to a function of another name, which says what it refuses.
-      const bool hands_on = first_word(c.name) == "truncated_normal_like" || c.name == "matmul of vectors";
-      CHECK_MESSAGE((hands_on || first_word(got) == first_word(c.name)), got);
+      // These two call a function of another name, which throws.
+      const bool delegates = first_word(c.name) == "truncated_normal_like" || c.name == "matmul of vectors";
+      CHECK_MESSAGE((delegates || first_word(got) == first_word(c.name)), got);
     }
   }
   CHECK((refused > 50 || std::getenv("XGRAD_OP") != nullptr));
@@ -230,7 +230,7 @@ TEST_CASE("composed functions: errors begin with the name of the function, not o
   CHECK_THROWS_WITH_AS((void)(flat + g.input("x", {3})), doctest::Contains("add: shapes do not broadcast"), ShapeError);
 }
 
-TEST_CASE("the samples of every elementwise operation surround the vector width and include nothing and one") {
+TEST_CASE("operations: samples of elementwise ones have 0, 1, fewer and more elements than a vector") {
   for (const Subject& subject : operations()) {
     if (!subject.op->traits.elementwise) continue;
     std::set<Index> sizes;
@@ -248,8 +248,8 @@ TEST_CASE("the samples of every elementwise operation surround the vector width 
   }
 }
 
-TEST_CASE("the samples of every function include nothing, one element, and more than a vector that fill no vector") {
-  // By the first word: "norm, p = 2" and "norm, p = 3" are one function, and so are "pad" and "pad of several axes".
+TEST_CASE("operations: samples have 0, 1, and more elements than a vector with a remainder") {
+  // Grouped by first word: "norm, p = 2" and "norm, p = 3" are one function, as are "pad" and "pad of several axes".
   std::map<std::string, std::set<Index>> sizes;
   for (const Subject& subject : subjects()) {
     auto& of_function = sizes[subject.name.substr(0, subject.name.find_first_of(" ,"))];
@@ -274,12 +274,12 @@ TEST_CASE("the samples of every function include nothing, one element, and more 
   }
 }
 
-TEST_CASE("rules use registered operations, each differentiable or saying why not") {
+TEST_CASE("gradients: use only registered operations, each with a vjp or a no_gradient reason") {
   std::set<const OpDef*> registered;
   for (const auto& op : builtin_ops().all()) registered.insert(op.get());
   for (const Subject& subject : subjects()) {
     for (const Sample& sample : subject.samples) {
-      expect_accepted(subject.name, sample.label, [&] {
+      expect_no_throw(subject.name, sample.label, [&] {
         Graph g({.dtype = f64});
         std::vector<Value> inputs;
         std::vector<Value> wrt;

@@ -1,5 +1,4 @@
-// What the vector functions give at the edges: NaN, infinities, zeros of both signs, the largest and the smallest
-// numbers.
+// Results at special values: NaN, infinities, zeros of both signs, the largest and the smallest floating-point numbers.
 #include <cmath>
 #include <limits>
 
@@ -17,7 +16,7 @@ using testing::Numbers;
 using testing::slopes;
 using testing::values;
 
-TEST_CASE("NaN wins in maximum, minimum, max and min, and is not equal to itself") {
+TEST_CASE("special values: maximum, minimum, max, min propagate NaN; NaN is not equal to itself") {
   Graph g;
   const Value x = g.input("x", {3});
   const Tensor t = Tensor::from<float>({3}, {1, std::numeric_limits<float>::quiet_NaN(), 2});
@@ -28,7 +27,7 @@ TEST_CASE("NaN wins in maximum, minimum, max and min, and is not equal to itself
   CHECK(evaluate(not_equal(x, x), {{x, t}}).at(1) == 1);
 }
 
-TEST_CASE("pow of 0 and of other special values") {
+TEST_CASE("special values: pow of 0, infinity and NaN") {
   for (const DType d : {f32, f64}) {
     Graph g({.dtype = d});
     const auto pow_of = [&](double a, double b) { return evaluate(pow(g.constant(a), g.constant(b))).item(); };
@@ -42,19 +41,19 @@ TEST_CASE("pow of 0 and of other special values") {
   }
 }
 
-TEST_CASE("the derivative of pow(x, 1) at 0 is 1") {
+TEST_CASE("special values: the derivative of pow(x, 1) at 0 is 1") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {});
   CHECK(evaluate(gradients(pow(x, 1), x), {{x, Tensor(0.0)}}).item() == 1);
 }
 
-TEST_CASE("exp is finite up to the largest number") {
+TEST_CASE("special values: exp is finite up to the largest representable result") {
   Graph g;
   CHECK(std::isfinite(evaluate(exp(g.constant(88.5, f32))).item()));
   CHECK(std::isfinite(evaluate(exp(g.constant(709.6, f64))).item()));
 }
 
-TEST_CASE("log of a denormal double") {
+TEST_CASE("special values: log of a denormal double") {
   Graph g;
   const double x = 2.2e-308;
   const double y = evaluate(log(g.constant(x, f64))).item();
@@ -65,13 +64,13 @@ TEST_CASE("log of a denormal double") {
 #endif
 }
 
-TEST_CASE("uniform numbers stay below high") {
+TEST_CASE("random_uniform: values stay below high") {
   Graph g;
   const Value u = random_uniform(g, {1 << 26}, f32, 1, 2);
   CHECK(evaluate(max(u)).item() < 2);
 }
 
-TEST_CASE("expm1 and log1p keep the sign of 0") {
+TEST_CASE("special values: expm1 and log1p keep the sign of 0") {
   Graph g;
   const Value x = g.input("x", {});
   CHECK(std::signbit(evaluate(expm1(x), {{x, Tensor(-0.0F)}}).item()));
@@ -81,15 +80,15 @@ TEST_CASE("expm1 and log1p keep the sign of 0") {
 TEST_CASE("special values: a remainder of 0 has the sign of the divisor") {
   for (const DType d : {f32, f64}) {
     CAPTURE(name_of(d));
-    const auto left = [](Value a, Value b) { return remainder(a, b); };
-    CHECK(values(left, {-1, 1, -4, 4, 0, -0.0, 6, 0}, {1, -1, 2, -2, 3, 3, -3, -3}, d) ==
+    const auto remainders = [](Value a, Value b) { return remainder(a, b); };
+    CHECK(values(remainders, {-1, 1, -4, 4, 0, -0.0, 6, 0}, {1, -1, 2, -2, 3, 3, -3, -3}, d) ==
           Numbers{0, -0.0, 0, -0.0, 0, 0, -0.0, -0.0});
-    const auto c_left = [](Value a, Value b) { return fmod(a, b); };
-    CHECK(values(c_left, {-1, 1, -4, 4}, {1, -1, 2, -2}, d) == Numbers{-0.0, 0, -0.0, 0});
+    const auto c_remainders = [](Value a, Value b) { return fmod(a, b); };
+    CHECK(values(c_remainders, {-1, 1, -4, 4}, {1, -1, 2, -2}, d) == Numbers{-0.0, 0, -0.0, 0});
   }
 }
 
-TEST_CASE("special values: the Hessian of powers at 0") {
+TEST_CASE("special values: derivatives of any order of pow at 0") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {1});
   const Feeds at_zero{{x, Tensor::from<double>({1}, {0})}};
@@ -108,13 +107,13 @@ TEST_CASE("special values: the Hessian of powers at 0") {
   CHECK(orders(sum(pow(x, 2.0))) == Numbers{0, 2, 0, 0});
   CHECK(orders(sum(pow(x, 3.0))) == Numbers{0, 0, 6, 0});
   CHECK(orders(sum(pow(x, 4.0))) == Numbers{0, 0, 0, 24});
-  // The derivative by both, where it exists: d2 x^n / dx dn at n = 0 is 1 / x.
+  // The mixed derivative d2 x^n / dx dn at n = 0 is 1 / x.
   const Value n = g.input("n", {1});
   const Value mixed = gradients(sum(gradients(sum(pow(x, n)), x)), n);
   CHECK(evaluate(mixed, {{x, Tensor::from<double>({1}, {4})}, {n, Tensor::from<double>({1}, {0})}}).item() == 0.25);
 }
 
-TEST_CASE("special values: layer_norm of large numbers, and of equal ones") {
+TEST_CASE("special values: layer_norm of large and of equal values") {
   for (const DType d : {f32, f64}) {
     CAPTURE(name_of(d));
     const double large = d == f32 ? 1e30 : 1e300;

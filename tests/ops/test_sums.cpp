@@ -1,4 +1,4 @@
-// What rounding costs in sums of many numbers: errors of every kernel that adds up grow no faster than those of `sum`.
+// Rounding errors of long sums: the error of every accumulating kernel grows no faster than that of `sum`.
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -19,11 +19,11 @@ namespace {
 
 constexpr Index many = 1 << 20;
 
-// Something whose elements are all the sum of `many` equal numbers, or of others of which the sum is known.
-struct Way {
+// A computation whose result elements are each a sum of `terms` equal values.
+struct Accumulation {
   std::string name;
   std::function<Value(Graph& g, Value x)> make;  // x: [many], all 0.1
-  double terms = many;                           // how many 0.1 each element of the result holds
+  double terms = many;                           // number of summands per element of the result
 };
 
 Value indices(Graph& g, const Shape& shape, std::int64_t index) {
@@ -34,8 +34,8 @@ Value indices(Graph& g, const Shape& shape, std::int64_t index) {
 
 Value last(Value x) { return slice(x, 0, many - 1); }
 
-const std::vector<Way> ways{
-    {"scatter_add, numbers",
+const std::vector<Accumulation> accumulations{
+    {"scatter_add, elements",
      [](Graph& g, Value x) {
        return slice(
            apply("scatter_add", {x, indices(g, {many}, 2), g.constant(Tensor({3}, x.dtype()))}, {{"axis", Index{0}}}),
@@ -132,30 +132,29 @@ TEST_CASE("sums: errors of every accumulating kernel grow no faster than those o
     const Tensor tenths = Tensor::full({many}, 0.1, dtype);
     const double tenth = tenths.at(0);
     const double precision = dtype == f32 ? 0x1p-24 : 0x1p-53;
-    for (const Way& way : ways) {
-      CAPTURE(way.name);
+    for (const Accumulation& accumulation : accumulations) {
+      CAPTURE(accumulation.name);
       Graph g({.dtype = dtype});
       const Value x = g.input("x", {many});
-      const auto got = evaluate({sum(x), way.make(g, x)}, {{x, tenths}}, {.threads = 1});
+      const auto got = evaluate({sum(x), accumulation.make(g, x)}, {{x, tenths}}, {.threads = 1});
       REQUIRE(got[1].elements() > 0);
-      // What does not grow with the number of terms: pairwise sums end in chains of up to 384 terms, the blocks of
-      // matmul.
+      // The constant part: pairwise sums end in sequential sums of up to 384 terms, the blocks of matmul.
       const double allowed = std::max(4 * error_of(got[0], many * tenth), 100 * precision);
-      CHECK(error_of(got[1], way.terms * tenth) <= allowed);
+      CHECK(error_of(got[1], accumulation.terms * tenth) <= allowed);
     }
   }
 }
 
-TEST_CASE("sums: the bits of long sums do not depend on the number of threads, nor on plans") {
+TEST_CASE("sums: long sums are bit-identical on any number of threads, in plans and the interpreter") {
   for (const DType dtype : {f32, f64}) {
     Tensor numbers({many}, f64);
     for (std::size_t i = 0; i < many; ++i) numbers.mutable_values<double>()[i] = std::sin(static_cast<double>(i));
     numbers = numbers.cast(dtype);
-    for (const Way& way : ways) {
-      CAPTURE(way.name);
+    for (const Accumulation& accumulation : accumulations) {
+      CAPTURE(accumulation.name);
       Graph g({.dtype = dtype});
       const Value x = g.input("x", {many});
-      const Value y = relu(way.make(g, abs(x) + 0.5) - 3) * 2;
+      const Value y = relu(accumulation.make(g, abs(x) + 0.5) - 3) * 2;
       const Tensor one = evaluate(y, {{x, numbers}}, {.threads = 1});
       const Plan plan({y});
       for (const int threads : {1, 2, 3}) {
@@ -166,8 +165,8 @@ TEST_CASE("sums: the bits of long sums do not depend on the number of threads, n
   }
 }
 
-TEST_CASE("sums: scatter_add of many slices keeps the slices of each index apart") {
-  // 300 slices on 5 places, one of which stays empty: place i gets the whole numbers that are i modulo 7.
+TEST_CASE("sums: scatter_add of many slices adds each slice at its index only") {
+  // 300 integer slices at 5 indices. Index 4 stays empty; index i < 4 gets the slices i modulo 7, index 0 all others.
   Graph g({.dtype = f64});
   const Value x = g.input("x", {300, 2});
   const Value at = g.input("at", {300}, i64);
@@ -188,7 +187,7 @@ TEST_CASE("sums: scatter_add of many slices keeps the slices of each index apart
   for (std::size_t i = 0; i < expected.size(); ++i) CHECK(got.at(static_cast<Index>(i)) == expected[i]);
 }
 
-TEST_CASE("sums: infinities stay infinite where sums are exact") {
+TEST_CASE("sums: infinities propagate through compensated sums") {
   const double inf = std::numeric_limits<double>::infinity();
   Graph g({.dtype = f64});
   const Value x = g.input("x", {200});

@@ -1,5 +1,5 @@
-// Convolution, pooling and normalization: plain loops as oracle over many ways to lay windows, and answers worked out
-// by hand.
+// Convolution, pooling and normalization against reference loops over many window geometries, and against results
+// computed by hand.
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -26,11 +26,11 @@ Tensor random_tensor(Dice& dice, const Shape& shape, DType dtype = f64) {
   return out.cast(dtype);
 }
 
-// How one axis of a convolution is laid, in the plainest form.
-struct Line {
+// Window geometry along one axis.
+struct AxisWindow {
   Index extent, window, stride, dilation, before, after;
   Index count() const {
-    Index n = 0;  // windows are laid while they fit
+    Index n = 0;  // windows that fit
     while (n * stride + dilation * (window - 1) + 1 <= extent + before + after) ++n;
     return n;
   }
@@ -42,8 +42,9 @@ double pixel(const Tensor& x, Index n, Index y, Index z, Index c) {
   return x.at(((n * s[1] + y) * s[2] + z) * s[3] + c);
 }
 
-// What the convolution is by definition.
-Tensor naive_conv(const Tensor& x, const Tensor& kernel, const Line& rows, const Line& columns, Index groups) {
+// The convolution by its definition.
+Tensor naive_conv(const Tensor& x, const Tensor& kernel, const AxisWindow& rows, const AxisWindow& columns,
+                  Index groups) {
   const Shape& k = kernel.shape();
   Tensor out({x.shape()[0], rows.count(), columns.count(), k[3]}, f64);
   std::size_t at = 0;
@@ -70,27 +71,27 @@ Tensor naive_conv(const Tensor& x, const Tensor& kernel, const Line& rows, const
   return out;
 }
 
-void check_near(const Tensor& got, const Tensor& wanted) {
-  REQUIRE(got.shape() == wanted.shape());
+void check_near(const Tensor& got, const Tensor& expected) {
+  REQUIRE(got.shape() == expected.shape());
   double worst = 0;
-  for (Index i = 0; i < got.elements(); ++i) worst = std::max(worst, std::abs(got.at(i) - wanted.at(i)));
+  for (Index i = 0; i < got.elements(); ++i) worst = std::max(worst, std::abs(got.at(i) - expected.at(i)));
   CHECK(worst < 1e-12);
 }
 
-// One way to lay a convolution, drawn at random.
-struct Laid {
-  Line rows, columns;
+// The geometry of a convolution, drawn at random.
+struct Geometry {
+  AxisWindow rows, columns;
   Index groups, channels, filters;
 
-  explicit Laid(Dice& dice) {
-    const auto line = [&] {
-      Line out{dice.between(1, 7), dice.between(1, 3), dice.between(1, 3),
-               dice.between(1, 3), dice.below(3),      dice.below(3)};
+  explicit Geometry(Dice& dice) {
+    const auto draw_axis = [&] {
+      AxisWindow out{dice.between(1, 7), dice.between(1, 3), dice.between(1, 3),
+                     dice.between(1, 3), dice.below(3),      dice.below(3)};
       out.extent = std::max(out.extent, out.dilation * (out.window - 1) + 1 - out.before - out.after);
       return out;
     };
-    rows = line();
-    columns = line();
+    rows = draw_axis();
+    columns = draw_axis();
     groups = dice.between(1, 3);
     channels = groups * dice.between(1, 3);
     filters = groups * dice.between(1, 3);
@@ -107,23 +108,23 @@ struct Laid {
 
 }  // namespace
 
-TEST_CASE("conv2d agrees with its definition however windows lie") {
+TEST_CASE("conv2d: agrees with the definition for random window geometries") {
   Dice dice(11);
   for (int round = 0; round < 200; ++round) {
-    const Laid laid(dice);
+    const Geometry geometry(dice);
     Graph g({.dtype = f64});
-    const Tensor x = random_tensor(dice, laid.images(dice.between(1, 2)));
-    const Tensor k = random_tensor(dice, laid.kernel());
+    const Tensor x = random_tensor(dice, geometry.images(dice.between(1, 2)));
+    const Tensor k = random_tensor(dice, geometry.kernel());
     CAPTURE(round);
     CAPTURE(x.shape().str());
     CAPTURE(k.shape().str());
-    CAPTURE(laid.groups);
-    const Value y = conv2d(g.constant(x), g.constant(k), laid.options());
-    check_near(evaluate(y, {}), naive_conv(x, k, laid.rows, laid.columns, laid.groups));
+    CAPTURE(geometry.groups);
+    const Value y = conv2d(g.constant(x), g.constant(k), geometry.options());
+    check_near(evaluate(y, {}), naive_conv(x, k, geometry.rows, geometry.columns, geometry.groups));
   }
 }
 
-TEST_CASE("same padding gives ceil(extent / stride) windows, the odd zero last") {
+TEST_CASE("conv2d: same padding gives ceil(extent / stride) windows, an odd zero goes last") {
   Dice dice(12);
   for (Index extent = 1; extent < 9; ++extent) {
     for (Index window = 1; window < 5; ++window) {
@@ -131,7 +132,7 @@ TEST_CASE("same padding gives ceil(extent / stride) windows, the odd zero last")
         for (Index dilation = 1; dilation < 3; ++dilation) {
           const Index count = (extent + stride - 1) / stride;
           const Index zeros = std::max<Index>(0, (count - 1) * stride + dilation * (window - 1) + 1 - extent);
-          const Line line{extent, window, stride, dilation, zeros / 2, zeros - zeros / 2};
+          const AxisWindow line{extent, window, stride, dilation, zeros / 2, zeros - zeros / 2};
           Graph g({.dtype = f64});
           const Tensor x = random_tensor(dice, {1, extent, extent, 2});
           const Tensor k = random_tensor(dice, {window, window, 2, 3});
@@ -145,27 +146,28 @@ TEST_CASE("same padding gives ceil(extent / stride) windows, the odd zero last")
   }
 }
 
-TEST_CASE("transposed convolution is the derivative of convolution") {
+TEST_CASE("conv2d_transpose: is the derivative of conv2d") {
   Dice dice(13);
   for (int round = 0; round < 100; ++round) {
-    const Laid laid(dice);
+    const Geometry geometry(dice);
     CAPTURE(round);
     Graph g({.dtype = f64});
-    const Value x = g.input("x", laid.images(2));
-    const Value k = g.constant(random_tensor(dice, laid.kernel()));
-    const Value y = conv2d(x, k, laid.options());
+    const Value x = g.input("x", geometry.images(2));
+    const Value k = g.constant(random_tensor(dice, geometry.kernel()));
+    const Value y = conv2d(x, k, geometry.options());
     const Value c = g.constant(random_tensor(dice, y.shape()));
     const Value dx = gradients(y, x, {.cotangent = c});
-    // The extents of x that y leaves open.
-    const auto open = [](const Line& line) {
+    // The part of the extent of x that the shape of y does not determine.
+    const auto output_padding = [](const AxisWindow& line) {
       return (line.extent + line.before + line.after - line.dilation * (line.window - 1) - 1) % line.stride;
     };
-    const Value back = conv2d_transpose(c, k, laid.options(), {open(laid.rows), open(laid.columns)});
+    const Value back =
+        conv2d_transpose(c, k, geometry.options(), {output_padding(geometry.rows), output_padding(geometry.columns)});
     check_near(evaluate(back, {}), evaluate(dx, {{x, Tensor(x.shape(), f64)}}));
   }
 }
 
-TEST_CASE("known convolutions") {
+TEST_CASE("conv: known results") {
   Graph g({.dtype = f64});
   const Value x = numbers(g, {1, 4, 1}, {1, 2, 3, 4});
   const Value k = numbers(g, {3, 1, 1}, {1, 0, -1});
@@ -173,7 +175,7 @@ TEST_CASE("known convolutions") {
   check_answer(conv1d(x, k, {.padding = "same"}), {1, 4, 1}, {-2, -2, -2, 3});
   check_answer(conv1d(x, k, {.padding = {2, 0}}), {1, 4, 1}, {-1, -2, -2, -2});
   check_answer(conv1d(x, k, {.padding = 1}), {1, 4, 1}, {-2, -2, -2, 3});
-  check_answer(conv1d(x, k, {.stride = 2, .padding = "same"}), {1, 2, 1}, {-2, 3});  // zeros: none before, one after
+  check_answer(conv1d(x, k, {.stride = 2, .padding = "same"}), {1, 2, 1}, {-2, 3});  // pads 0 before, 1 after
   check_answer(conv1d(x, numbers(g, {2, 1, 1}, {1, 10}), {.dilation = 2}), {1, 2, 1}, {31, 42});
   check_answer(conv1d_transpose(x, numbers(g, {2, 1, 1}, {1, 10})), {1, 5, 1}, {1, 12, 23, 34, 40});
   check_answer(conv1d_transpose(x, numbers(g, {2, 1, 1}, {1, 10}), {.stride = 2}), {1, 8, 1},
@@ -185,7 +187,7 @@ TEST_CASE("known convolutions") {
   const Value square = numbers(g, {2, 2, 1, 2}, {1, 0, 0, 0, 0, 0, 0, 1});  // the first and the last pixel
   check_answer(conv2d(image, square), {1, 2, 2, 2}, {0, 4, 1, 5, 3, 7, 4, 8});
   check_answer(conv2d_transpose(numbers(g, {1, 1, 1, 2}, {5, 7}), square), {1, 2, 2, 1}, {5, 0, 0, 7});
-  // PyTorch's layouts, as windows.hpp says: [batch, channels, height, width] and [filters, channels, height, width].
+  // PyTorch's layouts: [batch, channels, height, width] and [filters, channels, height, width].
   const Value torch_x = counting(g, {1, 2, 2, 2});
   const Value torch_k = numbers(g, {1, 2, 1, 2}, {1, 2, 3, 4});
   const Value y = conv2d(transpose(torch_x, {0, 2, 3, 1}), transpose(torch_k, {2, 3, 1, 0}));
@@ -193,7 +195,7 @@ TEST_CASE("known convolutions") {
   CHECK_THROWS_WITH_AS(conv2d(image, square, {.padding = "some"}), doctest::Contains("\"some\" is neither"), UserError);
 }
 
-TEST_CASE("a convolution that is refused leaves nothing behind") {
+TEST_CASE("conv: an invalid call leaves no nodes behind") {
   Graph g;
   const Value x = g.input("x", {1, 4, 2});
   const Value k = g.input("k", {9, 2, 3});
@@ -204,13 +206,13 @@ TEST_CASE("a convolution that is refused leaves nothing behind") {
   CHECK(g.size() == size);
 }
 
-TEST_CASE("known pools") {
+TEST_CASE("pooling: known results") {
   Graph g({.dtype = f64});
   const Value x = numbers(g, {1, 3, 4, 1}, {1, 5, 2, 0, 3, 4, 8, 7, 6, 9, 1, 1});
   check_answer(max_pool2d(x, 2), {1, 1, 2, 1}, {5, 8});
   check_answer(max_pool2d(x, 2, {.strides = 1}), {1, 2, 3, 1}, {5, 8, 8, 9, 9, 8});
   check_answer(max_pool2d(x, 2, {.padding = "same"}), {1, 2, 2, 1}, {5, 8, 9, 1});
-  check_answer(max_pool2d(-x, 2, {.padding = "same"}), {1, 2, 2, 1}, {-1, 0, -6, -1});  // zeros are not chosen
+  check_answer(max_pool2d(-x, 2, {.padding = "same"}), {1, 2, 2, 1}, {-1, 0, -6, -1});  // padding is never the maximum
   check_answer(max_pool2d(x, {1, 2}), {1, 3, 2, 1}, {5, 2, 4, 8, 9, 1});
   check_answer(average_pool2d(x, 2), {1, 1, 2, 1}, {13 / 4.0, 17 / 4.0});
   check_answer(average_pool2d(x, 2, {.padding = "same", .count_padding = true}), {1, 2, 2, 1},
@@ -225,20 +227,20 @@ TEST_CASE("known pools") {
   check_answer(max_pool1d(numbers(g, {1, 2, 1}, {-INFINITY, -INFINITY}), 2), {1, 1, 1}, {-INFINITY});
 }
 
-TEST_CASE("a largest element that is there twice gives its derivative to the first") {
+TEST_CASE("max_pool: the first of equal maxima gets the gradient") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {1, 4, 1});
   const Tensor at = Tensor::from<double>({1, 4, 1}, {3, 3, 1, 3});
   CHECK(evaluate(reshape(gradients(sum(max_pool1d(x, 4)), x), {4}), {{x, at}}).str() == "[1, 0, 0, 0]");
-  // In overlapping windows an element is chosen more than once.
+  // In overlapping windows an element may be the maximum more than once.
   CHECK(evaluate(reshape(gradients(sum(max_pool1d(x, 2, {.stride = 1})), x), {4}), {{x, at}}).str() == "[1, 1, 0, 1]");
 }
 
-TEST_CASE("pools agree with plain loops") {
+TEST_CASE("pooling: agrees with reference loops") {
   Dice dice(14);
   for (int round = 0; round < 60; ++round) {
-    Line lines[2];
-    for (Line& line : lines) {
+    AxisWindow lines[2];
+    for (AxisWindow& line : lines) {
       line = {dice.between(3, 8), dice.between(1, 4), dice.between(1, 3), 1, 0, 0};
       line.window = std::min(line.window, line.extent);
       line.before = dice.below(line.window);
@@ -279,7 +281,7 @@ TEST_CASE("pools agree with plain loops") {
   }
 }
 
-TEST_CASE("windows of every dtype, with runs of every length") {
+TEST_CASE("unfold: every dtype, contiguous runs of many lengths") {
   for (const DType dtype : {f32, f64, i64, boolean}) {
     for (const Index channels : {1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 33, 70}) {
       Graph g({.dtype = f64});
@@ -295,8 +297,8 @@ TEST_CASE("windows of every dtype, with runs of every length") {
         const Index c = flat % channels, e = flat / channels % 6, j = flat / channels / 6 % 4, i = flat / channels / 24;
         const Index y = i - 1 + e / 3, z = j + e % 3;
         const bool inside = y >= 0 && y < 3 && z >= 0 && z < 5;
-        const double wanted = inside ? all[static_cast<std::size_t>((y * 5 + z) * channels + c)] : 0;
-        if (windows.at(flat) != wanted) ++wrong;
+        const double expected = inside ? all[static_cast<std::size_t>((y * 5 + z) * channels + c)] : 0;
+        if (windows.at(flat) != expected) ++wrong;
       }
       CAPTURE(name_of(dtype));
       CAPTURE(channels);
@@ -305,7 +307,7 @@ TEST_CASE("windows of every dtype, with runs of every length") {
   }
 }
 
-TEST_CASE("Jacobians of convolutions and pools are computed with all rows at once") {
+TEST_CASE("conv, pooling: Jacobians are computed with all rows at once") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 3, 4, 2});
   const Value w = g.input("w", {2, 2, 2, 3});
@@ -330,11 +332,11 @@ TEST_CASE("Jacobians of convolutions and pools are computed with all rows at onc
   }
 }
 
-TEST_CASE("known normalizations") {
+TEST_CASE("layer_norm, group_norm: known results") {
   Graph g({.dtype = f64});
   const double r = std::sqrt(1.5);
   check_answer(layer_norm(numbers(g, {2, 3}, {1, 2, 3, 10, 20, 30}), {-1}, 0), {2, 3}, {-r, 0, r, -r, 0, r}, 1e-15);
-  check_answer(layer_norm(numbers(g, {2, 2}, {5, 5, 7, 7})), {2, 2}, {0, 0, 0, 0});  // of equal numbers 0, not NaN
+  check_answer(layer_norm(numbers(g, {2, 2}, {5, 5, 7, 7})), {2, 2}, {0, 0, 0, 0});  // equal values: 0, not NaN
   check_answer(layer_norm(numbers(g, {3}, {1, 2, 3}), numbers(g, {1, 10, 2}), numbers(g, {0, 1, 2}), 0), {3},
                {-r, 1, 2 * r + 2}, 1e-15);
   check_answer(group_norm(numbers(g, {1, 2, 4}, {1, 3, 0, 0, 1, 3, 8, 8}), 2, 0), {1, 2, 4},
@@ -343,7 +345,7 @@ TEST_CASE("known normalizations") {
                {1, 4}, {-1, 2, -2, 5}, 1e-15);
 }
 
-TEST_CASE("a small convolutional net gives the same bits in plans, for other batches, on any number of threads") {
+TEST_CASE("conv: a small net is bit-identical in plans, for other batch sizes, on any threads") {
   Dice dice(15);
   Graph g;
   const Value x = g.input("x", {4, 12, 11, 3});
@@ -368,9 +370,9 @@ TEST_CASE("a small convolutional net gives the same bits in plans, for other bat
   check_answer(
       g.constant(evaluate(z, {{x, part}})), {4, 12},
       [&] {
-        std::vector<double> wanted;
-        for (Index i = 36; i < 84; ++i) wanted.push_back(expected[0].at(i));
-        return wanted;
+        std::vector<double> rows;
+        for (Index i = 36; i < 84; ++i) rows.push_back(expected[0].at(i));
+        return rows;
       }(),
       1e-5);
   CHECK(bitwise_equal(Plan({dx}, {}).run({{x, part}})[0], evaluate(dx, {{x, part}})));

@@ -1,4 +1,4 @@
-// Products, diagonals and Einstein's sum: answers worked out by hand, and a plain loop over all labels as oracle.
+// matmul, diagonals and einsum against results computed by hand; einsum also against a reference loop over all labels.
 #include <algorithm>
 #include <map>
 
@@ -16,7 +16,7 @@ using testing::numbers;
 
 namespace {
 
-// Sums the products of all operands over every way to number the letters.
+// The definition: sums the product of the operands over every combination of index values.
 Tensor naive_einsum(const std::vector<std::string>& terms, const std::string& result,
                     const std::vector<Tensor>& operands) {
   std::map<char, Index> extents;
@@ -57,7 +57,7 @@ Tensor naive_einsum(const std::vector<std::string>& terms, const std::string& re
 
 }  // namespace
 
-TEST_CASE("products of every pair of ranks") {
+TEST_CASE("matmul: every pair of ranks") {
   Graph g({.dtype = f64});
   const Value v = numbers(g, {1, 2});
   const Value m = numbers(g, {2, 2}, {1, 2, 3, 4});
@@ -76,14 +76,14 @@ TEST_CASE("products of every pair of ranks") {
   check_answer(dot(v, numbers(g, {3, -1})), {}, {1});
   check_answer(dot(numbers(g, {2, 3}, i64), numbers(g, {4, 5}, i64)), {}, {23});
   check_answer(outer(v, numbers(g, {3, 4, 5})), {2, 3}, {3, 4, 5, 6, 8, 10});
-  // What fails leaves nothing behind.
+  // A call that throws leaves no nodes behind.
   const Value narrow = numbers(g, {2, 2}, {1, 2, 3, 4}, f32);
   const NodeId size = g.size();
   CHECK_THROWS_AS(matmul(v, narrow), DTypeError);
   CHECK(g.size() == size);
 }
 
-TEST_CASE("diagonals and triangles") {
+TEST_CASE("diag, diagonal, trace, tril, triu: known results") {
   Graph g({.dtype = f64});
   const Value m = counting(g, {3, 4});
   check_answer(diagonal(m), {3}, {0, 5, 10});
@@ -105,15 +105,15 @@ TEST_CASE("diagonals and triangles") {
   check_answer(triu(m), {3, 4}, {0, 1, 2, 3, 0, 5, 6, 7, 0, 0, 10, 11});
   check_answer(triu(m, 2), {3, 4}, {0, 0, 2, 3, 0, 0, 0, 7, 0, 0, 0, 0});
   check_answer(triu(m, -1), {3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 0, 9, 10, 11});
-  constexpr Index far = std::numeric_limits<Index>::max();
-  check_answer(tril(m, far), {3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
-  check_answer(sum(triu(m, far)), {}, {0});
+  constexpr Index huge = std::numeric_limits<Index>::max();
+  check_answer(tril(m, huge), {3, 4}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
+  check_answer(sum(triu(m, huge)), {}, {0});
   check_answer(tril(numbers(g, {2, 2}, {1, 1, 1, 1}, boolean)), {2, 2}, {1, 0, 1, 1});
-  // What is left out may be infinite.
+  // Excluded elements may be infinite or NaN.
   check_answer(triu(numbers(g, {2, 2}, {1, 2, INFINITY, NAN})), {2, 2}, {1, 2, 0, NAN});
 }
 
-TEST_CASE("known sums") {
+TEST_CASE("einsum: known results") {
   Graph g({.dtype = f64});
   const Value a = numbers(g, {2, 2}, {1, 2, 3, 4});
   const Value b = numbers(g, {2, 2}, {5, 6, 7, 8});
@@ -121,7 +121,7 @@ TEST_CASE("known sums") {
   check_answer(einsum("ij,jk", {a, b}), {2, 2}, {19, 22, 43, 50});
   check_answer(einsum(" i j , j k -> k i ", {a, b}), {2, 2}, {19, 43, 22, 50});
   check_answer(einsum("ij->ji", {a}), {2, 2}, {1, 3, 2, 4});
-  check_answer(einsum("ba", {a}), {2, 2}, {1, 3, 2, 4});  // without an arrow in alphabetical order
+  check_answer(einsum("ba", {a}), {2, 2}, {1, 3, 2, 4});  // without an arrow: labels in alphabetical order
   check_answer(einsum("ii", {a}), {}, {5});
   check_answer(einsum("ii->i", {a}), {2}, {1, 4});
   check_answer(einsum("ij->j", {a}), {2}, {4, 6});
@@ -134,18 +134,18 @@ TEST_CASE("known sums") {
   check_answer(einsum("ij,jk->ik", {numbers(g, {2, 2}, {1, 2, 3, 4}, i64), numbers(g, {2, 2}, {5, 6, 7, 8}, i64)}),
                {2, 2}, {19, 22, 43, 50});
   CHECK(einsum("ij->ij", {a}) == a);
-  // A product of matrices costs one node, whichever way they lie.
+  // A matrix product is one node, for either layout of the operands.
   NodeId before = g.size();
   einsum("ij,kj->ik", {b, a});
   CHECK(g.size() == before + 1);
-  // What fails leaves nothing behind.
+  // A call that throws leaves no nodes behind.
   before = g.size();
   CHECK_THROWS_AS(einsum("abcde,fghij->abcdefghij", {counting(g, {1, 1, 1, 1, 2}), counting(g, {1, 1, 1, 1, 2})}),
                   ShapeError);
   CHECK(g.size() == before + 2);
 }
 
-TEST_CASE("sums agree with a loop over all labels") {
+TEST_CASE("einsum: agrees with a reference loop over all labels") {
   struct Case {
     std::vector<std::string> terms;
     std::string result;
@@ -177,7 +177,7 @@ TEST_CASE("sums agree with a loop over all labels") {
       for (const std::string& term : c.terms) {
         Shape shape;
         for (const char letter : term) {
-          // Sometimes an operand is stretched; not where it names an axis twice.
+          // Give some axes extent 1 to test broadcasting, unless the term repeats the label.
           const bool once = std::count(term.begin(), term.end(), letter) == 1;
           const bool elsewhere = std::any_of(c.terms.begin(), c.terms.end(), [&](const std::string& other) {
             return &other != &term && other.find(letter) != std::string::npos;
@@ -194,15 +194,15 @@ TEST_CASE("sums agree with a loop over all labels") {
       equation += "->" + c.result;
       CAPTURE(equation);
       CAPTURE(round);
-      const Tensor wanted = naive_einsum(c.terms, c.result, tensors);
+      const Tensor expected = naive_einsum(c.terms, c.result, tensors);
       const Tensor got = evaluate(einsum(equation, values), {});
-      REQUIRE(got.shape() == wanted.shape());
-      for (Index i = 0; i < got.elements(); ++i) CHECK(got.at(i) == doctest::Approx(wanted.at(i)).epsilon(1e-12));
+      REQUIRE(got.shape() == expected.shape());
+      for (Index i = 0; i < got.elements(); ++i) CHECK(got.at(i) == doctest::Approx(expected.at(i)).epsilon(1e-12));
     }
   }
 }
 
-TEST_CASE("sums work for another batch size") {
+TEST_CASE("einsum: a plan runs for another batch size") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 3, 4});
   const Value w = counting(g, {4, 2, 3});
@@ -210,6 +210,6 @@ TEST_CASE("sums work for another batch size") {
   const Plan plan({y}, {}, {.shapes = {{x, {5, 3, 4}}}});
   Tensor at({5, 3, 4}, f64);
   for (std::size_t i = 0; i < 60; ++i) at.mutable_values<double>()[i] = static_cast<double>(i % 7);
-  const Tensor together = plan.run({{x, at}})[0];
-  CHECK(bitwise_equal(together.rows(3, 2).clone(), evaluate(y, {{x, at.rows(3, 2).clone()}})));
+  const Tensor whole = plan.run({{x, at}})[0];
+  CHECK(bitwise_equal(whole.rows(3, 2).clone(), evaluate(y, {{x, at.rows(3, 2).clone()}})));
 }

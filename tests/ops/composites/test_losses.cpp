@@ -1,4 +1,4 @@
-// Losses against answers worked out by hand, by the conventions of Keras and PyTorch that losses.hpp names.
+// Losses against results computed by hand, by the conventions of Keras and PyTorch that losses.hpp names.
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -19,7 +19,7 @@ namespace {
 constexpr auto none = Reduction::none;
 constexpr double tight = 1e-14;
 
-// The derivative of the summed losses by their first operand.
+// Checks the derivative of sum(loss(x)) by x.
 void check_derivative(Graph& g, const Shape& shape, const std::vector<double>& at, Value (*loss)(Value),
                       const std::vector<double>& expected, double tolerance = tight, DType dtype = f64) {
   const Value x = numbers(g, shape, at, dtype);
@@ -29,7 +29,7 @@ Value like(Value x, const std::vector<double>& values) { return numbers(x.graph(
 
 }  // namespace
 
-TEST_CASE("losses of numbers") {
+TEST_CASE("losses: regression, known values and derivatives") {
   Graph g({.dtype = f64});
   const Value p = numbers(g, {1, 2, 4, -2});
   const Value t = numbers(g, {1, 1, 1, 1});
@@ -46,7 +46,7 @@ TEST_CASE("losses of numbers") {
                {0, 0.4337808304830271, 0.4337808304830271, 999.3068528194401, 4.9999999916666667e-9, INFINITY}, tight);
   check_answer(mse(numbers(g, std::vector<double>{}), numbers(g, std::vector<double>{})), {}, {NAN});
   check_answer(mse(numbers(g, std::vector<double>{}), numbers(g, std::vector<double>{}), Reduction::sum), {}, {0});
-  // At kinks and far out.
+  // Derivatives at kinks and for large errors.
   check_derivative(g, {3}, {0, 2, -2}, [](Value x) { return mae(x, zeros_like(x), none); }, {0, 1, -1});
   check_derivative(g, {6}, {0, 1, -1, 1e30, -INFINITY, 0.25}, [](Value x) { return huber(x, zeros_like(x), 1, none); },
                    {0, 1, -1, 1, -1, 0.25});
@@ -61,7 +61,7 @@ TEST_CASE("losses of numbers") {
   }
 }
 
-TEST_CASE("losses of truth values") {
+TEST_CASE("losses: binary, known values and derivatives") {
   Graph g({.dtype = f64});
   const double log2 = std::log(2.0);
   check_answer(binary_crossentropy(numbers(g, {0.9, 0.2}), numbers(g, {1, 0}), {.reduction = none}), {2},
@@ -70,7 +70,7 @@ TEST_CASE("losses of truth values") {
   check_answer(binary_crossentropy(numbers(g, {0, 1}), numbers(g, {1, 0}), {.reduction = none}), {2},
                {16.11809565095832, 16.11809565095832}, 1e-9);
   check_derivative(g, {2}, {0, 1}, [](Value p) { return binary_crossentropy(p, like(p, {1, 0})); }, {0, 0});
-  // Exact at any logits, and so is the derivative sigmoid(z) - t; through sigmoid as well.
+  // The loss and its derivative sigmoid(z) - t are exact for any logits, also computed through sigmoid.
   for (const DType dtype : {f32, f64}) {
     const Value z = numbers(g, {1e4, -1e4, 1e4, -1e4, 0, 0}, dtype);
     const Value t = numbers(g, {1, 0, 0, 1, 1, 0}, dtype);
@@ -80,7 +80,7 @@ TEST_CASE("losses of truth values") {
       check_answer(y, {6}, {0, 0, 1e4, 1e4, log2, log2}, dtype == f32 ? 1e-7 : tight);
       check_answer(gradients(sum(y), z), {6}, {0, 0, 1, -1, -0.5, 0.5});
     }
-    // Where p is nearly right the loss is nearly 0, and not 0: log(1 + exp(-20)).
+    // A small loss is not rounded to 0: log(1 + exp(-20)).
     check_answer(binary_crossentropy_from_logits(numbers(g, {-20}, dtype), numbers(g, {0}, dtype)) * 1e9, {},
                  {2.0611536203143808}, dtype == f32 ? 1e-6 : 1e-13);
   }
@@ -94,7 +94,7 @@ TEST_CASE("losses of truth values") {
   check_derivative(g, {3}, {1, 0, 2}, [](Value p) { return hinge(p, ones_like(p), none); }, {0, -1, 0});
 }
 
-TEST_CASE("losses of classes are exact at extreme logits") {
+TEST_CASE("losses: categorical ones are exact at extreme logits") {
   Graph g({.dtype = f64});
   for (const DType dtype : {f32, f64}) {
     const Value z = numbers(g, {3, 3}, {1e4, 0, -1e4, 1e4, 0, -1e4, 0, 0, 0}, dtype);
@@ -114,14 +114,14 @@ TEST_CASE("losses of classes are exact at extreme logits") {
                    dtype == f32 ? 1e-7 : tight);
     }
   }
-  // A class that cannot be: its logit is -inf.
+  // An impossible class: its logit is -inf.
   const Value z = numbers(g, {1, 3}, {0, 0, -INFINITY});
   const Value y = sparse_categorical_crossentropy_from_logits(z, numbers(g, {1}, i64));
   check_answer(y, {}, {std::log(2.0)}, tight);
   check_answer(gradients(y, z), {1, 3}, {0.5, -0.5, 0}, tight);
 }
 
-TEST_CASE("probabilities are normalized and clipped") {
+TEST_CASE("losses: probabilities are normalized and clipped") {
   Graph g({.dtype = f64});
   const Value labels = numbers(g, {0, 1}, i64);
   const Value p = numbers(g, {2, 2}, {2, 6, 0, 1});
@@ -131,9 +131,9 @@ TEST_CASE("probabilities are normalized and clipped") {
                {-std::log(0.25), -std::log(1e-7)}, tight);
 }
 
-TEST_CASE("labels are smoothed, weighted and ignored as in PyTorch") {
+TEST_CASE("losses: label smoothing, class weights and ignored labels as in PyTorch") {
   Graph g({.dtype = f64});
-  // Rows whose negative logarithms are 1 2 3, 4 5 6 and 7 8 9: nll takes them as they are.
+  // nll does not normalize: the rows are used as log-probabilities.
   const Value logs = numbers(g, {3, 3}, {-1, -2, -3, -4, -5, -6, -7, -8, -9});
   const Value labels = numbers(g, {0, 2, 1}, i64);
   const Value weights = numbers(g, {1, 2, 4});
@@ -161,10 +161,10 @@ TEST_CASE("labels are smoothed, weighted and ignored as in PyTorch") {
   check_answer(nll(logs, outside, {.ignored_label = -100}), {}, {NAN});  // the mean of nothing
   check_answer(nll(logs, outside, {.ignored_label = -100, .reduction = Reduction::sum}), {}, {0});
   CHECK_THROWS_AS(evaluate(nll(logs, outside), {}), ValueError);
-  // Rows that are ignored have no derivative.
+  // Ignored rows have a gradient of 0.
   check_answer(gradients(nll(logs, numbers(g, {0, 9, 1}, i64), {.ignored_label = 9}), logs), {3, 3},
                {-0.5, 0, 0, 0, 0, 0, 0, -0.5, 0});
-  // Targets of probabilities: the mean is over rows, weights or not.
+  // With probabilities as targets the mean is over rows, with or without weights.
   const Value targets = one_hot(labels, 3, f64);
   check_answer(categorical_crossentropy_from_logits(logs, targets, {.class_weights = weights}), {},
                {evaluate(sparse_categorical_crossentropy_from_logits(
@@ -179,7 +179,7 @@ TEST_CASE("labels are smoothed, weighted and ignored as in PyTorch") {
       tight);
 }
 
-TEST_CASE("divergences") {
+TEST_CASE("losses: kl_divergence") {
   Graph g({.dtype = f64});
   const double log2 = std::log(2.0);
   const Value t = numbers(g, {2, 3}, {0.5, 0.5, 0, 0, 0, 1});
@@ -192,7 +192,7 @@ TEST_CASE("divergences") {
                tight);
 }
 
-TEST_CASE("losses of vectors") {
+TEST_CASE("losses: cosine and triplet losses of vectors") {
   Graph g({.dtype = f64});
   const Value a = numbers(g, {3, 2}, {3, 4, 1, 0, 0, 0});
   const Value b = numbers(g, {3, 2}, {4, 3, -2, 0, 1, 1});
@@ -201,7 +201,7 @@ TEST_CASE("losses of vectors") {
   check_answer(cosine_similarity(a, b, 0), {2}, {(12 - 2) / std::sqrt(10 * 21.0), 12 / (4 * std::sqrt(10.0))}, tight);
   check_answer(cosine_embedding(a, b, numbers(g, {1, -1, -1}, i64), 0, none), {3}, {0.04, 0, 0}, tight);
   check_answer(cosine_embedding(a, b, numbers(g, {-1, 1, 1}, i64), 0.5, none), {3}, {0.46, 2, 1}, tight);
-  // Nothing is NaN where a vector is 0.
+  // Derivatives are finite where a vector is 0.
   const Value zero = numbers(g, {0, 0});
   check_answer(gradients(cosine_similarity(zero, numbers(g, {1, 0})), zero), {2}, {1e8, 0}, 1e-7);
   const Value anchor = numbers(g, {2, 2}, {0, 0, 0, 0});
@@ -213,7 +213,7 @@ TEST_CASE("losses of vectors") {
   for (Index i = 0; i < d.elements(); ++i) CHECK(std::isfinite(d.at(i)));
 }
 
-TEST_CASE("shapes that would broadcast are refused") {
+TEST_CASE("losses: shapes that would broadcast throw") {
   Graph g;
   const Value row = g.input("row", {4});
   const Value column = g.input("column", {4, 1});
@@ -233,7 +233,7 @@ TEST_CASE("shapes that would broadcast are refused") {
   CHECK(g.size() == size);
 }
 
-TEST_CASE("losses: a weight of 0 on an infinite cost costs nothing, and has no gradient") {
+TEST_CASE("losses: an infinite loss with weight 0 contributes 0 to loss and gradient") {
   const double inf = std::numeric_limits<double>::infinity();
   const double log_2 = std::log(2.0);
   for (const DType dtype : {f32, f64}) {
@@ -254,7 +254,7 @@ TEST_CASE("losses: a weight of 0 on an infinite cost costs nothing, and has no g
         {kl_divergence(log_softmax(logits), target), log_2},
         {nll(log_softmax(logits), label), log_2},
         {sparse_categorical_crossentropy_from_logits(logits, label, {.class_weights = class_weights}), log_2},
-        // Smoothing spreads over classes of which one has no weight.
+        // Label smoothing with a class of weight 0.
         {sparse_categorical_crossentropy_from_logits(logits, label,
                                                      {.label_smoothing = 0.3, .class_weights = class_weights}),
          0.9 * log_2},
@@ -263,13 +263,13 @@ TEST_CASE("losses: a weight of 0 on an infinite cost costs nothing, and has no g
     for (std::size_t i = 0; i < losses.size(); ++i) {
       CAPTURE(i);
       CHECK(evaluate(losses[i].first, feeds).item() == doctest::Approx(losses[i].second).epsilon(tolerance));
-      const Tensor slope = evaluate(gradients(losses[i].first, logits), feeds);
-      const double part = i < 6 ? 0.5 : 0.35;  // softmax times the sum of the targets less the target
-      CHECK(slope.at(0) == 0);
-      CHECK(slope.at(1) == doctest::Approx(-part).epsilon(1e-6));
-      CHECK(slope.at(2) == doctest::Approx(part).epsilon(1e-6));
+      const Tensor grad = evaluate(gradients(losses[i].first, logits), feeds);
+      const double expected = i < 6 ? 0.5 : 0.35;  // |softmax * sum(target) - target|
+      CHECK(grad.at(0) == 0);
+      CHECK(grad.at(1) == doctest::Approx(-expected).epsilon(1e-6));
+      CHECK(grad.at(2) == doctest::Approx(expected).epsilon(1e-6));
     }
-    // What is said of an impossible class costs without bound.
+    // An impossible class as target: the loss is infinite.
     const Feeds wrong{{logits, feeds[0].value}, {target, Tensor::from<double>({1, 3}, {1, 0, 0}).cast(dtype)}};
     CHECK(evaluate(categorical_crossentropy_from_logits(logits, target), wrong).item() == inf);
 
@@ -282,21 +282,21 @@ TEST_CASE("losses: a weight of 0 on an infinite cost costs nothing, and has no g
       CHECK(evaluate(loss, certain).item() == 0);
       CHECK(Numbers(evaluate(gradients(loss, sure), certain)) == Numbers{0, 0});
     }
-    const Feeds mistaken{{sure, certain[0].value}, {truth, Tensor::from<double>({2}, {1, 0}).cast(dtype)}};
-    CHECK(evaluate(binary_crossentropy_from_logits(sure, truth), mistaken).item() == inf);
+    const Feeds wrong_binary{{sure, certain[0].value}, {truth, Tensor::from<double>({2}, {1, 0}).cast(dtype)}};
+    CHECK(evaluate(binary_crossentropy_from_logits(sure, truth), wrong_binary).item() == inf);
   }
 }
 
-TEST_CASE("losses: the derivative by a target of 0 is the cost it would bring") {
+TEST_CASE("losses: the derivative by a target of 0 is the negative log-probability of its class") {
   Graph g({.dtype = f64});
   const Value target = g.input("target", {1, 2});
   const Value logits = numbers(g, {1, 2}, {0, 0});
-  const Tensor slope = evaluate(gradients(categorical_crossentropy_from_logits(logits, target), target),
-                                {{target, Tensor::from<double>({1, 2}, {0, 1})}});
-  check_answer(g.constant(slope), {1, 2}, {std::log(2.0), std::log(2.0)}, tight);
+  const Tensor grad = evaluate(gradients(categorical_crossentropy_from_logits(logits, target), target),
+                               {{target, Tensor::from<double>({1, 2}, {0, 1})}});
+  check_answer(g.constant(grad), {1, 2}, {std::log(2.0), std::log(2.0)}, tight);
 }
 
-TEST_CASE("losses: vectors of any length keep their direction") {
+TEST_CASE("losses: cosine_similarity and triplet_margin of long vectors do not overflow") {
   Graph g;
   check_answer(cosine_similarity(numbers(g, {1e30, 0}, f32), numbers(g, {1e30, 1e30}, f32)), {}, {std::sqrt(0.5)},
                1e-6);

@@ -1,5 +1,5 @@
-// Random numbers are Philox4x32-10 and nothing else, have the distribution they claim, and depend on seed, stream, step
-// and element alone: not on the instruction set, the number of threads or how many are drawn.
+// Random numbers are those of Philox4x32-10, have the right distribution, and depend only on seed, stream, step and
+// element: not on the instruction set, the number of threads or the number of elements.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -37,7 +37,7 @@ Tensor draw_f64(Kernels::Random const (&kernel)[dtype_count], const RandomArgs& 
   return draw(kernel[static_cast<int>(f64)], args, f64, count, threads);
 }
 
-// The layout of the kernels, once more in the plainest way: see Note [Random layout].
+// Reference implementation of the kernels' layout; see Note [Random layout].
 std::uint32_t word(const RandomArgs& args, Index element) {
   const Index lane = element % 64;
   const std::uint64_t counter = static_cast<std::uint64_t>(element / 64 * 16 + lane % 16);
@@ -74,12 +74,12 @@ double correlation(const Tensor& t, Index lag) {
 }
 
 constexpr Index many = 1'000'000;
-// Five standard deviations of a mean of n numbers: numbers that are what they claim to be fail once in millions.
-double bound(double deviation, Index n = many) { return 5 * deviation / std::sqrt(static_cast<double>(n)); }
+// Five standard deviations of the mean of n values: a correct generator fails once in millions.
+double bound(double stddev, Index n = many) { return 5 * stddev / std::sqrt(static_cast<double>(n)); }
 
 }  // namespace
 
-TEST_CASE("Philox4x32-10 gives the known answers of Random123") {
+TEST_CASE("philox: known answers of Random123") {
   CHECK(Philox::generate({0, 0, 0, 0}, 0, 0) == Philox::Words{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8});
   constexpr std::uint32_t ones = 0xffffffff;
   CHECK(Philox::generate({ones, ones, ones, ones}, ones, ones) ==
@@ -88,7 +88,7 @@ TEST_CASE("Philox4x32-10 gives the known answers of Random123") {
         Philox::Words{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1});
 }
 
-TEST_CASE("the kernels of every instruction set draw Philox's words") {
+TEST_CASE("random: kernels of every instruction set draw Philox's words") {
   const RandomArgs args{.seed = 0x0123456789abcdef, .step = 0xfedcba9876543210, .stream = 0xdeadbeef};
   for (const Tables& t : tables()) {
     CAPTURE(t.isa);
@@ -104,7 +104,7 @@ TEST_CASE("the kernels of every instruction set draw Philox's words") {
   }
 }
 
-TEST_CASE("every instruction set draws the same uniform and Bernoulli numbers, and nearly the same normal ones") {
+TEST_CASE("random: uniform and Bernoulli are bit-identical on every instruction set, normal nearly so") {
   const RandomArgs args{.seed = 42, .step = 7, .stream = 3, .a = -0.3, .b = 1.7};
   const auto all = tables();
   for (const Tables& t : all) {
@@ -118,14 +118,14 @@ TEST_CASE("every instruction set draws the same uniform and Bernoulli numbers, a
       CHECK(bitwise_equal(mask.cast(f64), draw_f64(t.random->bernoulli, p, n)));
       const Tensor a = draw_f32(t.random->normal, args, n);
       const Tensor b = draw_f64(all[0].random->normal, args, n);
-      double furthest = 0;
-      for (Index i = 0; i < n; ++i) furthest = std::max(furthest, std::abs(a.at(i) - b.at(i)));
-      CHECK(furthest < 1e-5);
+      double max_error = 0;
+      for (Index i = 0; i < n; ++i) max_error = std::max(max_error, std::abs(a.at(i) - b.at(i)));
+      CHECK(max_error < 1e-5);
     }
   }
 }
 
-TEST_CASE("a number depends on its place, not on how many are drawn or by how many threads") {
+TEST_CASE("random: an element does not depend on the number of elements or threads") {
   const RandomArgs args{.seed = 1, .step = 2, .stream = 3, .a = 0.25, .b = 2};
   for (const Tables& t : tables()) {
     CAPTURE(t.isa);
@@ -141,31 +141,31 @@ TEST_CASE("a number depends on its place, not on how many are drawn or by how ma
   }
 }
 
-TEST_CASE("seed, step and stream each change all numbers, in their upper halves too") {
+TEST_CASE("random: seed, step and stream each change all values, also by their upper halves") {
   const RandomArgs base{.seed = 5, .step = 6, .stream = 7};
-  std::vector<RandomArgs> others(5, base);
-  others[0].seed += 1;
-  others[1].seed += 1ULL << 32;
-  others[2].step += 1;
-  others[3].step += 1ULL << 32;
-  others[4].stream += 1;
+  std::vector<RandomArgs> variants(5, base);
+  variants[0].seed += 1;
+  variants[1].seed += 1ULL << 32;
+  variants[2].step += 1;
+  variants[3].step += 1ULL << 32;
+  variants[4].stream += 1;
   constexpr Index n = 10'000;
   const Tensor first = draw_f64(tables()[0].random->uniform, base, n);
-  for (std::size_t i = 0; i < others.size(); ++i) {
+  for (std::size_t i = 0; i < variants.size(); ++i) {
     CAPTURE(i);
-    const Tensor other = draw_f64(tables()[0].random->uniform, others[i], n);
+    const Tensor variant = draw_f64(tables()[0].random->uniform, variants[i], n);
     Index equal = 0;
-    double together = 0;
+    double covariance = 0;
     for (Index k = 0; k < n; ++k) {
-      equal += first.at(k) == other.at(k) ? 1 : 0;
-      together += (first.at(k) - 0.5) * (other.at(k) - 0.5) * 12 / static_cast<double>(n);
+      equal += first.at(k) == variant.at(k) ? 1 : 0;
+      covariance += (first.at(k) - 0.5) * (variant.at(k) - 0.5) * 12 / static_cast<double>(n);
     }
     CHECK(equal <= 2);
-    CHECK(std::abs(together) < bound(1, n));
+    CHECK(std::abs(covariance) < bound(1, n));
   }
 }
 
-TEST_CASE("uniform numbers are uniform") {
+TEST_CASE("random: uniform values are uniform") {
   for (const Tables& t : tables()) {
     CAPTURE(t.isa);
     const Tensor u = draw_f32(t.random->uniform, {.seed = 11, .stream = 1}, many);
@@ -193,7 +193,7 @@ TEST_CASE("uniform numbers are uniform") {
   }
 }
 
-TEST_CASE("normal numbers are normal, tails included") {
+TEST_CASE("random: normal values are normal, tails included") {
   for (const Tables& t : tables()) {
     for (const DType dtype : {f32, f64}) {
       CAPTURE(t.isa);
@@ -205,7 +205,7 @@ TEST_CASE("normal numbers are normal, tails included") {
       CHECK(std::abs(m.variance - 1) < bound(std::sqrt(2.0)));
       CHECK(std::abs(m.skewness) < bound(std::sqrt(6.0)));
       CHECK(std::abs(m.kurtosis - 3) < bound(std::sqrt(24.0)));
-      // A radius and an angle give two numbers, 32 apart.
+      // Box-Muller makes two values, 32 apart, from one radius and one angle.
       for (const Index lag : {1, 16, 32, 64}) CHECK(std::abs(correlation(z, lag)) < bound(1));
       for (const double x : {-4.0, -3.0, -2.0, -1.0, 0.0, 0.5, 1.0, 2.0, 3.0, 4.0}) {
         CAPTURE(x);
@@ -221,7 +221,7 @@ TEST_CASE("normal numbers are normal, tails included") {
   }
 }
 
-TEST_CASE("Bernoulli numbers are 1 as often as they should be, and certain at 0 and 1") {
+TEST_CASE("random: Bernoulli values have the right mean, exactly so for p = 0 and 1") {
   for (const Tables& t : tables()) {
     CAPTURE(t.isa);
     for (const double p : {0.0, 0.001, 0.25, 0.5, 0.9, 1.0}) {
@@ -239,7 +239,7 @@ TEST_CASE("Bernoulli numbers are 1 as often as they should be, and certain at 0 
   }
 }
 
-TEST_CASE("random nodes of one graph differ from each other, graphs of one seed do not") {
+TEST_CASE("random: nodes of one graph differ, equal graphs of one seed agree") {
   const auto three = [](std::uint64_t seed, std::uint64_t step, int threads) {
     Graph g({.seed = seed});
     const Value a = random_uniform(g, {1000}, f32);
@@ -248,11 +248,11 @@ TEST_CASE("random nodes of one graph differ from each other, graphs of one seed 
   };
   const auto base = three(3, 4, 1);
   CHECK_FALSE(bitwise_equal(base[0], base[1]));
-  const auto again = three(3, 4, 4);
+  const auto repeated = three(3, 4, 4);
   const auto later = three(3, 5, 1);
   const auto other = three(4, 4, 1);
   for (std::size_t i = 0; i < base.size(); ++i) {
-    CHECK(bitwise_equal(base[i], again[i]));
+    CHECK(bitwise_equal(base[i], repeated[i]));
     CHECK_FALSE(bitwise_equal(base[i], later[i]));
     CHECK_FALSE(bitwise_equal(base[i], other[i]));
   }
@@ -260,7 +260,7 @@ TEST_CASE("random nodes of one graph differ from each other, graphs of one seed 
 
 namespace {
 
-// Values that read random nodes of every kind, for a batch of some rows: by row, by rows and places, and shared.
+// Values that read random nodes of every kind for a batch of `rows`: drawn per row, per part of a row, and shared.
 struct RowNoise {
   Graph g{{.seed = 31}};
   Value x, mask, noise, places, shared, sum;
@@ -279,7 +279,7 @@ struct RowNoise {
 
 }  // namespace
 
-TEST_CASE("random: the numbers of a row do not depend on where runs cut the rows, in plans and the interpreter") {
+TEST_CASE("random: values of a row do not depend on the split into runs, in plans and the interpreter") {
   const Tensor numbers = evaluate(normal_like(RowNoise(23).x), {}, {.step = 77});
   RowNoise whole(23);
   const std::vector<Tensor> expected = evaluate(whole.outputs(), {{whole.x, numbers}}, {.step = 5});
@@ -307,7 +307,7 @@ TEST_CASE("random: the numbers of a row do not depend on where runs cut the rows
   CHECK(bitwise_equal(evaluate(whole.shared), evaluate(whole.shared, {}, {.first_row = 9})));
 }
 
-TEST_CASE("random: a permutation of each row's places is another for each row") {
+TEST_CASE("random: each row gets a different permutation") {
   Graph g({.seed = 7});
   const Value order = random_permutation(g, 33);
   g.set_row_elements(order, 33);
@@ -323,7 +323,7 @@ TEST_CASE("random: a permutation of each row's places is another for each row") 
   CHECK(seen.size() == 20);
 }
 
-TEST_CASE("random: check_finite replays a run with the random numbers of its rows") {
+TEST_CASE("random: check_finite replays a run with the random values of its rows") {
   Graph g({.seed = 7});
   const Value x = g.input("x", {1});
   const Value u = uniform_like(x);
@@ -338,7 +338,7 @@ TEST_CASE("random: check_finite replays a run with the random numbers of its row
   CHECK_THROWS_AS(plan.run(memory, {.step = 0, .first_row = row, .check_finite = true}), NonFiniteError);
 }
 
-TEST_CASE("random: what has no rows of random numbers is refused") {
+TEST_CASE("random: set_row_elements and first_row reject invalid arguments") {
   Graph g;
   const Value x = g.input("x", {4, 2});
   const Value noise = normal_like(x);
@@ -352,10 +352,10 @@ TEST_CASE("random: what has no rows of random numbers is refused") {
   CHECK_THROWS_WITH_AS(evaluate(noise, feeds, {.first_row = -3}), doctest::Contains("first_row = -3"), UserError);
   CHECK_THROWS_WITH_AS(Plan({noise}).run(feeds, {.first_row = -3}), doctest::Contains("first_row = -3"), UserError);
   g.rewind(noise.id());
-  CHECK(g.row_elements(normal_like(x).id()) == 0);  // in the place of the discarded node
+  CHECK(g.row_elements(normal_like(x).id()) == 0);  // reuses the id of the discarded node
 }
 
-TEST_CASE("truncated normal numbers so far out that there are hardly any are refused") {
+TEST_CASE("random_truncated_normal: bounds too far in a tail throw") {
   Graph g;
   CHECK_THROWS_WITH_AS(random_truncated_normal(g, {3}, f64, 0, 1, 40, 50),
                        doctest::Contains("hardly any normal number lies between 40 and 50"), UserError);
@@ -369,18 +369,18 @@ TEST_CASE("truncated normal numbers so far out that there are hardly any are ref
   }
 }
 
-TEST_CASE("truncated normal numbers are normal between their bounds, and stay within") {
-  struct Cut {
+TEST_CASE("random_truncated_normal: values are normal within the bounds") {
+  struct Truncation {
     double mean, stddev, low, high;
   };
   const auto below = [](double z) { return 0.5 * std::erfc(-z / std::sqrt(2.0)); };
   for (const DType d : {f32, f64}) {
-    for (const Cut c : {Cut{0, 1, -2, 2}, Cut{3, 0.5, -1, 2.5}, Cut{0, 1, 1, 3}}) {
+    for (const Truncation c : {Truncation{0, 1, -2, 2}, Truncation{3, 0.5, -1, 2.5}, Truncation{0, 1, 1, 3}}) {
       CAPTURE(name_of(d));
       CAPTURE(c.low);
       Graph g({.seed = 19});
       const Tensor x = evaluate(random_truncated_normal(g, {many}, d, c.mean, c.stddev, c.low, c.high));
-      const double part = below(c.high) - below(c.low);
+      const double mass = below(c.high) - below(c.low);
       double smallest = 1e9, largest = -1e9, total = 0;
       std::vector<double> counts(4);
       for (Index i = 0; i < many; ++i) {
@@ -395,17 +395,17 @@ TEST_CASE("truncated normal numbers are normal between their bounds, and stay wi
       CHECK(smallest >= c.low - 1e-6);
       CHECK(largest <= c.high + 1e-6);
       for (std::size_t k = 0; k < 4; ++k) {
-        const double p = (below(c.low + (static_cast<double>(k) + 0.5) / 4 * (c.high - c.low)) - below(c.low)) / part;
+        const double p = (below(c.low + (static_cast<double>(k) + 0.5) / 4 * (c.high - c.low)) - below(c.low)) / mass;
         CHECK(std::abs(counts[k] / static_cast<double>(many) - p) < bound(std::sqrt(p * (1 - p))) + 1e-6);
       }
-      // Burkardt, "The truncated normal distribution", 2014: the mean of what the cut leaves.
+      // The mean of a truncated normal variable: Burkardt, "The truncated normal distribution", 2014.
       const auto density = [](double z) { return std::exp(-z * z / 2) / std::sqrt(6.283185307179586); };
-      CHECK(std::abs(total / static_cast<double>(many) - (density(c.low) - density(c.high)) / part) < bound(1));
+      CHECK(std::abs(total / static_cast<double>(many) - (density(c.low) - density(c.high)) / mass) < bound(1));
     }
   }
 }
 
-TEST_CASE("every order of a permutation is as likely as another, and each is a permutation") {
+TEST_CASE("random_permutation: every order is equally likely") {
   Graph g({.seed = 23});
   const Value order = random_permutation(g, 4);
   constexpr int draws = 24'000;
@@ -440,7 +440,7 @@ TEST_CASE("every order of a permutation is as likely as another, and each is a p
   CHECK(evaluate(sum(g.constant(rows))).item() == 21);
 }
 
-TEST_CASE("a probability for each element, and dropout masks of mean 1") {
+TEST_CASE("bernoulli, dropout_mask: a probability per element, masks of mean 1") {
   Graph g({.seed = 29});
   const Value p = g.constant(Tensor::from<float>({5}, {0, 1, 0.25F, 2, -1}));
   const Tensor drawn = evaluate(sum(bernoulli(broadcast_to(p, {200'000, 5})), {0}));
@@ -457,7 +457,7 @@ TEST_CASE("a probability for each element, and dropout masks of mean 1") {
   CHECK(evaluate(sum(dropout_mask(like, 1))).item() == 0);
 }
 
-TEST_CASE("random nodes that take their shape from a value follow it in a plan of another batch size") {
+TEST_CASE("random: _like operations follow the shape of their input in a plan of another batch size") {
   Graph g({.seed = 31});
   const Value x = g.input("x", {4, 3});
   const Plan plan({uniform_like(x), normal_like(x), truncated_normal_like(x), permutation(x)}, {},

@@ -1,4 +1,5 @@
-// Shapes, order, parts and indices against answers worked out by hand, by the conventions of NumPy and PyTorch.
+// Shape, indexing, sorting and range operations against results computed by hand, by the conventions of NumPy and
+// PyTorch.
 #include <limits>
 #include <optional>
 
@@ -13,7 +14,7 @@ using testing::check_answer;
 using testing::counting;
 using testing::numbers;
 
-TEST_CASE("axes are joined, split, added and taken away") {
+TEST_CASE("flatten, unflatten, squeeze, unsqueeze: known results") {
   Graph g({.dtype = f64});
   const Value x = counting(g, {2, 3, 4});
   CHECK(flatten(x).shape() == Shape{2, 12});
@@ -34,7 +35,7 @@ TEST_CASE("axes are joined, split, added and taken away") {
   check_answer(flatten(slice(x, 0, 1), 0), {12}, {12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23});
 }
 
-TEST_CASE("elements are repeated") {
+TEST_CASE("tile, repeat, expand: known results") {
   Graph g({.dtype = f64});
   const Value x = counting(g, {2, 2});
   check_answer(tile(x, {2}), {2, 4}, {0, 1, 0, 1, 2, 3, 2, 3});
@@ -45,13 +46,13 @@ TEST_CASE("elements are repeated") {
   check_answer(repeat(x, 2, 1), {2, 4}, {0, 0, 1, 1, 2, 2, 3, 3});
   check_answer(repeat(numbers(g, {1, 0}, boolean), 3, -1), {6}, {1, 1, 1, 0, 0, 0});
   check_answer(expand(numbers(g, {1, 2}, {5, 6}), {2, 3, -1}), {2, 3, 2}, {5, 6, 5, 6, 5, 6, 5, 6, 5, 6, 5, 6});
-  // The derivative of each element is the number of its copies.
+  // The gradient of each element is the number of its copies.
   const Value y = g.input("y", {2, 1});
   const Tensor one({2, 1}, f64);
   CHECK(evaluate(gradients(sum(tile(y, {3, 5})), y), {{y, one}}).str() == "[[15],\n [15]]");
 }
 
-TEST_CASE("elements change their order") {
+TEST_CASE("flip, roll, transpose: known results") {
   Graph g({.dtype = f64});
   const Value x = counting(g, {2, 3});
   check_answer(flip(x), {2, 3}, {5, 4, 3, 2, 1, 0});
@@ -67,7 +68,7 @@ TEST_CASE("elements change their order") {
   check_answer(transpose(x), {3, 2}, {0, 3, 1, 4, 2, 5});
 }
 
-TEST_CASE("slices are those of Python") {
+TEST_CASE("slice: as in Python") {
   Graph g({.dtype = f64});
   const Value x = counting(g, {5});
   const auto none = std::optional<Index>();
@@ -88,7 +89,7 @@ TEST_CASE("slices are those of Python") {
   CHECK_THROWS_WITH_AS(slice(x, 0, 0, none, 0), doctest::Contains("a step of 0"), ShapeError);
 }
 
-TEST_CASE("tensors are joined and cut to pieces") {
+TEST_CASE("concat, stack, split, chunk: known results") {
   Graph g({.dtype = f64});
   const Value a = numbers(g, {1, 2});
   const Value b = numbers(g, {3, 4});
@@ -105,13 +106,13 @@ TEST_CASE("tensors are joined and cut to pieces") {
   CHECK(sizes(split(x, {2, 0, 5})) == std::vector<Index>{2, 0, 5});
   CHECK(sizes(chunk(x, 3)) == std::vector<Index>{3, 3, 1});
   CHECK(sizes(chunk(x, 4)) == std::vector<Index>{2, 2, 2, 1});
-  CHECK(sizes(chunk(x, 5)) == std::vector<Index>{2, 2, 2, 1});  // as PyTorch: fewer than asked for
+  CHECK(sizes(chunk(x, 5)) == std::vector<Index>{2, 2, 2, 1});  // as PyTorch: fewer chunks than requested
   CHECK(sizes(split(counting(g, {0}), 2)) == std::vector<Index>{0});
   check_answer(split(x, {2, 3, 2})[1], {3}, {2, 3, 4});
   check_answer(chunk(counting(g, {2, 4}), 2, 1)[1], {2, 2}, {2, 3, 6, 7});
 }
 
-TEST_CASE("pads are those of NumPy") {
+TEST_CASE("pad: as in NumPy") {
   Graph g({.dtype = f64});
   const Value x = numbers(g, {1, 2, 3});
   check_answer(pad(x, 0, 2, 1, 9.0), {6}, {9, 9, 1, 2, 3, 9});
@@ -122,14 +123,14 @@ TEST_CASE("pads are those of NumPy") {
   check_answer(pad(counting(g, {1, 2}, i64), {{0, 1}, {1, 0}}, PadMode::constant, -7), {2, 3}, {-7, 0, 1, -7, -7, -7});
   check_answer(pad(numbers(g, {1}, boolean), 0, 1, 1, 1.0), {3}, {1, 1, 1});
   CHECK_THROWS_WITH_AS(pad(x, 0, 3, 0, PadMode::reflect), doctest::Contains("extent 3 can be reflected"), ShapeError);
-  // Each element is differentiated once for each place it stands in.
+  // The gradient of each element is the number of its copies.
   const Value v = g.input("v", {3});
   const Tensor at = Tensor::from<double>({3}, {1, 2, 3});
   CHECK(evaluate(gradients(sum(pad(v, 0, 2, 2, PadMode::reflect)), v), {{v, at}}).str() == "[2, 3, 2]");
   CHECK(evaluate(gradients(sum(pad(v, 0, 2, 1, PadMode::edge)), v), {{v, at}}).str() == "[3, 1, 2]");
 }
 
-TEST_CASE("indices choose slices and elements") {
+TEST_CASE("gather, scatter_add, take_along_axis, one_hot, masked_fill: known results") {
   Graph g({.dtype = f64});
   const Value x = counting(g, {3, 2});
   const Value rows = numbers(g, {2, 0, 2}, i64);
@@ -141,7 +142,7 @@ TEST_CASE("indices choose slices and elements") {
   check_answer(take_along_axis(x, numbers(g, {3, 3}, {0, 1, 1, 1, 0, 0, 0, 0, 1}, i64), 1), {3, 3},
                {0, 1, 1, 3, 2, 2, 4, 4, 5});
   check_answer(gather(numbers(g, {1, 0, 1}, boolean), rows), {3}, {1, 1, 1});
-  // What meets in one place is added.
+  // Slices with equal indices are added.
   check_answer(scatter_add(x, rows, counting(g, {3, 2})), {3, 2}, {2, 4, 2, 3, 8, 11});
   check_answer(scatter_add(numbers(g, {0, 0}, i64), numbers(g, {1, 1, 0, 1}, i64), numbers(g, {1, 1, 1, 1}, i64)), {2},
                {1, 3});
@@ -153,7 +154,7 @@ TEST_CASE("indices choose slices and elements") {
   check_answer(masked_fill(numbers(g, {NAN, INFINITY}), numbers(g, {1, 0}, boolean), 0), {2}, {0, INFINITY});
 }
 
-TEST_CASE("an index out of range names itself, its position and the axis") {
+TEST_CASE("gather: an index out of range throws with index, position and axis") {
   Graph g({.dtype = f64});
   const Value x = counting(g, {3, 2});
   CHECK_THROWS_WITH_AS(evaluate(gather(x, numbers(g, {0, 3}, i64)), {}),
@@ -165,7 +166,7 @@ TEST_CASE("an index out of range names itself, its position and the axis") {
                        doctest::Contains("index 5 at position 0 is outside axis 0 of extent 3"), ValueError);
 }
 
-TEST_CASE("sums of what meets do not depend on the number of threads") {
+TEST_CASE("scatter_add: bit-identical on any number of threads") {
   Graph g;
   const Value slices = g.input("slices", {5000, 3});
   const Value rows = g.input("rows", {5000}, i64);
@@ -178,7 +179,7 @@ TEST_CASE("sums of what meets do not depend on the number of threads") {
   for (const int threads : {2, 3, 8}) {
     CHECK(bitwise_equal(evaluate(y, {{slices, s}, {rows, r}}, {.threads = threads}), expected));
   }
-  // Of so many, no digit is lost.
+  // Sums of many slices are correctly rounded.
   double first = 0;
   for (std::size_t i = 0; i < 5000; ++i) {
     if (i * i % 7 == 1) first += static_cast<double>(s.values<float>()[3 * i]);
@@ -186,7 +187,7 @@ TEST_CASE("sums of what meets do not depend on the number of threads") {
   CHECK(expected.values<float>()[3] == static_cast<float>(first));
 }
 
-TEST_CASE("sorting is stable and counts NaN as the largest") {
+TEST_CASE("sort, argsort, topk: stable, NaN is the largest") {
   Graph g({.dtype = f64});
   const Value x = numbers(g, {2, NAN, -INFINITY, 2, 0, INFINITY, NAN, -1});
   check_answer(sort(x), {8}, {-INFINITY, -1, 0, 2, 2, INFINITY, NAN, NAN});
@@ -213,7 +214,7 @@ TEST_CASE("sorting is stable and counts NaN as the largest") {
         "[1, 0, 1, 0]");
 }
 
-TEST_CASE("constants are those of NumPy") {
+TEST_CASE("arange, linspace, eye, meshgrid: as in NumPy") {
   Graph g({.dtype = f64});
   check_answer(arange(g, 0, 5), {5}, {0, 1, 2, 3, 4});
   CHECK(arange(g, 0, 5).dtype() == i64);
@@ -262,7 +263,7 @@ TEST_CASE("constants are those of NumPy") {
   CHECK_THROWS_AS(meshgrid({}), ShapeError);
 }
 
-TEST_CASE("compositions of shapes work for another batch size") {
+TEST_CASE("shape operations: a plan runs for another batch size") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 3, 4});
   const Value y =
@@ -272,15 +273,15 @@ TEST_CASE("compositions of shapes work for another batch size") {
   const Plan plan({z, dx}, {}, {.shapes = {{x, {5, 3, 4}}}});
   Tensor at({5, 3, 4}, f64);
   for (std::size_t i = 0; i < 60; ++i) at.mutable_values<double>()[i] = static_cast<double>(i * 37 % 60) / 10;
-  const auto together = plan.run({{x, at}});
+  const auto whole = plan.run({{x, at}});
   for (const Index first : {0, 1, 3}) {
     const Tensor part = at.rows(first, 2).clone();
-    CHECK(bitwise_equal(evaluate(z, {{x, part}}), together[0].rows(first, 2).clone()));
-    CHECK(bitwise_equal(evaluate(dx, {{x, part}}), together[1].rows(first, 2).clone()));
+    CHECK(bitwise_equal(evaluate(z, {{x, part}}), whole[0].rows(first, 2).clone()));
+    CHECK(bitwise_equal(evaluate(dx, {{x, part}}), whole[1].rows(first, 2).clone()));
   }
 }
 
-TEST_CASE("arange: a range of too many numbers or too large ones is refused for what it is") {
+TEST_CASE("arange: too many elements and too large values throw") {
   Graph g;
   CHECK_THROWS_WITH_AS(arange(g, 0, 1e18), doctest::Contains("1e+18 elements are too many"), UserError);
   CHECK_THROWS_WITH_AS(arange(g, 0, 9007199254740993.0 + 1), doctest::Contains("elements are too many"), UserError);
