@@ -1,4 +1,4 @@
-// Callbacks: when they are called, what those of the library do, and what becomes of what they throw.
+// Callbacks: when they are called, what the built-in ones do, and how fit() handles their exceptions.
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -27,8 +27,8 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Writes down what it is told.
-struct Scribe {
+// Records the events it receives.
+struct Recorder {
   std::string text;
   void on_fit_begin(nn::Training&) { text += "("; }
   void on_epoch_begin(nn::Training& t) { text += "<" + std::to_string(t.epoch()); }
@@ -43,10 +43,9 @@ std::string content(const std::filesystem::path& path) {
   return out.str();
 }
 
-// Runs epochs whose "val_loss" is given, without a model that really has such losses: what the callback makes of them
-// is its own affair alone. Training cannot be told its logs from outside, so the loss of the validation is made: the
-// model gives its bias, which is set to the root of the number wanted, and the targets are 0.
-struct Script {
+// Produces a given "val_loss" in each epoch: the model outputs its bias, which is set to the square root of the loss,
+// and the targets are 0.
+struct ScriptedLoss {
   std::vector<double> losses;
   void on_epoch_begin(nn::Training& t) {
     Parameter kernel = t.model().parameters()[0];
@@ -56,11 +55,12 @@ struct Script {
   }
 };
 
-// Fits a model whose losses are those of the script.
-nn::History play(const std::vector<double>& losses, std::vector<nn::Callback> callbacks, nn::Model* used = nullptr) {
+// Fits a model with the given loss in each epoch.
+nn::History fit_with_losses(const std::vector<double>& losses, std::vector<nn::Callback> callbacks,
+                            nn::Model* used = nullptr) {
   nn::Model model{nn::Dense(1, nn::linear, {.kernel_initializer = nn::zeros}), {1}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{.learning_rate = 0}});
-  callbacks.insert(callbacks.begin(), Script{losses});
+  callbacks.insert(callbacks.begin(), ScriptedLoss{losses});
   const nn::Dataset data{Tensor({4, 1}), Tensor({4, 1})};
   nn::History h = model.fit(
       data, {.epochs = static_cast<int>(losses.size()), .validation = data, .verbose = silent, .callbacks = callbacks});
@@ -70,35 +70,35 @@ nn::History play(const std::vector<double>& losses, std::vector<nn::Callback> ca
 
 }  // namespace
 
-TEST_CASE("callbacks are told of everything in order, and can be asked afterwards") {
-  Scribe scribe;
+TEST_CASE("callbacks: events arrive in order; a callback passed by reference keeps its state") {
+  Recorder recorder;
   nn::Model model = classifier();
-  model.fit(points(10), {.batch_size = 4, .epochs = 2, .verbose = silent, .callbacks = {std::ref(scribe)}});
-  CHECK(scribe.text == "(<0.1.2.3>1<1.1.2.3>2)");
-  std::string told;
-  const nn::LambdaCallback some{.on_epoch_end = [&](nn::Training& t) { told += t.logs().str() + ";"; },
-                                .on_fit_end = [&](nn::Training&) { told += "end"; }};
-  const nn::History h = model.fit(points(10), {.verbose = silent, .callbacks = {some}});
-  CHECK(told == h.epoch(0).str() + ";end");
+  model.fit(points(10), {.batch_size = 4, .epochs = 2, .verbose = silent, .callbacks = {std::ref(recorder)}});
+  CHECK(recorder.text == "(<0.1.2.3>1<1.1.2.3>2)");
+  std::string record;
+  const nn::LambdaCallback lambda{.on_epoch_end = [&](nn::Training& t) { record += t.logs().str() + ";"; },
+                                  .on_fit_end = [&](nn::Training&) { record += "end"; }};
+  const nn::History h = model.fit(points(10), {.verbose = silent, .callbacks = {lambda}});
+  CHECK(record == h.epoch(0).str() + ";end");
 }
 
-TEST_CASE("callbacks change nothing of what is trained") {
+TEST_CASE("callbacks: do not change the trained weights") {
   nn::Model plain = classifier();
   nn::Model watched = classifier();
   const auto options = [](std::vector<nn::Callback> callbacks) {
     return nn::FitOptions{.batch_size = 16, .epochs = 3, .verbose = silent, .callbacks = std::move(callbacks)};
   };
   plain.fit(points(100), options({}));
-  // One that asks the model to work meanwhile.
+  // A callback that calls evaluate() during training.
   double seen = 0;
-  watched.fit(points(100), options({Scribe{}, nn::LambdaCallback{.on_batch_end = [&](nn::Training& t) {
+  watched.fit(points(100), options({Recorder{}, nn::LambdaCallback{.on_batch_end = [&](nn::Training& t) {
                                       seen += t.model().evaluate(points(20))["loss"] + t.logs()["loss"] + t.loss();
                                     }}}));
   CHECK(same(weights(plain), weights(watched)));
   CHECK(seen > 0);
 }
 
-TEST_CASE("the numbers so far are the means over the rows") {
+TEST_CASE("callbacks: logs at the end of a batch are means over the rows so far") {
   nn::Model model = line();
   const nn::Dataset data{numbers({10, 2}), numbers({10, 1}, 1)};
   std::vector<double> losses, means;
@@ -114,38 +114,39 @@ TEST_CASE("the numbers so far are the means over the rows") {
   CHECK(means[2] == h["loss"][0]);
 }
 
-TEST_CASE("a fit that a callback ends keeps what was trained, and says why") {
+TEST_CASE("callbacks: stop() ends the fit, keeps the trained weights and reports the reason") {
   nn::Model stopped = classifier();
   nn::Model shorter = classifier();
-  Scribe scribe;
+  Recorder recorder;
   nn::LambdaCallback stop{.on_epoch_end = [](nn::Training& t) {
     if (t.epoch() == 1) t.stop("enough");
     if (t.epoch() == 1) t.stop("too late a reason");
   }};
   const nn::History h =
-      stopped.fit(points(64), {.epochs = 5, .verbose = silent, .callbacks = {stop, std::ref(scribe)}});
+      stopped.fit(points(64), {.epochs = 5, .verbose = silent, .callbacks = {stop, std::ref(recorder)}});
   CHECK(h.epochs() == 2);
   CHECK(h.stopped());
   CHECK(h.stop_reason() == "enough");
-  CHECK(scribe.text == "(<0.1.2>1<1.1.2>2)");
+  CHECK(recorder.text == "(<0.1.2>1<1.1.2>2)");
   CHECK_FALSE(shorter.fit(points(64), {.epochs = 2, .verbose = silent}).stopped());
   CHECK(same(weights(stopped), weights(shorter)));
 
-  // In the middle of an epoch: it is judged and counts.
-  Scribe middle;
-  nn::LambdaCallback soon{.on_batch_end = [](nn::Training& t) { t.stop(); }};
+  // If stopped in the middle of an epoch, that epoch is evaluated and counted.
+  Recorder middle;
+  nn::LambdaCallback stop_at_once{.on_batch_end = [](nn::Training& t) { t.stop(); }};
   const nn::History one = shorter.fit(
-      points(64), {.epochs = 5, .validation_split = 0.5, .verbose = silent, .callbacks = {soon, std::ref(middle)}});
+      points(64),
+      {.epochs = 5, .validation_split = 0.5, .verbose = silent, .callbacks = {stop_at_once, std::ref(middle)}});
   CHECK(middle.text == "(<0.1>1)");
   CHECK(one.epoch(0).has("val_loss"));
 }
 
-TEST_CASE("what a callback throws leaves the model as it was") {
+TEST_CASE("callbacks: an exception rolls the model back") {
   const auto fails_at = [](auto nn::LambdaCallback::*event) {
     nn::LambdaCallback c;
     c.*event = [](nn::Training& t) {
       t.model().set_learning_rate(0.5);
-      throw std::runtime_error("no more");
+      throw std::runtime_error("callback failed");
     };
     return c;
   };
@@ -156,36 +157,36 @@ TEST_CASE("what a callback throws leaves the model as it was") {
        {&nn::LambdaCallback::on_fit_begin, &nn::LambdaCallback::on_epoch_begin, &nn::LambdaCallback::on_batch_end,
         &nn::LambdaCallback::on_epoch_end, &nn::LambdaCallback::on_fit_end}) {
     CHECK_THROWS_WITH_AS(model.fit(points(64), {.epochs = 2, .verbose = silent, .callbacks = {fails_at(event)}}),
-                         "no more", std::runtime_error);
+                         "callback failed", std::runtime_error);
     CHECK(same(before, weights(model)));
     CHECK(model.learning_rate() == 0.01);
   }
-  // The optimizer and the counts too: what follows is what would have been.
+  // The state of the optimizer and the counters are rolled back too, so the next fit is that of a fresh model.
   CHECK(model.fit(points(64), {.verbose = silent})["loss"] == fresh.fit(points(64), {.verbose = silent})["loss"]);
   CHECK(same(weights(model), weights(fresh)));
 }
 
-TEST_CASE("a model in training is neither compiled, loaded nor trained") {
+TEST_CASE("callbacks: compile, load and fit throw while the model is being trained") {
   nn::Model model = classifier();
-  const auto refuses = [&](const char* where, std::function<void(nn::Model&)> what) {
+  const auto rejects = [&](const char* where, std::function<void(nn::Model&)> what) {
     const nn::LambdaCallback c{.on_batch_end = [&](nn::Training& t) { what(t.model()); }};
     CHECK_THROWS_WITH_AS(model.fit(points(8), {.verbose = silent, .callbacks = {c}}),
                          doctest::Contains((std::string(where) + ": the model \"model\" is being trained").c_str()),
                          GraphError);
   };
-  refuses("compile", [](nn::Model& m) { m.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}}); });
-  refuses("fit", [](nn::Model& m) { m.fit(points(8)); });
-  refuses("train_on_batch", [](nn::Model& m) { m.train_on_batch(points(8)); });
-  refuses("load", [](nn::Model& m) { m.load("nowhere"); });
-  CHECK_NOTHROW(model.train_on_batch(points(8)));  // afterwards it is
+  rejects("compile", [](nn::Model& m) { m.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}}); });
+  rejects("fit", [](nn::Model& m) { m.fit(points(8)); });
+  rejects("train_on_batch", [](nn::Model& m) { m.train_on_batch(points(8)); });
+  rejects("load", [](nn::Model& m) { m.load("nowhere"); });
+  CHECK_NOTHROW(model.train_on_batch(points(8)));  // allowed again after the fit
 }
 
-TEST_CASE("early stopping stops as Keras does") {
+TEST_CASE("early_stopping: stops as in Keras") {
   const auto epochs = [](const std::vector<double>& losses, const nn::EarlyStopping& c) {
-    return play(losses, {c}).epochs();
+    return fit_with_losses(losses, {c}).epochs();
   };
   CHECK(epochs({4, 3, 2, 1}, {}) == 4);
-  CHECK(epochs({4, 3, 3, 1}, {}) == 3);  // equal is not mode
+  CHECK(epochs({4, 3, 3, 1}, {}) == 3);  // an equal loss is no improvement
   CHECK(epochs({4, 3, 3.5, 1, 2, 2}, {.patience = 2}) == 6);
   CHECK(epochs({4, 3, 3.5, 3.5, 2, 1}, {.patience = 2}) == 4);
   CHECK(epochs({4, 3.9, 3.8, 1}, {.min_delta = 0.5}) == 2);
@@ -196,34 +197,34 @@ TEST_CASE("early stopping stops as Keras does") {
 
   nn::EarlyStopping c{.patience = 1, .restore_best_weights = true};
   nn::Model model{nn::Dense(1), {1}};
-  const nn::History h = play({4, 1, 9, 16}, {std::ref(c)}, &model);
+  const nn::History h = fit_with_losses({4, 1, 9, 16}, {std::ref(c)}, &model);
   CHECK(h.epochs() == 3);
   CHECK(h.stop_reason() == "early stopping: the best val_loss was 1 in epoch 2");
   CHECK(c.best == 1.0);
   CHECK(c.best_epoch == 1);
   CHECK(c.stopped_epoch == 2);
-  CHECK(model.parameters()[1].value().at(0) == 1);  // that of the best epoch
-  play({4, 1, 9, 16}, {nn::EarlyStopping{.patience = 1}}, &model);
-  CHECK(model.parameters()[1].value().at(0) == 3);  // that of the last
-  // Also when nothing stopped it.
-  play({4, 1, 9}, {nn::EarlyStopping{.patience = 9, .restore_best_weights = true}}, &model);
+  CHECK(model.parameters()[1].value().at(0) == 1);  // the weights of the best epoch
+  fit_with_losses({4, 1, 9, 16}, {nn::EarlyStopping{.patience = 1}}, &model);
+  CHECK(model.parameters()[1].value().at(0) == 3);  // the weights of the last epoch
+  // The best weights are restored also if the fit was not stopped early.
+  fit_with_losses({4, 1, 9}, {nn::EarlyStopping{.patience = 9, .restore_best_weights = true}}, &model);
   CHECK(model.parameters()[1].value().at(0) == 1);
 }
 
-TEST_CASE("losses that are not numbers are no improvement") {
+TEST_CASE("early_stopping: a NaN loss is no improvement") {
   const double nan = std::numeric_limits<double>::quiet_NaN();
-  CHECK(play({nan, 4, 3, nan, 2}, {nn::EarlyStopping{}}).epochs() == 4);
-  CHECK(play({nan, nan, nan}, {nn::EarlyStopping{}}).stop_reason() == "early stopping: val_loss was never a number");
+  CHECK(fit_with_losses({nan, 4, 3, nan, 2}, {nn::EarlyStopping{}}).epochs() == 4);
+  CHECK(fit_with_losses({nan, nan, nan}, {nn::EarlyStopping{}}).stop_reason() ==
+        "early stopping: val_loss was never a number");
 }
 
-TEST_CASE("a plateau lowers the learning rate") {
+TEST_CASE("reduce_lr_on_plateau: lowers the learning rate on a plateau") {
   const auto rates = [](const std::vector<double>& losses, const nn::ReduceLROnPlateau& c) {
     nn::LambdaCallback begin{.on_fit_begin = [](nn::Training& t) { t.model().set_learning_rate(1); }};
-    // The script sets the weights anew each epoch, so the rate moves nothing that matters; its data have no gradient.
-    return play(losses, {begin, c})["learning_rate"];
+    return fit_with_losses(losses, {begin, c})["learning_rate"];
   };
   using Rates = std::vector<double>;
-  // A loss of 0 has no gradient, so that the weights stay what the script says.
+  // A loss of 0 has gradient 0, so the learning rate does not affect the weights.
   CHECK(rates({0, 0, 0, 0, 0, 0}, {.factor = 0.5, .patience = 2}) == Rates{1, 1, 1, 0.5, 0.5, 0.25});
   CHECK(rates({0, 0, 0, 0, 0, 0, 0}, {.factor = 0.5, .patience = 1, .cooldown = 2}) ==
         Rates{1, 1, 0.5, 0.5, 0.25, 0.25, 0.125});
@@ -232,7 +233,7 @@ TEST_CASE("a plateau lowers the learning rate") {
   CHECK_THROWS_WITH_AS(rates({0}, {.factor = 1}), doctest::Contains("reduce_lr_on_plateau: factor = 1"), UserError);
 }
 
-TEST_CASE("a scheduler sets the learning rate of each epoch") {
+TEST_CASE("learning_rate_scheduler: sets the learning rate of each epoch") {
   nn::Model model = line();
   const nn::Dataset data{numbers({8, 2}), numbers({8, 1})};
   const nn::LearningRateScheduler halve{[](int epoch, double rate) { return epoch == 0 ? rate : rate / 2; }};
@@ -244,7 +245,7 @@ TEST_CASE("a scheduler sets the learning rate of each epoch") {
                        UserError);
 }
 
-TEST_CASE("a loss that is not finite ends the fit") {
+TEST_CASE("terminate_on_nan: a non-finite loss ends the fit") {
   nn::Model model = line();
   const nn::Dataset data{numbers({8, 2}), numbers({8, 1})};
   model.set_learning_rate(1e38);
@@ -255,7 +256,7 @@ TEST_CASE("a loss that is not finite ends the fit") {
   CHECK(scratch::contains(h.stop_reason(), "the loss is "));
 }
 
-TEST_CASE("the table of a fit has an epoch a row") {
+TEST_CASE("csv_logger: writes one row per epoch") {
   const ScratchFolder folder;
   const std::string path = (folder / "log.csv").string();
   nn::Model model = classifier();
@@ -268,7 +269,7 @@ TEST_CASE("the table of a fit has an epoch a row") {
     CHECK(table.values.at(4 * i) == static_cast<double>(i));
     CHECK(table.values.at(4 * i + 1) == doctest::Approx(h["loss"][static_cast<std::size_t>(i)]).epsilon(1e-7));
   }
-  // Anew for the next fit, with another separator.
+  // The next fit overwrites the file, here with another separator.
   model.fit(points(32), {.verbose = silent, .callbacks = {nn::CSVLogger{.path = path, .separator = ';'}}});
   CHECK(content(path).starts_with("epoch;loss;accuracy;learning_rate\n0;"));
   CHECK_THROWS_WITH_AS(
@@ -276,13 +277,13 @@ TEST_CASE("the table of a fit has an epoch a row") {
       doctest::Contains("csv_logger: cannot write"), EnvironmentError);
 }
 
-TEST_CASE("csv_logger: a disk that is full leaves whole rows, and a fit that is resumed the whole table") {
+TEST_CASE("csv_logger: a full disk leaves complete rows, and a resumed fit completes the table") {
   const ScratchFolder folder;
   const std::string path = (folder / "log.csv").string(), checkpoint = (folder / "c").string();
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_FSIZE, &limit) == 0);
   std::string before;
-  // After two epochs there is room for a part of a row.
+  // After two epochs there is space for a partial row only.
   struct Fill {
     std::function<void()> fill;
     void on_epoch_end(nn::Training& t) const {
@@ -311,7 +312,7 @@ TEST_CASE("csv_logger: a disk that is full leaves whole rows, and a fit that is 
   CHECK(content(path).starts_with(before));
 }
 
-TEST_CASE("csv_logger: links and modes are kept, and a table that is deleted meanwhile is written anew") {
+TEST_CASE("csv_logger: keeps symlinks and file modes, and rewrites a table that was deleted during the fit") {
   const ScratchFolder folder;
   const fs::path path = write_file(folder / "log.csv", "old"), link = folder / "link.csv";
   REQUIRE(::chmod(path.c_str(), 0600) == 0);
@@ -321,7 +322,7 @@ TEST_CASE("csv_logger: links and modes are kept, and a table that is deleted mea
   CHECK(fs::is_symlink(link));
   CHECK(nn::load_csv(path).values.shape() == Shape{3, 4});
   CHECK((fs::status(path).permissions() & fs::perms::all) == fs::perms(0600));
-  // As soon as it is gone: after the second epoch.
+  // Deletes the table after the second epoch.
   struct Remove {
     fs::path path;
     void on_epoch_begin(nn::Training& t) const {
@@ -336,7 +337,7 @@ TEST_CASE("csv_logger: links and modes are kept, and a table that is deleted mea
   CHECK(fs::is_character_file("/dev/null"));
 }
 
-TEST_CASE("callbacks: a monitor that the logs lack is refused before the first step, with the right hint") {
+TEST_CASE("callbacks: an unknown monitor throws before the first step, with a hint") {
   int steps = 0;
   const nn::LambdaCallback count{.on_batch_end = [&](nn::Training&) { ++steps; }};
   const auto fit = [&](nn::Callback c, double validation_split = 0) {

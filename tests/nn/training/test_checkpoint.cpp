@@ -1,5 +1,5 @@
-// Checkpoints: a model that is loaded is the saved one, and a fit that is resumed ends with the same bits, wherever it
-// was interrupted.
+// Checkpoints: a loaded model continues like the saved one, and a resumed fit ends bit-identical, wherever it was
+// interrupted.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -28,7 +28,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Throws when so many steps of this process have been made, as if it had been interrupted.
+// Throws after `steps` batches, to simulate an interruption.
 struct Interrupt {
   int steps;
   void on_batch_end(nn::Training&) {
@@ -52,7 +52,7 @@ bool same(const Outcome& a, const Outcome& b) {
   return a.history.epochs() == b.history.epochs();
 }
 
-// With shuffles, dropout, moving statistics, a short last batch, and callbacks that remember.
+// A fit with shuffling, a short last batch, and callbacks that have state.
 nn::FitOptions options_of(const fs::path& path, int every_steps, int threads, std::vector<nn::Callback> more = {}) {
   std::vector<nn::Callback> callbacks{
       nn::ReduceLROnPlateau{.monitor = "loss", .factor = 0.5, .patience = 1, .min_delta = 0.05},
@@ -77,13 +77,13 @@ Outcome finish(const nn::FitOptions& options) {
 
 }  // namespace
 
-TEST_CASE("a model that is loaded goes on as the saved one") {
+TEST_CASE("model: a loaded model continues training like the saved one") {
   const ScratchFolder folder;
   nn::Model saved = classifier(3);
   saved.fit(points(64), {.epochs = 2, .verbose = silent});
   saved.set_learning_rate(0.02);
   saved.save(folder / "m");
-  nn::Model loaded = classifier(4);  // the seed is part of what is saved
+  nn::Model loaded = classifier(4);  // the file contains the seed
   loaded.fit(points(16), {.verbose = silent});
   loaded.load(folder / "m");
   CHECK(same(weights(saved), weights(loaded)));
@@ -92,13 +92,13 @@ TEST_CASE("a model that is loaded goes on as the saved one") {
         loaded.fit(points(64), {.epochs = 2, .verbose = silent})["loss"]);
   CHECK(same(weights(saved), weights(loaded)));
 
-  // Before compile() the weights alone.
+  // Before compile(), load and save take the weights only.
   nn::Model bare{small_net(), {2}};
   bare.load(folder / "m");
   CHECK(same(weights(bare), [&] {
-    nn::Model again = classifier();
-    again.load(folder / "m");
-    return weights(again);
+    nn::Model repeated = classifier();
+    repeated.load(folder / "m");
+    return weights(repeated);
   }()));
   bare.save(folder / "bare");
   const nn::TensorFile file = nn::load_safetensors(folder / "bare");
@@ -107,7 +107,7 @@ TEST_CASE("a model that is loaded goes on as the saved one") {
   CHECK(bitwise_equal(file.tensors.at("weights/dense/kernel"), bare.parameters()[0].value()));
 }
 
-TEST_CASE("a file that does not fit is refused, and the model stays as it was") {
+TEST_CASE("model: a file that does not match throws and leaves the model unchanged") {
   const ScratchFolder folder;
   nn::Model model = classifier(3);
   model.fit(points(64), {.verbose = silent});
@@ -116,7 +116,7 @@ TEST_CASE("a file that does not fit is refused, and the model stays as it was") 
   const auto path = folder / "m";
   classifier(1).save(path);
   const nn::TensorFile good = nn::load_safetensors(path);
-  const auto refuses = [&](const std::string& why, const std::function<void(nn::TensorFile&)>& spoil) {
+  const auto rejects = [&](const std::string& why, const std::function<void(nn::TensorFile&)>& spoil) {
     nn::TensorFile file = good;
     spoil(file);
     nn::save_safetensors(path, file);
@@ -124,26 +124,26 @@ TEST_CASE("a file that does not fit is refused, and the model stays as it was") 
     CHECK_MESSAGE(contains(message, why), message);
     CHECK(contains(message, "load: " + path.string() + ": "));
   };
-  refuses("there is no tensor \"weights/dense_1/bias\"", [](auto& f) { f.tensors.erase("weights/dense_1/bias"); });
-  refuses("the tensor \"weights/dense/bias\" is f32[7], but the model's is f32[8]",
+  rejects("there is no tensor \"weights/dense_1/bias\"", [](auto& f) { f.tensors.erase("weights/dense_1/bias"); });
+  rejects("the tensor \"weights/dense/bias\" is f32[7], but the model's is f32[8]",
           [](auto& f) { f.tensors["weights/dense/bias"] = Tensor(Shape{7}); });
-  refuses("the tensor \"weights/dense/bias\" is f64[8]",
+  rejects("the tensor \"weights/dense/bias\" is f64[8]",
           [](auto& f) { f.tensors["weights/dense/bias"] = Tensor(Shape{8}, f64); });
-  refuses("the model has nothing for the tensor \"weights/more\"",
+  rejects("the model has nothing for the tensor \"weights/more\"",
           [](auto& f) { f.tensors["weights/more"] = Tensor(1.0); });
-  refuses("the model has nothing for the tensor \"optimizer/more\"",
+  rejects("the model has nothing for the tensor \"optimizer/more\"",
           [](auto& f) { f.tensors["optimizer/more"] = Tensor(1.0); });
-  refuses("there is no tensor \"optimizer/iterations\"", [](auto& f) { f.tensors.erase("optimizer/iterations"); });
-  refuses("it was trained by sgd, but the model is compiled with adam",
+  rejects("there is no tensor \"optimizer/iterations\"", [](auto& f) { f.tensors.erase("optimizer/iterations"); });
+  rejects("it was trained by sgd, but the model is compiled with adam",
           [](auto& f) { f.metadata["optimizer"] = "sgd"; });
-  refuses("there is no \"seed\" in its metadata", [](auto& f) { f.metadata.erase("seed"); });
-  refuses("\"seed\" in its metadata is no number", [](auto& f) { f.metadata["seed"] = "1x"; });
-  refuses("\"epochs\" in its metadata is no number", [](auto& f) { f.metadata["epochs"] = "-1"; });
-  refuses("\"training_steps\" in its metadata is no number",
+  rejects("there is no \"seed\" in its metadata", [](auto& f) { f.metadata.erase("seed"); });
+  rejects("\"seed\" in its metadata is no number", [](auto& f) { f.metadata["seed"] = "1x"; });
+  rejects("\"epochs\" in its metadata is no number", [](auto& f) { f.metadata["epochs"] = "-1"; });
+  rejects("\"training_steps\" in its metadata is no number",
           [](auto& f) { f.metadata["training_steps"] = "99999999999999999999"; });
-  refuses("a learning rate of -1", [](auto& f) { f.tensors["optimizer/learning_rate"] = Tensor(-1.0); });
-  refuses("it is of another format", [](auto& f) { f.metadata["format"] = "pt"; });
-  refuses("there is no \"format\"", [](auto& f) { f.metadata.clear(); });
+  rejects("a learning rate of -1", [](auto& f) { f.tensors["optimizer/learning_rate"] = Tensor(-1.0); });
+  rejects("it is of another format", [](auto& f) { f.metadata["format"] = "pt"; });
+  rejects("there is no \"format\"", [](auto& f) { f.metadata.clear(); });
   CHECK_THROWS_AS(model.load(folder / "none"), EnvironmentError);
   CHECK(same(weights(model), weights(twin)));
   CHECK(model.fit(points(64), {.verbose = silent})["loss"] == twin.fit(points(64), {.verbose = silent})["loss"]);
@@ -151,14 +151,14 @@ TEST_CASE("a file that does not fit is refused, and the model stays as it was") 
 
 namespace {
 
-struct Remembers {
+struct Stateful {
   static constexpr const char* name = "remembers";
   void on_epoch_end(nn::Training&) {}
   nn::NamedTensors state() const { return {{"number", Tensor(1.0)}}; }
   void set_state(const nn::NamedTensors&) {}
 };
 
-// Makes a tensor of the file one of complex numbers, which nothing reads, of the same bytes.
+// Changes the dtype of a tensor in the file to complex, which is unsupported, without changing its size.
 void make_complex(const fs::path& path, const std::string& name) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();
@@ -176,11 +176,11 @@ void make_complex(const fs::path& path, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("checkpoint: a tensor that cannot be read is named with the reason") {
+TEST_CASE("checkpoint: the error for an unreadable tensor has its name and the reason") {
   const ScratchFolder folder;
   const fs::path path = folder / "m";
   nn::Model model = classifier(3);
-  const auto refused = [&](const std::string& name, const auto& body) {
+  const auto rejected = [&](const std::string& name, const auto& body) {
     const std::string message = message_of<FormatError>(body);
     CHECK_MESSAGE(
         contains(message, path.string() + ": the tensor \"" + name + "\" cannot be read: type C64"),
@@ -190,17 +190,17 @@ TEST_CASE("checkpoint: a tensor that cannot be read is named with the reason") {
     CAPTURE(name);
     classifier(1).save(path);
     make_complex(path, name);
-    refused(name, [&] { model.load(path); });
-    // Only weights concern a model that is not compiled.
+    rejected(name, [&] { model.load(path); });
+    // A model that is not compiled reads the weights only.
     nn::Model bare{small_net(), {2}};
     if (name.starts_with("weights"))
-      refused(name, [&] { bare.load(path); });
+      rejected(name, [&] { bare.load(path); });
     else
       CHECK_NOTHROW(bare.load(path));
   }
   const nn::FitOptions options{.epochs = 1,
                                .verbose = silent,
-                               .callbacks = {Remembers{}, nn::ModelCheckpoint{.path = path.string()}},
+                               .callbacks = {Stateful{}, nn::ModelCheckpoint{.path = path.string()}},
                                .resume = path};
   for (const std::string name : {"fit/seconds", "fit/sums", "fit/epoch_seconds", "history/loss", "weights/dense/bias",
                                  "callbacks/remembers/number"}) {
@@ -208,11 +208,11 @@ TEST_CASE("checkpoint: a tensor that cannot be read is named with the reason") {
     fs::remove(path);
     classifier(1).fit(points(16), options);
     make_complex(path, name);
-    refused(name, [&] { classifier(1).fit(points(16), options); });
+    rejected(name, [&] { classifier(1).fit(points(16), options); });
   }
 }
 
-TEST_CASE("damaged checkpoints are refused or good, and never change half a model") {
+TEST_CASE("checkpoint: a damaged file throws or loads completely, and never changes part of a model") {
   const ScratchFolder folder(scratch::memory());
   const auto path = folder / "m";
   nn::Model model = line();
@@ -233,7 +233,7 @@ TEST_CASE("damaged checkpoints are refused or good, and never change half a mode
   }
   const std::vector<Tensor> before = weights(model);
   testing::Dice dice(5);
-  int refused = 0;
+  int rejected = 0;
   for (int i = 0; i < 600; ++i) {
     std::string bytes = good;
     if (i % 3 == 0) bytes.resize(static_cast<std::size_t>(dice.below(static_cast<Index>(good.size()))));
@@ -246,18 +246,18 @@ TEST_CASE("damaged checkpoints are refused or good, and never change half a mode
     try {
       fresh.fit(data, {.batch_size = 4, .epochs = 2, .verbose = silent, .resume = path});
     } catch (const UserError&) {
-      ++refused;
+      ++rejected;
       CHECK(same(weights(fresh), weights(line())));
     }
     try {
       fresh.load(path);
     } catch (const FormatError&) {}
   }
-  CHECK(refused > 200);
+  CHECK(rejected > 200);
   CHECK(same(before, weights(model)));
 }
 
-TEST_CASE("a fit that is interrupted and resumed ends with the same bits, wherever that was") {
+TEST_CASE("fit: an interrupted and resumed run is bit-identical, wherever it was interrupted") {
   const ScratchFolder folder(scratch::memory());
   const Outcome whole = finish(options_of(folder / "whole", 1, 1));
   REQUIRE(whole.history.epochs() >= 4);
@@ -272,12 +272,12 @@ TEST_CASE("a fit that is interrupted and resumed ends with the same bits, wherev
       }
     }
   }
-  // The end is a checkpoint as well: nothing is left to do, and the best weights are put back again.
-  const Outcome again = finish(options_of(folder / "whole", 1, 1));
-  CHECK(same(whole, again));
+  // The end of a fit is a checkpoint too: resuming trains nothing and restores the best weights again.
+  const Outcome repeated = finish(options_of(folder / "whole", 1, 1));
+  CHECK(same(whole, repeated));
 }
 
-TEST_CASE("a fit that is interrupted again and again gets there all the same") {
+TEST_CASE("fit: a run that is interrupted repeatedly is bit-identical") {
   const ScratchFolder folder(scratch::memory());
   const Outcome whole = finish(options_of(folder / "whole", 1, 1));
   testing::Dice dice(3);
@@ -298,7 +298,7 @@ TEST_CASE("a fit that is interrupted again and again gets there all the same") {
 }
 
 namespace {
-// Ends the fit after so many epochs without a checkpoint having been lost: what it counts is kept in them.
+// Counts epochs. The count is state that checkpoints contain.
 struct Counter {
   static constexpr const char* name = "counter";
   double epochs = 0;
@@ -309,7 +309,7 @@ struct Counter {
 };
 }  // namespace
 
-TEST_CASE("what callbacks remember is kept, each apart") {
+TEST_CASE("checkpoint: contains the state of each callback separately") {
   const ScratchFolder folder;
   const fs::path path = folder / "c";
   Counter one, two;
@@ -326,10 +326,10 @@ TEST_CASE("what callbacks remember is kept, each apart") {
   one = two = {};
   const nn::History h = finish(options({})).history;
   CHECK(one.epochs == h.epochs());
-  CHECK(two.epochs == h.epochs() + 10);  // and was not told of the begin of that epoch again
+  CHECK(two.epochs == h.epochs() + 10);  // on_epoch_begin of the interrupted epoch is not called again
 }
 
-TEST_CASE("images that are changed anew each epoch, and rows with weights, are resumed as well") {
+TEST_CASE("fit: a run with augmentation and row weights resumes bit-identical") {
   const ScratchFolder folder(scratch::memory());
   nn::Dataset digits = nn::make_digits(40, 2);
   digits.weights = Tensor::full({40}, 0.5);
@@ -356,7 +356,7 @@ TEST_CASE("images that are changed anew each epoch, and rows with weights, are r
   }
 }
 
-TEST_CASE("a fit that a callback ended in the middle of an epoch is not taken up again") {
+TEST_CASE("fit: a run that a callback stopped in the middle of an epoch is not resumed") {
   const ScratchFolder folder;
   const fs::path path = folder / "c";
   const nn::LambdaCallback stop{.on_batch_end = [](nn::Training& t) {
@@ -367,7 +367,7 @@ TEST_CASE("a fit that a callback ended in the middle of an epoch is not taken up
   CHECK(same(whole, finish(options_of(path, 1, 1))));
 }
 
-TEST_CASE("the checkpoint of the best epoch is that of the best epoch") {
+TEST_CASE("checkpoint: save_best_only keeps the best epoch") {
   const ScratchFolder folder;
   nn::Model model = classifier();
   const nn::History h = model.fit(
@@ -388,7 +388,7 @@ TEST_CASE("the checkpoint of the best epoch is that of the best epoch") {
   CHECK(files == 8);
 }
 
-TEST_CASE("a fit is not resumed from what is not its own") {
+TEST_CASE("fit: a checkpoint of another model, other data or other options throws") {
   const ScratchFolder folder;
   const fs::path path = folder / "c";
   CHECK_THROWS(finish(options_of(path, 1, 1, {Interrupt{7}})));  // in the middle of the second epoch of 5 batches
@@ -414,7 +414,7 @@ TEST_CASE("a fit is not resumed from what is not its own") {
   CHECK(contains(why(options_of(path, 1, 1)), "it is a model without a fit"));
 }
 
-TEST_CASE("the table of a resumed fit is that of the whole fit") {
+TEST_CASE("csv_logger: the table of a resumed fit equals that of an uninterrupted one") {
   const ScratchFolder folder;
   const auto table = [&](const std::string& name) { return nn::load_csv(folder / (name + ".csv")).values; };
   const auto run = [&](const std::string& name, std::vector<nn::Callback> more) {
@@ -427,7 +427,7 @@ TEST_CASE("the table of a resumed fit is that of the whole fit") {
   CHECK(bitwise_equal(table("whole"), table("part")));
 }
 
-TEST_CASE("checkpoints that cannot be written are told before the first step") {
+TEST_CASE("checkpoint: an unwritable path throws before the first step") {
   const ScratchFolder folder;
   const auto fit = [&](const nn::ModelCheckpoint& c) {
     classifier().fit(points(8), {.verbose = silent, .callbacks = {c}});

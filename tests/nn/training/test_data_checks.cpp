@@ -1,4 +1,4 @@
-// What a model accepts as data: conversions to its dtypes, integers as indices, and messages that name row and column.
+// Checks and conversions of a model's data: dtypes, integer inputs, and errors that name row and column.
 #include <cmath>
 #include <cstdint>
 #include <string>
@@ -30,7 +30,7 @@ nn::Model line() {
 
 }  // namespace
 
-TEST_CASE("data checks: numbers that the dtype of the model cannot hold are named with row and column") {
+TEST_CASE("data checks: a value too large for the model's dtype throws with row and column") {
   nn::Model model = line();
   const Tensor x = Tensor::from<double>({2, 2}, {1, 2, 1e39, 3}), y = Tensor::from<double>({2, 1}, {1, -1e300});
   check_contains(message_of<ValueError>([&] {
@@ -46,12 +46,12 @@ TEST_CASE("data checks: numbers that the dtype of the model cannot hold are name
                    model.train_on_batch({Tensor({2, 2}), Tensor({2, 1}), Tensor::from<double>({2}, {1, 1e40})});
                  }),
                  "train_on_batch: weights has 1e+40 in row 1, which is too large for f32");
-  // The same numbers fit a model in f64.
+  // A model in f64 accepts the same values.
   nn::Model wide{nn::Dense(1), {2}, {.dtype = f64}};
   CHECK_NOTHROW(wide.predict(x));
 }
 
-TEST_CASE("data checks: the place of a number in rows of several axes") {
+TEST_CASE("data checks: the error has the indices of an element in rows of several axes") {
   nn::Model model{nn::Flatten(), {2, 3}};
   Tensor x({4, 2, 3});
   x.mutable_values<float>()[3 * 6 + 1 * 3 + 2] = NAN;
@@ -59,20 +59,20 @@ TEST_CASE("data checks: the place of a number in rows of several axes") {
                  "predict: x is not finite: nan in row 3, element [1, 2]");
 }
 
-TEST_CASE("data checks: ids stay integers on their way to an embedding") {
-  const Index far = (Index{1} << 24) + 1;
-  const Tensor ids = Tensor::from<std::int64_t>({1, 2}, {far, far - 1});
-  nn::Embedding table(far + 1, 1);
+TEST_CASE("data checks: integer ids reach an embedding unchanged") {
+  const Index first_inexact = (Index{1} << 24) + 1;
+  const Tensor ids = Tensor::from<std::int64_t>({1, 2}, {first_inexact, first_inexact - 1});
+  nn::Embedding table(first_inexact + 1, 1);
   nn::Model model{nn::Sequential{table, nn::Flatten()}, {2}};
   CHECK(model.inference_graph(1).input.dtype() == i64);
   const Tensor p = model.predict(ids);
-  CHECK(p.at(0) == table.table().view().at(far));
-  CHECK(p.at(1) == table.table().view().at(far - 1));
+  CHECK(p.at(0) == table.table().view().at(first_inexact));
+  CHECK(p.at(1) == table.table().view().at(first_inexact - 1));
   CHECK(p.at(0) != p.at(1));
   CHECK(bitwise_equal(p, model.predict(ids.cast(f64))));
 }
 
-TEST_CASE("data checks: ids stay integers through slices and reshapes") {
+TEST_CASE("data checks: integer ids stay integers through slices and reshapes") {
   const nn::Embedding users(5, 2), items(7, 2);
   nn::Model model{[=](Value x) {
                     const Value user = slice(x, 1, 0, 1), item = squeeze(slice(x, 1, 1, 2), {1});
@@ -82,12 +82,12 @@ TEST_CASE("data checks: ids stay integers through slices and reshapes") {
   CHECK(model.inference_graph(1).input.dtype() == i64);
   const Tensor p = model.predict(Tensor::from<std::int64_t>({1, 2}, {4, 6}));
   CHECK(p.at(1) == doctest::Approx(users.table().view().at(9) * items.table().view().at(13)));
-  // Arithmetic on the ids is that of floating numbers, as it was written.
+  // Arithmetic with a floating-point scalar makes the input floating-point.
   nn::Model shifted{[=](Value x) { return users(x * 0.5); }, {1}};
   CHECK(shifted.inference_graph(1).input.dtype() == f32);
 }
 
-TEST_CASE("data checks: floating data for an integer input must be integers") {
+TEST_CASE("data checks: floating-point data for an integer input must be integral") {
   nn::Model model{nn::Sequential{nn::Embedding(4, 3), nn::Flatten(), nn::Dense(1)}, {2}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
   const Tensor whole = Tensor::from<float>({2, 2}, {0, 3, 1, 2}), y({2, 1});
@@ -110,39 +110,39 @@ TEST_CASE("data checks: floating data for an integer input must be integers") {
                  "x has 1e+19 in row 0, column 0, but the input of the model takes integers");
 }
 
-TEST_CASE("data checks: an input that is used as numbers stays floating, and integers must fit into it") {
+TEST_CASE("data checks: integers for a floating-point input must be representable") {
   const nn::Embedding table(4, 1);
-  // Column 0 is an id, column 1 a number.
+  // Column 0 is an id, column 1 a floating-point feature.
   nn::Model model{[=](Value x) { return table(squeeze(slice(x, 1, 0, 1), {1})) + slice(x, 1, 1, 2); }, {2}};
   CHECK(model.inference_graph(1).input.dtype() == f32);
-  const Index far = (Index{1} << 24) + 1;
+  const Index first_inexact = (Index{1} << 24) + 1;
   check_contains(message_of<ValueError>([&] {
-                   (void)model.predict(Tensor::from<std::int64_t>({1, 2}, {1, far}));
+                   (void)model.predict(Tensor::from<std::int64_t>({1, 2}, {1, first_inexact}));
                  }),
                  "predict: x has 16777217 in row 0, column 1, which f32 does not hold exactly");
-  CHECK_NOTHROW(model.predict(Tensor::from<std::int64_t>({1, 2}, {1, far - 1})));
+  CHECK_NOTHROW(model.predict(Tensor::from<std::int64_t>({1, 2}, {1, first_inexact - 1})));
   CHECK_NOTHROW(line().predict(Tensor::from<std::int64_t>({1, 2}, {INT64_MIN, 1})));
   CHECK_THROWS_AS(line().predict(Tensor::from<std::int64_t>({1, 2}, {INT64_MAX, 1})), ValueError);
 }
 
-TEST_CASE("data checks: the dtype of the input may be chosen") {
-  // A network that needs integers: indices of a table made by hand.
+TEST_CASE("data checks: input_dtype overrides the inferred dtype") {
+  // A network that needs integers: they are indices of a gather.
   const auto network = [](Value x) { return gather(cast(arange(x.graph(), 0, 8), f32), squeeze(x, {-1})); };
   nn::Model model{network, {1}, {.input_dtype = i64}};
   CHECK(model.predict(Tensor::from<std::int64_t>({3, 1}, {4, 0, 7})).at(2) == 7);
-  // And one that should take floating numbers although it rounds them.
+  // A network that takes floating-point ids, which its embedding truncates.
   nn::Model rounding{nn::Embedding(4, 2), {1}, {.input_dtype = f32}};
   CHECK(bitwise_equal(rounding.predict(Tensor::from<float>({1, 1}, {1.5})),
                       rounding.predict(Tensor::from<float>({1, 1}, {1}))));
 }
 
-TEST_CASE("predict: a prediction of integers is whole, in its own dtype") {
+TEST_CASE("predict: an integer prediction keeps its dtype") {
   nn::Model model{[](Value x) { return argmax(x, -1); }, {3}};
   const Tensor p = model.predict(Tensor::from<float>({3, 3}, {1, 2, 0, 5, 4, 3, 0, 0, 1}));
   CHECK(bitwise_equal(p, Tensor::from<std::int64_t>({3}, {1, 0, 2})));
 }
 
-TEST_CASE("data checks: a column of a CSV file trains a classifier, as text and as numbers") {
+TEST_CASE("data checks: a CSV column of class names or of class indices trains a classifier") {
   const scratch::ScratchFolder folder;
   std::string text = "size,kind\n", labels = "size,kind\n";
   for (int i = 0; i < 60; ++i) {

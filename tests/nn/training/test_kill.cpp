@@ -1,5 +1,5 @@
-// A training that is killed, again and again and in the middle of writing a checkpoint: what is there can always be
-// read, and the end is that of a training that was left alone, as are the curves that its callback kept.
+// A training process that is killed repeatedly, also while it writes a checkpoint: the checkpoint is always readable,
+// and the final result and logged curves equal those of an uninterrupted run.
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -28,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// A run of the program.
+// A run of the training program.
 class Run : public testing::ChildProcess {
  public:
   Run(const fs::path& checkpoint, const fs::path& result, int threads)
@@ -40,7 +40,7 @@ std::string content(const fs::path& path) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
-// Whether a process has a file open that is going to replace another: without a name, or with one of its own.
+// Whether a process has a temporary file open that will replace another: unnamed or named.
 bool writes_file(pid_t process, const fs::path& folder) {
   std::error_code error;
   const std::string nameless = (folder / "#").string(), named = (folder / ".xgrad-").string();
@@ -53,7 +53,7 @@ bool writes_file(pid_t process, const fs::path& folder) {
   return false;
 }
 
-// What the callback kept of the training, as step and number.
+// The curves that the TensorBoard callback logged: (step, value) pairs by tag.
 std::map<std::string, std::vector<std::pair<std::int64_t, double>>> curves(const fs::path& checkpoint) {
   const nn::EventRun run = nn::load_run(checkpoint.string() + ".logs/train");
   std::map<std::string, std::vector<std::pair<std::int64_t, double>>> out;
@@ -64,34 +64,34 @@ std::map<std::string, std::vector<std::pair<std::int64_t, double>>> curves(const
 }
 
 std::string uninterrupted(const ScratchFolder& folder) {
-  Run run(folder / "calm", folder / "calm-result", 1);
+  Run run(folder / "uninterrupted", folder / "uninterrupted-result", 1);
   run.wait();
   REQUIRE(run.ended_well());
-  return content(folder / "calm-result");
+  return content(folder / "uninterrupted-result");
 }
 
 }  // namespace
 
-TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads to the same end") {
+TEST_CASE("checkpoint: kill -9 at any time leaves a readable checkpoint, and resuming gives the same result") {
   const ScratchFolder folder;
   const std::string expected = uninterrupted(folder);
   REQUIRE(expected.size() > 100000);
-  const auto expected_curves = curves(folder / "calm");
+  const auto expected_curves = curves(folder / "uninterrupted");
   REQUIRE(expected_curves.at("batch_loss").size() == 20);
   testing::Dice dice(17);
   const fs::path checkpoint = folder / "c";
   const fs::path result = folder / "result";
-  int kills = 0, while_writing = 0, ends = 0;
-  while (kills < 30 || ends == 0) {
-    const int attempt = kills + ends;
+  int kills = 0, while_writing = 0, completed = 0;
+  while (kills < 30 || completed == 0) {
+    const int attempt = kills + completed;
     REQUIRE(attempt < 200);
     Run run(checkpoint, result, 1 + attempt / 2 % 2);
     if (kills < 30) {
-      // Every other time as soon as a file is being written, after some that were let pass; otherwise at any time.
+      // Every other run is killed while it writes a file, after a random delay; the others at a random time.
       const bool aimed = attempt % 2 == 0;
       const auto begin = Clock::now();
       const auto until = begin + std::chrono::microseconds(dice.between(0, aimed ? 40000 : 80000));
-      // Under a sanitizer on a busy machine the first checkpoint comes late.
+      // Under a sanitizer on a busy machine the first checkpoint takes long.
       const auto latest = begin + std::chrono::minutes(1);
       bool writing = false;
       while (!run.over() && (Clock::now() < until || (aimed && Clock::now() < latest && !writing))) {
@@ -109,11 +109,11 @@ TEST_CASE("kill -9 at any moment leaves a checkpoint that can be read and leads 
     REQUIRE(run.ended_well());
     CHECK(content(result) == expected);
     CHECK(curves(checkpoint) == expected_curves);
-    ++ends;
+    ++completed;
     fs::remove_all(checkpoint.string() + ".logs");
     fs::remove(checkpoint);
     fs::remove(result);
   }
-  MESSAGE(kills, " kills, ", while_writing, " while a checkpoint was being written, ", ends, " ends");
+  MESSAGE(kills, " kills, ", while_writing, " while a checkpoint was being written, ", completed, " completed runs");
   CHECK(while_writing >= 10);
 }

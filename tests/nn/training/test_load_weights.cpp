@@ -1,4 +1,4 @@
-// Weights that another library wrote, by a map of names.
+// Loading weights that another library wrote, with a map of names.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -16,8 +16,8 @@ using scratch::ScratchFolder;
 
 namespace {
 
-// Distinct numbers without a pattern that a wrong order of axes would keep.
-Tensor some(const Shape& shape, double first) {
+// Distinct values without symmetry, so that a wrong order of axes is detected.
+Tensor values(const Shape& shape, double first) {
   Tensor out(shape, f32);
   for (Index i = 0; i < out.elements(); ++i)
     out.mutable_values<float>()[static_cast<std::size_t>(i)] =
@@ -40,22 +40,22 @@ nn::Model make_model(nn::ModelOptions options = {}) {
   return {nn::Sequential{nn::Dense(4), nn::BatchNorm({.preset = nn::Preset::torch}), nn::Dense(3)}, {4}, options};
 }
 
-// The state of torch.nn.Sequential(Linear(4, 4), BatchNorm1d(4), Linear(4, 3)): a square kernel shows its order too.
+// The state of torch.nn.Sequential(Linear(4, 4), BatchNorm1d(4), Linear(4, 3)): a square kernel too must be transposed.
 nn::TensorFile torch_state() {
-  Tensor variance = some({4}, 6);
+  Tensor variance = values({4}, 6);
   for (float& v : variance.mutable_values<float>()) v = v * v + 0.5F;
-  return {.tensors = {{"0.weight", some({4, 4}, 1)},
-                      {"0.bias", some({4}, 2)},
-                      {"1.weight", some({4}, 3)},
-                      {"1.bias", some({4}, 4)},
-                      {"1.running_mean", some({4}, 5)},
+  return {.tensors = {{"0.weight", values({4, 4}, 1)},
+                      {"0.bias", values({4}, 2)},
+                      {"1.weight", values({4}, 3)},
+                      {"1.bias", values({4}, 4)},
+                      {"1.running_mean", values({4}, 5)},
                       {"1.running_var", variance},
                       {"1.num_batches_tracked", Tensor(9)},
-                      {"2.weight", some({3, 4}, 7)},
-                      {"2.bias", some({3}, 8)}}};
+                      {"2.weight", values({3, 4}, 7)},
+                      {"2.bias", values({3}, 8)}}};
 }
 
-// x W' + b of a row, as torch.nn.Linear.
+// x W' + b for one row, as torch.nn.Linear.
 std::vector<double> linear(const std::vector<double>& x, const Tensor& weight, const Tensor& bias) {
   std::vector<double> out;
   for (Index o = 0; o < weight.shape()[0]; ++o) {
@@ -68,12 +68,12 @@ std::vector<double> linear(const std::vector<double>& x, const Tensor& weight, c
 
 }  // namespace
 
-TEST_CASE("load: the state of a PyTorch net predicts as PyTorch does") {
+TEST_CASE("load: a PyTorch state dict gives the predictions of PyTorch") {
   const ScratchFolder folder;
   const auto path = folder / "net.safetensors";
   nn::TensorFile state = torch_state();
   nn::save_safetensors(path, state);
-  const Tensor x = some({2, 4}, 9);
+  const Tensor x = values({2, 4}, 9);
   std::vector<double> expected;
   for (Index row = 0; row < 2; ++row) {
     std::vector<double> h;
@@ -95,14 +95,14 @@ TEST_CASE("load: the state of a PyTorch net predicts as PyTorch does") {
   }
 }
 
-TEST_CASE("load: kernels of convolutions are turned from PyTorch's order of axes") {
+TEST_CASE("load: convolution kernels are transposed from PyTorch's order of axes") {
   const ScratchFolder folder;
   const auto path = folder / "conv";
-  const Tensor kernel = some({2, 3, 4, 5}, 1);  // out, in, height, width
+  const Tensor kernel = values({2, 3, 4, 5}, 1);  // out, in, height, width
   nn::save_safetensors(path, {.tensors = {{"weight", kernel}}});
   nn::Model model{nn::Sequential{nn::Conv2D(2, {4, 5}, nn::linear, {.use_bias = false})}, {4, 5, 3}};
   model.load(path, {.names = {{"weight", model.parameters()[0].name()}}, .preset = nn::Preset::torch});
-  const Tensor image = some({1, 4, 5, 3}, 2);
+  const Tensor image = values({1, 4, 5, 3}, 2);
   const Tensor y = model.predict(image);
   REQUIRE(y.elements() == 2);
   for (Index out = 0; out < 2; ++out) {
@@ -114,12 +114,12 @@ TEST_CASE("load: kernels of convolutions are turned from PyTorch's order of axes
   }
 }
 
-TEST_CASE("load: files and names that do not fit are refused, and the model stays as it was") {
+TEST_CASE("load: files and names that do not match throw and leave the model unchanged") {
   const ScratchFolder folder;
   const auto path = folder / "net.safetensors";
   nn::save_safetensors(path, torch_state());
   nn::Model model = make_model();
-  const Tensor x = some({3, 4}, 1);
+  const Tensor x = values({3, 4}, 1);
   const Tensor before = model.predict(x);
   const auto with = [&](const char* from, const char* to) {
     nn::LoadOptions options{.names = names, .preset = nn::Preset::torch};
@@ -140,12 +140,12 @@ TEST_CASE("load: files and names that do not fit are refused, and the model stay
   options.names["1.num_batches_tracked"] = "dense_1/bias";
   CHECK(contains(message_of<FormatError>([&] { model.load(path, options); }),
                  "the tensor \"1.num_batches_tracked\" is i64[], but the weight \"dense_1/bias\" is f32[3]"));
-  // [3, 4] is no [4, 3] without the preset.
+  // Without the preset, kernels are not transposed: [3, 4] does not match [4, 3].
   CHECK(contains(message_of<FormatError>([&] { model.load(path, {.names = names}); }), "\"2.weight\" is f32[3, 4]"));
   CHECK(contains(message_of<FormatError>([&] { model.load(path, nn::LoadOptions{}); }), "there is no tensor"));
   CHECK(bitwise_equal(model.predict(x), before));
 
-  // A part, which leaves the rest as it is.
+  // With strict = false the other weights stay unchanged.
   model.load(path, {.names = {{"2.bias", "dense_1/bias"}}, .strict = false});
   CHECK_FALSE(bitwise_equal(model.predict(x), before));
   CHECK(bitwise_equal(model.parameters()[0].value(), make_model().parameters()[0].value()));

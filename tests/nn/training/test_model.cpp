@@ -1,4 +1,4 @@
-// Models: training works, is the same for any number of threads, and refuses bad data before anything changes.
+// Models: training converges, is bit-identical on any number of threads, and rejects invalid data before any change.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -16,7 +16,7 @@
 using namespace xgrad;
 using namespace small_model;
 
-TEST_CASE("a straight line is found by descent") {
+TEST_CASE("fit: linear regression converges") {
   nn::Model model = line();
   const Tensor x = numbers({64, 2});
   Tensor y({64, 1});
@@ -31,7 +31,7 @@ TEST_CASE("a straight line is found by descent") {
   CHECK(model.parameters()[1].value().at(0) == doctest::Approx(0.5).epsilon(1e-3));
 }
 
-TEST_CASE("a classifier learns, with metrics and validation in the history") {
+TEST_CASE("fit: a classifier converges, with metrics and validation in the history") {
   nn::Model model = classifier();
   const nn::History h =
       model.fit(points(500), {.batch_size = 32, .epochs = 20, .validation_split = 0.2, .verbose = silent});
@@ -53,7 +53,7 @@ TEST_CASE("a classifier learns, with metrics and validation in the history") {
   CHECK(scores["loss"] == doctest::Approx(h["val_loss"].back()));
 }
 
-TEST_CASE("weights, moving statistics and validation are the same bits for any number of threads") {
+TEST_CASE("fit: weights, moving statistics and validation are bit-identical on any number of threads") {
   const nn::Dataset train = nn::make_digits(700, 3);
   const nn::Dataset valid = nn::make_digits(300, 4);
   const auto run = [&](int threads) {
@@ -74,7 +74,7 @@ TEST_CASE("weights, moving statistics and validation are the same bits for any n
   }
 }
 
-TEST_CASE("the same seed trains the same model, another seed another one") {
+TEST_CASE("fit: equal seeds give equal weights, different seeds different ones") {
   const auto run = [](std::uint64_t seed) {
     nn::Model model = classifier(seed);
     model.fit(points(100), {.epochs = 2, .verbose = silent});
@@ -84,7 +84,7 @@ TEST_CASE("the same seed trains the same model, another seed another one") {
   CHECK_FALSE(same(run(1), run(2)));
 }
 
-TEST_CASE("fitting goes on where it stopped") {
+TEST_CASE("fit: two calls in a row equal one longer fit") {
   nn::Model twice = classifier();
   nn::Model once = classifier();
   twice.fit(points(100), {.epochs = 2, .verbose = silent});
@@ -93,7 +93,7 @@ TEST_CASE("fitting goes on where it stopped") {
   CHECK(same(weights(twice), weights(once)));
 }
 
-TEST_CASE("an epoch's loss is the mean over rows, a short last batch included") {
+TEST_CASE("fit: the loss of an epoch is the mean over its rows, also with a short last batch") {
   // A learning rate of 0 keeps the weights, so the loss of the epoch must be that of the whole set.
   nn::Model model{nn::Dense(1), {2}};
   model.compile(
@@ -106,7 +106,7 @@ TEST_CASE("an epoch's loss is the mean over rows, a short last batch included") 
   CHECK(model.evaluate(data, {.batch_size = 4})["loss"] == doctest::Approx(all["loss"]).epsilon(1e-6));
 }
 
-TEST_CASE("predict gives one row for each row, whatever the batch") {
+TEST_CASE("predict: one output row per input row, for any batch size") {
   nn::Model model = classifier();
   const Tensor x = numbers({10, 2});
   const Tensor p = model.predict(x);
@@ -122,7 +122,7 @@ TEST_CASE("predict gives one row for each row, whatever the batch") {
   CHECK(out.shape()[0] == 2);
 }
 
-TEST_CASE("a run of the training step allocates nothing") {
+TEST_CASE("plan: a run of a training step does not allocate") {
   nn::Model model = classifier();
   nn::ModelGraph g = model.training_graph(8);
   const Plan plan({g.loss, g.metrics[0]}, g.updates);
@@ -136,7 +136,7 @@ TEST_CASE("a run of the training step allocates nothing") {
   CHECK(allocations() == before);
 }
 
-TEST_CASE("training allocates nothing from step to step") {
+TEST_CASE("fit: does not allocate per step") {
   const nn::Dataset data = points(640);
   const auto during = [&](Index rows) {
     nn::Model model = classifier();
@@ -150,7 +150,7 @@ TEST_CASE("training allocates nothing from step to step") {
   CHECK(during(80) == during(640));  // 10 steps or 80
 }
 
-TEST_CASE("the gradients of whole models are proven") {
+TEST_CASE("check_gradients: passes for a whole model") {
   nn::Model model{nn::Sequential{nn::Dense(5, nn::tanh), nn::BatchNorm(), nn::Dropout(0.3), nn::Dense(3, nn::softmax)},
                   {4}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
@@ -158,22 +158,22 @@ TEST_CASE("the gradients of whole models are proven") {
   CHECK_NOTHROW(model.check_gradients({numbers({6, 4}), nn::one_hot(labels, 3)}, {.max_elements = 12}));
 }
 
-TEST_CASE("softmax and cross-entropy train at logits of ten thousand") {
+TEST_CASE("fit: softmax and cross-entropy train at logits of 1e4") {
   for (const bool sparse : {true, false}) {
     nn::Model model{nn::Sequential{nn::Dense(2, nn::softmax, {.kernel_initializer = nn::constant(0)})}, {1}};
     model.compile({.loss = sparse ? nn::sparse_categorical_crossentropy : nn::categorical_crossentropy,
                    .optimizer = nn::SGD{.learning_rate = 1}});
     Parameter bias = model.parameters()[1];
-    bias.set(Tensor::from<float>({2}, {1e4F, -1e4F}));  // sure of class 0
+    bias.set(Tensor::from<float>({2}, {1e4F, -1e4F}));  // p = 1 for class 0
     const Tensor labels = Tensor::from<std::int64_t>({4}, {1, 1, 1, 1});
     const nn::Dataset wrong{Tensor({4, 1}), sparse ? labels : nn::one_hot(labels, 2)};
     const nn::History h = model.fit(wrong, {.batch_size = 4, .epochs = 3, .verbose = silent});
     CHECK(h["loss"][0] == 2e4);
-    CHECK(h["loss"][2] == 2e4 - 4);  // each step moves both logits by 1: the gradient is not lost
+    CHECK(h["loss"][2] == 2e4 - 4);  // each step moves both logits by 1: the gradient is not 0
   }
 }
 
-TEST_CASE("the summary is a table") {
+TEST_CASE("summary: table of layers") {
   const nn::Model model = classifier();
   const nn::ModelGraph step = model.training_graph(32);
   std::vector<Value> reported = step.metrics;
@@ -195,7 +195,7 @@ TEST_CASE("the summary is a table") {
   CHECK_THROWS_WITH_AS(model.summary({.batch_size = 0}), "summary: a batch of 0 rows has no meaning", UserError);
 }
 
-TEST_CASE("the summary of a model without a loss, of modules in modules and of views") {
+TEST_CASE("summary: a model without a loss, nested modules, views") {
   struct Block : nn::Module {
     nn::Dense a{6, nn::relu}, b{3};
     Value operator()(Value x) { return x + b(a(x)); }
@@ -204,12 +204,12 @@ TEST_CASE("the summary of a model without a loss, of modules in modules and of v
   const std::string text = model.str({.batch_size = 1000});
   const auto has = [&](const char* part) { CHECK_MESSAGE(text.find(part) != std::string::npos, part, " in\n", text); };
   has("  flatten  [batch, 3]           -       -            -\n");
-  // 1000 rows of 6, 3 and 3 numbers, made by 2 * 3 * 6 + 6 + 6, 2 * 6 * 3 + 3 and 3 operations.
+  // 1000 rows of 6, 3 and 3 values, computed with 2 * 3 * 6 + 6 + 6, 2 * 6 * 3 + 3 and 3 operations.
   has("  block    [batch, 3]          45  90.0 k     46.9 KiB\n");
   has("  1000 rows forward: 90.0 kFLOP, activations of 46.9 KiB\n  a step of prediction: 90.0 kFLOP, at most ");
 }
 
-TEST_CASE("the deep net of the chapter has its numbers of parameters") {
+TEST_CASE("model: parameter counts of the deep net of Deep Learning Illustrated, chapter 9") {
   const nn::Model model{
       nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
                      nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)},
@@ -218,36 +218,36 @@ TEST_CASE("the deep net of the chapter has its numbers of parameters") {
   CHECK(model.trainable_count() == 59594);
 }
 
-TEST_CASE("bad data is refused with the reason, and nothing changes") {
+TEST_CASE("fit: invalid data throws with the reason, and the model is unchanged") {
   nn::Model model = classifier();
   model.fit(points(32), {.verbose = silent});
   const std::vector<Tensor> before = weights(model);
   const nn::Dataset good = points(16);
-  const auto refuses = [&](const nn::Dataset& data, const char* why,
+  const auto rejects = [&](const nn::Dataset& data, const char* why,
                            const nn::FitOptions& options = {.verbose = silent}) {
     CHECK_THROWS_WITH_AS(model.fit(data, options), doctest::Contains(why), UserError);
     CHECK(same(before, weights(model)));
   };
-  refuses({numbers({16, 3}), good.y}, "fit: the rows of x do not fit the model: axis 1 is 3 instead of 2");
-  refuses({numbers({16}), good.y}, "0 axes a row instead of 1");
-  refuses({good.x, numbers({16, 2})}, "hint: for one-hot targets use categorical_crossentropy");
-  refuses({good.x, Tensor(Shape{16})}, "takes class numbers");
+  rejects({numbers({16, 3}), good.y}, "fit: the rows of x do not fit the model: axis 1 is 3 instead of 2");
+  rejects({numbers({16}), good.y}, "0 axes a row instead of 1");
+  rejects({good.x, numbers({16, 2})}, "hint: for one-hot targets use categorical_crossentropy");
+  rejects({good.x, Tensor(Shape{16})}, "takes class numbers");
   nn::Dataset bad = points(16);
   bad.y.mutable_values<std::int64_t>()[11] = 2;
-  refuses(bad, "class number 2 in row 11 of y is not in [0, 2)");
+  rejects(bad, "class number 2 in row 11 of y is not in [0, 2)");
   bad.y.mutable_values<std::int64_t>()[11] = -1;
-  refuses(bad, "class number -1 in row 11");
-  refuses(good, "validation: class number -1", {.validation = bad, .verbose = silent});
+  rejects(bad, "class number -1 in row 11");
+  rejects(good, "validation: class number -1", {.validation = bad, .verbose = silent});
   bad = points(16);
   bad.x.mutable_values<float>()[9] = std::numeric_limits<float>::quiet_NaN();
-  refuses(bad, "fit: x is not finite: nan in row 4, column 1");
+  rejects(bad, "fit: x is not finite: nan in row 4, column 1");
   bad.x.mutable_values<float>()[9] = -std::numeric_limits<float>::infinity();
-  refuses(bad, "x is not finite: -inf in row 4");
-  refuses({Tensor(Shape{0, 2}), Tensor(Shape{0}, i64)}, "there are no rows");
-  refuses(good, "a batch of 0 rows", {.batch_size = 0});
-  refuses(good, "-1 epochs", {.epochs = -1});
-  refuses(good, "are both given", {.validation = good, .validation_split = 0.5});
-  refuses(good, "a fraction of 1.5", {.validation_split = 1.5});
+  rejects(bad, "x is not finite: -inf in row 4");
+  rejects({Tensor(Shape{0, 2}), Tensor(Shape{0}, i64)}, "there are no rows");
+  rejects(good, "a batch of 0 rows", {.batch_size = 0});
+  rejects(good, "-1 epochs", {.epochs = -1});
+  rejects(good, "are both given", {.validation = good, .validation_split = 0.5});
+  rejects(good, "a fraction of 1.5", {.validation_split = 1.5});
   CHECK_THROWS_WITH_AS(model.evaluate(bad), doctest::Contains("evaluate: x is not finite"), ValueError);
   CHECK_THROWS_WITH_AS(model.predict(numbers({2, 3})), doctest::Contains("predict: the rows of x do not fit"),
                        ShapeError);
@@ -267,18 +267,18 @@ TEST_CASE("bad data is refused with the reason, and nothing changes") {
 }
 
 namespace {
-// Throws at the third step, as a kernel would that meets numbers it cannot take.
+// A loss whose kernel throws ValueError for a target of 1.
 nn::Loss fails_on_class_one() {
   return {"picky", [](Value p, Value t) { return mean(square(one_hot(cast(sum(t, {1}), i64), 1, p.dtype())) + p); }};
 }
 }  // namespace
 
-TEST_CASE("a fit that fails in the middle leaves the model as it was") {
+TEST_CASE("fit: an exception in a training step rolls the model back") {
   nn::Model model{nn::Dense(1), {2}};
   model.compile({.loss = fails_on_class_one(), .optimizer = nn::Adam{}});
   const std::vector<Tensor> before = weights(model);
   nn::Dataset data{numbers({12, 2}), Tensor({12, 1})};
-  data.y.mutable_values<float>()[9] = 1;  // only one_hot minds
+  data.y.mutable_values<float>()[9] = 1;  // an invalid index for one_hot
   CHECK_THROWS_WITH_AS(model.fit(data, {.batch_size = 4, .shuffle = false, .verbose = silent}),
                        doctest::Contains("one_hot"), ValueError);
   CHECK(same(before, weights(model)));
@@ -286,10 +286,10 @@ TEST_CASE("a fit that fails in the middle leaves the model as it was") {
   nn::Model fresh{nn::Dense(1), {2}};
   fresh.compile({.loss = fails_on_class_one(), .optimizer = nn::Adam{}});
   CHECK(model.fit(data, {.verbose = silent})["loss"] ==
-        fresh.fit(data, {.verbose = silent})["loss"]);  // the optimizer too
+        fresh.fit(data, {.verbose = silent})["loss"]);  // the optimizer state is rolled back too
 }
 
-TEST_CASE("models that make no sense are refused where they are made") {
+TEST_CASE("model: an invalid network or loss throws when the model is made or compiled") {
   CHECK_THROWS_WITH_AS((nn::Model{[](Value x) { return sum(x); }, {2}}),
                        doctest::Contains("one row for each of the 2 rows"), ShapeError);
   nn::Model model{nn::Dense(3), {2}};
@@ -305,7 +305,7 @@ TEST_CASE("models that make no sense are refused where they are made") {
   CHECK_THROWS_WITH_AS(model.evaluate(points(4)), doctest::Contains("has no loss yet"), GraphError);
 }
 
-TEST_CASE("the learning rate can be read and set between fits") {
+TEST_CASE("model: the learning rate can be read and set between fits") {
   nn::Model model = line();
   CHECK(model.learning_rate() == 0.1);
   model.set_learning_rate(0);
@@ -315,7 +315,7 @@ TEST_CASE("the learning rate can be read and set between fits") {
   CHECK_THROWS_WITH_AS(model.set_learning_rate(-1), doctest::Contains("a rate of -1"), UserError);
 }
 
-TEST_CASE("weights of one name are refused, since files could not tell them apart") {
+TEST_CASE("model: two weights of one name throw") {
   struct Twins : nn::Module {
     nn::Weight a{"w", nn::ones}, b{"w", nn::ones};
     Value operator()(Value x) { return x * a(x.graph(), {2}, x.dtype()) + b(x.graph(), {2}, x.dtype()); }
@@ -323,7 +323,7 @@ TEST_CASE("weights of one name are refused, since files could not tell them apar
   CHECK_THROWS_WITH_AS((nn::Model{Twins{}, {2}}), doctest::Contains("two weights are named \"twins/w\""), GraphError);
 }
 
-TEST_CASE("steps made by hand are those of fit") {
+TEST_CASE("train_on_batch: a manual loop is bit-identical to fit") {
   const nn::Dataset data = points(50);
   nn::Model fitted = classifier(9);
   nn::Model by_hand = classifier(9);
@@ -345,7 +345,7 @@ TEST_CASE("steps made by hand are those of fit") {
   CHECK(same(weights(fitted), weights(by_hand)));
 }
 
-TEST_CASE("the first epoch on MNIST") {
+TEST_CASE("fit: the first epoch on MNIST") {
   const auto folder = scratch::real_data("mnist");
   if (!folder) return;
   const nn::ImageDataset mnist = nn::load_mnist(*folder);
@@ -355,5 +355,5 @@ TEST_CASE("the first epoch on MNIST") {
       {784}};
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   const nn::History h = model.fit(mnist.train, {.batch_size = 128, .validation = mnist.test, .verbose = silent});
-  CHECK(h["val_accuracy"][0] > 0.93);  // 0.947 is usual
+  CHECK(h["val_accuracy"][0] > 0.93);  // typically 0.947
 }

@@ -1,5 +1,4 @@
-// The losses that models are compiled with: their options reach the formulas, what is ignored is, and what is reported
-// is one number however the rows are cut into batches.
+// The losses of models: options, ignored labels, and reported values that do not depend on the batch size.
 #include <cmath>
 #include <cstdio>
 #include <limits>
@@ -32,7 +31,7 @@ constexpr auto silent = nn::Verbose::silent;
 // log(1 + e^x): the cross-entropy of logits (0, x) with class 0.
 double softplus_of(double x) { return std::log1p(std::exp(x)); }
 
-// Hands logits on. With x of `logits` the losses of the rows by their labels are known.
+// A model that outputs its input. With x = `logits` the loss of each row follows from its label.
 nn::Model mirror(nn::Loss loss, std::vector<nn::Metric> metrics = {}) {
   nn::Model model{nn::linear, {2}, {.dtype = f64}};
   model.compile({.loss = std::move(loss), .optimizer = nn::SGD{}, .metrics = std::move(metrics)});
@@ -40,16 +39,16 @@ nn::Model mirror(nn::Loss loss, std::vector<nn::Metric> metrics = {}) {
 }
 const Tensor logits = Tensor::from<double>({3, 2}, {1, 0, 0, 1, 2, 0});
 
-// The same number from evaluate, fit, validation and the callbacks, at every batch size, and from train_on_batch.
+// Checks the loss of evaluate, fit, validation and callbacks, at every batch size, and of train_on_batch.
 void check_loss(nn::Model& model, const nn::Dataset& data, double expected) {
   for (const int batch : {1, 2, 3, 100}) {
     CAPTURE(batch);
     CHECK(model.evaluate(data, {.batch_size = batch})["loss"] == doctest::Approx(expected).epsilon(1e-12));
     double in_batches = -1, in_epoch = -1;
-    const nn::LambdaCallback look{.on_batch_end = [&](nn::Training& t) { in_batches = t.logs()["loss"]; },
-                                  .on_epoch_end = [&](nn::Training& t) { in_epoch = t.logs()["loss"]; }};
+    const nn::LambdaCallback record{.on_batch_end = [&](nn::Training& t) { in_batches = t.logs()["loss"]; },
+                                    .on_epoch_end = [&](nn::Training& t) { in_epoch = t.logs()["loss"]; }};
     const nn::History h =
-        model.fit(data, {.batch_size = batch, .validation = data, .verbose = silent, .callbacks = {look}});
+        model.fit(data, {.batch_size = batch, .validation = data, .verbose = silent, .callbacks = {record}});
     for (const double reported : {h["loss"][0], h["val_loss"][0], in_batches, in_epoch})
       CHECK(reported == doctest::Approx(expected).epsilon(1e-12));
   }
@@ -62,7 +61,7 @@ nn::NamedTensors state_of(const nn::Model& model) {
   return nn::load_safetensors(folder / "model.safetensors").tensors;
 }
 
-// What f prints to stdout.
+// The output of f on stdout.
 template <class F>
 std::string printed(F f) {
   std::fflush(stdout);
@@ -87,7 +86,7 @@ bool same(const nn::NamedTensors& a, const nn::NamedTensors& b) {
 
 }  // namespace
 
-TEST_CASE("losses of numbers") {
+TEST_CASE("loss: regression, known values") {
   const Tensor a = Tensor::from<double>({2, 1}, {1, 4}), b = Tensor::from<double>({2, 1}, {1.5, 1});
   CHECK(value_of(nn::mean_squared_error, a, b) == 4.625);
   CHECK(value_of(nn::mean_absolute_error, a, b) == 1.75);
@@ -97,7 +96,7 @@ TEST_CASE("losses of numbers") {
   CHECK(value_of(nn::log_cosh, a, b) == doctest::Approx((std::log(std::cosh(0.5)) + std::log(std::cosh(3))) / 2));
 }
 
-TEST_CASE("losses of truth values") {
+TEST_CASE("loss: binary, known values") {
   const Tensor q = Tensor::from<double>({2, 1}, {0.8, 0.3}), t = Tensor::from<double>({2, 1}, {1, 0});
   CHECK(value_of(nn::binary_crossentropy, q, t) == doctest::Approx(-(std::log(0.8) + std::log(0.7)) / 2));
   CHECK(value_of(nn::binary_crossentropy({.positive_weight = 3}), q, t) ==
@@ -110,7 +109,7 @@ TEST_CASE("losses of truth values") {
   CHECK(value_of(nn::hinge, q, Tensor::from<double>({2, 1}, {1, -1})) == doctest::Approx((0.2 + 1.3) / 2));
 }
 
-TEST_CASE("losses of classes: smoothing, weights, labels passed over") {
+TEST_CASE("loss: categorical, with label smoothing, class weights and ignored labels") {
   const double first = -std::log(0.7), second = -std::log(0.25);
   CHECK(value_of(nn::categorical_crossentropy, p, hot) == doctest::Approx((first + second) / 2));
   CHECK(value_of(nn::sparse_categorical_crossentropy, p, classes) == doctest::Approx((first + second) / 2));
@@ -139,12 +138,12 @@ TEST_CASE("losses of classes: smoothing, weights, labels passed over") {
                        UserError);
 }
 
-TEST_CASE("cosine similarity is -1 where rows point the same way") {
+TEST_CASE("loss: cosine similarity is -1 for rows of equal direction") {
   const Tensor a = Tensor::from<double>({2, 2}, {1, 1, 1, 0}), b = Tensor::from<double>({2, 2}, {3, 3, 0, 2});
   CHECK(value_of(nn::cosine_similarity, a, b) == doctest::Approx(-0.5));
 }
 
-TEST_CASE("a model passes over the label it ignores, and refuses others that are no classes") {
+TEST_CASE("loss: an ignored label is skipped, other invalid labels throw") {
   nn::Model model{nn::Dense(3, nn::softmax), {2}, {.dtype = f64}};
   const nn::Loss loss = nn::sparse_categorical_crossentropy({.ignored_label = -1});
   model.compile({.loss = loss, .optimizer = nn::SGD{.learning_rate = 0.1}});
@@ -157,7 +156,7 @@ TEST_CASE("a model passes over the label it ignores, and refuses others that are
                        doctest::Contains("class number -2 in row 1 of y is not in [0, 3)"), ValueError);
 }
 
-TEST_CASE("options out of range are refused when the loss meets a model") {
+TEST_CASE("loss: options out of range throw in compile()") {
   nn::Model model{nn::Dense(3, nn::softmax), {2}};
   const auto compile = [&](const nn::Loss& loss) { model.compile({.loss = loss, .optimizer = nn::SGD{}}); };
   CHECK_THROWS_WITH_AS(compile(nn::huber({.delta = -1})), doctest::Contains("huber: delta -1"), UserError);
@@ -165,7 +164,7 @@ TEST_CASE("options out of range are refused when the loss meets a model") {
   CHECK_THROWS_AS(compile(nn::categorical_crossentropy({.class_weights = {1, 2}})), ShapeError);
 }
 
-TEST_CASE("loss: with an ignored label, the mean over the rows that count, at any batch size") {
+TEST_CASE("loss: with an ignored label, the mean over the other rows, at any batch size") {
   nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}));
   const Tensor y = Tensor::from<std::int64_t>({3}, {0, -1, 1});
   const double first = softplus_of(-1), third = softplus_of(2);
@@ -175,7 +174,7 @@ TEST_CASE("loss: with an ignored label, the mean over the rows that count, at an
   check_loss(model, {logits, y, Tensor::from<double>({3}, {3, 5, 1})}, (3 * first + third) / 4);
 }
 
-TEST_CASE("loss: with class weights, the mean over the weights, at any batch size") {
+TEST_CASE("loss: with class weights, the weighted mean, at any batch size") {
   const Tensor y = Tensor::from<std::int64_t>({3}, {0, 0, 1});
   const double first = softplus_of(-1), second = softplus_of(1), third = softplus_of(2);
   for (const bool ignoring : {false, true}) {
@@ -187,12 +186,12 @@ TEST_CASE("loss: with class weights, the mean over the weights, at any batch siz
     check_loss(model, {logits, y, Tensor::from<double>({3}, {0.5, 2, 1})},
                (0.5 * first + 2 * second + 10 * third) / 12.5);
   }
-  // Soft targets: the mean over rows, as in PyTorch.
+  // With soft targets the mean is over rows, as in PyTorch.
   nn::Model soft = mirror(nn::categorical_crossentropy_from_logits({.class_weights = {1, 10}}));
   check_loss(soft, {logits, nn::one_hot(y, 2)}, (first + second + 10 * third) / 3);
 }
 
-TEST_CASE("loss: labels of sequences count one by one, and rows by their weights") {
+TEST_CASE("loss: each label of a sequence counts separately, with the weight of its row") {
   nn::Model model{nn::linear, {2, 2}, {.dtype = f64}};
   model.compile(
       {.loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -100}), .optimizer = nn::SGD{}});
@@ -203,7 +202,7 @@ TEST_CASE("loss: labels of sequences count one by one, and rows by their weights
   check_loss(model, {x, y, Tensor::from<double>({3}, {1, 4, 9})}, (2 * a + 4 * b) / 6);
 }
 
-TEST_CASE("loss: penalties are added to the mean over what counts, at any batch size") {
+TEST_CASE("loss: penalties are added to the mean, at any batch size") {
   nn::Dense layer(2, nn::linear,
                   {.kernel_initializer = nn::identity(1),
                    .kernel_regularizer = nn::l2(0.5),
@@ -219,14 +218,14 @@ TEST_CASE("loss: penalties are added to the mean over what counts, at any batch 
              (3 * softplus_of(-1) + softplus_of(2)) / 4 + penalties);
 }
 
-TEST_CASE("loss: one of the user's own, with `each`, with `weight`, or with an ignored label alone") {
+TEST_CASE("loss: custom loss with `each`, with `weight`, or with only an ignored label") {
   const auto each = [](Value p, Value t) { return square(p - t); };
   const Tensor y = Tensor::from<double>({3, 2}, {0, 0, 0, 0, 0, 1});
   nn::Model with_each =
       mirror({"mine", [=](Value p, Value t) { return mean(each(p, t)); }, nn::Target::like_prediction, each});
   check_loss(with_each, {logits, y}, (1 + 1 + 5) / 6.0);
   check_loss(with_each, {logits, y, Tensor::from<double>({3}, {1, 0, 3})}, (1 + 3 * 5) / 8.0);
-  // Errors of 0 targets count twice.
+  // Errors at targets of 0 have weight 2.
   const auto weight = [](Value, Value t) { return 2 - t; };
   nn::Model with_weight = mirror({.name = "mine",
                                   .apply = [=](Value p, Value t) { return mean(each(p, t)); },
@@ -234,7 +233,7 @@ TEST_CASE("loss: one of the user's own, with `each`, with `weight`, or with an i
                                   .weight = weight});
   check_loss(with_weight, {logits, y}, (2 + 2 + 8 + 1) / 11.0);
   check_loss(with_weight, {logits, y, Tensor::from<double>({3}, {1, 0, 3})}, (2 + 3 * 9) / 13.0);
-  // NaN, 0 over 0, where all labels are ignored, reaches nothing.
+  // The loss is 0 / 0 for a batch in which all labels are ignored; this NaN must not propagate.
   const auto over_counts = [](Value p, Value t) {
     const Value counts = cast(not_equal(t, -1), f64);
     return sum(counts * (logsumexp(p, {-1}) - squeeze(slice(p, -1, 1), {-1}))) / sum(counts);
@@ -244,10 +243,10 @@ TEST_CASE("loss: one of the user's own, with `each`, with `weight`, or with an i
   check_loss(scalar, {logits, Tensor::from<std::int64_t>({3}, {1, -1, 1})}, (softplus_of(1) + softplus_of(2)) / 2);
 }
 
-TEST_CASE("loss: a batch in which nothing counts changes nothing") {
+TEST_CASE("loss: a batch without counted rows leaves model and optimizer unchanged") {
   const nn::Dataset good{logits, Tensor::from<std::int64_t>({3}, {0, 1, 1})};
   const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
-  const nn::Dataset weightless{logits, good.y, Tensor::zeros({3})};
+  const nn::Dataset zero_weights{logits, good.y, Tensor::zeros({3})};
   const nn::Dataset unweighted_class{logits, Tensor::from<std::int64_t>({3}, {2, 2, 2})};
   const nn::Optimizer optimizers[] = {
       nn::SGD{.momentum = 0.9},
@@ -263,8 +262,8 @@ TEST_CASE("loss: a batch in which nothing counts changes nothing") {
          .metrics = {nn::accuracy}});
     for (int i = 0; i < 3; ++i) model.train_on_batch(good);
     nn::NamedTensors before = state_of(model);
-    for (const nn::Dataset& nothing : {ignored, weightless, unweighted_class}) {
-      const nn::Logs logs = model.train_on_batch(nothing);
+    for (const nn::Dataset& uncounted : {ignored, zero_weights, unweighted_class}) {
+      const nn::Logs logs = model.train_on_batch(uncounted);
       CHECK(std::isfinite(logs["loss"]));
       CHECK(same(before, state_of(model)));
     }
@@ -273,7 +272,7 @@ TEST_CASE("loss: a batch in which nothing counts changes nothing") {
   }
 }
 
-TEST_CASE("loss: a batch in which nothing counts stops nothing, and the others train as without it") {
+TEST_CASE("loss: a batch without counted rows does not affect the other batches") {
   Tensor x({6, 2}, f64);
   for (Index i = 0; i < 12; ++i)
     x.mutable_values<double>()[static_cast<std::size_t>(i)] = 0.1 * static_cast<double>(i % 5);
@@ -300,7 +299,7 @@ TEST_CASE("loss: a batch in which nothing counts stops nothing, and the others t
   CHECK(same(with.second, without.second));
 }
 
-TEST_CASE("loss: where nothing counts at all, loss and metrics are 0") {
+TEST_CASE("loss: without counted rows, loss and metrics are 0") {
   nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}), {nn::accuracy});
   const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
   for (const int batch : {1, 3}) {
@@ -316,17 +315,17 @@ TEST_CASE("loss: where nothing counts at all, loss and metrics are 0") {
   for (const auto& [name, value] : scores.entries()) CHECK(value == 0);
 }
 
-TEST_CASE("loss: where nothing counts at all, fit warns in one line, and only in the first epoch") {
+TEST_CASE("loss: without counted rows, fit warns in one line, in the first epoch only") {
   nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}));
   const nn::Dataset good{logits, Tensor::from<std::int64_t>({3}, {-1, 1, -1})};
   const nn::Dataset ignored{logits, Tensor::from<std::int64_t>({3}, {-1, -1, -1})};
-  const nn::Dataset weightless{logits, good.y, Tensor::zeros({3})};
+  const nn::Dataset zero_weights{logits, good.y, Tensor::zeros({3})};
   const auto warnings = [&](const nn::Dataset& data, const nn::Dataset& validation, nn::Verbose verbose) {
-    const std::string said =
+    const std::string output =
         printed([&] { model.fit(data, {.batch_size = 1, .epochs = 3, .validation = validation, .verbose = verbose}); });
     std::vector<std::string> out;
-    for (std::size_t begin = 0, end; (end = said.find('\n', begin)) != std::string::npos; begin = end + 1) {
-      const std::string line = said.substr(begin, end - begin);
+    for (std::size_t begin = 0, end; (end = output.find('\n', begin)) != std::string::npos; begin = end + 1) {
+      const std::string line = output.substr(begin, end - begin);
       if (!line.starts_with("Epoch ")) out.push_back(line);
     }
     return out;
@@ -338,13 +337,13 @@ TEST_CASE("loss: where nothing counts at all, fit warns in one line, and only in
   using Lines = std::vector<std::string>;
   CHECK(warnings(good, good, nn::Verbose::lines) == Lines{});
   CHECK(warnings(ignored, {}, nn::Verbose::lines) == Lines{of("training")});
-  CHECK(warnings(weightless, {}, nn::Verbose::lines) == Lines{of("training")});
+  CHECK(warnings(zero_weights, {}, nn::Verbose::lines) == Lines{of("training")});
   CHECK(warnings(good, ignored, nn::Verbose::lines) == Lines{of("validation")});
   CHECK(warnings(ignored, ignored, nn::Verbose::lines) == Lines{of("training"), of("validation")});
   CHECK(warnings(ignored, ignored, nn::Verbose::silent) == Lines{});
 }
 
-TEST_CASE("loss: one that knows no rows names itself where the rows have weights") {
+TEST_CASE("loss: a custom loss without `each` throws for rows with weights") {
   nn::Model model = mirror({"mine", [](Value p_, Value t) { return mean(square(p_ - t)); }});
   const nn::Dataset weighted{logits, logits, Tensor::zeros({3})};
   const char* message = "mine: the rows have weights, but the loss does not say what the loss of a row is";
@@ -353,7 +352,7 @@ TEST_CASE("loss: one that knows no rows names itself where the rows have weights
   CHECK_THROWS_WITH_AS(model.train_on_batch(weighted), doctest::Contains(message), UserError);
 }
 
-TEST_CASE("loss: a fit that is resumed in the middle of an epoch knows what counted before") {
+TEST_CASE("loss: a fit resumed in the middle of an epoch keeps the sums of the epoch") {
   const scratch::ScratchFolder folder;
   const std::filesystem::path path = folder / "middle.safetensors";
   Tensor x({8, 2}), y({8}, i64);
@@ -378,8 +377,8 @@ TEST_CASE("loss: a fit that is resumed in the middle of an epoch knows what coun
   for (const char* name : {"loss", "accuracy", "macro_f1"}) CHECK(whole[name] == resumed[name]);
 }
 
-TEST_CASE("loss: targets that break its convention are refused, with row and value") {
-  const auto refused = [](const nn::Loss& loss, const std::vector<double>& y, Tensor weights = {}) {
+TEST_CASE("loss: invalid targets throw with row and value") {
+  const auto error_of = [](const nn::Loss& loss, const std::vector<double>& y, Tensor weights = {}) {
     nn::Model model = mirror(loss);
     return scratch::message_of<ValueError>([&] {
       (void)model.evaluate({logits, Tensor::from<double>({3, 2}, std::span<const double>(y)), std::move(weights)});
@@ -390,36 +389,36 @@ TEST_CASE("loss: targets that break its convention are refused, with row and val
     CHECK(message.find(part) != std::string::npos);
   };
   for (const nn::Loss& loss : {nn::Loss(nn::binary_crossentropy), nn::Loss(nn::binary_crossentropy_from_logits)}) {
-    has(refused(loss, {0, 1, 0.5, 255, 0, 0}),
+    has(error_of(loss, {0, 1, 0.5, 255, 0, 0}),
         loss.name + " takes probabilities in [0, 1] as targets\n  y: 255 in row 1, column 1");
-    has(refused(loss, {0, 1, 0, 1, -1, 0}), "y: -1 in row 2, column 0");
+    has(error_of(loss, {0, 1, 0, 1, -1, 0}), "y: -1 in row 2, column 0");
   }
-  has(refused(nn::hinge, {-1, 1, 1, 0, 1, 1}),
+  has(error_of(nn::hinge, {-1, 1, 1, 0, 1, 1}),
       "hinge takes -1 and 1 as targets\n  y: 0 in row 1, column 1\n  hint: targets 0 and 1 become these by 2 y - 1");
   for (const nn::Loss& loss : {nn::Loss(nn::categorical_crossentropy),
                                nn::Loss(nn::categorical_crossentropy_from_logits), nn::kl_divergence}) {
-    has(refused(loss, {0, 1, 1, 0, 1, 1}), "y: 2 classes with the sum 2, the first in row 2, column 0");
-    has(refused(loss, {0, 1, 0, 0, 1, 0}), "y: 2 classes with the sum 0, the first in row 1, column 0");
-    has(refused(loss, {0, 1, 2, -1, 1, 0}), "y: 2 in row 1, column 0");
+    has(error_of(loss, {0, 1, 1, 0, 1, 1}), "y: 2 classes with the sum 2, the first in row 2, column 0");
+    has(error_of(loss, {0, 1, 0, 0, 1, 0}), "y: 2 classes with the sum 0, the first in row 1, column 0");
+    has(error_of(loss, {0, 1, 2, -1, 1, 0}), "y: 2 in row 1, column 0");
   }
-  // A row that does not count may hold anything; rounding is no fault.
+  // Rows of weight 0 may have any target; probabilities may be rounded.
   nn::Model model = mirror(nn::categorical_crossentropy_from_logits);
   const Tensor y = Tensor::from<double>({3, 2}, {0.3000001, 0.7, 0, 0, 1, 0});
   CHECK_NOTHROW(model.evaluate({logits, y, Tensor::from<double>({3}, {1, 0, 1})}));
 }
 
-TEST_CASE("loss: softmax and classes over a single unit are refused, with a hint at the binary loss") {
-  const auto refused = [](const nn::Activation& activation, const nn::Loss& loss) {
+TEST_CASE("loss: softmax or a categorical loss of a single unit throws with a hint") {
+  const auto error_of = [](const nn::Activation& activation, const nn::Loss& loss) {
     nn::Model model{nn::Dense(1, activation), {2}};
     return scratch::message_of<ShapeError>([&] { model.compile({.loss = loss, .optimizer = nn::SGD{}}); });
   };
   for (const nn::Loss& loss : {nn::Loss(nn::categorical_crossentropy_from_logits), nn::Loss(nn::nll), nn::kl_divergence,
                                nn::Loss(nn::sparse_categorical_crossentropy_from_logits)}) {
-    const std::string message = refused(nn::linear, loss);
+    const std::string message = error_of(nn::linear, loss);
     CHECK(message.find(loss.name + ": predictions must be [rows, ..., classes] of at least 2 classes") !=
           std::string::npos);
     CHECK(message.find("hint: for one probability a row use nn::sigmoid and binary_crossentropy") != std::string::npos);
   }
   for (const nn::Loss& loss : {nn::Loss(nn::binary_crossentropy), nn::mean_squared_error})
-    CHECK(refused(nn::softmax, loss).find("softmax over a single unit, which is always 1") != std::string::npos);
+    CHECK(error_of(nn::softmax, loss).find("softmax over a single unit, which is always 1") != std::string::npos);
 }

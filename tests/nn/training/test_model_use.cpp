@@ -1,4 +1,4 @@
-// A model in several threads: predictions are right and side by side; what must not meet is refused.
+// Models used by several threads: concurrent predictions are correct, conflicting calls throw.
 #include <atomic>
 #include <string>
 #include <thread>
@@ -15,12 +15,12 @@
 using namespace xgrad;
 using namespace small_model;
 
-TEST_CASE("model: predict and evaluate from several threads at once give what one thread gives") {
+TEST_CASE("model: concurrent predict and evaluate equal those of one thread") {
   nn::Model model{nn::Sequential{nn::Dense(16, nn::relu), nn::BatchNorm(), nn::Dense(3, nn::softmax)}, {2}};
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
   const nn::Dataset data = points(300);
   const nn::Model& shared = model;
-  // Sizes that no call has seen before, so that plans are made side by side too.
+  // Sizes without a plan yet, so that plans are made concurrently too.
   const std::vector<Index> sizes{1, 2, 5, 17, 40, 300};
   nn::Model reference{nn::Sequential{nn::Dense(16, nn::relu), nn::BatchNorm(), nn::Dense(3, nn::softmax)}, {2}};
   std::vector<Tensor> expected;
@@ -33,9 +33,10 @@ TEST_CASE("model: predict and evaluate from several threads at once give what on
     threads.emplace_back([&, t] {
       for (std::size_t i = 0; i < 60; ++i) {
         const std::size_t k = (i * 5 + t) % sizes.size();
-        const nn::EvaluateOptions how{.batch_size = 64, .threads = 1 + static_cast<int>(t % 2)};
-        if (!bitwise_equal(shared.predict(data.x.rows(0, sizes[k]), {.threads = how.threads}), expected[k])) ++wrong;
-        if (i % 10 == 0 && shared.evaluate(data, how)["loss"] != loss) ++wrong;
+        const nn::EvaluateOptions options{.batch_size = 64, .threads = 1 + static_cast<int>(t % 2)};
+        if (!bitwise_equal(shared.predict(data.x.rows(0, sizes[k]), {.threads = options.threads}), expected[k]))
+          ++wrong;
+        if (i % 10 == 0 && shared.evaluate(data, options)["loss"] != loss) ++wrong;
       }
     });
   }
@@ -43,7 +44,7 @@ TEST_CASE("model: predict and evaluate from several threads at once give what on
   CHECK(wrong == 0);
 }
 
-TEST_CASE("model: random networks predict the same rows from several threads") {
+TEST_CASE("model: concurrent predictions of a random network are bit-identical") {
   const nn::Model model{[](Value x) { return x + normal_like(x); }, {2}};
   const Tensor x = numbers({50, 2}), expected = nn::Model{[](Value v) { return v + normal_like(v); }, {2}}.predict(x);
   std::atomic<int> wrong = 0;
@@ -57,13 +58,13 @@ TEST_CASE("model: random networks predict the same rows from several threads") {
   CHECK(wrong == 0);
 }
 
-TEST_CASE("model: while one thread trains it, other threads are refused, and callbacks are not") {
+TEST_CASE("model: during fit() calls of other threads throw, calls of callbacks do not") {
   const scratch::ScratchFolder folder;
   const nn::Dataset data = points(40);
   nn::Model model = classifier();
   model.save(folder.path() / "model.safetensors");
-  int asked = 0;
-  const auto refused = [&](auto call, const std::string& function) {
+  int calls = 0;
+  const auto expect_in_use = [&](auto call, const std::string& function) {
     std::string message;
     std::thread([&] {
       try {
@@ -76,34 +77,34 @@ TEST_CASE("model: while one thread trains it, other threads are refused, and cal
                   message);
   };
   const auto on_epoch_end = [&](nn::Training&) {
-    ++asked;
+    ++calls;
     CHECK(model.predict(data.x).shape() == Shape{40, 2});
     CHECK(model.evaluate(data)["loss"] > 0);
     model.set_learning_rate(0.02);
-    refused([&] { model.predict(data.x); }, "predict");
-    refused([&] { model.evaluate(data); }, "evaluate");
-    refused([&] { model.fit(data, {.verbose = silent}); }, "fit");
-    refused([&] { model.train_on_batch(data); }, "train_on_batch");
-    refused([&] { model.save(folder.path() / "other.safetensors"); }, "save");
-    refused([&] { model.load(folder.path() / "model.safetensors"); }, "load");
-    refused([&] { model.set_learning_rate(1); }, "set_learning_rate");
-    refused([&] { model.swap_averages(); }, "swap_averages");
-    refused([&] { (void)model.profile(data); }, "profile");
-    refused([&] { model.check_gradients(data); }, "check_gradients");
-    refused([&] { model.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{}}); }, "compile");
+    expect_in_use([&] { model.predict(data.x); }, "predict");
+    expect_in_use([&] { model.evaluate(data); }, "evaluate");
+    expect_in_use([&] { model.fit(data, {.verbose = silent}); }, "fit");
+    expect_in_use([&] { model.train_on_batch(data); }, "train_on_batch");
+    expect_in_use([&] { model.save(folder.path() / "other.safetensors"); }, "save");
+    expect_in_use([&] { model.load(folder.path() / "model.safetensors"); }, "load");
+    expect_in_use([&] { model.set_learning_rate(1); }, "set_learning_rate");
+    expect_in_use([&] { model.swap_averages(); }, "swap_averages");
+    expect_in_use([&] { (void)model.profile(data); }, "profile");
+    expect_in_use([&] { model.check_gradients(data); }, "check_gradients");
+    expect_in_use([&] { model.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{}}); }, "compile");
     CHECK(model.learning_rate() == 0.02);
-    refused([&] { (void)model.str(); }, "summary");
-    refused([&] { (void)model.training_graph(2); }, "training_graph");
-    refused([&] { (void)model.inference_graph(2); }, "inference_graph");
-    refused([&] { (void)model.learning_rate(); }, "learning_rate");
+    expect_in_use([&] { (void)model.str(); }, "summary");
+    expect_in_use([&] { (void)model.training_graph(2); }, "training_graph");
+    expect_in_use([&] { (void)model.inference_graph(2); }, "inference_graph");
+    expect_in_use([&] { (void)model.learning_rate(); }, "learning_rate");
     CHECK(model.str().find("74 parameters") != std::string::npos);
   };
   model.fit(data, {.epochs = 2, .verbose = silent, .callbacks = {nn::LambdaCallback{.on_epoch_end = on_epoch_end}}});
-  CHECK(asked == 2);
+  CHECK(calls == 2);
   std::thread([&] { CHECK(model.predict(data.x).shape() == Shape{40, 2}); }).join();
 }
 
-TEST_CASE("model use: readers come and go together, what changes is alone but for its own thread") {
+TEST_CASE("model use: readers share, a writer is exclusive except on its own thread") {
   nn::ModelUse use;
   {
     const auto a = use.read("predict", "m"), b = use.read("evaluate", "m");
@@ -121,21 +122,21 @@ TEST_CASE("model use: readers come and go together, what changes is alone but fo
                            GraphError);
     }).join();
   }
-  const auto refused_elsewhere = [&] {
-    bool refused = false;
+  const auto throws_in_other_thread = [&] {
+    bool thrown = false;
     std::thread([&] {
       try {
         (void)use.read("predict", "m");
       } catch (const GraphError&) {
-        refused = true;
+        thrown = true;
       }
     }).join();
-    return refused;
+    return thrown;
   };
   {
     const auto fit = use.change("fit", "m");
     { const auto inside = use.change("set_learning_rate", "m"); }
-    CHECK(refused_elsewhere());
+    CHECK(throws_in_other_thread());
   }
-  CHECK_FALSE(refused_elsewhere());
+  CHECK_FALSE(throws_in_other_thread());
 }

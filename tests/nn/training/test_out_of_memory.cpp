@@ -1,4 +1,4 @@
-// Models where memory runs out: an error of ours that says what it was for, and the model as it was before.
+// Models when memory runs out: OutOfMemoryError says what the memory was for, and the model is unchanged.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -31,7 +31,7 @@ void require(bool condition, const std::string& what) {
 
 nn::Dataset data_of(Index rows) { return {small_model::numbers({rows, 16}), small_model::numbers({rows, 3}, 0.5)}; }
 
-// Weights, moving statistics, random numbers, penalties, a schedule, what an optimizer remembers, and metrics.
+// With weights, moving statistics, dropout, penalties, a schedule, optimizer state and metrics.
 nn::Sequential net() {
   return {nn::Dense(32, nn::relu, {.kernel_regularizer = nn::l2(0.01)}), nn::BatchNorm(), nn::Dropout(0.2),
           nn::Dense(3)};
@@ -47,7 +47,7 @@ nn::Model compiled() {
   return model;
 }
 
-// All that a model does, in a few bytes that must be the same wherever it starts from the same state.
+// Results of fit and predict. They are bit-identical for models in the same state.
 std::vector<Tensor> behavior(nn::Model& model, const nn::Dataset& data) {
   model.fit(data, {.batch_size = 24, .epochs = 2, .verbose = silent, .threads = 1});
   std::vector<Tensor> out = small_model::weights(model);
@@ -55,18 +55,18 @@ std::vector<Tensor> behavior(nn::Model& model, const nn::Dataset& data) {
   return out;
 }
 
-// For the next compile, since a caller that finds no memory for options is no matter of the library.
+// For the next compile(): made in advance, since failing to allocate options is the caller's error.
 std::optional<nn::CompileOptions> prepared;
 
-// One allocation that fails.
+// Makes one allocation fail.
 class Failing {
  public:
-  // The n-th from here on, counted from 0.
+  // Fails the n-th allocation from here on, counted from 0.
   void begin(std::size_t n) {
     number_ = allocations() + n;
     fail_allocation_after(static_cast<long>(n));
   }
-  // Whether it came so far.
+  // Whether that allocation was reached.
   bool stop() const {
     fail_allocation_after(-1);
     return allocations() > number_;
@@ -87,7 +87,7 @@ const std::vector<Work>& works() {
        [](nn::Model& m, const nn::Dataset& d, int threads) {
          m.fit(d, {.batch_size = 64, .epochs = 2, .validation_split = 0.2, .verbose = silent, .threads = threads});
        }},
-      {"fit that watches numbers",
+      {"fit with check_finite",
        [](nn::Model& m, const nn::Dataset& d, int threads) {
          m.fit(d, {.batch_size = 64, .verbose = silent, .threads = threads, .check_finite = true});
        }},
@@ -100,12 +100,12 @@ const std::vector<Work>& works() {
   return all;
 }
 
-// Runs f between begin and stop; true if it failed for want of memory. Throws std::logic_error unless it fails in the
-// right way.
+// Runs f between begin and stop; returns whether it threw OutOfMemoryError. Throws std::logic_error if f threw any
+// other exception.
 bool out_of_memory(const std::string& name, const std::function<void()>& begin, const std::function<void()>& f,
                    const std::function<void()>& stop) {
   std::optional<std::string> message;
-  std::string wrong;
+  std::string other_error;
   try {
     begin();
     f();
@@ -115,14 +115,14 @@ bool out_of_memory(const std::string& name, const std::function<void()>& begin, 
     message = error.message();
   } catch (const std::exception& error) {
     stop();
-    wrong = error.what();
+    other_error = error.what();
   }
-  require(wrong.empty(), name + ": " + wrong);
+  require(other_error.empty(), name + ": " + other_error);
   if (message) require(message->find("out of memory ") != std::string::npos, name + ": " + *message);
   return message.has_value();
 }
 
-// Does the work on a fresh model, and if it fails requires that it changed nothing.
+// Runs `work` on a fresh model. If it fails, requires that the model is unchanged.
 bool fails(const Work& work, const nn::Dataset& data, int threads, const std::vector<Tensor>& expected,
            const std::function<void()>& begin, const std::function<void()>& stop) {
   nn::Model model = compiled();
@@ -135,7 +135,7 @@ bool fails(const Work& work, const nn::Dataset& data, int threads, const std::ve
 
 }  // namespace
 
-TEST_CASE("out of memory: whichever allocation fails, models say what it was for and stay as they were") {
+TEST_CASE("out of memory: any failing allocation throws OutOfMemoryError and leaves the model unchanged") {
   for (const Work& work : works()) {
     CAPTURE(work.name);
     const int code = exit_code_of(
@@ -159,7 +159,7 @@ TEST_CASE("out of memory: whichever allocation fails, models say what it was for
   }
 }
 
-TEST_CASE("out of memory: whichever allocation fails, a model can be made afterwards of the same layers") {
+TEST_CASE("out of memory: layers stay usable after any failing allocation in the Model constructor") {
   const int code = exit_code_of(
       [&] {
         const nn::Dataset data = data_of(100);
@@ -177,7 +177,7 @@ TEST_CASE("out of memory: whichever allocation fails, a model can be made afterw
               [&] { reached = failing.stop(); });
           nn::Model model{layers, {16}, {.seed = 5}};
           model.compile(options());
-          require(small_model::same(behavior(model, data), expected), "Model: other weights");
+          require(small_model::same(behavior(model, data), expected), "Model: the weights differ");
           if (!reached) break;
         }
       },
@@ -185,7 +185,7 @@ TEST_CASE("out of memory: whichever allocation fails, a model can be made afterw
   CHECK(code == 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which need address space of their own
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // the sanitizers need more address space
 namespace {
 
 void set_limit(rlim_t bytes) {
@@ -196,9 +196,9 @@ void set_limit(rlim_t bytes) {
 }
 void lift_limit() { set_limit(RLIM_INFINITY); }
 
-// Leaves so many bytes to the process, beside those it has, which are all taken.
+// Fills the memory that the process has, then raises its limit by `left` bytes.
 void leave_memory(std::size_t left) {
-  volatile char stack[1 << 19];  // which would not be allowed to grow
+  volatile char stack[1 << 19];  // touches the stack, which could not grow later
   for (std::size_t i = 0; i < sizeof(stack); i += 1024) stack[i] = 0;
   const auto in_use = [] {
     std::size_t pages = 0;
@@ -216,7 +216,7 @@ void leave_memory(std::size_t left) {
 
 }  // namespace
 
-TEST_CASE("out of memory: under a limit of the process models say so and stay as they were, with threads too") {
+TEST_CASE("out of memory: under a process limit models throw and stay unchanged, with threads too") {
   const nn::Dataset data = data_of(50'000);
   for (const Work& work : works()) {
     for (const int threads : {1, 4}) {
@@ -244,7 +244,7 @@ TEST_CASE("out of memory: under a limit of the process models say so and stay as
   }
 }
 
-TEST_CASE("out of memory: a model too large for the process is refused with the bytes of its weights") {
+TEST_CASE("out of memory: a model that is too large throws with the bytes of its weights") {
   const int code = exit_code_of([] {
     leave_memory(std::size_t{64} << 20);
     try {

@@ -1,4 +1,4 @@
-// What a fit prints: a bar on terminals, plain lines in files and pipes.
+// Progress output of fit: a bar on terminals, plain lines in files and pipes.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -32,7 +32,7 @@ nn::Logs some_logs() {
   return logs;
 }
 
-// What a progress of two epochs writes to a file.
+// The output for two epochs, written to a file.
 std::string written(nn::Verbose verbose) {
   std::FILE* file = std::tmpfile();
   nn::Progress progress(verbose, 2, 10, file);
@@ -50,7 +50,7 @@ std::string written(nn::Verbose verbose) {
 
 }  // namespace
 
-TEST_CASE("the line of a running epoch has a bar, the time left and the numbers so far") {
+TEST_CASE("progress: the line of a running epoch has a bar, the time left and the logs") {
   CHECK(nn::progress_line(0, 469, 0, {}, 80) == "  0/469 [>.............................] - ETA: ?");
   CHECK(nn::progress_line(117, 469, 1, some_logs(), 120) ==
         "117/469 [=======>......................] - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
@@ -60,7 +60,7 @@ TEST_CASE("the line of a running epoch has a bar, the time left and the numbers 
         "117/469 [=======>......................] - 1.0s 9ms/step - loss: 0.0288 - accuracy: 0.9906");
 }
 
-TEST_CASE("where there is little room the bar gives way first, and a line that is not done never wraps") {
+TEST_CASE("progress: in a narrow terminal the bar shrinks first; the line of a running epoch never wraps") {
   CHECK(nn::progress_line(117, 469, 1, some_logs(), 64) ==
         "117/469 [=>......] - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
   CHECK(nn::progress_line(117, 469, 1, some_logs(), 55) == "117/469 - ETA: 3.0s - loss: 0.0288 - accuracy: 0.9906");
@@ -69,7 +69,7 @@ TEST_CASE("where there is little room the bar gives way first, and a line that i
         "469/469 - 469ms 1ms/step - loss: 0.0288 - accuracy: 0.9906");
 }
 
-TEST_CASE("durations are short") {
+TEST_CASE("progress: durations are short") {
   CHECK(nn::duration(0.00085) == "850us");
   CHECK(nn::duration(0.012) == "12ms");
   CHECK(nn::duration(1.5) == "1.5s");
@@ -77,7 +77,7 @@ TEST_CASE("durations are short") {
   CHECK(nn::duration(3723) == "1:02:03");
 }
 
-TEST_CASE("files and pipes get one plain line an epoch, without escape codes") {
+TEST_CASE("progress: files and pipes get one plain line per epoch, without escape codes") {
   const std::string out = written(nn::Verbose::automatic);
   CHECK(out.find('\x1b') == std::string::npos);
   CHECK(out.find('\r') == std::string::npos);
@@ -87,7 +87,7 @@ TEST_CASE("files and pipes get one plain line an epoch, without escape codes") {
   CHECK(written(nn::Verbose::bar).find("\r\x1b[K10/10 [====") != std::string::npos);
 }
 
-TEST_CASE("logs print small numbers so that something of them is seen, and know their names") {
+TEST_CASE("logs: small values are printed in scientific notation; an unknown name throws") {
   nn::Logs logs;
   logs.add("loss", 1.5e-7);
   CHECK(logs.str() == "loss: 1.5000e-07");
@@ -99,13 +99,13 @@ TEST_CASE("logs print small numbers so that something of them is seen, and know 
 
 namespace {
 
-// A terminal that does what is needed of one: it breaks lines at its width, where the cursor waits behind the last
-// column until there is more to write.
+// A minimal terminal emulator. It wraps lines at its width; after the last column the cursor stays until the next
+// character, as in xterm.
 class Screen {
  public:
   explicit Screen(int width) : width_(width) {}
 
-  void set_width(int width) {  // as xterm: what does not fit is cut
+  void set_width(int width) {  // truncates lines, as xterm does
     width_ = width;
     for (auto& line : lines_) line.resize(std::min(line.size(), static_cast<std::size_t>(width)));
     column_ = std::min(column_, width);
@@ -170,7 +170,7 @@ class Screen {
   std::vector<std::vector<std::string>> lines_;
 };
 
-// Both ends of a terminal that is none: what is written to `out` comes to `screen`.
+// A pseudo-terminal: text written to `out` arrives at `screen`.
 class Terminal {
  public:
   explicit Terminal(int width) : screen(width), master_(::posix_openpt(O_RDWR | O_NOCTTY)) {
@@ -200,8 +200,8 @@ class Terminal {
     REQUIRE(::ioctl(master_, TIOCSWINSZ, &window) == 0);
     screen.set_width(width);
   }
-  // Shows what was written.
-  void show() {
+  // Passes the output so far to the screen.
+  void flush() {
     std::fflush(out);
     char buffer[4096];
     pollfd ready{master_, POLLIN, 0};
@@ -224,21 +224,21 @@ nn::Logs many_logs() {
   logs.add("loss", 1234567.125);
   logs.add("g\u00fcte", 0.5);              // one column each
   logs.add("\u7cbe\u5ea6", 0.25);          // two columns each
-  logs.add("cafe\u0301", 0.125);           // an accent set on the e
-  logs.add("bad\xff\x1b[2Jname\n", 1e-7);  // what a terminal would act on
+  logs.add("cafe\u0301", 0.125);           // e with a combining accent
+  logs.add("bad\xff\x1b[2Jname\n", 1e-7);  // bytes that a terminal interprets
   return logs;
 }
 
 }  // namespace
 
-TEST_CASE("of which numbers more is better follows from their names") {
+TEST_CASE("metrics: larger_is_better follows from the name") {
   for (const char* name : {"accuracy", "val_accuracy", "top_5_accuracy", "precision", "val_recall", "f1", "auc", "r2"})
     CHECK(nn::larger_is_better(name));
   for (const char* name : {"loss", "val_loss", "mean_absolute_error", "accuracy_loss", ""})
     CHECK_FALSE(nn::larger_is_better(name));
 }
 
-TEST_CASE("the width of text is that of its characters") {
+TEST_CASE("text_width: width in terminal columns") {
   CHECK(nn::text_width("loss: 0.1") == 9);
   CHECK(nn::text_width("g\u00fcte") == 4);
   CHECK(nn::text_width("\u7cbe\u5ea6") == 4);
@@ -251,31 +251,31 @@ TEST_CASE("the width of text is that of its characters") {
   CHECK(nn::without_controls("a\x1b[2J\n\x7f\xc2\x85\xff\u00e9") == "a?[2J????\u00e9");
 }
 
-TEST_CASE("the bar keeps to one line in a terminal of any width") {
+TEST_CASE("progress: the bar stays on one line in a terminal of any width") {
   if (::getenv("TERM") == nullptr) ::setenv("TERM", "xterm", 1);
   for (int width = 1; width <= 200; ++width) {
     CAPTURE(width);
     Terminal terminal(width);
     nn::Progress progress(nn::Verbose::bar, 2, 469, terminal.out);
     progress.begin_epoch(0);
-    terminal.show();
+    terminal.flush();
     const int first = terminal.screen.row();
     for (const int done : {1, 117, 468}) {
       for (const nn::Logs& logs : {some_logs(), many_logs()}) {
         progress.update(done, logs);
-        terminal.show();
+        terminal.flush();
         CHECK(terminal.screen.row() == first);
         CHECK(terminal.screen.lines().size() <= static_cast<std::size_t>(first) + 1);
-        const std::string shown = terminal.screen.lines().size() > static_cast<std::size_t>(first)
-                                      ? terminal.screen.lines().back()
-                                      : std::string();
-        CHECK(nn::text_width(shown) < std::max(width, 2));
-        if (width > 10) CHECK(shown.starts_with(fmt::format("{:>3}/469", done)));
+        const std::string line_text = terminal.screen.lines().size() > static_cast<std::size_t>(first)
+                                          ? terminal.screen.lines().back()
+                                          : std::string();
+        CHECK(nn::text_width(line_text) < std::max(width, 2));
+        if (width > 10) CHECK(line_text.starts_with(fmt::format("{:>3}/469", done)));
       }
     }
-    // The line that stays has all its numbers, on as many lines as they need.
+    // The final line of an epoch has all logs and wraps if needed.
     progress.end_epoch(469, some_logs());
-    terminal.show();
+    terminal.flush();
     std::string all;
     for (const std::string& line : terminal.screen.lines()) {
       CHECK(nn::text_width(line) <= width);
@@ -286,7 +286,7 @@ TEST_CASE("the bar keeps to one line in a terminal of any width") {
   }
 }
 
-TEST_CASE("the bar follows the terminal when its width changes") {
+TEST_CASE("progress: the bar follows changes of the terminal's width") {
   Terminal terminal(120);
   nn::Progress progress(nn::Verbose::bar, 2, 469, terminal.out);
   progress.begin_epoch(0);
@@ -295,21 +295,21 @@ TEST_CASE("the bar follows the terminal when its width changes") {
     const int width = static_cast<int>(dice.between(12, 200));
     terminal.set_width(width);
     progress.update(done, many_logs());
-    terminal.show();
+    terminal.flush();
     CHECK(terminal.screen.row() == 1);
     REQUIRE(terminal.screen.lines().size() == 2);
-    const std::string shown = terminal.screen.lines()[1];
-    CHECK(nn::text_width(shown) < width);
-    CHECK(nn::text_width(shown) > std::min(width, 90) - 4);  // what is there is used
+    const std::string line_text = terminal.screen.lines()[1];
+    CHECK(nn::text_width(line_text) < width);
+    CHECK(nn::text_width(line_text) > std::min(width, 90) - 4);  // the available width is used
   }
   terminal.set_width(120);
   progress.end_epoch(469, some_logs());
-  terminal.show();
+  terminal.flush();
   CHECK(terminal.screen.lines()[0] == "Epoch 1/2");
   CHECK(terminal.screen.lines()[1].starts_with("469/469 [=============================="));
 }
 
-TEST_CASE("a screen that cannot be written to is no error") {
+TEST_CASE("progress: an unwritable output is no error") {
   std::FILE* full = std::fopen("/dev/full", "w");
   if (full == nullptr) {
     MESSAGE("skipped: there is no /dev/full");

@@ -1,4 +1,4 @@
-// Random operations in predict and evaluate: a row's numbers depend on the seed, the step and the row's position alone.
+// Random operations in predict and evaluate: a row's values depend only on seed, step and row position.
 #include <functional>
 #include <set>
 #include <vector>
@@ -20,7 +20,7 @@ nn::Model noisy(Network network, Index width, std::uint64_t seed = 0) {
   return {std::move(network), {width}, {.seed = seed, .dtype = f64}};
 }
 
-// What the model predicts for zeros, which must be the same for all sizes of batches and numbers of threads.
+// Predictions for zeros. Checks that they do not depend on batch size and number of threads.
 Tensor predicted(const nn::Model& model, Index rows, Index width, std::uint64_t step = 0) {
   const Tensor x({rows, width}, f64);
   const Tensor out = model.predict(x, {.step = step});
@@ -29,7 +29,7 @@ Tensor predicted(const nn::Model& model, Index rows, Index width, std::uint64_t 
       CHECK(bitwise_equal(model.predict(x, {.batch_size = batch, .threads = threads, .step = step}), out));
     }
   }
-  // A row's position counts, not how many rows follow.
+  // A row does not depend on the rows after it.
   CHECK(bitwise_equal(model.predict(x.rows(0, 1), {.step = step}), out.rows(0, 1)));
   CHECK(bitwise_equal(model.predict(x.rows(0, rows - 1), {.step = step}), out.rows(0, rows - 1)));
   return out;
@@ -47,12 +47,12 @@ Index different_rows(const Tensor& t) {
 
 }  // namespace
 
-TEST_CASE("predict: rows have random numbers of their own, whatever the batch, and new ones at another step") {
+TEST_CASE("predict: each row has its own random values, for any batch size; another step gives new ones") {
   const Network network = [](Value x) { return x + normal_like(x); };
   const nn::Model model = noisy(network, 3, 5);
   const Tensor p = predicted(model, 600, 3);
   CHECK(different_rows(p) == 600);
-  // They are those that one batch of all rows draws.
+  // The values equal those of one batch of all rows.
   Graph g({.dtype = f64, .seed = 5});
   CHECK(bitwise_equal(p, evaluate(normal_like(g.constant(Tensor({600, 3}, f64))))));
   const Tensor later = predicted(model, 600, 3, 1);
@@ -61,8 +61,8 @@ TEST_CASE("predict: rows have random numbers of their own, whatever the batch, a
   CHECK_FALSE(bitwise_equal(p, predicted(noisy(network, 3, 6), 600, 3)));
 }
 
-TEST_CASE("predict: what depends on the rows is found by their number, not by the operation's spelling") {
-  // A shape in numbers, several elements a row in another shape, and probabilities.
+TEST_CASE("predict: random values per row are recognized for any way to give the shape") {
+  // An explicit shape, several elements per row in another shape, and probabilities.
   CHECK(different_rows(
             predicted(noisy([](Value x) { return x + random_normal(x.graph(), x.shape(), f64); }, 2), 40, 2)) == 40);
   CHECK(different_rows(predicted(noisy(
@@ -76,15 +76,15 @@ TEST_CASE("predict: what depends on the rows is found by their number, not by th
         40);
 }
 
-TEST_CASE("predict: random values that do not follow the rows are the same for all rows of a call") {
+TEST_CASE("predict: random values whose shape does not depend on the rows are shared by all rows") {
   const nn::Model model = noisy([](Value x) { return x + random_normal(x.graph(), {2}, f64); }, 2);
   const Tensor p = predicted(model, 40, 2);
   CHECK(different_rows(p) == 1);
   CHECK_FALSE(bitwise_equal(p, predicted(model, 40, 2, 1)));
-  // As many rows as the noise has elements do not make it noise of rows.
+  // Noise of 40 elements stays shared also in a call with 40 rows.
   CHECK(different_rows(
             predicted(noisy([](Value x) { return x + sum(random_normal(x.graph(), {40}, f64)); }, 1), 40, 1)) == 1);
-  // Weight noise beside noise of rows.
+  // Weight noise together with noise per row.
   CHECK(different_rows(predicted(noisy(
                                      [](Value x) {
                                        const Value h = x + normal_like(x);
@@ -94,15 +94,15 @@ TEST_CASE("predict: random values that do not follow the rows are the same for a
                                  40, 2)) == 40);
 }
 
-TEST_CASE("predict: rows along another axis, and random operations on whole batches, do not see the batch either") {
+TEST_CASE("predict: rows along another axis and permutations of the batch do not depend on the batch size") {
   const Network columns = [](Value x) {
     return x + transpose(random_normal(x.graph(), {x.shape()[1], x.shape()[0]}, f64));
   };
   CHECK(different_rows(predicted(noisy(columns, 2), 20, 2)) == 20);
   const Network shuffled = [](Value x) { return permutation(x + normal_like(x), 0); };
   CHECK(different_rows(predicted(noisy(shuffled, 2), 20, 2)) == 20);
-  const Network places = [](Value x) { return permutation(x + normal_like(x), 1); };
-  CHECK(different_rows(predicted(noisy(places, 5), 20, 5)) == 20);
+  const Network columns_shuffled = [](Value x) { return permutation(x + normal_like(x), 1); };
+  CHECK(different_rows(predicted(noisy(columns_shuffled, 5), 20, 5)) == 20);
   const Network row_by_row = [](Value x) {
     std::vector<Value> rows;
     for (Index i = 0; i < x.shape()[0]; ++i)
@@ -113,7 +113,7 @@ TEST_CASE("predict: rows along another axis, and random operations on whole batc
 }
 
 TEST_CASE("evaluate: loss and metrics of a random network do not depend on the batch") {
-  const nn::Dense dense(2);  // a model to compile needs weights; of zeros it makes zeros
+  const nn::Dense dense(2);  // compile() needs weights; the output for zeros is zero
   nn::Model model = noisy([dense](Value x) { return dense(x) + normal_like(x); }, 2, 3);
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}, .metrics = {nn::mean_absolute_error}});
   const nn::Dataset zeros{Tensor({50, 2}, f64), Tensor({50, 2}, f64)};
@@ -131,7 +131,7 @@ TEST_CASE("evaluate: loss and metrics of a random network do not depend on the b
   CHECK(squares(p) != squares(later));
 }
 
-TEST_CASE("models: equal layers and equal seeds start with equal weights, other seeds with others") {
+TEST_CASE("model: equal layers and seeds give equal initial weights, other seeds different ones") {
   const auto start = [](const nn::ModelOptions& options) {
     return small_model::weights(nn::Model{small_model::small_net(), {2}, options});
   };

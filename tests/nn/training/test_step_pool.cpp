@@ -1,4 +1,4 @@
-// The plans and workspaces that a model keeps: shared, few, and bounded whatever sizes of batches it sees.
+// The plans and workspaces that a model keeps: shared, and bounded for any batch sizes.
 #include <algorithm>
 #include <memory>
 #include <vector>
@@ -16,7 +16,7 @@ using nn::StepPool;
 
 namespace {
 
-// A pool of plans that double rows of `width` numbers, and counts how many it was asked to make.
+// A pool of plans that double rows of `width` elements. Counts the plans that are made.
 struct Doubling {
   explicit Doubling(Index width = 4) : width_(width) {}
   StepPool::Lease acquire(Index rows) {
@@ -39,7 +39,7 @@ struct Doubling {
 
 }  // namespace
 
-TEST_CASE("step pool: a step that is free is used again, and steps in use share a plan") {
+TEST_CASE("step pool: a free step is reused, steps in use share a plan") {
   Doubling d;
   const nn::CompiledStep* first = nullptr;
   {
@@ -52,13 +52,13 @@ TEST_CASE("step pool: a step that is free is used again, and steps in use share 
     first = a.get();
   }
   CHECK(d.pool.steps() == 3);
-  const StepPool::Lease again = d.acquire(3), third = d.acquire(3), fourth = d.acquire(3);
-  CHECK(std::max({again.get() == first, third.get() == first}));
+  const StepPool::Lease reused = d.acquire(3), third = d.acquire(3), fourth = d.acquire(3);
+  CHECK(std::max({reused.get() == first, third.get() == first}));
   CHECK(d.pool.steps() == 1);
   CHECK(d.made == 2);
 }
 
-TEST_CASE("step pool: of many sizes the ones used last are kept") {
+TEST_CASE("step pool: keeps the most recently used sizes") {
   Doubling d;
   for (Index rows = 1; rows <= 1200; ++rows) d.acquire(rows);
   CHECK(d.pool.steps() == StepPool::max_steps);
@@ -77,8 +77,8 @@ TEST_CASE("step pool: of many sizes the ones used last are kept") {
   CHECK(d.pool.bytes() == 0);
 }
 
-TEST_CASE("step pool: large workspaces are few") {
-  Doubling d(Index{1} << 18);  // a row is 1 MiB, and so is what becomes of it
+TEST_CASE("step pool: keeps few large workspaces") {
+  Doubling d(Index{1} << 18);  // input and output are 1 MiB per row
   for (Index rows = 1; rows <= 3; ++rows) d.acquire(rows);
   CHECK(d.pool.steps() == 3);
   for (Index rows = 4; rows <= 40; ++rows) d.acquire(rows);
@@ -92,22 +92,22 @@ TEST_CASE("step pool: large workspaces are few") {
   CHECK(d.pool.bytes() <= std::max(StepPool::max_bytes, std::min(StepPool::always_kept(), StepPool::max_steps) * one));
 }
 
-TEST_CASE("model: memory is bounded, whatever batch sizes it sees") {
+TEST_CASE("model: kept memory is bounded for any batch sizes") {
   nn::Model model = line();
   const nn::Dataset all{numbers({1200, 2}), numbers({1200, 1}, 1)};
   const nn::ModelGraph g = model.training_graph(1200);
-  // A fit has a second buffer for each input. If all 1200 plans below were kept, they had about 600 times the largest.
+  // The factor 2 is for the second input buffer of fit. All 1200 plans below would be 600 times the largest.
   const std::size_t bound = StepPool::max_steps * 2 * Plan({g.loss}, g.updates).peak_bytes();
-  const auto see = [&](auto call) {
+  const auto for_each_size = [&](auto call) {
     for (Index rows = 1; rows <= 1200; rows += 4) {
       call(all.slice(0, rows));
       CHECK(model.kept_bytes() <= bound);
     }
   };
-  see([&](const nn::Dataset& d) { model.train_on_batch(d, 1); });
-  see([&](const nn::Dataset& d) { model.evaluate(d, {.batch_size = 1200, .threads = 1}); });
-  see([&](const nn::Dataset& d) { model.predict(d.x, {.batch_size = 1200, .threads = 1}); });
-  see([&](const nn::Dataset& d) { model.fit(d, {.batch_size = 700, .verbose = silent, .threads = 1}); });
+  for_each_size([&](const nn::Dataset& d) { model.train_on_batch(d, 1); });
+  for_each_size([&](const nn::Dataset& d) { model.evaluate(d, {.batch_size = 1200, .threads = 1}); });
+  for_each_size([&](const nn::Dataset& d) { model.predict(d.x, {.batch_size = 1200, .threads = 1}); });
+  for_each_size([&](const nn::Dataset& d) { model.fit(d, {.batch_size = 700, .verbose = silent, .threads = 1}); });
   CHECK(model.kept_bytes() > 0);
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
   CHECK(model.kept_bytes() == 0);

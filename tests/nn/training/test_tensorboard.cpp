@@ -1,5 +1,5 @@
-// The TensorBoard callback: the layout of Keras 3, numbers that are those of the history, histograms of what is there,
-// and fits that are resumed or begun anew.
+// The TensorBoard callback: the layout of Keras 3, scalars equal to the history, histograms, and fits that resume or
+// start over.
 #include <algorithm>
 #include <cmath>
 #include <map>
@@ -23,7 +23,7 @@ namespace {
 
 using Series = std::map<std::int64_t, double>;  // by step
 
-// Everything in the files of a folder, in the order in which it was written; nothing may be there twice.
+// The content of all event files of a folder. Duplicate scalars and histograms are failures.
 struct Run {
   std::map<std::string, Series> scalars;
   std::map<std::string, std::map<std::int64_t, std::vector<event_wire::WireValue::Bin>>> histograms;
@@ -83,7 +83,7 @@ nn::FitOptions options(int epochs, std::vector<nn::Callback> callbacks) {
 
 }  // namespace
 
-TEST_CASE("the layout of Keras: two runs with the same tags, and the history's numbers") {
+TEST_CASE("tensor_board: the tags of Keras in two runs, with the values of the history") {
   const ScratchFolder folder;
   nn::Model model = classifier();
   const nn::History history = model.fit(points(100), options(3, {nn::TensorBoard{folder / "logs"}}));
@@ -107,7 +107,7 @@ TEST_CASE("the layout of Keras: two runs with the same tags, and the history's n
   CHECK(nn::event_files(folder / "logs").empty());
 }
 
-TEST_CASE("training is the same with the callback and without it") {
+TEST_CASE("tensor_board: does not change the training") {
   const ScratchFolder folder;
   nn::Model with = classifier(), without = classifier();
   const nn::History a = with.fit(
@@ -120,23 +120,23 @@ TEST_CASE("training is the same with the callback and without it") {
   CHECK(small_model::same(small_model::weights(with), small_model::weights(without)));
 }
 
-TEST_CASE("numbers of batches, speed, and what is not wanted") {
+TEST_CASE("tensor_board: logs per batch, steps per second, no graph if disabled") {
   const ScratchFolder folder;
   nn::Model model = classifier();
-  std::vector<double> shown;
-  const nn::LambdaCallback watch{.on_batch_end = [&](nn::Training& t) { shown.push_back(t.logs()["loss"]); }};
+  std::vector<double> losses;
+  const nn::LambdaCallback watch{.on_batch_end = [&](nn::Training& t) { losses.push_back(t.logs()["loss"]); }};
   model.fit(points(100), options(2, {watch, nn::TensorBoard{.log_dir = folder.path(),
                                                             .write_graph = false,
                                                             .write_steps_per_second = true,
                                                             .update_freq = 2}}));
   const Run train = load_run(folder / "train");
-  check_series(train.scalars.at("batch_loss"), {shown[1], shown[3], shown[5]}, {2, 4, 6});
+  check_series(train.scalars.at("batch_loss"), {losses[1], losses[3], losses[5]}, {2, 4, 6});
   CHECK(train.scalars.at("batch_accuracy").size() == 3);
   CHECK(train.scalars.at("epoch_steps_per_second").at(1) > 0);
   CHECK((train.graphs == 0 && train.layers.empty() && train.texts.empty()));
 }
 
-TEST_CASE("histograms of weights, gradients and what layers give") {
+TEST_CASE("tensor_board: histograms of weights, gradients and layer outputs") {
   const ScratchFolder folder;
   nn::Model model = classifier();
   std::vector<Tensor> kernels;
@@ -171,23 +171,23 @@ TEST_CASE("histograms of weights, gradients and what layers give") {
           static_cast<double>(p.shape().elements()));
   }
   CHECK(total(train.histograms.at("dense/output/histogram").at(0)) == 50 * 8);
-  // Rectified numbers, and probabilities.
+  // The output of a relu is at least 0, a probability at most 1.
   CHECK(train.histograms.at("dense/output/histogram").at(0).front().left == 0);
   CHECK(train.histograms.at("dense_1/output/histogram").at(0).back().right <= 1);
-  // A weight's edges are its least and its largest number.
+  // The outer edges are the smallest and the largest value of the weight.
   REQUIRE(model.parameters()[0].name() == "dense/kernel");
   const auto kernel = kernels[2].values<float>();
-  const auto [least, largest] = std::minmax_element(kernel.begin(), kernel.end());
+  const auto [smallest, largest] = std::minmax_element(kernel.begin(), kernel.end());
   const auto& bins = train.histograms.at("dense/kernel/histogram").at(2);
-  CHECK((bins.front().left == static_cast<double>(*least) && bins.back().right == static_cast<double>(*largest)));
+  CHECK((bins.front().left == static_cast<double>(*smallest) && bins.back().right == static_cast<double>(*largest)));
   CHECK(train.images.at("dense/kernel/image") == std::vector<std::int64_t>{0, 2, 4});
 }
 
-TEST_CASE("histograms of gradients are of the gradients") {
+TEST_CASE("tensor_board: a gradient histogram contains the gradient") {
   const ScratchFolder folder;
   nn::Model model = small_model::line();
   const nn::Dataset data{small_model::numbers({6, 2}), small_model::numbers({6, 1}, 1)};
-  // A rate of nothing leaves the weights as they are.
+  // A learning rate of 0 keeps the weights.
   model.set_learning_rate(0);
   const double before = model.parameters()[1].value().item();
   model.fit(data, {.batch_size = 6,
@@ -222,10 +222,10 @@ TEST_CASE("numbers that are not finite are counted beside the histograms") {
   CHECK(train.scalars.at("dense/output/not_finite").at(0) == 6);
   CHECK(total(train.histograms.at("dense/kernel/histogram").at(0)) == 1);
   CHECK(!train.images.contains("dense/kernel/image"));
-  CHECK(train.images.contains("dense/bias/image") == false);  // one number is no image
+  CHECK(train.images.contains("dense/bias/image") == false);  // no image of a single value
 }
 
-TEST_CASE("hyper-parameters stand above the two runs") {
+TEST_CASE("tensor_board: hyper-parameters are written to the parent folder of the runs") {
   const ScratchFolder folder;
   nn::Model model = classifier();
   model.fit(points(50), options(1, {nn::TensorBoard{.log_dir = folder.path(), .hyper_parameters = {{"units", 8}}}}));
@@ -237,7 +237,7 @@ TEST_CASE("hyper-parameters stand above the two runs") {
   CHECK(events[2].values().at(0).tag == "_hparams_/session_end_info");
 }
 
-TEST_CASE("a fit that is resumed goes on where the checkpoint is, and writes nothing twice") {
+TEST_CASE("tensor_board: a resumed fit continues at the checkpoint without duplicates") {
   for (const int stop_at : {4, 9, 12, 14}) {
     CAPTURE(stop_at);
     const ScratchFolder folder;
@@ -257,31 +257,31 @@ TEST_CASE("a fit that is resumed goes on where the checkpoint is, and writes not
     };
     int steps = 0;
     const nn::LambdaCallback fails{.on_batch_end = [&](nn::Training&) {
-      if (++steps == stop_at) throw std::runtime_error("the power went out");
+      if (++steps == stop_at) throw std::runtime_error("interrupted");
     }};
-    CHECK_THROWS_WITH(fit({board("parts"), fails}), "the power went out");
+    CHECK_THROWS_WITH(fit({board("parts"), fails}), "interrupted");
     fit({board("parts")});
     for (const char* part : {"train", "validation"}) {
       const Run a = load_run(folder / ("whole/" + std::string(part))),
                 b = load_run(folder / ("parts/" + std::string(part)));
-      // A folder that had nothing to be gone on with has one file.
+      // A run that wrote nothing before the checkpoint has only the file of the resumed fit.
       CHECK(b.files <= 2);
       CHECK(a.scalars == b.scalars);
       CHECK(a.graphs == b.graphs);
       REQUIRE(a.histograms.size() == b.histograms.size());
       for (const auto& [tag, series] : a.histograms) {
         for (const auto& [epoch, bins] : series) {
-          const auto& others = b.histograms.at(tag).at(epoch);
-          REQUIRE(bins.size() == others.size());
+          const auto& other_bins = b.histograms.at(tag).at(epoch);
+          REQUIRE(bins.size() == other_bins.size());
           for (std::size_t i = 0; i < bins.size(); ++i)
-            CHECK((bins[i].left == others[i].left && bins[i].count == others[i].count));
+            CHECK((bins[i].left == other_bins[i].left && bins[i].count == other_bins[i].count));
         }
       }
     }
   }
 }
 
-TEST_CASE("a fit that begins anew in the folder takes the place of the last") {
+TEST_CASE("tensor_board: a new fit in the same folder replaces the previous one") {
   const ScratchFolder folder;
   nn::Model model = classifier();
   model.fit(points(100), options(5, {nn::TensorBoard{folder.path()}}));
@@ -294,7 +294,7 @@ TEST_CASE("a fit that begins anew in the folder takes the place of the last") {
   CHECK(train.graphs == 1);
 }
 
-TEST_CASE("options without a meaning, and folders that cannot be made, are told before the training") {
+TEST_CASE("tensor_board: invalid options and an uncreatable folder throw before training") {
   const ScratchFolder folder;
   nn::Model model = classifier();
   const auto before = small_model::weights(model);

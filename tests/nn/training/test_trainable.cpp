@@ -1,4 +1,4 @@
-// What training changes: layers that are frozen and released, weights that the loss does not reach, shared layers.
+// Which weights training changes: frozen layers, weights that the loss does not depend on, shared layers.
 #include <cstdio>
 #include <functional>
 #include <string>
@@ -17,7 +17,7 @@ namespace {
 
 const nn::Dataset data{numbers({5, 2}), numbers({5, 1}, 0.5)};
 
-// A body with a penalty and a batch norm, and a head. All of them can be frozen.
+// A body with a penalty, a batch norm, and a head.
 struct Parts {
   nn::Dense body{3, nn::tanh, {.kernel_regularizer = nn::l2(0.1), .name = "body"}};
   nn::BatchNorm norm;
@@ -37,7 +37,7 @@ struct Parts {
   }
 };
 
-// Which of the parameters `act` changes.
+// Names of the parameters that `act` changes.
 std::vector<std::string> changed_by(const nn::Model& model, const std::function<void()>& act) {
   const std::vector<Tensor> before = small_model::weights(model);
   act();
@@ -64,7 +64,7 @@ void fit(nn::Model& model, Index rows) {
 
 }  // namespace
 
-TEST_CASE("set_trainable after compile changes nothing until the next compile, at every batch size") {
+TEST_CASE("set_trainable: takes effect at the next compile, for every batch size") {
   for (const bool frozen_first : {false, true}) {
     CAPTURE(frozen_first);
     Parts parts;
@@ -76,7 +76,7 @@ TEST_CASE("set_trainable after compile changes nothing until the next compile, a
     CHECK(changed_by(model, [&] { fit(model, 4); }) == expected(frozen_first));
 
     parts.set_trainable(frozen_first);
-    for (const Index rows : {4, 3, 5}) {  // one size that was planned before, and two that were not
+    for (const Index rows : {4, 3, 5}) {  // one size with a plan, two without
       CAPTURE(rows);
       CHECK(changed_by(model, [&] { fit(model, rows); }) == expected(frozen_first));
     }
@@ -98,7 +98,7 @@ TEST_CASE("set_trainable after compile changes nothing until the next compile, a
   }
 }
 
-TEST_CASE("a compile that fails keeps what was frozen") {
+TEST_CASE("compile: a call that throws keeps the frozen weights frozen") {
   Parts parts;
   nn::Model model = parts.model();
   parts.set_trainable(false);
@@ -107,7 +107,7 @@ TEST_CASE("a compile that fails keeps what was frozen") {
   CHECK(changed_by(model, [&] { fit(model, 4); }) == everything);
 }
 
-TEST_CASE("a checkpoint with other frozen weights is refused with the reason") {
+TEST_CASE("load: a checkpoint with other frozen weights throws with a hint") {
   const scratch::ScratchFolder folder;
   const nn::Optimizer adam = nn::Adam{};
   Parts parts, frozen, other;
@@ -133,14 +133,14 @@ TEST_CASE("a checkpoint with other frozen weights is refused with the reason") {
   CHECK_MESSAGE(there.find("weights that this model trains are frozen or not reached by the loss in the file: "
                            "\"body/kernel\", \"body/bias\"\n  hint: set_trainable(false)") != std::string::npos,
                 there);
-  // The hint can be followed.
+  // The hint works.
   frozen.body.set_trainable(true);
   Parts::compile(partly, adam);
   partly.load(folder / "all");
   CHECK(small_model::same(small_model::weights(partly), small_model::weights(trained)));
 }
 
-// ---- weights that the loss does not reach
+// ---- weights that the loss does not depend on
 
 namespace {
 
@@ -153,7 +153,7 @@ nn::Model detached(std::vector<std::string>& warnings) {
 
 }  // namespace
 
-TEST_CASE("weights that the loss does not reach stay, the rest trains, and one warning names them") {
+TEST_CASE("unreached weights: stay unchanged, the rest trains, one warning names them") {
   std::vector<std::string> warnings;
   nn::Model model = detached(warnings);
   CHECK(warnings.empty());
@@ -177,7 +177,7 @@ TEST_CASE("weights that the loss does not reach stay, the rest trains, and one w
   CHECK(warnings.size() == 2);
 }
 
-TEST_CASE("weights that the loss does not reach are no matter to callbacks that look at gradients") {
+TEST_CASE("unreached weights: callbacks that read gradients work") {
   const scratch::ScratchFolder folder;
   std::vector<std::string> warnings;
   nn::Model model = detached(warnings);
@@ -189,7 +189,7 @@ TEST_CASE("weights that the loss does not reach are no matter to callbacks that 
   CHECK(warnings.size() == 1);
 }
 
-TEST_CASE("a penalty reaches a weight that the prediction does not") {
+TEST_CASE("unreached weights: none if a penalty depends on the weight") {
   std::vector<std::string> warnings;
   const nn::Dense body(4, nn::linear, {.kernel_regularizer = nn::l2(0.1), .use_bias = false}), head(1);
   nn::Model model{[=](Value x) { return head(stop_gradient(body(x))); }, {2}, {.warn = [&](const std::string& text) {
@@ -199,19 +199,19 @@ TEST_CASE("a penalty reaches a weight that the prediction does not") {
   CHECK(warnings.empty());
 }
 
-TEST_CASE("a loss that reaches no weight is refused when the model is compiled") {
+TEST_CASE("compile: a loss that depends on no weight throws") {
   nn::Model model{[d = nn::Dense(1)](Value x) { return stop_gradient(d(x)); }, {2}};
   CHECK_THROWS_WITH_AS(model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}}),
                        doctest::Contains("the loss depends on none of the trainable weights: \"dense/kernel\", "),
                        GradientError);
-  nn::Model none{nn::linear, {2}};  // nothing to train is no mistake
+  nn::Model none{nn::linear, {2}};  // a model without weights is valid
   none.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
   CHECK_NOTHROW(none.fit({numbers({4, 2}), numbers({4, 2})}, {.verbose = silent}));
 }
 
 // ---- layers that are called several times
 
-TEST_CASE("a batch norm that two branches share trains in a model") {
+TEST_CASE("batch_norm: a layer shared by two branches updates its statistics twice") {
   nn::BatchNorm norm({.momentum = 0.5});
   const auto branches = [=](Value x) {
     const Value first = norm(x);
@@ -227,7 +227,7 @@ TEST_CASE("a batch norm that two branches share trains in a model") {
 
 // ---- data
 
-TEST_CASE("predict: one row without its axis of rows gets a hint") {
+TEST_CASE("predict: a row without a batch axis throws with a hint") {
   nn::Model model{nn::Dense(1), {3}};
   CHECK_THROWS_WITH_AS(model.predict(numbers({3})),
                        doctest::Contains("hint: x is one row without the axis of rows; use x.reshaped([1, 3])"),

@@ -1,4 +1,4 @@
-// A whole training in f64 against the same written out in plain loops.
+// A training run in f64 against a reference implementation in plain loops.
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::size_t inputs = 3, hidden = 5, classes = 4, rows = 10, batch = 4, epochs = 6;
 
-// Numbers for everything, without any random generator.
+// Data and initial weights without a random generator.
 double wave(std::size_t i, double phase) { return std::sin(static_cast<double>(i + 1) * 1.3 + phase); }
 
-// Adam as the paper has it, of one number.
+// Adam for one scalar, as in the paper.
 struct PlainAdam {
   double m = 0, v = 0;
   void step(double& w, double g, int t) {
@@ -28,7 +28,7 @@ struct PlainAdam {
   }
 };
 
-// A hidden layer with tanh, softmax, cross-entropy: one row after the other, one number after the other.
+// One hidden layer with tanh, softmax and cross-entropy, in scalar loops.
 struct PlainNet {
   std::vector<double> w1 = std::vector<double>(inputs * hidden), b1 = std::vector<double>(hidden),
                       w2 = std::vector<double>(hidden * classes), b2 = std::vector<double>(classes);
@@ -53,16 +53,16 @@ struct PlainNet {
         total += p[k] = std::exp(z[k]);
       }
       for (std::size_t k = 0; k < classes; ++k) p[k] /= total;
-      const auto right = static_cast<std::size_t>(label[r]);
-      loss -= std::log(p[right]) / n;
+      const auto label_class = static_cast<std::size_t>(label[r]);
+      loss -= std::log(p[label_class]) / n;
       for (std::size_t k = 0; k < classes; ++k) {
-        const double dz = (p[k] - (k == right ? 1 : 0)) / n;
+        const double dz = (p[k] - (k == label_class ? 1 : 0)) / n;
         gb2[k] += dz;
         for (std::size_t j = 0; j < hidden; ++j) g2[j * classes + k] += h[j] * dz;
       }
       for (std::size_t j = 0; j < hidden; ++j) {
         double dh = 0;
-        for (std::size_t k = 0; k < classes; ++k) dh += w2[j * classes + k] * (p[k] - (k == right ? 1 : 0)) / n;
+        for (std::size_t k = 0; k < classes; ++k) dh += w2[j * classes + k] * (p[k] - (k == label_class ? 1 : 0)) / n;
         const double da = dh * (1 - h[j] * h[j]);
         gb1[j] += da;
         for (std::size_t i = 0; i < inputs; ++i) g1[i * hidden + j] += x[i] * da;
@@ -80,7 +80,7 @@ struct PlainNet {
 
 }  // namespace
 
-TEST_CASE("a whole training run agrees with plain loops") {
+TEST_CASE("fit: a training run agrees with a reference in plain loops") {
   PlainNet plain;
   std::vector<double> x(rows * inputs);
   std::vector<int> label(rows);
@@ -112,7 +112,7 @@ TEST_CASE("a whole training run agrees with plain loops") {
     }
     CHECK(std::abs(history["loss"][epoch] - loss / rows) < 1e-10);
   }
-  CHECK(history["loss"].back() < 0.8 * history["loss"].front());  // it did learn
+  CHECK(history["loss"].back() < 0.8 * history["loss"].front());  // the loss decreased
   for (std::size_t i = 0; i < weights.size(); ++i) {
     const Tensor trained = model.parameters()[i].value();
     for (std::size_t j = 0; j < weights[i]->size(); ++j)

@@ -46,7 +46,7 @@ TEST_CASE("minimize: the step moves weights, moving statistics and penalties") {
   }
 }
 
-TEST_CASE("minimize: a loop by hand ends with the bits of a model's fit") {
+TEST_CASE("minimize: a manual training loop is bit-identical to fit") {
   const nn::Dataset data{numbers({16, 3}), numbers({16, 1}, 0.5)};
   nn::Model model{net(), {3}, {.seed = 3}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{}});
@@ -68,7 +68,7 @@ TEST_CASE("minimize: a loop by hand ends with the bits of a model's fit") {
   }
 }
 
-TEST_CASE("minimize: penalties count once, also where the loss has them already") {
+TEST_CASE("minimize: penalties are added once, also if the loss contains them already") {
   Graph g({.dtype = f64});
   const nn::Dense dense(1, nn::linear, {.kernel_regularizer = nn::l2(0.5)});
   const Value loss = mean(dense(g.input("x", {2, 1})));
@@ -82,7 +82,7 @@ TEST_CASE("minimize: penalties count once, also where the loss has them already"
   CHECK(sgd.minimize(total, state).loss == total);
 }
 
-TEST_CASE("minimize: some of the weights, by two optimizers in one plan") {
+TEST_CASE("minimize: two optimizers train different weights in one plan") {
   Graph g({.dtype = f64, .training = true});
   const nn::Dense left(1, nn::linear, {.kernel_initializer = nn::ones, .use_bias = false}),
       right(1, nn::linear, {.kernel_initializer = nn::ones, .use_bias = false});
@@ -93,7 +93,7 @@ TEST_CASE("minimize: some of the weights, by two optimizers in one plan") {
   nn::OptimizerState a(down), b(down);
   const nn::TrainingStep first = down.minimize(mean(y), a, {left.kernel()});
   const nn::TrainingStep second = down.minimize(-mean(y), b, {right.kernel()});
-  std::vector<Update> both = first.updates;  // each of these has the graph's own updates
+  std::vector<Update> both = first.updates;  // both lists contain the graph's own updates
   both.insert(both.end(), second.updates.begin(), second.updates.end());
   Plan({statistics}, both).run({{x, Tensor::from<double>({2, 1}, {1, 3})}});
   CHECK(left.kernel().value().item() == doctest::Approx(1 - 0.1 * 2));
@@ -101,7 +101,7 @@ TEST_CASE("minimize: some of the weights, by two optimizers in one plan") {
   CHECK(norm.moving_mean().value().item() == doctest::Approx(0.01 * 2));
 }
 
-TEST_CASE("minimize: weights that the loss does not reach stay, and a loss that reaches none is refused") {
+TEST_CASE("minimize: unreached weights stay unchanged, a loss that depends on none throws") {
   Graph g({.dtype = f64, .training = true});
   const nn::Dense body(2), head(1);
   const Value y = mean(head(stop_gradient(body(g.input("x", {2, 3})))));
@@ -118,7 +118,7 @@ TEST_CASE("minimize: weights that the loss does not reach stay, and a loss that 
   CHECK_THROWS_AS(decaying.minimize(Value(), state), GraphError);
 }
 
-TEST_CASE("updates: the list of a graph's own parameters may be given, and stays good") {
+TEST_CASE("updates: accepts a reference to the graph's own list of parameters") {
   Graph g({.training = true, .seed = 1});
   const Value x = g.input("x", {4, 3});
   const Value loss = mean(square(nn::Sequential{nn::Dense(8, nn::tanh), nn::Dense(1)}(x)));
@@ -152,7 +152,7 @@ TEST_CASE("updates: weights and gradients must match") {
   CHECK(message({Parameter()}, {da}).starts_with("adam: updates: weight 0 is an empty Parameter"));
   CHECK(message({a}, {other.parameter(a)}).starts_with("adam: updates: the gradient of \"a\": "));
   CHECK(state.slots.empty());
-  CHECK(adam.updates(g, {a, b}, {da, Value()}, state).size() == 4);  // b has no gradient and stays
+  CHECK(adam.updates(g, {a, b}, {da, Value()}, state).size() == 4);  // b has no gradient and stays unchanged
 }
 
 TEST_CASE("updates: moving statistics are part of the step") {
@@ -172,7 +172,7 @@ TEST_CASE("updates: moving statistics are part of the step") {
 
 namespace {
 
-// Of `batches` batches of one row x = 1, 2, ... an epoch, the loss being w x, so that the gradient is x.
+// The weight w after each epoch of `batches` batches with one row each: x = 1, 2, ... The loss is w x, its gradient x.
 std::vector<double> weights_after_epochs(nn::AccumulationRest rest, int batches, int epochs,
                                          const nn::LearningRate& rate = 1) {
   nn::Model model{nn::Dense(1, nn::linear, {.kernel_initializer = nn::zeros, .use_bias = false}), {1}, {.dtype = f64}};
@@ -191,22 +191,22 @@ std::vector<double> weights_after_epochs(nn::AccumulationRest rest, int batches,
 
 }  // namespace
 
-TEST_CASE("accumulation: the rest of an epoch is carried into the next one, or applied as the mean over its batches") {
-  // Gradients 1, 2, 3 an epoch, two of them a step.
+TEST_CASE("accumulation: remaining batches are carried into the next epoch or applied as their mean") {
+  // Gradients 1, 2, 3 per epoch, two per step.
   CHECK(weights_after_epochs(nn::AccumulationRest::carry, 3, 2) == std::vector<double>{-1.5, -1.5 - 2 - 2.5});
   CHECK(weights_after_epochs(nn::AccumulationRest::apply, 3, 2) == std::vector<double>{-1.5 - 3, 2 * (-1.5 - 3)});
   CHECK(weights_after_epochs(nn::AccumulationRest::apply, 2, 2) == std::vector<double>{-1.5, -3});
   CHECK(weights_after_epochs(nn::AccumulationRest::apply, 1, 2) == std::vector<double>{-1, -2});
 }
 
-TEST_CASE("accumulation: schedules count changes of the weights, the rests among them") {
+TEST_CASE("accumulation: schedules count weight updates, including those of remaining batches") {
   const nn::LearningRate rate = nn::piecewise_constant({1, 2, 3}, {1, 10, 100, 1000});
   CHECK(weights_after_epochs(nn::AccumulationRest::apply, 3, 2, rate) ==
         std::vector<double>{-1.5 - 30, -1.5 - 30 - 150 - 3000});
 }
 
-TEST_CASE("accumulation: a fit with rests that are applied is resumed with the same bits") {
-  const nn::Dataset data{numbers({20, 3}), numbers({20, 1}, 0.5)};  // 5 batches an epoch, 3 of them a step
+TEST_CASE("accumulation: a fit that applies remaining batches resumes bit-identical") {
+  const nn::Dataset data{numbers({20, 3}), numbers({20, 1}, 0.5)};  // 5 batches per epoch, 3 per step
   const auto fresh = [] {
     nn::Model model{nn::Dense(1), {3}, {.seed = 3}};
     model.compile({.loss = nn::mean_squared_error,
@@ -236,7 +236,7 @@ TEST_CASE("accumulation: a fit with rests that are applied is resumed with the s
   }
 }
 
-TEST_CASE("accumulation: a loop by hand says when the rest is to be applied") {
+TEST_CASE("accumulation: a manual training loop sets apply_rest to apply the remaining batches") {
   Graph g({.dtype = f64});
   Parameter w("w", Tensor(0.0));
   const Value x = g.input("x", {});
@@ -275,7 +275,7 @@ std::vector<Tensor> weights_of_whole_epochs(const nn::Loss& loss, const nn::Data
 
 }  // namespace
 
-TEST_CASE("accumulation: batches count by their weights, so that a step is that of all their rows at once") {
+TEST_CASE("accumulation: batches count by weight, so that a step equals one with all rows at once") {
   const Tensor x = numbers({11, 2}).cast(f64);
   const Tensor labels = Tensor::from<std::int64_t>({11}, {0, -1, 2, 1, 1, -1, 2, 0, -1, -1, -1});
   const Tensor classes = Tensor::from<std::int64_t>({11}, {0, 0, 2, 1, 1, 2, 2, 0, 0, 0, 1});
@@ -295,7 +295,7 @@ TEST_CASE("accumulation: batches count by their weights, so that a step is that 
     CAPTURE(c.name);
     const std::vector<Tensor> whole = weights_of_whole_epochs(c.loss, c.data, 11);
     for (const int batch : {1, 2, 3, 4, 8}) {
-      CAPTURE(batch);  // the last batches of some have nothing that counts
+      CAPTURE(batch);  // some last batches have no counted rows
       const std::vector<Tensor> parts = weights_of_whole_epochs(c.loss, c.data, batch);
       for (std::size_t i = 0; i < whole.size(); ++i) {
         for (Index j = 0; j < whole[i].elements(); ++j)
@@ -305,7 +305,7 @@ TEST_CASE("accumulation: batches count by their weights, so that a step is that 
   }
 }
 
-TEST_CASE("accumulation: a batch in which nothing counts is none of the batches of a step") {
+TEST_CASE("accumulation: a batch without counted rows is skipped") {
   nn::Model model{nn::Dense(2), {2}, {.dtype = f64}};
   model.compile({.loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}),
                  .optimizer = {nn::SGD{}, {.accumulate = 2}}});
@@ -319,7 +319,7 @@ TEST_CASE("accumulation: a batch in which nothing counts is none of the batches 
   CHECK_FALSE(small_model::same(before, small_model::weights(model)));
 }
 
-TEST_CASE("accumulation: a loop by hand averages by the weights that the loss measures") {
+TEST_CASE("accumulation: a manual training loop averages by the weights that the loss measures") {
   const nn::Loss loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1});
   const Tensor x = numbers({5, 3}).cast(f64), y = Tensor::from<std::int64_t>({5}, {0, -1, 2, 1, 1});
   const auto step = [&](Index batch, int accumulate) {
@@ -345,7 +345,7 @@ TEST_CASE("accumulation: a loop by hand averages by the weights that the loss me
   for (Index i = 0; i < 3; ++i) CHECK(parts.at(i) == doctest::Approx(whole.at(i)).epsilon(1e-12));
 }
 
-TEST_CASE("fit: drop_last leaves out the rows that do not fill a batch") {
+TEST_CASE("fit: drop_last drops the last, partial batch") {
   const nn::Dataset data{numbers({10, 2}), numbers({10, 1}, 0.5)};
   nn::Model all = small_model::line(), dropped = small_model::line();
   int steps = 0;

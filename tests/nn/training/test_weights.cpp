@@ -1,4 +1,4 @@
-// Splits, rows with weights, and augmentation, as training sees them.
+// Splits, row weights and augmentation in training.
 #include <algorithm>
 #include <atomic>
 #include <cmath>
@@ -60,7 +60,7 @@ nn::Model classifier(nn::Loss loss = nn::sparse_categorical_crossentropy) {
 
 }  // namespace
 
-TEST_CASE("split: NumPy's order for the seed that Keras' loaders use") {
+TEST_CASE("split: numpy_permutation is bit-identical to NumPy") {
   const std::vector<Index> order = nn::numpy_permutation(506, 113);
   CHECK(std::vector<Index>(order.begin(), order.begin() + 3) == std::vector<Index>{22, 202, 368});
   CHECK(std::set<Index>(order.begin(), order.end()).size() == 506);
@@ -71,7 +71,7 @@ TEST_CASE("split: NumPy's order for the seed that Keras' loaders use") {
   CHECK_THROWS_AS(nn::numpy_permutation(-1, 1), UserError);
 }
 
-TEST_CASE("split: Keras' split of the Boston houses") {
+TEST_CASE("split: Keras' split of the Boston housing data") {
   const auto file = real_data("boston_housing.csv");
   if (!file) return;
   const auto [train, valid] = nn::keras_split(nn::load_csv(*file).dataset("MEDV"));
@@ -85,7 +85,7 @@ TEST_CASE("split: Keras' split of the Boston houses") {
   CHECK(valid.y.at(42) == doctest::Approx(14.1));
 }
 
-TEST_CASE("split: rows are chosen whole, and once") {
+TEST_CASE("split: each row is in exactly one part, with its target and weight") {
   const nn::Dataset all = counting(20, Tensor::full({20}, 2));
   for (const nn::Split& parts : {nn::split(all, 0.25, 7), nn::keras_split(all, 0.25, 7)}) {
     CHECK(parts.train.size() == 15);
@@ -106,7 +106,7 @@ TEST_CASE("split: rows are chosen whole, and once") {
     CHECK_THROWS_AS(nn::split(all, fraction, 7), UserError);
     if (fraction != 0.01) CHECK_THROWS_AS(nn::keras_split(all, fraction, 7), UserError);
   }
-  CHECK(nn::keras_split(all, 0.01, 7).valid.size() == 1);  // int(19.8) rows are for training
+  CHECK(nn::keras_split(all, 0.01, 7).valid.size() == 1);  // int(19.8) training rows
   const std::vector<Index> rows{3, 0, 3}, bad{3, 20};
   CHECK(numbers(all.select(rows).y) == std::vector<double>{3, 0, 3});
   CHECK(all.select(rows).weights.shape() == Shape{3});
@@ -114,7 +114,7 @@ TEST_CASE("split: rows are chosen whole, and once") {
   CHECK(contains(message_of<ShapeError>([&] { (void)all.select(bad); }), "row 20 is not in [0, 20)"));
 }
 
-TEST_CASE("weights: one a row, and they go where their rows go") {
+TEST_CASE("weights: one per row, kept by slice and split") {
   const Tensor w = Tensor::from<float>({4}, {1, 2, 3, 4});
   const nn::Dataset data = counting(4, w);
   CHECK(numbers(data.slice(1, 2).weights) == std::vector<double>{2, 3});
@@ -125,7 +125,7 @@ TEST_CASE("weights: one a row, and they go where their rows go") {
   CHECK_THROWS_AS(counting(4, Tensor({4}, i64)), DTypeError);
 }
 
-TEST_CASE("weights: of classes") {
+TEST_CASE("weights: class weights") {
   const nn::Dataset data = six();
   CHECK(numbers(nn::with_class_weights(data, {1, 2, 4}).weights) == std::vector<double>{1, 4, 2, 1, 4, 2});
   CHECK(numbers(nn::with_class_weights(six(Tensor::from<double>({6}, {1, 2, 3, 4, 5, 6})), {1, 2, 4}).weights) ==
@@ -144,26 +144,27 @@ TEST_CASE("weights: of classes") {
   CHECK_THROWS_AS(nn::balanced_class_weights(data.y, 0), UserError);
 }
 
-TEST_CASE("weights: the loss is the sum of weight times loss over the sum of weights, as are metrics") {
+TEST_CASE("weights: loss and metrics are weighted means") {
   const std::vector<double> w{1, 0, 2, 0.5, 3, 1};
   nn::Model model = classifier();
   const Tensor p = model.predict(six().x);
   const std::vector<int> labels{0, 2, 1, 0, 2, 1};
-  double expected = 0, plain = 0, right = 0;
+  double expected = 0, plain = 0, correct = 0;
   for (std::size_t i = 0; i < 6; ++i) {
     const Index first = static_cast<Index>(i) * 3;
-    const double own = p.at(first + labels[i]);
-    expected += w[i] * -std::log(own) / 7.5, plain += -std::log(own) / 6;
-    if (own >= p.at(first) && own >= p.at(first + 1) && own >= p.at(first + 2)) right += w[i] / 7.5;
+    const double probability = p.at(first + labels[i]);
+    expected += w[i] * -std::log(probability) / 7.5, plain += -std::log(probability) / 6;
+    if (probability >= p.at(first) && probability >= p.at(first + 1) && probability >= p.at(first + 2))
+      correct += w[i] / 7.5;
   }
   const Tensor row_weights = Tensor::from<double>({6}, w);
   CHECK(model.evaluate(six())["loss"] == doctest::Approx(plain).epsilon(1e-12));
   for (const int batch : {6, 4, 1}) {
     const nn::Logs scores = model.evaluate(six(row_weights), {.batch_size = batch});
     CHECK(scores["loss"] == doctest::Approx(expected).epsilon(1e-12));
-    CHECK(scores["accuracy"] == doctest::Approx(right).epsilon(1e-12));
+    CHECK(scores["accuracy"] == doctest::Approx(correct).epsilon(1e-12));
   }
-  // In validation as well, and in training, before the only step changes anything.
+  // Also in validation, and in training, where the loss is computed before the only step.
   const nn::History h =
       model.fit(six(row_weights), {.batch_size = 6, .validation = six(row_weights), .verbose = silent});
   CHECK(h["loss"][0] == doctest::Approx(expected).epsilon(1e-12));
@@ -172,7 +173,7 @@ TEST_CASE("weights: the loss is the sum of weight times loss over the sum of wei
   CHECK(nn::check_table(model, six(row_weights)).passed());
 }
 
-TEST_CASE("weights: training with whole numbers is training with that many copies of a row") {
+TEST_CASE("weights: an integer weight equals that many copies of the row") {
   const std::vector<Index> copies{0, 0, 0, 1, 2, 2, 3, 5};
   nn::Model weighted = classifier(), copied = classifier();
   const Tensor row_weights = Tensor::from<double>({6}, {3, 1, 2, 1, 0, 1});
@@ -185,7 +186,7 @@ TEST_CASE("weights: training with whole numbers is training with that many copie
   for (const char* name : {"loss", "accuracy"}) CHECK(a[name].back() == doctest::Approx(b[name].back()).epsilon(1e-12));
 }
 
-TEST_CASE("weights: every loss of the library takes them") {
+TEST_CASE("weights: all built-in losses support them") {
   const Tensor ones = Tensor::full({6}, 1, f64);
   const nn::Dataset sparse = six(ones), hot{six().x, nn::one_hot(six().y, 3), ones};
   Tensor signs = nn::one_hot(six().y, 3);
@@ -222,33 +223,33 @@ TEST_CASE("weights: every loss of the library takes them") {
   }
 }
 
-TEST_CASE("weights: what does not fit is refused before anything changes") {
+TEST_CASE("weights: invalid weights throw before any change") {
   nn::Model model = classifier();
   const std::vector<Tensor> before = weights(model);
-  const auto refused = [&](const nn::Dataset& data) {
+  const auto error_of = [&](const nn::Dataset& data) {
     const std::string message = message_of<UserError>([&] { model.fit(data, {.verbose = silent}); });
     CHECK(same(before, weights(model)));
     return message;
   };
-  CHECK(contains(refused(six(Tensor::from<double>({6}, {1, 1, -2, 1, 1, 1}))),
+  CHECK(contains(error_of(six(Tensor::from<double>({6}, {1, 1, -2, 1, 1, 1}))),
                  "fit: the weight -2 of row 2 is negative"));
-  CHECK(contains(refused(six(Tensor::from<double>({6}, {1, 1, 1, 1, INFINITY, 1}))),
+  CHECK(contains(error_of(six(Tensor::from<double>({6}, {1, 1, 1, 1, INFINITY, 1}))),
                  "weights is not finite: inf in row 4"));
   nn::Dataset shortened = six(Tensor::full({6}, 1, f64));
   shortened.weights = Tensor({5}, f64);
-  CHECK(contains(refused(shortened), "one number for each of the 6 rows"));
+  CHECK(contains(error_of(shortened), "one number for each of the 6 rows"));
   const nn::Loss custom{"custom", [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy(p, t); },
                         nn::Target::class_number};
   model = classifier(custom);
-  CHECK(contains(refused(six(Tensor::full({6}, 1, f64))),
+  CHECK(contains(error_of(six(Tensor::full({6}, 1, f64))),
                  "custom: the rows have weights, but the loss does not say what the loss of a row is"));
   nn::Loss scalar = custom;
   scalar.each = custom.apply;
   model = classifier(scalar);
-  CHECK(contains(refused(six(Tensor::full({6}, 1, f64))), "must give one number or more for each of 6 rows"));
+  CHECK(contains(error_of(six(Tensor::full({6}, 1, f64))), "must give one number or more for each of 6 rows"));
 }
 
-TEST_CASE("augmented training: the same bits for any number of threads, and others each epoch") {
+TEST_CASE("augmentation: bit-identical on any number of threads") {
   const nn::Dataset digits = nn::make_digits(150, 2);
   const auto train = [&](int threads, const nn::Augment& augment) {
     nn::Model model{nn::Sequential{nn::Dense(16, nn::relu), nn::Dense(10, nn::softmax)}, {784}, {.seed = 4}};
@@ -270,10 +271,10 @@ TEST_CASE("augmented training: the same bits for any number of threads, and othe
 
 namespace {
 
-// A network that gives back what it is shown, and the mean of that as its loss.
+// A network that outputs its input, with the mean of it as loss.
 nn::Model mirror() {
   nn::Model model{[](Value x) { return x; }, {28, 28}, {.seed = 9}};
-  model.compile({.loss = {"shown", [](Value p, Value) { return mean(p); }}, .optimizer = nn::SGD{}});
+  model.compile({.loss = {"mean_output", [](Value p, Value) { return mean(p); }}, .optimizer = nn::SGD{}});
   return model;
 }
 
@@ -285,7 +286,7 @@ double mean_of(const Tensor& t) {
 
 }  // namespace
 
-TEST_CASE("augmented training: sees what the pipeline makes of its rows, and validation the rows themselves") {
+TEST_CASE("augmentation: training uses augmented rows, validation the original ones") {
   const Tensor images = nn::make_digits(50, 5).x.reshaped({50, 28, 28});
   const nn::Dataset data{images, images};
   const nn::Augment augment{nn::shift(0.3), nn::zoom(0.3), nn::brightness(0.5)};
@@ -308,7 +309,7 @@ TEST_CASE("augmented training: sees what the pipeline makes of its rows, and val
   }
 }
 
-TEST_CASE("augmented training: what does not fit is refused, and a transform that throws ends it well") {
+TEST_CASE("augmentation: an invalid shape or a transform that throws leaves the model unchanged") {
   const nn::Dataset digits = nn::make_digits(64, 2);
   nn::Model model{nn::Dense(10, nn::softmax), {784}};
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{}});
@@ -317,20 +318,20 @@ TEST_CASE("augmented training: what does not fit is refused, and a transform tha
                  "fit, augment: images must be [h, w] or [h, w, channels], got rows of shape [784]"));
   std::atomic<int> calls{0};
   const nn::Transform broken{.name = "broken", .change = [&](nn::Image&, nn::HostRandom&) {
-                               if (++calls > 40) throw std::runtime_error("no more film");
+                               if (++calls > 40) throw std::runtime_error("transform failed");
                              }};
   for (const int threads : {1, 2, 8}) {
     calls = 0;
     CHECK_THROWS_WITH_AS(
         model.fit(digits,
                   {.epochs = 3, .augment = {{broken}, {.image = {28, 28}}}, .verbose = silent, .threads = threads}),
-        "no more film", std::runtime_error);
+        "transform failed", std::runtime_error);
     CHECK(same(before, weights(model)));
   }
   CHECK(model.fit(digits, {.verbose = silent})["loss"].size() == 1);
 }
 
-TEST_CASE("augmented training: a fit that is resumed in the middle of an epoch ends with the same bits") {
+TEST_CASE("augmentation: a fit resumed in the middle of an epoch is bit-identical") {
   const ScratchFolder folder;
   const nn::Dataset digits = nn::with_class_weights(nn::make_digits(70, 2), {1, 2, 1, 1, 1, 3, 1, 1, 1, 1});
   const nn::Augment augment{{nn::shift(0.1), nn::elastic(1), nn::noise(0.05)}, {.image = {28, 28}}};
