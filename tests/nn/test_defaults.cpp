@@ -1,4 +1,4 @@
-// Functions and the layers, activations and losses of the same name have the same defaults.
+// Functions have the same defaults as the layers, activations and losses of the same name.
 #include <cmath>
 #include <cstdint>
 #include <vector>
@@ -11,8 +11,8 @@ using namespace xgrad;
 
 namespace {
 
-// Numbers for which every default matters: of both signs, beyond 1, and of a small variance.
-Tensor uneven(Shape shape, double scale = 2) {
+// Values for which every default matters: both signs, above 1, small variance.
+Tensor waves(Shape shape, double scale = 2) {
   Tensor out(shape, f64);
   Index i = 0;
   for (double& x : out.mutable_values<double>()) x = scale * std::sin(static_cast<double>(++i) * 1.7);
@@ -35,8 +35,8 @@ void check_same(const std::vector<Pair>& pairs) {
 
 TEST_CASE("defaults: normalizations and pooling, as functions and as layers") {
   Graph g({.dtype = f64});
-  const Value small = g.constant(uneven({2, 4}, 0.05));  // an epsilon of 1e-5 would show
-  const Value image = g.constant(uneven({2, 5, 5, 4})), sequence = g.constant(uneven({2, 5, 4}));
+  const Value small = g.constant(waves({2, 4}, 0.05));  // so that a wrong epsilon changes the result
+  const Value image = g.constant(waves({2, 5, 5, 4})), sequence = g.constant(waves({2, 5, 4}));
   const Value one = g.constant(Tensor::full({4}, 1, f64)), zero = g.constant(Tensor({4}, f64));
   check_same({
       {"layer_norm", layer_norm(small), nn::LayerNorm()(small)},
@@ -60,7 +60,7 @@ TEST_CASE("defaults: normalizations and pooling, as functions and as layers") {
 
 TEST_CASE("defaults: convolutions, as functions and as layers") {
   Graph g({.dtype = f64});
-  const Value image = g.constant(uneven({2, 5, 5, 4})), sequence = g.constant(uneven({2, 5, 4}));
+  const Value image = g.constant(waves({2, 5, 5, 4})), sequence = g.constant(waves({2, 5, 4}));
   const nn::Conv2D conv2d_layer(3, 3);
   const nn::Conv1D conv1d_layer(3, 3);
   const nn::Conv2DTranspose transposed(3, 3);
@@ -72,7 +72,7 @@ TEST_CASE("defaults: convolutions, as functions and as layers") {
 
 TEST_CASE("defaults: activations, as functions and for layers") {
   Graph g({.dtype = f64});
-  const Value x = g.constant(uneven({3, 4}, 4));
+  const Value x = g.constant(waves({3, 4}, 4));
   check_same({
       {"relu", relu(x), nn::relu(x)},
       {"sigmoid", sigmoid(x), nn::sigmoid(x)},
@@ -98,7 +98,7 @@ TEST_CASE("defaults: activations, as functions and for layers") {
 
 TEST_CASE("defaults: losses, as functions and for models") {
   Graph g({.dtype = f64});
-  const Value p = g.constant(uneven({3, 4}, 3)), t = g.constant(uneven({3, 4}, -1));
+  const Value p = g.constant(waves({3, 4}, 3)), t = g.constant(waves({3, 4}, -1));
   const Value yes = g.constant(Tensor::from<double>({3, 4}, {1, 0, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0}));
   const Value logs = log_softmax(p), classes = softmax(p), chance = sigmoid(p), signs = 2 * yes - 1;
   const Value labels = g.constant(Tensor::from<std::int64_t>({3}, {0, 2, 1}));
@@ -123,18 +123,18 @@ TEST_CASE("defaults: losses, as functions and for models") {
   });
 }
 
-TEST_CASE("defaults: dropout of a rate is that of the layer, and batch norm is Keras'") {
+TEST_CASE("defaults: dropout as function and as layer; batch norm of both presets") {
   Graph g({.dtype = f64, .training = true});
   const Value x = g.constant(Tensor::full({1000}, 1, f64));
   double dropped[2] = {};
-  int which = 0;
+  int form = 0;
   for (const Value y : {x * dropout_mask(x, 0.25), nn::Dropout(0.25)(x)}) {
     const Tensor out = evaluate(y);
     for (Index i = 0; i < 1000; ++i) {
-      dropped[which] += out.at(i) == 0 ? 1 : 0;
+      dropped[form] += out.at(i) == 0 ? 1 : 0;
       CHECK((out.at(i) == 0 || out.at(i) == doctest::Approx(1 / 0.75)));
     }
-    CHECK(dropped[which++] == doctest::Approx(250).epsilon(0.2));
+    CHECK(dropped[form++] == doctest::Approx(250).epsilon(0.2));
   }
   constexpr auto keras = nn::defaults(nn::Preset::keras), torch = nn::defaults(nn::Preset::torch);
   CHECK(keras.batch_norm.momentum == 0.99);

@@ -1,4 +1,4 @@
-// The first numbers of weights: formulas of Glorot, He and LeCun, measured on large samples.
+// Weight initializers: the formulas of Glorot, He and LeCun, checked on large samples.
 #include <algorithm>
 #include <cmath>
 
@@ -14,7 +14,7 @@ using namespace xgrad;
 namespace {
 
 struct Moments {
-  double mean = 0, deviation = 0, largest = 0;
+  double mean = 0, stddev = 0, largest = 0;
 };
 
 Moments moments(const Tensor& t) {
@@ -22,31 +22,31 @@ Moments moments(const Tensor& t) {
   const auto n = static_cast<double>(t.elements());
   for (Index i = 0; i < t.elements(); ++i) m.mean += t.at(i) / n;
   for (Index i = 0; i < t.elements(); ++i) {
-    m.deviation += (t.at(i) - m.mean) * (t.at(i) - m.mean) / n;
+    m.stddev += (t.at(i) - m.mean) * (t.at(i) - m.mean) / n;
     m.largest = std::max(m.largest, std::abs(t.at(i)));
   }
-  m.deviation = std::sqrt(m.deviation);
+  m.stddev = std::sqrt(m.stddev);
   return m;
 }
 
 }  // namespace
 
-TEST_CASE("fans are those of Keras") {
+TEST_CASE("fans_of: as in Keras") {
   CHECK(nn::fans_of({784, 256}).in == 784);
   CHECK(nn::fans_of({784, 256}).out == 256);
   CHECK(nn::fans_of({7}).in == 7);
   CHECK(nn::fans_of({7}).out == 7);
-  CHECK(nn::fans_of({3, 5, 8, 16}).in == 3 * 5 * 8);  // a convolution: its field counts
+  CHECK(nn::fans_of({3, 5, 8, 16}).in == 3 * 5 * 8);  // a convolution: its window counts
   CHECK(nn::fans_of({3, 5, 8, 16}).out == 3 * 5 * 16);
   CHECK(nn::fans_of({}).in == 1);
 }
 
-TEST_CASE("uniform and truncated initializers have the deviation and the bounds of their formulas") {
+TEST_CASE("initializers: standard deviation and bounds of the uniform and truncated ones") {
   constexpr double in = 784, out = 256;
-  constexpr double truncation = 2 / 0.87962566103423978;  // the cut, in deviations of what remains
+  constexpr double truncation = 2 / 0.87962566103423978;  // bound in standard deviations of the truncated variable
   struct Case {
     const nn::Initializer* initializer;
-    double deviation, bound;
+    double stddev, bound;
   };
   const double average = (in + out) / 2;
   const Case cases[] = {
@@ -60,50 +60,50 @@ TEST_CASE("uniform and truncated initializers have the deviation and the bounds 
   for (const Case& c : cases) {
     CAPTURE(c.initializer->name());
     const Moments m = moments((*c.initializer)({784, 256}, f64, 3));
-    CHECK(std::abs(m.mean) < 5 * c.deviation / std::sqrt(in * out));  // five standard errors
-    CHECK(m.deviation == doctest::Approx(c.deviation).epsilon(0.01));
+    CHECK(std::abs(m.mean) < 5 * c.stddev / std::sqrt(in * out));  // five standard errors
+    CHECK(m.stddev == doctest::Approx(c.stddev).epsilon(0.01));
     CHECK(m.largest <= c.bound);
     CHECK(m.largest > 0.99 * c.bound);
   }
   CHECK(moments(nn::glorot_uniform({784, 256}, f64, 1)).largest <= 0.07596);
 }
 
-TEST_CASE("normal, truncated normal, uniform and constant") {
+TEST_CASE("initializers: normal, truncated normal, uniform and constant") {
   const Moments wide = moments(nn::normal(1, 2)({100, 1000}, f64, 1));
   CHECK(wide.mean == doctest::Approx(1).epsilon(0.03));
-  CHECK(wide.deviation == doctest::Approx(2).epsilon(0.02));
-  CHECK(wide.largest > 7);  // not cut
-  const Moments cut = moments(nn::truncated_normal(0, 2)({100, 1000}, f64, 1));
-  CHECK(cut.deviation == doctest::Approx(2 * 0.87962566103423978).epsilon(0.02));
-  CHECK(cut.largest <= 4);
+  CHECK(wide.stddev == doctest::Approx(2).epsilon(0.02));
+  CHECK(wide.largest > 7);  // not truncated
+  const Moments truncated = moments(nn::truncated_normal(0, 2)({100, 1000}, f64, 1));
+  CHECK(truncated.stddev == doctest::Approx(2 * 0.87962566103423978).epsilon(0.02));
+  CHECK(truncated.largest <= 4);
   const Moments flat = moments(nn::uniform()({100, 1000}, f32, 1));
-  CHECK(flat.deviation == doctest::Approx(0.05 / std::sqrt(3.0)).epsilon(0.02));
+  CHECK(flat.stddev == doctest::Approx(0.05 / std::sqrt(3.0)).epsilon(0.02));
   CHECK(nn::constant(0.25)({3}, f32, 1).at(2) == 0.25);
   CHECK(nn::zeros({3}, f32, 1).at(1) == 0);
   CHECK(nn::ones({3}, f64, 1).at(1) == 1);
 }
 
-TEST_CASE("the same seed gives the same numbers, another seed others") {
+TEST_CASE("initializers: equal seeds give equal values, other seeds different ones") {
   const Tensor a = nn::he_normal({20, 30}, f32, 7);
   CHECK(bitwise_equal(a, nn::he_normal({20, 30}, f32, 7)));
   CHECK_FALSE(bitwise_equal(a, nn::he_normal({20, 30}, f32, 8)));
 }
 
-// The chapter's experiment: 784 inputs from [0, 1), 256 sigmoid units. Standard normal weights drive nearly all of them
-// to 0 or 1, Glorot's keep them in the middle.
-TEST_CASE("activations saturate under standard normal weights and do not under Glorot's") {
-  const auto part_in_the_middle = [](const nn::Initializer& initializer) {
+// From *Deep Learning Illustrated*, chapter 9: 784 inputs from [0, 1), 256 sigmoid units. Standard normal weights
+// saturate nearly all of them, Glorot's do not.
+TEST_CASE("initializers: sigmoids saturate with standard normal weights, not with Glorot's") {
+  const auto unsaturated_fraction = [](const nn::Initializer& initializer) {
     Graph g;
     const Value x = g.constant(nn::uniform(0, 1)({8, 784}, f32, 1));
     const Value a = sigmoid(matmul(x, g.constant(initializer({784, 256}, f32, 2))));
     return evaluate(mean(cast(logical_and(a > 0.1, a < 0.9), f32))).item();
   };
-  CHECK(part_in_the_middle(nn::normal(0, 1)) == doctest::Approx(0.108).epsilon(0.3));
-  CHECK(part_in_the_middle(nn::glorot_normal) > 0.99);
-  CHECK(part_in_the_middle(nn::glorot_uniform) > 0.99);
+  CHECK(unsaturated_fraction(nn::normal(0, 1)) == doctest::Approx(0.108).epsilon(0.3));
+  CHECK(unsaturated_fraction(nn::glorot_normal) > 0.99);
+  CHECK(unsaturated_fraction(nn::glorot_uniform) > 0.99);
 }
 
-TEST_CASE("initializers refuse what has no meaning") {
+TEST_CASE("initializers: invalid arguments throw") {
   CHECK_THROWS_WITH_AS(nn::normal(0, -1), doctest::Contains("standard deviation of -1"), UserError);
   CHECK_THROWS_WITH_AS(nn::truncated_normal(0, NAN), doctest::Contains("nan"), UserError);
   CHECK_THROWS_WITH_AS(nn::uniform(1, 0), doctest::Contains("not in order"), UserError);
@@ -113,21 +113,21 @@ TEST_CASE("initializers refuse what has no meaning") {
                        UserError);
 }
 
-TEST_CASE("variance scaling is uniform, normal or cut, for any of three fans") {
-  const auto deviation = [](nn::Fan fan, nn::Distribution distribution) {
+TEST_CASE("variance_scaling: three distributions, three fans") {
+  const auto stddev = [](nn::Fan fan, nn::Distribution distribution) {
     return moments(nn::variance_scaling(3, fan, distribution)({100, 400}, f64, 5));
   };
-  CHECK(deviation(nn::Fan::in, nn::Distribution::uniform).deviation == doctest::Approx(std::sqrt(0.03)).epsilon(0.02));
-  CHECK(deviation(nn::Fan::in, nn::Distribution::uniform).largest <= std::sqrt(0.09));
-  const Moments normal = deviation(nn::Fan::out, nn::Distribution::normal);
-  CHECK(normal.deviation == doctest::Approx(std::sqrt(0.0075)).epsilon(0.02));
-  CHECK(normal.largest > 3.5 * std::sqrt(0.0075));  // not cut
-  const Moments cut = deviation(nn::Fan::average, nn::Distribution::truncated_normal);
-  CHECK(cut.deviation == doctest::Approx(std::sqrt(0.012)).epsilon(0.02));
-  CHECK(cut.largest <= 2.2737 * std::sqrt(0.012));
+  CHECK(stddev(nn::Fan::in, nn::Distribution::uniform).stddev == doctest::Approx(std::sqrt(0.03)).epsilon(0.02));
+  CHECK(stddev(nn::Fan::in, nn::Distribution::uniform).largest <= std::sqrt(0.09));
+  const Moments normal = stddev(nn::Fan::out, nn::Distribution::normal);
+  CHECK(normal.stddev == doctest::Approx(std::sqrt(0.0075)).epsilon(0.02));
+  CHECK(normal.largest > 3.5 * std::sqrt(0.0075));  // not truncated
+  const Moments truncated = stddev(nn::Fan::average, nn::Distribution::truncated_normal);
+  CHECK(truncated.stddev == doctest::Approx(std::sqrt(0.012)).epsilon(0.02));
+  CHECK(truncated.largest <= 2.2737 * std::sqrt(0.012));
 }
 
-TEST_CASE("orthogonal: the shorter side's vectors are orthonormal, times the gain") {
+TEST_CASE("orthogonal: the vectors along the shorter side are orthonormal, times the gain") {
   struct Case {
     Shape shape;
     Index rows, columns;
@@ -158,24 +158,24 @@ TEST_CASE("orthogonal: the shorter side's vectors are orthonormal, times the gai
                        ShapeError);
 }
 
-TEST_CASE("orthogonal matrices are rotations and reflections alike") {
-  // Only with the signs put right are all orthogonal matrices as likely: reflections as often as rotations.
+TEST_CASE("orthogonal: rotations and reflections are equally likely") {
+  // A QR decomposition gives uniformly distributed matrices only if the signs of R's diagonal are corrected.
   int positive = 0;
   for (std::uint64_t seed = 0; seed < 200; ++seed) {
     const Tensor q = nn::orthogonal()({2, 2}, f64, seed);
     positive += q.at(0) * q.at(3) - q.at(1) * q.at(2) > 0 ? 1 : 0;
   }
-  CHECK(std::abs(positive - 100) < 36);  // five deviations of a fair coin
+  CHECK(std::abs(positive - 100) < 36);  // five standard deviations
 }
 
-TEST_CASE("identity has its gain on the diagonal") {
+TEST_CASE("identity: gain on the diagonal") {
   const Tensor w = nn::identity(3)({2, 4}, f32, 1);
   CHECK(bitwise_equal(w, Tensor::from<float>({2, 4}, {3, 0, 0, 0, 0, 3, 0, 0})));
   CHECK_THROWS_WITH_AS(nn::identity()({2, 2, 2}, f32, 1), doctest::Contains("identity: the weight must have 2 axes"),
                        ShapeError);
 }
 
-TEST_CASE("an initializer's own seed wins, for every one of them") {
+TEST_CASE("initializers: with_seed overrides the given seed") {
   const nn::Initializer all[] = {nn::uniform(),
                                  nn::normal(),
                                  nn::truncated_normal(),
@@ -197,12 +197,12 @@ TEST_CASE("an initializer's own seed wins, for every one of them") {
   }
 }
 
-// The table of the chapter's experiment: what 256 units see of 784 inputs from [0, 1), z ~ N(0, 784 / 3 sigma^2).
-TEST_CASE("weighted sums have the deviation that the first weights lead to") {
+// The same experiment for several initializers: the pre-activations are z ~ N(0, 784 / 3 sigma^2).
+TEST_CASE("initializers: standard deviation of pre-activations") {
   struct Case {
     const char* name;
     nn::Initializer initializer;
-    double deviation, middle;
+    double stddev, middle;
   };
   const Case cases[] = {{"normal(1)", nn::normal(0, 1), 16.17, 0.108},
                         {"glorot_uniform", nn::glorot_uniform, 0.709, 0.998},
@@ -221,8 +221,8 @@ TEST_CASE("weighted sums have the deviation that the first weights lead to") {
       squares += evaluate(mean(square(z))).item() / draws;
       middle += evaluate(mean(cast(logical_and(a > 0.1, a < 0.9), f64))).item() / draws;
     }
-    // Inputs of one mean make the sums of a unit alike: few more than 256 * draws are independent.
-    CHECK(std::sqrt(squares) == doctest::Approx(c.deviation).epsilon(0.06));
+    // The inputs have a nonzero mean, so the sums of one unit are correlated: about 256 * draws are independent.
+    CHECK(std::sqrt(squares) == doctest::Approx(c.stddev).epsilon(0.06));
     CHECK(middle == doctest::Approx(c.middle).epsilon(c.middle > 0.9 ? 0.006 : 0.15));
   }
 }

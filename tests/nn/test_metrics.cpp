@@ -1,4 +1,4 @@
-// Metrics: known answers, and whole epochs with a short last batch against a plain recomputation.
+// Metrics: known values, and epochs with a partial last batch against reference loops.
 #include <algorithm>
 #include <cmath>
 #include <string>
@@ -17,7 +17,7 @@ namespace {
 
 constexpr auto silent = nn::Verbose::silent;
 
-// In (0, 1), all different.
+// Distinct values in (0, 1).
 Tensor probabilities(Shape shape, std::uint64_t seed) {
   Tensor out(shape, f64);
   nn::HostRandom random(seed);
@@ -25,7 +25,7 @@ Tensor probabilities(Shape shape, std::uint64_t seed) {
   return out;
 }
 
-Tensor truths(const Tensor& p, std::uint64_t seed) {
+Tensor binary_targets(const Tensor& p, std::uint64_t seed) {
   Tensor out(p.shape(), f64);
   nn::HostRandom random(seed);
   for (Index i = 0; i < p.elements(); ++i)
@@ -41,36 +41,36 @@ Tensor labels(Index rows, Index classes, std::uint64_t seed) {
   return out;
 }
 
-// What evaluate() reports for a model that hands its input on, for the targets `y`, in batches of some rows.
+// The metric that evaluate() reports for a model that outputs its input `p`, with targets `y`.
 double reported(const nn::Metric& metric, const Tensor& p, const Tensor& y, int batch) {
   Shape row;
   for (int axis = 1; axis < p.shape().rank(); ++axis) row.push_back(p.shape()[axis]);
   nn::Model model{nn::linear, row, {.dtype = p.dtype()}};
   const nn::Loss classes{"none", [](Value v, Value) { return mean(v); }, nn::Target::class_number};
-  const nn::Loss alike{"none", [](Value v, Value) { return mean(v); }};
-  model.compile({.loss = y.dtype() == i64 ? classes : alike, .optimizer = nn::SGD{}, .metrics = {metric}});
+  const nn::Loss like_prediction{"none", [](Value v, Value) { return mean(v); }};
+  model.compile({.loss = y.dtype() == i64 ? classes : like_prediction, .optimizer = nn::SGD{}, .metrics = {metric}});
   return model.evaluate({p, y}, {.batch_size = batch})[metric.name];
 }
 
-// The same in batches with and without a short last one must be the number computed here.
-void check_epoch(const nn::Metric& metric, const Tensor& p, const Tensor& y, double wanted) {
+// Checks the reported metric for batch sizes with and without a partial last batch.
+void check_epoch(const nn::Metric& metric, const Tensor& p, const Tensor& y, double expected) {
   CAPTURE(metric.name);
   for (const int batch : {1, 4, 7, 1000}) {
     CAPTURE(batch);
-    CHECK(reported(metric, p, y, batch) == doctest::Approx(wanted).epsilon(1e-12));
+    CHECK(reported(metric, p, y, batch) == doctest::Approx(expected).epsilon(1e-12));
   }
 }
 
 struct Counts {
-  double found = 0, predicted = 0, held = 0;
+  double true_positives = 0, predicted = 0, positives = 0;
 };
 
 Counts counts(const Tensor& p, const Tensor& t, double threshold) {
   Counts c;
   for (Index i = 0; i < p.elements(); ++i) {
-    c.found += p.at(i) > threshold && t.at(i) == 1 ? 1 : 0;
+    c.true_positives += p.at(i) > threshold && t.at(i) == 1 ? 1 : 0;
     c.predicted += p.at(i) > threshold ? 1 : 0;
-    c.held += t.at(i);
+    c.positives += t.at(i);
   }
   return c;
 }
@@ -84,7 +84,7 @@ Index largest(const Tensor& p, Index row) {
 
 }  // namespace
 
-TEST_CASE("accuracies: known answers") {
+TEST_CASE("metric: accuracies, known values") {
   const Tensor p = Tensor::from<double>({3, 3}, {0.7, 0.2, 0.1, 0.3, 0.3, 0.4, 0.5, 0.4, 0.1});
   const Tensor classes = Tensor::from<std::int64_t>({3}, {0, 2, 1});
   const Tensor one_hot = nn::one_hot(classes, 3).cast(f64);
@@ -103,8 +103,8 @@ TEST_CASE("accuracies: known answers") {
   CHECK(reported(nn::binary_accuracy(0.4), q.reshaped({2, 2}), t.reshaped({2, 2}), 2) == 0.75);
 }
 
-TEST_CASE("precision, recall and F1: known answers") {
-  // Predicted: 0.6, 0.8, 0.9. Held: the last three.
+TEST_CASE("metric: precision, recall and F1, known values") {
+  // Predicted positive: 0.6, 0.8, 0.9. True positive class: the last three.
   const Tensor p = Tensor::from<double>({5, 1}, {0.2, 0.6, 0.8, 0.1, 0.9});
   const Tensor t = Tensor::from<double>({5, 1}, {0, 0, 1, 1, 1});
   CHECK(reported(nn::precision(), p, t, 2) == doctest::Approx(2.0 / 3));
@@ -113,20 +113,20 @@ TEST_CASE("precision, recall and F1: known answers") {
   CHECK(reported(nn::precision(0.85), p, t, 2) == 1);
   CHECK(reported(nn::recall(0.85), p, t, 2) == doctest::Approx(1.0 / 3));
   CHECK(reported(nn::f1(0.85), p, t, 2) == 0.5);
-  CHECK(reported(nn::precision(0.95), p, t, 2) == 0);  // nothing is predicted
+  CHECK(reported(nn::precision(0.95), p, t, 2) == 0);  // nothing is predicted positive
   CHECK(reported(nn::recall(), p, Tensor({5, 1}, f64), 2) == 0);
 }
 
-TEST_CASE("whole epochs of truth values") {
+TEST_CASE("metric: binary metrics of epochs agree with reference loops") {
   const Tensor p = probabilities({23, 2}, 1);
-  const Tensor t = truths(p, 2);
+  const Tensor t = binary_targets(p, 2);
   for (const double threshold : {0.5, 0.3}) {
     const Counts c = counts(p, t, threshold);
-    check_epoch(nn::precision(threshold), p, t, c.found / c.predicted);
-    check_epoch(nn::recall(threshold), p, t, c.found / c.held);
-    check_epoch(nn::f1(threshold), p, t, 2 * c.found / (c.predicted + c.held));
+    check_epoch(nn::precision(threshold), p, t, c.true_positives / c.predicted);
+    check_epoch(nn::recall(threshold), p, t, c.true_positives / c.positives);
+    check_epoch(nn::f1(threshold), p, t, 2 * c.true_positives / (c.predicted + c.positives));
   }
-  // The chance that one that holds is above one that does not; within what thresholds can tell.
+  // AUC is the probability that a positive has a higher score than a negative, up to the resolution of the thresholds.
   double above = 0, pairs = 0;
   for (Index i = 0; i < 46; ++i) {
     for (Index j = 0; j < 46; ++j) {
@@ -141,39 +141,39 @@ TEST_CASE("whole epochs of truth values") {
   CHECK(std::isnan(reported(nn::auc(), p, Tensor({23, 2}, f64), 7)));
 }
 
-TEST_CASE("AUC from three thresholds is two trapezoids") {
-  // Above -: all; above 0.5: one right, one wrong; above 1: none.
+TEST_CASE("metric: AUC from three thresholds is two trapezoids") {
+  // Above the lowest threshold: all; above 0.5: one true, one false positive; above 1: none.
   const Tensor p = Tensor::from<double>({4, 1}, {0.2, 0.6, 0.8, 0.1});
   const Tensor t = Tensor::from<double>({4, 1}, {0, 0, 1, 1});
   CHECK(reported(nn::auc(3), p, t, 3) == doctest::Approx(0.5 * (0.5 + 1) / 2 + 0.5 * 0.5 / 2));
 }
 
-TEST_CASE("whole epochs of classes") {
+TEST_CASE("metric: class metrics of epochs agree with reference loops") {
   const Tensor p = probabilities({29, 4}, 3);
   const Tensor y = labels(29, 3, 4);  // class 3 never occurs, but is predicted
   std::vector<double> table(16);
-  double right = 0, in_two = 0;
+  double correct = 0, in_two = 0;
   for (Index r = 0; r < 29; ++r) {
-    const auto truth = static_cast<Index>(y.at(r));
-    table[static_cast<std::size_t>(4 * truth + largest(p, r))] += 1;
-    right += largest(p, r) == truth ? 1 : 0;
+    const auto label = static_cast<Index>(y.at(r));
+    table[static_cast<std::size_t>(4 * label + largest(p, r))] += 1;
+    correct += largest(p, r) == label ? 1 : 0;
     int larger = 0;
-    for (Index c = 0; c < 4; ++c) larger += p.at(4 * r + c) > p.at(4 * r + truth) ? 1 : 0;
+    for (Index c = 0; c < 4; ++c) larger += p.at(4 * r + c) > p.at(4 * r + label) ? 1 : 0;
     in_two += larger < 2 ? 1 : 0;
   }
   double precision = 0, recall = 0, f1 = 0;
   for (std::size_t c = 0; c < 4; ++c) {
-    double predicted = 0, there = 0;
+    double predicted = 0, actual = 0;
     for (std::size_t o = 0; o < 4; ++o) {
       predicted += table[4 * o + c];
-      there += table[4 * c + o];
+      actual += table[4 * c + o];
     }
     precision += predicted == 0 ? 0 : table[5 * c] / predicted / 4;
-    recall += there == 0 ? 0 : table[5 * c] / there / 4;
-    f1 += 2 * table[5 * c] / (predicted + there) / 4;
+    recall += actual == 0 ? 0 : table[5 * c] / actual / 4;
+    f1 += 2 * table[5 * c] / (predicted + actual) / 4;
   }
   for (const Tensor& target : {y, nn::one_hot(y, 4).cast(f64)}) {
-    check_epoch(nn::accuracy, p, target, right / 29);
+    check_epoch(nn::accuracy, p, target, correct / 29);
     check_epoch(nn::top_k_accuracy(2), p, target, in_two / 29);
     check_epoch(nn::macro_precision, p, target, precision);
     check_epoch(nn::macro_recall, p, target, recall);
@@ -184,11 +184,11 @@ TEST_CASE("whole epochs of classes") {
   }
 }
 
-TEST_CASE("the confusion matrix of one probability a row is that of no and yes") {
+TEST_CASE("confusion_matrix: one probability per row gives two classes") {
   const Tensor p = Tensor::from<float>({5, 1}, {0.2F, 0.6F, 0.8F, 0.1F, 0.9F});
-  const Tensor wanted = Tensor::from<std::int64_t>({2, 2}, {1, 1, 1, 2});
-  CHECK(bitwise_equal(nn::confusion_matrix(p, Tensor::from<float>({5, 1}, {0, 0, 1, 1, 1})), wanted));
-  CHECK(bitwise_equal(nn::confusion_matrix(p, Tensor::from<std::int64_t>({5}, {0, 0, 1, 1, 1})), wanted));
+  const Tensor expected = Tensor::from<std::int64_t>({2, 2}, {1, 1, 1, 2});
+  CHECK(bitwise_equal(nn::confusion_matrix(p, Tensor::from<float>({5, 1}, {0, 0, 1, 1, 1})), expected));
+  CHECK(bitwise_equal(nn::confusion_matrix(p, Tensor::from<std::int64_t>({5}, {0, 0, 1, 1, 1})), expected));
   CHECK_THROWS_WITH_AS(nn::confusion_matrix(p, Tensor({4, 1})),
                        doctest::Contains("confusion_matrix: targets must be class numbers or one-hot rows"),
                        ShapeError);
@@ -197,7 +197,7 @@ TEST_CASE("the confusion matrix of one probability a row is that of no and yes")
   CHECK_THROWS_AS(nn::confusion_matrix(Tensor({1, 3}), Tensor::from<std::int64_t>({1}, {3})), ValueError);
 }
 
-TEST_CASE("the confusion matrix of a loss knows its logits, its ignored label and its targets") {
+TEST_CASE("confusion_matrix: uses the logits, ignored label and target convention of a loss") {
   const auto table = [](std::vector<std::int64_t> cells) { return Tensor::from<std::int64_t>({2, 2}, cells); };
   // A logit of 0.2 is a probability of 0.55.
   const Tensor z = Tensor::from<double>({4, 1}, {0.2, -0.2, 3, -1}), t = Tensor::from<double>({4, 1}, {1, 1, 1, 0});
@@ -214,7 +214,7 @@ TEST_CASE("the confusion matrix of a loss knows its logits, its ignored label an
   CHECK_THROWS_AS(nn::confusion_matrix(p, labels), ValueError);
 }
 
-TEST_CASE("whole epochs of numbers") {
+TEST_CASE("metric: regression metrics of epochs agree with reference loops") {
   const Tensor p = probabilities({23, 3}, 5);
   const Tensor t = probabilities({23, 3}, 6);
   double squares = 0, absolute = 0, r2 = 0;
@@ -237,7 +237,7 @@ TEST_CASE("whole epochs of numbers") {
   CHECK(reported(nn::r2, t, t, 5) == 1);
 }
 
-TEST_CASE("metrics of ones own: a mean over rows, or sums and what is made of them") {
+TEST_CASE("metric: custom metrics, as a mean over rows or as totals with a result function") {
   const Tensor p = Tensor::from<double>({5, 1}, {1, 2, 3, 4, 10});
   const nn::Metric average{"average", [](Value v, Value) { return mean(v); }};
   const nn::Metric range{"sums",
@@ -253,7 +253,7 @@ TEST_CASE("metrics of ones own: a mean over rows, or sums and what is made of th
                        doctest::Contains("the metric \"vector\" must be one number"), ShapeError);
 }
 
-TEST_CASE("in training, too, a metric is that of the epoch; its bits do not depend on threads") {
+TEST_CASE("metric: in training, of the whole epoch and bit-identical on any number of threads") {
   const Tensor x = probabilities({23, 3}, 7).cast(f32);
   const Tensor y = probabilities({23, 1}, 8).cast(f32);
   const auto fit = [&](double rate, int threads) {
@@ -278,7 +278,7 @@ TEST_CASE("in training, too, a metric is that of the epoch; its bits do not depe
   }
 }
 
-TEST_CASE("metrics that make no sense are refused") {
+TEST_CASE("metric: invalid arguments and shapes throw") {
   CHECK_THROWS_WITH_AS(nn::precision(1.5), doctest::Contains("precision: a threshold of 1.5 is not in [0, 1]"),
                        UserError);
   CHECK_THROWS_WITH_AS(nn::binary_accuracy(NAN), doctest::Contains("nan"), UserError);
@@ -296,7 +296,7 @@ TEST_CASE("metrics that make no sense are refused") {
   CHECK_NOTHROW(with(nn::macro_f1));
 }
 
-TEST_CASE("a fit that is resumed in the middle of an epoch has the sums of the whole epoch") {
+TEST_CASE("metric: a fit resumed in the middle of an epoch keeps the totals of the epoch") {
   const Tensor x = probabilities({23, 3}, 7).cast(f32);
   const Tensor y = probabilities({23, 1}, 8).cast(f32);
   const scratch::ScratchFolder folder;
@@ -320,8 +320,8 @@ TEST_CASE("a fit that is resumed in the middle of an epoch has the sums of the w
 
 namespace {
 
-// All metrics that take numbers of the shape of the prediction, and all that take classes.
-std::vector<nn::Metric> metrics_of_numbers() {
+// The metrics whose targets have the shape of the prediction, and those of class indices.
+std::vector<nn::Metric> elementwise_metrics() {
   return {nn::binary_accuracy(),
           nn::binary_accuracy(0.3),
           nn::precision(),
@@ -334,7 +334,7 @@ std::vector<nn::Metric> metrics_of_numbers() {
           nn::mean_absolute_error,
           nn::huber({.delta = 0.1})};
 }
-std::vector<nn::Metric> metrics_of_classes() {
+std::vector<nn::Metric> class_metrics() {
   return {nn::accuracy,
           nn::categorical_accuracy,
           nn::top_k_accuracy(2),
@@ -369,24 +369,24 @@ double logit_of(double p) { return std::log(p / (1 - p)); }
 
 }  // namespace
 
-TEST_CASE("metric: rows of whole weights count like that many copies, at any batch size") {
+TEST_CASE("metric: an integer weight equals that many copies of the row, at any batch size") {
   const std::vector<double> counts{1, 0, 3, 2, 0, 1, 1, 2, 1, 4, 0};
   std::vector<Index> copies;
   for (std::size_t i = 0; i < counts.size(); ++i)
     copies.insert(copies.end(), static_cast<std::size_t>(counts[i]), static_cast<Index>(i));
   const Tensor w = Tensor::from<double>({11}, std::span<const double>(counts));
   const Tensor p = probabilities({11, 2}, 11), q = probabilities({11, 3}, 12);
-  const nn::Dataset numbers{p, truths(p, 13)}, classes{q, labels(11, 3, 14)};
+  const nn::Dataset numbers{p, binary_targets(p, 13)}, classes{q, labels(11, 3, 14)};
   for (const int batch : {1, 4, 100}) {
     CAPTURE(batch);
-    check_same(scores(nn::mean_squared_error, metrics_of_numbers(), {numbers.x, numbers.y, w}, batch),
-               scores(nn::mean_squared_error, metrics_of_numbers(), numbers.select(copies)));
-    check_same(scores(nn::sparse_categorical_crossentropy, metrics_of_classes(), {classes.x, classes.y, w}, batch),
-               scores(nn::sparse_categorical_crossentropy, metrics_of_classes(), classes.select(copies)));
+    check_same(scores(nn::mean_squared_error, elementwise_metrics(), {numbers.x, numbers.y, w}, batch),
+               scores(nn::mean_squared_error, elementwise_metrics(), numbers.select(copies)));
+    check_same(scores(nn::sparse_categorical_crossentropy, class_metrics(), {classes.x, classes.y, w}, batch),
+               scores(nn::sparse_categorical_crossentropy, class_metrics(), classes.select(copies)));
   }
 }
 
-TEST_CASE("metric: the label that the loss ignores does not count, at any batch size") {
+TEST_CASE("metric: labels that the loss ignores do not count, at any batch size") {
   const Tensor p = probabilities({11, 3}, 15);
   Tensor y = labels(11, 3, 16);
   std::vector<Index> kept;
@@ -400,12 +400,11 @@ TEST_CASE("metric: the label that the loss ignores does not count, at any batch 
   const nn::Loss loss = nn::sparse_categorical_crossentropy({.ignored_label = -1});
   for (const nn::Dataset& data : {nn::Dataset{p, y}, nn::Dataset{p, y, w}}) {
     for (const int batch : {1, 4, 100})
-      check_same(scores(loss, metrics_of_classes(), data, batch),
-                 scores(loss, metrics_of_classes(), data.select(kept)));
+      check_same(scores(loss, class_metrics(), data, batch), scores(loss, class_metrics(), data.select(kept)));
   }
 }
 
-TEST_CASE("metric: of sequences each label counts on its own") {
+TEST_CASE("metric: each label of a sequence counts separately") {
   const Tensor p = probabilities({2, 3, 4}, 17);
   Tensor y = Tensor::from<std::int64_t>({2, 3}, {0, -1, 2, 1, -1, -1});
   const Tensor kept = Tensor::from<std::int64_t>({3}, {0, 2, 1});
@@ -421,7 +420,7 @@ TEST_CASE("metric: of sequences each label counts on its own") {
              scores(loss, metrics, {rows, kept, Tensor::from<double>({3}, {2, 2, 1})}));
 }
 
-TEST_CASE("metric: accuracy of padded sequences is that of what is not padding") {
+TEST_CASE("metric: accuracy of padded sequences ignores the padding") {
   nn::Model model{nn::Embedding(3, 3), {4}};
   model.compile({.loss = nn::sparse_categorical_crossentropy_from_logits({.ignored_label = -1}),
                  .optimizer = nn::Adam{.learning_rate = 0.1},
@@ -431,26 +430,26 @@ TEST_CASE("metric: accuracy of padded sequences is that of what is not padding")
   CHECK(model.evaluate(data)["accuracy"] == 1);
 }
 
-TEST_CASE("metric: with a loss of logits thresholds are still probabilities") {
+TEST_CASE("metric: thresholds are probabilities, also with a loss of logits") {
   const Tensor p = probabilities({23, 2}, 18);
-  const Tensor y = truths(p, 19);
-  check_same(scores(nn::binary_crossentropy_from_logits, metrics_of_numbers(), {map(p, logit_of), y}), [&] {
-    // Errors are those of what the network gives.
+  const Tensor y = binary_targets(p, 19);
+  check_same(scores(nn::binary_crossentropy_from_logits, elementwise_metrics(), {map(p, logit_of), y}), [&] {
+    // The loss and the 6 metrics with thresholds use probabilities, the errors the output of the network.
     nn::Logs expected;
-    const nn::Logs by_p = scores(nn::binary_crossentropy, metrics_of_numbers(), {p, y});
-    const nn::Logs by_z = scores(nn::mean_squared_error, metrics_of_numbers(), {map(p, logit_of), y});
+    const nn::Logs by_p = scores(nn::binary_crossentropy, elementwise_metrics(), {p, y});
+    const nn::Logs by_z = scores(nn::mean_squared_error, elementwise_metrics(), {map(p, logit_of), y});
     for (std::size_t i = 0; i < by_p.entries().size(); ++i)
       expected.add(by_p.entries()[i].first, i < 7 ? by_p.entries()[i].second : by_z.entries()[i].second);
     return expected;
   }());
-  // One unit: an accuracy by class knows, too. Tiny logits have a sign although their sigmoid rounds to one half.
+  // Class metrics of a single logit use its sign: the sigmoid of a tiny logit rounds to 0.5.
   const Tensor z = Tensor::from<double>({4, 1}, {1e-20, -1e-20, 0.2, -3}),
                t = Tensor::from<double>({4, 1}, {1, 0, 0, 0});
   for (const nn::Metric& metric : {nn::accuracy, nn::binary_accuracy(), nn::macro_recall}) {
     const double expected = metric.name == "macro_recall" ? (1 + 2.0 / 3) / 2 : 0.75;
     CHECK(scores(nn::binary_crossentropy_from_logits, {metric}, {z, t})[metric.name] == doctest::Approx(expected));
   }
-  // Logits of classes go through softmax, logarithms of probabilities through exp.
+  // Categorical logits are converted by softmax, log-probabilities by exp.
   const std::vector<nn::Metric> metrics{nn::precision(0.4), nn::recall(0.4), nn::auc(), nn::accuracy, nn::macro_f1};
   Tensor q = probabilities({9, 3}, 20);
   for (std::size_t r = 0; r < 9; ++r) {
@@ -471,7 +470,7 @@ TEST_CASE("metric: with a loss of logits thresholds are still probabilities") {
   }
 }
 
-TEST_CASE("metric: with hinge the boundary is 0 and targets are -1 and 1") {
+TEST_CASE("metric: with hinge the threshold is 0 and targets are -1 and 1") {
   const Tensor p = Tensor::from<double>({4, 1}, {0.3, -0.1, 2, -4}), t = Tensor::from<double>({4, 1}, {1, 1, 1, -1});
   const nn::Logs logs = scores(
       nn::hinge, {nn::accuracy, nn::binary_accuracy(), nn::precision(), nn::recall(), nn::macro_recall, nn::auc(11)},
@@ -484,7 +483,7 @@ TEST_CASE("metric: with hinge the boundary is 0 and targets are -1 and 1") {
   CHECK(logs["auc"] == 1);
 }
 
-TEST_CASE("metric: one of the user's own with `measure` knows weights") {
+TEST_CASE("metric: a custom metric with `measure` supports row weights") {
   const nn::Metric near{.name = "near", .measure = [](const nn::MetricInput& in) {
                           return in.mean(abs(in.prediction - in.target) < 0.5);
                         }};
@@ -500,7 +499,7 @@ TEST_CASE("metric: one of the user's own with `measure` knows weights") {
                        doctest::Contains("there must be a number for each of the weights"), ShapeError);
 }
 
-TEST_CASE("metric: names that are taken get numbers, in evaluate, history, logs and files") {
+TEST_CASE("metric: duplicate names get a number, in evaluate, history, logs and files") {
   const Tensor p = Tensor::from<double>({4, 1}, {0.1, 0.3, 0.5, 0.9}), t = Tensor::from<double>({4, 1}, {0, 0, 1, 1});
   const nn::Metric loss{"loss", [](Value v, Value) { return mean(v); }};
   const scratch::ScratchFolder folder;

@@ -1,4 +1,4 @@
-// Regularizers, constraints and frozen weights: what they are, and that training goes by them.
+// Regularizers, constraints and frozen weights: known values, and their effect in training.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -30,7 +30,7 @@ Tensor constrained(const nn::Constraint& constraint, const Tensor& w) {
   return evaluate(constraint.apply(g.constant(w)));
 }
 
-// A model in f64 whose net is one Dense layer, without training: its loss is all there is to see.
+// A model of one Dense layer in f64. With the default learning rate of 0 its weights stay unchanged.
 struct OneLayer {
   nn::Dense dense;
   nn::Model model;
@@ -42,16 +42,16 @@ struct OneLayer {
 
 }  // namespace
 
-TEST_CASE("regularizers: known numbers") {
+TEST_CASE("regularizers: known values") {
   const Tensor w = Tensor::from<double>({2, 2}, {1, -2, 0, 3});
   CHECK(penalty_of(nn::l1(0.5), w) == 3);
-  CHECK(penalty_of(nn::l2(0.5), w) == 7);  // without a half of its own
+  CHECK(penalty_of(nn::l2(0.5), w) == 7);  // without a factor 1/2
   CHECK(penalty_of(nn::l1_l2(0.5, 0.25), w) == 6.5);
   CHECK(penalty_of(nn::l2(), w) == doctest::Approx(0.14));
   CHECK(nn::l1(0.5).name == "l1(0.5)");
 }
 
-TEST_CASE("the orthogonal regularizer is the mean cosine of pairs") {
+TEST_CASE("orthogonal_regularizer: mean absolute cosine of pairs of vectors") {
   const double half = 0.5, root = std::sqrt(0.5);
   CHECK(penalty_of(nn::orthogonal_regularizer(1), Tensor::from<double>({2, 2}, {3, 0, 0, 2})) == 0);
   CHECK(penalty_of(nn::orthogonal_regularizer(half), Tensor::from<double>({2, 2}, {3, 0, 2, 2})) ==
@@ -60,13 +60,13 @@ TEST_CASE("the orthogonal regularizer is the mean cosine of pairs") {
   const Tensor w = Tensor::from<double>({3, 2}, {1, 0, 1, 1, 0, 1});
   CHECK(penalty_of(nn::orthogonal_regularizer(1), w) == doctest::Approx(2 * root / 3));
   CHECK(penalty_of(nn::orthogonal_regularizer(1, nn::Vectors::columns), w) == doctest::Approx(half));
-  CHECK(penalty_of(nn::orthogonal_regularizer(1), Tensor({2, 3}, f64)) == 0);  // zeros have no direction
+  CHECK(penalty_of(nn::orthogonal_regularizer(1), Tensor({2, 3}, f64)) == 0);  // zero vectors count as 0
   CHECK(penalty_of(nn::orthogonal_regularizer(1), Tensor::from<double>({1, 2}, {1, 2})) == 0);
   CHECK_THROWS_WITH_AS(penalty_of(nn::orthogonal_regularizer(), numbers({3})),
                        doctest::Contains("orthogonal_regularizer: the weight must be a matrix"), ShapeError);
 }
 
-TEST_CASE("penalties have derivatives") {
+TEST_CASE("regularizers: derivatives") {
   for (const nn::Regularizer& r : {nn::l1(0.3), nn::l2(0.3), nn::l1_l2(0.2, 0.1), nn::orthogonal_regularizer(0.5),
                                    nn::orthogonal_regularizer(0.5, nn::Vectors::columns)}) {
     CAPTURE(r.name);
@@ -76,13 +76,10 @@ TEST_CASE("penalties have derivatives") {
   }
 }
 
-TEST_CASE("factors without meaning are refused") {
-  CHECK_THROWS_WITH_AS(nn::l1(-1), doctest::Contains("l1: the factor must be finite and at least 0, got -1"),
-                       UserError);
-  CHECK_THROWS_WITH_AS(nn::l2(NAN), doctest::Contains("l2: the factor must be finite and at least 0, got nan"),
-                       UserError);
-  CHECK_THROWS_WITH_AS(nn::l1_l2(0, INFINITY),
-                       doctest::Contains("l1_l2: the factor must be finite and at least 0, got inf"), UserError);
+TEST_CASE("regularizers, constraints: invalid factors throw") {
+  CHECK_THROWS_WITH_AS(nn::l1(-1), doctest::Contains("l1: a factor of -1"), UserError);
+  CHECK_THROWS_WITH_AS(nn::l2(NAN), doctest::Contains("l2: a factor of nan"), UserError);
+  CHECK_THROWS_WITH_AS(nn::l1_l2(0, INFINITY), doctest::Contains("l1_l2: a factor of inf"), UserError);
   CHECK_THROWS_WITH_AS(nn::orthogonal_regularizer(-0.5), doctest::Contains("-0.5"), UserError);
   CHECK_THROWS_WITH_AS(nn::max_norm(0), doctest::Contains("max_norm: largest must be above 0, got 0"), UserError);
   CHECK_THROWS_WITH_AS(nn::min_max_norm(2, 1),
@@ -90,7 +87,7 @@ TEST_CASE("factors without meaning are refused") {
   CHECK_THROWS_WITH_AS(nn::min_max_norm(0, 0), doctest::Contains("norms must satisfy"), UserError);
 }
 
-TEST_CASE("constraints: known numbers") {
+TEST_CASE("constraints: known values") {
   // Columns of norms 5, 1 and 0.
   const Tensor w = Tensor::from<double>({2, 3}, {3, 1, 0, -4, 0, 0});
   const Tensor bounded = constrained(nn::max_norm(2), w);
@@ -98,7 +95,7 @@ TEST_CASE("constraints: known numbers") {
   CHECK(bounded.at(3) == doctest::Approx(-1.6));
   CHECK(bounded.at(1) == doctest::Approx(1));
   CHECK(bounded.at(2) == 0);
-  CHECK(constrained(nn::max_norm(2, {1}), w).at(3) == doctest::Approx(-2));  // by rows
+  CHECK(constrained(nn::max_norm(2, {1}), w).at(3) == doctest::Approx(-2));  // norms of rows
   const Tensor unit = constrained(nn::unit_norm(), w);
   CHECK(unit.at(0) == doctest::Approx(0.6));
   CHECK(unit.at(3) == doctest::Approx(-0.8));
@@ -109,41 +106,42 @@ TEST_CASE("constraints: known numbers") {
   CHECK(bitwise_equal(constrained(nn::non_negative, w), Tensor::from<double>({2, 3}, {3, 1, 0, 0, 0, 0})));
 }
 
-TEST_CASE("the loss that is reported has all penalties in it, in training and in validation") {
+TEST_CASE("penalties: are part of the reported training and validation loss") {
   const nn::Dataset data{numbers({7, 3}), numbers({7, 2}, 1)};
   OneLayer plain({});
-  OneLayer fined(
+  OneLayer penalized(
       {.kernel_regularizer = nn::l2(0.1), .bias_regularizer = nn::l1(0.2), .activity_regularizer = nn::l1(0.3)});
   Parameter(plain.dense.bias()).set(Tensor::from<double>({2}, {0.5, -1}));
-  Parameter(fined.dense.bias()).set(Tensor::from<double>({2}, {0.5, -1}));
-  const Tensor kernel = fined.dense.kernel().value();
+  Parameter(penalized.dense.bias()).set(Tensor::from<double>({2}, {0.5, -1}));
+  const Tensor kernel = penalized.dense.kernel().value();
   REQUIRE(bitwise_equal(kernel, plain.dense.kernel().value()));
 
   double penalty = 0.2 * 1.5;
   for (Index i = 0; i < 6; ++i) penalty += 0.1 * kernel.at(i) * kernel.at(i);
-  const Tensor activity = fined.model.predict(data.x);
-  for (Index i = 0; i < 14; ++i) penalty += 0.3 * std::abs(activity.at(i)) / 7;  // by rows
+  const Tensor activity = penalized.model.predict(data.x);
+  for (Index i = 0; i < 14; ++i) penalty += 0.3 * std::abs(activity.at(i)) / 7;  // mean over rows
 
   const double bare = plain.model.evaluate(data)["loss"];
-  for (const int batch : {1, 3, 7}) {  // 3 leaves a short last batch
+  for (const int batch : {1, 3, 7}) {  // 3 leaves a partial batch
     CAPTURE(batch);
-    CHECK(fined.model.evaluate(data, {.batch_size = batch})["loss"] == doctest::Approx(bare + penalty).epsilon(1e-12));
-    const nn::History h = fined.model.fit(data, {.batch_size = batch, .validation = data, .verbose = silent});
+    CHECK(penalized.model.evaluate(data, {.batch_size = batch})["loss"] ==
+          doctest::Approx(bare + penalty).epsilon(1e-12));
+    const nn::History h = penalized.model.fit(data, {.batch_size = batch, .validation = data, .verbose = silent});
     CHECK(h["loss"][0] == doctest::Approx(bare + penalty).epsilon(1e-12));
     CHECK(h["val_loss"][0] == doctest::Approx(bare + penalty).epsilon(1e-12));
   }
-  CHECK_NOTHROW(fined.model.check_gradients(data));
+  CHECK_NOTHROW(penalized.model.check_gradients(data));
 }
 
-TEST_CASE("a step goes down the penalty: 2 l2 w for a kernel that no data pull at") {
-  OneLayer fined({.kernel_regularizer = nn::l2(0.1), .use_bias = false}, 0.5);
-  const Tensor before = fined.dense.kernel().value();
-  fined.model.fit({Tensor({4, 3}, f64), Tensor({4, 2}, f64)}, {.batch_size = 4, .verbose = silent});
-  const Tensor after = fined.dense.kernel().value();
+TEST_CASE("penalties: a step subtracts rate * 2 * l2 * w if the data have no gradient") {
+  OneLayer penalized({.kernel_regularizer = nn::l2(0.1), .use_bias = false}, 0.5);
+  const Tensor before = penalized.dense.kernel().value();
+  penalized.model.fit({Tensor({4, 3}, f64), Tensor({4, 2}, f64)}, {.batch_size = 4, .verbose = silent});
+  const Tensor after = penalized.dense.kernel().value();
   for (Index i = 0; i < 6; ++i) CHECK(after.at(i) == doctest::Approx(0.9 * before.at(i)).epsilon(1e-12));
 }
 
-TEST_CASE("a graph without regularizers has no node of them; a layer used twice pays once for its kernel") {
+TEST_CASE("penalties: none without regularizers; one per kernel, even if a layer is called twice") {
   Graph bare;
   nn::Dense(2)(bare.input("x", {4, 3}));
   CHECK(bare.penalties().empty());
@@ -153,10 +151,10 @@ TEST_CASE("a graph without regularizers has no node of them; a layer used twice 
   const Value once = dense(g.input("x", {4, 3}));
   CHECK(g.penalties().size() == 2);
   dense(once);
-  CHECK(g.penalties().size() == 3);  // its activity is another one
+  CHECK(g.penalties().size() == 3);  // the second call has its own activity
 }
 
-TEST_CASE("graphs take penalties that are one number, and forget those that a rewind discards") {
+TEST_CASE("add_penalty: takes floating-point scalars; rewind discards penalties") {
   Graph g;
   const Value x = g.input("x", {3});
   CHECK_THROWS_WITH_AS(g.add_penalty(x), doctest::Contains("add_penalty: a penalty is one floating number"),
@@ -174,7 +172,7 @@ TEST_CASE("graphs take penalties that are one number, and forget those that a re
   CHECK(g.penalties()[0] == kept);
 }
 
-TEST_CASE("constraints hold after every step") {
+TEST_CASE("constraints: hold after every step") {
   const nn::Dataset data{numbers({12, 3}), numbers({12, 2}, 2)};
   const auto column_norm = [](const Tensor& w, Index column) {
     double squares = 0;
@@ -193,13 +191,13 @@ TEST_CASE("constraints hold after every step") {
     for (Index i = 0; i < 6; ++i) CHECK(positive.dense.kernel().value().at(i) >= 0);
     for (Index i = 0; i < 2; ++i) CHECK(positive.dense.bias().value().at(i) >= 0);
   }
-  // They bind: without them the same training leaves the bounds.
+  // Without the constraint the same training exceeds the bound.
   OneLayer free({}, 0.3);
   free.model.fit(data, {.batch_size = 12, .epochs = 4, .verbose = silent});
   CHECK(column_norm(free.dense.kernel().value(), 0) > 0.25);
 }
 
-TEST_CASE("a constraint that changes the shape is refused") {
+TEST_CASE("constraints: one that changes the shape throws") {
   const nn::Constraint wrong{"wrong", [](Value w) { return sum(w); }};
   const nn::Dense dense(2, nn::linear, {.kernel_constraint = wrong});
   nn::Model model(dense, {3});
@@ -208,7 +206,7 @@ TEST_CASE("a constraint that changes the shape is refused") {
                        ShapeError);
 }
 
-TEST_CASE("frozen layers keep their weights, and learn again when they are released") {
+TEST_CASE("set_trainable: frozen layers keep their weights and train again when unfrozen") {
   nn::Dense body(4, nn::tanh, {.trainable = false}), head(2);
   nn::Model model(nn::Sequential{body, head}, {3}, {.dtype = f64});
   const auto fit = [&] {
@@ -216,21 +214,21 @@ TEST_CASE("frozen layers keep their weights, and learn again when they are relea
     model.fit({numbers({8, 3}), numbers({8, 2})}, {.verbose = silent});
   };
   CHECK(model.trainable_count() == 4 * 2 + 2);
-  const Tensor kernel = body.kernel().value(), top = head.kernel().value();
+  const Tensor kernel = body.kernel().value(), old_head_kernel = head.kernel().value();
   fit();
   CHECK(bitwise_equal(kernel, body.kernel().value()));
-  CHECK_FALSE(bitwise_equal(top, head.kernel().value()));
+  CHECK_FALSE(bitwise_equal(old_head_kernel, head.kernel().value()));
 
   body.set_trainable(true);
   head.set_trainable(false);
-  const Tensor top_now = head.kernel().value();
+  const Tensor head_kernel = head.kernel().value();
   fit();
   CHECK_FALSE(bitwise_equal(kernel, body.kernel().value()));
-  CHECK(bitwise_equal(top_now, head.kernel().value()));
+  CHECK(bitwise_equal(head_kernel, head.kernel().value()));
   CHECK(model.trainable_count() == 3 * 4 + 4);
 }
 
-TEST_CASE("a frozen weight pays no penalty") {
+TEST_CASE("penalties: a frozen weight has none") {
   Graph g;
   nn::Dense dense(2, nn::linear, {.kernel_regularizer = nn::l2(), .trainable = false});
   dense(g.input("x", {4, 3}));
@@ -241,7 +239,7 @@ TEST_CASE("a frozen weight pays no penalty") {
   CHECK(other.penalties().size() == 1);
 }
 
-TEST_CASE("frozen batch norm uses and keeps its moving statistics while the rest trains") {
+TEST_CASE("batch_norm: a frozen layer uses its moving statistics and keeps them") {
   nn::BatchNorm norm;
   nn::Model model(nn::Sequential{norm, nn::Dense(1)}, {3}, {.dtype = f64});
   norm.set_trainable(false);
@@ -252,10 +250,11 @@ TEST_CASE("frozen batch norm uses and keeps its moving statistics while the rest
   const nn::History h = model.fit(data, {.batch_size = 8, .verbose = silent});
   CHECK(norm.moving_mean().value().at(1) == 2);
   CHECK(bitwise_equal(variance, norm.moving_variance().value()));
-  CHECK(h["loss"][0] == doctest::Approx(model.evaluate(data)["loss"]).epsilon(1e-12));  // the same function in both
+  CHECK(h["loss"][0] ==
+        doctest::Approx(model.evaluate(data)["loss"]).epsilon(1e-12));  // the same function in training and inference
   CHECK(model.trainable_count() == 4);
   norm.set_trainable(true);
-  CHECK(model.trainable_count() == 4);  // what training changes is what was set at compile()
+  CHECK(model.trainable_count() == 4);  // takes effect at the next compile()
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
-  CHECK(model.trainable_count() == 4 + 6);  // the statistics stay out
+  CHECK(model.trainable_count() == 4 + 6);  // without the moving statistics
 }
