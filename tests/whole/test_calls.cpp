@@ -1,4 +1,4 @@
-// Calls as users of NumPy, PyTorch and Keras write them: each compiles and means what they expect.
+// Calls as users of NumPy, PyTorch and Keras write them compile and have the expected meaning.
 #include <doctest/doctest.h>
 
 #include <type_traits>
@@ -23,7 +23,7 @@ constexpr bool is_a_list = std::is_same_v<T, std::vector<Value>>;
 
 }  // namespace
 
-TEST_CASE("braces around values are a list, also around one") {
+TEST_CASE("api: values in braces are a list, also a single one") {
   Small s;
   static_assert(is_a_list<decltype(gradients(s.y, {s.x}))>);
   static_assert(is_a_list<decltype(gradients(s.y, {Parameter()}))>);
@@ -50,7 +50,7 @@ TEST_CASE("braces around values are a list, also around one") {
   CHECK(compare_gradients(s.y, s.x, s.feeds).passed);
 }
 
-TEST_CASE("inputs are fed by name") {
+TEST_CASE("api: inputs can be fed by name") {
   Small s;
   const Tensor x = Tensor::from({3.0, 4.0}), w = Tensor::from({1.0, 2.0});
   CHECK(evaluate(s.y, {{"x", x}, {"w", w}}).item() == 41);
@@ -65,7 +65,7 @@ TEST_CASE("inputs are fed by name") {
   CHECK_THROWS_AS(compare_gradients(s.y, {s.x}, {{"v", x}}), FeedError);
 }
 
-TEST_CASE("an axis is a number or a list") {
+TEST_CASE("api: an axis is an integer or a list") {
   Graph g({.dtype = f64});
   const Value x = g.constant(Tensor::from({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}}));
   CHECK(sum(x, 0) == sum(x, {0}));
@@ -78,7 +78,7 @@ TEST_CASE("an axis is a number or a list") {
   static_assert(!std::is_convertible_v<bool, Axes>, "sum(x, true) is a mistake for sum(x, {}, true)");
 }
 
-TEST_CASE("x += y refers to the sum, and other handles to what x was") {
+TEST_CASE("api: x += y rebinds x to the sum; other handles keep the old value") {
   Graph g({.dtype = f64});
   Value x = g.constant(3.0);
   const Value before = x;
@@ -91,7 +91,7 @@ TEST_CASE("x += y refers to the sum, and other handles to what x was") {
   CHECK(evaluate(before).item() == 3);
 }
 
-TEST_CASE("x[i] is the slice at a position along axis 0") {
+TEST_CASE("api: x[i] is the slice at index i of axis 0") {
   Graph g({.dtype = f64});
   const Value x = g.constant(Tensor::from({{1.0, 2.0, 3.0}, {4.0, 5.0, 6.0}}));
   CHECK(x[0].shape() == Shape{3});
@@ -106,7 +106,7 @@ TEST_CASE("x[i] is the slice at a position along axis 0") {
   CHECK(g.size() == size);
 }
 
-TEST_CASE("zeros, ones and full of any shape store one number") {
+TEST_CASE("api: zeros, ones and full store one element") {
   Graph g({.dtype = f64});
   CHECK(zeros(g, {2, 3}).type() == TensorType{f64, {2, 3}});
   CHECK(ones(g, {}, i64).type() == TensorType{i64, {}});
@@ -114,7 +114,7 @@ TEST_CASE("zeros, ones and full of any shape store one number") {
   CHECK(evaluate(sum(ones(g, {2, 3}))).item() == 6);
 }
 
-TEST_CASE("tensors from and to lists, and their elements by position") {
+TEST_CASE("api: tensors from and to lists, elements by index") {
   const Tensor t = Tensor::from({{1.0F, 2.0F, 3.0F}, {4.0F, 5.0F, 6.0F}});
   CHECK(t.type() == TensorType{f32, {2, 3}});
   CHECK(t(1, 2) == 6);
@@ -142,7 +142,7 @@ TEST_CASE("tensors from and to lists, and their elements by position") {
   CHECK(Tensor({2, 3}).shape() == Shape{2, 3});
 }
 
-TEST_CASE("losses and metrics are functions") {
+TEST_CASE("api: losses and metrics are functions") {
   Graph g({.dtype = f64});
   const Value p = g.constant(Tensor::from({{1.0}, {3.0}})), t = g.constant(Tensor::from({{0.0}, {1.0}}));
   CHECK(evaluate(nn::mean_squared_error(p, t)).item() == 2.5);
@@ -152,7 +152,7 @@ TEST_CASE("losses and metrics are functions") {
   CHECK(nn::macro_recall(classes, Tensor::from({0, 1, 1})) == doctest::Approx(0.75));
 }
 
-TEST_CASE("a const graph is looked up") {
+TEST_CASE("api: a const graph can be searched") {
   Small s;
   const Graph& g = s.g;
   CHECK(g.find_input("x") == s.x);

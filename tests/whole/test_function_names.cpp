@@ -1,4 +1,4 @@
-// Messages begin with the function that the program called, and not with one of those it is made of.
+// Error messages begin with the function that the program called, not with a function that it calls internally.
 #include <functional>
 #include <string>
 #include <vector>
@@ -22,7 +22,7 @@ std::string message_of(const std::function<void()>& f) {
 
 }  // namespace
 
-// What throws when the graph is built.
+// For expressions that throw while the graph is built.
 #define CHECK_NAMED(function, expression)                                     \
   do {                                                                        \
     CAPTURE(#expression);                                                     \
@@ -30,7 +30,7 @@ std::string message_of(const std::function<void()>& f) {
     CHECK_MESSAGE(message_here.starts_with(function ": "), message_here);     \
   } while (false)
 
-TEST_CASE("function names: errors of a graph that is built begin with the function that was called") {
+TEST_CASE("function names: errors while building a graph begin with the function that was called") {
   Graph g;
   const Value x = g.input("x", {2, 3}), v = g.input("v", {3}), n = g.input("n", {2}, i64), s = g.constant(1.0);
   const Value image = g.input("image", {1, 4, 4, 2}), sequence = g.input("sequence", {1, 4, 2});
@@ -105,7 +105,7 @@ TEST_CASE("function names: errors of a graph that is built begin with the functi
   CHECK_NAMED("cosine_embedding", cosine_embedding(x, x, other));
   CHECK_NAMED("triplet_margin", triplet_margin(x, x, v));
 
-  // parts
+  // joining, slicing, indexing
   CHECK_NAMED("stack", stack({x, v}));
   CHECK_NAMED("stack", stack({x, x}, 7));
   CHECK_NAMED("stack", stack({x, whole}));
@@ -217,7 +217,7 @@ TEST_CASE("function names: errors of a graph that is built begin with the functi
   CHECK_NAMED("group_norm", group_norm(whole, 1));
 }
 
-TEST_CASE("function names: errors of a run begin with the function that was called") {
+TEST_CASE("function names: errors while running begin with the function that was called") {
   Graph g;
   const Value x = g.input("x", {2, 3}), v = g.input("v", {3}), one = g.input("one", {1}),
               wide = g.input("wide", {1, 3});
@@ -227,12 +227,12 @@ TEST_CASE("function names: errors of a run begin with the function that was call
   const Feeds feeds{{x, Tensor({2, 3})}, {v, Tensor::zeros({3})}, {one, Tensor::zeros({1})}, {wide, Tensor({1, 3})}};
   const auto check = [&](const std::string& function, Value y) {
     CAPTURE(function);
-    const auto wanted = [&](const std::function<void()>& run) {
+    const auto check_message = [&](const std::function<void()>& run) {
       const std::string message = message_of(run);
       CHECK_MESSAGE(message.starts_with(function + ": "), message);
     };
-    wanted([&] { (void)evaluate(y, feeds); });
-    wanted([&] { (void)Plan({y}).run(feeds); });
+    check_message([&] { (void)evaluate(y, feeds); });
+    check_message([&] { (void)Plan({y}).run(feeds); });
   };
   check("gather", gather(x, nine));
   check("index_select", index_select(x, nine));
@@ -245,7 +245,7 @@ TEST_CASE("function names: errors of a run begin with the function that was call
   check("sparse_categorical_crossentropy_from_logits", sparse_categorical_crossentropy_from_logits(x, nines));
   check("nll", nll(x, nines));
   check("label_weights", label_weights(nines, f32, {.class_weights = v}));
-  // The derivative is that of the same function.
+  // Errors of a derivative name the differentiated function.
   check("embedding", gradients(sum(embedding(x, nine)), x));
   check("nll", gradients(nll(x, nines), x));
 }

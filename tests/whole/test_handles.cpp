@@ -1,4 +1,4 @@
-// Handles that are empty, or were moved from, give an error that says what is empty and why; none of them crashes.
+// Empty and moved-from handles throw an error that says what is empty and why, and do not crash.
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,19 +14,19 @@ using namespace xgrad;
 
 namespace {
 
-// Calls each of the functions; what one says must contain `words`.
+// Calls each function. Its error message must contain `words`.
 template <class... Functions>
 void check_each(const std::string& words, Functions... functions) {
   int number = 0;
   const auto check = [&](auto f) {
     CAPTURE(number);
-    std::string said = "(nothing was thrown)";
+    std::string message = "(nothing was thrown)";
     try {
       f();
     } catch (const Error& error) {
-      said = error.message();
+      message = error.message();
     }
-    CHECK_MESSAGE(said.find(words) != std::string::npos, said);
+    CHECK_MESSAGE(message.find(words) != std::string::npos, message);
     ++number;
   };
   (check(functions), ...);
@@ -40,7 +40,7 @@ nn::Model small_model() {
 
 }  // namespace
 
-TEST_CASE("handles: an empty Value says so") {
+TEST_CASE("handles: an empty Value throws") {
   const Value v;
   CHECK(v.describe() == "(empty value)");
   check_each(
@@ -68,7 +68,7 @@ TEST_CASE("handles: an empty Value says so") {
       });
 }
 
-TEST_CASE("handles: an empty Parameter says so, and a layer's weight before the first call is one") {
+TEST_CASE("handles: an empty Parameter throws, as does a layer's weight before the first call") {
   Graph g;
   const Parameter p;
   CHECK(!p.valid());
@@ -103,7 +103,7 @@ TEST_CASE("handles: an empty Parameter says so, and a layer's weight before the 
   check_each("a layer makes its weights when it is first called", [&] { (void)dense.kernel().value(); });
 }
 
-TEST_CASE("handles: a Tensor that was moved from is empty, and an empty Tensor is refused where numbers are needed") {
+TEST_CASE("handles: a moved-from Tensor is empty; an empty Tensor throws where values are needed") {
   Tensor t = Tensor::full({4}, 3);
   Tensor taken = std::move(t);
   CHECK(taken.at(3) == 3);
@@ -140,7 +140,7 @@ TEST_CASE("handles: a Tensor that was moved from is empty, and an empty Tensor i
       [&] { (void)empty.rows(0, 0); }, [&] { Tensor(empty).assign(Tensor::zeros({1})); });
 }
 
-TEST_CASE("handles: a Plan and a Workspace that were moved from say so") {
+TEST_CASE("handles: a moved-from Plan or Workspace throws") {
   Graph g;
   const Value x = g.input("x", {2});
   Plan plan({x * 2});
@@ -168,7 +168,7 @@ TEST_CASE("handles: a Plan and a Workspace that were moved from say so") {
   CHECK(memory.output(0).at(1) == 8);
 }
 
-TEST_CASE("handles: a Model that was moved from says so") {
+TEST_CASE("handles: a moved-from Model throws") {
   nn::Model model = small_model();
   nn::Model taken = std::move(model);
   const nn::Dataset data{Tensor({4, 2}), Tensor({4, 1})};
@@ -187,7 +187,7 @@ TEST_CASE("handles: a Model that was moved from says so") {
   // NOLINTEND(bugprone-use-after-move)
 }
 
-TEST_CASE("handles: layers, modules and weights that were moved from say so") {
+TEST_CASE("handles: a moved-from layer, module or weight throws") {
   Graph g;
   const Value x = g.input("x", {3, 2});
   nn::Dense dense(3);
@@ -206,7 +206,7 @@ TEST_CASE("handles: layers, modules and weights that were moved from say so") {
   // NOLINTEND(bugprone-use-after-move)
 }
 
-TEST_CASE("handles: what a History does not hold is named") {
+TEST_CASE("handles: an unknown epoch or name of a History throws") {
   nn::History history;
   check_each("history: there is no epoch 5 of 0", [&] { (void)history.epoch(5); });
   nn::Logs logs;
@@ -218,7 +218,7 @@ TEST_CASE("handles: what a History does not hold is named") {
       "accuracy", [&] { (void)history.best("accuracy"); }, [&] { (void)history["accuracy"]; });
 }
 
-TEST_CASE("handles: an empty Dataset is refused where rows are needed") {
+TEST_CASE("handles: an empty Dataset throws where rows are needed") {
   nn::Model model = small_model();
   const nn::Dataset none;
   CHECK(none.size() == 0);
@@ -238,7 +238,7 @@ TEST_CASE("handles: an empty Dataset is refused where rows are needed") {
       [&] { (void)model.predict(Tensor()); });
 }
 
-TEST_CASE("handles: writers and readers of events that were moved from say so") {
+TEST_CASE("handles: a moved-from EventWriter or EventReader throws") {
   const scratch::ScratchFolder folder;
   nn::EventWriter writer(folder.path());
   nn::EventWriter taken = std::move(writer);
@@ -256,7 +256,7 @@ TEST_CASE("handles: writers and readers of events that were moved from say so") 
   // NOLINTEND(bugprone-use-after-move)
 }
 
-TEST_CASE("handles: empty functions in losses, metrics, regularizers and constraints are refused with their names") {
+TEST_CASE("handles: an empty function in a loss, metric, regularizer or constraint throws with its name") {
   const auto compile = [](nn::Loss loss, std::vector<nn::Metric> metrics = {}) {
     nn::Model model{nn::Dense(1), {2}};
     model.compile({.loss = std::move(loss), .optimizer = nn::SGD{}, .metrics = std::move(metrics)});
@@ -275,7 +275,7 @@ TEST_CASE("handles: empty functions in losses, metrics, regularizers and constra
       });
 }
 
-TEST_CASE("handles: optimizer state and plots that were moved from") {
+TEST_CASE("handles: moved-from optimizer state and plots") {
   nn::OptimizerState state(0.1);
   const nn::OptimizerState taken = std::move(state);
   CHECK(taken.learning_rate.value().item() == 0.1);
@@ -284,5 +284,5 @@ TEST_CASE("handles: optimizer state and plots that were moved from") {
   plot.line("a", {1, 2, 3});
   const nn::Plot drawn = std::move(plot);
   CHECK(drawn.svg().find("<svg") != std::string::npos);
-  CHECK(plot.svg().find("<svg") != std::string::npos);  // NOLINT(bugprone-use-after-move): without marks
+  CHECK(plot.svg().find("<svg") != std::string::npos);  // NOLINT(bugprone-use-after-move): an empty plot
 }

@@ -1,5 +1,5 @@
-// Work grows with what it is done on, and no faster: each of these takes minutes, or overflows the stack, if something
-// in it is quadratic or recurses as deep as its input.
+// Cost is linear in the size of the input: each of these takes minutes if an algorithm is quadratic, or overflows the
+// stack if its recursion depth grows with the input.
 #include <algorithm>
 #include <string>
 #include <utility>
@@ -18,7 +18,7 @@
 using namespace xgrad;
 using testing::count;
 
-TEST_CASE("large: a chain of a million nodes is evaluated") {
+TEST_CASE("large: evaluate a chain of a million nodes") {
   Graph g;
   const Value x = g.input("x", {2});
   Value y = x;
@@ -26,17 +26,17 @@ TEST_CASE("large: a chain of a million nodes is evaluated") {
   CHECK(evaluate(y, {{x, Tensor::full({2}, 7)}}).at(1) == 7);
 }
 
-TEST_CASE("large: derivations of twenty thousand nodes") {
+TEST_CASE("large: derivation of twenty thousand nodes") {
   Graph g;
   const Value x = g.input("x", {}).named("x");
   Value y = x;
-  for (int i = 0; i < 10'000; ++i) y = sin(y) + x;  // every other node adds to the derivative by x
+  for (int i = 0; i < 10'000; ++i) y = sin(y) + x;  // every second node contributes to the derivative by x
   const Derivation d = derivation(y, {x}, {{x, Tensor(0.5F)}});
   CHECK(count(d.str(), "\n") > 40'000);
   CHECK(d.latex().size() > d.str().size() / 4);
 }
 
-TEST_CASE("large: concat takes as many values as there are, and its derivative too") {
+TEST_CASE("large: concat of any number of values, and its derivative") {
   for (const int n : {1, 2, 64, 65, 1025, 20'000}) {
     CAPTURE(n);
     Graph g({.dtype = f64});
@@ -57,7 +57,7 @@ TEST_CASE("large: concat takes as many values as there are, and its derivative t
   }
 }
 
-TEST_CASE("large: lists in messages are shortened") {
+TEST_CASE("large: messages shorten long lists") {
   CHECK(list_text(std::vector<int>{1, 2, 3}) == "1, 2, 3");
   std::vector<int> numbers(16, 7);
   CHECK(count(list_text(numbers), "7") == 16);
@@ -67,7 +67,7 @@ TEST_CASE("large: lists in messages are shortened") {
   Graph g;
   std::vector<Value> values;
   for (int i = 0; i < 3000; ++i) values.push_back(g.input(fmt::format("x{}", i), {2, 3}));
-  const auto said = [](auto f) {
+  const auto message_of = [](auto f) {
     try {
       f();
     } catch (const Error& error) {
@@ -76,20 +76,20 @@ TEST_CASE("large: lists in messages are shortened") {
     return std::string();
   };
   values[2900] = g.input("odd", {2, 4});
-  const std::string unlike = said([&] { (void)concat(values); });
-  CHECK(unlike.starts_with("concat: input 2900 [2, 4] does not fit input 0 [2, 3] outside axis 0\n"));
-  CHECK(count(unlike, "\n") < 20);
+  const std::string mismatch = message_of([&] { (void)concat(values); });
+  CHECK(mismatch.starts_with("concat: input 2900 [2, 4] does not fit input 0 [2, 3] outside axis 0\n"));
+  CHECK(count(mismatch, "\n") < 20);
   values[2900] = Value();
-  CHECK(said([&] { (void)concat(values); }) == "concat: operand 2900 is an empty Value");
+  CHECK(message_of([&] { (void)concat(values); }) == "concat: operand 2900 is an empty Value");
   values.resize(2000);
-  const std::string many = said([&] { (void)g.apply(builtin_op("add"), values); });
+  const std::string many = message_of([&] { (void)g.apply(builtin_op("add"), values); });
   CHECK(many.starts_with("add: takes 2 inputs, but got 2000\n"));
   CHECK(count(many, "\n") < 20);
-  const std::string sizes = said([&] { (void)split(values[0], std::vector<Index>(5000, 1)); });
+  const std::string sizes = message_of([&] { (void)split(values[0], std::vector<Index>(5000, 1)); });
   CHECK(sizes.size() < 300);
 }
 
-TEST_CASE("large: a huge axis is split in as many pieces as make sense") {
+TEST_CASE("large: split and chunk limit the number of pieces of a huge axis") {
   Graph g;
   const Value x = g.input("x", {Index{1} << 50});
   CHECK(split(x, Index{1} << 40).size() == 1024);
@@ -101,7 +101,7 @@ TEST_CASE("large: a huge axis is split in as many pieces as make sense") {
   CHECK_THROWS_AS((void)chunk(x, Index{1} << 50), ShapeError);
 }
 
-TEST_CASE("large: a model of many layers is made in a time that grows as they do") {
+TEST_CASE("large: a model of 10000 layers") {
   nn::Sequential net;
   for (int i = 0; i < 10'000; ++i) net.add(nn::Dense(1));
   const nn::Model model{net, {1}};
@@ -110,7 +110,7 @@ TEST_CASE("large: a model of many layers is made in a time that grows as they do
   CHECK(model.parameters().back().name() == "dense_9999/bias");
 }
 
-TEST_CASE("graph: unique scopes are named anew after a rewind") {
+TEST_CASE("graph: rewind frees the names of unique scopes") {
   Graph g;
   const auto open = [&] {
     const auto scope = g.unique_scope("layer");
@@ -129,7 +129,7 @@ TEST_CASE("graph: unique scopes are named anew after a rewind") {
   CHECK(open() == "layer_4");
 }
 
-TEST_CASE("large: modules may be nested so deep that the stack bears it, and not deeper") {
+TEST_CASE("large: modules nested deeper than max_nesting throw") {
   const auto nested = [](int depth) {
     nn::AnyModule module = nn::linear;
     for (int i = 0; i < depth; ++i) module = nn::Sequential{module};

@@ -1,5 +1,4 @@
-// What may happen to a process that uses the library: it forks, it ends, it may have no more threads or memory, and it
-// traps floating-point exceptions. Each in a child process of its own.
+// Process-level conditions: fork, exit, no more threads, no more memory. Each in its own child process.
 #include <cfenv>
 #include <cstdlib>
 #include <functional>
@@ -30,26 +29,26 @@ namespace {
 
 constexpr Index many = Index{1} << 18;  // elements: enough for several tasks
 
-// The mean of exp(0), on so many threads.
-double one(int threads) {
+// The mean of exp(0), computed with `threads` threads.
+double mean_of_ones(int threads) {
   Graph g;
   const Value x = g.input("x", {many});
   return Plan({mean(exp(x))}).run({{x, Tensor::zeros({many})}}, {.threads = threads})[0].item();
 }
 
 void require(bool condition) {
-  if (!condition) throw std::logic_error("not as it should be");
+  if (!condition) throw std::logic_error("requirement failed");
 }
 
-// A global object that works with graphs in its destructor, which runs after those of the library's own statics.
-struct Late {
+// A global object whose destructor runs graphs, after the destructors of the library's statics.
+struct RunsInDestructor {
   bool armed = false;
   std::unique_ptr<Graph> graph = std::make_unique<Graph>();
   std::unique_ptr<Plan> plan;
   Value x;
-  ~Late() {
+  ~RunsInDestructor() {
     if (!armed) return;
-    const bool same = one(4) == 1 && plan->run({{x, Tensor::zeros({many})}}, {.threads = 4})[0].item() == 1;
+    const bool same = mean_of_ones(4) == 1 && plan->run({{x, Tensor::zeros({many})}}, {.threads = 4})[0].item() == 1;
     _exit(same ? 17 : 18);
   }
 } late;
@@ -61,34 +60,35 @@ TEST_CASE("process: not under the thread sanitizer") {
   MESSAGE("skipped: the thread sanitizer does not follow threads that the child of a fork starts");
 }
 #else
-TEST_CASE("process: the child of a fork may end, compute, and use more threads than its parent did") {
-  CHECK(one(2) == 1);
+TEST_CASE("process: a forked child can exit, compute, and use more threads than its parent") {
+  CHECK(mean_of_ones(2) == 1);
   CHECK(exit_code_of([] { std::exit(0); }) == 0);
   for (const int threads : {1, 2, 4, 8}) {
     CAPTURE(threads);
-    const auto compute = [&] { require(one(threads) == 1); };
+    const auto compute = [&] { require(mean_of_ones(threads) == 1); };
     CHECK(exit_code_of(compute) == 0);
     CHECK(exit_code_of([&] {
             compute();
             std::exit(0);
           }) == 0);
   }
-  CHECK(exit_code_of([] { require(exit_code_of([] { require(one(3) == 1); }) == 0 && one(2) == 1); }) == 0);
-  CHECK(one(4) == 1);
+  CHECK(exit_code_of(
+            [] { require(exit_code_of([] { require(mean_of_ones(3) == 1); }) == 0 && mean_of_ones(2) == 1); }) == 0);
+  CHECK(mean_of_ones(4) == 1);
 }
 
-TEST_CASE("process: destructors of global objects may build and run graphs") {
+TEST_CASE("process: destructors of global objects can build and run graphs") {
   const int code = exit_code_of([] {
     late.x = late.graph->input("x", {many});
     late.plan = std::make_unique<Plan>(std::vector<Value>{mean(exp(late.x))});
-    require(one(4) == 1);
+    require(mean_of_ones(4) == 1);
     late.armed = true;
     std::exit(0);
   });
   CHECK(code == 17);
 }
 
-TEST_CASE("process: a task may end the process") {
+TEST_CASE("process: a task can call exit") {
   const int code = exit_code_of([] {
     Parallel(4).for_each(64, [](Index i) {
       if (i == 40) std::exit(5);
@@ -97,44 +97,44 @@ TEST_CASE("process: a task may end the process") {
   CHECK(code == 5);
 }
 
-TEST_CASE("process: where no more threads are to be had, the calling thread does the work") {
+TEST_CASE("process: if no thread can be created, the calling thread does the work") {
   CHECK(exit_code_of([] {
-          (void)setuid(65534);  // limits of processes do not bind root
+          (void)setuid(65534);  // RLIMIT_NPROC does not apply to root
           const rlimit limit{1, 1};
           require(setrlimit(RLIMIT_NPROC, &limit) == 0);
-          for (const int threads : {1, 2, 8}) require(one(threads) == 1);
+          for (const int threads : {1, 2, 8}) require(mean_of_ones(threads) == 1);
         }) == 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // which needs address space of its own
-TEST_CASE("process: memory that cannot be had is an OutOfMemoryError that says what it was for") {
+#if !defined(__SANITIZE_ADDRESS__)  // the sanitizer needs more address space
+TEST_CASE("process: OutOfMemoryError says what the memory was for") {
   struct Case {
     std::string name, message;
-    std::size_t left;
+    std::size_t limit;
     std::function<void()> work;
   };
-  constexpr std::size_t some = std::size_t{64} << 20;
+  constexpr std::size_t small_limit = std::size_t{64} << 20;
   constexpr std::size_t unlimited = 0;
   constexpr Index large = Index{64} << 20;  // elements of 256 MiB
   const std::vector<Case> cases{
-      {"a tensor", "tensor: out of memory for 268435456 bytes", some, [] { Tensor t = Tensor::zeros({large}); }},
-      {"a copy", "tensor: out of memory for 268435456 bytes", some,
+      {"a tensor", "tensor: out of memory for 268435456 bytes", small_limit, [] { Tensor t = Tensor::zeros({large}); }},
+      {"a copy", "tensor: out of memory for 268435456 bytes", small_limit,
        [] {
          static const float number = 0;
          (void)Tensor::borrow(&number, {large}).clone();
        }},
-      {"a workspace", "workspace: out of memory for 2684", some,
+      {"a workspace", "workspace: out of memory for 2684", small_limit,
        [] {
          Graph g;
          const Plan plan({sum(g.input("x", {large}))});
          const Workspace memory(plan);
        }},
-      {"the interpreter", "tensor: out of memory for 268435456 bytes", some,
+      {"the interpreter", "tensor: out of memory for 268435456 bytes", small_limit,
        [] {
          Graph g;
          (void)evaluate(broadcast_to(g.constant(1.0), {large}));
        }},
-      {"building", "out of memory for another node in a graph of ", some,
+      {"building", "out of memory for another node in a graph of ", small_limit,
        [] {
          Graph g;
          Value x = g.input("x", {});
@@ -161,13 +161,13 @@ TEST_CASE("process: memory that cannot be had is an OutOfMemoryError that says w
   for (const Case& c : cases) {
     CAPTURE(c.name);
     const int code = exit_code_of([&] {
-      if (c.left != unlimited) limit_memory(c.left);
+      if (c.limit != unlimited) limit_memory(c.limit);
       try {
         c.work();
       } catch (const OutOfMemoryError& error) {
-        const bool said = error.message().find(c.message) != std::string::npos;
-        if (!said) std::fprintf(stderr, "%s: %s\n", c.name.c_str(), error.what());
-        std::_Exit(said ? 7 : 8);
+        const bool matches = error.message().find(c.message) != std::string::npos;
+        if (!matches) std::fprintf(stderr, "%s: %s\n", c.name.c_str(), error.what());
+        std::_Exit(matches ? 7 : 8);
       }
     });
     CHECK(code == 7);

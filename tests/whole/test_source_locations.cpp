@@ -1,4 +1,4 @@
-// Which line of the program nodes and errors name.
+// The source locations of nodes and errors.
 #include <functional>
 #include <string>
 #include <thread>
@@ -17,7 +17,7 @@ namespace {
 
 std::string at(int line) { return fmt::format("test_source_locations.cpp:{}", line); }
 
-// The lines of the nodes from `mark` on, each once, in the order of their first use.
+// The distinct locations of the nodes from `mark` on, in order of first use.
 std::vector<std::string> lines_from(const Graph& g, NodeId mark) {
   std::vector<std::string> out;
   for (NodeId id = mark; id < g.size(); ++id) {
@@ -28,7 +28,7 @@ std::vector<std::string> lines_from(const Graph& g, NodeId mark) {
 
 using Lines = std::vector<std::string>;
 
-// All that the expression appends was made at its line.
+// Every node that the expression appends has its line.
 #define CHECK_ONE_LINE(g, expression)                         \
   do {                                                        \
     const NodeId before_it = (g).mark();                      \
@@ -39,7 +39,7 @@ using Lines = std::vector<std::string>;
     (g).rewind(before_it);                                    \
   } while (false)
 
-// What the error says that the expression throws.
+// The what() of the error that the expression throws.
 #define WHAT_OF(expression) what_of([&] { (void)(expression); })
 std::string what_of(const std::function<void()>& f) {
   try {
@@ -55,13 +55,13 @@ std::string tail_of(const std::string& what) { return what.substr(what.rfind('\n
 
 }  // namespace
 
-TEST_CASE("operators, functions and numbers remember the line they were written in") {
+TEST_CASE("source location: of operators, functions and constants") {
   Graph g;
   const Value x = g.input("x", {3});
   CHECK(g.location_of(x.id()) == at(__LINE__ - 1));
   const Value y = x * 2;
   CHECK(g.location_of(y.id()) == at(__LINE__ - 1));
-  CHECK(g.location_of(g.inputs(y.id())[1]) == at(__LINE__ - 2));  // the 2
+  CHECK(g.location_of(g.inputs(y.id())[1]) == at(__LINE__ - 2));  // the constant 2
   const Value z = 3 - relu(y);
   CHECK(lines_from(g, y.id() + 1) == Lines{at(__LINE__ - 1)});
   CHECK(g.location_of((z < x).id()) == at(__LINE__));
@@ -77,7 +77,7 @@ TEST_CASE("operators, functions and numbers remember the line they were written 
 }
 
 // clang-format off
-TEST_CASE("an expression of several lines is found on one of them") {
+TEST_CASE("source location: an expression of several lines has one of them") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = x +
@@ -90,7 +90,7 @@ TEST_CASE("an expression of several lines is found on one of them") {
   };
   const Value e = g.value(g.inputs(y.id())[1]);
   const Value minus = g.value(g.inputs(e.id())[0]);
-  // Compilers do not agree on whether a call stands where it begins or where its last operand does.
+  // Compilers differ on whether a call is located at its begin or at its last operand.
   for (const Value v : {y, e}) {
     CHECK(line_of(v) >= last - 2);
     CHECK(line_of(v) <= last);
@@ -99,7 +99,7 @@ TEST_CASE("an expression of several lines is found on one of them") {
 }
 // clang-format on
 
-TEST_CASE("what is composed of several operations is made at one line, that of the caller") {
+TEST_CASE("source location: all nodes of a composed function have the caller's line") {
   Graph g;
   const Value x = g.input("x", {2, 6});
   const Value y = g.input("y", {2, 6});
@@ -219,7 +219,7 @@ TEST_CASE("what is composed of several operations is made at one line, that of t
   CHECK_ONE_LINE(g, meshgrid({v, v}));
 }
 
-TEST_CASE("an equal node keeps the line that made it first, and a rewound one leaves none") {
+TEST_CASE("source location: an equal node keeps its first line, a rewound one has none") {
   Graph g;
   const Value x = g.input("x", {3});
   const NodeId mark = g.mark();
@@ -231,7 +231,7 @@ TEST_CASE("an equal node keeps the line that made it first, and a rewound one le
   CHECK(g.location_of(sin(x).id()) == at(__LINE__));
 }
 
-TEST_CASE("nodes of a backward pass are said to be made where their forward nodes were") {
+TEST_CASE("source location: a backward node has the line of its forward node") {
   Graph g;
   const Value x = g.input("x", {3});
   const Value s = sin(x);
@@ -247,29 +247,29 @@ TEST_CASE("nodes of a backward pass are said to be made where their forward node
     CAPTURE(g.describe(id));
     CHECK(g.location_of(id) == g.location_of(static_cast<NodeId>(node.origin)));
   }
-  // The 1 that the sweep begins with has y's line.
+  // The initial cotangent 1 of the reverse pass has the line of y.
   CHECK(lines_from(g, mark) == Lines{at(rest), at(sine)});
 
   const Value kept = remat(x, [](Value h) { return exp(tanh(h)); });
   CHECK(g.location_of(g.inputs(kept.id())[0]) == at(__LINE__ - 1));
   CHECK(g.location_of(kept.id()) == at(__LINE__ - 2));
-  const NodeId again = g.mark();
+  const NodeId remat_mark = g.mark();
   gradients(sum(kept), x);
-  CHECK(lines_from(g, again) == Lines{at(__LINE__ - 1), at(__LINE__ - 5)});
+  CHECK(lines_from(g, remat_mark) == Lines{at(__LINE__ - 1), at(__LINE__ - 5)});
 
-  const Value mine = custom_gradient(
+  const Value custom = custom_gradient(
       "mine", {x}, [](const std::vector<Value>& in) { return in[0] * 3; },
       [](const std::vector<Value>&, Value, Value c) { return std::vector<Value>{-c}; });
-  CHECK(g.location_of(mine.id()).starts_with("test_source_locations.cpp:"));
-  CHECK(g.location_of(g.inputs(mine.id())[0]) == at(__LINE__ - 3));
+  CHECK(g.location_of(custom.id()).starts_with("test_source_locations.cpp:"));
+  CHECK(g.location_of(g.inputs(custom.id())[0]) == at(__LINE__ - 3));
 }
 
-TEST_CASE("a graph made again in f64 has the lines of the first") {
-  Graph g, again;
+TEST_CASE("source location: rebuild_in_f64 keeps the lines") {
+  Graph g, rebuilt;
   const Value y = tanh(g.input("x", {3})) * 2;
-  const Value z = rebuild_in_f64(again, {y}, {}).outputs[0];
-  CHECK(again.location_of(z.id()) == g.location_of(y.id()));
-  CHECK(lines_from(again, 0) == Lines{at(__LINE__ - 3)});
+  const Value z = rebuild_in_f64(rebuilt, {y}, {}).outputs[0];
+  CHECK(rebuilt.location_of(z.id()) == g.location_of(y.id()));
+  CHECK(lines_from(rebuilt, 0) == Lines{at(__LINE__ - 3)});
 }
 
 namespace {
@@ -282,7 +282,7 @@ struct Doubled : nn::Module {
 
 }  // namespace
 
-TEST_CASE("what a layer appends is made where the layer was written, or called if the program calls it") {
+TEST_CASE("source location: nodes of a layer have the line of its constructor, or of the program's call") {
   Graph g({.training = true});
   // clang-format off
   const int first = __LINE__ + 2;
@@ -322,7 +322,7 @@ TEST_CASE("what a layer appends is made where the layer was written, or called i
   CHECK_FALSE(nn::Activation(xgrad::relu) == nn::Activation(xgrad::sigmoid));
 }
 
-TEST_CASE("what a model adds to the network is made where it was compiled") {
+TEST_CASE("source location: loss, metrics and updates of a model have the line of compile()") {
   nn::Model model{nn::Sequential{nn::Dense(3, nn::tanh), nn::Dense(1)}, {2}};
   const int made = __LINE__ - 1;
   const int compiled = __LINE__ + 1;
@@ -333,15 +333,15 @@ TEST_CASE("what a model adds to the network is made where it was compiled") {
   CHECK(g.location_of(graph.prediction.id()) == at(made));
   CHECK(g.location_of(graph.loss.id()) == at(compiled));
   for (const Update& update : graph.updates) CHECK(g.location_of(update.value.id()) == at(compiled));
-  // A loss of one's own has lines of its own.
-  const nn::Loss mine{"mine", [](Value p, Value t) { return mean(abs(p - t)); }};
+  // A custom loss has its own lines.
+  const nn::Loss custom{"mine", [](Value p, Value t) { return mean(abs(p - t)); }};
   const int own = __LINE__ - 1;
-  model.compile({.loss = mine, .optimizer = nn::SGD{}});
+  model.compile({.loss = custom, .optimizer = nn::SGD{}});
   const nn::ModelGraph other = model.training_graph(4);
   CHECK(other.graph->location_of(other.loss.id()) == at(own));
 }
 
-TEST_CASE("errors end with the line and the layer") {
+TEST_CASE("source location: errors end with the line and the layer") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   const std::string added = WHAT_OF(x + g.constant(Tensor::zeros({4})));
@@ -387,18 +387,18 @@ TEST_CASE("errors end with the line and the layer") {
   Graph other;
   CHECK(tail_of(WHAT_OF(x * other.input("y", {3}))) == "  at " + at(__LINE__));
   CHECK(tail_of(WHAT_OF((nn::Model{nn::Reshape({5}), {2}}))) == "  at " + at(__LINE__) + ", in layer \"reshape\"");
-  // Numbers that an operation cannot take, met when it runs, are an error of its line.
+  // An invalid value found during a run throws with the line of the operation.
   const Value taken = gather(x, g.constant(Tensor::from<std::int64_t>({1}, {7})));
-  const int gathers = __LINE__ - 1;
+  const int gather_line = __LINE__ - 1;
   const Feeds feeds{{x, Tensor({2, 3})}};
-  CHECK(tail_of(WHAT_OF(evaluate(taken, feeds))) == "  at " + at(gathers));
-  CHECK(tail_of(WHAT_OF(Plan({taken}).run(feeds))) == "  at " + at(gathers));
-  // What is not asked of a graph has no line.
+  CHECK(tail_of(WHAT_OF(evaluate(taken, feeds))) == "  at " + at(gather_line));
+  CHECK(tail_of(WHAT_OF(Plan({taken}).run(feeds))) == "  at " + at(gather_line));
+  // An error without a graph has no line.
   CHECK(WHAT_OF(throw UserError("plain")) == "plain");
   CHECK(UserError("plain").where().empty());
 }
 
-TEST_CASE("a loss that does not fit is an error at the line of compile") {
+TEST_CASE("source location: an invalid loss throws with the line of compile()") {
   nn::Model model{nn::Dense(3), {2}};
   const std::string what = WHAT_OF(
       model.compile({.loss = nn::sparse_categorical_crossentropy({.class_weights = {1, 2}}), .optimizer = nn::SGD{}}));
@@ -406,28 +406,28 @@ TEST_CASE("a loss that does not fit is an error at the line of compile") {
   CHECK(tail_of(what).ends_with(", in layer \"loss\""));
 }
 
-TEST_CASE("lines of this library and of the standard library are not the program's") {
+TEST_CASE("source location: files of this library and of the standard library are unknown") {
   CHECK(SourceLocation("/src/me/model.cpp", 7).str() == "model.cpp:7");
   CHECK(SourceLocation("C:\\me\\model.cpp", 7).str() == "model.cpp:7");
   CHECK(SourceLocation("model.cpp", 7).known());
-  CHECK(SourceLocation("/src/xgrad/nn/model.cpp", 7).known());  // a program's own folders
+  CHECK(SourceLocation("/src/xgrad/nn/model.cpp", 7).known());  // a user's folder
   CHECK_FALSE(SourceLocation().known());
   CHECK(SourceLocation().str().empty());
   CHECK_FALSE(SourceLocation("model.cpp", 0).known());
   CHECK_FALSE(SourceLocation("/usr/include/c++/12/bits/invoke.h", 61).known());
   CHECK_FALSE(SourceLocation("/opt/include/xgrad/nn/sequential.hpp", 27).known());
   CHECK_FALSE(SourceLocation("xgrad/ops/elementwise.hpp", 12).known());
-  // By way of a function object of the standard library, a layer has its own line.
+  // A layer called through std::function has the line of its constructor.
   Graph g;
-  const std::function<Value(Value)> held = nn::Dense(3);
-  const Value y = held(g.input("x", {2, 2}));
+  const std::function<Value(Value)> function = nn::Dense(3);
+  const Value y = function(g.input("x", {2, 2}));
   CHECK(g.location_of(y.id()) == at(__LINE__ - 2));
 #ifdef __cpp_lib_source_location
   CHECK(SourceLocation(std::source_location::current()).str() == at(__LINE__));
 #endif
 }
 
-TEST_CASE("a line is that of its thread") {
+TEST_CASE("source location: scopes are per thread") {
   const auto build = [](const char* file, std::uint32_t line) {
     for (int i = 0; i < 200; ++i) {
       Graph g;
