@@ -77,9 +77,12 @@ TEST_CASE("regularizers: derivatives") {
 }
 
 TEST_CASE("regularizers, constraints: invalid factors throw") {
-  CHECK_THROWS_WITH_AS(nn::l1(-1), doctest::Contains("l1: a factor of -1"), UserError);
-  CHECK_THROWS_WITH_AS(nn::l2(NAN), doctest::Contains("l2: a factor of nan"), UserError);
-  CHECK_THROWS_WITH_AS(nn::l1_l2(0, INFINITY), doctest::Contains("l1_l2: a factor of inf"), UserError);
+  CHECK_THROWS_WITH_AS(nn::l1(-1), doctest::Contains("l1: the factor must be finite and at least 0, got -1"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::l2(NAN), doctest::Contains("l2: the factor must be finite and at least 0, got nan"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::l1_l2(0, INFINITY),
+                       doctest::Contains("l1_l2: the factor must be finite and at least 0, got inf"), UserError);
   CHECK_THROWS_WITH_AS(nn::orthogonal_regularizer(-0.5), doctest::Contains("-0.5"), UserError);
   CHECK_THROWS_WITH_AS(nn::max_norm(0), doctest::Contains("max_norm: largest must be above 0, got 0"), UserError);
   CHECK_THROWS_WITH_AS(nn::min_max_norm(2, 1),
