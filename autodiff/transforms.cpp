@@ -27,10 +27,9 @@ const OpDef& placeholder_op() {
     def.infer = same_type;
     def.kernel = [](const KernelCall& call) {
       const Index n = call.output.type.shape.elements();
-      if (call.output.type.dtype == f32)
-        std::fill_n(call.output.as<float>(), n, std::numeric_limits<float>::quiet_NaN());
-      else
-        std::fill_n(call.output.as<double>(), n, std::numeric_limits<double>::quiet_NaN());
+      with_floating(call.output.type.dtype, [&](auto zero) {
+        std::fill_n(call.output.as<decltype(zero)>(), n, std::numeric_limits<decltype(zero)>::quiet_NaN());
+      });
     };
     def.no_gradient = "it is a placeholder";
     return def;

@@ -37,6 +37,22 @@ inline constexpr DType dtype_of = std::is_same_v<T, float>    ? DType::f32
                                   : std::is_same_v<T, bool>   ? DType::boolean
                                                               : DType::i64;
 
+// Returns f(zero) for a zero of the C++ type that stores the dtype:
+//   with_dtype(t.dtype(), [&](auto zero) { fill(t.mutable_values<decltype(zero)>()); });
+// with_number is for dtypes other than bool, with_floating for f32 and f64 alone.
+template <class F>
+auto with_floating(DType dtype, F f) {
+  return dtype == DType::f32 ? f(float{}) : f(double{});
+}
+template <class F>
+auto with_number(DType dtype, F f) {
+  return dtype == DType::i64 ? f(std::int64_t{}) : with_floating(dtype, f);
+}
+template <class F>
+auto with_dtype(DType dtype, F f) {
+  return dtype == DType::boolean ? f(bool{}) : with_number(dtype, f);
+}
+
 // What a node promises about its value before it has one.
 struct TensorType {
   DType dtype = DType::f32;

@@ -23,12 +23,12 @@ SourceLocationScope::SourceLocationScope(SourceLocation line, const Graph* graph
 
 SourceLocationScope::SourceLocationScope(SourceLocation line, Value x, Kind kind)
     : SourceLocationScope(line, x.graph_, kind) {}
-SourceLocationScope::SourceLocationScope(SourceLocation line, const Graph* graph)
-    : SourceLocationScope(line, graph, Kind::part) {}
-SourceLocationScope::SourceLocationScope(SourceLocation line, Value x, const char* function)
-    : SourceLocationScope(line, x, Kind::part) {
+SourceLocationScope::SourceLocationScope(SourceLocation line, const Graph* graph, const char* function)
+    : SourceLocationScope(line, graph, Kind::part) {
   if (function_ == nullptr) function_ = function;
 }
+SourceLocationScope::SourceLocationScope(SourceLocation line, Value x, const char* function)
+    : SourceLocationScope(line, x.graph_, function) {}
 SourceLocationScope::SourceLocationScope(const Operand& x, const char* function)
     : SourceLocationScope(x.line(), x, function) {}
 SourceLocationScope::~SourceLocationScope() { innermost = before_; }

@@ -23,7 +23,7 @@ class SourceLocationScope {
   // with `function`, the name with which errors of operations begin: by default that of the function that makes the
   // guard.
   explicit SourceLocationScope(const Operand& x, const char* function = __builtin_FUNCTION());
-  SourceLocationScope(SourceLocation line, const Graph* graph);
+  SourceLocationScope(SourceLocation line, const Graph* graph, const char* function = nullptr);
   SourceLocationScope(SourceLocation line, Value x, const char* function = nullptr);
   // The same, whatever it is a part of.
   static SourceLocationScope instead(SourceLocation line, Value x) { return {line, x, Kind::instead}; }
@@ -44,6 +44,8 @@ class SourceLocationScope {
   // The function that this thread works for, such as "max_pool2d", or `own` if no guard names one: users know what they
   // called, and not the operations it is made of.
   static std::string function_or(const std::string& own);
+  // The graph of x, whether or not the node still exists; null if x is empty.
+  static Graph* graph_of(Value x) { return x.graph_; }
   // `at model.cpp:42, in layer "deep/dense_1"`, or the half of it that is known, or nothing.
   static std::string where();
 

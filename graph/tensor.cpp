@@ -25,12 +25,7 @@ constexpr std::size_t huge_page = std::size_t{2} << 20;
 // Calls `f` with a typed pointer to the elements.
 template <class F>
 void with_elements(DType dtype, const void* data, F f) {
-  switch (dtype) {
-    case DType::f32: return f(static_cast<const float*>(data));
-    case DType::f64: return f(static_cast<const double*>(data));
-    case DType::i64: return f(static_cast<const std::int64_t*>(data));
-    case DType::boolean: return f(static_cast<const bool*>(data));
-  }
+  with_dtype(dtype, [&](auto zero) { f(static_cast<const decltype(zero)*>(data)); });
 }
 
 }  // namespace

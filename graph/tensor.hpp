@@ -271,12 +271,7 @@ void Tensor::fill_strided(const S* source, std::span<const Index> strides) {
       }
     }
   };
-  switch (dtype()) {
-    case DType::f32: return fill(static_cast<float*>(mutable_raw()));
-    case DType::f64: return fill(static_cast<double*>(mutable_raw()));
-    case DType::i64: return fill(static_cast<std::int64_t*>(mutable_raw()));
-    case DType::boolean: return fill(static_cast<bool*>(mutable_raw()));
-  }
+  with_dtype(dtype(), [&](auto zero) { fill(static_cast<decltype(zero)*>(mutable_raw())); });
 }
 
 template <class T>
@@ -304,12 +299,7 @@ A Tensor::to() const {
     auto to = out.begin();  // row-major whatever the layout of A
     for (Index i = 0; i < elements(); ++i, ++to) *to = static_cast<T>(in[i]);
   };
-  switch (dtype()) {
-    case DType::f32: copy(static_cast<const float*>(data_)); break;
-    case DType::f64: copy(static_cast<const double*>(data_)); break;
-    case DType::i64: copy(static_cast<const std::int64_t*>(data_)); break;
-    case DType::boolean: copy(static_cast<const bool*>(data_)); break;
-  }
+  with_dtype(dtype(), [&](auto zero) { copy(static_cast<const decltype(zero)*>(data_)); });
   return out;
 }
 

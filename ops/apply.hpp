@@ -17,7 +17,7 @@ Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs =
 
 // A number that stands beside a Value: it becomes a constant of the Value's graph and dtype.
 template <class T>
-concept Number = std::is_arithmetic_v<T>;
+concept Scalar = std::is_arithmetic_v<T>;
 inline Value number_like(Operand x, double number) { return x.graph().constant(number, x.dtype(), x.line()); }
 
 }  // namespace xgrad::inline v0

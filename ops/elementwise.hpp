@@ -52,11 +52,11 @@ inline Value where(Operand condition, Operand a, Operand b) { return apply("wher
 
 // Each binary function also takes a number on either side.
 #define XGRAD_NUMBER_OVERLOADS(function)                                           \
-  template <Number N>                                                              \
+  template <Scalar N>                                                              \
   Value function(Operand a, N b) {                                                 \
     return function(a, number_like(a, static_cast<double>(b)));                    \
   }                                                                                \
-  template <Number N>                                                              \
+  template <Scalar N>                                                              \
   Value function(N a, Operand b) {                                                 \
     return function(Operand(number_like(b, static_cast<double>(a)), b.line()), b); \
   }
@@ -102,7 +102,7 @@ XGRAD_NUMBER_OVERLOADS(operator>=)
 // x += y makes x refer to the sum, as in Python; other handles to the old value keep it. y is a value or a number.
 #define XGRAD_ASSIGNMENT(sign, function)                                                             \
   inline Value& operator sign(Value& x, Operand y) { return x = function(Operand(x, y.line()), y); } \
-  template <Number N>                                                                                \
+  template <Scalar N>                                                                                \
   Value& operator sign(Value& x, N y) {                                                              \
     return x = function(Operand(x, {}), y);                                                          \
   }
@@ -113,11 +113,11 @@ XGRAD_ASSIGNMENT(/=, div)
 #undef XGRAD_ASSIGNMENT
 
 // `where` with a number on one side.
-template <Number N>
+template <Scalar N>
 Value where(Operand condition, Operand a, N b) {
   return where(condition, a, number_like(a, static_cast<double>(b)));
 }
-template <Number N>
+template <Scalar N>
 Value where(Operand condition, N a, Operand b) {
   return where(condition, number_like(b, static_cast<double>(a)), b);
 }

@@ -20,10 +20,7 @@ Value unflatten(Operand x, Index axis, const std::vector<Index>& extents);
 Value squeeze(Operand x, const Axes& axes = {});
 // A new axis of extent 1 before `axis`; -1 adds the last one. PyTorch says unsqueeze.
 Value expand_dims(Operand x, Index axis);
-inline Value unsqueeze(Operand x, Index axis) {
-  const SourceLocationScope line(x);
-  return expand_dims(x, axis);
-}
+Value unsqueeze(Operand x, Index axis);
 
 // ---- another order
 

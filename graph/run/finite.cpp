@@ -152,13 +152,7 @@ std::string text(const NonFinite& report, const Graph& graph, const Interpretati
 }  // namespace
 
 Range range_of(const Tensor& numbers) {
-  switch (numbers.dtype()) {
-    case DType::f32: return range_of(numbers.values<float>());
-    case DType::f64: return range_of(numbers.values<double>());
-    case DType::i64: return range_of(numbers.values<std::int64_t>());
-    case DType::boolean: return range_of(numbers.values<bool>());
-  }
-  return {};
+  return with_dtype(numbers.dtype(), [&](auto zero) { return range_of(numbers.values<decltype(zero)>()); });
 }
 
 std::string Range::str() const {

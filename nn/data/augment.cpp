@@ -200,10 +200,9 @@ void Augment::apply(void* data, DType dtype, const Shape& row, std::span<const I
     for (Index i = task * images_per_task; i < std::min(count, (task + 1) * images_per_task); ++i) {
       const auto number = static_cast<std::uint64_t>(rows[static_cast<std::size_t>(i)]);
       const std::uint64_t seed_of_row = HostRandom(seed_of_epoch, number).bits();
-      if (dtype == f32)
-        worker.run_on(static_cast<float*>(data) + i * shape.elements(), seed_of_row);
-      else
-        worker.run_on(static_cast<double*>(data) + i * shape.elements(), seed_of_row);
+      with_floating(dtype, [&](auto zero) {
+        worker.run_on(static_cast<decltype(zero)*>(data) + i * shape.elements(), seed_of_row);
+      });
     }
   });
 }

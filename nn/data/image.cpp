@@ -119,10 +119,9 @@ Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {
       }
     }
   };
-  if (images.dtype() == f32)
-    draw(images.values<float>().data(), out.mutable_values<float>().data());
-  else
-    draw(images.values<double>().data(), out.mutable_values<double>().data());
+  with_floating(images.dtype(), [&](auto zero) {
+    draw(images.values<decltype(zero)>().data(), out.mutable_values<decltype(zero)>().data());
+  });
   return out;
 }
 

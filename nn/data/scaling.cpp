@@ -67,10 +67,9 @@ Tensor by_column(const char* where, const Scaling& scaling, const Tensor& x, F n
             static_cast<std::remove_pointer_t<decltype(to)>>(number(static_cast<double>(from[i]), shift[c], scale[c]));
     }
   };
-  if (x.dtype() == f32)
-    fill(x.values<float>().data(), out.mutable_values<float>().data());
-  else
-    fill(x.values<double>().data(), out.mutable_values<double>().data());
+  with_floating(x.dtype(), [&](auto zero) {
+    fill(x.values<decltype(zero)>().data(), out.mutable_values<decltype(zero)>().data());
+  });
   return out;
 }
 

@@ -19,7 +19,7 @@ class LearningRate {
   // Learning rate of a training step, counted from 0; both are scalars f64.
   using Function = std::function<Value(Value step)>;
 
-  template <Number N>
+  template <Scalar N>
   LearningRate(N rate) : number_(static_cast<double>(rate)) {}
   // A custom schedule.
   template <class F>

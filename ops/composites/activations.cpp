@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/internal/require.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
@@ -20,97 +21,74 @@ Value negative_part(Value x) { return where(x > 0, 0, x); }
 }  // namespace
 
 Value softplus(Operand x, double beta) {
-  const SourceLocationScope line(x);
-  require_floating("softplus", x);
-  if (!(beta > 0)) throw UserError(fmt::format("softplus: beta {} is not above 0\n  {}", beta, x.describe()));
-  return beta == 1 ? apply("softplus", {x}) : apply("softplus", {x * beta}) / beta;
+  return floating_composite(x, [&] {
+    if (!(beta > 0)) throw UserError(fmt::format("softplus: beta {} is not above 0\n  {}", beta, x.describe()));
+    return beta == 1 ? apply("softplus", {x}) : apply("softplus", {x * beta}) / beta;
+  });
 }
 
 Value logsigmoid(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("logsigmoid", x);
-  return -softplus(-x);
+  return floating_composite(x, [&] { return -softplus(-x); });
 }
 
 Value softsign(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("softsign", x);
-  return x / (1 + abs(x));
+  return floating_composite(x, [&] { return x / (1 + abs(x)); });
 }
 
 Value silu(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("silu", x);
-  return x * sigmoid(x);
+  return floating_composite(x, [&] { return x * sigmoid(x); });
 }
 
 // By erfc, which loses no digits where erf is near -1.
 Value gelu(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("gelu", x);
-  return 0.5 * x * erfc(-0.70710678118654752440 * x);
+  return floating_composite(x, [&] { return 0.5 * x * erfc(-0.70710678118654752440 * x); });
 }
 
 Value gelu_tanh(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("gelu_tanh", x);
-  // (1 + tanh(u)) / 2 = sigmoid(2 u), which loses no digits where tanh is near -1.
-  const Value inner = 1.5957691216057307117597842397375 * (x + 0.044715 * (x * square(x)));  // 2 sqrt(2 / pi)
-  return x * sigmoid(inner);
+  return floating_composite(x, [&] {
+    // (1 + tanh(u)) / 2 = sigmoid(2 u), which loses no digits where tanh is near -1.
+    const Value inner = 1.5957691216057307117597842397375 * (x + 0.044715 * (x * square(x)));  // 2 sqrt(2 / pi)
+    return x * sigmoid(inner);
+  });
 }
 
 Value mish(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("mish", x);
-  return x * tanh(softplus(x));
+  return floating_composite(x, [&] { return x * tanh(softplus(x)); });
 }
 
 Value relu6(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("relu6", x);
-  return flat_outside(x, 0, 6);
+  return floating_composite(x, [&] { return flat_outside(x, 0, 6); });
 }
 
 Value hardsigmoid(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("hardsigmoid", x);
-  return relu6(x + 3) / 6;
+  return floating_composite(x, [&] { return relu6(x + 3) / 6; });
 }
 
 Value hardswish(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("hardswish", x);
-  return x * (clip(x + 3, 0, 6) / 6);
+  return floating_composite(x, [&] { return x * (clip(x + 3, 0, 6) / 6); });
 }
 
 Value leaky_relu(Operand x, double slope) {
-  const SourceLocationScope line(x);
-  require_floating("leaky_relu", x);
-  return where(x > 0, x, slope * x);
+  return floating_composite(x, [&] { return where(x > 0, x, slope * x); });
 }
 
 Value prelu(Operand x, Operand slope) {
-  const SourceLocationScope line(x);
-  require_floating("prelu", x);
-  return where(x > 0, x, slope * negative_part(x));
+  return floating_composite(x, [&] { return where(x > 0, x, slope * negative_part(x)); });
 }
 
 Value elu(Operand x, double alpha) {
-  const SourceLocationScope line(x);
-  require_floating("elu", x);
-  const Value below = expm1(negative_part(x));
-  return where(x > 0, x, alpha == 1 ? below : alpha * below);
+  return floating_composite(x, [&] {
+    const Value below = expm1(negative_part(x));
+    return where(x > 0, x, alpha == 1 ? below : alpha * below);
+  });
 }
 
 Value selu(Operand x) {
-  const SourceLocationScope line(x);
-  require_floating("selu", x);
-  return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717);
+  return floating_composite(
+      x, [&] { return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717); });
 }
 
 namespace {
-
-using Inputs = std::span<const Value>;
 
 template <Value (*function)(Operand)>
 Value call(Inputs x, const Attrs&) {
@@ -167,10 +145,10 @@ std::vector<Composite> activation_composites() {
         {"a slope for each", {{{9}, not_zero}, {{9}}}, {}},
         {"a slope for each column", {{{4, 5}, not_zero}, {{5}}}, {}},
         {"one number", {{{1}, domain::between(-2, -0.1)}, {{1}}}, {}},
-        {"nothing", {{{0, 5}}, {{5}}}, {}, 0, true, true}},
+        zero_gradient({"nothing", {{{0, 5}}, {{5}}}})},
        {{"slopes that do not fit", {Tensor({4, 5}), Tensor::zeros({4})}, {}, "shapes do not broadcast"},
         {"integers", {Tensor({3}, i64), Tensor::zeros({3})}, {}, "prelu: floating numbers are needed"}}}};
-  out.front().samples.push_back({"far below", {{{9}, domain::between(-60, -20)}}, {}, 0, false, true});
+  out.front().samples.push_back(zero_second({"far below", {{{9}, domain::between(-60, -20)}}}));
   for (Composite& c : out) {
     if (c.name == "elu") c.samples.push_back({"alpha", {{{19}, not_zero}}, {{"alpha", 0.3}}});
   }

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/ops/define/internal/all_or_nothing.hpp>
+#include <xgrad/ops/define/composite.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/internal/window_attrs.hpp>
 
@@ -32,6 +34,15 @@ std::vector<Index> padding_of_sequences(const char* function, const Padding& pad
   if (sides.size() == 1) return {0, 0, sides[0], sides[0]};
   if (sides.size() == 2) return {0, 0, sides[0], sides[1]};
   throw ShapeError(fmt::format("{}: {} numbers of padding, where 1 or 2 have a meaning", function, sides.size()));
+}
+
+Padding padding_of(const Attrs& a) {
+  const std::vector<Index>& p = a.ints("padding");
+  if (p.empty()) return "same";
+  if (p.size() == 1) return p[0];
+  if (p.size() == 2) return {p[0], p[1]};
+  if (p.size() == 3) return {p[0], p[1], p[2]};
+  return {p[0], p[1], p[2], p[3]};
 }
 
 namespace {
@@ -91,13 +102,11 @@ struct Convolution {
     if (channels() != k[2] * groups)
       fail(fmt::format("{} channels in {} groups do not meet the {} of the kernel", channels(), groups, k[2]));
     if (k[3] % groups != 0) fail(fmt::format("{} filters do not fall into {} groups", k[3], groups));
-    return all_or_nothing(x.graph(), [&] {
-      if (groups == 1) return one_group();
-      if (k[2] == 1) return channel_by_channel();
-      std::vector<Value> parts;
-      for (Index i = 0; i < groups; ++i) parts.push_back(group(i, k[2], k[3] / groups).one_group());
-      return concat(parts, 3);
-    });
+    if (groups == 1) return one_group();
+    if (k[2] == 1) return channel_by_channel();
+    std::vector<Value> parts;
+    for (Index i = 0; i < groups; ++i) parts.push_back(group(i, k[2], k[3] / groups).one_group());
+    return concat(parts, 3);
   }
   // A window of one pixel at every place is the pixel itself.
   bool pixel_by_pixel() const {
@@ -124,14 +133,12 @@ struct Convolution {
     if (channels() != k[3]) fail(fmt::format("{} channels do not meet the {} of the kernel", channels(), k[3]));
     if (channels() % groups != 0) fail(fmt::format("{} channels do not fall into {} groups", channels(), groups));
     const Axes extents{grown(x.shape()[1], 0, output_padding.height), grown(x.shape()[2], 1, output_padding.width)};
-    return all_or_nothing(x.graph(), [&] {
-      if (groups == 1) return one_group_back(extents);
-      const Index part = channels() / groups;
-      if (part == 1) return channel_by_channel_back(extents);
-      std::vector<Value> parts;
-      for (Index i = 0; i < groups; ++i) parts.push_back(group(i, part, part).one_group_back(extents));
-      return concat(parts, 3);
-    });
+    if (groups == 1) return one_group_back(extents);
+    const Index part = channels() / groups;
+    if (part == 1) return channel_by_channel_back(extents);
+    std::vector<Value> parts;
+    for (Index i = 0; i < groups; ++i) parts.push_back(group(i, part, part).one_group_back(extents));
+    return concat(parts, 3);
   }
   // The extent of the result along an axis: 0 for the height, 1 for the width.
   Index grown(Index extent, int axis, Index more) const {
@@ -177,56 +184,202 @@ Convolution as_images(Convolution c) {
 }  // namespace
 
 Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options) {
-  const SourceLocationScope line(x);
-  const Convolution c{
-      "conv2d",      x, kernel, options.strides, options.dilation, padding_of_images("conv2d", options.padding),
-      options.groups};
-  c.check_ranks(4, images, "[height, width, channels / groups, filters]");
-  return c.forward();
+  return composite(x, [&] {
+    const Convolution c{
+        "conv2d",      x, kernel, options.strides, options.dilation, padding_of_images("conv2d", options.padding),
+        options.groups};
+    c.check_ranks(4, images, "[height, width, channels / groups, filters]");
+    return c.forward();
+  });
 }
 
 Value conv2d_transpose(Operand x, Operand kernel, const ConvWindow2D& options, HeightWidth output_padding) {
-  const SourceLocationScope line(x);
-  const char* function = "conv2d_transpose";
-  const Convolution c{
-      function,      x, kernel, options.strides, options.dilation, padding_of_images(function, options.padding),
-      options.groups};
-  c.check_ranks(4, images, "[height, width, filters / groups, channels]");
-  return c.transposed(output_padding);
+  return composite(x, [&] {
+    const char* function = "conv2d_transpose";
+    const Convolution c{
+        function,      x, kernel, options.strides, options.dilation, padding_of_images(function, options.padding),
+        options.groups};
+    c.check_ranks(4, images, "[height, width, filters / groups, channels]");
+    return c.transposed(output_padding);
+  });
 }
 
 Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options) {
-  const SourceLocationScope line(x);
-  const Convolution c{"conv1d",
-                      x,
-                      kernel,
-                      {1, options.stride},
-                      {1, options.dilation},
-                      padding_of_sequences("conv1d", options.padding),
-                      options.groups};
-  c.check_ranks(3, sequences, "[length, channels / groups, filters]");
-  return all_or_nothing(x.graph(), [&] { return squeeze(as_images(c).forward(), {1}); });
+  return composite(x, [&] {
+    const Convolution c{"conv1d",
+                        x,
+                        kernel,
+                        {1, options.stride},
+                        {1, options.dilation},
+                        padding_of_sequences("conv1d", options.padding),
+                        options.groups};
+    c.check_ranks(3, sequences, "[length, channels / groups, filters]");
+    return squeeze(as_images(c).forward(), {1});
+  });
 }
 
 Value conv1d_transpose(Operand x, Operand kernel, const ConvWindow1D& options, Index output_padding) {
-  const SourceLocationScope line(x);
-  const char* function = "conv1d_transpose";
-  const Convolution c{function,
-                      x,
-                      kernel,
-                      {1, options.stride},
-                      {1, options.dilation},
-                      padding_of_sequences(function, options.padding),
-                      options.groups};
-  c.check_ranks(3, sequences, "[length, filters / groups, channels]");
-  return all_or_nothing(x.graph(), [&] { return squeeze(as_images(c).transposed({0, output_padding}), {1}); });
+  return composite(x, [&] {
+    const char* function = "conv1d_transpose";
+    const Convolution c{function,
+                        x,
+                        kernel,
+                        {1, options.stride},
+                        {1, options.dilation},
+                        padding_of_sequences(function, options.padding),
+                        options.groups};
+    c.check_ranks(3, sequences, "[length, filters / groups, channels]");
+    return squeeze(as_images(c).transposed({0, output_padding}), {1});
+  });
 }
 
 Value unfold(Operand x, HeightWidth window, const ConvWindow2D& options) {
-  const SourceLocationScope line(x);
-  if (options.groups != 1) throw UserError(fmt::format("unfold: windows have no groups\n  {}", x.describe()));
-  return apply("unfold", {x},
-               window_attrs(window, options.strides, options.dilation, padding_of_images("unfold", options.padding)));
+  return composite(x, [&] {
+    if (options.groups != 1) throw UserError(fmt::format("unfold: windows have no groups\n  {}", x.describe()));
+    return apply("unfold", {x},
+                 window_attrs(window, options.strides, options.dilation, padding_of_images("unfold", options.padding)));
+  });
+}
+
+// ---- samples
+
+namespace {
+
+// Strides, dilation, padding (none for "same") and groups, as attributes.
+Attrs numbers(Axes strides, Axes dilation, Axes padding, Index groups) {
+  return {{"strides", std::move(strides)},
+          {"dilation", std::move(dilation)},
+          {"padding", std::move(padding)},
+          {"groups", groups}};
+}
+ConvWindow2D options_2d(const Attrs& a) {
+  const auto pair = [&](const char* what) { return HeightWidth(a.ints(what)[0], a.ints(what)[1]); };
+  return {.strides = pair("strides"),
+          .padding = padding_of(a),
+          .dilation = pair("dilation"),
+          .groups = a.integer("groups")};
+}
+ConvWindow1D options_1d(const Attrs& a) {
+  return {.stride = a.ints("strides")[0],
+          .padding = padding_of(a),
+          .dilation = a.ints("dilation")[0],
+          .groups = a.integer("groups")};
+}
+
+Sample sample(const char* label, Shape x, Shape kernel, Attrs attrs) {
+  const bool nothing = x.elements() == 0;
+  return {.label = label, .inputs = {{x}, {kernel}}, .attrs = std::move(attrs), .zero_gradient = nothing};
+}
+
+std::vector<BadSample> bad_convolutions() {
+  const Tensor x({1, 4, 4, 4});
+  const Tensor k({3, 3, 4, 2});
+  return {
+      {"rank", {Tensor({4, 4, 4}), k}, numbers({1, 1}, {1, 1}, {0}, 1), "x must be [batch, height, width, channels]"},
+      {"kernel", {x, Tensor({3, 4, 2})}, numbers({1, 1}, {1, 1}, {0}, 1), "the kernel must be [height, width,"},
+      {"channels", {x, Tensor({3, 3, 3, 2})}, numbers({1, 1}, {1, 1}, {0}, 1), "channels"},
+      {"no groups", {x, k}, numbers({1, 1}, {1, 1}, {0}, 0), "a number of groups of 0 is not from 1"},
+      {"stride", {x, k}, numbers({0, 1}, {1, 1}, {0}, 1), "stride 0 is not from 1"},
+      {"dilation", {x, k}, numbers({1, 1}, {1, -1}, {0}, 1), "dilation -1 is not from 1"},
+      {"padding", {x, k}, numbers({1, 1}, {1, 1}, {-2}, 1), "padding -2 is not from 0"},
+      {"three paddings", {x, k}, numbers({1, 1}, {1, 1}, {1, 1, 1}, 1), "3 numbers of padding"},
+      {"two dtypes", {x, Tensor({3, 3, 4, 2}, f64)}, numbers({1, 1}, {1, 1}, {0}, 1), "both the same"},
+      {"integers",
+       {Tensor({1, 4, 4, 4}, i64), Tensor({3, 3, 4, 2}, i64)},
+       numbers({1, 1}, {1, 1}, {0}, 1),
+       "f32 or f64"}};
+}
+
+}  // namespace
+
+std::vector<Composite> convolution_composites() {
+  const Axes ones{1, 1};
+  return {
+      {"conv2d",
+       "Convolution of images.",
+       [](Inputs x, const Attrs& a) { return conv2d(x[0], x[1], options_2d(a)); },
+       {sample("valid", {2, 5, 4, 2}, {3, 2, 2, 3}, numbers(ones, ones, {0}, 1)),
+        sample("one pixel", {1, 1, 1, 1}, {1, 1, 1, 1}, numbers(ones, ones, {0}, 1)),
+        sample("pixel by pixel", {2, 3, 3, 4}, {1, 1, 4, 3}, numbers(ones, ones, {0}, 1)),
+        sample("same, strides", {1, 5, 4, 2}, {3, 3, 2, 2}, numbers({2, 1}, ones, {}, 1)),
+        sample("padded and dilated", {1, 5, 6, 1}, {2, 3, 1, 2}, numbers({1, 2}, {2, 1}, {1, 0, 2, 1}, 1)),
+        sample("groups", {1, 3, 4, 4}, {2, 2, 2, 6}, numbers(ones, ones, {1, 0}, 2)),
+        sample("each channel by itself", {1, 4, 4, 3}, {2, 2, 1, 6}, numbers(ones, ones, {1}, 3)),
+        sample("many filters", {1, 2, 3, 3}, {2, 2, 3, 17}, numbers(ones, ones, {0}, 1)),
+        sample("no image", {0, 3, 3, 1}, {2, 2, 1, 2}, numbers(ones, ones, {0}, 1))},
+       joined(bad_convolutions(), {{"groups of channels",
+                                    {Tensor({1, 3, 3, 4}), Tensor({2, 2, 1, 6})},
+                                    numbers(ones, ones, {0}, 3),
+                                    "4 channels in 3 groups do not meet the 1 of the kernel"},
+                                   {"groups of filters",
+                                    {Tensor({1, 3, 3, 4}), Tensor({2, 2, 2, 3})},
+                                    numbers(ones, ones, {0}, 2),
+                                    "3 filters do not fall into 2 groups"},
+                                   {"too large a kernel",
+                                    {Tensor({1, 2, 4, 1}), Tensor({3, 3, 1, 1})},
+                                    numbers(ones, ones, {0}, 1),
+                                    "a window of height 3 does not fit into 2"}})},
+      {"conv1d",
+       "Convolution of sequences.",
+       [](Inputs x, const Attrs& a) { return conv1d(x[0], x[1], options_1d(a)); },
+       {sample("valid", {2, 7, 2}, {3, 2, 3}, numbers({1}, {1}, {0}, 1)),
+        sample("causal", {1, 6, 2}, {2, 2, 2}, numbers({1}, {2}, {2, 0}, 1)),
+        sample("same, strides, groups", {1, 7, 4}, {3, 2, 2}, numbers({2}, {1}, {}, 2)),
+        sample("one element", {1, 1, 1}, {1, 1, 1}, numbers({1}, {1}, {0}, 1)),
+        sample("no sequence", {0, 5, 2}, {3, 2, 3}, numbers({1}, {1}, {0}, 1))},
+       {{"rank",
+         {Tensor({1, 4, 4, 1}), Tensor({3, 1, 1})},
+         numbers({1}, {1}, {0}, 1),
+         "conv1d: x must be [batch, length"},
+        {"four paddings",
+         {Tensor({1, 4, 1}), Tensor({3, 1, 1})},
+         numbers({1}, {1}, {1, 1, 1, 1}, 1),
+         "4 numbers of padding"},
+        {"channels",
+         {Tensor({1, 4, 2}), Tensor({3, 1, 1})},
+         numbers({1}, {1}, {0}, 1),
+         "conv1d: 2 channels in 1 groups"}}},
+      {"conv2d_transpose",
+       "The derivative of conv2d by its input.",
+       [](Inputs x, const Attrs& a) { return conv2d_transpose(x[0], x[1], options_2d(a)); },
+       {sample("valid", {2, 3, 2, 3}, {2, 3, 2, 3}, numbers(ones, ones, {0}, 1)),
+        sample("strides", {1, 2, 3, 2}, {3, 2, 1, 2}, numbers({2, 3}, ones, {1, 0}, 1)),
+        sample("same, strides", {1, 2, 3, 2}, {3, 3, 2, 2}, numbers({2, 2}, ones, {}, 1)),
+        sample("dilation", {1, 3, 3, 1}, {2, 2, 1, 1}, numbers(ones, {2, 3}, {0, 1, 0, 0}, 1)),
+        sample("groups", {1, 2, 2, 4}, {2, 2, 3, 4}, numbers(ones, ones, {0}, 2)),
+        sample("each channel by itself", {1, 2, 3, 3}, {2, 2, 2, 3}, numbers({2, 1}, ones, {0}, 3)),
+        sample("one pixel", {1, 1, 1, 1}, {1, 1, 1, 1}, numbers(ones, ones, {0}, 1)),
+        sample("no image", {0, 2, 2, 1}, {2, 2, 2, 1}, numbers(ones, ones, {0}, 1))},
+       joined(bad_convolutions(), {{"groups of channels",
+                                    {Tensor({1, 3, 3, 4}), Tensor({2, 2, 1, 4})},
+                                    numbers(ones, ones, {0}, 3),
+                                    "4 channels do not fall into 3 groups"},
+                                   {"all padding",
+                                    {Tensor({1, 1, 1, 1}), Tensor({2, 2, 1, 1})},
+                                    numbers(ones, ones, {1}, 1),
+                                    "a padding of 1 and 1 leaves nothing"}})},
+      {"conv2d_transpose with output padding",
+       "One row and two columns more.",
+       [](Inputs x, const Attrs& a) {
+         return conv2d_transpose(x[0], x[1], options_2d(a), {1, 2});
+       },
+       {sample("strides", {1, 2, 2, 1}, {2, 2, 2, 1}, numbers({2, 3}, ones, {0}, 1))},
+       {{"beyond the stride",
+         {Tensor({1, 2, 2, 1}), Tensor({2, 2, 2, 1})},
+         numbers({2, 2}, ones, {0}, 1),
+         "an output padding of 2 is not from 0 to less than the stride 2"},
+        {"same", {Tensor({1, 2, 2, 1}), Tensor({2, 2, 2, 1})}, numbers({2, 3}, ones, {}, 1), "leaves no choice"}}},
+      {"conv1d_transpose",
+       "The derivative of conv1d by its input.",
+       [](Inputs x, const Attrs& a) { return conv1d_transpose(x[0], x[1], options_1d(a), 1); },
+       {sample("strides", {2, 3, 2}, {3, 2, 2}, numbers({2}, {1}, {1}, 1)),
+        sample("one element", {1, 1, 1}, {1, 1, 1}, numbers({2}, {1}, {0}, 1)),
+        sample("no sequence", {0, 3, 2}, {3, 2, 2}, numbers({2}, {1}, {1}, 1))},
+       {{"channels",
+         {Tensor({1, 4, 2}), Tensor({3, 1, 1})},
+         numbers({2}, {1}, {0}, 1),
+         "conv1d_transpose: 2 channels"}}},
+  };
 }
 
 }  // namespace xgrad::inline v0

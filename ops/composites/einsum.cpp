@@ -9,7 +9,9 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/ops/define/internal/all_or_nothing.hpp>
+#include <xgrad/ops/define/composite.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -97,8 +99,8 @@ Equation read(const std::string& equation) {
   return out;
 }
 
-// An operand on its way through the sum, with the labels of its axes.
-struct Operand {
+// A value on its way through the sum, with the labels of its axes.
+struct LabeledValue {
   Value value;
   Labels labels;
 
@@ -152,7 +154,8 @@ struct Operand {
   }
 };
 
-// The reverse of Operand::join: the first extent is inferred where it can be, so that it may change with the batch.
+// The reverse of LabeledValue::join: the first extent is inferred where it can be, so that it may change with the
+// batch.
 Value part(Value x, Index axis, const std::vector<Index>& extents) {
   if (extents.empty()) return squeeze(x, {axis});
   if (extents.size() == 1) return x;
@@ -161,7 +164,7 @@ Value part(Value x, Index axis, const std::vector<Index>& extents) {
   return unflatten(x, axis, out);
 }
 
-std::vector<Index> extents_of(const Operand& operand, const Labels& labels) {
+std::vector<Index> extents_of(const LabeledValue& operand, const Labels& labels) {
   std::vector<Index> out;
   for (Label label : labels) out.push_back(operand.extent(label));
   return out;
@@ -169,7 +172,7 @@ std::vector<Index> extents_of(const Operand& operand, const Labels& labels) {
 
 // Brings the axes into the order batch, rows, columns, or batch, columns, rows, where that is the order they have.
 // Returns whether it is the latter.
-bool arrange_matrix(Operand& x, const Labels& batch, const Labels& rows, const Labels& columns) {
+bool arrange_matrix(LabeledValue& x, const Labels& batch, const Labels& rows, const Labels& columns) {
   const bool turned = x.labels == batch + columns + rows && x.labels != batch + rows + columns;
   if (!turned) x.arrange(batch + rows + columns);
   const Labels& second = turned ? rows : columns;
@@ -180,7 +183,7 @@ bool arrange_matrix(Operand& x, const Labels& batch, const Labels& rows, const L
 }
 
 // Products of two operands, summed over what neither the result nor later operands name.
-Operand product(Operand a, Operand b, const Labels& kept) {
+LabeledValue product(LabeledValue a, LabeledValue b, const Labels& kept) {
   a.sum_over(without(a.labels, kept + b.labels));
   b.sum_over(without(b.labels, kept + a.labels));
   const Labels shared = common(a.labels, b.labels);
@@ -191,13 +194,13 @@ Operand product(Operand a, Operand b, const Labels& kept) {
   if (summed.empty() || !is_floating(a.value.dtype())) {
     // Every label an axis of its own, of extent 1 where an operand lacks it.
     const Labels all = batch + left + right + summed;
-    for (Operand* x : {&a, &b}) {
+    for (LabeledValue* x : {&a, &b}) {
       x->arrange(common(all, x->labels));
       for (std::size_t i = 0; i < all.size(); ++i) {
         if (!contains(x->labels, all[i])) x->value = expand_dims(x->value, static_cast<Index>(i));
       }
     }
-    Operand out{a.value * b.value, all};
+    LabeledValue out{a.value * b.value, all};
     out.sum_over(summed);
     return out;
   }
@@ -233,11 +236,13 @@ class Reader {
     }
   }
 
-  std::vector<Operand> operands;
+  std::vector<LabeledValue> operands;
   Labels result;
 
   // Whether the axis is stretched to meet that of another operand.
-  bool stretched(const Operand& x, Label label) const { return x.extent(label) == 1 && extents_.at(label).extent != 1; }
+  bool stretched(const LabeledValue& x, Label label) const {
+    return x.extent(label) == 1 && extents_.at(label).extent != 1;
+  }
 
  private:
   struct Extent {
@@ -264,7 +269,7 @@ class Reader {
   }
 
   void note_extents(std::size_t i) {
-    const Operand& x = operands[i];
+    const LabeledValue& x = operands[i];
     std::map<Label, Index> own;
     for (std::size_t axis = 0; axis < x.labels.size(); ++axis) {
       const Label label = x.labels[axis];
@@ -287,7 +292,7 @@ class Reader {
   // Axes behind dots, then the letters that occur once, in alphabetical order.
   Labels implied_result(int dots) const {
     std::map<Label, int> count;
-    for (const Operand& x : operands) {
+    for (const LabeledValue& x : operands) {
       for (Label label : x.labels) ++count[label];
     }
     Term out{{}, 0};
@@ -303,8 +308,8 @@ class Reader {
 };
 
 Value joined(Reader& reader) {
-  std::vector<Operand>& operands = reader.operands;
-  for (Operand& x : operands) {
+  std::vector<LabeledValue>& operands = reader.operands;
+  for (LabeledValue& x : operands) {
     x.take_diagonals();
     // An axis that is stretched is left out: the product repeats the operand along it anyhow.
     Labels stretched;
@@ -315,7 +320,7 @@ Value joined(Reader& reader) {
     x.value = squeeze(x.value, x.axes_of(stretched));
     x.labels = without(x.labels, stretched);
   }
-  Operand out = operands[0];
+  LabeledValue out = operands[0];
   for (std::size_t i = 1; i < operands.size(); ++i) {
     Labels kept = reader.result;
     for (std::size_t later = i + 1; later < operands.size(); ++later) kept = kept + operands[later].labels;
@@ -329,10 +334,75 @@ Value joined(Reader& reader) {
 }  // namespace
 
 Value einsum(const std::string& equation, const std::vector<Value>& values, SourceLocation at) {
-  const SourceLocationScope line(at, values.empty() ? Value() : values[0], "einsum");
-  if (values.empty() || !values[0].valid()) fail(equation, "operand 0 is missing");
-  Reader reader(equation, values);
-  return all_or_nothing(values[0].graph(), [&] { return joined(reader); });
+  return composite(at, values, [&] {
+    if (values.empty() || !values[0].valid()) fail(equation, "operand 0 is missing");
+    Reader reader(equation, values);
+    return joined(reader);
+  });
+}
+
+// ---- samples
+
+namespace {
+
+Attrs equation(const char* text) { return {{"equation", std::string(text)}}; }
+// A sum of products is linear in one operand and bent in several.
+Sample sums(const char* text, const std::vector<Shape>& shapes) {
+  Sample out{.label = text, .inputs = {}, .attrs = equation(text), .zero_second = shapes.size() == 1};
+  for (const Shape& s : shapes) {
+    out.inputs.push_back({s});
+    if (s.elements() == 0) out.zero_gradient = true;
+  }
+  return out;
+}
+BadSample refused(const char* label, const char* text, std::vector<Tensor> operands, const char* message) {
+  return {label, std::move(operands), equation(text), message};
+}
+
+}  // namespace
+
+std::vector<Composite> einsum_composites() {
+  const Tensor m({2, 3});
+  return {{"einsum",
+           "Einstein's sum.",
+           [](Inputs x, const Attrs& a) {
+             return einsum(a.text("equation"), {x.begin(), x.end()});
+           },
+           {sums("ij,jk->ik", {{2, 3}, {3, 4}}),
+            sums("a,a->", {{1}, {1}}),
+            sums("ij,kj->ik", {{2, 3}, {4, 3}}),
+            sums("ji,jk->ki", {{3, 2}, {3, 4}}),
+            sums("bij,bjk->bik", {{2, 3, 4}, {2, 4, 2}}),
+            sums("bhqd,bhkd->bhqk", {{2, 2, 3, 2}, {2, 2, 4, 2}}),
+            sums("abcd,cdef->abef", {{2, 1, 2, 3}, {2, 3, 3, 2}}),
+            sums("i,j->ij", {{3}, {4}}),
+            sums("i,i->", {{9}, {9}}),
+            sums("ij,ij->i", {{3, 4}, {3, 4}}),
+            sums("ij,j", {{3, 4}, {4}}),
+            sums("ba", {{2, 3}}),
+            sums("ij->", {{2, 3}}),
+            sums("ii->i", {{3, 3}}),
+            sums("ii", {{3, 3}}),
+            sums("iji->j", {{2, 3, 2}}),
+            sums("i,ij,j->", {{3}, {3, 4}, {4}}),
+            sums("ij,jk,kl->il", {{2, 3}, {3, 2}, {2, 4}}),
+            sums("...ij,...jk->...ik", {{2, 2, 3}, {1, 3, 2}}),
+            sums("...i->i", {{2, 3, 4}}),
+            sums("ij,ij->ij", {{1, 4}, {3, 4}}),
+            sums("ij,jk->ki", {{2, 0}, {0, 3}})},
+           {refused("extents", "ij,jk->ik", {m, Tensor({4, 5})},
+                    "letter j is 3 in operand 0 [2, 3] and 4 in operand 1 [4, 5]"),
+            refused("diagonal", "ii->i", {m}, "letter i is 2 in operand 0 [2, 3] and 3 in operand 0"),
+            refused("dots", "...,...", {m, Tensor({2, 4})}, "axis -1 of \"...\" is 3"),
+            refused("count", "ij,jk->ik", {m}, "2 terms for 1 operands"),
+            refused("too few letters", "i->i", {m}, "1 letters for the axes of operand 0 [2, 3]"),
+            refused("too many letters", "ijk->i", {m}, "3 letters for the axes of operand 0 [2, 3]"),
+            refused("unknown letter", "ij->ik", {m}, "letter k of the result is in no operand"),
+            refused("letter twice", "ij->ii", {m}, "letter i stands twice in the result"),
+            refused("sign", "ij;jk", {m, m}, "';' at position 2"),
+            refused("two arrows", "ij->i->j", {m}, "'-' at position 5"),
+            refused("dots twice", "...i...", {m}, "\"...\" stands twice"),
+            refused("two dtypes", "ij,ij", {m, Tensor({2, 3}, f64)}, "operands 0 and 1 differ in dtype")}}};
 }
 
 }  // namespace xgrad::inline v0

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/internal/require.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
@@ -17,82 +18,76 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 }  // namespace
 
 Value zeros_like(Operand x) {
-  const SourceLocationScope line(x);
-  return broadcast_like(number_like(x, 0), x);
+  return composite(x, [&] { return broadcast_like(number_like(x, 0), x); });
 }
 Value ones_like(Operand x) {
-  const SourceLocationScope line(x);
-  return broadcast_like(number_like(x, 1), x);
+  return composite(x, [&] { return broadcast_like(number_like(x, 1), x); });
 }
 
 Value reciprocal(Operand x) {
-  const SourceLocationScope line(x);
-  return 1 / x;
+  return composite(x, [&] { return 1 / x; });
 }
 
 // NaN is the one number that differs from itself; whole numbers and truth values are finite.
 Value isnan(Operand x) {
-  const SourceLocationScope line(x);
-  return not_equal(x, x);
+  return composite(x, [&] { return not_equal(x, x); });
 }
 Value isinf(Operand x) {
-  const SourceLocationScope line(x);
-  return is_floating(x.dtype()) ? equal(abs(x), infinity) : isnan(x);
+  return composite(x, [&] { return is_floating(x.dtype()) ? equal(abs(x), infinity) : isnan(x); });
 }
 Value isfinite(Operand x) {
-  const SourceLocationScope line(x);
-  return is_floating(x.dtype()) ? less(abs(x), infinity) : equal(x, x);
+  return composite(x, [&] { return is_floating(x.dtype()) ? less(abs(x), infinity) : equal(x, x); });
 }
 
 Value clip(Operand x, std::optional<double> low, std::optional<double> high) {
-  const SourceLocationScope line(x);
-  if (!(low.value_or(-infinity) <= high.value_or(infinity))) {
-    throw UserError(fmt::format("clip: the bounds {} and {} are not in order\n  {}", low.value_or(-infinity),
-                                high.value_or(infinity), x.describe()));
-  }
-  // Not maximum and minimum: at a bound these would share the derivative with the constant.
-  const Value below_high = high ? where(x > *high, *high, x) : x;
-  return low ? where(x < *low, *low, below_high) : below_high;
+  return composite(x, [&] {
+    if (!(low.value_or(-infinity) <= high.value_or(infinity))) {
+      throw UserError(fmt::format("clip: the bounds {} and {} are not in order\n  {}", low.value_or(-infinity),
+                                  high.value_or(infinity), x.describe()));
+    }
+    // Not maximum and minimum: at a bound these would share the derivative with the constant.
+    const Value below_high = high ? where(x > *high, *high, x) : x;
+    return low ? where(x < *low, *low, below_high) : below_high;
+  });
 }
 
 Value clip(Operand x, Operand low, Operand high) {
-  const SourceLocationScope line(x);
-  const Value above_low = where(logical_or(x < low, isnan(low)), low, x);
-  return where(logical_or(above_low > high, isnan(high)), high, above_low);
+  return composite(x, [&] {
+    const Value above_low = where(logical_or(x < low, isnan(low)), low, x);
+    return where(logical_or(above_low > high, isnan(high)), high, above_low);
+  });
 }
 
 // From the nearer end, so that each end is met exactly.
 Value lerp(Operand a, Operand b, Operand weight) {
-  const SourceLocationScope line(a);
-  require_floating("lerp", a);
-  const Value way = b - a;
-  // From the nearer end. Its weight is chosen and not the sum, so that an infinite way leaves no NaN in the derivative.
-  const Value near_a = weight < 0.5;
-  return where(near_a, a, b) + where(near_a, weight, weight - 1) * way;
+  return floating_composite(a, [&] {
+    const Value way = b - a;
+    // From the nearer end. Its weight is chosen and not the sum, so that an infinite way leaves no NaN in the
+    // derivative.
+    const Value near_a = weight < 0.5;
+    return where(near_a, a, b) + where(near_a, weight, weight - 1) * way;
+  });
 }
 
 Value lerp(Operand a, Operand b, double weight) {
-  const SourceLocationScope line(a);
-  require_floating("lerp", a);
-  return weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight);
+  return floating_composite(a, [&] { return weight < 0.5 ? a + weight * (b - a) : b - (b - a) * (1 - weight); });
 }
 
 Update assign(Operand parameter, Operand value) {
-  const SourceLocationScope line(parameter);
-  if (parameter.node().op->traits.leaf != Leaf::parameter) {
-    throw GraphError(fmt::format("assign: only parameters take new values\n  {}", parameter.describe()));
-  }
-  parameter.graph().require(value, "assign");
-  if (parameter.type() != value.type()) {
-    throw ShapeError(fmt::format("assign: the new value has another type\n  parameter: {}\n  value: {}",
-                                 parameter.describe(), value.describe()));
-  }
-  return {parameter.graph().parameter_of(parameter.id()), value};
+  return composite(parameter, [&]() -> Update {
+    if (parameter.node().op->traits.leaf != Leaf::parameter) {
+      throw GraphError(fmt::format("assign: only parameters take new values\n  {}", parameter.describe()));
+    }
+    parameter.graph().require(value, "assign");
+    if (parameter.type() != value.type()) {
+      throw ShapeError(fmt::format("assign: the new value has another type\n  parameter: {}\n  value: {}",
+                                   parameter.describe(), value.describe()));
+    }
+    return {parameter.graph().parameter_of(parameter.id()), value};
+  });
 }
 
 namespace {
-
-using Inputs = std::span<const Value>;
 
 // On integers too, since a truth value is no floating number for the suites to differ about.
 Composite truth(const char* name, const char* doc, Value (*build)(Inputs, const Attrs&)) {
@@ -121,14 +116,14 @@ std::vector<Composite> elementwise_composites() {
       {"clip",
        "max(min(x, high), low).",
        clipped,
-       {{"row", {{{19}, around}}, both, 0, false, true},
-        {"matrix", {{{3, 5}, around}}, both, 0, false, true},
-        {"below alone", {{{9}, around}}, {{"low", -0.5}}, 0, false, true},
-        {"above alone", {{{9}, around}}, {{"high", 0.75}}, 0, false, true},
-        {"no bound", {{{9}}}, {}, 0, false, true},
+       {zero_second({"row", {{{19}, around}}, both}),
+        zero_second({"matrix", {{{3, 5}, around}}, both}),
+        zero_second({"below alone", {{{9}, around}}, {{"low", -0.5}}}),
+        zero_second({"above alone", {{{9}, around}}, {{"high", 0.75}}}),
+        zero_second({"no bound", {{{9}}}}),
         {"integers", {{{19}, domain::integers(-9, 9)}}, {{"low", -2.0}, {"high", 3.0}}},
-        {"one number", {{{1}, domain::between(-0.4, 0.7)}}, both, 0, false, true},
-        {"nothing", {{{0}}}, both, 0, true, true}},
+        zero_second({"one number", {{{1}, domain::between(-0.4, 0.7)}}, both}),
+        zero_gradient({"nothing", {{{0}}}, both})},
        {{"not in order",
          {Tensor::zeros({3})},
          {{"low", 1.0}, {"high", 0.0}},
@@ -137,18 +132,14 @@ std::vector<Composite> elementwise_composites() {
       {"clip by tensors",
        "max(min(x, high), low).",
        [](Inputs x, const Attrs&) { return clip(x[0], x[1], x[2]); },
-       {{"rows",
-         {{{19}, domain::away_from({-1, 1})}, {{19}, domain::between(-1, -0.96)}, {{19}, domain::between(0.96, 1)}},
-         {},
-         0,
-         false,
-         true},
-        {"broadcast",
-         {{{3, 9}, domain::away_from({-1, 1})}, {{}, domain::between(-1, -0.96)}, {{3, 1}, domain::between(0.96, 1)}},
-         {},
-         0,
-         false,
-         true}},
+       {zero_second({"rows",
+                     {{{19}, domain::away_from({-1, 1})},
+                      {{19}, domain::between(-1, -0.96)},
+                      {{19}, domain::between(0.96, 1)}}}),
+        zero_second({"broadcast",
+                     {{{3, 9}, domain::away_from({-1, 1})},
+                      {{}, domain::between(-1, -0.96)},
+                      {{3, 1}, domain::between(0.96, 1)}}})},
        {{"shapes", {Tensor::zeros({4}), Tensor::zeros({3}), Tensor::zeros({4})}, {}, "shapes do not broadcast"}}},
       {"lerp",
        "a + weight (b - a).",
@@ -157,10 +148,10 @@ std::vector<Composite> elementwise_composites() {
        },
        {{"rows", {{{19}}, {{19}}, {{19}, domain::away_from({0.5})}}, {}},
         {"one weight", {{{3, 5}}, {{3, 5}}, {{}}}, {}},
-        {"a number, near the start", {{{9}}, {{9}}}, {{"weight", 0.3}}, 0, false, true},
-        {"a number, near the end", {{{3, 5}}, {{5}}}, {{"weight", 0.8}}, 0, false, true},
+        zero_second({"a number, near the start", {{{9}}, {{9}}}, {{"weight", 0.3}}}),
+        zero_second({"a number, near the end", {{{3, 5}}, {{5}}}, {{"weight", 0.8}}}),
         {"one element", {{{1}}, {{1}}, {{1}, domain::between(0.1, 0.4)}}, {}},
-        {"nothing", {{{0}}, {{0}}, {{0}}}, {}, 0, true, true}},
+        zero_gradient({"nothing", {{{0}}, {{0}}, {{0}}}})},
        {{"integers", {Tensor({3}, i64), Tensor({3}, i64)}, {{"weight", 0.5}}, "lerp: floating numbers are needed"}}}};
 }
 

@@ -5,7 +5,9 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/internal/require.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
@@ -33,41 +35,38 @@ Value zero_at_zero(Value x, F f) {
 }  // namespace
 
 Value mean(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  require_floating("mean", x);
-  return sum(x, axes, keepdims) / count(x, axes);
+  return floating_composite(x, [&] { return sum(x, axes, keepdims) / count(x, axes); });
 }
 
 Value var(Operand x, const Axes& axes, bool keepdims, int correction) {
-  const SourceLocationScope line(x);
-  require_floating("var", x);
-  // Distances are taken from the first element and then from the mean of these: so the variance of equal numbers is 0,
-  // although their mean may be rounded, and that of numbers far from 0 loses no digits. The derivative by the first
-  // element as a mere origin is 0.
-  Value origin = stop_gradient(x);
-  for (const Index axis : normalize_axes(axes, x.shape().rank(), "var")) origin = slice(origin, axis, 0, 1);
-  const Value distance = x - origin;
-  const Value total = sum(square(distance - mean(distance, axes, true)), axes, keepdims);
-  const Value n = count(x, axes);
-  return total / (correction == 0 ? n : maximum(n - correction, 0));
+  return floating_composite(x, [&] {
+    // Distances are taken from the first element and then from the mean of these: so the variance of equal numbers is
+    // 0, although their mean may be rounded, and that of numbers far from 0 loses no digits. The derivative by the
+    // first element as a mere origin is 0.
+    Value origin = stop_gradient(x);
+    for (const Index axis : normalize_axes(axes, x.shape().rank(), "var")) origin = slice(origin, axis, 0, 1);
+    const Value distance = x - origin;
+    const Value total = sum(square(distance - mean(distance, axes, true)), axes, keepdims);
+    const Value n = count(x, axes);
+    return total / (correction == 0 ? n : maximum(n - correction, 0));
+  });
 }
 
 Value stddev(Operand x, const Axes& axes, bool keepdims, int correction) {
-  const SourceLocationScope line(x);
-  require_floating("stddev", x);
-  return zero_at_zero(var(x, axes, keepdims, correction), [](Value v) { return sqrt(v); });
+  return floating_composite(
+      x, [&] { return zero_at_zero(var(x, axes, keepdims, correction), [](Value v) { return sqrt(v); }); });
 }
 
 Value logsumexp(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  require_floating("logsumexp", x);
-  if (over_nothing(x, axes, "logsumexp")) return log(sum(exp(x), axes, keepdims));
-  // The largest is taken out before exp, so that nothing overflows. It is a mere number to the derivative: whatever is
-  // taken out is put back. Where it is infinite it must not be taken out, or inf - inf would make NaN.
-  const Value largest = stop_gradient(max(x, axes, true));
-  const Value finite = where(isinf(largest), 0, largest);
-  const Value total = sum(exp(x - finite), axes, keepdims);
-  return log(total) + (keepdims ? finite : reshape_like(finite, total));
+  return floating_composite(x, [&] {
+    if (over_nothing(x, axes, "logsumexp")) return log(sum(exp(x), axes, keepdims));
+    // The largest is taken out before exp, so that nothing overflows. It is a mere number to the derivative: whatever
+    // is taken out is put back. Where it is infinite it must not be taken out, or inf - inf would make NaN.
+    const Value largest = stop_gradient(max(x, axes, true));
+    const Value finite = where(isinf(largest), 0, largest);
+    const Value total = sum(exp(x - finite), axes, keepdims);
+    return log(total) + (keepdims ? finite : reshape_like(finite, total));
+  });
 }
 
 namespace {
@@ -82,17 +81,19 @@ Value below_largest(const char* function, Value x, Index axis) {
 }  // namespace
 
 Value softmax(Operand x, Index axis) {
-  const SourceLocationScope line(x);
-  const Value shifted = exp(below_largest("softmax", x, axis));
-  // The node says which numbers the probabilities were made of, so that a loss can take these instead.
-  return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
-               {{"axis", Index{axis_index(axis, x.shape().rank(), "softmax")}}});
+  return composite(x, [&] {
+    const Value shifted = exp(below_largest("softmax", x, axis));
+    // The node says which numbers the probabilities were made of, so that a loss can take these instead.
+    return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
+                 {{"axis", Index{axis_index(axis, x.shape().rank(), "softmax")}}});
+  });
 }
 
 Value log_softmax(Operand x, Index axis) {
-  const SourceLocationScope line(x);
-  const Value shifted = below_largest("log_softmax", x, axis);
-  return shifted - log(sum(exp(shifted), {axis}, true));
+  return composite(x, [&] {
+    const Value shifted = below_largest("log_softmax", x, axis);
+    return shifted - log(sum(exp(shifted), {axis}, true));
+  });
 }
 
 Value reductions::shrinking(Value x, const Axes& axes) {
@@ -133,26 +134,24 @@ Value power_norm(Value x, double p, const Axes& axes, bool keepdims) {
 }  // namespace
 
 Value norm(Operand x, double p, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  require_floating("norm", x);
-  if (std::isnan(p)) throw UserError(fmt::format("norm: p is NaN\n  {}", x.describe()));
-  if (p == 0) return sum(cast(not_equal(x, 0), x.dtype()), axes, keepdims);
-  if (p == 1) return sum(abs(x), axes, keepdims);
-  if (over_nothing(x, axes, "norm")) {
-    if (p > 0 && p < infinity) return sum(abs(x), axes, keepdims);
-    throw ShapeError(fmt::format("norm: of nothing there is no norm with p = {}\n  {}", p, x.describe()));
-  }
-  if (p == 2) return euclidean_norm(x, axes, keepdims);
-  if (p == infinity) return max(abs(x), axes, keepdims);
-  if (p == -infinity) return min(abs(x), axes, keepdims);
-  return p > 0 ? power_norm(x, p, axes, keepdims) : reciprocal(power_norm(reciprocal(x), -p, axes, keepdims));
+  return floating_composite(x, [&] {
+    if (std::isnan(p)) throw UserError(fmt::format("norm: p is NaN\n  {}", x.describe()));
+    if (p == 0) return sum(cast(not_equal(x, 0), x.dtype()), axes, keepdims);
+    if (p == 1) return sum(abs(x), axes, keepdims);
+    if (over_nothing(x, axes, "norm")) {
+      if (p > 0 && p < infinity) return sum(abs(x), axes, keepdims);
+      throw ShapeError(fmt::format("norm: of nothing there is no norm with p = {}\n  {}", p, x.describe()));
+    }
+    if (p == 2) return euclidean_norm(x, axes, keepdims);
+    if (p == infinity) return max(abs(x), axes, keepdims);
+    if (p == -infinity) return min(abs(x), axes, keepdims);
+    return p > 0 ? power_norm(x, p, axes, keepdims) : reciprocal(power_norm(reciprocal(x), -p, axes, keepdims));
+  });
 }
 
 // ---- samples
 
 namespace {
-
-using Inputs = std::span<const Value>;
 
 // Over the attribute `axes`, kept if there is a `keepdims`.
 template <Value (*function)(Operand, const Axes&, bool)>
@@ -214,9 +213,9 @@ Composite norm_of(const char* name, double p, const Domain& domain, bool zero_se
 
 std::vector<Composite> statistics_composites() {
   const Attrs last{{"axes", Axes{-1}}};
-  const std::vector<Sample> normalized{
-      one("row", {9}, {-1}), one("matrix", {3, 5}, {-1}), one("first axis", {17, 2}, {0}),
-      Sample{"one element", {{{1}}}, last, 0, true, true}, Sample{"nothing", {{{3, 0}}}, last, 0, true, true}};
+  const std::vector<Sample> normalized{one("row", {9}, {-1}), one("matrix", {3, 5}, {-1}),
+                                       one("first axis", {17, 2}, {0}), zero_gradient({"one element", {{{1}}}, last}),
+                                       zero_gradient({"nothing", {{{3, 0}}}, last})};
   const auto along = [](const char* name) {
     return std::vector<BadSample>{{"scalar", {Tensor(1.0F)}, {{"axes", Axes{-1}}}, "a scalar has no axis"},
                                   bad(name)[0]};

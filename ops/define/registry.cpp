@@ -12,70 +12,36 @@
 
 namespace xgrad::inline v0 {
 
-// Each file of operations defines one of these. An explicit list, because objects that register themselves vanish from
-// static libraries.
-void register_arithmetic(OpRegistry&);
-void register_arithmetic_pairs(OpRegistry&);
-void register_unary(OpRegistry&);
-void register_binary(OpRegistry&);
-void register_compare(OpRegistry&);
-void register_rounding(OpRegistry&);
-void register_division(OpRegistry&);
-void register_exponential(OpRegistry&);
-void register_trigonometric(OpRegistry&);
-void register_special(OpRegistry&);
-void register_polygamma(OpRegistry&);
-void register_cast(OpRegistry&);
-void register_sum(OpRegistry&);
-void register_product(OpRegistry&);
-void register_extremes(OpRegistry&);
-void register_truth(OpRegistry&);
-void register_cumulative(OpRegistry&);
-void register_matmul(OpRegistry&);
-void register_diagonal(OpRegistry&);
-void register_shape(OpRegistry&);
-void register_parts(OpRegistry&);
-void register_pad(OpRegistry&);
-void register_index(OpRegistry&);
-void register_sort(OpRegistry&);
-void register_windows(OpRegistry&);
-void register_random(OpRegistry&);
-void register_losses(OpRegistry&);
+// Each file of operations and each file of composites is named here, once. An explicit list, because objects that
+// register themselves vanish from static libraries.
+// clang-format off
+#define XGRAD_OPERATIONS(X) \
+  X(arithmetic) X(arithmetic_pairs) X(unary) X(binary) X(compare) X(rounding) X(division) X(exponential) \
+  X(trigonometric) X(special) X(polygamma) X(cast) X(sum) X(product) X(extremes) X(truth) X(cumulative) X(matmul) \
+  X(diagonal) X(shape) X(parts) X(pad) X(index) X(sort) X(windows) X(random) X(losses)
+#define XGRAD_COMPOSITES(X) \
+  X(elementwise) X(activation) X(statistics) X(random) X(rearrange) X(shape) X(constants) X(parts) X(pad) X(index) \
+  X(sort) X(matmul) X(einsum) X(diagonal) X(convolution) X(pooling) X(normalization) X(loss) X(class_loss)
+// clang-format on
+
+#define XGRAD_DECLARE(name) void register_##name(OpRegistry&);
+XGRAD_OPERATIONS(XGRAD_DECLARE)
+#undef XGRAD_DECLARE
+#define XGRAD_DECLARE(name) std::vector<Composite> name##_composites();
+XGRAD_COMPOSITES(XGRAD_DECLARE)
+#undef XGRAD_DECLARE
 
 // Files with rewrite rules define one of these.
 void add_matmul_rules(const OpRegistry&);
 void add_parts_rules(const OpRegistry&);
 
-// And each file of compositions one of these.
-std::vector<Composite> elementwise_composites();
-std::vector<Composite> activation_composites();
-std::vector<Composite> statistics_composites();
-std::vector<Composite> random_composites();
-std::vector<Composite> rearranging_composites();
-std::vector<Composite> linear_algebra_composites();
-std::vector<Composite> window_composites();
-std::vector<Composite> loss_composites();
-
 namespace {
 
 struct Builtin {
   Builtin() {
-    for (auto* add_family : {register_arithmetic,    register_arithmetic_pairs,
-                             register_unary,         register_binary,
-                             register_compare,       register_rounding,
-                             register_division,      register_exponential,
-                             register_trigonometric, register_special,
-                             register_polygamma,     register_cast,
-                             register_sum,           register_product,
-                             register_extremes,      register_truth,
-                             register_cumulative,    register_matmul,
-                             register_diagonal,      register_shape,
-                             register_parts,         register_pad,
-                             register_index,         register_sort,
-                             register_windows,       register_random,
-                             register_losses}) {
-      add_family(registry);
-    }
+#define XGRAD_REGISTER(name) register_##name,
+    for (auto* add_family : {XGRAD_OPERATIONS(XGRAD_REGISTER)}) add_family(registry);
+#undef XGRAD_REGISTER
     for (auto* add_rules : {add_matmul_rules, add_parts_rules}) add_rules(registry);
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
   }
@@ -95,8 +61,9 @@ const OpRegistry& builtin_ops() { return builtin().registry; }
 const std::vector<Composite>& builtin_composites() {
   static const Immortal<std::vector<Composite>> all([] {
     std::vector<Composite> out;
-    for (auto* family : {elementwise_composites, activation_composites, statistics_composites, random_composites,
-                         rearranging_composites, linear_algebra_composites, window_composites, loss_composites}) {
+#define XGRAD_FAMILY_OF(name) name##_composites,
+    for (auto* family : {XGRAD_COMPOSITES(XGRAD_FAMILY_OF)}) {
+#undef XGRAD_FAMILY_OF
       for (Composite& c : family()) out.push_back(std::move(c));
     }
     return out;

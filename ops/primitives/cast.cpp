@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -28,16 +30,6 @@ void run(const KernelCall& call) {
   for (Index i = 0; i < call.output.type.shape.elements(); ++i) out[i] = convert<To>(in[i]);
 }
 
-template <class From>
-void run_from(const KernelCall& call) {
-  switch (call.output.type.dtype) {
-    case DType::f32: return run<From, float>(call);
-    case DType::f64: return run<From, double>(call);
-    case DType::i64: return run<From, std::int64_t>(call);
-    case DType::boolean: return run<From, bool>(call);
-  }
-}
-
 struct Cast : Operation {
   static constexpr const char* name = "cast";
   static constexpr const char* doc =
@@ -46,12 +38,9 @@ struct Cast : Operation {
       "between floating dtypes only.";
   static TensorType infer(const Infer& in) { return {in.attrs().dtype("dtype"), in.shape(0)}; }
   static void kernel(const KernelCall& call) {
-    switch (call.inputs[0].type.dtype) {
-      case DType::f32: return run_from<float>(call);
-      case DType::f64: return run_from<double>(call);
-      case DType::i64: return run_from<std::int64_t>(call);
-      case DType::boolean: return run_from<bool>(call);
-    }
+    with_dtype(call.inputs[0].type.dtype, [&](auto from) {
+      with_dtype(call.output.type.dtype, [&](auto to) { run<decltype(from), decltype(to)>(call); });
+    });
   }
   static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) {
@@ -59,17 +48,17 @@ struct Cast : Operation {
     return is_floating(from) && is_floating(r.output().dtype()) ? cast(r.cotangent(), from) : Value{};
   }
   static std::vector<Sample> samples() {
-    return {{"to f32", {{{3, 5}}}, {{"dtype", f32}}, 0, false, true},
-            {"to f64", {{{9}}}, {{"dtype", f64}}, 0, false, true},
-            {"bool to i64", {{{9}, domain::booleans()}}, {{"dtype", i64}}, 0, true, true},
-            {"i64 to f64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f64}}, 0, true, true},
-            {"fractions to bool", {{{9}}}, {{"dtype", boolean}}, 0, true, true},
-            {"one number", {{{}}}, {{"dtype", f32}}, 0, false, true},
-            {"nothing", {{{0}}}, {{"dtype", f32}}, 0, true, true},
-            {"to i64", {{{9}, domain::between(-5, 5)}}, {{"dtype", i64}}, 0, true, true},
-            {"from i64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f32}}, 0, true, true},
-            {"from bool", {{{9}, domain::booleans()}}, {{"dtype", f32}}, 0, true, true},
-            {"to bool", {{{9}, domain::integers(-1, 1)}}, {{"dtype", boolean}}, 0, true, true}};
+    return {zero_second({"to f32", {{{3, 5}}}, {{"dtype", f32}}}),
+            zero_second({"to f64", {{{9}}}, {{"dtype", f64}}}),
+            zero_gradient({"bool to i64", {{{9}, domain::booleans()}}, {{"dtype", i64}}}),
+            zero_gradient({"i64 to f64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f64}}}),
+            zero_gradient({"fractions to bool", {{{9}}}, {{"dtype", boolean}}}),
+            zero_second({"one number", {{{}}}, {{"dtype", f32}}}),
+            zero_gradient({"nothing", {{{0}}}, {{"dtype", f32}}}),
+            zero_gradient({"to i64", {{{9}, domain::between(-5, 5)}}, {{"dtype", i64}}}),
+            zero_gradient({"from i64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f32}}}),
+            zero_gradient({"from bool", {{{9}, domain::booleans()}}, {{"dtype", f32}}}),
+            zero_gradient({"to bool", {{{9}, domain::integers(-1, 1)}}, {{"dtype", boolean}}})};
   }
 };
 
@@ -78,8 +67,7 @@ struct Cast : Operation {
 void register_cast(OpRegistry& registry) { registry.add(define<Cast>()); }
 
 Value cast(Operand x, DType dtype) {
-  const SourceLocationScope line(x);
-  return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}});
+  return composite(x, [&] { return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}}); });
 }
 
 }  // namespace xgrad::inline v0

@@ -7,9 +7,12 @@
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/strided_copy.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -70,14 +73,14 @@ struct DiagonalOf : Operation {
   static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) { return apply("from_diagonal", {r.cotangent(), r.input(0)}, r.attrs()); }
   static std::vector<Sample> samples() {
-    return {{"square", {{{4, 4}}}, diagonal_attrs(0), 0, false, true},
-            {"above", {{{3, 5}}}, diagonal_attrs(2), 0, false, true},
-            {"below", {{{5, 3}}}, diagonal_attrs(-1), 0, false, true},
-            {"batch", {{{2, 17, 17}}}, diagonal_attrs(0), 0, false, true},
-            {"one element", {{{1, 1}}}, diagonal_attrs(0), 0, false, true},
-            {"outside", {{{2, 3}}}, diagonal_attrs(3), 0, true, true},
-            {"far outside", {{{2, 3}}}, diagonal_attrs(INT64_MIN), 0, true, true},
-            {"of nothing", {{{0, 3}}}, diagonal_attrs(0), 0, true, true}};
+    return {zero_second({"square", {{{4, 4}}}, diagonal_attrs(0)}),
+            zero_second({"above", {{{3, 5}}}, diagonal_attrs(2)}),
+            zero_second({"below", {{{5, 3}}}, diagonal_attrs(-1)}),
+            zero_second({"batch", {{{2, 17, 17}}}, diagonal_attrs(0)}),
+            zero_second({"one element", {{{1, 1}}}, diagonal_attrs(0)}),
+            zero_gradient({"outside", {{{2, 3}}}, diagonal_attrs(3)}),
+            zero_gradient({"far outside", {{{2, 3}}}, diagonal_attrs(INT64_MIN)}),
+            zero_gradient({"of nothing", {{{0, 3}}}, diagonal_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] is no matrix"}};
@@ -122,13 +125,13 @@ struct FromDiagonal : Operation {
     return r.count() == 2 ? Cotangents{c, Value{}} : Cotangents(c);
   }
   static std::vector<Sample> samples() {
-    return {{"square", {{{3}}}, diagonal_attrs(0), 0, false, true},
-            {"above", {{{2, 3}}}, diagonal_attrs(2), 0, false, true},
-            {"below", {{{9}}}, diagonal_attrs(-1), 0, false, true},
-            {"one element", {{{1}}}, diagonal_attrs(0), 0, false, true},
-            {"rectangle", {{{3}}, {{3, 5}}}, diagonal_attrs(1), 0, false, true},
-            {"batch", {{{2, 2}}, {{2, 4, 3}}}, diagonal_attrs(-2), 0, false, true},
-            {"no element", {{{0}}}, diagonal_attrs(2), 0, true, true}};
+    return {zero_second({"square", {{{3}}}, diagonal_attrs(0)}),
+            zero_second({"above", {{{2, 3}}}, diagonal_attrs(2)}),
+            zero_second({"below", {{{9}}}, diagonal_attrs(-1)}),
+            zero_second({"one element", {{{1}}}, diagonal_attrs(0)}),
+            zero_second({"rectangle", {{{3}}, {{3, 5}}}, diagonal_attrs(1)}),
+            zero_second({"batch", {{{2, 2}}, {{2, 4, 3}}}, diagonal_attrs(-2)}),
+            zero_gradient({"no element", {{{0}}}, diagonal_attrs(2)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"scalar", {Tensor(1.0F)}, diagonal_attrs(0), "a scalar is no diagonal"},
@@ -174,13 +177,13 @@ struct Triangle : Operation {
     });
   }
   static std::vector<Sample> samples() {
-    return {{"square", {{{4, 4}}}, diagonal_attrs(0), 0, false, true},
-            {"wide", {{{3, 17}}}, diagonal_attrs(2), 0, false, true},
-            {"tall", {{{9, 2}}}, diagonal_attrs(-1), 0, false, true},
-            {"batch", {{{2, 3, 3}}}, diagonal_attrs(0), 0, false, true},
-            {"many rows", {{{3, 200, 150}}}, diagonal_attrs(-7), 0, false, true},
-            {"one element", {{{1, 1}}}, diagonal_attrs(0), 0, false, true},
-            {"nothing", {{{0, 3}}}, diagonal_attrs(0), 0, true, true}};
+    return {zero_second({"square", {{{4, 4}}}, diagonal_attrs(0)}),
+            zero_second({"wide", {{{3, 17}}}, diagonal_attrs(2)}),
+            zero_second({"tall", {{{9, 2}}}, diagonal_attrs(-1)}),
+            zero_second({"batch", {{{2, 3, 3}}}, diagonal_attrs(0)}),
+            zero_second({"many rows", {{{3, 200, 150}}}, diagonal_attrs(-7)}),
+            zero_second({"one element", {{{1, 1}}}, diagonal_attrs(0)}),
+            zero_gradient({"nothing", {{{0, 3}}}, diagonal_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] is no matrix"}};
@@ -214,34 +217,51 @@ void register_diagonal(OpRegistry& registry) {
   registry.add(define<Triu>());
 }
 
-Value diagonal(Operand x, Index k) {
-  const SourceLocationScope line(x);
-  return apply("diagonal", {x}, diagonal_attrs(k));
-}
-Value tril(Operand x, Index k) {
-  const SourceLocationScope line(x);
-  return apply("tril", {x}, diagonal_attrs(k));
-}
-Value triu(Operand x, Index k) {
-  const SourceLocationScope line(x);
-  return apply("triu", {x}, diagonal_attrs(k));
-}
+Value diagonal(Operand x, Index k) { return apply("diagonal", {x}, diagonal_attrs(k)); }
+Value tril(Operand x, Index k) { return apply("tril", {x}, diagonal_attrs(k)); }
+Value triu(Operand x, Index k) { return apply("triu", {x}, diagonal_attrs(k)); }
 
 Value diag(Operand x, Index k) {
-  const SourceLocationScope line(x);
-  const int rank = x.shape().rank();
-  if (rank != 1 && rank != 2) {
-    throw ShapeError(
-        fmt::format("diag: needs a vector or a matrix, not rank {}\n  {}\n  hint: diagonal(x) takes "
-                    "batches of matrices",
-                    rank, x.describe()));
-  }
-  return rank == 2 ? diagonal(x, k) : apply("from_diagonal", {x}, diagonal_attrs(k));
+  return composite(x, [&] {
+    const int rank = x.shape().rank();
+    if (rank != 1 && rank != 2) {
+      throw ShapeError(
+          fmt::format("diag: needs a vector or a matrix, not rank {}\n  {}\n  hint: diagonal(x) takes "
+                      "batches of matrices",
+                      rank, x.describe()));
+    }
+    return rank == 2 ? diagonal(x, k) : apply("from_diagonal", {x}, diagonal_attrs(k));
+  });
 }
 
 Value trace(Operand x) {
-  const SourceLocationScope line(x);
-  return sum(diagonal(x), {-1});
+  return composite(x, [&] { return sum(diagonal(x), {-1}); });
+}
+
+// ---- samples
+
+namespace {
+
+Sample linear(const char* label, Shape x, Index k) { return zero_second({label, {{x}}, {{"k", k}}}); }
+Sample nothing(const char* label, Shape x) { return zero_gradient({label, {{x}}, {{"k", Index{0}}}}); }
+
+}  // namespace
+
+std::vector<Composite> diagonal_composites() {
+  return {
+      {"diag",
+       "The diagonal of a matrix, the matrix of a diagonal.",
+       [](Inputs x, const Attrs& a) { return diag(x[0], a.integer("k")); },
+       {linear("matrix", {3, 4}, 1), linear("vector", {3}, -1), linear("one element", {1, 1}, 0),
+        linear("longer vector", {17}, 2), nothing("no rows", {0, 3}), nothing("nothing", {0})},
+       {{"batch", {Tensor({2, 2, 2})}, {{"k", Index{0}}}, "diag: needs a vector or a matrix, not rank 3"}}},
+      {"trace",
+       "The sum of the diagonal.",
+       [](Inputs x, const Attrs&) { return trace(x[0]); },
+       {linear("matrix", {4, 3}, 0), linear("batch", {2, 3, 3}, 0), linear("one element", {1, 1}, 0),
+        linear("larger matrix", {17, 19}, 0), nothing("no rows", {0, 3})},
+       {{"vector", {Tensor::zeros({3})}, {}, "[3] is no matrix"}}},
+  };
 }
 
 }  // namespace xgrad::inline v0

@@ -7,9 +7,12 @@
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/wide_sum.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -93,13 +96,13 @@ struct Gather : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain rows = domain::integers(0, 3);
-    return {{"rows", {{{4, 3}}, {{6}, rows}}, {{"axis", Index{0}}}, 0, false, true},
-            {"columns", {{{2, 4}}, {{3}, rows}}, {{"axis", Index{1}}}, 0, false, true},
-            {"one", {{{4}}, {{}, rows}}, {{"axis", Index{0}}}, 0, false, true},
-            {"a table of them", {{{4, 2}}, {{2, 3}, rows}}, {{"axis", Index{0}}}, 0, false, true},
-            {"of one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}, 0, false, true},
-            {"many", {{{3, 4, 9}}, {{5000}, rows}}, {{"axis", Index{1}}}, 0, false, true},
-            {"none", {{{4, 3}}, {{0}, rows}}, {{"axis", Index{0}}}, 0, true, true}};
+    return {zero_second({"rows", {{{4, 3}}, {{6}, rows}}, {{"axis", Index{0}}}}),
+            zero_second({"columns", {{{2, 4}}, {{3}, rows}}, {{"axis", Index{1}}}}),
+            zero_second({"one", {{{4}}, {{}, rows}}, {{"axis", Index{0}}}}),
+            zero_second({"a table of them", {{{4, 2}}, {{2, 3}, rows}}, {{"axis", Index{0}}}}),
+            zero_second({"of one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}}),
+            zero_second({"many", {{{3, 4, 9}}, {{5000}, rows}}, {{"axis", Index{1}}}}),
+            zero_gradient({"none", {{{4, 3}}, {{0}, rows}}, {{"axis", Index{0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs rows{{"axis", Index{0}}};
@@ -208,12 +211,7 @@ struct ScatterAdd : Operation {
   static void kernel(const KernelCall& call) {
     const Around a = around(call.output.type.shape, axis_attr(call));
     check_indices(call, a.extent);
-    if (call.output.type.dtype == f32)
-      run<float>(call, a);
-    else if (call.output.type.dtype == f64)
-      run<double>(call, a);
-    else
-      run<std::int64_t>(call, a);
+    with_number(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call, a); });
   }
   static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0, 2}); }
   static Cotangents vjp(const Vjp& r) {
@@ -221,11 +219,11 @@ struct ScatterAdd : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain rows = domain::integers(0, 3);
-    return {{"rows", {{{6, 3}}, {{6}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, false, true},
-            {"columns", {{{2, 5}}, {{5}, rows}, {{2, 4}}}, {{"axis", Index{1}}}, 0, false, true},
-            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
-            {"long slices", {{{9, 700}}, {{9}, rows}, {{4, 700}}}, {{"axis", Index{0}}}, 0, false, true},
-            {"none", {{{0, 3}}, {{0}, rows}, {{4, 3}}}, {{"axis", Index{0}}}, 0, true, true}};
+    return {zero_second({"rows", {{{6, 3}}, {{6}, rows}, {{4, 3}}}, {{"axis", Index{0}}}}),
+            zero_second({"columns", {{{2, 5}}, {{5}, rows}, {{2, 4}}}, {{"axis", Index{1}}}}),
+            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}}),
+            zero_second({"long slices", {{{9, 700}}, {{9}, rows}, {{4, 700}}}, {{"axis", Index{0}}}}),
+            zero_gradient({"none", {{{0, 3}}, {{0}, rows}, {{4, 3}}}, {{"axis", Index{0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs rows{{"axis", Index{0}}};
@@ -299,11 +297,11 @@ struct TakeAlongAxis : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain three = domain::integers(0, 2);
-    return {{"one per row", {{{4, 3}}, {{4, 1}, three}}, {{"axis", Index{1}}}, 0, false, true},
-            {"columns", {{{3, 17}}, {{2, 17}, three}}, {{"axis", Index{0}}}, 0, false, true},
-            {"middle axis", {{{2, 3, 4}}, {{2, 5, 4}, three}}, {{"axis", Index{1}}}, 0, false, true},
-            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}, 0, false, true},
-            {"none", {{{3, 2}}, {{0, 2}, three}}, {{"axis", Index{0}}}, 0, true, true}};
+    return {zero_second({"one per row", {{{4, 3}}, {{4, 1}, three}}, {{"axis", Index{1}}}}),
+            zero_second({"columns", {{{3, 17}}, {{2, 17}, three}}, {{"axis", Index{0}}}}),
+            zero_second({"middle axis", {{{2, 3, 4}}, {{2, 5, 4}, three}}, {{"axis", Index{1}}}}),
+            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}}),
+            zero_gradient({"none", {{{3, 2}}, {{0, 2}, three}}, {{"axis", Index{0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs last{{"axis", Index{1}}};
@@ -370,12 +368,7 @@ struct ScatterAlongAxis : Operation {
   static void kernel(const KernelCall& call) {
     const Around to = around(call.output.type.shape, axis_attr(call));
     check_indices(call, to.extent);
-    if (call.output.type.dtype == f32)
-      run<float>(call, to);
-    else if (call.output.type.dtype == f64)
-      run<double>(call, to);
-    else
-      run<std::int64_t>(call, to);
+    with_number(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call, to); });
   }
   static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
@@ -383,11 +376,11 @@ struct ScatterAlongAxis : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain three = domain::integers(0, 2);
-    return {{"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, {{"axis", Index{1}}}, 0, false, true},
-            {"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, {{"axis", Index{0}}}, 0, false, true},
-            {"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}, 0, false, true},
-            {"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, {{"axis", Index{1}}}, 0, false, true},
-            {"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, {{"axis", Index{1}}}, 0, true, true}};
+    return {zero_second({"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, {{"axis", Index{1}}}}),
+            zero_second({"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, {{"axis", Index{0}}}}),
+            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}}),
+            zero_second({"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, {{"axis", Index{1}}}}),
+            zero_gradient({"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, {{"axis", Index{1}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs last{{"axis", Index{1}}};
@@ -429,12 +422,12 @@ struct OneHot : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain labels = domain::integers(0, 4);
-    return {{"labels", {{{7}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
-            {"one label", {{{}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
-            {"more labels", {{{3, 9}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}, 0, true, true},
-            {"one class", {{{1}, domain::integers(0, 0)}}, {{"classes", Index{1}}, {"dtype", f64}}, 0, true, true},
-            {"whole numbers", {{{2, 3}, labels}}, {{"classes", Index{9}}, {"dtype", i64}}, 0, true, true},
-            {"no label", {{{0}, labels}}, {{"classes", Index{5}}, {"dtype", boolean}}, 0, true, true}};
+    return {zero_gradient({"labels", {{{7}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}}),
+            zero_gradient({"one label", {{{}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}}),
+            zero_gradient({"more labels", {{{3, 9}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}}),
+            zero_gradient({"one class", {{{1}, domain::integers(0, 0)}}, {{"classes", Index{1}}, {"dtype", f64}}}),
+            zero_gradient({"whole numbers", {{{2, 3}, labels}}, {{"classes", Index{9}}, {"dtype", i64}}}),
+            zero_gradient({"no label", {{{0}, labels}}, {{"classes", Index{5}}, {"dtype", boolean}}})};
   }
   static std::vector<BadSample> bad_samples() {
     const Attrs attrs{{"classes", Index{3}}, {"dtype", f32}};
@@ -475,45 +468,99 @@ Attrs along(Value x, Index axis, const char* function, const char* op) {
 }  // namespace
 
 Value gather(Operand x, Operand indices, Index axis) {
-  const SourceLocationScope line(x);
-  return apply("gather", {x, indices}, along(x, axis, "gather", "gather"));
+  return composite(x, [&] { return apply("gather", {x, indices}, along(x, axis, "gather", "gather")); });
 }
 
 Value index_select(Operand x, Operand indices, Index axis) {
-  const SourceLocationScope line(x);
-  if (indices.shape().rank() != 1) {
-    throw ShapeError(fmt::format("index_select: the indices must be a vector\n  {}", indices.describe()));
-  }
-  return gather(x, indices, axis);
+  return composite(x, [&] {
+    if (indices.shape().rank() != 1) {
+      throw ShapeError(fmt::format("index_select: the indices must be a vector\n  {}", indices.describe()));
+    }
+    return gather(x, indices, axis);
+  });
 }
 
 Value embedding(Operand table, Operand indices) {
-  const SourceLocationScope line(table);
-  if (table.shape().rank() != 2) {
-    throw ShapeError(fmt::format("embedding: the table must be a matrix, one row a number\n  {}", table.describe()));
-  }
-  return gather(table, indices, 0);
+  return composite(table, [&] {
+    if (table.shape().rank() != 2) {
+      throw ShapeError(fmt::format("embedding: the table must be a matrix, one row a number\n  {}", table.describe()));
+    }
+    return gather(table, indices, 0);
+  });
 }
 
 Value scatter_add(Operand x, Operand indices, Operand slices, Index axis) {
-  const SourceLocationScope line(x);
-  return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add", "scatter_add"));
+  return composite(x, [&] {
+    return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add", "scatter_add"));
+  });
 }
 
 Value take_along_axis(Operand x, Operand indices, Index axis) {
-  const SourceLocationScope line(x);
-  return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis", "take_along_axis"));
+  return composite(x, [&] {
+    return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis", "take_along_axis"));
+  });
 }
 
 Value scatter_add_along_axis(Operand x, Operand indices, Operand elements, Index axis) {
-  const SourceLocationScope line(x);
-  return x + apply("scatter_along_axis", {elements, indices, x},
-                   along(x, axis, "scatter_add_along_axis", "scatter_along_axis"));
+  return composite(x, [&] {
+    return x + apply("scatter_along_axis", {elements, indices, x},
+                     along(x, axis, "scatter_add_along_axis", "scatter_along_axis"));
+  });
 }
 
 Value one_hot(Operand indices, Index classes, DType dtype) {
-  const SourceLocationScope line(indices);
-  return apply("one_hot", {indices}, with_function({{"classes", classes}, {"dtype", dtype}}, "one_hot"));
+  return composite(indices, [&] {
+    return apply("one_hot", {indices}, with_function({{"classes", classes}, {"dtype", dtype}}, "one_hot"));
+  });
+}
+
+// ---- samples
+
+std::vector<Composite> index_composites() {
+  const Domain rows = domain::integers(0, 3);
+  return {
+      {"index_select",
+       "Slices chosen by a vector of indices.",
+       [](Inputs x, const Attrs& a) { return index_select(x[0], x[1], a.integer("axis")); },
+       {zero_second({"negative axis", {{{2, 4}}, {{3}, rows}}, axis_attrs(-1)}),
+        zero_second({"longer rows", {{{4, 17}}, {{3}, rows}}, axis_attrs(0)}),
+        zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}}, axis_attrs(0)}),
+        zero_gradient({"none", {{{4}}, {{0}, rows}}, axis_attrs(0)})},
+       {{"a table",
+         {Tensor::zeros({4}), Tensor({2, 2}, i64)},
+         axis_attrs(0),
+         "index_select: the indices must be a vector"}}},
+      {"embedding",
+       "Rows of a table.",
+       [](Inputs x, const Attrs&) { return embedding(x[0], x[1]); },
+       {zero_second({"sentences", {{{4, 3}}, {{2, 5}, rows}}}),
+        zero_second({"one word", {{{1, 1}}, {{1}, domain::integers(0, 0)}}}),
+        zero_gradient({"no words", {{{4, 3}}, {{2, 0}, rows}}})},
+       {{"vector", {Tensor::zeros({4}), Tensor({2}, i64)}, {}, "embedding: the table must be a matrix"},
+        {"unknown word", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {4})}, {}, "index 4 at position 0"}}},
+      {"scatter_add to a tensor",
+       "Slices added where indices say.",
+       [](Inputs x, const Attrs& a) { return scatter_add(x[0], x[1], x[2], a.integer("axis")); },
+       {zero_second({"rows", {{{4, 3}}, {{6}, rows}, {{6, 3}}}, axis_attrs(0)}),
+        zero_second({"negative axis", {{{2, 4}}, {{3}, rows}, {{2, 3}}}, axis_attrs(-1)})},
+       {{"slices", {Tensor({4, 3}), Tensor({2}, i64), Tensor({3, 3})}, axis_attrs(0), "scatter_add: expected slices"}}},
+      {"take_along_axis of the last axis",
+       "One element of each row.",
+       [](Inputs x, const Attrs&) { return take_along_axis(x[0], x[1], -1); },
+       {zero_second({"rows", {{{3, 4}}, {{3, 2}, rows}}})},
+       {}},
+      {"scatter_add_along_axis",
+       "Elements added where indices say.",
+       [](Inputs x, const Attrs& a) { return scatter_add_along_axis(x[0], x[1], x[2], a.integer("axis")); },
+       {zero_second({"rows", {{{3, 4}}, {{3, 5}, rows}, {{3, 5}}}, axis_attrs(-1)}),
+        zero_second({"longer rows", {{{4, 17}}, {{2, 17}, rows}, {{2, 17}}}, axis_attrs(0)}),
+        zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, axis_attrs(0)}),
+        zero_second({"none", {{{3, 4}}, {{3, 0}, rows}, {{3, 0}}}, axis_attrs(1)})},
+       {{"axis",
+         {Tensor::zeros({4}), Tensor({1}, i64), Tensor::zeros({1})},
+         axis_attrs(1),
+         "scatter_add_along_axis: axis 1"}}},
+  };
 }
 
 }  // namespace xgrad::inline v0

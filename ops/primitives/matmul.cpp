@@ -8,9 +8,10 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/rewrite_rule.hpp>
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
-#include <xgrad/ops/define/internal/all_or_nothing.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -192,10 +193,9 @@ struct Matmul : Operation {
     const Index k = (job.parts - 1) * job.product.sizes.k + job.last.sizes.k;
     const Index m = job.product.sizes.m;
     each_batch(job, k, call, [&](Index i, const char* a, const char* b, char* c) {
-      if (call.output.type.dtype == f32)
-        add_parts<float>(job, call, a, b, {0, job.parts}, c, static_cast<char*>(call.scratch));
-      else
-        add_parts<double>(job, call, a, b, {0, job.parts}, c, static_cast<char*>(call.scratch));
+      with_floating(call.output.type.dtype, [&](auto zero) {
+        add_parts<decltype(zero)>(job, call, a, b, {0, job.parts}, c, static_cast<char*>(call.scratch));
+      });
       if (call.on_rows_ready != nullptr) (*call.on_rows_ready)(i * m, (i + 1) * m);
     });
   }
@@ -279,7 +279,10 @@ struct Matmul : Operation {
   static std::vector<Sample> samples() {
     const auto make = [](const char* label, Shape a, Shape b, bool ta, bool tb) {
       const bool nothing = a.elements() == 0 || b.elements() == 0;
-      return Sample{label, {{a}, {b}}, {{"transpose_a", ta}, {"transpose_b", tb}}, 0, nothing, nothing};
+      return Sample{.label = label,
+                    .inputs = {{a}, {b}},
+                    .attrs = {{"transpose_a", ta}, {"transpose_b", tb}},
+                    .zero_gradient = nothing};
     };
     return {make("one by one", {1, 1}, {1, 1}, false, false),
             make("small", {2, 3}, {3, 4}, false, false),
@@ -410,20 +413,20 @@ void add_matmul_rules(const OpRegistry& registry) {
 }
 
 Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
-  const SourceLocationScope line(a);
-  const int rank_a = a.shape().rank();
-  const int rank_b = b.shape().rank();
-  const auto fail = [&](const std::string& what) {
-    throw ShapeError(fmt::format("matmul: {}\n  input 0: {}\n  input 1: {}", what, a.describe(), b.describe()));
-  };
-  if (rank_a == 0 || rank_b == 0) fail("a scalar is no matrix");
-  if ((rank_a == 1 && transpose_a) || (rank_b == 1 && transpose_b)) fail("a vector cannot be transposed");
-  if (rank_a == 1 && rank_b == 1) return dot(a, b);
-  const auto inner = [](const Shape& shape, int axis) { return shape[shape.rank() == 1 ? 0 : shape.rank() - axis]; };
-  if ((rank_a == 1 || rank_b == 1) && inner(a.shape(), transpose_a ? 2 : 1) != inner(b.shape(), transpose_b ? 1 : 2)) {
-    fail(fmt::format("inner dimensions differ: {} x {}", a.shape().str(), b.shape().str()));
-  }
-  return all_or_nothing(a.graph(), [&] {
+  return composite(a, [&] {
+    const int rank_a = a.shape().rank();
+    const int rank_b = b.shape().rank();
+    const auto fail = [&](const std::string& what) {
+      throw ShapeError(fmt::format("matmul: {}\n  input 0: {}\n  input 1: {}", what, a.describe(), b.describe()));
+    };
+    if (rank_a == 0 || rank_b == 0) fail("a scalar is no matrix");
+    if ((rank_a == 1 && transpose_a) || (rank_b == 1 && transpose_b)) fail("a vector cannot be transposed");
+    if (rank_a == 1 && rank_b == 1) return dot(a, b);
+    const auto inner = [](const Shape& shape, int axis) { return shape[shape.rank() == 1 ? 0 : shape.rank() - axis]; };
+    if ((rank_a == 1 || rank_b == 1) &&
+        inner(a.shape(), transpose_a ? 2 : 1) != inner(b.shape(), transpose_b ? 1 : 2)) {
+      fail(fmt::format("inner dimensions differ: {} x {}", a.shape().str(), b.shape().str()));
+    }
     const Value product = apply("matmul", {rank_a == 1 ? expand_dims(a, 0) : a, rank_b == 1 ? expand_dims(b, 1) : b},
                                 {{"transpose_a", transpose_a}, {"transpose_b", transpose_b}});
     return rank_a == 1 ? squeeze(product, {-2}) : rank_b == 1 ? squeeze(product, {-1}) : product;
@@ -431,22 +434,85 @@ Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
 }
 
 Value dot(Operand a, Operand b) {
-  const SourceLocationScope line(a);
-  if (a.shape().rank() != 1 || a.shape() != b.shape()) {
-    throw ShapeError(fmt::format(
-        "{}: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
-        SourceLocationScope::function_or("dot"), a.shape().str(), b.shape().str(), a.describe(), b.describe()));
-  }
-  return sum(a * b);
+  return composite(a, [&] {
+    if (a.shape().rank() != 1 || a.shape() != b.shape()) {
+      throw ShapeError(fmt::format(
+          "{}: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+          SourceLocationScope::function_or("dot"), a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+    }
+    return sum(a * b);
+  });
 }
 
 Value outer(Operand a, Operand b) {
-  const SourceLocationScope line(a);
-  if (a.shape().rank() != 1 || b.shape().rank() != 1) {
-    throw ShapeError(fmt::format("outer: two vectors are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
-                                 a.shape().str(), b.shape().str(), a.describe(), b.describe()));
-  }
-  return expand_dims(a, 1) * expand_dims(b, 0);
+  return composite(a, [&] {
+    if (a.shape().rank() != 1 || b.shape().rank() != 1) {
+      throw ShapeError(fmt::format("outer: two vectors are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+                                   a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+    }
+    return expand_dims(a, 1) * expand_dims(b, 0);
+  });
+}
+
+// ---- samples
+
+namespace {
+
+Attrs turned(bool a, bool b) { return {{"transpose_a", a}, {"transpose_b", b}}; }
+Sample product(const char* label, Shape a, Shape b, Attrs attrs = {}) {
+  const bool nothing = a.elements() == 0 || b.elements() == 0;
+  return {.label = label, .inputs = {{a}, {b}}, .attrs = std::move(attrs), .zero_gradient = nothing};
+}
+
+Composite matmul_of_vectors() {
+  return {
+      "matmul of vectors",
+      "A vector on the left is a row, one on the right a column.",
+      [](Inputs x, const Attrs& a) { return matmul(x[0], x[1], a.flag("transpose_a"), a.flag("transpose_b")); },
+      {product("vector by vector", {9}, {9}, turned(false, false)),
+       product("vector by matrix", {4}, {4, 3}, turned(false, false)),
+       product("vector by transposed matrix", {4}, {3, 4}, turned(false, true)),
+       product("matrix by vector", {3, 17}, {17}, turned(false, false)),
+       product("transposed matrix by vector", {5, 3}, {5}, turned(true, false)),
+       product("vector by batch", {4}, {2, 4, 3}, turned(false, false)),
+       product("batch by vector", {2, 3, 4}, {4}, turned(false, false)),
+       product("one element", {1}, {1}, turned(false, false)), product("nothing", {0}, {0, 2}, turned(false, false))},
+      {{"lengths",
+        {Tensor::zeros({3}), Tensor({4, 3})},
+        turned(false, false),
+        "matmul: inner dimensions differ: [3] x [4, 3]"},
+       {"lengths of vectors",
+        {Tensor::zeros({3}), Tensor::zeros({4})},
+        turned(false, false),
+        "matmul: two vectors of one length"},
+       {"scalar", {Tensor(1.0F), Tensor::zeros({4})}, turned(false, false), "matmul: a scalar is no matrix"},
+       {"transposed vector",
+        {Tensor::zeros({3}), Tensor({3, 1})},
+        turned(true, false),
+        "a vector cannot be transposed"},
+       {"two dtypes", {Tensor::zeros({3}), Tensor({3, 2}, f64)}, turned(false, false), "dtype"}}};
+}
+
+}  // namespace
+
+std::vector<Composite> matmul_composites() {
+  return {
+      matmul_of_vectors(),
+      {"dot",
+       "The sum of products.",
+       [](Inputs x, const Attrs&) { return dot(x[0], x[1]); },
+       {product("vectors", {19}, {19}), product("one element", {1}, {1}), product("nothing", {0}, {0})},
+       {{"lengths",
+         {Tensor::zeros({3}), Tensor::zeros({1})},
+         {},
+         "dot: two vectors of one length are needed, not [3] and [1]"},
+        {"matrices", {Tensor({2, 2}), Tensor({2, 2})}, {}, "dot: two vectors"}}},
+      {"outer",
+       "Each element times each.",
+       [](Inputs x, const Attrs&) { return outer(x[0], x[1]); },
+       {product("vectors", {3}, {17}), product("one element", {1}, {1}), product("nothing", {0}, {2})},
+       {{"matrix", {Tensor::zeros({3}), Tensor({1, 3})}, {}, "outer: two vectors are needed, not [3] and [1, 3]"}}},
+  };
 }
 
 }  // namespace xgrad::inline v0

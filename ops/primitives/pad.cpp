@@ -6,9 +6,12 @@
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/strided_copy.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -135,15 +138,15 @@ struct Pad : Operation {
   }
   static std::vector<Sample> samples() {
     constexpr auto constant = PadMode::constant, reflect = PadMode::reflect, edge = PadMode::edge;
-    return {{"both sides", {{{3, 4}}}, pad_attrs(1, 2, 1, constant, 0.5), 0, false, true},
-            {"front", {{{3}}}, pad_attrs(0, 2, 0, constant, 0), 0, false, true},
-            {"nothing added", {{{3}}}, pad_attrs(0, 0, 0, constant, 0), 0, false, true},
-            {"added to nothing", {{{0, 2}}}, pad_attrs(0, 1, 1, constant, 3), 0, true, true},
-            {"reflected", {{{3, 5}}}, pad_attrs(1, 4, 2, reflect, 0), 0, false, true},
-            {"rows reflected", {{{4, 9}}}, pad_attrs(0, 1, 3, reflect, 0), 0, false, true},
-            {"one element reflected by none", {{{1}}}, pad_attrs(0, 0, 0, reflect, 0), 0, false, true},
-            {"edges", {{{2, 3, 2}}}, pad_attrs(1, 5, 1, edge, 0), 0, false, true},
-            {"edge of one element", {{{1}}}, pad_attrs(0, 2, 3, edge, 0), 0, false, true}};
+    return {zero_second({"both sides", {{{3, 4}}}, pad_attrs(1, 2, 1, constant, 0.5)}),
+            zero_second({"front", {{{3}}}, pad_attrs(0, 2, 0, constant, 0)}),
+            zero_second({"nothing added", {{{3}}}, pad_attrs(0, 0, 0, constant, 0)}),
+            zero_gradient({"added to nothing", {{{0, 2}}}, pad_attrs(0, 1, 1, constant, 3)}),
+            zero_second({"reflected", {{{3, 5}}}, pad_attrs(1, 4, 2, reflect, 0)}),
+            zero_second({"rows reflected", {{{4, 9}}}, pad_attrs(0, 1, 3, reflect, 0)}),
+            zero_second({"one element reflected by none", {{{1}}}, pad_attrs(0, 0, 0, reflect, 0)}),
+            zero_second({"edges", {{{2, 3, 2}}}, pad_attrs(1, 5, 1, edge, 0)}),
+            zero_second({"edge of one element", {{{1}}}, pad_attrs(0, 2, 3, edge, 0)})};
   }
   static std::vector<BadSample> bad_samples() {
     const Tensor row = Tensor::zeros({3});
@@ -205,19 +208,16 @@ struct Unpad : Operation {
                   });
   }
   static void kernel(const KernelCall& call) {
-    if (call.output.type.dtype == f32)
-      run<float>(call);
-    else
-      run<double>(call);
+    with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
   static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return apply("pad", {r.cotangent()}, r.attrs()); }
   static std::vector<Sample> samples() {
-    return {{"reflected", {{{2, 7}}}, pad_attrs(1, 2, 1, PadMode::reflect, 0), 0, false, true},
-            {"edges", {{{6, 9}}}, pad_attrs(0, 1, 4, PadMode::edge, 0), 0, false, true},
-            {"many rows", {{{300, 120}}}, pad_attrs(1, 3, 2, PadMode::reflect, 0), 0, false, true},
-            {"one element", {{{1}}}, pad_attrs(0, 0, 0, PadMode::edge, 0), 0, false, true},
-            {"no rows", {{{0, 3}}}, pad_attrs(1, 1, 1, PadMode::edge, 0), 0, true, true}};
+    return {zero_second({"reflected", {{{2, 7}}}, pad_attrs(1, 2, 1, PadMode::reflect, 0)}),
+            zero_second({"edges", {{{6, 9}}}, pad_attrs(0, 1, 4, PadMode::edge, 0)}),
+            zero_second({"many rows", {{{300, 120}}}, pad_attrs(1, 3, 2, PadMode::reflect, 0)}),
+            zero_second({"one element", {{{1}}}, pad_attrs(0, 0, 0, PadMode::edge, 0)}),
+            zero_gradient({"no rows", {{{0, 3}}}, pad_attrs(1, 1, 1, PadMode::edge, 0)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {
@@ -239,27 +239,56 @@ void register_pad(OpRegistry& registry) {
 }
 
 Value pad(Operand x, Index axis, Index before, Index after, double value) {
-  const SourceLocationScope line(x);
-  return apply("pad", {x},
-               pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, PadMode::constant, value));
+  return composite(x, [&] {
+    return apply("pad", {x},
+                 pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, PadMode::constant, value));
+  });
 }
 
 Value pad(Operand x, Index axis, Index before, Index after, PadMode mode) {
-  const SourceLocationScope line(x);
-  return apply("pad", {x}, pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, mode, 0));
+  return composite(x, [&] {
+    return apply("pad", {x}, pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, mode, 0));
+  });
 }
 
 Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode, double value) {
-  const SourceLocationScope line(x);
-  const int rank = x.shape().rank();
-  if (static_cast<int>(widths.size()) != rank) {
-    throw ShapeError(fmt::format("pad: {} widths for {} axes\n  {}", widths.size(), rank, x.describe()));
-  }
-  for (int axis = 0; axis < rank; ++axis) {
-    const PadWidth& w = widths[static_cast<std::size_t>(axis)];
-    if (w.before != 0 || w.after != 0) x = apply("pad", {x}, pad_attrs(axis, w.before, w.after, mode, value));
-  }
-  return x;
+  return composite(x, [&] {
+    const int rank = x.shape().rank();
+    if (static_cast<int>(widths.size()) != rank) {
+      throw ShapeError(fmt::format("pad: {} widths for {} axes\n  {}", widths.size(), rank, x.describe()));
+    }
+    for (int axis = 0; axis < rank; ++axis) {
+      const PadWidth& w = widths[static_cast<std::size_t>(axis)];
+      if (w.before != 0 || w.after != 0) x = apply("pad", {x}, pad_attrs(axis, w.before, w.after, mode, value));
+    }
+    return x;
+  });
+}
+
+// ---- samples
+
+std::vector<Composite> pad_composites() {
+  return {
+      {"pad of several axes",
+       "Elements added around a tensor.",
+       [](Inputs x, const Attrs& a) {
+         const auto& mode = a.text("mode");
+         return pad(x[0], {{1, 0}, {0, 0}, {2, 1}},
+                    mode == "edge"      ? PadMode::edge
+                    : mode == "reflect" ? PadMode::reflect
+                                        : PadMode::constant,
+                    0.5);
+       },
+       {zero_second({"constant", {{{2, 3, 4}}}, {{"mode", std::string("constant")}}}),
+        zero_second({"reflect", {{{2, 3, 4}}}, {{"mode", std::string("reflect")}}}),
+        zero_second({"edge", {{{2, 3, 1}}}, {{"mode", std::string("edge")}}})},
+       {{"widths", {Tensor::zeros({2})}, {{"mode", std::string("edge")}}, "pad: 3 widths for 1 axes"}}},
+      {"pad of one axis by its edge",
+       "Elements added before and after.",
+       [](Inputs x, const Attrs&) { return pad(x[0], -1, 2, 1, PadMode::edge); },
+       {zero_second({"row", {{{2, 3}}}})},
+       {}},
+  };
 }
 
 }  // namespace xgrad::inline v0

@@ -10,9 +10,10 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/rewrite_rule.hpp>
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
-#include <xgrad/ops/define/internal/all_or_nothing.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -69,11 +70,11 @@ struct Concat : Operation {
     return Cotangents(out);
   }
   static std::vector<Sample> samples() {
-    return {{"rows", {{{2, 3}}, {{4, 3}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, {{"axis", std::int64_t{1}}}, 0, false, true},
-            {"one", {{{5}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"one element", {{{1}}, {{0}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"with nothing", {{{0, 2}}, {{3, 2}}}, {{"axis", std::int64_t{0}}}, 0, false, true}};
+    return {zero_second({"rows", {{{2, 3}}, {{4, 3}}}, {{"axis", std::int64_t{0}}}}),
+            zero_second({"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, {{"axis", std::int64_t{1}}}}),
+            zero_second({"one", {{{5}}}, {{"axis", std::int64_t{0}}}}),
+            zero_second({"one element", {{{1}}, {{0}}}, {{"axis", std::int64_t{0}}}}),
+            zero_second({"with nothing", {{{0, 2}}, {{3, 2}}}, {{"axis", std::int64_t{0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other extent", {Tensor({2, 3}), Tensor({2, 4})}, {{"axis", std::int64_t{0}}}, "does not fit"},
@@ -127,20 +128,13 @@ struct ConcatPart : Operation {
     return Cotangents(out);
   }
   static std::vector<Sample> samples() {
-    return {{"middle",
-             {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}},
-             {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}},
-             0,
-             false,
-             true},
-            {"rows",
-             {{{9, 5}}, {{7, 5}}, {{2, 5}}},
-             {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
-             0,
-             false,
-             true},
-            {"one element", {{{1}}, {{1}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}}, 0, false, true},
-            {"nothing", {{{2}}, {{2}}, {{0}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}}, 0, true, true}};
+    return {
+        zero_second({"middle",
+                     {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}},
+                     {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}}}),
+        zero_second({"rows", {{{9, 5}}, {{7, 5}}, {{2, 5}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}}}),
+        zero_second({"one element", {{{1}}, {{1}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}}}),
+        zero_gradient({"nothing", {{{2}}, {{2}}, {{0}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"no such part",
@@ -214,17 +208,17 @@ struct Slice : Operation {
     return {{"axis", axis}, {"begin", begin}, {"end", end}, {"step", step}};
   }
   static std::vector<Sample> samples() {
-    return {{"rows", {{{5, 3}}}, attrs(0, 1, 4, 1), 0, false, true},
-            {"from the back", {{{3, 9}}}, attrs(1, -4, open_end, 1), 0, false, true},
-            {"every second", {{{2, 9}}}, attrs(1, 1, open_end, 2), 0, false, true},
-            {"backwards", {{{2, 17}}}, attrs(1, -1, open_end, -1), 0, false, true},
-            {"rows backwards", {{{5, 3}}}, attrs(0, 4, 0, -2), 0, false, true},
-            {"longer than the axis", {{{4}}}, attrs(0, -9, 9, 1), 0, false, true},
-            {"one step", {{{4}}}, attrs(0, 1, open_end, INT64_MIN), 0, false, true},
-            {"one element", {{{1}}}, attrs(0, 0, open_end, 1), 0, false, true},
-            {"of nothing", {{{0, 2}}}, attrs(0, 0, open_end, 1), 0, true, true},
-            {"nothing backwards", {{{4}}}, attrs(0, 1, 3, -1), 0, true, true},
-            {"nothing", {{{4}}}, attrs(0, 3, 1, 1), 0, true, true}};
+    return {zero_second({"rows", {{{5, 3}}}, attrs(0, 1, 4, 1)}),
+            zero_second({"from the back", {{{3, 9}}}, attrs(1, -4, open_end, 1)}),
+            zero_second({"every second", {{{2, 9}}}, attrs(1, 1, open_end, 2)}),
+            zero_second({"backwards", {{{2, 17}}}, attrs(1, -1, open_end, -1)}),
+            zero_second({"rows backwards", {{{5, 3}}}, attrs(0, 4, 0, -2)}),
+            zero_second({"longer than the axis", {{{4}}}, attrs(0, -9, 9, 1)}),
+            zero_second({"one step", {{{4}}}, attrs(0, 1, open_end, INT64_MIN)}),
+            zero_second({"one element", {{{1}}}, attrs(0, 0, open_end, 1)}),
+            zero_gradient({"of nothing", {{{0, 2}}}, attrs(0, 0, open_end, 1)}),
+            zero_gradient({"nothing backwards", {{{4}}}, attrs(0, 1, 3, -1)}),
+            zero_gradient({"nothing", {{{4}}}, attrs(0, 3, 1, 1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"step", {Tensor::zeros({4})}, attrs(0, 0, 2, 0), "a step of 0"},
@@ -261,11 +255,11 @@ struct Unslice : Operation {
   static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return {apply("slice", {r.cotangent()}, r.attrs()), Value{}}; }
   static std::vector<Sample> samples() {
-    return {{"rows", {{{2, 3}}, {{5, 3}}}, Slice::attrs(0, 1, 3, 1), 0, false, true},
-            {"every second", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 1, open_end, 2), 0, false, true},
-            {"backwards", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 7, 0, -2), 0, false, true},
-            {"one element", {{{1}}, {{1}}}, Slice::attrs(0, 0, open_end, 1), 0, false, true},
-            {"from nothing", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1), 0, true, true}};
+    return {zero_second({"rows", {{{2, 3}}, {{5, 3}}}, Slice::attrs(0, 1, 3, 1)}),
+            zero_second({"every second", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 1, open_end, 2)}),
+            zero_second({"backwards", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 7, 0, -2)}),
+            zero_second({"one element", {{{1}}, {{1}}}, Slice::attrs(0, 0, open_end, 1)}),
+            zero_gradient({"from nothing", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {
@@ -380,37 +374,52 @@ void check_parts(std::span<const Value> values, const Attrs& attrs) {
 }  // namespace
 
 Value concat(const std::vector<Value>& values, Index axis, SourceLocation at) {
-  const SourceLocationScope line(at, values.empty() ? Value() : values[0], "concat");
-  if (values.empty()) throw ShapeError("concat: there is nothing to join");
-  const Index along = axis_index(axis, values[0].shape().rank(), "concat");
-  const Attrs attrs{{"axis", along}};
-  if (values.size() > most_parts) check_parts(values, attrs);
-  std::vector<Value> parts = values;
-  while (parts.size() > most_parts) {
-    std::vector<Value> joined;
-    for (std::size_t i = 0; i < parts.size(); i += most_parts)
-      joined.push_back(
-          apply("concat", std::span(parts).subspan(i, std::min<std::size_t>(most_parts, parts.size() - i)), attrs));
-    parts = std::move(joined);
-  }
-  return apply("concat", parts, attrs);
+  return composite(at, values, [&] {
+    if (values.empty()) throw ShapeError("concat: there is nothing to join");
+    const Index along = axis_index(axis, values[0].shape().rank(), "concat");
+    const Attrs attrs{{"axis", along}};
+    if (values.size() > most_parts) check_parts(values, attrs);
+    std::vector<Value> parts = values;
+    while (parts.size() > most_parts) {
+      std::vector<Value> joined;
+      for (std::size_t i = 0; i < parts.size(); i += most_parts)
+        joined.push_back(
+            apply("concat", std::span(parts).subspan(i, std::min<std::size_t>(most_parts, parts.size() - i)), attrs));
+      parts = std::move(joined);
+    }
+    return apply("concat", parts, attrs);
+  });
 }
 
 Value select(Operand x, Position position, Index axis) {
-  const SourceLocationScope line(x);
-  const int along = axis_index(axis, x.shape().rank(), "select");
-  const Index extent = x.shape()[along], i = position.index() < 0 ? position.index() + extent : position.index();
-  if (i < 0 || i >= extent) {
-    throw ShapeError(fmt::format("select: position {} is outside axis {} of extent {}\n  {}", position.index(), along,
-                                 extent, x.describe()));
-  }
-  return all_or_nothing(x.graph(), [&] { return squeeze(slice(x, along, i, i + 1), along); });
+  return composite(x, [&] {
+    const int along = axis_index(axis, x.shape().rank(), "select");
+    const Index extent = x.shape()[along], i = position.index() < 0 ? position.index() + extent : position.index();
+    if (i < 0 || i >= extent) {
+      throw ShapeError(fmt::format("select: position {} is outside axis {} of extent {}\n  {}", position.index(), along,
+                                   extent, x.describe()));
+    }
+    return squeeze(slice(x, along, i, i + 1), along);
+  });
 }
 
 Value slice(Operand x, Index axis, Index begin, std::optional<Index> end, Index step) {
-  const SourceLocationScope line(x);
-  return apply("slice", {x},
-               Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
+  return composite(x, [&] {
+    return apply("slice", {x},
+                 Slice::attrs(axis_index(axis, x.shape().rank(), "slice"), begin, end.value_or(open_end), step));
+  });
+}
+
+// ---- samples
+
+std::vector<Composite> parts_composites() {
+  return {
+      {"slice with a negative axis",
+       "Every second element, backwards.",
+       [](Inputs x, const Attrs&) { return slice(x[0], -1, -2, {}, -2); },
+       {zero_second({"matrix", {{{3, 8}}}})},
+       {}},
+  };
 }
 
 }  // namespace xgrad::inline v0

@@ -7,7 +7,9 @@
 #include <fmt/format.h>
 
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -89,8 +91,7 @@ struct Polygamma : Operation {
     });
   }
   static void kernel(const KernelCall& call) {
-    if (call.output.type.dtype == f32) return run<float>(call);
-    run<double>(call);
+    with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
   // The series itself, which holds on both sides of 0, and the integral of what is left.
   static void reference(const KernelCall& call) {
@@ -115,7 +116,7 @@ struct Polygamma : Operation {
     return {
         {"first", {{{9}, between_poles}}, attrs(1)},           {"second", {{{3, 5}, between_poles}}, attrs(2)},
         {"third", {{{5}, domain::between(0.5, 3)}}, attrs(3)}, {"seventh", {{{4}, domain::between(2, 8)}}, attrs(7)},
-        {"one number", {{{}, domain::positive()}}, attrs(1)},  {"nothing", {{{0}}}, attrs(1), 0, true, true}};
+        {"one number", {{{}, domain::positive()}}, attrs(1)},  zero_gradient({"nothing", {{{0}}}, attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"not above 0", {Tensor::zeros({3})}, attrs(0), "n = 0 is not in [1, 20]"},
@@ -129,8 +130,7 @@ struct Polygamma : Operation {
 void register_polygamma(OpRegistry& registry) { registry.add(define<Polygamma>()); }
 
 Value polygamma(int n, Operand x) {
-  const SourceLocationScope line(x);
-  return n == 0 ? digamma(x) : apply("polygamma", {x}, Polygamma::attrs(n));
+  return composite(x, [&] { return n == 0 ? digamma(x) : apply("polygamma", {x}, Polygamma::attrs(n)); });
 }
 
 }  // namespace xgrad::inline v0

@@ -7,8 +7,10 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/require.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 #include <xgrad/ops/kernels/philox.hpp>
@@ -63,10 +65,8 @@ std::vector<Sample> both_ways(const Attrs& attrs) {
   Attrs typed = attrs;
   typed.set("shape", Axes{3, 33});
   typed.set("dtype", f32);
-  return {{"matrix", {}, typed, 0, true, true},
-          {"like a matrix", {{{3, 33}}}, attrs, 0, true, true},
-          {"one number", {{{1}}}, attrs, 0, true, true},
-          {"nothing", {{{0}}}, attrs, 0, true, true}};
+  return {zero_gradient({"matrix", {}, typed}), zero_gradient({"like a matrix", {{{3, 33}}}, attrs}),
+          zero_gradient({"one number", {{{1}}}, attrs}), zero_gradient({"nothing", {{{0}}}, attrs})};
 }
 
 struct RandomUniform : Source {
@@ -163,7 +163,7 @@ struct RandomBernoulli : Source {
   static Attrs attrs(double probability, Index stream) { return {{"probability", probability}, {"stream", stream}}; }
   static std::vector<Sample> samples() {
     auto out = both_ways(attrs(0.3, 3));
-    out.push_back({"like booleans", {{{3, 33}, domain::booleans()}}, attrs(0.5, 3), 0, true, true});
+    out.push_back(zero_gradient({"like booleans", {{{3, 33}, domain::booleans()}}, attrs(0.5, 3)}));
     return out;
   }
   static std::vector<BadSample> bad_samples() {
@@ -217,11 +217,9 @@ struct RandomPermutation : Source {
   }
   static Attrs attrs(const char* which, Index number, Index stream) { return {{which, number}, {"stream", stream}}; }
   static std::vector<Sample> samples() {
-    return {{"numbers", {}, attrs("n", 33, 3), 0, true, true},
-            {"one number", {}, attrs("n", 1, 3), 0, true, true},
-            {"nothing", {}, attrs("n", 0, 3), 0, true, true},
-            {"rows", {{{17, 3}}}, attrs("axis", 0, 3), 0, true, true},
-            {"columns of integers", {{{2, 40}, domain::integers(0, 9)}}, attrs("axis", 1, 3), 0, true, true}};
+    return {zero_gradient({"numbers", {}, attrs("n", 33, 3)}), zero_gradient({"one number", {}, attrs("n", 1, 3)}),
+            zero_gradient({"nothing", {}, attrs("n", 0, 3)}), zero_gradient({"rows", {{{17, 3}}}, attrs("axis", 0, 3)}),
+            zero_gradient({"columns of integers", {{{2, 40}, domain::integers(0, 9)}}, attrs("axis", 1, 3)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor::zeros({3})}, attrs("axis", 1, 0), "axis 1 is out of range"}};
@@ -271,84 +269,87 @@ void register_random(OpRegistry& registry) {
 }
 
 Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high, SourceLocation at) {
-  const SourceLocationScope line(at, &graph);
-  return draw("random_uniform", graph, shape, dtype, RandomUniform::attrs(low, high, graph.next_stream()));
+  return composite(at, graph, [&] {
+    return draw("random_uniform", graph, shape, dtype, RandomUniform::attrs(low, high, graph.next_stream()));
+  });
 }
 Value uniform_like(Operand like, double low, double high) {
-  const SourceLocationScope line(like);
-  return draw("random_uniform", like, RandomUniform::attrs(low, high, like.graph().next_stream()));
+  return composite(
+      like, [&] { return draw("random_uniform", like, RandomUniform::attrs(low, high, like.graph().next_stream())); });
 }
 
 Value random_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, SourceLocation at) {
-  const SourceLocationScope line(at, &graph);
-  return draw("random_normal", graph, shape, dtype, RandomNormal::attrs(mean, stddev, graph.next_stream()));
+  return composite(at, graph, [&] {
+    return draw("random_normal", graph, shape, dtype, RandomNormal::attrs(mean, stddev, graph.next_stream()));
+  });
 }
 Value normal_like(Operand like, double mean, double stddev) {
-  const SourceLocationScope line(like);
-  return draw("random_normal", like, RandomNormal::attrs(mean, stddev, like.graph().next_stream()));
+  return composite(
+      like, [&] { return draw("random_normal", like, RandomNormal::attrs(mean, stddev, like.graph().next_stream())); });
 }
 
 Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, double mean, double stddev, double low,
                               double high, SourceLocation at) {
-  const SourceLocationScope line(at, &graph);
-  if (!is_floating(dtype))
-    throw DTypeError(fmt::format("random_truncated_normal: {} is not a floating dtype", name_of(dtype)));
-  const Cut cut = cut_of("random_truncated_normal", mean, stddev, low, high);
-  return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
+  return composite(at, graph, [&] {
+    if (!is_floating(dtype))
+      throw DTypeError(fmt::format("random_truncated_normal: {} is not a floating dtype", name_of(dtype)));
+    const Cut cut = cut_of("random_truncated_normal", mean, stddev, low, high);
+    return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
+  });
 }
 Value truncated_normal_like(Operand like, double mean, double stddev, double low, double high) {
-  const SourceLocationScope line(like);
-  const Cut cut = cut_of("truncated_normal_like", mean, stddev, low, high);
-  return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
+  return composite(like, [&] {
+    const Cut cut = cut_of("truncated_normal_like", mean, stddev, low, high);
+    return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
+  });
 }
 
 Value random_bernoulli(Graph& graph, const Shape& shape, DType dtype, double probability, SourceLocation at) {
-  const SourceLocationScope line(at, &graph);
-  return draw("random_bernoulli", graph, shape, dtype, RandomBernoulli::attrs(probability, graph.next_stream()));
+  return composite(at, graph, [&] {
+    return draw("random_bernoulli", graph, shape, dtype, RandomBernoulli::attrs(probability, graph.next_stream()));
+  });
 }
 Value bernoulli_like(Operand like, double probability) {
-  const SourceLocationScope line(like);
-  return draw("random_bernoulli", like, RandomBernoulli::attrs(probability, like.graph().next_stream()));
+  return composite(like, [&] {
+    return draw("random_bernoulli", like, RandomBernoulli::attrs(probability, like.graph().next_stream()));
+  });
 }
 Value bernoulli(Operand probability) {
-  const SourceLocationScope line(probability);
-  require_floating("bernoulli", probability);
-  return cast(uniform_like(probability) < probability, probability.dtype());
+  return floating_composite(probability,
+                            [&] { return cast(uniform_like(probability) < probability, probability.dtype()); });
 }
 
 Value dropout_mask(Operand like, double rate) {
-  const SourceLocationScope line(like);
-  require_floating("dropout_mask", like);
-  if (!(rate >= 0 && rate <= 1)) {
-    throw UserError(fmt::format("dropout_mask: a rate of {} is not in [0, 1]\n  {}", rate, like.describe()));
-  }
-  if (rate == 0) return ones_like(like);
-  if (rate == 1) return zeros_like(like);
-  return bernoulli_like(like, 1 - rate) * (1 / (1 - rate));
+  return floating_composite(like, [&] {
+    if (!(rate >= 0 && rate <= 1)) {
+      throw UserError(fmt::format("dropout_mask: a rate of {} is not in [0, 1]\n  {}", rate, like.describe()));
+    }
+    if (rate == 0) return ones_like(like);
+    if (rate == 1) return zeros_like(like);
+    return bernoulli_like(like, 1 - rate) * (1 / (1 - rate));
+  });
 }
 
 Value random_permutation(Graph& graph, Index n, SourceLocation at) {
-  const SourceLocationScope line(at, &graph);
-  return graph.apply(builtin_op("random_permutation"), {}, RandomPermutation::attrs("n", n, graph.next_stream()));
+  return composite(at, graph, [&] {
+    return graph.apply(builtin_op("random_permutation"), {}, RandomPermutation::attrs("n", n, graph.next_stream()));
+  });
 }
 Value permutation(Operand x, Index axis) {
-  const SourceLocationScope line(x);
-  const Index a = axis_index(axis, x.shape().rank(), "permutation");
-  const Value order = draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream()));
-  return apply("gather", {x, order}, {{"axis", Index{a}}});
+  return composite(x, [&] {
+    const Index a = axis_index(axis, x.shape().rank(), "permutation");
+    const Value order = draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream()));
+    return apply("gather", {x, order}, {{"axis", Index{a}}});
+  });
 }
 
 // ---- samples
 
 namespace {
 
-using Inputs = std::span<const Value>;
-
 std::vector<Sample> no_derivative(const Domain& domain = domain::any()) {
-  return {{"row", {{{33}, domain}}, {}, 0, true, true},
-          {"matrix", {{{3, 5}, domain}}, {}, 0, true, true},
-          {"one number", {{{1}, domain}}, {}, 0, true, true},
-          {"nothing", {{{0}, domain}}, {}, 0, true, true}};
+  return {zero_gradient({"row", {{{33}, domain}}}), zero_gradient({"matrix", {{{3, 5}, domain}}}),
+          zero_gradient({"one number", {{{1}, domain}}}), zero_gradient({"nothing", {{{0}, domain}}})};
 }
 
 std::vector<BadSample> integers(const char* name) {
@@ -359,7 +360,7 @@ std::vector<BadSample> integers(const char* name) {
 
 std::vector<Composite> random_composites() {
   std::vector<Sample> with_other_bounds = no_derivative();
-  with_other_bounds.push_back({"above the mean", {{{9}}}, {{"stddev", 1.0}, {"high", 3.0}}, 0, true, true});
+  with_other_bounds.push_back(zero_gradient({"above the mean", {{{9}}}, {{"stddev", 1.0}, {"high", 3.0}}}));
   return {
       {"truncated_normal_like",
        "Normal numbers within two deviations.",
@@ -388,11 +389,8 @@ std::vector<Composite> random_composites() {
       {"permutation",
        "Slices in a random order.",
        [](Inputs x, const Attrs&) { return permutation(x[0]); },
-       {{"rows", {{{9, 3}}}, {}, 0, false, true},
-        {"row", {{{33}}}, {}, 0, false, true},
-        {"one row", {{{1, 3}}}, {}, 0, false, true},
-        {"one element", {{{1}}}, {}, 0, false, true},
-        {"nothing", {{{0, 3}}}, {}, 0, true, true}},
+       {zero_second({"rows", {{{9, 3}}}}), zero_second({"row", {{{33}}}}), zero_second({"one row", {{{1, 3}}}}),
+        zero_second({"one element", {{{1}}}}), zero_gradient({"nothing", {{{0, 3}}}})},
        {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
 }
 

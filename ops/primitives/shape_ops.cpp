@@ -7,8 +7,11 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/strided_copy.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -53,10 +56,10 @@ struct Reshape : View {
     return {in.dtype(0), fill_extents(in, in.shape(0).elements(), in.attrs().ints("extents"))};
   }
   static std::vector<Sample> samples() {
-    return {{"flat", {{{3, 4}}}, {{"extents", Axes{12}}}, 0, false, true},
-            {"inferred", {{{3, 4}}}, {{"extents", Axes{2, -1}}}, 0, false, true},
-            {"scalar", {{{1, 1}}}, {{"extents", Axes{}}}, 0, false, true},
-            {"nothing", {{{0, 3}}}, {{"extents", Axes{5, 0}}}, 0, true, true}};
+    return {zero_second({"flat", {{{3, 4}}}, {{"extents", Axes{12}}}}),
+            zero_second({"inferred", {{{3, 4}}}, {{"extents", Axes{2, -1}}}}),
+            zero_second({"scalar", {{{1, 1}}}, {{"extents", Axes{}}}}),
+            zero_gradient({"nothing", {{{0, 3}}}, {{"extents", Axes{5, 0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor({3, 4})}, {{"extents", Axes{5, 2}}}, "12 elements do not fill"},
@@ -79,10 +82,8 @@ struct ReshapeLike : View {
   }
   static Cotangents vjp(const Vjp& r) { return {reshape_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
-    return {{"matrix", {{{6}}, {{2, 3}}}, {}, 0, false, true},
-            {"larger matrix", {{{3, 17}}, {{17, 3}}}, {}, 0, false, true},
-            {"one element", {{{1}}, {{}}}, {}, 0, false, true},
-            {"nothing", {{{0, 2}}, {{3, 0}}}, {}, 0, true, true}};
+    return {zero_second({"matrix", {{{6}}, {{2, 3}}}}), zero_second({"larger matrix", {{{3, 17}}, {{17, 3}}}}),
+            zero_second({"one element", {{{1}}, {{}}}}), zero_gradient({"nothing", {{{0, 2}}, {{3, 0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor::zeros({5}), Tensor({2, 3})}, {}, "5 elements do not fill"}};
@@ -114,12 +115,10 @@ struct Flatten : View {
   }
   static Attrs attrs(Index first, Index last) { return {{"first", first}, {"last", last}}; }
   static std::vector<Sample> samples() {
-    return {{"images", {{{2, 3, 4}}}, attrs(1, 2), 0, false, true},
-            {"all", {{{2, 3}}}, attrs(0, 1), 0, false, true},
-            {"front", {{{2, 3, 4}}}, attrs(0, 1), 0, false, true},
-            {"scalar", {{{}}}, attrs(0, -1), 0, false, true},
-            {"longer rows", {{{3, 17}}}, attrs(0, 1), 0, false, true},
-            {"nothing", {{{2, 0, 3}}}, attrs(1, 2), 0, true, true}};
+    return {
+        zero_second({"images", {{{2, 3, 4}}}, attrs(1, 2)}),    zero_second({"all", {{{2, 3}}}, attrs(0, 1)}),
+        zero_second({"front", {{{2, 3, 4}}}, attrs(0, 1)}),     zero_second({"scalar", {{{}}}, attrs(0, -1)}),
+        zero_second({"longer rows", {{{3, 17}}}, attrs(0, 1)}), zero_gradient({"nothing", {{{2, 0, 3}}}, attrs(1, 2)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor({2, 3})}, attrs(3, 2), "axis 3 is out of range"},
@@ -147,10 +146,10 @@ struct Unflatten : View {
   }
   static Attrs attrs(Index axis, Axes extents) { return {{"axis", axis}, {"extents", std::move(extents)}}; }
   static std::vector<Sample> samples() {
-    return {{"last", {{{2, 6}}}, attrs(1, {2, 3}), 0, false, true},
-            {"inferred", {{{6, 5}}}, attrs(0, {-1, 2}), 0, false, true},
-            {"one element", {{{1}}}, attrs(0, {1, 1}), 0, false, true},
-            {"nothing", {{{0, 2}}}, attrs(0, {0, 3}), 0, true, true}};
+    return {zero_second({"last", {{{2, 6}}}, attrs(1, {2, 3})}),
+            zero_second({"inferred", {{{6, 5}}}, attrs(0, {-1, 2})}),
+            zero_second({"one element", {{{1}}}, attrs(0, {1, 1})}),
+            zero_gradient({"nothing", {{{0, 2}}}, attrs(0, {0, 3})})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor({2, 6})}, attrs(1, {4, 2}), "6 elements do not fill the extents [4, 2]"},
@@ -172,11 +171,11 @@ struct ExpandDims : View {
     return {in.dtype(0), out};
   }
   static std::vector<Sample> samples() {
-    return {{"front", {{{3}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"back", {{{2, 3}}}, {{"axis", std::int64_t{2}}}, 0, false, true},
-            {"middle", {{{3, 17}}}, {{"axis", std::int64_t{1}}}, 0, false, true},
-            {"scalar", {{{}}}, {{"axis", std::int64_t{0}}}, 0, false, true},
-            {"nothing", {{{0}}}, {{"axis", std::int64_t{1}}}, 0, true, true}};
+    return {zero_second({"front", {{{3}}}, {{"axis", std::int64_t{0}}}}),
+            zero_second({"back", {{{2, 3}}}, {{"axis", std::int64_t{2}}}}),
+            zero_second({"middle", {{{3, 17}}}, {{"axis", std::int64_t{1}}}}),
+            zero_second({"scalar", {{{}}}, {{"axis", std::int64_t{0}}}}),
+            zero_gradient({"nothing", {{{0}}}, {{"axis", std::int64_t{1}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor::zeros({3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"}};
@@ -201,12 +200,12 @@ struct Squeeze : View {
     return {in.dtype(0), out};
   }
   static std::vector<Sample> samples() {
-    return {{"one axis", {{{3, 1, 2}}}, {{"axes", Axes{1}}}, 0, false, true},
-            {"two axes", {{{1, 3, 1}}}, {{"axes", Axes{0, 2}}}, 0, false, true},
-            {"to a scalar", {{{1}}}, {{"axes", Axes{0}}}, 0, false, true},
-            {"no axis", {{{2, 3}}}, {{"axes", Axes{}}}, 0, false, true},
-            {"longer rows", {{{3, 1, 17}}}, {{"axes", Axes{1}}}, 0, false, true},
-            {"nothing", {{{0, 1}}}, {{"axes", Axes{1}}}, 0, true, true}};
+    return {zero_second({"one axis", {{{3, 1, 2}}}, {{"axes", Axes{1}}}}),
+            zero_second({"two axes", {{{1, 3, 1}}}, {{"axes", Axes{0, 2}}}}),
+            zero_second({"to a scalar", {{{1}}}, {{"axes", Axes{0}}}}),
+            zero_second({"no axis", {{{2, 3}}}, {{"axes", Axes{}}}}),
+            zero_second({"longer rows", {{{3, 1, 17}}}, {{"axes", Axes{1}}}}),
+            zero_gradient({"nothing", {{{0, 1}}}, {{"axes", Axes{1}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"extent", {Tensor({3, 2})}, {{"axes", Axes{1}}}, "axis 1 has extent 2, not 1"},
@@ -221,10 +220,8 @@ struct StopGradient : View {
   static constexpr auto batch = batch_broadcast;  // of itself, since a mere view would let derivatives through
   static TensorType infer(const Infer& in) { return same_type(in); }
   static std::vector<Sample> samples() {
-    return {{"row", {{{5}}}, {}, 0, true, true},
-            {"matrix", {{{3, 17}}}, {}, 0, true, true},
-            {"one element", {{{1}}}, {}, 0, true, true},
-            {"nothing", {{{0}}}, {}, 0, true, true}};
+    return {zero_gradient({"row", {{{5}}}}), zero_gradient({"matrix", {{{3, 17}}}}),
+            zero_gradient({"one element", {{{1}}}}), zero_gradient({"nothing", {{{0}}}})};
   }
 };
 
@@ -263,11 +260,11 @@ struct Transpose : Operation {
     return transpose(r.cotangent(), back);
   }
   static std::vector<Sample> samples() {
-    return {{"matrix", {{{3, 5}}}, {{"order", Axes{1, 0}}}, 0, false, true},
-            {"larger matrix", {{{33, 17}}}, {{"order", Axes{1, 0}}}, 0, false, true},
-            {"three axes", {{{2, 3, 4}}}, {{"order", Axes{2, 0, 1}}}, 0, false, true},
-            {"scalar", {{{}}}, {{"order", Axes{}}}, 0, false, true},
-            {"nothing", {{{0, 3}}}, {{"order", Axes{1, 0}}}, 0, true, true}};
+    return {zero_second({"matrix", {{{3, 5}}}, {{"order", Axes{1, 0}}}}),
+            zero_second({"larger matrix", {{{33, 17}}}, {{"order", Axes{1, 0}}}}),
+            zero_second({"three axes", {{{2, 3, 4}}}, {{"order", Axes{2, 0, 1}}}}),
+            zero_second({"scalar", {{{}}}, {{"order", Axes{}}}}),
+            zero_gradient({"nothing", {{{0, 3}}}, {{"order", Axes{1, 0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"repeated axis", {Tensor({2, 3})}, {{"order", Axes{0, 0}}}, "[0, 0] is not an order of 2 axes"},
@@ -297,12 +294,12 @@ struct BroadcastTo : Operation {
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return sum_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
-    return {{"number", {{{}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
-            {"row", {{{5}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
-            {"column", {{{3, 1}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
-            {"middle", {{{2, 1, 3}}}, {{"shape", Axes{2, 4, 3}}}, 0, false, true},
-            {"itself", {{{9}}}, {{"shape", Axes{9}}}, 0, false, true},
-            {"nothing", {{{1, 3}}}, {{"shape", Axes{0, 3}}}, 0, true, true}};
+    return {zero_second({"number", {{{}}}, {{"shape", Axes{3, 5}}}}),
+            zero_second({"row", {{{5}}}, {{"shape", Axes{3, 5}}}}),
+            zero_second({"column", {{{3, 1}}}, {{"shape", Axes{3, 5}}}}),
+            zero_second({"middle", {{{2, 1, 3}}}, {{"shape", Axes{2, 4, 3}}}}),
+            zero_second({"itself", {{{9}}}, {{"shape", Axes{9}}}}),
+            zero_gradient({"nothing", {{{1, 3}}}, {{"shape", Axes{0, 3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"does not fit", {Tensor::zeros({4})}, {{"shape", Axes{3, 5}}}, "[4] does not broadcast to [3, 5]"},
@@ -320,10 +317,8 @@ struct BroadcastLike : Operation {
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return {sum_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
-    return {{"number", {{{}}, {{3, 5}}}, {}, 0, false, true},
-            {"column", {{{3, 1}}, {{3, 17}}}, {}, 0, false, true},
-            {"one element", {{{}}, {{1}}}, {}, 0, false, true},
-            {"nothing", {{{1, 3}}, {{0, 3}}}, {}, 0, true, true}};
+    return {zero_second({"number", {{{}}, {{3, 5}}}}), zero_second({"column", {{{3, 1}}, {{3, 17}}}}),
+            zero_second({"one element", {{{}}, {{1}}}}), zero_gradient({"nothing", {{{1, 3}}, {{0, 3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"does not fit", {Tensor::zeros({4}), Tensor({3, 5})}, {}, "[4] does not broadcast to [3, 5]"}};
@@ -348,11 +343,9 @@ struct Stretch : Operation {
   static Cotangents vjp(const Vjp& r) { return sum(r.cotangent(), {r.attrs().integer("axis")}, true); }
   static Attrs attrs(Index axis, Index times) { return {{"axis", axis}, {"times", times}}; }
   static std::vector<Sample> samples() {
-    return {{"rows", {{{1, 5}}}, attrs(0, 3), 0, false, true},
-            {"columns", {{{3, 1}}}, attrs(1, 17), 0, false, true},
-            {"once", {{{1, 2}}}, attrs(0, 1), 0, false, true},
-            {"one element", {{{1}}}, attrs(0, 1), 0, false, true},
-            {"never", {{{1, 2}}}, attrs(0, 0), 0, true, true}};
+    return {zero_second({"rows", {{{1, 5}}}, attrs(0, 3)}), zero_second({"columns", {{{3, 1}}}, attrs(1, 17)}),
+            zero_second({"once", {{{1, 2}}}, attrs(0, 1)}), zero_second({"one element", {{{1}}}, attrs(0, 1)}),
+            zero_gradient({"never", {{{1, 2}}}, attrs(0, 0)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"extent", {Tensor({2, 3})}, attrs(0, 2), "axis 0 has extent 2, not 1"},
@@ -382,57 +375,96 @@ Value reshape(Operand x, const std::vector<Index>& extents) { return apply("resh
 Value reshape_like(Operand x, Operand like) { return apply("reshape_like", {x, like}); }
 
 Value flatten(Operand x, Index first, Index last) {
-  const SourceLocationScope line(x);
-  const int rank = x.shape().rank();
-  if (first == rank && last == -1) return apply("flatten", {x}, Flatten::attrs(rank, rank - 1));
-  return apply("flatten", {x}, Flatten::attrs(axis_index(first, rank, "flatten"), axis_index(last, rank, "flatten")));
+  return composite(x, [&] {
+    const int rank = x.shape().rank();
+    if (first == rank && last == -1) return apply("flatten", {x}, Flatten::attrs(rank, rank - 1));
+    return apply("flatten", {x}, Flatten::attrs(axis_index(first, rank, "flatten"), axis_index(last, rank, "flatten")));
+  });
 }
 
 Value unflatten(Operand x, Index axis, const std::vector<Index>& extents) {
-  const SourceLocationScope line(x);
-  return apply("unflatten", {x}, Unflatten::attrs(axis_index(axis, x.shape().rank(), "unflatten"), extents));
+  return composite(x, [&] {
+    return apply("unflatten", {x}, Unflatten::attrs(axis_index(axis, x.shape().rank(), "unflatten"), extents));
+  });
 }
 
 Value expand_dims(Operand x, Index axis) {
-  const SourceLocationScope line(x);
-  return apply("expand_dims", {x}, {{"axis", Index{axis_index(axis, x.shape().rank() + 1, "expand_dims")}}});
+  return composite(x, [&] {
+    return apply("expand_dims", {x}, {{"axis", Index{axis_index(axis, x.shape().rank() + 1, "expand_dims")}}});
+  });
+}
+Value unsqueeze(Operand x, Index axis) {
+  return composite(x, [&] { return expand_dims(x, axis); });
 }
 
 Value squeeze(Operand x, const Axes& axes) {
-  const SourceLocationScope line(x);
-  const Shape& shape = x.shape();
-  Axes chosen;
-  if (axes.empty()) {
-    for (int axis = 0; axis < shape.rank(); ++axis) {
-      if (shape[axis] == 1) chosen.push_back(axis);
+  return composite(x, [&] {
+    const Shape& shape = x.shape();
+    Axes chosen;
+    if (axes.empty()) {
+      for (int axis = 0; axis < shape.rank(); ++axis) {
+        if (shape[axis] == 1) chosen.push_back(axis);
+      }
+    } else {
+      chosen = normalize_axes(axes, shape.rank(), "squeeze");
     }
-  } else {
-    chosen = normalize_axes(axes, shape.rank(), "squeeze");
-  }
-  return apply("squeeze", {x}, {{"axes", chosen}});
+    return apply("squeeze", {x}, {{"axes", chosen}});
+  });
 }
 
 Value stop_gradient(Operand x) { return apply("stop_gradient", {x}); }
 
 Value transpose(Operand x, const Axes& order) {
-  const SourceLocationScope line(x);
-  const int rank = x.shape().rank();
-  Axes full;
-  for (Index axis : order) full.push_back(axis_index(axis, rank, "transpose"));
-  for (int axis = rank - 1; order.empty() && axis >= 0; --axis) full.push_back(axis);
-  return apply("transpose", {x}, {{"order", full}});
+  return composite(x, [&] {
+    const int rank = x.shape().rank();
+    Axes full;
+    for (Index axis : order) full.push_back(axis_index(axis, rank, "transpose"));
+    for (int axis = rank - 1; order.empty() && axis >= 0; --axis) full.push_back(axis);
+    return apply("transpose", {x}, {{"order", full}});
+  });
 }
 
 Value broadcast_to(Operand x, const Shape& shape) {
-  const SourceLocationScope line(x);
   return apply("broadcast_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
 }
 
 Value broadcast_like(Operand x, Operand like) { return apply("broadcast_like", {x, like}); }
 
 Value stretch(Operand x, Index axis, Index times) {
-  const SourceLocationScope line(x);
-  return apply("stretch", {x}, Stretch::attrs(axis_index(axis, x.shape().rank(), "stretch"), times));
+  return composite(
+      x, [&] { return apply("stretch", {x}, Stretch::attrs(axis_index(axis, x.shape().rank(), "stretch"), times)); });
+}
+
+// ---- samples
+
+std::vector<Composite> shape_composites() {
+  return {
+      {"flatten of some axes",
+       "Axes first to last become one.",
+       [](Inputs x, const Attrs& a) { return flatten(x[0], a.ints("n")[0], a.ints("n")[1]); },
+       {zero_second({"negative axes", {{{2, 3, 4}}}, list_attrs({-3, -2})}),
+        zero_second({"a last axis", {{{3}}}, list_attrs({1, -1})})},
+       {{"axis", {Tensor({2, 3})}, list_attrs({-3, -1}), "flatten: axis -3 is out of range"}}},
+      {"unflatten of the last axis",
+       "The reverse of flatten.",
+       [](Inputs x, const Attrs& a) { return unflatten(x[0], -1, a.ints("n")); },
+       {zero_second({"matrix", {{{2, 6}}}, list_attrs({3, -1})})},
+       {{"scalar", {Tensor(1.0F)}, list_attrs({1}), "unflatten: axis -1"}}},
+      {"squeeze of chosen axes",
+       "Without axes of extent 1.",
+       [](Inputs x, const Attrs& a) { return squeeze(x[0], a.ints("n")); },
+       {zero_second({"all", {{{1, 3, 1}}}, list_attrs({})}),
+        zero_second({"negative axis", {{{1, 3, 1}}}, list_attrs({-1})})},
+       {{"extent", {Tensor({2, 3})}, list_attrs({-1}), "squeeze: axis 1 has extent 3"},
+        {"repeated axis", {Tensor({1, 3})}, list_attrs({0, -2}), "squeeze: axis 0 is named twice"}}},
+      {"unsqueeze",
+       "A new axis of extent 1.",
+       [](Inputs x, const Attrs& a) { return unsqueeze(x[0], a.integer("axis")); },
+       {zero_second({"last", {{{2, 3}}}, axis_attrs(-1)}), zero_second({"scalar", {{{}}}, axis_attrs(0)}),
+        zero_second({"longer rows", {{{3, 17}}}, axis_attrs(1)}),
+        zero_gradient({"nothing", {{{0, 3}}}, axis_attrs(-1)})},
+       {{"axis", {Tensor::zeros({2})}, axis_attrs(2), "axis 2 is out of range"}}},
+  };
 }
 
 }  // namespace xgrad::inline v0

@@ -6,8 +6,11 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
+#include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -75,7 +78,7 @@ struct Argsort : Operation {
   }
   static std::vector<Sample> samples() {
     const auto make = [](const char* label, Shape shape, Domain domain, bool descending) {
-      return Sample{label, {{shape, domain}}, {{"descending", descending}}, 0, true, true};
+      return zero_gradient({label, {{shape, domain}}, {{"descending", descending}}});
     };
     const Domain reals = domain::distinct();
     return {make("row", {9}, reals, false),
@@ -122,26 +125,52 @@ Value chosen(Value x, Value indices, Index axis) {
 void register_sort(OpRegistry& registry) { registry.add(define<Argsort>()); }
 
 Value argsort(Operand x, Index axis, bool descending) {
-  const SourceLocationScope line(x);
-  return positions("argsort", x, axis, descending);
+  return composite(x, [&] { return positions("argsort", x, axis, descending); });
 }
 
 Value sort(Operand x, Index axis, bool descending) {
-  const SourceLocationScope line(x);
-  return chosen(x, positions("sort", x, axis, descending), axis);
+  return composite(x, [&] { return chosen(x, positions("sort", x, axis, descending), axis); });
 }
 
 TopK topk(Operand x, Index k, Index axis, bool largest) {
-  const SourceLocationScope line(x);
-  const int rank = x.shape().rank();
-  if (rank == 0) throw ShapeError(fmt::format("topk: a scalar has no axis\n  {}", x.describe()));
-  const int along = axis_index(axis, rank, "topk");
-  if (k < 0 || k > x.shape()[along]) {
-    throw ShapeError(
-        fmt::format("topk: axis {} of extent {} has no {} elements\n  {}", along, x.shape()[along], k, x.describe()));
-  }
-  const Value indices = slice(positions("topk", x, along, largest), along, 0, k);
-  return {chosen(x, indices, along), indices};
+  return composite(x, [&]() -> TopK {
+    const int rank = x.shape().rank();
+    if (rank == 0) throw ShapeError(fmt::format("topk: a scalar has no axis\n  {}", x.describe()));
+    const int along = axis_index(axis, rank, "topk");
+    if (k < 0 || k > x.shape()[along]) {
+      throw ShapeError(
+          fmt::format("topk: axis {} of extent {} has no {} elements\n  {}", along, x.shape()[along], k, x.describe()));
+    }
+    const Value indices = slice(positions("topk", x, along, largest), along, 0, k);
+    return {chosen(x, indices, along), indices};
+  });
+}
+
+// ---- samples
+
+std::vector<Composite> sort_composites() {
+  return {
+      {"sort",
+       "The elements of an axis in order.",
+       [](Inputs x, const Attrs& a) { return sort(x[0], a.integer("axis"), a.flag("descending")); },
+       {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, {{"axis", Index{-1}}, {"descending", false}}}),
+        zero_second(
+            {"first axis, descending", {{{7, 2}, domain::distinct()}}, {{"axis", Index{0}}, {"descending", true}}}),
+        zero_second({"one element", {{{1}}}, {{"axis", Index{0}}, {"descending", false}}}),
+        zero_gradient({"nothing", {{{3, 0}}}, {{"axis", Index{1}}, {"descending", false}}})},
+       {{"scalar", {Tensor(1.0F)}, {{"axis", Index{0}}, {"descending", false}}, "sort: a scalar has no axis"},
+        {"axis", {Tensor::zeros({2})}, {{"axis", Index{1}}, {"descending", false}}, "sort: axis 1"}}},
+      {"topk",
+       "The largest elements of an axis in order.",
+       [](Inputs x, const Attrs& a) { return topk(x[0], a.integer("n"), a.integer("axis")).values; },
+       {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, count_attrs(4, -1)}),
+        zero_second({"middle axis", {{{2, 5, 3}, domain::distinct()}}, count_attrs(2, 1)}),
+        zero_second({"one element", {{{1}}}, count_attrs(1, 0)}), zero_gradient({"none", {{{3}}}, count_attrs(0, 0)}),
+        zero_gradient({"of nothing", {{{0, 3}}}, count_attrs(2, 1)})},
+       {{"too many", {Tensor({2, 3})}, count_attrs(4, -1), "topk: axis 1 of extent 3 has no 4 elements"},
+        {"negative", {Tensor::zeros({3})}, count_attrs(-1, 0), "has no -1 elements"},
+        {"scalar", {Tensor(1.0F)}, count_attrs(0, 0), "topk: a scalar"}}},
+  };
 }
 
 }  // namespace xgrad::inline v0

@@ -12,6 +12,7 @@
 #include <xgrad/graph/base/internal/list_text.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/wide_sum.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/internal/window_attrs.hpp>
@@ -310,10 +311,7 @@ struct Fold : Operation {
     const Index work = s.columns.count * s.elements() * x[3];
     for_stretches(call.parallel, x[0] * x[1], task_elements / std::max<Index>(1, work), [&](Index first, Index last) {
       for (Index r = first; r < last; ++r) {
-        if (call.output.type.dtype == f32)
-          row<float>(call, s, r / x[1], r % x[1]);
-        else
-          row<double>(call, s, r / x[1], r % x[1]);
+        with_floating(call.output.type.dtype, [&](auto zero) { row<decltype(zero)>(call, s, r / x[1], r % x[1]); });
       }
     });
   }
@@ -352,14 +350,14 @@ struct Fold : Operation {
   }
   static std::vector<Sample> samples() {
     const Axes none{0, 0, 0, 0};
-    return {{"valid", {{{2, 2, 3, 6, 2}}, {{2, 3, 5, 2}}}, attrs({}, window_attrs({2, 3}, 1, 1, none)), 0, false, true},
-            {"to given extents", {{{1, 2, 2, 4, 3}}}, attrs({5, 4}, window_attrs(2, 2, 1, none)), 0, false, true},
-            {"padded", {{{1, 3, 4, 6, 1}}}, attrs({3, 4}, window_attrs({3, 2}, 1, 1, {1, 1, 1, 0})), 0, false, true},
-            {"same, strides", {{{1, 3, 2, 9, 1}}}, attrs({5, 6}, window_attrs(3, {2, 3}, 1, {})), 0, false, true},
-            {"dilation", {{{1, 3, 3, 4, 2}}}, attrs({4, 6}, window_attrs(2, 1, {2, 3}, {1, 0, 0, 0})), 0, false, true},
-            {"many rows", {{{9, 12, 12, 9, 5}}}, attrs({12, 12}, window_attrs(3, 1, 1, {1, 1, 1, 1})), 0, false, true},
-            {"one pixel", {{{1, 1, 1, 1, 1}}}, attrs({1, 1}, window_attrs(1, 1, 1, none)), 0, false, true},
-            {"no window", {{{1, 0, 0, 1, 1}}, {{1, 0, 0, 1}}}, attrs({}, window_attrs(1, 1, 1, {})), 0, true, true}};
+    return {zero_second({"valid", {{{2, 2, 3, 6, 2}}, {{2, 3, 5, 2}}}, attrs({}, window_attrs({2, 3}, 1, 1, none))}),
+            zero_second({"to given extents", {{{1, 2, 2, 4, 3}}}, attrs({5, 4}, window_attrs(2, 2, 1, none))}),
+            zero_second({"padded", {{{1, 3, 4, 6, 1}}}, attrs({3, 4}, window_attrs({3, 2}, 1, 1, {1, 1, 1, 0}))}),
+            zero_second({"same, strides", {{{1, 3, 2, 9, 1}}}, attrs({5, 6}, window_attrs(3, {2, 3}, 1, {}))}),
+            zero_second({"dilation", {{{1, 3, 3, 4, 2}}}, attrs({4, 6}, window_attrs(2, 1, {2, 3}, {1, 0, 0, 0}))}),
+            zero_second({"many rows", {{{9, 12, 12, 9, 5}}}, attrs({12, 12}, window_attrs(3, 1, 1, {1, 1, 1, 1}))}),
+            zero_second({"one pixel", {{{1, 1, 1, 1, 1}}}, attrs({1, 1}, window_attrs(1, 1, 1, none))}),
+            zero_gradient({"no window", {{{1, 0, 0, 1, 1}}, {{1, 0, 0, 1}}}, attrs({}, window_attrs(1, 1, 1, {}))})};
   }
   static std::vector<BadSample> bad_samples() {
     const Axes none{0, 0, 0, 0};
@@ -450,7 +448,7 @@ struct WindowArgmax : Operation {
   }
   static std::vector<Sample> samples() {
     const auto make = [](const char* label, Shape x, Attrs attrs) {
-      return Sample{label, {{x, domain::distinct()}}, std::move(attrs), 0, true, true};
+      return zero_gradient({label, {{x, domain::distinct()}}, std::move(attrs)});
     };
     const Axes none{0, 0, 0, 0};
     return {make("one pixel", {1, 1, 1, 1}, window_attrs(1, 1, 1, none)),
@@ -459,7 +457,7 @@ struct WindowArgmax : Operation {
             make("same", {1, 5, 4, 2}, window_attrs({3, 2}, 2, 1, {})),
             make("dilation", {1, 6, 6, 1}, window_attrs(2, 1, 2, none)),
             make("many rows", {9, 20, 20, 8}, window_attrs(2, 1, 1, none)),
-            {"integers", {{{1, 4, 4, 2}, domain::integers(-2, 2)}}, window_attrs(3, 1, 1, none), 0, true, true},
+            zero_gradient({"integers", {{{1, 4, 4, 2}, domain::integers(-2, 2)}}, window_attrs(3, 1, 1, none)}),
             make("no image", {0, 4, 4, 1}, window_attrs(2, 1, 1, none))};
   }
   static std::vector<BadSample> bad_samples() {

@@ -262,12 +262,7 @@ class Decoder {
 
   template <class S>
   void convert() {
-    switch (out_.dtype()) {
-      case DType::f32: return convert<S>(out_.mutable_values<float>().data());
-      case DType::f64: return convert<S>(out_.mutable_values<double>().data());
-      case DType::i64: return convert<S>(out_.mutable_values<std::int64_t>().data());
-      case DType::boolean: return convert<S>(out_.mutable_values<bool>().data());
-    }
+    with_dtype(out_.dtype(), [&](auto zero) { convert<S>(out_.mutable_values<decltype(zero)>().data()); });
   }
 
   template <class S, class T>

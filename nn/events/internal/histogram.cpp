@@ -50,13 +50,7 @@ Histogram count(std::span<const T> values, int bins) {
 
 Histogram histogram_of(const Tensor& values, int bins) {
   if (values.elements() == 0) return {};
-  switch (values.dtype()) {
-    case DType::f32: return count(values.values<float>(), bins);
-    case DType::f64: return count(values.values<double>(), bins);
-    case DType::i64: return count(values.values<std::int64_t>(), bins);
-    case DType::boolean: return count(values.values<bool>(), bins);
-  }
-  return {};
+  return with_dtype(values.dtype(), [&](auto zero) { return count(values.values<decltype(zero)>(), bins); });
 }
 
 }  // namespace xgrad::inline v0::nn

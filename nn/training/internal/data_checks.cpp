@@ -83,8 +83,8 @@ void require_integers(const std::string& where, const Tensor& x) {
         fmt::format("{}: x has {} in {}, but the input of the model takes integers", where, x.at(bad), place(x, bad)));
   };
   const auto holds = [](auto v) { return v >= -0x1p63 && v < 0x1p63 && std::trunc(v) == v; };
-  if (x.dtype() == f32) check(first_failing<float>(x, holds));
-  if (x.dtype() == f64) check(first_failing<double>(x, holds));
+  if (is_floating(x.dtype()))
+    check(with_floating(x.dtype(), [&](auto zero) { return first_failing<decltype(zero)>(x, holds); }));
 }
 
 // Which axis of two shapes of rows differs, in words; axis 0 is that of the rows.
@@ -186,8 +186,8 @@ void name_unconventional(const std::string& where, const Tensor& y, const Tensor
 void require_convention(const std::string& where, const Tensor& y, const Tensor& weights, const Loss& loss) {
   if (loss.target == Target::like_prediction || y.elements() == 0) return;
   const auto classes = static_cast<std::size_t>(y.shape().back());
-  const bool keeps = y.dtype() == f32 ? keeps_convention(y.values<float>(), classes, loss.target)
-                                      : keeps_convention(y.values<double>(), classes, loss.target);
+  const bool keeps = with_floating(
+      y.dtype(), [&](auto zero) { return keeps_convention(y.values<decltype(zero)>(), classes, loss.target); });
   if (!keeps) name_unconventional(where, y, weights, loss);
 }
 

@@ -1,6 +1,10 @@
 // What losses share.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include <xgrad/graph/op_def.hpp>
 #include <xgrad/ops/losses.hpp>
 
 namespace xgrad::inline v0 {
@@ -15,5 +19,15 @@ Value weighted_cost(Value weight, Value cost);
 void require_same_shape(const char* function, Value prediction, const char* what, Value other);
 // Throws UserError unless the number lies within the bounds.
 void require_number(const char* function, const char* what, double number, double low, double high);
+
+// ---- for samples
+
+// Reductions as attributes, and every reduction of predictions and targets from the domains.
+inline constexpr std::int64_t by_none = 0, by_mean = 1, by_sum = 2;
+Reduction reduction_of(const Attrs& attrs);
+Attrs reduced_by(std::int64_t reduction);
+std::vector<Sample> loss_samples(const Domain& prediction, const Domain& target, bool zero_second = false);
+// Predictions and targets of different types.
+std::vector<BadSample> bad_losses(const std::string& name);
 
 }  // namespace xgrad::inline v0

@@ -35,17 +35,6 @@ void with_element(std::size_t bytes, F f) {
     f(std::uint64_t{});
 }
 
-// Calls `f` with a number of the dtype.
-template <class F>
-void with_dtype(DType dtype, F f) {
-  switch (dtype) {
-    case DType::f32: return f(float{});
-    case DType::f64: return f(double{});
-    case DType::i64: return f(std::int64_t{});
-    case DType::boolean: return f(bool{});
-  }
-}
-
 // Calls task(first, last) for stretches of [0, count), each of at most `size` and at least one, in parallel.
 template <class F>
 void for_stretches(const Parallel& parallel, Index count, Index size, const F& task) {

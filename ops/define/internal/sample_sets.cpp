@@ -9,7 +9,10 @@ std::vector<Sample> unary_samples(const Domain& domain, bool zero_gradient, bool
   for (const Shape& shape :
        {Shape{}, Shape{1}, Shape{7}, Shape{8}, Shape{9}, Shape{19}, Shape{3, 5}, Shape{0}, Shape{2, 0}}) {
     const bool nothing = shape.elements() == 0;
-    out.push_back({shape.str(), {{shape, domain}}, {}, 0, zero_gradient || nothing, zero_second || nothing});
+    out.push_back({.label = shape.str(),
+                   .inputs = {{shape, domain}},
+                   .zero_gradient = zero_gradient || nothing,
+                   .zero_second = zero_second});
   }
   return out;
 }
@@ -23,12 +26,10 @@ std::vector<Sample> binary_samples(const Domain& left, const Domain& right, bool
   std::vector<Sample> out;
   for (const auto& [a, b] : shapes) {
     const bool nothing = a.elements() == 0;
-    out.push_back({a.str() + " and " + b.str(),
-                   {{a, left}, {b, right}},
-                   {},
-                   0,
-                   zero_gradient || nothing,
-                   zero_second || nothing});
+    out.push_back({.label = a.str() + " and " + b.str(),
+                   .inputs = {{a, left}, {b, right}},
+                   .zero_gradient = zero_gradient || nothing,
+                   .zero_second = zero_second});
   }
   return out;
 }

@@ -1,11 +1,37 @@
 // Samples that many operations share: shapes around the vector width, and every way two shapes can broadcast.
 #pragma once
 
+#include <span>
+#include <utility>
 #include <vector>
 
 #include <xgrad/graph/op_def.hpp>
 
 namespace xgrad::inline v0 {
+
+using Inputs = std::span<const Value>;  // of a composite
+
+// The sample, whose first derivative, and with it the second, is identically zero.
+inline Sample zero_gradient(Sample sample) {
+  sample.zero_gradient = true;
+  return sample;
+}
+// The sample, whose second derivative is identically zero.
+inline Sample zero_second(Sample sample) {
+  sample.zero_second = true;
+  return sample;
+}
+
+// The attributes most samples of composites have.
+inline Attrs axis_attrs(Index axis) { return {{"axis", axis}}; }
+inline Attrs count_attrs(Index n, Index axis) { return {{"n", n}, {"axis", axis}}; }
+inline Attrs list_attrs(Axes n) { return {{"n", std::move(n)}}; }
+
+// Both lists in one.
+inline std::vector<BadSample> joined(std::vector<BadSample> some, const std::vector<BadSample>& more) {
+  some.insert(some.end(), more.begin(), more.end());
+  return some;
+}
 
 // One input of each interesting shape.
 std::vector<Sample> unary_samples(const Domain& domain, bool zero_gradient = false, bool zero_second = false);

@@ -190,17 +190,18 @@ struct Where : Cheap<Select> {
   static std::vector<Sample> samples() {
     const Domain any = domain::any();
     const Domain mask = domain::booleans();
-    return {{"equal shapes", {{{19}, mask}, {{19}, any}, {{19}, any}}, {}, 0, false, true},
-            {"matrices", {{{3, 9}, mask}, {{3, 9}, any}, {{3, 9}, any}}, {}, 0, false, true},
-            {"a number on the left", {{{3, 5}, mask}, {{}, any}, {{3, 5}, any}}, {}, 0, false, true},
-            {"a number on the right", {{{3, 5}, mask}, {{3, 5}, any}, {{}, any}}, {}, 0, false, true},
-            {"one condition for all", {{{}, mask}, {{17}, any}, {{17}, any}}, {}, 0, true, true},
-            {"one element", {{{1}, mask}, {{1}, any}, {{1}, any}}, {}, 0, true, true},
-            {"few elements", {{{5}, mask}, {{5}, any}, {{5}, any}}, {}, 0, false, true},
-            {"a condition per row", {{{4, 1}, mask}, {{4, 6}, any}, {{6}, any}}, {}, 0, false, true},
-            {"integers", {{{19}, mask}, {{19}, domain::integers(-9, 9)}, {{19}, domain::integers(-9, 9)}}, {}, 0, true},
-            {"booleans", {{{3, 9}, mask}, {{3, 9}, mask}, {{}, mask}}, {}, 0, true},
-            {"nothing", {{{0}, mask}, {{0}, any}, {{0}, any}}, {}, 0, true, true}};
+    return {
+        zero_second({"equal shapes", {{{19}, mask}, {{19}, any}, {{19}, any}}}),
+        zero_second({"matrices", {{{3, 9}, mask}, {{3, 9}, any}, {{3, 9}, any}}}),
+        zero_second({"a number on the left", {{{3, 5}, mask}, {{}, any}, {{3, 5}, any}}}),
+        zero_second({"a number on the right", {{{3, 5}, mask}, {{3, 5}, any}, {{}, any}}}),
+        zero_gradient({"one condition for all", {{{}, mask}, {{17}, any}, {{17}, any}}}),
+        zero_gradient({"one element", {{{1}, mask}, {{1}, any}, {{1}, any}}}),
+        zero_second({"few elements", {{{5}, mask}, {{5}, any}, {{5}, any}}}),
+        zero_second({"a condition per row", {{{4, 1}, mask}, {{4, 6}, any}, {{6}, any}}}),
+        zero_gradient({"integers", {{{19}, mask}, {{19}, domain::integers(-9, 9)}, {{19}, domain::integers(-9, 9)}}}),
+        zero_gradient({"booleans", {{{3, 9}, mask}, {{3, 9}, mask}, {{}, mask}}}),
+        zero_gradient({"nothing", {{{0}, mask}, {{0}, any}, {{0}, any}}})};
   }
 };
 

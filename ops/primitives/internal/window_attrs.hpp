@@ -13,4 +13,7 @@ Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation
 std::vector<Index> padding_of_images(const char* function, const Padding& padding);
 std::vector<Index> padding_of_sequences(const char* function, const Padding& padding);
 
+// The reverse: a Padding of one to four extents, or "same" for none. Samples keep paddings as attributes.
+Padding padding_of(const Attrs& attrs);
+
 }  // namespace xgrad::inline v0

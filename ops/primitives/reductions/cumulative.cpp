@@ -4,6 +4,8 @@
 // product of what comes before x(i), and R(i) the sum over k >= i of the cotangent c(k) times x(i + 1) ... x(k), which
 // is the recurrence R(i) = c(i) + x(i + 1) R(i + 1) from the end. Nothing is divided by x, so zeros do no harm, and all
 // of it has derivatives again.
+#include <xgrad/ops/define/composite.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/primitives/reductions/internal/cumulative.hpp>
 
 #include <algorithm>
@@ -110,9 +112,9 @@ struct Cumulative : Operation {
   static double flops(std::span<const TensorType>, const TensorType& out, const Attrs&) {
     return flops_of(out.shape.elements(), out.dtype);
   }
-  static std::vector<Sample> samples_from(const Domain& domain, bool zero_second) {
+  static std::vector<Sample> samples_from(const Domain& domain, bool linear) {
     const auto make = [&](const char* label, const Shape& shape, Index axis, bool reverse) {
-      return Sample{label, {{shape, domain}}, attrs(axis, reverse), 0, false, zero_second};
+      return Sample{.label = label, .inputs = {{shape, domain}}, .attrs = attrs(axis, reverse), .zero_second = linear};
     };
     return {make("row", {9}, 0, false),
             make("row, reversed", {9}, 0, true),
@@ -120,9 +122,9 @@ struct Cumulative : Operation {
             make("last axis", {3, 5}, 1, false),
             make("first axis, reversed", {5, 17}, 0, true),
             make("middle axis", {2, 4, 3}, 1, false),
-            Sample{"one element", {{{1}, domain}}, attrs(0, false), 0, false, true},
-            Sample{"nothing", {{{2, 0}, domain}}, attrs(1, false), 0, true, true},
-            Sample{"no rows", {{{0, 3}, domain}}, attrs(1, true), 0, true, true},
+            zero_second({"one element", {{{1}, domain}}, attrs(0, false)}),
+            zero_gradient({"nothing", {{{2, 0}, domain}}, attrs(1, false)}),
+            zero_gradient({"no rows", {{{0, 3}, domain}}, attrs(1, true)}),
             Sample{"integers", {{{19}, domain::integers(-3, 3)}}, attrs(0, false)},
             Sample{"integers, first axis", {{{7, 5}, domain::integers(-3, 3)}}, attrs(0, true)}};
   }
@@ -147,10 +149,7 @@ struct Cumsum : Cumulative {
     walk<T>(call, WideSum<T>(), [in](WideSum<T>& total, Index i) { total.add(in[i]); });
   }
   static void kernel(const KernelCall& call) {
-    const DType dtype = call.output.type.dtype;
-    if (dtype == f32) return run<float>(call);
-    if (dtype == f64) return run<double>(call);
-    run<std::int64_t>(call);
+    with_number(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
   static void reference(const KernelCall& call) {
     const auto add = [](auto a, auto b) { return a + b; };
@@ -230,8 +229,7 @@ struct LinearScan : Cumulative {
     walk<T>(call, Recurrence<T>(), [a, b](Recurrence<T>& total, Index i) { total.step(a[i], b[i]); });
   }
   static void kernel(const KernelCall& call) {
-    if (call.output.type.dtype == f32) return run<float>(call);
-    run<double>(call);
+    with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
   // The last element of each line is the sum of b(i) times all a after it.
   static void reference(const KernelCall& call) {
@@ -269,8 +267,8 @@ struct LinearScan : Cumulative {
             make("last axis", {3, 5}, 1, false),
             make("first axis", {5, 17}, 0, false),
             make("middle axis, reversed", {2, 4, 3}, 1, true),
-            Sample{"one element", {{{1}}, {{1}}}, attrs(0, false), 0, true, true},
-            Sample{"nothing", {{{2, 0}}, {{2, 0}}}, attrs(1, false), 0, true, true}};
+            zero_gradient({"one element", {{{1}}, {{1}}}, attrs(0, false)}),
+            zero_gradient({"nothing", {{{2, 0}}, {{2, 0}}}, attrs(1, false)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor({2, 3}), Tensor({2, 3})}, attrs(2, false), "axis 2 is out of range"},
@@ -280,9 +278,14 @@ struct LinearScan : Cumulative {
   }
 };
 
-Value along(const char* op, Value x, Index axis, bool reverse) {
-  const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
-  return apply(op, {numbers}, attrs(axis_index(axis, x.shape().rank(), op), reverse));
+Value along(const char* op, Operand x, Index axis, bool reverse) {
+  return composite(
+      x,
+      [&] {
+        const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
+        return apply(op, {numbers}, attrs(axis_index(axis, x.shape().rank(), op), reverse));
+      },
+      op);
 }
 
 }  // namespace
@@ -305,17 +308,12 @@ void register_cumulative(OpRegistry& registry) {
   registry.add(define<LinearScan>());
 }
 
-Value cumsum(Operand x, Index axis, bool reverse) {
-  const SourceLocationScope line(x);
-  return along("cumsum", x, axis, reverse);
-}
-Value cumprod(Operand x, Index axis, bool reverse) {
-  const SourceLocationScope line(x);
-  return along("cumprod", x, axis, reverse);
-}
+Value cumsum(Operand x, Index axis, bool reverse) { return along("cumsum", x, axis, reverse); }
+Value cumprod(Operand x, Index axis, bool reverse) { return along("cumprod", x, axis, reverse); }
 Value linear_scan(Operand a, Operand b, Index axis, bool reverse) {
-  const SourceLocationScope line(a);
-  return apply("linear_scan", {a, b}, attrs(axis_index(axis, a.shape().rank(), "linear_scan"), reverse));
+  return composite(a, [&] {
+    return apply("linear_scan", {a, b}, attrs(axis_index(axis, a.shape().rank(), "linear_scan"), reverse));
+  });
 }
 
 }  // namespace xgrad::inline v0

@@ -6,6 +6,7 @@
 
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
@@ -126,19 +127,13 @@ struct Position : Operation {
     });
   }
   static void kernel(const KernelCall& call) {
-    const DType dtype = call.inputs[0].type.dtype;
-    if (dtype == f32)
-      run<float>(call);
-    else if (dtype == f64)
-      run<double>(call);
-    else
-      run<std::int64_t>(call);
+    with_number(call.inputs[0].type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
   static std::vector<Sample> samples() {
     const Domain d = domain::distinct();
     const Domain few = domain::integers(-2, 2);  // so that there are ties
     const auto make = [](const char* label, const Shape& shape, const Domain& domain, const Axes& axes, bool keepdims) {
-      return Sample{label, {{shape, domain}}, reductions::attrs(axes, keepdims), 0, true, true};
+      return zero_gradient({label, {{shape, domain}}, reductions::attrs(axes, keepdims)});
     };
     return {make("row", {9}, d, {0}, false),
             make("last axis", {3, 5}, d, {1}, false),
@@ -170,10 +165,6 @@ struct Argmin : Position<false> {
       "Position (i64) of the first smallest element along one axis, or in row-major order; NaN counts as smallest.";
 };
 
-Value position(const char* op, Value x, std::optional<Index> axis, bool keepdims) {
-  return apply(op, {x}, reductions::attrs(x, axis ? Axes{*axis} : Axes{}, keepdims, op));
-}
-
 }  // namespace
 
 void register_extremes(OpRegistry& registry) {
@@ -183,21 +174,13 @@ void register_extremes(OpRegistry& registry) {
   registry.add(define<Argmin>());
 }
 
-Value max(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  return apply("max", {x}, reductions::attrs(x, axes, keepdims, "max"));
-}
-Value min(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  return apply("min", {x}, reductions::attrs(x, axes, keepdims, "min"));
-}
+Value max(Operand x, const Axes& axes, bool keepdims) { return reductions::reduce("max", x, axes, keepdims); }
+Value min(Operand x, const Axes& axes, bool keepdims) { return reductions::reduce("min", x, axes, keepdims); }
 Value argmax(Operand x, std::optional<Index> axis, bool keepdims) {
-  const SourceLocationScope line(x);
-  return position("argmax", x, axis, keepdims);
+  return reductions::reduce("argmax", x, axis ? Axes{*axis} : Axes{}, keepdims);
 }
 Value argmin(Operand x, std::optional<Index> axis, bool keepdims) {
-  const SourceLocationScope line(x);
-  return position("argmin", x, axis, keepdims);
+  return reductions::reduce("argmin", x, axis ? Axes{*axis} : Axes{}, keepdims);
 }
 
 }  // namespace xgrad::inline v0

@@ -1,6 +1,8 @@
 // Products over axes.
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 #include <xgrad/ops/primitives/reductions/internal/cumulative.hpp>
@@ -42,7 +44,7 @@ struct Prod : Operation {
         reductions::with_integers(reductions::samples(domain::between(0.6, 1.5), false), domain::integers(-2, 2));
     for (Sample& sample : out) sample.zero_second = sample.inputs[0].shape.elements() <= 1;
     out.push_back({"signs", {{{3, 4}, domain::away_from({0})}}, reductions::attrs({0, 1}, false)});
-    out.push_back({"nothing", {{{0, 3}}}, reductions::attrs({0}, false), 0, true, true});
+    out.push_back(zero_gradient({"nothing", {{{0, 3}}}, reductions::attrs({0}, false)}));
     return out;
   }
   static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }
@@ -53,9 +55,8 @@ struct Prod : Operation {
 void register_product(OpRegistry& registry) { registry.add(define<Prod>()); }
 
 Value prod(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
-  return apply("prod", {numbers}, reductions::attrs(x, axes, keepdims, "prod"));
+  return composite(x,
+                   [&] { return reductions::reduce("prod", x.dtype() == boolean ? cast(x, i64) : x, axes, keepdims); });
 }
 
 }  // namespace xgrad::inline v0

@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 
 #include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
@@ -26,7 +28,7 @@ struct Sum : Operation {
   static Cotangents vjp(const Vjp& r) { return broadcast_like(reductions::keep_axes(r.cotangent(), r), r.input(0)); }
   static std::vector<Sample> samples() {
     auto out = reductions::with_integers(reductions::samples(domain::any(), true), domain::integers(-9, 9));
-    out.push_back({"nothing", {{{0, 3}}}, reductions::attrs({0}, false), 0, true, true});
+    out.push_back(zero_gradient({"nothing", {{{0, 3}}}, reductions::attrs({0}, false)}));
     return out;
   }
   static std::vector<BadSample> bad_samples() {
@@ -49,19 +51,15 @@ struct Count : Operation {
   static void kernel(const KernelCall& call) {
     Index n = 1;
     for (const Index axis : call.attrs->ints("axes")) n *= call.inputs[0].type.shape[static_cast<int>(axis)];
-    if (call.output.type.dtype == f32)
-      *call.output.as<float>() = static_cast<float>(n);
-    else if (call.output.type.dtype == f64)
-      *call.output.as<double>() = static_cast<double>(n);
-    else
-      *call.output.as<std::int64_t>() = n;
+    with_number(call.output.type.dtype,
+                [&](auto zero) { *call.output.as<decltype(zero)>() = static_cast<decltype(zero)>(n); });
   }
   static std::vector<Sample> samples() {
-    return {{"one axis", {{{3, 5}}}, reductions::attrs({1}, false), 0, true, true},
-            {"all axes", {{{3, 5}}}, reductions::attrs({0, 1}, false), 0, true, true},
-            {"one element", {{{1}}}, reductions::attrs({0}, false), 0, true, true},
-            {"nothing", {{{3, 0}}}, reductions::attrs({0, 1}, false), 0, true, true},
-            {"integers", {{{3, 5}, domain::integers(-9, 9)}}, reductions::attrs({0}, false), 0, true, true}};
+    return {zero_gradient({"one axis", {{{3, 5}}}, reductions::attrs({1}, false)}),
+            zero_gradient({"all axes", {{{3, 5}}}, reductions::attrs({0, 1}, false)}),
+            zero_gradient({"one element", {{{1}}}, reductions::attrs({0}, false)}),
+            zero_gradient({"nothing", {{{3, 0}}}, reductions::attrs({0, 1}, false)}),
+            zero_gradient({"integers", {{{3, 5}, domain::integers(-9, 9)}}, reductions::attrs({0}, false)})};
   }
   static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }
 };
@@ -98,12 +96,12 @@ struct SumTo : Operation {
   static Value batch(const Batch& b) { return batch_sum(b); }
   static Cotangents vjp(const Vjp& r) { return broadcast_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
-    return {{"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}, 0, false, true},
-            {"to a column", {{{3, 5}}}, {{"shape", Axes{3, 1}}}, 0, false, true},
-            {"to a number", {{{3, 5}}}, {{"shape", Axes{}}}, 0, false, true},
-            {"to itself", {{{3, 5}}}, {{"shape", Axes{3, 5}}}, 0, false, true},
-            {"one element", {{{1}}}, {{"shape", Axes{}}}, 0, false, true},
-            {"nothing", {{{0, 3}}}, {{"shape", Axes{3}}}, 0, true, true}};
+    return {zero_second({"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}}),
+            zero_second({"to a column", {{{3, 5}}}, {{"shape", Axes{3, 1}}}}),
+            zero_second({"to a number", {{{3, 5}}}, {{"shape", Axes{}}}}),
+            zero_second({"to itself", {{{3, 5}}}, {{"shape", Axes{3, 5}}}}),
+            zero_second({"one element", {{{1}}}, {{"shape", Axes{}}}}),
+            zero_gradient({"nothing", {{{0, 3}}}, {{"shape", Axes{3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shape that does not fit", {Tensor({3, 5})}, {{"shape", Axes{4}}}, "does not broadcast"}};
@@ -124,12 +122,12 @@ struct SumLike : Operation {
   static Value batch(const Batch& b) { return batch_sum(b); }
   static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
-    return {{"to a row", {{{33, 5}}, {{5}}}, {}, 0, false, true},
-            {"to a column", {{{3, 5}}, {{3, 1}}}, {}, 0, false, true},
-            {"to the middle", {{{2, 3, 4}}, {{3, 1}}}, {}, 0, false, true},
-            {"to a number", {{{3, 5}}, {{}}}, {}, 0, false, true},
-            {"one element", {{{1}}, {{}}}, {}, 0, false, true},
-            {"nothing", {{{0, 3}}, {{3}}}, {}, 0, true, true}};
+    return {zero_second({"to a row", {{{33, 5}}, {{5}}}}),
+            zero_second({"to a column", {{{3, 5}}, {{3, 1}}}}),
+            zero_second({"to the middle", {{{2, 3, 4}}, {{3, 1}}}}),
+            zero_second({"to a number", {{{3, 5}}, {{}}}}),
+            zero_second({"one element", {{{1}}, {{}}}}),
+            zero_gradient({"nothing", {{{0, 3}}, {{3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shape that does not fit", {Tensor({3, 5}), Tensor::zeros({4})}, {}, "does not broadcast"}};
@@ -146,17 +144,14 @@ void register_sum(OpRegistry& registry) {
 }
 
 Value sum(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  const Value numbers = x.dtype() == boolean ? cast(x, i64) : x;
-  return apply("sum", {numbers}, reductions::attrs(x, axes, keepdims, "sum"));
+  return composite(x,
+                   [&] { return reductions::reduce("sum", x.dtype() == boolean ? cast(x, i64) : x, axes, keepdims); });
 }
-Value count(Operand x, const Axes& axes) {
-  const SourceLocationScope line(x);
-  return apply("count", {x}, reductions::attrs(x, axes, false, "count"));
-}
+Value count(Operand x, const Axes& axes) { return reductions::reduce("count", x, axes, false); }
 Value sum_to(Operand x, const Shape& shape) {
-  const SourceLocationScope line(x);
-  return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
+  return composite(x, [&] {
+    return shape == x.shape() ? x : apply("sum_to", {x}, {{"shape", std::vector<Index>(shape.begin(), shape.end())}});
+  });
 }
 Value sum_like(Operand x, Operand like) { return apply("sum_like", {x, like}); }
 

@@ -1,4 +1,5 @@
 // Whether any or all elements hold.
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
@@ -43,9 +44,9 @@ struct All : Truth {
   }
 };
 
-Value truth(const char* op, Value x, const Axes& axes, bool keepdims) {
-  const Value holds = x.dtype() == boolean ? x : not_equal(x, 0);
-  return apply(op, {holds}, reductions::attrs(x, axes, keepdims, op));
+Value truth(const char* op, Operand x, const Axes& axes, bool keepdims) {
+  return composite(
+      x, [&] { return reductions::reduce(op, x.dtype() == boolean ? x : not_equal(x, 0), axes, keepdims); }, op);
 }
 
 }  // namespace
@@ -55,13 +56,7 @@ void register_truth(OpRegistry& registry) {
   registry.add(define<All>());
 }
 
-Value any(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  return truth("any", x, axes, keepdims);
-}
-Value all(Operand x, const Axes& axes, bool keepdims) {
-  const SourceLocationScope line(x);
-  return truth("all", x, axes, keepdims);
-}
+Value any(Operand x, const Axes& axes, bool keepdims) { return truth("any", x, axes, keepdims); }
+Value all(Operand x, const Axes& axes, bool keepdims) { return truth("all", x, axes, keepdims); }
 
 }  // namespace xgrad::inline v0

@@ -11,20 +11,20 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// An operand of a block: consecutive numbers, or one number repeated, without a branch in the loop: positions are
+// An input of a block: consecutive numbers, or one number repeated, without a branch in the loop: positions are
 // masked to 0, where the number stands as often as a round of the loop reads.
 template <class T, Index vectors>
-class Operand {
+class BlockInput {
  public:
   using Batch = simd::Batch<T>;
-  Operand(const void* data, bool scalar) : data_(static_cast<const T*>(data)), mask_(scalar ? 0 : -1) {
+  BlockInput(const void* data, bool scalar) : data_(static_cast<const T*>(data)), mask_(scalar ? 0 : -1) {
     if (!scalar) return;
     const Batch all(*data_);
     for (Index v = 0; v < vectors; ++v) simd::store(splat_ + v * simd::width<T>, all);
     data_ = splat_;
   }
-  Operand(const Operand&) = delete;  // it may point into itself
-  Operand& operator=(const Operand&) = delete;
+  BlockInput(const BlockInput&) = delete;  // it may point into itself
+  BlockInput& operator=(const BlockInput&) = delete;
   const T* at(Index i) const { return data_ + (i & mask_); }
   static Batch load(const T* p) { return simd::load(p); }
   static Batch load_partial(const T* p, Index count) { return simd::load_partial(p, count); }
@@ -38,11 +38,11 @@ class Operand {
 
 // One number in all places, in a register: loads are what cheap operations wait for.
 template <class T>
-class Number {
+class SplatInput {
   using Batch = simd::Batch<T>;
 
  public:
-  explicit Number(const void* data) : all_(*static_cast<const T*>(data)) {}
+  explicit SplatInput(const void* data) : all_(*static_cast<const T*>(data)) {}
   static Index at(Index /*i*/) { return 0; }
   Batch load(Index /*at*/) const { return all_; }
   Batch load_partial(Index /*at*/, Index /*count*/) const { return all_; }
@@ -53,15 +53,15 @@ class Number {
 
 // The same of truth values, a byte each.
 template <class T, Index vectors>
-class MaskOperand {
+class MaskInput {
  public:
-  MaskOperand(const void* data, bool scalar) : data_(static_cast<const std::uint8_t*>(data)), mask_(scalar ? 0 : -1) {
+  MaskInput(const void* data, bool scalar) : data_(static_cast<const std::uint8_t*>(data)), mask_(scalar ? 0 : -1) {
     if (!scalar) return;
     std::memset(splat_, *data_, sizeof splat_);
     data_ = splat_;
   }
-  MaskOperand(const MaskOperand&) = delete;
-  MaskOperand& operator=(const MaskOperand&) = delete;
+  MaskInput(const MaskInput&) = delete;
+  MaskInput& operator=(const MaskInput&) = delete;
   const std::uint8_t* at(Index i) const { return data_ + (i & mask_); }
   static auto load(const std::uint8_t* p) { return simd::load_mask<T>(p); }
   static auto load_partial(const std::uint8_t* p, Index count) {
@@ -124,19 +124,19 @@ void vector_loop(Index n, void* out, const auto&... operands) {
 
 template <class Op, class T>
 void vector_block(Index n, const void* const* in, const bool* scalar, void* out) {
-  using First = std::conditional_t<Op::mask_first_input, MaskOperand<T, Op::vectors>, Operand<T, Op::vectors>>;
-  using Other = Operand<T, Op::vectors>;
+  using First = std::conditional_t<Op::mask_first_input, MaskInput<T, Op::vectors>, BlockInput<T, Op::vectors>>;
+  using Other = BlockInput<T, Op::vectors>;
   const First a(in[0], scalar[0]);
   if constexpr (Op::arity == 1) {
     vector_loop<Op, T>(n, out, a);
   } else {
     if constexpr (Op::vectors >= 4 && Op::arity <= 3) {
       if (scalar[1] && scalar[Op::arity - 1]) {
-        const Number<T> number(in[1]);
+        const SplatInput<T> number(in[1]);
         if constexpr (Op::arity == 2)
           vector_loop<Op, T>(n, out, a, number);
         else
-          vector_loop<Op, T>(n, out, a, number, Number<T>(in[2]));
+          vector_loop<Op, T>(n, out, a, number, SplatInput<T>(in[2]));
         return;
       }
     }

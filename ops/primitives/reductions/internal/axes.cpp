@@ -7,6 +7,8 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/internal/list_text.hpp>
+#include <xgrad/ops/define/composite.hpp>
+#include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::reductions {
@@ -67,9 +69,11 @@ ScratchParts parts_of(const Passes& passes, DType dtype) {
 
 }  // namespace
 
-Attrs attrs(Value x, const Axes& axes, bool keepdims, const char* where) {
-  return attrs(normalize_axes(axes, x.shape().rank(), where), keepdims);
+Value reduce(const char* op, Operand x, const Axes& axes, bool keepdims) {
+  return composite(
+      x, [&] { return apply(op, {x}, attrs(normalize_axes(axes, x.shape().rank(), op), keepdims)); }, op);
 }
+
 Attrs attrs(const Axes& axes, bool keepdims) { return {{"axes", axes}, {"keepdims", keepdims}}; }
 
 Shape shape_of(const Infer& in) {
@@ -155,7 +159,8 @@ Value keep_axes(Value reduced, const Vjp& r) {
 
 std::vector<Sample> samples(const Domain& domain, bool zero_second) {
   const auto make = [&](const char* label, Shape shape, const Axes& axes, bool keepdims) {
-    return Sample{label, {{shape, domain}}, attrs(axes, keepdims), 0, false, zero_second};
+    return Sample{
+        .label = label, .inputs = {{shape, domain}}, .attrs = attrs(axes, keepdims), .zero_second = zero_second};
   };
   return {make("scalar", {}, {}, false),
           make("one element", {1}, {0}, false),
@@ -169,7 +174,7 @@ std::vector<Sample> samples(const Domain& domain, bool zero_second) {
           make("axes that are not neighbors", {2, 3, 4}, {0, 2}, false),
           make("three of four axes", {2, 3, 2, 3}, {0, 2, 3}, true),
           make("all", {3, 4}, {0, 1}, false),
-          Sample{"no rows", {{{0, 3}, domain}}, attrs({1}, false), 0, true, true}};
+          zero_gradient({"no rows", {{{0, 3}, domain}}, attrs({1}, false)})};
 }
 
 std::vector<Sample> with_integers(std::vector<Sample> samples, const Domain& domain) {

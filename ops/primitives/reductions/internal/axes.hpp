@@ -16,7 +16,8 @@ namespace xgrad::inline v0::reductions {
 using AxisSet = std::bitset<Shape::max_rank>;
 inline bool contains(const AxisSet& axes, int axis) { return axes[static_cast<std::size_t>(axis)]; }
 
-Attrs attrs(Value x, const Axes& axes, bool keepdims, const char* where);
+// The node of a reduction that is called like its operation.
+Value reduce(const char* op, Operand x, const Axes& axes, bool keepdims);
 Attrs attrs(const Axes& axes, bool keepdims);
 
 // The shape without the axes, or with extent 1 there; throws for an axis that does not exist.
