@@ -1,9 +1,5 @@
-// SourceLocationScope: for which line of the program a function works.
-//
-//   Value relu(Operand x);                   // an Operand is a Value and the line that hands it over
-//   Value softmax(Operand x, Index axis) {
-//     const SourceLocationScope line(x);               // all that follows is asked for at that line
-//     ...
+// SourceLocationScope: sets the source location and the function name that new nodes and errors report. Functions that
+// build nodes open it through `composite` (ops/define/composite.hpp); an Operand brings the line of their caller.
 //
 // Lines of xgrad's own sources and of the standard library never count: what users read is a line of theirs.
 #pragma once

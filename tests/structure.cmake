@@ -109,6 +109,27 @@ forbid("the engine may not tell operations apart by name"
 forbid("the engine may not look up an operation by a fixed name" "(registry|ops)(\\(\\))?(->|\\.)find\\(\"" "" ${files})
 forbid("the engine may not switch over operations" "switch[ \t]*\\([^)]*([.>]op(\\(\\))?[ \t]*\\)|${op_name})" "" ${files})
 
+# ---- functions that build nodes keep the line and the name of their caller: composite does, and so does a single apply
+
+foreach(file ${ops})
+  if(NOT file MATCHES "\\.cpp$")
+    continue()
+  endif()
+  file(READ "${ROOT}/${file}" content)
+  string(REGEX REPLACE "[][\\;]" "," content "${content}")
+  string(REGEX MATCHALL "\n[A-Z][^\n(]* [a-z_0-9]+\\([^{}]*Operand [^{}]*\\) {[ \n]+[^\n]*" functions "${content}")
+  foreach(function IN LISTS functions)
+    if(NOT function MATCHES "{[ \n]+return (floating_composite|composite|apply|reductions::reduce|along|truth)\\(")
+      string(FIND "${content}" "${function}" at)
+      string(SUBSTRING "${content}" 0 ${at} before)
+      string(REGEX MATCHALL "\n" lines "${before}.\n.\n")
+      list(LENGTH lines number)
+      message("${file}:${number}: a function of operands returns composite(...)")
+      math(EXPR violations "${violations} + 1")
+    endif()
+  endforeach()
+endforeach()
+
 # ---- every source file
 
 find_files(sources "graph;ops;autodiff;nn;umbrella;tests;tools;examples;benchmarks;cmake" "hpp;cpp;cmake;in;txt;py;sh;proto")

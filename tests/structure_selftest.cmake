@@ -99,6 +99,12 @@ expect_violation(graph/a.cpp "auto* add = registry().find(\"add\")" "the engine 
 expect_violation(graph/a.cpp "switch (node.op->name[0]) {" "the engine may not switch over operations")
 expect_violation(autodiff/a.cpp "switch (value.op()) {" "the engine may not switch over operations")
 
+set(wrapped "a function of operands returns composite(...)")
+expect_violation(ops/a.cpp "Value softsign(Operand x) {\n  return x / (1 + abs(x))\n}" "${wrapped}")
+expect_violation(ops/a.cpp "Value f(Operand x,\n        Operand y) {\n  const Value z = x * y\n}" "${wrapped}")
+expect_none(ops/a.cpp "Value softsign(Operand x) {\n  return composite(x, [&] { return x / (1 + abs(x)) })\n}")
+expect_none(ops/a.cpp "Value erf(Operand x) { return apply(\"erf\", {x}) }")
+
 set(mark "a mark of unfinished work")
 foreach(word TO_DO FIX_ME X_XX)  # spelled so that this file is not found to hold them
   string(REPLACE "_" "" word ${word})

@@ -6,7 +6,6 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/composites/internal/loss_parts.hpp>
 #include <xgrad/ops/define/composite.hpp>
-#include <xgrad/ops/define/internal/require.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>

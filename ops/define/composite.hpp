@@ -11,9 +11,11 @@
 #include <vector>
 
 #include <xgrad/graph/graph.hpp>
-#include <xgrad/ops/define/internal/require.hpp>
 
 namespace xgrad::inline v0 {
+
+// Throws DTypeError naming `function` unless x is f32 or f64.
+void require_floating(const char* function, Value x);
 
 // Returns build(); if it throws, discards what it appended to the graph. A null graph has nothing to discard.
 template <class F>

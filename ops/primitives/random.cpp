@@ -9,7 +9,6 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
-#include <xgrad/ops/define/internal/require.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>

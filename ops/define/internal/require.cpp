@@ -1,3 +1,4 @@
+#include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/internal/require.hpp>
 
 #include <fmt/format.h>

@@ -5,8 +5,6 @@
 
 namespace xgrad::inline v0 {
 
-// Throws DTypeError naming `function` unless x is f32 or f64.
-void require_floating(const char* function, Value x);
 // Throws ValueError naming the operation: whole numbers have no inf to give.
 [[noreturn]] void fail_division_by_zero(const char* operation);
 

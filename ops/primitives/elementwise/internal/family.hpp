@@ -28,7 +28,6 @@
 #include <vector>
 
 #include <xgrad/graph/op_def.hpp>
-#include <xgrad/ops/define/internal/require.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/kernels/isa.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
