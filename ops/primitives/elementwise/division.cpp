@@ -1,4 +1,5 @@
 // Division of whole numbers, and what it leaves over.
+#include <xgrad/ops/define/internal/require.hpp>
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
 namespace xgrad::inline v0 {

@@ -1,0 +1,101 @@
+# For scripts that carry out an addition to the library and count the files it takes. The changed files are copies below
+# SCRATCH/xgrad; they are compiled before the headers and linked before the objects of the finished library, so that
+# everything else is the library as it is.
+#
+#   include(${CMAKE_CURRENT_LIST_DIR}/../overlay.cmake)
+#   insert(ops/elementwise.hpp BEFORE "inline Value sqrt(" "inline Value twice(Operand x) { return x * 2; }\n")
+#   add_file(nn/twice.cpp ${CMAKE_CURRENT_LIST_DIR}/twice.cpp)
+#   expect_touched(1 1)                # source files, declarations
+#   run(${CMAKE_CURRENT_LIST_DIR}/program.cpp)
+#
+# A script gets ROOT, SCRATCH, CXX, FLAGS, INCLUDE, LIBRARY and LIBRARIES, and for files that are compiled once per
+# instruction set SETS and FLAGS_<set>.
+
+cmake_minimum_required(VERSION 3.22)
+foreach(needed ROOT SCRATCH CXX INCLUDE LIBRARY)
+  if("${${needed}}" STREQUAL "")
+    message(FATAL_ERROR "additions: ${needed} is not given")
+  endif()
+endforeach()
+file(REMOVE_RECURSE "${SCRATCH}")
+set(sources 0)
+set(declarations 0)
+set(changed)
+
+# Inserts the text before or after another one, which must be in the file once. Lines of headers count as declarations.
+function(insert file where anchor text)
+  if(NOT file IN_LIST changed)
+    configure_file("${ROOT}/${file}" "${SCRATCH}/xgrad/${file}" COPYONLY)
+    list(APPEND changed "${file}")
+    if(file MATCHES "\\.cpp$")
+      math(EXPR sources "${sources} + 1")
+    endif()
+  endif()
+  file(READ "${SCRATCH}/xgrad/${file}" content)
+  string(FIND "${content}" "${anchor}" at)
+  string(FIND "${content}" "${anchor}" last REVERSE)
+  if(at EQUAL -1 OR NOT at EQUAL last)
+    message(FATAL_ERROR "additions: ${file} does not have this text once: ${anchor}")
+  endif()
+  if(where STREQUAL "AFTER")
+    string(LENGTH "${anchor}" length)
+    math(EXPR at "${at} + ${length}")
+  endif()
+  string(SUBSTRING "${content}" 0 ${at} before)
+  string(SUBSTRING "${content}" ${at} -1 after)
+  file(WRITE "${SCRATCH}/xgrad/${file}" "${before}${text}${after}")
+  if(file MATCHES "\\.hpp$")
+    string(REGEX MATCHALL "\n" lines "${text}")
+    list(LENGTH lines count)
+    math(EXPR declarations "${declarations} + ${count}")
+  endif()
+  set(changed ${changed} PARENT_SCOPE)
+  set(sources ${sources} PARENT_SCOPE)
+  set(declarations ${declarations} PARENT_SCOPE)
+endfunction()
+
+# Adds a file, which counts as one, be it a source file or a header.
+function(add_file file from)
+  configure_file("${from}" "${SCRATCH}/xgrad/${file}" COPYONLY)
+  set(changed ${changed} "${file}" PARENT_SCOPE)
+  math(EXPR sources "${sources} + 1")
+  set(sources ${sources} PARENT_SCOPE)
+endfunction()
+
+# Fails unless so many files have been changed or added, and so many lines inserted into headers.
+function(expect_touched files lines)
+  if(NOT sources EQUAL files OR NOT declarations EQUAL lines)
+    message(FATAL_ERROR "additions: ${sources} files and ${declarations} declarations instead of ${files} and ${lines}: ${changed}")
+  endif()
+endfunction()
+
+function(execute what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  if(NOT result EQUAL 0)
+    message(FATAL_ERROR "additions: ${what} failed (${result}):\n${output}")
+  endif()
+endfunction()
+
+# Compiles the changed source files and the program, links them with the library, and runs the program.
+function(run program)
+  set(compile ${CXX} -std=c++20 -O0 ${FLAGS} -ffp-contract=off -I${SCRATCH} -I${INCLUDE} -c)
+  set(objects)
+  foreach(file IN LISTS changed)
+    if(NOT file MATCHES "\\.cpp$")
+      continue()
+    endif()
+    string(MAKE_C_IDENTIFIER "${file}" object)
+    execute("compiling ${file}" ${compile} ${SCRATCH}/xgrad/${file} -o ${SCRATCH}/${object}.o)
+    list(APPEND objects ${SCRATCH}/${object}.o)
+    if(file MATCHES "^ops/primitives/elementwise/|\\.simd\\.cpp$")
+      foreach(set IN LISTS SETS)
+        execute("compiling ${file} for ${set}" ${compile} -DXGRAD_ISA=${set} -Dxsimd=xsimd_${set} ${FLAGS_${set}}
+                ${SCRATCH}/xgrad/${file} -o ${SCRATCH}/${object}_${set}.o)
+        list(APPEND objects ${SCRATCH}/${object}_${set}.o)
+      endforeach()
+    endif()
+  endforeach()
+  execute("compiling the program" ${compile} ${program} -o ${SCRATCH}/program.o)
+  execute("linking" ${CXX} ${FLAGS} ${SCRATCH}/program.o ${objects} ${LIBRARY} ${LIBRARIES} -o ${SCRATCH}/program)
+  execute("the program" ${SCRATCH}/program)
+endfunction()
