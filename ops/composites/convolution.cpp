@@ -171,13 +171,19 @@ struct Convolution {
   }
 };
 
-constexpr const char* images = "[batch, height, width, channels]";
-constexpr const char* sequences = "[batch, length, channels]";
+Convolution of_images(const char* function, Value x, Value kernel, const ConvWindow2D& o, const char* kernels) {
+  const Convolution c{function, x, kernel, o.strides, o.dilation, padding_of_images(function, o.padding), o.groups};
+  c.check_ranks(4, "[batch, height, width, channels]", kernels);
+  return c;
+}
 
 // Sequences are images of one row.
-Convolution as_images(Convolution c) {
-  c.x = expand_dims(c.x, 1);
-  c.kernel = expand_dims(c.kernel, 0);
+Convolution of_sequences(const char* function, Value x, Value kernel, const ConvWindow1D& o, const char* kernels) {
+  const auto padding = padding_of_sequences(function, o.padding);
+  Convolution c{function, x, kernel, {1, o.stride}, {1, o.dilation}, padding, o.groups};
+  c.check_ranks(3, "[batch, length, channels]", kernels);
+  c.x = expand_dims(x, 1);
+  c.kernel = expand_dims(kernel, 0);
   return c;
 }
 
@@ -185,51 +191,28 @@ Convolution as_images(Convolution c) {
 
 Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options) {
   return composite(x, [&] {
-    const Convolution c{
-        "conv2d",      x, kernel, options.strides, options.dilation, padding_of_images("conv2d", options.padding),
-        options.groups};
-    c.check_ranks(4, images, "[height, width, channels / groups, filters]");
-    return c.forward();
+    return of_images("conv2d", x, kernel, options, "[height, width, channels / groups, filters]").forward();
   });
 }
 
 Value conv2d_transpose(Operand x, Operand kernel, const ConvWindow2D& options, HeightWidth output_padding) {
   return composite(x, [&] {
-    const char* function = "conv2d_transpose";
-    const Convolution c{
-        function,      x, kernel, options.strides, options.dilation, padding_of_images(function, options.padding),
-        options.groups};
-    c.check_ranks(4, images, "[height, width, filters / groups, channels]");
-    return c.transposed(output_padding);
+    const char* kernels = "[height, width, filters / groups, channels]";
+    return of_images("conv2d_transpose", x, kernel, options, kernels).transposed(output_padding);
   });
 }
 
 Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options) {
   return composite(x, [&] {
-    const Convolution c{"conv1d",
-                        x,
-                        kernel,
-                        {1, options.stride},
-                        {1, options.dilation},
-                        padding_of_sequences("conv1d", options.padding),
-                        options.groups};
-    c.check_ranks(3, sequences, "[length, channels / groups, filters]");
-    return squeeze(as_images(c).forward(), {1});
+    const char* kernels = "[length, channels / groups, filters]";
+    return squeeze(of_sequences("conv1d", x, kernel, options, kernels).forward(), {1});
   });
 }
 
 Value conv1d_transpose(Operand x, Operand kernel, const ConvWindow1D& options, Index output_padding) {
   return composite(x, [&] {
-    const char* function = "conv1d_transpose";
-    const Convolution c{function,
-                        x,
-                        kernel,
-                        {1, options.stride},
-                        {1, options.dilation},
-                        padding_of_sequences(function, options.padding),
-                        options.groups};
-    c.check_ranks(3, sequences, "[length, filters / groups, channels]");
-    return squeeze(as_images(c).transposed({0, output_padding}), {1});
+    const char* kernels = "[length, filters / groups, channels]";
+    return squeeze(of_sequences("conv1d_transpose", x, kernel, options, kernels).transposed({0, output_padding}), {1});
   });
 }
 

@@ -460,15 +460,14 @@ Attrs with_function(Attrs attrs, const char* op) {
   return attrs;
 }
 
-// `function` is the one that is called here.
-Attrs along(Value x, Index axis, const char* function, const char* op) {
-  return with_function({{"axis", Index{axis_index(axis, x.shape().rank(), function)}}}, op);
+Attrs along(Value x, Index axis, const char* op) {
+  return with_function({{"axis", Index{axis_index(axis, x.shape().rank(), op)}}}, op);
 }
 
 }  // namespace
 
 Value gather(Operand x, Operand indices, Index axis) {
-  return composite(x, [&] { return apply("gather", {x, indices}, along(x, axis, "gather", "gather")); });
+  return composite(x, [&] { return apply("gather", {x, indices}, along(x, axis, "gather")); });
 }
 
 Value index_select(Operand x, Operand indices, Index axis) {
@@ -490,21 +489,16 @@ Value embedding(Operand table, Operand indices) {
 }
 
 Value scatter_add(Operand x, Operand indices, Operand slices, Index axis) {
-  return composite(x, [&] {
-    return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add", "scatter_add"));
-  });
+  return composite(x, [&] { return x + apply("scatter_add", {slices, indices, x}, along(x, axis, "scatter_add")); });
 }
 
 Value take_along_axis(Operand x, Operand indices, Index axis) {
-  return composite(x, [&] {
-    return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis", "take_along_axis"));
-  });
+  return composite(x, [&] { return apply("take_along_axis", {x, indices}, along(x, axis, "take_along_axis")); });
 }
 
 Value scatter_add_along_axis(Operand x, Operand indices, Operand elements, Index axis) {
   return composite(x, [&] {
-    return x + apply("scatter_along_axis", {elements, indices, x},
-                     along(x, axis, "scatter_add_along_axis", "scatter_along_axis"));
+    return x + apply("scatter_along_axis", {elements, indices, x}, along(x, axis, "scatter_along_axis"));
   });
 }
 
