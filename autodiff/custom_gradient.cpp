@@ -17,19 +17,19 @@
 namespace xgrad::inline v0 {
 namespace {
 
-struct Rule {
+struct BackwardRule {
   std::string name;
   BackwardFn backward;
 };
 
-[[noreturn]] void fail(const Rule& rule, const std::string& what, const std::vector<Value>& inputs) {
+[[noreturn]] void fail(const BackwardRule& rule, const std::string& what, const std::vector<Value>& inputs) {
   const auto operand = [&](std::size_t i) { return fmt::format("\n  input {}: {}", i, inputs[i].describe()); };
   throw GradientError(
       fmt::format("custom_gradient {:?}: {}{}", rule.name, what, list_text(inputs.size(), "", operand)));
 }
 
 Cotangents call_backward(const Vjp& r) {
-  const Rule& rule = *static_cast<const Rule*>(r.attrs().opaque("rule").object.get());
+  const BackwardRule& rule = *static_cast<const BackwardRule*>(r.attrs().opaque("rule").object.get());
   std::vector<Value> inputs;
   for (int i = 1; i < r.count(); ++i) inputs.push_back(r.input(i));
   std::vector<Value> given = rule.backward(inputs, r.output(), r.cotangent());
@@ -107,7 +107,7 @@ Value custom_gradient(const std::string& name, const std::vector<Value>& inputs,
   require_closed(graph, name, result, inputs);
   std::vector<Value> operands{result};
   operands.insert(operands.end(), inputs.begin(), inputs.end());
-  const Opaque rule{name, std::make_shared<const Rule>(Rule{name, std::move(backward)})};
+  const Opaque rule{name, std::make_shared<const BackwardRule>(BackwardRule{name, std::move(backward)})};
   const Value out = graph.apply(custom_gradient_op(), operands, {{"rule", rule}});
   transaction.commit();
   return out;

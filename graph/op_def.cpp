@@ -35,9 +35,9 @@ void Infer::fail_dtype(const std::string& what, const std::string& hint) const {
 
 void Infer::require_dtype(int i, std::initializer_list<DType> allowed) const {
   if (std::find(allowed.begin(), allowed.end(), dtype(i)) != allowed.end()) return;
-  std::string wanted;
-  for (const DType t : allowed) wanted += fmt::format("{}{}", wanted.empty() ? "" : " or ", name_of(t));
-  fail_dtype(fmt::format("input {} must be {}, but it is {}", i, wanted, name_of(dtype(i))));
+  std::string expected;
+  for (const DType t : allowed) expected += fmt::format("{}{}", expected.empty() ? "" : " or ", name_of(t));
+  fail_dtype(fmt::format("input {} must be {}, but it is {}", i, expected, name_of(dtype(i))));
 }
 
 void Infer::require_same_dtype(int i, int j) const {
@@ -116,6 +116,7 @@ void check_definition(const OpDef& op) {
     fail("it is commutative, but does not take exactly two inputs");
   }
   if (op.traits.view && op.min_inputs < 1) fail("it is a view, but may have no input to look at");
+  for (const Rule& rule : op.rules) check_rule(rule, op);
 }
 
 const OpDef& OpRegistry::add(OpDef op) {
@@ -130,6 +131,19 @@ void OpRegistry::add_pair(std::string_view first, FusedPair pair) {
     throw GraphError(fmt::format("operation {:?}: a pair with an operation that is not registered", first));
   }
   (*found)->pairs.push_back(pair);
+}
+
+void OpRegistry::add_rule(Rule rule) {
+  const auto root = std::find_if(ops_.begin(), ops_.end(), [&](const auto& op) { return op.get() == rule.from.op; });
+  if (root == ops_.end())
+    throw GraphError(fmt::format("rewrite rule {:?}: its root is not an operation of this registry", rule.name));
+  check_rule(rule, **root);
+  for (const auto& op : ops_) {
+    for (const Rule& known : op->rules) {
+      if (known.name == rule.name) throw GraphError(fmt::format("rewrite rule {:?}: the name is taken", rule.name));
+    }
+  }
+  (*root)->rules.push_back(std::move(rule));
 }
 
 const OpDef* OpRegistry::find(std::string_view name) const {

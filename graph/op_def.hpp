@@ -1,11 +1,11 @@
-// OpDef: everything about one operation, in one constant value. The engine knows operations only through it.
+// OpDef: the definition of an operation, one constant value. The engine knows operations only through it.
 //
 //   const OpDef square{.name = "square", .doc = "x * x, elementwise.", .min_inputs = 1, .max_inputs = 1,
 //                      .infer = same_type, .kernel = ..., .vjp = [](const Vjp& r) -> Cotangents { ... }};
 //
-// `infer` says which shapes go in and which comes out, `kernel` which numbers, `vjp` how a derivative flows back. An
-// operation has either a vjp or a reason why it has none. `batch` says how to do many at once. Samples make the
-// operation testable: the same suites run over every operation there is, built in or of a user's own.
+// `infer` maps input types to the output type, `kernel` computes elements, `vjp` appends the reverse pass. An operation
+// has either a vjp or the reason why it has none. `batch` vectorizes it, as jax.vmap does. `rules` are rewrites that
+// begin at it. Samples make it testable: the same suites run over built-in and custom operations.
 #pragma once
 
 #include <array>
@@ -19,6 +19,7 @@
 #include <xgrad/graph/attrs.hpp>
 #include <xgrad/graph/dtype.hpp>
 #include <xgrad/graph/machine/parallel.hpp>
+#include <xgrad/graph/rewrite_rule.hpp>
 #include <xgrad/graph/tensor.hpp>
 #include <xgrad/graph/value.hpp>
 
@@ -28,10 +29,10 @@ struct OpDef;
 
 // ---- infer: types in, type out
 
-// What `infer` sees. It must be pure: a plan runs it again over the same nodes with other shapes.
+// The arguments of `infer`, which must be pure: a plan calls it again for the same nodes with other shapes.
 class Infer {
  public:
-  // `operands` may be empty; otherwise it gives the words with which messages describe each input.
+  // `operands` describes each input in messages; it may be empty.
   Infer(const OpDef& op, std::span<const TensorType> inputs, const Attrs& attrs,
         std::span<const std::string> operands = {})
       : op_(op), inputs_(inputs), attrs_(attrs), operands_(operands) {}
@@ -43,14 +44,14 @@ class Infer {
   DType dtype(int i) const { return type(i).dtype; }
   const Attrs& attrs() const { return attrs_; }
 
-  // Throw with the operation's name in front and the operands below. `hint` is one sentence or empty.
+  // Throw an error that begins with the operation's name and lists the operands. `hint` is one sentence or empty.
   [[noreturn]] void fail_shape(const std::string& what, const std::string& hint = {}) const;
   [[noreturn]] void fail_dtype(const std::string& what, const std::string& hint = {}) const;
   // Throws DTypeError unless input i has one of the dtypes.
   void require_dtype(int i, std::initializer_list<DType> allowed) const;
   // Throws DTypeError unless inputs i and j have the same dtype.
   void require_same_dtype(int i, int j) const;
-  // The text of such an error: `what` with the operation's name in front, the operands and the hint below.
+  // The text of such an error.
   std::string message(const std::string& what, const std::string& hint = {}) const;
 
  private:
@@ -62,9 +63,9 @@ class Infer {
 
 using InferFn = TensorType (*)(const Infer&);
 
-// The output has the type of the first input.
+// Infers the type of the first input.
 TensorType same_type(const Infer& in);
-// The broadcast of all inputs in the dtype of the last one; throws where they do not fit.
+// Infers the broadcast shape of all inputs and the dtype of the last one. Throws ShapeError if they do not broadcast.
 TensorType broadcast_type(const Infer& in);
 
 // ---- kernel: numbers in, numbers out
@@ -87,15 +88,15 @@ struct Buffer {
   }
 };
 
-// Random numbers are a function of (seed, stream, step, element): the stream is an attribute of the node, the seed and
-// the step belong to the run.
+// A random element is a function of (seed, stream, step, element index). The stream is an attribute of the node; the
+// seed belongs to the graph and the step to the run.
 struct RandomState {
   std::uint64_t seed = 0;
   std::uint64_t step = 0;
 };
 
-// What a kernel gets. Buffers are row-major, contiguous and do not overlap, except that the output may be the very
-// buffer of an input where the operation's traits allow it. A kernel does not allocate: `scratch` points to
+// The arguments of a kernel. Buffers are row-major and contiguous. They do not overlap, but the output of an
+// elementwise operation may be the buffer of an input. A kernel does not allocate: `scratch` points to
 // `OpDef::scratch_bytes` bytes, 64-byte aligned.
 struct KernelCall {
   const OpDef* op = nullptr;
@@ -105,63 +106,62 @@ struct KernelCall {
   void* scratch = nullptr;
   RandomState random;
   Parallel parallel;
-  // For operations with the trait `supports_epilogue`; may be null. A row is one of the output seen as a matrix: all
-  // axes but the last are one. The kernel calls this with ranges of rows, each row once, when it will neither read nor
-  // write them again, on the thread that computed them and while they are likely still in its cache. The callee may
-  // change those rows, and is called from several threads at once. Where the ranges begin and end depends on sizes
-  // alone.
+  // The epilogue of operations with the trait `supports_epilogue`; may be null. The kernel calls it with ranges of rows
+  // of the output, flattened to [rows, last axis]: each row once, on the thread that computed it, when the kernel will
+  // neither read nor write it again. The epilogue may change those rows and is called from several threads at once.
+  // The ranges must depend on sizes alone.
   const RangeRef* on_rows_ready = nullptr;
-  // What `OpDef::prepare` made for these types and attributes; null where nothing runs twice.
+  // The result of `OpDef::prepare` for these types and attributes; null outside plans.
   const void* prepared = nullptr;
-  // Of random operations: which element of the stream the first element of the output is. The others follow it.
+  // Random operations: the index in the stream of the first output element. The others follow it.
   Index first = 0;
 };
 
 using KernelFn = void (*)(const KernelCall&);
-// What the kernel can work out without the numbers, once for all runs of a plan.
+// Computes what the kernel needs from types and attributes alone, once per plan.
 using PrepareFn = std::shared_ptr<const void> (*)(std::span<const TensorType> inputs, const TensorType& output,
                                                   const Attrs& attrs);
 using ScratchFn = std::size_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
-// How many floating-point operations it takes, as graph/flops.hpp counts them.
+// Floating-point operations, by the convention of graph/flops.hpp.
 using FlopsFn = double (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
-// The kernel of an elementwise operation over `n` consecutive elements. `in[i]` points to n elements, or to a single
-// one if `scalar[i]`; `out` may be equal to an `in[i]` that is not scalar.
+// Computes `n` consecutive elements of an elementwise operation. `in[i]` points to n elements, or to one if
+// `scalar[i]`. `out` may equal an `in[i]` that is not scalar.
 using BlockKernel = void (*)(Index n, const void* const* in, const bool* scalar, void* out);
 // By the dtype of the last input; null where the dtype is not supported.
 using BlockKernels = std::array<BlockKernel, dtype_count>;
 
-// Block kernels that run one operation and then `next` on the result, which is its operand of that number. They take
-// the operands of the first, then the others of `next`, and give the numbers that the two would give one after the
-// other.
+// Block kernels that compute an operation and then `next`, which takes the result as its operand of that number. Their
+// inputs are the operands of the first, then the other operands of `next`. The result is bit-identical to that of the
+// two operations.
 struct FusedPair {
   const OpDef* next = nullptr;
   int operand = 0;
   BlockKernels kernels{};
 };
 
-// How a reduction runs as part of a block program, on rows of numbers that are at hand. What `columns` and `join` are
-// given together makes the very tree of the operation's own kernel, as does `rows`.
+// A reduction within a block program. `rows`, and `columns` with `join`, must use the reduction order of the
+// operation's own kernel, so that results are bit-identical.
 struct BlockReduction {
-  // out[r] = the n numbers of row r, combined.
+  // out[r] = the reduction of the n elements of row r.
   void (*rows)(const void* in, Index rows, Index n, void* out) = nullptr;
-  // out[j] = column j of the rows, combined from top to bottom; goes on from out[j] unless `first`.
+  // out[j] = the reduction of column j, from top to bottom; continues from out[j] unless `first`.
   void (*columns)(const void* in, Index rows, Index n, void* out, bool first) = nullptr;
-  // The first of `groups` rows of n numbers becomes the combination of all.
+  // Reduces `groups` rows of n elements pairwise into the first of them.
   void (*join)(void* partial, Index groups, Index n) = nullptr;
-  Index group = 0;  // rows that are combined from top to bottom before groups are joined
+  Index group = 0;  // rows that `columns` reduces in order before `join`
 };
 // By the dtype of the input; empty where the dtype is not supported.
 using BlockReductions = std::array<BlockReduction, dtype_count>;
-// Which axes of input 0 are combined: bit i stands for axis i.
+// The reduced axes of input 0: bit i for axis i.
 using AxesFn = std::uint32_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
-// Elements [first, first + n) of what a random operation makes, in a block.
+// Computes elements [first, first + n) of a random stream.
 using RandomBlockKernel = void (*)(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out);
 // By the dtype of the output; null where the dtype is not supported.
 using RandomBlockKernels = std::array<RandomBlockKernel, dtype_count>;
 
-// Runs a block kernel over broadcast inputs: the `kernel` of every elementwise operation.
+// Runs the block kernel over broadcast inputs: the `kernel` of every elementwise operation.
 void run_elementwise(const KernelCall& call);
 
 // ---- vjp: cotangent in, cotangents out, as nodes
@@ -173,7 +173,7 @@ class Vjp {
   int count() const;
   Value input(int i) const;
   Value output() const { return output_; }
-  // The derivative of the final scalar with respect to the output; it has the output's type.
+  // The derivative of the loss with respect to the output; it has the output's type.
   Value cotangent() const { return cotangent_; }
   const Attrs& attrs() const;
 
@@ -182,8 +182,8 @@ class Vjp {
   Value cotangent_;
 };
 
-// One cotangent an input, in order; an empty Value means "no gradient". A cotangent may have the broadcast shape: it is
-// summed to the input's shape in one central place.
+// One cotangent per input, in order. An empty Value means "no gradient". A cotangent may have the broadcast shape: the
+// caller sums it to the input's shape.
 class Cotangents {
  public:
   Cotangents() = default;
@@ -200,18 +200,18 @@ using VjpFn = Cotangents (*)(const Vjp&);
 
 // ---- batch: one node for many inputs at once
 
-// What a batch rule sees: a node, and its inputs, some of which now have a leading axis of `size()` more.
+// The arguments of a batch rule: a node, and its inputs, some of which have an additional leading axis of `size()`.
 class Batch {
  public:
   Batch(Value output, std::span<const Value> inputs, std::span<const char> batched, Index size)
       : output_(output), inputs_(inputs), batched_(batched), size_(size) {}
 
   int count() const { return static_cast<int>(inputs_.size()); }
-  // With the leading axis if batched(i). An input of which only the shape matters is as it was.
+  // Has the leading axis if batched(i). A shape-only input is unchanged.
   Value input(int i) const { return inputs_[static_cast<std::size_t>(i)]; }
   bool batched(int i) const { return batched_[static_cast<std::size_t>(i)] != 0; }
   Index size() const { return size_; }
-  // The node as it is for one.
+  // The node without the batch axis.
   Value output() const { return output_; }
   const Attrs& attrs() const;
 
@@ -222,18 +222,17 @@ class Batch {
   Index size_;
 };
 
-// The results for all, along a leading axis; an empty Value where that cannot be said in one go.
+// Returns the batched result, along a leading axis; an empty Value if one node cannot compute it.
 using BatchFn = Value (*)(const Batch&);
 
-// ---- samples: what the suites try an operation on
+// ---- samples: inputs for the test suites
 
-// Where the numbers of a sample come from. Kinks and ties are kept at a distance, since finite differences cannot
-// judge a derivative there.
+// The distribution of a sample's elements. It keeps a distance from kinks and ties, where finite differences are wrong.
 struct Domain {
   enum class Kind : std::uint8_t { real, distinct, integer, mask } kind = Kind::real;
   double low = -2;
   double high = 2;
-  std::vector<double> avoid;  // real: points from which numbers keep `distance`
+  std::vector<double> avoid;  // real: points at which elements keep `distance`
   double distance = 0.05;
 };
 
@@ -242,8 +241,8 @@ Domain any();                                          // reals in [-2, 2]
 Domain between(double low, double high);               // reals in [low, high]
 Domain positive();                                     // reals in [0.2, 3]
 Domain away_from(std::vector<double> points);          // reals in [-2, 2], not near the points
-Domain distinct();                                     // reals that differ from each other by 0.05 at least
-Domain integers(std::int64_t low, std::int64_t high);  // both included; the input is i64
+Domain distinct();                                     // reals that differ by at least 0.05
+Domain integers(std::int64_t low, std::int64_t high);  // both inclusive; the input is i64
 Domain booleans();                                     // the input is bool
 }  // namespace domain
 
@@ -257,79 +256,84 @@ struct Sample {
   std::vector<SampleInput> inputs;
   Attrs attrs{};
   double tolerance = 0;        // relative tolerance of the finite-difference check; 0 means the default
-  bool zero_gradient = false;  // the first derivative is zero by nature
-  bool zero_second = false;    // the second derivative is zero by nature
+  bool zero_gradient = false;  // the first derivative is identically zero
+  bool zero_second = false;    // the second derivative is identically zero
 };
 
 struct BadSample {
   std::string label;
   std::vector<Tensor> inputs;
   Attrs attrs;
-  std::string message;  // a fragment the error must contain
+  std::string message;  // text that the error must contain
 };
 
 // ---- the definition
 
-// What role the engine gives to a leaf of the tape; `none` for every ordinary operation.
+// The kind of a leaf node; `none` for ordinary operations.
 enum class Leaf : std::uint8_t { none, input, parameter, constant };
 
 struct Traits {
-  bool elementwise = false;        // output element i depends on element i of the broadcast inputs alone
+  bool elementwise = false;        // output element i depends only on element i of the broadcast inputs
   bool random = false;             // depends on the run's seed and step
-  bool view = false;               // the output is input 0 with another shape, byte for byte
-  bool broadcast = false;          // the output is input 0, repeated as elementwise operations repeat their inputs
-  bool commutative = false;        // the order of two inputs does not matter
+  bool view = false;               // the output is the bytes of input 0 with another shape
+  bool broadcast = false;          // the output is input 0, repeated by the broadcasting rule
+  bool commutative = false;        // the order of the two inputs does not matter
   bool segment = false;            // a view whose derivative is that of the function from its other inputs to input 0
-  bool may_throw = false;          // the kernel may throw because of the numbers it meets
+  bool may_throw = false;          // the kernel may throw because of its inputs' elements
   bool supports_epilogue = false;  // the kernel calls KernelCall::on_rows_ready
-  std::uint32_t shape_only = 0;    // bit i: of input i only the shape matters; bit 31 also of all that follow
+  std::uint32_t shape_only = 0;    // bit i: the kernel reads only the shape of input i; bit 31: and of later inputs
   Leaf leaf = Leaf::none;
 };
 
 struct OpDef {
   std::string name;
-  std::string doc;  // one or two sentences: the formula, conventions at kinks and ties, special values
+  std::string doc;  // one or two sentences: formula, conventions at kinks and ties, special values
   int min_inputs = 1;
   int max_inputs = 1;
   Traits traits{};
   InferFn infer = nullptr;
   KernelFn kernel = nullptr;
-  BlockKernels block{};               // elementwise operations: used by run_elementwise and by fused groups
-  std::vector<FusedPair> pairs{};     // what may follow in the same pass
-  RandomBlockKernels random_block{};  // random operations: used by fused groups
-  BlockReductions reduction{};        // reductions: used by fused groups, with
+  BlockKernels block{};               // elementwise operations: used by run_elementwise and by fusion groups
+  std::vector<FusedPair> pairs{};     // elementwise operations that may follow in the same pass
+  RandomBlockKernels random_block{};  // random operations: used by fusion groups
+  BlockReductions reduction{};        // reductions: used by fusion groups, with `reduced_axes`
   AxesFn reduced_axes = nullptr;
-  ScratchFn scratch_bytes = nullptr;  // none needed if null
+  ScratchFn scratch_bytes = nullptr;  // null: 0
   PrepareFn prepare = nullptr;        // optional
-  FlopsFn flops = nullptr;            // if null: one for each element an elementwise or random operation makes or a
-                                      // reduction reads, else none
-  KernelFn reference = nullptr;       // the plainest possible kernel, an oracle for the suites: floating inputs and
-                                      // outputs are f64; null where the kernel only moves numbers about
+  FlopsFn flops = nullptr;            // null: one per output element of elementwise and random operations, one per
+                                      // input element of reductions, otherwise 0
+  KernelFn reference = nullptr;       // a simple kernel, the oracle of the suites: floating inputs and outputs are f64;
+                                      // null if the kernel only moves elements
   VjpFn vjp = nullptr;
   std::string no_gradient{};  // why there is no vjp; empty if there is one
   BatchFn batch = nullptr;    // optional; elementwise operations, views and broadcasts need none
-  std::string symbol{};       // how formulas write it, before its input or between its two; its name if empty
+  std::string symbol{};       // in formulas, before one operand or between two; empty: the name
+  std::vector<Rule> rules{};  // rewrites that begin at this operation; see docs/rewrites.md
   std::vector<Sample> samples{};
   std::vector<BadSample> bad_samples{};
 
   bool shape_only(int input) const { return (traits.shape_only >> (input < 31 ? input : 31) & 1U) != 0; }
 };
 
-// An ordered collection of operations with unique names. Addresses of its OpDefs do not change.
+// An ordered collection of operations with unique names. Addresses of its OpDefs do not change. Whoever fills it hands
+// it on as const, so that operations, pairs and rules are frozen before the first graph uses them.
 class OpRegistry {
  public:
   // Throws GraphError if the definition is incomplete or the name is taken.
   const OpDef& add(OpDef op);
   const OpDef* find(std::string_view name) const;  // null if there is none
-  // Lets a registered operation be followed by another in one pass. Throws GraphError if either is unknown.
+  // Adds a fused pair to the registered operation `first`. Throws GraphError if either operation is unknown.
   void add_pair(std::string_view first, FusedPair pair);
+  // Adds a rule to the registered operation at its root. Throws GraphError if the rule is incomplete, its name is taken
+  // or its root is not in this registry.
+  void add_rule(Rule rule);
   const std::vector<std::unique_ptr<OpDef>>& all() const { return ops_; }
 
  private:
   std::vector<std::unique_ptr<OpDef>> ops_;
 };
 
-// Throws GraphError, naming the operation and what is missing, unless `op` has all that the engine needs.
+// Throws GraphError, with the operation and the missing member, unless `op` and its rules are complete.
 void check_definition(const OpDef& op);
 
 }  // namespace xgrad::inline v0

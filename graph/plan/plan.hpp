@@ -1,17 +1,16 @@
-// Plan: a compiled, immutable program for some outputs and updates. Workspace: the memory it runs in.
+// Plan: a compiled, immutable program that computes outputs and updates. Workspace: the memory in which it runs.
 //
-//   Plan plan({loss}, updates);                 // everything is decided here, peak_bytes() included
-//   Workspace memory(plan);                     // everything is allocated here
+//   Plan plan({loss}, updates);                 // compiles; peak_bytes() is known from here on
+//   Workspace memory(plan);                     // allocates
 //   memory.feed(x, images);
 //   plan.run(memory, {.step = 1});              // allocates nothing
 //   double l = memory.output(0).item();
 //
-// Each run of a workspace draws new random numbers: runs count their steps unless RunOptions::step says which it is.
+// Each run of a workspace draws new random numbers: a workspace counts its runs unless RunOptions::step is given.
 //
-// A plan keeps what it needs of the graph and may outlive it; the operations' OpDefs and the parameters' memory must
-// live on. Several workspaces of one plan may run at once in different threads, if no two of them update the same
-// parameters. Results equal the interpreter's bit for bit, for any number of threads, except for the sign and payload
-// of NaN, which IEEE 754 leaves open.
+// A plan may outlive its graph, but not the operations' OpDefs. Several workspaces of one plan may run concurrently, if
+// no two of them update the same parameters. Results are bit-identical to the interpreter's, for any number of threads,
+// except for the sign and payload of NaN, which IEEE 754 leaves open.
 #pragma once
 
 #include <cstdint>
@@ -22,25 +21,29 @@
 
 #include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
+#include <xgrad/graph/rewrite_rule.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 
 namespace xgrad::inline v0 {
 
-// Which rules (graph/plan/rewrite_rule.hpp) may replace parts of the graph, for the plan alone.
+// Which rewrite rules (graph/rewrite_rule.hpp) a plan applies. They never change the graph itself.
 enum class Rewrites : std::uint8_t {
   none,
-  exact,  // those that leave every bit of the results
-  close,  // also those that change results within a bound, which each states
+  exact,  // rules with bit-identical results
+  close,  // also rules that change results within Rule::bound
 };
 
 struct PlanOptions {
-  // Other shapes for inputs than the graph's own, for instance a last, shorter batch: all shapes are inferred anew.
+  // Shapes that replace those of the graph's inputs, such as a smaller last batch. All other shapes are inferred again.
   std::vector<std::pair<Value, Shape>> shapes{};
-  bool fold_constants = true;  // compute once, while planning, what depends on constants alone
-  bool fuse = true;            // run connected elementwise operations together, block after block
-  bool in_place = true;        // let operations write over inputs that nothing reads after them
-  bool reuse = true;           // let buffers share memory when their lifetimes do not overlap
+  bool fold_constants = true;  // compute nodes that depend on constants alone while planning
+  bool fuse = true;            // run connected operations as one blockwise step
+  bool in_place = true;        // let operations overwrite inputs that no later step reads
+  bool reuse = true;           // let buffers with disjoint lifetimes share memory
   Rewrites rewrites = Rewrites::exact;
+  std::vector<Rule> rules{};  // tried after those of the operations; `rewrites` limits them, too
+  // Copy the graph's nodes, so that runs with RunOptions::check_finite work after the graph was destroyed.
+  bool check_finite = false;
 };
 
 class Workspace;
@@ -54,21 +57,21 @@ class Plan {
   Plan(Plan&&) noexcept;
   Plan& operator=(Plan&&) noexcept;
 
-  // Runs on what the workspace was fed. Throws FeedError, before anything is computed, if an input was never fed. When
-  // an operation throws, no parameter has changed.
+  // Runs on the inputs that the workspace was fed. Throws FeedError, before anything is computed, if an input was never
+  // fed. When an operation throws, no parameter has changed.
   void run(Workspace& memory, const RunOptions& options = {}) const;
-  // Feeds, runs and copies the outputs, in a workspace of its own.
+  // Feeds a new workspace, runs and returns copies of the outputs.
   std::vector<Tensor> run(const Feeds& feeds, const RunOptions& options = {}) const;
 
-  // Bytes a workspace takes for values, before any run; parameters and constants not counted.
+  // Bytes of a workspace, without parameters and constants.
   std::size_t peak_bytes() const;
-  // The sum of all values' bytes, which is what the interpreter would need.
+  // Bytes of all values, the interpreter's memory.
   std::size_t total_bytes() const;
   int steps() const;
-  // Of one run, as graph/flops.hpp counts them; what is folded or not needed is not counted.
+  // Floating-point operations of one run, by the convention of graph/flops.hpp; folded nodes do not count.
   double flops() const;
   std::vector<TensorType> outputs() const;
-  // A table of the steps: what runs, what it reads and writes, where, and from when to when buffers live.
+  // A table of the steps: operations, and where their operands and results are.
   std::string str() const;
 
  private:
@@ -78,8 +81,8 @@ class Plan {
   struct Program;
   template <class Done>
   void run_steps(Workspace& memory, const RunOptions& options, Done done) const;
-  // The same run, that says when a step is done: steps are counted from 0, and what is copied at the end is one more.
-  // The workspace does not count the run.
+  // Runs and calls `done` with the index of each finished step, and with steps() after the copies at the end. The
+  // workspace does not count the run.
   void run_watched(Workspace& memory, const RunOptions& options, TaskRef done) const;
   static constexpr char empty[] = "plan: it is empty: it was moved to another Plan";
   CheckedPointer<std::shared_ptr<const Program>, empty> program_;
@@ -92,19 +95,18 @@ class Workspace {
   Workspace(Workspace&&) noexcept;
   Workspace& operator=(Workspace&&) noexcept;
 
-  // Copies the numbers into the workspace. An input that the plan does not need is accepted and ignored. Throws
-  // FeedError naming the input if it is unknown or does not fit.
+  // Copies the value into the workspace. An input that the plan does not need is ignored. Throws FeedError, with the
+  // input, if it is unknown or the value does not fit.
   void feed(Value input, const Tensor& value);
   void feed(const std::string& input, const Tensor& value);
   // The memory of an input, to be filled in place before a run; counts as fed. Empty if the plan does not need it.
   Buffer input(Value input);
   Buffer input(const std::string& input);
-  // Other memory of the input, made when first asked for, to be filled while a run goes on in another thread:
-  // `swap_inputs` makes it what the next run reads, and what runs read until then what is to be filled next. Empty if
-  // the plan does not need the input.
+  // The input's second buffer, which another thread may fill during a run. `swap_inputs` exchanges the two buffers of
+  // all inputs that have a second one, and marks these inputs as fed. Empty if the plan does not need the input.
   Buffer next_input(Value input);
   void swap_inputs();
-  // Output i of the last run, in place: valid until the next run.
+  // Output i of the last run, borrowed: valid until the next run.
   Tensor output(int i) const;
 
  private:

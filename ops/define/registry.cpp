@@ -31,9 +31,9 @@ XGRAD_OPERATIONS(XGRAD_DECLARE)
 XGRAD_COMPOSITES(XGRAD_DECLARE)
 #undef XGRAD_DECLARE
 
-// Files with rewrite rules define one of these.
-void add_matmul_rules(const OpRegistry&);
-void add_parts_rules(const OpRegistry&);
+// Files with rewrite rules define one of these; called when all operations are registered.
+void add_matmul_rules(OpRegistry&);
+void add_parts_rules(OpRegistry&);
 
 namespace {
 

@@ -6,7 +6,6 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/graph/plan/rewrite_rule.hpp>
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
@@ -373,43 +372,44 @@ Value normalized_sample(Graph& graph, Index rows) {
 
 void register_matmul(OpRegistry& registry) { registry.add(define<Matmul>()); }
 
-void add_matmul_rules(const OpRegistry& registry) {
+void add_matmul_rules(OpRegistry& registry) {
   const OpDef& product = *registry.find("matmul");
   const auto transposed = [&](const char* name) {
     return pattern::op(*registry.find("transpose"), {pattern::any(name)}).with([](Value v) {
       return v.graph().attrs(v.id()).ints("order") == Axes{1, 0};
     });
   };
-  add_rule({.name = "transpose into product, left",
-            .from = pattern::op(product, {transposed("a"), pattern::any("b").with(is_matrix)}),
-            .to = [](const Match& m) { return without_transpose(m, true); },
-            .samples = {{"matrices",
-                         [](Graph& g) {
-                           return product_sample(g, {5, 3}, {5, 4}, true);
-                         }},
-                        {"one row",
-                         [](Graph& g) {
-                           return product_sample(g, {5, 1}, {5, 4}, true);
-                         },
-                         false}}});
-  add_rule({.name = "transpose into product, right",
-            .from = pattern::op(product, {pattern::any("a").with(is_matrix), transposed("b")}),
-            .to = [](const Match& m) { return without_transpose(m, false); },
-            .samples = {{"matrices",
-                         [](Graph& g) {
-                           return product_sample(g, {3, 5}, {4, 5}, false);
-                         }},
-                        {"one column",
-                         [](Graph& g) {
-                           return product_sample(g, {3, 5}, {1, 5}, false);
-                         },
-                         false}}});
-  add_rule({.name = "scale into product",
-            .from = pattern::op(*registry.find("mul"), {pattern::any("v"), pattern::any("scale")}),
-            .to = scale_into_product,
-            .bound = 1e-5,
-            .samples = {{"a normalized layer", [](Graph& g) { return normalized_sample(g, 20); }},
-                        {"fewer rows than weights", [](Graph& g) { return normalized_sample(g, 2); }, false}}});
+  registry.add_rule({.name = "transpose into product, left",
+                     .from = pattern::op(product, {transposed("a"), pattern::any("b").with(is_matrix)}),
+                     .to = [](const Match& m) { return without_transpose(m, true); },
+                     .samples = {{"matrices",
+                                  [](Graph& g) {
+                                    return product_sample(g, {5, 3}, {5, 4}, true);
+                                  }},
+                                 {"one row",
+                                  [](Graph& g) {
+                                    return product_sample(g, {5, 1}, {5, 4}, true);
+                                  },
+                                  false}}});
+  registry.add_rule({.name = "transpose into product, right",
+                     .from = pattern::op(product, {pattern::any("a").with(is_matrix), transposed("b")}),
+                     .to = [](const Match& m) { return without_transpose(m, false); },
+                     .samples = {{"matrices",
+                                  [](Graph& g) {
+                                    return product_sample(g, {3, 5}, {4, 5}, false);
+                                  }},
+                                 {"one column",
+                                  [](Graph& g) {
+                                    return product_sample(g, {3, 5}, {1, 5}, false);
+                                  },
+                                  false}}});
+  registry.add_rule(
+      {.name = "scale into product",
+       .from = pattern::op(*registry.find("mul"), {pattern::any("v"), pattern::any("scale")}),
+       .to = scale_into_product,
+       .bound = 1e-5,
+       .samples = {{"a normalized layer", [](Graph& g) { return normalized_sample(g, 20); }},
+                   {"fewer rows than weights", [](Graph& g) { return normalized_sample(g, 2); }, false}}});
 }
 
 Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/graph/plan/rewrite_rule.hpp>
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
@@ -321,33 +320,33 @@ Value slices(Graph& graph, std::initializer_list<std::pair<Index, Index>> ranges
 
 }  // namespace
 
-void add_parts_rules(const OpRegistry& registry) {
+void add_parts_rules(OpRegistry& registry) {
   const Pattern unslice = pattern::op(*registry.find("unslice"), {pattern::any("part"), pattern::any("whole")});
-  add_rule({.name = "sum of slices' gradients",
-            .from = pattern::chain(*registry.find("add"), unslice.with(is_plain)),
-            .to = join_unslices,
-            .samples = {{"all rows",
-                         [](Graph& g) {
-                           return slices(g, {{0, 2}, {2, 5}, {5, 8}});
-                         }},
-                        {"backwards, with gaps",
-                         [](Graph& g) {
-                           return slices(g, {{6, 7}, {4, 5}, {1, 3}});
-                         }},
-                        {"and more",
-                         [](Graph& g) {
-                           return slices(g, {{0, 4}, {4, 6}}, true);
-                         }},
-                        {"overlapping",
-                         [](Graph& g) {
-                           return slices(g, {{0, 4}, {3, 6}});
-                         },
-                         false},
-                        {"one",
-                         [](Graph& g) {
-                           return slices(g, {{0, 4}}, true);
-                         },
-                         false}}});
+  registry.add_rule({.name = "sum of slices' gradients",
+                     .from = pattern::chain(*registry.find("add"), unslice.with(is_plain)),
+                     .to = join_unslices,
+                     .samples = {{"all rows",
+                                  [](Graph& g) {
+                                    return slices(g, {{0, 2}, {2, 5}, {5, 8}});
+                                  }},
+                                 {"backwards, with gaps",
+                                  [](Graph& g) {
+                                    return slices(g, {{6, 7}, {4, 5}, {1, 3}});
+                                  }},
+                                 {"and more",
+                                  [](Graph& g) {
+                                    return slices(g, {{0, 4}, {4, 6}}, true);
+                                  }},
+                                 {"overlapping",
+                                  [](Graph& g) {
+                                    return slices(g, {{0, 4}, {3, 6}});
+                                  },
+                                  false},
+                                 {"one",
+                                  [](Graph& g) {
+                                    return slices(g, {{0, 4}}, true);
+                                  },
+                                  false}}});
 }
 
 void register_parts(OpRegistry& registry) {

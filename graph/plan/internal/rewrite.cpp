@@ -1,7 +1,6 @@
 #include <xgrad/graph/plan/internal/rewrite.hpp>
 
 #include <algorithm>
-#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -17,8 +16,6 @@
 namespace xgrad::inline v0 {
 namespace {
 
-using RulesOf = std::unordered_map<const OpDef*, std::vector<const Rule*>>;
-
 void check_arguments(const Graph& graph, const std::vector<Value>& outputs, const std::vector<Update>& updates,
                      const PlanOptions& options) {
   for (const Value v : outputs) graph.require(v, "plan: output");
@@ -30,6 +27,11 @@ void check_arguments(const Graph& graph, const std::vector<Value>& outputs, cons
     if (!updated.insert(u.parameter.raw()).second)
       throw GraphError(fmt::format("plan: parameter \"{}\" is updated twice", u.parameter.name()));
   }
+  for (const Rule& rule : options.rules) {
+    if (rule.from.op == nullptr)
+      throw GraphError(fmt::format("plan: rewrite rule {:?}: the root of its pattern is no operation", rule.name));
+    check_rule(rule, *rule.from.op);
+  }
   for (const auto& [input, shape] : options.shapes) {
     graph.require(input, "plan: shapes");
     if (input.node().op->traits.leaf != Leaf::input) {
@@ -38,21 +40,12 @@ void check_arguments(const Graph& graph, const std::vector<Value>& outputs, cons
   }
 }
 
-RulesOf admitted_rules(Rewrites rewrites) {
-  RulesOf out;
-  if (rewrites == Rewrites::none) return out;
-  for (const Rule* rule : all_rules()) {
-    if (rule->bound == 0 || rewrites == Rewrites::close) out[rule->from.op].push_back(rule);
-  }
-  return out;
-}
-
-// Copies the nodes that results need to a tape of their own, in order, and replaces each by what the rules have for it.
-// What a rule builds is tried again at its root; the nodes below it stay as they are.
+// Copies the needed nodes to a tape of their own, in order, and replaces each by the first rule that applies. The
+// replacement's root is tried again, the other nodes of the replacement are not.
 class Rewriter {
  public:
-  Rewriter(Graph& source, const std::vector<Value>& results, const RulesOf& rules)
-      : source_(source), rules_(rules), needed_(needed_by(source, results)), readers_(needed_.size()) {
+  Rewriter(Graph& source, const std::vector<Value>& results, const PlanOptions& options)
+      : source_(source), options_(options), needed_(needed_by(source, results)), readers_(needed_.size()) {
     for (NodeId id = 0; id < needed_.size(); ++id) {
       for (std::size_t i = 0; needed_[id] != 0 && i < source.inputs(id).size(); ++i) {
         Readers& r = readers_[source.inputs(id)[i]];
@@ -62,15 +55,12 @@ class Rewriter {
     for (const Value v : results) ++readers_[v.id()].count;
   }
 
-  // Whether a rule may fire, as far as operations say: then the tape is worth making.
+  // Whether a rule may fire, by operations alone: only then the tape is worth copying.
   bool may_fire() const {
     for (NodeId id = 0; id < needed_.size(); ++id) {
-      if (needed_[id] == 0) continue;
-      const auto found = rules_.find(source_.node(id).op);
-      if (found == rules_.end()) continue;
-      for (const Rule* rule : found->second) {
-        if (!goes_on(*rule, id) && Match(source_.value(id), false).fits(rule->from)) return true;
-      }
+      const Value node = source_.value(id);
+      const auto fits = [&](const Rule& rule) { return Match(node, false).fits(rule.from); };
+      if (needed_[id] != 0 && find_rule(id, *source_.node(id).op, fits) != nullptr) return true;
     }
     return false;
   }
@@ -91,10 +81,10 @@ class Rewriter {
   }
 
  private:
-  static constexpr int most_turns = 64;  // of one node; more means that rules undo each other
+  static constexpr int max_turns = 64;  // per node; more means that rules undo each other
 
-  // Whether the only reader carries the chain on: the chain is matched there as a whole, so each is walked once.
-  bool goes_on(const Rule& rule, NodeId id) const {
+  // Whether the node's only reader continues the chain. The chain is matched at its end, so that each is walked once.
+  bool continues_chain(const Rule& rule, NodeId id) const {
     const auto [count, reader] = readers_[id];
     if (!rule.from.chain || count != 1 || source_.node(reader).op != rule.from.op) return false;
     const auto inputs = source_.inputs(reader);
@@ -118,26 +108,33 @@ class Rewriter {
     return out;
   }
 
+  // The first admitted rule for source node `id`, now of operation `op`, for which `applies(rule)` holds.
+  template <class F>
+  const Rule* find_rule(NodeId id, const OpDef& op, F applies) const {
+    for (const auto* rules : {&op.rules, &options_.rules}) {
+      for (const Rule& rule : *rules) {
+        const bool admitted = rule.from.op == &op && (rule.bound == 0 || options_.rewrites == Rewrites::close);
+        if (admitted && !continues_chain(rule, id) && applies(rule)) return &rule;
+      }
+    }
+    return nullptr;
+  }
+
   Value improve(Rewritten& out, NodeId id, Value now) const {
     for (int turn = 0;; ++turn) {
-      const Rule* fired = nullptr;
-      const auto found = rules_.find(now.node().op);
-      for (std::size_t i = 0; found != rules_.end() && i < found->second.size() && fired == nullptr; ++i) {
-        const Rule& rule = *found->second[i];
-        if (goes_on(rule, id)) continue;
+      Value better;
+      const Rule* fired = find_rule(id, *now.node().op, [&](const Rule& rule) {
         Match match(now);
-        if (!match.fits(rule.from)) continue;
-        const Value better = rule.to(match);
-        if (!better.valid() || better == now) continue;
-        if (better.type() != now.type())
-          throw InternalError(
-              fmt::format("plan: rewrite rule {:?} makes {} of {}", rule.name, better.describe(), now.describe()));
-        fired = &rule;
-        now = better;
-      }
+        better = match.fits(rule.from) ? rule.to(match) : Value();
+        return better.valid() && better != now;
+      });
       if (fired == nullptr) return now;
+      if (better.type() != now.type())
+        throw InternalError(
+            fmt::format("plan: rewrite rule {:?} makes {} of {}", fired->name, better.describe(), now.describe()));
+      now = better;
       ++out.fired[fired->name];
-      if (turn == most_turns)
+      if (turn == max_turns)
         throw InternalError(fmt::format("plan: rewrite rules undo each other at {}: {:?} is one of them",
                                         source_.describe(id), fired->name));
     }
@@ -148,7 +145,7 @@ class Rewriter {
     NodeId last = 0;
   };
   Graph& source_;
-  const RulesOf& rules_;
+  const PlanOptions& options_;
   std::vector<char> needed_;  // by node of the source, up to the last result
   std::vector<Readers> readers_;
 };
@@ -187,9 +184,8 @@ Rewritten rewrite(const std::vector<Value>& outputs, const std::vector<Update>& 
     throw ShapeError(fmt::format("plan: update of parameter \"{}\" {}: the new value has another type\n  {}, here {}",
                                  u.parameter.name(), u.parameter.type().str(), u.value.describe(), type.str()));
   }
-  const RulesOf rules = admitted_rules(options.rewrites);
-  if (rules.empty()) return out;
-  Rewriter rewriter(source, results, rules);
+  if (options.rewrites == Rewrites::none) return out;
+  const Rewriter rewriter(source, results, options);
   if (rewriter.may_fire()) rewriter.run(out);
   return out;
 }

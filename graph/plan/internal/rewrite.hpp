@@ -8,7 +8,6 @@
 #include <vector>
 
 #include <xgrad/graph/plan/plan.hpp>
-#include <xgrad/graph/plan/rewrite_rule.hpp>
 
 namespace xgrad::inline v0 {
 

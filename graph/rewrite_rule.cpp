@@ -1,38 +1,23 @@
-#include <xgrad/graph/plan/rewrite_rule.hpp>
+#include <xgrad/graph/rewrite_rule.hpp>
 
 #include <algorithm>
-#include <deque>
-#include <mutex>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/graph/base/internal/immortal.hpp>
+#include <xgrad/graph/graph.hpp>
 
 namespace xgrad::inline v0 {
-namespace {
 
-struct Rules {
-  std::mutex mutex;
-  std::deque<Rule> all;  // whose addresses do not change
-};
-
-Rules& rules() {
-  static Immortal<Rules> all;
-  return *all;
-}
-
-}  // namespace
-
-Pattern Pattern::as(std::string word) const {
+Pattern Pattern::as(std::string new_name) const {
   Pattern out = *this;
-  out.name = std::move(word);
+  out.name = std::move(new_name);
   return out;
 }
 
-Pattern Pattern::with(bool (*holds)(Value)) const {
+Pattern Pattern::with(bool (*condition)(Value)) const {
   Pattern out = *this;
-  out.where = holds;
+  out.where = condition;
   return out;
 }
 
@@ -43,16 +28,16 @@ Pattern chain(const OpDef& op, Pattern link) { return {&op, {std::move(link)}, {
 }  // namespace pattern
 
 Value Match::operator[](std::string_view name) const {
-  for (const auto& [word, value] : named_) {
-    if (word == name) return value;
+  for (const auto& [known, value] : named_) {
+    if (known == name) return value;
   }
   return {};
 }
 
-// As deep as the pattern, never as the graph. A failed match leaves no names behind.
+// The recursion is as deep as the pattern. A failed match removes the names that it added.
 bool Match::fits(const Pattern& pattern, Value node) {
   if (pattern.op != nullptr && node.node().op != pattern.op) return false;
-  if (pattern.where != nullptr && shape_matters_ && !pattern.where(node)) return false;
+  if (pattern.where != nullptr && check_conditions_ && !pattern.where(node)) return false;
   const std::size_t before = named_.size();
   if (!pattern.name.empty()) {
     const Value seen = (*this)[pattern.name];
@@ -81,10 +66,10 @@ bool Match::fits_operands(const Pattern& pattern, Value node) {
   return false;
 }
 
-// Down the left side, in a loop.
+// Follows the first operands in a loop: a chain may be longer than the stack is deep.
 bool Match::fits_chain(const Pattern& pattern, Value node) {
   Graph& graph = node.graph();
-  const auto is_link = [&](Value v) { return Match(v, shape_matters_).fits(pattern.operands[0]); };
+  const auto is_link = [&](Value v) { return Match(v, check_conditions_).fits(pattern.operands[0]); };
   links.clear();
   for (rest = node; rest.node().op == pattern.op && rest.type() == node.type();) {
     const auto inputs = graph.inputs(rest.id());
@@ -98,23 +83,14 @@ bool Match::fits_chain(const Pattern& pattern, Value node) {
   return links.size() > 1;
 }
 
-void add_rule(Rule rule) {
-  if (rule.name.empty()) throw GraphError("rewrite rule: it has no name");
-  if (rule.from.op == nullptr || rule.to == nullptr)
-    throw GraphError(fmt::format("rewrite rule {:?}: it begins at no operation, or builds nothing", rule.name));
-  if (!(rule.bound >= 0)) throw GraphError(fmt::format("rewrite rule {:?}: bound {}", rule.name, rule.bound));
-  const std::lock_guard lock(rules().mutex);
-  for (const Rule& known : rules().all) {
-    if (known.name == rule.name) throw GraphError(fmt::format("rewrite rule {:?}: the name is taken", rule.name));
-  }
-  rules().all.push_back(std::move(rule));
-}
-
-std::vector<const Rule*> all_rules() {
-  const std::lock_guard lock(rules().mutex);
-  std::vector<const Rule*> out;
-  for (const Rule& rule : rules().all) out.push_back(&rule);
-  return out;
+void check_rule(const Rule& rule, const OpDef& op) {
+  if (rule.name.empty()) throw GraphError(fmt::format("operation {:?}: a rewrite rule has no name", op.name));
+  const auto fail = [&](const std::string& what) {
+    throw GraphError(fmt::format("rewrite rule {:?} of operation {:?}: {}", rule.name, op.name, what));
+  };
+  if (rule.from.op != &op) fail("the root of its pattern is another operation; use OpRegistry::add_rule");
+  if (rule.to == nullptr) fail("it has no builder (to)");
+  if (!(rule.bound >= 0)) fail(fmt::format("bound = {}, expected 0 or more", rule.bound));
 }
 
 }  // namespace xgrad::inline v0
