@@ -14,12 +14,12 @@
 #include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/machine/internal/float_mode.hpp>
+#include <xgrad/graph/walk.hpp>
 
 namespace xgrad::inline v0 {
 namespace {
 
-// The first errors of an infer function say what is wrong but not always with which operands: helpers such as
-// axis_index do not know them. Messages of one line are completed here.
+// Adds the operands to a message of one line: helpers such as axis_index do not know them.
 template <class E>
 [[noreturn]] void rethrow_with_operands(const E& error, const Infer& in) {
   const std::string what = error.message();
@@ -36,7 +36,7 @@ auto find_update(std::vector<Update>& updates, const Parameter& parameter) {
   return std::find_if(updates.begin(), updates.end(), [&](const Update& u) { return u.parameter == parameter; });
 }
 
-// Whether `path` is `inner` itself or one of the scopes around it.
+// Whether `path` is `inner` or an enclosing scope.
 bool encloses(const std::string& path, const std::string& inner) {
   return inner.starts_with(path) && (inner.size() == path.size() || inner[path.size()] == '/');
 }
@@ -96,7 +96,7 @@ Value Graph::constant(const Tensor& tensor, SourceLocation at) {
     const double number = tensor.item();
     if (tensor.dtype() != DType::i64 || std::abs(number) < 0x1p53) return constant(number, tensor.dtype());
   }
-  // A clone, since the caller may have borrowed the memory or may still hold a span of it.
+  // Cloned: the caller may have borrowed the memory or still hold a span of it.
   return leaf(constant_op(), {{"tensor", Opaque{"tensor", std::make_shared<const Tensor>(tensor.clone())}}}, {}, false);
 }
 
@@ -178,7 +178,7 @@ Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs
 
 Value Graph::apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs) {
   const SourceLocation at = inputs.size() == 0 ? SourceLocation() : inputs.begin()->line();
-  std::array<Value, 4> few;  // hardly an operation takes more
+  std::array<Value, 4> few;  // most operations take at most 4
   if (inputs.size() > few.size())
     return apply(op, std::vector<Value>(inputs.begin(), inputs.end()), std::move(attrs), at);
   std::copy(inputs.begin(), inputs.end(), few.begin());
@@ -192,7 +192,7 @@ TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const A
   try {
     return op.infer(Infer(op, types, attrs));
   } catch (const UserError&) {
-    // Words for the operands are made only now: they would be most of the cost of a node that is well.
+    // Describe the operands only on failure: it would be most of the cost of a valid node.
     std::vector<std::string> operands;
     for (const NodeId id : inputs) operands.push_back(describe(id));
     const Infer in(op, types, attrs, operands);
@@ -214,7 +214,7 @@ TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const A
 }
 
 std::size_t Graph::key(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const {
-  // A finalizer after each step, because ids are small and close together.
+  // Mix the bits at each step: ids are small and close together.
   const auto mix = [](std::size_t h, std::size_t v) {
     h = (h ^ v) * 0x9e3779b97f4a7c15ULL;
     return h ^ (h >> 29);
@@ -278,7 +278,7 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
     node.attrs = static_cast<std::uint32_t>(attrs_.size());
     attrs_.push_back(std::move(attrs));
   }
-  // What a failure below leaves in the block of inputs belongs to no node and does no harm.
+  // A failure below may leave unused ids in the block of inputs, which is harmless.
   try {
     node.inputs = store_inputs(inputs);
     nodes_.push_back(node);
@@ -298,7 +298,7 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
   return id;
 }
 
-// ---- random numbers of rows
+// ---- random numbers per row
 
 void Graph::set_row_elements(Value random, Index elements) {
   require(random, "set_row_elements");
@@ -475,7 +475,7 @@ Tensor Graph::constant_of(NodeId id) const {
     throw InternalError(fmt::format("constant_of: %{} is not a constant", id));
   }
   if (const auto number = scalar_constant(*this, id)) {
-    const KeepDenormals mode;  // the interpreter asks during a run, a plan before
+    const KeepDenormals mode;  // interpreters call this during a run, plans before one
     return Tensor::full(Shape{}, *number, nodes_[id].type.dtype);
   }
   return *static_cast<const Tensor*>(attrs(id).opaque("tensor").object.get());
@@ -487,7 +487,7 @@ Value Graph::find_input(const std::string& name) const {
 }
 
 std::string Graph::discarded(Value value) const {
-  // A handle dies at the first rewind after its birth that reached down to it.
+  // The first later rewind to a mark at or below its id discarded the node.
   for (std::size_t i = value.generation() - 1; i < rewinds_.size(); ++i) {
     if (rewinds_[i] <= value.id())
       return fmt::format("value %{} was discarded by rewind(%{})", value.id(), rewinds_[i]);
@@ -502,17 +502,10 @@ std::vector<bool> Graph::depends(Value value, const std::vector<Value>& sources)
     require(source, "depends: source");
     first = std::min(first, source.id());
   }
-  // Inputs have smaller ids: one pass downwards from the value visits all that it is computed from.
-  std::vector<bool> reached(value.id() - first + 1);
-  reached.back() = true;
-  for (NodeId id = value.id(); id > first; --id) {
-    if (!reached[id - first]) continue;
-    for (const NodeId input : inputs(id)) {
-      if (input >= first) reached[input - first] = true;
-    }
-  }
+  const std::vector<char> needed =
+      needed_by(*this, {value}, [&](NodeId id, std::size_t i) { return inputs(id)[i] >= first; });
   std::vector<bool> out;
-  for (const Value source : sources) out.push_back(source.id() <= value.id() && reached[source.id() - first]);
+  for (const Value source : sources) out.push_back(source.id() <= value.id() && needed[source.id()] != 0);
   return out;
 }
 
@@ -522,23 +515,22 @@ void Graph::require(Value value, const std::string& where) const {
   if (!alive(value)) throw GraphError(where + ": " + discarded(value));
 }
 
-std::string Graph::describe(NodeId id) const {
-  return id < size() ? describe(id, nodes_[id].type) : fmt::format("%{} (not in the graph)", id);
-}
+std::string Graph::location_of(NodeId id) const { return id < size() ? line_of(id).str() : std::string(); }
 
-std::string Graph::describe(NodeId id, const TensorType& type) const {
-  const Node& node = nodes_[id];
-  std::string out = fmt::format("%{} {}", id, node.op->name);
-  if (const auto number = scalar_constant(*this, id)) out += fmt::format(" {}", *number);
-  if (node.name != 0) out += fmt::format(" {:?}", names_[node.name]);
-  out += " " + type.str();
-  if (node.name == 0 && node.scope != 0) out += fmt::format(" in scope {:?}", scopes_[node.scope]);
+std::unique_ptr<const Graph> Graph::snapshot() const {
+  auto out = std::make_unique<Graph>(options_);
+  out->nodes_ = nodes_;
+  for (Node& node : out->nodes_) node.inputs = out->store_inputs({node.inputs, node.input_count});
+  out->attrs_ = attrs_;
+  out->names_ = names_;
+  out->scopes_ = scopes_;
+  out->lines_ = lines_;
+  out->row_elements_ = row_elements_;
+  out->rewinds_ = rewinds_;
   return out;
 }
 
-std::string Graph::location_of(NodeId id) const { return id < size() ? line_of(id).str() : std::string(); }
-
-// ---- taking back
+// ---- rollback
 
 void Graph::rewind(NodeId mark) {
   if (mark > size()) {
@@ -546,7 +538,7 @@ void Graph::rewind(NodeId mark) {
   }
   if (mark == size()) return;
   rewinds_.reserve(rewinds_.size() + 1);
-  free_names_.reserve(names_.size());  // from here on nothing throws
+  free_names_.reserve(names_.size());  // nothing below throws
 
   for (NodeId id = size(); id-- > mark;) {
     const Node& node = nodes_[id];
@@ -573,21 +565,20 @@ void Graph::rewind(NodeId mark) {
     nodes_.pop_back();
   }
   std::erase_if(parameters_, [&](const Parameter& p) { return !parameter_nodes_.contains(p.raw()); });
-  // The last update of each parameter whose value is left, in the order of the first ones.
+  // Restore the last remaining update of each parameter, in the order of the first ones.
   if (std::erase_if(update_history_, [&](const Update& u) { return u.value.id() >= mark; }) > 0) {
     updates_.clear();
     for (const Update& u : update_history_) {
       if (const auto before = find_update(updates_, u.parameter); before != updates_.end())
         before->value = u.value;
       else
-        updates_.push_back(u);  // within the capacity it had
+        updates_.push_back(u);  // does not exceed the capacity
     }
   }
   std::erase_if(penalties_, [&](const Value& v) { return v.id() >= mark; });
   std::erase_if(penalty_nodes_, [&](NodeId id) { return id >= mark; });
   std::erase_if(row_elements_, [&](const auto& marked) { return marked.first >= mark; });
-  // Scopes keep their positions, since guards may hold them; only the memory of having been opened goes, so that what
-  // is built again gets the same names again.
+  // Keep the scopes, since guards may refer to them, but forget that they were opened: rebuilding gives the same names.
   const auto closed = std::erase_if(opened_scopes_, [&](const auto& opened) {
     return opened.second >= mark && !encloses(opened.first, current_scope());
   });

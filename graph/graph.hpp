@@ -6,8 +6,7 @@
 //
 // Invariants: a node's inputs have smaller ids; nodes never change; equal nodes (same operation, inputs, attributes)
 // are one node. So every pass over a graph is a loop over ids. A graph is a program: build it once, run it often. There
-// is no global state: any number of graphs may live in any threads, each used by one thread at a time while it is
-// built.
+// is no global state. Each graph is built by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -34,40 +33,40 @@
 namespace xgrad::inline v0 {
 
 struct GraphOptions {
-  DType dtype = DType::f32;  // of inputs and numbers that do not say theirs
-  bool training = false;     // what layers such as dropout ask; fixed for the life of the graph
-  std::uint64_t seed = 0;    // of every random operation; graphs of one seed draw equal numbers
+  DType dtype = DType::f32;  // default dtype of inputs and scalar constants
+  bool training = false;     // training mode, for layers such as dropout; fixed for the life of the graph
+  std::uint64_t seed = 0;    // of all random operations
 };
 
-// Which part of a training step a node belongs to; pictures and reports use it.
+// The part of a training step that a node belongs to, for diagrams and reports.
 enum class Role : std::uint8_t { forward, backward, update };
 
 struct Node {
   const OpDef* op;
   TensorType type;
-  const NodeId* inputs;  // in memory of the graph
+  const NodeId* inputs;  // owned by the graph
   std::uint32_t input_count;
-  std::uint32_t attrs;  // position in the graph's list of attributes
-  std::uint32_t scope;  // position in the graph's list of scopes
-  std::uint32_t name;   // position in the graph's list of names; 0 is the empty name
-  std::uint32_t line;   // position in the graph's list of lines; 0 is none that is known
+  std::uint32_t attrs;  // index into the graph's attributes
+  std::uint32_t scope;  // index into the graph's scopes
+  std::uint32_t name;   // index into the graph's names; 0 is the empty name
+  std::uint32_t line;   // index into the graph's source locations; 0 is unknown
   std::uint32_t generation;
-  std::int32_t origin;  // the forward node this one was made for, or -1
+  std::int32_t origin;  // the forward node for which a vjp made this one, or -1
   Role role;
 };
 
-// After a run, the parameter takes the value. All updates of a run read the old numbers.
+// After a run, the parameter is set to the value. All updates of a run read the parameters' old values.
 struct Update {
   Parameter parameter;
   Value value;
 };
 
-// Trainable flags of parameters and layers, with the values that a graph was built with.
+// Trainable flags of parameters and layers, with their values when a graph was built.
 using TrainableFlags = std::map<std::shared_ptr<const bool>, bool>;
 
 class Graph {
  public:
-  // `flags` are those of an earlier graph, if this one is to freeze what that one did.
+  // `flags` are the pinned flags of an earlier graph; this one then freezes the same parameters.
   explicit Graph(GraphOptions options = {}, TrainableFlags flags = {});
   Graph(const Graph&) = delete;  // pinned: Values point to it
   Graph& operator=(const Graph&) = delete;
@@ -79,17 +78,17 @@ class Graph {
 
   // ---- leaves
 
-  // A tensor to be fed at each run. Throws GraphError if the name is empty or taken.
+  // A tensor that each run is fed. Throws GraphError if the name is empty or taken.
   Value input(const std::string& name, Shape shape, SourceLocation at = SourceLocation::here()) {
     return input(name, std::move(shape), options_.dtype, at);
   }
   Value input(const std::string& name, Shape shape, DType dtype, SourceLocation at = SourceLocation::here());
-  // The node of a parameter; the same node each time.
+  // The node of a parameter; repeated calls return the same node.
   Value parameter(const Parameter& parameter, SourceLocation at = SourceLocation::here());
-  // A tensor fixed for the life of the graph.
+  // A constant; copies the tensor.
   Value constant(const Tensor& tensor, SourceLocation at = SourceLocation::here());
-  // A number of rank 0; equal numbers are one node. Throws DTypeError if the dtype cannot hold it exactly enough
-  // (a fraction as i64).
+  // A scalar constant of shape []; equal scalars are one node. Throws DTypeError if the dtype cannot hold the value,
+  // such as a fraction as i64.
   Value constant(double number, DType dtype, SourceLocation at = SourceLocation::here());
   Value constant(double number, SourceLocation at = SourceLocation::here()) {
     return constant(number, options_.dtype, at);
@@ -97,62 +96,61 @@ class Graph {
 
   // ---- operations
 
-  // Appends a node, or finds the equal one. Throws, with the graph unchanged, if inputs do not fit the operation, and
-  // OutOfMemoryError if there is no memory for the node.
+  // Returns the node for `op(inputs)`; appends it unless an equal node exists. Throws, leaving the graph unchanged, if
+  // the inputs are invalid; throws OutOfMemoryError if there is no memory for the node.
   Value apply(const OpDef& op, std::span<const Value> inputs, Attrs attrs = {},
               SourceLocation at = SourceLocation::here());
-  // At the line of the first input.
+  // The same with the source location of the first input.
   Value apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs = {});
-  // A number no other random node of this graph has.
+  // A new random stream, used by no other node of this graph.
   std::int64_t next_stream() { return next_stream_++; }
 
-  // ---- random numbers of rows
+  // ---- random numbers per row
 
-  // Marks a random node in which each row of a batch has so many elements, one row after the other. A run with
-  // RunOptions::first_row = k draws what follows the elements of k rows. Throws GraphError unless the node is of a
-  // random operation and `elements` is not negative.
+  // Declares that a random node draws `elements` per row of a batch, row by row. A run with RunOptions::first_row = k
+  // skips the elements of k rows. Throws GraphError unless the operation is random and `elements` is at least 0.
   void set_row_elements(Value random, Index elements);
-  // 0 for a node that is not marked: it draws the same numbers whatever the first row is.
+  // 0 for a node without a declaration: it ignores first_row.
   Index row_elements(NodeId id) const;
 
   // ---- updates that belong to the graph itself, such as moving statistics
 
-  // A parameter may be updated several times, one after the other: each new value is computed from `updated(parameter)`
-  // and replaces it. Throws GraphError if the value is not of the parameter's type, or if the parameter has an update
-  // that the value does not depend on, which would be lost.
+  // Adds an update. A parameter may have several: each must be computed from `updated(parameter)` and replaces the one
+  // before. Throws GraphError if the value has another type than the parameter, or does not depend on the update that
+  // it replaces.
   void add_update(const Parameter& parameter, Value value);
-  // The value that the parameter takes after a run by the updates so far: its node if there are none.
+  // The parameter's value after the updates so far; its node if there are none.
   Value updated(const Parameter& parameter);
-  // One for each updated parameter, in the order of their first update.
+  // One per updated parameter, in the order of their first updates.
   const std::vector<Update>& updates() const { return updates_; }
 
-  // ---- what training changes
+  // ---- trainable parameters
 
-  // The flag, as it was when this graph (or the one whose flags it was made with) first pinned it. Layers pin their
-  // flags, so that all parts of a graph agree on what is frozen, whatever set_trainable says later.
+  // The value of the flag when this graph, or the one whose flags it was made with, first pinned it. Layers pin their
+  // flags, so that a later set_trainable does not change a graph that is partly built.
   bool pin_trainable(const std::shared_ptr<const bool>& flag) {
     return trainable_flags_.try_emplace(flag, *flag).first->second;
   }
   bool pin_trainable(const Parameter& parameter) { return pin_trainable(parameter.trainable_flag()); }
-  // The pinned flag of the parameter, or its present one.
+  // The pinned flag of the parameter; its current one if it is not pinned.
   bool trainable(const Parameter& parameter) const;
   // The trainable ones of parameters().
   std::vector<Parameter> trainable_parameters() const;
   const TrainableFlags& trainable_flags() const { return trainable_flags_; }
 
-  // ---- what is to be made small beside a loss, such as the norm of a weight
+  // ---- penalties, such as the norm of a weight
 
-  // Takes a number to be added to whatever loss the graph is trained for; the same node counts once. Throws GraphError
-  // unless it is one floating number.
+  // Adds a scalar penalty to the training loss. Adding the same node again has no effect. Throws GraphError unless it
+  // is a floating-point scalar.
   void add_penalty(Value value);
   const std::vector<Value>& penalties() const { return penalties_; }
 
   // ---- scopes and names
 
-  // Nodes appended while the guard lives belong to the scope; guards nest: "mlp" then "dense" is "mlp/dense".
+  // Nodes appended while the guard lives belong to the scope. Guards nest: "mlp" then "dense" is "mlp/dense".
   class ScopeGuard;
   [[nodiscard]] ScopeGuard scope(const std::string& name);
-  // Like scope, with _1, _2 ... appended if a scope of that name was already opened here.
+  // Like scope, with _1, _2 ... appended if a scope of that name was opened here before.
   [[nodiscard]] ScopeGuard unique_scope(const std::string& name);
   const std::string& current_scope() const { return scopes_[scope_]; }
   // Nodes appended while the guard lives have the role and, if `origin` is valid, its scope and its id as origin.
@@ -160,47 +158,49 @@ class Graph {
   [[nodiscard]] RoleGuard role(Role role, Value origin = {});
   void set_name(Value value, const std::string& name);
 
-  // ---- reading; references and spans stay good while nodes are appended, until a rewind discards their node
+  // ---- reading; references and spans stay valid until a rewind discards their node
 
   NodeId size() const { return static_cast<NodeId>(nodes_.size()); }
   const Node& node(NodeId id) const { return nodes_[id]; }
-  // A handle to append with: a graph is const to those who must not append by themselves.
+  // A handle to node `id`. Throws GraphError if there is no such node.
   Value value(NodeId id) const;
   std::span<const NodeId> inputs(NodeId id) const { return {nodes_[id].inputs, nodes_[id].input_count}; }
   const Attrs& attrs(NodeId id) const { return attrs_[nodes_[id].attrs]; }
   const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
   const std::string& scope_of(NodeId id) const { return scopes_[nodes_[id].scope]; }
-  // The line of the program that asked for the node first; of a node with an origin, that of the origin.
+  // The source location that first created the node; that of the origin if it has one.
   SourceLocation line_of(NodeId id) const { return lines_[nodes_[id].line]; }
   // The parameters used so far, in the order of their first use.
   const std::vector<Parameter>& parameters() const { return parameters_; }
-  // What stands behind a parameter or constant node. Throws InternalError for other nodes.
+  // The parameter or tensor of a parameter or constant node. Throws InternalError for other nodes.
   const Parameter& parameter_of(NodeId id) const;
   Tensor constant_of(NodeId id) const;
   // The input of that name; empty if there is none.
   Value find_input(const std::string& name) const;
 
-  // For each source, whether `value` is computed from it or is it.
+  // Whether `value` is each source, or depends on it.
   std::vector<bool> depends(Value value, const std::vector<Value>& sources) const;
-  // Throws GraphError, beginning with `where`, unless the handle is one of this graph and alive.
+  // Throws GraphError, beginning with `where`, unless the handle belongs to this graph and its node exists.
   void require(Value value, const std::string& where) const;
   // For instance `%12 tanh "mlp/hidden" f32[32, 64]`.
   std::string describe(NodeId id) const;
-  // The same with the type that the node has in a plan for other shapes.
+  // The same with another type, such as that of a plan for other shapes.
   std::string describe(NodeId id, const TensorType& type) const;
-  // The text of line_of, such as `model.cpp:42`; empty if it is not known.
+  // The text of line_of, such as `model.cpp:42`; empty if unknown.
   std::string location_of(NodeId id) const;
+  // A copy of the nodes for reading, which may outlive this graph: the same ids, names, scopes and locations.
+  std::unique_ptr<const Graph> snapshot() const;
 
-  // ---- taking back
+  // ---- rollback
 
-  // Everything appended after `mark` is discarded by `rewind(mark)`; handles to it become invalid.
+  // `rewind(mark)` discards every node appended after `mark` and invalidates handles to them.
   NodeId mark() const { return size(); }
   void rewind(NodeId mark);
 
  private:
   friend class Value;
   friend class Verifier;
-  // Appends without looking for an equal node; `merge` says whether later nodes may be found equal to it.
+  // Appends without looking for an equal node. `merge`: later nodes may be merged with it.
   NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type, bool merge);
   std::optional<NodeId> find_equal(std::size_t key, const OpDef& op, std::span<const NodeId> inputs,
                                    const Attrs& attrs) const;
@@ -212,7 +212,7 @@ class Graph {
   std::string out_of_memory(const OpDef& op) const;
   Value handle(NodeId id) const { return {const_cast<Graph*>(this), id, nodes_[id].generation}; }
   bool alive(Value value) const { return value.id() < size() && nodes_[value.id()].generation == value.generation(); }
-  // Why the handle, which is one of this graph, is not alive.
+  // Says when the node of a handle of this graph was discarded.
   std::string discarded(Value value) const;
   const NodeId* store_inputs(std::span<const NodeId> inputs);
   std::uint32_t store_name(const std::string& name);
@@ -222,29 +222,29 @@ class Graph {
 
   GraphOptions options_;
   std::shared_ptr<const void> life_ = std::make_shared<char>();
-  // Deques, because a rule may hold a node's shape or attributes while it appends others.
+  // Deques: a vjp may hold a reference to a node's shape or attributes while it appends others.
   std::deque<Node> nodes_;
-  std::deque<std::vector<NodeId>> inputs_;  // blocks that never grow beyond their capacity, so never move
+  std::deque<std::vector<NodeId>> inputs_;  // blocks that never grow beyond their capacity: pointers stay valid
   std::deque<Attrs> attrs_;                 // 0 is the empty list
   std::deque<std::string> names_;
-  std::vector<std::uint32_t> free_names_;  // positions in names_ that a rewind emptied
+  std::vector<std::uint32_t> free_names_;  // indices into names_ that a rewind freed
   std::deque<std::string> scopes_;         // 0 is the root
   std::unordered_map<std::string, std::uint32_t> scope_ids_;
-  std::vector<SourceLocation> lines_;                                        // 0 is the unknown line
+  std::vector<SourceLocation> lines_;                                        // 0 is unknown
   std::map<std::pair<const char*, std::uint32_t>, std::uint32_t> line_ids_;  // by file and line
-  std::uint32_t recent_line_ = 0;  // position of the last line asked for: one line often makes many nodes
+  std::uint32_t recent_line_ = 0;  // index of the last location: one line often makes many nodes
   std::unordered_map<std::string, NodeId> opened_scopes_;  // with the graph's size when they were first opened
-  std::unordered_map<std::string, int> next_suffix_;       // of unique scopes: those below it are taken
+  std::unordered_map<std::string, int> next_suffix_;       // of unique scopes: smaller ones are taken
   std::unordered_multimap<std::size_t, NodeId> equal_nodes_;
   std::unordered_map<std::string, NodeId> input_nodes_;
-  std::unordered_map<const void*, NodeId> parameter_nodes_;  // by the address of the numbers
+  std::unordered_map<const void*, NodeId> parameter_nodes_;  // by the address of the elements
   std::vector<Parameter> parameters_;
   std::vector<Update> updates_;
   std::vector<Update> update_history_;  // each call of add_update, for rewinds
   TrainableFlags trainable_flags_;
   std::vector<Value> penalties_;
   std::unordered_set<NodeId> penalty_nodes_;
-  std::vector<NodeId> rewinds_;  // the mark of each rewind; the generation is one more than their number
+  std::vector<NodeId> rewinds_;  // marks of all rewinds; the generation of new nodes is their count + 1
   std::uint32_t scope_ = 0;
   Role role_ = Role::forward;
   std::int32_t origin_ = -1;

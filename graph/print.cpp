@@ -29,6 +29,20 @@ std::string one_line(const std::string& text) {
 
 }  // namespace
 
+std::string Graph::describe(NodeId id) const {
+  return id < size() ? describe(id, nodes_[id].type) : fmt::format("%{} (not in the graph)", id);
+}
+
+std::string Graph::describe(NodeId id, const TensorType& type) const {
+  const Node& node = nodes_[id];
+  std::string out = fmt::format("%{} {}", id, node.op->name);
+  if (const auto number = scalar_constant(*this, id)) out += fmt::format(" {}", *number);
+  if (node.name != 0) out += fmt::format(" {:?}", names_[node.name]);
+  out += " " + type.str();
+  if (node.name == 0 && node.scope != 0) out += fmt::format(" in scope {:?}", scopes_[node.scope]);
+  return out;
+}
+
 std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> outputs, const std::string& where) {
   for (const Value output : outputs) graph.require(output, where);
   const std::vector<char> found = needed_by(graph, std::vector<Value>(outputs.begin(), outputs.end()));

@@ -43,9 +43,10 @@ struct RunOptions {
   // The first row of this run, when a longer computation is split into runs. Random nodes marked by
   // Graph::set_row_elements draw by row, so a row's values do not depend on the split.
   Index first_row = 0;
-  // Throws NonFiniteError (graph/run/finite.hpp), naming the node, if a result is NaN or infinite. A plan checks its
-  // outputs and the parameters' new values and discards all updates if it throws. The plan's graph must be alive, and
-  // each run copies all inputs and parameters.
+  // Throws NonFiniteError (graph/run/finite.hpp) if a result is NaN or infinite, with the node that first computed it.
+  // The results of a plan are its outputs and the parameters' new values, which are then restored. A run copies all
+  // inputs and parameters. The first checked run of a workspace also copies the graph's nodes; the graph must still
+  // exist then, unless the plan was made with PlanOptions::check_finite.
   bool check_finite = false;
 };
 

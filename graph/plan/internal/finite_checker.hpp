@@ -1,4 +1,4 @@
-// What runs of a plan with check_finite remember: enough to do a run again node by node.
+// FiniteChecker: records the inputs of checked runs, to replay a run node by node if its results are not finite.
 #pragma once
 
 #include <cstdint>
@@ -12,21 +12,24 @@ namespace xgrad::inline v0 {
 
 class FiniteChecker {
  public:
-  // Throws GraphError if the graph of the program has ended.
+  // Uses the program's snapshot of the graph, or takes one. Throws GraphError if it has none and the graph, or one of
+  // its results, no longer exists.
   explicit FiniteChecker(const Program& program);
 
-  // Before a run: copies all that it reads. `input` gives the memory of planned input i.
+  // Before a run: copies inputs and parameters. `input` returns the memory of planned input i.
   void begin(std::uint64_t step, Index first_row, const std::function<const void*(std::size_t)>& input);
-  // After it: throws NonFiniteError, with the parameters as they were before, if an output or a parameter's new numbers
-  // are not finite and not meant so.
+  // After it: if an output or a parameter's new value is NaN, or infinite without an infinite operand, restores the
+  // parameters and throws NonFiniteError.
   void end(const std::function<Tensor(std::size_t)>& output, int threads);
 
  private:
-  void require_graph() const;
+  // The node of the snapshot for a value of the plan's graph.
+  Value in_snapshot(Value value) const { return graph_->value(value.id()); }
   std::vector<Result> results() const;
   void restore() const;
 
   const Program& program_;
+  std::shared_ptr<const Graph> graph_;
   RunInputs now_, last_good_;
   bool any_good_ = false;
 };

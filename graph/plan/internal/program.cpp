@@ -98,6 +98,7 @@ Program build_program(const std::vector<Value>& outputs, const std::vector<Updat
   Program out = lower(std::move(items), std::move(steps), std::move(placement));
   out.requested_outputs = outputs;
   out.updates = updates;
+  if (options.check_finite) out.snapshot = out.graph->snapshot();
   return out;
 }
 

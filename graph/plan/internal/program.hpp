@@ -60,7 +60,7 @@ struct StepPart {
 struct Step {
   const OpDef* op = nullptr;  // whose kernel runs, if any
   Attrs attrs;
-  std::shared_ptr<const void> prepared;  // by the operation, if it does
+  std::shared_ptr<const void> prepared;  // by OpDef::prepare
   std::vector<std::uint32_t> operands;
   std::uint32_t result = 0;
   std::shared_ptr<const BlockCode> block;
@@ -92,9 +92,10 @@ struct Program {
   std::vector<std::vector<StepPart>> parts;  // of each step, in the order of running
   std::vector<Lifetime> lifetimes;           // of the arena's buffers, in the order they were placed
   std::vector<std::size_t> offsets;
-  // What check_finite goes back to.
-  const Graph* graph = nullptr;
-  std::weak_ptr<const void> life;  // of the graph
+  // For check_finite.
+  const Graph* graph = nullptr;  // may be used while `life` has not expired
+  std::weak_ptr<const void> life;
+  std::shared_ptr<const Graph> snapshot;  // with PlanOptions::check_finite
   std::vector<Value> requested_outputs;
   std::vector<Update> updates;
   std::uint64_t seed = 0;

@@ -287,22 +287,43 @@ TEST_CASE("finite: a replayed step draws the same random numbers") {
   CHECK(bad > 0);
 }
 
-TEST_CASE("finite: checking a plan needs its graph alive") {
+TEST_CASE("finite: a checked workspace outlives its graph") {
   auto g = std::make_unique<Graph>();
   const Value x = g->input("x", {2});
   const NodeId mark = g->mark();
-  const Value y = exp(x);
-  const Plan plan({y});
-  const Tensor two = Tensor::zeros({2});
-  CHECK_NOTHROW(plan.run({{x, two}}, checked));
-  Workspace memory(plan);
-  memory.feed("x", two);
+  int line = 0;
+  NodeId bad = 0;
+  std::string described;
+  Value y;
+  {
+    const auto scope = g->scope("layer");
+    y = log(x), line = __LINE__;
+    bad = y.id();
+    described = y.describe();
+  }
+  const Plan plan({y}), kept({y}, {}, {.check_finite = true});
+  const Tensor two = floats({2}, {1, 2}), wrong = floats({2}, {1, -1});
+  Workspace early(plan), late(plan);
+  early.feed("x", two);
+  CHECK_NOTHROW(plan.run(early, checked));
   g->rewind(mark);
-  CHECK_THROWS_WITH_AS(plan.run(memory, checked), doctest::Contains("check_finite: output"), GraphError);
+  late.feed("x", two);
+  CHECK_THROWS_WITH_AS(plan.run(late, checked), doctest::Contains("check_finite: value %1 was discarded"), GraphError);
   g.reset();
-  CHECK_THROWS_WITH_AS(plan.run(memory, checked), "plan: check_finite needs the plan's graph, which has ended",
+  CHECK_THROWS_WITH_AS(plan.run(late, checked), doctest::Contains("needs the plan's graph, which was destroyed"),
                        GraphError);
-  CHECK_NOTHROW(plan.run(memory));
+  CHECK_NOTHROW(plan.run(late));
+  // A workspace that was checked before has a copy of the nodes; so has a plan with PlanOptions::check_finite.
+  early.feed("x", wrong);
+  for (const NonFiniteError& error : {caught([&] { plan.run(early, checked); }), caught([&] {
+                                        kept.run({{"x", wrong}}, checked);
+                                      })}) {
+    CHECK(error.report().node == bad);
+    CHECK(error.report().layer == "layer");
+    CHECK(error.report().line == at(line));
+    CHECK_MESSAGE(scratch::contains(error.what(), described), error.what());
+  }
+  CHECK_NOTHROW(kept.run({{"x", two}}, checked));
 }
 
 namespace {
