@@ -10,9 +10,10 @@ namespace {
 
 using Register = BlockProgram::Register;
 using Instruction = BlockProgram::Instruction;
+using Kind = Instruction::Kind;
 using Access = BlockLayout::Access;
 
-constexpr Index far_elements = 1 << 18;  // more are not in a near cache
+constexpr Index far_elements = 1 << 18;  // more do not fit into the L2 cache
 
 std::size_t cache_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -22,7 +23,7 @@ class Layouter {
     out_.inputs.reserve(program.inputs.size());
     out_.operations.reserve(program.operations());
     for (Register r = 0; r < all_.size(); ++r) {
-      if (all_[r].is<BlockProgram::Input>())
+      if (all_[r].kind == Kind::input)
         out_.inputs.push_back({.made = r, .element_bytes = all_[r].element_bytes});
       else
         out_.operations.push_back(r);
@@ -47,30 +48,28 @@ class Layouter {
   static Index floor_power_of_two(Index n) { return static_cast<Index>(std::bit_floor(static_cast<std::size_t>(n))); }
   bool has_rows() const { return program_.row > 0; }
   const TensorType& type(std::size_t input) const { return program_.inputs[input]; }
-  bool reads_row_values(std::size_t input) const {
-    return std::get<BlockProgram::Input>(all_[out_.inputs[input].made].action).row_values;
-  }
+  bool reads_row_values(std::size_t input) const { return all_[out_.inputs[input].made].level == BlockLevel::row; }
 
   void collapse_axes() {
     const Shape& shape = program_.shape;
     const std::size_t inputs = out_.inputs.size();
-    std::array<std::array<Index, Shape::max_rank>, BlockProgram::max_inputs> full;  // strides of the shape's own axes
+    std::array<std::array<Index, Shape::max_rank>, BlockProgram::max_inputs> full;  // strides before collapsing
     for (std::size_t i = 0; i < inputs; ++i) {
       full[i] = {};
       if (!reads_row_values(i)) full[i] = broadcast_strides(type(i).shape, shape);
     }
     std::vector<Index>& extent = out_.extent;
     extent.reserve(Shape::max_rank);
-    Index after = shape.elements();  // elements of the axes from this one on
+    Index after = shape.elements();  // the product of the extents from this axis on
     for (std::size_t axis = 0; axis < static_cast<std::size_t>(shape.rank()); ++axis) {
       const Index now = shape[static_cast<int>(axis)];
       const bool starts_row = after == program_.row;
       if (now > 0) after /= now;
       if (now == 1) continue;
-      bool joins = !extent.empty() && !starts_row;
-      for (std::size_t i = 0; joins && i < inputs; ++i)
-        joins = out_.inputs[i].stride[extent.size() - 1] == full[i][axis] * now;
-      if (joins)
+      bool collapses = !extent.empty() && !starts_row;
+      for (std::size_t i = 0; collapses && i < inputs; ++i)
+        collapses = out_.inputs[i].stride[extent.size() - 1] == full[i][axis] * now;
+      if (collapses)
         extent.back() *= now;
       else
         extent.push_back(now);
@@ -78,7 +77,7 @@ class Layouter {
     }
     if (!extent.empty()) return;
     extent.push_back(1);
-    for (BlockLayout::Input& in : out_.inputs) in.stride[0] = 1;  // a single element is not one to repeat
+    for (BlockLayout::Input& in : out_.inputs) in.stride[0] = 1;  // a single element is contiguous, not a scalar
   }
 
   void choose_accesses() {
@@ -112,17 +111,16 @@ class Layouter {
       out_.packs = out_.packs || in.access == Access::packed;
       out_.packs_each_block = out_.packs_each_block || (in.access == Access::packed && !in.fixed);
     }
-    for (const Register r : out_.operations)
-      out_.values[r].repeats = block_rows_ == 1 && all_[r].is<BlockProgram::Spread>();
+    for (const Register r : out_.operations) out_.values[r].repeats = block_rows_ == 1 && all_[r].kind == Kind::spread;
   }
 
-  // By register, the last one that reads it, or shows it to others that do; itself if none does.
+  // By register: the last one that reads it, directly or as a spread value; itself if none does.
   std::vector<Register> last_reads() const {
     std::vector<Register> last(all_.size());
     for (auto r = static_cast<Register>(all_.size()); r-- > 0;) {
       last[r] = std::max(last[r], r);
       for (const Register operand : all_[r].operands())
-        last[operand] = std::max(last[operand], all_[r].is<BlockProgram::Spread>() ? last[r] : r);
+        last[operand] = std::max(last[operand], all_[r].kind == Kind::spread ? last[r] : r);
     }
     return last;
   }
@@ -142,24 +140,23 @@ class Layouter {
       out_.values[in.made].slot = slots.size() * bytes;
       slots.emplace_back();
     }
-    // A slot is free again after the last operation that reads it. That one may write over it, if it works element by
-    // element on values of one size.
+    // A slot is free after the last operation that reads it. A map over elements of equal size may overwrite it.
     const std::vector<Register> last = last_reads();
     for (const Register r : out_.operations) {
       const Instruction& now = all_[r];
-      const bool streams = now.output != BlockProgram::none && now.level == BlockLevel::element &&
+      const bool streams = now.is_output() && now.level == BlockLevel::element &&
                            bytes_of(program_.elements(), now.element_bytes) > nontemporal_min_bytes &&
                            prefer_nontemporal_stores();
       out_.values[r].nontemporal = streams;
       out_.any_nontemporal = out_.any_nontemporal || streams;
-      if ((now.output != BlockProgram::none && !streams) || now.level == BlockLevel::column) continue;
-      const bool element_by_element = now.is<BlockProgram::Map>() && now.level == BlockLevel::element;
+      if ((now.is_output() && !streams) || now.level == BlockLevel::column) continue;
+      const bool element_by_element = now.kind == Kind::map && now.level == BlockLevel::element;
       const auto free = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) {
         return !streams &&
                (s.busy_until < r || (s.busy_until == r && element_by_element && s.element_bytes == now.element_bytes));
       });
       Slot& slot = free != slots.end() ? *free : slots.emplace_back();
-      // What streams is still being written while the next block is worked on.
+      // A non-temporal output is still being written during the next block.
       slot = {streams ? BlockProgram::none : last[r], now.element_bytes};
       out_.values[r].slot = static_cast<std::size_t>(&slot - slots.data()) * bytes;
     }
@@ -169,7 +166,7 @@ class Layouter {
   void assign_scratch() {
     for (const Register r : out_.operations) {
       if (all_[r].level != BlockLevel::column) continue;
-      const Index groups = divide_up(out_.rows, std::get<BlockProgram::Reduce>(all_[r].action).by->group);
+      const Index groups = divide_up(out_.rows, all_[r].reduction->group);
       out_.values[r].scratch = out_.scratch_bytes;
       if (groups > 1) out_.scratch_bytes += cache_lines(bytes_of(groups * program_.row, all_[r].element_bytes));
     }
@@ -186,27 +183,26 @@ class Layouter {
     out_.items_per_block = has_rows() ? block_rows_
                            : flat     ? BlockLayout::block_elements
                                       : std::max<Index>(1, BlockLayout::block_elements / inner);
-    // Nothing passes from one operation to the next.
+    // No operation reads the result of another: no block has to stay in the cache.
     out_.one_block = flat && operations == 1 && !out_.any_nontemporal;
     out_.walk_rows = out_.item_elements / inner;
-    Index least = out_.items_per_block;  // no two tasks may work on one group of columns
+    Index least = out_.items_per_block;  // tasks must not share a group of a column reduction
     for (const Instruction& now : all_) {
-      if (now.level == BlockLevel::column)
-        least = std::max(least, std::get<BlockProgram::Reduce>(now.action).by->group);
-      if (now.is<BlockProgram::Input>()) continue;
-      const bool in_pieces = now.is<BlockProgram::Map>() && now.level == BlockLevel::element;
+      if (now.kind == Kind::reduce) least = std::max(least, now.reduction->group);
+      if (now.kind == Kind::input) continue;
+      const bool in_pieces = now.kind == Kind::map && now.level == BlockLevel::element;
       const Index block = out_.items_per_block * out_.item_elements;
       out_.requests += in_pieces ? static_cast<std::size_t>(divide_up(block, BlockLayout::piece_elements)) : 1;
     }
-    const Index wanted = std::max<Index>(1, BlockLayout::task_work / (out_.item_elements * operations));
-    out_.items_per_task = divide_up(wanted, least) * least;
+    const Index preferred = std::max<Index>(1, BlockLayout::task_work / (out_.item_elements * operations));
+    out_.items_per_task = divide_up(preferred, least) * least;
     out_.tasks = divide_up(out_.items, out_.items_per_task);
   }
 
   const BlockProgram& program_;
   const std::vector<Instruction>& all_;
   BlockLayout out_;
-  Index block_rows_ = 0;  // rows of a block, a power of two
+  Index block_rows_ = 0;  // rows per block, a power of two
 };
 
 }  // namespace

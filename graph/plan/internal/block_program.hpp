@@ -1,28 +1,28 @@
-// BlockProgram: a compiled fusion group. It runs blockwise, so that intermediate values stay in the L1 cache. It is a
-// value: block_layout.hpp says how it walks memory, block_run.hpp runs it.
+// BlockProgram: a compiled fusion group. It runs blockwise, so that intermediate values stay in the L1 cache. It is an
+// immutable value: block_layout.hpp assigns its memory, block_run.hpp runs it.
 //
 //   BlockProgram::Builder b({128, 10}, 10);                  // rows of 10
 //   auto x = b.input(x_type);                                // types that broadcast to the shape
-//   auto top = b.reduce(max.reduction[f32], x, f32, BlockLevel::row);
+//   auto top = b.call(rows_max, {x}, f32, BlockLevel::row);
 //   auto e = b.map(exp.block[f32], {b.map(sub.block[f32], {x, top}, f32)}, f32);
-//   auto s = b.reduce(sum.reduction[f32], e, f32, BlockLevel::column);
+//   auto s = b.reduce(sum.reduction[f32], e, f32);
 //   b.output(e), b.output(s);
 //   const BlockProgram p = b.finish();
 //
-// Note [Levels]. Most values of a program are of level `element`, one for each element of the shape. A reduction of
-// rows makes one value per `row`: operations on row values may use it, and beside elements it stands for its whole row.
-// A reduction over the rows makes one value per `column`; it is complete only after the last block, so nothing in the
-// program reads it. Blocks are whole rows then, a power of two of them. Columns are combined over `group` rows in order
-// and then pairwise, the very tree of the operation that runs alone, so results depend neither on the size of blocks
-// nor on what runs together.
+// Note [Levels]. Most values of a program are of level `element`, one per element of the shape. A `row` value is one
+// per row: operations on row values read it directly, and where elements read it, it is broadcast along its row. A
+// `column` value is one per column. It is complete only after the last block, so nothing in the program reads it.
+// Programs with row or column values run in blocks of whole rows, a power of two of them. Columns are reduced over
+// `group` rows in order and then pairwise: the reduction order of the operation that runs alone, so that results depend
+// neither on the size of blocks nor on fusion.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <span>
 #include <string>
-#include <variant>
 #include <vector>
 
 #include <xgrad/graph/op_def.hpp>
@@ -31,69 +31,71 @@ namespace xgrad::inline v0 {
 
 enum class BlockLevel : std::uint8_t { element, row, column };
 
+// The arguments of a function that computes a block of a value.
+struct BlockCall {
+  const void* const* in = nullptr;
+  void* out = nullptr;
+  Index first = 0;  // the index of the block's first element, and the elements of the block
+  Index n = 0;
+  Index rows = 0;  // of the block, and the elements of a row; 0 in programs without rows
+  Index row = 0;
+  RandomState random;
+  Index first_row = 0;  // see RunOptions
+};
+using BlockFunction = std::function<void(const BlockCall&)>;
+
 struct BlockProgram {
   static constexpr std::size_t max_inputs = 16;
   static constexpr std::size_t max_ops = 24;
   static constexpr std::size_t max_columns = 8;
-  // Each row value may have to be spread beside elements, which takes an instruction more.
+  // Each row value may need an instruction that spreads it along its row.
   static constexpr std::size_t max_registers = max_inputs + 2 * max_ops;
-  // A row of more bytes does not go into a block.
-  static constexpr Index longest_row = Index{8} * 1024;
+  // Rows of more bytes are not fused.
+  static constexpr Index max_row_bytes = Index{8} * 1024;
 
-  using Register = std::uint32_t;  // position in `instructions`
+  using Register = std::uint32_t;  // index into `instructions`
   static constexpr std::uint32_t none = std::numeric_limits<std::uint32_t>::max();
 
-  struct Input {
-    std::uint32_t number = 0;
-    bool row_values = false;  // one value a row, or one for all, that operations on row values read
-  };
-  struct Map {
-    BlockKernel kernel = nullptr;
-    std::array<Register, 4> operands{};
-    std::uint32_t count = 0;
-  };
-  struct Draw {
-    RandomBlockKernel kernel = nullptr;
-    std::uint32_t attrs = 0;
-    Index row_elements = 0;  // as in Graph::row_elements
-  };
-  struct Reduce {
-    const BlockReduction* by = nullptr;
-    Register operand = 0;
-  };
-  struct Spread {  // a row value, repeated along its row
-    Register operand = 0;
-  };
   struct Instruction {
-    std::variant<Input, Map, Draw, Reduce, Spread> action;
-    std::uint32_t element_bytes = 0;
-    std::uint32_t output = none;
+    enum class Kind : std::uint8_t {
+      input,   // of level `row`: one value per row, or one for all, read by operations on row values
+      map,     // `kernel`, element by element
+      call,    // `function`, on the block as a whole
+      reduce,  // columns, by `reduction`
+      spread,  // repeats a row value along its row
+    };
+    Kind kind = Kind::input;
     BlockLevel level = BlockLevel::element;
+    std::uint32_t element_bytes = 0;
+    std::uint32_t output = none;  // its index in `outputs`
+    std::uint32_t operand_count = 0;
+    std::array<Register, 4> operand{};
+    BlockKernel kernel = nullptr;
+    const BlockReduction* reduction = nullptr;
+    BlockFunction function{};
 
-    template <class Action>
-    bool is() const {
-      return std::holds_alternative<Action>(action);
-    }
-    std::span<const Register> operands() const;
+    std::span<const Register> operands() const { return std::span(operand).first(operand_count); }
+    bool is_output() const { return output != none; }
   };
   class Builder;
 
-  Shape shape;                            // that is walked
-  Index row = 0;                          // elements of a row, those of the last axes; 0 if rows do not matter
-  std::vector<Instruction> instructions;  // each makes the register of its number
+  Shape shape;                            // the iteration space
+  Index row = 0;                          // elements of a row, which is the last axes of the shape; 0: no rows
+  std::vector<Instruction> instructions;  // each computes the register of its index
   std::vector<TensorType> inputs;
   std::vector<Register> outputs;
-  std::vector<Attrs> attrs;  // of random operations
 
   Index elements() const { return shape.elements(); }
   Index rows() const { return row > 0 ? elements() / row : 0; }
   std::size_t operations() const { return instructions.size() - inputs.size(); }
-  // One line a register, such as `3 map 0 2, output 1`.
+  // One line per register, such as `3 map 0 2, output 1`.
   std::string str() const;
 };
 
 class BlockProgram::Builder {
  public:
+  using Operands = std::span<const Register>;
+
   explicit Builder(const Shape& shape, Index row = 0) {
     program_.shape = shape;
     program_.row = row;
@@ -101,28 +103,28 @@ class BlockProgram::Builder {
     program_.inputs.reserve(4);
   }
 
-  // Each returns the register it makes.
+  // Each returns the register that it computes.
   Register input(const TensorType& type, bool row_values = false);
-  Register map(BlockKernel kernel, std::span<const Register> operands, DType result,
-               BlockLevel level = BlockLevel::element);
-  Register map(BlockKernel kernel, std::initializer_list<Register> operands, DType result,
-               BlockLevel level = BlockLevel::element) {
-    return map(kernel, std::span(operands.begin(), operands.size()), result, level);
+  Register map(BlockKernel kernel, Operands operands, DType result, BlockLevel level = BlockLevel::element);
+  Register map(BlockKernel kernel, std::initializer_list<Register> operands, DType result) {
+    return map(kernel, Operands(operands.begin(), operands.size()), result);
   }
-  Register reduce(const BlockReduction& by, Register operand, DType result, BlockLevel level);
-  Register draw(RandomBlockKernel kernel, const Attrs& attrs, DType result, Index row_elements);
+  // The operands must be of level `element` and of the program's shape.
+  Register call(BlockFunction function, std::initializer_list<Register> operands, DType result, BlockLevel level);
+  Register reduce(const BlockReduction& reduction, Register operand, DType result);
   void output(Register result);
   BlockProgram finish() { return std::move(program_); }
 
  private:
-  Register add(Instruction instruction);
-  Register beside_elements(Register operand);
+  using Kind = Instruction::Kind;
+  Register add(Instruction instruction, Operands operands, DType result);
+  Register as_element(Register operand);
 
   BlockProgram program_;
-  std::vector<Register> spread_;  // by register up to the last spread one, which has it beside elements
+  std::vector<Register> spread_;  // by row value: its spread register, or `none`
 };
 
-// Throws InternalError, naming the register, unless operands come first and have levels that their reader can read.
+// Throws InternalError, with the register, unless operands come first and have levels that their reader can read.
 void verify(const BlockProgram& program);
 
 }  // namespace xgrad::inline v0

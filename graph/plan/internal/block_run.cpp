@@ -13,17 +13,18 @@ namespace {
 
 using Register = BlockProgram::Register;
 using Instruction = BlockProgram::Instruction;
+using Kind = Instruction::Kind;
 using Access = BlockLayout::Access;
 
 constexpr Index piece_elements = BlockLayout::piece_elements;
 
-// Packs `rows` rows of `inner` elements side by side. From row to row the source moves by `row_stride` elements, within
-// a row by `inner_stride`, which is 0 or 1.
+// Packs `rows` rows of `inner` elements. The source has the stride `row_stride` between rows and `inner_stride`, 0 or
+// 1, within a row.
 template <class T>
 void pack(char* to, const char* from, Index rows, Index inner, Index row_stride, Index inner_stride) {
   T* out = reinterpret_cast<T*>(to);
   const T* row = reinterpret_cast<const T*>(from);
-  if (row_stride == 0 && inner_stride == 1) {  // one row for all: what is there already is copied again
+  if (row_stride == 0 && inner_stride == 1) {  // one row for all: copy it, then double the copies
     std::copy_n(row, inner, out);
     for (Index done = 1; done < rows; done *= 2)
       std::copy_n(out, std::min(done, rows - done) * inner, out + done * inner);
@@ -32,7 +33,7 @@ void pack(char* to, const char* from, Index rows, Index inner, Index row_stride,
   constexpr Index most = 16;
   for (Index r = 0; r < rows; ++r, out += inner, row += row_stride) {
     if (inner_stride == 0 && inner < most && (rows - r) * inner >= most)
-      std::fill_n(out, most, *row);  // of a number known when compiled; the next rows write over what is too much
+      std::fill_n(out, most, *row);  // a constant count is faster; the next rows overwrite the excess
     else if (inner_stride == 0)
       std::fill_n(out, inner, *row);
     else
@@ -49,9 +50,8 @@ void pack(std::size_t element_bytes, char* to, const char* from, Index rows, Ind
     pack<std::uint8_t>(to, from, rows, inner, row_stride, inner_stride);
 }
 
-// Prefetch the next block during this one, in small portions: a core stalls with more than about ten cache lines in
-// flight. Only the first operation and the one that makes an output touch memory, too seldom for the processor to see a
-// stream in it.
+// Prefetches the next block during this one, in small portions: a core stalls with more than about ten cache lines in
+// flight. Operations touch memory too rarely for the hardware prefetcher to detect a stream.
 struct Prefetch {
   const char* at;
   const char* end;
@@ -62,7 +62,7 @@ struct Prefetch {
   }
 };
 
-// What a block made, on its way past the caches while the next one is worked on, in small portions as well.
+// Stores a block past the caches during the next one, in small portions as well.
 struct PendingStore {
   char* to;
   const char* from;
@@ -97,14 +97,14 @@ class Runner {
     }
   }
 
-  // Blocks of whole rows, or of anything where all inputs are contiguous.
+  // Blocks of whole rows, or of any elements if all inputs are contiguous.
   void run_blocks(Index first, Index last) {
     const Index item = layout_.item_elements;
     const Index step = layout_.one_block ? last - first : layout_.items_per_block;
     for (Index at = first; at < last; at += step) {
       const Index now = std::min(step, last - at);
       const Index next = std::min(step, last - at - now);
-      if (at > 0 || layout_.far) move_to(at);  // the first block begins where its inputs do
+      if (at > 0 || layout_.far) move_to(at);  // the constructor has set the first block
       prefetch_count_ = 0;
       if (layout_.far) prefetch_next((at + now) * item, next * item);
       if (layout_.packs_each_block || (layout_.packs && at == first))
@@ -114,8 +114,7 @@ class Runner {
     finish_stores();
   }
 
-  // Long rows, of programs that have none of their own: blocks are parts of one row, in which an input is contiguous or
-  // one value.
+  // Blocks of a part of one row, in which each input is contiguous or a scalar.
   void run_row_parts(Index first, Index last) {
     const Index inner = layout_.inner();
     const Index step = layout_.slot_bytes == 0 && layout_.operations.size() == 1 ? inner : BlockLayout::block_elements;
@@ -139,7 +138,7 @@ class Runner {
   const char* input(std::size_t i) const { return static_cast<const char*>(memory_.inputs[i]); }
   char* output(std::uint32_t i) const { return static_cast<char*>(memory_.outputs[i]); }
 
-  // Where row `row` of the walk starts in the input: all axes but the last are those of rows.
+  // The offset in the input of a row of the collapsed shape.
   Index offset_of(const BlockLayout::Input& in, Index row) const {
     Index out = 0;
     for (std::size_t axis = layout_.extent.size() - 1; axis-- > 0 && row > 0;) {
@@ -193,12 +192,12 @@ class Runner {
     for (std::size_t i = 0; i < pending_count_; ++i) pending_[i].write(pending_[i].remaining);
   }
 
-  // Copies what the block reads of inputs that do not lie as it needs them.
+  // Copies the block's elements of packed inputs to their slots.
   void pack_inputs(Index first_row, Index rows, bool first) {
     const std::size_t inner_axis = layout_.extent.size() - 1;
     if (inner_axis == 0) return;
     const Index inner = layout_.inner();
-    const Index next = layout_.extent[inner_axis - 1];  // rows along this axis lie a fixed stride apart
+    const Index next = layout_.extent[inner_axis - 1];  // rows along this axis have a fixed stride
     for (Index r = 0; r < rows;) {
       const Index beside = inner_axis == 1 ? rows : next - (first_row + r) % next;
       const Index together = std::min(rows - r, beside);
@@ -213,21 +212,21 @@ class Runner {
     }
   }
 
-  // The block whose first element is number `at`, and whose first row is number `row`.
+  // Runs the block of `n` elements from `at`, which are `rows` rows from `row`.
   void execute(Index at, Index n, Index row, Index rows) {
-    const bool pieces = prefetch_count_ + pending_count_ > 0;  // there is something to do between pieces of work
+    const bool pieces = prefetch_count_ + pending_count_ > 0;  // prefetch or store between pieces of work
     for (const Register r : layout_.operations) {
       if (pieces) between_pieces();
       const Instruction& now = program_.instructions[r];
       const BlockLayout::Value& value = layout_.values[r];
-      if (now.level == BlockLevel::column) {
-        reduce_columns(std::get<BlockProgram::Reduce>(now.action), now, value, row, rows);
+      if (now.kind == Kind::reduce) {
+        reduce_columns(now, value, row, rows);
         continue;
       }
       const bool of_rows = now.level == BlockLevel::row;
       char* result = value.slot != BlockLayout::no_slot ? slots_ + value.slot : nullptr;
       PendingStore* pending = nullptr;
-      if (now.output != BlockProgram::none) {
+      if (now.is_output()) {
         char* const memory = output(now.output) + bytes_of(of_rows ? row : at, now.element_bytes);
         if (value.nontemporal && !in_place_[now.output]) {
           pending = &pending_[now.output];
@@ -239,54 +238,53 @@ class Runner {
         }
       }
       at_[r] = result;
-      if (const auto* map = std::get_if<BlockProgram::Map>(&now.action)) {
-        run_map(*map, now, of_rows ? rows : n, result, pieces);
-      } else if (const auto* spread = std::get_if<BlockProgram::Spread>(&now.action)) {
-        if (value.repeats)
-          at_[r] = at_[spread->operand];
-        else
-          pack(now.element_bytes, result, at_[spread->operand], rows, program_.row, 1, 0);
-      } else if (const auto* reduce = std::get_if<BlockProgram::Reduce>(&now.action)) {
-        reduce->by->rows(at_[reduce->operand], rows, program_.row, result);
-      } else if (const auto* draw = std::get_if<BlockProgram::Draw>(&now.action)) {
-        draw->kernel(program_.attrs[draw->attrs], memory_.random, memory_.first_row * draw->row_elements + at, n,
-                     result);
+      if (now.kind == Kind::map) {
+        run_map(now, of_rows ? rows : n, result, pieces);
+      } else if (now.kind == Kind::call) {
+        std::array<const void*, 4> in;
+        for (std::size_t i = 0; i < now.operand_count; ++i) in[i] = at_[now.operand[i]];
+        now.function({in.data(), result, at, n, rows, program_.row, memory_.random, memory_.first_row});
+      } else if (value.repeats) {  // a spread value
+        at_[r] = at_[now.operand[0]];
+      } else {
+        pack(now.element_bytes, result, at_[now.operand[0]], rows, program_.row, 1, 0);
       }
       if (pending != nullptr) pending->remaining = bytes_of(n, now.element_bytes);
     }
   }
 
-  void run_map(const BlockProgram::Map& map, const Instruction& now, Index n, char* to, bool pieces) {
+  void run_map(const Instruction& map, Index n, char* to, bool pieces) {
+    const std::size_t count = map.operand_count;
     std::array<const void*, 4> operands;
     std::array<bool, 4> repeats;
-    for (std::size_t i = 0; i < map.count; ++i) {
-      operands[i] = at_[map.operands[i]];
-      repeats[i] = layout_.values[map.operands[i]].repeats;
+    for (std::size_t i = 0; i < count; ++i) {
+      operands[i] = at_[map.operand[i]];
+      repeats[i] = layout_.values[map.operand[i]].repeats;
     }
     for (; pieces && n > piece_elements; n -= piece_elements) {
       map.kernel(piece_elements, operands.data(), repeats.data(), to);
       between_pieces();
-      to += bytes_of(piece_elements, now.element_bytes);
-      for (std::size_t i = 0; i < map.count; ++i) {
+      to += bytes_of(piece_elements, map.element_bytes);
+      for (std::size_t i = 0; i < count; ++i) {
         if (repeats[i]) continue;
-        const std::size_t bytes = bytes_of(piece_elements, program_.instructions[map.operands[i]].element_bytes);
+        const std::size_t bytes = bytes_of(piece_elements, program_.instructions[map.operand[i]].element_bytes);
         operands[i] = static_cast<const char*>(operands[i]) + bytes;
       }
     }
     map.kernel(n, operands.data(), repeats.data(), to);
   }
 
-  // Columns of a block's rows, group by group.
-  void reduce_columns(const BlockProgram::Reduce& reduce, const Instruction& now, const BlockLayout::Value& value,
-                      Index row, Index rows) {
-    const Index group = reduce.by->group, columns = program_.row;
-    const char* in = at_[reduce.operand];
+  // Reduces the columns of a block's rows, group by group.
+  void reduce_columns(const Instruction& now, const BlockLayout::Value& value, Index row, Index rows) {
+    const BlockReduction& by = *now.reduction;
+    const Index group = by.group, columns = program_.row;
+    const char* in = at_[now.operand[0]];
     char* out = layout_.rows > group ? static_cast<char*>(memory_.scratch) + value.scratch : output(now.output);
     for (Index done = 0; done < rows;) {
-      const Index taken = (row + done) % group;  // rows of the group that are in it already
+      const Index taken = (row + done) % group;  // rows of this group that are reduced already
       const Index some = std::min(rows - done, group - taken);
-      reduce.by->columns(in + bytes_of(done * columns, now.element_bytes), some, columns,
-                         out + bytes_of((row + done) / group * columns, now.element_bytes), taken == 0);
+      by.columns(in + bytes_of(done * columns, now.element_bytes), some, columns,
+                 out + bytes_of((row + done) / group * columns, now.element_bytes), taken == 0);
       done += some;
     }
   }
@@ -296,11 +294,11 @@ class Runner {
   const BlockMemory& memory_;
   char* slots_;
   std::size_t prefetch_count_ = 0, pending_count_ = 0;
-  // Only what is counted, or what the program makes, is ever set.
-  std::array<const char*, BlockProgram::max_registers> at_;  // by register, where its values of the block are
+  // Not initialized: large, and most programs use little of them.
+  std::array<const char*, BlockProgram::max_registers> at_;  // by register: its elements of the block
   std::array<Prefetch, BlockProgram::max_inputs + BlockProgram::max_ops> prefetch_;
   std::array<PendingStore, BlockProgram::max_ops> pending_;  // by output
-  std::array<bool, BlockProgram::max_ops> in_place_;         // by output: it is the memory of an input
+  std::array<bool, BlockProgram::max_ops> in_place_;         // by output: its memory is also an input
 };
 
 }  // namespace
@@ -327,7 +325,7 @@ void BlockCode::run(const BlockMemory& memory, const Parallel& parallel) const {
   for (const Register r : program_.outputs) {
     const Instruction& now = program_.instructions[r];
     if (now.level != BlockLevel::column) continue;
-    const BlockReduction& by = *std::get<BlockProgram::Reduce>(now.action).by;
+    const BlockReduction& by = *now.reduction;
     if (layout_.rows <= by.group) continue;
     char* groups = static_cast<char*>(memory.scratch) + layout_.values[r].scratch;
     by.join(groups, divide_up(layout_.rows, by.group), program_.row);
@@ -335,7 +333,6 @@ void BlockCode::run(const BlockMemory& memory, const Parallel& parallel) const {
   }
 }
 
-// The kernel of every elementwise operation that runs alone.
 void run_elementwise(const KernelCall& call) {
   const TensorType& type = call.output.type;
   const std::size_t count = call.inputs.size();
@@ -343,7 +340,7 @@ void run_elementwise(const KernelCall& call) {
   const Index n = type.shape.elements();
   std::array<const void*, 4> inputs{};
   std::array<bool, 4> repeats{};
-  bool flat = type.bytes() <= nontemporal_min_bytes;  // operands lie like the result, or are one value
+  bool flat = type.bytes() <= nontemporal_min_bytes;  // operands have the result's shape or one element
   for (std::size_t i = 0; i < count; ++i) {
     const Shape& shape = call.inputs[i].type.shape;
     inputs[i] = call.inputs[i].data;

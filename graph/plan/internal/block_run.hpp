@@ -1,4 +1,4 @@
-// Runs block programs.
+// BlockCode: a block program and its layout, ready to run.
 #pragma once
 
 #include <utility>
@@ -7,8 +7,8 @@
 
 namespace xgrad::inline v0 {
 
-// Output i may be the memory of an input of the same type as long as no later operation than the one that makes the
-// output reads that input.
+// An output may be the memory of an input of the same type if no operation after the one that computes the output reads
+// that input.
 struct BlockMemory {
   const void* const* inputs = nullptr;
   void* const* outputs = nullptr;
@@ -17,16 +17,16 @@ struct BlockMemory {
   Index first_row = 0;  // see RunOptions
 };
 
-// A program that is ready to run. Runs allocate nothing and may go on at once in several threads.
+// Runs allocate nothing. Several threads may run one BlockCode at once.
 class BlockCode {
  public:
   explicit BlockCode(BlockProgram program) : program_(std::move(program)), layout_(lay_out(program_)) {}
 
   const BlockProgram& program() const { return program_; }
-  // Bytes a run needs, for columns that are not complete yet.
+  // Bytes of BlockMemory::scratch, for partial column reductions.
   std::size_t scratch_bytes() const { return layout_.scratch_bytes; }
   void run(const BlockMemory& memory, const Parallel& parallel) const;
-  // Runs rows [first, last) alone, on this thread. For programs with rows and without columns.
+  // Runs rows [first, last) on this thread. For programs with rows and without columns.
   void run_rows(const BlockMemory& memory, Index first, Index last) const { run_items(memory, first, last); }
 
  private:

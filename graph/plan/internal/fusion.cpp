@@ -14,25 +14,24 @@ std::vector<int> stages(std::span<const FusionStep> steps) {
   std::vector<int> stage(steps.size(), 0);
   for (std::size_t s = 0; s < steps.size(); ++s) {
     for (std::size_t i = 0; i < steps[s].operands.size(); ++i) {
-      stage[s] = std::max(stage[s], stage[steps[s].operands[i]] + (steps[s].joins[i] != 0 ? 0 : 1));
+      stage[s] = std::max(stage[s], stage[steps[s].operands[i]] + (steps[s].fuses[i] != 0 ? 0 : 1));
     }
   }
   constexpr int no_reader = 1 << 30;
-  std::vector<int> highest(steps.size(), no_reader);  // that the readers allow
-  std::vector<int> joining(steps.size(), -1);         // the highest stage of a reader it may join
+  std::vector<int> highest(steps.size(), no_reader);  // the highest stage that all readers allow
+  std::vector<int> fusing(steps.size(), -1);          // the highest stage of a reader that it can be fused with
   for (std::size_t s = steps.size(); s-- > 0;) {
-    if (joining[s] == highest[s]) stage[s] = highest[s];
+    if (fusing[s] == highest[s]) stage[s] = highest[s];
     for (std::size_t i = 0; i < steps[s].operands.size(); ++i) {
       const std::uint32_t operand = steps[s].operands[i];
-      const bool joins = steps[s].joins[i] != 0;
-      highest[operand] = std::min(highest[operand], stage[s] - (joins ? 0 : 1));
-      if (joins) joining[operand] = std::max(joining[operand], stage[s]);
+      const bool fuses = steps[s].fuses[i] != 0;
+      highest[operand] = std::min(highest[operand], stage[s] - (fuses ? 0 : 1));
+      if (fuses) fusing[operand] = std::max(fusing[operand], stage[s]);
     }
   }
   return stage;
 }
 
-// UnionFind of steps, joined one by one.
 class UnionFind {
  public:
   explicit UnionFind(std::size_t count) : parent_(count) { std::iota(parent_.begin(), parent_.end(), 0U); }
@@ -46,24 +45,22 @@ class UnionFind {
   std::vector<std::uint32_t> parent_;
 };
 
-// Steps of one stage that are connected.
+// The connected components of each stage.
 UnionFind connected(std::span<const FusionStep> steps) {
   const std::vector<int> stage = stages(steps);
   UnionFind sets(steps.size());
   for (std::uint32_t s = 0; s < steps.size(); ++s) {
     for (std::size_t i = 0; i < steps[s].operands.size(); ++i) {
       const std::uint32_t operand = steps[s].operands[i];
-      if (steps[s].joins[i] != 0 && stage[operand] == stage[s]) sets.join(s, operand);
+      if (steps[s].fuses[i] != 0 && stage[operand] == stage[s]) sets.join(s, operand);
     }
   }
   return sets;
 }
 
-// A group while it is filled.
 class Group {
  public:
-  // `inside` says whether an operand is a member already. Takes the step unless it would exceed the limits, or unless
-  // it is the first.
+  // Adds the step unless that exceeds the limits; the first step always fits. `inside(operand)`: it is a member.
   template <class Inside>
   bool take(const FusionStep& step, const FusionLimits& limits, Inside inside) {
     std::vector<std::uint64_t> inputs = inputs_;
@@ -88,7 +85,7 @@ class Group {
   }
 
  private:
-  std::vector<std::uint64_t> inputs_;  // each once
+  std::vector<std::uint64_t> inputs_;  // sorted, unique
   std::size_t steps_ = 0, columns_ = 0;
   Index row_ = 0;
   bool anchor_ = false;
@@ -99,13 +96,13 @@ struct Groups {
   std::vector<std::uint32_t> group_of;  // by step
 };
 
-// Members of a set go into its group in order; a group that is full is followed by another. Since members read only
-// from members before them, so do these groups.
+// Fills the groups of each component in step order and opens another group when one is full. Steps only read from steps
+// before them, and so do the groups.
 Groups fill_groups(std::span<const FusionStep> steps, UnionFind sets, const FusionLimits& limits) {
   Groups out;
   out.group_of.assign(steps.size(), none);
   std::vector<Group> groups;
-  std::vector<std::uint32_t> open(steps.size(), none);  // the group that takes members of a set
+  std::vector<std::uint32_t> open(steps.size(), none);  // by component: the group that is being filled
   for (std::uint32_t s = 0; s < steps.size(); ++s) {
     std::uint32_t& group = open[sets.find(s)];
     const auto inside = [&](std::uint32_t operand) { return out.group_of[operand] == group; };
@@ -120,7 +117,7 @@ Groups fill_groups(std::span<const FusionStep> steps, UnionFind sets, const Fusi
   return out;
 }
 
-// Groups in the order of their first steps, each after those it reads from.
+// Orders groups by their first steps, each after its producers.
 std::vector<std::vector<std::uint32_t>> in_order(std::span<const FusionStep> steps, Groups groups) {
   std::vector<std::vector<std::uint32_t>> out;
   enum class State : std::uint8_t { waiting, entered, done };

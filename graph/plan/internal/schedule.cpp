@@ -10,13 +10,11 @@
 namespace xgrad::inline v0 {
 namespace {
 
-using Kind = FusionInfo::Kind;
-
 constexpr FusionLimits limits{BlockProgram::max_ops, BlockProgram::max_inputs, BlockProgram::max_columns};
 
 // In-place parameter updates and their dependents run last, so that a kernel that throws does so before any parameter
 // changes.
-std::vector<char> find_runs_last(const Needed& needed, const std::vector<FusionInfo>& info) {
+std::vector<char> find_runs_last(const Needed& needed, const FusionInfos& info, bool fuse) {
   std::vector<char> last(needed.size(), 0);
   for (const Needed::Target& u : needed.updates) {
     if (u.alone) last[u.value] = 1;
@@ -25,27 +23,27 @@ std::vector<char> find_runs_last(const Needed& needed, const std::vector<FusionI
     if (needed.is(id, Item::Kind::view)) last[id] = last[needed.storage(id)];
     needed.for_each_read(id, [&](ItemId i) { last[id] = static_cast<char>(last[id] | last[i]); });
   }
-  // So do fusible producers that only such items read.
+  // Producers that only such items read run last, too, if they may be fused with them.
   std::vector<char> read_early(needed.size(), 0);
   for (const ItemId id : needed.outputs) read_early[needed.storage(id)] = 1;
   for (const Needed::Target& u : needed.updates) {
     if (last[u.value] == 0) read_early[needed.storage(u.value)] = 1;
   }
   for (ItemId id = needed.size(); id-- > 0;) {
-    if (info[id].kind == Kind::elementwise && read_early[id] == 0) last[id] = 1;
+    if (fuse && info[id].kind != nullptr && info[id].kind->moves_late && read_early[id] == 0) last[id] = 1;
     if (last[id] == 0) needed.for_each_read(id, [&](ItemId i) { read_early[needed.storage(i)] = 1; });
   }
   return last;
 }
 
 FusionStep fusion_step(const Needed& needed, const Schedule& schedule, const std::vector<std::uint32_t>& step_of,
-                       ItemId id) {
+                       ItemId id, bool fuse) {
   const FusionInfo& info = schedule.info[id];
   FusionStep out;
   out.runs_last = schedule.runs_last[id] != 0;
   out.row = info.row;
-  out.reads_row_values = info.level == BlockLevel::row && info.kind == Kind::elementwise;
-  out.anchor = info.kind == Kind::anchor;
+  out.reads_row_values = info.reads_row_values;
+  out.anchor = info.is_anchor();
   out.column = info.level == BlockLevel::column;
   needed.for_each_read(id, [&](ItemId i) {
     const ItemId from = needed.storage(i);
@@ -53,10 +51,10 @@ FusionStep fusion_step(const Needed& needed, const Schedule& schedule, const std
       out.external_inputs.push_back(i);
       return;
     }
-    const bool joins =
-        from == i && schedule.runs_last[i] == schedule.runs_last[id] && can_fuse(needed, schedule.info, id, i);
+    const bool fuses =
+        fuse && from == i && schedule.runs_last[i] == schedule.runs_last[id] && can_fuse(needed, schedule.info, id, i);
     out.operands.push_back(step_of[from]);
-    out.joins.push_back(joins ? 1 : 0);
+    out.fuses.push_back(fuses ? 1 : 0);
   });
   return out;
 }
@@ -64,15 +62,14 @@ FusionStep fusion_step(const Needed& needed, const Schedule& schedule, const std
 }  // namespace
 
 ItemId Schedule::anchor_of(const std::vector<ItemId>& members) const {
-  const auto found =
-      std::find_if(members.begin(), members.end(), [&](ItemId id) { return info[id].kind == Kind::anchor; });
+  const auto found = std::find_if(members.begin(), members.end(), [&](ItemId id) { return info[id].is_anchor(); });
   return found == members.end() ? no_item : *found;
 }
 
-Schedule schedule(const Needed& needed, bool fuse) {
+Schedule schedule(const Needed& needed, bool fuse, std::span<const FusionKind* const> kinds) {
   Schedule out;
-  out.info = classify_items(needed, fuse);
-  out.runs_last = find_runs_last(needed, out.info);
+  out.info = classify_items(needed, kinds);
+  out.runs_last = find_runs_last(needed, out.info, fuse);
   out.group_of.assign(needed.size(), Schedule::no_group);
   std::vector<ItemId> computed;
   std::vector<std::uint32_t> step_of(needed.size(), 0);
@@ -81,7 +78,7 @@ Schedule schedule(const Needed& needed, bool fuse) {
     if (!needed.computed(id)) continue;
     step_of[id] = static_cast<std::uint32_t>(computed.size());
     computed.push_back(id);
-    steps.push_back(fusion_step(needed, out, step_of, id));
+    steps.push_back(fusion_step(needed, out, step_of, id, fuse));
   }
   for (const auto& group : xgrad::fuse(steps, limits)) {
     std::vector<ItemId>& members = out.groups.emplace_back();
@@ -94,12 +91,11 @@ Schedule schedule(const Needed& needed, bool fuse) {
 }
 
 std::string Schedule::str(const Needed& needed) const {
-  constexpr const char* words[] = {"alone", "elementwise", "random", "reduction", "anchor"};
   std::string out;
   for (std::size_t g = 0; g < groups.size(); ++g) {
     for (const ItemId id : groups[g]) {
-      out += fmt::format("{}: {} {} {}{}\n", g, id, words[static_cast<int>(info[id].kind)], needed.describe(id),
-                         runs_last[id] != 0 ? " last" : "");
+      out += fmt::format("{}: {} {} {}{}\n", g, id, info[id].kind != nullptr ? info[id].kind->name : "alone",
+                         needed.describe(id), runs_last[id] != 0 ? " last" : "");
     }
   }
   return out;
@@ -128,10 +124,10 @@ void verify(const Schedule& schedule, const Needed& needed) {
         require(schedule.group_of[from] != g || (from == i && can_fuse(needed, schedule.info, id, i)),
                 "it cannot be fused with what it reads");
       });
-      require(members.size() == 1 || info.kind != Kind::none, "it can only run alone");
+      require(members.size() == 1 || info.kind != nullptr, "it can only run alone");
       require(row == 0 || info.row == 0 || row == info.row, "its rows have another size");
       row = std::max(row, info.row);
-      anchors += info.kind == Kind::anchor ? 1U : 0U;
+      anchors += info.is_anchor() ? 1U : 0U;
       columns += info.level == BlockLevel::column ? 1U : 0U;
       require(anchors <= 1 && columns <= limits.columns && (anchors == 0 || columns == 0),
               "there are too many anchors or columns before it");

@@ -9,35 +9,12 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/sizes.hpp>
 #include <xgrad/graph/flops.hpp>
+#include <xgrad/graph/plan/internal/group_builder.hpp>
 
 namespace xgrad::inline v0 {
 namespace {
 
-using Kind = FusionInfo::Kind;
-using Register = BlockProgram::Register;
-
-// The kernel that runs both, if there is one; `operand` is where the second takes the first's result.
-BlockKernel pair_kernel(const Needed& needed, ItemId first, ItemId second, std::size_t operand) {
-  const OpDef& next = needed.op(second);
-  const DType dtype = needed.type(needed.operands_of(first).back()).dtype;
-  if (needed.type(needed.operands_of(second).back()).dtype != dtype) return nullptr;
-  for (const FusedPair& pair : needed.op(first).pairs) {
-    const bool fits = pair.operand == static_cast<int>(operand) || next.traits.commutative;
-    const BlockKernel kernel = pair.kernels[static_cast<std::size_t>(dtype)];
-    if (pair.next == &next && fits && kernel != nullptr) return kernel;
-  }
-  return nullptr;
-}
-
-// What several steps need to know of all.
-struct Pairs {
-  std::vector<ItemId> consumer;  // by item: what takes its result in the same pass; `no_item` if there is none
-  std::vector<ItemId> producer;  // and the other way round
-  // A producer of a pair runs when its consumer does.
-  ItemId runs_at(ItemId id) const { return consumer[id] != no_item ? consumer[id] : id; }
-};
-
-// By item, whether anything outside its group reads or keeps it.
+// By item: whether anything outside its group reads or keeps it.
 std::vector<char> find_escaping(const Needed& needed, const Schedule& schedule) {
   std::vector<char> out(needed.size(), 0);
   for (ItemId id = 0; id < needed.size(); ++id) {
@@ -52,127 +29,6 @@ std::vector<char> find_escaping(const Needed& needed, const Schedule& schedule) 
   }
   return out;
 }
-
-// Operations of a block program run in one pass with the one that takes their result, if nothing else takes it.
-Pairs find_pairs(const Needed& needed, const Schedule& schedule, const std::vector<char>& escapes) {
-  Pairs out;
-  out.consumer.assign(needed.size(), no_item);
-  out.producer.assign(needed.size(), no_item);
-  std::vector<std::uint32_t> readers(needed.size(), 0);
-  for (const ItemId i : needed.operands) ++readers[i];
-  const auto may_pair = [&](ItemId from, ItemId id) {
-    const FusionInfo& first = schedule.info[from];
-    return schedule.group_of[from] == schedule.group_of[id] && first.kind == Kind::elementwise &&
-           first.level == schedule.info[id].level && needed.type(from).shape == needed.type(id).shape &&
-           readers[from] == 1 && escapes[from] == 0 && out.producer[from] == no_item;
-  };
-  for (const auto& members : schedule.groups) {
-    for (const ItemId id : members) {
-      const auto operands = needed.operands_of(id);
-      if (schedule.info[id].kind != Kind::elementwise) continue;
-      for (std::size_t i = 0; i < operands.size() && out.producer[id] == no_item; ++i) {
-        if (!may_pair(operands[i], id) || pair_kernel(needed, operands[i], id, i) == nullptr) continue;
-        out.producer[id] = operands[i];
-        out.consumer[operands[i]] = id;
-      }
-    }
-  }
-  return out;
-}
-
-// The members of a group but its anchor, as a block program.
-class GroupBuilder {
- public:
-  // `made` has, by item, the register in which the block program of its own group has it.
-  GroupBuilder(const Needed& needed, const Schedule& schedule, const Pairs& pairs, const std::vector<ItemId>& members,
-               std::vector<Register>& made)
-      : needed_(needed),
-        schedule_(schedule),
-        pairs_(pairs),
-        members_(members),
-        made_(made),
-        all_elements_(are_all_elements(members)),
-        block_(needed.type(all_elements_ ? members.front() : info(members.front()).iteration_space).shape,
-               all_elements_ ? 0 : row_of(members)) {}
-
-  void build(Step& step, const std::vector<char>& escapes) {
-    for (const ItemId id : members_) {
-      if (info(id).kind == Kind::anchor || pairs_.consumer[id] != no_item) continue;
-      made_[id] = add(id);
-      if (escapes[id] != 0 || members_.size() == 1) block_.output(made_[id]);
-    }
-    for (const auto& [item, row_values, made] : inputs_) step.inputs.push_back(item);
-    step.block = std::make_shared<const BlockCode>(block_.finish());
-  }
-
- private:
-  struct Input {
-    ItemId item;
-    bool row_values;
-    Register made;
-  };
-
-  const FusionInfo& info(ItemId id) const { return schedule_.info[id]; }
-  BlockLevel level(ItemId id) const { return all_elements_ ? BlockLevel::element : info(id).level; }
-  // Operations on row values whose reduction is in another group are elements of their own.
-  bool are_all_elements(const std::vector<ItemId>& members) const {
-    return members.size() == 1 || std::all_of(members.begin(), members.end(), [&](ItemId id) {
-             return info(id).kind == Kind::elementwise && info(id).level == BlockLevel::row;
-           });
-  }
-  Index row_of(const std::vector<ItemId>& members) const {
-    Index row = 0;
-    for (const ItemId id : members) row = std::max(row, info(id).row);
-    return row;
-  }
-
-  Register add(ItemId id) {
-    const DType dtype = needed_.type(id).dtype;
-    const auto operands = needed_.operands_of(id);
-    if (info(id).kind == Kind::random) {
-      return block_.draw(needed_.op(id).random_block[static_cast<std::size_t>(dtype)], needed_.attrs(id), dtype,
-                         needed_.graph().row_elements(needed_.items[id].node));
-    }
-    if (info(id).kind == Kind::reduction)
-      return block_.reduce(block_reduction(needed_, id), read(operands[0], false), dtype, level(id));
-    in_.clear();
-    const ItemId producer = pairs_.producer[id];
-    if (producer == no_item) {
-      read_all(id, no_item);
-      return block_.map(block_kernel(needed_, id), in_, dtype, level(id));
-    }
-    const auto at = std::find(operands.begin(), operands.end(), producer) - operands.begin();
-    read_all(producer, no_item);
-    read_all(id, producer);
-    return block_.map(pair_kernel(needed_, producer, id, static_cast<std::size_t>(at)), in_, dtype, level(id));
-  }
-
-  void read_all(ItemId id, ItemId but) {
-    for (const ItemId from : needed_.operands_of(id)) {
-      if (from != but) in_.push_back(read(from, level(id) == BlockLevel::row));
-    }
-  }
-  // One value a row, beside the same as elements, is an input of its own.
-  Register read(ItemId from, bool row_values) {
-    const bool member = schedule_.group_of[from] == schedule_.group_of[members_.front()];
-    if (member && info(from).kind != Kind::anchor) return made_[from];
-    for (const Input& known : inputs_) {
-      if (known.item == from && known.row_values == row_values) return known.made;
-    }
-    inputs_.push_back({from, row_values, block_.input(needed_.type(from), row_values)});
-    return inputs_.back().made;
-  }
-
-  const Needed& needed_;
-  const Schedule& schedule_;
-  const Pairs& pairs_;
-  const std::vector<ItemId>& members_;
-  std::vector<Register>& made_;
-  bool all_elements_;
-  BlockProgram::Builder block_;
-  std::vector<Input> inputs_;
-  std::vector<Register> in_;
-};
 
 void select_kernel(const Needed& needed, ItemId id, Selected& out) {
   Step& step = out.step;
@@ -260,7 +116,7 @@ std::vector<StepPart> parts_of(const Needed& needed, const std::vector<ItemId>& 
 std::vector<Selected> select(const Needed& needed, const Schedule& schedule) {
   const std::vector<char> escapes = find_escaping(needed, schedule);
   const Pairs pairs = find_pairs(needed, schedule, escapes);
-  std::vector<Register> made(needed.size(), 0);
+  std::vector<BlockProgram::Register> registers(needed.size(), 0);
   std::vector<Selected> steps;
   steps.reserve(schedule.groups.size());
   for (const auto& members : schedule.groups) {
@@ -269,7 +125,9 @@ std::vector<Selected> select(const Needed& needed, const Schedule& schedule) {
     const ItemId alone = block ? schedule.anchor_of(members) : members[0];
     if (alone != no_item) select_kernel(needed, alone, out);
     if (block) {
-      GroupBuilder(needed, schedule, pairs, members, made).build(out.step, escapes);
+      GroupBuilder group(needed, schedule, pairs, members, registers);
+      out.step.block = std::make_shared<const BlockCode>(group.build(escapes));
+      out.step.inputs = group.inputs();
       out.step.block_scratch = round_up_size("plan", out.scratch, 64);
       if (out.step.block->scratch_bytes() > 0)
         out.scratch = add_sizes("plan", out.step.block_scratch, out.step.block->scratch_bytes());

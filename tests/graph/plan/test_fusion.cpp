@@ -15,9 +15,9 @@ using namespace xgrad;
 
 namespace {
 
-FusionStep step(std::vector<std::uint32_t> operands, bool joins = true) {
+FusionStep step(std::vector<std::uint32_t> operands, bool fuses = true) {
   FusionStep out;
-  out.joins.assign(operands.size(), joins ? 1 : 0);
+  out.fuses.assign(operands.size(), fuses ? 1 : 0);
   out.operands = std::move(operands);
   return out;
 }
@@ -37,7 +37,7 @@ TEST_CASE("fusion: a path through another step keeps its ends apart") {
   // 0 feeds 1 and 2; 1 stands alone and feeds 2: if 0 and 2 were one, 1 would have to run in their middle.
   const std::vector<FusionStep> steps{step({}), step({0}, false), [] {
                                         FusionStep s = step({0, 1});
-                                        s.joins[1] = 0;
+                                        s.fuses[1] = 0;
                                         return s;
                                       }()};
   CHECK(fuse(steps, {24, 16, 8}) == Groups{{0}, {1}, {2}});
@@ -46,7 +46,7 @@ TEST_CASE("fusion: a path through another step keeps its ends apart") {
 TEST_CASE("fusion: a producer joins the group of its only consumer") {
   // 0 reads nothing; 1, 2 are a chain of steps that stand alone; 3 reads 0 and 2.
   std::vector<FusionStep> steps{step({}), step({}, false), step({1}, false), step({0, 2})};
-  steps[3].joins[1] = 0;
+  steps[3].fuses[1] = 0;
   CHECK(fuse(steps, {24, 16, 8}) == Groups{{1}, {2}, {0, 3}});
 }
 
@@ -78,7 +78,7 @@ TEST_CASE("fusion: random steps: each once, each group after those it reads from
       for (Index k = dice.below(4); k > 0 && s > 0; --k) {
         const auto nearby = std::min<Index>(s, dice.below(3) == 0 ? s : 6);
         one.operands.push_back(s - 1 - static_cast<std::uint32_t>(dice.below(nearby)));
-        one.joins.push_back(static_cast<char>(dice.below(4) != 0));
+        one.fuses.push_back(static_cast<char>(dice.below(4) != 0));
       }
       for (Index k = dice.below(3); k > 0; --k)
         one.external_inputs.push_back(static_cast<std::uint32_t>(dice.below(9)));

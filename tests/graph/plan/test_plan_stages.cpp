@@ -204,7 +204,7 @@ TEST_CASE("schedule: its verifier catches planted faults") {
   check_caught("never run", [](Stages& s) { s.groups.groups.pop_back(); });
   check_caught("0 members", [](Stages& s) { s.groups.groups.emplace_back(); });
   check_caught("cannot be fused", [&](Stages& s) { move(s, 14, 0); });
-  check_caught("can only run alone", [](Stages& s) { s.groups.info[8].kind = FusionInfo::Kind::none; });
+  check_caught("can only run alone", [](Stages& s) { s.groups.info[8].kind = nullptr; });
   check_caught("rows have another size", [](Stages& s) { s.groups.info[11].row = 12, s.groups.info[10].row = 4; });
   check_caught("too many anchors", [&](Stages& s) { move(s, 6, 0); });
   check_caught("after what runs last", [](Stages& s) { s.groups.runs_last[6] = 1; });
@@ -270,7 +270,7 @@ TEST_CASE("block program: its printed form, and its verifier catches planted fau
   REQUIRE(stages.steps.size() == 1);
   const BlockProgram program = stages.steps[0].step.block->program();
   CHECK(program.str() == R"(0 input
-1 reduce of rows 0
+1 call of rows 0
 2 spread 1
 3 map 0 2
 4 map 3, output 0
@@ -285,11 +285,9 @@ TEST_CASE("block program: its printed form, and its verifier catches planted fau
     plant(copy);
     CHECK_THROWS_WITH_AS(verify(copy), doctest::Contains(words), InternalError);
   };
-  check_caught("does not come before it",
-               [](BlockProgram& p) { std::get<BlockProgram::Map>(p.instructions[3].action).operands[0] = 3; });
-  check_caught("a value of another level",
-               [](BlockProgram& p) { std::get<BlockProgram::Map>(p.instructions[3].action).operands[1] = 1; });
-  check_caught("there are no rows", [](BlockProgram& p) { p.row = 0; });
+  check_caught("does not come before it", [](BlockProgram& p) { p.instructions[3].operand[0] = 3; });
+  check_caught("has another level than it reads", [](BlockProgram& p) { p.instructions[3].operand[1] = 1; });
+  check_caught("the program has no rows", [](BlockProgram& p) { p.row = 0; });
   check_caught("it is another output", [](BlockProgram& p) { std::swap(p.outputs[0], p.outputs[1]); });
   check_caught("an input is an output", [](BlockProgram& p) {
     p.instructions[0].output = 0;
