@@ -1,10 +1,10 @@
-// Attrs: the constants an operation carries beside its inputs, such as axes or a permutation.
+// Attrs: the static attributes of a node, such as axes or a permutation.
 //
 //   Attrs a{{"axes", std::vector<Index>{0, 1}}, {"keepdims", true}};
 //   a.ints("axes");  a.flag("keepdims");  a.str() == "axes=[0, 1] keepdims=true";
 //
-// The variant is closed, so that every attribute can be compared, hashed and printed. Nodes with equal attributes and
-// inputs are the same node.
+// The variant is closed, so that every attribute can be compared, hashed and printed. Nodes with equal operation,
+// inputs and attributes are one node.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,9 @@ namespace xgrad::inline v0 {
 
 class Tensor;
 
-// Something an operation of a user's own carries that none of the other alternatives can hold. Two are equal only if
-// they are the same object.
+// An object of a custom operation. Two are equal only if they are the same object.
 struct Opaque {
-  std::string name;  // what printing shows
+  std::string name;  // printed
   std::shared_ptr<const void> object;
   friend bool operator==(const Opaque& a, const Opaque& b) { return a.object == b.object; }
 };
@@ -40,7 +39,7 @@ class Attrs {
   Attrs(std::initializer_list<Item> items) : items_(items) {}
 
   bool has(std::string_view name) const { return find(name) != nullptr; }
-  // The attribute of that name; throws UserError naming it if it is absent or of another kind.
+  // The attribute of that name. Throws UserError, with the name, if it is missing or has another type.
   bool flag(std::string_view name) const;
   std::int64_t integer(std::string_view name) const;
   double number(std::string_view name) const;
@@ -56,7 +55,7 @@ class Attrs {
   bool empty() const { return items_.empty(); }
   std::string str() const;
   std::size_t hash() const;
-  // Numbers compare by their bits: NaN equals itself, -0 differs from 0.
+  // Floating-point values compare by their bits: NaN equals itself, -0 differs from 0.
   friend bool operator==(const Attrs& a, const Attrs& b);
 
  private:

@@ -1,10 +1,10 @@
 // Parameter: a named tensor that outlives graphs. Weights, moving statistics and optimizer state are Parameters.
 //
 //   Parameter w("w", Tensor({784, 64}));
-//   Value v = g.parameter(w);      // the same parameter in a graph, in as many graphs as you like
+//   Value v = g.parameter(w);      // its node; any number of graphs may use it
 //   w.set(other);  w.value();
 //
-// A Parameter is a handle: copies refer to the same numbers. Its memory never moves, so plans write to it in place.
+// A Parameter is a handle: copies refer to the same values. Its memory never moves, so plans write to it in place.
 #pragma once
 
 #include <functional>
@@ -19,31 +19,31 @@ namespace xgrad::inline v0 {
 
 class Parameter {
  public:
-  // Refers to nothing: valid() is false, and every other member but comparison throws GraphError. So does a Parameter
-  // that was moved from, and a layer's weight before the layer is called for the first time.
+  // Empty: valid() is false, and every other member except comparison throws GraphError. A moved-from Parameter is
+  // empty; so is a layer's weight before the first call of the layer.
   Parameter() = default;
-  // Copies `initial`. `trainable` says whether an optimizer may change it; moving statistics are not trainable.
+  // Copies `initial`. An optimizer only updates it if `trainable`; moving statistics are not.
   Parameter(std::string name, const Tensor& initial, bool trainable = true);
 
   bool valid() const { return bool(state_); }
   const std::string& name() const { return state_->name; }
   bool trainable() const { return state_->trainable; }
   void set_trainable(bool trainable) { state_->trainable = trainable; }
-  // The flag itself, by which graphs remember what it was: see Graph::pin_trainable.
+  // The flag itself, see Graph::pin_trainable.
   std::shared_ptr<const bool> trainable_flag() const { return {state_.pointer(), &state_->trainable}; }
   const TensorType& type() const { return state_->type; }
   const Shape& shape() const { return state_->type.shape; }
 
-  // What an optimizer's numbers go through before the parameter takes them, such as a bound on a norm; empty: nothing.
+  // A function that optimizers apply to the new value, such as a bound on its norm; empty: none.
   void set_constraint(std::function<Value(Value)> constraint) { state_->constraint = std::move(constraint); }
-  // `next` after the constraint. Throws ShapeError, naming the parameter, if the constraint changes dtype or shape.
+  // Applies the constraint to `next`. Throws ShapeError, with the parameter, if it changes dtype or shape.
   Value constrained(Value next) const;
 
-  // A copy of the numbers as they are now.
+  // A copy of the current values.
   Tensor value() const { return view().clone(); }
-  // The numbers in place, without a copy: changes as training goes on and ends with the last handle.
+  // The values in place: later updates change them. Valid as long as a handle exists.
   Tensor view() const { return Tensor::borrow(state_->data.get(), state_->type); }
-  // Overwrites the numbers; throws ShapeError, naming the parameter, unless dtype and shape agree.
+  // Overwrites the values. Throws ShapeError, with the parameter, unless dtype and shape match.
   void set(const Tensor& value);
 
   void* raw() const { return state_->data.get(); }

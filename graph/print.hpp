@@ -1,9 +1,9 @@
-// A graph as text: one node a line, in the order of the tape, the same bytes for the same graph.
+// Prints a graph: one line per node, in tape order. Equal graphs give equal bytes.
 //
-//   std::cout << to_text(g);                    // everything
-//   std::cout << to_text(g, {.outputs = {y}});  // what y needs
+//   std::cout << to_text(g);                    // all nodes
+//   std::cout << to_text(g, {.outputs = {y}});  // the nodes that y depends on
 //
-// Every name and attribute is escaped, so that a line stays a line whatever a name holds.
+// Names and attributes are escaped, so that a name with a line break stays on one line.
 #pragma once
 
 #include <span>
@@ -15,8 +15,8 @@
 namespace xgrad::inline v0 {
 
 struct TextOptions {
-  std::vector<Value> outputs = {};  // only what these need; empty means the whole graph
-  bool scopes = true;               // a comment line where the scope changes
+  std::vector<Value> outputs = {};  // only the nodes that these depend on; empty: all
+  bool scopes = true;               // print a comment line where the scope changes
 };
 
 // For instance
@@ -25,17 +25,17 @@ struct TextOptions {
 //   %2 = matmul(%0, %1) transpose_b=true : f32[32, 64]
 //   %9 = mul(%8, %2) : f32[32, 64]  # backward of %2
 //   update "dense/kernel" <- %12
-// Throws GraphError if an output is not a live value of this graph.
+// Throws GraphError if an output does not belong to this graph or was discarded.
 std::string to_text(const Graph& graph, const TextOptions& options = {});
 
-// The line of one node, without its end.
+// The line of one node, without a line break.
 std::string node_text(const Graph& graph, NodeId id);
 
-// What stands behind a constant in a few characters, such as `2` or `{1, 2, 3, ...}`.
+// A constant's elements, abbreviated, such as `2` or `{1, 2, 3, ...}`.
 std::string constant_text(const Graph& graph, NodeId id);
 
-// One flag a node: whether the outputs need it. Without outputs all are needed. Throws GraphError, beginning with
-// `where`, if an output is not a live value of this graph.
+// By node: whether the outputs depend on it; all true without outputs. Throws GraphError, beginning with `where`, if an
+// output does not belong to this graph or was discarded.
 std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> outputs, const std::string& where);
 
 }  // namespace xgrad::inline v0

@@ -1,10 +1,10 @@
-// Shape: the extents of a tensor, outermost first, and the broadcasting rule, which exists only here.
+// Shape: the extents of a tensor, outermost first, and the broadcasting rule.
 //
 //   Shape s{2, 3};            // a matrix of two rows and three columns
 //   s.elements() == 6;  s.str() == "[2, 3]";
 //
-// A Shape lives inline (no heap) and holds at most `max_rank` axes. Extents are never negative, and their product is at
-// most `max_elements`, where an extent of 0 counts as 1.
+// A Shape allocates nothing and has at most `max_rank` axes. Extents are at least 0. Their product is at most
+// `max_elements`, where an extent of 0 counts as 1.
 #pragma once
 
 #include <array>
@@ -21,7 +21,7 @@
 
 namespace xgrad::inline v0 {
 
-// Axes of a tensor, as functions take them: one axis or a list. `sum(x, 0)` and `sum(x, {0, 2})`.
+// An axes argument, one axis or a list: `sum(x, 0)` or `sum(x, {0, 2})`.
 class Axes : public std::vector<Index> {
  public:
   Axes() = default;
@@ -42,17 +42,17 @@ class Shape {
 
   int rank() const { return rank_; }
   Index elements() const;
-  // `axis` counts from 0; use `axis_index` first for axes a user gave.
+  // `axis` is in [0, rank); see `axis_index` for user input.
   Index operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
-  // Changes the extent of an axis. Throws ShapeError, with nothing changed, for an axis outside [0, rank), a negative
-  // extent, and beyond max_elements.
+  // Sets the extent of an axis. Throws ShapeError, leaving the shape unchanged, for an axis outside [0, rank), a
+  // negative extent or more than max_elements.
   void set(int axis, Index extent);
   Index back() const { return extents_[static_cast<std::size_t>(rank_ - 1)]; }
 
   const Index* begin() const { return extents_.data(); }
   const Index* end() const { return extents_.data() + rank_; }
 
-  // Appends an axis. Throws ShapeError for a negative extent, and beyond max_rank or max_elements.
+  // Appends an axis. Throws ShapeError for a negative extent, and for more than max_rank axes or max_elements.
   void push_back(Index extent);
   // Row-major strides in elements.
   std::array<Index, max_rank> strides() const;
@@ -61,24 +61,24 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b);
 
  private:
-  // Whether the shape may have this extent on the axis; throws ShapeError if it is negative.
+  // Whether the elements stay within max_elements with this extent; throws ShapeError if it is negative.
   bool fits(int axis, Index extent) const;
 
   std::array<Index, max_rank> extents_{};
   int rank_ = 0;
 };
 
-// NumPy's rule: align at the last axis; extents must be equal or 1. None if the shapes do not fit.
+// The broadcast of two shapes by NumPy's rule: align at the last axis; extents must be equal or 1. None if they do not
+// broadcast.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
-// Strides with which a tensor of shape `from` is read as `to`: 0 along broadcast axes. `from` must broadcast to `to`.
+// Strides that read a tensor of shape `from` as `to`: 0 along broadcast axes. `from` must broadcast to `to`.
 std::array<Index, Shape::max_rank> broadcast_strides(const Shape& from, const Shape& to);
 
-// Maps an axis in [-rank, rank) to [0, rank); throws ShapeError naming `where` otherwise.
+// Maps an axis in [-rank, rank) to [0, rank). Throws ShapeError, beginning with `where`, for other axes.
 int axis_index(Index axis, int rank, const char* where);
 
-// Sorted, unique, non-negative axes; an empty list means all axes. Throws ShapeError on repeats and on axes out of
-// range.
+// Sorted axes in [0, rank); an empty list means all. Throws ShapeError for repeated axes and axes out of range.
 Axes normalize_axes(const Axes& axes, int rank, const char* where);
 
 }  // namespace xgrad::inline v0

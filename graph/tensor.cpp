@@ -73,16 +73,16 @@ void* Tensor::mutable_raw() {
   return storage_ == nullptr ? nullptr : const_cast<void*>(data_);
 }
 
-void Tensor::require_dtype(DType wanted) const {
-  if (dtype() != wanted) {
-    throw DTypeError(fmt::format("tensor: its elements are {}, not {}", name_of(dtype()), name_of(wanted)));
+void Tensor::require_dtype(DType expected) const {
+  if (dtype() != expected) {
+    throw DTypeError(fmt::format("tensor: its elements are {}, not {}", name_of(dtype()), name_of(expected)));
   }
 }
 
-void Tensor::require_rank(std::size_t wanted) const {
+void Tensor::require_rank(std::size_t expected) const {
   if (empty()) throw ShapeError("tensor: it is empty and has no elements to give");
-  if (static_cast<std::size_t>(shape().rank()) != wanted) {
-    throw ShapeError(fmt::format("tensor: {} does not fit an array of {} axes", type_.str(), wanted));
+  if (static_cast<std::size_t>(shape().rank()) != expected) {
+    throw ShapeError(fmt::format("tensor: {} does not fit an array of {} axes", type_.str(), expected));
   }
 }
 

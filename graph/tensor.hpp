@@ -1,12 +1,12 @@
-// Tensor: a dense row-major array of numbers, 64-byte aligned, with value semantics.
+// Tensor: a dense row-major array, 64-byte aligned, with value semantics.
 //
 //   Tensor t({2, 3});                        // zeros, f32
 //   Tensor u = Tensor::from<double>({3}, {1, 2, 3});
 //   Tensor v = xt::xarray<float>{{1, 2}};    // any array with shape(), strides(), data() and value_type
 //   auto a = u.to<xt::xarray<double>>();
 //
-// Copies are cheap: they share storage until one of them is written (copy on write). A borrowed Tensor reads memory
-// it does not own, which must outlive it; writing to it makes a copy first.
+// Copies share storage until one of them is written (copy on write). A borrowed Tensor reads memory that it does not
+// own and that must outlive it; writing to it copies first.
 #pragma once
 
 #include <algorithm>
@@ -25,7 +25,7 @@
 
 namespace xgrad::inline v0 {
 
-// A strided array of numbers as xtensor and others make them. Strides count elements.
+// A strided array, such as those of xtensor. Strides count elements.
 template <class A>
 concept ArrayLike = requires(const A& a) {
   typename A::value_type;
@@ -36,7 +36,7 @@ concept ArrayLike = requires(const A& a) {
 }
 &&std::is_arithmetic_v<typename A::value_type>;
 
-// An ArrayLike that can be made from a shape alone, such as xt::xarray.
+// An ArrayLike that can be created from a shape, such as xt::xarray.
 template <class A>
 concept OwningArray = ArrayLike<A> && requires(typename A::shape_type s) {
   { A::from_shape(s) } -> std::convertible_to<A>;
@@ -47,7 +47,7 @@ class Tensor {
   Tensor() = default;  // no elements, no storage: empty() is true
   Tensor(const Tensor&) = default;
   Tensor& operator=(const Tensor&) = default;
-  Tensor(Tensor&& other) noexcept { swap(other); }  // which is empty() then
+  Tensor(Tensor&& other) noexcept { swap(other); }  // leaves `other` empty()
   Tensor& operator=(Tensor&& other) noexcept {
     Tensor taken(std::move(other));
     swap(taken);
@@ -66,13 +66,13 @@ class Tensor {
   template <ArrayLike A>
   Tensor(const A& array);  // copies
   template <class T>
-  requires std::is_arithmetic_v<T> Tensor(const std::vector<T>& values);  // rank 1, of the dtype of its numbers
+  requires std::is_arithmetic_v<T> Tensor(const std::vector<T>& values);  // rank 1, with the dtype of T
 
   static Tensor zeros(Shape shape, DType dtype = DType::f32) { return Tensor(shape, dtype); }
   static Tensor ones(Shape shape, DType dtype = DType::f32) { return full(shape, 1, dtype); }
   static Tensor full(Shape shape, double value, DType dtype = DType::f32);
-  // Nested lists, of the dtype of their numbers: Tensor::from({{1.0, 2.0}, {3.0, 4.0}}) is f64[2, 2]. Throws ShapeError
-  // if the rows differ in length.
+  // From nested lists, with the dtype of T: Tensor::from({{1.0, 2.0}, {3.0, 4.0}}) is f64[2, 2]. Throws ShapeError if
+  // the rows differ in length.
   template <class T>
   requires std::is_arithmetic_v<T>
   static Tensor from(std::initializer_list<T> values);
@@ -80,7 +80,7 @@ class Tensor {
   requires std::is_arithmetic_v<T>
   static Tensor from(std::initializer_list<std::initializer_list<T>> rows);
   template <Element T>
-  static Tensor from(Shape shape, std::span<const T> values);  // copies; throws ShapeError unless the counts agree
+  static Tensor from(Shape shape, std::span<const T> values);  // copies; throws ShapeError unless the counts match
   template <Element T>
   static Tensor from(Shape shape, std::initializer_list<T> values) {
     return from<T>(shape, std::span<const T>(values.begin(), values.size()));
@@ -91,7 +91,7 @@ class Tensor {
     return borrow(static_cast<const void*>(data), {dtype_of<T>, shape});
   }
   static Tensor borrow(const void* data, TensorType type);
-  // Like borrow where the array is row-major and of an element type of ours, otherwise a copy.
+  // Borrows if the array is row-major and its element type is an Element, otherwise copies.
   template <ArrayLike A>
   static Tensor view(const A& array);
 
@@ -104,7 +104,7 @@ class Tensor {
 
   const void* raw() const { return data_; }
   void* mutable_raw();  // unshares first
-  // The elements as T; throws DTypeError if T is not the dtype.
+  // The elements. Throws DTypeError unless T matches the dtype.
   template <Element T>
   std::span<const T> values() const {
     require_dtype(dtype_of<T>);
@@ -116,25 +116,25 @@ class Tensor {
     return {static_cast<T*>(mutable_raw()), static_cast<std::size_t>(elements())};
   }
 
-  double item() const;          // the only element; throws ShapeError if there are more or fewer
-  double at(Index flat) const;  // element by row-major position, converted to double
-  // The element at a position along each axis, converted to double; negative positions count from the end. t(1, -1) is
-  // t.at({1, -1}). Throws ShapeError for another number of positions and for one that is not there.
+  double item() const;          // the only element; throws ShapeError unless there is exactly one
+  double at(Index flat) const;  // the element at a row-major index, converted to double
+  // The element at an index per axis, converted to double; negative indices count from the end. t(1, -1) is
+  // t.at({1, -1}). Throws ShapeError for another number of indices and for an index out of range.
   double at(std::initializer_list<Index> position) const;
   template <std::integral... I>
   double operator()(I... position) const {
     return at(std::initializer_list<Index>{static_cast<Index>(position)...});
   }
   Tensor cast(DType dtype) const;               // converted copy; to integers truncates toward zero, to bool is != 0
-  Tensor reshaped(Shape shape) const;           // shares storage; throws ShapeError unless the counts agree
+  Tensor reshaped(Shape shape) const;           // shares storage; throws ShapeError unless the counts match
   Tensor rows(Index first, Index count) const;  // shares storage; a range along axis 0
-  Tensor clone() const;                         // owns its storage, shares nothing
+  Tensor clone() const;                         // a copy with its own storage
   // Copies the elements of `source`, which must have this dtype and shape.
   void assign(const Tensor& source);
 
-  // A copy as another array type, for instance xt::xarray<double>; elements are converted.
+  // A copy as another array type, such as xt::xarray<double>, with converted elements.
   template <OwningArray A>
-  A to() const;  // throws ShapeError if this tensor is empty() or A is of a fixed, different rank
+  A to() const;  // throws ShapeError if this tensor is empty() or A has another, fixed rank
   template <OwningArray A>
   operator A() const {
     return to<A>();
@@ -145,7 +145,7 @@ class Tensor {
   const;
 
   std::string str(Index max_elements = 64) const;
-  // Same dtype, shape and bytes (so NaN equals itself and -0 differs from 0).
+  // Equal dtype, shape and bytes: NaN equals itself and -0 differs from 0.
   friend bool bitwise_equal(const Tensor& a, const Tensor& b);
 
  private:
@@ -154,12 +154,12 @@ class Tensor {
     std::swap(data_, other.data_);
     std::swap(storage_, other.storage_);
   }
-  void require_dtype(DType wanted) const;
+  void require_dtype(DType expected) const;
   // Throws ShapeError unless a row of a nested list is as long as the first one.
   static void require_row(std::size_t first, std::size_t row);
-  // Throws ShapeError unless there is a tensor and it has that many axes.
-  void require_rank(std::size_t wanted) const;
-  // Gathers a strided array of `source` numbers into this tensor, converting the elements.
+  // Throws ShapeError if this tensor is empty() or has another rank.
+  void require_rank(std::size_t expected) const;
+  // Copies a strided array into this tensor, converting the elements.
   template <class S>
   void fill_strided(const S* source, std::span<const Index> strides);
   template <class S>
@@ -170,7 +170,7 @@ class Tensor {
   std::shared_ptr<void> storage_;  // null for a borrowed tensor
 };
 
-// 64-byte aligned memory, rounded up to a whole number of cache lines, released with the last copy. Not zeroed. Throws
+// Allocates 64-byte aligned memory, rounded up to whole cache lines and not zeroed; the last copy frees it. Throws
 // OutOfMemoryError, beginning with `where`.
 std::shared_ptr<void> allocate_aligned(std::size_t bytes, const char* where = "allocate");
 

@@ -1,11 +1,11 @@
-// Value: a small handle to a node of a graph, what users compute with.
+// Value: a handle to a node of a graph.
 //
 //   Value x = g.input("x", {3});
 //   Value y = sum(sin(x) * x);     // operators and functions live in ops/ops.hpp
 //   y.shape(), y.dtype(), y.graph()
 //
-// Trivially copyable. A handle is checked each time it is used: an empty one, one of another graph and one whose node
-// was discarded by Graph::rewind give an error that says so. It must not be used after its graph has ended.
+// Trivially copyable. Functions that take a Value throw GraphError if it is empty, belongs to another graph, or if
+// Graph::rewind discarded its node. It must not be used after its graph was destroyed.
 #pragma once
 
 #include <concepts>

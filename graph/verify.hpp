@@ -1,10 +1,9 @@
-// The tape's invariants, checked one by one.
+// Checks the invariants of a graph.
 //
-//   verify(g);   // throws InternalError naming the first node that breaks one, with the lines around it
+//   verify(g);   // throws InternalError with the first node that violates one, and the nodes around it
 //
-// A graph made through Graph's functions holds them always, unless an operation's own definition is at fault (its infer
-// is not pure, say) or has a bug; rewriting passes and tests call this to prove it. It costs about as much as building
-// the graph.
+// A violation is a bug in Graph or in an operation, such as an infer that is not pure. Rewriting passes and tests call
+// it. It costs about as much as building the graph.
 #pragma once
 
 #include <xgrad/graph/graph.hpp>

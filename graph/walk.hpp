@@ -1,10 +1,9 @@
-// Which nodes others are computed from, and which are computed from them: single sweeps over the tape, since inputs
-// have smaller ids than the nodes that read them.
+// Ancestors and descendants of nodes. Each is one loop over the tape, since inputs have smaller ids than their readers.
 //
 //   std::vector<char> needed = needed_by(graph, {loss});                         // by node, up to the loss
 //   std::vector<char> moved = dependents(graph, graph.size(), {x}, every_input); // by node
 //
-// `follow(id, i)` says whether to go along the edge between node `id` and its input i.
+// `follow(id, i)` is false for edges to ignore, from node `id` to its input i.
 #pragma once
 
 #include <algorithm>
@@ -17,19 +16,19 @@ namespace xgrad::inline v0 {
 
 inline constexpr auto every_input = [](NodeId, std::size_t) { return true; };
 
-// Whether computing a node with elements reads the values of its input i, and not only its shape.
+// Whether the operation reads the elements of its input i, not only the shape.
 inline bool reads_values(const OpDef& op, std::size_t i) {
   return !op.shape_only(static_cast<int>(i)) && !(op.traits.view && i > 0);
 }
 
-// One more than the last id of the values.
+// The largest id of the values, plus 1.
 inline NodeId end_of(const std::vector<Value>& values) {
   NodeId end = 0;
   for (const Value v : values) end = std::max(end, v.id() + 1);
   return end;
 }
 
-// By node, up to the last result: 1 for the results and all they are computed from.
+// By node, up to the last result: 1 for the results and all nodes that they depend on.
 template <class Follow = decltype(every_input)>
 std::vector<char> needed_by(const Graph& graph, const std::vector<Value>& results, Follow follow = every_input) {
   std::vector<char> needed(end_of(results), 0);
@@ -44,7 +43,7 @@ std::vector<char> needed_by(const Graph& graph, const std::vector<Value>& result
   return needed;
 }
 
-// By node, up to `end`: 1 for the sources and all that is computed from them. Sources beyond the end do not matter.
+// By node, up to `end`: 1 for the sources and all nodes that depend on them. Sources beyond the end are ignored.
 template <class Follow = decltype(every_input)>
 std::vector<char> dependents(const Graph& graph, NodeId end, const std::vector<Value>& sources,
                              Follow follow = every_input) {
