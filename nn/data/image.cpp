@@ -89,7 +89,7 @@ Tensor contact_sheet(const Tensor& images, const SheetOptions& options) {
   require_floating("contact_sheet", images);
   if (options.columns < 1 || options.gap < 0 || options.scale < 1 || !std::isfinite(options.background)) {
     throw UserError(fmt::format(
-        "contact_sheet: columns and scale must be at least 1, gap at least 0 and background finite, got {}, {}, {}, {}",
+        "contact_sheet: needs columns >= 1, gap >= 0, scale >= 1 and a finite background, got {}, {}, {} and {}",
         options.columns, options.gap, options.scale, options.background));
   }
   const Index columns = std::min(options.columns, s[0]), rows = (s[0] + columns - 1) / columns;

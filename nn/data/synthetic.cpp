@@ -67,7 +67,7 @@ Dataset make_moons(Index rows, std::uint64_t seed, double noise) {
   return points(rows, seed, 2, noise, [](Index label, HostRandom& random) {
     const double angle = random.between(0, std::numbers::pi);
     const double right = std::cos(angle), up = std::sin(angle);
-    return label == 0 ? Place{right, up} : Place{1 - right, 0.5 - up};
+    return label == 0 ? Point{right, up} : Point{1 - right, 0.5 - up};
   });
 }
 
@@ -79,7 +79,7 @@ Dataset make_spirals(Index rows, std::uint64_t seed, Index arms, double noise) {
     const double radius = std::sqrt(random.uniform());  // sqrt: about equal density at all radii
     const double turn = 1.5 * radius + static_cast<double>(label) / static_cast<double>(arms);
     const double angle = 2 * std::numbers::pi * turn;
-    return Place{radius * std::cos(angle), radius * std::sin(angle)};
+    return Point{radius * std::cos(angle), radius * std::sin(angle)};
   });
 }
 
