@@ -158,10 +158,7 @@ class PlanPicture {
     return lines;
   }
 
-  std::uint32_t root(std::uint32_t value) const {
-    while (program_.values[value].view_of != PlannedValue::no_value) value = program_.values[value].view_of;
-    return value;
-  }
+  std::uint32_t root(std::uint32_t value) const { return program_.values[value].bytes_of; }
   bool is_parameter(std::uint32_t value) const {
     return program_.values[value].storage.kind == Storage::Kind::parameter;
   }
@@ -299,7 +296,7 @@ class PlanPicture {
     const bool fused = step.block != nullptr;
     std::vector<std::uint32_t> made = step.outputs;
     if (step.op != nullptr) made.insert(made.begin(), step.result);
-    std::string label = step_label(s, program_.labels[s]);
+    std::string label = step_label(s, step.label);
     std::string fill = fused ? "#e6f0fb" : "#f1f2f4";
     std::string border = fused ? "#5b93cf" : "#9aa1ab";
     if (step.in_place) label += "<BR/>" + small_text(in_place(s, made));

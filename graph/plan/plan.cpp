@@ -19,7 +19,7 @@ struct Workspace::State {
   std::shared_ptr<const Plan::Program> program;
   std::shared_ptr<void> arena;
   std::vector<char> fed;  // by planned input
-  // Everything a run needs, with every pointer in place, so that a run only calls kernels.
+  // All arguments of the kernels, with pointers, so that a run only calls kernels.
   std::vector<ConstBuffer> operands;
   std::vector<const void*> block_inputs;
   std::vector<void*> block_outputs;
@@ -33,21 +33,18 @@ struct Workspace::State {
   };
   std::vector<Call> calls;
   std::uint64_t next_step = 0;  // of a run to which none is given
-  // Inputs may have two stretches of memory, see swap_inputs.
+  // An input may have two buffers, see swap_inputs.
   struct InputMemory {
-    void* now = nullptr;   // what runs read
-    void* next = nullptr;  // what is being filled
+    void* now = nullptr;   // the buffer that runs read
+    void* next = nullptr;  // the buffer to fill; null until next_input is called
     std::shared_ptr<void> own;
-    std::vector<const void**> readers;  // pointers above that lead here
+    std::vector<const void**> readers;  // the pointers above to `now`
   };
-  std::unique_ptr<FiniteChecker> finite;  // once a run checks its numbers
+  std::unique_ptr<FiniteChecker> finite;  // since the first run with check_finite
   std::vector<InputMemory> inputs;        // by planned input
-  std::vector<std::uint32_t> input_of;    // by value, as a number of `inputs`
+  std::vector<std::uint32_t> input_of;    // by value: its index in `inputs`
 
-  std::uint32_t input_at(std::uint32_t value) const {
-    while (program->values[value].view_of != PlannedValue::no_value) value = program->values[value].view_of;
-    return input_of[value];
-  }
+  std::uint32_t input_at(std::uint32_t value) const { return input_of[program->values[value].bytes_of]; }
   void* at(std::uint32_t value) const {
     if (const std::uint32_t input = input_at(value); input < inputs.size()) return inputs[input].now;
     const Storage& storage = program->values[value].storage;
@@ -61,7 +58,7 @@ struct Workspace::State {
   }
   void copy(const Copy& copy) const { std::memcpy(at(copy.to), at(copy.from), program->values[copy.to].type.bytes()); }
 
-  // Both allocate nothing: loops of steps look inputs up.
+  // Both allocate nothing: training loops call them at each step.
   std::size_t find_input(const std::string& name) const {
     const auto found = program->input_of_name.find(name);
     if (found == program->input_of_name.end())
@@ -109,7 +106,7 @@ struct Workspace::State {
       fed[i] = 1;
     }
   }
-  // Remembers the pointer if it leads to an input.
+  // Records the pointer if it points to an input, for swap_inputs.
   void watch(const void*& pointer, std::uint32_t value) {
     if (const std::uint32_t input = input_at(value); input < inputs.size()) inputs[input].readers.push_back(&pointer);
   }
@@ -131,7 +128,7 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
   const Plan::Program& program = *s.program;
   s.arena = allocate_aligned(program.arena_bytes, "workspace");
   s.fed.assign(program.inputs.size(), 0);
-  s.input_of.assign(program.values.size(), PlannedValue::no_value);
+  s.input_of.assign(program.values.size(), ~std::uint32_t{0});
   s.inputs.resize(program.inputs.size());
   for (std::size_t i = 0; i < program.inputs.size(); ++i) {
     const PlannedInput& input = program.inputs[i];
@@ -145,7 +142,7 @@ Workspace::Workspace(const Plan& plan) : state_(std::make_unique<State>()) {
     inputs += step.inputs.size();
     outputs += step.outputs.size();
   }
-  s.operands.reserve(operands);  // the calls below keep pointers into these
+  s.operands.reserve(operands);  // the calls below keep pointers into these vectors
   s.block_inputs.reserve(inputs);
   s.block_outputs.reserve(outputs);
   for (const Step& step : program.steps) {
@@ -195,7 +192,7 @@ Tensor Workspace::output(int i) const {
   return Tensor::borrow(state_->at(value), state_->program->values[value].type);
 }
 
-// `done` is called with the number of each step after it, and once more at the end.
+// Calls `done` with the index of each step after it has run, and once more at the end.
 template <class Done>
 void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) const {
   Workspace::State& s = *memory.state_;
@@ -233,7 +230,7 @@ void Plan::run_steps(Workspace& memory, const RunOptions& options, Done done) co
     try {
       call.kernel.op->kernel(call.kernel);
     } catch (const ValueError& error) {
-      const StepLabel& label = program_->labels[static_cast<std::size_t>(step)];
+      const StepLabel& label = program_->steps[static_cast<std::size_t>(step)].label;
       const SourceLocationScope line = SourceLocationScope::instead(label.line, nullptr);
       throw ValueError(fmt::format("{}\n  in {}", error.message(), label.str()));
     }
@@ -279,8 +276,8 @@ std::size_t Plan::total_bytes() const { return program_->total_bytes; }
 int Plan::steps() const { return static_cast<int>(program_->steps.size()); }
 double Plan::flops() const {
   double out = 0;
-  for (const auto& parts : program_->parts) {
-    for (const StepPart& part : parts) out += part.flops;
+  for (const Step& step : program_->steps) {
+    for (const StepPart& part : step.parts) out += part.flops;
   }
   return out;
 }
@@ -317,7 +314,7 @@ std::string Plan::str() const {
   }
   for (std::size_t i = 0; i < program_->steps.size(); ++i) {
     const Step& step = program_->steps[i];
-    out += fmt::format("{:5}  {:<44}", i, program_->labels[i].str());
+    out += fmt::format("{:5}  {:<44}", i, step.label.str());
     if (step.op != nullptr) out += " " + where(step.result);
     for (std::uint32_t value : step.outputs) out += " " + where(value);
     out += " <-";

@@ -103,12 +103,12 @@ class Profiler {
     for (std::size_t s = 0; s < program_.steps.size(); ++s) {
       const Step& step = program_.steps[s];
       ProfileStep described;
-      described.label = program_.labels[s].str();
+      described.label = step.label.str();
       described.bytes = bytes_of(step);
       double all = 0;
-      for (const StepPart& part : program_.parts[s]) all += work(part);
+      for (const StepPart& part : step.parts) all += work(part);
       double most = -1;
-      for (const StepPart& part : program_.parts[s]) {
+      for (const StepPart& part : step.parts) {
         described.nodes.push_back({part.node, part.op->name, part.scope, part.role, part.flops, work(part) / all});
         described.flops += part.flops;
         if (is_floating(part.type.dtype) && part.flops > most) {

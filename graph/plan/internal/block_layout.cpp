@@ -8,16 +8,16 @@
 namespace xgrad::inline v0 {
 namespace {
 
-using Register = BlockProgram::Register;
-using Instruction = BlockProgram::Instruction;
-using Kind = Instruction::Kind;
-using Access = BlockLayout::Access;
-
 constexpr Index far_elements = 1 << 18;  // more do not fit into the L2 cache
 
 std::size_t cache_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
 class Layouter {
+  using Register = BlockProgram::Register;
+  using Instruction = BlockProgram::Instruction;
+  using Kind = Instruction::Kind;
+  using Access = BlockLayout::Access;
+
  public:
   explicit Layouter(const BlockProgram& program) : program_(program), all_(program.instructions) {
     out_.inputs.reserve(program.inputs.size());

@@ -11,7 +11,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The holes of an address range that grows at its end.
+// The free ranges of an arena that grows at its end.
 class FreeList {
  public:
   std::size_t allocate(std::size_t bytes) {
@@ -45,7 +45,7 @@ class FreeList {
   std::size_t end() const { return end_; }
 
  private:
-  // A hole at the very end is widened rather than left unused.
+  // Extends the free range at the end, if there is one.
   std::size_t grow(std::size_t bytes) {
     std::size_t offset = end_;
     if (!by_offset_.empty()) {

@@ -1,4 +1,4 @@
-// Places buffers with known lifetimes in one stretch of memory, so that buffers whose lifetimes overlap do not.
+// Assigns arena offsets to buffers with known lifetimes. Buffers that are live at the same time never share memory.
 #pragma once
 
 #include <cstddef>
@@ -18,8 +18,8 @@ struct MemoryPlan {
   std::size_t total = 0;
 };
 
-// Best fit, in order of `first`: each buffer takes the smallest hole that holds it. O(n log n). With `reuse` false
-// every buffer has a place of its own. Throws OutOfMemoryError if the sum cannot be addressed.
+// Best fit, in order of `first`: each buffer takes the smallest free range that holds it, in O(n log n). With `reuse`
+// false no buffers share memory. Throws OutOfMemoryError if the total size overflows.
 MemoryPlan place_buffers(const std::vector<Lifetime>& buffers, bool reuse = true);
 
 }  // namespace xgrad::inline v0

@@ -1,6 +1,5 @@
-// Second stage of planning: what a plan computes. The needed part of a graph becomes a list of items, in which operands
-// come first. Types are inferred, constants folded, views and broadcasts looked through; the later stages read this
-// list alone and change nothing in it.
+// Second stage of planning: lists the values that a plan needs, operands first. Constants are folded, and operands
+// resolved through no-op views and broadcasts. The later stages read this list and do not change it.
 #pragma once
 
 #include <cstdint>
@@ -19,22 +18,22 @@ struct Item {
   enum class Kind : std::uint8_t {
     input,
     parameter,
-    constant,  // known already; all that has no elements is one
-    shape,     // only its shape is read
+    constant,  // known while planning; every value without elements is one
+    shape,     // an operand of which only the shape is read
     view,      // the bytes of `storage` in another shape
     computed,  // by a step; has elements
   };
   Kind kind = Kind::computed;
   NodeId node = 0;
   TensorType type;
-  ItemId storage = no_item;  // the item whose bytes these are: itself, or what a view shows, which is no view
-  std::uint32_t index = 0;   // of the input, parameter or constant
+  ItemId storage = no_item;  // the item whose bytes it has: itself or, for a view, an item that is no view
+  std::uint32_t index = 0;   // into inputs, parameters or constants
   std::uint32_t first_operand = 0;
   std::uint32_t operand_count = 0;  // only computed items have operands
 };
 
 struct PlannedInput {
-  Value handle;  // compared, never followed: the graph may be gone
+  Value handle;  // only compared: the graph may have been destroyed
   std::string name;
   TensorType type;
   bool needed = false;
@@ -42,17 +41,17 @@ struct PlannedInput {
 };
 
 struct Needed {
-  const Rewritten* rewritten = nullptr;  // what it is made from
+  const Rewritten* rewritten = nullptr;  // the stage before
   std::vector<Item> items;
-  std::vector<ItemId> operands;      // of all items, one after the other
-  std::vector<PlannedInput> inputs;  // all of the graph, in the order of their nodes
+  std::vector<ItemId> operands;      // of all items, concatenated
+  std::vector<PlannedInput> inputs;  // all inputs of the graph, in the order of their nodes
   std::vector<Parameter> parameters;
   std::vector<Tensor> constants;
   std::vector<ItemId> outputs;
   struct Target {
     ItemId value = no_item;
     std::uint32_t parameter = 0;
-    bool alone = false;  // a step computes the value, and nothing else keeps it: it may be written into the parameter
+    bool alone = false;  // computed, and no other output or update: a step may write it into the parameter
   };
   std::vector<Target> updates;
 
@@ -64,7 +63,7 @@ struct Needed {
   std::span<const ItemId> operands_of(ItemId id) const {
     return {operands.data() + items[id].first_operand, items[id].operand_count};
   }
-  // Calls f(operand) for each operand whose values are read.
+  // Calls f(operand) for each operand whose elements are read.
   template <class F>
   void for_each_read(ItemId id, F f) const {
     for (const ItemId operand : operands_of(id)) {
@@ -74,20 +73,20 @@ struct Needed {
   const Graph& graph() const { return *rewritten->graph; }
   const OpDef& op(ItemId id) const { return *graph().node(items[id].node).op; }
   const Attrs& attrs(ItemId id) const { return graph().attrs(items[id].node); }
-  // The node of the user's graph whose words the item has.
+  // The node of the user's graph that the item is reported as.
   NodeId source_node(ItemId id) const { return rewritten->source_of(items[id].node); }
   std::vector<TensorType> operand_types(ItemId id) const;
-  // By item, how many outputs and updates keep its bytes until the end of a run.
+  // By item: how many outputs and updates read its bytes at the end of a run.
   std::vector<std::uint32_t> keepers() const;
   std::string describe(ItemId id) const;
-  // One line an item, such as `3 computed %4 sum f32[3] <- 0`.
+  // One line per item, such as `3 computed %4 sum f32[3] <- 0`.
   std::string str() const;
 };
 
-// With `fold`, what depends on constants alone is computed here. `rewritten` must outlive the result.
+// With `fold`, nodes that depend on constants alone are computed here. `rewritten` must outlive the result.
 Needed needed(const Rewritten& rewritten, bool fold);
 
-// Throws InternalError, naming the item, unless the list is as the comments above say.
+// Throws InternalError, with the item, unless the list is as documented above.
 void verify(const Needed& needed);
 
 }  // namespace xgrad::inline v0

@@ -56,17 +56,17 @@ class Placer {
     }
   }
 
-  // An update is written in place if no later step reads the parameter's old values, and none can throw.
+  // Updates a parameter in place if no later step reads its old values and no later step may throw.
   void place_updates() {
-    std::vector<int> made(needed_.size(), -1);
+    std::vector<int> written_by(needed_.size(), -1);
     int last_to_throw = -1;
     for (int s = 0; s < step_count(); ++s) {
-      for (const ItemId id : step(s).writes) made[id] = s;
+      for (const ItemId id : step(s).writes) written_by[id] = s;
       if (step(s).may_throw) last_to_throw = s;
     }
     for (const Needed::Target& u : needed_.updates) {
       if (!u.alone) continue;
-      const int s = made[u.value];
+      const int s = written_by[u.value];
       const ItemId old = old_[u.parameter];
       const int last = old == no_item ? -1 : last_use_[old];
       if (options_.in_place && s > last_to_throw && (last < s || (last == s && may_overwrite(step(s), u.value, old))))
@@ -91,7 +91,7 @@ class Placer {
         in_place = in_place || (old != no_item && last_use_[old] == s);
         continue;
       }
-      std::uint32_t buffer = take_over(now, id, s);
+      std::uint32_t buffer = reuse_operand(now, id, s);
       in_place = in_place || buffer != Placement::none;
       if (buffer == Placement::none) buffer = add_buffer(needed_.type(id).bytes(), s, s);
       out_.buffers[buffer].last = std::max(out_.buffers[buffer].last, last_use_[id]);
@@ -101,8 +101,8 @@ class Placer {
     out_.in_place.push_back(in_place ? 1 : 0);
   }
 
-  // The buffer of an operand that dies with the step, which then owns it no longer; or `none`.
-  std::uint32_t take_over(const Selected& step, ItemId id, int s) {
+  // Takes the buffer of an operand that no later step reads; `none` if there is none.
+  std::uint32_t reuse_operand(const Selected& step, ItemId id, int s) {
     for (const Selected::Overwrite& o : step.overwrites) {
       if (!options_.in_place || o.result != id || last_use_[o.operand] != s || owns_buffer_[o.operand] == 0) continue;
       owns_buffer_[o.operand] = 0;
@@ -111,26 +111,25 @@ class Placer {
     return Placement::none;
   }
 
-  // Updates that are not in place are copied at the end. Before them, old values that outputs and updates show are
-  // saved.
+  // Copies updates that are not in place at the end. Before, saves old values that outputs and updates refer to.
   void place_copies() {
     for (std::uint32_t u = 0; u < needed_.updates.size(); ++u) {
       const Needed::Target& update = needed_.updates[u];
       const bool written = update.alone && out_.written_to[update.value] != Placement::none;
       if (written || needed_.type(update.value).shape.elements() == 0) continue;
       out_.commits.push_back(u);
-      if (shown_parameter(update.value) != Placement::none) save(update.value);
+      if (parameter_of(update.value) != Placement::none) save(update.value);
     }
     std::vector<char> updated(needed_.parameters.size(), 0);
     for (const Needed::Target& u : needed_.updates) updated[u.parameter] = 1;
     for (const ItemId id : needed_.outputs) {
-      const std::uint32_t parameter = shown_parameter(id);
+      const std::uint32_t parameter = parameter_of(id);
       if (parameter != Placement::none && updated[parameter] != 0) save(id);
     }
   }
-  std::uint32_t shown_parameter(ItemId id) const {
-    const Item& shown = needed_.items[needed_.storage(id)];
-    return shown.kind == Item::Kind::parameter ? shown.index : Placement::none;
+  std::uint32_t parameter_of(ItemId id) const {
+    const Item& item = needed_.items[needed_.storage(id)];
+    return item.kind == Item::Kind::parameter ? item.index : Placement::none;
   }
   void save(ItemId id) {
     if (std::exchange(saved_[id], 1) != 0) return;
@@ -141,58 +140,58 @@ class Placer {
   const std::vector<Selected>& steps_;
   const PlanOptions& options_;
   Placement out_;
-  std::vector<ItemId> old_;        // by parameter, the item of its values before the run, or `no_item`
-  std::vector<int> last_use_;      // by item, the last step that reads or writes it; `forever` if a run keeps it
-  std::vector<char> owns_buffer_;  // by item: no later one was written over it
+  std::vector<ItemId> old_;        // by parameter: the item of its values before the run, or `no_item`
+  std::vector<int> last_use_;      // by item: the last step that reads or writes it; `forever` if it is kept
+  std::vector<char> owns_buffer_;  // by item: no later item has taken its buffer
   std::vector<char> saved_;        // by item
 };
 
-// Which item each byte of the workspace and each parameter holds, at one point of a run.
+// The items that the arena and the parameters hold at one point of a run.
 class Contents {
  public:
-  Contents(const Placement& placement, const Needed& needed)
-      : placement_(placement), needed_(needed), parameters_(needed.parameters.size(), no_item) {}
-
   struct Range {
+    std::uint32_t space = 0;  // 0: the arena; p + 1: the memory of parameter p
     std::size_t first = 0, end = 0;
-    bool overlaps(const Range& other) const { return first < other.end && other.first < end; }
+    bool overlaps(const Range& other) const { return space == other.space && first < other.end && other.first < end; }
   };
-  Range range(std::uint32_t buffer, std::size_t bytes) const {
+
+  Contents(const Placement& placement, const Needed& needed) : placement_(placement), needed_(needed) {}
+
+  Range buffer(std::uint32_t buffer, std::size_t bytes) const {
     const std::size_t first = placement_.memory.offsets[buffer];
-    return {first, first + bytes};
+    return {0, first, first + bytes};
   }
-  Range range(ItemId id) const { return range(placement_.buffer_of[id], needed_.type(id).bytes()); }
-  bool in_arena(ItemId id) const { return placement_.buffer_of[id] != Placement::none; }
-  std::uint32_t parameter(ItemId id) const {
-    return needed_.is(id, Item::Kind::parameter) ? needed_.items[id].index : placement_.written_to[id];
+  // Empty for constants.
+  Range range(ItemId id) const {
+    const Item& item = needed_.items[id];
+    const std::uint32_t parameter = item.kind == Item::Kind::parameter ? item.index : placement_.written_to[id];
+    if (parameter != Placement::none) return {parameter + 1, 0, item.type.bytes()};
+    const std::uint32_t in_arena = placement_.buffer_of[id];
+    return in_arena != Placement::none ? buffer(in_arena, item.type.bytes()) : Range();
   }
 
   bool holds(ItemId id) const {
     if (needed_.is(id, Item::Kind::constant) || needed_.type(id).bytes() == 0) return true;
-    if (parameter(id) != Placement::none) return parameters_[parameter(id)] == id;
-    if (!in_arena(id)) return false;
-    const auto found = arena_.find(range(id).first);
-    return found != arena_.end() && found->second.second == id;
+    const Range at = range(id);
+    const auto found = contents_.find({at.space, at.first});
+    return found != contents_.end() && found->second.second == id;
   }
-  void write(ItemId id) {
-    if (parameter(id) != Placement::none)
-      parameters_[parameter(id)] = id;
-    else
-      write(range(id), id);
-  }
-  void write(Range range, ItemId id) {
+  void write(const Range& range, ItemId id) {
     if (range.first == range.end) return;
-    auto it = arena_.lower_bound(range.first);
-    if (it != arena_.begin() && std::prev(it)->second.first > range.first) --it;
-    while (it != arena_.end() && it->first < range.end) it = arena_.erase(it);
-    arena_[range.first] = {range.end, id};
+    const auto overlaps = [&](const auto& known) {
+      return range.overlaps({known.first.first, known.first.second, known.second.first});
+    };
+    auto it = contents_.lower_bound({range.space, range.first});
+    if (it != contents_.begin() && overlaps(*std::prev(it))) --it;
+    while (it != contents_.end() && overlaps(*it)) it = contents_.erase(it);
+    contents_[{range.space, range.first}] = {range.end, id};
   }
 
  private:
   const Placement& placement_;
   const Needed& needed_;
-  std::map<std::size_t, std::pair<std::size_t, ItemId>> arena_;  // by the first byte: the end, and what is there
-  std::vector<ItemId> parameters_;
+  // By space and first byte: the end, and the item.
+  std::map<std::pair<std::uint32_t, std::size_t>, std::pair<std::size_t, ItemId>> contents_;
 };
 
 }  // namespace
@@ -227,61 +226,57 @@ void verify(const Placement& placement, const Needed& needed, const std::vector<
   };
   Contents contents(placement, needed);
   for (ItemId id = 0; id < needed.size(); ++id) {
-    if (needed.is(id, Item::Kind::input) || needed.is(id, Item::Kind::parameter)) contents.write(id);
+    if (needed.is(id, Item::Kind::input) || needed.is(id, Item::Kind::parameter))
+      contents.write(contents.range(id), id);
   }
   for (std::size_t s = 0; s < steps.size(); ++s) {
     const Selected& now = steps[s];
     const std::string where = fmt::format("step {}", s);
-    for (const ItemId id : now.reads) require(contents.holds(id), where, id, "its bytes do not hold what is read");
-    if (placement.scratch[s] != Placement::none) {
-      const Contents::Range scratch = contents.range(placement.scratch[s], now.scratch);
-      for (const auto* items : {&now.reads, &now.writes}) {
-        for (const ItemId id : *items)
-          require(!contents.in_arena(id) || !contents.range(id).overlaps(scratch), where, id,
-                  "it lies in scratch memory");
-      }
-      contents.write(scratch, no_item);
+    Contents::Range scratch;
+    if (placement.scratch[s] != Placement::none) scratch = contents.buffer(placement.scratch[s], now.scratch);
+    for (const ItemId id : now.reads) {
+      require(contents.holds(id), where, id, "its bytes do not hold the operand");
+      require(!contents.range(id).overlaps(scratch), where, id, "it is in scratch memory");
     }
     std::vector<ItemId> used = now.reads;
     for (const ItemId id : now.writes) {
-      require(contents.in_arena(id) != (placement.written_to[id] != Placement::none), where, id, "it has no one place");
+      const Contents::Range range = contents.range(id);
+      require((placement.buffer_of[id] != Placement::none) != (placement.written_to[id] != Placement::none), where, id,
+              "it has no one place");
+      require(!range.overlaps(scratch), where, id, "it is in scratch memory");
       for (const ItemId other : used) {
-        const auto leave = [&](const Selected::Overwrite& o) { return o.result == id && o.operand == other; };
-        const bool may = std::any_of(now.overwrites.begin(), now.overwrites.end(), leave);
-        const bool both = contents.in_arena(id) && contents.in_arena(other);
-        const bool meet = both ? contents.range(id).overlaps(contents.range(other))
-                               : !contents.in_arena(id) && contents.parameter(other) == contents.parameter(id);
-        const bool same = !both || contents.range(id).first == contents.range(other).first;
-        require(!meet || (may && same), where, id, "it is written over what the step uses");
+        const auto allows = [&](const Selected::Overwrite& o) { return o.result == id && o.operand == other; };
+        const bool may = contents.range(other).first == range.first &&
+                         std::any_of(now.overwrites.begin(), now.overwrites.end(), allows);
+        require(may || !range.overlaps(contents.range(other)), where, id, "it overwrites a value that the step uses");
       }
       used.push_back(id);
     }
-    for (const ItemId id : now.writes) contents.write(id);
+    contents.write(scratch, no_item);
+    for (const ItemId id : now.writes) contents.write(contents.range(id), id);
   }
   std::vector<char> saved(needed.size(), 0);
   for (const Placement::Save& save : placement.saves) {
-    require(contents.holds(needed.storage(save.item)), "save", save.item, "its bytes do not hold what is saved");
-    contents.write(contents.range(save.buffer, needed.type(save.item).bytes()), no_item);
+    require(contents.holds(needed.storage(save.item)), "save", save.item, "its bytes do not hold the saved value");
+    contents.write(contents.buffer(save.buffer, needed.type(save.item).bytes()), no_item);
     saved[save.item] = 1;
   }
-  std::vector<char> written(needed.parameters.size(), 0);
-  for (const std::uint32_t u : placement.commits) written[needed.updates[u].parameter] = 1;
-  const auto kept = [&](ItemId id, const char* where) {
-    const std::uint32_t parameter = contents.parameter(needed.storage(id));
+  std::vector<char> committed(needed.parameters.size() + 1, 0);  // by space
+  for (const std::uint32_t u : placement.commits) committed[needed.updates[u].parameter + 1] = 1;
+  const auto require_kept = [&](ItemId id, const char* where) {
     if (saved[id] != 0) return;
     require(contents.holds(needed.storage(id)), where, id, "its bytes do not hold it at the end");
-    require(parameter == Placement::none || written[parameter] == 0, where, id, "an update destroys it");
+    require(committed[contents.range(needed.storage(id)).space] == 0, where, id, "an update overwrites it");
   };
-  for (const std::uint32_t u : placement.commits) kept(needed.updates[u].value, "commit");
-  for (std::uint32_t u = 0; u < needed.updates.size(); ++u) {
-    const auto& [value, parameter, alone] = needed.updates[u];
-    require(written[parameter] != 0 || needed.type(value).bytes() == 0 ||
+  for (const std::uint32_t u : placement.commits) require_kept(needed.updates[u].value, "commit");
+  for (const auto& [value, parameter, alone] : needed.updates) {
+    require(committed[parameter + 1] != 0 || needed.type(value).bytes() == 0 ||
                 (placement.written_to[value] == parameter && contents.holds(value)),
             "update", value, "it does not reach its parameter");
   }
-  for (const ItemId id : needed.outputs) kept(id, "output");
+  for (const ItemId id : needed.outputs) require_kept(id, "output");
   for (const PlannedInput& input : needed.inputs) {
-    if (input.needed) kept(input.value, "the next run");
+    if (input.needed) require_kept(input.value, "the next run");
   }
 }
 

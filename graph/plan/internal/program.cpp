@@ -25,20 +25,18 @@ Program lower(Needed needed, std::vector<Selected> steps, Placement placement) {
   Program out;
   out.values.reserve(needed.items.size() + placement.saves.size() + placement.commits.size());
   out.steps.reserve(steps.size());
-  out.labels.reserve(steps.size());
-  out.parts.reserve(steps.size());
   for (ItemId id = 0; id < needed.size(); ++id) {
     const Item& item = needed.items[id];
-    const bool view = item.kind == Item::Kind::view;
-    out.values.push_back({item.type, storage_of(needed, placement, id), view ? item.storage : PlannedValue::no_value});
+    out.values.push_back({item.type, storage_of(needed, placement, id), item.storage});
     if (item.kind == Item::Kind::input || item.kind == Item::Kind::computed)
       out.total_bytes = add_sizes("plan", out.total_bytes, item.type.bytes());
   }
   const auto add_value = [&](ItemId like, Storage storage) {
-    out.values.push_back({needed.type(like), storage});
-    return static_cast<std::uint32_t>(out.values.size() - 1);
+    const auto value = static_cast<std::uint32_t>(out.values.size());
+    out.values.push_back({needed.type(like), storage, value});
+    return value;
   };
-  std::vector<std::uint32_t> kept(needed.size());  // by item, the value that has its bytes at the end of a run
+  std::vector<std::uint32_t> kept(needed.size());  // by item: the value that has its bytes at the end of a run
   for (ItemId id = 0; id < needed.size(); ++id) kept[id] = id;
   for (const auto& [item, buffer] : placement.saves) {
     kept[item] = add_value(item, {Storage::Kind::arena, 0, placement.memory.offsets[buffer]});
@@ -54,8 +52,6 @@ Program lower(Needed needed, std::vector<Selected> steps, Placement placement) {
     if (const std::uint32_t buffer = placement.scratch[s]; buffer != Placement::none)
       step.scratch_offset = placement.memory.offsets[buffer];
     step.in_place = placement.in_place[s] != 0;
-    out.labels.push_back(std::move(steps[s].label));
-    out.parts.push_back(std::move(steps[s].parts));
   }
   for (std::size_t i = 0; i < needed.inputs.size(); ++i) out.input_of_name.emplace(needed.inputs[i].name, i);
   out.inputs = std::move(needed.inputs);
@@ -79,7 +75,7 @@ bool verify_stages = true;
 #endif
 
 Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& given, const PlanOptions& options) {
-  // Two optimizers of one graph both hand on the graph's own updates.
+  // Remove duplicates: two optimizers of one graph both pass the graph's own updates.
   std::vector<Update> updates;
   for (const Update& u : given) {
     const auto same = [&](const Update& other) { return other.parameter == u.parameter && other.value == u.value; };

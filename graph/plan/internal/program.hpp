@@ -1,4 +1,5 @@
-// The inside of a Plan: values with their storage, steps in order, updates. Made by `build_program`, run by plan.cpp.
+// Program: the compiled form of a Plan: values with their storage, steps in execution order, updates. `build_program`
+// makes it, plan.cpp runs it.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,7 @@ namespace xgrad::inline v0 {
 // Where the bytes of a value are.
 struct Storage {
   enum class Kind : std::uint8_t {
-    none,       // nowhere: only its shape matters, or it stays within a block program
+    none,       // only its shape is read, or it stays within a block program
     arena,      // `offset` bytes into the workspace
     parameter,  // the memory of parameters[index]
     constant,   // the memory of constants[index]
@@ -30,16 +31,14 @@ struct Storage {
 struct PlannedValue {
   TensorType type;
   Storage storage;
-  std::uint32_t view_of = no_value;  // the value whose bytes it shows, if it is a view
-
-  static constexpr std::uint32_t no_value = ~std::uint32_t{0};
+  std::uint32_t bytes_of = 0;  // itself or, for a view, the value whose bytes it has, which is no view
 };
 
-// What a step does, in words.
+// The description of a step, for messages, tables and diagrams.
 struct StepLabel {
-  std::string own;                 // of the operation whose kernel runs, if any
+  std::string own;                 // the operation whose kernel runs, if any
   std::vector<std::string> fused;  // operations of the block program
-  std::string walked;              // the type that the program walks
+  std::string walked;              // the type whose shape the block program iterates over
   SourceLocation line;             // of the operation whose kernel runs
 
   std::string str() const;
@@ -55,10 +54,12 @@ struct StepPart {
   double flops = 0;
 };
 
-// The kernel of one operation, a block program, or both: then the program runs on rows of the kernel's result as they
-// are finished. Operands, results, inputs and outputs are positions in Program::values.
+// The kernel of one operation, a block program, or both: then the block program runs on rows of the kernel's result as
+// they become ready. Operands, results, inputs and outputs are indices into Program::values.
 struct Step {
-  const OpDef* op = nullptr;  // whose kernel runs, if any
+  StepLabel label;
+  std::vector<StepPart> parts;  // in execution order
+  const OpDef* op = nullptr;    // whose kernel runs, if any
   Attrs attrs;
   std::shared_ptr<const void> prepared;  // by OpDef::prepare
   std::vector<std::uint32_t> operands;
@@ -67,9 +68,9 @@ struct Step {
   std::vector<std::uint32_t> inputs;
   std::vector<std::uint32_t> outputs;
   std::size_t scratch_offset = 0;  // into the workspace
-  std::size_t block_scratch = 0;   // bytes of scratch memory before that of the block program
+  std::size_t block_scratch = 0;   // bytes of the kernel's scratch memory; the block program's follows
   Index row_elements = 0;          // of the operation whose kernel runs, see Graph::row_elements
-  bool in_place = false;           // writes over one of its inputs
+  bool in_place = false;           // overwrites one of its inputs
 };
 
 // Bytes copied when all steps are done.
@@ -81,16 +82,14 @@ struct Copy {
 struct Program {
   std::vector<PlannedValue> values;
   std::vector<Step> steps;
-  std::vector<Copy> saves;    // old values that an update would destroy, into the arena
+  std::vector<Copy> saves;    // old values that an update would overwrite, into the arena
   std::vector<Copy> commits;  // new values into parameters, after the saves
   std::vector<std::uint32_t> outputs;
   std::vector<PlannedInput> inputs;  // in the order of their nodes
   std::unordered_map<std::string, std::size_t> input_of_name;
   std::vector<Parameter> parameters;
   std::vector<Tensor> constants;
-  std::vector<StepLabel> labels;             // of each step, for messages, tables and pictures
-  std::vector<std::vector<StepPart>> parts;  // of each step, in the order of running
-  std::vector<Lifetime> lifetimes;           // of the arena's buffers, in the order they were placed
+  std::vector<Lifetime> lifetimes;  // of the arena's buffers
   std::vector<std::size_t> offsets;
   // For check_finite.
   const Graph* graph = nullptr;  // may be used while `life` has not expired
@@ -105,12 +104,11 @@ struct Program {
 
 struct Plan::Program : xgrad::Program {};
 
-// The stages of planning, one after the other: rewrite, needed, schedule, select, place, and what they say as a
-// program.
+// Runs the stages of planning: rewrite, needed, schedule, select, place; then lowers their results to a program.
 Program build_program(const std::vector<Value>& outputs, const std::vector<Update>& updates,
                       const PlanOptions& options);
 
-// Whether build_program verifies the value of each stage: at first in debug builds only. The tests set it.
+// Whether build_program verifies each stage: by default in debug builds only. Tests set it.
 extern bool verify_stages;
 
 }  // namespace xgrad::inline v0

@@ -44,8 +44,8 @@ void select_kernel(const Needed& needed, ItemId id, Selected& out) {
   out.writes.push_back(id);
 }
 
-// What the step reads from outside, and what it may overwrite: bytes that are read element by element, in the type of
-// the result, and not after the result is written.
+// Lists what the step reads from outside, and what it may overwrite: bytes that are read element by element, in the
+// type of the result, and not after the result is written.
 void find_overwrites(const Needed& needed, const Schedule& schedule, const Pairs& pairs,
                      const std::vector<ItemId>& members, Selected& out) {
   struct Use {
@@ -139,14 +139,14 @@ std::vector<Selected> select(const Needed& needed, const Schedule& schedule) {
       out.step.outputs.push_back(id);
     }
     find_overwrites(needed, schedule, pairs, members, out);
-    out.label = label_of(needed, schedule, pairs, members);
-    out.parts = parts_of(needed, members);
+    out.step.label = label_of(needed, schedule, pairs, members);
+    out.step.parts = parts_of(needed, members);
   }
   return steps;
 }
 
 std::string Selected::str() const {
-  std::string out = fmt::format("{}: {} <- {}", label.str(), fmt::join(writes, " "), fmt::join(reads, " "));
+  std::string out = fmt::format("{}: {} <- {}", step.label.str(), fmt::join(writes, " "), fmt::join(reads, " "));
   for (const Overwrite& o : overwrites) out += fmt::format(", {} over {}", o.result, o.operand);
   if (scratch > 0) out += fmt::format(", {} bytes of scratch", scratch);
   return out;

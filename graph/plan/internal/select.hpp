@@ -1,5 +1,5 @@
-// Fourth stage of planning: the step that runs each group, which is a kernel, a block program, or both. What a step
-// reads, writes and may overwrite is listed, so that the next stage can assign memory without knowing any operation.
+// Fourth stage of planning: selects the kernel, the block program, or both, that run each group. It lists what each
+// step reads, writes and may overwrite, so that the next stage can assign memory without knowing any operation.
 #pragma once
 
 #include <string>
@@ -11,16 +11,14 @@
 namespace xgrad::inline v0 {
 
 struct Selected {
-  // The result may be written over the operand's bytes if no later step reads these.
+  // The result may overwrite the operand if no later step reads the operand.
   struct Overwrite {
     ItemId result = no_item;
     ItemId operand = no_item;
   };
-  Step step;  // all but its scratch offset, which is of `scratch` bytes
-  StepLabel label;
-  std::vector<StepPart> parts;
-  std::vector<ItemId> reads;   // of other steps and leaves: items with bytes of their own, each once
-  std::vector<ItemId> writes;  // the result of the kernel, then all that other steps read or that a run keeps
+  Step step;                   // complete except for scratch_offset and in_place
+  std::vector<ItemId> reads;   // from outside the group: items with bytes of their own, each once
+  std::vector<ItemId> writes;  // the kernel's result, then all items that are read or kept outside the group
   std::vector<Overwrite> overwrites;
   std::size_t scratch = 0;
   bool may_throw = false;
@@ -29,11 +27,11 @@ struct Selected {
   std::string str() const;
 };
 
-// One step a group, in the same order.
+// One step per group, in the same order.
 std::vector<Selected> select(const Needed& needed, const Schedule& schedule);
 
-// Throws InternalError, naming the step, unless each reads what is there before it, everything kept is written once,
-// and overwrites are of what the step reads or of its own kernel's result.
+// Throws InternalError, with the step, unless each step reads what was written before, every kept item is written once,
+// and a step overwrites only what it reads, or its own kernel's result.
 void verify(const std::vector<Selected>& steps, const Needed& needed);
 
 }  // namespace xgrad::inline v0

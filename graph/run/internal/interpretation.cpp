@@ -81,34 +81,42 @@ std::string Interpretation::needed_for(NodeId input) const {
   return describe(input);
 }
 
+Tensor run_kernel(const Graph& graph, NodeId id, std::span<const ConstBuffer> inputs, const TensorType& type,
+                  RandomState random, const Parallel& parallel, Index first) {
+  const OpDef& op = *graph.node(id).op;
+  const Attrs& attrs = graph.attrs(id);
+  std::size_t scratch_bytes = 0;
+  if (op.scratch_bytes != nullptr) {
+    std::vector<TensorType> types;
+    for (const ConstBuffer& input : inputs) types.push_back(input.type);
+    scratch_bytes = op.scratch_bytes(types, type, attrs);
+  }
+  const auto scratch = allocate_aligned(scratch_bytes);
+  Tensor out(type);
+  KernelCall call{&op, inputs, {out.mutable_raw(), type}, &attrs, scratch.get(), random, parallel};
+  call.first = first;
+  op.kernel(call);
+  return out;
+}
+
 void Interpretation::compute(NodeId id) {
-  const OpDef& op = *node(id).op;
   const auto inputs = graph_.inputs(id);
-  const bool any = type(id).shape.elements() > 0;
-  if (op.traits.view && any) {
-    tensors_[id] = tensors_[inputs[0]].reshaped(type(id).shape);
+  if (type(id).shape.elements() == 0) {
+    numbers_[id] = Tensor(type(id));
     return;
   }
-  Tensor out(type(id));
-  if (any) {
-    std::vector<ConstBuffer> buffers;
-    std::vector<TensorType> types;
-    for (const NodeId i : inputs) {
-      buffers.push_back({tensors_[i].raw(), type(i)});
-      types.push_back(type(i));
-    }
-    const Attrs& attrs = graph_.attrs(id);
-    const auto scratch = allocate_aligned(op.scratch_bytes ? op.scratch_bytes(types, type(id), attrs) : 0);
-    try {
-      KernelCall call{&op, buffers, {out.mutable_raw(), type(id)}, &attrs, scratch.get(), random_, parallel_};
-      call.first = first_row_ * graph_.row_elements(id);
-      op.kernel(call);
-    } catch (const ValueError& error) {
-      const SourceLocationScope line = SourceLocationScope::instead(graph_.line_of(id), nullptr);
-      throw ValueError(fmt::format("{}\n  in {}", error.message(), describe(id)));
-    }
+  if (node(id).op->traits.view) {
+    numbers_[id] = numbers_[inputs[0]].reshaped(type(id).shape);
+    return;
   }
-  tensors_[id] = std::move(out);
+  std::vector<ConstBuffer> buffers;
+  for (const NodeId i : inputs) buffers.push_back({numbers_[i].raw(), type(i)});
+  try {
+    numbers_[id] = run_kernel(graph_, id, buffers, type(id), random_, parallel_, first_row_ * graph_.row_elements(id));
+  } catch (const ValueError& error) {
+    const SourceLocationScope line = SourceLocationScope::instead(graph_.line_of(id), nullptr);
+    throw ValueError(fmt::format("{}\n  in {}", error.message(), describe(id)));
+  }
 }
 
 }  // namespace xgrad::inline v0

@@ -1,6 +1,7 @@
 // One run of the interpreter that keeps the value of every node.
 #pragma once
 
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,10 @@
 #include <xgrad/graph/run/interpreter.hpp>
 
 namespace xgrad::inline v0 {
+
+// Runs the node's kernel on these inputs. The result, of type `type`, must have elements. `first`: KernelCall::first.
+Tensor run_kernel(const Graph& graph, NodeId id, std::span<const ConstBuffer> inputs, const TensorType& type,
+                  RandomState random, const Parallel& parallel, Index first);
 
 class Interpretation {
  public:

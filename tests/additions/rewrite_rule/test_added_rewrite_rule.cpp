@@ -26,10 +26,10 @@ OpDef with_rule(OpDef op, const OpDef& self) {
   return op;
 }
 
-const OpDef flip_op =
-    with_rule(elementwise_op<Flip, 1>({.name = "flip", .doc = "-x.", .no_gradient = "a test"}), flip_op);
+const OpDef mirror_op =
+    with_rule(elementwise_op<Flip, 1>({.name = "mirror", .doc = "-x.", .no_gradient = "a test"}), mirror_op);
 
-Value flip(Operand x) { return x.graph().apply(flip_op, {x}); }
+Value mirror(Operand x) { return x.graph().apply(mirror_op, {x}); }
 
 Tensor numbers() { return Tensor::from<float>({4}, {1, -0.0F, 3, -4}); }
 
@@ -44,7 +44,7 @@ int steps_without_fusion(Value y, PlanOptions options = {}) {
 
 TEST_CASE("added rewrite rule: a custom operation holds its rules") {
   Graph g;
-  const Value y = tanh(flip(flip(flip(g.input("x", {4})))));
+  const Value y = tanh(mirror(mirror(mirror(g.input("x", {4})))));
   CHECK(steps_without_fusion(y) == 2);
   CHECK(steps_without_fusion(y, {.rewrites = Rewrites::none}) == 4);
 }

@@ -1,4 +1,4 @@
-// Which steps run together: whatever is joined, every group must be able to run after those it reads from.
+// fuse: each group must be able to run after the producers of its operands.
 #include <algorithm>
 #include <cstdint>
 #include <string>
@@ -26,15 +26,15 @@ using Groups = std::vector<std::vector<std::uint32_t>>;
 
 }  // namespace
 
-TEST_CASE("fusion: a chain is one group, cut where it is full") {
+TEST_CASE("fusion: a chain is one group, split at the limit of steps") {
   std::vector<FusionStep> steps{step({})};
   for (std::uint32_t i = 1; i < 10; ++i) steps.push_back(step({i - 1}));
   CHECK(fuse(steps, {24, 16, 8}) == Groups{{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}});
   CHECK(fuse(steps, {4, 16, 8}) == Groups{{0, 1, 2, 3}, {4, 5, 6, 7}, {8, 9}});
 }
 
-TEST_CASE("fusion: a path through another step keeps its ends apart") {
-  // 0 feeds 1 and 2; 1 stands alone and feeds 2: if 0 and 2 were one, 1 would have to run in their middle.
+TEST_CASE("fusion: a path through an unfused step separates its ends") {
+  // 0 feeds 1 and 2; 1 cannot be fused and feeds 2: a group of 0 and 2 would form a cycle with 1.
   const std::vector<FusionStep> steps{step({}), step({0}, false), [] {
                                         FusionStep s = step({0, 1});
                                         s.fuses[1] = 0;
@@ -44,13 +44,13 @@ TEST_CASE("fusion: a path through another step keeps its ends apart") {
 }
 
 TEST_CASE("fusion: a producer joins the group of its only consumer") {
-  // 0 reads nothing; 1, 2 are a chain of steps that stand alone; 3 reads 0 and 2.
+  // 0 reads nothing; 1 and 2 are a chain of steps that cannot be fused; 3 reads 0 and 2.
   std::vector<FusionStep> steps{step({}), step({}, false), step({1}, false), step({0, 2})};
   steps[3].fuses[1] = 0;
   CHECK(fuse(steps, {24, 16, 8}) == Groups{{1}, {2}, {0, 3}});
 }
 
-TEST_CASE("fusion: groups read no more than they may from outside") {
+TEST_CASE("fusion: groups are split at the limit of external inputs") {
   std::vector<FusionStep> steps;
   for (std::uint32_t i = 0; i < 10; ++i) {
     steps.push_back(i == 0 ? step({}) : step({i - 1}));
@@ -58,17 +58,17 @@ TEST_CASE("fusion: groups read no more than they may from outside") {
   }
   // The second group also reads the last step of the first.
   CHECK(fuse(steps, {24, 4, 8}) == Groups{{0, 1, 2, 3}, {4, 5, 6}, {7, 8, 9}});
-  for (FusionStep& s : steps) s.external_inputs = {7};  // all the same thing
+  for (FusionStep& s : steps) s.external_inputs = {7};  // one shared input
   CHECK(fuse(steps, {24, 4, 8}).size() == 1);
 }
 
-TEST_CASE("fusion: last steps come last") {
+TEST_CASE("fusion: steps with runs_last come last") {
   std::vector<FusionStep> steps{step({}), step({0}), step({}), step({2})};
   steps[0].runs_last = steps[1].runs_last = true;
   CHECK(fuse(steps, {24, 16, 8}) == Groups{{2, 3}, {0, 1}});
 }
 
-TEST_CASE("fusion: random steps: each once, each group after those it reads from, within the limits") {
+TEST_CASE("fusion: random steps are grouped once, in order and within the limits") {
   testing::Dice dice(1);
   for (int round = 0; round < 500; ++round) {
     std::vector<FusionStep> steps;
@@ -102,7 +102,7 @@ TEST_CASE("fusion: random steps: each once, each group after those it reads from
   }
 }
 
-TEST_CASE("plans say what runs together, and hold only what leaves it") {
+TEST_CASE("plan: str lists fused operations; only outputs of a group take memory") {
   Graph g;
   const Value x = g.input("x", {64, 100});
   const Value row = g.input("row", {100});

@@ -1,5 +1,5 @@
-// Fused groups with reductions, random numbers and matrix products in them: the interpreter's bits at every size that
-// makes blocks, rows and groups of rows begin or end somewhere, for any number of threads.
+// Fusion groups with reductions, random operations and matrix products: bit-identical to the interpreter at sizes
+// around the boundaries of blocks, rows and groups of rows, for any number of threads.
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,7 +22,7 @@ Tensor numbers(const TensorType& type, std::uint64_t seed) {
   return out.cast(type.dtype);
 }
 
-// Runs the values as one plan and one by one; every input is fed.
+// Compares a plan of the values with the interpreter; feeds all inputs.
 void check_plan(Graph& g, const std::vector<Value>& values) {
   Feeds feeds;
   for (NodeId id = 0; id < g.size(); ++id) {
@@ -43,7 +43,6 @@ void check_plan(Graph& g, const std::vector<Value>& values) {
   }
 }
 
-// The step that is not alone, as the plan describes it.
 bool shows(const Plan& plan, const std::string& text) { return plan.str().find(text) != std::string::npos; }
 
 struct Size {
@@ -55,7 +54,7 @@ constexpr Size sizes[] = {{1, 2},    {1, 700},  {3, 10},    {31, 64},  {32, 64},
 
 }  // namespace
 
-TEST_CASE("rows: softmax, cross-entropy and their derivatives at every size") {
+TEST_CASE("groups: softmax, cross-entropy and their gradients, at all sizes") {
   for (const DType dtype : {f32, f64}) {
     for (const Size& size : sizes) {
       const Index rows = size.rows, columns = size.columns;
@@ -66,7 +65,7 @@ TEST_CASE("rows: softmax, cross-entropy and their derivatives at every size") {
       const Value t = g.input("t", {rows, columns});
       const Value loss = categorical_crossentropy(softmax(x), t);
       check_plan(g, {softmax(x), log_softmax(x), logsumexp(x, {1}), loss, gradients(loss, x)});
-      // The largest of a row is wanted again after another number of the row was made.
+      // The row maximum is read again after another row value was computed.
       const Value top = max(x, {1}, true);
       const Value e = exp(x - top);
       check_plan(g, {e / sum(e, {1}, true) - top});
@@ -74,7 +73,7 @@ TEST_CASE("rows: softmax, cross-entropy and their derivatives at every size") {
   }
 }
 
-TEST_CASE("numbers that are read by rows and beside elements are two inputs of a group") {
+TEST_CASE("groups: a value read by rows and by elements is two inputs") {
   Graph g({.dtype = f32});
   const Value x = g.input("x", {4, 8});
   Value rows = sum(x, {1}, true), elements = x;
@@ -86,16 +85,16 @@ TEST_CASE("numbers that are read by rows and beside elements are two inputs of a
   check_plan(g, {elements * rows});
 }
 
-TEST_CASE("what looks like the value it shows does not part a group") {
+TEST_CASE("groups: a no-op view does not split a fusion group") {
   Graph g;
   const Value x = g.input("x", {40, 6});
-  const Value y = softmax(x);  // holds a stop_gradient and is one itself
+  const Value y = softmax(x);  // contains a stop_gradient
   const Value z = sigmoid(max(stop_gradient(y), {1}, true)) + x;
   CHECK(Plan({z}).steps() == 1);
   check_plan(g, {z, y, stop_gradient(z)});
 }
 
-TEST_CASE("columns: batch norm and its derivatives at every size") {
+TEST_CASE("groups: batch norm and its gradients, at all sizes") {
   for (const DType dtype : {f32, f64}) {
     for (const Size& size : sizes) {
       const Index rows = size.rows, columns = size.columns;
@@ -114,7 +113,7 @@ TEST_CASE("columns: batch norm and its derivatives at every size") {
   }
 }
 
-TEST_CASE("both at once, with axes before, between and within") {
+TEST_CASE("groups: row and column reductions with outer, middle and inner axes") {
   Graph g;
   const Value x = g.input("x", {6, 5, 8, 9});
   const Value per_row = g.input("per_row", {6, 5, 1, 1});
@@ -124,7 +123,7 @@ TEST_CASE("both at once, with axes before, between and within") {
                  y / sum(y * y, {2, 3}, true), sum(y, {1, 2}), sum(y)});
 }
 
-TEST_CASE("what follows a matrix product runs on its rows") {
+TEST_CASE("groups: the epilogue of a matrix product runs on its rows") {
   for (const Size& size : {Size{1, 64}, {7, 10}, {128, 64}, {300, 33}, {64, 2048}, {40, 2100}}) {
     const Index rows = size.rows, columns = size.columns;
     CAPTURE(rows);
@@ -145,7 +144,7 @@ TEST_CASE("what follows a matrix product runs on its rows") {
   check_plan(g, {tanh(matmul(x, w)) + 1, matmul(x, w) + matmul(x, 2 * w)});
 }
 
-TEST_CASE("random numbers are made where they are used, the same as anywhere") {
+TEST_CASE("groups: fused random operations are bit-identical") {
   for (const Size& size : sizes) {
     const Index rows = size.rows, columns = size.columns;
     Graph g({.seed = 3});
@@ -159,7 +158,7 @@ TEST_CASE("random numbers are made where they are used, the same as anywhere") {
   CHECK(Plan({x * bernoulli_like(x, 0.8)}).steps() == 1);
 }
 
-TEST_CASE("every pair of cheap operations gives the bits of the two") {
+TEST_CASE("groups: every fused pair is bit-identical to its two operations") {
   int pairs = 0;
   for (const auto& op : builtin_ops().all()) {
     for (const FusedPair& pair : op->pairs) {
@@ -200,18 +199,18 @@ TEST_CASE("every pair of cheap operations gives the bits of the two") {
   CHECK(pairs > 20);
 }
 
-TEST_CASE("the pair's first reads when its second runs: nothing in between may write over what it reads") {
+TEST_CASE("groups: the operands of a fused pair live until its second operation runs") {
   Graph g;
   const Value x = g.input("x", {600});
-  const Value y = tanh(x);  // dies in the group below, and lends it its memory
+  const Value y = tanh(x);  // last read by the group below, which may reuse its buffer
   const Value a = matmul(reshape(y, {1, 600}), reshape(y, {600, 1}));
   const Value first = y * 2;         // of a pair with `last`
-  const Value between = exp(y + 1);  // might take the memory of y
+  const Value between = exp(y + 1);  // may take the buffer of y
   const Value last = first + between;
   check_plan(g, {a, last, between});
 }
 
-TEST_CASE("results too large for the caches are the same") {
+TEST_CASE("groups: non-temporal stores of large results are bit-identical") {
   Graph g;
   const Index n = (Index{9} << 20) + 5;
   const Value x = g.input("x", {n});
@@ -228,12 +227,12 @@ TEST_CASE("results too large for the caches are the same") {
   CHECK(in_place.run({{x, fed}})[0].item() == evaluate(sum(exp(tanh(y) + 1)), {{x, fed}}).item());
 }
 
-TEST_CASE("results too large for the caches are the same where others of the same rows are made from them") {
+TEST_CASE("groups: large results that later operations of the group read are bit-identical") {
   Graph g;
   const Index rows = 2305, columns = 4096;  // more than 32 MiB
   const Value x = g.input("x", {rows, columns});
   const Value row = g.input("row", {columns});
-  // All are written behind the computation, in parts of rows that are longer than a block.
+  // All are stored with a delay, in parts of rows that are longer than a block.
   const Value first = x * 2 + 1;
   const Value second = abs(tanh(first) - row) * first + x;
   const Value third = x + row;
@@ -253,7 +252,7 @@ TEST_CASE("results too large for the caches are the same where others of the sam
   }
 }
 
-TEST_CASE("a loss and its derivative take one pass over the rows") {
+TEST_CASE("groups: a loss and its gradient take one pass over the rows") {
   Graph g;
   const Value x = g.input("x", {128, 10});
   const Value t = g.input("t", {128, 10});

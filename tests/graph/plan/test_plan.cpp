@@ -33,7 +33,7 @@ Tensor numbers(Shape shape, double first = 0.5, double step = 0.25, DType dtype 
 
 }  // namespace
 
-TEST_CASE("a plan computes what the interpreter computes, bit for bit") {
+TEST_CASE("plan: results are bit-identical to the interpreter") {
   Graph g;
   const Value x = g.input("x", {5, 7});
   const Value w = g.parameter(Parameter("w", numbers({7, 3})));
@@ -50,7 +50,7 @@ TEST_CASE("a plan computes what the interpreter computes, bit for bit") {
   }
 }
 
-TEST_CASE("in-place results and reuse shrink the peak, and the peak is known before the run") {
+TEST_CASE("plan: in_place and reuse reduce peak_bytes") {
   Graph g;
   const Value x = g.input("x", {1000});
   Value y = x;
@@ -62,7 +62,7 @@ TEST_CASE("in-place results and reuse shrink the peak, and the peak is known bef
   CHECK(thrifty.total_bytes() == 21 * 4000);
 }
 
-TEST_CASE("all updates of a run read the old numbers") {
+TEST_CASE("plan: updates read the old values of parameters") {
   Graph g;
   const Parameter a("a", Tensor::from<float>({2}, {1, 2}));
   const Parameter b("b", Tensor::from<float>({2}, {10, 20}));
@@ -72,7 +72,7 @@ TEST_CASE("all updates of a run read the old numbers") {
   SUBCASE("swapping two parameters") {
     const Plan plan({va}, {{a, vb}, {b, va}});
     const auto out = plan.run({});
-    CHECK(out[0].at(0) == 1);  // an output shows the numbers before the update
+    CHECK(out[0].at(0) == 1);  // an output has the value before the update
     CHECK(a.value().at(1) == 20);
     CHECK(b.value().at(1) == 2);
   }
@@ -99,7 +99,7 @@ TEST_CASE("all updates of a run read the old numbers") {
   }
 }
 
-TEST_CASE("an update writes in place where nobody needs the old numbers any more") {
+TEST_CASE("plan: an update is in place if no later step reads the old value") {
   Graph g;
   const Parameter w("w", numbers({64}));
   const Value v = g.parameter(w);
@@ -111,7 +111,7 @@ TEST_CASE("an update writes in place where nobody needs the old numbers any more
   CHECK(bitwise_equal(w.value(), expected));
 }
 
-TEST_CASE("an operation that refuses its numbers leaves every parameter as it was") {
+TEST_CASE("plan: a kernel that throws leaves all parameters unchanged") {
   Graph g;
   const Parameter table("table", numbers({4, 2}));
   const Parameter counter("counter", Tensor(0.0F));
@@ -130,7 +130,7 @@ TEST_CASE("an operation that refuses its numbers leaves every parameter as it wa
   CHECK(counter.value().item() == 1);
 }
 
-TEST_CASE("a plan for other shapes says those it runs with, and not the graph's") {
+TEST_CASE("plan: str has the shapes of PlanOptions::shapes") {
   Graph g;
   const Value index = g.input("index", {3}, i64);
   const Value rows = gather(g.parameter(Parameter("table", numbers({4, 2}))), index);
@@ -150,7 +150,7 @@ TEST_CASE("a plan for other shapes says those it runs with, and not the graph's"
   CHECK_MESSAGE(table.find("[3") == std::string::npos, table);
 }
 
-TEST_CASE("a run allocates nothing") {
+TEST_CASE("plan: a run allocates nothing") {
   Graph g({.training = true});
   const Value x = g.input("x", {32, 20});
   const Parameter w("w", numbers({20, 10}, -1));
@@ -161,7 +161,7 @@ TEST_CASE("a run allocates nothing") {
   Workspace memory(plan);
   memory.feed(x, numbers({32, 20}));
   plan.run(memory, {.threads = 1});
-  plan.run(memory, {.threads = 2});  // the pool starts its thread here
+  plan.run(memory, {.threads = 2});  // starts the thread of the pool
   const std::size_t before = allocations();
   for (std::uint64_t step = 0; step < 10; ++step) {
     plan.run(memory, {.threads = 1, .step = step});
@@ -169,10 +169,10 @@ TEST_CASE("a run allocates nothing") {
   }
   CHECK(allocations() == before);
   (void)numbers({2});
-  CHECK(allocations() > before);  // the counter does count
+  CHECK(allocations() > before);  // the counter works
 }
 
-TEST_CASE("workspace: each run draws new random numbers, as the step after the run before") {
+TEST_CASE("workspace: runs count their steps for random numbers") {
   Graph g({.seed = 3});
   const Value noise = random_uniform(g, {40}, f32);
   const Plan plan({noise});
@@ -186,20 +186,20 @@ TEST_CASE("workspace: each run draws new random numbers, as the step after the r
   CHECK(bitwise_equal(run(memory), at(0)));
   CHECK(bitwise_equal(run(memory), at(1)));
   CHECK(bitwise_equal(run(memory), at(2)));
-  CHECK(bitwise_equal(run(memory, {.step = 10}), at(10)));  // a given step wins
-  CHECK(bitwise_equal(run(memory), at(11)));                // and the count goes on from it
+  CHECK(bitwise_equal(run(memory, {.step = 10}), at(10)));  // an explicit step
+  CHECK(bitwise_equal(run(memory), at(11)));                // counting continues from it
   CHECK(bitwise_equal(run(memory, {.step = 0}), at(0)));
   Workspace other(plan);
   CHECK(bitwise_equal(run(other), at(0)));
   CHECK(bitwise_equal(run(memory), at(1)));
-  // Where nothing is kept between runs there is no count.
+  // Plan::run(feeds) keeps no count.
   for (int i = 0; i < 2; ++i) {
     CHECK(bitwise_equal(plan.run(Feeds{})[0], at(0)));
     CHECK(bitwise_equal(evaluate(noise), at(0)));
   }
 }
 
-TEST_CASE("workspace: a run that throws is not counted, and neither are the runs of a profile") {
+TEST_CASE("workspace: runs that throw and profiled runs are not counted") {
   Graph g({.seed = 3});
   const Value x = g.input("x", {4});
   const Value i = g.input("i", {1}, i64);
@@ -223,7 +223,7 @@ TEST_CASE("workspace: a run that throws is not counted, and neither are the runs
   CHECK(bitwise_equal(memory.output(0), evaluate(noise, {{x, Tensor::zeros({4})}}, {.step = 1})));
 }
 
-TEST_CASE("a new batch size infers the same nodes again") {
+TEST_CASE("plan: another batch size infers all shapes again") {
   Graph g;
   const Value x = g.input("x", {8, 5});
   const Parameter w("w", numbers({5, 3}, -1));
@@ -246,7 +246,7 @@ TEST_CASE("a new batch size infers the same nodes again") {
   CHECK_THROWS_WITH_AS(Plan({loss}, {}, {.shapes = {{y, Shape{3, 4}}}}), doctest::Contains("not an input"), GraphError);
 }
 
-TEST_CASE("what depends on constants alone is computed while planning") {
+TEST_CASE("plan: nodes that depend on constants alone are folded") {
   Graph g;
   const Value x = g.input("x", {4});
   const Value factor = exp(g.constant(1.0)) * 2 + mean(g.constant(numbers({4})));
@@ -256,7 +256,7 @@ TEST_CASE("what depends on constants alone is computed while planning") {
   CHECK(bitwise_equal(plan.run({{x, numbers({4})}})[0], evaluate(x * factor, {{x, numbers({4})}})));
 }
 
-TEST_CASE("feeds are checked before anything runs") {
+TEST_CASE("plan: feeds are checked before the run") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   const Value labels = g.input("labels", {2}, i64);
@@ -278,7 +278,7 @@ TEST_CASE("feeds are checked before anything runs") {
   CHECK_THROWS_AS(memory.output(1), GraphError);
 }
 
-TEST_CASE("a plan refuses what it cannot mean") {
+TEST_CASE("plan: invalid arguments throw") {
   Graph g;
   Graph other;
   const Value x = g.input("x", {2});
@@ -295,7 +295,7 @@ TEST_CASE("a plan refuses what it cannot mean") {
   CHECK_THROWS_WITH_AS(b.run(memory), doctest::Contains("another plan"), GraphError);
 }
 
-TEST_CASE("a plan outlives its graph, and its workspaces run side by side") {
+TEST_CASE("plan: it outlives its graph, and its workspaces run concurrently") {
   std::unique_ptr<Plan> plan;
   const Tensor fed = numbers({50, 40});
   Tensor expected;
@@ -324,7 +324,7 @@ TEST_CASE("a plan outlives its graph, and its workspaces run side by side") {
   for (char s : same) CHECK(s == 1);
 }
 
-TEST_CASE("values without elements and values that are leaves pass through a plan") {
+TEST_CASE("plan: outputs may be leaves or have no elements") {
   Graph g;
   const Value x = g.input("x", {0, 3});
   const Value y = g.input("y", {3});
@@ -337,7 +337,7 @@ TEST_CASE("values without elements and values that are leaves pass through a pla
   CHECK(out[4].shape() == Shape{3, 1});
 }
 
-TEST_CASE("plan: a value that only results without elements read does no harm") {
+TEST_CASE("plan: values read only by empty results are not computed") {
   Graph g;
   const Value x = g.input("x", {3, 3});
   const Tensor numbers = Tensor::full({3, 3}, 0.5);
@@ -354,10 +354,10 @@ TEST_CASE("plan: a value that only results without elements read does no harm") 
       for (std::size_t i = 0; i < outputs.size(); ++i) CHECK(bitwise_equal(got[i], expected[i]));
     }
   }
-  CHECK(Plan({slice(columns, 1, 0, 0)}).steps() == 0);  // nothing is computed for nothing
+  CHECK(Plan({slice(columns, 1, 0, 0)}).steps() == 0);  // an empty result needs no step
 }
 
-TEST_CASE("plan: a batch without rows reads nothing of what is computed for it") {
+TEST_CASE("plan: an empty batch reads nothing") {
   Graph g;
   const Value x = g.input("x", {4, 3});
   const Parameter w("w", Tensor::full({5, 3}, 2));
@@ -376,7 +376,7 @@ TEST_CASE("plan: a batch without rows reads nothing of what is computed for it")
   CHECK(checked.run({{x, Tensor({0, 3})}}, {.check_finite = true})[1].item() == 0);
 }
 
-TEST_CASE("plan: sizes whose sum cannot be addressed are out of memory, not small") {
+TEST_CASE("plan: sizes whose sum overflows throw OutOfMemoryError") {
   Graph g;
   std::vector<Value> inputs;
   for (int i = 0; i < 32; ++i) inputs.push_back(g.input(fmt::format("x{}", i), {Index{1} << 56}, f64));
@@ -386,7 +386,7 @@ TEST_CASE("plan: sizes whose sum cannot be addressed are out of memory, not smal
   const Plan largest(std::vector<Value>(inputs.begin(), inputs.begin() + 31));
   CHECK(largest.peak_bytes() == std::size_t{31} << 59);
   CHECK_THROWS_WITH_AS(Workspace{largest}, "workspace: out of memory for 17870283321406128128 bytes", OutOfMemoryError);
-  // One after the other in the same place, they still add up.
+  // Buffers that share memory still count in total_bytes.
   Value y = inputs[0];
   for (int i = 0; i < 40; ++i) y = sort(y * 2);
   CHECK_THROWS_AS(Plan({sum(y)}), OutOfMemoryError);
@@ -395,7 +395,7 @@ TEST_CASE("plan: sizes whose sum cannot be addressed are out of memory, not smal
   CHECK(place_buffers({{std::size_t{1} << 63, 0, 1}, {std::size_t{1} << 63, 2, 3}}).total == std::size_t{1} << 63);
 }
 
-TEST_CASE("buffers whose lifetimes overlap never share memory") {
+TEST_CASE("memory plan: buffers with overlapping lifetimes never share memory") {
   std::vector<Lifetime> lives;
   std::uint64_t state = 7;
   const auto next = [&](std::uint64_t n) {
@@ -422,19 +422,19 @@ TEST_CASE("buffers whose lifetimes overlap never share memory") {
   CHECK(place_buffers(lives, true).total < place_buffers(lives, false).total / 3);
 }
 
-TEST_CASE("a chain of a hundred thousand nodes is planned and run without recursion") {
+TEST_CASE("plan: a chain of 100,000 nodes is planned and run without recursion") {
   Graph g;
   const Value x = g.input("x", {4});
   Value y = x;
   for (int i = 0; i < 100000; ++i) y = y + x;
   for (const bool fuse : {false, true}) {
     const Plan plan({y}, {}, {.fuse = fuse});
-    CHECK(plan.steps() == (fuse ? (100000 + 23) / 24 : 100000));  // 24 operations run together at most
+    CHECK(plan.steps() == (fuse ? (100000 + 23) / 24 : 100000));  // at most 24 operations per group
     CHECK(plan.run({{x, Tensor::full({4}, 1)}})[0].at(0) == 100001);
   }
 }
 
-TEST_CASE("an input has other memory to fill during a run, and what shows the input moves with it") {
+TEST_CASE("workspace: next_input is a second buffer, also for views of the input") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   const Value y = reshape(x, {3, 2}) * 2;
@@ -454,12 +454,12 @@ TEST_CASE("an input has other memory to fill during a run, and what shows the in
       CHECK(bitwise_equal(memory.output(i), plan.run({{x, now}})[static_cast<std::size_t>(i)]));
     memory.swap_inputs();
   }
-  memory.feed(x, numbers({2, 3}, 7));  // feeds the memory in use, whichever it is
+  memory.feed(x, numbers({2, 3}, 7));  // feeds the current buffer
   plan.run(memory);
   CHECK(bitwise_equal(memory.output(0), plan.run({{x, numbers({2, 3}, 7)}})[0]));
 }
 
-TEST_CASE("other memory counts as fed once it is swapped in, and an input that is not needed has none") {
+TEST_CASE("workspace: a swapped input counts as fed; an unneeded input has no second buffer") {
   Graph g;
   const Value x = g.input("x", {2});
   const Value unused = g.input("unused", {2});
@@ -473,7 +473,7 @@ TEST_CASE("other memory counts as fed once it is swapped in, and an input that i
   CHECK(memory.output(0).at(1) == 6);
 }
 
-TEST_CASE("a view of a view of a constant is folded") {
+TEST_CASE("plan: a view of a view of a constant is folded") {
   Graph g;
   const Value x = g.input("x", {6});
   const Value c = g.constant(Tensor::from<float>({2, 3}, {1, 2, 3, 4, 5, 6}));
@@ -482,7 +482,7 @@ TEST_CASE("a view of a view of a constant is folded") {
   CHECK(bitwise_equal(Plan({y}).run(feeds)[0], evaluate(y, feeds)));
 }
 
-TEST_CASE("a view of a view that looks like the constant behind it is folded") {
+TEST_CASE("plan: a no-op view of a view of a constant is folded") {
   Graph g;
   const Value c = g.constant(Tensor::from<float>({6}, {1, 2, 3, 4, 5, 6}));
   const Value y = reshape(reshape(c, {6}), {2, 3});

@@ -1,4 +1,4 @@
-// Each stage of planning on its own: what it says of small graphs, and that its verifier catches planted faults.
+// The stages of planning: their printed forms for small graphs, and verifiers that catch planted faults.
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -45,8 +45,8 @@ struct Stages {
   Placement placement;
 };
 
-// A layer and its updates: a matrix product with an epilogue, reductions, a view, an update in place and two that are
-// copied, and an output that shows a parameter's old values.
+// A layer and its updates: a matrix product with an epilogue, reductions, a view, one update in place and two that are
+// copied, and an output that is a parameter's old value.
 struct Layer {
   Graph g;
   Parameter w{"w", Tensor({3, 4})};
@@ -65,7 +65,7 @@ struct Layer {
   }
 };
 
-// Whether a verifier catches the fault, and says so in these words.
+// Checks that a verifier finds the planted fault and that its message contains `words`.
 void check_caught(const char* words, const std::function<void(Stages&)>& plant) {
   CAPTURE(words);
   Layer layer;
@@ -76,7 +76,7 @@ void check_caught(const char* words, const std::function<void(Stages&)>& plant) 
 
 }  // namespace
 
-TEST_CASE("needed: operands come first, views and broadcasts are looked through, constants are folded") {
+TEST_CASE("needed: operands come first, views and broadcasts are resolved, constants are folded") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   const Value unused = g.input("unused", {5});
@@ -97,7 +97,7 @@ output 1 <- 6
   CHECK_FALSE(stages.items.inputs[1].needed);
 }
 
-TEST_CASE("needed: only the shape of some operands is read") {
+TEST_CASE("needed: shape-only operands are not computed") {
   Graph g;
   const Value x = g.input("x", {2, 3});
   const Stages stages({zeros_like(x) + x, sum_like(g.input("y", {4, 2, 3}), exp(x))}, {}, {.fold_constants = false});
@@ -105,7 +105,7 @@ TEST_CASE("needed: only the shape of some operands is read") {
   for (const Selected& step : stages.steps) CHECK(step.str().find("exp") == std::string::npos);
 }
 
-TEST_CASE("plan: a layer and its updates, stage by stage") {
+TEST_CASE("plan stages: printed forms of a layer and its updates") {
   Layer layer;
   const Stages stages = layer.stages();
   CHECK(stages.items.str() == R"(0 input %0 input "x" f32[8, 3]
@@ -170,11 +170,11 @@ commit 6
 )");
 }
 
-// The faults name items and steps of the layer above.
+// The ids are items and steps of the layer above.
 TEST_CASE("needed: its verifier catches planted faults") {
   check_caught("only a view does", [](Stages& s) { s.items.items[13].storage = 13; });
-  check_caught("another size", [](Stages& s) { s.items.items[13].storage = 5; });
-  check_caught("a view or a later item", [](Stages& s) { s.items.items[6].storage = 13; });
+  check_caught("storage has another size", [](Stages& s) { s.items.items[13].storage = 5; });
+  check_caught("is a view or a later item", [](Stages& s) { s.items.items[6].storage = 13; });
   check_caught("an operand does not come before it", [](Stages& s) { s.items.operands[0] = 16; });
   check_caught("operands that do not exist", [](Stages& s) { s.items.operands.pop_back(); });
   check_caught("has no elements", [](Stages& s) { s.items.items[3].type.shape = {8, 0}; });
@@ -226,29 +226,29 @@ TEST_CASE("place: its verifier catches planted faults") {
   const auto offset = [](Stages& s, ItemId id) -> std::size_t& {
     return s.placement.memory.offsets[s.placement.buffer_of[id]];
   };
-  check_caught("do not hold what is read", [&](Stages& s) { offset(s, 14) = offset(s, 11); });
-  check_caught("written over what the step uses", [&](Stages& s) { offset(s, 15) = offset(s, 14) + 64; });
-  check_caught("written over what the step uses", [&](Stages& s) { offset(s, 9) = offset(s, 6) + 8; });
-  check_caught("written over what the step uses", [](Stages& s) { s.steps[7].overwrites.clear(); });
+  check_caught("do not hold the operand", [&](Stages& s) { offset(s, 14) = offset(s, 11); });
+  check_caught("overwrites a value that the step uses", [&](Stages& s) { offset(s, 15) = offset(s, 14) + 64; });
+  check_caught("overwrites a value that the step uses", [&](Stages& s) { offset(s, 9) = offset(s, 6) + 8; });
+  check_caught("overwrites a value that the step uses", [](Stages& s) { s.steps[7].overwrites.clear(); });
   check_caught("has no one place", [](Stages& s) { s.placement.buffer_of[15] = Placement::none; });
   check_caught("has no one place", [](Stages& s) { s.placement.written_to[15] = 0; });
-  check_caught("lies in scratch memory", [](Stages& s) {
+  check_caught("is in scratch memory", [](Stages& s) {
     s.steps[1].scratch = 8;
     s.placement.scratch[1] = s.placement.buffer_of[6];
   });
-  check_caught("do not hold what is read", [](Stages& s) {
+  check_caught("do not hold the operand", [](Stages& s) {
     s.steps[5].scratch = 8;
     s.placement.scratch[5] = s.placement.buffer_of[11];
   });
   check_caught("does not reach its parameter", [](Stages& s) { s.placement.commits.pop_back(); });
   check_caught("does not reach its parameter", [](Stages& s) { s.placement.written_to[12] = 2; });
-  check_caught("an update destroys it", [](Stages& s) { s.placement.saves.clear(); });
+  check_caught("an update overwrites it", [](Stages& s) { s.placement.saves.clear(); });
   check_caught("commit", [&](Stages& s) { s.placement.memory.offsets[s.placement.saves[0].buffer] = offset(s, 6); });
   check_caught("output", [&](Stages& s) { offset(s, 9) = offset(s, 16); });
   check_caught("the next run", [&](Stages& s) { offset(s, 0) = offset(s, 15); });
 }
 
-TEST_CASE("plan: an empty part of a fused reduction is wanted, and nothing else of it") {
+TEST_CASE("plan stages: an empty slice of a fused reduction needs no step") {
   Graph g;
   const Value x = g.input("x", {3, 3});
   const Value columns = sum(exp(x), {0}, true);
@@ -262,7 +262,7 @@ TEST_CASE("plan: an empty part of a fused reduction is wanted, and nothing else 
   }
 }
 
-TEST_CASE("block program: its printed form, and its verifier catches planted faults") {
+TEST_CASE("block program: printed form; its verifier catches planted faults") {
   Graph g;
   const Value x = g.input("x", {8, 10});
   const Value top = max(x, {1}, true);
@@ -296,7 +296,7 @@ TEST_CASE("block program: its printed form, and its verifier catches planted fau
   check_caught("there are too many", [](BlockProgram& p) { p.inputs.resize(17); });
 }
 
-TEST_CASE("block layout: how inputs reach a block") {
+TEST_CASE("block layout: access of inputs") {
   using Access = BlockLayout::Access;
   const auto access = [](const Shape& shape, const Shape& input, Index row = 0) {
     BlockProgram::Builder builder(shape, row);

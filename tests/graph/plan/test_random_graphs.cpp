@@ -1,4 +1,4 @@
-// Plans give the interpreter's bits, and derivatives agree with finite differences, on graphs nobody thought of.
+// Random graphs: plans are bit-identical to the interpreter, and gradients agree with finite differences.
 #include <cmath>
 #include <string>
 #include <utility>
@@ -23,7 +23,7 @@ using testing::Grower;
 
 namespace {
 
-// A training step on a random graph: what is asked of a plan, and what the interpreter says of two runs in a row.
+// A training step on a random graph, and the interpreter's results of two consecutive runs.
 struct Program {
   std::vector<Value> outputs;
   std::vector<Update> updates;
@@ -36,14 +36,14 @@ struct Run {
   std::vector<Tensor> parameters;  // after the run
 };
 
-// Of any values, empty ones too.
+// Values may have no elements.
 Value loss_of_any(Grower& grown) {
   Value loss = sum(tanh(grown.last()));
   for (int i = 0; i < 3; ++i) loss = loss + sum(sin(grown.any()));
   return loss;
 }
 
-// What a graph computes and its first and second derivatives, as updates too.
+// Outputs, first and second derivatives, also as updates.
 Program differentiated(Grower& grown) {
   const GradientOptions zeros{.unconnected = Unconnected::zeros};
   const Value loss = loss_of_any(grown);
@@ -60,7 +60,7 @@ Program differentiated(Grower& grown) {
   return program;
 }
 
-// The inputs' own shapes with `rows` in place of the extent `from`.
+// The inputs' shapes with extents `from` replaced by `rows`.
 std::vector<std::pair<Value, Shape>> with_rows(Grower& grown, Index from, Index rows) {
   std::vector<std::pair<Value, Shape>> out;
   for (const Feed& feed : grown.feeds()) {
@@ -96,17 +96,17 @@ Program training_step(Grower& grown) {
     const Value old = grown.g.parameter(p);
     const Value slope = gradients(loss, old, {.unconnected = Unconnected::zeros});
     switch (dice.below(6)) {
-      case 0: break;  // this one stays as it is
+      case 0: break;  // no update
       case 1: program.updates.push_back({p, old * 0.5 + 0.5}); break;
       case 2: {
-        Value other = old;  // possibly a swap, or a chain of parameters that take each other's numbers
+        Value other = old;  // possibly a swap or a rotation of parameters
         for (const Parameter& q : grown.parameters) {
           if (q.shape() == p.shape() && dice.chance(0.5)) other = grown.g.parameter(q);
         }
         program.updates.push_back({p, other});
         break;
       }
-      case 3: {  // an operation that cannot write over what it reads
+      case 3: {  // an operation that cannot run in place
         if (p.shape().rank() < 2) break;
         const Index n = p.shape().back();
         const Tensor mix = testing::random_tensor(dice, {n, n}, p.type().dtype, 0, 1 / static_cast<double>(n));
@@ -129,7 +129,7 @@ std::vector<Tensor> numbers_of(const std::vector<Parameter>& parameters) {
   return out;
 }
 
-// What the interpreter says; the parameters take their new numbers.
+// The interpreter's results; updates the parameters.
 void interpret(const Program& program, const std::vector<Parameter>& parameters, Run& run) {
   std::vector<Value> wanted = program.outputs;
   for (const Update& update : program.updates) wanted.push_back(update.value);
@@ -158,7 +158,7 @@ std::string difference(const Workspace& memory, const std::vector<Parameter>& pa
   return {};
 }
 
-// Every combination of options on every number of threads; what differs first, or nothing.
+// Tries all combinations of options and thread counts; returns the first difference, or an empty string.
 std::string compare_plans(const Program& program, const std::vector<Parameter>& parameters,
                           const std::vector<Tensor>& start, const std::vector<Run>& runs) {
   for (int options = 0; options < 16; ++options) {
@@ -167,7 +167,7 @@ std::string compare_plans(const Program& program, const std::vector<Parameter>& 
                              .in_place = (options & 2) != 0,
                              .reuse = (options & 4) != 0};
     const Plan plan(program.outputs, program.updates, chosen);
-    Workspace memory(plan);  // used by all runs: what one leaves behind must not reach the next
+    Workspace memory(plan);  // shared by all runs: a run must not depend on the one before
     for (const int threads : {1, 2, 3, 4, 8}) {
       reset(parameters, start);
       for (const Run& run : runs) {
@@ -183,7 +183,7 @@ std::string compare_plans(const Program& program, const std::vector<Parameter>& 
   return {};
 }
 
-struct Tally {  // what the numbers were like: equal NaNs would prove little
+struct Tally {  // statistics of the results: comparing only NaNs would prove little
   Index elements = 0, finite = 0, nonzero = 0, moved = 0, parameters = 0, large = 0;
 };
 
@@ -199,12 +199,12 @@ void count(const std::vector<Tensor>& outputs, Tally& tally) {
 
 }  // namespace
 
-TEST_CASE("plans of random training steps give the interpreter's bits, whatever the options and threads") {
+TEST_CASE("random graphs: plans of training steps are bit-identical, for all options and threads") {
   const std::uint64_t graphs = testing::emulator() != nullptr ? 50 : 200;
   Tally tally;
   int failures = 0;
   for (std::uint64_t seed = 1; seed <= graphs && failures < 3; ++seed) {
-    const bool large = seed % 10 == 0;  // large enough that kernels cut their work into tasks
+    const bool large = seed % 10 == 0;  // large enough for several tasks
     testing::Kind kind;
     if (large) kind = {.max_extent = seed % 20 == 0 ? 40 : 280, .max_elements = 120'000, .large = true};
     Graph g({.training = true, .seed = seed});
@@ -238,7 +238,7 @@ TEST_CASE("plans of random training steps give the interpreter's bits, whatever 
   CHECK(tally.large >= static_cast<Index>(graphs / 2));  // five in each graph that should have some
 }
 
-TEST_CASE("plan: random programs give the interpreter's bits with extents of 0 and 1 and at any number of rows") {
+TEST_CASE("random graphs: plans are bit-identical with extents of 0 and 1 and for other batch sizes") {
   const std::uint64_t graphs = testing::emulator() != nullptr ? 100 : 400;
   Index compared = 0, refused = 0, without_elements = 0, huge = 0;
   for (std::uint64_t seed = 1; seed <= graphs; ++seed) {
@@ -248,7 +248,7 @@ TEST_CASE("plan: random programs give the interpreter's bits with extents of 0 a
     grown.grow_to(grown.dice.between(6, 40));
     for (NodeId id = 0; id < g.size(); ++id) without_elements += g.node(id).type.shape.elements() == 0 ? 1 : 0;
 
-    // What is built after a rewind is what was built before it.
+    // A rebuild after a rewind gives the same nodes.
     const NodeId mark = g.mark();
     const Dice dice = grown.dice;
     const Program discarded = differentiated(grown);
@@ -293,7 +293,7 @@ TEST_CASE("plan: random programs give the interpreter's bits with extents of 0 a
           const std::string found = difference(memory, grown.parameters, run);
           ++compared;
           if (!found.empty()) FAIL_CHECK(found << "\n" << plan.str() << to_text(g, {.outputs = program.outputs}));
-        } catch (const UserError&) {  // rows that do not fit, such as those of a constant
+        } catch (const UserError&) {  // the batch size does not fit, such as that of a constant
           CHECK(rows != from);
           ++refused;
         } catch (const OutOfMemoryError&) {
@@ -310,7 +310,7 @@ TEST_CASE("plan: random programs give the interpreter's bits with extents of 0 a
   CHECK(without_elements > static_cast<Index>(graphs) * 5);
 }
 
-TEST_CASE("first and second derivatives of random smooth graphs agree with finite differences") {
+TEST_CASE("random graphs: first and second derivatives agree with finite differences") {
   Index comparisons = 0;
   for (std::uint64_t seed = 1; seed <= 25; ++seed) {
     Graph g({.dtype = f64, .seed = seed});

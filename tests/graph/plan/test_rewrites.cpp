@@ -1,4 +1,4 @@
-// Rewrite rules: each fires on its samples and not on near misses, and keeps every bit, or the bound that it states.
+// Rewrite rules: each fires on its samples, not on near misses, and is bit-identical or within its bound.
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -25,7 +25,7 @@ using testing::Dice;
 
 namespace {
 
-// Numbers of all kinds, or ordinary ones.
+// Random values; with `special`, also -0, infinities, NaN and denormals.
 Tensor draw(Dice& dice, const TensorType& type, bool special) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   const std::vector<double> odd{0.0, -0.0, infinity, -infinity, std::nan(""), 1e-40, -1e-40, 1e30};
@@ -46,7 +46,7 @@ Feeds feeds_of(Dice& dice, const Graph& graph, bool special) {
   return out;
 }
 
-// The same bits; of NaN, IEEE 754 leaves sign and payload open.
+// Bit-identical, except for the sign and payload of NaN.
 bool same(const Tensor& a, const Tensor& b) {
   const Tensor x = a.cast(f64), y = b.cast(f64);
   for (std::size_t i = 0; i < x.values<double>().size(); ++i) {
@@ -56,7 +56,7 @@ bool same(const Tensor& a, const Tensor& b) {
   return true;
 }
 
-// The largest difference, relative to the largest number.
+// The largest difference, relative to the largest element.
 double distance(const Tensor& a, const Tensor& b) {
   const Tensor x = a.cast(f64), y = b.cast(f64);
   double most = 0, largest = 0;
@@ -67,7 +67,7 @@ double distance(const Tensor& a, const Tensor& b) {
   return largest > 0 ? most / largest : most;
 }
 
-// What the rules did to `results`: nothing if the plan's or the tape's numbers are as they should be, or words.
+// Runs `results` with and without the rules; returns a description of the first difference, or an empty string.
 std::string compare(const std::vector<Value>& results, const Feeds& feeds, Rewrites rewrites, double bound,
                     std::map<std::string, int>& fired) {
   const PlanOptions options{.rewrites = rewrites};
@@ -101,7 +101,7 @@ std::vector<const Rule*> builtin_rules() {
 
 }  // namespace
 
-TEST_CASE("rewrites: each rule fires on its samples, and on nothing else") {
+TEST_CASE("rewrites: each rule fires on its samples and not on near misses") {
   Dice dice(1);
   for (const Rule* rule : builtin_rules()) {
     CAPTURE(rule->name);
@@ -124,7 +124,7 @@ TEST_CASE("rewrites: each rule fires on its samples, and on nothing else") {
   }
 }
 
-TEST_CASE("rewrites: exact rules planted in random graphs keep every bit, gradients included") {
+TEST_CASE("rewrites: exact rules in random graphs are bit-identical, with gradients") {
   std::map<std::string, int> fired;
   for (std::uint64_t seed = 0; seed < 150; ++seed) {
     CAPTURE(seed);
@@ -162,7 +162,7 @@ TEST_CASE("rewrites: exact rules planted in random graphs keep every bit, gradie
 
 namespace {
 
-// Copies its input, so that rules for it meet no other test.
+// An operation that copies its input.
 OpDef copy_op(const char* name) {
   OpDef op{.name = name, .doc = "Its input.", .infer = same_type};
   op.kernel = [](const KernelCall& call) {
@@ -176,7 +176,7 @@ Value apply_to(const OpDef& op, Value x) { return x.graph().apply(op, std::vecto
 
 }  // namespace
 
-TEST_CASE("rewrites: planted wrong rules are caught") {
+TEST_CASE("rewrites: wrong rules are detected") {
   static OpRegistry registry;
   static const OpDef& nearly = registry.add(copy_op("nearly"));
   static const OpDef& other_type = registry.add(copy_op("other_type"));
@@ -202,7 +202,7 @@ TEST_CASE("rewrites: planted wrong rules are caught") {
   CHECK_THROWS_WITH_AS(Plan({apply_to(there, x)}), doctest::Contains("undo each other"), InternalError);
 }
 
-TEST_CASE("rewrites: a rule that is incomplete or in the wrong place is an error") {
+TEST_CASE("rewrites: registering an incomplete or misplaced rule throws") {
   OpRegistry registry;
   const OpDef& op = registry.add(copy_op("op"));
   Rule rule{.name = "x", .from = pattern::op(op, {pattern::any("x")}), .to = [](const Match& m) { return m["x"]; }};
@@ -223,7 +223,7 @@ TEST_CASE("rewrites: a rule that is incomplete or in the wrong place is an error
   CHECK_THROWS_WITH_AS(Plan({x}, {}, {.rules = {rule}}), doctest::Contains("is no operation"), GraphError);
 }
 
-TEST_CASE("rewrites: the gradient of many slices takes memory and steps of one") {
+TEST_CASE("rewrites: the gradient of many slices is one concat") {
   Graph g;
   const Value x = g.input("x", {200, 64});
   Value y = g.constant(0.0);
@@ -236,7 +236,7 @@ TEST_CASE("rewrites: the gradient of many slices takes memory and steps of one")
   CHECK(bitwise_equal(before.run({{x, numbers}})[0], after.run({{x, numbers}})[0]));
 }
 
-TEST_CASE("rewrites: steps keep the words of the nodes that they stand for") {
+TEST_CASE("rewrites: steps are reported as nodes of the user's graph") {
   Graph g;
   const Value x = g.input("x", {5, 3});
   const auto scope = g.scope("layer");
@@ -246,7 +246,7 @@ TEST_CASE("rewrites: steps keep the words of the nodes that they stand for") {
   CHECK_MESSAGE(table.find("transpose") == std::string::npos, table);
 }
 
-TEST_CASE("rewrites: transposes go into products of all sizes with the same bits") {
+TEST_CASE("rewrites: transpose into product is bit-identical at all sizes") {
   Dice dice(3);
   const std::vector<Index> sizes{2, 3, 7, 8, 16, 17, 31, 64, 100, 130, 257, 600, 2100};
   for (int i = 0; i < 120; ++i) {
