@@ -102,17 +102,17 @@ Tensor run_kernel(const Graph& graph, NodeId id, std::span<const ConstBuffer> in
 void Interpretation::compute(NodeId id) {
   const auto inputs = graph_.inputs(id);
   if (type(id).shape.elements() == 0) {
-    numbers_[id] = Tensor(type(id));
+    tensors_[id] = Tensor(type(id));
     return;
   }
   if (node(id).op->traits.view) {
-    numbers_[id] = numbers_[inputs[0]].reshaped(type(id).shape);
+    tensors_[id] = tensors_[inputs[0]].reshaped(type(id).shape);
     return;
   }
   std::vector<ConstBuffer> buffers;
-  for (const NodeId i : inputs) buffers.push_back({numbers_[i].raw(), type(i)});
+  for (const NodeId i : inputs) buffers.push_back({tensors_[i].raw(), type(i)});
   try {
-    numbers_[id] = run_kernel(graph_, id, buffers, type(id), random_, parallel_, first_row_ * graph_.row_elements(id));
+    tensors_[id] = run_kernel(graph_, id, buffers, type(id), random_, parallel_, first_row_ * graph_.row_elements(id));
   } catch (const ValueError& error) {
     const SourceLocationScope line = SourceLocationScope::instead(graph_.line_of(id), nullptr);
     throw ValueError(fmt::format("{}\n  in {}", error.message(), describe(id)));
