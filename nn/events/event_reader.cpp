@@ -231,8 +231,8 @@ struct EventReader::State {
 
   // Returns `wanted` bytes of the file at `offset`, fewer only at the end.
   std::string_view bytes(std::uint64_t wanted) {
-    const std::uint64_t skipped = offset - buffer_offset;
-    if (skipped + wanted > buffer.size()) {
+    const std::uint64_t start = offset - buffer_offset;
+    if (start + wanted > buffer.size()) {
       buffer.clear();
       buffer_offset = offset;
       // Never allocate more than the file size, whatever length a record claims.
