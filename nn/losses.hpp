@@ -4,7 +4,8 @@
 //   model.compile({.loss = nn::categorical_crossentropy({.label_smoothing = 0.1}), ...});
 //   nn::Loss cubic{"cubic", [](Value p, Value t) { return mean(abs(p - t) * square(p - t)); }};
 //
-// The formulas are those of the functions of the same names in ops/losses.hpp. A loss may stand among the metrics.
+// The formulas and the options are those of the functions of the same names in ops/losses.hpp; class weights are lists
+// here, since the loss is used in many graphs. A loss may stand among the metrics.
 //
 // The loss of a batch, of an epoch and of an evaluation is one number: the sum of what counts over the sum of its
 // weights. A row counts its weight (Dataset::weights), a label its class weight, the ignored label 0. If nothing in a
@@ -14,8 +15,7 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <utility>
-#include <vector>
+#include <type_traits>
 
 #include <xgrad/nn/conventions.hpp>
 #include <xgrad/nn/metrics.hpp>
@@ -43,81 +43,84 @@ struct Loss {
   operator Metric() const;
 };
 
-// A loss with options: by itself that with their defaults, called with others that with these.
-template <class Options>
-struct LossFamily : Loss {
-  explicit LossFamily(Loss (*make_loss)(const Options&)) : Loss(make_loss({})), make(make_loss) {}
-  using Loss::operator();
-  Loss operator()(const Options& options) const { return make(options); }
-
-  Loss (*make)(const Options&);
-};
-
 struct HuberOptions {
   double delta = default_huber_delta;  // where the parabola ends
 };
 struct SmoothL1Options {
   double beta = default_smooth_l1_beta;  // where the parabola ends
 };
-struct BinaryLossOptions {
-  double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / 2
-  double positive_weight = default_positive_weight;  // of the part of the loss that the target weighs
-};
-struct ClassLossOptions {
-  double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / classes
-  std::vector<double> class_weights{};  // none, or for each class what its part of the loss is multiplied by
-  // Rows with this class number count for nothing; the mean of a batch is that over the others. Not for one-hot
-  // targets.
-  std::optional<Index> ignored_label{};
-};
 
 namespace detail {
-Loss huber(const HuberOptions& options);
-Loss smooth_l1(const SmoothL1Options& options);
-Loss binary_crossentropy(const BinaryLossOptions& options);
-Loss binary_crossentropy_from_logits(const BinaryLossOptions& options);
-Loss categorical_crossentropy(const ClassLossOptions& options);
-Loss categorical_crossentropy_from_logits(const ClassLossOptions& options);
-Loss sparse_categorical_crossentropy(const ClassLossOptions& options);
-Loss sparse_categorical_crossentropy_from_logits(const ClassLossOptions& options);
-Loss nll(const ClassLossOptions& options);
-Loss kl_divergence();
+// The loss of a batch, and of each row or element, from a function that is told how to reduce.
+Loss of(std::string name, std::function<Value(Value, Value, Reduction)> function,
+        Target target = Target::like_prediction, Prediction prediction = Prediction::value);
+// What rows and labels count by the options.
+void count_labels(Loss& loss, const ClassOptions& options);
 Value cosine_similarity(Operand prediction, Operand target, Reduction reduction);
-
-// A loss without options: a function with a reduction.
-Loss of(const char* name, Value (*function)(Operand, Operand, Reduction), Target target = Target::like_prediction,
-        Prediction prediction = Prediction::value);
 }  // namespace detail
+
+// A loss with options: by itself that with their defaults, called with others that with these.
+template <class Options>
+struct LossFamily : Loss {
+  using Function = Value (*)(Operand prediction, Operand target, const Options& options, Reduction reduction);
+
+  LossFamily(const char* loss, Function f, Target targets = Target::like_prediction,
+             Prediction predictions = Prediction::value)
+      : Loss(with(loss, f, targets, predictions, {})), function(f) {}
+  using Loss::operator();
+  Loss operator()(const Options& options) const { return with(name, function, target, prediction, options); }
+
+  Function function;
+
+ private:
+  static Loss with(const std::string& loss, Function f, Target targets, Prediction predictions,
+                   const Options& options) {
+    const auto reduced = [=](Value p, Value t, Reduction reduction) { return f(p, t, options, reduction); };
+    Loss out = detail::of(loss, reduced, targets, predictions);
+    if constexpr (std::is_same_v<Options, ClassOptions>) detail::count_labels(out, options);
+    return out;
+  }
+};
 
 // ---- of numbers
 
 inline const Loss mean_squared_error = detail::of("mean_squared_error", xgrad::mse);
 inline const Loss mean_absolute_error = detail::of("mean_absolute_error", xgrad::mae);
-inline const LossFamily<HuberOptions> huber{detail::huber};
-inline const LossFamily<SmoothL1Options> smooth_l1{detail::smooth_l1};
+inline const LossFamily<HuberOptions> huber{
+    "huber", [](Operand p, Operand t, const HuberOptions& o, Reduction r) { return xgrad::huber(p, t, o.delta, r); }};
+inline const LossFamily<SmoothL1Options> smooth_l1{
+    "smooth_l1",
+    [](Operand p, Operand t, const SmoothL1Options& o, Reduction r) { return xgrad::smooth_l1(p, t, o.beta, r); }};
 inline const Loss log_cosh = detail::of("log_cosh", xgrad::log_cosh);
 
 // ---- of truth values; the target is the probability that the element holds
 
 // From probabilities, as sigmoid gives them.
-inline const LossFamily<BinaryLossOptions> binary_crossentropy{detail::binary_crossentropy};
-inline const LossFamily<BinaryLossOptions> binary_crossentropy_from_logits{detail::binary_crossentropy_from_logits};
+inline const LossFamily<BinaryOptions> binary_crossentropy{"binary_crossentropy", xgrad::binary_crossentropy,
+                                                           Target::probability};
+inline const LossFamily<BinaryOptions> binary_crossentropy_from_logits{
+    "binary_crossentropy_from_logits", xgrad::binary_crossentropy_from_logits, Target::probability, Prediction::logit};
 // Targets -1 and 1.
 inline const Loss hinge = detail::of("hinge", xgrad::hinge, Target::sign, Prediction::logit);
 
 // ---- of classes
 
 // From probabilities, as softmax gives them. Targets one-hot, or probabilities. Throws ShapeError for a single class.
-inline const LossFamily<ClassLossOptions> categorical_crossentropy{detail::categorical_crossentropy};
-inline const LossFamily<ClassLossOptions> categorical_crossentropy_from_logits{
-    detail::categorical_crossentropy_from_logits};
+inline const LossFamily<ClassOptions> categorical_crossentropy{"categorical_crossentropy",
+                                                               xgrad::categorical_crossentropy, Target::distribution};
+inline const LossFamily<ClassOptions> categorical_crossentropy_from_logits{"categorical_crossentropy_from_logits",
+                                                                           xgrad::categorical_crossentropy_from_logits,
+                                                                           Target::distribution, Prediction::logit};
 // The same with targets that are class numbers.
-inline const LossFamily<ClassLossOptions> sparse_categorical_crossentropy{detail::sparse_categorical_crossentropy};
-inline const LossFamily<ClassLossOptions> sparse_categorical_crossentropy_from_logits{
-    detail::sparse_categorical_crossentropy_from_logits};
+inline const LossFamily<ClassOptions> sparse_categorical_crossentropy{
+    "sparse_categorical_crossentropy", xgrad::sparse_categorical_crossentropy, Target::class_number};
+inline const LossFamily<ClassOptions> sparse_categorical_crossentropy_from_logits{
+    "sparse_categorical_crossentropy_from_logits", xgrad::sparse_categorical_crossentropy_from_logits,
+    Target::class_number, Prediction::logit};
 // From logarithms of probabilities, as log_softmax gives them: class numbers, and probabilities as targets.
-inline const LossFamily<ClassLossOptions> nll{detail::nll};
-inline const Loss kl_divergence = detail::kl_divergence();
+inline const LossFamily<ClassOptions> nll{"nll", xgrad::nll, Target::class_number, Prediction::log_probability};
+inline const Loss kl_divergence =
+    detail::of("kl_divergence", xgrad::kl_divergence, Target::distribution, Prediction::log_probability);
 
 // ---- of vectors
 

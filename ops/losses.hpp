@@ -5,7 +5,9 @@
 // becomes of them.
 #pragma once
 
+#include <initializer_list>
 #include <optional>
+#include <vector>
 
 #include <xgrad/ops/apply.hpp>
 #include <xgrad/ops/defaults.hpp>
@@ -35,40 +37,62 @@ Value log_cosh(Operand prediction, Operand target, Reduction reduction = Reducti
 struct BinaryOptions {
   double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / 2
   double positive_weight = default_positive_weight;  // of the part of the loss that the target weighs
-  Reduction reduction = Reduction::mean;
 };
 // -w t log p - (1 - t) log(1 - p). Predictions are clipped to [1e-7, 1 - 1e-7] as Keras does, except that sigmoid's own
 // output is taken back to its logits, which is exact at any logits.
-Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options = {});
-Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options = {});
+Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options = {},
+                          Reduction reduction = Reduction::mean);
+Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options = {},
+                                      Reduction reduction = Reduction::mean);
 // max(0, 1 - t p) with targets -1 and 1; derivative 0 at the kink.
 Value hinge(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 
 // ---- of classes, row by row
 
+// A weight for each class: a list of numbers, or a vector of the graph that the loss is used in. By default none.
+class ClassWeights {
+ public:
+  ClassWeights() = default;
+  ClassWeights(Value vector) : vector_(vector) {}
+  ClassWeights(std::vector<double> numbers) : numbers_(std::move(numbers)) {}
+  ClassWeights(std::initializer_list<double> numbers) : numbers_(numbers) {}
+
+  bool given() const { return vector_.valid() || !numbers_.empty(); }
+  // The vector: numbers become a constant of that dtype in the graph of `beside`. Not valid if there are no weights.
+  Value vector(Value beside, DType dtype) const;
+
+ private:
+  Value vector_{};
+  std::vector<double> numbers_{};
+};
+
 struct ClassOptions {
   double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / classes
-  // A vector, a weight for each class, by which its part of the loss is multiplied.
-  Value class_weights{};
+  ClassWeights class_weights{};                      // the part of the loss of each class is multiplied by its weight
   // Rows of this label, which need not be a class, count for nothing. Only with labels.
   std::optional<Index> ignored_label{};
-  // The mean is the sum over the number of rows; with labels over that of rows that count or, if there are class
-  // weights, over the sum of the weights of their labels, as in PyTorch: NaN if no row counts.
-  Reduction reduction = Reduction::mean;
 };
+// The mean of these losses is the sum over the number of rows; with labels over that of rows that count or, if there
+// are class weights, over the sum of the weights of their labels, as in PyTorch: NaN if no row counts.
+
 // What each label counts in these means: its class weight, or 1, and 0 for the ignored label. Has the labels' shape.
 Value label_weights(Operand labels, DType dtype, const ClassOptions& options);
 // -sum(t log p). `target` holds probabilities over the last axis, `prediction` probabilities of the same shape.
 // Predictions are normalized and clipped to [1e-7, 1 - 1e-7] as Keras does, except that softmax's own output is taken
 // back to its logits, which is exact at any logits.
-Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options = {});
-Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options = {});
+Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options = {},
+                               Reduction reduction = Reduction::mean);
+Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options = {},
+                                           Reduction reduction = Reduction::mean);
 // `labels` are class numbers (i64), of the prediction's shape without its last axis. Throws ValueError at run time for
 // a label outside [0, classes) that is not the ignored one.
-Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options = {});
-Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options = {});
+Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options = {},
+                                      Reduction reduction = Reduction::mean);
+Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options = {},
+                                                  Reduction reduction = Reduction::mean);
 // The same from logarithms of probabilities: -log p of the labeled class. Negative log-likelihood.
-Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options = {});
+Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options = {},
+          Reduction reduction = Reduction::mean);
 // sum(t (log t - log p)) from logarithms of probabilities; 0 where t is 0. The mean is that over rows, which PyTorch
 // calls "batchmean". Kullback and Leibler: "On information and sufficiency", 1951.
 Value kl_divergence(Operand log_probabilities, Operand target, Reduction reduction = Reduction::mean);

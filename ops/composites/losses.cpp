@@ -106,33 +106,33 @@ Value weighted(Value target, const BinaryOptions& options) {
   return options.positive_weight == 1 ? target : target * options.positive_weight;
 }
 
-Value binary_from_logits(Value logits, Value target, const BinaryOptions& options) {
+Value binary_from_logits(Value logits, Value target, const BinaryOptions& options, Reduction reduction) {
   // Two terms that are never negative: nothing cancels at large logits.
   const Value costs = weighted_cost(weighted(target, options), softplus(-logits));
-  return reduced(costs + weighted_cost(1 - target, softplus(logits)), options.reduction);
+  return reduced(costs + weighted_cost(1 - target, softplus(logits)), reduction);
 }
 
 }  // namespace
 
-Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options) {
-  return composite(prediction, [&] {
-    const char* function = "binary_crossentropy";
-    require_same_shape(function, prediction, "target", target);
-    const Value t = smoothed(function, target, options);
-    if (prediction.node().op == &builtin_op("sigmoid")) {
-      return binary_from_logits(prediction.graph().value(prediction.graph().inputs(prediction.id())[0]), t, options);
-    }
-    const Value p = clip(prediction, smallest_probability, 1 - smallest_probability);
-    return reduced(-(weighted(t, options) * log(p) + (1 - t) * log1p(-p)), options.reduction);
-  });
+Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options, Reduction reduction) {
+  const SourceLocationScope line(prediction);
+  const char* function = "binary_crossentropy";
+  require_same_shape(function, prediction, "target", target);
+  const Value t = smoothed(function, target, options);
+  if (prediction.node().op == &builtin_op("sigmoid")) {
+    return binary_from_logits(prediction.graph().value(prediction.graph().inputs(prediction.id())[0]), t, options,
+                              reduction);
+  }
+  const Value p = clip(prediction, smallest_probability, 1 - smallest_probability);
+  return reduced(-(weighted(t, options) * log(p) + (1 - t) * log1p(-p)), reduction);
 }
 
-Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options) {
-  return composite(logits, [&] {
-    const char* function = "binary_crossentropy_from_logits";
-    require_same_shape(function, logits, "target", target);
-    return binary_from_logits(logits, smoothed(function, target, options), options);
-  });
+Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options,
+                                      Reduction reduction) {
+  const SourceLocationScope line(logits);
+  const char* function = "binary_crossentropy_from_logits";
+  require_same_shape(function, logits, "target", target);
+  return binary_from_logits(logits, smoothed(function, target, options), options, reduction);
 }
 
 Value hinge(Operand prediction, Operand target, Reduction reduction) {

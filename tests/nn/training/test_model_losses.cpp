@@ -117,11 +117,11 @@ TEST_CASE("loss: categorical, with label smoothing, class weights and ignored la
   const double smooth_2 = -(0.1 * std::log(0.25) + 0.8 * std::log(0.25) + 0.1 * std::log(0.5));
   CHECK(value_of(nn::categorical_crossentropy({.label_smoothing = 0.3}), p, hot) ==
         doctest::Approx((smooth_1 + smooth_2) / 2));
-  const nn::ClassLossOptions weighted{.class_weights = {3, 1, 0}};
+  const ClassOptions weighted{.class_weights = {3, 1, 0}};
   CHECK(value_of(nn::categorical_crossentropy(weighted), p, hot) == doctest::Approx((3 * first + second) / 2));
   CHECK(value_of(nn::sparse_categorical_crossentropy(weighted), p, classes) ==
         doctest::Approx((3 * first + second) / 4));
-  const nn::ClassLossOptions ignoring{.ignored_label = -1};
+  const ClassOptions ignoring{.ignored_label = -1};
   const Tensor some = Tensor::from<std::int64_t>({2}, {-1, 1});
   CHECK(value_of(nn::sparse_categorical_crossentropy(ignoring), p, some) == doctest::Approx(second));
   Tensor logs = p.clone();
@@ -178,7 +178,7 @@ TEST_CASE("loss: with class weights, the weighted mean, at any batch size") {
   const Tensor y = Tensor::from<std::int64_t>({3}, {0, 0, 1});
   const double first = softplus_of(-1), second = softplus_of(1), third = softplus_of(2);
   for (const bool ignoring : {false, true}) {
-    nn::ClassLossOptions options{.class_weights = {1, 10}};
+    ClassOptions options{.class_weights = {1, 10}};
     if (ignoring) options.ignored_label = 7;
     nn::Model model = mirror(nn::sparse_categorical_crossentropy_from_logits(options));
     check_loss(model, {logits, y}, (first + second + 10 * third) / 12);

@@ -64,10 +64,10 @@ TEST_CASE("losses: regression, known values and derivatives") {
 TEST_CASE("losses: binary, known values and derivatives") {
   Graph g({.dtype = f64});
   const double log2 = std::log(2.0);
-  check_answer(binary_crossentropy(numbers(g, {0.9, 0.2}), numbers(g, {1, 0}), {.reduction = none}), {2},
+  check_answer(binary_crossentropy(numbers(g, {0.9, 0.2}), numbers(g, {1, 0}), {}, none), {2},
                {0.10536051565782628, 0.2231435513142097}, tight);
   // Clipped: log(1e-7), and no derivative there.
-  check_answer(binary_crossentropy(numbers(g, {0, 1}), numbers(g, {1, 0}), {.reduction = none}), {2},
+  check_answer(binary_crossentropy(numbers(g, {0, 1}), numbers(g, {1, 0}), {}, none), {2},
                {16.11809565095832, 16.11809565095832}, 1e-9);
   check_derivative(g, {2}, {0, 1}, [](Value p) { return binary_crossentropy(p, like(p, {1, 0})); }, {0, 0});
   // The loss and its derivative sigmoid(z) - t are exact for any logits, also computed through sigmoid.
@@ -75,8 +75,8 @@ TEST_CASE("losses: binary, known values and derivatives") {
     const Value z = numbers(g, {1e4, -1e4, 1e4, -1e4, 0, 0}, dtype);
     const Value t = numbers(g, {1, 0, 0, 1, 1, 0}, dtype);
     for (const bool through : {false, true}) {
-      const Value y = through ? binary_crossentropy(sigmoid(z), t, {.reduction = none})
-                              : binary_crossentropy_from_logits(z, t, {.reduction = none});
+      const Value y =
+          through ? binary_crossentropy(sigmoid(z), t, {}, none) : binary_crossentropy_from_logits(z, t, {}, none);
       check_answer(y, {6}, {0, 0, 1e4, 1e4, log2, log2}, dtype == f32 ? 1e-7 : tight);
       check_answer(gradients(sum(y), z), {6}, {0, 0, 1, -1, -0.5, 0.5});
     }
@@ -104,11 +104,10 @@ TEST_CASE("losses: categorical ones are exact at extreme logits") {
     const double third = 1.0 / 3;
     for (int form = 0; form < 4; ++form) {
       CAPTURE(form);
-      const ClassOptions each{.reduction = none};
-      const Value y = form == 0   ? sparse_categorical_crossentropy_from_logits(z, labels, each)
-                      : form == 1 ? sparse_categorical_crossentropy(softmax(z), labels, each)
-                      : form == 2 ? categorical_crossentropy_from_logits(z, targets, each)
-                                  : categorical_crossentropy(softmax(z), targets, each);
+      const Value y = form == 0   ? sparse_categorical_crossentropy_from_logits(z, labels, {}, none)
+                      : form == 1 ? sparse_categorical_crossentropy(softmax(z), labels, {}, none)
+                      : form == 2 ? categorical_crossentropy_from_logits(z, targets, {}, none)
+                                  : categorical_crossentropy(softmax(z), targets, {}, none);
       check_answer(y, {3}, {2e4, 0, log3}, dtype == f32 ? 1e-7 : tight);
       check_answer(gradients(sum(y), z), {3, 3}, {1, 0, -1, 0, 0, 0, third, third - 1, third},
                    dtype == f32 ? 1e-7 : tight);
@@ -125,9 +124,9 @@ TEST_CASE("losses: probabilities are normalized and clipped") {
   Graph g({.dtype = f64});
   const Value labels = numbers(g, {0, 1}, i64);
   const Value p = numbers(g, {2, 2}, {2, 6, 0, 1});
-  check_answer(sparse_categorical_crossentropy(p, labels, {.reduction = none}), {2},
-               {-std::log(0.25), -std::log(1 - 1e-7)}, tight);
-  check_answer(categorical_crossentropy(p, numbers(g, {2, 2}, {1, 0, 1, 0}), {.reduction = none}), {2},
+  check_answer(sparse_categorical_crossentropy(p, labels, {}, none), {2}, {-std::log(0.25), -std::log(1 - 1e-7)},
+               tight);
+  check_answer(categorical_crossentropy(p, numbers(g, {2, 2}, {1, 0, 1, 0}), {}, none), {2},
                {-std::log(0.25), -std::log(1e-7)}, tight);
 }
 
@@ -137,18 +136,21 @@ TEST_CASE("losses: label smoothing, class weights and ignored labels as in PyTor
   const Value logs = numbers(g, {3, 3}, {-1, -2, -3, -4, -5, -6, -7, -8, -9});
   const Value labels = numbers(g, {0, 2, 1}, i64);
   const Value weights = numbers(g, {1, 2, 4});
-  const auto loss = [&](const ClassOptions& options) { return nll(logs, labels, options); };
-  check_answer(loss({.reduction = none}), {3}, {1, 6, 8});
+  const auto loss = [&](const ClassOptions& options, Reduction reduction = Reduction::mean) {
+    return nll(logs, labels, options, reduction);
+  };
+  check_answer(loss({}, none), {3}, {1, 6, 8});
   check_answer(loss({}), {}, {5});
-  check_answer(loss({.reduction = Reduction::sum}), {}, {15});
-  check_answer(loss({.class_weights = weights, .reduction = none}), {3}, {1, 24, 16});
-  check_answer(loss({.class_weights = weights}), {}, {41.0 / 7});  // over the weights 1 + 4 + 2 of the labels
-  check_answer(loss({.ignored_label = 2, .reduction = none}), {3}, {1, 0, 8});
+  check_answer(loss({}, Reduction::sum), {}, {15});
+  check_answer(loss({.class_weights = weights}, none), {3}, {1, 24, 16});
+  check_answer(loss({.class_weights = {1, 2, 4}}, none), {3}, {1, 24, 16});  // a list of numbers
+  check_answer(loss({.class_weights = weights}), {}, {41.0 / 7});            // over the weights 1 + 4 + 2 of the labels
+  check_answer(loss({.ignored_label = 2}, none), {3}, {1, 0, 8});
   check_answer(loss({.ignored_label = 2}), {}, {4.5});
   check_answer(loss({.ignored_label = -100}), {}, {5});
   check_answer(loss({.class_weights = weights, .ignored_label = 0}), {}, {40.0 / 6});
-  check_answer(loss({.label_smoothing = 0.3, .reduction = none}), {3},
-               {0.7 * 1 + 0.1 * 6, 0.7 * 6 + 0.1 * 15, 0.7 * 8 + 0.1 * 24}, tight);
+  check_answer(loss({.label_smoothing = 0.3}, none), {3}, {0.7 * 1 + 0.1 * 6, 0.7 * 6 + 0.1 * 15, 0.7 * 8 + 0.1 * 24},
+               tight);
   check_answer(loss({.label_smoothing = 0.3}), {}, {15.0 / 3}, tight);
   check_answer(loss({.label_smoothing = 0.3, .class_weights = weights}), {},
                {(0.7 * 41 + 0.1 * (1 + 4 + 12 + 4 + 10 + 24 + 7 + 16 + 36)) / 7}, tight);
@@ -159,20 +161,20 @@ TEST_CASE("losses: label smoothing, class weights and ignored labels as in PyTor
   check_answer(label_weights(labels, f64, {.class_weights = weights, .ignored_label = 2}), {3}, {1, 0, 2});
   const Value outside = numbers(g, {-100, -100, -100}, i64);
   check_answer(nll(logs, outside, {.ignored_label = -100}), {}, {NAN});  // the mean of nothing
-  check_answer(nll(logs, outside, {.ignored_label = -100, .reduction = Reduction::sum}), {}, {0});
+  check_answer(nll(logs, outside, {.ignored_label = -100}, Reduction::sum), {}, {0});
   CHECK_THROWS_AS(evaluate(nll(logs, outside), {}), ValueError);
   // Ignored rows have a gradient of 0.
   check_answer(gradients(nll(logs, numbers(g, {0, 9, 1}, i64), {.ignored_label = 9}), logs), {3, 3},
                {-0.5, 0, 0, 0, 0, 0, 0, -0.5, 0});
   // With probabilities as targets the mean is over rows, with or without weights.
   const Value targets = one_hot(labels, 3, f64);
-  check_answer(categorical_crossentropy_from_logits(logs, targets, {.class_weights = weights}), {},
-               {evaluate(sparse_categorical_crossentropy_from_logits(
-                             logs, labels, {.class_weights = weights, .reduction = Reduction::sum}),
-                         {})
-                    .item() /
-                3},
-               tight);
+  check_answer(
+      categorical_crossentropy_from_logits(logs, targets, {.class_weights = weights}), {},
+      {evaluate(sparse_categorical_crossentropy_from_logits(logs, labels, {.class_weights = weights}, Reduction::sum),
+                {})
+           .item() /
+       3},
+      tight);
   check_answer(
       categorical_crossentropy_from_logits(logs, targets, {.label_smoothing = 0.3}), {},
       {evaluate(sparse_categorical_crossentropy_from_logits(logs, labels, {.label_smoothing = 0.3}), {}).item()},
