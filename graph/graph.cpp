@@ -347,12 +347,6 @@ Value Graph::updated(const Parameter& parameter) {
   return pending != updates_.end() ? pending->value : this->parameter(parameter);
 }
 
-bool Graph::trainable(const Parameter& parameter) const {
-  if (!parameter.valid()) throw GraphError("trainable: the Parameter is empty");
-  const auto pinned = trainable_flags_.find(parameter.trainable_flag());
-  return pinned != trainable_flags_.end() ? pinned->second : parameter.trainable();
-}
-
 std::vector<Parameter> Graph::trainable_parameters() const {
   std::vector<Parameter> out;
   std::copy_if(parameters_.begin(), parameters_.end(), std::back_inserter(out),

@@ -33,4 +33,15 @@ Value Parameter::constrained(Value next) const {
   return out;
 }
 
+bool TrainableFlags::pin(const std::shared_ptr<const bool>& flag) {
+  if (flag == nullptr) throw GraphError("pin_trainable: the flag is null; Parameter::trainable_flag() gives one");
+  return pinned_.try_emplace(flag, *flag).first->second;
+}
+
+bool TrainableFlags::trainable(const Parameter& parameter) const {
+  if (!parameter.valid()) throw GraphError("trainable: the Parameter is empty");
+  const auto pinned = pinned_.find(parameter.trainable_flag());
+  return pinned != pinned_.end() ? pinned->second : parameter.trainable();
+}
+
 }  // namespace xgrad::inline v0

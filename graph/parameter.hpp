@@ -8,6 +8,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -60,6 +61,18 @@ class Parameter {
   static constexpr char empty[] =
       "parameter: it is empty and refers to no numbers\n  hint: a layer makes its weights when it is first called";
   CheckedPointer<std::shared_ptr<State>, empty> state_;
+};
+
+// Trainable flags of parameters and layers, with the values that a graph was built with.
+class TrainableFlags {
+ public:
+  // The flag as it was when it was first pinned. Throws GraphError if it is null.
+  bool pin(const std::shared_ptr<const bool>& flag);
+  // The pinned flag of the parameter, or its present one.
+  bool trainable(const Parameter& parameter) const;
+
+ private:
+  std::map<std::shared_ptr<const bool>, bool> pinned_;
 };
 
 }  // namespace xgrad::inline v0

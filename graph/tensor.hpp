@@ -43,6 +43,11 @@ concept OwningArray = ArrayLike<A> && requires(typename A::shape_type s) {
 };
 
 class Tensor {
+  // Nothing converts to it, so that only {} is a list of it.
+  class NoExtent {
+    explicit NoExtent(const NoExtent*);
+  };
+
  public:
   Tensor() = default;  // no elements, no storage: empty() is true
   Tensor(const Tensor&) = default;
@@ -55,8 +60,10 @@ class Tensor {
   }
   ~Tensor() = default;
   // Throws OutOfMemoryError, as everything that needs memory for elements.
-  // Zeros; zeros() says so. Tensor({3}) has the shape [3]; Tensor(3) and Tensor{3} are the number 3.
+  // Zeros; zeros() says so. Tensor({3}) has the shape [3] and Tensor({}) the shape []; Tensor(3) and Tensor{3} are the
+  // number 3.
   explicit Tensor(Shape shape, DType dtype = DType::f32);
+  explicit Tensor(std::initializer_list<NoExtent>, DType dtype = DType::f32) : Tensor(Shape{}, dtype) {}
   template <std::size_t N>
   requires(N == 1) explicit Tensor(const Index (&extents)[N], DType dtype = DType::f32)
       : Tensor(Shape{extents[0]}, dtype) {}

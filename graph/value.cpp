@@ -8,8 +8,9 @@
 namespace xgrad::inline v0 {
 
 Graph& Value::graph() const {
-  if (!valid()) throw GraphError("value: it is empty and refers to no graph");
-  if (!graph_->alive(*this)) graph_->require(*this, "value");
+  if (!valid())
+    throw GraphError(SourceLocationScope::function_or("value") + ": the Value is empty and refers to no graph");
+  if (!graph_->alive(*this)) graph_->require(*this, SourceLocationScope::function_or("value"));
   return *graph_;
 }
 

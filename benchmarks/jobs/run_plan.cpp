@@ -24,7 +24,7 @@ Run run_plan(std::shared_ptr<xg::Graph> graph, const std::vector<xg::Value>& out
   const auto planned = std::make_shared<Planned>(Planned{std::move(graph), std::move(plan), std::move(memory)});
   for (xg::NodeId id = 0; id < planned->graph->size(); ++id) {
     if (planned->graph->node(id).op->traits.leaf != xg::Leaf::input) continue;
-    const xg::Buffer input = planned->memory.input(planned->graph->value(id));
+    const xg::Buffer input = planned->memory.feed_in_place(planned->graph->value(id));
     if (input.data == nullptr) continue;
     if (input.type.dtype == xg::f32)
       fill(input.as<float>(), input.type.shape.elements());

@@ -61,9 +61,10 @@ struct Workspace::State {
   // Both allocate nothing: training loops call them at each step.
   std::size_t find_input(const std::string& name) const {
     const auto found = program->input_of_name.find(name);
-    if (found == program->input_of_name.end())
-      throw FeedError(fmt::format("feed: the plan's graph has no input \"{}\"", name));
-    return found->second;
+    if (found != program->input_of_name.end()) return found->second;
+    std::vector<std::string> known;
+    for (const PlannedInput& input : program->inputs) known.push_back(input.name);
+    fail_unknown_feed(name, std::move(known));
   }
   std::size_t find_input(Value value) const {
     const auto& all = program->inputs;  // in the order of their nodes
@@ -81,7 +82,7 @@ struct Workspace::State {
     std::memcpy(inputs[input].now, converted.raw(), converted.bytes());
     fed[input] = 1;
   }
-  Buffer input(std::size_t input) {
+  Buffer feed_in_place(std::size_t input) {
     const PlannedInput& planned = program->inputs[input];
     if (!planned.needed) return {};
     fed[input] = 1;
@@ -177,8 +178,18 @@ Workspace& Workspace::operator=(Workspace&&) noexcept = default;
 
 void Workspace::feed(Value input, const Tensor& value) { state_->feed(state_->find_input(input), value); }
 void Workspace::feed(const std::string& input, const Tensor& value) { state_->feed(state_->find_input(input), value); }
-Buffer Workspace::input(Value input) { return state_->input(state_->find_input(input)); }
-Buffer Workspace::input(const std::string& input) { return state_->input(state_->find_input(input)); }
+Buffer Workspace::feed_in_place(Value input) { return state_->feed_in_place(state_->find_input(input)); }
+void Workspace::feed(const Feeds& feeds) {
+  std::unordered_set<std::size_t> fed;
+  State& state = *state_;
+  for (const Feed& feed : feeds) {
+    const bool by_name = !feed.input.valid() && !feed.name.empty();
+    const std::size_t input = by_name ? state.find_input(feed.name) : state.find_input(feed.input);
+    state.feed(input, feed.value);
+    if (!fed.insert(input).second)
+      throw FeedError(fmt::format("feed {:?}: it is fed twice", state.program->inputs[input].name));
+  }
+}
 
 Buffer Workspace::next_input(Value input) { return state_->next_input(state_->find_input(input)); }
 void Workspace::swap_inputs() { state_->swap_inputs(); }
@@ -256,15 +267,7 @@ void Plan::run_watched(Workspace& memory, const RunOptions& options, TaskRef don
 
 std::vector<Tensor> Plan::run(const Feeds& feeds, const RunOptions& options) const {
   Workspace memory(*this);
-  std::unordered_set<std::size_t> fed;
-  Workspace::State& state = *memory.state_;
-  for (const Feed& feed : feeds) {
-    const bool by_name = !feed.input.valid() && !feed.name.empty();
-    const std::size_t input = by_name ? state.find_input(feed.name) : state.find_input(feed.input);
-    state.feed(input, feed.value);
-    if (!fed.insert(input).second)
-      throw FeedError(fmt::format("plan: input {:?} is fed twice", program_->inputs[input].name));
-  }
+  memory.feed(feeds);
   run(memory, options);
   std::vector<Tensor> out;
   for (int i = 0; i < static_cast<int>(program_->outputs.size()); ++i) out.push_back(memory.output(i).clone());

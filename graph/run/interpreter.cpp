@@ -58,12 +58,17 @@ Feeds find_inputs(const Graph& graph, Feeds feeds) {
     if (feed.input.valid()) continue;
     std::vector<std::string> known;
     for (NodeId id = 0; id < graph.size(); ++id) {
-      if (graph.node(id).op->traits.leaf == Leaf::input) known.push_back(fmt::format("{:?}", graph.name(id)));
+      if (graph.node(id).op->traits.leaf == Leaf::input) known.push_back(graph.name(id));
     }
-    throw FeedError(fmt::format("feed {:?}: the graph has no input of that name{}{}", feed.name,
-                                known.empty() ? "" : "; it has ", list_text(known)));
+    fail_unknown_feed(feed.name, known);
   }
   return feeds;
+}
+
+void fail_unknown_feed(const std::string& name, std::vector<std::string> known) {
+  for (std::string& other : known) other = fmt::format("{:?}", other);
+  throw FeedError(fmt::format("feed {:?}: the graph has no input of that name{}{}", name,
+                              known.empty() ? "" : "; it has ", list_text(known)));
 }
 
 std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds, const RunOptions& options) {

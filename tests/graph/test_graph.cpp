@@ -171,7 +171,7 @@ TEST_CASE("graph: empty, foreign and surplus operands throw") {
   Graph other;
   const Value x = g.input("x", {3});
   const Value y = other.input("y", {3});
-  CHECK(message_of<GraphError>([&] { sum({}); }) == "value: it is empty and refers to no graph");
+  CHECK(message_of<GraphError>([&] { sum({}); }) == "sum: the Value is empty and refers to no graph");
   CHECK(message_of<GraphError>([&] { g.apply(tiny::sum, {Value()}); }) == "sum: operand 0 is an empty Value");
   CHECK(message_of<GraphError>([&] {
           g.apply(tiny::add, {x, y});
@@ -438,6 +438,8 @@ TEST_CASE("graph: pinned trainable flags also apply to graphs with the same flag
   CHECK(same.pin_trainable(pinned));
   CHECK_FALSE(fresh.trainable(pinned));
   CHECK_THROWS_AS(fresh.trainable(Parameter()), GraphError);
+  CHECK_THROWS_WITH_AS((void)fresh.pin_trainable(nullptr), doctest::Contains("pin_trainable: the flag is null"),
+                       GraphError);
 }
 
 TEST_CASE("graph: references to a node's data stay valid while nodes are appended") {

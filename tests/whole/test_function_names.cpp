@@ -37,6 +37,15 @@ TEST_CASE("function names: errors while building a graph begin with the function
   const Value yes = g.input("yes", {2, 3}, boolean), other = g.input("other", {5});
   const Value labels = g.input("labels", {2}, i64), whole = g.input("whole", {2, 3}, i64);
 
+  // empty Values
+  const Value none;
+  CHECK_NAMED("isinf", isinf(none));
+  CHECK_NAMED("isfinite", isfinite(none));
+  CHECK_NAMED("zeros_like", zeros_like(none));
+  CHECK_NAMED("stack", stack({none, x}));
+  CHECK_NAMED("stack", stack({x, none}));
+  CHECK_NAMED("meshgrid", meshgrid({none}));
+
   // activations
   CHECK_NAMED("hardsigmoid", hardsigmoid(yes));
   CHECK_NAMED("logsigmoid", logsigmoid(whole));

@@ -444,7 +444,7 @@ TEST_CASE("workspace: next_input is a second buffer, also for views of the input
   memory.feed(x, numbers({2, 3}, 1));
   const Buffer next = memory.next_input(x);
   REQUIRE(next.type == x.type());
-  CHECK(next.data != memory.input(x).data);
+  CHECK(next.data != memory.feed_in_place(x).data);
   for (int round = 0; round < 4; ++round) {
     const Tensor now = numbers({2, 3}, 1 + round);
     const Tensor then = numbers({2, 3}, 2 + round);
@@ -459,7 +459,22 @@ TEST_CASE("workspace: next_input is a second buffer, also for views of the input
   CHECK(bitwise_equal(memory.output(0), plan.run({{x, numbers({2, 3}, 7)}})[0]));
 }
 
-TEST_CASE("workspace: a swapped input counts as fed; an unneeded input has no second buffer") {
+TEST_CASE("memory that is filled in place is fed, and memory that is only asked about is not") {
+  Graph g;
+  const Value x = g.input("x", {2}), unused = g.input("unused", {2});
+  const Plan plan({x * 2});
+  Workspace memory(plan);
+  CHECK_THROWS_WITH_AS(plan.run(memory), doctest::Contains("input \"x\" f32[2] was not fed"), FeedError);
+  CHECK(memory.feed_in_place(unused).data == nullptr);
+  std::fill_n(memory.feed_in_place(x).as<float>(), 2, 3.0F);
+  plan.run(memory);
+  CHECK(memory.output(0).at(1) == 6);
+  memory.feed({{"x", Tensor::full({2}, 4)}});
+  plan.run(memory);
+  CHECK(memory.output(0).at(1) == 8);
+}
+
+TEST_CASE("other memory counts as fed once it is swapped in, and an input that is not needed has none") {
   Graph g;
   const Value x = g.input("x", {2});
   const Value unused = g.input("unused", {2});
