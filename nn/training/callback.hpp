@@ -13,8 +13,9 @@
 //   on_epoch_end     after the validation, when the epoch is part of the history
 //   on_fit_end       after the last epoch, unless something was thrown
 //
-// which take a Training&. They are called in the order in which the callbacks are given. One that remembers anything
-// from call to call has three members more, so that a fit which is resumed from a checkpoint goes on as it would have:
+// which are in the table below and take a Training&. They are called in the order in which the callbacks are given. One
+// that remembers anything from call to call has three members more, so that a fit which is resumed from a checkpoint
+// goes on as it would have:
 //
 //   static constexpr const char* name = "...";
 //   nn::NamedTensors state() const;
@@ -95,6 +96,10 @@ class Training {
   std::vector<std::filesystem::path> saves_;
 };
 
+// What a callback may be told of: name(event) for each of its members.
+#define XGRAD_CALLBACK_EVENTS(name) \
+  name(on_fit_begin) name(on_epoch_begin) name(on_batch_end) name(on_epoch_end) name(on_fit_end)
+
 // The same as functions, for a few words on the spot.
 //
 //   nn::LambdaCallback{.on_epoch_end = [](nn::Training& t) { if (t.logs()["loss"] < 0.01) t.stop(); }}
@@ -107,7 +112,9 @@ struct LambdaCallback {
     }
   };
   using Function = CheckedFunction<Expected, void(Training&)>;
-  Function on_fit_begin{}, on_epoch_begin{}, on_batch_end{}, on_epoch_end{}, on_fit_end{};
+#define XGRAD_MEMBER(event) Function event{};
+  XGRAD_CALLBACK_EVENTS(XGRAD_MEMBER)
+#undef XGRAD_MEMBER
 };
 
 // Any callback, held by value.
@@ -119,15 +126,16 @@ class Callback {
   template <class C>
   Callback(std::reference_wrapper<C> callback)
       : Callback(std::shared_ptr<C>(std::shared_ptr<void>(), &callback.get())) {}
-  Callback(const LambdaCallback& c)
-      : on_fit_begin(c.on_fit_begin.function()),
-        on_epoch_begin(c.on_epoch_begin.function()),
-        on_batch_end(c.on_batch_end.function()),
-        on_epoch_end(c.on_epoch_end.function()),
-        on_fit_end(c.on_fit_end.function()) {}
+  Callback(const LambdaCallback& c) {
+#define XGRAD_TAKE(event) event = c.event.function();
+    XGRAD_CALLBACK_EVENTS(XGRAD_TAKE)
+#undef XGRAD_TAKE
+  }
 
   // Empty where the callback has no such member.
-  std::function<void(Training&)> on_fit_begin, on_epoch_begin, on_batch_end, on_epoch_end, on_fit_end;
+#define XGRAD_MEMBER(event) std::function<void(Training&)> event;
+  XGRAD_CALLBACK_EVENTS(XGRAD_MEMBER)
+#undef XGRAD_MEMBER
   std::string name;
   std::function<NamedTensors()> state;
   std::function<void(const NamedTensors&)> set_state;
@@ -136,37 +144,22 @@ class Callback {
   // A member that is there but cannot be called would otherwise be passed over in silence.
   template <class C>
   explicit Callback(std::shared_ptr<C> c) {
-    constexpr bool calls_fit_begin = requires(Training & t) { c->on_fit_begin(t); };
-    if constexpr (calls_fit_begin) on_fit_begin = [c](Training& t) { c->on_fit_begin(t); };
-    static_assert(
-        calls_fit_begin || !requires { &C::on_fit_begin; },
-        "on_fit_begin must take an nn::Training&: void on_fit_begin(nn::Training& t)");
-    constexpr bool calls_epoch_begin = requires(Training & t) { c->on_epoch_begin(t); };
-    if constexpr (calls_epoch_begin) on_epoch_begin = [c](Training& t) { c->on_epoch_begin(t); };
-    static_assert(
-        calls_epoch_begin || !requires { &C::on_epoch_begin; },
-        "on_epoch_begin must take an nn::Training&: void on_epoch_begin(nn::Training& t)");
-    constexpr bool calls_batch_end = requires(Training & t) { c->on_batch_end(t); };
-    if constexpr (calls_batch_end) on_batch_end = [c](Training& t) { c->on_batch_end(t); };
-    static_assert(
-        calls_batch_end || !requires { &C::on_batch_end; },
-        "on_batch_end must take an nn::Training&: void on_batch_end(nn::Training& t)");
-    constexpr bool calls_epoch_end = requires(Training & t) { c->on_epoch_end(t); };
-    if constexpr (calls_epoch_end) on_epoch_end = [c](Training& t) { c->on_epoch_end(t); };
-    static_assert(
-        calls_epoch_end || !requires { &C::on_epoch_end; },
-        "on_epoch_end must take an nn::Training&: void on_epoch_end(nn::Training& t)");
-    constexpr bool calls_fit_end = requires(Training & t) { c->on_fit_end(t); };
-    if constexpr (calls_fit_end) on_fit_end = [c](Training& t) { c->on_fit_end(t); };
-    static_assert(
-        calls_fit_end || !requires { &C::on_fit_end; },
-        "on_fit_end must take an nn::Training&: void on_fit_end(nn::Training& t)");
-    static_assert(
-        calls_fit_begin || requires { &C::on_fit_begin; } || calls_epoch_begin || requires { &C::on_epoch_begin; } ||
-            calls_batch_end || requires { &C::on_batch_end; } || calls_epoch_end || requires { &C::on_epoch_end; } ||
-            calls_fit_end || requires { &C::on_fit_end; },
-        "a callback is a struct with one or more of the public members on_fit_begin, on_epoch_begin, on_batch_end, "
-        "on_epoch_end and on_fit_end, which take an nn::Training&");
+#define XGRAD_TAKE(event)                                                                           \
+  if constexpr (requires(Training & t) { c->event(t); }) event = [c](Training& t) { c->event(t); }; \
+  static_assert(                                                                                    \
+      requires(Training & t) { c->event(t); } || !requires { &C::event; },                          \
+      #event " must take an nn::Training&: void " #event "(nn::Training& t)");
+#define XGRAD_OR_HAS(event)                  \
+  || requires(Training & t) { c->event(t); } \
+  || requires { &C::event; }
+#define XGRAD_NAME(event) " " #event ","
+    XGRAD_CALLBACK_EVENTS(XGRAD_TAKE)
+    static_assert(false XGRAD_CALLBACK_EVENTS(XGRAD_OR_HAS),
+                  "a callback is a struct with one or more of the public members" XGRAD_CALLBACK_EVENTS(
+                      XGRAD_NAME) " which take an nn::Training&");
+#undef XGRAD_TAKE
+#undef XGRAD_OR_HAS
+#undef XGRAD_NAME
     if constexpr (requires(const NamedTensors& s) { c->set_state(c->state()), c->set_state(s), C::name; }) {
       name = C::name;
       state = [c] { return c->state(); };
@@ -178,5 +171,7 @@ class Callback {
     }
   }
 };
+
+#undef XGRAD_CALLBACK_EVENTS
 
 }  // namespace xgrad::inline v0::nn

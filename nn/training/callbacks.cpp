@@ -32,7 +32,7 @@ void require_monitored(const char* callback, const Training& t, const std::strin
                                   : no_such_name(name, names)));
 }
 
-// By more than `margin`, unless there was nothing before. NaN is not mode than anything.
+// By more than `margin`, unless there was nothing before. NaN is never better.
 bool is_better(double now, const std::optional<double>& before, MonitorMode mode, const std::string& name,
                double margin) {
   if (std::isnan(now)) return false;
@@ -223,7 +223,7 @@ void ModelCheckpoint::on_fit_begin(Training& t) {
   if (every_steps > 0 && save_best_only) {
     throw UserError(fmt::format("{}: every_steps and save_best_only are both given\n  hint: use two of these", name));
   }
-  // MonitorMode told now than after the first epoch.
+  // Checked now and not after the first epoch.
   if (save_best_only) require_monitored(name, t, monitor);
   if (every_steps == 0) {
     Logs some;

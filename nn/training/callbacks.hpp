@@ -18,7 +18,7 @@
 
 namespace xgrad::inline v0::nn {
 
-// Which of two numbers is the mode one. `automatic` goes by the name: see larger_is_better.
+// Whether smaller or larger numbers are better. `automatic` goes by the name: see larger_is_better.
 enum class MonitorMode { automatic, min, max };
 
 // Ends the fit when a number has not improved by more than `min_delta` for more epochs than `patience` allows: with 0
@@ -88,7 +88,7 @@ struct ModelCheckpoint {
   // "net-{epoch:02}-{val_loss:.3f}.safetensors". The folder must exist.
   std::string path;
   std::string monitor = "val_loss";
-  bool save_best_only = false;  // only when what is monitored is mode than ever before
+  bool save_best_only = false;  // only when the monitored number is better than ever before
   MonitorMode mode = MonitorMode::automatic;
   int every_steps = 0;  // after so many steps, also in the middle of an epoch; 0: after each epoch
 

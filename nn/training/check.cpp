@@ -40,20 +40,19 @@ CheckTable check_table(const Model& model, const Dataset& few_rows, const CheckO
   ModelGraph graph = model.inference_graph(rows);
   const bool compiled = graph.loss.valid();
   if (compiled) graph = model.training_graph(rows, !few_rows.weights.empty());
-  Feeds feeds;
+  Dataset fed = few_rows;
   // Index 0 exists in every table; random integers need not.
   if (has_data)
-    feeds.push_back({graph.input, few_rows.x.cast(graph.input.dtype())});
+    fed.x = few_rows.x.cast(graph.input.dtype());
   else if (graph.input.dtype() == i64)
-    feeds.push_back({graph.input, Tensor(graph.input.type())});
-  if (compiled) feeds.push_back({graph.target, has_data ? few_rows.y : random_targets(graph, options.seed)});
-  if (graph.weights.valid()) feeds.push_back({graph.weights, few_rows.weights});
+    fed.x = Tensor(graph.input.type());
+  if (compiled && !has_data) fed.y = random_targets(graph, options.seed);
   const Value y = compiled ? graph.loss.named("loss") : graph.prediction.named("prediction");
   std::vector<Value> weights;
   for (const Parameter& p : compiled ? graph.trained : graph.graph->trainable_parameters()) {
     weights.push_back(graph.graph->parameter(p));
   }
-  CheckTable table = check_graph(y, weights, feeds, options);
+  CheckTable table = check_graph(y, weights, graph.feeds(fed), options);
   table.title = fmt::format("{} of {} rows, in f64", compiled ? "the loss" : "the prediction", rows);
   return table;
 }

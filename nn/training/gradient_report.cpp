@@ -6,9 +6,7 @@ namespace xgrad::inline v0::nn {
 
 ModelGradients gradient_report(const Model& model, const Dataset& few_rows, const RunOptions& run) {
   ModelGraph graph = model.training_graph(few_rows.size(), !few_rows.weights.empty());
-  Feeds feeds{{graph.input, few_rows.x}, {graph.target, few_rows.y}};
-  if (graph.weights.valid()) feeds.push_back({graph.weights, few_rows.weights});
-  GradientReport report = xgrad::gradient_report(graph.loss, feeds, run);
+  GradientReport report = xgrad::gradient_report(graph.loss, graph.feeds(few_rows), run);
   return {std::move(graph), std::move(report)};
 }
 

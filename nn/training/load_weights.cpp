@@ -1,44 +1,24 @@
 // Weights from files that other libraries wrote.
-#include <array>
-#include <cstring>
+#include <vector>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/text_width.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 #include <xgrad/nn/training/internal/model_state.hpp>
+#include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
 namespace {
 
 // [out, in, ...] as [..., in, out].
 Tensor from_torch_kernel(const Tensor& kernel) {
-  const Shape& s = kernel.shape();
-  const int rank = s.rank();
-  const auto axis_of = [&](int axis) { return axis == rank - 1 ? 0 : axis == rank - 2 ? 1 : axis + 2; };
-  Shape shape;
-  std::array<Index, Shape::max_rank> steps{}, count{};
-  const auto strides = s.strides();
-  for (int axis = 0; axis < rank; ++axis) {
-    shape.push_back(s[axis_of(axis)]);
-    steps[static_cast<std::size_t>(axis)] = strides[static_cast<std::size_t>(axis_of(axis))];
-  }
-  Tensor out(shape, kernel.dtype());
-  const std::size_t size = size_of(kernel.dtype());
-  const auto* from = static_cast<const char*>(kernel.raw());
-  auto* to = static_cast<char*>(out.mutable_raw());
-  Index at = 0;
-  for (Index i = 0; i < out.elements(); ++i, to += size) {
-    std::memcpy(to, from + static_cast<std::size_t>(at) * size, size);
-    for (int axis = rank; axis-- > 0;) {  // odometer: the last axis runs fastest
-      const auto a = static_cast<std::size_t>(axis);
-      at += steps[a];
-      if (++count[a] < shape[axis]) break;
-      at -= steps[a] * shape[axis];
-      count[a] = 0;
-    }
-  }
-  return out;
+  std::vector<Index> axes;
+  for (int axis = 2; axis < kernel.shape().rank(); ++axis) axes.push_back(axis);
+  axes.insert(axes.end(), {1, 0});
+  Graph g;
+  return evaluate(transpose(g.constant(kernel), axes));
 }
 
 bool is_kernel(const Parameter& weight) {

@@ -74,6 +74,17 @@ void make_unique(std::vector<Metric>& metrics) {
 
 }  // namespace
 
+Feeds ModelGraph::feeds(const Dataset& rows) const {
+  Feeds out;
+  const auto feed = [&](Value to, const Tensor& numbers) {
+    if (to.valid() && !numbers.empty()) out.emplace_back(to, numbers);
+  };
+  feed(input, rows.x);
+  feed(target, rows.y);
+  feed(weights, rows.weights);
+  return out;
+}
+
 ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   const std::lock_guard one_at_a_time(building);
   ModelGraph out;
@@ -135,11 +146,6 @@ void Model::State::require_idle(const char* where) const {
   throw GraphError(
       fmt::format("{}: the model \"{}\" is being trained\n  hint: a callback can do this when the fit has ended", where,
                   options.name));
-}
-
-bool Model::State::trains(const Parameter& p) const {
-  const auto pinned = trainable_flags.find(p.trainable_flag());
-  return pinned != trainable_flags.end() ? pinned->second : p.trainable();
 }
 
 void Model::State::warn_of_unreached(const ModelGraph& graph) const {
@@ -319,7 +325,8 @@ Index Model::parameter_count() const {
 
 Index Model::trainable_count() const {
   Index total = 0;
-  for (const Parameter& p : state_->parameters) total += state_->trains(p) ? p.shape().elements() : 0;
+  for (const Parameter& p : state_->parameters)
+    total += state_->trainable_flags.trainable(p) ? p.shape().elements() : 0;
   return total;
 }
 
@@ -362,9 +369,7 @@ void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options
   const ModelGraph g = training_graph(data.size(), !data.weights.empty());
   std::vector<Value> weights;
   for (const Parameter& p : g.trained) weights.push_back(g.graph->parameter(p));
-  Feeds feeds{{g.input, data.x}, {g.target, data.y}};
-  if (g.weights.valid()) feeds.push_back({g.weights, data.weights});
-  xgrad::check_gradients(g.loss, weights, feeds, options);
+  xgrad::check_gradients(g.loss, weights, g.feeds(data), options);
 }
 
 }  // namespace xgrad::inline v0::nn

@@ -30,6 +30,7 @@
 #include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/profile/profile.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 #include <xgrad/nn/data/augment.hpp>
 #include <xgrad/nn/data/dataset.hpp>
 #include <xgrad/nn/defaults.hpp>
@@ -125,6 +126,11 @@ struct ModelGraph {
   // unchanged since the loss does not depend on them.
   std::vector<Update> updates;
   std::vector<Parameter> trained, unreached;
+
+  // The rows for the inputs that the graph has. What is empty is left out.
+  //
+  //   Tensor loss = evaluate(graph.loss, graph.feeds(rows));
+  Feeds feeds(const Dataset& rows) const;
 };
 
 // Threads: several threads may call predict(), evaluate() and all else that only reads the model at once. What changes

@@ -25,9 +25,7 @@ Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions
   outputs.insert(outputs.end(), graph.metrics.begin(), graph.metrics.end());
   const Plan plan(outputs, graph.updates);
   Workspace memory(plan);
-  memory.feed(graph.input, batch.x);
-  memory.feed(graph.target, batch.y);
-  if (graph.weights.valid()) memory.feed(graph.weights, batch.weights);
+  memory.feed(graph.feeds(batch));
   ProfileOptions how = options;
   if (!how.peak) how.peak = measure_peak(how.run.threads);
   return xgrad::profile(plan, memory, how);

@@ -11,6 +11,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/events/runs.hpp>
+#include <xgrad/nn/training/internal/sample_rows.hpp>
 #include <xgrad/nn/training/model.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -86,13 +87,7 @@ class Probe {
     }
     plan_.emplace(outputs);
     memory_.emplace(*plan_);
-    const Dataset& data = t.data();
-    std::vector<Index> order;
-    for (Index i = 0; i < rows; ++i) order.push_back(i * (data.size() / rows));
-    const Dataset some = data.select(order);
-    memory_->feed(model_.input, some.x);
-    memory_->feed(model_.target, some.y);
-    if (model_.weights.valid()) memory_->feed(model_.weights, some.weights);
+    memory_->feed(model_.feeds(sample_rows(t.data(), rows)));
   }
 
   void write(Folder& to, std::int64_t epoch, std::int64_t step) {

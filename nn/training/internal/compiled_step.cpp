@@ -67,7 +67,7 @@ void CompiledStep::load_next(const BatchSource& source, std::span<const Index> r
 
 void CompiledStep::load(const BatchSource& source, std::span<const Index> rows, int threads) {
   fill(source, rows, Parallel(threads > 0 ? threads : default_threads()),
-       [&](Value input) { return memory_.input(input); });
+       [&](Value input) { return memory_.feed_in_place(input); });
 }
 
 Means::Means(const std::vector<Metric>& metrics, const CompiledStep& step) : sums_(4) {

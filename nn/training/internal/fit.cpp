@@ -1,6 +1,7 @@
 // The training loop.
 #include <algorithm>
 #include <chrono>
+#include <memory>
 #include <numeric>
 #include <utility>
 
@@ -26,24 +27,6 @@ void check(const FitOptions& options) {
     throw UserError("fit: validation and validation_split are both given\n  hint: use one of them");
   }
 }
-
-// The counts and the mark that a fit sets in a model, put back as the weights are unless all goes well.
-template <class T>
-class Restore {
- public:
-  explicit Restore(T& variable) : variable_(variable), before_(variable) {}
-  Restore(const Restore&) = delete;
-  Restore& operator=(const Restore&) = delete;
-  ~Restore() {
-    if (kept_) variable_ = before_;
-  }
-  void dismiss() { kept_ = false; }
-
- private:
-  T& variable_;
-  T before_;
-  bool kept_ = true;
-};
 
 }  // namespace
 
@@ -117,10 +100,8 @@ Logs Model::Fit::expected_logs() const {
 }
 
 History Model::Fit::run() {
-  Snapshot weights(s_.changing());
-  Restore steps(s_.training_steps);
-  Restore epochs(s_.epochs);
-  const Restore mark(s_.training);
+  Snapshot before(s_.changing(), s_.training_steps, s_.epochs);
+  const std::unique_ptr<bool, void (*)(bool*)> mark(&s_.training, [](bool* training) { *training = false; });
   s_.training = true;
   std::error_code ignored;
   if (!options_.resume.empty() && std::filesystem::exists(options_.resume, ignored)) resume(options_.resume);
@@ -130,9 +111,7 @@ History Model::Fit::run() {
   training_.epoch_ = epoch_;
   notify(&Callback::on_fit_end);
   if (!training_.history_.stop_reason().empty()) progress_.say("stopped: " + training_.history_.stop_reason());
-  weights.dismiss();
-  steps.dismiss();
-  epochs.dismiss();
+  before.dismiss();
   return training_.history_;
 }
 
@@ -251,10 +230,14 @@ Logs Model::train_on_batch(const Dataset& rows, int threads) {
     Logs logs;
     s.report(logs, means, "");  // once the weights have changed, no memory is needed any more
     s.optimizer_state.apply_rest.set(Tensor(false));
-    step->run({.threads = threads, .step = s.training_steps});
-    ++s.training_steps;
+    // The results of metrics are the user's functions, which may throw when the weights have changed.
+    const bool may_throw = std::any_of(compiled.metrics.begin(), compiled.metrics.end(),
+                                       [](const Metric& metric) { return metric.result != nullptr; });
+    Snapshot before(may_throw ? s.changing() : std::vector<Parameter>(), s.training_steps, s.epochs);
+    step->run({.threads = threads, .step = s.training_steps++});
     means.add(*step);
     for (std::size_t i = 0; i < logs.entries().size(); ++i) logs.set(i, means[i]);
+    before.dismiss();
     return logs;
   });
 }

@@ -10,6 +10,7 @@
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/autodiff/saturation.hpp>
 #include <xgrad/graph/print.hpp>
+#include <xgrad/nn/training/internal/sample_rows.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -20,13 +21,6 @@ constexpr double deviations_off = 0.5;
 constexpr double factor_off = 2;
 constexpr double least_variance = 1e-3;  // below it a feature is taken for one that hardly varies
 constexpr double still = 0.9999;         // statistics of a larger momentum do not move
-
-Dataset some_rows(const Dataset& data, Index wanted) {
-  const Index rows = std::min(wanted, data.size());
-  std::vector<Index> chosen(static_cast<std::size_t>(rows));
-  for (Index i = 0; i < rows; ++i) chosen[static_cast<std::size_t>(i)] = i * data.size() / rows;
-  return data.select(chosen);
-}
 
 Value norm_of(Value x) { return sqrt(sum(square(x))); }
 Value part_of(Value mask, DType dtype) { return mean(cast(mask, dtype)); }
@@ -41,7 +35,7 @@ Axes places(Value x) {
 }  // namespace
 
 HealthProbe::HealthProbe(const Model& model, const Dataset& data, Index rows) {
-  const Dataset batch = some_rows(data, rows);
+  const Dataset batch = sample_rows(data, rows);
   graph_ = model.training_graph(batch.size(), !batch.weights.empty());
   {
     const auto scope = graph_.graph->scope("health");
@@ -52,9 +46,7 @@ HealthProbe::HealthProbe(const Model& model, const Dataset& data, Index rows) {
   if (outputs_.empty()) return;
   plan_ = std::make_unique<Plan>(outputs_);
   memory_ = std::make_unique<Workspace>(*plan_);
-  memory_->feed(graph_.input, batch.x);
-  memory_->feed(graph_.target, batch.y);
-  if (graph_.weights.valid()) memory_->feed(graph_.weights, batch.weights);
+  memory_->feed(graph_.feeds(batch));
 }
 
 std::size_t HealthProbe::output(Value number) {

@@ -51,8 +51,6 @@ struct Model::State {
   Dataset checked(const std::string& where, const Dataset& data) const;
   // Throws GraphError while a fit runs.
   void require_idle(const char* where) const;
-  // Whether training changes the weight: as it was at compile().
-  bool trains(const Parameter& p) const;
   // Warns of trainable weights that the loss does not depend on.
   void warn_of_unreached(const ModelGraph& graph) const;
   // All that training changes.

@@ -1,15 +1,19 @@
-// The numbers of parameters as they are now, to be put back unless all goes well.
+// A model's state as it is now, to be put back unless all goes well.
 #pragma once
 
+#include <cstdint>
+#include <utility>
 #include <vector>
 
 #include <xgrad/graph/parameter.hpp>
 
 namespace xgrad::inline v0::nn {
 
+// The numbers of parameters, and two counts.
 class Snapshot {
  public:
-  explicit Snapshot(std::vector<Parameter> parameters) : parameters_(std::move(parameters)) {
+  Snapshot(std::vector<Parameter> parameters, std::uint64_t& steps, std::uint64_t& epochs)
+      : parameters_(std::move(parameters)), counts_{{&steps, steps}, {&epochs, epochs}} {
     for (const Parameter& p : parameters_) values_.push_back(p.value());
   }
   Snapshot(const Snapshot&) = delete;
@@ -17,12 +21,14 @@ class Snapshot {
   ~Snapshot() {
     if (!kept_) return;
     for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set(values_[i]);
+    for (const auto& [count, before] : counts_) *count = before;
   }
   void dismiss() { kept_ = false; }
 
  private:
   std::vector<Parameter> parameters_;
   std::vector<Tensor> values_;
+  std::pair<std::uint64_t*, std::uint64_t> counts_[2];
   bool kept_ = true;
 };
 

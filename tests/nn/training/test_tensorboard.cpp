@@ -204,6 +204,23 @@ TEST_CASE("tensor_board: a gradient histogram contains the gradient") {
   CHECK((bins[0].left + bins[0].right) / 2 == doctest::Approx(2 * error).epsilon(1e-5));
 }
 
+TEST_CASE("histograms of layers are of rows from all over the data") {
+  const ScratchFolder folder;
+  nn::Dataset data{Tensor({255, 1}), Tensor({255, 1})};
+  const auto x = data.x.mutable_values<float>();
+  std::fill(x.begin() + 128, x.end(), 1.0F);
+  nn::Model model{nn::Dense(1, nn::linear, {.kernel_initializer = nn::ones, .trainable = false}), {1}};
+  model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
+  model.fit(data, {.verbose = nn::Verbose::silent,
+                   .callbacks = {nn::TensorBoard{.log_dir = folder.path(), .histogram_freq = 1}}});
+  // 128 rows by default, of which the second half of the data, where the layer gives 1, has its part.
+  const auto bins = load_run(folder / "train").histograms.at("dense/output/histogram").at(0);
+  CHECK(total(bins) == 128);
+  CHECK(bins.front().left == 0);
+  CHECK(bins.back().right == 1);
+  CHECK(bins.back().count == 64);
+}
+
 TEST_CASE("numbers that are not finite are counted beside the histograms") {
   const ScratchFolder folder;
   nn::Model model = small_model::line();

@@ -1,5 +1,6 @@
 // Training steps without a Model: Optimizer::minimize and updates.
 #include <filesystem>
+#include <span>
 #include <stdexcept>
 #include <vector>
 
@@ -360,4 +361,43 @@ TEST_CASE("fit: drop_last drops the last, partial batch") {
   CHECK(small_model::same(small_model::weights(all), small_model::weights(dropped)));
   CHECK_THROWS_WITH_AS(dropped.fit(data, {.batch_size = 16, .drop_last = true, .verbose = silent}),
                        "fit: drop_last leaves no batch: batch_size is 16, and there are 10 rows", UserError);
+}
+
+// ---- metrics that throw
+
+TEST_CASE("a metric whose result throws leaves the model as it was, in train_on_batch and in fit") {
+  bool throws = false;
+  const nn::Metric fragile{.name = "fragile",
+                           .apply = [](Value p, Value t) { return sum(p - t); },
+                           .result =
+                               [&](std::span<const double> totals) {
+                                 if (throws) throw std::runtime_error("no result");
+                                 return totals[0];
+                               }};
+  const nn::Dataset data{numbers({6, 2}), numbers({6, 1}, 0.5)};
+  const auto compiled = [&] {
+    nn::Model out{net(), {2}, {.seed = 1}};
+    out.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{}, .metrics = {fragile}});
+    return out;
+  };
+  const scratch::ScratchFolder folder;
+  nn::Model model = compiled(), calm = compiled();
+  model.train_on_batch(data);
+  calm.train_on_batch(data);
+  const std::vector<Tensor> before = small_model::weights(model);
+  throws = true;
+  CHECK_THROWS_WITH_AS(model.train_on_batch(data), "no result", std::runtime_error);
+  CHECK(small_model::same(small_model::weights(model), before));
+  CHECK_THROWS_WITH_AS(model.fit(data, {.verbose = silent}), "no result", std::runtime_error);
+  CHECK(small_model::same(small_model::weights(model), before));
+  throws = false;
+  // What the optimizer remembers, and the counts, are as they were, too.
+  model.train_on_batch(data);
+  calm.train_on_batch(data);
+  model.save(folder / "model");
+  calm.save(folder / "calm");
+  const nn::TensorFile file = nn::load_safetensors(folder / "model"), other = nn::load_safetensors(folder / "calm");
+  CHECK(file.metadata == other.metadata);
+  REQUIRE(file.tensors.size() == other.tensors.size());
+  for (const auto& [name, tensor] : file.tensors) CHECK(bitwise_equal(tensor, other.tensors.at(name)));
 }
