@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cstdlib>
+#include <mutex>
 #include <string_view>
 
 #include <cxxabi.h>
@@ -19,6 +20,9 @@ std::uint64_t hash(std::string_view text) {
   for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
   return h;
 }
+
+thread_local const ModuleParts::Use* innermost = nullptr;
+std::mutex adding;  // graphs of several threads may call one module
 
 }  // namespace
 
@@ -38,6 +42,7 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype) const {
 
 Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const Initializer& initializer) const {
   State& s = *state_;
+  if (innermost != nullptr) innermost->parts.add(*this);
   if (!s.parameter.valid()) {
     const std::string& scope = graph.current_scope();
     const std::string name = scope.empty() ? s.name : scope + "/" + s.name;
@@ -62,21 +67,86 @@ void Weight::freeze(bool frozen) {
   if (exists()) state_->parameter.set_trainable(state_->options.trainable && !frozen);
 }
 
-void Layer::set_trainable(bool trainable) {
-  state_->trainable = trainable;
-  for (Weight& weight : state_->weights) weight.freeze(!trainable);
+ModuleParts::Use::Use(const std::shared_ptr<ModuleParts>& used) : parts(*used), outer(innermost) {
+  if (outer != nullptr && &outer->parts != &parts) outer->parts.add(used);
+  if (!parts.used_) parts.used_ = true;
+  innermost = this;
+}
+
+ModuleParts::Use::~Use() { innermost = outer; }
+
+void ModuleParts::add(Weight weight) {
+  std::unique_lock lock(adding);
+  if (std::find(weights_.begin(), weights_.end(), weight) != weights_.end()) return;
+  weights_.push_back(weight);
+  lock.unlock();
+  if (decides()) weight.freeze(!trainable);
+}
+
+void ModuleParts::add(const std::shared_ptr<ModuleParts>& module) {
+  std::unique_lock lock(adding);
+  if (std::any_of(modules_.begin(), modules_.end(), [&](const auto& known) { return known.lock() == module; })) return;
+  std::erase_if(modules_, [](const auto& known) { return known.expired(); });
+  modules_.push_back(module);
+  lock.unlock();
+  if (decides()) module->set_trainable(trainable);
+}
+
+template <class Visit>
+void ModuleParts::for_each(std::set<const ModuleParts*>& seen, const Visit& visit) {
+  if (!seen.insert(this).second) return;
+  visit(*this);
+  for (const auto& known : modules_) {
+    if (const auto module = known.lock()) module->for_each(seen, visit);
+  }
+}
+
+std::vector<Parameter> ModuleParts::parameters() {
+  std::vector<Parameter> out;
+  std::set<const ModuleParts*> seen;
+  for_each(seen, [&](const ModuleParts& parts) {
+    if (!parts.used_) {
+      throw GraphError(
+          fmt::format("parameters: {:?} has not been called, and makes its weights when it is\n  hint: make "
+                      "the Model first, or call it on an input",
+                      parts.name));
+    }
+    for (const Weight& weight : parts.weights_) {
+      if (weight.exists() && std::find(out.begin(), out.end(), weight.parameter()) == out.end())
+        out.push_back(weight.parameter());
+    }
+  });
+  return out;
+}
+
+void ModuleParts::set_trainable(bool trains) {
+  std::set<const ModuleParts*> seen;
+  for_each(seen, [&](ModuleParts& parts) {
+    parts.trainable = trains;
+    parts.decided_ = true;
+    for (Weight& weight : parts.weights_) weight.freeze(!trains);
+  });
 }
 
 Weight Layer::weight(std::string name, Initializer initializer, WeightOptions options) {
   Weight made(std::move(name), std::move(initializer), std::move(options));
-  made.freeze(!state_->trainable);
-  state_->weights.push_back(made);
+  parts_->add(made);
   return made;
 }
 
 Value AnyModule::operator()(Value x) const {
-  if (!call_) throw GraphError("module: it is empty: it was moved to another AnyModule");
+  const ModuleParts::Use use(parts_.pointer());
+  const SourceLocationScope line = SourceLocationScope::otherwise(line_, x);
+  if (!opens_scope_) return call_(x);
+  const auto scope = x.graph().unique_scope(parts_->name);
   return call_(x);
+}
+
+std::shared_ptr<ModuleParts> AnyModule::parts_of_all(const std::vector<AnyModule>& modules) {
+  const auto out = std::make_shared<ModuleParts>("sequential");
+  out->used_ = true;
+  for (const AnyModule& module : modules) out->add(module.parts_.pointer());
+  return out;
 }
 
 int AnyModule::deepest(const std::vector<AnyModule>& modules) {

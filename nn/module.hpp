@@ -9,6 +9,15 @@
 // first call, when their shapes are known. Weights are handles: a copy of a module has the same weights, and a module
 // called twice uses them twice. The same module may be called in many graphs; whether a graph trains (GraphOptions) is
 // what layers such as dropout go by.
+//
+// Layer, Sequential and AnyModule, which holds any struct or function, have
+//
+//   std::vector<Parameter> parameters() const;   // weights and moving statistics, each once
+//   void set_trainable(bool trainable);          // of all weights, and of the layers in it
+//
+// parameters() throws GraphError before the first call: an empty list would look like a module without weights.
+// set_trainable() may come before it, and then holds for the layers and weights that the call uses. Both reach what is
+// a Layer or a Weight, wherever the struct or function keeps it, and no Parameter that it uses by itself.
 #pragma once
 
 #include <concepts>
@@ -16,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <type_traits>
 #include <typeinfo>
@@ -56,6 +66,7 @@ class Weight {
   bool exists() const { return state_->parameter.valid(); }
   // Keeps its numbers as they are in training, or no longer.
   void freeze(bool frozen);
+  friend bool operator==(const Weight& a, const Weight& b) { return a.state_.get() == b.state_.get(); }
 
  private:
   struct State {
@@ -69,6 +80,41 @@ class Weight {
   CheckedPointer<std::shared_ptr<State>, empty> state_;
 };
 
+// What a module consists of: weights, and the modules that it was seen to call. Copies of a module share it.
+class ModuleParts {
+ public:
+  explicit ModuleParts(std::string module, bool trains = true) : name(std::move(module)), trainable(trains) {}
+
+  // For as long as it lives, the weights and modules that this thread uses become parts of the module.
+  struct Use {
+    explicit Use(const std::shared_ptr<ModuleParts>& parts);
+    Use(const Use&) = delete;
+    ~Use();
+    ModuleParts& parts;
+    const Use* const outer;
+  };
+
+  void add(Weight weight);
+  void add(const std::shared_ptr<ModuleParts>& module);
+  std::vector<Parameter> parameters();
+  void set_trainable(bool trains);
+
+  const std::string name;  // of the scope
+  bool trainable;          // pinned by graphs
+
+ private:
+  friend class AnyModule;
+  // Calls visit(parts) for this module and those in it, each once.
+  template <class Visit>
+  void for_each(std::set<const ModuleParts*>& seen, const Visit& visit);
+  bool decides() const { return decided_ || !trainable; }
+
+  bool used_ = false;
+  bool decided_ = false;  // by set_trainable, also of parts to come
+  std::vector<Weight> weights_;
+  std::vector<std::weak_ptr<ModuleParts>> modules_;  // their callers own them
+};
+
 // Base of modules: it marks a struct as one, so that its type gives the name of its scope.
 struct Module {};
 
@@ -79,44 +125,41 @@ class Layer : public Module {
   // Whether training changes the layer's weights. Copies of a layer share this as they share the weights. A graph keeps
   // what was set when the layer was called in it, and a model what was set at compile(), for every batch size: compile
   // it again after a change.
-  bool trainable() const { return state_->trainable; }
-  void set_trainable(bool trainable);
+  bool trainable() const { return parts_->trainable; }
+  void set_trainable(bool trainable) { parts_->set_trainable(trainable); }
+  std::vector<Parameter> parameters() const { return parts_->parameters(); }
 
  protected:
   // Whether the layer is trainable in this graph: what layers that freeze more than weights go by.
-  bool trainable_in(Graph& graph) const { return graph.pin_trainable({state_.pointer(), &state_->trainable}); }
+  bool trainable_in(Graph& graph) const { return graph.pin_trainable({parts_.pointer(), &parts_->trainable}); }
   // `at` is the line the layer was written in, which what it appends is said to be made at when nothing but another
   // module of this library calls it.
   Layer(const char* kind, const std::string& name, bool trainable = true, SourceLocation at = {})
-      : name_(name.empty() ? kind : name), state_(std::make_shared<State>(State{trainable, {}})), line_(at) {}
-  // The scope of the layer, for as long as it lives, and the line: that of the call or else that of the layer.
+      : name_(name.empty() ? kind : name), parts_(std::make_shared<ModuleParts>(name_, trainable)), line_(at) {}
+  // The scope of the layer, for as long as it lives, and the line: that of the call or else that of the layer. Throws
+  // GraphError if the layer was moved from.
   struct Opened {
     SourceLocationScope line;
+    ModuleParts::Use use;
     Graph::ScopeGuard scope;
   };
   [[nodiscard]] Opened open(const Operand& x) const {
-    return {SourceLocationScope::instead(x.line().known() ? x.line() : line_, x), x.graph().unique_scope(scope())};
+    return {SourceLocationScope::instead(x.line().known() ? x.line() : line_, x), ModuleParts::Use(parts_.pointer()),
+            x.graph().unique_scope(name_)};
   }
   // The same for a layer that was called with a Value alone, in which each line counts for itself.
   [[nodiscard]] Opened open(Value x) const {
-    return {SourceLocationScope::otherwise(line_, x), x.graph().unique_scope(scope())};
+    return {SourceLocationScope::otherwise(line_, x), ModuleParts::Use(parts_.pointer()),
+            x.graph().unique_scope(name_)};
   }
   // A weight that is frozen while the layer is.
   Weight weight(std::string name, Initializer initializer, WeightOptions options = {});
 
  private:
-  // Throws GraphError if the layer was moved from.
-  const std::string& scope() const {
-    (void)state_.pointer();
-    return name_;
-  }
-  struct State {
-    bool trainable;
-    std::vector<Weight> weights;
-  };
+  friend class AnyModule;
   static constexpr char empty[] = "layer: it is empty: it was moved to another layer";
   std::string name_;
-  CheckedPointer<std::shared_ptr<State>, empty> state_;
+  CheckedPointer<std::shared_ptr<ModuleParts>, empty> parts_;
   SourceLocation line_;
 };
 
@@ -131,28 +174,20 @@ class AnyModule {
   template <class M>
   requires(!std::is_same_v<M, AnyModule> && !std::is_same_v<M, std::vector<AnyModule>>)
       AnyModule(M module, SourceLocation at = SourceLocation::here())
-      : nesting_(1 + nesting_of(module)) {
+      : nesting_(1 + nesting_of(module)),
+        parts_(parts_of(module)),
+        opens_scope_(std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> &&
+                     !requires { typename M::is_transparent; }),
+        line_(at) {
     check_nesting();
     constexpr bool is_module = std::is_invocable_r_v<Value, M&, Value>;
     static_assert(is_module, "a module is a layer, or a struct or function that takes a Value and returns a Value");
-    if constexpr (!is_module) {
-      // The assertion has said all there is to say.
-    } else if constexpr (std::is_base_of_v<Module, M> && !std::is_base_of_v<Layer, M> &&
-                         !requires { typename M::is_transparent; }) {
-      call_ = [held = std::make_shared<M>(std::move(module)), scope = scope_name(typeid(M)), at](Value x) {
-        const SourceLocationScope line = SourceLocationScope::otherwise(at, x);
-        const auto guard = x.graph().unique_scope(scope);
-        return (*held)(x);
-      };
-    } else {
-      call_ = [held = std::make_shared<M>(std::move(module)), at](Value x) {
-        const SourceLocationScope line = SourceLocationScope::otherwise(at, x);
-        return (*held)(x);
-      };
-    }
+    if constexpr (is_module) call_ = [held = std::make_shared<M>(std::move(module))](Value x) { return (*held)(x); };
   }
 
   Value operator()(Value x) const;
+  std::vector<Parameter> parameters() const { return parts_->parameters(); }
+  void set_trainable(bool trainable) { parts_->set_trainable(trainable); }
   // How deep modules are nested in it, itself included.
   int nesting() const { return nesting_; }
   static int deepest(const std::vector<AnyModule>& modules);
@@ -167,11 +202,25 @@ class AnyModule {
     else
       return 0;
   }
+  template <class M>
+  static std::shared_ptr<ModuleParts> parts_of(const M& module) {
+    if constexpr (std::is_base_of_v<Layer, M>)
+      return module.parts_.pointer();
+    else if constexpr (requires { module.modules(); })
+      return parts_of_all(module.modules());
+    else
+      return std::make_shared<ModuleParts>(std::is_base_of_v<Module, M> ? scope_name(typeid(M)) : "module");
+  }
+  static std::shared_ptr<ModuleParts> parts_of_all(const std::vector<AnyModule>& modules);
   void check_nesting() const;
   // `Residual` gives "residual", `my::WideBlock` gives "wide_block".
   static std::string scope_name(const std::type_info& type);
 
+  static constexpr char empty[] = "module: it is empty: it was moved to another AnyModule";
   int nesting_;
+  CheckedPointer<std::shared_ptr<ModuleParts>, empty> parts_;
+  bool opens_scope_;  // of the parts' name
+  SourceLocation line_;
   std::function<Value(Value)> call_;
 };
 

@@ -23,6 +23,9 @@ class Sequential : public Module {
     return *this;
   }
   std::size_t size() const { return modules_.size(); }
+  const std::vector<AnyModule>& modules() const { return modules_; }
+  std::vector<Parameter> parameters() const { return AnyModule(*this).parameters(); }
+  void set_trainable(bool trainable) { AnyModule(*this).set_trainable(trainable); }
   int nesting() const { return AnyModule::deepest(modules_); }
   Value operator()(Value x) const {
     for (const AnyModule& module : modules_) x = module(x);

@@ -24,15 +24,17 @@ void check_groups(Value x, Index groups) {
                                x.graph().current_scope(), x.shape().back(), groups, x.describe()));
 }
 
-xgrad::ConvWindow2D windows(const Conv2DOptions& o) {
-  return {.strides = o.strides, .padding = o.padding, .dilation = o.dilation, .groups = o.groups};
-}
-
 }  // namespace
 
-Conv2D::Conv2D(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options,
-               SourceLocation at)
-    : KernelLayer("conv2d", activation, options, at), filters_(filters), window_(window), options_(windows(options)) {
+ImageConv::ImageConv(const char* kind, Index filters, HeightWidth window, Activation activation,
+                     const Conv2DOptions& options, SourceLocation at)
+    : KernelLayer(kind, activation, options, at),
+      filters_(filters),
+      window_(window),
+      options_{.strides = options.strides,
+               .padding = options.padding,
+               .dilation = options.dilation,
+               .groups = options.groups} {
   const SourceLocationScope line(at, nullptr);
   check(*this, filters, window.height, window.width, options.groups);
 }
@@ -43,16 +45,6 @@ Value Conv2D::operator()(Operand x) const {
   check_groups(x, options_.groups);
   const Shape shape{window_.height, window_.width, x.shape().back() / options_.groups, filters_};
   return finish(conv2d(x, kernel(x, shape), options_), shape);
-}
-
-Conv2DTranspose::Conv2DTranspose(Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options,
-                                 SourceLocation at)
-    : KernelLayer("conv2d_transpose", activation, options, at),
-      filters_(filters),
-      window_(window),
-      options_(windows(options)) {
-  const SourceLocationScope line(at, nullptr);
-  check(*this, filters, window.height, window.width, options.groups);
 }
 
 Value Conv2DTranspose::operator()(Operand x) const {

@@ -35,33 +35,36 @@ struct Conv2DOptions {
   std::string name{};  // scope name; "conv2d" or "conv2d_transpose" if empty
 };
 
-// [batch, height, width, channels] to [batch, height', width', filters], with kernel [kernel height, kernel width,
-// channels / groups, filters]. All convolution layers throw ShapeError, naming the layer, for an input of another rank,
-// another number of channels than at the first call, or channels that are not a multiple of `groups`.
-class Conv2D : public KernelLayer {
- public:
-  Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
-         SourceLocation at = SourceLocation::here());
-  Value operator()(Operand x) const;
+// What Conv2D and Conv2DTranspose share.
+class ImageConv : public KernelLayer {
+ protected:
+  ImageConv(const char* kind, Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options,
+            SourceLocation at);
 
- private:
   Index filters_;
   HeightWidth window_;
   xgrad::ConvWindow2D options_;
 };
 
-// Transposed convolution: with strides s the output is s times as high and wide. The kernel is [kernel height, kernel
-// width, filters / groups, channels].
-class Conv2DTranspose : public KernelLayer {
+// [batch, height, width, channels] to [batch, height', width', filters], with kernel [kernel height, kernel width,
+// channels / groups, filters]. All these throw ShapeError, naming the layer, for an input of another rank, or with
+// other channels than at the first call, or with channels that do not fall into the groups.
+class Conv2D : public ImageConv {
+ public:
+  Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
+         SourceLocation at = SourceLocation::here())
+      : ImageConv("conv2d", filters, window, activation, options, at) {}
+  Value operator()(Operand x) const;
+};
+
+// The way back: with strides s the result is s times as high and wide. The kernel is [kernel height, kernel width,
+// filters / groups, channels].
+class Conv2DTranspose : public ImageConv {
  public:
   Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
-                  SourceLocation at = SourceLocation::here());
+                  SourceLocation at = SourceLocation::here())
+      : ImageConv("conv2d_transpose", filters, window, activation, options, at) {}
   Value operator()(Operand x) const;
-
- private:
-  Index filters_;
-  HeightWidth window_;
-  xgrad::ConvWindow2D options_;
 };
 
 struct Conv1DOptions {

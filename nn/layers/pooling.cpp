@@ -31,17 +31,11 @@ xgrad::PoolWindow1D windows(const Pool1DOptions& o) {
 
 }  // namespace
 
-MaxPool2D::MaxPool2D(HeightWidth window, Pool2DOptions options, SourceLocation at)
-    : Layer("max_pool2d", options.name, true, at), window_(window), options_(std::move(options)) {}
-
 Value MaxPool2D::operator()(Operand x) const {
   const auto scope = open(x);
   check_image(x);
   return max_pool2d(x, window_, windows(options_));
 }
-
-AveragePool2D::AveragePool2D(HeightWidth window, Pool2DOptions options, SourceLocation at)
-    : Layer("average_pool2d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
 Value AveragePool2D::operator()(Operand x) const {
   const auto scope = open(x);
@@ -49,17 +43,11 @@ Value AveragePool2D::operator()(Operand x) const {
   return average_pool2d(x, window_, windows(options_));
 }
 
-MaxPool1D::MaxPool1D(Index window, Pool1DOptions options, SourceLocation at)
-    : Layer("max_pool1d", options.name, true, at), window_(window), options_(std::move(options)) {}
-
 Value MaxPool1D::operator()(Operand x) const {
   const auto scope = open(x);
   check_sequence(x);
   return max_pool1d(x, window_, windows(options_));
 }
-
-AveragePool1D::AveragePool1D(Index window, Pool1DOptions options, SourceLocation at)
-    : Layer("average_pool1d", options.name, true, at), window_(window), options_(std::move(options)) {}
 
 Value AveragePool1D::operator()(Operand x) const {
   const auto scope = open(x);

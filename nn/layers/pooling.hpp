@@ -10,6 +10,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/module.hpp>
@@ -31,50 +32,49 @@ struct Pool1DOptions {
   std::string name{};
 };
 
-// [batch, height, width, channels] to [batch, height', width', channels].
-class MaxPool2D : public Layer {
- public:
-  explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {},
-                     SourceLocation at = SourceLocation::here());
-  Value operator()(Operand x) const;
+// What these share.
+template <class Window, class Options>
+class Pool : public Layer {
+ protected:
+  Pool(const char* kind, Window window, Options options, SourceLocation at)
+      : Layer(kind, options.name, true, at), window_(window), options_(std::move(options)) {}
 
- private:
-  HeightWidth window_;
-  Pool2DOptions options_;
+  Window window_;
+  Options options_;
 };
 
-class AveragePool2D : public Layer {
+// [batch, height, width, channels] to [batch, height', width', channels].
+class MaxPool2D : public Pool<HeightWidth, Pool2DOptions> {
+ public:
+  explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {},
+                     SourceLocation at = SourceLocation::here())
+      : Pool("max_pool2d", window, std::move(options), at) {}
+  Value operator()(Operand x) const;
+};
+
+class AveragePool2D : public Pool<HeightWidth, Pool2DOptions> {
  public:
   explicit AveragePool2D(HeightWidth window = default_window, Pool2DOptions options = {},
-                         SourceLocation at = SourceLocation::here());
+                         SourceLocation at = SourceLocation::here())
+      : Pool("average_pool2d", window, std::move(options), at) {}
   Value operator()(Operand x) const;
-
- private:
-  HeightWidth window_;
-  Pool2DOptions options_;
 };
 
 // [batch, length, channels] to [batch, length', channels].
-class MaxPool1D : public Layer {
+class MaxPool1D : public Pool<Index, Pool1DOptions> {
  public:
   explicit MaxPool1D(Index window = default_window, Pool1DOptions options = {},
-                     SourceLocation at = SourceLocation::here());
+                     SourceLocation at = SourceLocation::here())
+      : Pool("max_pool1d", window, std::move(options), at) {}
   Value operator()(Operand x) const;
-
- private:
-  Index window_;
-  Pool1DOptions options_;
 };
 
-class AveragePool1D : public Layer {
+class AveragePool1D : public Pool<Index, Pool1DOptions> {
  public:
   explicit AveragePool1D(Index window = default_window, Pool1DOptions options = {},
-                         SourceLocation at = SourceLocation::here());
+                         SourceLocation at = SourceLocation::here())
+      : Pool("average_pool1d", window, std::move(options), at) {}
   Value operator()(Operand x) const;
-
- private:
-  Index window_;
-  Pool1DOptions options_;
 };
 
 // Reduces all axes between batch and channels: [batch, ..., channels] to [batch, channels].

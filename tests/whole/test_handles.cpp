@@ -157,7 +157,7 @@ TEST_CASE("handles: a moved-from Plan or Workspace throws") {
   Workspace kept = std::move(memory);
   check_each(
       "workspace: it is empty", [&] { taken.run(memory); }, [&] { memory.feed(x, Tensor::zeros({2})); },
-      [&] { memory.feed("x", Tensor::zeros({2})); }, [&] { (void)memory.input(x); },
+      [&] { memory.feed("x", Tensor::zeros({2})); }, [&] { (void)memory.feed_in_place(x); },
       [&] { (void)memory.next_input(x); }, [&] { memory.swap_inputs(); }, [&] { (void)memory.output(0); },
       [&] { (void)profile(taken, memory); });
   // NOLINTEND(bugprone-use-after-move)
@@ -201,7 +201,8 @@ TEST_CASE("handles: a moved-from layer, module or weight throws") {
   // NOLINTBEGIN(bugprone-use-after-move)
   check_each(
       "it is empty", [&] { (void)dense(x); }, [&] { (void)dense.kernel(); }, [&] { (void)dense.trainable(); },
-      [&] { dense.set_trainable(false); }, [&] { (void)module(x); }, [&] { (void)weight.parameter(); },
+      [&] { dense.set_trainable(false); }, [&] { (void)dense.parameters(); }, [&] { (void)module(x); },
+      [&] { (void)module.parameters(); }, [&] { module.set_trainable(false); }, [&] { (void)weight.parameter(); },
       [&] { (void)weight.exists(); }, [&] { weight.freeze(true); }, [&] { (void)weight(g, {2}, f32); });
   // NOLINTEND(bugprone-use-after-move)
 }
