@@ -11,7 +11,7 @@ foreach(header ${headers})
   get_filename_component(folder ${header} DIRECTORY)
   install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad/${folder})
 endforeach()
-install(FILES ${PROJECT_SOURCE_DIR}/umbrella/engine.hpp ${PROJECT_SOURCE_DIR}/umbrella/xgrad.hpp
+install(FILES ${PROJECT_SOURCE_DIR}/umbrella/engine.hpp ${XGRAD_INCLUDE_DIR}/xgrad/xgrad.hpp
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/xgrad)
 
 install(EXPORT xgrad-targets NAMESPACE xgrad:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/xgrad)
