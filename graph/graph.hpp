@@ -123,12 +123,12 @@ class Graph {
 
   // ---- trainable parameters
 
-  // The flag, as it was when this graph (or the one whose flags it was made with) first pinned it. Layers pin their
-  // flags, so that all parts of a graph agree on what is frozen, whatever set_trainable says later. Throws GraphError
-  // for a null pointer.
+  // The value of the flag when this graph, or the one whose flags it was made with, first pinned it. Layers pin their
+  // flags, so that a later set_trainable does not change a graph that is partly built. Throws GraphError for a null
+  // pointer.
   bool pin_trainable(const std::shared_ptr<const bool>& flag) { return trainable_flags_.pin(flag); }
   bool pin_trainable(const Parameter& parameter) { return pin_trainable(parameter.trainable_flag()); }
-  // The pinned flag of the parameter, or its present one.
+  // The pinned flag of the parameter; its current one if it is not pinned.
   bool trainable(const Parameter& parameter) const { return trainable_flags_.trainable(parameter); }
   // The trainable ones of parameters().
   std::vector<Parameter> trainable_parameters() const;

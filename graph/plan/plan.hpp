@@ -99,13 +99,12 @@ class Workspace {
   // input, if it is unknown or the value does not fit.
   void feed(Value input, const Tensor& value);
   void feed(const std::string& input, const Tensor& value);
-  // All of them. Throws FeedError for an input that is fed twice.
+  // Feeds several inputs. Throws FeedError for an input that is fed twice.
   void feed(const Feeds& feeds);
-  // Feeds without a copy: the memory of an input, to be filled before the next run. Empty if the plan does not need it.
+  // Marks the input as fed and returns its memory, to be filled before the next run. Empty if the plan does not need it.
   Buffer feed_in_place(Value input);
-  // Other memory of the input, made when first asked for, to be filled while a run goes on in another thread:
-  // `swap_inputs` feeds it to the next run, and what runs read until then is to be filled next. Empty if the plan does
-  // not need the input.
+  // The input's second buffer, which another thread may fill during a run. `swap_inputs` exchanges the two buffers of
+  // all inputs that have a second one, and marks these inputs as fed. Empty if the plan does not need the input.
   Buffer next_input(Value input);
   void swap_inputs();
   // Output i of the last run, borrowed: valid until the next run.

@@ -62,10 +62,10 @@ Tensor evaluate(Value value, const Feeds& feeds = {}, const RunOptions& options 
 // Throws UserError if first_row is negative; `where` begins the message.
 void check_run_options(const char* where, const RunOptions& options);
 
-// Throws FeedError: no input has the name that is fed, all that there are have those of `known`.
+// Throws FeedError for a fed name that no input has; the message lists the inputs' names.
 [[noreturn]] void fail_unknown_feed(const std::string& name, std::vector<std::string> known);
 
-// `value` as an input of type `expected` takes it; throws FeedError naming the input otherwise.
+// Converts `value` to the type `expected` of an input. Throws FeedError, naming the input, if it cannot.
 Tensor convert_feed(const std::string& name, const TensorType& expected, const Tensor& value);
 
 }  // namespace xgrad::inline v0

@@ -146,66 +146,190 @@ Value ClassWeights::vector(Value beside, DType dtype) const {
 }
 
 Value label_weights(Operand labels, DType dtype, const ClassOptions& options) {
-  const SourceLocationScope line(labels);
-  Value counts, label = labels;
-  if (options.ignored_label) {
-    counts = not_equal(labels, static_cast<double>(*options.ignored_label));
-    label = where(counts, labels, 0);
-  }
-  const Value of_classes = options.class_weights.vector(labels, dtype);
-  const Value weights = of_classes.valid() ? gather(of_classes, label) : cast(ones_like(labels), dtype);
-  return counts.valid() ? where(counts, weights, 0) : weights;
+  return composite(labels, [&] {
+    Value counts, label = labels;
+    if (options.ignored_label) {
+      counts = not_equal(labels, static_cast<double>(*options.ignored_label));
+      label = where(counts, labels, 0);
+    }
+    const Value of_classes = options.class_weights.vector(labels, dtype);
+    const Value weights = of_classes.valid() ? gather(of_classes, label) : cast(ones_like(labels), dtype);
+    return counts.valid() ? where(counts, weights, 0) : weights;
+  });
 }
 
 void register_losses(OpRegistry& registry) { registry.add(define<Probabilities>()); }
 
 Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options, Reduction reduction) {
-  const SourceLocationScope line(prediction);
-  const ClassLoss loss{"categorical_crossentropy", prediction, options, reduction};
-  loss.check_target(target);
-  return loss.of_target(log_of(prediction), target);
+  return composite(prediction, [&] {
+    const ClassLoss loss{"categorical_crossentropy", prediction, options, reduction};
+    loss.check_target(target);
+    return loss.of_target(log_of(prediction), target);
+  });
 }
 
 Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options,
                                            Reduction reduction) {
-  const SourceLocationScope line(logits);
-  const ClassLoss loss{"categorical_crossentropy_from_logits", logits, options, reduction};
-  loss.check_target(target);
-  return loss.of_target(log_softmax(logits), target);
+  return composite(logits, [&] {
+    const ClassLoss loss{"categorical_crossentropy_from_logits", logits, options, reduction};
+    loss.check_target(target);
+    return loss.of_target(log_softmax(logits), target);
+  });
 }
 
 Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options,
                                       Reduction reduction) {
-  const SourceLocationScope line(prediction);
-  const ClassLoss loss{"sparse_categorical_crossentropy", prediction, options, reduction};
-  loss.check_labels(labels);
-  return loss.of_labels(log_of(prediction), labels);
+  return composite(prediction, [&] {
+    const ClassLoss loss{"sparse_categorical_crossentropy", prediction, options, reduction};
+    loss.check_labels(labels);
+    return loss.of_labels(log_of(prediction), labels);
+  });
 }
 
 Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options,
                                                   Reduction reduction) {
-  const SourceLocationScope line(logits);
-  const ClassLoss loss{"sparse_categorical_crossentropy_from_logits", logits, options, reduction};
-  loss.check_labels(labels);
-  return loss.of_labels(log_softmax(logits), labels);
+  return composite(logits, [&] {
+    const ClassLoss loss{"sparse_categorical_crossentropy_from_logits", logits, options, reduction};
+    loss.check_labels(labels);
+    return loss.of_labels(log_softmax(logits), labels);
+  });
 }
 
 Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options, Reduction reduction) {
-  const SourceLocationScope line(log_probabilities);
-  const ClassLoss loss{"nll", log_probabilities, options, reduction};
-  loss.check_labels(labels);
-  return loss.of_labels(log_probabilities, labels);
+  return composite(log_probabilities, [&] {
+    const ClassLoss loss{"nll", log_probabilities, options, reduction};
+    loss.check_labels(labels);
+    return loss.of_labels(log_probabilities, labels);
+  });
 }
 
 Value kl_divergence(Operand log_probabilities, Operand target, Reduction reduction) {
-  const SourceLocationScope line(log_probabilities);
-  const ClassOptions plain;
-  const ClassLoss loss{"kl_divergence", log_probabilities, plain, reduction};
-  loss.check_target(target);
-  // Where the target is 0 nothing is said, whatever the prediction, even if its logarithm is -inf.
-  const Value silent = equal(target, 0);
-  const Value distance = target * (log(where(silent, 1, target)) - where(silent, 0, log_probabilities));
-  return reduced(sum(where(silent, 0, distance), {-1}), reduction);
+  return composite(log_probabilities, [&] {
+    const ClassOptions plain;
+    const ClassLoss loss{"kl_divergence", log_probabilities, plain, reduction};
+    loss.check_target(target);
+    // Where the target is 0 nothing is said, whatever the prediction, even if its logarithm is -inf.
+    const Value silent = equal(target, 0);
+    const Value distance = target * (log(where(silent, 1, target)) - where(silent, 0, log_probabilities));
+    return reduced(sum(where(silent, 0, distance), {-1}), reduction);
+  });
+}
+
+// ---- samples
+
+namespace {
+
+ClassOptions class_options(Inputs x, const Attrs& a) {
+  ClassOptions out;
+  if (a.has("smoothing")) out.label_smoothing = a.number("smoothing");
+  if (a.has("ignored")) out.ignored_label = a.integer("ignored");
+  if (x.size() > 2) out.class_weights = x[2];
+  return out;
+}
+
+std::vector<Sample> labeled(const Domain& prediction) {
+  const Domain label = domain::integers(0, 2), weight = domain::positive();
+  Attrs smoothed = reduced_by(by_mean), ignoring = reduced_by(by_mean), both = reduced_by(by_sum);
+  smoothed.set("smoothing", 0.2);
+  ignoring.set("ignored", Index{1});
+  both.set("smoothing", 0.1);
+  both.set("ignored", Index{2});
+  return {{"rows", {{{4, 3}, prediction}, {{4}, label}}, reduced_by(by_none)},
+          {"mean", {{{4, 3}, prediction}, {{4}, label}}, reduced_by(by_mean)},
+          {"sum of a table of rows", {{{2, 2, 3}, prediction}, {{2, 2}, label}}, reduced_by(by_sum)},
+          {"one row", {{{3}, prediction}, {{}, label}}, reduced_by(by_mean)},
+          {"weights", {{{5, 3}, prediction}, {{5}, label}, {{3}, weight}}, reduced_by(by_mean)},
+          {"smoothed", {{{4, 3}, prediction}, {{4}, label}}, smoothed},
+          {"ignoring", {{{8, 3}, prediction}, {{8}, label}}, ignoring},
+          {"all of it", {{{8, 3}, prediction}, {{8}, label}, {{3}, weight}}, both},
+          zero_gradient({"one class", {{{2, 1}, prediction}, {{2}, domain::integers(0, 0)}}, reduced_by(by_none)}),
+          zero_gradient({"no rows", {{{0, 3}, prediction}, {{0}, label}}, reduced_by(by_sum)})};
+}
+std::vector<Sample> targeted(const Domain& prediction) {
+  const Domain probability = domain::between(0.1, 0.9);
+  Attrs smoothed = reduced_by(by_sum);
+  smoothed.set("smoothing", 0.2);
+  return {{"rows", {{{4, 3}, prediction}, {{4, 3}, probability}}, reduced_by(by_none)},
+          {"mean", {{{4, 3}, prediction}, {{4, 3}, probability}}, reduced_by(by_mean)},
+          {"one row", {{{3}, prediction}, {{3}, probability}}, reduced_by(by_mean)},
+          {"smoothed and weighted", {{{4, 3}, prediction}, {{4, 3}, probability}, {{3}, domain::positive()}}, smoothed},
+          zero_gradient({"one class", {{{2, 1}, prediction}, {{2, 1}, probability}}, reduced_by(by_none)}),
+          zero_gradient({"no rows", {{{0, 3}, prediction}, {{0, 3}, probability}}, reduced_by(by_sum)})};
+}
+std::vector<Sample> linear(std::vector<Sample> samples) {
+  for (Sample& s : samples) s.zero_second = s.inputs.size() < 3;  // of a product with weights it is not
+  return samples;
+}
+
+std::vector<BadSample> refused_labels(const std::string& name) {
+  const Tensor p = Tensor::full({2, 3}, 0.5);
+  const Attrs mean = reduced_by(by_mean);
+  Attrs smoothed = mean;
+  smoothed.set("smoothing", -0.1);
+  return {{"label too large", {p, Tensor::from<std::int64_t>({2}, {0, 3})}, mean, "index 3 at position 1"},
+          {"negative label", {p, Tensor::from<std::int64_t>({2}, {-1, 0})}, mean, "index -1 at position 0"},
+          {"labels of f32", {p, Tensor::zeros({2})}, mean, name + ": for predictions [2, 3] labels must be i64[2]"},
+          {"a label an element", {p, Tensor({2, 3}, i64)}, mean, "labels must be i64[2]"},
+          {"weights", {p, Tensor({2}, i64), Tensor::zeros({2})}, mean, name + ": 3 classes have weights f32[3]"},
+          {"smoothing", {p, Tensor({2}, i64)}, smoothed, name + ": label smoothing -0.1 is not from 0 to 1"},
+          {"scalar", {Tensor(1.0F), Tensor({}, i64)}, mean, name + ": predictions need an axis of classes"}};
+}
+std::vector<BadSample> refused_targets(const std::string& name) {
+  auto out = bad_losses(name);
+  Attrs ignoring = reduced_by(by_mean);
+  ignoring.set("ignored", Index{1});
+  out.push_back({"ignored label", {Tensor({2, 3}), Tensor({2, 3})}, ignoring, name + ": a label can be ignored only"});
+  out.push_back({"scalar", {Tensor(1.0F), Tensor(1.0F)}, reduced_by(by_mean), "an axis of classes"});
+  return out;
+}
+
+}  // namespace
+
+std::vector<Composite> class_loss_composites() {
+  const Domain any = domain::any();
+  const Domain probability = domain::between(0.1, 0.9);
+  return {
+      {"categorical_crossentropy", "-sum(t log p).",
+       [](Inputs x, const Attrs& a) {
+         return categorical_crossentropy(x[0], x[1], class_options(x, a), reduction_of(a));
+       },
+       targeted(probability), refused_targets("categorical_crossentropy")},
+      {"categorical_crossentropy of softmax",
+       "The same through the logits.",
+       [](Inputs x, const Attrs& a) {
+         return categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a), reduction_of(a));
+       },
+       targeted(any),
+       {}},
+      {"categorical_crossentropy_from_logits", "-sum(t log_softmax(z)).",
+       [](Inputs x, const Attrs& a) {
+         return categorical_crossentropy_from_logits(x[0], x[1], class_options(x, a), reduction_of(a));
+       },
+       targeted(any), refused_targets("categorical_crossentropy_from_logits")},
+      {"sparse_categorical_crossentropy", "-log p of the labeled class.",
+       [](Inputs x, const Attrs& a) {
+         return sparse_categorical_crossentropy(x[0], x[1], class_options(x, a), reduction_of(a));
+       },
+       labeled(probability), refused_labels("sparse_categorical_crossentropy")},
+      {"sparse_categorical_crossentropy of softmax",
+       "The same through the logits.",
+       [](Inputs x, const Attrs& a) {
+         return sparse_categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a), reduction_of(a));
+       },
+       labeled(any),
+       {}},
+      {"sparse_categorical_crossentropy_from_logits", "-log_softmax(z) of the labeled class.",
+       [](Inputs x, const Attrs& a) {
+         return sparse_categorical_crossentropy_from_logits(x[0], x[1], class_options(x, a), reduction_of(a));
+       },
+       labeled(any), refused_labels("sparse_categorical_crossentropy_from_logits")},
+      {"nll", "The negative logarithm of the labeled class.",
+       [](Inputs x, const Attrs& a) { return nll(x[0], x[1], class_options(x, a), reduction_of(a)); },
+       linear(labeled(any)), refused_labels("nll")},
+      {"kl_divergence", "sum(t (log t - log p)).",
+       [](Inputs x, const Attrs& a) { return kl_divergence(x[0], x[1], reduction_of(a)); },
+       loss_samples(any, probability), bad_losses("kl_divergence")},
+  };
 }
 
 }  // namespace xgrad::inline v0

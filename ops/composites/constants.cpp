@@ -111,16 +111,18 @@ Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<
 }
 
 std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, SourceLocation at) {
-  const SourceLocationScope line(at, axes.empty() ? Value() : axes[0], "meshgrid");
-  if (axes.empty()) throw ShapeError("meshgrid: there are no axes");
-  const auto count = static_cast<Index>(axes.size());
-  // Where in the grid axis i lies.
-  const auto place = [&](Index i) { return indexing == Indexing::xy && count > 1 && i < 2 ? 1 - i : i; };
-  Shape grid;
-  for (Index i = 0; i < count; ++i) {
-    const Value axis = axes[static_cast<std::size_t>(place(i))];
-    if (axis.shape().rank() != 1) {
-      throw ShapeError(fmt::format("meshgrid: axis {} must be a vector\n  {}", place(i), axis.describe()));
+  return composite(at, axes, [&] {
+    if (axes.empty()) throw ShapeError("meshgrid: there are no axes");
+    const auto count = static_cast<Index>(axes.size());
+    // Where in the grid axis i lies.
+    const auto place = [&](Index i) { return indexing == Indexing::xy && count > 1 && i < 2 ? 1 - i : i; };
+    Shape grid;
+    for (Index i = 0; i < count; ++i) {
+      const Value axis = axes[static_cast<std::size_t>(place(i))];
+      if (axis.shape().rank() != 1) {
+        throw ShapeError(fmt::format("meshgrid: axis {} must be a vector\n  {}", place(i), axis.describe()));
+      }
+      grid.push_back(axis.shape()[0]);
     }
     std::vector<Value> out;
     for (Index i = 0; i < count; ++i) {

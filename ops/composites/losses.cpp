@@ -115,24 +115,26 @@ Value binary_from_logits(Value logits, Value target, const BinaryOptions& option
 }  // namespace
 
 Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options, Reduction reduction) {
-  const SourceLocationScope line(prediction);
-  const char* function = "binary_crossentropy";
-  require_same_shape(function, prediction, "target", target);
-  const Value t = smoothed(function, target, options);
-  if (prediction.node().op == &builtin_op("sigmoid")) {
-    return binary_from_logits(prediction.graph().value(prediction.graph().inputs(prediction.id())[0]), t, options,
-                              reduction);
-  }
-  const Value p = clip(prediction, smallest_probability, 1 - smallest_probability);
-  return reduced(-(weighted(t, options) * log(p) + (1 - t) * log1p(-p)), reduction);
+  return composite(prediction, [&] {
+    const char* function = "binary_crossentropy";
+    require_same_shape(function, prediction, "target", target);
+    const Value t = smoothed(function, target, options);
+    if (prediction.node().op == &builtin_op("sigmoid")) {
+      return binary_from_logits(prediction.graph().value(prediction.graph().inputs(prediction.id())[0]), t, options,
+                                reduction);
+    }
+    const Value p = clip(prediction, smallest_probability, 1 - smallest_probability);
+    return reduced(-(weighted(t, options) * log(p) + (1 - t) * log1p(-p)), reduction);
+  });
 }
 
 Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options,
                                       Reduction reduction) {
-  const SourceLocationScope line(logits);
-  const char* function = "binary_crossentropy_from_logits";
-  require_same_shape(function, logits, "target", target);
-  return binary_from_logits(logits, smoothed(function, target, options), options, reduction);
+  return composite(logits, [&] {
+    const char* function = "binary_crossentropy_from_logits";
+    require_same_shape(function, logits, "target", target);
+    return binary_from_logits(logits, smoothed(function, target, options), options, reduction);
+  });
 }
 
 Value hinge(Operand prediction, Operand target, Reduction reduction) {
@@ -282,30 +284,28 @@ std::vector<Composite> of_truth() {
   const Domain probability = domain::between(0.1, 0.9);
   return {
       {"binary_crossentropy", "-t log p - (1 - t) log(1 - p).",
-       [](Inputs x, const Attrs& a) { return binary_crossentropy(x[0], x[1], {.reduction = reduction_of(a)}); },
+       [](Inputs x, const Attrs& a) { return binary_crossentropy(x[0], x[1], {}, reduction_of(a)); },
        loss_samples(probability, probability), bad_losses("binary_crossentropy")},
       {"binary_crossentropy, smoothed and weighted",
        "With other targets.",
        [](Inputs x, const Attrs& a) {
          return binary_crossentropy(x[0], x[1],
                                     {.label_smoothing = a.has("smoothing") ? a.number("smoothing") : 0.2,
-                                     .positive_weight = a.has("weight") ? a.number("weight") : 3,
-                                     .reduction = reduction_of(a)});
+                                     .positive_weight = a.has("weight") ? a.number("weight") : 3},
+                                    reduction_of(a));
        },
        loss_samples(probability, probability),
        {refused_option("binary_crossentropy", "smoothing", 1.5, "label smoothing 1.5 is not from 0 to 1").back(),
         refused_option("binary_crossentropy", "weight", -1, "positive weight -1 is not").back()}},
       {"binary_crossentropy of sigmoid",
        "Through the logits.",
-       [](Inputs x, const Attrs& a) {
-         return binary_crossentropy(sigmoid(x[0]), x[1], {.reduction = reduction_of(a)});
-       },
+       [](Inputs x, const Attrs& a) { return binary_crossentropy(sigmoid(x[0]), x[1], {}, reduction_of(a)); },
        loss_samples(any, probability),
        {}},
       {"binary_crossentropy_from_logits", "The same of sigmoid(z).",
        [](Inputs x, const Attrs& a) {
-         return binary_crossentropy_from_logits(
-             x[0], x[1], {.label_smoothing = 0.1, .positive_weight = 0.5, .reduction = reduction_of(a)});
+         return binary_crossentropy_from_logits(x[0], x[1], {.label_smoothing = 0.1, .positive_weight = 0.5},
+                                                reduction_of(a));
        },
        loss_samples(any, probability), bad_losses("binary_crossentropy_from_logits")},
       {"hinge", "max(0, 1 - t p).", [](Inputs x, const Attrs& a) { return hinge(x[0], x[1], reduction_of(a)); },

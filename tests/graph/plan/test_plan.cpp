@@ -459,7 +459,7 @@ TEST_CASE("workspace: next_input is a second buffer, also for views of the input
   CHECK(bitwise_equal(memory.output(0), plan.run({{x, numbers({2, 3}, 7)}})[0]));
 }
 
-TEST_CASE("memory that is filled in place is fed, and memory that is only asked about is not") {
+TEST_CASE("workspace: feed_in_place marks an input as fed") {
   Graph g;
   const Value x = g.input("x", {2}), unused = g.input("unused", {2});
   const Plan plan({x * 2});
@@ -474,7 +474,7 @@ TEST_CASE("memory that is filled in place is fed, and memory that is only asked 
   CHECK(memory.output(0).at(1) == 8);
 }
 
-TEST_CASE("other memory counts as fed once it is swapped in, and an input that is not needed has none") {
+TEST_CASE("workspace: a swapped input counts as fed; an unneeded input has no second buffer") {
   Graph g;
   const Value x = g.input("x", {2});
   const Value unused = g.input("unused", {2});
