@@ -47,12 +47,12 @@ and never by hand. Run it on your machine: the ratios matter, and they differ fr
                                 results.compiler, results.load);
   for (const auto& [name, about] : results.workers) out += fmt::format("| {} | {} |\n", name, about);
   out += R"(
-Method: each library runs in its own process, with the number of threads in the table. The processes take turns at the same
-job, round after round; while one runs, the others are stopped. Times are medians over the rounds. A ratio is the time of the
-other library over that of xgrad, so 2x means that xgrad is twice as fast. It is the median of the ratios within each round,
-since the speed of the machine changes between rounds. *Wanted* is the project's target, and *reached* says whether this run met
-it. All processes get huge pages from the C library, and peers have their fastest configuration: see the comments in
-[benchmarks/peers](../benchmarks/peers).
+Method: each library runs in its own process, with the number of threads in the table. The processes take turns at the
+same job, round after round; while one runs, the others are stopped. Times are medians over the rounds. A ratio is the
+time of the other library over that of xgrad, so 2x means that xgrad is twice as fast. It is the median of the ratios
+within each round, since the speed of the machine changes between rounds. *Wanted* is the project's target, and
+*reached* says whether this run met it. All processes get huge pages from the C library, and peers have their fastest
+configuration: see the comments in [benchmarks/peers](../benchmarks/peers).
 
 )";
   out += section(
