@@ -194,8 +194,8 @@ TEST_CASE("operations: every bad sample throws its message") {
   }
 }
 
-TEST_CASE("composed functions: errors begin with the function's name, not that of an operation, and leave no nodes") {
-  int refused = 0;
+TEST_CASE("compositions: errors begin with the name of the called function and leave no nodes") {
+  int rejected = 0;
   for (const Composite& c : builtin_composites()) {
     if (!selected(c.name)) continue;
     for (const BadSample& bad : c.bad_samples) {
@@ -214,7 +214,7 @@ TEST_CASE("composed functions: errors begin with the function's name, not that o
         got = error.message();
       }
       if (c.name != "cosine_embedding") CHECK(g.mark() == before);  // whose samples first make targets of labels
-      ++refused;
+      ++rejected;
       const std::string letters = "abcdefghijklmnopqrstuvwxyz_0123456789";
       const auto first_word = [&](const std::string& text) { return text.substr(0, text.find_first_not_of(letters)); };
       // These two call a function of another name, which throws.
@@ -222,7 +222,7 @@ TEST_CASE("composed functions: errors begin with the function's name, not that o
       CHECK_MESSAGE((delegates || first_word(got) == first_word(c.name)), got);
     }
   }
-  CHECK((refused > 50 || std::getenv("XGRAD_OP") != nullptr));
+  CHECK((rejected > 50 || std::getenv("XGRAD_OP") != nullptr));
   Graph g;
   const Value flat = g.input("flat", {4, 4});
   CHECK_THROWS_WITH_AS((void)max_pool2d(g.input("narrow", {1, 4, 1, 1}), 2),

@@ -204,7 +204,7 @@ TEST_CASE("tensor_board: a gradient histogram contains the gradient") {
   CHECK((bins[0].left + bins[0].right) / 2 == doctest::Approx(2 * error).epsilon(1e-5));
 }
 
-TEST_CASE("histograms of layers are of rows from all over the data") {
+TEST_CASE("tensor_board: layer histograms sample rows from all over the data") {
   const ScratchFolder folder;
   nn::Dataset data{Tensor({255, 1}), Tensor({255, 1})};
   const auto x = data.x.mutable_values<float>();
@@ -221,7 +221,7 @@ TEST_CASE("histograms of layers are of rows from all over the data") {
   CHECK(bins.back().count == 64);
 }
 
-TEST_CASE("numbers that are not finite are counted beside the histograms") {
+TEST_CASE("tensor_board: non-finite values are counted in a scalar, not in the histogram") {
   const ScratchFolder folder;
   nn::Model model = small_model::line();
   const nn::LambdaCallback spoil{.on_epoch_end = [](nn::Training& t) {

@@ -365,7 +365,7 @@ TEST_CASE("fit: drop_last drops the last, partial batch") {
 
 // ---- metrics that throw
 
-TEST_CASE("a metric whose result throws leaves the model as it was, in train_on_batch and in fit") {
+TEST_CASE("metric: a result function that throws leaves the model unchanged, in train_on_batch and fit") {
   bool throws = false;
   const nn::Metric fragile{.name = "fragile",
                            .apply = [](Value p, Value t) { return sum(p - t); },
@@ -391,7 +391,7 @@ TEST_CASE("a metric whose result throws leaves the model as it was, in train_on_
   CHECK_THROWS_WITH_AS(model.fit(data, {.verbose = silent}), "no result", std::runtime_error);
   CHECK(small_model::same(small_model::weights(model), before));
   throws = false;
-  // What the optimizer remembers, and the counts, are as they were, too.
+  // The optimizer state and the counters are unchanged too.
   model.train_on_batch(data);
   calm.train_on_batch(data);
   model.save(folder / "model");

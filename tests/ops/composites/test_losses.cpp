@@ -66,7 +66,7 @@ TEST_CASE("losses: binary, known values and derivatives") {
   const double log2 = std::log(2.0);
   check_answer(binary_crossentropy(numbers(g, {0.9, 0.2}), numbers(g, {1, 0}), {}, none), {2},
                {0.10536051565782628, 0.2231435513142097}, tight);
-  // Clipped: log(1e-7), and no derivative there.
+  // Probabilities are clipped: the loss is -log(1e-7) and the derivative 0.
   check_answer(binary_crossentropy(numbers(g, {0, 1}), numbers(g, {1, 0}), {}, none), {2},
                {16.11809565095832, 16.11809565095832}, 1e-9);
   check_derivative(g, {2}, {0, 1}, [](Value p) { return binary_crossentropy(p, like(p, {1, 0})); }, {0, 0});
@@ -74,9 +74,9 @@ TEST_CASE("losses: binary, known values and derivatives") {
   for (const DType dtype : {f32, f64}) {
     const Value z = numbers(g, {1e4, -1e4, 1e4, -1e4, 0, 0}, dtype);
     const Value t = numbers(g, {1, 0, 0, 1, 1, 0}, dtype);
-    for (const bool through : {false, true}) {
-      const Value y =
-          through ? binary_crossentropy(sigmoid(z), t, {}, none) : binary_crossentropy_from_logits(z, t, {}, none);
+    for (const bool through_sigmoid : {false, true}) {
+      const Value y = through_sigmoid ? binary_crossentropy(sigmoid(z), t, {}, none)
+                                      : binary_crossentropy_from_logits(z, t, {}, none);
       check_answer(y, {6}, {0, 0, 1e4, 1e4, log2, log2}, dtype == f32 ? 1e-7 : tight);
       check_answer(gradients(sum(y), z), {6}, {0, 0, 1, -1, -0.5, 0.5});
     }
@@ -160,7 +160,7 @@ TEST_CASE("losses: label smoothing, class weights and ignored labels as in PyTor
   check_answer(label_weights(labels, f64, {.class_weights = weights}), {3}, {1, 4, 2});
   check_answer(label_weights(labels, f64, {.class_weights = weights, .ignored_label = 2}), {3}, {1, 0, 2});
   const Value outside = numbers(g, {-100, -100, -100}, i64);
-  check_answer(nll(logs, outside, {.ignored_label = -100}), {}, {NAN});  // the mean of nothing
+  check_answer(nll(logs, outside, {.ignored_label = -100}), {}, {NAN});  // the mean of no rows
   check_answer(nll(logs, outside, {.ignored_label = -100}, Reduction::sum), {}, {0});
   CHECK_THROWS_AS(evaluate(nll(logs, outside), {}), ValueError);
   // Ignored rows have a gradient of 0.
