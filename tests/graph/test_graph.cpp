@@ -171,7 +171,7 @@ TEST_CASE("graph: empty, foreign and surplus operands throw") {
   Graph other;
   const Value x = g.input("x", {3});
   const Value y = other.input("y", {3});
-  CHECK(message_of<GraphError>([&] { sum({}); }) == "sum: the Value is empty and refers to no graph");
+  CHECK(message_of<GraphError>([&] { sum({}); }) == "value: the Value is empty and refers to no graph");
   CHECK(message_of<GraphError>([&] { g.apply(tiny::sum, {Value()}); }) == "sum: operand 0 is an empty Value");
   CHECK(message_of<GraphError>([&] {
           g.apply(tiny::add, {x, y});
