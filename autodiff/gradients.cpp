@@ -96,7 +96,7 @@ class ReversePass {
     try {
       return output.node().op->vjp(Vjp(output, cotangent));
     } catch (const UserError& error) {
-      fail(output.id(), std::string("its vjp throws:  ") + error.message());
+      fail(output.id(), std::string("its vjp throws: ") + error.message());
     }
   }
 

@@ -149,7 +149,7 @@ TEST_CASE("check: invalid options throw") {
                  {"step must be positive and finite, got nan"});
   check_contains(message({.relative = -1}), {"relative and absolute must not be negative, got -1"});
   check_contains(message({.max_elements = 0, .directions = 0}), {"must not be negative or both 0, got 0 and 0"});
-  check_contains(message({.max_elements = -1}), {"-1 elements"});
+  check_contains(message({.max_elements = -1}), {"both 0, got -1 and 4"});
   check_contains(message({.only = {"y"}}), {"only \"y\": wrt has no value of that name", "\"x\""});
 }
 

@@ -152,7 +152,7 @@ TEST_CASE("plan diagram: a weight with distant readers is named in them if edges
 
 TEST_CASE("plan diagram: errors name save_plan") {
   const ScratchFolder folder;
-  CHECK_THROWS_WITH_AS(save_plan(Net().plan, folder / "plan.jpeg"), doctest::Contains("save_plan: the extension"),
+  CHECK_THROWS_WITH_AS(save_plan(Net().plan, folder / "plan.jpeg"), doctest::Contains("plan.jpeg\" must end in .svg"),
                        GraphError);
   CHECK_THROWS_WITH_AS(save_plan(Net().plan, folder / "absent/plan.dot"), doctest::Contains("save_plan: cannot write"),
                        EnvironmentError);
