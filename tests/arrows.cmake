@@ -164,8 +164,8 @@ foreach(file IN LISTS files)
   if(file MATCHES "^tests/(.*/)?test_[^/]*$")
     get_filename_component(folder ${file} DIRECTORY)
     string(REGEX REPLACE "^tests/?" "" room "${folder}")
-    # Tests of no single room lie in tests/whole; tests of the benchmarks lie next to those of the library.
-    if(NOT room MATCHES "^(whole|benchmarks)$" AND (room STREQUAL "" OR NOT IS_DIRECTORY "${ROOT}/${room}"))
+    # Tests of no single room lie in tests/whole, those of an addition beside it.
+    if(NOT room MATCHES "^(whole|benchmarks|additions/.*)$" AND (room STREQUAL "" OR NOT IS_DIRECTORY "${ROOT}/${room}"))
       complain("${file}: a test lies in tests/ROOM, for a room of the library, or in tests/whole")
     endif()
   endif()

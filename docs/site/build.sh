@@ -7,9 +7,9 @@ mkdir -p "$1"
 site=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 command -v doxygen >/dev/null || { echo "site: doxygen is not installed"; exit 77; }
-# Headers are shown as users include them: <xgrad/...>.
+# Headers are shown as users include them: <xgrad/...>. CMake makes xgrad.hpp, a list of these headers.
 mkdir -p "$site/include/xgrad"
-for part in graph ops autodiff nn umbrella/engine.hpp umbrella/xgrad.hpp; do
+for part in graph ops autodiff nn umbrella/engine.hpp; do
   ln -sfn "$PWD/$part" "$site/include/xgrad/${part#umbrella/}"
 done
 version_part() { awk -v name="XGRAD_VERSION_$1" '$2 == name { print $3 }' graph/base/version.hpp; }

@@ -323,7 +323,7 @@ TEST_CASE("csv: a first row of data is not taken for a header") {
     CAPTURE(content);
     const std::string message = message_of<FormatError>([&] { (void)parse(content, {.columns = {0}}); });
     CHECK(contains(message, "line 1: expected column names, got what looks like a row of data"));
-    CHECK(contains(message, "hint: .header = false"));
+    CHECK(contains(message, "hint: set .header = false if it is data"));
   }
   const char* content = "1,2,7\n3,4,8\n5,6,9\n";
   CHECK(parse(content, {.header = false}).values.shape() == Shape{3, 3});

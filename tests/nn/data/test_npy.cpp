@@ -332,7 +332,10 @@ TEST_CASE("npy: converts to the requested dtype") {
   const Arrays arrays = load_npz(folder / "a.npz", {{"x", f32}});
   CHECK(arrays["x"].dtype() == f32);
   CHECK(arrays["y"].dtype() == i64);
-  CHECK(contains(message_of<UserError>([&] { (void)load_npz(folder / "a.npz", {{"z", f32}}); }), "there is no \"z\""));
+  CHECK(contains(message_of<UserError>([&] {
+                   (void)load_npz(folder / "a.npz", {{"z", f32}});
+                 }),
+                 "there is no array \"z\"; the arrays are \"x\", \"y\""));
 }
 
 TEST_CASE("npz: invalid names throw") {

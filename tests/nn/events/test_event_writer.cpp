@@ -263,7 +263,10 @@ TEST_CASE("event writer: invalid arguments throw and leave the file unchanged") 
       contains(message_of<ShapeError>([&] { writer.image("i", Tensor::zeros({3}), 0); }), "event writer: image \"i\""));
   CHECK(contains(user_error([&] { writer.begin_session({{"", 1}}); }), "has no name"));
   CHECK(contains(user_error([&] { writer.begin_session({{"a", 1}, {"a", 2}}); }), "duplicate hyper-parameter \"a\""));
-  CHECK(contains(user_error([&] { writer.begin_session({{"a", std::nan("")}}); }), "\"a\" is nan"));
+  CHECK(contains(user_error([&] {
+                   writer.begin_session({{"a", std::nan("")}});
+                 }),
+                 "hyper-parameter \"a\" must be finite, got nan"));
   CHECK(event_wire::content(writer.path()) == before);
 
   write_file(folder / "file", "");

@@ -228,8 +228,10 @@ TEST_CASE("batch norm: invalid inputs and options throw") {
       doctest::Contains("batch_norm_1: the input has 5 features on axis 1, but the layer was built for 3"), ShapeError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm()(g.input("v", {4})),
                        doctest::Contains("must have a batch axis and a feature axis"), ShapeError);
-  CHECK_THROWS_WITH_AS(nn::BatchNorm({.momentum = 1.5}), doctest::Contains("momentum 1.5"), UserError);
-  CHECK_THROWS_WITH_AS(nn::BatchNorm({.epsilon = -1}), doctest::Contains("epsilon -1"), UserError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm({.momentum = 1.5}), doctest::Contains("momentum must be in [0, 1], got 1.5"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::BatchNorm({.epsilon = -1}), doctest::Contains("epsilon must be at least 0, got -1"),
+                       UserError);
   CHECK_THROWS_WITH_AS(nn::BatchNorm({.axis = 2})(g.input("u", {4, 3})), doctest::Contains("axis 2"), ShapeError);
 }
 

@@ -107,11 +107,12 @@ TEST_CASE("layer norm, group norm: defaults of both presets, and errors") {
   CHECK_THROWS_WITH_AS(nn::LayerNorm({.axes = {0}})(x), doctest::Contains("axes must not include the batch axis 0"),
                        ShapeError);
   CHECK_THROWS_WITH_AS(nn::LayerNorm({.axes = {2}, .name = "norm"})(x), doctest::Contains("norm: axis 2"), ShapeError);
-  CHECK_THROWS_WITH_AS(nn::LayerNorm({.epsilon = -1}), doctest::Contains("layer_norm: epsilon -1"), UserError);
+  CHECK_THROWS_WITH_AS(nn::LayerNorm({.epsilon = -1}),
+                       doctest::Contains("layer_norm: epsilon must be at least 0, got -1"), UserError);
   CHECK_THROWS_WITH_AS(
       nn::GroupNorm()(x),
       doctest::Contains("group_norm: channels must be a multiple of groups, got 2 channels and 32 groups"), ShapeError);
-  CHECK_THROWS_WITH_AS(nn::GroupNorm(0), doctest::Contains("group_norm: 0 groups"), UserError);
+  CHECK_THROWS_WITH_AS(nn::GroupNorm(0), doctest::Contains("group_norm: groups must be at least 1, got 0"), UserError);
   CHECK_THROWS_WITH_AS(nn::GroupNorm(1)(g.input("v", {4})),
                        doctest::Contains("must have a batch axis and a channel axis"), ShapeError);
 }

@@ -195,9 +195,11 @@ TEST_CASE("lbfgs: invalid arguments throw and leave the parameters unchanged") {
   CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {}), doctest::Contains("lbfgs: none of the parameters is trainable"), UserError);
   CHECK_THROWS_AS(nn::lbfgs(loss, {other}), GradientError);
   CHECK_THROWS_AS(nn::lbfgs(g.parameter(x), {x}), GradientError);
-  CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {x}, {}, {.memory = 0}), doctest::Contains("lbfgs: memory = 0"), UserError);
+  CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {x}, {}, {.memory = 0}),
+                       doctest::Contains("lbfgs: memory must be finite and above 0, got 0"), UserError);
   CHECK_THROWS_WITH_AS(nn::lbfgs(loss, {x}, {}, {.gradient_tolerance = NAN}),
-                       doctest::Contains("lbfgs: gradient_tolerance = nan"), UserError);
+                       doctest::Contains("lbfgs: gradient_tolerance must be finite and at least 0, got nan"),
+                       UserError);
   CHECK_THROWS_WITH_AS(nn::lbfgs(sum(log(g.parameter(x))), {x}),
                        doctest::Contains("lbfgs: the initial loss and gradient must be finite"), ValueError);
   const Value in = g.input("in", {2});

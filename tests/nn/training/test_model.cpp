@@ -247,7 +247,7 @@ TEST_CASE("fit: invalid data throws with the reason, and the model is unchanged"
   rejects(good, "a batch of 0 rows", {.batch_size = 0});
   rejects(good, "-1 epochs", {.epochs = -1});
   rejects(good, "are both given", {.validation = good, .validation_split = 0.5});
-  rejects(good, "a fraction of 1.5", {.validation_split = 1.5});
+  rejects(good, "split: fraction 1.5 of 16 rows leaves one side empty", {.validation_split = 1.5});
   CHECK_THROWS_WITH_AS(model.evaluate(bad), doctest::Contains("evaluate: x is not finite"), ValueError);
   CHECK_THROWS_WITH_AS(model.predict(numbers({2, 3})), doctest::Contains("predict: the rows of x do not fit"),
                        ShapeError);

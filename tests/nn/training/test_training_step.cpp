@@ -149,7 +149,7 @@ TEST_CASE("updates: weights and gradients must match") {
   CHECK(message({a, b}, {da}).starts_with("adam: updates: expected one gradient per weight, got 1 for 2 weights"));
   CHECK(message({a}, {da, db}).starts_with("adam: updates: expected one gradient per weight, got 2 for 1 weights"));
   CHECK(message({a, a}, {da, da}).starts_with("adam: updates: the weight \"a\" is given twice"));
-  CHECK(message({c}, {da}).starts_with("adam: updates: the gradient of \"c\" must be f32[3]"));
+  CHECK(message({c}, {da}).starts_with("adam: updates: the gradient of \"c\" must have the weight's type f32[3]"));
   CHECK(message({Parameter()}, {da}).starts_with("adam: updates: weight 0 is an empty Parameter"));
   CHECK(message({a}, {other.parameter(a)}).starts_with("adam: updates: the gradient of \"a\": "));
   CHECK(state.slots.empty());
