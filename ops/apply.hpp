@@ -1,4 +1,4 @@
-// How functions that build graphs append their nodes.
+// apply: appends a node of a built-in operation.
 #pragma once
 
 #include <span>
@@ -9,13 +9,13 @@
 
 namespace xgrad::inline v0 {
 
-// Appends a node of the built-in operation `op`.
+// Appends a node of the built-in operation `op`. Throws GraphError for an unknown name or an empty input.
 Value apply(const char* op, std::span<const Value> inputs, Attrs attrs = {},
             SourceLocation at = SourceLocation::here());
-// At the line of the first input.
+// Uses the source location of the first input.
 Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs = {});
 
-// A number that stands beside a Value: it becomes a constant of the Value's graph and dtype.
+// A plain number used with a Value. It becomes a constant in the Value's graph and dtype.
 template <class T>
 concept Scalar = std::is_arithmetic_v<T>;
 inline Value number_like(Operand x, double number) { return x.graph().constant(number, x.dtype(), x.line()); }

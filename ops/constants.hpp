@@ -1,4 +1,4 @@
-// Tensors of known numbers, made while the graph is built.
+// Constant tensors, computed while the graph is built. An absent dtype means the graph's default dtype.
 #pragma once
 
 #include <optional>
@@ -8,18 +8,18 @@
 
 namespace xgrad::inline v0 {
 
-// begin, begin + step, ... up to, not including, end. Throws UserError if step is 0 or leads away from the end,
-// DTypeError for i64 unless all three are whole numbers.
+// begin, begin + step, ..., excluding end. Throws UserError if step is 0 or points away from end, DTypeError for i64
+// unless begin, end and step are integers.
 Value arange(Graph& graph, double begin, double end, double step = 1, DType dtype = i64,
              SourceLocation at = SourceLocation::here());
-// `count` numbers from begin to end, both included, at equal distances. Without a dtype in the graph's own.
+// `count` evenly spaced values from begin to end, both included.
 Value linspace(Graph& graph, double begin, double end, Index count, std::optional<DType> dtype = {},
                SourceLocation at = SourceLocation::here());
-// 1 on the diagonal, 0 elsewhere; square if no columns are given. Without a dtype in the graph's own.
+// Identity matrix [rows, columns]: 1 on the main diagonal, 0 elsewhere. `columns` defaults to `rows`.
 Value eye(Graph& graph, Index rows, std::optional<Index> columns = {}, std::optional<DType> dtype = {},
           SourceLocation at = SourceLocation::here());
 
-// The number in every element. Without a dtype in the graph's own. One number is stored, whatever the shape.
+// A tensor filled with `value`. The graph stores one element and broadcasts it to `shape`.
 Value full(Graph& graph, const Shape& shape, double value, std::optional<DType> dtype = {},
            SourceLocation at = SourceLocation::here());
 Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype = {},
@@ -27,8 +27,8 @@ Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype = {},
 Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype = {},
            SourceLocation at = SourceLocation::here());
 
-// Coordinates of a grid from its axes, which are vectors: one tensor an axis, each of the shape of the grid. With `xy`
-// the first two axes are exchanged, which is NumPy's default; `ij` is PyTorch's.
+// Coordinate tensors of a grid, one per axis, each with the shape of the grid. `axes` are vectors. `xy` swaps the first
+// two axes (NumPy's default); `ij` does not (PyTorch's default).
 enum class Indexing { ij, xy };
 std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing = Indexing::ij,
                             SourceLocation at = SourceLocation::here());

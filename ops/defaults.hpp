@@ -1,5 +1,5 @@
-// Defaults that functions share with the layers, activations and losses of the same name: nn/defaults.hpp takes them
-// from here, as Keras 3 has them where it has the function.
+// Default arguments, shared with the layers, activations and losses of the same name through nn/defaults.hpp. Values
+// are those of Keras 3, where it has the function.
 #pragma once
 
 namespace xgrad::inline v0 {

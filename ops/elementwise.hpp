@@ -1,4 +1,4 @@
-// Elementwise operations: arithmetic, comparisons, functions.
+// Elementwise operations: arithmetic, comparisons, mathematical functions.
 #pragma once
 
 #include <optional>
@@ -12,21 +12,21 @@ namespace xgrad::inline v0 {
 inline Value add(Operand a, Operand b) { return apply("add", {a, b}); }
 inline Value sub(Operand a, Operand b) { return apply("sub", {a, b}); }
 inline Value mul(Operand a, Operand b) { return apply("mul", {a, b}); }
-// Floating dtypes only; x / 0 is inf or NaN as IEEE 754 says.
+// Floating dtypes only. x / 0 is inf or NaN, as in IEEE 754.
 inline Value div(Operand a, Operand b) { return apply("div", {a, b}); }
-// a to the power b; pow(x, 0) is 1 for every x. The derivative by b is 0 where a is 0 and b is not negative.
+// a^b; pow(x, 0) is 1 for every x. The derivative with respect to b is 0 where a = 0 and b >= 0.
 inline Value pow(Operand a, Operand b) { return apply("pow", {a, b}); }
-// The larger and the smaller of two; NaN wins; at a tie each side gets half the derivative.
+// Elementwise maximum and minimum. NaN propagates; a tie gives each operand half the derivative.
 inline Value maximum(Operand a, Operand b) { return apply("maximum", {a, b}); }
 inline Value minimum(Operand a, Operand b) { return apply("minimum", {a, b}); }
 
-// The quotient as the largest whole number not above it, and what is left over: with the sign of b, as in Python, and
-// of a, as in C. NaN (floor_divide also inf) where b is 0; for integers a ValueError at run time.
+// floor(a / b), and the remainder of division: `remainder` has the sign of b, as in Python, `fmod` the sign of a, as in
+// C. Where b is 0, the result is NaN (floor_divide: NaN or inf); integers throw ValueError at run time.
 inline Value floor_divide(Operand a, Operand b) { return apply("floor_divide", {a, b}); }  // no derivative
 inline Value remainder(Operand a, Operand b) { return apply("remainder", {a, b}); }  // derivatives 1, -floor(a / b)
 inline Value fmod(Operand a, Operand b) { return apply("fmod", {a, b}); }            // derivatives 1, -trunc(a / b)
-// The angle in [-pi, pi] of the point with ordinate y and abscissa x, and its distance from the origin, without
-// overflow. The derivatives at the origin are NaN.
+// atan2: angle of the point (x, y), in [-pi, pi]. hypot: sqrt(a^2 + b^2), without overflow. Both derivatives are NaN at
+// the origin.
 inline Value atan2(Operand y, Operand x) { return apply("atan2", {y, x}); }
 inline Value hypot(Operand a, Operand b) { return apply("hypot", {a, b}); }
 
@@ -44,13 +44,13 @@ inline Value logical_xor(Operand a, Operand b) { return apply("logical_xor", {a,
 inline Value logical_not(Operand a) { return apply("logical_not", {a}); }
 
 Value isnan(Operand x);
-Value isinf(Operand x);     // of either sign
+Value isinf(Operand x);     // inf or -inf
 Value isfinite(Operand x);  // neither NaN nor infinite
 
-// Where `condition` (bool) holds a, elsewhere b; all three broadcast.
+// a where `condition` (bool) is true, b elsewhere; all three broadcast.
 inline Value where(Operand condition, Operand a, Operand b) { return apply("where", {condition, a, b}); }
 
-// Each binary function also takes a number on either side.
+// Overloads that take a plain number as either operand.
 #define XGRAD_NUMBER_OVERLOADS(function)                                           \
   template <Scalar N>                                                              \
   Value function(Operand a, N b) {                                                 \
@@ -99,7 +99,7 @@ XGRAD_NUMBER_OVERLOADS(operator>)
 XGRAD_NUMBER_OVERLOADS(operator>=)
 #undef XGRAD_NUMBER_OVERLOADS
 
-// x += y makes x refer to the sum, as in Python; other handles to the old value keep it. y is a value or a number.
+// x += y rebinds the handle x to a new node, as in Python; other handles keep the old value. y is a Value or a number.
 #define XGRAD_ASSIGNMENT(sign, function)                                                             \
   inline Value& operator sign(Value& x, Operand y) { return x = function(Operand(x, y.line()), y); } \
   template <Scalar N>                                                                                \
@@ -112,7 +112,7 @@ XGRAD_ASSIGNMENT(*=, mul)
 XGRAD_ASSIGNMENT(/=, div)
 #undef XGRAD_ASSIGNMENT
 
-// `where` with a number on one side.
+// `where` with a plain number as one choice.
 template <Scalar N>
 Value where(Operand condition, Operand a, N b) {
   return where(condition, a, number_like(a, static_cast<double>(b)));
@@ -127,16 +127,16 @@ Value where(Operand condition, N a, Operand b) {
 inline Value neg(Operand x) { return apply("neg", {x}); }
 inline Value abs(Operand x) { return apply("abs", {x}); }    // derivative 0 at 0
 inline Value sign(Operand x) { return apply("sign", {x}); }  // -1, 0 or 1; no derivative
-// Without a derivative, since they are constant wherever they are smooth.
+// Rounding has no derivative: the functions are piecewise constant.
 inline Value floor(Operand x) { return apply("floor", {x}); }
 inline Value ceil(Operand x) { return apply("ceil", {x}); }
-inline Value round(Operand x) { return apply("round", {x}); }  // to the even one of two that are as near
+inline Value round(Operand x) { return apply("round", {x}); }  // half to even, as in NumPy
 inline Value trunc(Operand x) { return apply("trunc", {x}); }
 
 inline Value square(Operand x) { return apply("square", {x}); }
 inline Value sqrt(Operand x) { return apply("sqrt", {x}); }    // NaN below 0; derivative inf at 0
-inline Value rsqrt(Operand x) { return apply("rsqrt", {x}); }  // 1 / sqrt(x)
-inline Value cbrt(Operand x) { return apply("cbrt", {x}); }    // also of negative numbers; derivative inf at 0
+inline Value rsqrt(Operand x) { return apply("rsqrt", {x}); }  // 1 / sqrt(x); inf at 0, NaN below
+inline Value cbrt(Operand x) { return apply("cbrt", {x}); }    // also of negative values; derivative inf at 0
 Value reciprocal(Operand x);                                   // 1 / x; inf at 0, -inf at -0
 inline Value exp(Operand x) { return apply("exp", {x}); }
 inline Value exp2(Operand x) { return apply("exp2", {x}); }
@@ -151,7 +151,7 @@ inline Value log1p(Operand x) { return apply("log1p", {x}); }  // log(1 + x), ex
 inline Value sin(Operand x) { return apply("sin", {x}); }
 inline Value cos(Operand x) { return apply("cos", {x}); }
 inline Value tan(Operand x) { return apply("tan", {x}); }
-inline Value asin(Operand x) { return apply("asin", {x}); }  // NaN outside [-1, 1], as acos
+inline Value asin(Operand x) { return apply("asin", {x}); }  // asin and acos: NaN outside [-1, 1]
 inline Value acos(Operand x) { return apply("acos", {x}); }
 inline Value atan(Operand x) { return apply("atan", {x}); }
 inline Value sinh(Operand x) { return apply("sinh", {x}); }
@@ -159,28 +159,28 @@ inline Value cosh(Operand x) { return apply("cosh", {x}); }
 inline Value tanh(Operand x) { return apply("tanh", {x}); }
 inline Value asinh(Operand x) { return apply("asinh", {x}); }
 inline Value acosh(Operand x) { return apply("acosh", {x}); }  // NaN below 1
-inline Value atanh(Operand x) { return apply("atanh", {x}); }  // inf at 1, -inf at -1, NaN beyond
+inline Value atanh(Operand x) { return apply("atanh", {x}); }  // inf at 1, -inf at -1, NaN outside [-1, 1]
 
 inline Value erf(Operand x) { return apply("erf", {x}); }
 inline Value erfc(Operand x) { return apply("erfc", {x}); }      // 1 - erf(x), exact where erf is near 1
-inline Value erfinv(Operand x) { return apply("erfinv", {x}); }  // inf at 1, -inf at -1, NaN beyond
-inline Value lgamma(Operand x) { return apply("lgamma", {x}); }  // log |gamma(x)|; its derivative is digamma(x)
+inline Value erfinv(Operand x) { return apply("erfinv", {x}); }  // inf at 1, -inf at -1, NaN outside [-1, 1]
+inline Value lgamma(Operand x) { return apply("lgamma", {x}); }  // log |gamma(x)|; derivative digamma(x)
 inline Value digamma(Operand x) { return apply("digamma", {x}); }
-// Derivative n of digamma, for n up to 20; n = 0 is digamma itself.
+// Derivative of order n of digamma, 0 <= n <= 20; n = 0 is digamma.
 Value polygamma(int n, Operand x);
 
-// x cut to [low, high]: a bound that is absent does not cut. The derivative by x is 1 inside and at the bounds, 0
-// outside; NaN stays NaN. Throws UserError for numbers that are not in order.
+// Clips x to [low, high]; an absent bound is unlimited. The derivative is 1 inside and at the bounds, 0 outside. NaN
+// propagates. Throws UserError if low > high.
 Value clip(Operand x, std::optional<double> low, std::optional<double> high);
-// The same with bounds that broadcast, which get the derivative where they cut. Where low > high it is high; NaN in a
-// bound makes NaN.
+// Clips to tensor bounds, which broadcast. A bound receives the derivative where it is chosen. The result is `high`
+// where low > high, and NaN where a bound is NaN.
 Value clip(Operand x, Operand low, Operand high);
-// a + weight (b - a), exactly a at 0 and b at 1; all broadcast.
+// a + weight (b - a), exactly a for weight 0 and b for weight 1; all broadcast.
 Value lerp(Operand a, Operand b, Operand weight);
 Value lerp(Operand a, Operand b, double weight);
-// Another dtype; to integers truncates, to bool is != 0. Has a derivative between floating dtypes only.
+// Converts the dtype: to i64 truncates, to bool tests x != 0. Differentiable between floating dtypes only.
 Value cast(Operand x, DType dtype);
-// The same value through which no derivative flows.
+// Identity that blocks the gradient.
 Value stop_gradient(Operand x);
 
 }  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// Products and diagonals of matrices. All work on batches: matrices lie in the last two axes.
+// Matrix products and diagonals. Matrices are the last two axes; leading axes are batch axes.
 #pragma once
 
 #include <string>
@@ -10,32 +10,32 @@ namespace xgrad::inline v0 {
 
 // ---- products
 
-// Matrix product of the last two axes; the axes before broadcast. transpose_a reads a as if its last two axes were
-// exchanged, without a copy; the same for b. As in NumPy a vector on the left is a row and one on the right a column,
-// and the axis it lacks is missing in the result: vector by vector is a scalar.
+// Matrix product of the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; batch axes broadcast. `transpose_a`
+// and `transpose_b` swap an operand's last two axes without a copy. As in NumPy, a left vector is a row and a right
+// vector a column, and the added axis is removed from the result. Throws ShapeError if the inner extents differ.
 Value matmul(Operand a, Operand b, bool transpose_a = false, bool transpose_b = false);
-// The sum of the products of two vectors of equal length.
+// Dot product of two vectors of equal length.
 Value dot(Operand a, Operand b);
-// [m] and [n] to [m, n], each element of a times each of b.
+// Outer product, [m] and [n] to [m, n].
 Value outer(Operand a, Operand b);
-// Einstein's sum: einsum("ij,jk->ik", {a, b}) is the matrix product, "bij,bjk->bik" that of batches, "ii->i" a
-// diagonal, "ij->" a sum. Each letter names an axis; letters that the result does not name are summed over. Without an
-// arrow the result has all letters that occur once, in alphabetical order. "..." stands for axes that broadcast. As in
-// PyTorch an extent of 1 fits any other, and "..." that the result does not name is summed over. Operands are joined
-// from left to right, so their order decides the cost. Throws UserError for an equation that cannot be read, ShapeError
-// for axes that do not fit.
+// Einstein summation. einsum("ij,jk->ik", {a, b}) is a matrix product, "bij,bjk->bik" a batched one, "ii->i" a
+// diagonal, "ij->" a sum. Each letter names an axis; letters missing from the result are summed over. Without "->" the
+// result has all letters that occur once, in alphabetical order. "..." matches axes that broadcast. As in PyTorch,
+// extents of 1 broadcast, and a "..." missing from the result is summed over. Operands are contracted from left to
+// right, so their order determines the cost. Throws UserError for an invalid equation, ShapeError for extents that do
+// not match.
 Value einsum(const std::string& equation, const std::vector<Value>& operands,
              SourceLocation at = SourceLocation::here());
 
-// ---- diagonals and triangles; the k-th diagonal lies k columns right of the main one
+// ---- diagonals and triangles; diagonal k is k columns right of the main diagonal
 
-// [..., m, n] to the diagonals [..., length].
+// Diagonals of matrices, [..., m, n] to [..., length].
 Value diagonal(Operand x, Index k = 0);
-// Of a matrix its diagonal; of a vector the square matrix with that diagonal and zeros elsewhere.
+// Matrix to its diagonal; vector to the square matrix with that diagonal and zeros elsewhere.
 Value diag(Operand x, Index k = 0);
-// The sum of the main diagonal.
+// Sum of the main diagonal.
 Value trace(Operand x);
-// The elements on and below the k-th diagonal, or on and above it; zeros elsewhere.
+// Lower and upper triangle: keeps the elements on and below (tril) or above (triu) diagonal k, zeros elsewhere.
 Value tril(Operand x, Index k = 0);
 Value triu(Operand x, Index k = 0);
 

@@ -11,13 +11,13 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Many short runs, of which the best counts, so that other processes do not disturb the result.
+// Short runs of which the best counts, so that other processes do not distort the result.
 constexpr Index matrix = 384;
 constexpr Index cached = Index{16} << 10, uncached = Index{8} << 20;  // elements per array
 constexpr double seconds_each = 0.05;
 constexpr int least_runs = 8;
 
-// Shortest time of a run in seconds. All input elements are the same small value.
+// Shortest time of one run, in seconds. All inputs are filled with 0.5.
 double shortest(Graph& graph, Value output, int threads) {
   const Plan plan({output});
   Workspace memory(plan);

@@ -1,10 +1,10 @@
-// The operations: what users compute with.
+// All operations.
 //
 //   Value y = sum(relu(matmul(x, w) + b), {0});
 //
-// Binary operations broadcast as NumPy does: shapes are aligned at the last axis and extents of 1 stretch. Operands of
-// one operation have one dtype; plain numbers take the dtype of the Value beside them. Axes may be negative, counting
-// from the back; an empty list of axes means all. Everything here appends nodes and computes nothing.
+// Binary operations broadcast as in NumPy. Operands of an operation have the same dtype; a plain number takes the dtype
+// of the other operand. Negative axes count from the end; an empty list of axes means all axes. The functions append
+// nodes and compute nothing.
 #pragma once
 
 #include <xgrad/ops/activations.hpp>
@@ -22,7 +22,8 @@
 
 namespace xgrad::inline v0 {
 
-// After a run, the parameter behind `parameter` takes `value`, cast-free: the types must be equal.
+// Update that sets the parameter to `value` after a run. Throws ShapeError unless dtype and shape are equal, GraphError
+// unless `parameter` is a parameter.
 Update assign(Operand parameter, Operand value);
 
 }  // namespace xgrad::inline v0

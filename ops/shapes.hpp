@@ -1,4 +1,4 @@
-// The same elements in another shape or order, and repeated.
+// Reshaping, permuting and repeating elements.
 #pragma once
 
 #include <vector>
@@ -7,51 +7,51 @@
 
 namespace xgrad::inline v0 {
 
-// ---- another shape; these cost nothing
+// ---- reshape: views without a copy
 
-// The same elements in row-major order; one extent may be -1 and is inferred.
+// Reshapes in row-major order. One extent may be -1 and is inferred.
 Value reshape(Operand x, const std::vector<Index>& extents);
 Value reshape_like(Operand x, Operand like);
-// Axes `first` to `last` become one. With `first` equal to the rank a last axis of extent 1 is added.
+// Merges axes `first` through `last`. If `first` equals the rank, appends an axis of extent 1.
 Value flatten(Operand x, Index first = 1, Index last = -1);
-// The reverse: one axis becomes several; one extent may be -1 and is inferred.
+// Splits one axis into several. One extent may be -1 and is inferred. Reverse of flatten.
 Value unflatten(Operand x, Index axis, const std::vector<Index>& extents);
-// Without the axes, whose extents must be 1 (ShapeError otherwise, as in NumPy); empty: all of extent 1.
+// Removes axes of extent 1, all of them if `axes` is empty. Throws ShapeError for another extent, as in NumPy.
 Value squeeze(Operand x, const Axes& axes = {});
-// A new axis of extent 1 before `axis`; -1 adds the last one. PyTorch says unsqueeze.
+// Inserts an axis of extent 1 at `axis`; -1 appends it. PyTorch's unsqueeze.
 Value expand_dims(Operand x, Index axis);
 Value unsqueeze(Operand x, Index axis);
 
-// ---- another order
+// ---- permute
 
 // Axis i of the result is axis order[i] of x; an empty order reverses the axes.
 Value transpose(Operand x, const Axes& order = {});
-// Each of the axes backwards; empty: all.
+// Reverses the order along the axes, all of them if `axes` is empty.
 Value flip(Operand x, const Axes& axes = {});
-// Elements move `shift` places along an axis, and those that leave it at one end come in at the other.
+// Shifts elements along an axis by `shift` positions; elements shifted out re-enter at the other end.
 Value roll(Operand x, Index shift, Index axis);
 Value roll(Operand x, const std::vector<Index>& shifts, const Axes& axes);
-// Along all elements in row-major order.
+// Rolls all elements in row-major order.
 Value roll(Operand x, Index shift);
 
-// ---- repeated elements; the derivative is summed over the copies
+// ---- repeat; the derivative is summed over the copies
 
 Value broadcast_to(Operand x, const Shape& shape);
 Value broadcast_like(Operand x, Operand like);
-// broadcast_to, where -1 keeps the extent x has.
+// broadcast_to, where -1 keeps the extent of x.
 Value expand(Operand x, const std::vector<Index>& extents);
-// The one element along an axis, so many times.
+// Repeats an axis of extent 1 `times` times.
 Value stretch(Operand x, Index axis, Index times);
-// The whole tensor, so many times along each axis, aligned at the last one as NumPy does: tile(x, {2, 1}) of [3] is
-// [2, 3]. PyTorch says Tensor::repeat.
+// Repeats the whole tensor along each axis. `times` is aligned at the last axis, as in NumPy: tile(x, {2, 1}) of [3] is
+// [2, 3]. PyTorch's Tensor::repeat.
 Value tile(Operand x, const std::vector<Index>& times);
-// Each element along the axis, so many times in a row, as in NumPy. PyTorch says repeat_interleave.
+// Repeats each element along an axis `times` times, as in NumPy. PyTorch's repeat_interleave.
 Value repeat(Operand x, Index times, Index axis);
-// The reverse of broadcasting: sums over the axes along which a tensor of `shape` would be stretched.
+// Sums over the axes along which a tensor of `shape` would be broadcast to x. Reverse of broadcast_to.
 Value sum_to(Operand x, const Shape& shape);
 Value sum_like(Operand x, Operand like);
 
-// ---- new numbers in the shape of x
+// ---- constants in the shape of x
 
 Value zeros_like(Operand x);
 Value ones_like(Operand x);

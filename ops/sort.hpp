@@ -1,18 +1,17 @@
-// Order along an axis. NaN counts as the largest number, equal elements keep their order, and the derivative goes to
-// the elements chosen.
+// Sorting along an axis. Sorts are stable, NaN counts as largest, and the derivative goes to the selected elements.
 #pragma once
 
 #include <xgrad/ops/apply.hpp>
 
 namespace xgrad::inline v0 {
 
-// The elements in order, the smallest first, or the largest.
+// The elements in ascending or descending order.
 Value sort(Operand x, Index axis = -1, bool descending = false);
-// The positions (i64) of these elements; no derivative.
+// The positions (i64) that sort the axis. No derivative.
 Value argsort(Operand x, Index axis = -1, bool descending = false);
 
-// The k largest elements along an axis, or the smallest, in order, and their positions (i64). Throws ShapeError unless
-// there are as many.
+// The k largest (or smallest) elements along an axis, sorted, and their positions (i64). Throws ShapeError unless
+// 0 <= k <= extent.
 struct TopK {
   Value values, indices;
 };

@@ -1,9 +1,9 @@
-// Windows that slide over images and sequences: convolution, pooling, normalization.
+// Convolution, pooling and normalization of images and sequences.
 //
 // Channels are last, as in Keras: images are [batch, height, width, channels], sequences [batch, length, channels].
 // Kernels are [height, width, channels / groups, filters], or [length, channels / groups, filters]. PyTorch's layouts
-// become these by transpose(x, {0, 2, 3, 1}) for images and transpose(w, {2, 3, 1, 0}) for kernels, and back by
-// transpose(y, {0, 3, 1, 2}). A bias is added by +. As everywhere in machine learning, kernels are not mirrored.
+// convert by transpose(x, {0, 2, 3, 1}) for images and transpose(w, {2, 3, 1, 0}) for kernels, and back by
+// transpose(y, {0, 3, 1, 2}). Add a bias with +. Convolution is cross-correlation: kernels are not mirrored.
 #pragma once
 
 #include <cstddef>
@@ -16,16 +16,15 @@
 
 namespace xgrad::inline v0 {
 
-// One number for height and width, or one for each: `.strides = 2` or `.strides = {2, 1}`.
+// Height and width: `.strides = 2` for both, `.strides = {2, 1}` for each.
 struct HeightWidth {
   HeightWidth(Index both) : height(both), width(both) {}
   HeightWidth(Index for_height, Index for_width) : height(for_height), width(for_width) {}
   Index height, width;
 };
 
-// Zeros around the input: "valid" for none; "same" for as many as make the result ceil(extent / stride) long, at the
-// end one more than at the beginning if they are odd, as in Keras; one number for all sides; of images {height, width}
-// or {top, bottom, left, right}, of sequences {before, after}.
+// Zero padding. "valid": none. "same": the output extent is ceil(extent / stride), and an odd zero goes to the end, as
+// in Keras. One number: all sides. Images: {height, width} or {top, bottom, left, right}; sequences: {before, after}.
 class Padding {
  public:
   template <std::size_t n>
@@ -37,7 +36,7 @@ class Padding {
   const std::vector<Index>& sides() const { return sides_; }
 
  private:
-  Padding(const char* word, std::size_t length);  // throws UserError for other words
+  Padding(const char* word, std::size_t length);  // throws UserError for other strings
   std::vector<Index> sides_;
   bool same_ = false;
 };
@@ -47,8 +46,8 @@ class Padding {
 struct ConvWindow2D {
   HeightWidth strides = 1;
   Padding padding = "valid";
-  HeightWidth dilation = 1;  // the distance between the elements of a window
-  Index groups = 1;  // channels and filters fall into so many groups, each filter sees the channels of its group
+  HeightWidth dilation = 1;  // distance between neighboring elements of a window
+  Index groups = 1;          // each filter reads the channels of its group only
 };
 struct ConvWindow1D {
   Index stride = 1;
@@ -57,27 +56,27 @@ struct ConvWindow1D {
   Index groups = 1;
 };
 
-// [batch, height, width, channels] with kernels [kh, kw, channels / groups, filters] to [batch, height', width',
-// filters], where height' = floor((height + padding - dilation (kh - 1) - 1) / stride) + 1.
+// 2-D convolution, [batch, height, width, channels] with kernels [kh, kw, channels / groups, filters] to [batch,
+// height', width', filters], where height' = floor((height + padding - dilation (kh - 1) - 1) / stride) + 1.
 Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options = {});
-// [batch, length, channels] with kernels [k, channels / groups, filters].
+// 1-D convolution, [batch, length, channels] with kernels [k, channels / groups, filters].
 Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options = {});
 
-// Transposed convolution, the derivative of conv2d with respect to its input: from [batch, height, width, channels]
-// with kernels [kh, kw, filters / groups, channels] to [batch, height', width', filters] such that conv2d with the same
-// options and kernel leads back to the extents of x. These allow several height'; the smallest is taken, plus
-// `output_padding`, which must be less than the stride: height' = (height - 1) stride + dilation (kh - 1) + 1 - padding
-// + output_padding. With "same" padding it is height * stride.
+// Transposed 2-D convolution, the derivative of conv2d with respect to its input: [batch, height, width, channels] with
+// kernels [kh, kw, filters / groups, channels] to [batch, height', width', filters], where height' = (height - 1)
+// stride
+// + dilation (kh - 1) + 1 - padding + output_padding, or height * stride with "same" padding. conv2d with the same
+// options maps several extents height' to `height`; `output_padding`, 0 <= output_padding < stride, selects one.
 Value conv2d_transpose(Operand x, Operand kernel, const ConvWindow2D& options = {}, HeightWidth output_padding = 0);
-// [batch, length, channels] with kernels [k, filters / groups, channels].
+// Transposed 1-D convolution, [batch, length, channels] with kernels [k, filters / groups, channels].
 Value conv1d_transpose(Operand x, Operand kernel, const ConvWindow1D& options = {}, Index output_padding = 0);
 
 // ---- pooling
 
 struct PoolWindow2D {
-  std::optional<HeightWidth> strides{};  // those of the window if absent
+  std::optional<HeightWidth> strides{};  // default: the window
   Padding padding = "valid";
-  bool count_padding = default_count_padding;  // whether an average counts the zeros of the padding, as in PyTorch
+  bool count_padding = default_count_padding;  // whether an average counts padding zeros, as in PyTorch
 };
 struct PoolWindow1D {
   std::optional<Index> stride{};
@@ -85,34 +84,34 @@ struct PoolWindow1D {
   bool count_padding = default_count_padding;
 };
 
-// The largest element of each window, channel by channel. Padding is never chosen; NaN wins; the derivative goes to the
-// first of several largest. Throws ShapeError if a window could lie in the padding altogether.
+// Maximum of each window, per channel. Padding is never chosen and NaN propagates. The derivative goes to the first of
+// tied elements. Throws ShapeError if a window lies entirely in the padding.
 Value max_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options = {});
 Value max_pool1d(Operand x, Index window, const PoolWindow1D& options = {});
-// The mean of each window, channel by channel.
+// Mean of each window, per channel.
 Value average_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options = {});
 Value average_pool1d(Operand x, Index window, const PoolWindow1D& options = {});
-// Over all axes between the first and the last: [batch, ..., channels] to [batch, channels]. Of several largest each
-// gets its share of the derivative.
+// Maximum or mean over all axes between the first and the last, [batch, ..., channels] to [batch, channels]. Tied
+// maxima share the derivative.
 Value global_max_pool(Operand x, bool keepdims = false);
 Value global_average_pool(Operand x, bool keepdims = false);
 
-// ---- the windows themselves
+// ---- windows
 
-// All windows of images: [batch, height', width', kh * kw, channels].
+// All windows of images, [batch, height, width, channels] to [batch, height', width', kh * kw, channels].
 Value unfold(Operand x, HeightWidth window, const ConvWindow2D& options = {});
 
 // ---- normalization
 
-// (x - mean) / sqrt(variance + epsilon), mean and variance (biased) over the axes. Ba, Kiros and Hinton: "Layer
+// (x - mean) / sqrt(variance + epsilon), with mean and biased variance over the axes. Ba, Kiros and Hinton: "Layer
 // normalization", 2016.
 Value layer_norm(Operand x, const Axes& axes = {-1}, double epsilon = default_norm_epsilon);
-// Over the last axes, as many as scale has, then times scale plus shift, which have the extents of these axes.
+// Normalizes over the last axes, whose extents are those of scale and shift, then multiplies by scale and adds shift.
 Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
-// Of [batch, ..., channels], whose channels fall into groups: normalized over each group and all axes between the first
-// and the last. Wu and He: "Group normalization", 2018.
+// Normalizes [batch, ..., channels] over each group of channels and all axes between the first and the last. Wu and He:
+// "Group normalization", 2018.
 Value group_norm(Operand x, Index groups, double epsilon = default_norm_epsilon);
-// Then times scale plus shift, one number of each for a channel.
+// group_norm, then multiplies by scale and adds shift, both [channels].
 Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
 
 }  // namespace xgrad::inline v0
