@@ -57,8 +57,8 @@ Strides diagonal_strides(const Shape& matrices) {
 struct DiagonalOf : Operation {
   static constexpr const char* name = "diagonal";
   static constexpr const char* doc =
-      "The k-th diagonal of the matrices in the last two axes, [..., m, n] to [..., length]; k > 0 lies above the main "
-      "one. Empty where there is none.";
+      "Diagonal k of the matrices in the last two axes, [..., m, n] to [..., length]; k > 0 lies above the main "
+      "diagonal. Empty for k outside the matrix.";
   static TensorType infer(const Infer& in) {
     require_matrix(in, in.shape(0));
     return {in.dtype(0), diagonal_shape(in.shape(0), in.attrs().integer("k"))};
@@ -91,8 +91,8 @@ struct FromDiagonal : Operation {
   static constexpr int min_inputs = 1, max_inputs = 2;
   static constexpr const char* name = "from_diagonal";
   static constexpr const char* doc =
-      "Matrices with the vectors in the last axis on their k-th diagonal and zeros elsewhere: as small as can be and "
-      "square, or in the shape of the second input, of which nothing else matters. The reverse of diagonal.";
+      "Matrices with the vectors in the last axis on diagonal k and zeros elsewhere. The matrices are square and as "
+      "small as possible, or have the shape of the second input. Reverse of diagonal.";
   static Traits traits() { return {.shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     const Index k = in.attrs().integer("k");
@@ -193,7 +193,8 @@ struct Triangle : Operation {
 struct Tril : Triangle {
   static constexpr const char* name = "tril";
   static constexpr const char* doc =
-      "The elements on and below the k-th diagonal of the matrices in the last two axes, zeros elsewhere.";
+      "Lower triangle: keeps the elements on and below diagonal k of the matrices in the last two axes, zeros "
+      "elsewhere.";
   static void kernel(const KernelCall& call) { run<false>(call); }
   static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) { return tril(r.cotangent(), r.attrs().integer("k")); }
@@ -202,7 +203,8 @@ struct Tril : Triangle {
 struct Triu : Triangle {
   static constexpr const char* name = "triu";
   static constexpr const char* doc =
-      "The elements on and above the k-th diagonal of the matrices in the last two axes, zeros elsewhere.";
+      "Upper triangle: keeps the elements on and above diagonal k of the matrices in the last two axes, zeros "
+      "elsewhere.";
   static void kernel(const KernelCall& call) { run<true>(call); }
   static constexpr auto batch = batch_broadcast;
   static Cotangents vjp(const Vjp& r) { return triu(r.cotangent(), r.attrs().integer("k")); }

@@ -66,8 +66,8 @@ struct Gather : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "gather";
   static constexpr const char* doc =
-      "Slices of x along an axis, chosen by indices (i64, any shape), whose axes take the place of that axis. An index "
-      "outside [0, extent) is an error at run time.";
+      "Slices of x along an axis, chosen by indices (i64, any shape), whose axes replace that axis. An index outside "
+      "[0, extent) throws ValueError at run time.";
   static Traits traits() { return {.may_throw = true}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
@@ -124,8 +124,8 @@ struct ScatterAdd : Operation {
   static constexpr int min_inputs = 3, max_inputs = 3;
   static constexpr const char* name = "scatter_add";
   static constexpr const char* doc =
-      "Zeros in the shape of the third input, with the slices of the first added where the indices, the second input, "
-      "say: the reverse of gather. Slices of equal index are added in their order, and many of them without loss.";
+      "Adds slices of the first input to zeros shaped like the third, at the indices in the second. Reverse of gather. "
+      "Slices of equal index are added in order; sums of many slices are compensated.";
   static Traits traits() { return {.may_throw = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
@@ -253,10 +253,8 @@ struct TakeAlongAxis : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "take_along_axis";
   static constexpr const char* doc =
-      "For each index (i64) the element of x that lies at the index along the axis and elsewhere where the index "
-      "itself lies: for axis 1, out[i, j, k] = x[i, index[i, j, k], k]. An index outside [0, extent) is an error at "
-      "run "
-      "time.";
+      "Elements of x chosen by indices (i64) along an axis: for axis 1, out[i, j, k] = x[i, index[i, j, k], k]. An "
+      "index outside [0, extent) throws ValueError at run time.";
   static Traits traits() { return {.may_throw = true}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
@@ -320,9 +318,8 @@ struct ScatterAlongAxis : Operation {
   static constexpr int min_inputs = 3, max_inputs = 3;
   static constexpr const char* name = "scatter_along_axis";
   static constexpr const char* doc =
-      "Zeros in the shape of the third input, with the elements of the first added where take_along_axis, by the "
-      "indices in the second, would have taken them from. Elements that meet are added in their order along the axis, "
-      "and many of them without loss.";
+      "Adds elements of the first input to zeros shaped like the third, at the indices in the second along an axis. "
+      "Reverse of take_along_axis. Elements of equal index are added in order; sums of many elements are compensated.";
   static Traits traits() { return {.may_throw = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
@@ -396,8 +393,8 @@ struct ScatterAlongAxis : Operation {
 struct OneHot : Operation {
   static constexpr const char* name = "one_hot";
   static constexpr const char* doc =
-      "1 at the index and 0 elsewhere, along a new last axis of `classes`. An index outside [0, classes) is an error "
-      "at run time.";
+      "One-hot encoding along a new last axis of extent `classes`. An index outside [0, classes) throws ValueError at "
+      "run time.";
   static constexpr const char* no_gradient = "an index has no derivative";
   static Traits traits() { return {.may_throw = true}; }
   static TensorType infer(const Infer& in) {

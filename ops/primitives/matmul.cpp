@@ -44,8 +44,8 @@ struct Matmul : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "matmul";
   static constexpr const char* doc =
-      "Matrix product over the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; the axes before broadcast. "
-      "transpose_a and transpose_b read an operand as if its last two axes were exchanged.";
+      "Matrix product over the last two axes, [..., m, k] by [..., k, n] to [..., m, n]; batch axes broadcast. "
+      "transpose_a and transpose_b swap an operand's last two axes.";
   static Traits traits() { return {.supports_epilogue = true}; }
 
   static TensorType infer(const Infer& in) {

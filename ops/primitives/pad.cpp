@@ -80,8 +80,8 @@ Attrs pad_attrs(Index axis, Index before, Index after, PadMode mode, double valu
 struct Pad : Operation {
   static constexpr const char* name = "pad";
   static constexpr const char* doc =
-      "`before` and `after` elements added along one axis: all `value` (constant), the axis mirrored at its first and "
-      "last element, which are not repeated (reflect), or these elements again and again (edge).";
+      "Adds `before` and `after` elements along an axis: `value` (constant), the elements mirrored at the first and "
+      "last one, which are not repeated (reflect), or the first and last element repeated (edge).";
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     const Widths w(in.attrs());
@@ -166,8 +166,8 @@ struct Pad : Operation {
 struct Unpad : Operation {
   static constexpr const char* name = "unpad";
   static constexpr const char* doc =
-      "The reverse of pad by reflection or edge: what was added to an axis is taken away, and added to the elements it "
-      "was copied from.";
+      "Removes the padding of pad by reflection or edge, and adds each removed element to the element it was copied "
+      "from. Reverse of pad.";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     const int axis = axis_of(in);

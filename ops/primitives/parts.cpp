@@ -33,7 +33,7 @@ constexpr int most_parts = 64;
 struct Concat : Operation {
   static constexpr int min_inputs = 1, max_inputs = most_parts;
   static constexpr const char* name = "concat";
-  static constexpr const char* doc = "Joins tensors along an axis, on which alone their extents may differ.";
+  static constexpr const char* doc = "Joins tensors along an axis. All other extents must be equal.";
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     Shape out = in.shape(0);
@@ -86,8 +86,8 @@ struct ConcatPart : Operation {
   static constexpr int min_inputs = 2, max_inputs = most_parts + 1;
   static constexpr const char* name = "concat_part";
   static constexpr const char* doc =
-      "The stretch of the first input that came from one of the others when these were joined; of the others only "
-      "shapes matter.";
+      "The part of the first input, a concatenation of the other inputs along an axis, that came from input `part` of "
+      "the concatenation. Only the shapes of the other inputs are used.";
   static Traits traits() { return {.shape_only = ~1U}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
@@ -182,8 +182,8 @@ void check_step(const Infer& in) {
 struct Slice : Operation {
   static constexpr const char* name = "slice";
   static constexpr const char* doc =
-      "Elements [begin, end) along one axis, every step-th; a negative step walks backwards. Negative positions count "
-      "from the back; positions beyond the ends are cut, as in Python.";
+      "Elements begin:end:step along an axis, as in Python: negative positions count from the end, and positions "
+      "outside the axis are clamped.";
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     check_step(in);
@@ -229,7 +229,8 @@ struct Unslice : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "unslice";
   static constexpr const char* doc =
-      "Zeros in the shape of the second input, with the first input where `slice` would have taken it from.";
+      "Writes the first input into zeros shaped like the second, at the positions that `slice` reads. Reverse of "
+      "slice.";
   static Traits traits() { return {.shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 1);

@@ -66,9 +66,8 @@ double polygamma_of(int n, double x) {
 struct Polygamma : Operation {
   static constexpr const char* name = "polygamma";
   static constexpr const char* doc =
-      "Derivative n of digamma, for n from 1 to 20. At 0 and negative whole numbers inf for odd n, -inf for even n. "
-      "Its "
-      "derivative is the next polygamma.";
+      "Derivative of order n of digamma, 1 <= n <= 20. At 0 and negative integers inf for odd n, -inf for even n. Its "
+      "derivative is polygamma(n + 1, x).";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     const Index n = in.attrs().integer("n");

@@ -18,7 +18,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr const char* depends_on_nothing = "random numbers depend on no input";
+constexpr const char* depends_on_nothing = "random values depend on no input";
 constexpr double root_2 = 1.4142135623730950488;
 
 RandomArgs random_args(const KernelCall& call, double a, double b) {
@@ -70,7 +70,7 @@ std::vector<Sample> both_ways(const Attrs& attrs) {
 
 struct RandomUniform : Source {
   static constexpr const char* name = "random_uniform";
-  static constexpr const char* doc = "Numbers in [low, high), each as likely as another.";
+  static constexpr const char* doc = "Uniformly distributed values in [low, high).";
   static TensorType infer(const Infer& in) {
     const double low = in.attrs().number("low"), high = in.attrs().number("high");
     if (!(low <= high) || !std::isfinite(high - low))
@@ -106,7 +106,8 @@ struct RandomUniform : Source {
 
 struct RandomNormal : Source {
   static constexpr const char* name = "random_normal";
-  static constexpr const char* doc = "Normal numbers of a mean and a standard deviation (Box and Muller, 1958).";
+  static constexpr const char* doc =
+      "Normally distributed values with a mean and a standard deviation (Box and Muller, 1958).";
   static TensorType infer(const Infer& in) {
     const double mean = in.attrs().number("mean"), stddev = in.attrs().number("stddev");
     if (!std::isfinite(mean)) refuse(in, fmt::format("a mean of {} has no meaning", mean));
@@ -141,7 +142,7 @@ struct RandomNormal : Source {
 
 struct RandomBernoulli : Source {
   static constexpr const char* name = "random_bernoulli";
-  static constexpr const char* doc = "1 with the given probability, else 0: the same choices for every dtype.";
+  static constexpr const char* doc = "1 with the given probability, else 0. The choices do not depend on the dtype.";
   static TensorType infer(const Infer& in) {
     const double p = in.attrs().number("probability");
     if (!(p >= 0 && p <= 1)) refuse(in, fmt::format("probability {} is not in [0, 1]", p));
@@ -180,9 +181,8 @@ Index scaled(std::uint64_t random, Index count) {
 struct RandomPermutation : Source {
   static constexpr const char* name = "random_permutation";
   static constexpr const char* doc =
-      "The numbers 0 to n - 1 (i64) in a random order (Fisher and Yates); n is an attribute or the extent of the "
-      "input's "
-      "axis.";
+      "A uniformly random permutation of 0, ..., n - 1, i64 (Fisher and Yates). n is an attribute or the extent of the "
+      "input's axis.";
   static TensorType infer(const Infer& in) {
     check_stream(in);
     if (in.count() == 0) {

@@ -50,8 +50,7 @@ Shape fill_extents(const Infer& in, Index elements, const std::vector<Index>& ex
 
 struct Reshape : View {
   static constexpr const char* name = "reshape";
-  static constexpr const char* doc =
-      "The same elements in row-major order with other extents; one may be -1 and is inferred.";
+  static constexpr const char* doc = "Reshapes in row-major order. One extent may be -1 and is inferred.";
   static TensorType infer(const Infer& in) {
     return {in.dtype(0), fill_extents(in, in.shape(0).elements(), in.attrs().ints("extents"))};
   }
@@ -71,8 +70,7 @@ struct Reshape : View {
 struct ReshapeLike : View {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "reshape_like";
-  static constexpr const char* doc =
-      "The same elements in the shape of the second input, of which nothing else matters.";
+  static constexpr const char* doc = "Reshapes to the shape of the second input.";
   static Traits traits() { return {.view = true, .shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     if (in.shape(0).elements() != in.shape(1).elements()) {
@@ -93,7 +91,7 @@ struct ReshapeLike : View {
 struct Flatten : View {
   static constexpr const char* name = "flatten";
   static constexpr const char* doc =
-      "The axes from `first` to `last` become one; behind the last axis, one of extent 1 is added.";
+      "Merges the axes from `first` through `last`. If `first` equals the rank, appends an axis of extent 1.";
   static TensorType infer(const Infer& in) {
     const Index first = in.attrs().integer("first");
     const Index last = in.attrs().integer("last");
@@ -129,7 +127,8 @@ struct Flatten : View {
 
 struct Unflatten : View {
   static constexpr const char* name = "unflatten";
-  static constexpr const char* doc = "One axis becomes several of the given extents; one may be -1 and is inferred.";
+  static constexpr const char* doc =
+      "Splits one axis into several of the given extents. One extent may be -1 and is inferred.";
   static TensorType infer(const Infer& in) {
     const Index axis = in.attrs().integer("axis");
     const Shape& shape = in.shape(0);
@@ -159,7 +158,7 @@ struct Unflatten : View {
 
 struct ExpandDims : View {
   static constexpr const char* name = "expand_dims";
-  static constexpr const char* doc = "A new axis of extent 1 before `axis`.";
+  static constexpr const char* doc = "Inserts an axis of extent 1 at `axis`.";
   static TensorType infer(const Infer& in) {
     const Index axis = in.attrs().integer("axis");
     if (axis < 0 || axis > in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
@@ -184,7 +183,7 @@ struct ExpandDims : View {
 
 struct Squeeze : View {
   static constexpr const char* name = "squeeze";
-  static constexpr const char* doc = "Without the given axes, whose extents are 1.";
+  static constexpr const char* doc = "Removes the given axes, whose extents must be 1.";
   static TensorType infer(const Infer& in) {
     const std::vector<Index>& axes = in.attrs().ints("axes");
     const Shape& shape = in.shape(0);
@@ -215,8 +214,8 @@ struct Squeeze : View {
 
 struct StopGradient : View {
   static constexpr const char* name = "stop_gradient";
-  static constexpr const char* doc = "The same value; no derivative flows through it.";
-  static constexpr const char* no_gradient = "that is what it is for";
+  static constexpr const char* doc = "Identity that blocks the gradient.";
+  static constexpr const char* no_gradient = "it blocks the gradient";
   static constexpr auto batch = batch_broadcast;  // of itself, since a mere view would let derivatives through
   static TensorType infer(const Infer& in) { return same_type(in); }
   static std::vector<Sample> samples() {
@@ -288,8 +287,7 @@ TensorType broadcast_target(const Infer& in, const Shape& target) {
 struct BroadcastTo : Operation {
   static constexpr const char* name = "broadcast_to";
   static Traits traits() { return {.broadcast = true}; }
-  static constexpr const char* doc =
-      "Repeats elements along new axes and axes of extent 1 until the shape is the given one.";
+  static constexpr const char* doc = "Broadcasts the input to the given shape.";
   static TensorType infer(const Infer& in) { return broadcast_target(in, Shape(in.attrs().ints("shape"))); }
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return sum_like(r.cotangent(), r.input(0)); }
@@ -310,8 +308,7 @@ struct BroadcastTo : Operation {
 struct BroadcastLike : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "broadcast_like";
-  static constexpr const char* doc =
-      "broadcast_to the shape of the second input, of which nothing but the shape matters.";
+  static constexpr const char* doc = "Broadcasts the first input to the shape of the second.";
   static Traits traits() { return {.broadcast = true, .shape_only = 2}; }
   static TensorType infer(const Infer& in) { return broadcast_target(in, in.shape(1)); }
   static void kernel(const KernelCall& call) { broadcast_kernel(call); }
@@ -327,7 +324,7 @@ struct BroadcastLike : Operation {
 
 struct Stretch : Operation {
   static constexpr const char* name = "stretch";
-  static constexpr const char* doc = "The one element along an axis, so many times; all other axes stay as they are.";
+  static constexpr const char* doc = "Repeats an axis of extent 1 `times` times.";
   static Traits traits() { return {.broadcast = true}; }
   static TensorType infer(const Infer& in) {
     const Index axis = in.attrs().integer("axis");

@@ -27,9 +27,8 @@ bool before(T x, T y, bool descending) {
 struct Argsort : Operation {
   static constexpr const char* name = "argsort";
   static constexpr const char* doc =
-      "The positions (i64) that would sort the last axis, the smallest first or, if descending, the largest. NaN "
-      "counts "
-      "as the largest number; equal elements keep their order.";
+      "The positions (i64) that sort the last axis, ascending or descending. The sort is stable, and NaN counts as "
+      "largest.";
   static constexpr const char* no_gradient = "a position has no derivative";
   static TensorType infer(const Infer& in) {
     if (in.shape(0).rank() == 0) in.fail_shape("a scalar has no axis to sort");

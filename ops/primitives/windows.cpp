@@ -153,9 +153,8 @@ Value unstacked(const Batch& b, Value y, const Shape& one) { return unflatten(y,
 struct Unfold : Operation {
   static constexpr const char* name = "unfold";
   static constexpr const char* doc =
-      "The windows of images [batch, height, width, channels] as [batch, height', width', elements, channels]; "
-      "elements "
-      "outside the image are 0.";
+      "The windows of images, [batch, height, width, channels] to [batch, height', width', elements, channels]. "
+      "Elements outside the image are 0.";
   static TensorType infer(const Infer& in) {
     const Shape& x = in.shape(0);
     require_images(in, x);
@@ -237,9 +236,8 @@ struct Fold : Operation {
   static constexpr int min_inputs = 1, max_inputs = 2;
   static constexpr const char* name = "fold";
   static constexpr const char* doc =
-      "The reverse of unfold: windows [batch, height', width', elements, channels] added up where unfold would have "
-      "taken "
-      "them from, to images of the given extents or of the shape of the second input, of which nothing else matters.";
+      "Adds windows [batch, height', width', elements, channels] to images of the given extents, or of the shape of "
+      "the second input, at the positions that unfold reads. Reverse of unfold.";
   static Traits traits() { return {.shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
@@ -375,11 +373,8 @@ struct Fold : Operation {
 struct WindowArgmax : Operation {
   static constexpr const char* name = "window_argmax";
   static constexpr const char* doc =
-      "Where in its image, counted in row-major order, the first largest element of each window lies, channel by "
-      "channel: "
-      "[batch, height, width, channels] to [batch, height', width', channels] of i64. NaN counts as largest; padding "
-      "is "
-      "never chosen.";
+      "Row-major position in the image of the first largest element of each window, per channel: [batch, height, "
+      "width, channels] to [batch, height', width', channels], i64. NaN counts as largest; padding is never chosen.";
   static constexpr const char* no_gradient = "a position has no derivative";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64, i64});

@@ -6,7 +6,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr const char* piecewise = "a truth value has no derivative";
+constexpr const char* piecewise = "the result is boolean";
 
 // Whole numbers wrap around on overflow.
 template <class V, class F>
@@ -68,7 +68,7 @@ struct Mul : Cheap<Binary> {
 struct Div : Cheap<Binary> {
   static constexpr const char* name = "div";
   static constexpr const char* symbol = "/";
-  static constexpr const char* doc = "a / b as IEEE 754 says: x / 0 is inf or NaN.";
+  static constexpr const char* doc = "a / b, as in IEEE 754: x / 0 is inf or NaN.";
   template <class V>
   static V forward(V a, V b) {
     return a / b;
@@ -118,7 +118,7 @@ struct Square : Cheap<Unary> {
 
 struct Sqrt : Cheap<Unary> {
   static constexpr const char* name = "sqrt";
-  static constexpr const char* doc = "Square root. NaN below 0; the derivative at 0 is inf.";
+  static constexpr const char* doc = "Square root. NaN below 0. The derivative at 0 is inf.";
   template <class V>
   static V forward(V x) {
     return simd::sqrt(x);
@@ -130,7 +130,7 @@ struct Sqrt : Cheap<Unary> {
 struct Relu : Cheap<Unary> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "relu";
-  static constexpr const char* doc = "max(x, 0). The derivative at 0 is 0; NaN stays NaN.";
+  static constexpr const char* doc = "max(x, 0). The derivative at 0 is 0. NaN propagates.";
   template <class V>
   static V forward(V x) {
     const V zero = simd::constant<V>(0);
@@ -176,9 +176,8 @@ struct LessEqual : Cheap<Compare> {
 struct Where : Cheap<Select> {
   static constexpr const char* name = "where";
   static constexpr const char* doc =
-      "a where the condition holds, else b. A derivative flows to the chosen one alone; the other gets 0, even where "
-      "its own "
-      "numbers are inf or NaN.";
+      "a where the condition is true, b elsewhere. The other operand gets derivative 0, even where its elements are "
+      "inf or NaN.";
   template <class M, class V>
   static V forward(M condition, V a, V b) {
     return simd::select(condition, a, b);
@@ -208,7 +207,7 @@ struct Where : Cheap<Select> {
 struct Abs : Cheap<Unary> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "abs";
-  static constexpr const char* doc = "|x|. The derivative is sign(x), so 0 at 0.";
+  static constexpr const char* doc = "|x|. The derivative at 0 is 0.";
   template <class V>
   static V forward(V x) {
     if constexpr (std::is_same_v<V, std::int64_t>)
@@ -245,7 +244,8 @@ struct Maximum : Cheap<Binary> {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
   static constexpr const char* name = "maximum";
-  static constexpr const char* doc = "The larger of a and b; NaN wins. At a tie each gets half the derivative.";
+  static constexpr const char* doc =
+      "The larger of a and b. NaN propagates. A tie gives each operand half the derivative.";
   template <class V>
   static V forward(V a, V b) {
     return simd::max(a, b);
@@ -258,7 +258,8 @@ struct Minimum : Cheap<Binary> {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
   static constexpr const char* name = "minimum";
-  static constexpr const char* doc = "The smaller of a and b; NaN wins. At a tie each gets half the derivative.";
+  static constexpr const char* doc =
+      "The smaller of a and b. NaN propagates. A tie gives each operand half the derivative.";
   template <class V>
   static V forward(V a, V b) {
     return simd::min(a, b);

@@ -7,8 +7,8 @@ namespace {
 struct Pow : Binary {
   static constexpr const char* name = "pow";
   static constexpr const char* doc =
-      "a to the power b; pow(x, 0) is 1 for every x. The derivative by a is b pow(a, b - 1), and 0 where b is 0; by b "
-      "it is pow(a, b) log(a), and 0 where a is 0 and b is not negative. NaN for a negative a and a fractional b.";
+      "a^b; pow(x, 0) is 1 for every x. The derivative with respect to a is b pow(a, b - 1), and 0 where b = 0; with "
+      "respect to b it is pow(a, b) log(a), and 0 where a = 0 and b >= 0. NaN for negative a and fractional b.";
   template <class V>
   static V forward(V a, V b) {
     return simd::pow(a, b);

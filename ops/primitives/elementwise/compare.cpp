@@ -4,7 +4,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr const char* piecewise = "a truth value has no derivative";
+constexpr const char* piecewise = "the result is boolean";
 
 struct Equal : Compare {
   static constexpr bool commutative = true;
@@ -41,7 +41,7 @@ struct LogicalAnd : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_and";
   static constexpr const char* symbol = "&&";
-  static constexpr const char* doc = "Whether both hold.";
+  static constexpr const char* doc = "Logical and.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a & b; }
   static std::vector<Sample> samples() { return binary_samples(domain::booleans(), domain::booleans(), true, true); }
@@ -52,7 +52,7 @@ struct LogicalOr : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_or";
   static constexpr const char* symbol = "||";
-  static constexpr const char* doc = "Whether at least one holds.";
+  static constexpr const char* doc = "Logical or.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a | b; }
   static std::vector<Sample> samples() { return binary_samples(domain::booleans(), domain::booleans(), true, true); }
@@ -63,7 +63,7 @@ struct LogicalXor : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "logical_xor";
   static constexpr const char* symbol = "^";
-  static constexpr const char* doc = "Whether exactly one holds.";
+  static constexpr const char* doc = "Logical exclusive or.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a, bool b) { return a ^ b; }
   static std::vector<Sample> samples() { return binary_samples(domain::booleans(), domain::booleans(), true, true); }
@@ -73,7 +73,7 @@ struct LogicalNot : Unary {
   using dtypes = Booleans;
   static constexpr const char* name = "logical_not";
   static constexpr const char* symbol = "!";
-  static constexpr const char* doc = "Whether it does not hold.";
+  static constexpr const char* doc = "Logical not.";
   static constexpr const char* no_gradient = piecewise;
   static bool forward(bool a) { return !a; }
   static std::vector<Sample> samples() { return unary_samples(domain::booleans(), true, true); }

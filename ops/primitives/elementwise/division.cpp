@@ -28,8 +28,8 @@ std::int64_t whole_remainder(std::int64_t a, std::int64_t b) {
 struct Fmod : Division {
   static constexpr const char* name = "fmod";
   static constexpr const char* doc =
-      "What a leaves over when divided by b, with the sign of a. NaN where b is 0; of whole numbers an error. The "
-      "derivative by a is 1, by b -trunc(a / b), NaN where b is 0.";
+      "Remainder of a / b with the sign of a, as in C. Where b is 0 the result is NaN; integers throw ValueError. The "
+      "derivative with respect to a is 1; with respect to b it is -trunc(a / b), NaN where b is 0.";
   template <class V>
   static V forward(V a, V b) {
     if constexpr (std::is_same_v<V, std::int64_t>)
@@ -47,9 +47,9 @@ struct Fmod : Division {
 struct Remainder : Division {
   static constexpr const char* name = "remainder";
   static constexpr const char* doc =
-      "What a leaves over when divided by b, with the sign of b, as in Python, also where it is 0. NaN where b is 0; "
-      "of whole "
-      "numbers an error. The derivative by a is 1, by b -floor(a / b).";
+      "Remainder of a / b with the sign of b, as in Python; a zero remainder has the sign of b, too. Where b is 0 the "
+      "result is NaN; integers throw ValueError. The derivative with respect to a is 1, with respect to b -floor(a / "
+      "b).";
   template <class V>
   static V forward(V a, V b) {
     const V zero = simd::constant<V>(0);
@@ -71,9 +71,9 @@ struct Remainder : Division {
 struct FloorDivide : Division {
   static constexpr const char* name = "floor_divide";
   static constexpr const char* doc =
-      "The largest whole number that is not above a / b. inf or NaN where b is 0; of whole numbers an error. The "
-      "quotient of the smallest i64 by -1 wraps around.";
-  static constexpr const char* no_gradient = "it is constant wherever it is smooth";
+      "floor(a / b). Where b is 0 the result is inf or NaN; integers throw ValueError. The quotient of the smallest "
+      "i64 and -1 wraps around.";
+  static constexpr const char* no_gradient = "it is piecewise constant";
   template <class V>
   static V forward(V a, V b) {
     const V zero = simd::constant<V>(0);

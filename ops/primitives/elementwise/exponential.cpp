@@ -9,7 +9,7 @@ constexpr double log_10 = 2.302585092994045684018;
 
 struct Exp2 : Unary {
   static constexpr const char* name = "exp2";
-  static constexpr const char* doc = "2 to the power x.";
+  static constexpr const char* doc = "2^x.";
   template <class V>
   static V forward(V x) {
     return simd::exp2(x);
@@ -42,7 +42,7 @@ struct Log10 : Unary {
 
 struct Cbrt : Unary {
   static constexpr const char* name = "cbrt";
-  static constexpr const char* doc = "Cube root, also of negative numbers. The derivative at 0 is inf.";
+  static constexpr const char* doc = "Cube root, also of negative values. The derivative at 0 is inf.";
   template <class V>
   static V forward(V x) {
     return simd::cbrt(x);

@@ -4,7 +4,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr const char* constant_pieces = "it is constant wherever it is smooth";
+constexpr const char* constant_pieces = "it is piecewise constant";
 
 struct Rounding : Unary {
   using dtypes = FloatsAndIntegers;
@@ -16,7 +16,7 @@ struct Rounding : Unary {
 
 struct Floor : Rounding {
   static constexpr const char* name = "floor";
-  static constexpr const char* doc = "The largest whole number that is not above x.";
+  static constexpr const char* doc = "The largest integer <= x.";
   template <class V>
   static V forward(V x) {
     if constexpr (std::is_same_v<V, std::int64_t>)
@@ -28,7 +28,7 @@ struct Floor : Rounding {
 
 struct Ceil : Rounding {
   static constexpr const char* name = "ceil";
-  static constexpr const char* doc = "The smallest whole number that is not below x.";
+  static constexpr const char* doc = "The smallest integer >= x.";
   template <class V>
   static V forward(V x) {
     if constexpr (std::is_same_v<V, std::int64_t>)
@@ -40,7 +40,7 @@ struct Ceil : Rounding {
 
 struct Round : Rounding {
   static constexpr const char* name = "round";
-  static constexpr const char* doc = "The nearest whole number; the even one of two that are as near.";
+  static constexpr const char* doc = "Rounds to the nearest integer, half to even.";
   template <class V>
   static V forward(V x) {
     if constexpr (std::is_same_v<V, std::int64_t>)
@@ -52,7 +52,7 @@ struct Round : Rounding {
 
 struct Trunc : Rounding {
   static constexpr const char* name = "trunc";
-  static constexpr const char* doc = "x without what stands behind the point.";
+  static constexpr const char* doc = "Rounds toward zero.";
   template <class V>
   static V forward(V x) {
     if constexpr (std::is_same_v<V, std::int64_t>)

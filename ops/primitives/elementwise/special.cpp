@@ -30,7 +30,7 @@ struct Erfc : Unary {
 
 struct Erfinv : Unary {
   static constexpr const char* name = "erfinv";
-  static constexpr const char* doc = "The inverse of erf. inf at 1, -inf at -1, NaN beyond.";
+  static constexpr const char* doc = "The inverse of erf. inf at 1, -inf at -1, NaN outside [-1, 1].";
   template <class V>
   static V forward(V x) {
     return simd::erfinv(x);
@@ -44,8 +44,7 @@ Domain between_poles() { return {.low = -2.6, .high = 4, .avoid = {-3, -2, -1, 0
 
 struct Lgamma : Unary {
   static constexpr const char* name = "lgamma";
-  static constexpr const char* doc =
-      "log |gamma(x)|. inf at 0 and at negative whole numbers. The derivative is digamma(x).";
+  static constexpr const char* doc = "log |gamma(x)|. inf at 0 and at negative integers. The derivative is digamma(x).";
   template <class V>
   static V forward(V x) {
     return simd::lgamma(x);
@@ -57,8 +56,7 @@ struct Lgamma : Unary {
 struct Digamma : Unary {
   static constexpr const char* name = "digamma";
   static constexpr const char* doc =
-      "The derivative of lgamma. -inf at 0, inf at -0, NaN at negative whole numbers. Its derivative is polygamma(1, "
-      "x).";
+      "The derivative of lgamma. -inf at 0, inf at -0, NaN at negative integers. Its derivative is polygamma(1, x).";
   template <class V>
   static V forward(V x) {
     return simd::digamma(x);

@@ -88,8 +88,7 @@ struct Asinh : Unary {
 
 struct Acosh : Unary {
   static constexpr const char* name = "acosh";
-  static constexpr const char* doc =
-      "The number that is not negative and whose cosh is x. NaN below 1; derivative inf at 1.";
+  static constexpr const char* doc = "The inverse of cosh, >= 0. NaN below 1. The derivative at 1 is inf.";
   template <class V>
   static V forward(V x) {
     return simd::acosh(x);
@@ -100,7 +99,7 @@ struct Acosh : Unary {
 
 struct Atanh : Unary {
   static constexpr const char* name = "atanh";
-  static constexpr const char* doc = "The inverse of tanh. inf at 1, -inf at -1, NaN beyond.";
+  static constexpr const char* doc = "The inverse of tanh. inf at 1, -inf at -1, NaN outside [-1, 1].";
   template <class V>
   static V forward(V x) {
     return simd::atanh(x);
@@ -111,8 +110,7 @@ struct Atanh : Unary {
 
 struct Atan2 : Binary {
   static constexpr const char* name = "atan2";
-  static constexpr const char* doc =
-      "The angle in [-pi, pi] of the point with ordinate a and abscissa b. Its derivative at the origin is NaN.";
+  static constexpr const char* doc = "The angle in [-pi, pi] of the point (b, a). The derivative at the origin is NaN.";
   template <class V>
   static V forward(V a, V b) {
     return simd::atan2(a, b);
@@ -132,7 +130,7 @@ struct Hypot : Binary {
   static constexpr bool commutative = true;
   static constexpr const char* name = "hypot";
   static constexpr const char* doc =
-      "sqrt(a^2 + b^2), without squares that overflow. Its derivative at the origin is NaN.";
+      "sqrt(a^2 + b^2), without overflow of the squares. The derivative at the origin is NaN.";
   template <class V>
   static V forward(V a, V b) {
     return simd::hypot(a, b);

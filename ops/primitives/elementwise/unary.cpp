@@ -7,8 +7,8 @@ namespace {
 struct Sign : Unary {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "sign";
-  static constexpr const char* doc = "-1, 0 or 1. NaN stays NaN.";
-  static constexpr const char* no_gradient = "it is constant wherever it is smooth";
+  static constexpr const char* doc = "-1, 0 or 1. NaN propagates.";
+  static constexpr const char* no_gradient = "it is piecewise constant";
   template <class V>
   static V forward(V x) {
     const V zero = simd::constant<V>(0);
@@ -33,7 +33,7 @@ struct Rsqrt : Unary {
 
 struct Exp : Unary {
   static constexpr const char* name = "exp";
-  static constexpr const char* doc = "e to the power x.";
+  static constexpr const char* doc = "e^x.";
   template <class V>
   static V forward(V x) {
     return simd::exp(x);

@@ -137,8 +137,7 @@ struct Cumulative : Operation {
 
 struct Cumsum : Cumulative {
   static constexpr const char* name = "cumsum";
-  static constexpr const char* doc =
-      "Each element and all before it along an axis, summed; if `reverse`, it and all after it.";
+  static constexpr const char* doc = "Cumulative sum along an axis, from the end if `reverse`.";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64, i64});
     return Cumulative::infer(in);
@@ -165,8 +164,7 @@ struct Cumsum : Cumulative {
 struct Cumprod : Cumulative {
   static constexpr const char* name = "cumprod";
   static constexpr const char* doc =
-      "Each element and all before it along an axis, multiplied; if `reverse`, it and all after it. The derivative is "
-      "right where elements are 0, too.";
+      "Cumulative product along an axis, from the end if `reverse`. The derivative is correct where elements are 0.";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64, i64});
     return Cumulative::infer(in);
@@ -211,7 +209,7 @@ struct LinearScan : Cumulative {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "linear_scan";
   static constexpr const char* doc =
-      "y(i) = a(i) y(i - 1) + b(i) along an axis, beginning with y(-1) = 0; if `reverse`, from the end.";
+      "Linear recurrence y(i) = a(i) y(i - 1) + b(i) along an axis, with y(-1) = 0; from the end if `reverse`.";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     in.require_same_dtype(0, 1);

@@ -52,7 +52,8 @@ struct Extreme : Operation {
 
 struct Max : Extreme {
   static constexpr const char* name = "max";
-  static constexpr const char* doc = "Largest element over axes; NaN wins. Ties share the derivative evenly.";
+  static constexpr const char* doc =
+      "Largest element over axes. NaN propagates. Tied elements share the derivative evenly.";
   static void kernel(const KernelCall& call) { reductions::run(call, kernels().max); }
   static const BlockReductions& block_reduction() { return kernels().block_max; }
   static void reference(const KernelCall& call) { extreme_reference(call, true); }
@@ -60,7 +61,8 @@ struct Max : Extreme {
 
 struct Min : Extreme {
   static constexpr const char* name = "min";
-  static constexpr const char* doc = "Smallest element over axes; NaN wins. Ties share the derivative evenly.";
+  static constexpr const char* doc =
+      "Smallest element over axes. NaN propagates. Tied elements share the derivative evenly.";
   static void kernel(const KernelCall& call) { reductions::run(call, kernels().min); }
   static const BlockReductions& block_reduction() { return kernels().block_min; }
   static void reference(const KernelCall& call) { extreme_reference(call, false); }

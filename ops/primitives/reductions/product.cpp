@@ -13,9 +13,8 @@ namespace {
 struct Prod : Operation {
   static constexpr const char* name = "prod";
   static constexpr const char* doc =
-      "Product over axes; 1 over no elements. The derivative by an element is the product of all others, which is "
-      "right "
-      "where elements are 0, too.";
+      "Product over axes; 1 if empty. The derivative with respect to an element is the product of the others, correct "
+      "where elements are 0.";
   static TensorType infer(const Infer& in) { return reductions::infer(in); }
   static constexpr auto scratch_bytes = reductions::scratch_bytes;
   static void kernel(const KernelCall& call) { reductions::run(call, kernels().prod); }

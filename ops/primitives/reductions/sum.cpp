@@ -17,7 +17,7 @@ void sum_reference(const KernelCall& call) {
 
 struct Sum : Operation {
   static constexpr const char* name = "sum";
-  static constexpr const char* doc = "Sum over axes, pairwise; 0 over no elements.";
+  static constexpr const char* doc = "Sum over axes, pairwise; 0 if empty.";
   static TensorType infer(const Infer& in) { return reductions::infer(in); }
   static constexpr auto scratch_bytes = reductions::scratch_bytes;
   static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
@@ -43,9 +43,9 @@ struct Sum : Operation {
 struct Count : Operation {
   static constexpr const char* name = "count";
   static constexpr const char* doc =
-      "How many elements a reduction over the axes combines into one, as a scalar of the input's dtype. Only the shape "
-      "of the input matters.";
-  static constexpr const char* no_gradient = "a shape does not change with the numbers";
+      "Number of elements that a reduction over the axes combines, as a scalar of the input's dtype. Only the input's "
+      "shape is used.";
+  static constexpr const char* no_gradient = "it depends on the shape only";
   static Traits traits() { return {.shape_only = 1}; }
   static TensorType infer(const Infer& in) { return {reductions::infer(in).dtype, {}}; }
   static void kernel(const KernelCall& call) {
@@ -86,7 +86,8 @@ Value batch_sum(const Batch& b) {
 struct SumTo : Operation {
   static constexpr const char* name = "sum_to";
   static constexpr const char* doc =
-      "Sum over the axes along which a tensor of the given shape would be stretched to the input's.";
+      "Sums over the axes along which a tensor of the given shape would be broadcast to the input. Reverse of "
+      "broadcast_to.";
   static TensorType infer(const Infer& in) { return sum_target(in, Shape(in.attrs().ints("shape"))); }
   static constexpr auto scratch_bytes = reductions::scratch_bytes;
   static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
@@ -111,7 +112,7 @@ struct SumTo : Operation {
 struct SumLike : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "sum_like";
-  static constexpr const char* doc = "sum_to the shape of the second input, of which nothing but the shape matters.";
+  static constexpr const char* doc = "sum_to the shape of the second input.";
   static Traits traits() { return {.shape_only = 2}; }
   static TensorType infer(const Infer& in) { return sum_target(in, in.shape(1)); }
   static constexpr auto scratch_bytes = reductions::scratch_bytes;

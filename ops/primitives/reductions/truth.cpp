@@ -8,7 +8,7 @@ namespace xgrad::inline v0 {
 namespace {
 
 struct Truth : Operation {
-  static constexpr const char* no_gradient = "a truth value has no derivative";
+  static constexpr const char* no_gradient = "the result is boolean";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {boolean});
     return {boolean, reductions::shape_of(in)};
@@ -28,7 +28,7 @@ struct Truth : Operation {
 
 struct Any : Truth {
   static constexpr const char* name = "any";
-  static constexpr const char* doc = "Whether at least one element over the axes holds; false over no elements.";
+  static constexpr const char* doc = "Whether any element over the axes is true; false if empty.";
   static void kernel(const KernelCall& call) { reductions::run(call, kernels().any); }
   static void reference(const KernelCall& call) {
     reductions::reference_of<bool>(call, false, [](bool a, bool b) { return a || b; });
@@ -37,7 +37,7 @@ struct Any : Truth {
 
 struct All : Truth {
   static constexpr const char* name = "all";
-  static constexpr const char* doc = "Whether every element over the axes holds; true over no elements.";
+  static constexpr const char* doc = "Whether all elements over the axes are true; true if empty.";
   static void kernel(const KernelCall& call) { reductions::run(call, kernels().all); }
   static void reference(const KernelCall& call) {
     reductions::reference_of<bool>(call, true, [](bool a, bool b) { return a && b; });
