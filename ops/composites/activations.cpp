@@ -21,7 +21,7 @@ Value negative_part(Value x) { return where(x > 0, 0, x); }
 
 Value softplus(Operand x, double beta) {
   return floating_composite(x, [&] {
-    if (!(beta > 0)) throw UserError(fmt::format("softplus: beta {} is not above 0\n  {}", beta, x.describe()));
+    if (!(beta > 0)) throw UserError(fmt::format("softplus: beta must be > 0, got {}\n  {}", beta, x.describe()));
     return beta == 1 ? apply("softplus", {x}) : apply("softplus", {x * beta}) / beta;
   });
 }
@@ -95,7 +95,7 @@ Value call(Inputs x, const Attrs&) {
 }
 
 std::vector<BadSample> integers(const char* name) {
-  return {{"integers", {Tensor({3}, i64)}, {}, std::string(name) + ": floating numbers are needed"}};
+  return {{"integers", {Tensor({3}, i64)}, {}, std::string(name) + ": needs a floating dtype"}};
 }
 
 template <Value (*function)(Operand)>
@@ -136,7 +136,7 @@ std::vector<Composite> activation_composites() {
        "log(1 + exp(beta x)) / beta.",
        [](Inputs x, const Attrs& a) { return softplus(x[0], a.number("beta")); },
        {{"row", {{{19}}}, {{"beta", 2.5}}}, {"flat", {{{9}, domain::between(-2, 2)}}, {{"beta", 0.5}}}},
-       {{"beta of 0", {Tensor::zeros({3})}, {{"beta", 0.0}}, "softplus: beta 0 is not above 0"}}},
+       {{"beta of 0", {Tensor::zeros({3})}, {{"beta", 0.0}}, "softplus: beta must be > 0, got 0"}}},
       {"prelu",
        "x above 0, else slope x.",
        [](Inputs x, const Attrs&) { return prelu(x[0], x[1]); },
@@ -146,7 +146,7 @@ std::vector<Composite> activation_composites() {
         {"one number", {{{1}, domain::between(-2, -0.1)}, {{1}}}, {}},
         zero_gradient({"nothing", {{{0, 5}}, {{5}}}})},
        {{"slopes that do not fit", {Tensor({4, 5}), Tensor::zeros({4})}, {}, "shapes do not broadcast"},
-        {"integers", {Tensor({3}, i64), Tensor::zeros({3})}, {}, "prelu: floating numbers are needed"}}}};
+        {"integers", {Tensor({3}, i64), Tensor::zeros({3})}, {}, "prelu: needs a floating dtype"}}}};
   out.front().samples.push_back(zero_second({"far below", {{{9}, domain::between(-60, -20)}}}));
   for (Composite& c : out) {
     if (c.name == "elu") c.samples.push_back({"alpha", {{{19}, not_zero}}, {{"alpha", 0.3}}});

@@ -84,16 +84,16 @@ struct ClassLoss {
     const Value w = class_weights;
     prediction.graph().require(w, fmt::format("{}: class weights", function));
     if (w.type() != TensorType{prediction.dtype(), {classes()}}) {
-      throw ShapeError(fmt::format("{}: {} classes have weights {}[{}]\n  prediction: {}\n  class weights: {}",
-                                   function, classes(), name_of(prediction.dtype()), classes(), prediction.describe(),
-                                   w.describe()));
+      throw ShapeError(
+          fmt::format("{}: class weights of {} classes must be {}[{}]\n  prediction: {}\n  class weights: {}", function,
+                      classes(), name_of(prediction.dtype()), classes(), prediction.describe(), w.describe()));
     }
   }
   void check_target(Value target) const {
     check();
     require_same_shape(function, prediction, "target", target);
     if (options.ignored_label)
-      throw UserError(fmt::format("{}: a label can be ignored only where there are labels", function));
+      throw UserError(fmt::format("{}: ignored_label needs a loss that takes labels", function));
   }
   void check_labels(Value labels) const {
     check();
@@ -270,15 +270,18 @@ std::vector<BadSample> refused_labels(const std::string& name) {
           {"negative label", {p, Tensor::from<std::int64_t>({2}, {-1, 0})}, mean, "index -1 at position 0"},
           {"labels of f32", {p, Tensor::zeros({2})}, mean, name + ": for predictions [2, 3] labels must be i64[2]"},
           {"a label an element", {p, Tensor({2, 3}, i64)}, mean, "labels must be i64[2]"},
-          {"weights", {p, Tensor({2}, i64), Tensor::zeros({2})}, mean, name + ": 3 classes have weights f32[3]"},
-          {"smoothing", {p, Tensor({2}, i64)}, smoothed, name + ": label smoothing -0.1 is not from 0 to 1"},
+          {"weights",
+           {p, Tensor({2}, i64), Tensor::zeros({2})},
+           mean,
+           name + ": class weights of 3 classes must be f32[3]"},
+          {"smoothing", {p, Tensor({2}, i64)}, smoothed, name + ": label smoothing must be in [0, 1], got -0.1"},
           {"scalar", {Tensor(1.0F), Tensor({}, i64)}, mean, name + ": predictions need an axis of classes"}};
 }
 std::vector<BadSample> refused_targets(const std::string& name) {
   auto out = bad_losses(name);
   Attrs ignoring = reduced_by(by_mean);
   ignoring.set("ignored", Index{1});
-  out.push_back({"ignored label", {Tensor({2, 3}), Tensor({2, 3})}, ignoring, name + ": a label can be ignored only"});
+  out.push_back({"ignored label", {Tensor({2, 3}), Tensor({2, 3})}, ignoring, name + ": ignored_label needs"});
   out.push_back({"scalar", {Tensor(1.0F), Tensor(1.0F)}, reduced_by(by_mean), "an axis of classes"});
   return out;
 }

@@ -22,7 +22,7 @@ constexpr double most = 0x1p40;  // elements: far more than there is memory
 // Throws UserError, beginning with `where`, unless a number of the dtype can be as large.
 void require_in_range(const std::string& where, double number, DType dtype) {
   if (dtype == f32 && std::abs(number) > FLT_MAX)
-    throw UserError(fmt::format("{}: {} is beyond the numbers of f32", where, number));
+    throw UserError(fmt::format("{}: {} is out of range for f32", where, number));
 }
 
 // A constant of `count` numbers, computed in f64 from their positions.
@@ -52,23 +52,27 @@ Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype, SourceL
 Value arange(Graph& graph, double begin, double end, double step, DType dtype, SourceLocation at) {
   return composite(at, graph, [&] {
     const auto text = [&] { return fmt::format("arange: from {} to {} by {}", begin, end, step); };
-    if (dtype == boolean) throw DTypeError(text() + ": truth values cannot be counted");
-    if (!std::isfinite(begin) || !std::isfinite(end) || !std::isfinite(step)) throw UserError(text() + ": not finite");
-    if (step == 0 || (end - begin) * step < 0) throw UserError(text() + ": the step does not lead to the end");
+    if (dtype == boolean) throw DTypeError(text() + ": dtype must not be bool");
+    if (!std::isfinite(begin) || !std::isfinite(end) || !std::isfinite(step))
+      throw UserError(text() + ": begin, end and step must be finite");
+    if (step == 0 || (end - begin) * step < 0)
+      throw UserError(text() + ": step must be nonzero and point from begin to end");
     if (dtype == i64) {
       for (const double x : {begin, end, step}) {
         if (x != std::trunc(x))
-          throw DTypeError(
-              text() + fmt::format(": {} is not a whole number\n  hint: for fractions name a dtype, f32 or f64", x));
+          throw DTypeError(text() +
+                           fmt::format(": {} is not an integer\n  hint: pass the dtype f32 or f64 for fractions", x));
       }
     }
     require_in_range(text(), begin, dtype);
     require_in_range(text(), end, dtype);
     const double count = std::ceil((end - begin) / step);
-    if (!(count <= most)) throw UserError(text() + fmt::format(": {} elements are too many (at most {})", count, most));
+    if (!(count <= most))
+      throw UserError(text() + fmt::format(": at most {1} elements are allowed, got {0}", count, most));
     for (const double x : {begin, end, step}) {
       if (dtype == i64 && std::abs(x) > 0x1p53)
-        throw UserError(text() + fmt::format(": {} is beyond 2^53, where the arguments, f64, skip whole numbers", x));
+        throw UserError(text() +
+                        fmt::format(": {} is above 2^53, beyond which f64 does not represent all integers", x));
     }
     return row(graph, static_cast<Index>(count), dtype, [&](Index i) { return begin + static_cast<double>(i) * step; });
   });
@@ -81,7 +85,7 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
     if (count < 0 || static_cast<double>(count) > most)
       throw UserError(fmt::format("linspace: count must be from 0 to {}, got {}", most, count));
     if (!std::isfinite(begin) || !std::isfinite(end))
-      throw UserError(fmt::format("linspace: from {} to {}: not finite", begin, end));
+      throw UserError(fmt::format("linspace: begin and end must be finite, got {} and {}", begin, end));
     require_in_range("linspace", begin, type);
     require_in_range("linspace", end, type);
     const auto steps = static_cast<double>(count - 1);
@@ -99,7 +103,8 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
 Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<DType> dtype, SourceLocation at) {
   return composite(at, graph, [&] {
     const Index width = columns.value_or(rows);
-    if (rows < 0 || width < 0) throw ShapeError(fmt::format("eye: {} rows and {} columns", rows, width));
+    if (rows < 0 || width < 0)
+      throw ShapeError(fmt::format("eye: rows and columns must be non-negative, got {} and {}", rows, width));
     Tensor out({rows, width}, dtype.value_or(graph.options().dtype));
     with_dtype(out.dtype(), [&](auto one) {
       one = 1;
@@ -112,7 +117,7 @@ Value eye(Graph& graph, Index rows, std::optional<Index> columns, std::optional<
 
 std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, SourceLocation at) {
   return composite(at, axes, [&] {
-    if (axes.empty()) throw ShapeError("meshgrid: there are no axes");
+    if (axes.empty()) throw ShapeError("meshgrid: needs at least one axis");
     const auto count = static_cast<Index>(axes.size());
     // Where in the grid axis i lies.
     const auto place = [&](Index i) { return indexing == Indexing::xy && count > 1 && i < 2 ? 1 - i : i; };

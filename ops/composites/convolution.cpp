@@ -16,7 +16,7 @@ namespace xgrad::inline v0 {
 Padding::Padding(const char* word, std::size_t length) : sides_{0} {
   const std::string_view text(word, length);
   same_ = text == "same";
-  if (!same_ && text != "valid") throw UserError(fmt::format("padding: {:?} is neither \"valid\" nor \"same\"", text));
+  if (!same_ && text != "valid") throw UserError(fmt::format("padding: must be \"valid\" or \"same\", got {:?}", text));
 }
 
 std::vector<Index> padding_of_images(const char* function, const Padding& padding) {
@@ -25,7 +25,7 @@ std::vector<Index> padding_of_images(const char* function, const Padding& paddin
   if (sides.size() == 1) return {sides[0], sides[0], sides[0], sides[0]};
   if (sides.size() == 2) return {sides[0], sides[0], sides[1], sides[1]};
   if (sides.size() == 4) return sides;
-  throw ShapeError(fmt::format("{}: {} numbers of padding, where 1, 2 or 4 have a meaning", function, sides.size()));
+  throw ShapeError(fmt::format("{}: padding must have 1, 2 or 4 numbers, got {}", function, sides.size()));
 }
 
 std::vector<Index> padding_of_sequences(const char* function, const Padding& padding) {
@@ -33,7 +33,7 @@ std::vector<Index> padding_of_sequences(const char* function, const Padding& pad
   const auto& sides = padding.sides();
   if (sides.size() == 1) return {0, 0, sides[0], sides[0]};
   if (sides.size() == 2) return {0, 0, sides[0], sides[1]};
-  throw ShapeError(fmt::format("{}: {} numbers of padding, where 1 or 2 have a meaning", function, sides.size()));
+  throw ShapeError(fmt::format("{}: padding must have 1 or 2 numbers, got {}", function, sides.size()));
 }
 
 Padding padding_of(const Attrs& a) {
@@ -73,12 +73,13 @@ struct Convolution {
   }
   void check_numbers() const {
     const auto check = [&](const char* what, Index number, Index least) {
-      if (number < least || number > most) fail(fmt::format("{} {} is not from {} to {}", what, number, least, most));
+      if (number < least || number > most)
+        fail(fmt::format("{} must be in [{}, {}], got {}", what, least, most, number));
     };
     for (Index s : {strides.height, strides.width}) check("stride", s, 1);
     for (Index d : {dilation.height, dilation.width}) check("dilation", d, 1);
     for (Index p : padding) check("padding", p, 0);
-    check("a number of groups of", groups, 1);
+    check("groups", groups, 1);
     for (Index extent : kernel.shape()) check("extent of the kernel", extent, 1);
   }
 
@@ -100,8 +101,9 @@ struct Convolution {
     check_numbers();
     const Shape& k = kernel.shape();
     if (channels() != k[2] * groups)
-      fail(fmt::format("{} channels in {} groups do not meet the {} of the kernel", channels(), groups, k[2]));
-    if (k[3] % groups != 0) fail(fmt::format("{} filters do not fall into {} groups", k[3], groups));
+      fail(fmt::format("x has {} channels in {} groups, but the kernel has {} channels per group", channels(), groups,
+                       k[2]));
+    if (k[3] % groups != 0) fail(fmt::format("{} filters are not divisible by {} groups", k[3], groups));
     if (groups == 1) return one_group();
     if (k[2] == 1) return channel_by_channel();
     std::vector<Value> parts;
@@ -130,8 +132,8 @@ struct Convolution {
   Value transposed(HeightWidth output_padding) const {
     check_numbers();
     const Shape& k = kernel.shape();
-    if (channels() != k[3]) fail(fmt::format("{} channels do not meet the {} of the kernel", channels(), k[3]));
-    if (channels() % groups != 0) fail(fmt::format("{} channels do not fall into {} groups", channels(), groups));
+    if (channels() != k[3]) fail(fmt::format("x has {} channels, the kernel {}", channels(), k[3]));
+    if (channels() % groups != 0) fail(fmt::format("{} channels are not divisible by {} groups", channels(), groups));
     const Axes extents{grown(x.shape()[1], 0, output_padding.height), grown(x.shape()[2], 1, output_padding.width)};
     if (groups == 1) return one_group_back(extents);
     const Index part = channels() / groups;
@@ -143,16 +145,15 @@ struct Convolution {
   // The extent of the result along an axis: 0 for the height, 1 for the width.
   Index grown(Index extent, int axis, Index more) const {
     const Index stride = axis == 0 ? strides.height : strides.width;
-    if (more < 0 || more >= stride)
-      fail(fmt::format("an output padding of {} is not from 0 to less than the stride {}", more, stride));
+    if (more < 0 || more >= stride) fail(fmt::format("output_padding must be in [0, stride {}), got {}", stride, more));
     if (padding.empty()) {
-      if (more != 0) fail("\"same\" padding leaves no choice to an output padding");
+      if (more != 0) fail("output_padding must be 0 with \"same\" padding");
       return extent * stride;
     }
     const auto at = 2 * static_cast<std::size_t>(axis);
     const Index reach = (axis == 0 ? dilation.height : dilation.width) * (kernel.shape()[axis] - 1) + 1;
     const Index out = (extent - 1) * stride + reach - padding[at] - padding[at + 1] + more;
-    if (out < 1) fail(fmt::format("a padding of {} and {} leaves nothing", padding[at], padding[at + 1]));
+    if (out < 1) fail(fmt::format("padding of {} and {} leaves an empty output", padding[at], padding[at + 1]));
     return out;
   }
   Value fold(Value windows, const std::vector<Index>& extents) const {
@@ -218,7 +219,7 @@ Value conv1d_transpose(Operand x, Operand kernel, const ConvWindow1D& options, I
 
 Value unfold(Operand x, HeightWidth window, const ConvWindow2D& options) {
   return composite(x, [&] {
-    if (options.groups != 1) throw UserError(fmt::format("unfold: windows have no groups\n  {}", x.describe()));
+    if (options.groups != 1) throw UserError(fmt::format("unfold: groups must be 1\n  {}", x.describe()));
     return apply("unfold", {x},
                  window_attrs(window, options.strides, options.dilation, padding_of_images("unfold", options.padding)));
   });
@@ -261,11 +262,11 @@ std::vector<BadSample> bad_convolutions() {
       {"rank", {Tensor({4, 4, 4}), k}, numbers({1, 1}, {1, 1}, {0}, 1), "x must be [batch, height, width, channels]"},
       {"kernel", {x, Tensor({3, 4, 2})}, numbers({1, 1}, {1, 1}, {0}, 1), "the kernel must be [height, width,"},
       {"channels", {x, Tensor({3, 3, 3, 2})}, numbers({1, 1}, {1, 1}, {0}, 1), "channels"},
-      {"no groups", {x, k}, numbers({1, 1}, {1, 1}, {0}, 0), "a number of groups of 0 is not from 1"},
-      {"stride", {x, k}, numbers({0, 1}, {1, 1}, {0}, 1), "stride 0 is not from 1"},
-      {"dilation", {x, k}, numbers({1, 1}, {1, -1}, {0}, 1), "dilation -1 is not from 1"},
-      {"padding", {x, k}, numbers({1, 1}, {1, 1}, {-2}, 1), "padding -2 is not from 0"},
-      {"three paddings", {x, k}, numbers({1, 1}, {1, 1}, {1, 1, 1}, 1), "3 numbers of padding"},
+      {"no groups", {x, k}, numbers({1, 1}, {1, 1}, {0}, 0), "groups must be in [1, 1073741824], got 0"},
+      {"stride", {x, k}, numbers({0, 1}, {1, 1}, {0}, 1), "stride must be in [1, 1073741824], got 0"},
+      {"dilation", {x, k}, numbers({1, 1}, {1, -1}, {0}, 1), "dilation must be in [1, 1073741824], got -1"},
+      {"padding", {x, k}, numbers({1, 1}, {1, 1}, {-2}, 1), "padding must be in [0, 1073741824], got -2"},
+      {"three paddings", {x, k}, numbers({1, 1}, {1, 1}, {1, 1, 1}, 1), "1, 2 or 4 numbers, got 3"},
       {"two dtypes", {x, Tensor({3, 3, 4, 2}, f64)}, numbers({1, 1}, {1, 1}, {0}, 1), "both the same"},
       {"integers",
        {Tensor({1, 4, 4, 4}, i64), Tensor({3, 3, 4, 2}, i64)},
@@ -293,11 +294,11 @@ std::vector<Composite> convolution_composites() {
        joined(bad_convolutions(), {{"groups of channels",
                                     {Tensor({1, 3, 3, 4}), Tensor({2, 2, 1, 6})},
                                     numbers(ones, ones, {0}, 3),
-                                    "4 channels in 3 groups do not meet the 1 of the kernel"},
+                                    "x has 4 channels in 3 groups, but the kernel has 1 channels per group"},
                                    {"groups of filters",
                                     {Tensor({1, 3, 3, 4}), Tensor({2, 2, 2, 3})},
                                     numbers(ones, ones, {0}, 2),
-                                    "3 filters do not fall into 2 groups"},
+                                    "3 filters are not divisible by 2 groups"},
                                    {"too large a kernel",
                                     {Tensor({1, 2, 4, 1}), Tensor({3, 3, 1, 1})},
                                     numbers(ones, ones, {0}, 1),
@@ -317,11 +318,11 @@ std::vector<Composite> convolution_composites() {
         {"four paddings",
          {Tensor({1, 4, 1}), Tensor({3, 1, 1})},
          numbers({1}, {1}, {1, 1, 1, 1}, 1),
-         "4 numbers of padding"},
+         "1 or 2 numbers, got 4"},
         {"channels",
          {Tensor({1, 4, 2}), Tensor({3, 1, 1})},
          numbers({1}, {1}, {0}, 1),
-         "conv1d: 2 channels in 1 groups"}}},
+         "conv1d: x has 2 channels in 1 groups"}}},
       {"conv2d_transpose",
        "The derivative of conv2d by its input.",
        [](Inputs x, const Attrs& a) { return conv2d_transpose(x[0], x[1], options_2d(a)); },
@@ -336,11 +337,11 @@ std::vector<Composite> convolution_composites() {
        joined(bad_convolutions(), {{"groups of channels",
                                     {Tensor({1, 3, 3, 4}), Tensor({2, 2, 1, 4})},
                                     numbers(ones, ones, {0}, 3),
-                                    "4 channels do not fall into 3 groups"},
+                                    "4 channels are not divisible by 3 groups"},
                                    {"all padding",
                                     {Tensor({1, 1, 1, 1}), Tensor({2, 2, 1, 1})},
                                     numbers(ones, ones, {1}, 1),
-                                    "a padding of 1 and 1 leaves nothing"}})},
+                                    "padding of 1 and 1 leaves an empty output"}})},
       {"conv2d_transpose with output padding",
        "One row and two columns more.",
        [](Inputs x, const Attrs& a) {
@@ -350,8 +351,8 @@ std::vector<Composite> convolution_composites() {
        {{"beyond the stride",
          {Tensor({1, 2, 2, 1}), Tensor({2, 2, 2, 1})},
          numbers({2, 2}, ones, {0}, 1),
-         "an output padding of 2 is not from 0 to less than the stride 2"},
-        {"same", {Tensor({1, 2, 2, 1}), Tensor({2, 2, 2, 1})}, numbers({2, 3}, ones, {}, 1), "leaves no choice"}}},
+         "output_padding must be in [0, stride 2), got 2"},
+        {"same", {Tensor({1, 2, 2, 1}), Tensor({2, 2, 2, 1})}, numbers({2, 3}, ones, {}, 1), "must be 0 with"}}},
       {"conv1d_transpose",
        "The derivative of conv1d by its input.",
        [](Inputs x, const Attrs& a) { return conv1d_transpose(x[0], x[1], options_1d(a), 1); },
@@ -361,7 +362,7 @@ std::vector<Composite> convolution_composites() {
        {{"channels",
          {Tensor({1, 4, 2}), Tensor({3, 1, 1})},
          numbers({2}, {1}, {0}, 1),
-         "conv1d_transpose: 2 channels"}}},
+         "conv1d_transpose: x has 2 channels"}}},
   };
 }
 

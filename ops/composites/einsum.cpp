@@ -79,7 +79,7 @@ Equation read(const std::string& equation) {
     if (std::isalpha(static_cast<unsigned char>(c)) != 0) {
       term.letters.push_back(c);
     } else if (equation.compare(i, 3, "...") == 0) {
-      if (term.dots) fail(equation, "\"...\" stands twice in one term");
+      if (term.dots) fail(equation, "\"...\" occurs twice in one term");
       term.dots = term.letters.size();
       i += 2;
     } else if (c == ',' && !after_arrow) {
@@ -89,7 +89,7 @@ Equation read(const std::string& equation) {
       after_arrow = true;
       ++i;
     } else {
-      fail(equation, fmt::format("{:?} at position {} is neither a letter nor \",\", \"...\" or \"->\"", c, i));
+      fail(equation, fmt::format("{:?} at position {} is not a letter, \",\", \"...\" or \"->\"", c, i));
     }
   }
   if (after_arrow)
@@ -232,7 +232,7 @@ class Reader {
       if (!extents_.contains(result[i]))
         fail(equation, fmt::format("{} of the result is in no operand", text(result[i])));
       if (std::count(result.begin(), result.end(), result[i]) > 1)
-        fail(equation, fmt::format("{} stands twice in the result", text(result[i])));
+        fail(equation, fmt::format("{} occurs twice in the result", text(result[i])));
     }
   }
 
@@ -398,10 +398,10 @@ std::vector<Composite> einsum_composites() {
             refused("too few letters", "i->i", {m}, "1 letters for the axes of operand 0 [2, 3]"),
             refused("too many letters", "ijk->i", {m}, "3 letters for the axes of operand 0 [2, 3]"),
             refused("unknown letter", "ij->ik", {m}, "letter k of the result is in no operand"),
-            refused("letter twice", "ij->ii", {m}, "letter i stands twice in the result"),
+            refused("letter twice", "ij->ii", {m}, "letter i occurs twice in the result"),
             refused("sign", "ij;jk", {m, m}, "';' at position 2"),
             refused("two arrows", "ij->i->j", {m}, "'-' at position 5"),
-            refused("dots twice", "...i...", {m}, "\"...\" stands twice"),
+            refused("dots twice", "...i...", {m}, "\"...\" occurs twice"),
             refused("two dtypes", "ij,ij", {m, Tensor({2, 3}, f64)}, "operands 0 and 1 differ in dtype")}}};
 }
 

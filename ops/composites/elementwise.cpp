@@ -41,7 +41,7 @@ Value isfinite(Operand x) {
 Value clip(Operand x, std::optional<double> low, std::optional<double> high) {
   return composite(x, [&] {
     if (!(low.value_or(-infinity) <= high.value_or(infinity))) {
-      throw UserError(fmt::format("clip: the bounds {} and {} are not in order\n  {}", low.value_or(-infinity),
+      throw UserError(fmt::format("clip: low must be <= high, got {} and {}\n  {}", low.value_or(-infinity),
                                   high.value_or(infinity), x.describe()));
     }
     // Not maximum and minimum: at a bound these would share the derivative with the constant.
@@ -75,11 +75,11 @@ Value lerp(Operand a, Operand b, double weight) {
 Update assign(Operand parameter, Operand value) {
   return composite(parameter, [&]() -> Update {
     if (parameter.node().op->traits.leaf != Leaf::parameter) {
-      throw GraphError(fmt::format("assign: only parameters take new values\n  {}", parameter.describe()));
+      throw GraphError(fmt::format("assign: the target must be a parameter\n  {}", parameter.describe()));
     }
     parameter.graph().require(value, "assign");
     if (parameter.type() != value.type()) {
-      throw ShapeError(fmt::format("assign: the new value has another type\n  parameter: {}\n  value: {}",
+      throw ShapeError(fmt::format("assign: parameter and value must have the same type\n  parameter: {}\n  value: {}",
                                    parameter.describe(), value.describe()));
     }
     return {parameter.graph().parameter_of(parameter.id()), value};
@@ -123,10 +123,7 @@ std::vector<Composite> elementwise_composites() {
         {"integers", {{{19}, domain::integers(-9, 9)}}, {{"low", -2.0}, {"high", 3.0}}},
         zero_second({"one number", {{{1}, domain::between(-0.4, 0.7)}}, both}),
         zero_gradient({"nothing", {{{0}}}, both})},
-       {{"not in order",
-         {Tensor::zeros({3})},
-         {{"low", 1.0}, {"high", 0.0}},
-         "clip: the bounds 1 and 0 are not in order"},
+       {{"not in order", {Tensor::zeros({3})}, {{"low", 1.0}, {"high", 0.0}}, "clip: low must be <= high, got 1 and 0"},
         {"a fraction for integers", {Tensor({3}, i64)}, {{"low", 0.5}}, "0.5 is not a number of dtype i64"}}},
       {"clip by tensors",
        "max(min(x, high), low).",
@@ -151,7 +148,7 @@ std::vector<Composite> elementwise_composites() {
         zero_second({"a number, near the end", {{{3, 5}}, {{5}}}, {{"weight", 0.8}}}),
         {"one element", {{{1}}, {{1}}, {{1}, domain::between(0.1, 0.4)}}, {}},
         zero_gradient({"nothing", {{{0}}, {{0}}, {{0}}}})},
-       {{"integers", {Tensor({3}, i64), Tensor({3}, i64)}, {{"weight", 0.5}}, "lerp: floating numbers are needed"}}}};
+       {{"integers", {Tensor({3}, i64), Tensor({3}, i64)}, {{"weight", 0.5}}, "lerp: needs a floating dtype"}}}};
 }
 
 }  // namespace xgrad::inline v0

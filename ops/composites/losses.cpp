@@ -37,7 +37,7 @@ void require_same_shape(const char* function, Value prediction, const char* what
 
 void require_number(const char* function, const char* what, double number, double low, double high) {
   if (number >= low && number <= high) return;
-  throw UserError(fmt::format("{}: {} {} is not from {} to {}", function, what, number, low, high));
+  throw UserError(fmt::format("{}: {} must be in [{}, {}], got {}", function, what, low, high, number));
 }
 
 namespace {
@@ -158,7 +158,7 @@ Value of_unit_length(Value x, Index axis, double epsilon) {
 
 void require_rows(const char* function, Value x) {
   if (x.shape().rank() > 0) return;
-  throw ShapeError(fmt::format("{}: a scalar is no row\n  {}", function, x.describe()));
+  throw ShapeError(fmt::format("{}: operands must have at least 1 axis\n  {}", function, x.describe()));
 }
 
 Value distance(Value a, Value b) { return norm(a - b + 1e-6, 2, {-1}); }
@@ -260,7 +260,7 @@ std::vector<Composite> of_numbers() {
        [](Inputs x, const Attrs& a) {
          return huber(x[0], x[1], a.has("delta") ? a.number("delta") : 1.5, reduction_of(a));
        },
-       loss_samples(left, right), refused_option("huber", "delta", 0, "huber: delta 0 is not from")},
+       loss_samples(left, right), refused_option("huber", "delta", 0, "huber: delta must be in [")},
       {"huber of large errors",
        "Linear in the error.",
        [](Inputs x, const Attrs& a) { return huber(x[0], x[1], 1.5, reduction_of(a)); },
@@ -295,8 +295,8 @@ std::vector<Composite> of_truth() {
                                     reduction_of(a));
        },
        loss_samples(probability, probability),
-       {refused_option("binary_crossentropy", "smoothing", 1.5, "label smoothing 1.5 is not from 0 to 1").back(),
-        refused_option("binary_crossentropy", "weight", -1, "positive weight -1 is not").back()}},
+       {refused_option("binary_crossentropy", "smoothing", 1.5, "label smoothing must be in [0, 1], got 1.5").back(),
+        refused_option("binary_crossentropy", "weight", -1, "positive weight must be in [0, ").back()}},
       {"binary_crossentropy of sigmoid",
        "Through the logits.",
        [](Inputs x, const Attrs& a) { return binary_crossentropy(sigmoid(x[0]), x[1], {}, reduction_of(a)); },
@@ -328,7 +328,7 @@ std::vector<Composite> of_vectors() {
         zero_gradient({"rows of nothing", {{{3, 0}}, {{3, 0}}}, {{"axis", Index{-1}}}})},
        {{"shapes", {Tensor({2, 3}), Tensor::zeros({3})}, {{"axis", Index{0}}}, "prediction and second operand differ"},
         {"axis", {Tensor::zeros({3}), Tensor::zeros({3})}, {{"axis", Index{1}}}, "cosine_similarity: axis 1"},
-        {"scalar", {Tensor(1.0F), Tensor(1.0F)}, {{"axis", Index{0}}}, "a scalar is no row"}}},
+        {"scalar", {Tensor(1.0F), Tensor(1.0F)}, {{"axis", Index{0}}}, "operands must have at least 1 axis"}}},
       {"cosine_embedding",
        "1 - s, or max(0, s - margin).",
        [](Inputs x, const Attrs& a) { return cosine_embedding(x[0], x[1], 2 * x[2] - 1, 0.1, reduction_of(a)); },

@@ -23,7 +23,7 @@ Value normalized(Value x, const Axes& axes, double epsilon) {
 
 void check(const char* function, Value x, double epsilon) {
   if (!(epsilon >= 0))
-    throw UserError(fmt::format("{}: epsilon {} is negative\n  {}", function, epsilon, x.describe()));
+    throw UserError(fmt::format("{}: epsilon must be >= 0, got {}\n  {}", function, epsilon, x.describe()));
   require_floating(function, x);
 }
 
@@ -71,8 +71,8 @@ Value group_norm(Operand x, Index groups, double epsilon) {
     const int rank = x.shape().rank();
     if (rank < 2) throw ShapeError(fmt::format("group_norm: x must be [batch, ..., channels]\n  {}", x.describe()));
     if (groups < 1 || x.shape().back() % groups != 0) {
-      throw ShapeError(fmt::format("group_norm: {} channels do not fall into {} groups\n  {}", x.shape().back(), groups,
-                                   x.describe()));
+      throw ShapeError(fmt::format("group_norm: {} channels are not divisible by {} groups\n  {}", x.shape().back(),
+                                   groups, x.describe()));
     }
     // Groups become an axis of their own: [batch, ..., groups, channels of a group].
     Axes axes;
@@ -103,7 +103,7 @@ std::vector<Composite> normalization_composites() {
         zero_gradient({"one element", {{{1}}}, {{"axes", Axes{0}}}}),
         {"longer rows", {{{2, 17}}}, {{"axes", Axes{-1}}}},
         zero_gradient({"no rows", {{{0, 3}}}, {{"axes", Axes{1}}}})},
-       {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, "layer_norm: floating"},
+       {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, "layer_norm: needs a floating dtype"},
         {"axis", {Tensor::zeros({3})}, {{"axes", Axes{1}}}, "layer_norm: axis 1"}}},
       {"layer_norm with scale and shift",
        "Normalized, then scaled and shifted.",
@@ -126,7 +126,7 @@ std::vector<Composite> normalization_composites() {
         {"one group", {{{2, 3, 2}}}, {{"groups", Index{1}}}},
         zero_gradient({"one element", {{{1, 1}}}, {{"groups", Index{1}}}}),
         zero_gradient({"no image", {{{0, 2, 4}}}, {{"groups", Index{2}}}})},
-       {{"groups", {Tensor({2, 5})}, {{"groups", Index{2}}}, "group_norm: 5 channels do not fall into 2 groups"},
+       {{"groups", {Tensor({2, 5})}, {{"groups", Index{2}}}, "group_norm: 5 channels are not divisible by 2 groups"},
         {"no groups", {Tensor({2, 4})}, {{"groups", Index{0}}}, "0 groups"},
         {"rank", {Tensor::zeros({4})}, {{"groups", Index{2}}}, "x must be [batch, ..., channels]"}}},
       {"group_norm with scale and shift",

@@ -135,7 +135,7 @@ std::vector<Composite> pooling_composites() {
   const Attrs halves = window({2, 2}, {}, {0});
   const std::vector<BadSample> bad{
       {"rank", {Tensor({4, 4, 1})}, halves, "x must be [batch, height, width, channels]"},
-      {"window", {Tensor({1, 4, 4, 1})}, window({0, 2}, {1, 1}, {0}), "window 0 is not at least 1"},
+      {"window", {Tensor({1, 4, 4, 1})}, window({0, 2}, {1, 1}, {0}), "window must be at least 1, got 0"},
       {"too large", {Tensor({1, 4, 1, 1})}, halves, "a window of width 2 does not fit into 1"}};
   const std::vector<Sample> volumes{
       zero_second({"images", {{{2, 3, 2, 4}, domain::distinct()}}, {{"keepdims", false}}}),
@@ -146,8 +146,7 @@ std::vector<Composite> pooling_composites() {
   return {
       {"max_pool2d", "The largest of each window.",
        [](Inputs x, const Attrs& a) { return max_pool2d(x[0], window_of(a), pool_2d(a)); }, images,
-       joined(bad,
-              {{"padding", {Tensor({1, 4, 4, 1})}, window({2, 2}, {1, 1}, {2}), "lies altogether in the padding"}})},
+       joined(bad, {{"padding", {Tensor({1, 4, 4, 1})}, window({2, 2}, {1, 1}, {2}), "lies entirely in the padding"}})},
       {"average_pool2d", "The mean of each window.",
        [](Inputs x, const Attrs& a) { return average_pool2d(x[0], window_of(a), pool_2d(a)); }, images,
        joined(bad, {{"integers", {Tensor({1, 4, 4, 1}, i64)}, halves, "floating"}})},

@@ -21,7 +21,8 @@ Value multiply_axis(Value x, int axis, Index times, bool each) {
 }
 
 void require_count(const char* function, Index count, Value x) {
-  if (count < 0) throw ShapeError(fmt::format("{}: {} times\n  {}", function, count, x.describe()));
+  if (count < 0)
+    throw ShapeError(fmt::format("{}: count must be non-negative, got {}\n  {}", function, count, x.describe()));
 }
 
 constexpr Index most_pieces = 1 << 20;  // more nodes for one call can only be a slip
@@ -109,7 +110,7 @@ Value repeat(Operand x, Index times, Index axis) {
 
 Value stack(const std::vector<Value>& values, Index axis, SourceLocation at) {
   return composite(at, values, [&] {
-    if (values.empty()) throw ShapeError("stack: there is nothing to join");
+    if (values.empty()) throw ShapeError("stack: needs at least one value");
     const Shape& shape = values[0].shape();
     for (std::size_t i = 1; i < values.size(); ++i) {
       if (values[i].shape() == shape) continue;
@@ -133,8 +134,8 @@ std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis)
       total += fits ? size : 0;
     }
     if (!fits || total != x.shape()[along]) {
-      throw ShapeError(fmt::format("split: the sizes [{}] do not make up axis {} of extent {}\n  {}", list_text(sizes),
-                                   along, x.shape()[along], x.describe()));
+      throw ShapeError(fmt::format("split: the sizes [{}] do not add up to axis {} of extent {}\n  {}",
+                                   list_text(sizes), along, x.shape()[along], x.describe()));
     }
     return cut(x, along, sizes);
   });
@@ -143,7 +144,7 @@ std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis)
 std::vector<Value> split(Operand x, Index size, Index axis) {
   return composite(x, [&] {
     const int along = axis_index(axis, x.shape().rank(), "split");
-    if (size < 1) throw ShapeError(fmt::format("split: pieces of size {}\n  {}", size, x.describe()));
+    if (size < 1) throw ShapeError(fmt::format("split: size must be at least 1, got {}\n  {}", size, x.describe()));
     if (x.shape()[along] / size > most_pieces) {
       throw ShapeError(fmt::format("split: axis {} of extent {} gives more than {} pieces of size {}\n  {}", along,
                                    x.shape()[along], most_pieces, size, x.describe()));
@@ -158,7 +159,8 @@ std::vector<Value> split(Operand x, Index size, Index axis) {
 std::vector<Value> chunk(Operand x, Index chunks, Index axis) {
   return composite(x, [&] {
     const int along = axis_index(axis, x.shape().rank(), "chunk");
-    if (chunks < 1) throw ShapeError(fmt::format("chunk: {} pieces\n  {}", chunks, x.describe()));
+    if (chunks < 1)
+      throw ShapeError(fmt::format("chunk: chunks must be at least 1, got {}\n  {}", chunks, x.describe()));
     return split(x, std::max<Index>(1, x.shape()[along] / chunks + (x.shape()[along] % chunks != 0 ? 1 : 0)), along);
   });
 }
@@ -197,7 +199,7 @@ std::vector<Composite> rearrange_composites() {
         zero_gradient({"never", {{{3}}}, list_attrs({0})}),
         zero_second({"longer rows", {{{3, 9}}}, list_attrs({2, 1})}),
         zero_gradient({"nothing", {{{0, 2}}}, list_attrs({2, 2})})},
-       {{"negative", {Tensor::zeros({3})}, list_attrs({-1}), "tile: -1 times"}}},
+       {{"negative", {Tensor::zeros({3})}, list_attrs({-1}), "tile: count must be non-negative, got -1"}}},
       {"repeat",
        "Each element so many times.",
        [](Inputs x, const Attrs& a) { return repeat(x[0], a.integer("n"), a.integer("axis")); },
@@ -207,7 +209,7 @@ std::vector<Composite> rearrange_composites() {
         zero_second({"longer rows", {{{3, 17}}}, count_attrs(2, 1)}),
         zero_gradient({"nothing", {{{0, 2}}}, count_attrs(2, 1)}),
         zero_gradient({"never", {{{3}}}, count_attrs(0, 0)})},
-       {{"negative", {Tensor::zeros({3})}, count_attrs(-2, 0), "repeat: -2 times"},
+       {{"negative", {Tensor::zeros({3})}, count_attrs(-2, 0), "repeat: count must be non-negative, got -2"},
         {"axis", {Tensor::zeros({3})}, count_attrs(2, 1), "repeat: axis 1 is out of range"}}},
       {"flip",
        "Axes backwards.",
@@ -261,12 +263,15 @@ std::vector<Composite> rearrange_composites() {
         zero_second({"one element", {{{1}}}, count_attrs(2, 0)}),
         zero_second({"longer rows", {{{3, 17}}}, count_attrs(8, 1)}),
         zero_gradient({"nothing", {{{0}}}, count_attrs(2, 0)})},
-       {{"size", {Tensor::zeros({3})}, count_attrs(0, 0), "split: pieces of size 0"}}},
+       {{"size", {Tensor::zeros({3})}, count_attrs(0, 0), "split: size must be at least 1, got 0"}}},
       {"split of sizes",
        "Pieces of an axis, here the second.",
        [](Inputs x, const Attrs& a) { return split(x[0], a.ints("n"), -1)[1]; },
        {zero_second({"three", {{{2, 6}}}, list_attrs({1, 3, 2})})},
-       {{"sum", {Tensor::zeros({5})}, list_attrs({2, 2}), "split: the sizes [2, 2] do not make up axis 0 of extent 5"},
+       {{"sum",
+         {Tensor::zeros({5})},
+         list_attrs({2, 2}),
+         "split: the sizes [2, 2] do not add up to axis 0 of extent 5"},
         {"negative", {Tensor::zeros({5})}, list_attrs({6, -1}), "split: the sizes"}}},
       {"chunk",
        "So many pieces of an axis, here the last.",
@@ -276,7 +281,7 @@ std::vector<Composite> rearrange_composites() {
         zero_second({"one element", {{{1}}}, count_attrs(1, 0)}),
         zero_second({"longer rows", {{{3, 17}}}, count_attrs(2, 1)}),
         zero_gradient({"nothing", {{{0, 4}}}, count_attrs(2, 1)})},
-       {{"none", {Tensor::zeros({3})}, count_attrs(0, 0), "chunk: 0 pieces"}}},
+       {{"none", {Tensor::zeros({3})}, count_attrs(0, 0), "chunk: chunks must be at least 1, got 0"}}},
       {"masked_fill",
        "A number where the mask holds.",
        [](Inputs x, const Attrs&) { return masked_fill(x[0], x[1], -1.5); },

@@ -134,12 +134,13 @@ Value power_norm(Value x, double p, const Axes& axes, bool keepdims) {
 
 Value norm(Operand x, double p, const Axes& axes, bool keepdims) {
   return floating_composite(x, [&] {
-    if (std::isnan(p)) throw UserError(fmt::format("norm: p is NaN\n  {}", x.describe()));
+    if (std::isnan(p)) throw UserError(fmt::format("norm: p must not be NaN\n  {}", x.describe()));
     if (p == 0) return sum(cast(not_equal(x, 0), x.dtype()), axes, keepdims);
     if (p == 1) return sum(abs(x), axes, keepdims);
     if (over_nothing(x, axes, "norm")) {
       if (p > 0 && p < infinity) return sum(abs(x), axes, keepdims);
-      throw ShapeError(fmt::format("norm: of nothing there is no norm with p = {}\n  {}", p, x.describe()));
+      throw ShapeError(
+          fmt::format("norm: p = {} is undefined over an empty axis; use a finite p >= 0\n  {}", p, x.describe()));
     }
     if (p == 2) return euclidean_norm(x, axes, keepdims);
     if (p == infinity) return max(abs(x), axes, keepdims);
@@ -189,7 +190,7 @@ std::vector<Sample> constant_of_one(std::vector<Sample> samples, bool zero_gradi
 }
 
 std::vector<BadSample> bad(const char* name) {
-  return {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, std::string(name) + ": floating numbers are needed"},
+  return {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}}, std::string(name) + ": needs a floating dtype"},
           {"axis", {Tensor::zeros({3})}, {{"axes", Axes{1}}}, "axis 1 is out of range"}};
 }
 
@@ -205,7 +206,7 @@ Composite norm_of(const char* name, double p, const Domain& domain, bool zero_se
           "(sum |x|^p)^(1/p).",
           [](Inputs x, const Attrs& a) { return norm(x[0], a.number("p"), a.ints("axes"), a.has("keepdims")); },
           samples,
-          {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}, {"p", p}}, "norm: floating numbers are needed"}}};
+          {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}, {"p", p}}, "norm: needs a floating dtype"}}};
 }
 
 }  // namespace
@@ -252,10 +253,12 @@ std::vector<Composite> statistics_composites() {
       norm_of("norm, p = -inf", -infinity, domain::distinct(), true)};
   for (Composite& c : out) {
     if (c.name == "norm, p = inf") {
+      c.bad_samples.push_back({"nothing",
+                               {Tensor::zeros({0})},
+                               {{"axes", Axes{0}}, {"p", infinity}},
+                               "norm: p = inf is undefined over an empty axis"});
       c.bad_samples.push_back(
-          {"nothing", {Tensor::zeros({0})}, {{"axes", Axes{0}}, {"p", infinity}}, "norm: of nothing"});
-      c.bad_samples.push_back(
-          {"no p", {Tensor::zeros({2})}, {{"axes", Axes{0}}, {"p", std::nan("")}}, "norm: p is NaN"});
+          {"no p", {Tensor::zeros({2})}, {{"axes", Axes{0}}, {"p", std::nan("")}}, "norm: p must not be NaN"});
     }
   }
   return out;

@@ -73,7 +73,7 @@ const std::vector<Composite>& builtin_composites() {
 
 const OpDef& builtin_op(const char* name) {
   const auto found = builtin().by_name.find(name);
-  if (found == builtin().by_name.end()) throw GraphError(fmt::format("{}: there is no operation of that name", name));
+  if (found == builtin().by_name.end()) throw GraphError(fmt::format("{}: unknown operation", name));
   return *found->second;
 }
 
@@ -85,7 +85,7 @@ Value apply(const char* op, std::span<const Value> inputs, Attrs attrs, SourceLo
 }
 
 Value apply(const char* op, std::initializer_list<Operand> inputs, Attrs attrs) {
-  if (inputs.size() == 0) throw GraphError(fmt::format("{}: there are no operands", op));
+  if (inputs.size() == 0) throw GraphError(fmt::format("{}: needs at least one operand", op));
   const SourceLocationScope line(*inputs.begin(), nullptr);
   if (!inputs.begin()->valid())
     throw GraphError(fmt::format("{}: operand 0 is an empty Value", SourceLocationScope::function_or(op)));

@@ -23,7 +23,7 @@ constexpr Index most = Index{1} << 56;  // no shape holds more
 Attrs diagonal_attrs(Index k) { return {{"k", k}}; }
 
 void require_matrix(const Infer& in, const Shape& shape) {
-  if (shape.rank() < 2) in.fail_shape(fmt::format("{} is no matrix", shape.str()));
+  if (shape.rank() < 2) in.fail_shape(fmt::format("{} must have at least 2 axes", shape.str()));
 }
 
 // The k-th diagonal of a matrix: how long it is, and where in the row-major matrix it begins.
@@ -83,7 +83,7 @@ struct DiagonalOf : Operation {
             zero_gradient({"of nothing", {{{0, 3}}}, diagonal_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] is no matrix"}};
+    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] must have at least 2 axes"}};
   }
 };
 
@@ -104,8 +104,8 @@ struct FromDiagonal : Operation {
         in.fail_shape(fmt::format("the diagonal of {} is {}, not {}", in.shape(1).str(), expected.str(), from.str()));
       return {in.dtype(0), in.shape(1)};
     }
-    if (from.rank() == 0) in.fail_shape("a scalar is no diagonal");
-    if (k > most || k < -most) in.fail_shape(fmt::format("the diagonal {} is too far out", k));
+    if (from.rank() == 0) in.fail_shape("the input must have at least 1 axis");
+    if (k > most || k < -most) in.fail_shape(fmt::format("k = {} is out of range", k));
     Shape out = from;
     out.set(out.rank() - 1, out.back() + std::abs(k));
     out.push_back(out.back());
@@ -134,8 +134,8 @@ struct FromDiagonal : Operation {
             zero_gradient({"no element", {{{0}}}, diagonal_attrs(2)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"scalar", {Tensor(1.0F)}, diagonal_attrs(0), "a scalar is no diagonal"},
-            {"too far out", {Tensor::zeros({2})}, diagonal_attrs(INT64_MIN), "too far out"},
+    return {{"scalar", {Tensor(1.0F)}, diagonal_attrs(0), "the input must have at least 1 axis"},
+            {"too far out", {Tensor::zeros({2})}, diagonal_attrs(INT64_MIN), "is out of range"},
             {"other length",
              {Tensor::zeros({2}), Tensor({3, 3})},
              diagonal_attrs(0),
@@ -186,7 +186,7 @@ struct Triangle : Operation {
             zero_gradient({"nothing", {{{0, 3}}}, diagonal_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] is no matrix"}};
+    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] must have at least 2 axes"}};
   }
 };
 
@@ -262,7 +262,7 @@ std::vector<Composite> diagonal_composites() {
        [](Inputs x, const Attrs&) { return trace(x[0]); },
        {linear("matrix", {4, 3}, 0), linear("batch", {2, 3, 3}, 0), linear("one element", {1, 1}, 0),
         linear("larger matrix", {17, 19}, 0), nothing("no rows", {0, 3})},
-       {{"vector", {Tensor::zeros({3})}, {}, "[3] is no matrix"}}},
+       {{"vector", {Tensor::zeros({3})}, {}, "[3] must have at least 2 axes"}}},
   };
 }
 

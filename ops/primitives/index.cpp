@@ -399,7 +399,8 @@ struct OneHot : Operation {
   static Traits traits() { return {.may_throw = true}; }
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {i64});
-    if (in.attrs().integer("classes") < 1) in.fail_shape(fmt::format("{} classes", in.attrs().integer("classes")));
+    if (in.attrs().integer("classes") < 1)
+      in.fail_shape(fmt::format("classes must be at least 1, got {}", in.attrs().integer("classes")));
     Shape out = in.shape(0);
     out.push_back(in.attrs().integer("classes"));
     return {in.attrs().dtype("dtype"), out};
@@ -433,7 +434,10 @@ struct OneHot : Operation {
              attrs,
              "index 3 at position 1 is outside the 3 classes"},
             {"labels of f32", {Tensor::zeros({2})}, attrs, "i64"},
-            {"no classes", {Tensor({2}, i64)}, {{"classes", Index{0}}, {"dtype", f32}}, "0 classes"}};
+            {"no classes",
+             {Tensor({2}, i64)},
+             {{"classes", Index{0}}, {"dtype", f32}},
+             "classes must be at least 1, got 0"}};
   }
 };
 
@@ -479,7 +483,7 @@ Value index_select(Operand x, Operand indices, Index axis) {
 Value embedding(Operand table, Operand indices) {
   return composite(table, [&] {
     if (table.shape().rank() != 2) {
-      throw ShapeError(fmt::format("embedding: the table must be a matrix, one row a number\n  {}", table.describe()));
+      throw ShapeError(fmt::format("embedding: the table must be a matrix [rows, columns]\n  {}", table.describe()));
     }
     return gather(table, indices, 0);
   });

@@ -53,7 +53,7 @@ struct Matmul : Operation {
     in.require_same_dtype(0, 1);
     for (int i : {0, 1}) {
       if (in.shape(i).rank() < 2) {
-        in.fail_shape(fmt::format("input {} has rank {}, a matrix has 2", i, in.shape(i).rank()),
+        in.fail_shape(fmt::format("input {} must have at least 2 axes, got {}", i, in.shape(i).rank()),
                       "reshape a vector to a row [1, n] or a column [n, 1]");
       }
     }
@@ -302,7 +302,7 @@ struct Matmul : Operation {
   static std::vector<BadSample> bad_samples() {
     const Attrs plain{{"transpose_a", false}, {"transpose_b", false}};
     return {{"inner dimensions", {Tensor({32, 64}), Tensor({10, 64})}, plain, "[32, 64] x [10, 64] (64 vs 10)"},
-            {"vector", {Tensor::zeros({3}), Tensor({3, 2})}, plain, "rank 1"},
+            {"vector", {Tensor::zeros({3}), Tensor({3, 2})}, plain, "at least 2 axes, got 1"},
             {"batches", {Tensor({2, 3, 4}), Tensor({3, 4, 5})}, plain, "do not broadcast"},
             {"integers", {Tensor({2, 2}, i64), Tensor({2, 2}, i64)}, plain, "i64"},
             {"two dtypes", {Tensor({2, 2}), Tensor({2, 2}, f64)}, plain, "dtype"}};
@@ -419,7 +419,7 @@ Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
     const auto fail = [&](const std::string& what) {
       throw ShapeError(fmt::format("matmul: {}\n  input 0: {}\n  input 1: {}", what, a.describe(), b.describe()));
     };
-    if (rank_a == 0 || rank_b == 0) fail("a scalar is no matrix");
+    if (rank_a == 0 || rank_b == 0) fail("operands must have at least 1 axis");
     if ((rank_a == 1 && transpose_a) || (rank_b == 1 && transpose_b)) fail("a vector cannot be transposed");
     if (rank_a == 1 && rank_b == 1) return dot(a, b);
     const auto inner = [](const Shape& shape, int axis) { return shape[shape.rank() == 1 ? 0 : shape.rank() - axis]; };
@@ -436,9 +436,9 @@ Value matmul(Operand a, Operand b, bool transpose_a, bool transpose_b) {
 Value dot(Operand a, Operand b) {
   return composite(a, [&] {
     if (a.shape().rank() != 1 || a.shape() != b.shape()) {
-      throw ShapeError(fmt::format(
-          "{}: two vectors of one length are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
-          SourceLocationScope::function_or("dot"), a.shape().str(), b.shape().str(), a.describe(), b.describe()));
+      throw ShapeError(fmt::format("{}: needs two vectors of equal length, got {} and {}\n  input 0: {}\n  input 1: {}",
+                                   SourceLocationScope::function_or("dot"), a.shape().str(), b.shape().str(),
+                                   a.describe(), b.describe()));
     }
     return sum(a * b);
   });
@@ -447,7 +447,7 @@ Value dot(Operand a, Operand b) {
 Value outer(Operand a, Operand b) {
   return composite(a, [&] {
     if (a.shape().rank() != 1 || b.shape().rank() != 1) {
-      throw ShapeError(fmt::format("outer: two vectors are needed, not {} and {}\n  input 0: {}\n  input 1: {}",
+      throw ShapeError(fmt::format("outer: needs two vectors, got {} and {}\n  input 0: {}\n  input 1: {}",
                                    a.shape().str(), b.shape().str(), a.describe(), b.describe()));
     }
     return expand_dims(a, 1) * expand_dims(b, 0);
@@ -484,8 +484,11 @@ Composite matmul_of_vectors() {
        {"lengths of vectors",
         {Tensor::zeros({3}), Tensor::zeros({4})},
         turned(false, false),
-        "matmul: two vectors of one length"},
-       {"scalar", {Tensor(1.0F), Tensor::zeros({4})}, turned(false, false), "matmul: a scalar is no matrix"},
+        "matmul: needs two vectors of equal length"},
+       {"scalar",
+        {Tensor(1.0F), Tensor::zeros({4})},
+        turned(false, false),
+        "matmul: operands must have at least 1 axis"},
        {"transposed vector",
         {Tensor::zeros({3}), Tensor({3, 1})},
         turned(true, false),
@@ -505,13 +508,13 @@ std::vector<Composite> matmul_composites() {
        {{"lengths",
          {Tensor::zeros({3}), Tensor::zeros({1})},
          {},
-         "dot: two vectors of one length are needed, not [3] and [1]"},
-        {"matrices", {Tensor({2, 2}), Tensor({2, 2})}, {}, "dot: two vectors"}}},
+         "dot: needs two vectors of equal length, got [3] and [1]"},
+        {"matrices", {Tensor({2, 2}), Tensor({2, 2})}, {}, "dot: needs two vectors"}}},
       {"outer",
        "Each element times each.",
        [](Inputs x, const Attrs&) { return outer(x[0], x[1]); },
        {product("vectors", {3}, {17}), product("one element", {1}, {1}), product("nothing", {0}, {2})},
-       {{"matrix", {Tensor::zeros({3}), Tensor({1, 3})}, {}, "outer: two vectors are needed, not [3] and [1, 3]"}}},
+       {{"matrix", {Tensor::zeros({3}), Tensor({1, 3})}, {}, "outer: needs two vectors, got [3] and [1, 3]"}}},
   };
 }
 

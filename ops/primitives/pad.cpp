@@ -43,15 +43,15 @@ struct Widths {
 
 // Throws unless so many elements can be added to anything.
 void check_added(const Infer& in, const Widths& w) {
-  if (w.before < 0 || w.after < 0) in.fail_shape("a negative number of elements to add");
-  if (w.before > most || w.after > most) in.fail_shape("too many elements to add");
+  if (w.before < 0 || w.after < 0) in.fail_shape("before and after must be non-negative");
+  if (w.before > most || w.after > most) in.fail_shape("before and after are too large");
 }
 
 // Throws unless an axis of that extent can be padded so.
 void check_widths(const Infer& in, const Widths& w, Index extent) {
   check_added(in, w);
   if (!w.reflect && !w.edge && in.attrs().text("mode") != "constant")
-    in.fail_shape(fmt::format("mode {:?} is none of constant, reflect and edge", in.attrs().text("mode")));
+    in.fail_shape(fmt::format("mode must be constant, reflect or edge, got {:?}", in.attrs().text("mode")));
   const Index widest = std::max(w.before, w.after);
   if (w.reflect && widest > 0 && widest >= extent) {
     in.fail_shape(fmt::format("axis {} of extent {} can be reflected by less than its extent, not by {}", w.axis,
@@ -153,13 +153,13 @@ struct Pad : Operation {
     Attrs other = pad_attrs(0, 1, 0, PadMode::edge, 0);
     other.set("mode", std::string("wrap"));
     return {
-        {"negative", {row}, pad_attrs(0, -1, 0, PadMode::constant, 0), "negative"},
+        {"negative", {row}, pad_attrs(0, -1, 0, PadMode::constant, 0), "must be non-negative"},
         {"axis", {row}, pad_attrs(1, 0, 0, PadMode::constant, 0), "axis 1"},
-        {"far too wide", {row}, pad_attrs(0, INT64_MAX, 1, PadMode::constant, 0), "too many elements"},
+        {"far too wide", {row}, pad_attrs(0, INT64_MAX, 1, PadMode::constant, 0), "too large"},
         {"reflected too far", {row}, pad_attrs(0, 0, 3, PadMode::reflect, 0), "axis 0 of extent 3 can be reflected"},
         {"no edge", {Tensor::zeros({0})}, pad_attrs(0, 1, 0, PadMode::edge, 0), "axis 0 has no edge"},
         {"a fraction among integers", {Tensor({3}, i64)}, pad_attrs(0, 1, 0, PadMode::constant, 0.5), "0.5 is not"},
-        {"unknown mode", {row}, other, "\"wrap\" is none of"}};
+        {"unknown mode", {row}, other, "got \"wrap\""}};
   }
 };
 
@@ -176,9 +176,9 @@ struct Unpad : Operation {
     check_added(in, w);
     Shape out = in.shape(0);
     const Index extent = out[axis] - w.before - w.after;
-    if (extent < 0) in.fail_shape(fmt::format("axis {} of extent {} is shorter than what was added", axis, out[axis]));
+    if (extent < 0) in.fail_shape(fmt::format("axis {} of extent {} is shorter than its padding", axis, out[axis]));
     check_widths(in, w, extent);
-    if (!w.reflect && !w.edge) in.fail_shape("constants that were added came from no element");
+    if (!w.reflect && !w.edge) in.fail_shape("mode must be reflect or edge, got constant");
     out.set(axis, extent);
     return {in.dtype(0), out};
   }
@@ -221,13 +221,13 @@ struct Unpad : Operation {
   }
   static std::vector<BadSample> bad_samples() {
     return {
-        {"shorter than that",
+        {"shorter than that", {Tensor::zeros({3})}, pad_attrs(0, 2, 2, PadMode::edge, 0), "shorter than its padding"},
+        {"constants", {Tensor::zeros({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "got constant"},
+        {"less than nothing",
          {Tensor::zeros({3})},
-         pad_attrs(0, 2, 2, PadMode::edge, 0),
-         "shorter than what was added"},
-        {"constants", {Tensor::zeros({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "came from no element"},
-        {"less than nothing", {Tensor::zeros({3})}, pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0), "negative number"},
-        {"far too wide", {Tensor::zeros({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too many"}};
+         pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0),
+         "must be non-negative"},
+        {"far too wide", {Tensor::zeros({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too large"}};
   }
 };
 

@@ -92,17 +92,18 @@ struct ConcatPart : Operation {
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     const Index part = in.attrs().integer("part");
-    if (part < 0 || part >= in.count() - 1) in.fail_shape(fmt::format("there is no part {}", part));
+    if (part < 0 || part >= in.count() - 1)
+      in.fail_shape(fmt::format("part must be in [0, {}), got {}", in.count() - 1, part));
     Index total = 0;
     for (int i = 1; i < in.count(); ++i) {
       Shape part_of_whole = in.shape(0);
       if (in.shape(i).rank() == part_of_whole.rank()) part_of_whole.set(axis, in.shape(i)[axis]);
       if (in.shape(i) != part_of_whole)
-        in.fail_shape(
-            fmt::format("input {} {} is no part of {} along axis {}", i, in.shape(i).str(), in.shape(0).str(), axis));
+        in.fail_shape(fmt::format("input {} {} does not match {} outside axis {}", i, in.shape(i).str(),
+                                  in.shape(0).str(), axis));
       total += in.shape(i)[axis];
     }
-    if (total != in.shape(0)[axis]) in.fail_shape("the parts do not make the whole");
+    if (total != in.shape(0)[axis]) in.fail_shape("the extents of the parts do not add up to that of input 0");
     return {in.dtype(0), in.shape(static_cast<int>(part) + 1)};
   }
   static void kernel(const KernelCall& call) {
@@ -139,19 +140,19 @@ struct ConcatPart : Operation {
     return {{"no such part",
              {Tensor::zeros({2}), Tensor::zeros({2})},
              {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}},
-             "no part 1"},
+             "part must be in [0, 1), got 1"},
             {"no such part by far",
              {Tensor::zeros({2}), Tensor::zeros({2})},
              {{"axis", std::int64_t{0}}, {"part", INT64_MAX}},
-             "there is no part 9223372036854775807"},
+             "part must be in [0, 1), got 9223372036854775807"},
             {"too wide",
              {Tensor({2, 3}), Tensor({2, 4})},
              {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
-             "input 1 [2, 4] is no part of [2, 3] along axis 0"},
+             "input 1 [2, 4] does not match [2, 3] outside axis 0"},
             {"too few",
              {Tensor({3, 2}), Tensor({2, 2})},
              {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
-             "do not make the whole"}};
+             "do not add up to"}};
   }
 };
 
@@ -176,7 +177,7 @@ Range range_of(const Attrs& attrs, Index extent) {
 }
 
 void check_step(const Infer& in) {
-  if (in.attrs().integer("step") == 0) in.fail_shape("a step of 0 leads nowhere");
+  if (in.attrs().integer("step") == 0) in.fail_shape("step must not be 0");
 }
 
 struct Slice : Operation {
@@ -220,7 +221,7 @@ struct Slice : Operation {
             zero_gradient({"nothing", {{{4}}}, attrs(0, 3, 1, 1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"step", {Tensor::zeros({4})}, attrs(0, 0, 2, 0), "a step of 0"},
+    return {{"step", {Tensor::zeros({4})}, attrs(0, 0, 2, 0), "step must not be 0"},
             {"axis", {Tensor::zeros({4})}, attrs(1, 0, 2, 1), "axis 1 is out of range"}};
   }
 };
@@ -264,7 +265,7 @@ struct Unslice : Operation {
   static std::vector<BadSample> bad_samples() {
     return {
         {"other shape", {Tensor::zeros({3}), Tensor::zeros({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"},
-        {"step", {Tensor::zeros({3}), Tensor::zeros({5})}, Slice::attrs(0, 0, 2, 0), "a step of 0"}};
+        {"step", {Tensor::zeros({3}), Tensor::zeros({5})}, Slice::attrs(0, 0, 2, 0), "step must not be 0"}};
   }
 };
 
@@ -375,7 +376,7 @@ void check_parts(std::span<const Value> values, const Attrs& attrs) {
 
 Value concat(const std::vector<Value>& values, Index axis, SourceLocation at) {
   return composite(at, values, [&] {
-    if (values.empty()) throw ShapeError("concat: there is nothing to join");
+    if (values.empty()) throw ShapeError("concat: needs at least one value");
     const Index along = axis_index(axis, values[0].shape().rank(), "concat");
     const Attrs attrs{{"axis", along}};
     if (values.size() > most_parts) check_parts(values, attrs);

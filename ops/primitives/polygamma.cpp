@@ -71,7 +71,7 @@ struct Polygamma : Operation {
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     const Index n = in.attrs().integer("n");
-    if (n < 1 || n > highest) in.fail_shape(fmt::format("n = {} is not in [1, {}]", n, highest));
+    if (n < 1 || n > highest) in.fail_shape(fmt::format("n must be in [1, {}], got {}", highest, n));
     return in.type(0);
   }
   static double flops(std::span<const TensorType>, const TensorType& out, const Attrs&) {
@@ -118,8 +118,8 @@ struct Polygamma : Operation {
         {"one number", {{{}, domain::positive()}}, attrs(1)},  zero_gradient({"nothing", {{{0}}}, attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"not above 0", {Tensor::zeros({3})}, attrs(0), "n = 0 is not in [1, 20]"},
-            {"too high", {Tensor::zeros({3})}, attrs(21), "n = 21 is not in [1, 20]"},
+    return {{"not above 0", {Tensor::zeros({3})}, attrs(0), "n must be in [1, 20], got 0"},
+            {"too high", {Tensor::zeros({3})}, attrs(21), "n must be in [1, 20], got 21"},
             {"integers", {Tensor({3}, i64)}, attrs(1), "it is i64"}};
   }
 };

@@ -45,7 +45,7 @@ struct Source : Operation {
   static Traits traits() { return {.random = true, .shape_only = 1}; }
   static void check_stream(const Infer& in) {
     const Index stream = in.attrs().integer("stream");
-    if (stream < 0 || stream > UINT32_MAX) refuse(in, fmt::format("stream {} is not in [0, 2^32)", stream));
+    if (stream < 0 || stream > UINT32_MAX) refuse(in, fmt::format("stream must be in [0, 2^32), got {}", stream));
   }
   static TensorType type_of(const Infer& in) {
     check_stream(in);
@@ -74,7 +74,7 @@ struct RandomUniform : Source {
   static TensorType infer(const Infer& in) {
     const double low = in.attrs().number("low"), high = in.attrs().number("high");
     if (!(low <= high) || !std::isfinite(high - low))
-      refuse(in, fmt::format("the bounds {} and {} are not in order, or not finite", low, high));
+      refuse(in, fmt::format("low and high must be finite and low <= high, got {} and {}", low, high));
     const TensorType type = floating_type_of(in);
     const double largest = type.dtype == f32 ? FLT_MAX : DBL_MAX;
     if (std::max({std::abs(low), std::abs(high), high - low}) > largest)
@@ -97,10 +97,10 @@ struct RandomUniform : Source {
   static std::vector<Sample> samples() { return both_ways(attrs(-1, 2, 7)); }
   static std::vector<BadSample> bad_samples() {
     return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
-            {"bounds", {Tensor::zeros({3})}, attrs(2, 1, 0), "the bounds 2 and 1 are not in order"},
-            {"no end", {Tensor::zeros({3})}, attrs(0, INFINITY, 0), "not finite"},
+            {"bounds", {Tensor::zeros({3})}, attrs(2, 1, 0), "low <= high, got 2 and 1"},
+            {"no end", {Tensor::zeros({3})}, attrs(0, INFINITY, 0), "must be finite"},
             {"too far apart", {Tensor::zeros({3})}, attrs(-3e38, 3e38, 0), "too large for f32"},
-            {"stream", {Tensor::zeros({3})}, attrs(0, 1, -1), "stream -1 is not in"}};
+            {"stream", {Tensor::zeros({3})}, attrs(0, 1, -1), "got -1"}};
   }
 };
 
@@ -110,9 +110,9 @@ struct RandomNormal : Source {
       "Normally distributed values with a mean and a standard deviation (Box and Muller, 1958).";
   static TensorType infer(const Infer& in) {
     const double mean = in.attrs().number("mean"), stddev = in.attrs().number("stddev");
-    if (!std::isfinite(mean)) refuse(in, fmt::format("a mean of {} has no meaning", mean));
+    if (!std::isfinite(mean)) refuse(in, fmt::format("mean must be finite, got {}", mean));
     if (!(stddev >= 0) || !std::isfinite(stddev))
-      refuse(in, fmt::format("a standard deviation of {} has no meaning", stddev));
+      refuse(in, fmt::format("stddev must be finite and >= 0, got {}", stddev));
     return floating_type_of(in);
   }
   static void kernel(const KernelCall& call) {
@@ -130,13 +130,11 @@ struct RandomNormal : Source {
   }
   static std::vector<Sample> samples() { return both_ways(attrs(1, 2, 7)); }
   static std::vector<BadSample> bad_samples() {
-    return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
-            {"deviation", {Tensor::zeros({3})}, attrs(0, -1, 0), "a standard deviation of -1 has no meaning"},
-            {"infinite deviation",
-             {Tensor::zeros({3})},
-             attrs(0, INFINITY, 0),
-             "a standard deviation of inf has no meaning"},
-            {"mean", {Tensor::zeros({3})}, attrs(std::nan(""), 1, 0), "a mean of nan has no meaning"}};
+    return {
+        {"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
+        {"deviation", {Tensor::zeros({3})}, attrs(0, -1, 0), "stddev must be finite and >= 0, got -1"},
+        {"infinite deviation", {Tensor::zeros({3})}, attrs(0, INFINITY, 0), "stddev must be finite and >= 0, got inf"},
+        {"mean", {Tensor::zeros({3})}, attrs(std::nan(""), 1, 0), "mean must be finite, got nan"}};
   }
 };
 
@@ -145,7 +143,7 @@ struct RandomBernoulli : Source {
   static constexpr const char* doc = "1 with the given probability, else 0. The choices do not depend on the dtype.";
   static TensorType infer(const Infer& in) {
     const double p = in.attrs().number("probability");
-    if (!(p >= 0 && p <= 1)) refuse(in, fmt::format("probability {} is not in [0, 1]", p));
+    if (!(p >= 0 && p <= 1)) refuse(in, fmt::format("probability must be in [0, 1], got {}", p));
     const TensorType type = type_of(in);
     if (type.dtype == i64) in.fail_dtype("i64 is neither a floating dtype nor bool");
     return type;
@@ -167,7 +165,7 @@ struct RandomBernoulli : Source {
     return out;
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"probability", {Tensor::zeros({3})}, attrs(1.5, 0), "1.5 is not in [0, 1]"},
+    return {{"probability", {Tensor::zeros({3})}, attrs(1.5, 0), "probability must be in [0, 1], got 1.5"},
             {"integers", {Tensor({3}, i64)}, attrs(0.5, 0), "i64"}};
   }
 };
@@ -187,7 +185,7 @@ struct RandomPermutation : Source {
     check_stream(in);
     if (in.count() == 0) {
       const Index n = in.attrs().integer("n");
-      if (n < 0) in.fail_shape(fmt::format("there are no {} numbers to order", n));
+      if (n < 0) in.fail_shape(fmt::format("n must be non-negative, got {}", n));
       return {i64, {n}};
     }
     const Index axis = in.attrs().integer("axis");
@@ -247,14 +245,13 @@ struct Cut {
 };
 Cut cut_of(const char* function, double mean, double stddev, double low, double high) {
   const auto refuse = [=](const std::string& what) { throw UserError(fmt::format("{}: {}", function, what)); };
-  if (!std::isfinite(mean)) refuse(fmt::format("a mean of {} has no meaning", mean));
-  if (!(stddev >= 0) || !std::isfinite(stddev))
-    refuse(fmt::format("a standard deviation of {} has no meaning", stddev));
-  if (!(low < high)) refuse(fmt::format("the bounds {} and {} are not in order", low, high));
+  if (!std::isfinite(mean)) refuse(fmt::format("mean must be finite, got {}", mean));
+  if (!(stddev >= 0) || !std::isfinite(stddev)) refuse(fmt::format("stddev must be finite and >= 0, got {}", stddev));
+  if (!(low < high)) refuse(fmt::format("low must be < high, got {} and {}", low, high));
   const Cut out{std::erf(low / root_2), std::erf(high / root_2)};
   // Of the 2^24 numbers there are in f32, so many as make a distribution must lie between.
   if (out.high - out.low < 1e-4 * std::max(std::abs(out.low), std::abs(out.high)))
-    refuse(fmt::format("hardly any normal number lies between {} and {} standard deviations", low, high));
+    refuse(fmt::format("the interval from {} to {} standard deviations has almost no probability", low, high));
   return out;
 }
 
@@ -321,7 +318,7 @@ Value bernoulli(Operand probability) {
 Value dropout_mask(Operand like, double rate) {
   return floating_composite(like, [&] {
     if (!(rate >= 0 && rate <= 1)) {
-      throw UserError(fmt::format("dropout_mask: a rate of {} is not in [0, 1]\n  {}", rate, like.describe()));
+      throw UserError(fmt::format("dropout_mask: rate must be in [0, 1], got {}\n  {}", rate, like.describe()));
     }
     if (rate == 0) return ones_like(like);
     if (rate == 1) return zeros_like(like);
@@ -352,7 +349,7 @@ std::vector<Sample> no_derivative(const Domain& domain = domain::any()) {
 }
 
 std::vector<BadSample> integers(const char* name) {
-  return {{"integers", {Tensor({3}, i64)}, {}, std::string(name) + ": floating numbers are needed"}};
+  return {{"integers", {Tensor({3}, i64)}, {}, std::string(name) + ": needs a floating dtype"}};
 }
 
 }  // namespace
@@ -369,22 +366,20 @@ std::vector<Composite> random_composites() {
        },
        with_other_bounds,
        {{"integers", {Tensor({3}, i64)}, {}, "i64"},
-        {"bounds", {Tensor::zeros({3})}, {{"stddev", 1.0}, {"high", 1.0}}, "truncated_normal_like: the bounds 1 and 1"},
-        {"deviation",
+        {"bounds",
          {Tensor::zeros({3})},
-         {{"stddev", -1.0}, {"high", 2.0}},
-         "truncated_normal_like: a standard deviation"},
-        {"next to nothing",
-         {Tensor::zeros({3})},
-         {{"stddev", 1.0}, {"high", 1.00001}},
-         "hardly any normal number lies between"}}},
+         {{"stddev", 1.0}, {"high", 1.0}},
+         "truncated_normal_like: low must be < high, got 1 and 1"},
+        {"deviation", {Tensor::zeros({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal_like: stddev must be"},
+        {"next to nothing", {Tensor::zeros({3})}, {{"stddev", 1.0}, {"high", 1.00001}}, "has almost no probability"}}},
       {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
        no_derivative(domain::between(0, 1)), integers("bernoulli")},
       {"dropout_mask",
        "0 or 1 / (1 - rate).",
        [](Inputs x, const Attrs& a) { return dropout_mask(x[0], a.has("rate") ? a.number("rate") : 0.25); },
        no_derivative(),
-       {{"rate", {Tensor::zeros({3})}, {{"rate", -0.5}}, "dropout_mask: a rate of -0.5"}, integers("dropout_mask")[0]}},
+       {{"rate", {Tensor::zeros({3})}, {{"rate", -0.5}}, "dropout_mask: rate must be in [0, 1], got -0.5"},
+        integers("dropout_mask")[0]}},
       {"permutation",
        "Slices in a random order.",
        [](Inputs x, const Attrs&) { return permutation(x[0]); },

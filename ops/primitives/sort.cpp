@@ -137,8 +137,8 @@ TopK topk(Operand x, Index k, Index axis, bool largest) {
     if (rank == 0) throw ShapeError(fmt::format("topk: a scalar has no axis\n  {}", x.describe()));
     const int along = axis_index(axis, rank, "topk");
     if (k < 0 || k > x.shape()[along]) {
-      throw ShapeError(
-          fmt::format("topk: axis {} of extent {} has no {} elements\n  {}", along, x.shape()[along], k, x.describe()));
+      throw ShapeError(fmt::format("topk: k must be in [0, {}], the extent of axis {}, got {}\n  {}", x.shape()[along],
+                                   along, k, x.describe()));
     }
     const Value indices = slice(positions("topk", x, along, largest), along, 0, k);
     return {chosen(x, indices, along), indices};
@@ -166,8 +166,8 @@ std::vector<Composite> sort_composites() {
         zero_second({"middle axis", {{{2, 5, 3}, domain::distinct()}}, count_attrs(2, 1)}),
         zero_second({"one element", {{{1}}}, count_attrs(1, 0)}), zero_gradient({"none", {{{3}}}, count_attrs(0, 0)}),
         zero_gradient({"of nothing", {{{0, 3}}}, count_attrs(2, 1)})},
-       {{"too many", {Tensor({2, 3})}, count_attrs(4, -1), "topk: axis 1 of extent 3 has no 4 elements"},
-        {"negative", {Tensor::zeros({3})}, count_attrs(-1, 0), "has no -1 elements"},
+       {{"too many", {Tensor({2, 3})}, count_attrs(4, -1), "topk: k must be in [0, 3], the extent of axis 1, got 4"},
+        {"negative", {Tensor::zeros({3})}, count_attrs(-1, 0), "got -1"},
         {"scalar", {Tensor(1.0F)}, count_attrs(0, 0), "topk: a scalar"}}},
   };
 }

@@ -88,9 +88,9 @@ Slides slides_of(const Infer& in, Index height, Index width) {
     const bool same = std::string_view(what) == "padding" && attrs.ints(what).empty();
     const std::size_t wanted = least == 0 ? 4 : 2;
     if (attrs.ints(what).size() != wanted && !same)
-      in.fail_shape(fmt::format("{} [{}] are not {} numbers", what, list_text(attrs.ints(what)), wanted));
+      in.fail_shape(fmt::format("{} must have {} numbers, got [{}]", what, wanted, list_text(attrs.ints(what))));
     for (Index x : attrs.ints(what)) {
-      if (x < least) in.fail_shape(fmt::format("{} {} is not at least {}", what, x, least));
+      if (x < least) in.fail_shape(fmt::format("{} must be at least {}, got {}", what, least, x));
       if (x > most) in.fail_shape(fmt::format("{} {} is too large", what, x));
     }
   };
@@ -224,11 +224,11 @@ struct Unfold : Operation {
     return {{"rank", {Tensor({3, 4, 1})}, window_attrs(1, 1, 1, {}), "images are [batch, height, width, channels]"},
             {"too high", {x}, window_attrs({4, 1}, 1, 1, {0, 0, 0, 0}), "a window of height 4 does not fit into 3"},
             {"too wide", {x}, window_attrs({1, 3}, 1, {1, 2}, {0, 0, 0, 0}), "a window of width 5 does not fit into 4"},
-            {"stride", {x}, window_attrs(1, {1, 0}, 1, {}), "strides 0 is not at least 1"},
-            {"dilation", {x}, window_attrs(1, 1, {0, 1}, {}), "dilation 0 is not at least 1"},
-            {"window", {x}, window_attrs({0, 1}, 1, 1, {}), "window 0 is not at least 1"},
-            {"padding", {x}, window_attrs(1, 1, 1, {0, 0, -1, 0}), "padding -1 is not at least 0"},
-            {"two paddings", {x}, window_attrs(1, 1, 1, {0, 0}), "padding [0, 0] are not 4 numbers"}};
+            {"stride", {x}, window_attrs(1, {1, 0}, 1, {}), "strides must be at least 1, got 0"},
+            {"dilation", {x}, window_attrs(1, 1, {0, 1}, {}), "dilation must be at least 1, got 0"},
+            {"window", {x}, window_attrs({0, 1}, 1, 1, {}), "window must be at least 1, got 0"},
+            {"padding", {x}, window_attrs(1, 1, 1, {0, 0, -1, 0}), "padding must be at least 0, got -1"},
+            {"two paddings", {x}, window_attrs(1, 1, 1, {0, 0}), "padding must have 4 numbers, got [0, 0]"}};
   }
 };
 
@@ -247,7 +247,7 @@ struct Fold : Operation {
     if (in.count() == 2)
       require_images(in, in.shape(1));
     else if (extents.size() != 2)
-      in.fail_shape("neither extents nor images of that shape are given");
+      in.fail_shape("needs extents [height, width] or a second input");
     const Shape out = in.count() == 2 ? in.shape(1) : Shape{w[0], extents[0], extents[1], w[4]};
     const Slides s = slides_of(in, out[1], out[2]);
     const Shape expected{out[0], s.rows.count, s.columns.count, s.elements(), out[3]};
@@ -383,8 +383,7 @@ struct WindowArgmax : Operation {
     const Slides s = slides_of(in, x[1], x[2]);
     for (const Slide* slide : {&s.rows, &s.columns}) {
       const auto check = [&](Index i) {
-        if (slide->first(i) >= slide->last(i))
-          in.fail_shape(fmt::format("window {} lies altogether in the padding", i));
+        if (slide->first(i) >= slide->last(i)) in.fail_shape(fmt::format("window {} lies entirely in the padding", i));
       };
       if (slide->count == 0) continue;
       check(0);
@@ -457,12 +456,12 @@ struct WindowArgmax : Operation {
   }
   static std::vector<BadSample> bad_samples() {
     const Tensor x({1, 3, 4, 1});
-    return {{"padding", {x}, window_attrs(2, 1, 1, {2, 0, 0, 0}), "window 0 lies altogether in the padding"},
-            {"padding at the end", {x}, window_attrs(2, 1, 1, {0, 0, 0, 2}), "window 4 lies altogether in the padding"},
+    return {{"padding", {x}, window_attrs(2, 1, 1, {2, 0, 0, 0}), "window 0 lies entirely in the padding"},
+            {"padding at the end", {x}, window_attrs(2, 1, 1, {0, 0, 0, 2}), "window 4 lies entirely in the padding"},
             {"gaps",
              {Tensor({1, 1, 9, 1})},
              window_attrs(2, 1, {3, 1}, {2, 2, 0, 0}),
-             "window 0 lies altogether in the padding"},
+             "window 0 lies entirely in the padding"},
             {"truth values", {Tensor({1, 3, 4, 1}, boolean)}, window_attrs(2, 1, 1, {}), "bool"},
             {"rank", {Tensor({3, 4})}, window_attrs(2, 1, 1, {}), "images are"}};
   }

@@ -232,7 +232,7 @@ TEST_CASE("apply: a missing or mistyped attribute throws an error that names ope
 TEST_CASE("apply: an unknown operation or a wrong number of inputs throws an error that names it") {
   Graph g;
   const Value x = g.input("x", {3});
-  CHECK_THROWS_WITH_AS(apply("sine", {x}), "sine: there is no operation of that name", GraphError);
+  CHECK_THROWS_WITH_AS(apply("sine", {x}), "sine: unknown operation", GraphError);
   CHECK_THROWS_WITH_AS(apply("sin", {}), doctest::Contains("sin: "), GraphError);
   CHECK_THROWS_WITH_AS(apply("sin", {x, x}), doctest::Contains("sin: takes 1 input, but got 2"), GraphError);
   CHECK_THROWS_WITH_AS(apply("input", {x}), doctest::Contains("input"), GraphError);

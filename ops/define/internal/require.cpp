@@ -10,12 +10,12 @@ namespace xgrad::inline v0 {
 
 void require_floating(const char* function, Value x) {
   if (is_floating(x.dtype())) return;
-  throw DTypeError(fmt::format("{}: floating numbers are needed, not {}\n  {}\n  hint: cast(x, f32) makes them",
+  throw DTypeError(fmt::format("{}: needs a floating dtype, got {}\n  {}\n  hint: use cast(x, f32)",
                                SourceLocationScope::function_or(function), name_of(x.dtype()), x.describe()));
 }
 
 void fail_division_by_zero(const char* operation) {
-  throw ValueError(fmt::format("{}: a whole number is divided by 0", operation));
+  throw ValueError(fmt::format("{}: integer division by 0", operation));
 }
 
 }  // namespace xgrad::inline v0

@@ -14,7 +14,7 @@ struct Division : Binary {
                          {domain::integers(-20, 20), domain::integers(1, 6)});
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"a zero", {Tensor({3}, i64), Tensor({3}, i64)}, {}, ": a whole number is divided by 0"}};
+    return {{"a zero", {Tensor({3}, i64), Tensor({3}, i64)}, {}, ": integer division by 0"}};
   }
 };
 

@@ -108,7 +108,7 @@ struct Position : Operation {
     const auto axes = static_cast<int>(in.attrs().ints("axes").size());
     const Shape shape = reductions::infer_not_empty(in).shape;
     if (axes != 1 && axes != in.shape(0).rank()) {
-      in.fail_shape(fmt::format("a position is one along one axis or along all of them, not along {}", axes));
+      in.fail_shape(fmt::format("needs one axis or all axes, got {} axes", axes));
     }
     return {i64, shape};
   }
@@ -150,7 +150,10 @@ struct Position : Operation {
   static std::vector<BadSample> bad_samples() {
     return {reductions::bad_axis(),
             reductions::bad_bool(),
-            {"two of three axes", {Tensor({2, 3, 4})}, reductions::attrs({0, 1}, false), "not along 2"},
+            {"two of three axes",
+             {Tensor({2, 3, 4})},
+             reductions::attrs({0, 1}, false),
+             "needs one axis or all axes, got 2 axes"},
             {"nothing", {Tensor({0, 3})}, reductions::attrs({0}, false), "axis 0 has no elements"}};
   }
 };

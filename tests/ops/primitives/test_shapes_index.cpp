@@ -86,7 +86,7 @@ TEST_CASE("slice: as in Python") {
   check_answer(slice(x, 0, 1, none, std::numeric_limits<Index>::min()), {1}, {1});
   check_answer(slice(x, 0, 1, none, std::numeric_limits<Index>::max()), {1}, {1});
   check_answer(slice(counting(g, {2, 3}), 1, -1, none, -2), {2, 2}, {2, 0, 5, 3});
-  CHECK_THROWS_WITH_AS(slice(x, 0, 0, none, 0), doctest::Contains("a step of 0"), ShapeError);
+  CHECK_THROWS_WITH_AS(slice(x, 0, 0, none, 0), doctest::Contains("step must not be 0"), ShapeError);
 }
 
 TEST_CASE("concat, stack, split, chunk: known results") {
@@ -238,7 +238,7 @@ TEST_CASE("arange, linspace, eye, meshgrid: as in NumPy") {
   for (Index i = 0; i < 7; ++i) CHECK(tenths.at(i) == -tenths.at(14 - i));
   check_answer(linspace(g, -1e308, 1e308, 3), {3}, {-1e308, 0, 1e308});
   check_answer(linspace(g, -1e308, 1e308, 5), {5}, {-1e308, -0.5e308, 0, 0.5e308, 1e308});
-  CHECK_THROWS_WITH_AS(linspace(g, 0, 1e300, 5, f32), "linspace: 1e+300 is beyond the numbers of f32", UserError);
+  CHECK_THROWS_WITH_AS(linspace(g, 0, 1e300, 5, f32), "linspace: 1e+300 is out of range for f32", UserError);
   CHECK_THROWS_WITH_AS(arange(g, 0, 1e300, 1e299, f32), doctest::Contains("1e+300 is beyond"), UserError);
   CHECK_THROWS_AS(linspace(g, 0, 1, 3, i64), DTypeError);
   CHECK_THROWS_AS(linspace(g, 0, 1, -1), UserError);
