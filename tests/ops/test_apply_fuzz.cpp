@@ -180,7 +180,7 @@ std::string attempt(Dice& dice, const OpDef& op, const std::vector<TensorType>& 
     return {};
   } catch (const UserError& error) {
     // The only valid error here: polygamma has no derivative beyond order 20.
-    return std::string(error.what()).find("is not in [1, 20]") == std::string::npos
+    return std::string(error.what()).find("n must be in [1, 20]") == std::string::npos
                ? fmt::format("its derivative fails: {}", error.what())
                : "";
   } catch (const std::exception& error) {

@@ -192,7 +192,8 @@ TEST_CASE("conv: known results") {
   const Value torch_k = numbers(g, {1, 2, 1, 2}, {1, 2, 3, 4});
   const Value y = conv2d(transpose(torch_x, {0, 2, 3, 1}), transpose(torch_k, {2, 3, 1, 0}));
   check_answer(transpose(y, {0, 3, 1, 2}), {1, 1, 2, 1}, {2 + 12 + 20, 2 + 6 + 18 + 28});
-  CHECK_THROWS_WITH_AS(conv2d(image, square, {.padding = "some"}), doctest::Contains("\"some\" is neither"), UserError);
+  CHECK_THROWS_WITH_AS(conv2d(image, square, {.padding = "some"}),
+                       doctest::Contains("must be \"valid\" or \"same\", got \"some\""), UserError);
 }
 
 TEST_CASE("conv: an invalid call leaves no nodes behind") {
