@@ -241,7 +241,7 @@ TEST_CASE("arange, linspace, eye, meshgrid: as in NumPy") {
   check_answer(linspace(g, -1e308, 1e308, 3), {3}, {-1e308, 0, 1e308});
   check_answer(linspace(g, -1e308, 1e308, 5), {5}, {-1e308, -0.5e308, 0, 0.5e308, 1e308});
   CHECK_THROWS_WITH_AS(linspace(g, 0, 1e300, 5, f32), "linspace: 1e+300 is out of range for f32", UserError);
-  CHECK_THROWS_WITH_AS(arange(g, 0, 1e300, 1e299, f32), doctest::Contains("1e+300 is beyond"), UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 0, 1e300, 1e299, f32), doctest::Contains("1e+300 is out of range for f32"), UserError);
   CHECK_THROWS_AS(linspace(g, 0, 1, 3, i64), DTypeError);
   CHECK_THROWS_AS(linspace(g, 0, 1, -1), UserError);
   check_answer(eye(g, 2), {2, 2}, {1, 0, 0, 1});
@@ -285,8 +285,8 @@ TEST_CASE("shape operations: a plan runs for another batch size") {
 
 TEST_CASE("arange: too many elements and too large values throw") {
   Graph g;
-  CHECK_THROWS_WITH_AS(arange(g, 0, 1e18), doctest::Contains("1e+18 elements are too many"), UserError);
-  CHECK_THROWS_WITH_AS(arange(g, 0, 9007199254740993.0 + 1), doctest::Contains("elements are too many"), UserError);
-  CHECK_THROWS_WITH_AS(arange(g, 1e18, 1e18 + 1024, 128), doctest::Contains("1e+18 is beyond 2^53"), UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 0, 1e18), doctest::Contains("elements are allowed, got 1e+18"), UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 0, 9007199254740993.0 + 1), doctest::Contains("elements are allowed, got"), UserError);
+  CHECK_THROWS_WITH_AS(arange(g, 1e18, 1e18 + 1024, 128), doctest::Contains("1e+18 is above 2^53"), UserError);
   CHECK_THROWS_WITH_AS(arange(g, 0, 1.5), doctest::Contains("1.5 is not an integer"), DTypeError);
 }
