@@ -1,4 +1,4 @@
-// Losses of classes, composed of operations, and the one operation that lets a loss see through softmax.
+// Classification losses, and `probabilities`, through which a loss finds the logits of a softmax.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -15,9 +15,9 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Note [Softmax and cross-entropy]. The logarithm of a probability that softmax has rounded to 0 or clipped is lost,
-// and with it the gradient of a badly wrong answer. So softmax ends in this view, which also names the logits; a
-// cross-entropy that meets it uses log_softmax of the logits instead, and the picture of the graph shows that it does.
+// Note [Softmax and cross-entropy]. Where softmax rounds a probability to 0, its logarithm and the gradient are lost.
+// So softmax ends in this view, whose second input is the logits, and a cross-entropy of the view uses log_softmax of
+// the logits.
 struct Probabilities : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "probabilities";
@@ -55,7 +55,7 @@ Value logits_behind(Value prediction) {
   return graph.value(graph.inputs(prediction.id())[1]);
 }
 
-// The logarithms of probabilities, as exact as can be.
+// Log-probabilities: from the logits if they are known, else from clipped probabilities.
 Value log_of(Value prediction) {
   if (const Value logits = logits_behind(prediction); logits.valid()) return log_softmax(logits);
   const Value p = prediction / sum(prediction, {-1}, true);
@@ -120,10 +120,10 @@ struct ClassLoss {
   Value of_labels(Value log_probabilities, Value given_labels) const {
     Value labels = given_labels;
     const bool ignoring = options.ignored_label.has_value();
-    Value counts;  // whether a row does
+    Value counts;  // bool: the row is not ignored
     if (ignoring) {
       counts = not_equal(labels, static_cast<double>(*options.ignored_label));
-      labels = where(counts, labels, 0);  // any class will do
+      labels = where(counts, labels, 0);  // any valid class index
     }
     const Value chosen = squeeze(take_along_axis(log_probabilities, expand_dims(labels, -1), -1), {-1});
     const Value weights = weighted() ? gather(class_weights, labels) : Value();
@@ -208,7 +208,7 @@ Value kl_divergence(Operand log_probabilities, Operand target, Reduction reducti
     const ClassOptions plain;
     const ClassLoss loss{"kl_divergence", log_probabilities, plain, reduction};
     loss.check_target(target);
-    // Where the target is 0 nothing is said, whatever the prediction, even if its logarithm is -inf.
+    // Terms with target 0 are 0, even where the log-probability is -inf.
     const Value silent = equal(target, 0);
     const Value distance = target * (log(where(silent, 1, target)) - where(silent, 0, log_probabilities));
     return reduced(sum(where(silent, 0, distance), {-1}), reduction);
@@ -257,7 +257,7 @@ std::vector<Sample> targeted(const Domain& prediction) {
           zero_gradient({"no rows", {{{0, 3}, prediction}, {{0, 3}, probability}}, reduced_by(by_sum)})};
 }
 std::vector<Sample> linear(std::vector<Sample> samples) {
-  for (Sample& s : samples) s.zero_second = s.inputs.size() < 3;  // of a product with weights it is not
+  for (Sample& s : samples) s.zero_second = s.inputs.size() < 3;  // a product with class weights is not linear
   return samples;
 }
 

@@ -17,15 +17,15 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr double most = 0x1p40;  // elements: far more than there is memory
+constexpr double most = 0x1p40;  // limit of elements, far above any memory
 
-// Throws UserError, beginning with `where`, unless a number of the dtype can be as large.
+// Throws UserError, prefixed by `where`, if the number overflows the dtype.
 void require_in_range(const std::string& where, double number, DType dtype) {
   if (dtype == f32 && std::abs(number) > FLT_MAX)
     throw UserError(fmt::format("{}: {} is out of range for f32", where, number));
 }
 
-// A constant of `count` numbers, computed in f64 from their positions.
+// Constant vector of `count` elements, computed in f64 from their positions.
 template <class F>
 Value row(Graph& graph, Index count, DType dtype, F number) {
   Tensor out({count}, dtype);
@@ -89,10 +89,10 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
     require_in_range("linspace", begin, type);
     require_in_range("linspace", end, type);
     const auto steps = static_cast<double>(count - 1);
-    const double way = end - begin;
-    // The way may be longer than any number.
-    const double step = count < 2 ? 0 : std::isfinite(way) ? way / steps : end / steps - begin / steps;
-    // From the nearer end, so that both ends are exact and the numbers are as symmetric as they should be.
+    const double span = end - begin;
+    // end - begin may overflow.
+    const double step = count < 2 ? 0 : std::isfinite(span) ? span / steps : end / steps - begin / steps;
+    // Counts from the nearer end, so that both ends are exact and the values symmetric.
     return row(graph, count, type, [&](Index i) {
       return i < (count + 1) / 2 ? begin + static_cast<double>(i) * step
                                  : end - static_cast<double>(count - 1 - i) * step;
@@ -119,7 +119,7 @@ std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, S
   return composite(at, axes, [&] {
     if (axes.empty()) throw ShapeError("meshgrid: needs at least one axis");
     const auto count = static_cast<Index>(axes.size());
-    // Where in the grid axis i lies.
+    // Position of axis i in the grid.
     const auto place = [&](Index i) { return indexing == Indexing::xy && count > 1 && i < 2 ? 1 - i : i; };
     Shape grid;
     for (Index i = 0; i < count; ++i) {

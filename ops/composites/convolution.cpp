@@ -1,4 +1,4 @@
-// Convolutions: the windows as rows of a matrix, times the kernel.
+// Convolution as a matrix product: unfolded windows times the kernel (im2col).
 #include <array>
 #include <string_view>
 
@@ -47,7 +47,7 @@ Padding padding_of(const Attrs& a) {
 
 namespace {
 
-constexpr Index most = 1 << 30;  // of strides and the like, so that products of them cannot overflow
+constexpr Index most = 1 << 30;  // limit of strides, dilation, padding and groups, so that products cannot overflow
 
 // A convolution of images, transposed or not, under the name the user called it by.
 struct Convolution {
@@ -110,7 +110,7 @@ struct Convolution {
     for (Index i = 0; i < groups; ++i) parts.push_back(group(i, k[2], k[3] / groups).one_group());
     return concat(parts, 3);
   }
-  // A window of one pixel at every place is the pixel itself.
+  // A 1 x 1 window with stride 1 and no padding is the pixel itself.
   bool pixel_by_pixel() const {
     bool padded = false;
     for (Index p : padding) padded = padded || p != 0;
@@ -120,7 +120,7 @@ struct Convolution {
     const Value windows = pixel_by_pixel() ? x : flatten(apply("unfold", {x}, attrs()), 3, 4);
     return matmul(windows, flatten(kernel, 0, 2));
   }
-  // Each channel has filters of its own, too few for a matrix product.
+  // Depthwise convolution: too few filters per channel for a matrix product.
   Value channel_by_channel() const {
     const Value windows = expand_dims(apply("unfold", {x}, attrs()), 5);
     const Value filters = unflatten(flatten(kernel, 0, 2), 1, {channels(), -1});

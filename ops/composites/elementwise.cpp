@@ -1,4 +1,4 @@
-// Functions made of operations: they have no kernel and no backward rule of their own.
+// Composite elementwise functions, without kernels or vjps of their own.
 #include <limits>
 
 #include <fmt/format.h>
@@ -27,7 +27,7 @@ Value reciprocal(Operand x) {
   return composite(x, [&] { return 1 / x; });
 }
 
-// NaN is the one number that differs from itself; whole numbers and truth values are finite.
+// Only NaN differs from itself; integers and booleans are finite.
 Value isnan(Operand x) {
   return composite(x, [&] { return not_equal(x, x); });
 }
@@ -57,12 +57,11 @@ Value clip(Operand x, Operand low, Operand high) {
   });
 }
 
-// From the nearer end, so that each end is met exactly.
 Value lerp(Operand a, Operand b, Operand weight) {
   return floating_composite(a, [&] {
     const Value way = b - a;
-    // From the nearer end. Its weight is chosen and not the sum, so that an infinite way leaves no NaN in the
-    // derivative.
+    // Starts at the nearer end, so that both ends are exact. Selects the weight and not the sum, so that an infinite
+    // b - a leaves no NaN in the derivative.
     const Value near_a = weight < 0.5;
     return where(near_a, a, b) + where(near_a, weight, weight - 1) * way;
   });

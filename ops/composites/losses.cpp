@@ -1,4 +1,4 @@
-// Losses of numbers, of truth values and of vectors, composed.
+// Losses for regression, binary classification and vectors.
 #include <limits>
 
 #include <fmt/format.h>
@@ -49,8 +49,7 @@ Value error(const char* function, Value prediction, Value target) {
   return prediction - target;
 }
 
-// Of errors: quadratic up to delta, then linear. The cut is a line of slope 1 inside, so that the second derivative is
-// right at 0, where that of a formula with |e| would be lost.
+// Huber loss of errors e. Uses clip(e) and not |e|, whose second derivative would be lost at 0.
 Value huber_of(Value e, double delta) {
   const Value cut = clip(e, -delta, delta);
   return cut * (e - 0.5 * cut);
@@ -91,7 +90,7 @@ Value log_cosh(Operand prediction, Operand target, Reduction reduction) {
   });
 }
 
-// ---- truth values
+// ---- binary classification
 
 namespace {
 
@@ -106,8 +105,8 @@ Value weighted(Value target, const BinaryOptions& options) {
   return options.positive_weight == 1 ? target : target * options.positive_weight;
 }
 
-Value binary_from_logits(Value logits, Value target, const BinaryOptions& options, Reduction reduction) {
-  // Two terms that are never negative: nothing cancels at large logits.
+Value binary_from_logits(Value logits, Value target, const BinaryOptions& options) {
+  // Both terms are >= 0, so that nothing cancels at large logits.
   const Value costs = weighted_cost(weighted(target, options), softplus(-logits));
   return reduced(costs + weighted_cost(1 - target, softplus(logits)), reduction);
 }
@@ -148,8 +147,7 @@ Value hinge(Operand prediction, Operand target, Reduction reduction) {
 
 namespace {
 
-// The rows, or slices along an axis, at length 1; shorter ones than epsilon are divided by epsilon, and no derivative
-// goes through that length.
+// Normalizes slices along an axis to length 1. Slices shorter than epsilon are divided by epsilon, a constant.
 Value of_unit_length(Value x, Index axis, double epsilon) {
   const Value factor = reductions::shrinking(x, {axis});
   const Value smaller = x * factor;

@@ -1,4 +1,4 @@
-// Reductions made of operations: means, norms, and what softmax is made of.
+// Composite reductions: mean, variance, norms, logsumexp and softmax.
 #include <cmath>
 #include <limits>
 
@@ -16,7 +16,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Whether a reduction of x over the axes has nothing to combine.
+// Whether a reduction of x over the axes is empty.
 bool over_nothing(Value x, const Axes& axes, const char* function) {
   for (const Index axis : normalize_axes(axes, x.shape().rank(), function)) {
     if (x.shape()[static_cast<int>(axis)] == 0) return true;
@@ -24,7 +24,7 @@ bool over_nothing(Value x, const Axes& axes, const char* function) {
   return false;
 }
 
-// f(x), and 0 where x is 0, with the derivative 0 there although that of f is infinite.
+// f(x), but 0 with derivative 0 where x is 0, although the derivative of f is infinite there.
 template <class F>
 Value zero_at_zero(Value x, F f) {
   const Value zero = equal(x, 0);
@@ -39,9 +39,8 @@ Value mean(Operand x, const Axes& axes, bool keepdims) {
 
 Value var(Operand x, const Axes& axes, bool keepdims, int correction) {
   return floating_composite(x, [&] {
-    // Distances are taken from the first element and then from the mean of these: so the variance of equal numbers is
-    // 0, although their mean may be rounded, and that of numbers far from 0 loses no digits. The derivative by the
-    // first element as a mere origin is 0.
+    // Subtracting the first element, then the mean of the differences, gives exactly 0 for equal elements and loses no
+    // digits far from 0. The origin is a constant to the derivative.
     Value origin = stop_gradient(x);
     for (const Index axis : normalize_axes(axes, x.shape().rank(), "var")) origin = slice(origin, axis, 0, 1);
     const Value distance = x - origin;
@@ -59,8 +58,8 @@ Value stddev(Operand x, const Axes& axes, bool keepdims, int correction) {
 Value logsumexp(Operand x, const Axes& axes, bool keepdims) {
   return floating_composite(x, [&] {
     if (over_nothing(x, axes, "logsumexp")) return log(sum(exp(x), axes, keepdims));
-    // The largest is taken out before exp, so that nothing overflows. It is a mere number to the derivative: whatever
-    // is taken out is put back. Where it is infinite it must not be taken out, or inf - inf would make NaN.
+    // The maximum is subtracted before exp to avoid overflow, and added back; it cancels in the derivative. An infinite
+    // maximum is not subtracted: inf - inf is NaN.
     const Value largest = stop_gradient(max(x, axes, true));
     const Value finite = where(isinf(largest), 0, largest);
     const Value total = sum(exp(x - finite), axes, keepdims);
@@ -70,7 +69,7 @@ Value logsumexp(Operand x, const Axes& axes, bool keepdims) {
 
 namespace {
 
-// x less the largest along the axis.
+// x minus its maximum along the axis.
 Value below_largest(const char* function, Value x, Index axis) {
   require_floating(function, x);
   if (x.shape().rank() == 0) throw ShapeError(fmt::format("{}: a scalar has no axis\n  {}", function, x.describe()));
@@ -82,7 +81,7 @@ Value below_largest(const char* function, Value x, Index axis) {
 Value softmax(Operand x, Index axis) {
   return composite(x, [&] {
     const Value shifted = exp(below_largest("softmax", x, axis));
-    // The node says which numbers the probabilities were made of, so that a loss can take these instead.
+    // See Note [Softmax and cross-entropy].
     return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
                  {{"axis", Index{axis_index(axis, x.shape().rank(), "softmax")}}});
   });
@@ -105,12 +104,12 @@ Value reductions::shrinking(Value x, const Axes& axes) {
 
 namespace {
 
-// By which to divide before squares or higher powers are summed, so that these neither overflow nor vanish. Zeros,
-// infinities and NaN stay what they are.
+// Divisor applied before powers are summed, so that they neither overflow nor underflow. It preserves zeros,
+// infinities and NaN.
 Value scale_of(Value size, const Axes& axes, bool always) {
   const Value largest = stop_gradient(max(size, axes, true));
   Value unscaled = logical_or(equal(largest, 0), isinf(largest));
-  // Squares of numbers between these need no scaling: then the norm of whole numbers, say, is exact where it can be.
+  // Squares in this range need no scaling, so that norms of integers, for example, stay exact.
   if (!always) unscaled = logical_or(unscaled, logical_and(largest > 1e-15, largest < 1e15));
   return where(unscaled, 1, largest);
 }

@@ -1,8 +1,8 @@
-// Batch rules that many operations share: how a node does for many inputs, stacked along a leading axis, what it did
-// for one. The `batch` member of an operation is one of these, or is made of them.
+// Batching rules (vmap) that operations share: the node's operation on inputs stacked along a leading axis. The `batch`
+// member of an operation is one of these or calls them.
 //
 //   static constexpr auto batch = batch_along_axes;  // an operation with an attribute "axis" or "axes"
-//   static Value batch(const Batch& b) { return batch_along_axes_of(b, {0}); }  // its other inputs serve all alike
+//   static Value batch(const Batch& b) { return batch_along_axes_of(b, {0}); }  // the other inputs are shared
 #pragma once
 
 #include <initializer_list>
@@ -11,17 +11,16 @@
 
 namespace xgrad::inline v0 {
 
-// Input i with the leading axis, repeated along it if it has none.
+// Input i with the leading axis, broadcast along it if it has none.
 Value batch_input(const Batch& b, int i);
-// x, which has the leading axis, with other extents behind it.
+// Reshapes x to [batch size, behind...].
 Value batch_reshape(const Batch& b, Value x, const Shape& behind);
 
-// The same operation on inputs that broadcast: the leading axis stands before all others, with extents of 1 after it
-// where other inputs have more axes.
+// Rule for operations that broadcast: aligns ranks by extents of 1 after the leading axis.
 Value batch_broadcast(const Batch& b);
-// The same operation with its attributes "axis" and "axes" one further back. All inputs get the leading axis.
+// Rule that adds 1 to the attributes "axis" and "axes". All inputs get the leading axis.
 Value batch_along_axes(const Batch& b);
-// The same; only the inputs named get the leading axis if they have none.
+// batch_along_axes, which adds the leading axis to the given inputs only.
 Value batch_along_axes_of(const Batch& b, std::initializer_list<int> inputs);
 
 }  // namespace xgrad::inline v0

@@ -1,4 +1,4 @@
-// composite: how a function that builds nodes of several operations is written.
+// composite: wraps a function that appends several nodes.
 //
 //   Value softsign(Operand x) {
 //     return composite(x, [&] { return x / (1 + abs(x)); });
@@ -29,20 +29,20 @@ auto all_or_nothing(Graph* graph, F build) {
   }
 }
 
-// Returns build(), on behalf of the caller of a function with the operand x.
+// Returns build(), with source location and function name of the call with operand x.
 template <class F>
 auto composite(const Operand& x, F build, const char* function = __builtin_FUNCTION()) {
   const SourceLocationScope scope(x, function);
   return all_or_nothing(SourceLocationScope::graph_of(x), build);
 }
-// The same for x of f32 or f64; throws DTypeError for other dtypes.
+// composite for x of f32 or f64; throws DTypeError for other dtypes.
 template <class F>
 auto floating_composite(const Operand& x, F build, const char* function = __builtin_FUNCTION()) {
   const SourceLocationScope scope(x, function);
   require_floating(function, x);
   return all_or_nothing(SourceLocationScope::graph_of(x), build);
 }
-// On behalf of the caller of a function with a list of operands, which may be empty, or with a graph.
+// composite for a function with a list of operands, which may be empty, or with a graph.
 template <class F>
 auto composite(SourceLocation at, const std::vector<Value>& operands, F build,
                const char* function = __builtin_FUNCTION()) {

@@ -1,4 +1,4 @@
-// Operations of your own, from a function of numbers and a rule.
+// elementwise_op: a custom elementwise operation from a scalar function and a vjp.
 //
 //   struct Squareplus {
 //     template <class T> T operator()(T x) const { return (x + std::sqrt(x * x + 4)) / 2; }

@@ -1,5 +1,4 @@
-// The built-in operations and compositions, in one explicit list: the suites, the documentation and `apply` by name
-// read it.
+// The built-in operations and composites, read by the test suites, the documentation and `apply`.
 #pragma once
 
 #include <string>
@@ -11,10 +10,10 @@ namespace xgrad::inline v0 {
 
 // All built-in operations, made once at the first call.
 const OpRegistry& builtin_ops();
-// The operation of that name; throws GraphError if there is none.
+// The built-in operation `name`. Throws GraphError for an unknown name.
 const OpDef& builtin_op(const char* name);
 
-// A function of several operations that has samples of its own, so that the suites prove it like an operation.
+// A function that builds several nodes. Its samples let the suites check it like an operation.
 struct Composite {
   std::string name;
   std::string doc;

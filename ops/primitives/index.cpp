@@ -1,5 +1,4 @@
-// Elements chosen by indices. Each of the choices comes with its reverse, an operation of its own whose derivative is
-// the first one again.
+// Gather and scatter. Each operation has a reverse operation, and each is the derivative of the other.
 #include <algorithm>
 #include <cstring>
 
@@ -19,7 +18,7 @@ namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index task_elements = 1 << 15;
-constexpr Index task_columns = 256;  // what one task sums of long slices that meet in one place
+constexpr Index task_columns = 256;  // columns per task when slices of equal index are summed
 
 // `where` says what the index names, for instance "axis 0 of extent 4".
 [[noreturn]] void fail_index(const std::string& function, std::int64_t index, Index position,
@@ -27,21 +26,20 @@ constexpr Index task_columns = 256;  // what one task sums of long slices that m
   throw ValueError(fmt::format("{}: index {} at position {} is outside {}", function, index, position, where));
 }
 
-// Of an axis without elements all indices are outside, which no kernel would find out if the result is empty, too: then
-// none runs.
+// No index is valid on an axis of extent 0. Check here: for an empty result no kernel runs.
 void require_elements(const Infer& in, int x, int axis) {
   if (in.shape(x)[axis] == 0 && in.shape(1).elements() > 0)
     in.fail_shape(fmt::format("every index is outside axis {} of extent 0", axis));
 }
 
-// The function that the program called, if it has another name than the operation.
+// Name of the function the user called, which may differ from the operation's.
 std::string function_of(const KernelCall& call) {
   return call.attrs->has("function") ? call.attrs->text("function") : call.op->name;
 }
 
 int axis_attr(const KernelCall& call) { return static_cast<int>(call.attrs->integer("axis")); }
 
-// Of the second input, indices along the axis of the call.
+// Throws ValueError for an index (second input) outside [0, extent).
 void check_indices(const KernelCall& call, Index extent) {
   const ConstBuffer& indices = call.inputs[1];
   const auto* index = indices.as<std::int64_t>();
@@ -52,7 +50,7 @@ void check_indices(const KernelCall& call, Index extent) {
   }
 }
 
-// ---- gather and its reverse: whole slices, chosen by one index each
+// ---- gather and scatter_add: one index per slice
 
 Shape gathered_shape(const Shape& x, const Shape& indices, int axis) {
   Shape out;
@@ -140,7 +138,7 @@ struct ScatterAdd : Operation {
   static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
-  // Where slices of equal index are: of index i at order[begin[i]] to order[begin[i + 1]].
+  // Slices grouped by index: those of index i are order[begin[i]] to order[begin[i + 1]].
   struct Meeting {
     Index* begin;
     Index* order;
@@ -150,7 +148,7 @@ struct ScatterAdd : Operation {
     if (n <= few_terms) return 0;
     return static_cast<std::size_t>(out.shape[static_cast<int>(attrs.integer("axis"))] + 2 + n) * sizeof(Index);
   }
-  // Whether more than a few slices meet in one place; then also which, by counting.
+  // Returns whether more than few_terms slices have the same index; then fills `meeting` by counting sort.
   static bool many_meet(const KernelCall& call, Index extent, Meeting& meeting) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
@@ -165,7 +163,7 @@ struct ScatterAdd : Operation {
     for (Index i = 0; i < n; ++i) meeting.order[next[index[i]]++] = i;
     return true;
   }
-  // Columns [first, last) of all places, `in` and `out` being of one outer slice.
+  // Sums columns [first, last) for all indices. `in` and `out` point to one outer slice.
   template <class T>
   static void sum_meeting(const Meeting& meeting, const Around& a, const T* in, Index first, Index last, T* out) {
     WideSum<T> sums[task_columns];
@@ -178,7 +176,7 @@ struct ScatterAdd : Operation {
       for (Index k = first; k < last; ++k) out[e * a.inner + k] = static_cast<T>(sums[k - first]);
     }
   }
-  // Each task sums some columns of one outer slice, so that no two write to one place.
+  // Each task sums some columns of one outer slice, so that no two tasks write the same element.
   template <class T>
   static void run(const KernelCall& call, const Around& a) {
     const auto* index = call.inputs[1].as<std::int64_t>();
@@ -240,9 +238,9 @@ struct ScatterAdd : Operation {
   }
 };
 
-// ---- take_along_axis and its reverse: single elements, chosen by an index each
+// ---- take_along_axis and scatter_along_axis: one index per element
 
-// Throws unless the indices have the shape of the input outside the axis.
+// Throws unless the indices have the extents of x outside the axis.
 void check_along(const Infer& in, const Shape& x, const Shape& indices, int axis) {
   bool fits = x.rank() == indices.rank();
   for (int a = 0; fits && a < x.rank(); ++a) fits = a == axis || x[a] == indices[a];
@@ -453,8 +451,8 @@ void register_index(OpRegistry& registry) {
 
 namespace {
 
-// Errors of a run name the function that the program called: the kernel knows it from an attribute, which is there if
-// it is not the operation itself.
+// Run-time errors name the function the user called. The attribute "function" passes its name to the kernel if it
+// differs from the operation's.
 Attrs with_function(Attrs attrs, const char* op) {
   const std::string function = SourceLocationScope::function_or(op);
   if (function != op) attrs.set("function", function);

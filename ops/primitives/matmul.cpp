@@ -18,9 +18,8 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Note [Long sums]. The kernels add terms in order, by blocks. Sums of more than `most_terms` are cut into parts of
-// nearly equal length, products of their own, which are added pairwise: so errors grow with the logarithm of k, as
-// those of `sum` do.
+// Note [Long sums]. The kernels add terms in order, by blocks. Sums of more than `most_terms` terms are split into
+// products of nearly equal length, which are added pairwise. Rounding errors then grow with log k, as those of `sum`.
 constexpr Index most_terms = 1 << 11;
 
 // The sizes of one product, and the axes before the last two.
@@ -97,7 +96,8 @@ struct Matmul : Operation {
     return args;
   }
 
-  // One product at a time, or all of them as one where b is a single matrix and a's rows follow each other.
+  // A plan for one product per batch element, or a single product where b is one matrix and the rows of a are
+  // contiguous.
   struct Job {
     PreparedMatmul product;  // of one part
     PreparedMatmul last;     // of the last part, if there are several, which may be shorter
@@ -137,7 +137,7 @@ struct Matmul : Operation {
     for (Index parts = job.parts; parts > 1; parts = (parts + 1) / 2) sums += sum_bytes(job);
     return sums + std::max(job.product.scratch_bytes, job.last.scratch_bytes);
   }
-  // Of the sum of some parts, rounded up so that what follows is as aligned.
+  // Bytes of a partial sum, rounded up so that the next buffer is aligned.
   static std::size_t sum_bytes(const Job& job) {
     const MatmulArgs& sizes = job.product.sizes;
     return static_cast<std::size_t>(sizes.m * sizes.n) * sizeof(double) / 64 * 64 + 64;
@@ -160,7 +160,7 @@ struct Matmul : Operation {
   static void run(const Job& job, const KernelCall& call) {
     const PreparedMatmul& product = job.product;
     if (job.parts > 1) return run_parts(job, call);
-    if (job.batches == 1) {  // a small product takes less time than what is below would
+    if (job.batches == 1) {  // avoids the overhead of the loop below
       return product(call.inputs[0].data, call.inputs[1].data, call.output.data, call.scratch, call.parallel,
                      call.on_rows_ready);
     }
@@ -201,7 +201,7 @@ struct Matmul : Operation {
   struct Parts {
     Index first, last;
   };
-  // The sum of some parts to c, pairwise; `scratch` holds a sum for each level, and what products need behind.
+  // Sums parts pairwise into c. `scratch` holds one sum per level, then the products' own scratch.
   template <class T>
   static void add_parts(const Job& job, const KernelCall& call, const char* a, const char* b, Parts parts, char* c,
                         char* scratch) {
@@ -268,7 +268,7 @@ struct Matmul : Operation {
     Value rows = a;
     Value row_cotangents = c;
     if (!ta && b.shape().rank() == 2 && a.shape().rank() > 2) {
-      // All rows of a batch meet the same matrix: one product, and not one for each matrix of the batch and their sum.
+      // The batch shares b: one product over all rows replaces a product per batch element and a sum.
       rows = flatten(a, 0, -2);
       row_cotangents = flatten(c, 0, -2);
     }
@@ -314,7 +314,7 @@ struct Matmul : Operation {
 bool is_transposed(Value product, const char* which) { return product.graph().attrs(product.id()).flag(which); }
 bool is_matrix(Value v) { return v.shape().rank() == 2; }
 
-// Products of one row or one column take other kernels when an operand is transposed, whose sums have another order.
+// For one row or column, a transposed operand selects another kernel with another reduction order: no rewrite.
 Value without_transpose(const Match& m, bool left) {
   const Shape& shape = m.root.shape();
   if (shape[0] <= 1 || shape[1] <= 1) return {};
@@ -322,14 +322,14 @@ Value without_transpose(const Match& m, bool left) {
                 is_transposed(m.root, "transpose_b") == left);
 }
 
-// Whether the value has one element a column of the matrix: [columns] or [1, columns].
+// Whether v has one element per column of the matrix: [columns] or [1, columns].
 bool is_row_of(Value v, Value matrix) {
   return v.shape().elements() == matrix.shape().back() && v.shape().back() == matrix.shape().back() &&
          v.shape().rank() >= 1 && v.shape().rank() <= matrix.shape().rank() && v.dtype() == matrix.dtype();
 }
 
-// v * scale, with the scale taken into a product's right operand; empty if v is not made of a product and of terms and
-// factors for each column.
+// v * scale, with the scale folded into the right operand of a product. Empty unless v is a product with per-column
+// terms and factors.
 Value scaled(Value v, Value scale) {
   Graph& graph = v.graph();
   const OpDef* op = v.node().op;
@@ -360,7 +360,7 @@ Value product_sample(Graph& graph, const Shape& a, const Shape& b, bool transpos
   return transpose_left ? matmul(transpose(x), y) : matmul(x, transpose(y));
 }
 
-// A layer in use: a product, a bias, and batch normalization by moving statistics.
+// A dense layer at inference: product, bias, and batch normalization by moving statistics.
 Value normalized_sample(Graph& graph, Index rows) {
   const Value x = graph.input("x", {rows, 5});
   const auto row = [&](const char* name) { return graph.input(name, {7}); };

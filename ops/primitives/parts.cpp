@@ -1,5 +1,4 @@
-// Operations that join tensors and take stretches out of them. Each comes with its reverse, an operation of its own
-// whose derivative is the first one again.
+// Concatenation and slicing. Each operation has a reverse operation, and each is the derivative of the other.
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -26,8 +25,8 @@ Strides stride_of(const TensorType& type) { return type.shape.strides(); }
 
 // ---- concat and its reverse
 
-// The gradient of a node has a node for each input, which reads all of them: so the work grows as the square of this
-// number, and `concat` joins more values step by step.
+// The vjp has one node per input, and each reads all inputs: its cost is quadratic in this number. `concat` joins more
+// values in several rounds.
 constexpr int most_parts = 64;
 
 struct Concat : Operation {
@@ -158,13 +157,14 @@ struct ConcatPart : Operation {
 
 // ---- slice and its reverse
 
-// The elements a slice takes from an axis of that extent, as Python counts them: backwards, the first position that can
-// be named lies before the axis and is -1 here.
+// The elements a slice takes from an axis, with Python's rules. For a negative step, positions are clamped to
+// [-1, extent - 1].
 struct Range {
   Index begin, count, step;
 };
 Range range_of(const Attrs& attrs, Index extent) {
-  const Index step = std::clamp(attrs.integer("step"), -extent - 1, extent + 1);  // a longer one takes no more
+  const Index step = std::clamp(attrs.integer("step"), -extent - 1,
+                                extent + 1);  // avoids overflow: a longer step takes no more elements
   const Index low = step > 0 ? 0 : -1;
   const auto position = [&](Index p) { return std::clamp<Index>(p < 0 ? p + extent : p, low, extent + low); };
   const Index begin = position(attrs.integer("begin"));
@@ -360,7 +360,7 @@ void register_parts(OpRegistry& registry) {
 
 namespace {
 
-// Says what does not fit in the user's own numbers, before any of the values are joined.
+// Checks all values first, so that errors name the user's operand numbers and no node is appended.
 void check_parts(std::span<const Value> values, const Attrs& attrs) {
   std::vector<TensorType> types;
   std::vector<std::string> words;

@@ -1,4 +1,4 @@
-// Random numbers: functions of the graph's seed, the run's step, the node's stream and the element.
+// Random operations: functions of the graph's seed, the run's step, the node's stream and the element.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -32,13 +32,13 @@ RandomArgs random_args(const KernelCall& call, double a, double b) {
           b};
 }
 
-// The same within a block program.
+// random_args for a block program.
 RandomArgs block_args(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out, double a,
                       double b) {
   return {out, n, random.seed, random.step, static_cast<std::uint32_t>(attrs.integer("stream")), first, a, b};
 }
 
-// Of the type of the input, if there is one, else of the type that the attributes say.
+// Base of random operations. The output type is that of the input or, without one, is given by attributes.
 struct Source : Operation {
   static constexpr int min_inputs = 0, max_inputs = 1;
   static constexpr const char* no_gradient = depends_on_nothing;
@@ -59,7 +59,7 @@ struct Source : Operation {
   [[noreturn]] static void refuse(const Infer& in, const std::string& what) { throw UserError(in.message(what)); }
 };
 
-// A sample with the type in the attributes, and one with an input that has it.
+// Samples with the type in attributes, and with an input.
 std::vector<Sample> both_ways(const Attrs& attrs) {
   Attrs typed = attrs;
   typed.set("shape", Axes{3, 33});
@@ -170,7 +170,7 @@ struct RandomBernoulli : Source {
   }
 };
 
-// The high half of the product: a number below `count`, each as likely as another but for count in 2^64.
+// High half of the product: a value below `count`, uniform up to a bias of count / 2^64.
 Index scaled(std::uint64_t random, Index count) {
   __extension__ using Wide = unsigned __int128;
   return static_cast<Index>(static_cast<Wide>(random) * static_cast<std::uint64_t>(count) >> 64);
@@ -192,8 +192,7 @@ struct RandomPermutation : Source {
     if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
     return {i64, {in.shape(0)[static_cast<int>(axis)]}};
   }
-  // In order and on one thread: each exchange depends on those before. One counter gives two exchanges; a permutation
-  // that begins at another element of the stream takes other counters.
+  // Sequential: each swap depends on the previous ones. One counter value yields two swaps.
   static void kernel(const KernelCall& call) {
     const RandomArgs args = random_args(call, 0, 0);
     auto* out = call.output.as<std::int64_t>();
@@ -223,23 +222,22 @@ struct RandomPermutation : Source {
   }
 };
 
-// A node of the type of `like`.
+// Appends a node with the type of `like`.
 Value draw(const char* op, Value like, const Attrs& attrs) { return apply(op, {like}, attrs); }
-// A node of a type.
+// Appends a node with the given type.
 Value draw(const char* op, Graph& graph, const Shape& shape, DType dtype, Attrs attrs) {
   attrs.set("shape", std::vector<Index>(shape.begin(), shape.end()));
   attrs.set("dtype", dtype);
   return graph.apply(builtin_op(op), {}, attrs);
 }
 
-// Where the integral of the normal distribution from its middle, times 2, is that of `uniform`: the inverse of the
-// distribution function.
-Value bent(Value uniform, double mean, double stddev, double low, double high) {
+// Inverse CDF of the normal distribution; `uniform` is 2 CDF - 1.
+Value inverse_cdf(Value uniform, double mean, double stddev, double low, double high) {
   const Value z = clip(root_2 * erfinv(uniform), low, high);
   return mean + stddev * z;
 }
 
-// What uniform numbers are drawn between, so that bending them gives normal ones between the bounds.
+// Bounds of the uniform values that inverse_cdf maps to [low, high].
 struct Cut {
   double low, high;
 };
@@ -249,7 +247,7 @@ Cut cut_of(const char* function, double mean, double stddev, double low, double 
   if (!(stddev >= 0) || !std::isfinite(stddev)) refuse(fmt::format("stddev must be finite and >= 0, got {}", stddev));
   if (!(low < high)) refuse(fmt::format("low must be < high, got {} and {}", low, high));
   const Cut out{std::erf(low / root_2), std::erf(high / root_2)};
-  // Of the 2^24 numbers there are in f32, so many as make a distribution must lie between.
+  // Uniform f32 values have 2^24 levels; the interval must contain enough of them.
   if (out.high - out.low < 1e-4 * std::max(std::abs(out.low), std::abs(out.high)))
     refuse(fmt::format("the interval from {} to {} standard deviations has almost no probability", low, high));
   return out;
@@ -290,13 +288,13 @@ Value random_truncated_normal(Graph& graph, const Shape& shape, DType dtype, dou
     if (!is_floating(dtype))
       throw DTypeError(fmt::format("random_truncated_normal: {} is not a floating dtype", name_of(dtype)));
     const Cut cut = cut_of("random_truncated_normal", mean, stddev, low, high);
-    return bent(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
+    return inverse_cdf(random_uniform(graph, shape, dtype, cut.low, cut.high), mean, stddev, low, high);
   });
 }
 Value truncated_normal_like(Operand like, double mean, double stddev, double low, double high) {
   return composite(like, [&] {
     const Cut cut = cut_of("truncated_normal_like", mean, stddev, low, high);
-    return bent(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
+    return inverse_cdf(uniform_like(like, cut.low, cut.high), mean, stddev, low, high);
   });
 }
 

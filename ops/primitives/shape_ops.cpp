@@ -1,4 +1,4 @@
-// Operations that change the shape or the order of elements, and none of the numbers.
+// Operations that change shape or element order, not values.
 #include <algorithm>
 #include <numeric>
 
@@ -17,7 +17,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The kernel of every view: plans share the bytes, so this runs only where an operation must own them.
+// Kernel of all views. Plans share the buffer, so this runs only where the output must own its bytes.
 void copy_bytes(const KernelCall& call) {
   std::copy_n(call.inputs[0].as<char>(), call.output.type.bytes(), call.output.as<char>());
 }
@@ -28,7 +28,7 @@ struct View : Operation {
   static Cotangents vjp(const Vjp& r) { return reshape_like(r.cotangent(), r.input(0)); }
 };
 
-// The extents that hold so many elements; one may be -1 and is inferred.
+// Resolves extents for the given number of elements; one may be -1 and is inferred.
 Shape fill_extents(const Infer& in, Index elements, const std::vector<Index>& extents) {
   Index known = 1;
   int open = 0;
@@ -216,7 +216,7 @@ struct StopGradient : View {
   static constexpr const char* name = "stop_gradient";
   static constexpr const char* doc = "Identity that blocks the gradient.";
   static constexpr const char* no_gradient = "it blocks the gradient";
-  static constexpr auto batch = batch_broadcast;  // of itself, since a mere view would let derivatives through
+  static constexpr auto batch = batch_broadcast;  // not a plain view, which would let the gradient through
   static TensorType infer(const Infer& in) { return same_type(in); }
   static std::vector<Sample> samples() {
     return {zero_gradient({"row", {{{5}}}}), zero_gradient({"matrix", {{{3, 17}}}}),

@@ -1,4 +1,4 @@
-// Order: the positions that sort an axis, and what follows from them.
+// argsort, and sort and topk built on it.
 #include <algorithm>
 #include <cmath>
 #include <numeric>
@@ -16,7 +16,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Whether x must stand before y. NaN counts as the largest number.
+// Whether x sorts before y. NaN counts as largest.
 template <class T>
 bool before(T x, T y, bool descending) {
   const bool less = x < y || (y != y && x == x);
@@ -35,7 +35,7 @@ struct Argsort : Operation {
     static_cast<void>(in.attrs().flag("descending"));
     return {i64, in.shape(0)};
   }
-  // As many comparisons as sorting by halves takes: n log2(n) for each row of n.
+  // Counts n log2(n) comparisons per row, as merge sort.
   static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs&) {
     const Index n = out.shape.back();
     return n == 0 ? 0 : flops_of(out.shape.elements(), in[0].dtype, std::ceil(std::log2(static_cast<double>(n))));
@@ -48,7 +48,7 @@ struct Argsort : Operation {
         const T* x = call.inputs[0].as<T>() + row * n;
         auto* out = call.output.as<std::int64_t>() + row * n;
         std::iota(out, out + n, std::int64_t{0});
-        // The position decides between equals, so that this sort, which takes no memory, gives what a stable one would.
+        // The position breaks ties: std::sort allocates no memory and becomes stable.
         std::sort(out, out + n, [&](std::int64_t a, std::int64_t b) {
           return before(x[a], x[b], descending) || (a < b && !before(x[b], x[a], descending));
         });
@@ -59,7 +59,7 @@ struct Argsort : Operation {
     const bool descending = call.attrs->flag("descending");
     with_dtype(call.inputs[0].type.dtype, [&](auto zero) { run<decltype(zero)>(call, descending); });
   }
-  // An element's place is the number of those that must stand before it.
+  // The rank of an element is the number of elements that sort before it.
   static void reference(const KernelCall& call) {
     const Index n = call.output.type.shape.back();
     with_dtype(call.inputs[0].type.dtype, [&](auto zero) {
@@ -95,7 +95,7 @@ struct Argsort : Operation {
   }
 };
 
-// The axes of x in order, with `axis` and the last exchanged; applied twice it is the old order.
+// Permutation that swaps `axis` with the last axis; it is its own inverse.
 std::vector<Index> exchanged(int rank, int axis) {
   std::vector<Index> order(static_cast<std::size_t>(rank));
   std::iota(order.begin(), order.end(), Index{0});
@@ -113,7 +113,7 @@ Value positions(const char* where, Value x, Index axis, bool descending) {
   return transpose(apply("argsort", {transpose(x, order)}, attrs), order);
 }
 
-// Indices made here are never outside.
+// Indices from argsort are always valid.
 Value chosen(Value x, Value indices, Index axis) {
   const int along = axis_index(axis, x.shape().rank(), "take_along_axis");
   return apply("take_along_axis", {x, indices}, {{"axis", Index{along}}});

@@ -1,5 +1,4 @@
-// Windows that slide over images: taken apart (unfold), put together again (fold), and the place of their largest
-// element. Convolution and pooling are made of these, see convolution.cpp and pooling.cpp.
+// Sliding windows over images: unfold, fold and window_argmax. convolution.cpp and pooling.cpp are built on them.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -28,7 +27,7 @@ Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation
 
 namespace {
 
-constexpr Index most = 1 << 28;  // of any number, so that no product of two of them can overflow
+constexpr Index most = 1 << 28;  // limit of each attribute, so that products of two cannot overflow
 constexpr Index task_elements = 1 << 15;
 
 // How windows lie along one axis: window i begins at i * stride - before, and its elements are `dilation` apart.
@@ -37,11 +36,10 @@ struct Slide {
   Index before = 0, after = 0, count = 0;
 
   Index reach() const { return dilation * (window - 1) + 1; }
-  // Where element `element` of window `i` lies; outside [0, extent) it is padding.
+  // Position of an element of window i; outside [0, extent) it is padding.
   Index at(Index i, Index element) const { return i * stride - before + element * dilation; }
   bool holds(Index position) const { return position >= 0 && position < extent; }
-  // The elements of window i that lie inside the axis are [first, last), without a walk through a window that may be
-  // far longer than the axis.
+  // Elements [first, last) of window i lie inside the axis. In closed form: a window may be far longer than the axis.
   Index first(Index i) const { return steps_to(-at(i, 0)); }
   Index last(Index i) const { return std::min(window, steps_to(extent - at(i, 0))); }
   Index steps_to(Index distance) const { return distance <= 0 ? 0 : (distance + dilation - 1) / dilation; }
@@ -81,7 +79,7 @@ struct Slides {
   Index elements() const { return rows.window * columns.window; }
 };
 
-// The slides over a height and a width; throws unless they make sense.
+// Windows along height and width. Throws ShapeError for invalid attributes.
 Slides slides_of(const Infer& in, Index height, Index width) {
   const Attrs& attrs = in.attrs();
   const auto check = [&](const char* what, Index least) {
@@ -113,7 +111,7 @@ void require_images(const Infer& in, const Shape& x) {
   if (x.rank() != 4) in.fail_shape(fmt::format("images are [batch, height, width, channels], not {}", x.str()));
 }
 
-// A few bytes, as most runs of channels are: a call of memcpy would take longer than the copy.
+// Copies a short run of channels inline: a call of memcpy would take longer than the copy.
 inline void copy_run(char* to, const char* from, std::size_t bytes) {
   const auto piece = [&](auto size, std::size_t at) { std::memcpy(to + at, from + at, decltype(size)::value); };
   const auto ends = [&](auto size) {
@@ -135,7 +133,7 @@ inline void copy_run(char* to, const char* from, std::size_t bytes) {
   }
 }
 
-// Calls run(element, position, count) for stretches of neighboring elements of window i that lie inside the axis.
+// Calls run(element, position, count) for each contiguous run of elements of window i inside the axis.
 template <class F>
 void inside_runs(const Slide& s, Index i, const F& run) {
   const Index first = s.first(i), last = s.last(i);
@@ -146,7 +144,7 @@ void inside_runs(const Slide& s, Index i, const F& run) {
   for (Index e = first; e < last; ++e) run(e, s.at(i, e), 1);
 }
 
-// The leading axis of all inputs and that of the images in it become one, and two again.
+// Merges the vmap axis with the image axis, and splits them again.
 Value stacked(Value x) { return flatten(x, 0, 1); }
 Value unstacked(const Batch& b, Value y, const Shape& one) { return unflatten(y, 0, {b.size(), one[0]}); }
 
@@ -161,7 +159,7 @@ struct Unfold : Operation {
     const Slides s = slides_of(in, x[1], x[2]);
     return {in.dtype(0), {x[0], s.rows.count, s.columns.count, s.elements(), x[3]}};
   }
-  // One row of windows. Where an element lies in the padding, zeros have been written before.
+  // Copies one row of windows; elements in the padding are 0.
   static void row(const KernelCall& call, const Slides& s, Index image, Index i) {
     const Shape& x = call.inputs[0].type.shape;
     const std::size_t pixel = static_cast<std::size_t>(x[3]) * size_of(call.output.type.dtype);
@@ -258,7 +256,7 @@ struct Fold : Operation {
   static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
-  // Whether so many windows may hold a pixel that adding them up plainly would lose digits.
+  // Whether so many windows overlap in a pixel that a plain sum would lose precision.
   static bool many_meet(const Slides& s) {
     const auto along = [](const Slide& slide) { return std::min(slide.window, slide.count); };
     return along(s.rows) * along(s.columns) > few_terms;
@@ -267,7 +265,7 @@ struct Fold : Operation {
     const bool many = many_meet(Slides(attrs, out.shape[1], out.shape[2]));
     return many ? static_cast<std::size_t>(out.shape.elements()) * sizeof(WideSum<double>) : 0;
   }
-  // One row of pixels: what all windows hold of it, in order of the window's rows, then of the windows.
+  // Sums one row of pixels over all windows, ordered by row of the window, then by window.
   template <class T>
   static void row(const KernelCall& call, const Slides& s, Index image, Index y) {
     const Index channels = call.output.type.shape[3];
@@ -284,7 +282,7 @@ struct Fold : Operation {
       add_windows<T>(call, s, image, y, [out](Index k, T x) { out[k] += x; });
     }
   }
-  // add(k, x) for each x that lies at number k of the row.
+  // Calls add(k, x) for each window element x that belongs to element k of the row.
   template <class T, class Add>
   static void add_windows(const KernelCall& call, const Slides& s, Index image, Index y, Add add) {
     const Index channels = call.output.type.shape[3];
@@ -388,7 +386,7 @@ struct WindowArgmax : Operation {
       if (slide->count == 0) continue;
       check(0);
       check(slide->count - 1);
-      // Only windows with gaps can miss the pixels between two that do not.
+      // Between valid first and last windows, only a dilated window can lie entirely in the padding.
       for (Index i = 1; slide->dilation > 1 && i + 1 < slide->count; ++i) check(i);
     }
     return {i64, {x[0], s.rows.count, s.columns.count, x[3]}};

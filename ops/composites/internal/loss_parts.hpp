@@ -1,4 +1,4 @@
-// What losses share.
+// Helpers shared by losses.
 #pragma once
 
 #include <string>
@@ -9,15 +9,15 @@
 
 namespace xgrad::inline v0 {
 
-// Probabilities are kept so far away from 0 and 1, as in Keras.
+// Probabilities are clipped to [smallest, 1 - smallest], as in Keras.
 inline constexpr double smallest_probability = 1e-7;
 
 Value reduced(Value losses, Reduction reduction);
-// weight * cost, and 0 where the weight is 0 and the cost infinite: 0 log 0 is 0. No derivative passes there either.
+// weight * cost, but 0, with derivative 0, where the weight is 0 and the cost infinite: 0 log 0 is 0.
 Value weighted_cost(Value weight, Value cost);
-// Throws unless both have the same shape and dtype, which floats; `what` names the other one.
+// Throws unless both have the same shape and floating dtype; `what` names `other` in the error.
 void require_same_shape(const char* function, Value prediction, const char* what, Value other);
-// Throws UserError unless the number lies within the bounds.
+// Throws UserError unless low <= number <= high.
 void require_number(const char* function, const char* what, double number, double low, double high);
 
 // ---- for samples

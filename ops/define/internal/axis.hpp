@@ -1,4 +1,4 @@
-// One axis of a tensor, and what lies around it: what operations along an axis share.
+// Helpers for operations along one axis.
 #pragma once
 
 #include <cstddef>
@@ -7,7 +7,7 @@
 
 namespace xgrad::inline v0 {
 
-// The axis an attribute names; throws if the input has no such axis.
+// The attribute "axis"; throws ShapeError if it is out of range.
 int axis_of(const Infer& in, int input = 0);
 
 // A tensor seen as [outer, extent, inner] around one axis.
@@ -16,7 +16,7 @@ struct Around {
 };
 Around around(const Shape& shape, int axis);
 
-// Where an element of a buffer begins.
+// Address of an element of a buffer.
 inline char* at(void* data, Index element, DType dtype) {
   return static_cast<char*>(data) + element * static_cast<Index>(size_of(dtype));
 }
@@ -24,7 +24,7 @@ inline const char* at(const void* data, Index element, DType dtype) {
   return static_cast<const char*>(data) + element * static_cast<Index>(size_of(dtype));
 }
 
-// Calls `f` with an unsigned number of so many bytes: what moves elements of any dtype.
+// Calls `f` with an unsigned integer of `bytes` bytes, to copy elements of any dtype.
 template <class F>
 void with_element(std::size_t bytes, F f) {
   if (bytes == 1)
@@ -35,7 +35,7 @@ void with_element(std::size_t bytes, F f) {
     f(std::uint64_t{});
 }
 
-// Calls task(first, last) for stretches of [0, count), each of at most `size` and at least one, in parallel.
+// Calls task(first, last) in parallel for ranges of [0, count) of at most max(size, 1) elements.
 template <class F>
 void for_stretches(const Parallel& parallel, Index count, Index size, const F& task) {
   const Index step = size < 1 ? 1 : size;

@@ -42,7 +42,7 @@ void copy_plane(const Plane& p, const T* from, T* to, Index first, Index last) {
 template <class T>
 void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to, const Strides& to_strides,
           const Parallel& parallel) {
-  // Neighboring axes that both sides walk as one become one.
+  // Merge neighboring axes that are contiguous in both layouts.
   int axes = 0;
   std::array<Index, Shape::max_rank + 2> extent{}, fs{}, ts{};
   for (int axis = 0; axis < shape.rank(); ++axis) {

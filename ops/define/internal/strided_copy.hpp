@@ -1,4 +1,4 @@
-// Copies between strided layouts: what all operations that only move numbers about come down to.
+// Copies between strided layouts, used by all operations that only move elements.
 #pragma once
 
 #include <xgrad/graph/op_def.hpp>

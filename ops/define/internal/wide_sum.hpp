@@ -1,5 +1,4 @@
-// Sums of many numbers, in their order, without losing digits: for kernels that meet the numbers of a sum one by one
-// and cannot combine them pairwise as `sum` does.
+// Compensated sums in order, for kernels that cannot add pairwise as `sum` does.
 #pragma once
 
 #include <cmath>
@@ -9,10 +8,10 @@
 
 namespace xgrad::inline v0 {
 
-// So many numbers are added without more ado; errors of so few roundings are no larger than those of `sum`.
+// Up to this many terms are added plainly: their rounding error is no larger than that of `sum`.
 inline constexpr Index few_terms = 64;
 
-// a + b, and what rounding takes from it (Knuth, "The Art of Computer Programming", volume 2, section 4.2.2).
+// a + b and its rounding error (Knuth, "The Art of Computer Programming", volume 2, section 4.2.2).
 struct TwoSum {
   TwoSum(double a, double b) : sum(a + b) {
     const double of_b = sum - a;

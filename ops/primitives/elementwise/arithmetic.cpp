@@ -1,6 +1,5 @@
-// Arithmetic, elementwise with broadcasting: operations so cheap that the way of their numbers through memory costs
-// more than computing them. Pairs of them therefore have kernels of their own; see Note [Pairs] in family.hpp. Summing
-// cotangents back over broadcast axes is not done here but in one place for all operations, by `gradients`.
+// Elementwise arithmetic. It is bound by memory traffic, so pairs of operations have fused kernels: Note [Pairs] in
+// family.hpp. `gradients` sums cotangents over broadcast axes, for all operations.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
 namespace xgrad::inline v0 {
@@ -229,8 +228,8 @@ Cotangents to_chosen(const Vjp& r) {
   return {side(0), side(1)};
 }
 
-// Numbers that keep their distance although each side wins somewhere: the right ones surround the left ones. Where one
-// side is a single number it may win or lose everywhere.
+// Operands without near-ties, where each side wins somewhere: right values surround left ones. A single number may win
+// or lose everywhere.
 std::vector<Sample> choice_samples() {
   const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
   auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
@@ -268,7 +267,7 @@ struct Minimum : Cheap<Binary> {
   static std::vector<Sample> samples() { return choice_samples(); }
 };
 
-// What training steps are full of: scaling and shifting, moving averages, activations and their derivatives.
+// Frequent in training steps: scaling, shifting, moving averages, activations and their derivatives.
 template <class First>
 using BeforeSums = Pairs<Pair<First, Add, 0>, Pair<First, Sub, 0>, Pair<First, Sub, 1>, Pair<First, Mul, 0>>;
 

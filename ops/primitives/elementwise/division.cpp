@@ -1,4 +1,4 @@
-// Division of whole numbers, and what it leaves over.
+// Integer quotient and remainder.
 #include <xgrad/ops/define/internal/require.hpp>
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
@@ -8,7 +8,7 @@ namespace {
 struct Division : Binary {
   using dtypes = FloatsAndIntegers;
   static constexpr bool may_throw = true;
-  // Quotients between 2.1 and 2.9: at whole ones there is no derivative.
+  // Quotients between 2.1 and 2.9: the derivative does not exist at integers.
   static std::vector<Sample> samples_with(bool zero_gradient) {
     return with_integers(binary_samples(domain::between(2.3, 2.7), domain::between(0.95, 1.05), zero_gradient, true),
                          {domain::integers(-20, 20), domain::integers(1, 6)});
@@ -18,7 +18,7 @@ struct Division : Binary {
   }
 };
 
-// The remainder of whole numbers, with the sign of a. That by -1 is 0, also where the quotient would be too large.
+// Integer remainder with the sign of a. b = -1 gives 0 without a division, whose quotient may overflow.
 template <class Op>
 std::int64_t whole_remainder(std::int64_t a, std::int64_t b) {
   if (b == 0) fail_division_by_zero(Op::name);
@@ -83,7 +83,7 @@ struct FloorDivide : Division {
       if (b == -1) return static_cast<V>(0 - static_cast<std::uint64_t>(a));
       return a / b - (left != zero && (left < zero) != (b < zero) ? one : zero);
     } else {
-      // As in Python: the quotient of what is left when the remainder is taken off is nearly a whole number.
+      // As in Python: (a - remainder) / b is within rounding of an integer.
       const V left = simd::fmod(a, b);
       const auto other_sign = (left < zero && b > zero) || (left > zero && b < zero);
       const V exact = (a - left) / b;

@@ -1,4 +1,4 @@
-// Numbers to whole numbers.
+// Rounding to integers.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
 namespace xgrad::inline v0 {

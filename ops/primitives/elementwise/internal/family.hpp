@@ -1,4 +1,4 @@
-// How a file of elementwise operations is written, and how it becomes kernels.
+// Framework for files of elementwise operations.
 //
 // Each operation is ONE struct: name, doc, the functor, the backward rule, samples. The functor is a template over a
 // type V that is a vector of floats or doubles, or a plain number; `symbol` is optional, for formulas:
@@ -17,7 +17,7 @@
 //
 //   XGRAD_PAIRS(arithmetic, Pairs<Pair<Mul, Add, 0>>)     // the product is operand 0 of the sum
 //
-// A plan uses them wherever nobody else wants the result between. The numbers are those of the two operations.
+// A plan uses a pair where nothing else reads the intermediate result. Results are bit-identical to the two operations.
 //
 // Such a file is compiled once as ordinary code (XGRAD_ISA is not set: definitions and the scalar oracle) and once per
 // instruction set (XGRAD_ISA is set: nothing but the block kernels). What a pass does not use is never emitted, so no
@@ -50,14 +50,14 @@ struct Booleans {
   static constexpr bool floating = false, integer = false, boolean = true;
 };
 
-// What the output is made of.
+// Defaults of elementwise operations.
 struct ElementwiseDefaults {
   using dtypes = Floats;
   static constexpr Index vectors = 1;  // computed at a time
   static constexpr bool commutative = false;
   static constexpr bool mask_output = false;       // the output is bool
   static constexpr bool mask_first_input = false;  // the first input is bool
-  // The kernel may throw because of the numbers it meets.
+  // The kernel may throw for some input values.
   static constexpr bool may_throw = false;
 };
 struct Unary : ElementwiseDefaults {
@@ -142,7 +142,7 @@ auto apply_scalar(Index i, const void* const* in, const bool* scalar) {
     return Op::forward(first(), read(1), read(2));
 }
 
-// The plain loop over numbers: kernels of i64 and bool, and the oracle of all.
+// Scalar loop: kernels of i64 and bool, and the reference of all dtypes.
 template <class Op, class T>
 void scalar_block(Index n, const void* const* in, const bool* scalar, void* out) {
   using Out = std::conditional_t<Op::mask_output, bool, T>;

@@ -1,4 +1,4 @@
-// What reductions share: their axes, how a kernel walks them, the plainest reduction as an oracle, samples.
+// Helpers shared by reductions: axes, kernel dispatch, reference, samples.
 //
 // Every reduction has the attributes `axes` (sorted, not negative, all of them where the caller named none) and
 // `keepdims`.
@@ -24,7 +24,7 @@ Attrs attrs(const Axes& axes, bool keepdims);
 Shape shape_of(const Infer& in);
 // The same in the input's dtype, which must be f32, f64 or i64.
 TensorType infer(const Infer& in);
-// Also throws where there is nothing to choose from.
+// infer, which also throws ShapeError for an empty axis.
 TensorType infer_not_empty(const Infer& in);
 // The axes that are reduced; for operations without the attribute, those along which the output would be stretched to
 // the input.
@@ -39,8 +39,7 @@ void run(const KernelCall& call, const Kernels::Reduce (&table)[dtype_count]);
 // The shape that a reduction would have kept, so that the result broadcasts against the input.
 Value keep_axes(Value reduced, const Vjp& r);
 
-// A factor by which numbers become so small that their squares are finite, a constant to derivatives; 1 wherever they
-// are. One for all numbers along the axes, which are kept.
+// Factor per slice along the axes (kept) that makes squares finite; 1 if they are. A constant to the derivative.
 Value shrinking(Value x, const Axes& axes);
 
 // The oracle: walks all elements of the input in order.
