@@ -1,4 +1,4 @@
-// Activation: a named function from Value to Value, as an argument of layers.
+// Activation: a named elementwise or row function, passed to layers.
 //
 //   nn::Dense(64, nn::relu)
 //   nn::Dense(64, [](Value x) { return x * sigmoid(x); })
@@ -41,7 +41,7 @@ class Activation {
     return function_ != nullptr ? function_(x) : operation_(x);
   }
   const char* name() const { return name_; }
-  // Functions with captures are equal only to their copies.
+  // A function with captures equals only its copies.
   friend bool operator==(const Activation& a, const Activation& b) {
     return a.function_ == b.function_ && a.operation_ == b.operation_ && a.held_ == b.held_;
   }
@@ -59,7 +59,7 @@ inline constinit const Activation sigmoid{[](Value x) { return xgrad::sigmoid(x)
 inline constinit const Activation tanh{[](Value x) { return xgrad::tanh(x); }, "tanh"};
 inline constinit const Activation exponential{[](Value x) { return xgrad::exp(x); }, "exponential"};
 
-// Over the last axis.
+// softmax and log_softmax along the last axis.
 inline constinit const Activation softmax{[](Value x) { return xgrad::softmax(x); }, "softmax"};
 inline constinit const Activation log_softmax{[](Value x) { return xgrad::log_softmax(x); }, "log_softmax"};
 

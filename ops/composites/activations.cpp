@@ -1,4 +1,4 @@
-// Activations made of operations. Where PyTorch decides what happens at a kink, it is the same here.
+// Composite activations. Derivatives at kinks are those of PyTorch.
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
@@ -10,11 +10,11 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// x between the bounds. Unlike that of clip, the derivative is 0 at the bounds.
+// Clips x. Unlike clip, the derivative is 0 at the bounds.
 Value flat_outside(Value x, double low, double high) { return where(x <= low, low, where(x >= high, high, x)); }
 
-// 0 where x is not below 0. What a function must not see of x is taken out before it and not after, or its derivative
-// there (inf, where exp overflows) would meet the 0 of `where` and become NaN.
+// min(x, 0). Applied before a function and not after: its derivative (inf, where exp overflows) times the 0 of `where`
+// would be NaN.
 Value negative_part(Value x) { return where(x > 0, 0, x); }
 
 }  // namespace
@@ -38,7 +38,7 @@ Value silu(Operand x) {
   return floating_composite(x, [&] { return x * sigmoid(x); });
 }
 
-// By erfc, which loses no digits where erf is near -1.
+// erfc is accurate where erf is near -1.
 Value gelu(Operand x) {
   return floating_composite(x, [&] { return 0.5 * x * erfc(-0.70710678118654752440 * x); });
 }
@@ -103,7 +103,7 @@ Composite smooth(const char* name, const char* doc, const Domain& domain = domai
   return {name, doc, call<function>, unary_samples(domain), integers(name)};
 }
 
-// Made of straight pieces: the second derivative is 0.
+// Piecewise linear: the second derivative is 0.
 Composite piecewise(const char* name, const char* doc, Value (*build)(Inputs, const Attrs&), std::vector<double> kinks,
                     bool zero_second = true) {
   Domain domain = domain::away_from(std::move(kinks));

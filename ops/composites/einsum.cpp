@@ -1,4 +1,4 @@
-// Einstein's sum: an equation read once, then transpositions, matrix products and sums.
+// einsum: parses the equation, then applies transpositions, matrix products and sums.
 #include <algorithm>
 #include <cctype>
 #include <iterator>
@@ -17,7 +17,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// What an axis is called: a letter or, for the axes behind "...", their place from the right as a number below.
+// Name of an axis: a letter or, for axes matched by "...", their position from the right, below Shape::max_rank.
 using Label = int;
 using Labels = std::vector<Label>;
 
@@ -30,7 +30,7 @@ bool contains(const Labels& labels, Label label) {
   return std::find(labels.begin(), labels.end(), label) != labels.end();
 }
 
-// The labels in order of the first list that do, or do not, stand in the second.
+// Labels of a that are, or are not, in b; in the order of a.
 Labels common(const Labels& a, const Labels& b) {
   Labels out;
   std::copy_if(a.begin(), a.end(), std::back_inserter(out), [&](Label x) { return contains(b, x); });
@@ -46,7 +46,7 @@ Labels operator+(Labels a, const Labels& b) {
   return a;
 }
 
-// One side of the equation: letters, and where among them "..." stands, if it does.
+// One term of the equation: letters, and the position of "..." among them, if any.
 struct Term {
   Labels letters;
   std::optional<std::size_t> dots;
@@ -99,7 +99,7 @@ Equation read(const std::string& equation) {
   return out;
 }
 
-// A value on its way through the sum, with the labels of its axes.
+// An operand or intermediate result, with the labels of its axes.
 struct LabeledValue {
   Value value;
   Labels labels;
@@ -122,7 +122,7 @@ struct LabeledValue {
     value = transpose(value, axes_of(order));
     labels = order;
   }
-  // A label that names several axes keeps one: the diagonal.
+  // Takes the diagonal of axes with the same label.
   void take_diagonals() {
     for (std::size_t i = 0; i < labels.size();) {
       const auto again = std::find(labels.begin() + static_cast<std::ptrdiff_t>(i) + 1, labels.end(), labels[i]);
@@ -146,7 +146,7 @@ struct LabeledValue {
       i = 0;
     }
   }
-  // The axes from `first` on, `count` of them, as one: none become one of extent 1.
+  // Merges `count` axes from `first` on; if count is 0, inserts an axis of extent 1.
   void join(std::size_t first, std::size_t count) {
     const auto axis = static_cast<Index>(first);
     if (count == 0) value = expand_dims(value, axis);
@@ -154,8 +154,7 @@ struct LabeledValue {
   }
 };
 
-// The reverse of LabeledValue::join: the first extent is inferred where it can be, so that it may change with the
-// batch.
+// Reverse of LabeledValue::join. Infers the first extent where possible, so that it may change with the batch size.
 Value part(Value x, Index axis, const std::vector<Index>& extents) {
   if (extents.empty()) return squeeze(x, {axis});
   if (extents.size() == 1) return x;
@@ -182,7 +181,7 @@ bool arrange_matrix(LabeledValue& x, const Labels& batch, const Labels& rows, co
   return turned;
 }
 
-// Products of two operands, summed over what neither the result nor later operands name.
+// Contracts two operands: sums over the labels that are not kept.
 LabeledValue product(LabeledValue a, LabeledValue b, const Labels& kept) {
   a.sum_over(without(a.labels, kept + b.labels));
   b.sum_over(without(b.labels, kept + a.labels));
@@ -192,7 +191,7 @@ LabeledValue product(LabeledValue a, LabeledValue b, const Labels& kept) {
   const Labels left = without(a.labels, shared);
   const Labels right = without(b.labels, shared);
   if (summed.empty() || !is_floating(a.value.dtype())) {
-    // Every label an axis of its own, of extent 1 where an operand lacks it.
+    // Give both operands an axis per label, of extent 1 where a label is missing.
     const Labels all = batch + left + right + summed;
     for (LabeledValue* x : {&a, &b}) {
       x->arrange(common(all, x->labels));
@@ -311,7 +310,7 @@ Value joined(Reader& reader) {
   std::vector<LabeledValue>& operands = reader.operands;
   for (LabeledValue& x : operands) {
     x.take_diagonals();
-    // An axis that is stretched is left out: the product repeats the operand along it anyhow.
+    // Remove broadcast axes: the product broadcasts along them.
     Labels stretched;
     for (Label label : x.labels) {
       if (reader.stretched(x, label)) stretched.push_back(label);
@@ -346,7 +345,7 @@ Value einsum(const std::string& equation, const std::vector<Value>& values, Sour
 namespace {
 
 Attrs equation(const char* text) { return {{"equation", std::string(text)}}; }
-// A sum of products is linear in one operand and bent in several.
+// Linear for a single operand only.
 Sample sums(const char* text, const std::vector<Shape>& shapes) {
   Sample out{.label = text, .inputs = {}, .attrs = equation(text), .zero_second = shapes.size() == 1};
   for (const Shape& s : shapes) {

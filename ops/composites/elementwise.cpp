@@ -87,7 +87,7 @@ Update assign(Operand parameter, Operand value) {
 
 namespace {
 
-// On integers too, since a truth value is no floating number for the suites to differ about.
+// Also samples integers: the output is bool.
 Composite truth(const char* name, const char* doc, Value (*build)(Inputs, const Attrs&)) {
   return {name, doc, build, with_integers(unary_samples(domain::any(), true, true), {domain::integers(-2, 2)}), {}};
 }

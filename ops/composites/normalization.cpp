@@ -1,4 +1,4 @@
-// Normalization to mean 0 and variance 1, composed.
+// layer_norm and group_norm.
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
@@ -15,7 +15,7 @@ Value normalized(Value x, const Axes& axes, double epsilon) {
   const Value factor = reductions::shrinking(x, axes);
   const Value smaller = x * factor;
   const Value distance = smaller - mean(smaller, axes, true);
-  // Never 0 where x shrinks, so that equal numbers give 0 and not NaN.
+  // Positive where x is scaled down, so that equal elements give 0 and not NaN.
   const double least = x.dtype() == f32 ? 1e-30 : 1e-300;
   const Value floor = where(factor < 1, maximum(epsilon * square(factor), least), epsilon);
   return distance * rsqrt(mean(square(distance), axes, true) + floor);
@@ -74,7 +74,7 @@ Value group_norm(Operand x, Index groups, double epsilon) {
       throw ShapeError(fmt::format("group_norm: {} channels are not divisible by {} groups\n  {}", x.shape().back(),
                                    groups, x.describe()));
     }
-    // Groups become an axis of their own: [batch, ..., groups, channels of a group].
+    // Split the channel axis: [batch, ..., groups, channels per group].
     Axes axes;
     for (int axis = 1; axis <= rank; ++axis) {
       if (axis != rank - 1) axes.push_back(axis);

@@ -1,4 +1,4 @@
-// Pooling: one number for each window and channel.
+// Max and average pooling.
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
@@ -28,9 +28,9 @@ Value average(Value x, const Attrs& windows, bool count_padding) {
   require_floating("average_pool", x);
   const Value total = apply("unfold", {x}, windows);
   if (count_padding) return mean(total, {3});
-  // How many elements of each window are pixels is the same for all images and channels.
+  // The number of pixels per window is the same for all images and channels.
   const Value one_channel = slice(slice(x, 0, 0, 1), 3, 0, 1);
-  // Made before the sum: which operand is made first would be the compiler's choice.
+  // In its own statement: the evaluation order of operands is unspecified.
   const Value pixels = sum(apply("unfold", {ones_like(one_channel)}, windows), {3});
   return sum(total, {3}) / pixels;
 }

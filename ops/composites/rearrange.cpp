@@ -1,4 +1,4 @@
-// Rearranging tensors: functions made of operations that move numbers.
+// Composite functions that rearrange elements.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -13,7 +13,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The axis, which becomes `times` as long: each of its elements, or all of them, repeated so often.
+// Repeats an axis `times` times: each element (`each`) or the axis as a whole.
 Value multiply_axis(Value x, int axis, Index times, bool each) {
   if (times == 1) return x;
   const int added = each ? axis + 1 : axis;
@@ -25,7 +25,7 @@ void require_count(const char* function, Index count, Value x) {
     throw ShapeError(fmt::format("{}: count must be non-negative, got {}\n  {}", function, count, x.describe()));
 }
 
-constexpr Index most_pieces = 1 << 20;  // more nodes for one call can only be a slip
+constexpr Index most_pieces = 1 << 20;  // a larger count is taken for a mistake
 
 std::vector<Value> cut(Value x, int axis, const std::vector<Index>& sizes) {
   std::vector<Value> out;
@@ -151,7 +151,7 @@ std::vector<Value> split(Operand x, Index size, Index axis) {
     }
     std::vector<Index> sizes;
     for (Index rest = x.shape()[along]; rest > 0; rest -= size) sizes.push_back(std::min(rest, size));
-    if (sizes.empty()) sizes.push_back(0);  // of nothing there is one empty piece
+    if (sizes.empty()) sizes.push_back(0);  // an empty axis gives one empty piece
     return cut(x, along, sizes);
   });
 }

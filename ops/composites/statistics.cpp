@@ -181,7 +181,7 @@ std::vector<Sample> with_zero_second(std::vector<Sample> samples) {
   return samples;
 }
 
-// Of one element the function is constant, or has no second derivative.
+// For one element, the function is constant or has no second derivative.
 std::vector<Sample> constant_of_one(std::vector<Sample> samples, bool zero_gradient) {
   samples[6].zero_gradient = zero_gradient;
   samples[6].zero_second = true;

@@ -234,7 +234,7 @@ struct ScatterAdd : Operation {
              {Tensor({1, 3}), Tensor({1}, i64), Tensor({0, 3})},
              rows,
              "every index is outside axis 0 of extent 0"},
-            {"truth values", {Tensor({1}, boolean), Tensor({1}, i64), Tensor({4}, boolean)}, rows, "bool"}};
+            {"booleans", {Tensor({1}, boolean), Tensor({1}, i64), Tensor({4}, boolean)}, rows, "bool"}};
   }
 };
 

@@ -1,4 +1,4 @@
-// Elements added before and after those of an axis, and the reverse.
+// pad and its reverse, unpad.
 #include <algorithm>
 #include <cmath>
 
@@ -23,7 +23,7 @@ const char* word_for(PadMode mode) {
   return mode == PadMode::constant ? "constant" : mode == PadMode::reflect ? "reflect" : "edge";
 }
 
-// What the attributes say about the axis once it is padded: `before`, then `extent` old elements, then `after`.
+// Attributes of a padded axis: `before` added elements, the input's, then `after` added elements.
 struct Widths {
   int axis;
   Index before, after;
@@ -36,18 +36,18 @@ struct Widths {
         reflect(attrs.text("mode") == "reflect"),
         edge(attrs.text("mode") == "edge") {}
 
-  // The old element that added element i (counted from the front, or from the back of `extent` old ones) repeats.
+  // Input element that added element i copies (i counts from the start of the added elements).
   Index front_source(Index i) const { return reflect ? before - i : 0; }
   Index back_source(Index i, Index extent) const { return reflect ? extent - 2 - i : extent - 1; }
 };
 
-// Throws unless so many elements can be added to anything.
+// Throws ShapeError unless 0 <= before, after <= most.
 void check_added(const Infer& in, const Widths& w) {
   if (w.before < 0 || w.after < 0) in.fail_shape("before and after must be non-negative");
   if (w.before > most || w.after > most) in.fail_shape("before and after are too large");
 }
 
-// Throws unless an axis of that extent can be padded so.
+// Throws ShapeError unless an axis of this extent can be padded.
 void check_widths(const Infer& in, const Widths& w, Index extent) {
   check_added(in, w);
   if (!w.reflect && !w.edge && in.attrs().text("mode") != "constant")
@@ -60,7 +60,7 @@ void check_widths(const Infer& in, const Widths& w, Index extent) {
   if (w.edge && widest > 0 && extent == 0) in.fail_shape(fmt::format("axis {} has no edge to repeat", w.axis));
 }
 
-// Throws unless elements of the input's dtype can hold the value.
+// Throws DTypeError unless the input's dtype can represent the value.
 void check_value(const Infer& in, double value) {
   bool fits = true;
   switch (in.dtype(0)) {

@@ -30,7 +30,7 @@ namespace {
 constexpr Index most = 1 << 28;  // limit of each attribute, so that products of two cannot overflow
 constexpr Index task_elements = 1 << 15;
 
-// How windows lie along one axis: window i begins at i * stride - before, and its elements are `dilation` apart.
+// Windows along one axis: window i begins at i * stride - before, and its elements are `dilation` apart.
 struct Slide {
   Index extent, window, stride, dilation;
   Index before = 0, after = 0, count = 0;
@@ -460,7 +460,7 @@ struct WindowArgmax : Operation {
              {Tensor({1, 1, 9, 1})},
              window_attrs(2, 1, {3, 1}, {2, 2, 0, 0}),
              "window 0 lies entirely in the padding"},
-            {"truth values", {Tensor({1, 3, 4, 1}, boolean)}, window_attrs(2, 1, 1, {}), "bool"},
+            {"booleans", {Tensor({1, 3, 4, 1}, boolean)}, window_attrs(2, 1, 1, {}), "bool"},
             {"rank", {Tensor({3, 4})}, window_attrs(2, 1, 1, {}), "images are"}};
   }
 };

@@ -38,10 +38,10 @@ void with_element(std::size_t bytes, F f) {
 // Calls task(first, last) in parallel for ranges of [0, count) of at most max(size, 1) elements.
 template <class F>
 void for_stretches(const Parallel& parallel, Index count, Index size, const F& task) {
-  const Index step = size < 1 ? 1 : size;
-  parallel.for_each((count + step - 1) / step, [&](Index i) {
-    const Index first = i * step;
-    task(first, first + step < count ? first + step : count);
+  const Index chunk = size < 1 ? 1 : size;
+  parallel.for_each((count + chunk - 1) / chunk, [&](Index i) {
+    const Index first = i * chunk;
+    task(first, first + chunk < count ? first + chunk : count);
   });
 }
 

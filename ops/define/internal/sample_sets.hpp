@@ -11,12 +11,12 @@ namespace xgrad::inline v0 {
 
 using Inputs = std::span<const Value>;  // of a composite
 
-// The sample, whose first derivative, and with it the second, is identically zero.
+// Marks the first and second derivatives as identically zero.
 inline Sample zero_gradient(Sample sample) {
   sample.zero_gradient = true;
   return sample;
 }
-// The sample, whose second derivative is identically zero.
+// Marks the second derivative as identically zero.
 inline Sample zero_second(Sample sample) {
   sample.zero_second = true;
   return sample;
@@ -40,7 +40,7 @@ std::vector<Sample> binary_samples(const Domain& left, const Domain& right, bool
                                    bool zero_second = false);
 // Like unary_samples; where there is but one number, it comes from `alone`: a domain where no derivative is 0.
 std::vector<Sample> unary_samples_with(const Domain& domain, const Domain& alone, bool zero_second);
-// The samples, and some of whole numbers (i64) with a domain for each input.
+// The samples, and i64 samples with a domain per input.
 std::vector<Sample> with_integers(std::vector<Sample> samples, const std::vector<Domain>& domains);
 
 inline std::vector<Domain> twice(const Domain& domain) { return {domain, domain}; }
@@ -48,7 +48,7 @@ inline std::vector<Domain> twice(const Domain& domain) { return {domain, domain}
 struct ElementwiseDtypes {
   bool mask_first_input, floating, integer, boolean;
 };
-// What every elementwise operation refuses: shapes that do not fit, dtypes it does not take.
+// Invalid samples for elementwise operations: shapes that do not broadcast, unsupported dtypes.
 std::vector<BadSample> elementwise_bad_samples(const char* name, int arity, const ElementwiseDtypes& takes);
 
 }  // namespace xgrad::inline v0

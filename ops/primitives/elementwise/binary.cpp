@@ -16,12 +16,12 @@ struct Pow : Binary {
   static Cotangents vjp(const Vjp& r) {
     const Value a = r.input(0);
     const Value b = r.input(1);
-    // Where b is 0 and powers of 1 / a overflow, 0 pow(a, -1) would be NaN, and so would further derivatives be. There
-    // a derivative is 0 times 1. The fourth power of `small` is a normal number.
+    // For b = 0 and tiny a, 0 * pow(a, -1) and higher derivatives would be NaN: use exponent 0 there. small^4 is a
+    // normal number.
     const double small = a.dtype() == f32 ? 1e-9 : 1e-76;
     const Value vanishes = logical_and(equal(b, 0), logical_not(abs(a) > small));
     const Value by_a = b * pow(a, where(vanishes, 0, b - 1));
-    // The logarithm is taken of 1 where it would not be used, so that no inf or NaN arises that a factor 0 cannot undo.
+    // Use log(1) where the factor is 0: 0 * log(0) is NaN.
     const Value by_b = r.output() * log(where(logical_and(equal(a, 0), b >= 0), 1, a));
     return {r.cotangent() * by_a, r.cotangent() * by_b};
   }

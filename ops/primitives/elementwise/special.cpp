@@ -39,7 +39,7 @@ struct Erfinv : Unary {
   static std::vector<Sample> samples() { return unary_samples(domain::between(-0.9, 0.9)); }
 };
 
-// Between the whole numbers, where the functions below have poles on the left.
+// Avoids the poles at 0 and negative integers.
 Domain between_poles() { return {.low = -2.6, .high = 4, .avoid = {-3, -2, -1, 0}, .distance = 0.3}; }
 
 struct Lgamma : Unary {

@@ -9,7 +9,7 @@ namespace xgrad::inline v0 {
 // `padding` is {top, bottom, left, right}, or empty for "same".
 Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation, const std::vector<Index>& padding);
 
-// What a Padding says about images and about sequences, in this form. Throw ShapeError naming the function.
+// Converts a Padding of images or sequences to this form. Throw ShapeError naming the function.
 std::vector<Index> padding_of_images(const char* function, const Padding& padding);
 std::vector<Index> padding_of_sequences(const char* function, const Padding& padding);
 

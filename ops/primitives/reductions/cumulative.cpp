@@ -54,7 +54,7 @@ void walk(const KernelCall& call, Total start, Step step) {
   });
 }
 
-// What floats are multiplied in.
+// Accumulation type of products.
 template <class T>
 using Wider = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
@@ -82,7 +82,7 @@ std::int64_t wrapping_multiply(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
 }
 
-// The oracle: each element from the very beginning.
+// Reference: computes each element from the start of the axis.
 template <class T, class Combine>
 void from_the_beginning(const KernelCall& call, T start, Combine combine) {
   const Shape& shape = call.output.type.shape;
@@ -197,7 +197,7 @@ struct Cumprod : Cumulative {
   }
   static std::vector<Sample> samples() {
     auto out = samples_from(domain::away_from({0}), false);
-    for (Sample& sample : out) {  // so that the numbers stay of a size
+    for (Sample& sample : out) {  // keeps products near 1
       if (sample.inputs[0].shape.elements() > 9 && sample.inputs[0].domain.kind == Domain::Kind::real)
         sample.inputs[0].domain = domain::between(0.7, 1.3);
     }
@@ -248,7 +248,7 @@ struct LinearScan : Cumulative {
       call.output.as<double>()[i] = sum;
     }
   }
-  // What reaches y(i) goes on to y(i + 1) with the factor a(i + 1): the same recurrence the other way round.
+  // y(i) enters y(i + 1) with the factor a(i + 1): the derivative is the reversed recurrence.
   static Cotangents vjp(const Vjp& r) {
     const Index axis = r.attrs().integer("axis");
     const bool reverse = r.attrs().flag("reverse");

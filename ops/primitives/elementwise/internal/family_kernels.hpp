@@ -11,8 +11,8 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// An input of a block: consecutive numbers, or one number repeated, without a branch in the loop: positions are
-// masked to 0, where the number stands as often as a round of the loop reads.
+// Block input: contiguous elements, or a scalar. No branch in the loop: a scalar is splatted into a buffer as long as
+// one loop round reads, and positions are masked to 0.
 template <class T, Index vectors>
 class BlockInput {
  public:
@@ -36,7 +36,7 @@ class BlockInput {
   T splat_[static_cast<std::size_t>(vectors * simd::width<T>)];
 };
 
-// One number in all places, in a register: loads are what cheap operations wait for.
+// A scalar in all lanes of a register: cheap operations are bound by loads.
 template <class T>
 class SplatInput {
   using Batch = simd::Batch<T>;
@@ -51,7 +51,7 @@ class SplatInput {
   Batch all_;
 };
 
-// The same of truth values, a byte each.
+// BlockInput for booleans, one byte each.
 template <class T, Index vectors>
 class MaskInput {
  public:
@@ -95,7 +95,7 @@ void put_partial(void* out, Index i, V value, Index count) {
   }
 }
 
-// The results of one round, all computed before the first is stored, so that stores do not hold up loads.
+// Computes all results of a round before storing the first, so that stores do not delay loads.
 template <class Op, class T, std::size_t... vector>
 [[gnu::always_inline]] inline void vector_round(void* out, Index i, std::index_sequence<vector...>,
                                                 const auto&... operands) {
@@ -108,7 +108,7 @@ template <class Op, class T, std::size_t... vector>
   (put<T>(out, i + static_cast<Index>(vector) * simd::width<T>, results[vector]), ...);
 }
 
-// The tail goes through the same vector code as the body, so a number's bits never depend on its place in a block.
+// The tail uses the same vector code as the body: results do not depend on the position in a block.
 template <class Op, class T>
 void vector_loop(Index n, void* out, const auto&... operands) {
   constexpr Index width = simd::width<T>;

@@ -32,7 +32,7 @@ AxisSet reduced_axes(std::span<const TensorType> inputs, const TensorType& outpu
 // The same as a block program asks for it.
 std::uint32_t axes_in_blocks(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
-// How the kernels of kernels.hpp reduce any axes: one stretch of neighbors after another.
+// Reduces any axes with the kernels of kernels.hpp, in one pass per run of neighboring axes.
 std::size_t scratch_bytes(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 void run(const KernelCall& call, const Kernels::Reduce (&table)[dtype_count]);
 
@@ -73,7 +73,7 @@ void reference(const KernelCall& call, double start, Combine combine) {
 }
 
 std::vector<Sample> samples(const Domain& domain, bool zero_second);
-// The samples, and some of whole numbers.
+// The samples, and i64 samples.
 std::vector<Sample> with_integers(std::vector<Sample> samples, const Domain& domain);
 BadSample bad_axis();
 BadSample bad_bool();
