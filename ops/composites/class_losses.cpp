@@ -298,10 +298,8 @@ std::vector<Composite> class_loss_composites() {
        },
        targeted(probability), refused_targets("categorical_crossentropy")},
       {"categorical_crossentropy of softmax",
-       "The same through the logits.",
-       [](Inputs x, const Attrs& a) {
-         return categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a), reduction_of(a));
-       },
+       "-sum(t log p), computed from the logits.",
+       [](Inputs x, const Attrs& a) { return categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a)); },
        targeted(any),
        {}},
       {"categorical_crossentropy_from_logits", "-sum(t log_softmax(z)).",
@@ -315,7 +313,7 @@ std::vector<Composite> class_loss_composites() {
        },
        labeled(probability), refused_labels("sparse_categorical_crossentropy")},
       {"sparse_categorical_crossentropy of softmax",
-       "The same through the logits.",
+       "-log p of the labeled class, computed from the logits.",
        [](Inputs x, const Attrs& a) {
          return sparse_categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a), reduction_of(a));
        },
@@ -326,9 +324,9 @@ std::vector<Composite> class_loss_composites() {
          return sparse_categorical_crossentropy_from_logits(x[0], x[1], class_options(x, a), reduction_of(a));
        },
        labeled(any), refused_labels("sparse_categorical_crossentropy_from_logits")},
-      {"nll", "The negative logarithm of the labeled class.",
-       [](Inputs x, const Attrs& a) { return nll(x[0], x[1], class_options(x, a), reduction_of(a)); },
-       linear(labeled(any)), refused_labels("nll")},
+      {"nll", "-log p of the labeled class, from log-probabilities.",
+       [](Inputs x, const Attrs& a) { return nll(x[0], x[1], class_options(x, a)); }, linear(labeled(any)),
+       refused_labels("nll")},
       {"kl_divergence", "sum(t (log t - log p)).",
        [](Inputs x, const Attrs& a) { return kl_divergence(x[0], x[1], reduction_of(a)); },
        loss_samples(any, probability), bad_losses("kl_divergence")},

@@ -144,7 +144,7 @@ std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, S
 std::vector<Composite> constants_composites() {
   return {
       {"meshgrid",
-       "Coordinates of a grid from its axes, here added up with weights.",
+       "Coordinate tensors of a grid; here their weighted sum.",
        [](Inputs x, const Attrs& a) {
          const auto grid = meshgrid({x.begin(), x.end()}, a.flag("xy") ? Indexing::xy : Indexing::ij);
          Value total = grid[0];

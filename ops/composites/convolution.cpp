@@ -280,7 +280,7 @@ std::vector<Composite> convolution_composites() {
   const Axes ones{1, 1};
   return {
       {"conv2d",
-       "Convolution of images.",
+       "2-D convolution.",
        [](Inputs x, const Attrs& a) { return conv2d(x[0], x[1], options_2d(a)); },
        {sample("valid", {2, 5, 4, 2}, {3, 2, 2, 3}, numbers(ones, ones, {0}, 1)),
         sample("one pixel", {1, 1, 1, 1}, {1, 1, 1, 1}, numbers(ones, ones, {0}, 1)),
@@ -304,7 +304,7 @@ std::vector<Composite> convolution_composites() {
                                     numbers(ones, ones, {0}, 1),
                                     "a window of height 3 does not fit into 2"}})},
       {"conv1d",
-       "Convolution of sequences.",
+       "1-D convolution.",
        [](Inputs x, const Attrs& a) { return conv1d(x[0], x[1], options_1d(a)); },
        {sample("valid", {2, 7, 2}, {3, 2, 3}, numbers({1}, {1}, {0}, 1)),
         sample("causal", {1, 6, 2}, {2, 2, 2}, numbers({1}, {2}, {2, 0}, 1)),
@@ -324,7 +324,7 @@ std::vector<Composite> convolution_composites() {
          numbers({1}, {1}, {0}, 1),
          "conv1d: x has 2 channels in 1 groups"}}},
       {"conv2d_transpose",
-       "The derivative of conv2d by its input.",
+       "Transposed 2-D convolution: the derivative of conv2d with respect to its input.",
        [](Inputs x, const Attrs& a) { return conv2d_transpose(x[0], x[1], options_2d(a)); },
        {sample("valid", {2, 3, 2, 3}, {2, 3, 2, 3}, numbers(ones, ones, {0}, 1)),
         sample("strides", {1, 2, 3, 2}, {3, 2, 1, 2}, numbers({2, 3}, ones, {1, 0}, 1)),
@@ -343,7 +343,7 @@ std::vector<Composite> convolution_composites() {
                                     numbers(ones, ones, {1}, 1),
                                     "padding of 1 and 1 leaves an empty output"}})},
       {"conv2d_transpose with output padding",
-       "One row and two columns more.",
+       "Adds one row and two columns to the output.",
        [](Inputs x, const Attrs& a) {
          return conv2d_transpose(x[0], x[1], options_2d(a), {1, 2});
        },
@@ -354,7 +354,7 @@ std::vector<Composite> convolution_composites() {
          "output_padding must be in [0, stride 2), got 2"},
         {"same", {Tensor({1, 2, 2, 1}), Tensor({2, 2, 2, 1})}, numbers({2, 3}, ones, {}, 1), "must be 0 with"}}},
       {"conv1d_transpose",
-       "The derivative of conv1d by its input.",
+       "Transposed 1-D convolution: the derivative of conv1d with respect to its input.",
        [](Inputs x, const Attrs& a) { return conv1d_transpose(x[0], x[1], options_1d(a), 1); },
        {sample("strides", {2, 3, 2}, {3, 2, 2}, numbers({2}, {1}, {1}, 1)),
         sample("one element", {1, 1, 1}, {1, 1, 1}, numbers({2}, {1}, {0}, 1)),

@@ -363,7 +363,7 @@ BadSample refused(const char* label, const char* text, std::vector<Tensor> opera
 std::vector<Composite> einsum_composites() {
   const Tensor m({2, 3});
   return {{"einsum",
-           "Einstein's sum.",
+           "Einstein summation.",
            [](Inputs x, const Attrs& a) {
              return einsum(a.text("equation"), {x.begin(), x.end()});
            },

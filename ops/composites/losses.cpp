@@ -285,7 +285,7 @@ std::vector<Composite> of_truth() {
        [](Inputs x, const Attrs& a) { return binary_crossentropy(x[0], x[1], {}, reduction_of(a)); },
        loss_samples(probability, probability), bad_losses("binary_crossentropy")},
       {"binary_crossentropy, smoothed and weighted",
-       "With other targets.",
+       "binary_crossentropy with label smoothing and a positive weight.",
        [](Inputs x, const Attrs& a) {
          return binary_crossentropy(x[0], x[1],
                                     {.label_smoothing = a.has("smoothing") ? a.number("smoothing") : 0.2,
@@ -296,11 +296,13 @@ std::vector<Composite> of_truth() {
        {refused_option("binary_crossentropy", "smoothing", 1.5, "label smoothing must be in [0, 1], got 1.5").back(),
         refused_option("binary_crossentropy", "weight", -1, "positive weight must be in [0, ").back()}},
       {"binary_crossentropy of sigmoid",
-       "Through the logits.",
-       [](Inputs x, const Attrs& a) { return binary_crossentropy(sigmoid(x[0]), x[1], {}, reduction_of(a)); },
+       "binary_crossentropy, computed from the logits.",
+       [](Inputs x, const Attrs& a) {
+         return binary_crossentropy(sigmoid(x[0]), x[1], {.reduction = reduction_of(a)});
+       },
        loss_samples(any, probability),
        {}},
-      {"binary_crossentropy_from_logits", "The same of sigmoid(z).",
+      {"binary_crossentropy_from_logits", "binary_crossentropy of sigmoid(z).",
        [](Inputs x, const Attrs& a) {
          return binary_crossentropy_from_logits(x[0], x[1], {.label_smoothing = 0.1, .positive_weight = 0.5},
                                                 reduction_of(a));

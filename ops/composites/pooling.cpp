@@ -144,27 +144,27 @@ std::vector<Composite> pooling_composites() {
       zero_gradient({"no image", {{{0, 3, 2, 4}}}, {{"keepdims", false}}})};
   const std::vector<BadSample> flat{{"rank", {Tensor({4, 4})}, {{"keepdims", false}}, "with axes between them"}};
   return {
-      {"max_pool2d", "The largest of each window.",
+      {"max_pool2d", "Maximum of each window.",
        [](Inputs x, const Attrs& a) { return max_pool2d(x[0], window_of(a), pool_2d(a)); }, images,
        joined(bad, {{"padding", {Tensor({1, 4, 4, 1})}, window({2, 2}, {1, 1}, {2}), "lies entirely in the padding"}})},
-      {"average_pool2d", "The mean of each window.",
+      {"average_pool2d", "Mean of each window.",
        [](Inputs x, const Attrs& a) { return average_pool2d(x[0], window_of(a), pool_2d(a)); }, images,
        joined(bad, {{"integers", {Tensor({1, 4, 4, 1}, i64)}, halves, "floating"}})},
       {"max_pool1d",
-       "The largest of each window.",
+       "Maximum of each window.",
        [](Inputs x, const Attrs& a) { return max_pool1d(x[0], 3, {.stride = 2, .padding = padding_of(a)}); },
        sequences,
        {{"rank", {Tensor({1, 4, 4, 1})}, window({}, {}, {0}), "max_pool1d: x must be [batch, length, channels]"}}},
       {"average_pool1d",
-       "The mean of each window.",
+       "Mean of each window.",
        [](Inputs x, const Attrs& a) {
          return average_pool1d(x[0], 2, {.padding = padding_of(a), .count_padding = false});
        },
        sequences,
        {{"rank", {Tensor({4, 4})}, window({}, {}, {0}), "average_pool1d: x must be [batch, length, channels]"}}},
-      {"global_max_pool", "The largest of each channel.",
+      {"global_max_pool", "Maximum of each channel.",
        [](Inputs x, const Attrs& a) { return global_max_pool(x[0], a.flag("keepdims")); }, volumes, flat},
-      {"global_average_pool", "The mean of each channel.",
+      {"global_average_pool", "Mean of each channel.",
        [](Inputs x, const Attrs& a) { return global_average_pool(x[0], a.flag("keepdims")); }, volumes, flat},
   };
 }

@@ -252,7 +252,7 @@ Sample nothing(const char* label, Shape x) { return zero_gradient({label, {{x}},
 std::vector<Composite> diagonal_composites() {
   return {
       {"diag",
-       "The diagonal of a matrix, the matrix of a diagonal.",
+       "Matrix to its diagonal, or vector to a matrix with that diagonal.",
        [](Inputs x, const Attrs& a) { return diag(x[0], a.integer("k")); },
        {linear("matrix", {3, 4}, 1), linear("vector", {3}, -1), linear("one element", {1, 1}, 0),
         linear("longer vector", {17}, 2), nothing("no rows", {0, 3}), nothing("nothing", {0})},

@@ -513,7 +513,7 @@ std::vector<Composite> index_composites() {
   const Domain rows = domain::integers(0, 3);
   return {
       {"index_select",
-       "Slices chosen by a vector of indices.",
+       "gather by a vector of indices.",
        [](Inputs x, const Attrs& a) { return index_select(x[0], x[1], a.integer("axis")); },
        {zero_second({"negative axis", {{{2, 4}}, {{3}, rows}}, axis_attrs(-1)}),
         zero_second({"longer rows", {{{4, 17}}, {{3}, rows}}, axis_attrs(0)}),
@@ -532,7 +532,7 @@ std::vector<Composite> index_composites() {
        {{"vector", {Tensor::zeros({4}), Tensor({2}, i64)}, {}, "embedding: the table must be a matrix"},
         {"unknown word", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {4})}, {}, "index 4 at position 0"}}},
       {"scatter_add to a tensor",
-       "Slices added where indices say.",
+       "Adds slices at the indices to a tensor.",
        [](Inputs x, const Attrs& a) { return scatter_add(x[0], x[1], x[2], a.integer("axis")); },
        {zero_second({"rows", {{{4, 3}}, {{6}, rows}, {{6, 3}}}, axis_attrs(0)}),
         zero_second({"negative axis", {{{2, 4}}, {{3}, rows}, {{2, 3}}}, axis_attrs(-1)})},
@@ -543,7 +543,7 @@ std::vector<Composite> index_composites() {
        {zero_second({"rows", {{{3, 4}}, {{3, 2}, rows}}})},
        {}},
       {"scatter_add_along_axis",
-       "Elements added where indices say.",
+       "Adds elements at the indices along an axis.",
        [](Inputs x, const Attrs& a) { return scatter_add_along_axis(x[0], x[1], x[2], a.integer("axis")); },
        {zero_second({"rows", {{{3, 4}}, {{3, 5}, rows}, {{3, 5}}}, axis_attrs(-1)}),
         zero_second({"longer rows", {{{4, 17}}, {{2, 17}, rows}, {{2, 17}}}, axis_attrs(0)}),

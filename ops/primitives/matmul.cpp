@@ -502,7 +502,7 @@ std::vector<Composite> matmul_composites() {
   return {
       matmul_of_vectors(),
       {"dot",
-       "The sum of products.",
+       "Dot product.",
        [](Inputs x, const Attrs&) { return dot(x[0], x[1]); },
        {product("vectors", {19}, {19}), product("one element", {1}, {1}), product("nothing", {0}, {0})},
        {{"lengths",
@@ -511,7 +511,7 @@ std::vector<Composite> matmul_composites() {
          "dot: needs two vectors of equal length, got [3] and [1]"},
         {"matrices", {Tensor({2, 2}), Tensor({2, 2})}, {}, "dot: needs two vectors"}}},
       {"outer",
-       "Each element times each.",
+       "Outer product.",
        [](Inputs x, const Attrs&) { return outer(x[0], x[1]); },
        {product("vectors", {3}, {17}), product("one element", {1}, {1}), product("nothing", {0}, {2})},
        {{"matrix", {Tensor::zeros({3}), Tensor({1, 3})}, {}, "outer: needs two vectors, got [3] and [1, 3]"}}},

@@ -270,7 +270,7 @@ Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode, double v
 std::vector<Composite> pad_composites() {
   return {
       {"pad of several axes",
-       "Elements added around a tensor.",
+       "Pads all axes of a tensor.",
        [](Inputs x, const Attrs& a) {
          const auto& mode = a.text("mode");
          return pad(x[0], {{1, 0}, {0, 0}, {2, 1}},
@@ -284,7 +284,7 @@ std::vector<Composite> pad_composites() {
         zero_second({"edge", {{{2, 3, 1}}}, {{"mode", std::string("edge")}}})},
        {{"widths", {Tensor::zeros({2})}, {{"mode", std::string("edge")}}, "pad: 3 widths for 1 axes"}}},
       {"pad of one axis by its edge",
-       "Elements added before and after.",
+       "Pads an axis by its first and last element.",
        [](Inputs x, const Attrs&) { return pad(x[0], -1, 2, 1, PadMode::edge); },
        {zero_second({"row", {{{2, 3}}}})},
        {}},

@@ -357,7 +357,7 @@ std::vector<Composite> random_composites() {
   with_other_bounds.push_back(zero_gradient({"above the mean", {{{9}}}, {{"stddev", 1.0}, {"high", 3.0}}}));
   return {
       {"truncated_normal_like",
-       "Normal numbers within two deviations.",
+       "Normal distribution truncated to two standard deviations.",
        [](Inputs x, const Attrs& a) {
          return a.empty() ? truncated_normal_like(x[0], 0.5, 2)
                           : truncated_normal_like(x[0], 0, a.number("stddev"), 1, a.number("high"));
@@ -379,7 +379,7 @@ std::vector<Composite> random_composites() {
        {{"rate", {Tensor::zeros({3})}, {{"rate", -0.5}}, "dropout_mask: rate must be in [0, 1], got -0.5"},
         integers("dropout_mask")[0]}},
       {"permutation",
-       "Slices in a random order.",
+       "Slices in random order.",
        [](Inputs x, const Attrs&) { return permutation(x[0]); },
        {zero_second({"rows", {{{9, 3}}}}), zero_second({"row", {{{33}}}}), zero_second({"one row", {{{1, 3}}}}),
         zero_second({"one element", {{{1}}}}), zero_gradient({"nothing", {{{0, 3}}}})},

@@ -150,7 +150,7 @@ TopK topk(Operand x, Index k, Index axis, bool largest) {
 std::vector<Composite> sort_composites() {
   return {
       {"sort",
-       "The elements of an axis in order.",
+       "Sorts the elements along an axis.",
        [](Inputs x, const Attrs& a) { return sort(x[0], a.integer("axis"), a.flag("descending")); },
        {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, {{"axis", Index{-1}}, {"descending", false}}}),
         zero_second(
@@ -160,7 +160,7 @@ std::vector<Composite> sort_composites() {
        {{"scalar", {Tensor(1.0F)}, {{"axis", Index{0}}, {"descending", false}}, "sort: a scalar has no axis"},
         {"axis", {Tensor::zeros({2})}, {{"axis", Index{1}}, {"descending", false}}, "sort: axis 1"}}},
       {"topk",
-       "The largest elements of an axis in order.",
+       "The k largest elements along an axis, sorted.",
        [](Inputs x, const Attrs& a) { return topk(x[0], a.integer("n"), a.integer("axis")).values; },
        {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, count_attrs(4, -1)}),
         zero_second({"middle axis", {{{2, 5, 3}, domain::distinct()}}, count_attrs(2, 1)}),
