@@ -198,12 +198,12 @@ struct Matmul : Operation {
       if (call.on_rows_ready != nullptr) (*call.on_rows_ready)(i * m, (i + 1) * m);
     });
   }
-  struct Parts {
+  struct PartRange {
     Index first, last;
   };
   // Sums parts pairwise into c. `scratch` holds one sum per level, then the products' own scratch.
   template <class T>
-  static void add_parts(const Job& job, const KernelCall& call, const char* a, const char* b, Parts parts, char* c,
+  static void add_parts(const Job& job, const KernelCall& call, const char* a, const char* b, PartRange parts, char* c,
                         char* scratch) {
     const MatmulArgs& sizes = job.product.sizes;
     if (parts.last - parts.first == 1) {

@@ -275,11 +275,11 @@ bool is_plain(Value unslice) { return unslice.graph().attrs(unslice.id()).intege
 // is one cotangent plus zeros: that cotangent + 0, which makes +0 of -0 as the sum does.
 Value join_unslices(const Match& m) {
   Graph& graph = m.root.graph();
-  struct Part {
+  struct Piece {
     Range range;
     Value cotangent;
   };
-  std::vector<Part> parts;
+  std::vector<Piece> parts;
   const Index axis = graph.attrs(m.links[0].id()).integer("axis");
   const Index extent = m.root.shape()[static_cast<int>(axis)];
   for (const Value link : m.links) {
@@ -288,7 +288,7 @@ Value join_unslices(const Match& m) {
     parts.push_back({range_of(attrs, extent), graph.value(graph.inputs(link.id())[0])});
   }
   std::stable_sort(parts.begin(), parts.end(),
-                   [](const Part& a, const Part& b) { return a.range.begin < b.range.begin; });
+                   [](const Piece& a, const Piece& b) { return a.range.begin < b.range.begin; });
   std::vector<Value> all;
   Index done = 0;
   const auto zeros_to = [&](Index end) {
@@ -297,7 +297,7 @@ Value join_unslices(const Match& m) {
     shape.set(static_cast<int>(axis), end - done);
     all.push_back(broadcast_to(graph.constant(0, m.root.dtype()), shape));
   };
-  for (const Part& part : parts) {
+  for (const Piece& part : parts) {
     if (part.range.count == 0) continue;
     if (part.range.begin < done) return {};
     zeros_to(part.range.begin);

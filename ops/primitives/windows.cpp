@@ -40,9 +40,9 @@ struct Slide {
   Index at(Index i, Index element) const { return i * stride - before + element * dilation; }
   bool holds(Index position) const { return position >= 0 && position < extent; }
   // Elements [first, last) of window i lie inside the axis. In closed form: a window may be far longer than the axis.
-  Index first(Index i) const { return steps_to(-at(i, 0)); }
-  Index last(Index i) const { return std::min(window, steps_to(extent - at(i, 0))); }
-  Index steps_to(Index distance) const { return distance <= 0 ? 0 : (distance + dilation - 1) / dilation; }
+  Index first(Index i) const { return elements_before(-at(i, 0)); }
+  Index last(Index i) const { return std::min(window, elements_before(extent - at(i, 0))); }
+  Index elements_before(Index distance) const { return distance <= 0 ? 0 : (distance + dilation - 1) / dilation; }
 
   void pad_same() {
     count = (extent + stride - 1) / stride;

@@ -24,9 +24,9 @@ namespace {
 constexpr Index columns = 16;             // walked side by side
 constexpr Index task_elements = 1 << 15;  // of one task
 
-// Walks along the axis: step(total, position), after which the total is written to the output at each position.
-template <class T, class Total, class Step>
-void walk(const KernelCall& call, Total start, Step step) {
+// Walks along the axis: calls accumulate(total, position), then writes the total to the output at that position.
+template <class T, class Total, class Accumulate>
+void walk(const KernelCall& call, Total start, Accumulate accumulate) {
   const Shape& shape = call.output.type.shape;
   const auto axis = static_cast<int>(call.attrs->integer("axis"));
   const bool reverse = call.attrs->flag("reverse");
@@ -46,7 +46,7 @@ void walk(const KernelCall& call, Total start, Step step) {
       for (Index k = 0; k < n; ++k) {
         const Index at = (g / groups * n + (reverse ? n - 1 - k : k)) * inner + first;
         for (Index j = 0; j < width; ++j) {
-          step(totals[j], at + j);
+          accumulate(totals[j], at + j);
           out[at + j] = static_cast<T>(totals[j]);
         }
       }
@@ -61,13 +61,13 @@ using Wider = std::conditional_t<std::is_same_v<T, float>, double, T>;
 // y = a y + b. In double, with what rounding has taken from y carried along as another such recurrence.
 template <class T>
 struct Recurrence {
-  void step(T a, T b) { y = static_cast<double>(a) * y + static_cast<double>(b); }
+  void add(T a, T b) { y = static_cast<double>(a) * y + static_cast<double>(b); }
   explicit operator T() const { return static_cast<T>(y); }
   double y = 0;
 };
 template <>
 struct Recurrence<double> {
-  void step(double a, double b) {
+  void add(double a, double b) {
     const double product = a * y;
     const TwoSum next(product, b);
     lost = a * lost + (std::fma(a, y, -product) + next.error);
@@ -224,7 +224,7 @@ struct LinearScan : Cumulative {
   static void run(const KernelCall& call) {
     const T* a = call.inputs[0].as<T>();
     const T* b = call.inputs[1].as<T>();
-    walk<T>(call, Recurrence<T>(), [a, b](Recurrence<T>& total, Index i) { total.step(a[i], b[i]); });
+    walk<T>(call, Recurrence<T>(), [a, b](Recurrence<T>& total, Index i) { total.add(a[i], b[i]); });
   }
   static void kernel(const KernelCall& call) {
     with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
