@@ -36,18 +36,19 @@ Value log_cosh(Operand prediction, Operand target, Reduction reduction = Reducti
 struct BinaryOptions {
   double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / 2
   double positive_weight = default_positive_weight;  // weight w of the positive class
-  Reduction reduction = Reduction::mean;
 };
 // -w t log p - (1 - t) log(1 - p). Predictions are clipped to [1e-7, 1 - 1e-7], as in Keras. If the prediction is a
 // sigmoid node, the loss is computed from its logits instead, without clipping.
-Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options = {});
-Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options = {});
+Value binary_crossentropy(Operand prediction, Operand target, const BinaryOptions& options = {},
+                          Reduction reduction = Reduction::mean);
+Value binary_crossentropy_from_logits(Operand logits, Operand target, const BinaryOptions& options = {},
+                                      Reduction reduction = Reduction::mean);
 // max(0, 1 - t p) with targets -1 and 1; derivative 0 at the kink.
 Value hinge(Operand prediction, Operand target, Reduction reduction = Reduction::mean);
 
 // ---- classification, per row
 
-// A weight for each class: a list of numbers, or a vector of the graph that the loss is used in. By default none.
+// Loss weight of each class, by default none: a list of numbers, or a Value [classes] in the prediction's dtype.
 class ClassWeights {
  public:
   ClassWeights() = default;
@@ -56,7 +57,7 @@ class ClassWeights {
   ClassWeights(std::initializer_list<double> numbers) : numbers_(numbers) {}
 
   bool given() const { return vector_.valid() || !numbers_.empty(); }
-  // The vector: numbers become a constant of that dtype in the graph of `beside`. Not valid if there are no weights.
+  // The weights as a Value. A list becomes a constant of `dtype` in the graph of `beside`; empty without weights.
   Value vector(Value beside, DType dtype) const;
 
  private:
@@ -66,27 +67,31 @@ class ClassWeights {
 
 struct ClassOptions {
   double label_smoothing = default_label_smoothing;  // the target t becomes t (1 - s) + s / classes
-  // Loss weight of each class, [classes] in the prediction's dtype; empty means 1.
-  Value class_weights{};
+  ClassWeights class_weights{};                      // factor of each class's part of the loss; 1 if not given
   // Rows with this label are ignored. The label need not be a class. Only for losses that take labels.
   std::optional<Index> ignored_label{};
-  // `mean` divides by the number of rows. Losses that take labels divide by the number of rows not ignored or, with
-  // class weights, by the sum of the label weights, as in PyTorch. The mean is NaN if all rows are ignored.
-  Reduction reduction = Reduction::mean;
 };
+// Reduction::mean divides by the number of rows. Losses that take labels divide by the number of rows not ignored or,
+// with class weights, by the sum of the label weights, as in PyTorch. The mean is NaN if all rows are ignored.
+
 // Weight of each label in the mean, in the shape of `labels`: its class weight or 1, and 0 for the ignored label.
 Value label_weights(Operand labels, DType dtype, const ClassOptions& options);
 // -sum(t log p). `prediction` and `target` hold probabilities over the last axis. Predictions are normalized and
 // clipped to [1e-7, 1 - 1e-7], as in Keras. If the prediction is a softmax node over the last axis, the loss is
 // computed from its logits instead, without clipping.
-Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options = {});
-Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options = {});
+Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options = {},
+                               Reduction reduction = Reduction::mean);
+Value categorical_crossentropy_from_logits(Operand logits, Operand target, const ClassOptions& options = {},
+                                           Reduction reduction = Reduction::mean);
 // -log p of the labeled class. `labels` are class indices (i64) in the prediction's shape without the last axis. Throws
 // ValueError at run time for a label outside [0, classes), unless it is the ignored label.
-Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options = {});
-Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options = {});
+Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const ClassOptions& options = {},
+                                      Reduction reduction = Reduction::mean);
+Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels, const ClassOptions& options = {},
+                                                  Reduction reduction = Reduction::mean);
 // Negative log-likelihood: -log p of the labeled class, from log-probabilities.
-Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options = {});
+Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options = {},
+          Reduction reduction = Reduction::mean);
 // sum(t (log t - log p)) from log-probabilities; terms with t = 0 are 0. `mean` averages over rows, PyTorch's
 // "batchmean". Kullback and Leibler: "On information and sufficiency", 1951.
 Value kl_divergence(Operand log_probabilities, Operand target, Reduction reduction = Reduction::mean);

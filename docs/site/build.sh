@@ -4,6 +4,7 @@
 #   build.sh FOLDER
 set -euo pipefail
 mkdir -p "$1"
+rm -rf "$1/include"
 site=$(cd "$1" && pwd)
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 command -v doxygen >/dev/null || { echo "site: doxygen is not installed"; exit 77; }

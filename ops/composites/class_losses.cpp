@@ -299,7 +299,9 @@ std::vector<Composite> class_loss_composites() {
        targeted(probability), refused_targets("categorical_crossentropy")},
       {"categorical_crossentropy of softmax",
        "-sum(t log p), computed from the logits.",
-       [](Inputs x, const Attrs& a) { return categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a)); },
+       [](Inputs x, const Attrs& a) {
+         return categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a), reduction_of(a));
+       },
        targeted(any),
        {}},
       {"categorical_crossentropy_from_logits", "-sum(t log_softmax(z)).",
@@ -325,8 +327,8 @@ std::vector<Composite> class_loss_composites() {
        },
        labeled(any), refused_labels("sparse_categorical_crossentropy_from_logits")},
       {"nll", "-log p of the labeled class, from log-probabilities.",
-       [](Inputs x, const Attrs& a) { return nll(x[0], x[1], class_options(x, a)); }, linear(labeled(any)),
-       refused_labels("nll")},
+       [](Inputs x, const Attrs& a) { return nll(x[0], x[1], class_options(x, a), reduction_of(a)); },
+       linear(labeled(any)), refused_labels("nll")},
       {"kl_divergence", "sum(t (log t - log p)).",
        [](Inputs x, const Attrs& a) { return kl_divergence(x[0], x[1], reduction_of(a)); },
        loss_samples(any, probability), bad_losses("kl_divergence")},

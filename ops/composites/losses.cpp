@@ -105,7 +105,7 @@ Value weighted(Value target, const BinaryOptions& options) {
   return options.positive_weight == 1 ? target : target * options.positive_weight;
 }
 
-Value binary_from_logits(Value logits, Value target, const BinaryOptions& options) {
+Value binary_from_logits(Value logits, Value target, const BinaryOptions& options, Reduction reduction) {
   // Both terms are >= 0, so that nothing cancels at large logits.
   const Value costs = weighted_cost(weighted(target, options), softplus(-logits));
   return reduced(costs + weighted_cost(1 - target, softplus(logits)), reduction);
@@ -297,9 +297,7 @@ std::vector<Composite> of_truth() {
         refused_option("binary_crossentropy", "weight", -1, "positive weight must be in [0, ").back()}},
       {"binary_crossentropy of sigmoid",
        "binary_crossentropy, computed from the logits.",
-       [](Inputs x, const Attrs& a) {
-         return binary_crossentropy(sigmoid(x[0]), x[1], {.reduction = reduction_of(a)});
-       },
+       [](Inputs x, const Attrs& a) { return binary_crossentropy(sigmoid(x[0]), x[1], {}, reduction_of(a)); },
        loss_samples(any, probability),
        {}},
       {"binary_crossentropy_from_logits", "binary_crossentropy of sigmoid(z).",

@@ -104,9 +104,10 @@ TEST_CASE("initializers: sigmoids saturate with standard normal weights, not wit
 }
 
 TEST_CASE("initializers: invalid arguments throw") {
-  CHECK_THROWS_WITH_AS(nn::normal(0, -1), doctest::Contains("stddev must be finite and >= 0, got -1"), UserError);
+  CHECK_THROWS_WITH_AS(nn::normal(0, -1), doctest::Contains("normal: stddev must be at least 0, got -1"), UserError);
   CHECK_THROWS_WITH_AS(nn::truncated_normal(0, NAN), doctest::Contains("nan"), UserError);
-  CHECK_THROWS_WITH_AS(nn::uniform(1, 0), doctest::Contains("low <= high, got 1 and 0"), UserError);
+  CHECK_THROWS_WITH_AS(nn::uniform(1, 0), doctest::Contains("uniform: low must not be above high, got 1 and 0"),
+                       UserError);
   CHECK_THROWS_WITH_AS(nn::zeros({3}, i64, 1), doctest::Contains("constant(0): dtype must be f32 or f64, got i64"),
                        UserError);
   CHECK_THROWS_WITH_AS(nn::variance_scaling(0, nn::Fan::in, nn::Distribution::uniform),
