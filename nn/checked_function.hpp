@@ -1,5 +1,4 @@
-// CheckedFunction: a std::function for which a callable of another signature is one static assertion, in words that say
-// what is expected.
+// CheckedFunction: a std::function that reports a callable of another signature by one readable static assertion.
 //
 //   struct WeightFunctionExpected {
 //     template <bool fits, class F>
@@ -40,7 +39,7 @@ class CheckedFunction<Expected, Result(Arguments...)> {
   std::function<Result(Arguments...)> function_;
 };
 
-// Of a loss or a metric.
+// The function of a loss or a metric.
 struct PairFunctionExpected {
   template <bool fits, class F>
   static constexpr void require() {
@@ -50,7 +49,7 @@ struct PairFunctionExpected {
 };
 using PairFunction = CheckedFunction<PairFunctionExpected, Value(Value, Value)>;
 
-// Of a regularizer or a constraint.
+// The function of a regularizer or a constraint.
 struct WeightFunctionExpected {
   template <bool fits, class F>
   static constexpr void require() {

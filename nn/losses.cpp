@@ -13,16 +13,16 @@ MetricOutput Loss::measure(const MetricInput& in) const {
   else if (ignored_label)
     counts = label_weights(in.target, in.prediction.dtype(), {.ignored_label = ignored_label});
   if (in.weights.valid() && !each) {
-    throw UserError(fmt::format(
-        "{}: the rows have weights, but the loss does not say what the loss of a row is\n  hint: give it the function "
-        "`each`",
-        name));
+    throw UserError(
+        fmt::format("{}: the rows have weights, but the loss has no function `each` for the loss of a row\n  hint: set "
+                    "Loss::each",
+                    name));
   }
   if (each && (in.weights.valid() || counts.valid())) {
     const Value losses = each(in.prediction, in.target);
     if (losses.shape().rank() < 1 || losses.shape()[0] != in.prediction.shape()[0]) {
       throw ShapeError(
-          fmt::format("{}: `each` of a loss must give one number or more for each of {} rows\n  it gives: {}", name,
+          fmt::format("{}: `each` of a loss must return one or more numbers for each of {} rows\n  got: {}", name,
                       in.prediction.shape()[0], losses.describe()));
     }
     return in.mean(losses, counts);
@@ -59,12 +59,12 @@ MetricInput Loss::counted(const MetricInput& in) const {
 namespace xgrad::inline v0::nn::detail {
 namespace {
 
-// Over a single class the loss would be 0 whatever the weights are; without an axis of classes it would be over rows.
+// With a single class the loss is 0 for all weights; without a class axis it would reduce over rows.
 void require_classes(const std::string& name, Value prediction) {
   if (prediction.shape().rank() >= 2 && prediction.shape().back() != 1) return;
   throw ShapeError(
-      fmt::format("{}: predictions must be [rows, ..., classes] of at least 2 classes\n  prediction: {}\n  hint: for "
-                  "one probability a row use nn::sigmoid and binary_crossentropy",
+      fmt::format("{}: predictions must be [rows, ..., classes] with at least 2 classes\n  prediction: {}\n  hint: for "
+                  "one probability per row use nn::sigmoid and binary_crossentropy",
                   name, prediction.describe()));
 }
 
@@ -72,10 +72,10 @@ void require_classes(const std::string& name, Value prediction) {
 
 Loss of(std::string name, std::function<Value(Value, Value, Reduction)> function, Target target,
         Prediction prediction) {
-  const bool of_classes = target == Target::class_number || target == Target::distribution;
+  const bool has_classes = target == Target::class_number || target == Target::distribution;
   const auto reduced_by = [&](Reduction reduction) {
     return [=](Value p, Value t) {
-      if (of_classes) require_classes(name, p);
+      if (has_classes) require_classes(name, p);
       return function(p, t, reduction);
     };
   };
@@ -87,12 +87,12 @@ Loss of(std::string name, std::function<Value(Value, Value, Reduction)> function
 }
 
 void count_labels(Loss& loss, const ClassOptions& options) {
-  const bool of_labels = loss.target == Target::class_number;
-  if (options.ignored_label && !of_labels)
-    throw UserError(loss.name + ": only losses of class numbers can ignore a label");
+  const bool has_labels = loss.target == Target::class_number;
+  if (options.ignored_label && !has_labels)
+    throw UserError(loss.name + ": ignored_label requires a loss with class indices as targets");
   loss.ignored_label = options.ignored_label;
-  // As in PyTorch, the mean over soft targets is that over rows, with class weights or without.
-  if (of_labels && options.class_weights.given())
+  // As in PyTorch, soft targets are averaged over rows, even with class weights.
+  if (has_labels && options.class_weights.given())
     loss.weight = [=](Value p, Value t) { return label_weights(t, p.dtype(), options); };
 }
 

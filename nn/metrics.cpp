@@ -17,16 +17,16 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-double ratio(double part, double whole) { return whole == 0 ? 0 : part / whole; }
+double ratio(double count, double total) { return total == 0 ? 0 : count / total; }
 
-bool of_classes(Target target) { return target == Target::class_number || target == Target::distribution; }
+bool has_classes(Target target) { return target == Target::class_number || target == Target::distribution; }
 
 bool one_probability(Value prediction) { return prediction.shape().back() == 1; }
 
-// The class of each row, for one-hot and class-number targets.
+// The class index of each row, for one-hot targets and class indices.
 Value class_of(Value target) { return target.dtype() == i64 ? target : argmax(target, -1); }
 
-// The class that is predicted for each row; of one probability a row 0 or 1.
+// The predicted class index of each row; 0 or 1 if there is one probability per row.
 Value predicted_class(const MetricInput& in) {
   if (!one_probability(in.prediction)) return argmax(in.prediction, -1);
   return cast(squeeze(in.predicted_positive(), {-1}), i64);
@@ -43,15 +43,15 @@ void require_like(const char* metric, const MetricInput& in) {
   throw ShapeError(
       fmt::format("{}: prediction and target must have one shape and dtype\n  prediction: {}\n  target: {}{}", metric,
                   in.prediction.describe(), in.target.describe(),
-                  in.target.dtype() == i64 ? "\n  hint: for class numbers use its macro_ form" : ""));
+                  in.target.dtype() == i64 ? "\n  hint: for class indices use its macro_ form" : ""));
 }
 
 double require_threshold(const char* metric, double threshold) {
   if (threshold >= 0 && threshold <= 1) return threshold;
-  throw UserError(fmt::format("{}: a threshold of {} is not in [0, 1]", metric, threshold));
+  throw UserError(fmt::format("{}: threshold must be in [0, 1], got {}", metric, threshold));
 }
 
-// Adds axes of extent 1 behind, so that weights of the leading axes of x broadcast along the others.
+// Appends axes of extent 1, so that weights of the leading axes of x broadcast along the others.
 Value aligned(Value weights, Value x) {
   while (weights.shape().rank() < x.shape().rank()) weights = expand_dims(weights, -1);
   return weights;
@@ -63,17 +63,17 @@ Axes axes_from(int first, Value x) {
   return out;
 }
 
-// The weighted sum over `axes`, all if empty; weights of the leading axes.
+// Weighted sum of x over `axes`; over all if empty.
 Value sum_of(const MetricInput& in, Value x, const Axes& axes = {}) {
   return in.weights.valid() ? sum(cast(x, f64) * aligned(cast(in.weights, f64), x), axes) : sum(x, axes);
 }
 
-// How many elements are predicted rightly, are predicted, and hold.
-std::function<MetricOutput(const MetricInput&)> found_predicted_held(const char* metric, double threshold) {
+// Counts true positives, predicted positives and positives.
+std::function<MetricOutput(const MetricInput&)> count_positives(const char* metric, double threshold) {
   return [=](const MetricInput& in) {
     require_like(metric, in);
-    const Value predicted = in.predicted_positive(threshold), holds = in.positive();
-    return in.sums(stack({sum_of(in, logical_and(predicted, holds)), sum_of(in, predicted), sum_of(in, holds)}));
+    const Value predicted = in.predicted_positive(threshold), positive = in.positive();
+    return in.sums(stack({sum_of(in, logical_and(predicted, positive)), sum_of(in, predicted), sum_of(in, positive)}));
   };
 }
 
@@ -81,18 +81,18 @@ std::size_t classes_of(std::span<const double> confusion) {
   return static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(confusion.size()))));
 }
 
-// The mean over classes of a function of how often each was found, predicted and there.
+// Mean over the classes of score(true positives, predicted, actual).
 template <class F>
 double mean_over_classes(std::span<const double> confusion, F score) {
   const std::size_t n = classes_of(confusion);
   double total = 0;
   for (std::size_t c = 0; c < n; ++c) {
-    double predicted = 0, there = 0;
+    double predicted = 0, actual = 0;
     for (std::size_t other = 0; other < n; ++other) {
       predicted += confusion[other * n + c];
-      there += confusion[c * n + other];
+      actual += confusion[c * n + other];
     }
-    total += score(confusion[c * n + c], predicted, there);
+    total += score(confusion[c * n + c], predicted, actual);
   }
   return total / static_cast<double>(n);
 }
@@ -111,15 +111,14 @@ MetricOutput MetricInput::mean(Value each, Value counts) const {
     bool fits = each.shape().rank() >= rank;
     for (int axis = 0; fits && axis < rank; ++axis) fits = each.shape()[axis] == w.shape()[axis];
     if (!fits) {
-      throw ShapeError(
-          fmt::format("metric: there must be a number for each of the weights\n  numbers: {}\n  weights: {}",
-                      each.describe(), weights.describe()));
+      throw ShapeError(fmt::format("metric: `each` must start with the axes of the weights\n  each: {}\n  weights: {}",
+                                   each.describe(), weights.describe()));
     }
     if (!counts.valid() && each.shape().rank() > rank) each = xgrad::mean(each, axes_from(rank, each));
     weight = counts.valid() ? cast(counts, each.dtype()) * aligned(w, counts) : w;
     each = each * aligned(w, each);
   }
-  // In f64: whole numbers beyond 2^24 are exact. A mean over nothing is 0, so that it poisons no other number.
+  // f64 counts exactly beyond 2^24. A mean of weight 0 is 0 instead of NaN, which would spread to the epoch's mean.
   const Value total = sum(cast(weight, f64));
   return {sum(each) / cast(where(total > 0, total, 1), each.dtype()), total};
 }
@@ -131,15 +130,15 @@ MetricOutput MetricInput::sums(Value totals) const {
 Value MetricInput::probability() const {
   switch (prediction_kind) {
     case Prediction::value: break;
-    case Prediction::logit: return of_classes(target_kind) ? softmax(prediction) : sigmoid(prediction);
+    case Prediction::logit: return has_classes(target_kind) ? softmax(prediction) : sigmoid(prediction);
     case Prediction::log_probability: return exp(prediction);
   }
   return prediction;
 }
 
 Value MetricInput::predicted_positive(double threshold) const {
-  // Logits near 0 differ where their sigmoids are all 0.5 after rounding.
-  if (prediction_kind == Prediction::logit && !of_classes(target_kind))
+  // Compare logits: those near 0 differ even where their sigmoids all round to 0.5.
+  if (prediction_kind == Prediction::logit && !has_classes(target_kind))
     return prediction > std::log(threshold / (1 - threshold));
   return probability() > threshold;
 }
@@ -165,7 +164,7 @@ MetricOutput accuracy(const MetricInput& in) {
   return in.mean(equal(cast(in.predicted_positive(), in.target.dtype()), in.target));
 }
 
-// In f64, for the same sum in whatever batches.
+// In f64, so that the sum does not depend on the batch size.
 MetricOutput squared_errors(const MetricInput& in) {
   require_like("root_mean_squared_error", in);
   const Value e = cast(in.prediction, f64) - cast(in.target, f64);
@@ -174,7 +173,7 @@ MetricOutput squared_errors(const MetricInput& in) {
 
 double root_of_mean(std::span<const double> totals) { return std::sqrt(totals[0] / totals[1]); }
 
-// For each output: squared errors, targets, squared targets, rows.
+// Sums for each output: squared errors, targets, squared targets, rows.
 MetricOutput variance_sums(const MetricInput& in) {
   require_like("r2", in);
   const Value t = flatten(cast(in.target, f64));
@@ -207,16 +206,16 @@ MetricOutput confusion(const MetricInput& in) {
 }
 
 double macro_precision(std::span<const double> confusion) {
-  return mean_over_classes(confusion, [](double found, double predicted, double) { return ratio(found, predicted); });
+  return mean_over_classes(confusion, [](double hits, double predicted, double) { return ratio(hits, predicted); });
 }
 
 double macro_recall(std::span<const double> confusion) {
-  return mean_over_classes(confusion, [](double found, double, double there) { return ratio(found, there); });
+  return mean_over_classes(confusion, [](double hits, double, double actual) { return ratio(hits, actual); });
 }
 
 double macro_f1(std::span<const double> confusion) {
   return mean_over_classes(
-      confusion, [](double found, double predicted, double there) { return ratio(2 * found, predicted + there); });
+      confusion, [](double hits, double predicted, double actual) { return ratio(2 * hits, predicted + actual); });
 }
 
 }  // namespace detail
@@ -230,14 +229,14 @@ Metric binary_accuracy(double threshold) {
 }
 
 Metric top_k_accuracy(int k) {
-  if (k < 1) throw UserError(fmt::format("top_k_accuracy: the largest {} have no meaning", k));
+  if (k < 1) throw UserError(fmt::format("top_k_accuracy: k must be at least 1, got {}", k));
   return detail::metric(fmt::format("top_{}_accuracy", k), [k](const MetricInput& in) {
     const Index classes = in.prediction.shape().back();
     if (k > classes) {
-      throw ShapeError(
-          fmt::format("top_k_accuracy: there are no {} of {} classes\n  {}", k, classes, in.prediction.describe()));
+      throw ShapeError(fmt::format("top_k_accuracy: k = {}, but there are only {} classes\n  {}", k, classes,
+                                   in.prediction.describe()));
     }
-    // Fewer than k are larger: as cheap as an order of all, and a tie counts as found.
+    // Counting larger predictions needs no sort and includes ties.
     const Value own = take_along_axis(in.prediction, expand_dims(class_of(in.target), -1), -1);
     return in.mean(sum(in.prediction > own, {-1}) < k);
   });
@@ -245,28 +244,28 @@ Metric top_k_accuracy(int k) {
 
 Metric precision(double threshold) {
   require_threshold("precision", threshold);
-  return detail::metric("precision", found_predicted_held("precision", threshold),
+  return detail::metric("precision", count_positives("precision", threshold),
                         [](std::span<const double> t) { return ratio(t[0], t[1]); });
 }
 
 Metric recall(double threshold) {
   require_threshold("recall", threshold);
-  return detail::metric("recall", found_predicted_held("recall", threshold),
+  return detail::metric("recall", count_positives("recall", threshold),
                         [](std::span<const double> t) { return ratio(t[0], t[2]); });
 }
 
 Metric f1(double threshold) {
   require_threshold("f1", threshold);
-  return detail::metric("f1", found_predicted_held("f1", threshold),
+  return detail::metric("f1", count_positives("f1", threshold),
                         [](std::span<const double> t) { return ratio(2 * t[0], t[1] + t[2]); });
 }
 
 Metric auc(int thresholds) {
-  if (thresholds < 2) throw UserError(fmt::format("auc: {} thresholds make no curve", thresholds));
+  if (thresholds < 2) throw UserError(fmt::format("auc: thresholds must be at least 2, got {}", thresholds));
   const auto n = static_cast<std::size_t>(thresholds);
   const auto measure = [thresholds](const MetricInput& in) {
     require_like("auc", in);
-    // The first threshold lies below all predictions and the last above, as probabilities are from 0 to 1.
+    // The outer thresholds lie below and above all probabilities.
     std::vector<double> at(static_cast<std::size_t>(thresholds));
     for (std::size_t i = 0; i < at.size(); ++i) at[i] = static_cast<double>(i) / (thresholds - 1);
     at.front() = -default_auc_margin;
@@ -274,18 +273,19 @@ Metric auc(int thresholds) {
     const Value p = in.probability();
     const Value levels = p.graph().constant(Tensor::from<double>({thresholds}, at).cast(p.dtype()));
     const Value predicted = reshape(p, {-1, 1}) > levels;
-    const Value holds = reshape(in.positive(), {-1, 1});
+    const Value positive = reshape(in.positive(), {-1, 1});
     Value weights;
     if (in.weights.valid()) weights = reshape(broadcast_like(aligned(cast(in.weights, f64), p), p), {-1, 1});
     const auto total = [&](Value mask) { return sum(weights.valid() ? where(mask, weights, 0) : mask, {0}); };
-    return in.sums(stack({total(logical_and(predicted, holds)), total(logical_and(predicted, logical_not(holds)))}));
+    return in.sums(
+        stack({total(logical_and(predicted, positive)), total(logical_and(predicted, logical_not(positive)))}));
   };
   const auto area_under = [n](std::span<const double> totals) {
-    const auto found = totals.subspan(0, n), false_alarms = totals.subspan(n, n);
+    const auto hits = totals.subspan(0, n), false_alarms = totals.subspan(n, n);
     double area = 0;
     for (std::size_t i = 0; i + 1 < n; ++i)
-      area += (false_alarms[i] - false_alarms[i + 1]) * (found[i] + found[i + 1]) / 2;
-    const double all = found[0] * false_alarms[0];
+      area += (false_alarms[i] - false_alarms[i + 1]) * (hits[i] + hits[i + 1]) / 2;
+    const double all = hits[0] * false_alarms[0];
     return all == 0 ? std::numeric_limits<double>::quiet_NaN() : area / all;
   };
   return detail::metric("auc", measure, area_under);
@@ -314,7 +314,7 @@ Tensor confusion_matrix(const Tensor& prediction, const Tensor& target, const Lo
   const bool fits = target.dtype() == i64 ? target.shape() == labels : target.shape() == prediction.shape();
   if (!fits || target.dtype() == boolean) {
     throw ShapeError(
-        fmt::format("confusion_matrix: targets must be class numbers or one-hot rows\n  prediction: {}\n  target: {}",
+        fmt::format("confusion_matrix: targets must be class indices or one-hot rows\n  prediction: {}\n  target: {}",
                     prediction.type().str(), target.type().str()));
   }
   Graph graph({.dtype = prediction.dtype()});

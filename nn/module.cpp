@@ -14,7 +14,7 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// FNV-1a, by Fowler, Noll and Vo: the same on every machine, unlike std::hash.
+// FNV-1a (Fowler, Noll and Vo). Unlike std::hash, it is the same on every machine.
 std::uint64_t hash(std::string_view text) {
   std::uint64_t h = 0xcbf29ce484222325ULL;
   for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;
@@ -22,7 +22,7 @@ std::uint64_t hash(std::string_view text) {
 }
 
 thread_local const ModuleParts::Use* innermost = nullptr;
-std::mutex adding;  // graphs of several threads may call one module
+std::mutex adding;  // several threads may call one module, each in its own graph
 
 }  // namespace
 
@@ -50,12 +50,12 @@ Value Weight::operator()(Graph& graph, const Shape& shape, DType dtype, const In
     s.parameter = Parameter(name, initializer(shape, dtype, seed), s.options.trainable && !s.frozen);
     if (s.options.constraint) s.parameter.set_constraint(s.options.constraint->apply.function());
   }
-  const TensorType wanted{dtype, shape};
-  if (s.parameter.type() != wanted) {
+  const TensorType expected{dtype, shape};
+  if (s.parameter.type() != expected) {
     throw ShapeError(
-        fmt::format("weight \"{}\": it has type {}, but its module needs {} here\n  hint: a module keeps its "
-                    "weights from its first call on; use another module for other shapes",
-                    s.parameter.name(), s.parameter.type().str(), wanted.str()));
+        fmt::format("weight \"{}\": it has type {}, but this call needs {}\n  hint: the first call of a module "
+                    "fixes the shapes of its weights; use another module for other shapes",
+                    s.parameter.name(), s.parameter.type().str(), expected.str()));
   }
   const Value node = graph.parameter(s.parameter);
   if (graph.pin_trainable(s.parameter) && s.options.regularizer) graph.add_penalty(s.options.regularizer->apply(node));
@@ -107,8 +107,8 @@ std::vector<Parameter> ModuleParts::parameters() {
   for_each(seen, [&](const ModuleParts& parts) {
     if (!parts.used_) {
       throw GraphError(
-          fmt::format("parameters: {:?} has not been called, and makes its weights when it is\n  hint: make "
-                      "the Model first, or call it on an input",
+          fmt::format("parameters: {:?} has no weights before its first call\n  hint: make the Model first, or "
+                      "call the module on an input",
                       parts.name));
     }
     for (const Weight& weight : parts.weights_) {

@@ -5,19 +5,19 @@
 //     Value operator()(Value x) { return x + b(a(x)); }
 //   };
 //
-// A module is a plain struct; calling it appends nodes to the graph of its argument. Its weights come to life at the
-// first call, when their shapes are known. Weights are handles: a copy of a module has the same weights, and a module
-// called twice uses them twice. The same module may be called in many graphs; whether a graph trains (GraphOptions) is
-// what layers such as dropout go by.
+// A module is a plain struct; calling it appends nodes to the graph of its argument. The first call creates its
+// weights, because their shapes are then known. Weights are handles: a copy of a module shares its weights, and a
+// module that is called twice uses them twice. A module can be called in many graphs. Layers such as dropout depend on
+// whether the graph is for training (GraphOptions).
 //
 // Layer, Sequential and AnyModule, which holds any struct or function, have
 //
 //   std::vector<Parameter> parameters() const;   // weights and moving statistics, each once
-//   void set_trainable(bool trainable);          // of all weights, and of the layers in it
+//   void set_trainable(bool trainable);          // for all weights and contained layers
 //
 // parameters() throws GraphError before the first call: an empty list would look like a module without weights.
-// set_trainable() may come before it, and then holds for the layers and weights that the call uses. Both reach what is
-// a Layer or a Weight, wherever the struct or function keeps it, and no Parameter that it uses by itself.
+// set_trainable() before the first call applies to the layers and weights that the call uses. Both functions cover
+// every Layer and Weight that the struct or function uses, but no Parameter that it uses directly.
 #pragma once
 
 #include <concepts>
@@ -41,12 +41,12 @@
 namespace xgrad::inline v0::nn {
 
 struct WeightOptions {
-  bool trainable = true;  // whether an optimizer may ever change it; moving statistics are not trainable
+  bool trainable = true;  // false for moving statistics, which no optimizer changes
   std::optional<Regularizer> regularizer{};
   std::optional<Constraint> constraint{};
 };
 
-// A weight of a module: a Parameter that is made at its first use.
+// A weight of a module: a Parameter that is created at its first use.
 //
 //   nn::Weight gain{"gain", nn::ones};
 //   Value g = gain(x.graph(), {x.shape().back()}, x.dtype());
@@ -54,17 +54,17 @@ class Weight {
  public:
   Weight(std::string name, Initializer initializer, WeightOptions options = {});
 
-  // The node of the parameter, which is made first if need be: it is named after the graph's scope and its numbers are
-  // a function of the graph's seed and of that name, or of the initializer's own seed. Its penalty, if it has one and
-  // is not frozen, is added to the graph. Throws ShapeError if it exists with another shape or dtype.
+  // The node of the parameter in the graph; the first call creates the parameter. Its name starts with the graph's
+  // scope. Its initial values depend on the graph's seed and the name, or on the initializer's own seed. The penalty of
+  // a trainable weight is added to the graph. Throws ShapeError if the parameter has another shape or dtype.
   Value operator()(Graph& graph, const Shape& shape, DType dtype) const;
-  // The same with other first numbers than those given to the constructor.
+  // The same with another initializer.
   Value operator()(Graph& graph, const Shape& shape, DType dtype, const Initializer& initializer) const;
 
-  // Not valid before the first use.
+  // Not valid before the first call.
   const Parameter& parameter() const { return state_->parameter; }
   bool exists() const { return state_->parameter.valid(); }
-  // Keeps its numbers as they are in training, or no longer.
+  // Excludes the weight from training, or includes it again.
   void freeze(bool frozen);
   friend bool operator==(const Weight& a, const Weight& b) { return a.state_.get() == b.state_.get(); }
 
@@ -80,12 +80,12 @@ class Weight {
   CheckedPointer<std::shared_ptr<State>, empty> state_;
 };
 
-// What a module consists of: weights, and the modules that it was seen to call. Copies of a module share it.
+// The weights of a module and the modules that it has called. Copies of a module share them.
 class ModuleParts {
  public:
   explicit ModuleParts(std::string module, bool trains = true) : name(std::move(module)), trainable(trains) {}
 
-  // For as long as it lives, the weights and modules that this thread uses become parts of the module.
+  // Scope guard: the weights and modules that this thread uses are recorded as parts of the module.
   struct Use {
     explicit Use(const std::shared_ptr<ModuleParts>& parts);
     Use(const Use&) = delete;
@@ -99,45 +99,43 @@ class ModuleParts {
   std::vector<Parameter> parameters();
   void set_trainable(bool trains);
 
-  const std::string name;  // of the scope
+  const std::string name;  // scope name
   bool trainable;          // pinned by graphs
 
  private:
   friend class AnyModule;
-  // Calls visit(parts) for this module and those in it, each once.
+  // Calls visit(parts) once for this module and each contained one.
   template <class Visit>
   void for_each(std::set<const ModuleParts*>& seen, const Visit& visit);
   bool decides() const { return decided_ || !trainable; }
 
   bool used_ = false;
-  bool decided_ = false;  // by set_trainable, also of parts to come
+  bool decided_ = false;  // set_trainable was called, which also applies to parts added later
   std::vector<Weight> weights_;
   std::vector<std::weak_ptr<ModuleParts>> modules_;  // their callers own them
 };
 
-// Base of modules: it marks a struct as one, so that its type gives the name of its scope.
+// Optional base of modules: names the module's scope after its type.
 struct Module {};
 
-// A module that opens its own scope, as all layers of this library do. `kind` is the default name of the scope.
+// Base of the library's layers: a module that opens a scope. `kind` is the default scope name.
 class Layer : public Module {
  public:
   const std::string& name() const { return name_; }
-  // Whether training changes the layer's weights. Copies of a layer share this as they share the weights. A graph keeps
-  // what was set when the layer was called in it, and a model what was set at compile(), for every batch size: compile
-  // it again after a change.
+  // Whether training changes the layer's weights. Copies of a layer share this flag. A graph pins the flag when the
+  // layer is called in it, a model at compile(): compile again after a change.
   bool trainable() const { return parts_->trainable; }
   void set_trainable(bool trainable) { parts_->set_trainable(trainable); }
   std::vector<Parameter> parameters() const { return parts_->parameters(); }
 
  protected:
-  // Whether the layer is trainable in this graph: what layers that freeze more than weights go by.
+  // The flag as pinned by this graph, for layers whose computation depends on it.
   bool trainable_in(Graph& graph) const { return graph.pin_trainable({parts_.pointer(), &parts_->trainable}); }
-  // `at` is the line the layer was written in, which what it appends is said to be made at when nothing but another
-  // module of this library calls it.
+  // `at` is the source location of the layer. Its nodes get this location unless user code calls the layer directly.
   Layer(const char* kind, const std::string& name, bool trainable = true, SourceLocation at = {})
       : name_(name.empty() ? kind : name), parts_(std::make_shared<ModuleParts>(name_, trainable)), line_(at) {}
-  // The scope of the layer, for as long as it lives, and the line: that of the call or else that of the layer. Throws
-  // GraphError if the layer was moved from.
+  // Scope guard: opens the layer's scope, and sets the source location to that of the call, if known, or of the layer.
+  // Throws GraphError if the layer was moved from.
   struct Opened {
     SourceLocationScope line;
     ModuleParts::Use use;
@@ -147,12 +145,12 @@ class Layer : public Module {
     return {SourceLocationScope::instead(x.line().known() ? x.line() : line_, x), ModuleParts::Use(parts_.pointer()),
             x.graph().unique_scope(name_)};
   }
-  // The same for a layer that was called with a Value alone, in which each line counts for itself.
+  // The same for a call with a Value, which has no source location: lines inside the layer keep their own.
   [[nodiscard]] Opened open(Value x) const {
     return {SourceLocationScope::otherwise(line_, x), ModuleParts::Use(parts_.pointer()),
             x.graph().unique_scope(name_)};
   }
-  // A weight that is frozen while the layer is.
+  // A weight that is frozen together with the layer.
   Weight weight(std::string name, Initializer initializer, WeightOptions options = {});
 
  private:
@@ -163,8 +161,8 @@ class Layer : public Module {
   SourceLocation line_;
 };
 
-// Any module, layer or function from Value to Value, held by value. `at` is the line of what has none of its own, such
-// as an activation. Throws GraphError for modules that are nested more than `max_nesting` deep, and when it is called
+// Any module, layer or function from Value to Value, held by value. `at` is the source location of modules that have
+// none, such as activations. Throws GraphError if modules are nested more than `max_nesting` deep, or if it is called
 // after it was moved from.
 class AnyModule {
  public:
@@ -188,7 +186,7 @@ class AnyModule {
   Value operator()(Value x) const;
   std::vector<Parameter> parameters() const { return parts_->parameters(); }
   void set_trainable(bool trainable) { parts_->set_trainable(trainable); }
-  // How deep modules are nested in it, itself included.
+  // Nesting depth of modules, including this one.
   int nesting() const { return nesting_; }
   static int deepest(const std::vector<AnyModule>& modules);
 
@@ -219,7 +217,7 @@ class AnyModule {
   static constexpr char empty[] = "module: it is empty: it was moved to another AnyModule";
   int nesting_;
   CheckedPointer<std::shared_ptr<ModuleParts>, empty> parts_;
-  bool opens_scope_;  // of the parts' name
+  bool opens_scope_;  // named parts_->name
   SourceLocation line_;
   std::function<Value(Value)> call_;
 };

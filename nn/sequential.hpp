@@ -1,4 +1,4 @@
-// Sequential: modules one after the other.
+// Sequential: applies modules one after another.
 //
 //   nn::Sequential net{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)};
 //   Value p = net(x);
@@ -13,7 +13,7 @@ namespace xgrad::inline v0::nn {
 
 class Sequential : public Module {
  public:
-  using is_transparent = void;  // its modules stand in the scope of whoever calls it
+  using is_transparent = void;  // opens no scope: its modules use the caller's
 
   Sequential() = default;
   Sequential(std::initializer_list<AnyModule> modules) : modules_(modules) {}

@@ -11,7 +11,7 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Levenshtein's distance: the fewest characters to insert, delete or replace.
+// Levenshtein distance: the minimum number of characters to insert, delete or replace.
 std::size_t distance(const std::string& a, const std::string& b) {
   std::vector<std::size_t> row(b.size() + 1);
   std::iota(row.begin(), row.end(), std::size_t{0});
@@ -39,7 +39,7 @@ std::string quoted_names(const std::vector<Parameter>& parameters) {
 
 std::string no_such_name(const std::string& name, const std::vector<std::string>& names) {
   std::string out = fmt::format("there is no \"{}\"; there are: {}", name, list_text(names));
-  // "acc" for "accuracy", or a third of the letters at most.
+  // Suggest completions ("acc" for "accuracy"), and names that differ by at most a third of the letters.
   const auto unlikeness = [&](const std::string& other) {
     return name.size() > 2 && other.starts_with(name) ? 0 : distance(name, other);
   };

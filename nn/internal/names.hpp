@@ -1,4 +1,4 @@
-// Lists of names, and the nearest of them, for messages.
+// Lists of names, and suggestions for misspelled ones, for messages.
 #pragma once
 
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace xgrad::inline v0::nn {
 
-// The names of the parameters in quotes; of more than eight the first ones, and how many more there are.
+// The quoted names of the parameters; the first eight and the number of others if there are more.
 std::string quoted_names(const std::vector<Parameter>& parameters);
 
-// "there is no "los"; there are: loss, accuracy", with a hint if one of the names is like the wanted one.
+// "there is no "los"; there are: loss, accuracy", with a hint if one of the names is similar.
 std::string no_such_name(const std::string& name, const std::vector<std::string>& names);
 
 }  // namespace xgrad::inline v0::nn

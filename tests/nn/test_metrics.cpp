@@ -190,7 +190,7 @@ TEST_CASE("confusion_matrix: one probability per row gives two classes") {
   CHECK(bitwise_equal(nn::confusion_matrix(p, Tensor::from<float>({5, 1}, {0, 0, 1, 1, 1})), expected));
   CHECK(bitwise_equal(nn::confusion_matrix(p, Tensor::from<std::int64_t>({5}, {0, 0, 1, 1, 1})), expected));
   CHECK_THROWS_WITH_AS(nn::confusion_matrix(p, Tensor({4, 1})),
-                       doctest::Contains("confusion_matrix: targets must be class numbers or one-hot rows"),
+                       doctest::Contains("confusion_matrix: targets must be class indices or one-hot rows"),
                        ShapeError);
   CHECK_THROWS_WITH_AS(nn::confusion_matrix(Tensor(Shape{5}), Tensor(Shape{5})),
                        doctest::Contains("confusion_matrix: predictions must be [rows, classes]"), ShapeError);
@@ -279,20 +279,21 @@ TEST_CASE("metric: in training, of the whole epoch and bit-identical on any numb
 }
 
 TEST_CASE("metric: invalid arguments and shapes throw") {
-  CHECK_THROWS_WITH_AS(nn::precision(1.5), doctest::Contains("precision: a threshold of 1.5 is not in [0, 1]"),
+  CHECK_THROWS_WITH_AS(nn::precision(1.5), doctest::Contains("precision: threshold must be in [0, 1], got 1.5"),
                        UserError);
   CHECK_THROWS_WITH_AS(nn::binary_accuracy(NAN), doctest::Contains("nan"), UserError);
-  CHECK_THROWS_WITH_AS(nn::top_k_accuracy(0), doctest::Contains("top_k_accuracy: the largest 0"), UserError);
-  CHECK_THROWS_WITH_AS(nn::auc(1), doctest::Contains("auc: 1 thresholds"), UserError);
+  CHECK_THROWS_WITH_AS(nn::top_k_accuracy(0), doctest::Contains("top_k_accuracy: k must be at least 1, got 0"),
+                       UserError);
+  CHECK_THROWS_WITH_AS(nn::auc(1), doctest::Contains("auc: thresholds must be at least 2, got 1"), UserError);
   const auto with = [](const nn::Metric& metric) {
     nn::Model model{nn::Dense(3, nn::softmax), {2}};
     model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::SGD{}, .metrics = {metric}});
   };
   CHECK_THROWS_WITH_AS(with(nn::precision()),
                        doctest::Contains("precision: prediction and target must have one shape and dtype"), ShapeError);
-  CHECK_THROWS_WITH_AS(with(nn::f1()), doctest::Contains("hint: for class numbers use its macro_ form"), ShapeError);
-  CHECK_THROWS_WITH_AS(with(nn::top_k_accuracy(4)), doctest::Contains("top_k_accuracy: there are no 4 of 3 classes"),
-                       ShapeError);
+  CHECK_THROWS_WITH_AS(with(nn::f1()), doctest::Contains("hint: for class indices use its macro_ form"), ShapeError);
+  CHECK_THROWS_WITH_AS(with(nn::top_k_accuracy(4)),
+                       doctest::Contains("top_k_accuracy: k = 4, but there are only 3 classes"), ShapeError);
   CHECK_NOTHROW(with(nn::macro_f1));
 }
 
@@ -496,7 +497,7 @@ TEST_CASE("metric: a custom metric with `measure` supports row weights") {
   const nn::Metric shapeless{.name = "all",
                              .measure = [](const nn::MetricInput& in) { return in.mean(sum(in.prediction)); }};
   CHECK_THROWS_WITH_AS(scores(nn::mean_squared_error, {shapeless}, {p, t, w}),
-                       doctest::Contains("there must be a number for each of the weights"), ShapeError);
+                       doctest::Contains("`each` must start with the axes of the weights"), ShapeError);
 }
 
 TEST_CASE("metric: duplicate names get a number, in evaluate, history, logs and files") {

@@ -84,8 +84,8 @@ TEST_CASE("parameters: those of a layer, of a struct and of a Sequential, each o
 
 TEST_CASE("parameters: a module that was not called says so, one without weights has none") {
   const char* message =
-      "parameters: \"head\" has not been called, and makes its weights when it is\n  hint: make the "
-      "Model first, or call it on an input";
+      "parameters: \"head\" has no weights before its first call\n  hint: make the "
+      "Model first, or call the module on an input";
   nn::Dense last = head();
   const nn::Sequential net{nn::relu, last};
   CHECK_THROWS_WITH_AS((void)last.parameters(), doctest::Contains(message), GraphError);

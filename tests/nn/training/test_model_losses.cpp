@@ -134,7 +134,7 @@ TEST_CASE("loss: categorical, with label smoothing, class weights and ignored la
   CHECK(value_of(nn::kl_divergence, logs, p) == doctest::Approx(0).epsilon(1e-12));
   CHECK(value_of(nn::kl_divergence, logs, hot) == doctest::Approx((first + second) / 2));
   CHECK_THROWS_WITH_AS(nn::categorical_crossentropy(ignoring),
-                       doctest::Contains("categorical_crossentropy: only losses of class numbers can ignore a label"),
+                       doctest::Contains("categorical_crossentropy: ignored_label requires a loss with class indices"),
                        UserError);
 }
 
@@ -346,7 +346,7 @@ TEST_CASE("loss: without counted rows, fit warns in one line, in the first epoch
 TEST_CASE("loss: a custom loss without `each` throws for rows with weights") {
   nn::Model model = mirror({"mine", [](Value p_, Value t) { return mean(square(p_ - t)); }});
   const nn::Dataset weighted{logits, logits, Tensor::zeros({3})};
-  const char* message = "mine: the rows have weights, but the loss does not say what the loss of a row is";
+  const char* message = "mine: the rows have weights, but the loss has no function `each` for the loss of a row";
   CHECK_THROWS_WITH_AS(model.evaluate(weighted), doctest::Contains(message), UserError);
   CHECK_THROWS_WITH_AS(model.fit(weighted, {.verbose = silent}), doctest::Contains(message), UserError);
   CHECK_THROWS_WITH_AS(model.train_on_batch(weighted), doctest::Contains(message), UserError);
@@ -415,9 +415,10 @@ TEST_CASE("loss: softmax or a categorical loss of a single unit throws with a hi
   for (const nn::Loss& loss : {nn::Loss(nn::categorical_crossentropy_from_logits), nn::Loss(nn::nll), nn::kl_divergence,
                                nn::Loss(nn::sparse_categorical_crossentropy_from_logits)}) {
     const std::string message = error_of(nn::linear, loss);
-    CHECK(message.find(loss.name + ": predictions must be [rows, ..., classes] of at least 2 classes") !=
+    CHECK(message.find(loss.name + ": predictions must be [rows, ..., classes] with at least 2 classes") !=
           std::string::npos);
-    CHECK(message.find("hint: for one probability a row use nn::sigmoid and binary_crossentropy") != std::string::npos);
+    CHECK(message.find("hint: for one probability per row use nn::sigmoid and binary_crossentropy") !=
+          std::string::npos);
   }
   for (const nn::Loss& loss : {nn::Loss(nn::binary_crossentropy), nn::mean_squared_error})
     CHECK(error_of(nn::softmax, loss).find("softmax over a single unit, which is always 1") != std::string::npos);

@@ -242,7 +242,7 @@ TEST_CASE("weights: invalid weights throw before any change") {
                         nn::Target::class_number};
   model = classifier(custom);
   CHECK(contains(error_of(six(Tensor::full({6}, 1, f64))),
-                 "custom: the rows have weights, but the loss does not say what the loss of a row is"));
+                 "custom: the rows have weights, but the loss has no function `each` for the loss of a row"));
   nn::Loss scalar = custom;
   scalar.each = custom.apply;
   model = classifier(scalar);
