@@ -21,8 +21,8 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Rows at once in evaluate() and predict(): large enough for the products to be fast, small enough for the caches.
-constexpr Index judged_rows = 256;
+// Default batch size of evaluate() and predict(): large enough for fast matrix products, small enough for the caches.
+constexpr Index inference_batch_size = 256;
 
 Shape target_shape(const Shape& prediction, Target target) {
   if (target != Target::class_number) return prediction;
@@ -31,12 +31,12 @@ Shape target_shape(const Shape& prediction, Target target) {
   return out;
 }
 
-Index batch_of(const char* where, int wanted, Index otherwise, Index rows) {
-  if (wanted < 0) throw UserError(fmt::format("{}: a batch of {} rows has no meaning", where, wanted));
-  return std::max<Index>(1, std::min<Index>(wanted == 0 ? otherwise : wanted, rows));
+Index batch_of(const char* where, int batch_size, Index fallback, Index rows) {
+  if (batch_size < 0) throw UserError(fmt::format("{}: batch_size must be at least 0, got {}", where, batch_size));
+  return std::max<Index>(1, std::min<Index>(batch_size == 0 ? fallback : batch_size, rows));
 }
 
-// Whether the input is read as indices alone: by casts to i64, through operations that only move elements about.
+// Whether the input is used only as indices: by casts to i64, directly or after operations that only move elements.
 bool is_indices(const ModelGraph& model) {
   const Graph& g = *model.graph;
   std::vector<char> shows(g.size());
@@ -60,7 +60,7 @@ bool is_indices(const ModelGraph& model) {
   return any && !shows[model.prediction.id()];
 }
 
-// Appends _1, _2, ... to names that are taken; history, logs and files tell metrics apart by them.
+// Appends _1, _2, ... to duplicate names, because history, logs and files identify metrics by name.
 void make_unique(std::vector<Metric>& metrics) {
   std::set<std::string> taken{"loss", "val_loss", "learning_rate"};
   for (Metric& metric : metrics) {
@@ -96,7 +96,7 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   out.prediction = network(out.input);
   if (out.prediction.shape().rank() < 1 || out.prediction.shape()[0] != rows) {
     throw ShapeError(
-        fmt::format("{}: the network must give one row for each of the {} rows of its input\n  prediction: {}",
+        fmt::format("{}: the network must return one row for each of the {} rows of its input\n  prediction: {}",
                     options.name, rows, out.prediction.describe()));
   }
   if (!compiled || mode == Mode::predict) return out;
@@ -143,9 +143,9 @@ Dataset Model::State::checked(const std::string& where, const Dataset& data) con
 
 void Model::State::require_idle(const char* where) const {
   if (!training) return;
-  throw GraphError(
-      fmt::format("{}: the model \"{}\" is being trained\n  hint: a callback can do this when the fit has ended", where,
-                  options.name));
+  throw GraphError(fmt::format(
+      "{}: the model \"{}\" is being trained\n  hint: call this after fit() has returned, not in a callback", where,
+      options.name));
 }
 
 void Model::State::warn_of_unreached(const ModelGraph& graph) const {
@@ -169,7 +169,7 @@ std::vector<Parameter> Model::State::changing() const {
 void Model::State::run_batches(const std::string& where, Mode mode, const Dataset& data, const EvaluateOptions& how,
                                const std::function<void(const CompiledStep&)>& each) {
   const Index rows = data.size();
-  Index batch = batch_of(where.c_str(), how.batch_size, judged_rows, rows);
+  Index batch = batch_of(where.c_str(), how.batch_size, inference_batch_size, rows);
   if (rows == 0) return;
   const bool weighted = !data.weights.empty();
   StepPool::Lease step = this->step(mode, batch, weighted);
@@ -211,7 +211,7 @@ void Model::State::fail_out_of_memory(const char* where, Index rows) const {
 Model::Model(AnyModule network, Shape row, ModelOptions options, SourceLocation at) try
     : state_(std::make_unique<State>(std::move(network), row, std::move(options), at)) {
   const SourceLocationScope line = SourceLocationScope::otherwise(at, nullptr);
-  // Two rows: one would hide mistakes between the axis of rows and axes of extent 1.
+  // With one row, a mix-up of the axis of rows with an axis of extent 1 would stay hidden.
   ModelGraph graph = state_->build(Mode::predict, 2), training = state_->build(Mode::train, 2);
   if (!state_->options.input_dtype && is_indices(graph) && is_indices(training)) {
     try {
@@ -219,11 +219,11 @@ Model::Model(AnyModule network, Shape row, ModelOptions options, SourceLocation 
       graph = state_->build(Mode::predict, 2);
       training = state_->build(Mode::train, 2);
     } catch (const DTypeError&) {
-      state_->input_dtype = state_->options.dtype;  // the network asks for floating numbers in ways of its own
+      state_->input_dtype = state_->options.dtype;  // the network needs a floating-point input after all
     }
   }
   state_->parameters = graph.graph->parameters();
-  // Weights that only training uses, if there are any, belong to the model as well.
+  // Weights that only the training graph uses belong to the model, too.
   std::set<const void*> known;
   for (const Parameter& p : state_->parameters) known.insert(p.raw());
   for (const Parameter& p : training.graph->parameters()) {
@@ -235,8 +235,8 @@ Model::Model(AnyModule network, Shape row, ModelOptions options, SourceLocation 
   for (const Parameter& p : state_->parameters) {
     if (!names.insert(p.name()).second) {
       throw GraphError(
-          fmt::format("{}: two weights are named \"{}\"\n  hint: files and optimizers tell weights apart by "
-                      "their names; give one of the modules or weights another",
+          fmt::format("{}: two weights are named \"{}\"\n  hint: files and optimizers identify weights by "
+                      "name; rename one of the modules or weights",
                       state_->options.name, p.name()));
     }
   }
@@ -267,7 +267,7 @@ void Model::compile(CompileOptions options, SourceLocation at) {
     const SourceLocation line_before = std::exchange(s.compile_line, at);
     TrainableFlags flags_before = std::exchange(s.trainable_flags, {});
     try {
-      // What does not fit is said here, not in fit().
+      // Build the training graph now, so that mismatches throw here and not in fit().
       const ModelGraph graph = s.build(Mode::train, 2);
       for (const Parameter& p : s.parameters) graph.graph->pin_trainable(p);
       s.trainable_flags = graph.graph->trainable_flags();
@@ -339,7 +339,7 @@ double Model::learning_rate() const {
 void Model::set_learning_rate(double rate) {
   state_->require_compiled("set_learning_rate").optimizer.require_settable_rate("set_learning_rate");
   if (!(rate >= 0) || !std::isfinite(rate))
-    throw UserError(fmt::format("set_learning_rate: a rate of {} has no meaning", rate));
+    throw UserError(fmt::format("set_learning_rate: rate must be finite and at least 0, got {}", rate));
   const ModelUse::Call changing = state_->use.change("set_learning_rate", state_->options.name);
   state_->optimizer_state.learning_rate.set(Tensor(rate));
 }

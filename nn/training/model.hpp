@@ -1,4 +1,4 @@
-// Model: a network that is compiled, trained, judged and used in a few lines.
+// Model: compiles, trains and evaluates a network, and predicts with it, in a few lines.
 //
 //   nn::Model model{net, {784}};
 //   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}, .metrics = {nn::accuracy}});
@@ -7,11 +7,11 @@
 //   nn::Logs scores = model.evaluate(test);
 //   Tensor p = model.predict(images);
 //
-// A step of training is one plan: forward, backward, the optimizer's updates, moving statistics and metrics. The same
-// seed gives the same weights, shuffles and dropout masks, and the same results to the last bit for any number of
-// threads. Whatever throws leaves weights and optimizer as they were.
+// A training step is one plan: forward and backward pass, optimizer updates, moving statistics and metrics. Equal seeds
+// give equal weights, shuffles and dropout masks. Results are bit-identical for any number of threads. A function that
+// throws leaves weights and optimizer state unchanged.
 //
-// A training that may be interrupted at any moment, and that ends with the same bits as one that was not:
+// Training that can be interrupted at any time; the resumed run is bit-identical to an uninterrupted one:
 //
 //   model.fit(train, {.epochs = 20, .callbacks = {nn::ModelCheckpoint{.path = "run.safetensors", .every_steps = 100}},
 //                     .resume = "run.safetensors"});
@@ -45,16 +45,16 @@
 namespace xgrad::inline v0::nn {
 
 struct ModelOptions {
-  // Of the initial weights, the shuffles and all random operations. Models of equal layers and equal seed start with
-  // equal weights and draw equal dropout masks: give each member of an ensemble, or each of two critics, another
-  // number, such as `.seed = 1` and `.seed = 2`. The numbers are unrelated, and the program stays reproducible.
+  // Seed of the initial weights, the shuffles and all random operations. Models with equal layers and equal seeds have
+  // equal initial weights and dropout masks, so give each member of an ensemble its own seed. Nearby seeds such as 1
+  // and 2 give independent random numbers.
   std::uint64_t seed = 0;
-  DType dtype = f32;  // of the weights, and of the input unless the next line says otherwise
-  // Of the input. By default i64 if the network only looks it up as indices, as nn::Embedding does, else `dtype`. Data
-  // of other dtypes are converted; numbers that the dtype cannot hold are errors.
+  DType dtype = f32;  // dtype of the weights
+  // Dtype of the input. Default: i64 if the network uses the input only as indices, as nn::Embedding does, else
+  // `dtype`. Data of other dtypes are converted; values that the dtype cannot represent are errors.
   std::optional<DType> input_dtype{};
   std::string name = "model";
-  // Takes the warnings of compile(), one call each; without it they are printed to stderr.
+  // Called with each warning of compile(). If empty, warnings are printed to stderr.
   std::function<void(const std::string& text)> warn{};
 };
 
@@ -67,161 +67,160 @@ struct CompileOptions {
 struct FitOptions {
   int batch_size = default_batch_size;
   int epochs = default_epochs;
-  bool shuffle = true;          // anew each epoch
-  bool drop_last = false;       // leaves out the rows at the end of an epoch that do not fill a batch
-  Dataset validation{};         // judged after each epoch; none if empty
-  double validation_split = 0;  // or this part of the rows, the last ones
-  Augment augment{};            // of the images of training, not of validation: anew each epoch, by the model's seed
+  bool shuffle = true;          // a new order in each epoch
+  bool drop_last = false;       // skips a partial batch at the end of an epoch
+  Dataset validation{};         // evaluated after each epoch; none if empty
+  double validation_split = 0;  // alternative: this fraction of the rows, the last ones
+  Augment augment{};            // of the training images: new in each epoch, seeded by the model's seed
   Verbose verbose = Verbose::automatic;
   int threads = 0;  // 0: default_threads()
   std::vector<Callback> callbacks{};
-  // Ends the fit with a NonFiniteError as soon as the loss, a metric, a weight or what the optimizer remembers becomes
-  // NaN or infinite. It names the operation that made the first such number, its layer, the line of the program that
-  // asked for it and the ranges of its inputs, now and one step before. Costs a copy of all weights a step.
+  // Ends the fit with a NonFiniteError when the loss, a metric, a weight or the optimizer state becomes NaN or
+  // infinite. The error names the first operation with a non-finite result, its layer, its source location and the
+  // ranges of its inputs in this training step and the one before. Costs a copy of all weights per step.
   bool check_finite = false;
-  // A checkpoint that a callback wrote: the fit goes on where that one was, in the middle of an epoch too, and ends
-  // with the same bits. Data and options must be the same, but for `epochs`, `threads` and `verbose`. If there is no
-  // such file, the fit begins at the beginning: so the same program starts and resumes.
+  // Checkpoint to resume from, possibly mid-epoch; the result is bit-identical to an uninterrupted run if the data and
+  // all options except `epochs`, `threads` and `verbose` are the same. A missing file starts a new run, so that one
+  // program both starts and resumes.
   std::filesystem::path resume{};
 };
 
 struct EvaluateOptions {
-  int batch_size = 0;  // rows at once, which changes speed and memory alone; 0: a good number
-  int threads = 0;
-  // Random operations that are active in inference draw other numbers at each step. A row's numbers depend on the
-  // model's seed, this step and the row's position in the call. Of random values whose shape does not follow the rows,
-  // such as noise on a weight, all rows of a call see the same.
+  int batch_size = 0;  // affects only speed and memory; 0: chosen automatically
+  int threads = 0;     // 0: default_threads()
+  // Counter for random operations that are active in inference. The random numbers of a row depend on the model's seed,
+  // this counter and the row's index in the call. A random value without an axis of rows, such as noise on a weight, is
+  // the same for all rows of a call.
   std::uint64_t step = 0;
 };
 
-// How weights of another library are taken from a safetensors file.
+// Options for loading weights of another library from a safetensors file.
 struct LoadOptions {
-  // Names of tensors in the file, and of the weights they are for, as Parameter::name says it; what is not named here
-  // is not read. If empty, tensors are called as the weights.
+  // Maps names of tensors in the file to names of weights (Parameter::name). Other tensors are not read. If empty,
+  // tensors and weights have equal names.
   std::map<std::string, std::string> names{};
-  // Preset::torch: kernels of dense layers and convolutions are [out, in, ...] in the file, as PyTorch's Linear and
-  // Conv keep them, and become [..., in, out]. A dense layer behind a flattened image still has its rows in another
-  // order: PyTorch's images are [channels, h, w].
+  // Preset::torch: kernels of dense layers and convolutions are [out, in, ...] in the file, as in PyTorch's Linear and
+  // Conv, and are transposed to [..., in, out]. The kernel of a dense layer after a flattened image needs more: its
+  // rows are in PyTorch's order [channels, h, w] and are not reordered.
   Preset preset = Preset::keras;
-  bool strict = true;  // every weight of the model must get a tensor
+  bool strict = true;  // throw if the file lacks a tensor for a weight
 };
 
 struct SummaryOptions {
-  int batch_size = default_batch_size;  // of which memory and operations are counted
+  int batch_size = default_batch_size;  // rows for which memory and operations are counted
 };
 
-// A graph of the model for a batch of some rows, to be looked at, planned or checked.
+// A graph of the model for a fixed number of rows, to inspect, plan or check.
 struct ModelGraph {
   std::unique_ptr<Graph> graph;
   Value input, prediction;
-  Value target, loss;  // not valid before compile(); the loss has the penalties in it
-  Value weights;       // of the rows; valid if they have any
-  // f64 scalar: what the loss of this batch weighs beside those of others, and, of that loss, the penalties, which
-  // weigh the number of rows. Valid if rows have weights, or the loss weighs or ignores labels; otherwise the weight is
-  // the number of rows. If it is 0, the batch adds nothing to the updates.
+  Value target, loss;  // not valid before compile(); the loss includes the penalties
+  Value weights;       // row weights; valid if the graph was built with them
+  // `loss_weight`, f64 scalar: the total weight of the batch, for means over batches. `penalty`: the penalties in the
+  // loss, whose weight is the number of rows. Both are valid only if rows have weights, or the loss weighs or ignores
+  // labels; otherwise the total weight is the number of rows. A batch of total weight 0 does not change the updates.
   Value loss_weight, penalty;
-  std::vector<Value> metrics;         // what each reports of a batch, in the order of CompileOptions
-  std::vector<Value> metric_weights;  // the same as loss_weight for each of them
-  // In a graph that trains: all that a step changes, the weights among it, and the trainable weights that stay
-  // unchanged since the loss does not depend on them.
+  std::vector<Value> metrics;         // outputs for the batch, in the order of CompileOptions
+  std::vector<Value> metric_weights;  // total weight of each metric; not valid: the number of rows
+  // In training graphs: all updates of a training step, the weights that it trains, and the trainable weights that the
+  // loss does not depend on.
   std::vector<Update> updates;
   std::vector<Parameter> trained, unreached;
 
-  // The rows for the inputs that the graph has. What is empty is left out.
+  // Feeds for the inputs of this graph. Empty members of `rows` are skipped.
   //
   //   Tensor loss = evaluate(graph.loss, graph.feeds(rows));
   Feeds feeds(const Dataset& rows) const;
 };
 
-// Threads: several threads may call predict(), evaluate() and all else that only reads the model at once. What changes
-// weights, loss or optimizer (compile, fit, train_on_batch, load, set_learning_rate, swap_averages, and profile, which
-// restores them) needs the model for itself: it throws GraphError while another thread is inside any function of the
-// model, and the others throw GraphError while another thread is inside it. The callbacks of a fit run on its thread
-// and may read the model there, and set its learning rate and weights.
+// Threads: several threads may call const functions such as predict() and evaluate() concurrently. Functions that
+// change weights, loss or optimizer (compile, fit, train_on_batch, load, set_learning_rate, swap_averages, and profile,
+// which restores them) need exclusive access: they throw GraphError while another thread is inside any function of the
+// model, and any function throws GraphError while another thread is inside one of them. Callbacks run on the thread of
+// the fit; they may read the model there, and set its learning rate and weights.
 //
-// Memory: a model keeps the plans and workspaces of the batch sizes used last, for training, evaluation and prediction:
-// 64 at most, and beyond 8 and one more for each processor only as many as have 64 MiB together. See kept_bytes().
+// Memory: a model caches the plans and workspaces of the last used batch sizes, for training, evaluation and
+// prediction: at most 64. Beyond the first 8 + (number of processors), only as many as fit in 64 MiB. See kept_bytes().
 class Model {
  public:
-  // `network` is any module or function from Value to Value; `row` is the shape of one row of the input. Makes the
-  // weights. Throws what the layers throw if shapes do not fit.
+  // `network` is any module or function from Value to Value; `row` is the shape of one input row. Creates the weights.
+  // Layers throw if shapes do not match.
   Model(AnyModule network, Shape row, ModelOptions options = {}, SourceLocation at = SourceLocation::here());
   ~Model();
   Model(Model&&) noexcept;
   Model& operator=(Model&&) noexcept;
 
-  // May be called again: forgets what the optimizer remembered, keeps the weights. Which layers are trainable is taken
-  // from here until the next compile(). Warns once, naming them, of trainable weights that the loss does not depend on:
-  // training leaves these unchanged. Throws GradientError if the loss depends on none, and what the loss and the
-  // metrics throw if the prediction's shape does not suit them. Metrics of one name get numbers:
-  // precision, precision_1, ...
+  // Sets loss, optimizer and metrics. A repeated call resets the optimizer state and keeps the weights. The trainable
+  // flags of the layers are read here and hold until the next compile(). Warns once if the loss does not depend on some
+  // trainable weights, which training then leaves unchanged; throws GradientError if it depends on none. Loss and
+  // metrics throw if the shape of the prediction does not suit them. Metrics with equal names are numbered: precision,
+  // precision_1, ...
   void compile(CompileOptions options, SourceLocation at = SourceLocation::here());
 
-  // Trains. The history has loss and metrics, those of the validation with "val_" in front, and "learning_rate" as it
-  // was when the epoch ended. Throws ShapeError, DTypeError or ValueError, before anything changes, if the data do not
-  // fit the model: another shape of rows, numbers that are not finite, class numbers out of range; GraphError before
-  // compile().
+  // Trains for `options.epochs` epochs. The history has loss and metrics, the validation ones prefixed by "val_", and
+  // the "learning_rate" at the end of each epoch. If the data do not match the model (shape of rows, non-finite values,
+  // class indices out of range), throws ShapeError, DTypeError or ValueError before anything changes. Throws GraphError
+  // before compile().
   History fit(const Dataset& data, const FitOptions& options = {});
-  // One step of training with all the rows at once, for loops written by hand: loss and metrics of these rows, before
-  // the step. Throws as fit.
+  // One training step on all rows as a single batch, for custom training loops. Returns loss and metrics of the rows
+  // before the update. Throws like fit.
   Logs train_on_batch(const Dataset& rows, int threads = 0);
-  // Loss, penalties included, and metrics over all rows, with the network as it is used and not as it is trained.
+  // Loss (with penalties) and metrics over all rows, in inference mode.
   Logs evaluate(const Dataset& data, const EvaluateOptions& options = {}) const;
-  // One row of the result for each row of x.
+  // Predictions, [rows, ...], one for each row of x, in inference mode.
   Tensor predict(const Tensor& x, const EvaluateOptions& options = {}) const;
 
   // Prints str().
   void summary(const SummaryOptions& options = {}) const;
-  // A table of layers: shapes of what they give, numbers of parameters, floating-point operations as graph/flops.hpp
-  // counts them, and activations, which are the bytes of what a layer and the modules in it give; the last two for a
-  // batch. Below it what a step takes, of training or, before compile(), of prediction: its operations, and its memory
-  // as it is planned, beside the parameters and what the optimizer keeps of them.
+  // A table of the layers: output shape, number of parameters, floating-point operations (graph/flops.hpp) and
+  // activation bytes (outputs of the layer and its modules), the last two per batch. Below it, the operations and the
+  // planned peak memory, without parameters and optimizer state, of a training step or, before compile(), a prediction.
   std::string str(const SummaryOptions& options = {}) const;
 
-  // Bytes of the workspaces that are kept for the next calls, while none runs.
+  // Bytes of the cached workspaces that no call is using.
   std::size_t kept_bytes() const;
 
   // Weights and moving statistics, in the order of their first use.
   const std::vector<Parameter>& parameters() const;
   Index parameter_count() const;
-  // Of the weights that training changes: what was set at compile(), or before it what is set now.
+  // Number of trainable elements, by the flags at compile(), or by the current flags before compile().
   Index trainable_count() const;
-  // Of the next step.
+  // The learning rate of the next training step.
   double learning_rate() const;
-  // Throws UserError if the optimizer's rate follows a schedule.
+  // Throws UserError unless rate is finite and at least 0, or if the optimizer has a schedule.
   void set_learning_rate(double rate);
-  // Exchanges the weights and their averages (OptimizerOptions::ema_momentum): once to evaluate or keep the averages,
-  // again to train on. Throws UserError if the optimizer keeps none or nothing was trained yet.
+  // Swaps the weights and their moving averages (OptimizerOptions::ema_momentum): call once to evaluate or save the
+  // averages, and again before training continues. Throws UserError if the optimizer has no averages or nothing was
+  // trained yet.
   void swap_averages();
 
-  // The whole state, in one safetensors file: weights and moving statistics, what the optimizer remembers, the seed and
-  // the counts of steps and epochs that shuffles and random operations go by. Written under another name and renamed:
-  // whenever the program stops, `path` is the old file or the new one. Throws EnvironmentError if it cannot be written.
+  // Saves the whole state in one safetensors file: weights, moving statistics, optimizer state, the seed, and the step
+  // and epoch counts that shuffles and random operations depend on. The write is atomic: if the program is killed,
+  // `path` is the old or the new file. Throws EnvironmentError if the file cannot be written.
   void save(const std::filesystem::path& path) const;
-  // Makes this model the saved one: it must have the same weights, by name, shape and dtype. If it is compiled, it
-  // takes what the optimizer remembers, which must be the same optimizer; otherwise the weights alone. Throws
-  // FormatError, naming file and tensor, for a file that does not fit or is damaged.
+  // Restores the state from a file of save(). The model must have the same weights, by name, shape and dtype. A
+  // compiled model must have the same optimizer and restores its state, too. Throws FormatError, naming file and
+  // tensor, if the file does not match or is damaged.
   void load(const std::filesystem::path& path);
-  // Takes weights and moving statistics from a file of another library; what the optimizer remembers and the counts
-  // stay as they are. Floating-point numbers are converted to the weights' dtype. Throws FormatError, naming file and
-  // tensor, for a tensor that is missing or of another shape, UserError for names that fit no weight; then nothing has
-  // changed.
+  // Loads weights and moving statistics from a file of another library; optimizer state and counts stay unchanged.
+  // Floating-point values are converted to the weights' dtype. Throws FormatError, naming file and tensor, if a tensor
+  // is missing or has another shape, UserError for the name of a weight that does not exist; then nothing has changed.
   //
   //   model.load("net.safetensors", {.names = {{"0.weight", "dense/kernel"}, {"0.bias", "dense/bias"}},
   //                                  .preset = nn::Preset::torch});
   void load(const std::filesystem::path& path, const LoadOptions& options);
 
-  // The network on a batch of `rows`; with target, loss and metrics if compiled.
+  // The inference graph for `rows` rows; with target, loss and metrics if compiled.
   ModelGraph inference_graph(Index rows) const;
-  // The step that fit() runs, of rows with or without weights. Throws GraphError before compile().
+  // The training step of fit() for `rows` rows, with or without row weights. Throws GraphError before compile().
   ModelGraph training_graph(Index rows, bool weighted = false) const;
-  // Where the time of a training step of the first `batch_size` rows goes, beside the peak of the machine, which is
-  // measured first if the options have none. Weights, optimizer and counts stay as they are. Throws as fit.
+  // Profiles a training step on the first `batch_size` rows against the peak performance of the machine, which is
+  // measured first if the options have none. Weights, optimizer state and counts stay unchanged. Throws like fit.
   //
   //   std::cout << model.profile(train, 128).str();
   Profile profile(const Dataset& data, int batch_size = default_batch_size, const ProfileOptions& options = {}) const;
-  // Proves the gradients of the training graph's loss by all trainable weights on a few rows of data, by finite
-  // differences. Throws GradientError with a report if one is wrong.
+  // Checks the gradients of the training loss with respect to all trainable weights by finite differences, on a few
+  // rows. Throws GradientError with a report if one is wrong.
   void check_gradients(const Dataset& few_rows, const CheckOptions& options = {}) const;
 
  private:
