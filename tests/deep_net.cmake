@@ -72,7 +72,7 @@ endforeach()
 # Started again, it resumes and ends with the same result.
 execute_process(COMMAND ${PROGRAM} --data synthetic --epochs 2 --seed 5 --threads 1 --json ${json} --checkpoint ${checkpoint}
                 RESULT_VARIABLE status OUTPUT_VARIABLE out ERROR_VARIABLE out)
-if(NOT status EQUAL 0 OR NOT out MATCHES "going on from .*: 1 epochs and 431 batches are done")
+if(NOT status EQUAL 0 OR NOT out MATCHES "resuming from .* after 1 epochs and 431 batches")
   message(FATAL_ERROR "it ended with ${status} and did not resume:\n${out}")
 endif()
 file(READ ${json} again)

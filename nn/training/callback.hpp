@@ -1,4 +1,4 @@
-// Callbacks: what is done between the steps of a fit.
+// Callbacks: hooks that `fit` calls around training, each epoch and each batch.
 //
 //   struct ShowRate {
 //     void on_epoch_end(nn::Training& t) { std::printf("%g\n", t.model().learning_rate()); }
@@ -7,22 +7,21 @@
 //
 // A callback is a plain struct with one or more of the members
 //
-//   on_fit_begin     before the first step
+//   on_fit_begin     before the first training step
 //   on_epoch_begin
-//   on_batch_end     after each step
-//   on_epoch_end     after the validation, when the epoch is part of the history
-//   on_fit_end       after the last epoch, unless something was thrown
+//   on_batch_end     after each training step
+//   on_epoch_end     after the validation; the history includes the epoch
+//   on_fit_end       after the last epoch, unless an exception ended the fit
 //
-// which are in the table below and take a Training&. They are called in the order in which the callbacks are given. One
-// that remembers anything from call to call has three members more, so that a fit which is resumed from a checkpoint
-// goes on as it would have:
+// which take a Training&. Callbacks are called in the order in which they are given. A callback with state needs three
+// more members, so that a fit can resume from a checkpoint:
 //
 //   static constexpr const char* name = "...";
 //   nn::NamedTensors state() const;
 //   void set_state(const nn::NamedTensors&);      called after on_fit_begin
 //
-// Callbacks are held by value; std::ref(c) has the caller's own one called, which can be asked afterwards. What a
-// callback throws ends the fit, and leaves weights and optimizer as they were before it.
+// Callbacks are held by value. std::ref(c) refers to the caller's object, whose members can be read after the fit. An
+// exception from a callback ends the fit and restores weights and optimizer state.
 #pragma once
 
 #include <filesystem>
@@ -43,40 +42,39 @@ namespace xgrad::inline v0::nn {
 class Model;
 struct Dataset;
 
-// A fit as callbacks see it.
+// The state of a fit, for callbacks.
 class Training {
  public:
   explicit Training(Model& model) : model_(&model) {}
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
 
-  // To be asked, and to have its learning rate or its weights set. It throws GraphError if it is to be compiled, loaded
-  // or trained meanwhile.
+  // The model. Callbacks may read it and set its learning rate and weights; compile, load and fit throw GraphError.
   Model& model() const { return *model_; }
-  // The rows of training, without those of the validation, as the model takes them and before any augmentation, and how
-  // many there are in a whole batch.
+  // The training rows without the validation rows, converted to the model's dtypes, before augmentation; and the rows
+  // of a full batch.
   const Dataset& data() const { return *data_; }
   Index batch_size() const { return batch_size_; }
-  // The epoch that goes on or has just ended, from 0, and how many there are to be.
+  // The current epoch, from 0 (in on_epoch_end the one that ended), and the number of epochs of the fit.
   int epoch() const { return epoch_; }
   int epochs() const { return epochs_; }
-  // The steps made in this epoch, and those of a whole one.
+  // Training steps done in this epoch, and training steps per epoch.
   int batch() const { return batch_; }
   int batches() const { return batches_; }
-  // Of the last step.
+  // Loss of the last training step.
   double loss() const { return loss_; }
-  // Loss and metrics of this epoch so far. When it has ended, those of the validation as well, with "val_" in front,
-  // and "learning_rate".
+  // Loss and metrics of this epoch so far. In on_epoch_end also those of the validation, prefixed by "val_", and
+  // "learning_rate".
   const Logs& logs();
-  // The names that the logs of an epoch will have when it has ended.
+  // The names of logs() in on_epoch_end.
   const std::vector<std::string>& log_names() const { return log_names_; }
-  // Of the epochs that have ended.
+  // The completed epochs.
   const History& history() const { return history_; }
 
-  // Ends the fit after this step or epoch; what was trained is kept. The reason is printed.
+  // Ends the fit after this training step or epoch and keeps the trained weights. The reason is printed.
   void stop(std::string reason = {});
-  // Writes a checkpoint, from which FitOptions::resume goes on, when all callbacks have been called about what has just
-  // happened. See Model::save.
+  // Requests a checkpoint for FitOptions::resume. It is written after all callbacks have been called for the current
+  // event. See Model::save.
   void save(const std::filesystem::path& path) { saves_.push_back(path); }
 
  private:
@@ -96,11 +94,11 @@ class Training {
   std::vector<std::filesystem::path> saves_;
 };
 
-// What a callback may be told of: name(event) for each of its members.
+// The events of callbacks: expands to name(event) for each.
 #define XGRAD_CALLBACK_EVENTS(name) \
   name(on_fit_begin) name(on_epoch_begin) name(on_batch_end) name(on_epoch_end) name(on_fit_end)
 
-// The same as functions, for a few words on the spot.
+// A callback made of functions.
 //
 //   nn::LambdaCallback{.on_epoch_end = [](nn::Training& t) { if (t.logs()["loss"] < 0.01) t.stop(); }}
 struct LambdaCallback {
@@ -132,7 +130,7 @@ class Callback {
 #undef XGRAD_TAKE
   }
 
-  // Empty where the callback has no such member.
+  // Empty if the callback has no such member.
 #define XGRAD_MEMBER(event) std::function<void(Training&)> event;
   XGRAD_CALLBACK_EVENTS(XGRAD_MEMBER)
 #undef XGRAD_MEMBER
@@ -141,7 +139,7 @@ class Callback {
   std::function<void(const NamedTensors&)> set_state;
 
  private:
-  // A member that is there but cannot be called would otherwise be passed over in silence.
+  // Asserts that each member with an event's name can be called; a misdeclared one would never run.
   template <class C>
   explicit Callback(std::shared_ptr<C> c) {
 #define XGRAD_TAKE(event)                                                                           \
@@ -167,7 +165,7 @@ class Callback {
     } else {
       static_assert(
           !requires { &C::set_state; } && !requires { &C::state; },
-          "a callback that is kept in checkpoints has a name, state() and set_state()");
+          "a callback with state needs a static name, state() and set_state()");
     }
   }
 };

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Throws, now rather than after an epoch, unless the logs will have the number.
+// Checks in on_fit_begin, rather than after an epoch, that the logs will contain `name`.
 void require_monitored(const char* callback, const Training& t, const std::string& name) {
   const std::vector<std::string>& names = t.log_names();
   const auto known = [&](const std::string& n) { return std::find(names.begin(), names.end(), n) != names.end(); };
@@ -26,13 +26,13 @@ void require_monitored(const char* callback, const Training& t, const std::strin
   const bool lacks_validation = name.starts_with("val_") && known(name.substr(4));
   throw UserError(fmt::format("{}: monitor: {}", callback,
                               lacks_validation
-                                  ? fmt::format("there is no \"{}\" without validation data\n  hint: fit with "
-                                                "validation or validation_split",
+                                  ? fmt::format("\"{}\" needs validation data\n  hint: set FitOptions::validation "
+                                                "or validation_split",
                                                 name)
                                   : no_such_name(name, names)));
 }
 
-// By more than `margin`, unless there was nothing before. NaN is never better.
+// Whether `now` is better than `before` by more than `margin`, or the first value. NaN is never better.
 bool is_better(double now, const std::optional<double>& before, MonitorMode mode, const std::string& name,
                double margin) {
   if (std::isnan(now)) return false;
@@ -43,10 +43,10 @@ bool is_better(double now, const std::optional<double>& before, MonitorMode mode
 
 void require_at_least(const char* callback, const char* option, double value, double least) {
   if (value >= least && std::isfinite(value)) return;
-  throw UserError(fmt::format("{}: {} = {} has no meaning", callback, option, value));
+  throw UserError(fmt::format("{}: {} must be finite and at least {}, got {}", callback, option, least, value));
 }
 
-// ---- what callbacks keep, as tensors
+// ---- callback state as tensors
 
 void keep(NamedTensors& to, const std::string& name, int number) {
   to[name] = Tensor(static_cast<std::int64_t>(number));
@@ -59,7 +59,7 @@ const Tensor* find(const NamedTensors& from, const char* callback, const std::st
   const auto found = from.find(name);
   if (found == from.end()) return nullptr;
   if (found->second.type() == type) return &found->second;
-  throw FormatError(fmt::format("{}: the checkpoint's \"{}\" is {} instead of {}", callback, name,
+  throw FormatError(fmt::format("{}: \"{}\" in the checkpoint is {}, expected {}", callback, name,
                                 found->second.type().str(), type.str()));
 }
 
@@ -68,7 +68,7 @@ int number_of(const NamedTensors& from, const char* callback, const std::string&
   if (number == nullptr) throw FormatError(fmt::format("{}: the checkpoint has no \"{}\"", callback, name));
   const std::int64_t value = number->values<std::int64_t>()[0];
   if (value < 0 || value > std::numeric_limits<int>::max())
-    throw FormatError(fmt::format("{}: the checkpoint's \"{}\" is {}", callback, name, value));
+    throw FormatError(fmt::format("{}: \"{}\" in the checkpoint must be in [0, 2^31), got {}", callback, name, value));
   return static_cast<int>(value);
 }
 
@@ -77,7 +77,7 @@ std::optional<double> optional_of(const NamedTensors& from, const char* callback
   return number == nullptr ? std::nullopt : std::optional(number->item());
 }
 
-// Throws, now rather than after an epoch, what setting the learning rate throws.
+// Sets the learning rate to itself, so that an optimizer with a schedule throws now rather than after an epoch.
 void require_settable_rate(Training& t) { t.model().set_learning_rate(t.model().learning_rate()); }
 
 NamedTensors weights_of(const Model& model) {
@@ -115,7 +115,7 @@ void EarlyStopping::on_epoch_end(Training& t) {
   if (waited < patience || t.epoch() == 0) return;
   stopped_epoch = t.epoch();
   t.stop(best ? fmt::format("early stopping: the best {} was {:.6g} in epoch {}", monitor, *best, best_epoch + 1)
-              : fmt::format("early stopping: {} was never a number", monitor));
+              : fmt::format("early stopping: {} was NaN in every epoch", monitor));
 }
 
 void EarlyStopping::on_fit_end(Training& t) {
@@ -149,7 +149,7 @@ void EarlyStopping::set_state(const NamedTensors& state) {
 
 void ReduceLROnPlateau::on_fit_begin(Training& t) {
   require_monitored(name, t, monitor);
-  if (!(factor >= 0 && factor < 1)) throw UserError(fmt::format("{}: factor = {} is not in [0, 1)", name, factor));
+  if (!(factor >= 0 && factor < 1)) throw UserError(fmt::format("{}: factor must be in [0, 1), got {}", name, factor));
   require_at_least(name, "patience", patience, 0);
   require_at_least(name, "min_delta", min_delta, 0);
   require_at_least(name, "cooldown", cooldown, 0);
@@ -195,7 +195,7 @@ void ReduceLROnPlateau::set_state(const NamedTensors& state) {
 // ---- LearningRateScheduler
 
 void LearningRateScheduler::on_epoch_begin(Training& t) {
-  if (!schedule) throw UserError("learning_rate_scheduler: there is no schedule");
+  if (!schedule) throw UserError("learning_rate_scheduler: schedule is empty");
   t.model().set_learning_rate(schedule(t.epoch(), t.model().learning_rate()));
 }
 
@@ -210,8 +210,8 @@ std::string path_now(const ModelCheckpoint& c, int epoch, const Logs& logs) {
   try {
     return fmt::vformat(c.path, numbers);
   } catch (const fmt::format_error& error) {
-    throw UserError(fmt::format("{}: the path \"{}\" cannot be filled in: {}\n  there are: epoch, {}", c.name, c.path,
-                                error.what(), logs.str()));
+    throw UserError(fmt::format("{}: the path \"{}\" cannot be formatted: {}\n  available values: epoch, {}", c.name,
+                                c.path, error.what(), logs.str()));
   }
 }
 
@@ -221,9 +221,10 @@ void ModelCheckpoint::on_fit_begin(Training& t) {
   if (path.empty()) throw UserError(fmt::format("{}: the path is empty", name));
   require_at_least(name, "every_steps", every_steps, 0);
   if (every_steps > 0 && save_best_only) {
-    throw UserError(fmt::format("{}: every_steps and save_best_only are both given\n  hint: use two of these", name));
+    throw UserError(fmt::format(
+        "{}: every_steps and save_best_only are both given\n  hint: use two ModelCheckpoint callbacks", name));
   }
-  // Checked now and not after the first epoch.
+  // Check names and path before the first training step, not after the first epoch.
   if (save_best_only) require_monitored(name, t, monitor);
   if (every_steps == 0) {
     Logs some;
@@ -233,7 +234,7 @@ void ModelCheckpoint::on_fit_begin(Training& t) {
   const fs::path folder = fs::path(path).parent_path();
   std::error_code ignored;
   if (!folder.empty() && !fs::is_directory(folder, ignored))
-    throw EnvironmentError(fmt::format("{}: there is no folder {} for {}", name, folder.string(), path));
+    throw EnvironmentError(fmt::format("{}: the folder {} of the path {} does not exist", name, folder.string(), path));
   best.reset();
 }
 
@@ -265,7 +266,7 @@ void ModelCheckpoint::set_state(const NamedTensors& state) { best = optional_of(
 
 namespace {
 
-// As the reader of CSV files wants it: in quotes where there is a separator, a quote or an end of line.
+// Quotes a CSV field (RFC 4180) that contains a separator, a quote or a line break.
 std::string field(const std::string& text, char separator) {
   if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;
   std::string out = "\"";
@@ -297,7 +298,7 @@ void CSVLogger::on_fit_begin(Training& t) {
 void CSVLogger::on_epoch_end(Training& t) {
   const int epochs = t.history().epochs();
   std::error_code ignored;
-  // The names are known after the first epoch, and a table that is gone is written anew.
+  // Write the whole table when the column names become known, and when the file was deleted.
   if (epochs == 1 || !fs::exists(path, ignored)) return replace_file("csv_logger", path, table(t.history(), separator));
   append_to_file("csv_logger", path, row(t.history(), epochs - 1, separator));
 }
@@ -306,7 +307,7 @@ void CSVLogger::on_epoch_end(Training& t) {
 
 void TerminateOnNaN::on_batch_end(Training& t) {
   if (!std::isfinite(t.loss())) {
-    t.stop(fmt::format("the loss is {} at batch {} (fit with check_finite = true to see where it comes from)", t.loss(),
+    t.stop(fmt::format("the loss is {} at batch {} (fit with check_finite = true to find the cause)", t.loss(),
                        t.batch()));
   }
 }

@@ -1,4 +1,4 @@
-// The callbacks of the library, with the names and defaults of Keras 3 (keras/src/callbacks).
+// Callbacks with the names and defaults of Keras 3 (keras/src/callbacks).
 //
 //   model.fit(train, {.epochs = 100,
 //                     .validation = valid,
@@ -6,8 +6,8 @@
 //                                   nn::ModelCheckpoint{.path = "best.safetensors", .save_best_only = true},
 //                                   nn::CSVLogger{.path = "log.csv"}}});
 //
-// Epochs are counted from 0, as in Keras. `monitor` names an entry of the logs: an unknown name throws UserError before
-// the first step, which lists the valid names.
+// Epochs are counted from 0, as in Keras. `monitor` names an entry of the logs. An unknown name throws UserError before
+// the first training step, which lists the valid names.
 #pragma once
 
 #include <functional>
@@ -18,27 +18,27 @@
 
 namespace xgrad::inline v0::nn {
 
-// Whether smaller or larger numbers are better. `automatic` goes by the name: see larger_is_better.
+// Whether smaller or larger values are better. `automatic` decides by the name, see larger_is_better.
 enum class MonitorMode { automatic, min, max };
 
-// Ends the fit when a number has not improved by more than `min_delta` for more epochs than `patience` allows: with 0
-// or 1, at the first that brings no improvement. NaN is never an improvement.
+// Ends the fit after `patience` epochs in which the monitored value did not improve by more than `min_delta`; 0 is the
+// same as 1. NaN is never an improvement.
 struct EarlyStopping {
   static constexpr const char* name = "early_stopping";
   std::string monitor = "val_loss";
   double min_delta = 0;
   int patience = 0;
   MonitorMode mode = MonitorMode::automatic;
-  std::optional<double> baseline{};   // improvements that do not reach beyond this number do not count
-  bool restore_best_weights = false;  // at the end of the fit: those of the best epoch, moving statistics too
-  int start_from_epoch = 0;           // earlier epochs are not looked at
+  std::optional<double> baseline{};   // only values better than this reset the patience
+  bool restore_best_weights = false;  // at the end of the fit, with moving statistics
+  int start_from_epoch = 0;           // earlier epochs are ignored
 
-  // Of the last fit.
+  // Results of the last fit.
   std::optional<double> best{};
   int best_epoch = 0;
   std::optional<int> stopped_epoch{};
 
-  // Kept from epoch to epoch.
+  // State between epochs.
   int waited = 0;
   NamedTensors best_weights{};
 
@@ -49,7 +49,7 @@ struct EarlyStopping {
   void set_state(const NamedTensors& state);
 };
 
-// Multiplies the learning rate by `factor` when a number has not improved for `patience` epochs.
+// Multiplies the learning rate by `factor` when the monitored value has not improved for `patience` epochs.
 struct ReduceLROnPlateau {
   static constexpr const char* name = "reduce_lr_on_plateau";
   std::string monitor = "val_loss";
@@ -57,10 +57,10 @@ struct ReduceLROnPlateau {
   int patience = 10;
   MonitorMode mode = MonitorMode::automatic;
   double min_delta = 1e-4;
-  int cooldown = 0;  // epochs after a reduction in which nothing is counted
+  int cooldown = 0;  // epochs after a reduction that do not count toward `patience`
   double min_learning_rate = 0;
 
-  // Kept from epoch to epoch.
+  // State between epochs.
   std::optional<double> best{};
   int waited = 0;
   int cooling = 0;
@@ -80,19 +80,18 @@ struct LearningRateScheduler {
   void on_epoch_begin(Training& t);
 };
 
-// Writes checkpoints, from which a fit is resumed or a model loaded. Each is written whole under another name and then
-// renamed: whenever the program ends, the file is a good one, the new or the last. See Model::save.
+// Writes checkpoints, for FitOptions::resume or Model::load. The write is atomic, see Model::save.
 struct ModelCheckpoint {
   static constexpr const char* name = "model_checkpoint";
-  // May name the epoch, here counted from 1, and numbers of the logs, in the format of std::format:
+  // May contain the epoch, here counted from 1, and entries of the logs, in the syntax of std::format:
   // "net-{epoch:02}-{val_loss:.3f}.safetensors". The folder must exist.
   std::string path;
   std::string monitor = "val_loss";
-  bool save_best_only = false;  // only when the monitored number is better than ever before
+  bool save_best_only = false;  // only when the monitored value reaches a new best
   MonitorMode mode = MonitorMode::automatic;
-  int every_steps = 0;  // after so many steps, also in the middle of an epoch; 0: after each epoch
+  int every_steps = 0;  // training steps between checkpoints, also mid-epoch; 0: after each epoch
 
-  // Kept from epoch to epoch.
+  // State between epochs.
   std::optional<double> best{};
 
   void on_fit_begin(Training& t);
@@ -102,8 +101,8 @@ struct ModelCheckpoint {
   void set_state(const NamedTensors& state);
 };
 
-// Writes the history to a table, an epoch a row. A fit that is resumed writes the rows of its earlier epochs again, so
-// that the table is that of the whole fit.
+// Writes the history as a table with one row per epoch. A resumed fit rewrites the rows of its earlier epochs, so that
+// the table covers the whole fit.
 struct CSVLogger {
   std::string path;
   char separator = ',';
@@ -112,7 +111,7 @@ struct CSVLogger {
   void on_epoch_end(Training& t);
 };
 
-// Ends the fit after the first step whose loss is not finite.
+// Ends the fit after the first training step whose loss is not finite.
 struct TerminateOnNaN {
   void on_batch_end(Training& t);
 };

@@ -1,8 +1,7 @@
-// Models in files, and fits that go on from one.
+// Saving, loading and resuming.
 //
-// Tensors: "weights/NAME", "optimizer/NAME"; of a fit also "fit/sums", which the means of the epoch's numbers are made
-// of, "fit/seconds", "history/NAME" with a number an epoch, and "callbacks/NAME/KEY". Metadata: what is counted or
-// named.
+// Tensors in the file: "weights/NAME", "optimizer/NAME". Training checkpoints also have "fit/sums" (state of Means),
+// "fit/seconds", "history/NAME" (one number per epoch) and "callbacks/NAME/KEY". Metadata: counts, options and names.
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -32,7 +31,7 @@ const std::string* find(const TensorFile& file, const std::string& name) {
 
 const std::string& text_of(const TensorFile& file, const std::string& where, const std::string& name) {
   if (const std::string* text = find(file, name)) return *text;
-  throw FormatError(fmt::format("{}: there is no \"{}\" in its metadata", where, name));
+  throw FormatError(fmt::format("{}: the metadata have no \"{}\"", where, name));
 }
 
 template <class T>
@@ -42,7 +41,8 @@ T number_of(const TensorFile& file, const std::string& where, const std::string&
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc() || stop != end || number < T{})
-    throw FormatError(fmt::format("{}: \"{}\" in its metadata is no number of its kind", where, name));
+    throw FormatError(
+        fmt::format("{}: \"{}\" in the metadata must be a non-negative integer in range, got {:?}", where, name, text));
   return number;
 }
 
@@ -51,13 +51,13 @@ const Tensor& tensor_of(const TensorFile& file, const std::string& where, const 
   const auto found = file.tensors.find(name);
   if (found == file.tensors.end()) throw FormatError(fmt::format("{}: there is no tensor \"{}\"", where, name));
   if (found->second.type() != type) {
-    throw FormatError(fmt::format("{}: the tensor \"{}\" is {}, but the model's is {}", where, name,
+    throw FormatError(fmt::format("{}: the tensor \"{}\" is {}, but the model needs {}", where, name,
                                   found->second.type().str(), type.str()));
   }
   return found->second;
 }
 
-// Without this check an unreadable tensor would count as one that is not there.
+// Without this check an unreadable tensor would be reported as missing.
 void require_readable(const TensorFile& file, const std::string& where, std::string_view prefix) {
   const auto found = file.unreadable.lower_bound(std::string(prefix));
   if (found != file.unreadable.end() && found->first.starts_with(prefix)) {
@@ -66,19 +66,19 @@ void require_readable(const TensorFile& file, const std::string& where, std::str
   }
 }
 
-// The tensors of the parameters, in their order; there must be no others with that prefix.
+// The tensors of the parameters, in their order. Throws FormatError if the file has others with that prefix.
 std::vector<Tensor> matching(const TensorFile& file, const std::string& where, const std::string& prefix,
                              const std::vector<Parameter>& parameters) {
   std::vector<Tensor> out;
   for (const Parameter& p : parameters) out.push_back(tensor_of(file, where, prefix + p.name(), p.type()));
-  std::size_t there = 0;
-  for (const auto& entry : file.tensors) there += entry.first.starts_with(prefix) ? 1U : 0U;
-  if (there == out.size()) return out;
+  std::size_t in_file = 0;
+  for (const auto& entry : file.tensors) in_file += entry.first.starts_with(prefix) ? 1U : 0U;
+  if (in_file == out.size()) return out;
   for (const auto& [name, tensor] : file.tensors) {
     const bool known = std::any_of(parameters.begin(), parameters.end(),
                                    [&, &key = name](const Parameter& p) { return key == prefix + p.name(); });
     if (name.starts_with(prefix) && !known)
-      throw FormatError(fmt::format("{}: the model has nothing for the tensor \"{}\"", where, name));
+      throw FormatError(fmt::format("{}: the model has no parameter for the tensor \"{}\"", where, name));
   }
   return out;
 }
@@ -87,11 +87,11 @@ Tensor numbers(const std::vector<double>& values) {
   return Tensor::from<double>({static_cast<Index>(values.size())}, std::span<const double>(values));
 }
 
-std::string place(const char* where, const std::filesystem::path& path) {
+std::string message_prefix(const char* where, const std::filesystem::path& path) {
   return fmt::format("{}: {}", where, path.string());
 }
 
-// The callback's name, and a number behind it if an earlier one has the same.
+// Names of the callbacks; repeated ones are numbered.
 std::vector<std::string> names_of(const std::vector<Callback>& callbacks) {
   std::map<std::string, int> seen;
   std::vector<std::string> out;
@@ -118,10 +118,11 @@ TensorFile Model::State::to_file() const {
   return out;
 }
 
-// What the optimizer keeps of a weight is in the file if it was trained there, and is wanted if it is trained here.
+// Trained weights have optimizer state: in the file if they were trained when it was saved, in the model if they are
+// trainable now.
 void Model::State::require_same_training(const TensorFile& file, const std::string& where) const {
   std::vector<Parameter> frozen_here, frozen_there;
-  bool agrees = false;  // on some weight: otherwise it is the optimizer's options that differ
+  bool agrees = false;  // on some weight; otherwise the optimizer options differ, which take() reports
   for (const Parameter& p : parameters) {
     const std::string prefix = p.name() + "/";
     const auto in_file = file.tensors.lower_bound(optimizer_prefix + prefix);
@@ -134,11 +135,11 @@ void Model::State::require_same_training(const TensorFile& file, const std::stri
   }
   if (!agrees) return;
   const auto fail = [&](const std::vector<Parameter>& weights, const char* trained, const char* frozen,
-                        const char* way) {
+                        const char* fix) {
     throw FormatError(
         fmt::format("{}: weights that {} are {}: {}\n  hint: {} before compile(), or load before compile() "
-                    "to take the weights alone",
-                    where, trained, frozen, quoted_names(weights), way));
+                    "to load only the weights",
+                    where, trained, frozen, quoted_names(weights), fix));
   };
   if (!frozen_here.empty())
     fail(frozen_here, "were trained when it was saved", "frozen in this model", "set_trainable(true) on their layers");
@@ -149,9 +150,10 @@ void Model::State::require_same_training(const TensorFile& file, const std::stri
 }
 
 void Model::State::take(const TensorFile& file, const std::string& where) {
-  // Everything is looked at before anything changes.
+  // Validate everything before anything changes.
   if (text_of(file, where, "format") != format_name)
-    throw FormatError(fmt::format("{}: it is of another format, \"{}\"", where, text_of(file, where, "format")));
+    throw FormatError(
+        fmt::format("{}: unknown format \"{}\", expected \"{}\"", where, text_of(file, where, "format"), format_name));
   const auto seed = number_of<std::uint64_t>(file, where, "seed");
   const auto steps_made = number_of<std::uint64_t>(file, where, "training_steps");
   const auto epochs_made = number_of<std::uint64_t>(file, where, "epochs");
@@ -162,7 +164,7 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
     if (*optimizer != compiled->optimizer.name()) {
       throw FormatError(
           fmt::format("{}: it was trained by {}, but the model is compiled with {}\n  hint: load before "
-                      "compile() to take the weights alone",
+                      "compile() to load only the weights",
                       where, *optimizer, compiled->optimizer.name()));
     }
     require_readable(file, where, optimizer_prefix);
@@ -172,7 +174,8 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
     for (std::size_t i = 0; i < kept.size(); ++i) {
       const bool rate = kept[i] == optimizer_state.learning_rate;
       if (rate && !(values[i].item() >= 0 && std::isfinite(values[i].item())))
-        throw FormatError(fmt::format("{}: a learning rate of {} has no meaning", where, values[i].item()));
+        throw FormatError(
+            fmt::format("{}: the learning rate must be finite and at least 0, got {}", where, values[i].item()));
     }
     to.insert(to.end(), kept.begin(), kept.end());
     from.insert(from.end(), values.begin(), values.end());
@@ -180,7 +183,7 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i].set(from[i]);
   training_steps = steps_made;
   epochs = epochs_made;
-  if (seed != options.seed) steps.clear();  // graphs draw by it
+  if (seed != options.seed) steps.clear();  // their graphs contain the seed
   options.seed = seed;
 }
 
@@ -192,7 +195,7 @@ void Model::save(const std::filesystem::path& path) const {
 void Model::load(const std::filesystem::path& path) {
   const ModelUse::Call changing = state_->use.change("load", state_->options.name);
   state_->require_idle("load");
-  state_->with_memory("load", 0, [&] { state_->take(load_safetensors(path), place("load", path)); });
+  state_->with_memory("load", 0, [&] { state_->take(load_safetensors(path), message_prefix("load", path)); });
 }
 
 TensorFile Model::Fit::checkpoint() const {
@@ -231,45 +234,47 @@ TensorFile Model::Fit::checkpoint() const {
 
 void Model::Fit::resume(const std::filesystem::path& path) {
   const TensorFile file = load_safetensors(path);
-  const std::string where = place("fit, resume", path);
+  const std::string where = message_prefix("fit, resume", path);
   if (find(file, "fit.epoch") == nullptr) {
     throw FormatError(
-        fmt::format("{}: it is a model without a fit\n  hint: Model::load takes it; ModelCheckpoint writes "
-                    "what a fit can go on from",
+        fmt::format("{}: it is a saved model, not a training checkpoint\n  hint: use Model::load for it; "
+                    "ModelCheckpoint writes training checkpoints",
                     where));
   }
   (void)text_of(file, where, "optimizer");
   for (const char* prefix : {"fit/", history_prefix, callbacks_prefix}) require_readable(file, where, prefix);
   if (number_of<std::uint64_t>(file, where, "seed") != s_.options.seed) {
-    throw UserError(
-        fmt::format("{}: its model has the seed {}, and this one {}\n  hint: resume with the program that began", where,
-                    text_of(file, where, "seed"), s_.options.seed));
+    throw UserError(fmt::format(
+        "{}: its model has seed {}, but this one has seed {}\n  hint: set ModelOptions::seed to the same seed", where,
+        text_of(file, where, "seed"), s_.options.seed));
   }
   const int epoch = number_of<int>(file, where, "fit.epoch");
   const int batch = number_of<int>(file, where, "fit.batch");
   const bool begun = number_of<int>(file, where, "fit.epoch_begun") != 0;
-  // An epoch that is not complete can only be completed with the batches it was begun with.
-  const auto same = [&](const char* name, std::int64_t now, const char* what) {
+  // An incomplete epoch must be completed with the same batches.
+  const auto require_equal = [&](const char* name, std::int64_t now, const char* option) {
     const auto then = number_of<std::int64_t>(file, where, name);
-    if (then != now && batch > 0)
-      throw UserError(fmt::format("{}: it is in the middle of an epoch with {} {}, now {}", where, what, then, now));
+    if (then == now || batch == 0) return;
+    throw UserError(
+        fmt::format("{}: its epoch is incomplete and has {} = {}, but this fit has {}", where, option, then, now));
   };
-  same("fit.batch_size", batch_, "a batch size of");
-  same("fit.rows", train_.size(), "a number of rows of");
-  same("fit.shuffle", static_cast<int>(options_.shuffle), "shuffle =");
-  same("fit.drop_last", static_cast<int>(options_.drop_last), "drop_last =");
+  require_equal("fit.batch_size", batch_, "batch_size");
+  require_equal("fit.rows", train_.size(), "rows");
+  require_equal("fit.shuffle", static_cast<int>(options_.shuffle), "shuffle");
+  require_equal("fit.drop_last", static_cast<int>(options_.drop_last), "drop_last");
   if (batch > training_.batches_)
-    throw FormatError(fmt::format("{}: \"fit.batch\" is {} of {}", where, batch, training_.batches_));
+    throw FormatError(
+        fmt::format("{}: \"fit.batch\" is {}, but an epoch has {} batches", where, batch, training_.batches_));
   const auto sums = static_cast<Index>(means_.state().size());
   const Tensor& state = tensor_of(file, where, "fit/sums", {f64, {sums}});
   const double seconds = tensor_of(file, where, "fit/seconds", {f64, {}}).item();
   resume_history(file);
   if (training_.history_.epochs() != epoch) {
     throw FormatError(
-        fmt::format("{}: its history has {} epochs instead of {}", where, training_.history_.epochs(), epoch));
+        fmt::format("{}: its history has {} epochs, expected {}", where, training_.history_.epochs(), epoch));
   }
   if (!means_.set_state(state.values<double>()))
-    throw FormatError(fmt::format("{}: \"fit/sums\" is not of a part of an epoch", where));
+    throw FormatError(fmt::format("{}: the weights in \"fit/sums\" must be finite and at least 0", where));
   s_.take(file, where);
   epoch_ = epoch;
   epoch_begun_ = begun;
@@ -279,18 +284,18 @@ void Model::Fit::resume(const std::filesystem::path& path) {
   for (const auto& [name, value] : file.tensors) {
     if (name.starts_with(callbacks_prefix)) callback_states_[name.substr(std::strlen(callbacks_prefix))] = value;
   }
-  progress_.say(fmt::format("going on from {}: {} epochs and {} batches are done", path.string(), epoch, batch));
+  progress_.say(fmt::format("resuming from {} after {} epochs and {} batches", path.string(), epoch, batch));
 }
 
 void Model::Fit::resume_history(const TensorFile& file) {
-  const std::string where = place("fit, resume", options_.resume);
-  const Tensor& seconds_there = [&]() -> const Tensor& {
+  const std::string where = message_prefix("fit, resume", options_.resume);
+  const Tensor& stored_seconds = [&]() -> const Tensor& {
     const auto found = file.tensors.find("fit/epoch_seconds");
     if (found == file.tensors.end() || found->second.shape().rank() != 1)
-      throw FormatError(fmt::format("{}: there is no list \"fit/epoch_seconds\"", where));
+      throw FormatError(fmt::format("{}: there is no vector \"fit/epoch_seconds\"", where));
     return found->second;
   }();
-  const Index epochs = seconds_there.shape()[0];
+  const Index epochs = stored_seconds.shape()[0];
   const Tensor& seconds = tensor_of(file, where, "fit/epoch_seconds", {f64, {epochs}});
   const Tensor& training_seconds = tensor_of(file, where, "fit/epoch_training_seconds", {f64, {epochs}});
 
@@ -298,14 +303,14 @@ void Model::Fit::resume_history(const TensorFile& file) {
   std::vector<Tensor> columns;
   for (std::size_t i = 0; epochs > 0; ++i) {
     const std::string* name = find(file, fmt::format("history.{}", i));
-    const auto& wanted = expected.entries();
-    if (name == nullptr && i == wanted.size()) break;
-    if (name == nullptr || i == wanted.size() || *name != wanted[i].first) {
+    const auto& entries = expected.entries();
+    if (name == nullptr && i == entries.size()) break;
+    if (name == nullptr || i == entries.size() || *name != entries[i].first) {
       throw UserError(
-          fmt::format("{}: its history has {} where this fit reports {}\n  hint: resume with the same metrics "
-                      "and with validation data if there were any",
+          fmt::format("{}: its history has {} where this fit reports {}\n  hint: resume with the same metrics, "
+                      "and with validation data if the checkpoint has them",
                       where, name == nullptr ? "nothing" : "\"" + *name + "\"",
-                      i == wanted.size() ? "nothing" : "\"" + wanted[i].first + "\""));
+                      i == entries.size() ? "nothing" : "\"" + entries[i].first + "\""));
     }
     columns.push_back(tensor_of(file, where, history_prefix + *name, {f64, {epochs}}));
   }
@@ -326,7 +331,7 @@ void Model::Fit::resume_callbacks() {
     for (const auto& [name, value] : callback_states_) {
       if (name.starts_with(prefix)) state[name.substr(prefix.size())] = value;
     }
-    // One that was not there before begins as it is.
+    // A callback missing from the checkpoint keeps its initial state.
     if (options_.callbacks[i].set_state && !state.empty()) options_.callbacks[i].set_state(state);
   }
 }

@@ -1,4 +1,4 @@
-// The table of a model's layers.
+// Model::str: the table of layers.
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
@@ -20,33 +20,32 @@ struct Row {
   std::string layer, output{};
   Index parameters = 0;
   double flops = 0;
-  std::size_t bytes = 0;  // of activations
+  std::size_t bytes = 0;  // activations
 };
 
 std::string top_of(const std::string& scope) { return scope.substr(0, scope.find('/')); }
 
-// No count is negative.
 std::string thousands(Index n) { return xgrad::thousands(static_cast<std::uint64_t>(n)); }
 
-// Three digits, such as "3.21 M"; all of them if there are few.
+// Three significant digits with a prefix, such as "3.21 M"; all digits below 10000.
 std::string count_text(double n) {
   if (n < 1e4) return thousands(static_cast<Index>(n));
-  constexpr const char* units[] = {"", "k", "M", "G", "T", "P", "E"};
-  std::size_t unit = 0;
-  while (n >= 999.5 && unit + 1 < std::size(units)) n /= 1000, ++unit;
-  return fmt::format("{:.{}f} {}", n, n < 9.995 ? 2 : n < 99.95 ? 1 : 0, units[unit]);
+  constexpr const char* prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
+  std::size_t prefix = 0;
+  while (n >= 999.5 && prefix + 1 < std::size(prefixes)) n /= 1000, ++prefix;
+  return fmt::format("{:.{}f} {}", n, n < 9.995 ? 2 : n < 99.95 ? 1 : 0, prefixes[prefix]);
 }
 
 std::string flop_text(double n) { return count_text(n) + (n < 1e4 ? " FLOP" : "FLOP"); }
 
-// Axis 0 is that of the rows, of which there may be any number.
+// Prints axis 0, that of the rows, as "batch".
 std::string shape_text(const Shape& shape) {
   std::string out = "[batch";
   for (int axis = 1; axis < shape.rank(); ++axis) out += fmt::format(", {}", shape[axis]);
   return out + "]";
 }
 
-// Whether the prediction hangs on a node, and whether the node hangs on the input.
+// For each node: whether the prediction depends on it, and whether it depends on the input.
 struct Between {
   std::vector<char> to_prediction, from_input;
 
@@ -55,7 +54,7 @@ struct Between {
         from_input(dependents(*model.graph, model.prediction.id() + 1, {model.input})) {}
 };
 
-// The layers of the forward part, in the order of their first node; each ends with its last node.
+// One row per layer of the forward pass, ordered by first node. The output is that of the layer's last node.
 std::vector<Row> rows_of_layers(const ModelGraph& model) {
   const Graph& g = *model.graph;
   const Index batch = model.input.shape()[0];
@@ -67,7 +66,7 @@ std::vector<Row> rows_of_layers(const ModelGraph& model) {
     if (fresh) rows.push_back({.layer = layer});
     return rows[found->second];
   };
-  std::map<std::string, NodeId> given;  // by a layer, and by the modules in it
+  std::map<std::string, NodeId> last_nodes;  // by scope: layers and their modules
   for (NodeId id = 0; id <= model.prediction.id(); ++id) {
     const Node& node = g.node(id);
     if (node.op->traits.leaf == Leaf::parameter) {
@@ -77,25 +76,25 @@ std::vector<Row> rows_of_layers(const ModelGraph& model) {
     row(top_of(g.scope_of(id))).flops += flops(g, id);
     if (!between.from_input[id] || node.type.shape.rank() == 0 || node.type.shape[0] != batch) continue;
     row(top_of(g.scope_of(id))).output = shape_text(node.type.shape);
-    given[g.scope_of(id)] = id;
+    last_nodes[g.scope_of(id)] = id;
   }
-  for (const auto& [scope, id] : given) {
-    // What a layer hands on with another shape has its bytes elsewhere, or none of its own.
-    NodeId made = id;
-    while (g.node(made).op->traits.view) made = g.inputs(made)[0];
-    if (g.scope_of(made) == scope) row(top_of(scope)).bytes += g.node(made).type.bytes();
+  for (const auto& [scope, id] : last_nodes) {
+    // A view has no bytes of its own: count its source, if that belongs to the same scope.
+    NodeId source = id;
+    while (g.node(source).op->traits.view) source = g.inputs(source)[0];
+    if (g.scope_of(source) == scope) row(top_of(scope)).bytes += g.node(source).type.bytes();
   }
   return rows;
 }
 
-// What a step computes: the loss and all that it changes in training, otherwise the prediction.
-std::vector<Value> wanted_of(const ModelGraph& step) {
+// The outputs of a step's plan: metrics, and the loss or, if not compiled, the prediction.
+std::vector<Value> outputs_of(const ModelGraph& step) {
   std::vector<Value> out = step.metrics;
   out.push_back(step.loss.valid() ? step.loss : step.prediction);
   return out;
 }
 
-// Rows of equal fields: two columns of words, then numbers.
+// A text table: two left-aligned columns, then right-aligned ones.
 class Table {
  public:
   void add(std::vector<std::string> fields) {
@@ -127,7 +126,7 @@ class Table {
 
 std::string Model::str(const SummaryOptions& options) const {
   if (options.batch_size < 1)
-    throw UserError(fmt::format("summary: a batch of {} rows has no meaning", options.batch_size));
+    throw UserError(fmt::format("summary: batch_size must be at least 1, got {}", options.batch_size));
   const ModelUse::Call reading = state_->use.read("summary", state_->options.name);
   return state_->with_memory("summary", options.batch_size, [&] {
     const ModelGraph forward = state_->build(Mode::train, options.batch_size);
@@ -153,11 +152,11 @@ std::string Model::str(const SummaryOptions& options) const {
         fmt::format("  {} parameters, {} trainable, {} not; {}\n", thousands(parameter_count()),
                     thousands(trainable_count()), thousands(parameter_count() - trainable_count()), memory_text(bytes));
     const ModelGraph step = state_->build(state_->compiled ? Mode::train : Mode::predict, options.batch_size);
-    const std::vector<Value> wanted = wanted_of(step);
+    const std::vector<Value> outputs = outputs_of(step);
     out += fmt::format("  {} rows forward: {}, activations of {}\n", options.batch_size, flop_text(all.flops),
                        memory_text(all.bytes));
-    out += fmt::format("  a step of {}: {}, at most {} at once\n", state_->compiled ? "training" : "prediction",
-                       flop_text(flops(wanted, step.updates)), memory_text(Plan(wanted, step.updates).peak_bytes()));
+    out += fmt::format("  {} step: {}, peak memory {}\n", state_->compiled ? "training" : "prediction",
+                       flop_text(flops(outputs, step.updates)), memory_text(Plan(outputs, step.updates).peak_bytes()));
     return out;
   });
 }

@@ -21,8 +21,8 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 void check(const FitOptions& options) {
   if (options.batch_size < 1)
-    throw UserError(fmt::format("fit: a batch of {} rows has no meaning", options.batch_size));
-  if (options.epochs < 0) throw UserError(fmt::format("fit: {} epochs have no meaning", options.epochs));
+    throw UserError(fmt::format("fit: batch_size must be at least 1, got {}", options.batch_size));
+  if (options.epochs < 0) throw UserError(fmt::format("fit: epochs must be at least 0, got {}", options.epochs));
   if (options.validation.size() > 0 && options.validation_split != 0) {
     throw UserError("fit: validation and validation_split are both given\n  hint: use one of them");
   }
@@ -39,7 +39,7 @@ const Logs& Training::logs() {
 }
 
 void Training::stop(std::string reason) {
-  if (stopping_) return;  // the first reason counts
+  if (stopping_) return;  // keep the first reason
   stopping_ = true;
   history_.set_stopped(std::move(reason));
 }
@@ -49,25 +49,26 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
       changing_(s_.use.change("fit", s_.options.name)),
       options_(options),
       training_(model),
-      told_of_batches_(std::any_of(options.callbacks.begin(), options.callbacks.end(),
-                                   [](const Callback& c) { return c.on_batch_end != nullptr; })),
+      has_batch_callbacks_(std::any_of(options.callbacks.begin(), options.callbacks.end(),
+                                       [](const Callback& c) { return c.on_batch_end != nullptr; })),
       progress_(Verbose::silent, 0, 0),
-      feeder_(options.threads) {
+      prefetcher_(options.threads) {
   const CompileOptions& compiled = s_.require_compiled("fit");
   s_.require_idle("fit");
   check(options);
-  Split parts{all, options.validation};
-  if (options.validation_split != 0) parts = split(all, options.validation_split);
-  train_ = s_.checked("fit", parts.train);
+  Split data{all, options.validation};
+  if (options.validation_split != 0) data = split(all, options.validation_split);
+  train_ = s_.checked("fit", data.train);
   if (train_.size() == 0) throw ShapeError("fit: there are no rows");
-  if (parts.valid.size() > 0) valid_ = s_.checked("fit, validation", parts.valid);
+  if (data.valid.size() > 0) valid_ = s_.checked("fit, validation", data.valid);
   options.augment.check("fit, augment", s_.row, s_.input_dtype);
 
-  // Everything is planned and allocated before the first step.
+  // Plan and allocate everything before the first training step.
   batch_ = std::min<Index>(options.batch_size, train_.size());
   if (options.drop_last && batch_ < options.batch_size) {
-    throw UserError(fmt::format("fit: drop_last leaves no batch: batch_size is {}, and there are {} rows",
-                                options.batch_size, train_.size()));
+    throw UserError(
+        fmt::format("fit: drop_last needs at least one full batch: batch_size is {}, but there are only {} rows",
+                    options.batch_size, train_.size()));
   }
   rows_ = options.drop_last ? train_.size() / batch_ * batch_ : train_.size();
   const Index last = rows_ % batch_;
@@ -140,10 +141,10 @@ void Model::Fit::train_epoch() {
 
   Logs logs;
   s_.report(logs, means_, "");
-  warn_of_nothing(means_, "training");
+  warn_if_unweighted(means_, "training");
   if (valid_.size() > 0) {
     const Means valid = s_.evaluate("fit", valid_, {.threads = options_.threads});
-    warn_of_nothing(valid, "validation");
+    warn_if_unweighted(valid, "validation");
     s_.report(logs, valid, "val_");
   }
   progress_.end_epoch(training_.batch_, logs);
@@ -161,20 +162,20 @@ void Model::Fit::train_epoch() {
   notify(&Callback::on_epoch_end);
 }
 
-void Model::Fit::warn_of_nothing(const Means& means, const char* data) {
+void Model::Fit::warn_if_unweighted(const Means& means, const char* data) {
   if (means.counted() || epoch_ > 0) return;
   progress_.say(
-      fmt::format("fit: nothing in the {} data counts, since all rows have the weight 0 or labels that the loss "
-                  "ignores: its loss and metrics are 0",
+      fmt::format("fit: the total weight of the {} data is 0, since all rows have weight 0 or ignored labels: "
+                  "loss and metrics are 0",
                   data));
 }
 
 void Model::Fit::feed(Index first) {
   if (first >= rows_) return;
   const Index count = std::min(batch_, train_.size() - first);
-  feeder_.begin(step_at(first),
-                {&train_, options_.augment.empty() ? nullptr : &options_.augment, s_.options.seed, s_.epochs},
-                std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
+  prefetcher_.begin(step_at(first),
+                    {&train_, options_.augment.empty() ? nullptr : &options_.augment, s_.options.seed, s_.epochs},
+                    std::span(order_).subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)));
 }
 
 void Model::Fit::run(CompiledStep& step) {
@@ -196,12 +197,12 @@ void Model::Fit::train_batches() {
   feed(begin);
   for (Index first = begin; first < rows_ && !training_.stopping_; first += batch_) {
     CompiledStep& step = step_at(first);
-    feeder_.finish();
+    prefetcher_.finish();
     feed(first + batch_);
     run(step);
     means_.add(step);
     ++training_.batch_;
-    if (told_of_batches_) {
+    if (has_batch_callbacks_) {
       training_.loss_ = step.loss();
       training_.logs_up_to_date_ = false;
       notify(&Callback::on_batch_end);
@@ -228,9 +229,9 @@ Logs Model::train_on_batch(const Dataset& rows, int threads) {
     step->load({&batch}, order, threads);
     Means means(compiled.metrics, *step);
     Logs logs;
-    s.report(logs, means, "");  // once the weights have changed, no memory is needed any more
+    s.report(logs, means, "");  // allocates now, so that nothing can fail after the weights have changed
     s.optimizer_state.apply_rest.set(Tensor(false));
-    // The results of metrics are the user's functions, which may throw when the weights have changed.
+    // Metric::result is a user function, which may throw after the weights have changed.
     const bool may_throw = std::any_of(compiled.metrics.begin(), compiled.metrics.end(),
                                        [](const Metric& metric) { return metric.result != nullptr; });
     Snapshot before(may_throw ? s.changing() : std::vector<Parameter>(), s.training_steps, s.epochs);

@@ -1,4 +1,4 @@
-// One fit of a model: the loop, and how it goes on from a checkpoint.
+// The training loop of one fit, and resuming it from a checkpoint.
 #pragma once
 
 #include <functional>
@@ -12,7 +12,7 @@ namespace xgrad::inline v0::nn {
 
 class Model::Fit {
  public:
-  // Checks the data and the options, and plans and allocates everything.
+  // Checks data and options; plans and allocates everything.
   Fit(Model& model, const Dataset& all, const FitOptions& options);
   History run();
 
@@ -20,20 +20,19 @@ class Model::Fit {
   void train_epoch();
   void train_batches();
   void run(CompiledStep& step);
-  // Calls the callbacks, and then writes the checkpoints that they asked for.
+  // Calls the callbacks, then writes the checkpoints that they requested.
   void notify(std::function<void(Training&)> Callback::*event);
-  // Says in the first epoch that the weights of all rows and labels are 0.
-  void warn_of_nothing(const Means& means, const char* data);
+  // Prints a warning in the first epoch if the total weight of the data is 0.
+  void warn_if_unweighted(const Means& means, const char* data);
   CompiledStep& step_at(Index first) { return train_.size() - first < batch_ ? *partial_step_ : *full_step_; }
   void feed(Index first);
-  // The names of what an epoch reports.
+  // The names of the logs of an epoch, with values of 0.
   Logs expected_logs() const;
 
-  // ---- fit_resume.cpp
+  // ---- checkpoint.cpp
 
   TensorFile checkpoint() const;
-  // Takes a checkpoint's numbers; what callbacks remember is left to resume_callbacks, after they were told of the
-  // begin.
+  // Restores everything but the callbacks' state, which resume_callbacks() restores after on_fit_begin.
   void resume(const std::filesystem::path& path);
   void resume_callbacks();
   void resume_history(const TensorFile& file);
@@ -43,24 +42,24 @@ class Model::Fit {
   const FitOptions& options_;
   Dataset train_, valid_;
   Index batch_ = 0;
-  Index rows_ = 0;  // of an epoch: all of train_, or those of whole batches
+  Index rows_ = 0;  // rows per epoch: all of train_, or those of full batches
   StepPool::Lease full_step_;
-  StepPool::Lease partial_step_;  // for the rows that are left at the end, if any are
+  StepPool::Lease partial_step_;  // for the last, partial batch, if there is one
   std::vector<Index> order_;
   Means means_;
   Training training_;
-  bool told_of_batches_;
+  bool has_batch_callbacks_;
   Progress progress_;
 
-  // Where the fit is, which checkpoints keep: `epoch` epochs are complete, in the next `training_.batch_` steps are
-  // made.
+  // Position of the fit, saved in checkpoints: `epoch_` epochs are complete, and `training_.batch_` training steps of
+  // the next one.
   int epoch_ = 0;
-  bool epoch_begun_ = false;   // callbacks were told of it
-  double seconds_before_ = 0;  // spent on that epoch before the checkpoint
+  bool epoch_begun_ = false;   // on_epoch_begin was called
+  double seconds_before_ = 0;  // time spent on the current epoch before the checkpoint
   std::chrono::steady_clock::time_point epoch_start_{};
-  NamedTensors callback_states_;  // of the checkpoint that is resumed from
+  NamedTensors callback_states_;  // from the checkpoint
 
-  BatchPrefetcher feeder_;  // last, since it reads the rest from a thread of its own
+  BatchPrefetcher prefetcher_;  // last, because its thread uses the other members
 };
 
 }  // namespace xgrad::inline v0::nn

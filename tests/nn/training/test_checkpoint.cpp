@@ -125,25 +125,26 @@ TEST_CASE("model: a file that does not match throws and leaves the model unchang
     CHECK(contains(message, "load: " + path.string() + ": "));
   };
   rejects("there is no tensor \"weights/dense_1/bias\"", [](auto& f) { f.tensors.erase("weights/dense_1/bias"); });
-  rejects("the tensor \"weights/dense/bias\" is f32[7], but the model's is f32[8]",
+  rejects("the tensor \"weights/dense/bias\" is f32[7], but the model needs f32[8]",
           [](auto& f) { f.tensors["weights/dense/bias"] = Tensor(Shape{7}); });
   rejects("the tensor \"weights/dense/bias\" is f64[8]",
           [](auto& f) { f.tensors["weights/dense/bias"] = Tensor(Shape{8}, f64); });
-  rejects("the model has nothing for the tensor \"weights/more\"",
+  rejects("the model has no parameter for the tensor \"weights/more\"",
           [](auto& f) { f.tensors["weights/more"] = Tensor(1.0); });
-  rejects("the model has nothing for the tensor \"optimizer/more\"",
+  rejects("the model has no parameter for the tensor \"optimizer/more\"",
           [](auto& f) { f.tensors["optimizer/more"] = Tensor(1.0); });
   rejects("there is no tensor \"optimizer/iterations\"", [](auto& f) { f.tensors.erase("optimizer/iterations"); });
   rejects("it was trained by sgd, but the model is compiled with adam",
           [](auto& f) { f.metadata["optimizer"] = "sgd"; });
-  rejects("there is no \"seed\" in its metadata", [](auto& f) { f.metadata.erase("seed"); });
-  rejects("\"seed\" in its metadata is no number", [](auto& f) { f.metadata["seed"] = "1x"; });
-  rejects("\"epochs\" in its metadata is no number", [](auto& f) { f.metadata["epochs"] = "-1"; });
-  rejects("\"training_steps\" in its metadata is no number",
+  rejects("the metadata have no \"seed\"", [](auto& f) { f.metadata.erase("seed"); });
+  rejects("\"seed\" in the metadata must be a non-negative integer", [](auto& f) { f.metadata["seed"] = "1x"; });
+  rejects("\"epochs\" in the metadata must be a non-negative integer", [](auto& f) { f.metadata["epochs"] = "-1"; });
+  rejects("\"training_steps\" in the metadata must be a non-negative integer",
           [](auto& f) { f.metadata["training_steps"] = "99999999999999999999"; });
-  rejects("a learning rate of -1", [](auto& f) { f.tensors["optimizer/learning_rate"] = Tensor(-1.0); });
-  rejects("it is of another format", [](auto& f) { f.metadata["format"] = "pt"; });
-  rejects("there is no \"format\"", [](auto& f) { f.metadata.clear(); });
+  rejects("the learning rate must be finite and at least 0, got -1",
+          [](auto& f) { f.tensors["optimizer/learning_rate"] = Tensor(-1.0); });
+  rejects("unknown format \"pt\", expected \"xgrad 1\"", [](auto& f) { f.metadata["format"] = "pt"; });
+  rejects("the metadata have no \"format\"", [](auto& f) { f.metadata.clear(); });
   CHECK_THROWS_AS(model.load(folder / "none"), EnvironmentError);
   CHECK(same(weights(model), weights(twin)));
   CHECK(model.fit(points(64), {.verbose = silent})["loss"] == twin.fit(points(64), {.verbose = silent})["loss"]);
@@ -182,9 +183,7 @@ TEST_CASE("checkpoint: the error for an unreadable tensor has its name and the r
   nn::Model model = classifier(3);
   const auto rejected = [&](const std::string& name, const auto& body) {
     const std::string message = message_of<FormatError>(body);
-    CHECK_MESSAGE(
-        contains(message, path.string() + ": the tensor \"" + name + "\" cannot be read: type C64"),
-        message);
+    CHECK_MESSAGE(contains(message, path.string() + ": the tensor \"" + name + "\" cannot be read: type C64"), message);
   };
   for (const std::string name : {"weights/dense/bias", "optimizer/learning_rate", "optimizer/dense/bias/mean"}) {
     CAPTURE(name);
@@ -400,18 +399,18 @@ TEST_CASE("fit: a checkpoint of another model, other data or other options throw
     return message;
   };
   nn::FitOptions options = options_of(path, 1, 1);
-  CHECK(contains(why(options, 8), "fit, resume: " + path.string() + ": its model has the seed 7, and this one 8"));
-  CHECK(contains(why(options, 7, 120), "it is in the middle of an epoch with a number of rows of 75, now 90"));
+  CHECK(contains(why(options, 8), "fit, resume: " + path.string() + ": its model has seed 7, but this one has seed 8"));
+  CHECK(contains(why(options, 7, 120), "its epoch is incomplete and has rows = 75, but this fit has 90"));
   options.batch_size = 8;
-  CHECK(contains(why(options), "it is in the middle of an epoch with a batch size of 16, now 8"));
+  CHECK(contains(why(options), "its epoch is incomplete and has batch_size = 16, but this fit has 8"));
   options = options_of(path, 1, 1);
   options.shuffle = false;
-  CHECK(contains(why(options), "shuffle = 1, now 0"));
+  CHECK(contains(why(options), "shuffle = 1, but this fit has 0"));
   options = options_of(path, 1, 1);
   options.validation_split = 0;
   CHECK(contains(why(options, 7, 75), "its history has \"val_loss\" where this fit reports \"learning_rate\""));
   classifier(7).save(path);
-  CHECK(contains(why(options_of(path, 1, 1)), "it is a model without a fit"));
+  CHECK(contains(why(options_of(path, 1, 1)), "it is a saved model, not a training checkpoint"));
 }
 
 TEST_CASE("csv_logger: the table of a resumed fit equals that of an uninterrupted one") {
@@ -433,10 +432,10 @@ TEST_CASE("checkpoint: an unwritable path throws before the first step") {
     classifier().fit(points(8), {.verbose = silent, .callbacks = {c}});
   };
   CHECK(contains(message_of<EnvironmentError>([&] { fit({.path = (folder / "no/such/c").string()}); }),
-                 "there is no folder"));
+                 "does not exist"));
   CHECK(contains(message_of<UserError>([&] { fit({}); }), "the path is empty"));
   CHECK(contains(message_of<UserError>([&] { fit({.path = "x", .save_best_only = true, .every_steps = 2}); }),
                  "are both given"));
   CHECK(
-      contains(message_of<UserError>([&] { fit({.path = (folder / "{nothing}").string()}); }), "cannot be filled in"));
+      contains(message_of<UserError>([&] { fit({.path = (folder / "{nothing}").string()}); }), "cannot be formatted"));
 }

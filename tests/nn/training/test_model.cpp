@@ -190,9 +190,9 @@ TEST_CASE("summary: table of layers") {
         "  ------------------------------------------------------\n"
         "  74 parameters, 58 trainable, 16 not; 296 bytes\n"
         "  32 rows forward: 5,288 FLOP, activations of 3.2 KiB\n"
-        "  a step of training: 13.4 kFLOP, at most " +
-            memory_text(Plan(reported, step.updates).peak_bytes()) + " at once\n");
-  CHECK_THROWS_WITH_AS(model.summary({.batch_size = 0}), "summary: a batch of 0 rows has no meaning", UserError);
+        "  training step: 13.4 kFLOP, peak memory " +
+            memory_text(Plan(reported, step.updates).peak_bytes()) + "\n");
+  CHECK_THROWS_WITH_AS(model.summary({.batch_size = 0}), "summary: batch_size must be at least 1, got 0", UserError);
 }
 
 TEST_CASE("summary: a model without a loss, nested modules, views") {
@@ -206,7 +206,7 @@ TEST_CASE("summary: a model without a loss, nested modules, views") {
   has("  flatten  [batch, 3]           -       -            -\n");
   // 1000 rows of 6, 3 and 3 values, computed with 2 * 3 * 6 + 6 + 6, 2 * 6 * 3 + 3 and 3 operations.
   has("  block    [batch, 3]          45  90.0 k     46.9 KiB\n");
-  has("  1000 rows forward: 90.0 kFLOP, activations of 46.9 KiB\n  a step of prediction: 90.0 kFLOP, at most ");
+  has("  1000 rows forward: 90.0 kFLOP, activations of 46.9 KiB\n  prediction step: 90.0 kFLOP, peak memory ");
 }
 
 TEST_CASE("model: parameter counts of the deep net of Deep Learning Illustrated, chapter 9") {
@@ -244,8 +244,8 @@ TEST_CASE("fit: invalid data throws with the reason, and the model is unchanged"
   bad.x.mutable_values<float>()[9] = -std::numeric_limits<float>::infinity();
   rejects(bad, "x is not finite: -inf in row 4");
   rejects({Tensor(Shape{0, 2}), Tensor(Shape{0}, i64)}, "there are no rows");
-  rejects(good, "a batch of 0 rows", {.batch_size = 0});
-  rejects(good, "-1 epochs", {.epochs = -1});
+  rejects(good, "batch_size must be at least 1, got 0", {.batch_size = 0});
+  rejects(good, "epochs must be at least 0, got -1", {.epochs = -1});
   rejects(good, "are both given", {.validation = good, .validation_split = 0.5});
   rejects(good, "split: fraction 1.5 of 16 rows leaves one side empty", {.validation_split = 1.5});
   CHECK_THROWS_WITH_AS(model.evaluate(bad), doctest::Contains("evaluate: x is not finite"), ValueError);

@@ -331,8 +331,8 @@ TEST_CASE("loss: without counted rows, fit warns in one line, in the first epoch
     return out;
   };
   const auto of = [](const std::string& data) {
-    return "fit: nothing in the " + data +
-           " data counts, since all rows have the weight 0 or labels that the loss ignores: its loss and metrics are 0";
+    return "fit: the total weight of the " + data +
+           " data is 0, since all rows have weight 0 or ignored labels: loss and metrics are 0";
   };
   using Lines = std::vector<std::string>;
   CHECK(warnings(good, good, nn::Verbose::lines) == Lines{});

@@ -360,7 +360,8 @@ TEST_CASE("fit: drop_last drops the last, partial batch") {
   CHECK(h["loss"] == all.fit(data.slice(0, 8), {.batch_size = 4, .shuffle = false, .verbose = silent})["loss"]);
   CHECK(small_model::same(small_model::weights(all), small_model::weights(dropped)));
   CHECK_THROWS_WITH_AS(dropped.fit(data, {.batch_size = 16, .drop_last = true, .verbose = silent}),
-                       "fit: drop_last leaves no batch: batch_size is 16, and there are 10 rows", UserError);
+                       "fit: drop_last needs at least one full batch: batch_size is 16, but there are only 10 rows",
+                       UserError);
 }
 
 // ---- metrics that throw
