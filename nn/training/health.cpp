@@ -14,21 +14,21 @@ namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr int epochs_since_best = 3;
-constexpr double much_left = 0.05;  // of what moving statistics began with
+constexpr double initial_weight_limit = 0.05;  // share of the initial values in moving statistics that matters
 
-void require(bool meaning, const char* option, double value) {
-  if (!meaning) throw UserError(fmt::format("health: {} = {} has no meaning", option, value));
+void require_at_least(const char* option, double value, double least) {
+  if (!(value >= least)) throw UserError(fmt::format("health: {} must be at least {}, got {}", option, least, value));
 }
 
-// One look: gathers pending, and makes findings of those that are there often enough.
+// One check: counts the issues that it finds, and reports those of enough consecutive checks.
 class HealthCheck {
  public:
   HealthCheck(Health& health, Training& t) : health_(health), t_(t) {}
 
   void run() {
-    judge_losses();
-    if (std::isfinite(loss())) judge_batch();
-    // A suspicion that is not confirmed begins anew.
+    check_losses();
+    if (std::isfinite(loss())) check_batch();
+    // Reset the count of issues that this check did not find.
     for (auto& [key, times] : health_.pending) {
       if (std::find(seen_.begin(), seen_.end(), key) == seen_.end()) times = 0;
     }
@@ -44,23 +44,23 @@ class HealthCheck {
     int& times = health_.pending[key];
     ++times;
     if (times < health_.consecutive_checks && !at_once) return;
-    const bool told = std::any_of(health_.found.begin(), health_.found.end(), [&](const Finding& f) {
+    const bool reported = std::any_of(health_.found.begin(), health_.found.end(), [&](const Finding& f) {
       return f.issue == finding.issue && f.where == finding.where;
     });
-    if (told) return;
+    if (reported) return;
     finding.epoch = t_.epoch();
     if (health_.print) fmt::print("health: {}\n", finding.str());
     health_.found.push_back(std::move(finding));
   }
 
-  void judge_losses() {
+  void check_losses() {
     if (!std::isfinite(loss())) {
       record({.issue = Issue::not_finite,
               .where = {},
               .value = loss(),
               .what = fmt::format("the loss is {}", loss()),
-              .advice = fmt::format("Lower the learning rate (now {:.3g}), bound the gradients by clip_norm, and look "
-                                    "for logarithms and quotients of 0.",
+              .advice = fmt::format("Lower the learning rate (now {:.3g}), limit the gradients by clip_norm, and look "
+                                    "for log(0) and division by 0.",
                                     t_.model().learning_rate())},
              true);
       return;
@@ -76,37 +76,37 @@ class HealthCheck {
             .where = {},
             .value = rise,
             .limit = health_.rise,
-            .what = fmt::format("val_loss was {:.4g} in epoch {} and is {:.4g} now, {:.0f} % more, while the loss fell "
-                                "from {:.4g} to {:.4g}",
+            .what = fmt::format("val_loss rose from {:.4g} in epoch {} to {:.4g} (+{:.0f}%), while the loss fell from "
+                                "{:.4g} to {:.4g}",
                                 valid[best], best, valid[now], 100 * rise, train[best], train[now]),
             .advice = "Stop earlier (nn::EarlyStopping with restore_best_weights), or use more data, augmentation, "
-                      "dropout, a penalty or a smaller network."});
+                      "dropout, weight regularization or a smaller network."});
   }
 
-  void judge_batch() {
+  void check_batch() {
     if (!health_.probe) health_.probe = std::make_shared<HealthProbe>(t_.model(), t_.data(), health_.rows);
-    const HealthProbe::Numbers numbers = health_.probe->measure();
-    for (const auto& units : numbers.dead) {
-      if (units.part > health_.dead) record(dead(units));
+    const HealthProbe::Measurements measured = health_.probe->measure();
+    for (const auto& units : measured.dead) {
+      if (units.fraction > health_.dead) record(dead(units));
     }
-    for (const auto& units : numbers.saturated) {
-      if (units.part > health_.saturated) record(saturated(units));
+    for (const auto& units : measured.saturated) {
+      if (units.fraction > health_.saturated) record(saturated(units));
     }
-    judge_steps(numbers.steps);
-    for (const auto& lag : numbers.lags) {
-      if (lag.part > health_.lag) record(lagging(lag));
+    check_steps(measured.steps);
+    for (const auto& lag : measured.lags) {
+      if (lag.fraction > health_.lag) record(lagging(lag));
     }
   }
 
   Finding dead(const HealthProbe::Units& units) const {
     return {.issue = Issue::dead_units,
             .where = units.layer,
-            .value = units.part,
+            .value = units.fraction,
             .limit = health_.dead,
-            .what = fmt::format("{:.0f} of {} {} units are 0 for all {} rows looked at, and learn no more",
-                                units.part * static_cast<double>(units.units), units.units, units.op,
+            .what = fmt::format("{:.0f} of {} {} units output 0 on all {} sampled rows and no longer learn",
+                                units.fraction * static_cast<double>(units.units), units.units, units.op,
                                 health_.probe->rows()),
-            .advice = fmt::format("Lower the learning rate (now {:.3g}), begin with nn::he_normal and biases of 0, put "
+            .advice = fmt::format("Lower the learning rate (now {:.3g}), use nn::he_normal and zero biases, put "
                                   "nn::BatchNorm before the activation, or use nn::leaky_relu.",
                                   t_.model().learning_rate())};
   }
@@ -114,60 +114,60 @@ class HealthCheck {
   Finding saturated(const HealthProbe::Units& units) const {
     return {.issue = Issue::saturated_units,
             .where = units.layer,
-            .value = units.part,
+            .value = units.fraction,
             .limit = health_.saturated,
-            .what = fmt::format("{:.0f} % of the outputs of {} are saturated: its slope there is below {}, and hardly "
-                                "any derivative passes",
-                                100 * units.part, units.op, saturated_slope),
+            .what = fmt::format("{:.0f}% of the outputs of {} are saturated: its slope there is below {}, so gradients "
+                                "vanish",
+                                100 * units.fraction, units.op, saturated_slope),
             .advice =
-                "Scale the inputs to a deviation of 1, begin with smaller weights (nn::glorot_uniform), put "
+                "Scale the inputs to a standard deviation of 1, use smaller initial weights (nn::glorot_uniform), put "
                 "nn::BatchNorm before the activation, or use nn::relu."};
   }
 
-  void judge_steps(const std::vector<HealthProbe::Step>& steps) {
+  void check_steps(const std::vector<HealthProbe::UpdateRatio>& steps) {
     if (steps.empty()) return;
     const auto most =
         *std::max_element(steps.begin(), steps.end(), [](const auto& a, const auto& b) { return a.ratio < b.ratio; });
     for (const auto& step : steps) {
       if (step.ratio > health_.large_step) {
-        record(
-            {.issue = Issue::large_steps,
-             .where = step.weight,
-             .value = step.ratio,
-             .limit = health_.large_step,
-             .what = fmt::format("one step moves the weight by {:.3g} of its size; about 0.001 is common", step.ratio),
-             .advice = fmt::format("Lower the learning rate (now {:.3g}), or bound the gradients by clip_norm.",
-                                   t_.model().learning_rate())});
+        record({.issue = Issue::large_steps,
+                .where = step.weight,
+                .value = step.ratio,
+                .limit = health_.large_step,
+                .what =
+                    fmt::format("one step changes the weight by {:.3g} of its norm; about 0.001 is common", step.ratio),
+                .advice = fmt::format("Lower the learning rate (now {:.3g}), or limit the gradients by clip_norm.",
+                                      t_.model().learning_rate())});
       } else if (step.ratio < health_.small_step * most.ratio) {
         record({.issue = Issue::vanishing_steps,
                 .where = step.weight,
                 .value = step.ratio / most.ratio,
                 .limit = health_.small_step,
-                .what = fmt::format("one step moves the weight by {:.2g} of its size, but {} by {:.2g}", step.ratio,
+                .what = fmt::format("one step changes the weight by {:.2g} of its norm, but {} by {:.2g}", step.ratio,
                                     most.weight, most.ratio),
-                .advice = "The derivatives shrink on their way: use nn::relu with nn::he_normal, nn::BatchNorm, "
-                          "connections around layers, or nn::Adam, which makes up for it."});
+                .advice =
+                    "Gradients shrink from layer to layer: use nn::relu with nn::he_normal, nn::BatchNorm, residual "
+                    "connections, or nn::Adam, which rescales them."});
       }
     }
   }
 
   Finding lagging(const HealthProbe::Lag& lag) const {
     const int steps = t_.batches() * (t_.epoch() + 1);
-    const double left = std::pow(lag.momentum, steps);
-    const std::string before =
-        left > much_left ? fmt::format("; after {} steps {:.0f} % of what they began with is left", steps, 100 * left)
-                         : std::string();
-    return {
-        .issue = Issue::batch_norm_lag,
-        .where = lag.layer,
-        .value = lag.part,
-        .limit = health_.lag,
-        .what = fmt::format("the moving statistics of {:.0f} of {} features are far from those of a batch{}",
-                            lag.part * static_cast<double>(lag.features), lag.features, before),
-        .advice = fmt::format("Until they agree the network in use is not the one that is trained: {} (now {:.3g}), "
-                              "or {}.",
-                              "lower the momentum of nn::BatchNorm", lag.momentum,
-                              left > much_left ? "train for more steps" : "lower the learning rate")};
+    const double initial = std::pow(lag.momentum, steps);  // weight of the initial values
+    const std::string cause =
+        initial > initial_weight_limit
+            ? fmt::format("; after {} steps their initial values still weigh {:.0f}%", steps, 100 * initial)
+            : std::string();
+    return {.issue = Issue::batch_norm_lag,
+            .where = lag.layer,
+            .value = lag.fraction,
+            .limit = health_.lag,
+            .what = fmt::format("the moving statistics of {:.0f} of {} features are far from the batch statistics{}",
+                                lag.fraction * static_cast<double>(lag.features), lag.features, cause),
+            .advice = fmt::format("Until they agree, inference differs from training: {} (now {:.3g}), or {}.",
+                                  "lower the momentum of nn::BatchNorm", lag.momentum,
+                                  initial > initial_weight_limit ? "train for more steps" : "lower the learning rate")};
   }
 
   Health& health_;
@@ -196,16 +196,16 @@ std::string Finding::str() const {
 }
 
 void Health::on_fit_begin(Training&) {
-  require(every >= 1, "every", every);
-  require(rows >= 1, "rows", static_cast<double>(rows));
-  require(consecutive_checks >= 1, "consecutive_checks", consecutive_checks);
+  require_at_least("every", every, 1);
+  require_at_least("rows", static_cast<double>(rows), 1);
+  require_at_least("consecutive_checks", consecutive_checks, 1);
   for (const auto& [name, value] : {std::pair{"dead", dead},
                                     {"saturated", saturated},
                                     {"large_step", large_step},
                                     {"small_step", small_step},
                                     {"lag", lag},
                                     {"rise", rise}}) {
-    require(value >= 0, name, value);
+    require_at_least(name, value, 0);
   }
   found.clear();
   pending.clear();
@@ -219,7 +219,7 @@ void Health::on_epoch_end(Training& t) {
 
 void Health::on_fit_end(Training&) {
   probe.reset();
-  if (print && found.empty()) fmt::print("health: looked {} time{}, found nothing\n", checks, checks == 1 ? "" : "s");
+  if (print && found.empty()) fmt::print("health: {} check{}, no issues\n", checks, checks == 1 ? "" : "s");
 }
 
 }  // namespace xgrad::inline v0::nn

@@ -1,13 +1,13 @@
-// Health: a callback that checks for the common illnesses of a training and says what to do about them.
+// Health: a callback that checks for common training issues and suggests fixes.
 //
 //   nn::Health health;
 //   model.fit(train, {.epochs = 20, .validation = valid, .callbacks = {std::ref(health)}});
 //   for (const nn::Finding& f : health.findings()) std::cout << f.str() << '\n';
 //
-// After an epoch it runs some rows of the training data through the step that trains, without training on them, and
-// checks at activations, at how far the optimizer would move the weights, at moving statistics and at the losses of the
-// validation. What it says has the number that led to it. A finding must be there at two checks in a row, since much is
-// wrong for a moment in a training that goes well; each is told once.
+// After an epoch, a check runs a sample of the training rows through the training graph without applying the updates.
+// It examines activations, the size of the optimizer's updates, moving statistics and validation losses. A finding
+// states the measured value. An issue is reported once, after `consecutive_checks` checks find it, because many issues
+// appear briefly in training that goes well.
 #pragma once
 
 #include <map>
@@ -22,20 +22,20 @@ namespace xgrad::inline v0::nn {
 
 enum class Issue {
   not_finite,       // the loss is NaN or infinite
-  dead_units,       // units, as of relu, that are saturated at 0 for every row, so that they learn no more
-  saturated_units,  // outputs, as of sigmoid and tanh, where hardly any derivative passes: autodiff/saturation.hpp
-  large_steps,      // an optimizer that moves a weight by much of its size in one step
-  vanishing_steps,  // a weight that moves far less than others, since the derivatives on the way to it shrink
-  batch_norm_lag,   // moving statistics that are not those of batches, so that the network in use is another one
-  overfitting,      // the loss of the validation rises while that of the training falls
+  dead_units,       // units, such as of relu, that output 0 with zero slope for every row, so they no longer learn
+  saturated_units,  // outputs, such as of sigmoid and tanh, with almost zero slope: autodiff/saturation.hpp
+  large_steps,      // a training step changes a weight by a large fraction of its norm
+  vanishing_steps,  // a weight changes far less than others, because gradients shrink from layer to layer
+  batch_norm_lag,   // moving statistics far from the batch statistics, so that inference differs from training
+  overfitting,      // the validation loss rises while the training loss falls
 };
 const char* name_of(Issue issue);
 
 struct Finding {
   Issue issue{};
   std::string where;            // a layer or a weight; empty: the model as a whole
-  int epoch = 0;                // when it was found, from 0
-  double value = 0, limit = 0;  // the number that led to it, and what it went beyond
+  int epoch = 0;                // epoch of the report, from 0
+  double value = 0, limit = 0;  // the measured value and the limit it exceeds
   std::string what, advice;
 
   // For instance "dead units in dense_1, epoch 3: 47 of 64 relu units ... Lower the learning rate, ...".
@@ -45,29 +45,30 @@ struct Finding {
 class HealthProbe;
 
 struct Health {
-  int every = 1;               // epochs
-  Index rows = 256;            // of the training data, from all over it; before any augmentation
-  bool print = true;           // what is found, at once, and a line at the end
-  int consecutive_checks = 2;  // checks at which it must be there
+  int every = 1;               // epochs between checks
+  Index rows = 256;            // sampled training rows, evenly spaced; before augmentation
+  bool print = true;           // print findings when they are reported, and a line at the end if there are none
+  int consecutive_checks = 2;  // checks in a row that must find an issue
 
-  // What is still healthy.
-  double dead = 0.5;         // part of a layer's units
-  double saturated = 0.5;    // part of a layer's outputs; those that are saturated at 0, as of relus, not counted
-  double large_step = 0.1;   // norm of a step over the norm of the weight; weights of two axes or more
-  double small_step = 1e-3;  // the same, over that of the weight that moves most
-  double lag = 0.25;  // part of features whose moving mean is half a deviation off or whose variance by a factor 2
-  double rise = 0.1;  // of the loss of the validation over its best, three epochs ago or more
+  // Limits.
+  double dead = 0.5;         // fraction of a layer's units
+  double saturated = 0.5;    // fraction of a layer's outputs, not counting those that are saturated at 0 (relu)
+  double large_step = 0.1;   // norm of the update over the norm of the weight; weights with at least 2 axes
+  double small_step = 1e-3;  // the same ratio, relative to the largest ratio of a weight
+  double lag =
+      0.25;  // fraction of features: moving mean off by half a standard deviation, or variance by a factor of 2
+  double rise = 0.1;  // relative increase of the validation loss over its best, which is at least 3 epochs old
 
-  // Of the last fit, in the order in which they were found.
+  // Findings of the last fit, in the order of reporting.
   const std::vector<Finding>& findings() const { return found; }
 
-  // Kept from look to look.
+  // State between checks.
   std::vector<Finding> found{};
-  std::map<std::pair<Issue, std::string>, int> pending{};  // at how many checks in a row
+  std::map<std::pair<Issue, std::string>, int> pending{};  // number of consecutive checks
   std::shared_ptr<HealthProbe> probe{};
   int checks = 0;
 
-  // Throws UserError for options that have no meaning.
+  // Throws UserError for options out of range.
   void on_fit_begin(Training& t);
   void on_epoch_end(Training& t);
   void on_fit_end(Training& t);

@@ -16,17 +16,17 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-constexpr Index enough_places = 32;  // at which a unit must be 0 to be called dead
-constexpr double deviations_off = 0.5;
-constexpr double factor_off = 2;
-constexpr double least_variance = 1e-3;  // below it a feature is taken for one that hardly varies
-constexpr double still = 0.9999;         // statistics of a larger momentum do not move
+constexpr Index min_samples = 32;       // rows or pixels at which a dead unit must be 0
+constexpr double max_mean_error = 0.5;  // in standard deviations
+constexpr double max_variance_ratio = 2;
+constexpr double min_variance = 1e-3;    // added to variances, so that nearly constant features do not lag
+constexpr double max_momentum = 0.9999;  // statistics with a larger momentum are considered frozen
 
 Value norm_of(Value x) { return sqrt(sum(square(x))); }
-Value part_of(Value mask, DType dtype) { return mean(cast(mask, dtype)); }
+Value fraction_of(Value mask, DType dtype) { return mean(cast(mask, dtype)); }
 
 // All axes but the last.
-Axes places(Value x) {
+Axes leading_axes(Value x) {
   std::vector<Index> out(static_cast<std::size_t>(x.shape().rank() - 1));
   std::iota(out.begin(), out.end(), Index{0});
   return out;
@@ -40,7 +40,7 @@ HealthProbe::HealthProbe(const Model& model, const Dataset& data, Index rows) {
   {
     const auto scope = graph_.graph->scope("health");
     watch_activations();
-    watch_steps();
+    watch_updates();
     watch_statistics();
   }
   if (outputs_.empty()) return;
@@ -54,8 +54,8 @@ std::size_t HealthProbe::output(Value number) {
   return outputs_.size() - 1;
 }
 
-// What the prediction is made of that depends on both the rows and the weights, and is no part of a larger function of
-// its layer, as the sigmoid in silu and the square in a variance are: these may well be saturated.
+// Nodes of the prediction that depend on both rows and weights, except inner nodes of a larger function of the layer:
+// the sigmoid in silu and the square in a variance may be saturated.
 std::vector<NodeId> HealthProbe::candidates() const {
   const Graph& g = *graph_.graph;
   const NodeId end = graph_.prediction.id() + 1;
@@ -78,7 +78,7 @@ std::vector<NodeId> HealthProbe::candidates() const {
   }
   for (NodeId user = end; user-- > 0;) {
     const OpDef& op = *g.node(user).op;
-    // What puts numbers of different rows or units together by weights begins something new.
+    // Other operations, such as matmul, combine rows or units, so their inputs are not inner nodes.
     if (!needed[user] ||
         !(op.traits.elementwise || op.traits.view || op.traits.broadcast || op.reduced_axes != nullptr))
       continue;
@@ -97,7 +97,7 @@ std::vector<NodeId> HealthProbe::candidates() const {
 
 void HealthProbe::watch_activations() {
   Graph& g = *graph_.graph;
-  // A prediction that is sure of itself is saturated, and should be.
+  // A confident prediction is saturated, which is no issue.
   NodeId prediction = graph_.prediction.id();
   while (g.node(prediction).op->traits.view) prediction = g.inputs(prediction)[0];
   for (const NodeId id : candidates()) {
@@ -107,28 +107,27 @@ void HealthProbe::watch_activations() {
     if (!stuck.valid()) continue;
     const Index units = y.shape().back();
     const Units watched{g.scope_of(id), g.node(id).op->name.c_str(), units, 0};
-    // A relu that gives 0 is saturated too, but that is its way of leaving things out, and well as long as it does not
-    // leave out everything.
+    // An output of 0 with zero slope is normal for relu: it counts as dead only if it occurs for all rows.
     const Value silent = logical_and(stuck, equal(y, 0));
-    if (y.shape().elements() / units >= enough_places)
-      dead_.push_back({watched, output(part_of(all(silent, places(y)), y.dtype()))});
+    if (y.shape().elements() / units >= min_samples)
+      dead_.push_back({watched, output(fraction_of(all(silent, leading_axes(y)), y.dtype()))});
     if (id == prediction) continue;
-    const Value heard = sum(cast(logical_not(silent), y.dtype()));
+    const Value active = sum(cast(logical_not(silent), y.dtype()));
     saturated_.push_back(
-        {watched, output(sum(cast(logical_and(stuck, logical_not(silent)), y.dtype())) / maximum(heard, 1))});
+        {watched, output(sum(cast(logical_and(stuck, logical_not(silent)), y.dtype())) / maximum(active, 1))});
   }
 }
 
-void HealthProbe::watch_steps() {
+void HealthProbe::watch_updates() {
   Graph& g = *graph_.graph;
   for (const Update& update : graph_.updates) {
     const Parameter& p = update.parameter;
     const auto& own = g.parameters();
-    // Of the optimizer's own numbers none is trainable. Shifts and scales begin at 0 or move freely.
+    // Skip optimizer state, which is not trainable, and vectors: biases start at 0, so their ratios mean little.
     if (!g.trainable(p) || p.shape().rank() < 2 || std::find(own.begin(), own.end(), p) == own.end()) continue;
     const Value before = g.parameter(p);
-    const std::size_t step = output(norm_of(update.value - before)), weight = output(norm_of(before));
-    steps_.push_back({{p.name(), 0}, step, weight});
+    const std::size_t change = output(norm_of(update.value - before)), weight = output(norm_of(before));
+    updates_.push_back({{p.name(), 0}, change, weight});
   }
 }
 
@@ -147,8 +146,8 @@ void HealthProbe::watch_statistics() {
   }
   for (const auto& [layer, pair] : pairs) {
     if (!pair.mean || !pair.variance) continue;
-    // An update is momentum * moving + (1 - momentum) * batch: its derivative says how much the old numbers count, and
-    // so what those of the batch are.
+    // An update is momentum * moving + (1 - momentum) * batch. Its derivative by `moving` is the momentum, from which
+    // the batch statistics follow.
     const auto batch_of = [&](const Update& update, Value momentum) {
       const Value moving = g.parameter(update.parameter);
       return moving + (update.value - moving) / (1 - momentum);
@@ -157,35 +156,36 @@ void HealthProbe::watch_statistics() {
     const Value moving_variance = g.parameter(pair.variance->parameter);
     const Value momentum = mean(gradients(sum(pair.mean->value), moving_mean));
     const Value off = abs(batch_of(*pair.mean, momentum) - moving_mean);
-    const Value variance = maximum(batch_of(*pair.variance, momentum), 0) + least_variance;
-    const Value ratio = (moving_variance + least_variance) / variance;
-    const Value lags =
-        logical_or(off > deviations_off * sqrt(variance), logical_or(ratio > factor_off, ratio < 1 / factor_off));
-    lags_.push_back(
-        {{layer, moving_mean.shape().elements(), 0, 0}, output(part_of(lags, moving_mean.dtype())), output(momentum)});
+    const Value variance = maximum(batch_of(*pair.variance, momentum), 0) + min_variance;
+    const Value ratio = (moving_variance + min_variance) / variance;
+    const Value lags = logical_or(off > max_mean_error * sqrt(variance),
+                                  logical_or(ratio > max_variance_ratio, ratio < 1 / max_variance_ratio));
+    lags_.push_back({{layer, moving_mean.shape().elements(), 0, 0},
+                     output(fraction_of(lags, moving_mean.dtype())),
+                     output(momentum)});
   }
 }
 
-HealthProbe::Numbers HealthProbe::measure() {
-  Numbers out;
+HealthProbe::Measurements HealthProbe::measure() {
+  Measurements out;
   if (!plan_) return out;
   plan_->run(*memory_);
   const auto number = [&](std::size_t i) { return memory_->output(static_cast<int>(i)).item(); };
   for (const auto& [watched, to] : {std::pair{&dead_, &out.dead}, std::pair{&saturated_, &out.saturated}}) {
     for (const WatchedUnits& w : *watched) {
       to->push_back(w.units);
-      to->back().part = number(w.output);
+      to->back().fraction = number(w.output);
     }
   }
-  for (const WatchedStep& w : steps_) {
+  for (const WatchedUpdate& w : updates_) {
     const double weight = number(w.weight_norm);
-    if (weight > 0) out.steps.push_back({w.step.weight, number(w.step_norm) / weight});
+    if (weight > 0) out.steps.push_back({w.update.weight, number(w.update_norm) / weight});
   }
   for (const WatchedLag& w : lags_) {
     Lag lag = w.lag;
-    lag.part = number(w.part);
+    lag.fraction = number(w.fraction);
     lag.momentum = number(w.momentum);
-    if (lag.momentum < still) out.lags.push_back(lag);
+    if (lag.momentum < max_momentum) out.lags.push_back(lag);
   }
   return out;
 }

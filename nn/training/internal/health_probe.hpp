@@ -1,4 +1,4 @@
-// What a Health callback measures: the numbers of one batch of a training graph, in one plan without updates.
+// Measurements for the Health callback: one plan on one batch of a training graph, without updates.
 #pragma once
 
 #include <string>
@@ -11,39 +11,39 @@ namespace xgrad::inline v0::nn {
 
 class HealthProbe {
  public:
-  // `rows` rows from all over the data, or all of them.
+  // Samples `rows` evenly spaced rows of the data, or all if there are fewer.
   HealthProbe(const Model& model, const Dataset& data, Index rows);
 
   struct Units {
     std::string layer;
-    const char* op;  // such as "relu"
-    Index units;     // along the last axis
-    double part;     // of the units that are dead, or of the outputs that are saturated but not 0
+    const char* op;   // such as "relu"
+    Index units;      // along the last axis
+    double fraction;  // of the units that are dead, or of the nonzero outputs that are saturated
   };
-  struct Step {
+  struct UpdateRatio {
     std::string weight;
-    double ratio;  // the norm of the step over that of the weight
+    double ratio;  // norm of the update over the norm of the weight
   };
   struct Lag {
     std::string layer;
     Index features;
-    double part;      // of the features that lag behind
+    double fraction;  // of the features that lag
     double momentum;  // the weight of the old moving statistic
   };
-  struct Numbers {
+  struct Measurements {
     std::vector<Units> dead, saturated;
-    std::vector<Step> steps;
+    std::vector<UpdateRatio> steps;
     std::vector<Lag> lags;
   };
-  // With the weights as they are now. Weights that are all 0 have no step, statistics that do not move no lag.
-  Numbers measure();
+  // Measures with the current weights. Skips weights of norm 0, and statistics with a momentum of almost 1.
+  Measurements measure();
 
   Index rows() const { return graph_.input.shape()[0]; }
 
  private:
   std::vector<NodeId> candidates() const;
   void watch_activations();
-  void watch_steps();
+  void watch_updates();
   void watch_statistics();
   std::size_t output(Value number);
 
@@ -53,16 +53,16 @@ class HealthProbe {
     Units units;
     std::size_t output;
   };
-  struct WatchedStep {
-    Step step;
-    std::size_t step_norm, weight_norm;
+  struct WatchedUpdate {
+    UpdateRatio update;
+    std::size_t update_norm, weight_norm;
   };
   struct WatchedLag {
     Lag lag;
-    std::size_t part, momentum;
+    std::size_t fraction, momentum;
   };
   std::vector<WatchedUnits> dead_, saturated_;
-  std::vector<WatchedStep> steps_;
+  std::vector<WatchedUpdate> updates_;
   std::vector<WatchedLag> lags_;
   std::unique_ptr<Plan> plan_;
   std::unique_ptr<Workspace> memory_;

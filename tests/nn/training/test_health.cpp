@@ -114,7 +114,7 @@ TEST_CASE("health: dead relu units") {
   CHECK(f->value == 1);
   CHECK(f->limit == 0.5);
   CHECK(f->epoch == 1);  // at the second check
-  CHECK(contains(f->what, "16 of 16 relu units are 0 for all 256 rows"));
+  CHECK(contains(f->what, "16 of 16 relu units output 0 on all 256 sampled rows"));
   CHECK(contains(f->advice, "0.01"));
   CHECK(contains(f->str(), "dead units in dense, epoch 1: 16 of 16"));
 }
@@ -193,7 +193,7 @@ TEST_CASE("health: saturation is detected by the derivative, not by the name of 
   const Outcome dead = with(nn::sigmoid, nn::normal(0, 0.1), -200);
   f = dead.find(Issue::dead_units, "dense");
   REQUIRE_MESSAGE(f != nullptr, dead.text());
-  CHECK(contains(f->what, "16 of 16 sigmoid units are 0 for all 256 rows"));
+  CHECK(contains(f->what, "16 of 16 sigmoid units output 0 on all 256 sampled rows"));
   // Relu units that are 0 on most rows, but not on all.
   const Outcome sparse = with(nn::relu, nn::normal(0, 1), -1);
   const auto expect_no_issue = [](const Outcome& out) {
@@ -253,7 +253,7 @@ TEST_CASE("health: gradients that vanish through many sigmoid layers") {
   const nn::Finding* f = out.find(Issue::vanishing_steps, "deep/dense/kernel");
   REQUIRE_MESSAGE(f != nullptr, out.text());
   CHECK(f->value < 1e-3);
-  CHECK(contains(f->what, "of its size, but "));
+  CHECK(contains(f->what, "of its norm, but "));
   // The steps of the last layer do not vanish.
   CHECK(out.find(Issue::vanishing_steps, "deep/dense_8/kernel") == nullptr);
 }
@@ -270,7 +270,7 @@ TEST_CASE("health: batch norm statistics that lag behind") {
   CHECK(f->value == 1);
   // 0.99^10 = 0.90
   CHECK(contains(f->what, "4 of 4 features"));
-  CHECK(contains(f->what, "after 10 steps 90 % of what they began with is left"));
+  CHECK(contains(f->what, "after 10 steps their initial values still weigh 90%"));
   CHECK(contains(f->advice, "lower the momentum of nn::BatchNorm (now 0.99), or train for more steps"));
   // With a small momentum they catch up.
   CHECK(fit(net(0.5), shifted, nn::SGD{.learning_rate = 0.001}, {.batch_size = 32, .epochs = 6})
@@ -310,7 +310,7 @@ TEST_CASE("health: overfitting, a validation loss that rises while the training 
   CHECK(found[0].issue == Issue::overfitting);
   CHECK(found[0].where.empty());
   CHECK(found[0].epoch == 5);  // three epochs after the best one, at the second check
-  CHECK(contains(found[0].what, "val_loss was 0.01 in epoch 1 and is 0.36 now, 3500 % more"));
+  CHECK(contains(found[0].what, "val_loss rose from 0.01 in epoch 1 to 0.36 (+3500%)"));
   CHECK(contains(found[0].what, "from 0.81 to 0.16"));
   CHECK(contains(found[0].str(), "overfitting, epoch 5: val_loss"));
   // No overfitting: both fall, both rise, a single bad epoch.
@@ -367,9 +367,10 @@ TEST_CASE("health: row weights, fewer rows than requested, and invalid options")
   CHECK_NOTHROW(model.fit(data, {.epochs = 2, .verbose = silent, .callbacks = {std::ref(health)}}));
   CHECK(health.checks == 2);
   const auto fit_with = [&](nn::Health bad) { model.fit(data, {.epochs = 1, .verbose = silent, .callbacks = {bad}}); };
-  CHECK_THROWS_WITH_AS(fit_with({.every = 0}), "health: every = 0 has no meaning", UserError);
-  CHECK_THROWS_WITH_AS(fit_with({.rows = 0}), "health: rows = 0 has no meaning", UserError);
-  CHECK_THROWS_WITH_AS(fit_with({.consecutive_checks = 0}), "health: consecutive_checks = 0 has no meaning", UserError);
-  CHECK_THROWS_WITH_AS(fit_with({.dead = std::nan("")}), "health: dead = nan has no meaning", UserError);
-  CHECK_THROWS_WITH_AS(fit_with({.rise = -1}), "health: rise = -1 has no meaning", UserError);
+  CHECK_THROWS_WITH_AS(fit_with({.every = 0}), "health: every must be at least 1, got 0", UserError);
+  CHECK_THROWS_WITH_AS(fit_with({.rows = 0}), "health: rows must be at least 1, got 0", UserError);
+  CHECK_THROWS_WITH_AS(fit_with({.consecutive_checks = 0}), "health: consecutive_checks must be at least 1, got 0",
+                       UserError);
+  CHECK_THROWS_WITH_AS(fit_with({.dead = std::nan("")}), "health: dead must be at least 0, got nan", UserError);
+  CHECK_THROWS_WITH_AS(fit_with({.rise = -1}), "health: rise must be at least 0, got -1", UserError);
 }
