@@ -23,10 +23,10 @@ constexpr const char* where = "tensor_board";
 
 std::int64_t steps_done(const Training& t) { return std::int64_t{t.epoch()} * t.batches() + t.batch(); }
 
-// One folder of events.
+// The event files of one folder, train or validation.
 class Folder {
  public:
-  // `resumed`: what is there belongs to the same fit.
+  // `resumed`: existing event files belong to the same fit and are continued.
   Folder(const fs::path& path, bool resumed) : events_(path) {
     if (!resumed) {
       events_.restart(0);
@@ -40,7 +40,7 @@ class Folder {
 
   EventWriter& events() { return events_; }
   bool has_graph() const { return has_graph_; }
-  // Whether there is nothing of that tag at the step or later.
+  // Whether the existing files have no entry of this tag at `step` or later.
   bool is_new(const std::string& tag, std::int64_t step) const {
     const auto found = last_.find(tag);
     return found == last_.end() || found->second < step;
@@ -57,11 +57,11 @@ class Folder {
 
  private:
   EventWriter events_;
-  std::map<std::string, std::int64_t> last_;  // steps that earlier files of a resumed fit have, by tag
+  std::map<std::string, std::int64_t> last_;  // by tag: last step in the earlier files of a resumed fit
   bool has_graph_ = false;
 };
 
-// Gradients and what layers give, of some rows.
+// Computes gradients and layer outputs on sampled rows.
 class Probe {
  public:
   Probe(const Training& t, Index rows) : model_(t.model().training_graph(rows, !t.data().weights.empty())) {
@@ -71,7 +71,7 @@ class Probe {
       weights.push_back(g.parameter(p));
       names_.push_back(p.name() + "/gradient");
     }
-    // A layer gives what its last node does. The prediction's scopes come first: gradients were appended behind them.
+    // The output of a layer is that of its last node. Nodes after the prediction belong to the loss and gradients.
     std::map<std::string, Value> layers;
     for (NodeId id = 0; id <= model_.prediction.id(); ++id) {
       const Node& node = g.node(id);
@@ -98,20 +98,20 @@ class Probe {
 
  private:
   ModelGraph model_;
-  std::vector<std::string> names_;  // of the outputs
+  std::vector<std::string> names_;  // names of the outputs
   std::optional<Plan> plan_;
   std::optional<Workspace> memory_;
 };
 
-// Rows and columns, or none: from the least number, dark, to the largest. As in Keras a list is a row, and no image is
-// higher than wide.
+// Scales a weight with one or two axes of extent above 1 to [0, 1]: 0 is the smallest value. As in Keras, a vector is a
+// row, and images are at least as wide as high. Returns nothing for other ranks and non-finite values.
 std::optional<Tensor> image_of(const Tensor& weight) {
   Shape sides;
   for (const Index extent : weight.shape()) {
     if (extent != 1) sides.push_back(extent);
   }
   if (sides.rank() == 0 || sides.rank() > 2 || weight.elements() == 0) return std::nullopt;
-  const bool turned = sides.rank() == 2 && sides[0] > sides[1];
+  const bool transposed = sides.rank() == 2 && sides[0] > sides[1];
   const Index rows = sides.rank() == 1 ? 1 : sides[0], columns = sides.back();
   double least = weight.at(0), largest = least;
   for (Index i = 0; i < weight.elements(); ++i) {
@@ -121,10 +121,10 @@ std::optional<Tensor> image_of(const Tensor& weight) {
     largest = std::max(largest, x);
   }
   const double range = largest > least ? largest - least : 1;
-  Tensor out(turned ? Shape{columns, rows} : Shape{rows, columns}, f64);
+  Tensor out(transposed ? Shape{columns, rows} : Shape{rows, columns}, f64);
   const auto to = out.mutable_values<double>();
   for (Index i = 0; i < weight.elements(); ++i) {
-    const Index at = turned ? i % columns * rows + i / columns : i;
+    const Index at = transposed ? i % columns * rows + i / columns : i;
     to[static_cast<std::size_t>(at)] = (weight.at(i) - least) / range;
   }
   return out;
@@ -133,7 +133,7 @@ std::optional<Tensor> image_of(const Tensor& weight) {
 }  // namespace
 
 struct TensorBoard::Run {
-  Run(const fs::path& path, bool goes_on) : log_dir(path), resumed(goes_on), train(path / "train", goes_on) {}
+  Run(const fs::path& path, bool resumes) : log_dir(path), resumed(resumes), train(path / "train", resumes) {}
 
   fs::path log_dir;
   bool resumed;
@@ -142,21 +142,21 @@ struct TensorBoard::Run {
   std::optional<EventWriter> session;
   std::optional<Probe> probe;
 
-  // Made when there is something to be written.
-  Folder& of_validation() {
+  // Creates the folder at the first use.
+  Folder& validation_folder() {
     if (!validation) validation.emplace(log_dir / "validation", resumed);
     return *validation;
   }
 };
 
 void TensorBoard::on_fit_begin(Training& t) {
-  const auto require_no_less = [](const char* option, std::int64_t value) {
-    if (value < 0) throw UserError(fmt::format("{}: {} = {} has no meaning", where, option, value));
+  const auto require_non_negative = [](const char* option, std::int64_t value) {
+    if (value < 0) throw UserError(fmt::format("{}: {} must be at least 0, got {}", where, option, value));
   };
   if (log_dir.empty()) throw UserError(fmt::format("{}: log_dir is empty", where));
-  require_no_less("histogram_freq", histogram_freq);
-  require_no_less("histogram_rows", histogram_rows);
-  require_no_less("update_freq", update_freq);
+  require_non_negative("histogram_freq", histogram_freq);
+  require_non_negative("histogram_rows", histogram_rows);
+  require_non_negative("update_freq", update_freq);
   run = std::make_shared<Run>(log_dir, steps_done(t) > 0);
   Folder& to = run->train;
   if (write_graph && !to.has_graph()) {
@@ -181,14 +181,14 @@ void TensorBoard::on_batch_end(Training& t) {
 }
 
 void TensorBoard::on_epoch_end(Training& t) {
-  constexpr std::string_view of_validation = "val_";
+  constexpr std::string_view validation_prefix = "val_";
   std::vector<std::pair<std::string, double>> train, valid, by_step;
   for (const auto& [name, value] : t.logs().entries()) {
-    if (!name.starts_with(of_validation)) {
+    if (!name.starts_with(validation_prefix)) {
       train.emplace_back("epoch_" + name, value);
       continue;
     }
-    const std::string bare = name.substr(of_validation.size());
+    const std::string bare = name.substr(validation_prefix.size());
     valid.emplace_back("epoch_" + bare, value);
     by_step.emplace_back("evaluation_" + bare + "_vs_iterations", value);
   }
@@ -197,8 +197,8 @@ void TensorBoard::on_epoch_end(Training& t) {
   const std::int64_t step = (std::int64_t{t.epoch()} + 1) * t.batches();
   run->train.scalars(std::move(train), t.epoch());
   if (!valid.empty()) {
-    run->of_validation().scalars(std::move(valid), t.epoch());
-    run->of_validation().scalars(std::move(by_step), step);
+    run->validation_folder().scalars(std::move(valid), t.epoch());
+    run->validation_folder().scalars(std::move(by_step), step);
   }
   if (histogram_freq == 0 || t.epoch() % histogram_freq != 0) return;
   for (const Parameter& p : t.model().parameters()) {

@@ -250,7 +250,7 @@ TEST_CASE("metric: custom metrics, as a mean over rows or as totals with a resul
   nn::Model model{nn::Dense(1), {2}};
   const nn::Metric vector{"vector", [](Value v, Value) { return v; }};
   CHECK_THROWS_WITH_AS(model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}, .metrics = {vector}}),
-                       doctest::Contains("the metric \"vector\" must be one number"), ShapeError);
+                       doctest::Contains("the metric \"vector\" must be a floating-point scalar"), ShapeError);
 }
 
 TEST_CASE("metric: in training, of the whole epoch and bit-identical on any number of threads") {

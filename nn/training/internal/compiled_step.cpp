@@ -72,8 +72,8 @@ void CompiledStep::load(const BatchSource& source, std::span<const Index> rows, 
 
 Means::Means(const std::vector<Metric>& metrics, const CompiledStep& step) : sums_(4) {
   for (std::size_t i = 0; i < metrics.size(); ++i) {
-    const auto count = static_cast<std::size_t>(step.numbers_of_metric(i));
-    parts_.push_back({sums_.size() + 1, count, metrics[i].result});
+    const auto count = static_cast<std::size_t>(step.metric_elements(i));
+    metrics_.push_back({sums_.size() + 1, count, metrics[i].result});
     sums_.resize(sums_.size() + 1 + count);
   }
 }
@@ -85,31 +85,32 @@ void Means::add(const CompiledStep& step) {
   sums_[1] += weight;
   sums_[2] += penalty * rows;
   sums_[3] += rows;
-  for (std::size_t i = 0; i < parts_.size(); ++i) {
-    const Part& part = parts_[i];
+  for (std::size_t i = 0; i < metrics_.size(); ++i) {
+    const MetricSums& metric = metrics_[i];
     const Tensor numbers = step.metric(i);
-    const double of_metric = step.metric_weight(i);
-    const double factor = part.result ? 1 : of_metric;
-    sums_[part.first - 1] += of_metric;
-    for (std::size_t j = 0; j < part.count; ++j) sums_[part.first + j] += numbers.at(static_cast<Index>(j)) * factor;
+    const double metric_weight = step.metric_weight(i);
+    const double factor = metric.result ? 1 : metric_weight;
+    sums_[metric.first - 1] += metric_weight;
+    for (std::size_t j = 0; j < metric.count; ++j)
+      sums_[metric.first + j] += numbers.at(static_cast<Index>(j)) * factor;
   }
 }
 
 double Means::operator[](std::size_t i) const {
   const auto mean = [](double sum, double weight) { return weight == 0 ? 0 : sum / weight; };
   if (i == 0) return mean(sums_[0], sums_[1]) + mean(sums_[2], sums_[3]);
-  const Part& part = parts_[i - 1];
-  const double weight = sums_[part.first - 1];
-  if (weight == 0 || !part.result) return mean(sums_[part.first], weight);
-  return part.result(std::span(sums_).subspan(part.first, part.count));
+  const MetricSums& metric = metrics_[i - 1];
+  const double weight = sums_[metric.first - 1];
+  if (weight == 0 || !metric.result) return mean(sums_[metric.first], weight);
+  return metric.result(std::span(sums_).subspan(metric.first, metric.count));
 }
 
 bool Means::set_state(std::span<const double> numbers) {
   if (numbers.size() != sums_.size()) return false;
   const auto possible = [&](std::size_t weight) { return numbers[weight] >= 0 && std::isfinite(numbers[weight]); };
   if (!possible(1) || !possible(3)) return false;
-  for (const Part& part : parts_) {
-    if (!possible(part.first - 1)) return false;
+  for (const MetricSums& metric : metrics_) {
+    if (!possible(metric.first - 1)) return false;
   }
   std::copy(numbers.begin(), numbers.end(), sums_.begin());
   return true;

@@ -1,4 +1,4 @@
-// One graph of a model, planned for a number of rows, with the memory it runs in.
+// A planned graph of a model for a fixed number of rows, and its workspace.
 #pragma once
 
 #include <compare>
@@ -11,16 +11,16 @@
 
 namespace xgrad::inline v0::nn {
 
-// Rows of data from which batches are taken, and what is done to their images on the way.
+// The data set that batches are gathered from, and the augmentation of its images.
 struct BatchSource {
   const Dataset* data;
-  const Augment* augment = nullptr;   // none: the rows as they are
-  std::uint64_t seed = 0, epoch = 0;  // of the augmentation
+  const Augment* augment = nullptr;   // null: no augmentation
+  std::uint64_t seed = 0, epoch = 0;  // for the augmentation
 };
 
 enum class Mode { predict, evaluate, train };
 
-// Which of a model's plans: for what, for how many rows, and whether these have weights.
+// Identifies a plan of a model; `weighted`: rows have weights.
 struct StepKey {
   Mode mode = Mode::predict;
   Index rows = 0;
@@ -28,15 +28,15 @@ struct StepKey {
   friend auto operator<=>(const StepKey&, const StepKey&) = default;
 };
 
-// A graph of a model and its plan, to the prediction for Mode::predict, otherwise to loss and metrics; with the graph's
-// updates. Several threads may run it, each in a CompiledStep of its own.
+// A graph of a model and its plan. Outputs: the prediction for Mode::predict, otherwise loss and metrics. Several
+// threads may run it, each with its own CompiledStep.
 struct StepPlan {
   StepPlan(const StepKey& key, ModelGraph graph, bool separable = true);
 
   StepKey key;
   ModelGraph graph;
   Plan plan;
-  // Whether the random numbers of a row can be its own in a batch of several; see mark_row_random.
+  // Whether the random numbers of a row do not depend on the batch size; see mark_row_random.
   bool separable;
 };
 
@@ -45,30 +45,30 @@ class CompiledStep {
   explicit CompiledStep(std::shared_ptr<const StepPlan> plan);
 
   const StepPlan& plan() const { return *plan_; }
-  // Of the workspace.
+  // Size of the workspace.
   std::size_t bytes() const { return bytes_; }
-  // Takes the named rows as the next batch. Does not allocate.
+  // Gathers these rows as the next batch. Does not allocate.
   void load(const BatchSource& source, std::span<const Index> rows, int threads);
-  // The same into other memory, which `swap_batch` makes that of the next run: may go on while a run does.
+  // Gathers these rows into the second input buffers, possibly during a run. `swap_batch` activates them.
   void load_next(const BatchSource& source, std::span<const Index> rows);
   void swap_batch() { memory_.swap_inputs(); }
   void run(const RunOptions& options) { plan_->plan.run(memory_, options); }
   const Graph& graph() const { return *plan_->graph.graph; }
   Index rows() const { return plan_->key.rows; }
-  // Of the last run, in place: the prediction or the loss, and what metric i says of the batch.
+  // Outputs of the last run, not copied: prediction or loss, and the value of metric i.
   Tensor prediction() const { return memory_.output(0); }
   double loss() const { return memory_.output(0).at(0); }
   Tensor metric(std::size_t i) const { return memory_.output(static_cast<int>(i) + 1); }
-  Index numbers_of_metric(std::size_t i) const { return plan_->graph.metrics[i].shape().elements(); }
-  // What these weigh beside those of other batches: the number of rows, unless the graph says otherwise. Of the loss,
-  // the penalties weigh the number of rows; they are 0 where all of it does.
+  Index metric_elements(std::size_t i) const { return plan_->graph.metrics[i].shape().elements(); }
+  // Weights for means over batches: the number of rows unless the graph has a weight. `penalty`: penalties in the loss,
+  // whose weight is always the number of rows; 0 if the whole loss has that weight.
   double loss_weight() const { return number(loss_weight_, static_cast<double>(rows())); }
   double penalty() const { return number(penalty_, 0); }
   double metric_weight(std::size_t i) const { return number(metric_weights_[i], static_cast<double>(rows())); }
 
  private:
-  double number(int output, double otherwise) const { return output < 0 ? otherwise : memory_.output(output).at(0); }
-  // `memory` gives the buffer of an input.
+  double number(int output, double fallback) const { return output < 0 ? fallback : memory_.output(output).at(0); }
+  // `memory(input)` returns the buffer of an input.
   template <class F>
   void fill(const BatchSource& source, std::span<const Index> rows, const Parallel& parallel, F memory);
 
@@ -76,35 +76,35 @@ class CompiledStep {
   Workspace memory_;
   std::size_t bytes_;
   bool has_next_inputs_ = false;
-  // Outputs; -1 if there is none.
+  // Output indices; -1: none.
   int loss_weight_ = -1, penalty_ = -1;
   std::vector<int> metric_weights_;
 };
 
-// What steps report over the rows of an epoch: sums over what counts, and what these weigh.
+// Weighted means of loss and metrics over the batches of an epoch.
 class Means {
  public:
   Means() = default;
-  // For steps that report as this one does.
+  // `step` determines the sizes of the metrics.
   Means(const std::vector<Metric>& metrics, const CompiledStep& step);
   void add(const CompiledStep& step);
-  // The loss, or metric i - 1; 0 if nothing counted.
+  // The loss (i = 0) or metric i - 1; 0 if the total weight is 0.
   double operator[](std::size_t i) const;
-  // Whether the loss has counted anything.
+  // Whether the total weight of the loss is above 0.
   bool counted() const { return sums_[1] > 0; }
   void clear();
-  // All there is to it, as numbers: what a checkpoint keeps of an epoch that is not complete.
+  // The sums, for the checkpoint of an incomplete epoch.
   const std::vector<double>& state() const { return sums_; }
-  // False if these cannot be such numbers.
+  // Restores the sums. Returns false if the size or a weight is invalid.
   bool set_state(std::span<const double> numbers);
 
  private:
-  struct Part {
-    std::size_t first, count;  // in `sums_`; the weight stands before them
-    Metric::Result result;     // none: the mean
+  struct MetricSums {
+    std::size_t first, count;  // range in `sums_`; the weight is at first - 1
+    Metric::Result result;     // empty: the mean
   };
-  std::vector<Part> parts_;  // of the metrics
-  // Of the loss without its penalties: sum and weight. Of the penalties: sum and rows. Then the metrics.
+  std::vector<MetricSums> metrics_;
+  // Loss without penalties and its weight, penalties and number of rows, then the metrics.
   std::vector<double> sums_;
 };
 

@@ -1,4 +1,4 @@
-// ModelUse: who is inside a model's functions, so that two threads never change it, or change and read it, at once.
+// ModelUse: detects concurrent use of a model, so that no thread changes it while another one uses it.
 #pragma once
 
 #include <mutex>
@@ -7,11 +7,11 @@
 
 namespace xgrad::inline v0::nn {
 
-// Any number of calls may read a model at a time, or one thread may change it. Within a call that changes it, a fit
-// with callbacks for instance, the same thread may call again; nobody ever waits.
+// A reader-writer guard that throws instead of waiting. Inside a call that changes the model, such as a fit with
+// callbacks, the same thread may make further calls.
 class ModelUse {
  public:
-  // A call, for as long as it lives.
+  // Scope guard of one call.
   class Call {
    public:
     Call(Call&& other) noexcept : use_(other.use_), changes_(other.changes_) { other.use_ = nullptr; }
@@ -25,19 +25,19 @@ class ModelUse {
     bool changes_;
   };
 
-  // `where` is the function that is called, `model` the name for messages. Throws GraphError if another thread changes
-  // the model.
+  // Begins a call that reads. `where` is the name of the function, `model` that of the model, for messages. Throws
+  // GraphError if another thread changes the model.
   [[nodiscard]] Call read(const char* where, const std::string& model);
-  // Throws GraphError if another thread changes or reads it.
+  // Begins a call that changes the model. Throws GraphError if another thread changes or reads it.
   [[nodiscard]] Call change(const char* where, const std::string& model);
 
  private:
-  // Throws if another thread changes the model. With `lock_` held.
+  // Throws if another thread changes the model. Requires `lock_`.
   void require_unchanged(const char* where, const std::string& model) const;
 
   std::mutex lock_;
   int readers_ = 0;
-  int depth_ = 0;  // of the calls that change the model, all by the thread
+  int depth_ = 0;  // nested calls that change the model, all of thread changer_
   std::thread::id changer_{};
   const char* changing_ = "";  // the outermost of these calls
 };

@@ -10,7 +10,7 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Softmax over one unit is 1 whatever the weights are, so nothing would be learned.
+// Softmax over a single unit is constant 1, so nothing would be learned.
 void require_no_lone_softmax(Value prediction, const std::string& where) {
   const Node& node = prediction.node();
   if (node.op != &builtin_op("probabilities")) return;
@@ -18,7 +18,7 @@ void require_no_lone_softmax(Value prediction, const std::string& where) {
   if (prediction.shape()[axis] != 1) return;
   throw ShapeError(
       fmt::format("{}: the prediction is softmax over a single unit, which is always 1\n  prediction: {}\n  hint: for "
-                  "one probability a row use nn::sigmoid and binary_crossentropy",
+                  "one probability per row use nn::sigmoid and binary_crossentropy",
                   where, prediction.describe()));
 }
 
@@ -28,8 +28,8 @@ void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::s
   Graph& g = *out.graph;
   const auto require_scalar = [&](const char* kind, const std::string& name, Value value) {
     if (value.shape().rank() == 0 && is_floating(value.dtype())) return value;
-    throw ShapeError(
-        fmt::format("{}: the {} \"{}\" must be one number\n  it is: {}", where, kind, name, value.describe()));
+    throw ShapeError(fmt::format("{}: the {} \"{}\" must be a floating-point scalar\n  got: {}", where, kind, name,
+                                 value.describe()));
   };
   require_no_lone_softmax(out.prediction, where);
   const MetricInput batch{.prediction = out.prediction,

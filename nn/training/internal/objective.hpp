@@ -7,8 +7,8 @@
 
 namespace xgrad::inline v0::nn {
 
-// Appends the loss, penalties included, and the metrics to a graph that has its prediction, its target and, if there
-// are any, the weights of the rows. `where` begins the messages.
+// Appends loss (with penalties) and metrics to a graph with prediction, target and, optionally, row weights. `where` is
+// the prefix of messages.
 void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::string& where);
 
 }  // namespace xgrad::inline v0::nn

@@ -1,4 +1,4 @@
-// Some rows for callbacks that look at a model between its steps.
+// Sampled rows for callbacks that inspect a model between training steps.
 #pragma once
 
 #include <algorithm>
@@ -8,9 +8,9 @@
 
 namespace xgrad::inline v0::nn {
 
-// `wanted` rows at equal distances from all over the data, or all of them if there are fewer.
-inline Dataset sample_rows(const Dataset& data, Index wanted) {
-  const Index rows = std::min(wanted, data.size());
+// `count` evenly spaced rows of the data, or all if there are fewer.
+inline Dataset sample_rows(const Dataset& data, Index count) {
+  const Index rows = std::min(count, data.size());
   std::vector<Index> chosen(static_cast<std::size_t>(rows));
   for (Index i = 0; i < rows; ++i) chosen[static_cast<std::size_t>(i)] = i * data.size() / rows;
   return data.select(chosen);

@@ -42,23 +42,23 @@ std::shared_ptr<const StepPlan> StepPool::find_plan(const StepKey& key) const {
   return found == plans_.end() ? nullptr : found->second.lock();
 }
 
-void StepPool::GiveBack::operator()(CompiledStep* step) const noexcept {
+void StepPool::Release::operator()(CompiledStep* step) const noexcept {
   std::unique_ptr<CompiledStep> given(step), dropped;
   do {
-    dropped = nullptr;  // freed without the lock
+    dropped = nullptr;  // destroy without the lock
     const std::lock_guard lock(pool->lock_);
-    if (given != nullptr) pool->idle_.push_back(std::move(given));  // there is room, see the constructor
-    if (!pool->keeps_too_much()) continue;
+    if (given != nullptr) pool->idle_.push_back(std::move(given));  // does not allocate: the constructor reserves
+    if (!pool->exceeds_limits()) continue;
     dropped = std::move(pool->idle_.front());
     pool->idle_.erase(pool->idle_.begin());
   } while (dropped != nullptr);
 }
 
-bool StepPool::keeps_too_much() const {
-  return idle_.size() > max_steps || (idle_.size() > always_kept() && sum_of_bytes() > max_bytes);
+bool StepPool::exceeds_limits() const {
+  return idle_.size() > max_steps || (idle_.size() > always_kept() && idle_bytes() > max_bytes);
 }
 
-std::size_t StepPool::sum_of_bytes() const {
+std::size_t StepPool::idle_bytes() const {
   std::size_t out = 0;
   for (const auto& step : idle_) out += step->bytes();
   return out;
@@ -77,7 +77,7 @@ std::size_t StepPool::steps() const {
 
 std::size_t StepPool::bytes() const {
   const std::lock_guard lock(lock_);
-  return sum_of_bytes();
+  return idle_bytes();
 }
 
 }  // namespace xgrad::inline v0::nn

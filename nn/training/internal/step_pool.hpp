@@ -1,4 +1,4 @@
-// StepPool: the plans of a model and the workspaces they run in, kept for the sizes of batches used last.
+// StepPool: caches the plans and workspaces of a model for the last used batch sizes.
 #pragma once
 
 #include <functional>
@@ -11,42 +11,42 @@
 
 namespace xgrad::inline v0::nn {
 
-// Safe from several threads: each gets a workspace of its own, and those of one key share a plan. No lock is held while
-// a step runs; plans are made one at a time.
+// Thread-safe: each thread gets its own workspace, and workspaces of equal keys share a plan. No lock is held while a
+// step runs. Plans are made one at a time.
 class StepPool {
  public:
-  // Of the steps that nobody uses, the most recent ones are kept: `max_steps` at most, and of these beyond
-  // `always_kept()` only as many as have `max_bytes` of workspaces together.
+  // Keeps the most recently used idle steps: at most `max_steps`, and beyond `always_kept()` only as many as fit in
+  // `max_bytes` of workspaces.
   static constexpr std::size_t max_steps = 64;
   static constexpr std::size_t max_bytes = std::size_t{64} << 20;
-  // 8, and one more for each processor.
+  // 8 + number of processors.
   static std::size_t always_kept();
 
   StepPool() { idle_.reserve(max_steps + 1); }
 
-  struct GiveBack {
+  struct Release {
     StepPool* pool = nullptr;
     void operator()(CompiledStep* step) const noexcept;
   };
-  // A step that the holder has for itself.
-  using Lease = std::unique_ptr<CompiledStep, GiveBack>;
-  // `make` is called if there is no plan for the key, never by two threads at once.
+  // Exclusive use of a step, which returns to the pool at the end.
+  using Lease = std::unique_ptr<CompiledStep, Release>;
+  // Calls `make` if there is no plan for the key, never from two threads concurrently.
   Lease acquire(const StepKey& key, const std::function<std::shared_ptr<const StepPlan>()>& make);
-  // Forgets all plans; nobody may hold a step.
+  // Drops all plans. No step may be leased.
   void clear();
 
-  // Steps that are kept, and the bytes of their workspaces.
+  // Number of idle steps, and the bytes of their workspaces.
   std::size_t steps() const;
   std::size_t bytes() const;
 
  private:
-  // With `lock_` held.
-  bool keeps_too_much() const;
-  std::size_t sum_of_bytes() const;
+  // These require `lock_`.
+  bool exceeds_limits() const;
+  std::size_t idle_bytes() const;
   std::shared_ptr<const StepPlan> find_plan(const StepKey& key) const;
 
-  mutable std::mutex lock_;                          // of what follows
-  std::vector<std::unique_ptr<CompiledStep>> idle_;  // the most recent one last
+  mutable std::mutex lock_;                          // guards idle_ and plans_
+  std::vector<std::unique_ptr<CompiledStep>> idle_;  // most recently used last
   std::map<StepKey, std::weak_ptr<const StepPlan>> plans_;
   std::mutex making_;
 };

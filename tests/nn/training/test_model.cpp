@@ -301,7 +301,7 @@ TEST_CASE("model: an invalid network or loss throws when the model is made or co
   CHECK_THROWS_WITH_AS(model.learning_rate(), doctest::Contains("call compile() first"), GraphError);
   const nn::Loss no_scalar{"rows", [](Value p, Value t) { return p - t; }};
   CHECK_THROWS_WITH_AS(model.compile({.loss = no_scalar, .optimizer = nn::Adam{}}),
-                       doctest::Contains("the loss \"rows\" must be one number"), ShapeError);
+                       doctest::Contains("the loss \"rows\" must be a floating-point scalar"), ShapeError);
   CHECK_THROWS_WITH_AS(model.evaluate(points(4)), doctest::Contains("has no loss yet"), GraphError);
 }
 

@@ -318,9 +318,11 @@ TEST_CASE("tensor_board: invalid options and an uncreatable folder throw before 
   const auto error = [&](nn::TensorBoard board) {
     return message_of<UserError>([&] { model.fit(points(50), options(1, {std::move(board)})); });
   };
-  CHECK(error({.log_dir = folder.path(), .histogram_freq = -1}) == "tensor_board: histogram_freq = -1 has no meaning");
-  CHECK(error({.log_dir = folder.path(), .histogram_rows = -2}) == "tensor_board: histogram_rows = -2 has no meaning");
-  CHECK(error({.log_dir = folder.path(), .update_freq = -3}) == "tensor_board: update_freq = -3 has no meaning");
+  CHECK(error({.log_dir = folder.path(), .histogram_freq = -1}) ==
+        "tensor_board: histogram_freq must be at least 0, got -1");
+  CHECK(error({.log_dir = folder.path(), .histogram_rows = -2}) ==
+        "tensor_board: histogram_rows must be at least 0, got -2");
+  CHECK(error({.log_dir = folder.path(), .update_freq = -3}) == "tensor_board: update_freq must be at least 0, got -3");
   CHECK(error({.log_dir = ""}) == "tensor_board: log_dir is empty");
   write_file(folder / "file", "");
   CHECK(contains(
