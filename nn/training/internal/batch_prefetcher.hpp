@@ -1,4 +1,4 @@
-// Gathers the next batch while the step of this one runs.
+// Gathers the next batch while the current training step runs.
 #pragma once
 
 #include <atomic>
@@ -11,8 +11,8 @@
 
 namespace xgrad::inline v0::nn {
 
-// A thread of its own where the machine has a processor to spare beside those of the run, and may be had; otherwise the
-// work is done at once, by the threads of the run. The numbers that a step reads are the same in both cases.
+// Uses an extra thread if the machine has more processors than the run has threads. Otherwise, or if no thread can be
+// created, `finish` gathers the rows with the threads of the run. The gathered values are the same in both cases.
 class BatchPrefetcher {
  public:
   // `threads` as in FitOptions.
@@ -21,9 +21,9 @@ class BatchPrefetcher {
   BatchPrefetcher(const BatchPrefetcher&) = delete;
   BatchPrefetcher& operator=(const BatchPrefetcher&) = delete;
 
-  // Begins to gather the named rows as the next batch of the step. All must live until `finish`.
+  // Starts to gather these rows as the next batch of the step. All arguments must live until `finish`.
   void begin(CompiledStep& step, const BatchSource& source, std::span<const Index> rows);
-  // Waits for what was begun: the step's next run reads it. Throws what a transform of the images threw.
+  // Waits for the batch, which the step's next run reads. Rethrows an exception of an image transform.
   void finish();
 
  private:

@@ -1,4 +1,4 @@
-// Whether data fit a model, told before anything is computed.
+// Checks that data match a model before anything is computed.
 #pragma once
 
 #include <string>
@@ -9,25 +9,26 @@
 
 namespace xgrad::inline v0::nn {
 
-// A row of a tensor has the shape and dtype of `row`, `prediction_row` that of a prediction. Each function converts to
-// the dtype that the model computes in, checks what comes of it, and throws with `where` in front, naming row and
-// position of the first number that is wrong.
+// `row` is the shape and dtype of one input row, `prediction_row` those of one prediction. Each function converts to
+// the dtype of the model, checks the result and throws ShapeError or ValueError. Messages start with `where` and name
+// row and position of the first wrong value.
 
-// `x` as the model takes it: finite; integers where the input is i64, and integers that a floating input holds exactly.
+// Converts `x` to the dtype of the input. Values must be finite. An i64 input requires integers; integer data for a
+// floating-point input must be represented exactly.
 Tensor checked_inputs(const std::string& where, const Tensor& x, const TensorType& row);
 
-// `y` as the loss takes it, for `rows` rows. Rows whose weight is 0 need not keep to the loss's convention.
+// Converts and checks the targets of `rows` rows by the convention of the loss; rows of weight 0 may violate it.
 Tensor checked_targets(const std::string& where, const Tensor& y, const Tensor& weights, Index rows,
                        const TensorType& prediction_row, const Loss& loss);
 
-// `weights` as the loss takes them, for `rows` rows: finite and at least 0; empty stays empty.
+// Converts and checks row weights: finite and at least 0. Empty weights stay empty.
 Tensor checked_weights(const std::string& where, const Tensor& weights, Index rows, DType dtype);
 
-// The three of a data set.
+// Checks inputs, targets and weights of a data set.
 Dataset checked_data(const std::string& where, const Dataset& data, const TensorType& row,
                      const TensorType& prediction_row, const Loss& loss);
 
-// The shape of one row of a tensor of rows, and the shape of `rows` rows of that shape.
+// The shape without its first axis, and the shape [rows, ...row].
 Shape row_of(const Shape& shape);
 Shape rows_of(Index rows, const Shape& row);
 

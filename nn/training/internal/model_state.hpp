@@ -1,4 +1,4 @@
-// What a Model holds.
+// Model::State: the members of a Model.
 #pragma once
 
 #include <functional>
@@ -19,21 +19,21 @@ struct Model::State {
   AnyModule network;
   Shape row;
   ModelOptions options;
-  SourceLocation line;                     // that made the model
-  SourceLocation compile_line{};           // that compiled it
-  std::optional<CompileOptions> compiled;  // with names of metrics that are all different
+  SourceLocation line;                     // of the constructor call
+  SourceLocation compile_line{};           // of the compile() call
+  std::optional<CompileOptions> compiled;  // with unique names of metrics
   OptimizerState optimizer_state{0};
-  TrainableFlags trainable_flags{};  // as they were at compile(); empty before
+  TrainableFlags trainable_flags{};  // pinned at compile(); empty before
   std::vector<Parameter> parameters;
   DType input_dtype;
   Shape prediction_row;
   DType prediction_dtype = f32;
-  StepPool steps;       // compile() empties it
-  ModelUse use;         // of the functions of the model that are running
-  std::mutex building;  // one graph at a time: the network is the user's code, and its layers make weights when called
-  std::uint64_t training_steps = 0;  // over all fits: random operations draw anew at each
-  std::uint64_t epochs = 0;          // over all fits: each is shuffled anew
-  bool training = false;             // while a fit runs: callbacks may not do everything
+  StepPool steps;       // cleared by compile()
+  ModelUse use;         // running calls of the model's functions
+  std::mutex building;  // held while a graph is built: calling the network creates weights and may not be thread-safe
+  std::uint64_t training_steps = 0;  // over all fits; counter of random operations
+  std::uint64_t epochs = 0;          // over all fits; counter of shuffles
+  bool training = false;             // a fit is running; see require_idle
 
   State(AnyModule net, Shape row_shape, ModelOptions model_options, SourceLocation at)
       : network(std::move(net)),
@@ -45,30 +45,28 @@ struct Model::State {
   ModelGraph build(Mode mode, Index rows, bool weighted = false);
   StepPool::Lease step(Mode mode, Index rows, bool weighted = false);
   const CompileOptions& require_compiled(const char* where) const;
-  // Of targets that are like the prediction, and of row weights.
+  // Dtype of targets shaped like the prediction, and of row weights.
   DType target_dtype(DType prediction) const { return is_floating(prediction) ? prediction : options.dtype; }
-  // The data as the compiled model takes them. Throws, beginning with `where`, if they do not fit.
+  // Converts and checks data for the compiled model; see checked_data.
   Dataset checked(const std::string& where, const Dataset& data) const;
-  // Throws GraphError while a fit runs.
+  // Throws GraphError during a fit, for functions that callbacks may not call.
   void require_idle(const char* where) const;
-  // Warns of trainable weights that the loss does not depend on.
+  // Warns about trainable weights that the loss does not depend on.
   void warn_of_unreached(const ModelGraph& graph) const;
-  // All that training changes.
+  // All parameters that training changes: weights, moving statistics and optimizer state.
   std::vector<Parameter> changing() const;
-  // The model in a file, and the model of a file; `where` begins the messages. See Model::save and load.
+  // Converts to and from a file; `where` is the prefix of messages. See Model::save and load.
   TensorFile to_file() const;
   void take(const TensorFile& file, const std::string& where);
-  // Throws FormatError, naming them, for weights that are trained in only one of the model and the file.
+  // Throws FormatError, naming the weights, if some are trained only in the model or only in the file.
   void require_same_training(const TensorFile& file, const std::string& where) const;
-  // Runs all rows of the data, batch after batch, not as they are trained but as the model is used: calls `each` after
-  // each batch.
+  // Runs all rows in batches, in inference mode. Calls `each` after each batch.
   void run_batches(const std::string& where, Mode mode, const Dataset& data, const EvaluateOptions& options,
                    const std::function<void(const CompiledStep&)>& each);
   Means evaluate(const std::string& where, const Dataset& data, const EvaluateOptions& options);
-  // The names of loss and metrics with their means, `prefix` in front.
+  // Adds the means of loss and metrics to the logs; names get the prefix.
   void report(Logs& logs, const Means& means, const std::string& prefix) const;
-  // Calls f() for a function of the model that works on so many rows; 0: on none. Where the standard library finds no
-  // memory, throws OutOfMemoryError.
+  // Returns f(); converts std::bad_alloc to an OutOfMemoryError that names the function and, unless 0, the rows.
   template <class F>
   decltype(auto) with_memory(const char* where, Index rows, F f) const {
     try {
@@ -80,7 +78,7 @@ struct Model::State {
   [[noreturn]] void fail_out_of_memory(const char* where, Index rows) const;
 };
 
-// Cuts `rows` rows into batches: calls each(first, count).
+// Splits `rows` rows into batches: calls each(first, count).
 template <class F>
 void for_each_batch(Index rows, Index batch, F each) {
   for (Index first = 0; first < rows; first += batch) each(first, std::min(batch, rows - first));

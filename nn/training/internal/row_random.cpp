@@ -14,7 +14,8 @@ std::vector<NodeId> random_nodes(const Graph& graph) {
   return out;
 }
 
-// Whether the shapes, of the same node for `rows` and for `other_rows` rows, are those of rows along the first axis.
+// Whether the shapes of a node, for `rows` and for `other_rows` rows, differ only in a first axis that is proportional
+// to the number of rows.
 bool grows_by_rows(const Shape& shape, Index rows, const Shape& other, Index other_rows) {
   return shape.rank() > 0 && shape.rank() == other.rank() && shape[0] * other_rows == other[0] * rows &&
          std::equal(shape.begin() + 1, shape.end(), other.begin() + 1);
@@ -34,7 +35,7 @@ bool mark_row_random(Graph& graph, Index rows, const Graph& other, Index other_r
     if (alike) {
       const Shape& other_shape = other.node(others[i]).type.shape;
       if (shape == other_shape) continue;
-      // An operation that can draw any part of its elements has a kernel for blocks.
+      // Only an operation with a blockwise kernel can draw a range of its elements.
       separable = separable && node.op->random_block[static_cast<std::size_t>(node.type.dtype)] != nullptr &&
                   grows_by_rows(shape, rows, other_shape, other_rows);
     }

@@ -1,4 +1,4 @@
-// A model's state as it is now, to be put back unless all goes well.
+// Restores a model's state if training throws.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 
 namespace xgrad::inline v0::nn {
 
-// The numbers of parameters, and two counts.
+// Scope guard: copies parameter values and two counts, and restores them unless `dismiss()` was called.
 class Snapshot {
  public:
   Snapshot(std::vector<Parameter> parameters, std::uint64_t& steps, std::uint64_t& epochs)
@@ -19,17 +19,17 @@ class Snapshot {
   Snapshot(const Snapshot&) = delete;
   Snapshot& operator=(const Snapshot&) = delete;
   ~Snapshot() {
-    if (!kept_) return;
+    if (!active_) return;
     for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set(values_[i]);
     for (const auto& [count, before] : counts_) *count = before;
   }
-  void dismiss() { kept_ = false; }
+  void dismiss() { active_ = false; }
 
  private:
   std::vector<Parameter> parameters_;
   std::vector<Tensor> values_;
   std::pair<std::uint64_t*, std::uint64_t> counts_[2];
-  bool kept_ = true;
+  bool active_ = true;
 };
 
 }  // namespace xgrad::inline v0::nn

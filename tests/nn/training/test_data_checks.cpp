@@ -162,8 +162,9 @@ TEST_CASE("data checks: a CSV column of class names or of class indices trains a
   const nn::Table table = nn::load_csv(file);
   CHECK(accuracy({table.select({"size"}), table.labels("kind")}) == 1);
   const std::string message = message_of<ShapeError>([&] { (void)accuracy(table.dataset("kind")); });
-  check_contains(message,
-                 "takes class numbers\n  y: f32[60, 1]\n  wanted: i64[60]\n  hint: y.cast(i64).reshaped({60})");
+  check_contains(
+      message,
+      "requires class indices as targets\n  y: f32[60, 1]\n  expected: i64[60]\n  hint: y.cast(i64).reshaped({60})");
   check_contains(message, "load_csv with .classes");
   const Tensor y = table.dataset("kind").y.cast(i64).reshaped({60});
   CHECK(accuracy({table.select({"size"}), y}) == 1);

@@ -229,15 +229,15 @@ TEST_CASE("fit: invalid data throws with the reason, and the model is unchanged"
     CHECK(same(before, weights(model)));
   };
   rejects({numbers({16, 3}), good.y}, "fit: the rows of x do not fit the model: axis 1 is 3 instead of 2");
-  rejects({numbers({16}), good.y}, "0 axes a row instead of 1");
+  rejects({numbers({16}), good.y}, "0 axes per row instead of 1");
   rejects({good.x, numbers({16, 2})}, "hint: for one-hot targets use categorical_crossentropy");
-  rejects({good.x, Tensor(Shape{16})}, "takes class numbers");
+  rejects({good.x, Tensor(Shape{16})}, "requires class indices as targets");
   nn::Dataset bad = points(16);
   bad.y.mutable_values<std::int64_t>()[11] = 2;
-  rejects(bad, "class number 2 in row 11 of y is not in [0, 2)");
+  rejects(bad, "class index 2 in row 11 of y is not in [0, 2)");
   bad.y.mutable_values<std::int64_t>()[11] = -1;
-  rejects(bad, "class number -1 in row 11");
-  rejects(good, "validation: class number -1", {.validation = bad, .verbose = silent});
+  rejects(bad, "class index -1 in row 11");
+  rejects(good, "validation: class index -1", {.validation = bad, .verbose = silent});
   bad = points(16);
   bad.x.mutable_values<float>()[9] = std::numeric_limits<float>::quiet_NaN();
   rejects(bad, "fit: x is not finite: nan in row 4, column 1");
@@ -262,7 +262,7 @@ TEST_CASE("fit: invalid data throws with the reason, and the model is unchanged"
   nn::Model onehot{nn::Dense(3, nn::softmax), {2}};
   onehot.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
   CHECK_THROWS_WITH_AS(onehot.fit(good, {.verbose = silent}),
-                       doctest::Contains("hint: for class numbers use one_hot(y, classes), or a sparse loss"),
+                       doctest::Contains("hint: for class indices use one_hot(y, classes), or a sparse loss"),
                        ShapeError);
 }
 

@@ -153,7 +153,7 @@ TEST_CASE("loss: an ignored label is skipped, other invalid labels throw") {
   CHECK(model.evaluate(all)["loss"] == doctest::Approx(model.evaluate(kept)["loss"]).epsilon(1e-12));
   CHECK_NOTHROW(model.fit(all, {.verbose = nn::Verbose::silent}));
   CHECK_THROWS_WITH_AS(model.evaluate({x, Tensor::from<std::int64_t>({3}, {2, -2, 0})}),
-                       doctest::Contains("class number -2 in row 1 of y is not in [0, 3)"), ValueError);
+                       doctest::Contains("class index -2 in row 1 of y is not in [0, 3)"), ValueError);
 }
 
 TEST_CASE("loss: options out of range throw in compile()") {
@@ -390,15 +390,15 @@ TEST_CASE("loss: invalid targets throw with row and value") {
   };
   for (const nn::Loss& loss : {nn::Loss(nn::binary_crossentropy), nn::Loss(nn::binary_crossentropy_from_logits)}) {
     has(error_of(loss, {0, 1, 0.5, 255, 0, 0}),
-        loss.name + " takes probabilities in [0, 1] as targets\n  y: 255 in row 1, column 1");
+        loss.name + " requires probabilities in [0, 1] as targets\n  y: 255 in row 1, column 1");
     has(error_of(loss, {0, 1, 0, 1, -1, 0}), "y: -1 in row 2, column 0");
   }
   has(error_of(nn::hinge, {-1, 1, 1, 0, 1, 1}),
-      "hinge takes -1 and 1 as targets\n  y: 0 in row 1, column 1\n  hint: targets 0 and 1 become these by 2 y - 1");
+      "hinge requires -1 and 1 as targets\n  y: 0 in row 1, column 1\n  hint: convert targets 0 and 1 by 2 * y - 1");
   for (const nn::Loss& loss : {nn::Loss(nn::categorical_crossentropy),
                                nn::Loss(nn::categorical_crossentropy_from_logits), nn::kl_divergence}) {
-    has(error_of(loss, {0, 1, 1, 0, 1, 1}), "y: 2 classes with the sum 2, the first in row 2, column 0");
-    has(error_of(loss, {0, 1, 0, 0, 1, 0}), "y: 2 classes with the sum 0, the first in row 1, column 0");
+    has(error_of(loss, {0, 1, 1, 0, 1, 1}), "y: 2 classes with the sum 2, starting in row 2, column 0");
+    has(error_of(loss, {0, 1, 0, 0, 1, 0}), "y: 2 classes with the sum 0, starting in row 1, column 0");
     has(error_of(loss, {0, 1, 2, -1, 1, 0}), "y: 2 in row 1, column 0");
   }
   // Rows of weight 0 may have any target; probabilities may be rounded.

@@ -232,7 +232,7 @@ TEST_CASE("weights: invalid weights throw before any change") {
     return message;
   };
   CHECK(contains(error_of(six(Tensor::from<double>({6}, {1, 1, -2, 1, 1, 1}))),
-                 "fit: the weight -2 of row 2 is negative"));
+                 "fit: weights must be at least 0, got -2 in row 2"));
   CHECK(contains(error_of(six(Tensor::from<double>({6}, {1, 1, 1, 1, INFINITY, 1}))),
                  "weights is not finite: inf in row 4"));
   nn::Dataset shortened = six(Tensor::full({6}, 1, f64));
