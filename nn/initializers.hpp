@@ -12,7 +12,7 @@
 // Fans: a kernel [..., in, out] has fan_in = in and fan_out = out, each times the product of the leading extents (the
 // receptive field of a convolution); a vector [n] has n for both. Formulas are those of Keras. Truncated normal values
 // are redrawn beyond two standard deviations; he_normal, glorot_normal and lecun_normal divide the standard deviation
-// by 0.8796, so that the truncated values have the intended one.
+// by 0.8796, so that the truncated values have the requested one.
 #pragma once
 
 #include <cstdint>

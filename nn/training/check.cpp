@@ -11,7 +11,7 @@ namespace {
 
 constexpr Index default_rows = 3;
 
-// Class numbers, or rows of probabilities, which suit every loss.
+// Random class indices, or rows of probabilities, which are valid targets for every loss.
 Tensor random_targets(const ModelGraph& model, std::uint64_t seed) {
   HostRandom random(seed, 1);
   Tensor out(model.target.type());
@@ -41,7 +41,7 @@ CheckTable check_table(const Model& model, const Dataset& few_rows, const CheckO
   const bool compiled = graph.loss.valid();
   if (compiled) graph = model.training_graph(rows, !few_rows.weights.empty());
   Dataset fed = few_rows;
-  // Index 0 exists in every table; random integers need not.
+  // Use index 0, because random indices may be out of range.
   if (has_data)
     fed.x = few_rows.x.cast(graph.input.dtype());
   else if (graph.input.dtype() == i64)

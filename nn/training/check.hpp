@@ -1,9 +1,9 @@
-// check: proves the derivatives of a model by finite differences and prints a table.
+// check: checks the gradients of a model by finite differences and prints a table.
 //
 //   if (!nn::check(model)) return 1;
 //
-// Layer by layer, every operation alone on the numbers that it meets, then the loss by every weight. A failure comes
-// with a short program that shows it again.
+// Checks each operation on its actual inputs, layer by layer, then the gradient of the loss for each weight. A failure
+// is reported with a short program that reproduces it.
 #pragma once
 
 #include <xgrad/autodiff/check/check_table.hpp>
@@ -11,13 +11,12 @@
 
 namespace xgrad::inline v0::nn {
 
-// What check() prints. `few_rows` is what the model is checked on, two or three rows; if empty, random numbers, or
-// index 0 where the input takes integers, and targets that are random classes or probabilities. Of a model that is not
-// compiled the prediction is checked, as it is in use. `options.only` names weights. Throws as compare_gradients if the
-// data do not fit.
+// The table that check() prints. `few_rows` are two or three rows; if empty, inputs are random, or index 0 for an
+// integer input, and targets are random class indices or probabilities. If the model is not compiled, the prediction in
+// inference mode is checked. `options.only` names weights. Throws like compare_gradients if the data do not match.
 CheckTable check_table(const Model& model, const Dataset& few_rows = {}, const CheckOptions& options = table_options());
 
-// Prints it; true if all derivatives agree.
+// Prints the table; returns whether all gradients agree.
 bool check(const Model& model, const Dataset& few_rows = {}, const CheckOptions& options = table_options());
 
 }  // namespace xgrad::inline v0::nn

@@ -1,11 +1,11 @@
-// gradient_report: what one step of training does to a model's values and gradients, layer by layer.
+// gradient_report: values and gradients of a model in one training step, by layer.
 //
 //   nn::ModelGradients report = nn::gradient_report(model, few_rows);
 //   std::cout << report.str();
 //   report.save("gradients.svg");                 // a box for each layer, colored by the norm of its gradient
 //   report.save("nodes.svg", {.depth = 9});       // every operation
 //
-// Of the model as it is trained, dropout and the statistics of the batch included; nothing changes.
+// Uses the training graph, with dropout and batch statistics. The model is not changed.
 #pragma once
 
 #include <filesystem>
@@ -21,14 +21,14 @@ struct ModelGradients {
   ModelGraph graph;
   GradientReport report;
 
-  // A table, a line for each layer.
+  // A table with one row per layer.
   std::string str() const { return report.str(); }
-  // As save_graph. Where options do not say: what the loss needs, a box for each layer, colors of the report.
+  // Saves a diagram like save_graph. Defaults: the nodes of the loss, one box per layer, colored by the report.
   void save(const std::filesystem::path& path, DotOptions options = {}) const;
 };
 
-// `run.step` chooses the random numbers. Throws GraphError before compile(), and what `evaluate` throws if the rows do
-// not fit.
+// `run.step` is the counter of random operations. Throws GraphError before compile(), and like `evaluate` if the rows
+// do not match the model.
 ModelGradients gradient_report(const Model& model, const Dataset& few_rows, const RunOptions& run = {});
 
 }  // namespace xgrad::inline v0::nn

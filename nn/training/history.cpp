@@ -36,7 +36,7 @@ double Logs::operator[](const std::string& name) const {
 std::string Logs::str() const {
   std::string out;
   for (const auto& [name, value] : entries_) {
-    // Four decimals, as Keras prints them, unless that would leave nothing of the number.
+    // Four decimals, as in Keras, but scientific notation for small values.
     const bool small = value != 0 && value < 1e-3 && value > -1e-3;
     out += fmt::format(fmt::runtime(small ? "{}{}: {:.4e}" : "{}{}: {:.4f}"), out.empty() ? "" : " - ", name,
                        printable(value));
@@ -46,7 +46,7 @@ std::string Logs::str() const {
 
 bool larger_is_better(const std::string& name) {
   constexpr std::string_view words[] = {"accuracy", "precision", "recall", "f1", "auc", "r2"};
-  // Without the number that tells metrics of one name apart: precision_1.
+  // Strip the suffix of duplicate names, as in precision_1.
   std::string_view bare = name;
   const auto digits = bare.find_last_not_of("0123456789");
   if (digits != std::string_view::npos && digits + 1 < bare.size() && bare[digits] == '_')
@@ -73,7 +73,7 @@ std::vector<std::string> History::names() const {
 }
 
 std::vector<double> History::operator[](const std::string& name) const {
-  if (logs_.empty()) throw UserError(fmt::format("history: there is no \"{}\", since there was no epoch", name));
+  if (logs_.empty()) throw UserError(fmt::format("history: there is no \"{}\", because no epoch was trained", name));
   if (!logs_.front().has(name)) fail_unknown("history", name, logs_.front().entries());
   std::vector<double> out;
   for (const Logs& logs : logs_) out.push_back(logs[name]);

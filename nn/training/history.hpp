@@ -1,4 +1,4 @@
-// Logs: the named numbers of one epoch or evaluation. History: those of all epochs of a fit.
+// Logs: named values of one epoch or evaluation. History: the logs of all epochs of a fit.
 //
 //   nn::Logs scores = model.evaluate(test);      scores["accuracy"]
 //   nn::History h = model.fit(...);              h["val_accuracy"], h.best("val_accuracy"), h.plot("curves.svg")
@@ -14,9 +14,9 @@ namespace xgrad::inline v0::nn {
 class Logs {
  public:
   void add(std::string name, double value) { entries_.emplace_back(std::move(name), value); }
-  // Replaces the value of entry i, which is there; does not allocate.
+  // Replaces the value of entry i < entries().size(). Does not allocate.
   void set(std::size_t i, double value) { entries_[i].second = value; }
-  // Throws UserError, listing the names there are, if there is none of that name.
+  // The value of that name. Throws UserError, listing the known names, for an unknown name.
   double operator[](const std::string& name) const;
   bool has(const std::string& name) const;
   const std::vector<std::pair<std::string, double>>& entries() const { return entries_; }
@@ -27,8 +27,8 @@ class Logs {
   std::vector<std::pair<std::string, double>> entries_;
 };
 
-// Whether more of a number is better: of accuracy, precision, recall, f1, auc and r2, with whatever stands before
-// these words. Of all other numbers, such as losses, less is better.
+// Whether larger values are better: true for names that end with accuracy, precision, recall, f1, auc or r2 (ignoring a
+// suffix such as _1), false for all others, such as losses.
 bool larger_is_better(const std::string& name);
 
 class History {
@@ -36,21 +36,21 @@ class History {
   void add(Logs logs, double seconds, double training_seconds);
 
   int epochs() const { return static_cast<int>(logs_.size()); }
-  // Of epoch i, counted from 0. Throws UserError if there is none.
+  // Logs of epoch i, counted from 0. Throws UserError if i is out of range.
   const Logs& epoch(int i) const;
   std::vector<std::string> names() const;
-  // One number an epoch. Throws UserError, listing the names there are, if there is none of that name.
+  // The values of all epochs. Throws UserError, listing the known names, for an unknown name.
   std::vector<double> operator[](const std::string& name) const;
-  // The largest or the smallest, as larger_is_better says.
+  // The largest or the smallest value, by larger_is_better.
   double best(const std::string& name) const;
-  // Draws the loss, and each metric in a plot of its own below or beside it, with the same numbers of the validation if
-  // there are any, and marks the best epoch, of the validation if there is one. The learning rate is drawn if it
-  // changed. Throws UserError unless the extension is .svg, EnvironmentError if the file cannot be written.
+  // Saves plots of the loss, each metric and, if it changed, the learning rate. Each plot has the training and
+  // validation curves and marks the best epoch, of the validation if there is one. Throws UserError unless the
+  // extension is .svg, EnvironmentError if the file cannot be written.
   void plot(const std::filesystem::path& path) const;
-  // Wall-clock time of each epoch, and of its training part alone, without validation.
+  // Wall-clock time of each epoch in seconds, with and without validation.
   const std::vector<double>& seconds() const { return seconds_; }
   const std::vector<double>& training_seconds() const { return training_seconds_; }
-  // Whether a callback ended the fit, and why, if it said so.
+  // Whether a callback ended the fit, and its reason, which may be empty.
   bool stopped() const { return stopped_; }
   const std::string& stop_reason() const { return stop_reason_; }
   void set_stopped(std::string reason);

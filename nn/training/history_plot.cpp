@@ -10,13 +10,13 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Of the epochs whose number is finite. None: -1.
-std::ptrdiff_t best_of(const std::vector<double>& numbers, bool larger) {
+// Index of the best finite value, or -1.
+std::ptrdiff_t best_epoch(const std::vector<double>& numbers, bool larger) {
   std::ptrdiff_t best = -1;
   for (std::size_t i = 0; i < numbers.size(); ++i) {
     if (!std::isfinite(numbers[i])) continue;
-    const double so_far = best < 0 ? 0 : numbers[static_cast<std::size_t>(best)];
-    if (best < 0 || (larger ? numbers[i] > so_far : numbers[i] < so_far)) best = static_cast<std::ptrdiff_t>(i);
+    const double best_value = best < 0 ? 0 : numbers[static_cast<std::size_t>(best)];
+    if (best < 0 || (larger ? numbers[i] > best_value : numbers[i] < best_value)) best = static_cast<std::ptrdiff_t>(i);
   }
   return best;
 }
@@ -24,10 +24,10 @@ std::ptrdiff_t best_of(const std::vector<double>& numbers, bool larger) {
 Plot plot_of(const History& history, const std::string& name, bool validated) {
   Plot plot({.x = "epoch", .y = name, .width = 560, .height = 360});
   plot.line("training", history[name]);
-  const std::string judged = validated ? "val_" + name : name;
-  if (validated) plot.line("validation", history[judged]);
-  const std::vector<double> numbers = history[judged];
-  if (const std::ptrdiff_t best = best_of(numbers, larger_is_better(name)); best >= 0) {
+  const std::string monitored = validated ? "val_" + name : name;
+  if (validated) plot.line("validation", history[monitored]);
+  const std::vector<double> numbers = history[monitored];
+  if (const std::ptrdiff_t best = best_epoch(numbers, larger_is_better(name)); best >= 0) {
     plot.vertical(fmt::format("best: {:.4g} in epoch {}", numbers[static_cast<std::size_t>(best)], best + 1),
                   static_cast<double>(best + 1));
   }

@@ -1,4 +1,4 @@
-// Weights from files that other libraries wrote.
+// Model::load with LoadOptions: weights from files of other libraries.
 #include <vector>
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// [out, in, ...] as [..., in, out].
+// Transposes [out, in, ...] to [..., in, out].
 Tensor from_torch_kernel(const Tensor& kernel) {
   std::vector<Index> axes;
   for (int axis = 2; axis < kernel.shape().rank(); ++axis) axes.push_back(axis);
@@ -25,7 +25,7 @@ bool is_kernel(const Parameter& weight) {
   return weight.type().shape.rank() >= 2 && (weight.name() == "kernel" || weight.name().ends_with("/kernel"));
 }
 
-// The tensor of that name as the weight takes it.
+// The tensor of that name, transposed and converted for the weight.
 Tensor converted(const std::string& where, const TensorFile& file, const std::string& name, const Parameter& weight,
                  const LoadOptions& options) {
   const auto found = file.tensors.find(name);
@@ -36,14 +36,14 @@ Tensor converted(const std::string& where, const TensorFile& file, const std::st
       what = fmt::format("{}: the tensor {}: {}", where, in_quotes(name), reason->second);
     throw FormatError(what);
   }
-  const bool turned = options.preset == Preset::torch && is_kernel(weight) &&
-                      found->second.shape().rank() == weight.type().shape.rank();
-  Tensor out = turned ? from_torch_kernel(found->second) : found->second;
+  const bool transposed = options.preset == Preset::torch && is_kernel(weight) &&
+                          found->second.shape().rank() == weight.type().shape.rank();
+  Tensor out = transposed ? from_torch_kernel(found->second) : found->second;
   if (is_floating(out.dtype()) && is_floating(weight.type().dtype)) out = out.cast(weight.type().dtype);
   if (out.type() == weight.type()) return out;
   throw FormatError(fmt::format("{}: the tensor {} is {}, but the weight {} is {}{}", where, in_quotes(name),
                                 found->second.type().str(), in_quotes(weight.name()), weight.type().str(),
-                                turned ? " (a kernel, whose axes were turned from PyTorch's order)" : ""));
+                                transposed ? " (after transposing the kernel from PyTorch's order)" : ""));
 }
 
 }  // namespace
@@ -65,17 +65,18 @@ void Model::load(const std::filesystem::path& path, const LoadOptions& options) 
         std::any_of(weights.begin(), weights.end(), [&, &name = to](const Parameter& p) { return p.name() == name; });
     if (!known) throw UserError(fmt::format("{}: the model has no weight {}", where, in_quotes(to)));
     if (!sources.emplace(to, from).second)
-      throw UserError(fmt::format("{}: two tensors are named for the weight {}", where, in_quotes(to)));
+      throw UserError(fmt::format("{}: LoadOptions::names has two tensors for the weight {}", where, in_quotes(to)));
   }
-  // Everything is looked at before anything changes.
+  // Validate everything before anything changes.
   std::vector<std::pair<Parameter, Tensor>> changes;
   for (const Parameter& p : weights) {
     if (const auto source = sources.find(p.name()); source != sources.end())
       changes.emplace_back(p, converted(where, file, source->second, p, options));
     else if (options.strict)
       throw UserError(
-          fmt::format("{}: no tensor is named for the weight {} {}\n  hint: .strict = false leaves it as it is", where,
-                      in_quotes(p.name()), p.type().str()));
+          fmt::format("{}: LoadOptions::names has no tensor for the weight {} {}\n  hint: add it, or set strict = "
+                      "false to keep its values",
+                      where, in_quotes(p.name()), p.type().str()));
   }
   for (auto& [weight, values] : changes) weight.set(values);
 }

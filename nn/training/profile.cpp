@@ -1,4 +1,4 @@
-// A training step of a model, timed.
+// Model::profile: times a training step.
 #include <algorithm>
 #include <vector>
 
@@ -13,9 +13,9 @@ namespace xgrad::inline v0::nn {
 
 Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions& options) const {
   State& s = *state_;
-  const ModelUse::Call changing = s.use.change("profile", s.options.name);  // each run does, until all are taken back
+  const ModelUse::Call changing = s.use.change("profile", s.options.name);  // runs change the weights temporarily
   (void)s.require_compiled("profile");
-  if (batch_size < 1) throw UserError(fmt::format("profile: a batch of {} rows has no meaning", batch_size));
+  if (batch_size < 1) throw UserError(fmt::format("profile: batch_size must be at least 1, got {}", batch_size));
   const Dataset checked = s.checked("profile", data);
   if (checked.size() == 0) throw ShapeError("profile: there are no rows");
   const Dataset batch = checked.slice(0, std::min<Index>(batch_size, checked.size()));

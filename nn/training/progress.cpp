@@ -16,8 +16,8 @@ namespace {
 
 constexpr auto redraw_interval = std::chrono::milliseconds(100);
 constexpr int bar_width = 30;  // as in Keras
-constexpr int least_bar_width = 5;
-constexpr int usual_width = 80;  // where there is no terminal to ask
+constexpr int min_bar_width = 5;
+constexpr int default_width = 80;  // if there is no terminal
 
 bool is_terminal(std::FILE* out) {
   const char* term = std::getenv("TERM");
@@ -47,7 +47,7 @@ std::string progress_line(int done, int total, double seconds, const Logs& logs,
   const int around = 3 + static_cast<int>(begin.size()) + text_width(end);  // " [" and "]"
   const int bar = std::min(bar_width, width - around);
   std::string out = begin;
-  if (bar >= least_bar_width) {
+  if (bar >= min_bar_width) {
     const auto filled = total == 0 ? bar : static_cast<int>(static_cast<long long>(bar) * done / total);
     out += " [" + std::string(static_cast<std::size_t>(filled), '=');
     if (done < total) out += '>' + std::string(static_cast<std::size_t>(bar - filled - 1), '.');
@@ -62,15 +62,14 @@ Progress::Progress(Verbose verbose, int epochs, int steps, std::FILE* out)
   if (verbose_ == Verbose::automatic) verbose_ = is_terminal(out) ? Verbose::bar : Verbose::lines;
 }
 
-// Asked each time, since windows are made larger and smaller meanwhile. When one is made smaller, some terminals break
-// the line that is there into several, of which the next update can replace the last alone, and others cut it: to go
-// up would then wipe out what is not ours.
+// Queried at each update, because windows are resized. After shrinking, a wrapped line is not erased: some terminals
+// truncate lines instead, and moving the cursor up would then erase other output.
 int Progress::width() const {
   winsize window{};
-  return ioctl(fileno(out_), TIOCGWINSZ, &window) == 0 && window.ws_col > 0 ? window.ws_col : usual_width;
+  return ioctl(fileno(out_), TIOCGWINSZ, &window) == 0 && window.ws_col > 0 ? window.ws_col : default_width;
 }
 
-// A screen that cannot be written to is no reason to end a training.
+// Ignores write errors: a closed terminal must not end training.
 void Progress::write(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);
@@ -87,7 +86,7 @@ bool Progress::wants_update() const { return verbose_ == Verbose::bar && Clock::
 
 void Progress::update(int done, const Logs& logs) {
   last_ = Clock::now();
-  // The last column stays free: a cursor behind it would stand in the next line on some terminals.
+  // Keep the last column free: on some terminals the cursor would wrap to the next line.
   write(fmt::format("\r\x1b[K{}", progress_line(done, steps_, elapsed(), logs, width() - 1)));
 }
 

@@ -1,4 +1,4 @@
-// The progress of a fit on the screen: a bar with the time left on a terminal, one line an epoch elsewhere.
+// Prints the progress of a fit: a bar with the remaining time on a terminal, otherwise one line per epoch.
 #pragma once
 
 #include <chrono>
@@ -16,30 +16,30 @@ enum class Verbose {
   lines,
 };
 
-// For instance "  128/469 [=======>......................] - ETA: 2s - loss: 0.4321"; without the time left once done,
-// then with the time taken. Where this does not fit `width` columns the bar is shorter or left out, and what still does
-// not fit is cut; only the line of an epoch that has ended keeps its numbers, since it stays on the screen.
+// For instance "  128/469 [=======>......................] - ETA: 2s - loss: 0.4321". At the end of an epoch, elapsed
+// time replaces the ETA. To fit `width` columns, the bar is shortened or omitted, then the text is truncated; the line
+// of an ended epoch, which stays on the screen, is never truncated.
 std::string progress_line(int done, int total, double seconds, const Logs& logs, int width, bool ended = false);
-// Such as "850us", "12ms", "1.5s", "2:03".
+// Formats a duration, for instance as "850us", "12ms", "1.5s" or "2:03".
 std::string duration(double seconds);
 
 class Progress {
  public:
   Progress(Verbose verbose, int epochs, int steps, std::FILE* out = stdout);
 
-  // From 0; `seconds` were spent on it before, if it is resumed.
+  // `epoch` counts from 0; `seconds` is the time already spent on a resumed epoch.
   void begin_epoch(int epoch, double seconds = 0);
-  // Whether the next update would draw anything: so that the numbers need not be gathered for nothing.
+  // Whether an update is due, so that callers gather the logs only if they are drawn.
   bool wants_update() const;
   void update(int done, const Logs& logs);
   void end_epoch(int done, const Logs& logs);
-  // A line of its own, between epochs.
+  // Prints a line between epochs.
   void say(const std::string& line);
 
  private:
   using Clock = std::chrono::steady_clock;
   double elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-  int width() const;  // of the terminal, as it is now
+  int width() const;  // current width of the terminal
   void write(const std::string& text);
 
   Verbose verbose_;
