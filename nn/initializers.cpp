@@ -32,12 +32,12 @@ Initializer::Draw uniform_within(double limit) {
 }
 
 // Truncated normal with the given standard deviation after truncation.
-Initializer::Draw truncated_to(double deviation) {
-  return [wide = deviation / truncated_stddev](HostRandom& r) { return wide * draw_truncated(r); };
+Initializer::Draw truncated_to(double stddev) {
+  return [wide = stddev / truncated_stddev](HostRandom& r) { return wide * draw_truncated(r); };
 }
 
-Initializer::Draw normal_of(double deviation) {
-  return [deviation](HostRandom& r) { return deviation * draw_normal(r); };
+Initializer::Draw normal_of(double stddev) {
+  return [stddev](HostRandom& r) { return stddev * draw_normal(r); };
 }
 
 double inner(std::span<const double> a, std::span<const double> b) {
@@ -55,8 +55,8 @@ void make_orthonormal(std::span<double> rows, std::size_t count, std::size_t len
     for (int pass = 0; pass < 2; ++pass) {
       for (std::size_t j = 0; j < i; ++j) {
         const auto before = rows.subspan(j * length, length);
-        const double part = inner(row, before);
-        for (std::size_t k = 0; k < length; ++k) row[k] -= part * before[k];
+        const double projection = inner(row, before);
+        for (std::size_t k = 0; k < length; ++k) row[k] -= projection * before[k];
       }
     }
     const double norm = std::sqrt(inner(row, row));
@@ -83,9 +83,9 @@ Fans fans_of(const Shape& shape) {
 }
 
 Initializer::Fill Initializer::filled_by(std::function<Draw(const Fans&)> draw_for) {
-  return [draw_for = std::move(draw_for)](const Shape& shape, HostRandom& random, std::span<double> numbers) {
+  return [draw_for = std::move(draw_for)](const Shape& shape, HostRandom& random, std::span<double> values) {
     const Draw draw = draw_for(fans_of(shape));
-    for (double& x : numbers) x = draw(random);
+    for (double& x : values) x = draw(random);
   };
 }
 

@@ -37,21 +37,21 @@ Fans fans_of(const Shape& shape);
 class Initializer {
  public:
   using Draw = std::function<double(HostRandom&)>;
-  using Fill = std::function<void(const Shape&, HostRandom&, std::span<double> numbers)>;
+  using Fill = std::function<void(const Shape&, HostRandom&, std::span<double> values)>;
 
-  // From a function that returns, for the fans of a weight, a function that draws one element; or from a Fill, which
+  // `values` is a function that returns, for the fans of a weight, a function that draws one element; or a Fill, which
   // writes all elements in row-major order.
   template <class F>
-  Initializer(std::string name, F numbers) : name_(std::move(name)) {
+  Initializer(std::string name, F values) : name_(std::move(name)) {
     constexpr bool draws = std::is_invocable_r_v<Draw, F&, const Fans&>;
     constexpr bool fills = std::is_invocable_r_v<void, F&, const Shape&, HostRandom&, std::span<double>>;
     static_assert(draws || fills,
-                  "an initializer is a function [](const Shape&, HostRandom&, std::span<double> numbers) {...}, or "
+                  "an initializer is a function [](const Shape&, HostRandom&, std::span<double> values) {...}, or "
                   "[](const Fans&) -> Initializer::Draw {...}");
     if constexpr (fills)
-      fill_ = std::move(numbers);
+      fill_ = std::move(values);
     else if constexpr (draws)
-      fill_ = filled_by(std::move(numbers));
+      fill_ = filled_by(std::move(values));
   }
 
   const std::string& name() const { return name_; }

@@ -98,7 +98,7 @@ class Training {
 #define XGRAD_CALLBACK_EVENTS(name) \
   name(on_fit_begin) name(on_epoch_begin) name(on_batch_end) name(on_epoch_end) name(on_fit_end)
 
-// A callback made of functions.
+// A callback whose events are functions.
 //
 //   nn::LambdaCallback{.on_epoch_end = [](nn::Training& t) { if (t.logs()["loss"] < 0.01) t.stop(); }}
 struct LambdaCallback {

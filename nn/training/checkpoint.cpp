@@ -122,7 +122,7 @@ TensorFile Model::State::to_file() const {
 // trainable now.
 void Model::State::require_same_training(const TensorFile& file, const std::string& where) const {
   std::vector<Parameter> frozen_here, frozen_there;
-  bool agrees = false;  // on some weight; otherwise the optimizer options differ, which take() reports
+  bool agrees = false;  // on some weight; otherwise the optimizer options differ, which matching() reports
   for (const Parameter& p : parameters) {
     const std::string prefix = p.name() + "/";
     const auto in_file = file.tensors.lower_bound(optimizer_prefix + prefix);

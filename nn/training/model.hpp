@@ -118,7 +118,7 @@ struct ModelGraph {
   Value weights;       // row weights; valid if the graph was built with them
   // `loss_weight`, f64 scalar: the total weight of the batch, for means over batches. `penalty`: the penalties in the
   // loss, whose weight is the number of rows. Both are valid only if rows have weights, or the loss weighs or ignores
-  // labels; otherwise the total weight is the number of rows. A batch of total weight 0 does not change the updates.
+  // labels; otherwise the total weight is the number of rows. A batch of weight 0 contributes nothing to the updates.
   Value loss_weight, penalty;
   std::vector<Value> metrics;         // outputs for the batch, in the order of CompileOptions
   std::vector<Value> metric_weights;  // total weight of each metric; not valid: the number of rows

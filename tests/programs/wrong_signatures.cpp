@@ -64,7 +64,7 @@ void wrong(nn::Model& m, const nn::Dataset& d) {
   nn::Loss loss{"loss", [](Value p) { return p; }};
   // expect: a loss or metric is a function of prediction and target
   nn::Metric metric{"metric", [](Value, Value, Value) { return 0.0; }};
-  // expect: an initializer is a function [](const Shape&, HostRandom&, std::span<double> numbers) {...}
+  // expect: an initializer is a function [](const Shape&, HostRandom&, std::span<double> values) {...}
   nn::Initializer initializer{"one", [](int) { return 1.0; }};
   // expect: a regularizer or constraint is a function of a weight
   nn::Regularizer regularizer{"none", [](double w) { return w; }};
