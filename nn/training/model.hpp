@@ -133,11 +133,11 @@ struct ModelGraph {
   Feeds feeds(const Dataset& rows) const;
 };
 
-// Threads: several threads may call const functions such as predict() and evaluate() concurrently. Functions that
-// change weights, loss or optimizer (compile, fit, train_on_batch, load, set_learning_rate, swap_averages, and profile,
-// which restores them) need exclusive access: they throw GraphError while another thread is inside any function of the
-// model, and any function throws GraphError while another thread is inside one of them. Callbacks run on the thread of
-// the fit; they may read the model there, and set its learning rate and weights.
+// Threads: several threads may call functions that only read the model, such as predict() and evaluate(), concurrently.
+// Functions that change weights, loss or optimizer (compile, fit, train_on_batch, load, set_learning_rate,
+// swap_averages, and profile, which restores them) need exclusive access: they throw GraphError while another thread is
+// inside any function of the model, and any function throws GraphError while another thread is inside one of them.
+// Callbacks run on the thread of the fit; they may read the model there, and set its learning rate and weights.
 //
 // Memory: a model caches the plans and workspaces of the last used batch sizes, for training, evaluation and
 // prediction: at most 64. Beyond the first 8 + (number of processors), only as many as fit in 64 MiB. See kept_bytes().
