@@ -37,7 +37,10 @@ void require_same_shape(const char* function, Value prediction, const char* what
 
 void require_number(const char* function, const char* what, double number, double low, double high) {
   if (number >= low && number <= high) return;
-  throw UserError(fmt::format("{}: {} must be in [{}, {}], got {}", function, what, low, high, number));
+  const std::string range = high < huge ? fmt::format("in [{}, {}]", low, high)
+                            : low > 0   ? "finite and positive"
+                                        : fmt::format("finite and at least {}", low);
+  throw UserError(fmt::format("{}: {} must be {}, got {}", function, what, range, number));
 }
 
 namespace {
@@ -258,7 +261,8 @@ std::vector<Composite> of_numbers() {
        [](Inputs x, const Attrs& a) {
          return huber(x[0], x[1], a.has("delta") ? a.number("delta") : 1.5, reduction_of(a));
        },
-       loss_samples(left, right), refused_option("huber", "delta", 0, "huber: delta must be in [")},
+       loss_samples(left, right),
+       refused_option("huber", "delta", 0, "huber: delta must be finite and positive, got 0")},
       {"huber of large errors",
        "Linear in the error.",
        [](Inputs x, const Attrs& a) { return huber(x[0], x[1], 1.5, reduction_of(a)); },
@@ -294,7 +298,8 @@ std::vector<Composite> of_truth() {
        },
        loss_samples(probability, probability),
        {refused_option("binary_crossentropy", "smoothing", 1.5, "label smoothing must be in [0, 1], got 1.5").back(),
-        refused_option("binary_crossentropy", "weight", -1, "positive weight must be in [0, ").back()}},
+        refused_option("binary_crossentropy", "weight", -1, "positive weight must be finite and at least 0, got -1")
+            .back()}},
       {"binary_crossentropy of sigmoid",
        "binary_crossentropy, computed from the logits.",
        [](Inputs x, const Attrs& a) { return binary_crossentropy(sigmoid(x[0]), x[1], {}, reduction_of(a)); },

@@ -335,7 +335,7 @@ TEST_CASE("npy: converts to the requested dtype") {
   CHECK(contains(message_of<UserError>([&] {
                    (void)load_npz(folder / "a.npz", {{"z", f32}});
                  }),
-                 "there is no array \"z\"; the arrays are \"x\", \"y\""));
+                 "there is no array \"z\""));
 }
 
 TEST_CASE("npz: invalid names throw") {

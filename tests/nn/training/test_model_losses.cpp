@@ -159,7 +159,8 @@ TEST_CASE("loss: an ignored label is skipped, other invalid labels throw") {
 TEST_CASE("loss: options out of range throw in compile()") {
   nn::Model model{nn::Dense(3, nn::softmax), {2}};
   const auto compile = [&](const nn::Loss& loss) { model.compile({.loss = loss, .optimizer = nn::SGD{}}); };
-  CHECK_THROWS_WITH_AS(compile(nn::huber({.delta = -1})), doctest::Contains("huber: delta -1"), UserError);
+  CHECK_THROWS_WITH_AS(compile(nn::huber({.delta = -1})),
+                       doctest::Contains("huber: delta must be finite and positive, got -1"), UserError);
   CHECK_THROWS_AS(compile(nn::categorical_crossentropy({.label_smoothing = 2})), UserError);
   CHECK_THROWS_AS(compile(nn::categorical_crossentropy({.class_weights = {1, 2}})), ShapeError);
 }
