@@ -26,6 +26,8 @@ Value weighted_cost(Value weight, Value cost) {
   return weight * where(logical_and(equal(weight, 0), isinf(cost)), 0, cost);
 }
 
+constexpr double huge = std::numeric_limits<double>::max();
+
 void require_same_shape(const char* function, Value prediction, const char* what, Value other) {
   prediction.graph().require(other, fmt::format("{}: {}", function, what));
   require_floating(function, prediction);
@@ -44,8 +46,6 @@ void require_number(const char* function, const char* what, double number, doubl
 }
 
 namespace {
-
-constexpr double huge = std::numeric_limits<double>::max();
 
 Value error(const char* function, Value prediction, Value target) {
   require_same_shape(function, prediction, "target", target);
