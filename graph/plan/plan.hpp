@@ -101,7 +101,8 @@ class Workspace {
   void feed(const std::string& input, const Tensor& value);
   // Feeds several inputs. Throws FeedError for an input that is fed twice.
   void feed(const Feeds& feeds);
-  // Marks the input as fed and returns its memory, to be filled before the next run. Empty if the plan does not need it.
+  // Marks the input as fed and returns its memory, to be filled before the next run. Empty if the plan does not need
+  // it.
   Buffer feed_in_place(Value input);
   // The input's second buffer, which another thread may fill during a run. `swap_inputs` exchanges the two buffers of
   // all inputs that have a second one, and marks these inputs as fed. Empty if the plan does not need the input.

@@ -186,7 +186,8 @@ TEST_CASE("event reader: a damaged length throws with file and byte on each call
   const std::string max = event_wire::bytes_of(std::numeric_limits<std::uint64_t>::max(), 8);
   damage(max + event_wire::bytes_of(event_wire::masked(event_wire::crc32c(max)), 4), "18446744073709551615",
          {.max_record = std::numeric_limits<std::uint64_t>::max()});
-  damage(record(std::string(101, 'x')).substr(0, 50), "a record of 101 bytes exceeds the limit of 100", {.max_record = 100});
+  damage(record(std::string(101, 'x')).substr(0, 50), "a record of 101 bytes exceeds the limit of 100",
+         {.max_record = 100});
 }
 
 TEST_CASE("event reader: skips and counts records that cannot be read") {
