@@ -242,8 +242,8 @@ TEST_CASE("learning_rate_scheduler: sets the learning rate of each epoch") {
   CHECK(h["learning_rate"] == std::vector<double>{0.1, 0.05, 0.025});
   CHECK_THROWS_AS(model.fit(data, {.verbose = silent, .callbacks = {nn::LearningRateScheduler{}}}), UserError);
   const nn::LearningRateScheduler bad{[](int, double) { return -1.0; }};
-  CHECK_THROWS_WITH_AS(model.fit(data, {.verbose = silent, .callbacks = {bad}}), doctest::Contains("a rate of -1"),
-                       UserError);
+  CHECK_THROWS_WITH_AS(model.fit(data, {.verbose = silent, .callbacks = {bad}}),
+                       doctest::Contains("set_learning_rate: rate must be finite and at least 0, got -1"), UserError);
 }
 
 TEST_CASE("terminate_on_nan: a non-finite loss ends the fit") {

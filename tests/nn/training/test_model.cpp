@@ -312,7 +312,8 @@ TEST_CASE("model: the learning rate can be read and set between fits") {
   const std::vector<Tensor> before = weights(model);
   model.fit({numbers({8, 2}), numbers({8, 1})}, {.verbose = silent});
   CHECK(same(before, weights(model)));
-  CHECK_THROWS_WITH_AS(model.set_learning_rate(-1), doctest::Contains("a rate of -1"), UserError);
+  CHECK_THROWS_WITH_AS(model.set_learning_rate(-1),
+                       doctest::Contains("set_learning_rate: rate must be finite and at least 0, got -1"), UserError);
 }
 
 TEST_CASE("model: two weights of one name throw") {

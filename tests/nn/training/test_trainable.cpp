@@ -127,7 +127,7 @@ TEST_CASE("load: a checkpoint with other frozen weights throws with a hint") {
   const std::string here = message(partly, folder / "all");
   CHECK_MESSAGE(here.find("weights that were trained when it was saved are frozen in this model: \"body/kernel\", "
                           "\"body/bias\"\n  hint: set_trainable(true) on their layers before compile(), or load before "
-                          "compile() to take the weights alone") != std::string::npos,
+                          "compile() to load only the weights") != std::string::npos,
                 here);
   const std::string there = message(trained, folder / "head");
   CHECK_MESSAGE(there.find("weights that this model trains are frozen or not reached by the loss in the file: "

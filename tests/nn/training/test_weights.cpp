@@ -246,7 +246,8 @@ TEST_CASE("weights: invalid weights throw before any change") {
   nn::Loss scalar = custom;
   scalar.each = custom.apply;
   model = classifier(scalar);
-  CHECK(contains(error_of(six(Tensor::full({6}, 1, f64))), "must give one number or more for each of 6 rows"));
+  CHECK(contains(error_of(six(Tensor::full({6}, 1, f64))),
+                 "`each` of a loss must return one or more numbers for each of 6 rows"));
 }
 
 TEST_CASE("augmentation: bit-identical on any number of threads") {
