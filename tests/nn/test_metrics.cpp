@@ -464,10 +464,11 @@ TEST_CASE("metric: thresholds are probabilities, also with a loss of logits") {
   const nn::Logs by_q = scores(nn::categorical_crossentropy, metrics, {q, hot});
   const nn::Logs by_logs = scores(nn::kl_divergence, metrics, {logs, hot});
   const nn::Logs by_logits = scores(nn::categorical_crossentropy_from_logits, metrics, {shifted, hot});
-  for (const auto& [name, value] : by_q.entries()) {
+  for (const auto& entry : by_q.entries()) {
+    const std::string& name = entry.first;
     CAPTURE(name);
-    CHECK(by_logs[name] == doctest::Approx(value));
-    CHECK(by_logits[name] == doctest::Approx(value));
+    CHECK(by_logs[name] == doctest::Approx(entry.second));
+    CHECK(by_logits[name] == doctest::Approx(entry.second));
   }
 }
 

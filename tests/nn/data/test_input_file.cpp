@@ -46,7 +46,8 @@ TEST_CASE("readers: errors name the actual format") {
       {"\xFF\xD8\xFF\xE0 JFIF", "a JPEG image"},
   };
   const ScratchFolder folder;
-  for (const auto& [content, kind] : files) {
+  for (const auto& [content, expected] : files) {
+    const std::string kind = expected;
     const fs::path path = write_file(folder / "file", content);
     for (const Reader& reader : readers) {
       CAPTURE(kind);

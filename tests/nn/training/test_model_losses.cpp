@@ -220,24 +220,25 @@ TEST_CASE("loss: penalties are added to the mean, at any batch size") {
 }
 
 TEST_CASE("loss: custom loss with `each`, with `weight`, or with only an ignored label") {
-  const auto each = [](Value p, Value t) { return square(p - t); };
+  const auto each = [](Value prediction, Value t) { return square(prediction - t); };
   const Tensor y = Tensor::from<double>({3, 2}, {0, 0, 0, 0, 0, 1});
-  nn::Model with_each =
-      mirror({"mine", [=](Value p, Value t) { return mean(each(p, t)); }, nn::Target::like_prediction, each});
+  nn::Model with_each = mirror({"mine", [=](Value prediction, Value t) { return mean(each(prediction, t)); },
+                                nn::Target::like_prediction, each});
   check_loss(with_each, {logits, y}, (1 + 1 + 5) / 6.0);
   check_loss(with_each, {logits, y, Tensor::from<double>({3}, {1, 0, 3})}, (1 + 3 * 5) / 8.0);
   // Errors at targets of 0 have weight 2.
   const auto weight = [](Value, Value t) { return 2 - t; };
-  nn::Model with_weight = mirror({.name = "mine",
-                                  .apply = [=](Value p, Value t) { return mean(each(p, t)); },
-                                  .each = [=](Value p, Value t) { return each(p, t) * weight(p, t); },
-                                  .weight = weight});
+  nn::Model with_weight =
+      mirror({.name = "mine",
+              .apply = [=](Value prediction, Value t) { return mean(each(prediction, t)); },
+              .each = [=](Value prediction, Value t) { return each(prediction, t) * weight(prediction, t); },
+              .weight = weight});
   check_loss(with_weight, {logits, y}, (2 + 2 + 8 + 1) / 11.0);
   check_loss(with_weight, {logits, y, Tensor::from<double>({3}, {1, 0, 3})}, (2 + 3 * 9) / 13.0);
   // The loss is 0 / 0 for a batch in which all labels are ignored; this NaN must not propagate.
-  const auto over_counts = [](Value p, Value t) {
+  const auto over_counts = [](Value prediction, Value t) {
     const Value counts = cast(not_equal(t, -1), f64);
-    return sum(counts * (logsumexp(p, {-1}) - squeeze(slice(p, -1, 1), {-1}))) / sum(counts);
+    return sum(counts * (logsumexp(prediction, {-1}) - squeeze(slice(prediction, -1, 1), {-1}))) / sum(counts);
   };
   nn::Model scalar =
       mirror({.name = "mine", .apply = over_counts, .target = nn::Target::class_number, .ignored_label = -1});
