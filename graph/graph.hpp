@@ -77,7 +77,7 @@ class Graph {
 
   // A tensor that each run is fed. Throws GraphError if the name is empty or taken.
   Value input(const std::string& name, Shape shape, SourceLocation at = SourceLocation::here()) {
-    return input(name, std::move(shape), options_.dtype, at);
+    return input(name, shape, options_.dtype, at);
   }
   Value input(const std::string& name, Shape shape, DType dtype, SourceLocation at = SourceLocation::here());
   // The node of a parameter; repeated calls return the same node.

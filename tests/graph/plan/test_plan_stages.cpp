@@ -53,7 +53,9 @@ struct Layer {
   Parameter b{"b", Tensor::zeros({4})};
   Parameter c{"c", Tensor::zeros({4})};
   Value x = g.input("x", {8, 3});
-  Value y = tanh(matmul(x, g.parameter(w)) + g.parameter(b));
+  Value bias = g.parameter(b);  // on lines of their own, since compilers order operands differently
+  Value weight = g.parameter(w);
+  Value y = tanh(matmul(x, weight) + bias);
   Value d = sum(y, {0});
 
   Stages stages() {
@@ -81,7 +83,8 @@ TEST_CASE("needed: operands come first, views and broadcasts are resolved, const
   const Value x = g.input("x", {2, 3});
   const Value unused = g.input("unused", {5});
   const Value row = g.input("row", {3});
-  const Value y = x * broadcast_to(row, {2, 3}) + (g.constant(2.0) + g.constant(3.0));
+  const Value five = g.constant(2.0) + g.constant(3.0);
+  const Value y = x * broadcast_to(row, {2, 3}) + five;
   const Stages stages({reshape(y, {6}), slice(unused, 0, 0, 0)}, {});
   CHECK(stages.items.str() == R"(0 input %0 input "x" f32[2, 3]
 1 input %2 input "row" f32[3]
