@@ -143,7 +143,7 @@ Value AnyModule::operator()(Value x) const {
 }
 
 std::shared_ptr<ModuleParts> AnyModule::parts_of_all(const std::vector<AnyModule>& modules) {
-  const auto out = std::make_shared<ModuleParts>("sequential");
+  auto out = std::make_shared<ModuleParts>("sequential");
   out->used_ = true;
   for (const AnyModule& module : modules) out->add(module.parts_.pointer());
   return out;

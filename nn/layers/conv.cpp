@@ -1,3 +1,4 @@
+#include <utility>
 #include <xgrad/nn/layers/conv.hpp>
 
 #include <fmt/format.h>
@@ -28,7 +29,7 @@ void check_groups(Value x, Index groups) {
 
 ImageConv::ImageConv(const char* kind, Index filters, HeightWidth window, Activation activation,
                      const Conv2DOptions& options, SourceLocation at)
-    : KernelLayer(kind, activation, options, at),
+    : KernelLayer(kind, std::move(activation), options, at),
       filters_(filters),
       window_(window),
       options_{.strides = options.strides,
@@ -56,7 +57,7 @@ Value Conv2DTranspose::operator()(Operand x) const {
 }
 
 Conv1D::Conv1D(Index filters, Index window, Activation activation, const Conv1DOptions& options, SourceLocation at)
-    : KernelLayer("conv1d", activation, options, at),
+    : KernelLayer("conv1d", std::move(activation), options, at),
       filters_(filters),
       window_(window),
       options_{.stride = options.stride,

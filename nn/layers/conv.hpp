@@ -11,6 +11,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 
 #include <xgrad/nn/layers/kernel_layer.hpp>
 
@@ -35,7 +36,7 @@ struct Conv2DOptions {
   std::string name{};  // scope name; "conv2d" or "conv2d_transpose" if empty
 };
 
-// What Conv2D and Conv2DTranspose share.
+// Base of Conv2D and Conv2DTranspose.
 class ImageConv : public KernelLayer {
  protected:
   ImageConv(const char* kind, Index filters, HeightWidth window, Activation activation, const Conv2DOptions& options,
@@ -47,23 +48,23 @@ class ImageConv : public KernelLayer {
 };
 
 // [batch, height, width, channels] to [batch, height', width', filters], with kernel [kernel height, kernel width,
-// channels / groups, filters]. All these throw ShapeError, naming the layer, for an input of another rank, or with
-// other channels than at the first call, or with channels that do not fall into the groups.
+// channels / groups, filters]. All convolution layers throw ShapeError, naming the layer, for an input of another rank,
+// another number of channels than at the first call, or channels that are not a multiple of `groups`.
 class Conv2D : public ImageConv {
  public:
   Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
          SourceLocation at = SourceLocation::here())
-      : ImageConv("conv2d", filters, window, activation, options, at) {}
+      : ImageConv("conv2d", filters, window, std::move(activation), options, at) {}
   Value operator()(Operand x) const;
 };
 
-// The way back: with strides s the result is s times as high and wide. The kernel is [kernel height, kernel width,
-// filters / groups, channels].
+// Transposed convolution: with strides s the output is s times as high and wide. The kernel is [kernel height, kernel
+// width, filters / groups, channels].
 class Conv2DTranspose : public ImageConv {
  public:
   Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
                   SourceLocation at = SourceLocation::here())
-      : ImageConv("conv2d_transpose", filters, window, activation, options, at) {}
+      : ImageConv("conv2d_transpose", filters, window, std::move(activation), options, at) {}
   Value operator()(Operand x) const;
 };
 

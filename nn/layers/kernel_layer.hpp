@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <utility>
 
 #include <xgrad/nn/activations.hpp>
 #include <xgrad/nn/defaults.hpp>
@@ -20,7 +21,7 @@ class KernelLayer : public Layer {
   template <class Options>
   KernelLayer(const char* kind, Activation activation, const Options& options, SourceLocation at)
       : Layer(kind, options.name, options.trainable, at),
-        activation_(activation),
+        activation_(std::move(activation)),
         activity_regularizer_(options.activity_regularizer),
         use_bias_(options.use_bias),
         torch_kernel_(options.preset == Preset::torch && !options.kernel_initializer),

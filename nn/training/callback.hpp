@@ -130,6 +130,7 @@ class Callback {
 #undef XGRAD_TAKE
   }
 
+  // NOLINTBEGIN(bugprone-macro-parentheses): the names of members cannot be in parentheses.
   // Empty if the callback has no such member.
 #define XGRAD_MEMBER(event) std::function<void(Training&)> event;
   XGRAD_CALLBACK_EVENTS(XGRAD_MEMBER)
@@ -158,6 +159,7 @@ class Callback {
 #undef XGRAD_TAKE
 #undef XGRAD_OR_HAS
 #undef XGRAD_NAME
+    // NOLINTEND(bugprone-macro-parentheses)
     if constexpr (requires(const NamedTensors& s) { c->set_state(c->state()), c->set_state(s), C::name; }) {
       name = C::name;
       state = [c] { return c->state(); };

@@ -25,7 +25,7 @@ struct StepKey {
   Mode mode = Mode::predict;
   Index rows = 0;
   bool weighted = false;
-  friend auto operator<=>(const StepKey&, const StepKey&) = default;
+  friend auto operator<=>(const StepKey&, const StepKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // A graph of a model and its plan. Outputs: the prediction for Mode::predict, otherwise loss and metrics. Several

@@ -47,7 +47,7 @@ Index first_not_finite(const Tensor& t) {
 
 // `given` in another dtype. Throws ValueError for values that are not finite after the conversion.
 Tensor converted(const std::string& where, const char* what, const Tensor& given, DType dtype) {
-  const Tensor t = given.dtype() == dtype ? given : given.cast(dtype);
+  Tensor t = given.dtype() == dtype ? given : given.cast(dtype);
   const Index bad = t.dtype() == f32 ? first_not_finite<float>(t) : t.dtype() == f64 ? first_not_finite<double>(t) : -1;
   if (bad < 0) return t;
   if (std::isfinite(given.at(bad))) {
