@@ -1,4 +1,3 @@
-#include <utility>
 #include <xgrad/nn/layers/conv.hpp>
 
 #include <fmt/format.h>
