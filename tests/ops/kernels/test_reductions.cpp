@@ -53,7 +53,7 @@ void check_reductions(const std::vector<T>& in, Index outer, Index n, Index inne
     const auto smallest = reduce(t, How::min, in, outer, n, inner, 1);
     Index wrong = 0;
     for (Index i = 0; i < outer * inner; ++i) {
-      const T* first = in.data() + i / inner * n * inner + i % inner;
+      const T* first = n > 0 ? in.data() + i / inner * n * inner + i % inner : nullptr;
       const auto at = static_cast<std::size_t>(i);
       long double sum = 0, magnitude = 0;
       T high = n > 0 ? *first : largest[at];
