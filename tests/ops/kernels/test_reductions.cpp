@@ -174,7 +174,7 @@ TEST_CASE_TEMPLATE("argmax: returns the first maximum, or the first NaN", T, flo
     const Index inner = axis == 2 ? 1 : axis == 1 ? shape[2] : shape[1] * shape[2];
     const Index n = shape[axis];
     for (Index i = 0; i < got.elements(); ++i) {
-      const T* first = in.data() + i / inner * n * inner + i % inner;
+      const T* first = n > 0 ? in.data() + i / inner * n * inner + i % inner : nullptr;
       Index best = 0;
       for (Index r = 1; r < n; ++r) {
         const T old = first[best * inner], now = first[r * inner];
@@ -208,7 +208,7 @@ TEST_CASE_TEMPLATE("reductions: products agree with plain loops on every instruc
                                                         Parallel(threads));
           Index wrong = 0;
           for (Index i = 0; i < 2 * inner; ++i) {
-            const T* first = in.data() + i / inner * n * inner + i % inner;
+            const T* first = n > 0 ? in.data() + i / inner * n * inner + i % inner : nullptr;
             const T got = out[static_cast<std::size_t>(i)];
             if constexpr (std::is_integral_v<T>) {
               std::uint64_t product = 1;
