@@ -20,6 +20,7 @@
 #include <xgrad/ops/ops.hpp>
 
 #include "support/child_process.hpp"
+#include "support/sanitizers.hpp"
 
 using namespace xgrad;
 using testing::exit_code_of;
@@ -55,7 +56,7 @@ struct RunsInDestructor {
 
 }  // namespace
 
-#if defined(__SANITIZE_THREAD__)
+#if THREAD_SANITIZER
 TEST_CASE("process: not under the thread sanitizer") {
   MESSAGE("skipped: the thread sanitizer does not follow threads that the child of a fork starts");
 }
@@ -106,7 +107,7 @@ TEST_CASE("process: if no thread can be created, the calling thread does the wor
         }) == 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // the sanitizer needs more address space
+#if !ADDRESS_SANITIZER  // the sanitizer needs more address space
 TEST_CASE("process: OutOfMemoryError says what the memory was for") {
   struct Case {
     std::string name, message;

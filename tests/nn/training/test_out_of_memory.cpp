@@ -15,6 +15,7 @@
 
 #include "support/allocations.hpp"
 #include "support/child_process.hpp"
+#include "support/sanitizers.hpp"
 #include "support/small_model.hpp"
 
 using namespace xgrad;
@@ -185,7 +186,7 @@ TEST_CASE("out of memory: layers stay usable after any failing allocation in the
   CHECK(code == 0);
 }
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // the sanitizers need more address space
+#if !ADDRESS_SANITIZER && !THREAD_SANITIZER  // the sanitizers need more address space
 namespace {
 
 void set_limit(rlim_t bytes) {
