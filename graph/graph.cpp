@@ -26,6 +26,19 @@ template <class E>
   throw E(what.find('\n') == std::string::npos ? in.message(what) : what);
 }
 
+// A list that takes no memory from the heap if it is as short as the operands of most operations.
+template <class T>
+class ShortList {
+ public:
+  explicit ShortList(std::size_t size) : long_(size > short_.size() ? size : 0), size_(size) {}
+  std::span<T> items() { return {long_.empty() ? short_.data() : long_.data(), size_}; }
+
+ private:
+  std::array<T, 4> short_{};
+  std::vector<T> long_;
+  std::size_t size_;
+};
+
 std::string arity(const OpDef& op) {
   if (op.min_inputs == op.max_inputs) return fmt::format("{} input{}", op.min_inputs, op.min_inputs == 1 ? "" : "s");
   if (op.max_inputs == std::numeric_limits<int>::max()) return fmt::format("{} or more inputs", op.min_inputs);
@@ -122,12 +135,14 @@ Value Graph::leaf(const OpDef& op, Attrs attrs, const std::string& name, bool me
 }
 
 Value Graph::add_leaf(const OpDef& op, Attrs attrs, const std::string& name, bool merge) {
+  std::optional<std::size_t> hash;
   if (merge) {
-    if (const auto same = find_equal(key(op, {}, attrs), op, {}, attrs)) return handle(*same);
+    hash = key(op, {}, attrs);
+    if (const auto same = find_equal(*hash, op, {}, attrs)) return handle(*same);
   }
   const TensorType type = infer(op, {}, attrs);
   const std::uint32_t name_at = store_name(name);
-  const NodeId id = append(op, {}, std::move(attrs), type, merge);
+  const NodeId id = append(op, {}, std::move(attrs), type, hash);
   nodes_[id].name = name_at;
   return handle(id);
 }
@@ -152,9 +167,10 @@ Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs
     if (!inputs[i].valid())
       throw GraphError(fmt::format("{}: operand {} is an empty Value", SourceLocationScope::function_or(op.name), i));
   }
-  std::vector<NodeId> ids;
-  ids.reserve(inputs.size());
-  for (const Value input : inputs) {
+  ShortList<NodeId> list(inputs.size());
+  const std::span<NodeId> ids = list.items();
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Value input = inputs[i];
     if (input.graph_ != this) {
       const auto ours = std::find_if(inputs.begin(), inputs.end(), [&](Value v) { return v.graph_ == this; });
       throw GraphError(fmt::format("{}: operand {} belongs to another graph{}",
@@ -162,7 +178,7 @@ Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs
                                    ours == inputs.end() ? "" : " than " + ours->describe()));
     }
     if (!alive(input)) require(input, SourceLocationScope::function_or(op.name));
-    ids.push_back(input.id());
+    ids[i] = input.id();
   }
   if (static_cast<std::int64_t>(ids.size()) < op.min_inputs || static_cast<std::int64_t>(ids.size()) > op.max_inputs) {
     const std::string message =
@@ -171,24 +187,23 @@ Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs
                        return fmt::format("\n  input {}: {}", i, describe(ids[i]));
                      }));
   }
-  if (const auto same = find_equal(key(op, ids, attrs), op, ids, attrs)) return handle(*same);
+  const std::size_t hash = key(op, ids, attrs);
+  if (const auto same = find_equal(hash, op, ids, attrs)) return handle(*same);
   const TensorType type = infer(op, ids, attrs);
-  return handle(append(op, ids, std::move(attrs), type, true));
+  return handle(append(op, ids, std::move(attrs), type, hash));
 }
 
 Value Graph::apply(const OpDef& op, std::initializer_list<Operand> inputs, Attrs attrs) {
   const SourceLocation at = inputs.size() == 0 ? SourceLocation() : inputs.begin()->line();
-  std::array<Value, 4> few;  // most operations take at most 4
-  if (inputs.size() > few.size())
-    return apply(op, std::vector<Value>(inputs.begin(), inputs.end()), std::move(attrs), at);
-  std::copy(inputs.begin(), inputs.end(), few.begin());
-  return apply(op, std::span<const Value>(few.data(), inputs.size()), std::move(attrs), at);
+  ShortList<Value> values(inputs.size());
+  std::copy(inputs.begin(), inputs.end(), values.items().begin());
+  return apply(op, values.items(), std::move(attrs), at);
 }
 
 TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const {
-  std::vector<TensorType> types;
-  types.reserve(inputs.size());
-  for (const NodeId id : inputs) types.push_back(nodes_[id].type);
+  ShortList<TensorType> list(inputs.size());
+  const std::span<TensorType> types = list.items();
+  std::transform(inputs.begin(), inputs.end(), types.begin(), [&](NodeId id) { return nodes_[id].type; });
   try {
     return op.infer(Infer(op, types, attrs));
   } catch (const UserError&) {
@@ -255,12 +270,12 @@ const NodeId* Graph::store_inputs(std::span<const NodeId> inputs) {
   return block.data() + at;
 }
 
-NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type, bool merge) {
+NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type,
+                     std::optional<std::size_t> key) {
   if (nodes_.size() >= static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
     throw GraphError(fmt::format("{}: the graph is full: {} nodes", op.name, nodes_.size()));
   }
   const NodeId id = size();
-  const std::size_t hash = merge ? key(op, inputs, attrs) : 0;
   Node node{.op = &op,
             .type = type,
             .inputs = nullptr,
@@ -286,9 +301,9 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
     if (has_attrs) attrs_.pop_back();
     throw;
   }
-  if (merge) {
+  if (key) {
     try {
-      equal_nodes_.emplace(hash, id);
+      equal_nodes_.emplace(*key, id);
     } catch (...) {
       nodes_.pop_back();
       if (has_attrs) attrs_.pop_back();

@@ -196,8 +196,9 @@ class Graph {
  private:
   friend class Value;
   friend class Verifier;
-  // Appends without looking for an equal node. `merge`: later nodes may be merged with it.
-  NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type, bool merge);
+  // Appends without looking for an equal node. Later nodes of the same `key` may be merged with it; without one, none.
+  NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type,
+                std::optional<std::size_t> key);
   std::optional<NodeId> find_equal(std::size_t key, const OpDef& op, std::span<const NodeId> inputs,
                                    const Attrs& attrs) const;
   std::size_t key(const OpDef& op, std::span<const NodeId> inputs, const Attrs& attrs) const;
