@@ -7,6 +7,7 @@
 //                      .samples = {{"twice", [](Graph& g) { return -(-g.input("x", {3})); }}}});
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -74,6 +75,13 @@ struct Rule {
   RewriteFn to = nullptr;
   double bound = 0;  // 0: bit-identical results. Otherwise the largest error, relative to the result's largest element
   std::vector<RuleSample> samples{};
+};
+
+// Which rules a plan applies. They never change the graph itself.
+enum class Rewrites : std::uint8_t {
+  none,
+  exact,  // rules with bit-identical results
+  close,  // also rules that change results within Rule::bound
 };
 
 // Throws GraphError, with the rule's name, unless the rule is complete and its root is `op`.

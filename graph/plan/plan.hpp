@@ -26,13 +26,6 @@
 
 namespace xgrad::inline v0 {
 
-// Which rewrite rules (graph/rewrite_rule.hpp) a plan applies. They never change the graph itself.
-enum class Rewrites : std::uint8_t {
-  none,
-  exact,  // rules with bit-identical results
-  close,  // also rules that change results within Rule::bound
-};
-
 struct PlanOptions {
   // Shapes that replace those of the graph's inputs, such as a smaller last batch. All other shapes are inferred again.
   std::vector<std::pair<Value, Shape>> shapes{};

@@ -126,7 +126,8 @@ StepPool::Lease Model::State::step(Mode mode, Index rows, bool weighted) {
     if (mode != Mode::train && has_random(*graph.graph)) {
       separable = mark_row_random(*graph.graph, rows, *build(mode, 2 * rows, weighted).graph, 2 * rows);
     }
-    return std::shared_ptr<const StepPlan>(new StepPlan(key, std::move(graph), separable));
+    const Rewrites rewrites = mode == Mode::train ? Rewrites::exact : options.rewrites;
+    return std::shared_ptr<const StepPlan>(new StepPlan(key, std::move(graph), rewrites, separable));
   });
 }
 

@@ -30,6 +30,7 @@
 #include <xgrad/graph/base/checked_pointer.hpp>
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/graph/profile/profile.hpp>
+#include <xgrad/graph/rewrite_rule.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 #include <xgrad/nn/data/augment.hpp>
 #include <xgrad/nn/data/dataset.hpp>
@@ -53,6 +54,9 @@ struct ModelOptions {
   // Dtype of the input. Default: i64 if the network uses the input only as indices, as nn::Embedding does, else
   // `dtype`. Data of other dtypes are converted; values that the dtype cannot represent are errors.
   std::optional<DType> input_dtype{};
+  // Rewrite rules in predictions and evaluations. Rewrites::close also folds batch normalization into the product
+  // before it, which changes results within the bounds of docs/rewrites.md. Training steps always use Rewrites::exact.
+  Rewrites rewrites = Rewrites::exact;
   std::string name = "model";
   // Called with each warning of compile(). If empty, warnings are printed to stderr.
   std::function<void(const std::string& text)> warn{};

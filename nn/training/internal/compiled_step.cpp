@@ -25,8 +25,11 @@ std::vector<Value> outputs(Mode mode, const ModelGraph& graph) {
 
 }  // namespace
 
-StepPlan::StepPlan(const StepKey& k, ModelGraph g, bool random_by_row)
-    : key(k), graph(std::move(g)), plan(outputs(k.mode, graph), graph.updates), separable(random_by_row) {}
+StepPlan::StepPlan(const StepKey& k, ModelGraph g, Rewrites rewrites, bool random_by_row)
+    : key(k),
+      graph(std::move(g)),
+      plan(outputs(k.mode, graph), graph.updates, {.rewrites = rewrites}),
+      separable(random_by_row) {}
 
 CompiledStep::CompiledStep(std::shared_ptr<const StepPlan> plan)
     : plan_(std::move(plan)), memory_(plan_->plan), bytes_(plan_->plan.peak_bytes()) {

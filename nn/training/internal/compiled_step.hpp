@@ -31,7 +31,7 @@ struct StepKey {
 // A graph of a model and its plan. Outputs: the prediction for Mode::predict, otherwise loss and metrics. Several
 // threads may run it, each with its own CompiledStep.
 struct StepPlan {
-  StepPlan(const StepKey& key, ModelGraph graph, bool separable = true);
+  StepPlan(const StepKey& key, ModelGraph graph, Rewrites rewrites = Rewrites::exact, bool separable = true);
 
   StepKey key;
   ModelGraph graph;

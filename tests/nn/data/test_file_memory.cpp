@@ -27,6 +27,7 @@
 #include "support/allocations.hpp"
 #include "support/child_process.hpp"
 #include "support/event_wire.hpp"
+#include "support/sanitizers.hpp"
 #include "support/scratch.hpp"
 
 using namespace xgrad;
@@ -177,7 +178,7 @@ int outcome(const Case& c) {
 
 }  // namespace
 
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // sanitizers need more address space
+#if !ADDRESS_SANITIZER && !THREAD_SANITIZER  // sanitizers need more address space
 TEST_CASE("readers: out-of-memory errors name the file and the request") {
   const ScratchFolder folder(memory());
   const std::string count = std::to_string(size / 4), bytes = std::to_string(size);
@@ -296,7 +297,7 @@ TEST_CASE("readers and writers: survive a failure of each allocation") {
       {"csv, packed", write_gz(folder / "a.csv.gz", "", text, text.size()),
        [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
       {"png", write_png(folder / "a.png", 40), of_png, ""},
-#ifndef __SANITIZE_ADDRESS__  // protobuf leaks an element if growing its list fails
+#if !ADDRESS_SANITIZER  // protobuf leaks an element if growing its list fails
       {"events", event_files(folder / "run").front(), of_events, ""},
 #endif
       {"saving npy", folder / "b.npy", [&](const fs::path& p) { save_npy(p, image); }, ""},

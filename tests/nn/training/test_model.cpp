@@ -122,6 +122,20 @@ TEST_CASE("predict: one output row per input row, for any batch size") {
   CHECK(out.shape()[0] == 2);
 }
 
+TEST_CASE("predict: Rewrites::close folds batch normalization into products, within the bound of the rule") {
+  const auto with = [](Rewrites rewrites) {
+    nn::Model model{small_net(), {2}, {.seed = 1, .rewrites = rewrites}};
+    model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::Adam{.learning_rate = 0.01}});
+    model.fit(points(200), {.epochs = 3, .verbose = silent});
+    return model;
+  };
+  const nn::Model exact = with(Rewrites::exact), close = with(Rewrites::close);
+  CHECK(bitwise_equal(exact.parameters()[0].value(), close.parameters()[0].value()));  // training stays exact
+  const Tensor x = numbers({300, 2}), a = exact.predict(x), b = close.predict(x);
+  CHECK_FALSE(bitwise_equal(a, b));
+  for (Index i = 0; i < a.shape().elements(); ++i) CHECK(b.at(i) == doctest::Approx(a.at(i)).epsilon(1e-5));
+}
+
 TEST_CASE("plan: a run of a training step does not allocate") {
   nn::Model model = classifier();
   nn::ModelGraph g = model.training_graph(8);

@@ -42,14 +42,14 @@ int steps_without_fusion(Value y, PlanOptions options = {}) {
 
 }  // namespace
 
-TEST_CASE("added rewrite rule: a custom operation holds its rules") {
+TEST_CASE("custom rewrite rule: a custom operation holds its rules") {
   Graph g;
   const Value y = tanh(mirror(mirror(mirror(g.input("x", {4})))));
   CHECK(steps_without_fusion(y) == 2);
   CHECK(steps_without_fusion(y, {.rewrites = Rewrites::none}) == 4);
 }
 
-TEST_CASE("added rewrite rule: a rule of one plan, for built-in operations") {
+TEST_CASE("custom rewrite rule: a rule of one plan, for built-in operations") {
   const OpDef& neg = builtin_op("neg");
   const Rule twice{.name = "negated twice",
                    .from = pattern::op(neg, {pattern::op(neg, {pattern::any("x")})}),

@@ -1,5 +1,4 @@
-// Fusion of custom operations: fused pairs, reductions and epilogues need their OpDef alone; a kind of fusion is one
-// file and one entry in a list.
+// Fusion of custom operations: fused pairs, reductions and epilogues need their OpDef alone.
 #include <cmath>
 #include <string>
 #include <vector>
@@ -7,17 +6,10 @@
 #include <doctest/doctest.h>
 
 #include <xgrad/engine.hpp>
-#include <xgrad/graph/plan/internal/place.hpp>
 #include <xgrad/ops/define/custom.hpp>
 #include <xgrad/ops/define/registry.hpp>
 
-#include "additions/fusion/row_scan.hpp"
-
 using namespace xgrad;
-
-namespace xgrad::inline v0 {
-extern const FusionKind row_scan_kind;
-}
 
 namespace {
 
@@ -128,41 +120,11 @@ void check_fused(Value y, Value x, const std::string& text) {
 
 }  // namespace
 
-TEST_CASE("added fusion: a pair, a reduction and an epilogue of custom operations") {
+TEST_CASE("custom fusion: a pair, a reduction and an epilogue of custom operations") {
   Graph g;
   const Value x = g.input("x", {70, 90});
   check_fused(apply_to(ops().half, apply_to(ops().cube, x)) + x, x, "cube-half");
   const Value y = exp(x);
   check_fused(y / apply_to(ops().squares, y), x, "sum_of_squares");
   check_fused(tanh(apply_to(ops().scale, x)) + x, x, "scale_rows f32[70, 90], then fused 2:");
-}
-
-TEST_CASE("added fusion: a kind of one file") {
-  Graph g;
-  const Value x = g.input("x", {37, 41});
-  const Value y = tanh(additions::running_max(exp(x) - 1) * 2) + x;
-  CHECK(Plan({y}).steps() == 3);  // the library does not know the kind
-
-  std::vector<const FusionKind*> kinds(fusion_kinds().begin(), fusion_kinds().end());
-  kinds.push_back(&row_scan_kind);
-  const Rewritten rewritten = rewrite({y}, {}, {});
-  const Needed items = needed(rewritten, true);
-  const Schedule groups = schedule(items, true, kinds);
-  verify(groups, items);
-  CHECK(groups.str(items).find("row scan") != std::string::npos);
-  const std::vector<Selected> steps = select(items, groups);
-  verify(steps, items);
-  verify(place(items, steps, {}), items, steps);
-  REQUIRE(steps.size() == 1);
-
-  const Tensor fed = numbers(x.shape());
-  Tensor result = Tensor::zeros(x.shape());
-  std::vector<const void*> inputs;
-  for (const ItemId id : steps[0].step.inputs)
-    inputs.push_back(items.is(id, Item::Kind::input) ? fed.raw() : items.constants[items.items[id].index].raw());
-  void* output = result.mutable_raw();
-  for (const int threads : {1, 2}) {
-    steps[0].step.block->run({inputs.data(), &output, nullptr, {}}, Parallel(threads));
-    CHECK(bitwise_equal(result, evaluate(y, {{x, fed}})));
-  }
 }
