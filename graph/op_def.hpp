@@ -234,6 +234,11 @@ struct Domain {
   double high = 2;
   std::vector<double> avoid;  // real: points at which elements keep `distance`
   double distance = 0.05;
+
+  // The dtype of the numbers; reals have `floating`.
+  DType dtype(DType floating = DType::f32) const {
+    return kind == Kind::integer ? DType::i64 : kind == Kind::mask ? DType::boolean : floating;
+  }
 };
 
 namespace domain {

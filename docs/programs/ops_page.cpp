@@ -50,17 +50,12 @@ constexpr const char* constants = R"(
 random functions that take a shape in place of a tensor, are in `ops/constants.hpp` and `ops/random.hpp`.
 )";
 
-DType dtype_of(const SampleInput& input, DType floating) {
-  if (input.domain.kind == Domain::Kind::integer) return i64;
-  return input.domain.kind == Domain::Kind::mask ? boolean : floating;
-}
-
 // What inputs are called.
 std::vector<std::string> names_of(const OpDef* op, const Sample& sample) {
   const auto shape_only = [&](std::size_t i) { return op != nullptr && op->shape_only(static_cast<int>(i)); };
   int floating = 0;
   for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
-    floating += dtype_of(sample.inputs[i], f32) == f32 && !shape_only(i) ? 1 : 0;
+    floating += sample.inputs[i].domain.dtype(f32) == f32 && !shape_only(i) ? 1 : 0;
   }
   std::vector<std::string> out;
   const auto add = [&](std::string name) {
@@ -70,7 +65,7 @@ std::vector<std::string> names_of(const OpDef* op, const Sample& sample) {
   };
   char next = 'a';
   for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
-    const DType dtype = dtype_of(sample.inputs[i], f32);
+    const DType dtype = sample.inputs[i].domain.dtype(f32);
     if (shape_only(i))
       add("like");
     else if (dtype == i64)
@@ -125,7 +120,7 @@ struct Page {
 struct Built {
   Built(const OpDef* op, const Sample& sample) : names(names_of(op, sample)) {
     for (std::size_t i = 0; i < names.size(); ++i) {
-      inputs.push_back(graph.input(names[i], sample.inputs[i].shape, dtype_of(sample.inputs[i], f32)));
+      inputs.push_back(graph.input(names[i], sample.inputs[i].shape, sample.inputs[i].domain.dtype(f32)));
     }
   }
   Graph graph;
@@ -151,7 +146,7 @@ std::string dtypes_text(const OpDef& op) {
   const auto accepts = [&](DType from, DType to) {
     std::vector<TensorType> types;
     for (const SampleInput& i : sample.inputs)
-      types.push_back({dtype_of(i, f32) == from ? to : dtype_of(i, f32), i.shape});
+      types.push_back({i.domain.dtype(f32) == from ? to : i.domain.dtype(f32), i.shape});
     try {
       op.infer(Infer(op, types, sample.attrs));
     } catch (const UserError&) {
@@ -164,7 +159,8 @@ std::string dtypes_text(const OpDef& op) {
   for (const DType from : {f32, i64, boolean}) {
     std::vector<std::string> members, taken;
     for (std::size_t i = 0; i < names.size(); ++i) {
-      if (dtype_of(sample.inputs[i], f32) == from && !op.shape_only(static_cast<int>(i))) members.push_back(names[i]);
+      if (sample.inputs[i].domain.dtype(f32) == from && !op.shape_only(static_cast<int>(i)))
+        members.push_back(names[i]);
     }
     if (members.empty()) continue;
     for (const DType to : {f32, f64, i64, boolean}) {
@@ -184,7 +180,7 @@ std::string shapes_text(const OpDef& op) {
     std::vector<TensorType> types;
     std::vector<std::string> shapes;
     for (const SampleInput& i : sample.inputs) {
-      types.push_back({dtype_of(i, f32), i.shape});
+      types.push_back({i.domain.dtype(f32), i.shape});
       shapes.push_back(i.shape.str());
     }
     std::string text = fmt::format("`{}{}-> {}`", fmt::join(shapes, ", "), shapes.empty() ? "" : " ",

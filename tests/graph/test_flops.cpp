@@ -164,13 +164,7 @@ TEST_CASE("flops: operations that count 0 move elements, return integers or read
     double most = 0;
     for (const Sample& sample : op->samples) {
       std::vector<TensorType> types;
-      for (const SampleInput& input : sample.inputs) {
-        const auto kind = input.domain.kind;
-        types.push_back({kind == Domain::Kind::integer ? i64
-                         : kind == Domain::Kind::mask  ? boolean
-                                                       : f32,
-                         input.shape});
-      }
+      for (const SampleInput& input : sample.inputs) types.push_back({input.domain.dtype(), input.shape});
       const TensorType output = op->infer(Infer(*op, types, sample.attrs));
       const double f = flops(*op, types, output, sample.attrs);
       CAPTURE(op->name);

@@ -35,10 +35,6 @@ std::vector<const OpDef*> operations() {
   return out;
 }
 
-DType dtype_of_sample(const SampleInput& input) {
-  return input.domain.kind == Domain::Kind::integer ? i64 : input.domain.kind == Domain::Kind::mask ? boolean : f32;
-}
-
 std::int64_t any_integer(Dice& dice) {
   static const std::vector<std::int64_t> extreme{1 << 20, INT64_C(1) << 40, -7, INT64_MAX, INT64_MIN, INT64_C(1) << 31};
   return dice.chance(0.25) ? dice.one_of(extreme) : dice.between(-2, 4);
@@ -90,7 +86,7 @@ std::vector<TensorType> any_inputs(Dice& dice, const Sample& sample) {
   std::vector<TensorType> out;
   const DType floating = dice.chance(0.5) ? f32 : f64;
   for (const SampleInput& input : sample.inputs) {
-    const DType own = dtype_of_sample(input);
+    const DType own = input.domain.dtype();
     TensorType type{own == f32 ? floating : own, input.shape};
     if (dice.chance(0.05)) type.dtype = dice.one_of(dtypes);
     if (dice.chance(0.15)) {
@@ -211,7 +207,7 @@ TEST_CASE("apply: a missing or mistyped attribute throws an error that names ope
           Graph g;
           std::vector<Value> inputs;
           for (const SampleInput& input : sample.inputs)
-            inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, dtype_of_sample(input)));
+            inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, input.domain.dtype()));
           CAPTURE(op->name);
           CAPTURE(sample.label);
           CAPTURE(attrs.str());

@@ -69,13 +69,7 @@ bool rejects_some_dtype(const OpDef& op) {
     for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
       for (const DType dtype : {f32, f64, i64, boolean}) {
         std::vector<TensorType> types;
-        for (const SampleInput& input : sample.inputs) {
-          const auto kind = input.domain.kind;
-          types.push_back({kind == Domain::Kind::integer ? i64
-                           : kind == Domain::Kind::mask  ? boolean
-                                                         : f32,
-                           input.shape});
-        }
+        for (const SampleInput& input : sample.inputs) types.push_back({input.domain.dtype(), input.shape});
         types[i].dtype = dtype;
         try {
           op.infer(Infer(op, types, sample.attrs));
@@ -94,9 +88,7 @@ bool has_derivative(const Subject& subject) {
   Graph g;
   std::vector<Value> inputs;
   for (const SampleInput& input : subject.samples[0].inputs) {
-    const auto kind = input.domain.kind;
-    const DType dtype = kind == Domain::Kind::integer ? i64 : kind == Domain::Kind::mask ? boolean : f32;
-    inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, dtype));
+    inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, input.domain.dtype()));
   }
   return is_floating(subject.make(g, inputs, subject.samples[0].attrs).dtype());
 }
@@ -259,9 +251,7 @@ TEST_CASE("operations: samples have 0, 1, and more elements than a vector with a
       Graph g;
       std::vector<Value> inputs;
       for (const SampleInput& input : sample.inputs) {
-        const auto kind = input.domain.kind;
-        const DType dtype = kind == Domain::Kind::integer ? i64 : kind == Domain::Kind::mask ? boolean : f32;
-        inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, dtype));
+        inputs.push_back(g.input("x" + std::to_string(inputs.size()), input.shape, input.domain.dtype()));
         of_function.insert(input.shape.elements());
       }
       of_function.insert(subject.make(g, inputs, sample.attrs).shape().elements());
@@ -286,8 +276,7 @@ TEST_CASE("gradients: use only registered operations, each with a vjp or a no_gr
         std::vector<Value> inputs;
         std::vector<Value> wrt;
         for (std::size_t i = 0; i < sample.inputs.size(); ++i) {
-          const auto kind = sample.inputs[i].domain.kind;
-          const DType dtype = kind == Domain::Kind::integer ? i64 : kind == Domain::Kind::mask ? boolean : f64;
+          const DType dtype = sample.inputs[i].domain.dtype(f64);
           inputs.push_back(g.input("x" + std::to_string(i), sample.inputs[i].shape, dtype));
           if (is_floating(dtype)) wrt.push_back(inputs.back());
         }

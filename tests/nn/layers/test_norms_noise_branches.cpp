@@ -7,6 +7,8 @@
 
 #include <xgrad/xgrad.hpp>
 
+#include "support/check_network.hpp"
+
 using namespace xgrad;
 
 namespace {
@@ -21,15 +23,7 @@ Tensor numbers(Shape shape, double phase = 0) {
 }
 
 void check_derivatives(const nn::AnyModule& layer, const Shape& row) {
-  nn::Model model{
-      nn::Sequential{nn::Dense(row[row.rank() - 1], nn::tanh), layer, nn::Flatten(), nn::Dense(2, nn::tanh)},
-      row,
-      {.dtype = f64}};
-  CHECK(nn::check_table(model).passed());  // not compiled: checks the prediction, in inference mode
-  model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
-  const CheckTable table = nn::check_table(model);
-  CAPTURE(table.str());
-  CHECK(table.passed());
+  testing::check_network({nn::Dense(row[row.rank() - 1], nn::tanh), layer, nn::Flatten(), nn::Dense(2, nn::tanh)}, row);
 }
 
 }  // namespace

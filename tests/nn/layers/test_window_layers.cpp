@@ -7,6 +7,8 @@
 
 #include <xgrad/xgrad.hpp>
 
+#include "support/check_network.hpp"
+
 using namespace xgrad;
 
 namespace {
@@ -30,15 +32,8 @@ Tensor run(const nn::AnyModule& layer, const Tensor& x) {
   return evaluate(layer(g.constant(x)));
 }
 
-// Checks the first and second derivatives of a model around the layer, in training and inference.
 void check_derivatives(const nn::AnyModule& layer, const Shape& row) {
-  nn::Model model{
-      nn::Sequential{layer, nn::ActivationLayer(nn::tanh), nn::Flatten(), nn::Dense(2)}, row, {.dtype = f64}};
-  CHECK(nn::check_table(model).passed());  // not compiled: checks the prediction, in inference mode
-  model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}});
-  const CheckTable table = nn::check_table(model);
-  CAPTURE(table.str());
-  CHECK(table.passed());
+  testing::check_network({layer, nn::ActivationLayer(nn::tanh), nn::Flatten(), nn::Dense(2)}, row);
 }
 
 }  // namespace
