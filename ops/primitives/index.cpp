@@ -1,5 +1,6 @@
 // Gather and scatter. Each operation has a reverse operation, and each is the derivative of the other.
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -20,34 +21,54 @@ namespace {
 constexpr Index task_elements = 1 << 15;
 constexpr Index task_columns = 256;  // columns per task when slices of equal index are summed
 
-// `where` says what the index names, for instance "axis 0 of extent 4".
-[[noreturn]] void fail_index(const std::string& function, std::int64_t index, Index position,
-                             const std::string& where) {
-  throw ValueError(fmt::format("{}: index {} at position {} is outside {}", function, index, position, where));
-}
-
 // No index is valid on an axis of extent 0. Check here: for an empty result no kernel runs.
 void require_elements(const Infer& in, int x, int axis) {
   if (in.shape(x)[axis] == 0 && in.shape(1).elements() > 0)
     in.fail_shape(fmt::format("every index is outside axis {} of extent 0", axis));
 }
 
-// Name of the function the user called, which may differ from the operation's.
-std::string function_of(const KernelCall& call) {
-  return call.attrs->has("function") ? call.attrs->text("function") : call.op->name;
+// Names the function that the user called, which may differ from the operation's. `where` says what the index names,
+// for instance "axis 0 of extent 4".
+[[noreturn]] void fail_index(const KernelCall& call, Index index, Index position, const std::string& where) {
+  const std::string& function = call.attrs->has("function") ? call.attrs->text("function") : call.op->name;
+  throw ValueError(fmt::format("{}: index {} at position {} is outside {}", function, index, position, where));
 }
 
 int axis_attr(const KernelCall& call) { return static_cast<int>(call.attrs->integer("axis")); }
 
-// Throws ValueError for an index (second input) outside [0, extent).
-void check_indices(const KernelCall& call, Index extent) {
-  const ConstBuffer& indices = call.inputs[1];
-  const auto* index = indices.as<std::int64_t>();
-  for (Index i = 0; i < indices.type.shape.elements(); ++i) {
-    if (index[i] < 0 || index[i] >= extent) {
-      fail_index(function_of(call), index[i], i, fmt::format("axis {} of extent {}", axis_attr(call), extent));
-    }
+// Whether n indices are in [0, extent). An index outside sets the sign bit of itself or of extent - 1 - index.
+bool all_inside(const std::int64_t* index, Index n, Index extent) {
+  const auto last = static_cast<std::uint64_t>(extent) - 1;
+  std::uint64_t signs = 0;
+  for (Index i = 0; i < n; ++i) {
+    const auto place = static_cast<std::uint64_t>(index[i]);
+    signs |= place | (last - place);
   }
+  return signs >> 63 == 0;
+}
+
+// Throws ValueError for the first index (second input) outside [0, extent).
+void check_indices(const KernelCall& call, Index extent) {
+  const Index n = call.inputs[1].type.shape.elements();
+  const auto* index = call.inputs[1].as<std::int64_t>();
+  if (all_inside(index, n, extent)) return;
+  const auto* bad = std::find_if(index, index + n, [&](std::int64_t i) { return i < 0 || i >= extent; });
+  fail_index(call, *bad, bad - index, fmt::format("axis {} of extent {}", axis_attr(call), extent));
+}
+
+// Calls task(first, last) in parallel for ranges of [0, rows), once the indices of the range, `row` for each, are known
+// to be in [0, extent). Throws ValueError as check_indices.
+template <class F>
+void for_checked_rows(const KernelCall& call, Index extent, Index rows, Index row, Index size, const F& task) {
+  const auto* index = call.inputs[1].as<std::int64_t>();
+  std::atomic<bool> inside = true;
+  for_stretches(call.parallel, rows, size, [&](Index first, Index last) {
+    if (all_inside(index + first * row, (last - first) * row, extent))
+      task(first, last);
+    else
+      inside = false;
+  });
+  if (!inside) check_indices(call, extent);
 }
 
 // ---- gather and scatter_add: one index per slice
@@ -73,20 +94,30 @@ struct Gather : Operation {
     require_elements(in, 0, axis);
     return {in.dtype(0), gathered_shape(in.shape(0), in.shape(1), axis)};
   }
+  template <class T>
+  static void run(const KernelCall& call, const Around& a) {
+    const auto* index = call.inputs[1].as<std::int64_t>();
+    const Index n = call.inputs[1].type.shape.elements();
+    for_stretches(call.parallel, a.outer * n, task_elements / a.inner, [&](Index first, Index last) {
+      for (Index slice = first; slice < last;) {
+        const Index o = slice / n, end = std::min(last, o * n + n);
+        const T* from = call.inputs[0].as<T>() + o * a.extent * a.inner;
+        T* out = call.output.as<T>() + slice * a.inner;
+        const std::int64_t* chosen = index + (slice - o * n);
+        if (a.inner == 1) {
+          for (Index k = 0; k < end - slice; ++k) out[k] = from[chosen[k]];
+        } else {
+          for (Index k = 0; k < end - slice; ++k)
+            std::memcpy(out + k * a.inner, from + chosen[k] * a.inner, static_cast<std::size_t>(a.inner) * sizeof(T));
+        }
+        slice = end;
+      }
+    });
+  }
   static void kernel(const KernelCall& call) {
     const Around a = around(call.inputs[0].type.shape, axis_attr(call));
     check_indices(call, a.extent);
-    const auto* index = call.inputs[1].as<std::int64_t>();
-    const Index n = call.inputs[1].type.shape.elements();
-    const auto bytes = static_cast<std::size_t>(a.inner) * size_of(call.output.type.dtype);
-    for_stretches(call.parallel, a.outer * n, task_elements / a.inner, [&](Index first, Index last) {
-      for (Index slice = first; slice < last; ++slice) {
-        std::memcpy(
-            call.output.as<char>() + static_cast<std::size_t>(slice) * bytes,
-            call.inputs[0].as<char>() + static_cast<std::size_t>(slice / n * a.extent + index[slice % n]) * bytes,
-            bytes);
-      }
-    });
+    with_element(size_of(call.output.type.dtype), [&](auto bits) { run<decltype(bits)>(call, a); });
   }
   static Value batch(const Batch& b) { return b.batched(1) ? Value{} : batch_along_axes_of(b, {0}); }
   static Cotangents vjp(const Vjp& r) {
@@ -265,7 +296,8 @@ struct TakeAlongAxis : Operation {
   static void run(const KernelCall& call, const Around& from) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.output.type.shape[axis_attr(call)];
-    for_stretches(call.parallel, from.outer * n, task_elements / from.inner, [&](Index first, Index last) {
+    const Index size = task_elements / from.inner;
+    for_checked_rows(call, from.extent, from.outer * n, from.inner, size, [&](Index first, Index last) {
       for (Index row = first; row < last;) {
         const T* x = call.inputs[0].as<T>() + row / n * from.extent * from.inner;
         const Index end = std::min(last, (row / n + 1) * n);
@@ -284,7 +316,6 @@ struct TakeAlongAxis : Operation {
   }
   static void kernel(const KernelCall& call) {
     const Around from = around(call.inputs[0].type.shape, axis_attr(call));
-    check_indices(call, from.extent);
     with_element(size_of(call.output.type.dtype), [&](auto bits) { run<decltype(bits)>(call, from); });
   }
   static constexpr auto batch = batch_along_axes;
@@ -333,37 +364,48 @@ struct ScatterAlongAxis : Operation {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
   static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
-    const bool few = in[1].shape[static_cast<int>(attrs.integer("axis"))] <= few_terms;
-    return few ? 0 : static_cast<std::size_t>(out.shape.elements()) * sizeof(WideSum<double>);
+    const auto axis = static_cast<int>(attrs.integer("axis"));
+    const Around to = around(out.shape, axis);
+    const bool none = in[1].shape[axis] <= few_terms || to.extent * to.inner <= sums_on_stack;
+    return none ? 0 : static_cast<std::size_t>(out.shape.elements()) * sizeof(WideSum<double>);
+  }
+  static constexpr Index sums_on_stack = 1024;
+  // Adds n rows of `inner` elements to the sums, or to the output, at their indices.
+  template <class T, class Add>
+  static void add_rows(const T* in, const std::int64_t* index, Index n, Index inner, const Add& add) {
+    if (inner == 1) {
+      for (Index i = 0; i < n; ++i) add(index[i], in[i]);
+      return;
+    }
+    for (Index row = 0; row < n; ++row, in += inner, index += inner) {
+      for (Index k = 0; k < inner; ++k) add(index[k] * inner + k, in[k]);
+    }
   }
   template <class T>
-  static void run(const KernelCall& call, const Around& to) {
-    const auto* index = call.inputs[1].as<std::int64_t>();
+  static void run(const KernelCall& call) {
+    const Around to = around(call.output.type.shape, axis_attr(call));
     const Index n = call.inputs[1].type.shape[axis_attr(call)];
-    for_stretches(call.parallel, to.outer, task_elements / ((n + to.extent) * to.inner), [&](Index first, Index last) {
+    const Index size = to.extent * to.inner, row = n * to.inner;
+    for_checked_rows(call, to.extent, to.outer, row, task_elements / (size + row), [&](Index first, Index last) {
+      WideSum<T> short_sums[sums_on_stack];
       for (Index o = first; o < last; ++o) {
-        T* out = call.output.as<T>() + o * to.extent * to.inner;
-        if (n > few_terms) {
-          auto* sums = static_cast<WideSum<T>*>(call.scratch) + o * to.extent * to.inner;
-          std::fill_n(sums, to.extent * to.inner, WideSum<T>());
-          for (Index i = o * n * to.inner; i < (o + 1) * n * to.inner; ++i)
-            sums[index[i] * to.inner + i % to.inner].add(call.inputs[0].as<T>()[i]);
-          for (Index i = 0; i < to.extent * to.inner; ++i) out[i] = static_cast<T>(sums[i]);
+        T* out = call.output.as<T>() + o * size;
+        const T* in = call.inputs[0].as<T>() + o * row;
+        const auto* index = call.inputs[1].as<std::int64_t>() + o * row;
+        if (n <= few_terms) {
+          std::fill_n(out, size, T(0));
+          add_rows(in, index, n, to.inner, [out](Index place, T x) { out[place] += x; });
           continue;
         }
-        std::fill_n(out, to.extent * to.inner, T(0));
-        for (Index row = o * n; row < (o + 1) * n; ++row) {
-          const T* in = call.inputs[0].as<T>() + row * to.inner;
-          const std::int64_t* chosen = index + row * to.inner;
-          for (Index k = 0; k < to.inner; ++k) out[chosen[k] * to.inner + k] += in[k];
-        }
+        auto* sums = size <= sums_on_stack ? short_sums : static_cast<WideSum<T>*>(call.scratch) + o * size;
+        std::fill_n(sums, size, WideSum<T>());
+        add_rows(in, index, n, to.inner, [sums](Index place, T x) { sums[place].add(x); });
+        for (Index i = 0; i < size; ++i) out[i] = static_cast<T>(sums[i]);
       }
     });
   }
   static void kernel(const KernelCall& call) {
-    const Around to = around(call.output.type.shape, axis_attr(call));
-    check_indices(call, to.extent);
-    with_number(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call, to); });
+    with_number(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
   static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
@@ -410,8 +452,7 @@ struct OneHot : Operation {
     with_dtype(call.output.type.dtype, [&](auto one) {
       one = 1;
       for (Index i = 0; i < call.inputs[0].type.shape.elements(); ++i) {
-        if (index[i] < 0 || index[i] >= classes)
-          fail_index(function_of(call), index[i], i, fmt::format("the {} classes", classes));
+        if (index[i] < 0 || index[i] >= classes) fail_index(call, index[i], i, fmt::format("the {} classes", classes));
         call.output.as<decltype(one)>()[i * classes + index[i]] = one;
       }
     });

@@ -1,6 +1,9 @@
 // argsort, and sort and topk built on it.
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cmath>
+#include <limits>
 #include <numeric>
 
 #include <fmt/format.h>
@@ -16,68 +19,174 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Whether x sorts before y. NaN counts as largest.
-template <class T>
-bool before(T x, T y, bool descending) {
-  const bool less = x < y || (y != y && x == x);
-  const bool more = y < x || (x != x && y == y);
-  return descending ? more : less;
+// Unsigned integers that sort as the elements do: -0 equals +0, and NaN is the largest.
+std::uint32_t sort_key(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x + 0.0F);  // -0 + 0 is +0
+  const std::uint32_t key = bits ^ (bits >> 31 != 0 ? ~0U : 1U << 31);
+  return x != x ? ~0U : key;
+}
+std::uint64_t sort_key(double x) {
+  const auto bits = std::bit_cast<std::uint64_t>(x + 0.0);
+  const std::uint64_t key = bits ^ (bits >> 63 != 0 ? ~std::uint64_t{0} : std::uint64_t{1} << 63);
+  return x != x ? ~std::uint64_t{0} : key;
+}
+std::uint64_t sort_key(std::int64_t x) { return static_cast<std::uint64_t>(x) ^ (std::uint64_t{1} << 63); }
+std::uint32_t sort_key(bool x) { return x ? 1 : 0; }
+
+// Key and position of an element. All entries of a row differ, so that every way to sort them is stable.
+template <class Key>
+struct Entry {
+  Key key, position;
+  friend bool operator<(const Entry& a, const Entry& b) {
+    return a.key < b.key || (a.key == b.key && a.position < b.position);
+  }
+};
+
+// Sorts `n` entries, whose positions ascend, by the bytes of their keys, least significant byte first. Returns where
+// the result is: `entries` or `other`.
+template <class Key>
+Entry<Key>* sort_by_bytes(Entry<Key>* entries, Entry<Key>* other, Index n) {
+  constexpr std::size_t bytes = sizeof(Key);
+  std::array<std::array<Index, 256>, bytes> counts{};
+  for (Index i = 0; i < n; ++i) {
+    for (std::size_t b = 0; b < bytes; ++b) ++counts[b][entries[i].key >> (8 * b) & 255U];
+  }
+  for (std::size_t b = 0; b < bytes; ++b) {
+    std::array<Index, 256>& next = counts[b];
+    if (next[entries[0].key >> (8 * b) & 255U] == n) continue;  // all have the same byte
+    std::exclusive_scan(next.begin(), next.end(), next.begin(), Index{0});
+    for (Index i = 0; i < n; ++i) other[next[entries[i].key >> (8 * b) & 255U]++] = entries[i];
+    std::swap(entries, other);
+  }
+  return entries;
+}
+
+// The first `k` of the sorted entries of n elements, where entry(i) is the entry of element i. `kept` has room for
+// kept_entries(k). Most elements are only compared with the last of the best k so far.
+Index kept_entries(Index k) { return 2 * k + 64; }
+template <class Key, class MakeEntry>
+void select_first(MakeEntry entry, Index n, Index k, Entry<Key>* kept) {
+  constexpr Index block = 16;
+  Index size = 0;
+  Key limit = 0;  // keys from here on cannot enter
+  bool limited = false;
+  const auto keep_best = [&] {
+    std::nth_element(kept, kept + k - 1, kept + size);
+    size = k;
+  };
+  for (Index first = 0; first < n; first += block) {
+    const Index last = std::min(n, first + block);
+    bool some = !limited;
+    for (Index i = first; i < last; ++i) some |= entry(i).key < limit;
+    if (!some) continue;
+    for (Index i = first; i < last; ++i) {
+      const Entry<Key> next = entry(i);
+      if (limited && next.key >= limit) continue;
+      kept[size++] = next;
+      if (size < kept_entries(k)) continue;
+      keep_best();
+      limit = kept[k - 1].key;
+      limited = true;
+    }
+  }
+  if (size > k) keep_best();
+  std::sort(kept, kept + k);
 }
 
 struct Argsort : Operation {
   static constexpr const char* name = "argsort";
   static constexpr const char* doc =
-      "The positions (i64) that sort the last axis, ascending or descending. The sort is stable, and NaN counts as "
-      "largest.";
+      "The positions (i64) that sort the last axis, ascending or descending; with `k`, the first k of them. The sort "
+      "is "
+      "stable, and NaN counts as largest.";
   static constexpr const char* no_gradient = "a position has no derivative";
   static TensorType infer(const Infer& in) {
     if (in.shape(0).rank() == 0) in.fail_shape("a scalar has no axis to sort");
     static_cast<void>(in.attrs().flag("descending"));
-    return {i64, in.shape(0)};
+    Shape out = in.shape(0);
+    const Index k = in.attrs().integer("k");
+    if (k < -1 || k > out.back()) in.fail_shape(fmt::format("k must be in [0, {}] or -1, got {}", out.back(), k));
+    if (k >= 0) out.set(out.rank() - 1, k);
+    return {i64, out};
   }
-  // Counts n log2(n) comparisons per row, as merge sort.
+  // Counts n log2(k) comparisons per row, where k is n for a whole sort.
   static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs&) {
-    const Index n = out.shape.back();
-    return n == 0 ? 0 : flops_of(out.shape.elements(), in[0].dtype, std::ceil(std::log2(static_cast<double>(n))));
+    const Index k = out.shape.back();
+    return k == 0 ? 0 : flops_of(in[0].shape.elements(), in[0].dtype, std::ceil(std::log2(static_cast<double>(k))));
   }
-  template <class T>
-  static void run(const KernelCall& call, bool descending) {
-    const Index n = call.output.type.shape.back();
-    for_stretches(call.parallel, call.output.type.shape.elements() / n, (1 << 12) / n, [&](Index first, Index last) {
-      for (Index row = first; row < last; ++row) {
-        const T* x = call.inputs[0].as<T>() + row * n;
-        auto* out = call.output.as<std::int64_t>() + row * n;
-        std::iota(out, out + n, std::int64_t{0});
-        // The position breaks ties: std::sort allocates no memory and becomes stable.
-        std::sort(out, out + n, [&](std::int64_t a, std::int64_t b) {
-          return before(x[a], x[b], descending) || (a < b && !before(x[b], x[a], descending));
-        });
-      }
+
+  // Rows are sorted by tasks, each with memory for two lists of entries.
+  static constexpr Index most_tasks = 32;
+  static constexpr Index short_row = 128;  // rows that std::sort sorts faster than sort_by_bytes
+  static bool selects(Index n, Index k) { return k < n / 4; }
+  static Index entries_of(Index n, Index k) { return selects(n, k) ? kept_entries(k) : 2 * n; }
+  static bool has_short_entries(DType dtype, Index n) {
+    return size_of(dtype) <= 4 && n <= std::numeric_limits<std::uint32_t>::max();
+  }
+  static Index tasks_of(Index rows) { return std::min(rows, most_tasks); }
+  static std::size_t scratch_bytes(std::span<const TensorType> in, const TensorType& out, const Attrs&) {
+    const Index n = in[0].shape.back(), k = out.shape.back();
+    if (k == 0) return 0;
+    const std::size_t size =
+        has_short_entries(in[0].dtype, n) ? sizeof(Entry<std::uint32_t>) : sizeof(Entry<std::uint64_t>);
+    return static_cast<std::size_t>(tasks_of(out.shape.elements() / k) * entries_of(n, k)) * size;
+  }
+  template <class T, class Key>
+  static void sort_row(const T* x, Index n, bool descending, Index k, Entry<Key>* entries, std::int64_t* out) {
+    const auto entry = [&](Index i) {
+      const auto key = static_cast<Key>(sort_key(x[i]));
+      return Entry<Key>{descending ? static_cast<Key>(~key) : key, static_cast<Key>(i)};
+    };
+    if (selects(n, k)) {
+      select_first(entry, n, k, entries);
+    } else {
+      for (Index i = 0; i < n; ++i) entries[i] = entry(i);
+      if (n <= short_row)
+        std::sort(entries, entries + n);
+      else
+        entries = sort_by_bytes(entries, entries + n, n);
+    }
+    for (Index i = 0; i < k; ++i) out[i] = static_cast<std::int64_t>(entries[i].position);
+  }
+  template <class T, class Key>
+  static void run(const KernelCall& call) {
+    const bool descending = call.attrs->flag("descending");
+    const Index n = call.inputs[0].type.shape.back(), k = call.output.type.shape.back();
+    const Index rows = call.output.type.shape.elements() / k, tasks = tasks_of(rows);
+    call.parallel.for_each(tasks, [&](Index task) {
+      Entry<Key>* entries = static_cast<Entry<Key>*>(call.scratch) + task * entries_of(n, k);
+      for (Index row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row)
+        sort_row(call.inputs[0].as<T>() + row * n, n, descending, k, entries, call.output.as<std::int64_t>() + row * k);
     });
   }
   static void kernel(const KernelCall& call) {
-    const bool descending = call.attrs->flag("descending");
-    with_dtype(call.inputs[0].type.dtype, [&](auto zero) { run<decltype(zero)>(call, descending); });
+    with_dtype(call.inputs[0].type.dtype, [&](auto zero) {
+      using T = decltype(zero);
+      if (has_short_entries(call.inputs[0].type.dtype, call.inputs[0].type.shape.back()))
+        run<T, std::uint32_t>(call);
+      else
+        run<T, std::uint64_t>(call);
+    });
   }
   // The rank of an element is the number of elements that sort before it.
   static void reference(const KernelCall& call) {
-    const Index n = call.output.type.shape.back();
+    const Index n = call.inputs[0].type.shape.back(), k = call.output.type.shape.back();
     with_dtype(call.inputs[0].type.dtype, [&](auto zero) {
       const auto* x = call.inputs[0].as<decltype(zero)>();
-      for (Index i = 0; i < call.output.type.shape.elements(); ++i) {
+      for (Index i = 0; i < call.inputs[0].type.shape.elements(); ++i) {
         const Index row = i / n * n;
         Index place = 0;
         for (Index j = row; j < row + n; ++j) {
           const bool sooner = call.attrs->flag("descending") ? x[j] > x[i] : x[j] < x[i];
           place += sooner || (x[j] == x[i] && j < i) ? 1 : 0;
         }
-        call.output.as<std::int64_t>()[row + place] = i - row;
+        if (place < k) call.output.as<std::int64_t>()[i / n * k + place] = i - row;
       }
     });
   }
   static std::vector<Sample> samples() {
-    const auto make = [](const char* label, Shape shape, Domain domain, bool descending) {
-      return zero_gradient({label, {{shape, domain}}, {{"descending", descending}}});
+    const auto make = [](const char* label, Shape shape, Domain domain, bool descending, Index k = -1) {
+      return zero_gradient({label, {{shape, domain}}, {{"descending", descending}, {"k", k}}});
     };
     const Domain reals = domain::distinct();
     return {make("row", {9}, reals, false),
@@ -88,10 +197,18 @@ struct Argsort : Operation {
             make("ties, descending", {2, 33}, domain::integers(0, 3), true),
             make("truth values", {20}, domain::booleans(), false),
             make("one element", {1}, reals, false),
-            make("no elements", {2, 0}, reals, false)};
+            make("no elements", {2, 0}, reals, false),
+            make("the first of many", {3, 700}, reals, true, 5),
+            make("the first of many ties", {2, 500}, domain::integers(0, 3), false, 40),
+            make("half of a row", {3, 17}, reals, true, 9),
+            make("none", {3, 4}, reals, true, 0)};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"scalar", {Tensor(1.0F)}, {{"descending", false}}, "a scalar has no axis"}};
+    return {{"scalar", {Tensor(1.0F)}, {{"descending", false}, {"k", Index{-1}}}, "a scalar has no axis"},
+            {"more than there are",
+             {Tensor({2, 3})},
+             {{"descending", false}, {"k", Index{4}}},
+             "k must be in [0, 3] or -1, got 4"}};
   }
 };
 
@@ -103,8 +220,8 @@ std::vector<Index> exchanged(int rank, int axis) {
   return order;
 }
 
-Value positions(const char* where, Value x, Index axis, bool descending) {
-  const Attrs attrs{{"descending", descending}};
+Value positions(const char* where, Value x, Index axis, bool descending, Index k = -1) {
+  const Attrs attrs{{"descending", descending}, {"k", k}};
   const int rank = x.shape().rank();
   if (rank == 0) throw ShapeError(fmt::format("{}: a scalar has no axis to sort\n  {}", where, x.describe()));
   const int along = axis_index(axis, rank, where);
@@ -140,7 +257,7 @@ TopK topk(Operand x, Index k, Index axis, bool largest) {
       throw ShapeError(fmt::format("topk: k must be in [0, {}], the extent of axis {}, got {}\n  {}", x.shape()[along],
                                    along, k, x.describe()));
     }
-    const Value indices = slice(positions("topk", x, along, largest), along, 0, k);
+    const Value indices = positions("topk", x, along, largest, k);
     return {chosen(x, indices, along), indices};
   });
 }

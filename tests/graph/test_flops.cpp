@@ -133,6 +133,7 @@ TEST_CASE("flops: operations that count 0 move elements, return integers or read
                                        "concat",
                                        "concat_part",
                                        "count",
+                                       "count_true",
                                        "diagonal",
                                        "expand_dims",
                                        "flatten",

@@ -1,7 +1,9 @@
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
+#include <type_traits>
 
 #include <xgrad/ops/kernels/kernels.hpp>
 
@@ -17,8 +19,24 @@ struct Plane {
   Index from_row, from_column, to_row, to_column;
 };
 
+// Copies n elements from every `step`-th element. The steps of common slices are constants, for which the compiler
+// shuffles vectors.
+template <class T>
+void copy_every(const T* from, Index step, T* to, Index n) {
+  const auto copy = [&](auto every) {
+    for (Index i = 0; i < n; ++i) to[i] = from[i * every];
+  };
+  if (step == -1)
+    copy(std::integral_constant<Index, -1>());
+  else if (step == 2)
+    copy(std::integral_constant<Index, 2>());
+  else
+    copy(step);
+}
+
 template <class T>
 void copy_plane(const Plane& p, const T* from, T* to, Index first, Index last) {
+  constexpr Index small_step = 16;  // several elements of a cache line are copied
   if (p.from_column == 1 && p.to_column == 1) {
     for (Index r = first; r < last; ++r) std::copy_n(from + r * p.from_row, p.columns, to + r * p.to_row);
   } else if (p.from_column == 0 && p.to_column == 1) {
@@ -26,6 +44,8 @@ void copy_plane(const Plane& p, const T* from, T* to, Index first, Index last) {
   } else if (sizeof(T) >= 4 && p.from_row == 1 && p.to_column == 1) {
     const auto transpose = sizeof(T) == 4 ? kernels().transpose_4 : kernels().transpose_8;
     transpose(from + first, p.from_column, to + first * p.to_row, p.to_row, last - first, p.columns);
+  } else if (p.to_column == 1 && std::abs(p.from_column) <= small_step) {
+    for (Index r = first; r < last; ++r) copy_every(from + r * p.from_row, p.from_column, to + r * p.to_row, p.columns);
   } else {
     for (Index r0 = first; r0 < last; r0 += tile) {
       for (Index c0 = 0; c0 < p.columns; c0 += tile) {
@@ -76,25 +96,33 @@ void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to,
   for (std::size_t axis = 0; axis < r; ++axis) planes *= extent[axis];
   const Index rows_per_task = std::max<Index>(1, task_elements / std::max<Index>(1, plane.columns));
   const Index tasks_per_plane = (plane.rows + rows_per_task - 1) / rows_per_task;
-  const auto run = [&](Index which, Index first, Index last) {
-    Index from_offset = 0, to_offset = 0;
+  const auto run = [&](Index which, Index first, Index last, Index column, Index columns) {
+    Index from_offset = column * plane.from_column, to_offset = column * plane.to_column;
     for (std::size_t axis = r; axis-- > 0;) {
       from_offset += which % extent[axis] * fs[axis];
       to_offset += which % extent[axis] * ts[axis];
       which /= extent[axis];
     }
-    copy_plane(plane, from + from_offset, to + to_offset, first, last);
+    Plane part = plane;
+    part.columns = columns;
+    copy_plane(part, from + from_offset, to + to_offset, first, last);
   };
   const Index planes_per_task = std::max<Index>(1, task_elements / std::max<Index>(1, plane.rows * plane.columns));
-  if (tasks_per_plane > 1) {
+  if (plane.columns > task_elements) {
+    const Index parts = (plane.columns + task_elements - 1) / task_elements;
+    parallel.for_each(planes * plane.rows * parts, [&](Index task) {
+      const Index row = task / parts % plane.rows, column = task % parts * task_elements;
+      run(task / parts / plane.rows, row, row + 1, column, std::min(task_elements, plane.columns - column));
+    });
+  } else if (tasks_per_plane > 1) {
     parallel.for_each(planes * tasks_per_plane, [&](Index task) {
       const Index first = task % tasks_per_plane * rows_per_task;
-      run(task / tasks_per_plane, first, std::min(plane.rows, first + rows_per_task));
+      run(task / tasks_per_plane, first, std::min(plane.rows, first + rows_per_task), 0, plane.columns);
     });
   } else {
     parallel.for_each((planes + planes_per_task - 1) / planes_per_task, [&](Index task) {
       for (Index p = task * planes_per_task; p < std::min(planes, (task + 1) * planes_per_task); ++p)
-        run(p, 0, plane.rows);
+        run(p, 0, plane.rows, 0, plane.columns);
     });
   }
 }

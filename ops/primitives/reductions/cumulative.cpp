@@ -15,40 +15,50 @@
 
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/wide_sum.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index columns = 16;             // walked side by side
 constexpr Index task_elements = 1 << 15;  // of one task
 
 // Walks along the axis: calls accumulate(total, position), then writes the total to the output at that position.
+// Several lanes are walked side by side, since each addition waits for the one before it in its lane: neighbors, or,
+// along the last axis, as many rows as a cache of few ways holds if their addresses collide.
 template <class T, class Total, class Accumulate>
 void walk(const KernelCall& call, Total start, Accumulate accumulate) {
   const Shape& shape = call.output.type.shape;
-  const auto axis = static_cast<int>(call.attrs->integer("axis"));
+  const Around a = around(shape, static_cast<int>(call.attrs->integer("axis")));
   const bool reverse = call.attrs->flag("reverse");
-  Index outer = 1, inner = 1;
-  for (int i = 0; i < axis; ++i) outer *= shape[i];
-  for (int i = axis + 1; i < shape.rank(); ++i) inner *= shape[i];
-  const Index n = shape[axis];
-  const Index groups = (inner + columns - 1) / columns;
-  const Index together = std::max<Index>(1, task_elements / (n * std::min(inner, columns)));
+  const bool rows = a.inner == 1;
+  constexpr Index most_lanes = 16;
+  const Index side_by_side = rows ? 4 : most_lanes;
+  const Index lanes = rows ? a.outer : a.inner, lane_stride = rows ? a.extent : 1;
+  const Index groups = (lanes + side_by_side - 1) / side_by_side;
+  const Index all_groups = rows ? groups : groups * a.outer;
   T* out = call.output.as<T>();
-  call.parallel.for_each((outer * groups + together - 1) / together, [&](Index task) {
-    for (Index g = task * together; g < std::min(outer * groups, (task + 1) * together); ++g) {
-      const Index first = g % groups * columns;
-      const Index width = std::min(columns, inner - first);
-      Total totals[columns];
-      std::fill_n(totals, columns, start);
-      for (Index k = 0; k < n; ++k) {
-        const Index at = (g / groups * n + (reverse ? n - 1 - k : k)) * inner + first;
-        for (Index j = 0; j < width; ++j) {
-          accumulate(totals[j], at + j);
-          out[at + j] = static_cast<T>(totals[j]);
+  const Index together = task_elements / (a.extent * std::min(lanes, side_by_side));
+  for_stretches(call.parallel, all_groups, together, [&](Index begin, Index end) {
+    for (Index g = begin; g < end; ++g) {
+      const Index lane = g % groups * side_by_side;
+      const Index width = std::min(side_by_side, lanes - lane);
+      const Index first = g / groups * a.extent * a.inner + lane * lane_stride;
+      Total totals[most_lanes];
+      std::fill_n(totals, most_lanes, start);
+      const auto step = [&](Index place, Index count) {
+        for (Index j = 0; j < count; ++j) {
+          accumulate(totals[j], place + j * lane_stride);
+          out[place + j * lane_stride] = static_cast<T>(totals[j]);
         }
+      };
+      for (Index k = 0; k < a.extent; ++k) {
+        const Index place = first + (reverse ? a.extent - 1 - k : k) * a.inner;
+        if (rows && width == 4)
+          step(place, 4);
+        else
+          step(place, width);
       }
     }
   });

@@ -145,8 +145,16 @@ void register_sum(OpRegistry& registry) {
 }
 
 Value sum(Operand x, const Axes& axes, bool keepdims) {
-  return composite(x,
-                   [&] { return reductions::reduce("sum", x.dtype() == boolean ? cast(x, i64) : x, axes, keepdims); });
+  return composite(x, [&] {
+    if (x.dtype() != boolean) return reductions::reduce("sum", x, axes, keepdims);
+    const Axes all = normalize_axes(axes, x.shape().rank(), "sum");
+    auto first = all.end();  // of the last axes that are neighbors
+    while (first != all.begin() && (first == all.end() || *(first - 1) + 1 == *first)) --first;
+    const bool enough = first == all.begin();
+    const Value counts =
+        apply("count_true", {x}, reductions::attrs(std::vector<Index>(first, all.end()), keepdims || !enough));
+    return enough ? counts : reductions::reduce("sum", counts, all, keepdims);
+  });
 }
 Value count(Operand x, const Axes& axes) { return reductions::reduce("count", x, axes, false); }
 Value sum_to(Operand x, const Shape& shape) {
