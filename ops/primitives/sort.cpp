@@ -61,32 +61,34 @@ Entry<Key>* sort_by_bytes(Entry<Key>* entries, Entry<Key>* other, Index n) {
   return entries;
 }
 
-// The first `k` of the sorted entries of n elements, where entry(i) is the entry of element i. `kept` has room for
-// kept_entries(k). Most elements are only compared with the last of the best k so far.
+// The first `k` of the sorted entries of n elements, where entry(i) is the entry of element i and may_precede(i, j) is
+// false if element i cannot come before element j. `kept` has room for kept_entries(k). Most elements are only compared
+// with the last of the best k so far, a block at a time.
 Index kept_entries(Index k) { return 2 * k + 64; }
-template <class Key, class MakeEntry>
-void select_first(MakeEntry entry, Index n, Index k, Entry<Key>* kept) {
-  constexpr Index block = 16;
+template <class Key, class MakeEntry, class MayPrecede>
+void select_first(Index n, Index k, Entry<Key>* kept, MakeEntry entry, MayPrecede may_precede) {
+  constexpr Index block = 32;
   Index size = 0;
-  Key limit = 0;  // keys from here on cannot enter
-  bool limited = false;
+  bool full = false;  // kept[k - 1] is the last of the best k so far
   const auto keep_best = [&] {
     std::nth_element(kept, kept + k - 1, kept + size);
     size = k;
   };
   for (Index first = 0; first < n; first += block) {
     const Index last = std::min(n, first + block);
-    bool some = !limited;
-    for (Index i = first; i < last; ++i) some |= entry(i).key < limit;
-    if (!some) continue;
+    if (full) {
+      const auto worst = static_cast<Index>(kept[k - 1].position);
+      int some = 0;
+      for (Index i = first; i < last; ++i) some |= may_precede(i, worst) ? 1 : 0;
+      if (some == 0) continue;
+    }
     for (Index i = first; i < last; ++i) {
       const Entry<Key> next = entry(i);
-      if (limited && next.key >= limit) continue;
+      if (full && !(next < kept[k - 1])) continue;
       kept[size++] = next;
       if (size < kept_entries(k)) continue;
       keep_best();
-      limit = kept[k - 1].key;
-      limited = true;
+      full = true;
     }
   }
   if (size > k) keep_best();
@@ -138,7 +140,10 @@ struct Argsort : Operation {
       return Entry<Key>{descending ? static_cast<Key>(~key) : key, static_cast<Key>(i)};
     };
     if (selects(n, k)) {
-      select_first(entry, n, k, entries);
+      if (descending)
+        select_first(n, k, entries, entry, [x](Index i, Index j) { return !(x[i] <= x[j]); });
+      else
+        select_first(n, k, entries, entry, [x](Index i, Index j) { return !(x[i] >= x[j]); });
     } else {
       for (Index i = 0; i < n; ++i) entries[i] = entry(i);
       if (n <= short_row)
