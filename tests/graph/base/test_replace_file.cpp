@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <functional>
@@ -92,6 +93,7 @@ std::set<std::string> names_in(const fs::path& folder) {
 std::string in_child(const std::function<void()>& body) {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
+  std::fflush(nullptr);  // or the child writes again what is buffered
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
