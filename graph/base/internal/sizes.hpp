@@ -9,9 +9,8 @@
 
 namespace xgrad::inline v0 {
 
-// Throw OutOfMemoryError, beginning with `where`, if the result exceeds std::size_t.
+// Throws OutOfMemoryError, beginning with `where`, if the sum exceeds std::size_t.
 std::size_t add_sizes(const char* where, std::size_t a, std::size_t b);
-std::size_t multiply_sizes(const char* where, std::size_t a, std::size_t b);
 // The next multiple of `alignment`, a power of two.
 inline std::size_t round_up_size(const char* where, std::size_t bytes, std::size_t alignment) {
   return add_sizes(where, bytes, alignment - 1) & ~(alignment - 1);
