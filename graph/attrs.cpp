@@ -1,6 +1,7 @@
 #include <xgrad/graph/attrs.hpp>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <functional>
 
@@ -44,16 +45,10 @@ struct Print {
   std::string operator()(const Opaque& v) const { return v.name; }
 };
 
-// What an attribute is, in the words of messages.
-struct Kind {
-  const char* operator()(bool) const { return "a truth value"; }
-  const char* operator()(std::int64_t) const { return "a whole number"; }
-  const char* operator()(double) const { return "a floating number"; }
-  const char* operator()(DType) const { return "a dtype"; }
-  const char* operator()(const std::vector<Index>&) const { return "a list of whole numbers"; }
-  const char* operator()(const std::string&) const { return "a text"; }
-  const char* operator()(const Opaque&) const { return "an object"; }
-};
+// What an attribute is, in the words of messages, by its index in the variant.
+constexpr std::array<const char*, std::variant_size_v<Attr>> kinds{
+    "a truth value",           "a whole number", "a floating number", "a dtype",
+    "a list of whole numbers", "a text",         "an object"};
 
 }  // namespace
 
@@ -72,7 +67,8 @@ const T& Attrs::get(std::string_view name) const {
   }
   const T* value = std::get_if<T>(found);
   if (value == nullptr) {
-    throw UserError(fmt::format("attribute \"{}\" is {}, not {}", name, std::visit(Kind{}, *found), Kind{}(T{})));
+    throw UserError(
+        fmt::format("attribute \"{}\" is {}, not {}", name, kinds[found->index()], kinds[Attr(T{}).index()]));
   }
   return *value;
 }
