@@ -9,12 +9,13 @@
 #include <string_view>
 #include <vector>
 
-#include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <xgrad/graph/base/internal/replace_file.hpp>
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX leaves the declaration to the program
 
@@ -25,46 +26,35 @@ using Clock = std::chrono::steady_clock;
 
 // Two connected sockets instead of a pipe: writing to a program that has ended would raise SIGPIPE.
 struct Channel {
-  int ours = -1, theirs = -1;
+  Descriptor ours{-1}, theirs{-1};
   bool open() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) return false;
-    ours = ends[0];
-    theirs = ends[1];
+    ours = Descriptor(ends[0]);
+    theirs = Descriptor(ends[1]);
     return true;
   }
-  static void close(int& end) {
-    if (end >= 0) ::close(end);
-    end = -1;
-  }
-  Channel() = default;
-  Channel(const Channel&) = delete;
-  Channel& operator=(const Channel&) = delete;
-  ~Channel() {
-    close(ours);
-    close(theirs);
-  }
 };
+
+void close(Descriptor& end) { end = Descriptor(-1); }
 
 class Deadline {
  public:
   explicit Deadline(double seconds) {
     constexpr double never = 1e9;
-    limited_ = seconds < never;
-    if (limited_)
-      end_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
+    if (seconds >= never) return;
+    end_ = Clock::now() + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(seconds));
   }
   // The timeout for poll; -1 waits forever.
   int milliseconds() const {
-    if (!limited_) return -1;
+    if (end_ == Clock::time_point::max()) return -1;
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end_ - Clock::now()).count();
     return static_cast<int>(std::clamp<decltype(left)>(left, 0, 1'000'000));
   }
-  bool passed() const { return limited_ && Clock::now() >= end_; }
+  bool passed() const { return Clock::now() >= end_; }
 
  private:
-  bool limited_ = false;
-  Clock::time_point end_{};
+  Clock::time_point end_ = Clock::time_point::max();
 };
 
 // Writes the program's input and reads its output until it closes both outputs; false on timeout.
@@ -72,21 +62,22 @@ bool converse(Channel& in, Channel& out, Channel& err, std::string_view text, co
               Outcome& outcome) {
   std::vector<char> buffer(1 << 16);
   const auto take = [&](Channel& from, std::string& into, std::size_t limit) {
-    const ::ssize_t n = ::recv(from.ours, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    const ::ssize_t n = ::recv(from.ours.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
-    if (n <= 0) return Channel::close(from.ours);
+    if (n <= 0) return close(from.ours);
     // Read everything, though only the beginning is kept: a full channel would block the program.
     into.append(buffer.data(), std::min(static_cast<std::size_t>(n), limit - std::min(limit, into.size())));
   };
-  while (out.ours >= 0 || err.ours >= 0) {
+  while (out.ours || err.ours) {
     // poll ignores descriptors of -1.
-    std::array<::pollfd, 3> ends{{{in.ours, POLLOUT, 0}, {out.ours, POLLIN, 0}, {err.ours, POLLIN, 0}}};
+    std::array<::pollfd, 3> ends{
+        {{in.ours.get(), POLLOUT, 0}, {out.ours.get(), POLLIN, 0}, {err.ours.get(), POLLIN, 0}}};
     if (::poll(ends.data(), ends.size(), deadline.milliseconds()) < 0 && errno != EINTR) return true;
     if (deadline.passed()) return false;
     if (ends[0].revents != 0) {
-      const ::ssize_t n = ::send(in.ours, text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+      const ::ssize_t n = ::send(in.ours.get(), text.data(), text.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
       if (n > 0) text.remove_prefix(static_cast<std::size_t>(n));
-      if (text.empty() || (n < 0 && errno != EINTR && errno != EAGAIN)) Channel::close(in.ours);
+      if (text.empty() || (n < 0 && errno != EINTR && errno != EAGAIN)) close(in.ours);
     }
     if (ends[1].revents != 0) take(out, outcome.image, std::string::npos);
     if (ends[2].revents != 0) take(err, outcome.complaint, 2000);
@@ -112,9 +103,9 @@ Outcome run_dot(const std::string& text, const std::string& format, double secon
 
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
-  posix_spawn_file_actions_adddup2(&actions, in.theirs, STDIN_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, out.theirs, STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, err.theirs, STDERR_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, in.theirs.get(), STDIN_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, out.theirs.get(), STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&actions, err.theirs.get(), STDERR_FILENO);
   // A separate process group, so that a wrapper script named dot is killed with its children.
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
@@ -124,7 +115,7 @@ Outcome run_dot(const std::string& text, const std::string& format, double secon
   const int error = ::posix_spawnp(&child, argv[0], &actions, &attributes, argv.data(), environ);
   posix_spawnattr_destroy(&attributes);
   posix_spawn_file_actions_destroy(&actions);
-  for (Channel* channel : {&in, &out, &err}) Channel::close(channel->theirs);
+  for (Channel* channel : {&in, &out, &err}) close(channel->theirs);
   if (error != 0) {
     outcome.complaint = std::strerror(error);
     return outcome;
