@@ -84,10 +84,7 @@ class Drawing {
         "arrowsize=0.55];\n";
     draw_cluster(boxes_.root, 1);
     for (const Edge& edge : edges_) {
-      if (detail_.leaf_edges || !edge.named) draw(edge);
-    }
-    for (const UpdateEdge& edge : updates_) {
-      if (detail_.leaf_edges || !edge.named) draw(edge);
+      if (detail_.leaf_edges || !edge.named) edge.update ? draw_update(edge) : draw(edge);
     }
     return out_ + "}\n";
   }
@@ -100,23 +97,15 @@ class Drawing {
     NodeId from = 0, to = 0;     // of the first value
     std::vector<NodeId> values;  // without duplicates
     bool labeled = true;
-    bool named = false;  // from a leaf whose name may be shown in the operation instead
-  };
-  struct UpdateEdge {
-    NodeId value = 0, parameter = 0;
-    bool named = false;
+    bool named = false;   // from or to a leaf whose name may be shown in the operation instead
+    bool update = false;  // from a new value to its parameter
   };
 
   void take_notes() {
     if (!options_.annotations) return;
-    std::vector<double> numbers;
-    for (const dot::Box& box : boxes_.boxes) {
-      notes_.emplace_back();
-      if (box.nodes.empty()) continue;
-      notes_.back() = options_.annotations.note(box.nodes);
-      if (notes_.back().number) numbers.push_back(*notes_.back().number);
-    }
-    colors_.emplace(options_.annotations, numbers, "to_dot");
+    for (const dot::Box& box : boxes_.boxes)
+      notes_.push_back(box.nodes.empty() ? NodeNote{} : options_.annotations.note(box.nodes));
+    colors_.emplace(options_.annotations, notes_, "to_dot");
   }
 
   // The graph's label: title, notes on folding, and the legend.
@@ -138,8 +127,7 @@ class Drawing {
     std::vector<std::string> lines;
     if (!boxes_.folding.empty()) lines.push_back(boxes_.folding);
     const auto hidden = static_cast<std::size_t>(
-        std::count_if(edges_.begin(), edges_.end(), [](const Edge& edge) { return edge.named; }) +
-        std::count_if(updates_.begin(), updates_.end(), [](const UpdateEdge& edge) { return edge.named; }));
+        std::count_if(edges_.begin(), edges_.end(), [](const Edge& edge) { return edge.named; }));
     if (!detail_.leaf_edges && hidden > 0) {
       lines.push_back(fmt::format(
           "{} of the edges of inputs and parameters are left out: the operations that use them give their names",
@@ -241,7 +229,8 @@ class Drawing {
       const auto found = parameters.find(update.parameter.raw());
       if (found == parameters.end() || !drawn_[value]) continue;
       const std::uint32_t from = boxes_.of[value], to = boxes_.of[found->second];
-      if (from != to && merged.emplace(from, to).second) updates_.push_back({value, found->second});
+      if (from != to && merged.emplace(from, to).second)
+        edges_.push_back({.from = value, .to = found->second, .values = {}, .update = true});
     }
   }
 
@@ -256,7 +245,7 @@ class Drawing {
     std::unordered_map<std::uint32_t, std::vector<std::size_t>> uses;  // edges by box of a leaf
     for (std::size_t e = 0; e < edges_.size(); ++e) {
       const std::uint32_t from = boxes_.of[edges_[e].from];
-      if (!boxes_.boxes[from].folded && is_leaf(edges_[e].from)) uses[from].push_back(e);
+      if (!edges_[e].update && !boxes_.boxes[from].folded && is_leaf(edges_[e].from)) uses[from].push_back(e);
     }
     for (const auto& [box, edges] : uses) {
       const auto spread =
@@ -271,10 +260,10 @@ class Drawing {
         named_.insert(pair_of(boxes_.of[edges_[e].from], boxes_.of[edges_[e].to]));
         named_in_[boxes_.of[edges_[e].to]].push_back(edges_[e].from);
       }
-      for (UpdateEdge& update : updates_) {
-        if (boxes_.of[update.parameter] != box) continue;
-        update.named = true;
-        updated_in_[boxes_.of[update.value]].push_back(update.parameter);
+      for (Edge& edge : edges_) {
+        if (!edge.update || boxes_.of[edge.to] != box) continue;
+        edge.named = true;
+        updated_in_[boxes_.of[edge.from]].push_back(edge.to);
       }
     }
   }
@@ -315,14 +304,13 @@ class Drawing {
     for (const Edge& edge : edges_) {
       if (edge.named && !detail.leaf_edges) continue;
       std::uint32_t from = place_[boxes_.of[edge.from]], to = place_[boxes_.of[edge.to]];
+      if (edge.update) {
+        out.edges.push_back({from, to, 0, detail.labels, false, 0});
+        continue;
+      }
       if (upwards(edge)) std::swap(from, to);
       const bool along = order_[edge.from] == order_[edge.to];
       out.edges.push_back({from, to, along ? 1 : 0, detail.labels && carries_text(edge), true, weight(edge)});
-    }
-    for (const UpdateEdge& edge : updates_) {
-      if (!edge.named || detail.leaf_edges)
-        out.edges.push_back(
-            {place_[boxes_.of[edge.value]], place_[boxes_.of[edge.parameter]], 0, detail.labels, false, 0});
     }
     return out;
   }
@@ -347,10 +335,9 @@ class Drawing {
                           : fmt::format("  {} -> {} [{}];\n", a, b, attrs);
   }
 
-  void draw(const UpdateEdge& edge) {
-    out_ +=
-        fmt::format("  {} -> {} [color=\"{}\", style=dashed, constraint=false{}];\n", name_of_box(edge.value),
-                    name_of_box(edge.parameter), role_looks[2].border, detail_.labels ? ", label=<&#160;update>" : "");
+  void draw_update(const Edge& edge) {
+    out_ += fmt::format("  {} -> {} [color=\"{}\", style=dashed, constraint=false{}];\n", name_of_box(edge.from),
+                        name_of_box(edge.to), role_looks[2].border, detail_.labels ? ", label=<&#160;update>" : "");
   }
 
   // The types of the edge's values, a few of them, and their total size.
@@ -483,15 +470,7 @@ class Drawing {
   std::string drawn_box(const std::string& name, std::uint32_t b, std::string label, const Look& look,
                         const char* style, bool sink) const {
     std::string fill = look.fill;
-    std::string font;
-    if (colors_) {
-      const NodeNote& note = notes_[b];
-      const NodeColor color = note.number ? colors_->color(*note.number) : NodeColor{"#ffffff", dot::dark};
-      fill = color.fill;
-      for (const std::string& line : note.lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (color.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", color.text);
-      if (note.number) label = dot::on_color(label, color.text);
-    }
+    const std::string font = colors_ ? colors_->annotate(notes_[b], label, fill) : "";
     return fmt::format("{} [label=<{}>, shape={}{}, fillcolor=\"{}\", color=\"{}\"{}{}];", name, label, look.shape,
                        style, fill, look.border, sink ? ", penwidth=2" : "", font);
   }
@@ -541,7 +520,6 @@ class Drawing {
   std::vector<std::uint32_t> place_;  // index of a box among those drawn
   std::uint32_t drawn_boxes_ = 0;
   std::vector<Edge> edges_;
-  std::vector<UpdateEdge> updates_;
   std::unordered_set<std::uint64_t> named_;  // pairs of boxes whose edge a name may replace
   std::unordered_map<std::uint32_t, std::vector<NodeId>> named_in_, updated_in_;  // leaves by box
   dot::Detail detail_;

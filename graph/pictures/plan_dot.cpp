@@ -82,14 +82,12 @@ class PlanPicture {
     find_leaves();
     for (std::size_t i = 0; i < program.outputs.size(); ++i) outputs_of_.emplace(root(program.outputs[i]), i);
     if (!options.annotations) return;
-    std::vector<double> numbers;
     for (std::size_t first = 0; first < program.steps.size(); first += each_) {
       std::vector<NodeId> steps(std::min(each_, program.steps.size() - first));
       std::iota(steps.begin(), steps.end(), static_cast<NodeId>(first));
       notes_.push_back(options.annotations.note(steps));
-      if (notes_.back().number) numbers.push_back(*notes_.back().number);
     }
-    colors_.emplace(options.annotations, numbers, "to_dot");
+    colors_.emplace(options.annotations, notes_, "to_dot");
   }
 
   // Whether dot finishes in time. Call after str().
@@ -260,15 +258,7 @@ class PlanPicture {
   }
 
   void box(const std::string& name, std::size_t note, std::string label, std::string fill, const std::string& border) {
-    std::string font;
-    if (colors_) {
-      const NodeNote& said = notes_[note];
-      const NodeColor color = said.number ? colors_->color(*said.number) : NodeColor{"#ffffff", dot::dark};
-      fill = color.fill;
-      for (const std::string& line : said.lines) label += "<BR/>" + small_text(escaped(line, 200));
-      if (color.text != dot::dark) font = fmt::format(", fontcolor=\"{}\"", color.text);
-      if (said.number) label = dot::on_color(label, color.text);
-    }
+    const std::string font = colors_ ? colors_->annotate(notes_[note], label, fill) : "";
     out_ += fmt::format("  {} [label=<{}>, fillcolor=\"{}\", color=\"{}\"{}];\n", name, label, fill, border, font);
   }
 

@@ -39,7 +39,7 @@ Rgb between(const std::array<Rgb, N>& stops, double position) {
 
 }  // namespace
 
-ColorMap::ColorMap(const Annotations& annotations, std::span<const double> numbers, std::string_view where)
+ColorMap::ColorMap(const Annotations& annotations, std::span<const NodeNote> notes, std::string_view where)
     : annotations_(annotations) {
   const bool log = annotations.logarithmic;
   const auto fail = [&](const std::string& what) {
@@ -53,7 +53,9 @@ ColorMap::ColorMap(const Annotations& annotations, std::span<const double> numbe
   if (annotations.low && annotations.high && *annotations.low >= *annotations.high)
     fail(fmt::format("low must be less than high, got {} and {}", *annotations.low, *annotations.high));
   bool first = true;
-  for (const double number : numbers) {
+  for (const NodeNote& note : notes) {
+    if (!note.number) continue;
+    const double number = *note.number;
     any_ = true;
     if (!std::isfinite(number)) {
       alarms_ = true;
@@ -102,6 +104,14 @@ NodeColor ColorMap::color(double number) const {
   if (!std::isfinite(number)) return alarm;
   if (annotations_.logarithmic && number <= 0) return dark_gray;
   return at(position(number));
+}
+
+std::string ColorMap::annotate(const NodeNote& note, std::string& label, std::string& fill) const {
+  const NodeColor color = note.number ? this->color(*note.number) : NodeColor{"#ffffff", dot::dark};
+  fill = color.fill;
+  for (const std::string& line : note.lines) label += "<BR/>" + dot::small_text(dot::escaped(line, 200));
+  if (note.number) label = dot::on_color(label, color.text);
+  return color.text == dot::dark ? "" : fmt::format(", fontcolor=\"{}\"", color.text);
 }
 
 std::string ColorMap::legend_rows() const {
