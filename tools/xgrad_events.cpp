@@ -71,9 +71,10 @@ std::string skipped_text(std::uint64_t count) {
 void warn(const std::vector<nn::EventRun>& runs) {
   for (const nn::EventRun& run : runs) {
     for (const std::string& problem : run.problems)
-      fmt::print(stderr, "xgrad-events: warning: {}\n", nn::without_controls(problem));
+      fmt::print(stderr, "xgrad-events: warning: {}\n", xgrad::without_controls(problem));
     if (run.skipped > 0)
-      fmt::print(stderr, "xgrad-events: warning: {}: {}\n", nn::without_controls(run.name), skipped_text(run.skipped));
+      fmt::print(stderr, "xgrad-events: warning: {}: {}\n", xgrad::without_controls(run.name),
+                 skipped_text(run.skipped));
   }
 }
 
@@ -203,8 +204,8 @@ bool check(const Arguments& arguments) {
         problems.insert(problems.begin(), reader->problems().begin(), reader->problems().end());
       }
       good = good && problems.empty();
-      fmt::print("{}: {} events{}\n", nn::without_controls(path.string()), events, state);
-      for (const std::string& problem : problems) fmt::print("  {}\n", nn::without_controls(problem));
+      fmt::print("{}: {} events{}\n", xgrad::without_controls(path.string()), events, state);
+      for (const std::string& problem : problems) fmt::print("  {}\n", xgrad::without_controls(problem));
     }
   }
   return good;

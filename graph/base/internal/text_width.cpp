@@ -6,27 +6,8 @@
 
 #include <fmt/format.h>
 
-namespace xgrad::inline v0::nn {
+namespace xgrad::inline v0 {
 namespace {
-
-struct Character {
-  char32_t code;
-  std::size_t bytes;
-};
-
-// A byte that starts no valid UTF-8 sequence counts as one character.
-Character first_of(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  const std::size_t bytes = lead < 0x80 ? 1 : lead >= 0xF0 && lead < 0xF8 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 1;
-  if (bytes == 1 || lead >= 0xF8 || bytes > text.size()) return {lead, 1};
-  char32_t code = lead & (0x7FU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return {lead, 1};
-    code = (code << 6U) | (byte(i) & 0x3FU);
-  }
-  return {code, bytes};
-}
 
 struct Range {
   char32_t first, last;
@@ -48,19 +29,48 @@ bool in(const Range (&ranges)[N], char32_t code) {
                      [&](const Range& r) { return r.first <= code && code <= r.last; });
 }
 
-int width_of(const Character& c) {
+int width_of(const Utf8Character& c) {
   if (c.bytes == 1) return 1;
   return in(wide, c.code) ? 2 : in(zero_width, c.code) ? 0 : 1;
 }
 
-bool is_control(const Character& c) { return c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0); }
+// Replaces control characters and stray bytes, which terminals show in different ways, by replacement(bytes).
+template <class Replacement>
+std::string replace_controls(std::string_view text, Replacement replacement) {
+  std::string out;
+  while (!text.empty()) {
+    const Utf8Character c = first_character(text);
+    const bool control = c.code < 0x20 || (c.code >= 0x7F && c.code < 0xA0);
+    const std::string_view bytes = text.substr(0, c.bytes);
+    out += control || (c.bytes == 1 && c.code >= 0x80) ? replacement(bytes) : std::string(bytes);
+    text.remove_prefix(c.bytes);
+  }
+  return out;
+}
 
 }  // namespace
+
+// A byte that starts no sequence of UTF-8 is one character. Overlong sequences, surrogates and codes beyond Unicode are
+// whole characters, which are not valid.
+Utf8Character first_character(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return {lead, 1, true};
+  const std::size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+  if (lead < 0xC2 || lead >= 0xF8 || bytes > text.size()) return {lead, 1, false};
+  char32_t code = lead & (0x7FU >> bytes);
+  for (std::size_t i = 1; i < bytes; ++i) {
+    if ((byte(i) & 0xC0U) != 0x80) return {lead, 1, false};
+    code = (code << 6U) | (byte(i) & 0x3FU);
+  }
+  const char32_t smallest = bytes == 4 ? 0x10000 : bytes == 3 ? 0x800 : 0x80;
+  return {code, bytes, code >= smallest && (code < 0xD800 || code >= 0xE000) && code <= 0x10FFFF};
+}
 
 int text_width(std::string_view text) {
   int columns = 0;
   while (!text.empty()) {
-    const Character c = first_of(text);
+    const Utf8Character c = first_character(text);
     columns += width_of(c);
     text.remove_prefix(c.bytes);
   }
@@ -71,7 +81,7 @@ std::string_view cut_to_width(std::string_view text, int width) {
   std::size_t bytes = 0;
   int columns = 0;
   while (bytes < text.size()) {
-    const Character c = first_of(text.substr(bytes));
+    const Utf8Character c = first_character(text.substr(bytes));
     columns += width_of(c);
     if (columns > width) break;
     bytes += c.bytes;
@@ -80,33 +90,17 @@ std::string_view cut_to_width(std::string_view text, int width) {
 }
 
 std::string without_controls(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const Character c = first_of(text);
-    // Terminals differ in how they show a stray byte above 0x7F.
-    if (is_control(c) || (c.bytes == 1 && c.code >= 0x80))
-      out += '?';
-    else
-      out += text.substr(0, c.bytes);
-    text.remove_prefix(c.bytes);
-  }
-  return out;
+  return replace_controls(text, [](std::string_view) { return std::string("?"); });
 }
 
 std::string in_quotes(std::string_view text) {
-  constexpr int most = 40;
-  const std::string_view part = cut_to_width(text, most);
-  std::string out = "\"";
-  for (std::string_view rest = part; !rest.empty();) {
-    const Character c = first_of(rest);
-    if (is_control(c) || (c.bytes == 1 && c.code >= 0x80)) {
-      for (const char byte : rest.substr(0, c.bytes)) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
-    } else {
-      out += rest.substr(0, c.bytes);
-    }
-    rest.remove_prefix(c.bytes);
-  }
-  return out + (part.size() < text.size() ? "...\"" : "\"");
+  const std::string_view part = cut_to_width(text, 40);
+  const std::string shown = replace_controls(part, [](std::string_view bytes) {
+    std::string out;
+    for (const char byte : bytes) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(byte));
+    return out;
+  });
+  return '"' + shown + (part.size() < text.size() ? "...\"" : "\"");
 }
 
 std::string name_list(const std::vector<std::string>& names) {
@@ -120,13 +114,11 @@ std::string name_list(const std::vector<std::string>& names) {
 
 bool is_utf8(std::string_view text) {
   while (!text.empty()) {
-    const Character c = first_of(text);
-    const bool alone = c.bytes == 1 && c.code >= 0x80;
-    const bool too_long = (c.bytes == 3 && c.code < 0x800) || (c.bytes == 4 && c.code < 0x10000);
-    if (alone || too_long || (c.code >= 0xD800 && c.code < 0xE000) || c.code > 0x10FFFF) return false;
+    const Utf8Character c = first_character(text);
+    if (!c.valid) return false;
     text.remove_prefix(c.bytes);
   }
   return true;
 }
 
-}  // namespace xgrad::inline v0::nn
+}  // namespace xgrad::inline v0

@@ -5,7 +5,15 @@
 #include <string_view>
 #include <vector>
 
-namespace xgrad::inline v0::nn {
+namespace xgrad::inline v0 {
+
+struct Utf8Character {
+  char32_t code = 0;  // the byte itself if it is not valid
+  std::size_t bytes = 1;
+  bool valid = true;  // as the Unicode standard defines UTF-8: no overlong sequences and no surrogates
+};
+// The first character of a text that is not empty.
+Utf8Character first_character(std::string_view text);
 
 // Terminal columns of UTF-8 text: 2 for wide East Asian characters and emoji, 0 for combining marks, 1 for others,
 // including bytes that are not UTF-8.
@@ -23,7 +31,7 @@ std::string in_quotes(std::string_view text);
 // A list of names for a message, "a, b, and 5 more": at most 20, without control characters.
 std::string name_list(const std::vector<std::string>& names);
 
-// Whether the text is valid UTF-8 as the Unicode standard defines it: no overlong sequences and no surrogates.
+// Whether all characters are valid.
 bool is_utf8(std::string_view text);
 
-}  // namespace xgrad::inline v0::nn
+}  // namespace xgrad::inline v0

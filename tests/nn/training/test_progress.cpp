@@ -129,7 +129,7 @@ class Screen {
       std::size_t bytes = 1;
       while (bytes < text.size() && (static_cast<unsigned char>(text[bytes]) & 0xC0U) == 0x80) ++bytes;
       const std::string one(text.substr(0, bytes));
-      put(one, nn::text_width(one));
+      put(one, text_width(one));
       text.remove_prefix(bytes);
     }
   }
@@ -239,16 +239,16 @@ TEST_CASE("metrics: larger_is_better follows from the name") {
 }
 
 TEST_CASE("text_width: width in terminal columns") {
-  CHECK(nn::text_width("loss: 0.1") == 9);
-  CHECK(nn::text_width("g\u00fcte") == 4);
-  CHECK(nn::text_width("\u7cbe\u5ea6") == 4);
-  CHECK(nn::text_width("cafe\u0301") == 4);
-  CHECK(nn::text_width("\U0001F600") == 2);
-  CHECK(nn::text_width("\xff\xe7") == 2);
-  CHECK(nn::cut_to_width("\u7cbe\u5ea6", 3) == "\u7cbe");
-  CHECK(nn::cut_to_width("cafe\u0301s", 4) == "cafe\u0301");
-  CHECK(nn::cut_to_width("abc", 0).empty());
-  CHECK(nn::without_controls("a\x1b[2J\n\x7f\xc2\x85\xff\u00e9") == "a?[2J????\u00e9");
+  CHECK(text_width("loss: 0.1") == 9);
+  CHECK(text_width("g\u00fcte") == 4);
+  CHECK(text_width("\u7cbe\u5ea6") == 4);
+  CHECK(text_width("cafe\u0301") == 4);
+  CHECK(text_width("\U0001F600") == 2);
+  CHECK(text_width("\xff\xe7") == 2);
+  CHECK(cut_to_width("\u7cbe\u5ea6", 3) == "\u7cbe");
+  CHECK(cut_to_width("cafe\u0301s", 4) == "cafe\u0301");
+  CHECK(cut_to_width("abc", 0).empty());
+  CHECK(without_controls("a\x1b[2J\n\x7f\xc2\x85\xff\u00e9") == "a?[2J????\u00e9");
 }
 
 TEST_CASE("progress: the bar stays on one line in a terminal of any width") {
@@ -269,7 +269,7 @@ TEST_CASE("progress: the bar stays on one line in a terminal of any width") {
         const std::string line_text = terminal.screen.lines().size() > static_cast<std::size_t>(first)
                                           ? terminal.screen.lines().back()
                                           : std::string();
-        CHECK(nn::text_width(line_text) < std::max(width, 2));
+        CHECK(text_width(line_text) < std::max(width, 2));
         if (width > 10) CHECK(line_text.starts_with(fmt::format("{:>3}/469", done)));
       }
     }
@@ -278,7 +278,7 @@ TEST_CASE("progress: the bar stays on one line in a terminal of any width") {
     terminal.flush();
     std::string all;
     for (const std::string& line : terminal.screen.lines()) {
-      CHECK(nn::text_width(line) <= width);
+      CHECK(text_width(line) <= width);
       all += line;
     }
     CHECK(all.starts_with("Epoch 1/2469/469 "));
@@ -299,8 +299,8 @@ TEST_CASE("progress: the bar follows changes of the terminal's width") {
     CHECK(terminal.screen.row() == 1);
     REQUIRE(terminal.screen.lines().size() == 2);
     const std::string line_text = terminal.screen.lines()[1];
-    CHECK(nn::text_width(line_text) < width);
-    CHECK(nn::text_width(line_text) > std::min(width, 90) - 4);  // the available width is used
+    CHECK(text_width(line_text) < width);
+    CHECK(text_width(line_text) > std::min(width, 90) - 4);  // the available width is used
   }
   terminal.set_width(120);
   progress.end_epoch(469, some_logs());
