@@ -34,7 +34,7 @@ std::uint64_t float_mode() { return 0; }
 void set_float_mode(std::uint64_t) {}
 #endif
 
-KernelFloatMode::KernelFloatMode() : before_(float_mode()) { set_float_mode((before_ | flush | masks) & ~traps); }
-KeepDenormals::KeepDenormals() : before_(float_mode()) { set_float_mode(before_ & ~flush); }
+KernelFloatMode::KernelFloatMode() : FloatModeScope((float_mode() | flush | masks) & ~traps) {}
+KeepDenormals::KeepDenormals() : FloatModeScope(float_mode() & ~flush) {}
 
 }  // namespace xgrad::inline v0

@@ -17,28 +17,26 @@ namespace xgrad::inline v0 {
 std::uint64_t float_mode();
 void set_float_mode(std::uint64_t mode);
 
-class KernelFloatMode {
+// Sets a mode in a scope.
+class FloatModeScope {
  public:
-  KernelFloatMode();
-  ~KernelFloatMode() { set_float_mode(before_); }
-  KernelFloatMode(const KernelFloatMode&) = delete;
-  KernelFloatMode& operator=(const KernelFloatMode&) = delete;
+  explicit FloatModeScope(std::uint64_t mode) : before_(float_mode()) { set_float_mode(mode); }
+  ~FloatModeScope() { set_float_mode(before_); }
+  FloatModeScope(const FloatModeScope&) = delete;
+  FloatModeScope& operator=(const FloatModeScope&) = delete;
 
  private:
   std::uint64_t before_;
 };
 
+struct KernelFloatMode : FloatModeScope {
+  KernelFloatMode();
+};
+
 // Disables flushing in a scope, for code whose result must not depend on being called in a run, such as rounding a
 // constant to f32.
-class KeepDenormals {
- public:
+struct KeepDenormals : FloatModeScope {
   KeepDenormals();
-  ~KeepDenormals() { set_float_mode(before_); }
-  KeepDenormals(const KeepDenormals&) = delete;
-  KeepDenormals& operator=(const KeepDenormals&) = delete;
-
- private:
-  std::uint64_t before_;
 };
 
 }  // namespace xgrad::inline v0
