@@ -288,27 +288,20 @@ NodeId Graph::append(const OpDef& op, std::span<const NodeId> inputs, Attrs attr
             .origin = origin_ < static_cast<std::int32_t>(id) ? origin_ : -1,
             .role = role_};
   node.line = node.origin >= 0 ? nodes_[static_cast<NodeId>(node.origin)].line : line_id(SourceLocationScope::line());
-  const bool has_attrs = !attrs.empty();
-  if (has_attrs) {
-    node.attrs = static_cast<std::uint32_t>(attrs_.size());
+  const std::size_t attrs_before = attrs_.size();
+  if (!attrs.empty()) {
+    node.attrs = static_cast<std::uint32_t>(attrs_before);
     attrs_.push_back(std::move(attrs));
   }
   // A failure below may leave unused ids in the block of inputs, which is harmless.
   try {
     node.inputs = store_inputs(inputs);
     nodes_.push_back(node);
+    if (key) equal_nodes_.emplace(*key, id);
   } catch (...) {
-    if (has_attrs) attrs_.pop_back();
+    nodes_.resize(id);
+    attrs_.resize(attrs_before);
     throw;
-  }
-  if (key) {
-    try {
-      equal_nodes_.emplace(*key, id);
-    } catch (...) {
-      nodes_.pop_back();
-      if (has_attrs) attrs_.pop_back();
-      throw;
-    }
   }
   return id;
 }
@@ -394,31 +387,18 @@ std::string Graph::scope_path(const std::string& name) const {
 }
 
 std::uint32_t Graph::scope_id(const std::string& path) {
-  const auto [entry, is_new] = scope_ids_.emplace(path, static_cast<std::uint32_t>(scopes_.size()));
-  if (is_new) {
-    try {
-      scopes_.push_back(path);
-    } catch (...) {
-      scope_ids_.erase(entry);
-      throw;
-    }
-  }
-  return entry->second;
+  if (const auto known = scope_ids_.find(path); known != scope_ids_.end()) return known->second;
+  scopes_.push_back(path);  // without an id if the next line throws, which is harmless
+  return scope_ids_.emplace(path, static_cast<std::uint32_t>(scopes_.size() - 1)).first->second;
 }
 
 std::uint32_t Graph::line_id(SourceLocation line) {
   if (line == lines_[recent_line_]) return recent_line_;
-  const auto [entry, is_new] =
-      line_ids_.try_emplace({line.file(), line.line()}, static_cast<std::uint32_t>(lines_.size()));
-  if (is_new) {
-    try {
-      lines_.push_back(line);
-    } catch (...) {
-      line_ids_.erase(entry);
-      throw;
-    }
-  }
-  return recent_line_ = entry->second;
+  const std::pair key{line.file(), line.line()};
+  const auto known = line_ids_.find(key);
+  if (known != line_ids_.end()) return recent_line_ = known->second;
+  lines_.push_back(line);  // without an id if the next line throws, which is harmless
+  return recent_line_ = line_ids_.emplace(key, static_cast<std::uint32_t>(lines_.size() - 1)).first->second;
 }
 
 Graph::ScopeGuard Graph::scope(const std::string& name) {
