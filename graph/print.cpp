@@ -51,6 +51,17 @@ std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> output
   return needed;
 }
 
+std::string position_text(const Shape& shape, Index element) {
+  std::string out;
+  const auto strides = shape.strides();
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const Index stride = strides[static_cast<std::size_t>(axis)];
+    out += fmt::format("{}{}", axis == 0 ? "" : ", ", element / stride);
+    element %= stride;
+  }
+  return "[" + out + "]";
+}
+
 std::string constant_text(const Graph& graph, NodeId id) {
   constexpr Index shown = 6;
   const Tensor tensor = graph.constant_of(id);

@@ -31,6 +31,9 @@ std::string to_text(const Graph& graph, const TextOptions& options = {});
 // The line of one node, without a line break.
 std::string node_text(const Graph& graph, NodeId id);
 
+// The index of an element, such as `[0, 7]`, from its row-major position.
+std::string position_text(const Shape& shape, Index element);
+
 // A constant's elements, abbreviated, such as `2` or `{1, 2, 3, ...}`.
 std::string constant_text(const Graph& graph, NodeId id);
 

@@ -11,6 +11,7 @@
 #include <xgrad/autodiff/check/internal/reproducer.hpp>
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/number_text.hpp>
+#include <xgrad/graph/print.hpp>
 
 namespace xgrad::inline v0 {
 namespace {

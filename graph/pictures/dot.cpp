@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/graph/base/internal/memory_text.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/leaves.hpp>
 #include <xgrad/graph/pictures/internal/coloring.hpp>
 #include <xgrad/graph/pictures/internal/dot_boxes.hpp>

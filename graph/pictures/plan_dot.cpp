@@ -11,7 +11,7 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/base/internal/memory_text.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/pictures/dot.hpp>
 #include <xgrad/graph/pictures/internal/coloring.hpp>
 #include <xgrad/graph/pictures/internal/dot_text.hpp>

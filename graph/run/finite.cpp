@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/print.hpp>
 #include <xgrad/graph/run/internal/finite_check.hpp>
 #include <xgrad/graph/run/internal/interpretation.hpp>
 #include <xgrad/graph/walk.hpp>
@@ -107,13 +108,7 @@ class Trace {
 std::string first_position(const Tensor& numbers) {
   Index at = 0;
   while (std::isfinite(numbers.at(at))) ++at;
-  std::string out;
-  const Shape& shape = numbers.shape();
-  for (int axis = shape.rank(); axis-- > 0;) {
-    out = fmt::format("{}{}{}", at % shape[axis], out.empty() ? "" : ", ", out);
-    at /= shape[axis];
-  }
-  return "[" + out + "]";
+  return position_text(numbers.shape(), at);
 }
 
 const char* kind_of(const Range& range) {

@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/graph/base/internal/memory_text.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/walk.hpp>

@@ -10,6 +10,7 @@
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/number_text.hpp>
+#include <xgrad/graph/print.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0 {
@@ -346,17 +347,6 @@ void check_options(const CheckOptions& o) {
 }
 
 }  // namespace
-
-std::string position_text(const Shape& shape, Index element) {
-  std::string out;
-  const auto strides = shape.strides();
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    const Index stride = strides[static_cast<std::size_t>(axis)];
-    out += fmt::format("{}{}", axis == 0 ? "" : ", ", element / stride);
-    element %= stride;
-  }
-  return "[" + out + "]";
-}
 
 CheckReport compare_in_f64(const Comparison& comparison, const CheckOptions& options) {
   check_options(options);

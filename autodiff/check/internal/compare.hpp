@@ -43,7 +43,4 @@ InF64 in_f64(const std::vector<Value>& outputs, const std::vector<Value>& wanted
 std::vector<Value> chosen_by_name(const Graph& graph, const std::vector<Value>& wrt,
                                   const std::vector<std::string>& names);
 
-// For example [1, 2]: the multi-index of a flat index.
-std::string position_text(const Shape& shape, Index element);
-
 }  // namespace xgrad::inline v0

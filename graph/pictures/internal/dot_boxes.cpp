@@ -10,7 +10,7 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/base/internal/memory_text.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/graph/leaves.hpp>
 
 namespace xgrad::inline v0::dot {

@@ -6,7 +6,7 @@
 
 #include <doctest/doctest.h>
 
-#include <xgrad/graph/base/internal/memory_text.hpp>
+#include <xgrad/graph/base/internal/number_text.hpp>
 #include <xgrad/xgrad.hpp>
 
 #include "support/allocations.hpp"
