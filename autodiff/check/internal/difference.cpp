@@ -134,7 +134,7 @@ Estimate DifferenceQuotients::central(Value input, const Tensor& direction, doub
   }
   out.value = weighted(tail_.apply(slopes, feeds_), false);
   out.bend = std::abs(weighted(tail_.apply(bends, feeds_), false));
-  out.noise = weighted(tail_.bound(noises, feeds_), true);
+  out.noise = weighted(tail_.apply(noises, feeds_, true), true);
   return out;
 }
 

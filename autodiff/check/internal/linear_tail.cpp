@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/internal/batch.hpp>
+#include <xgrad/graph/walk.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -37,26 +38,19 @@ Linear kind_of(const Graph& graph, NodeId id, const std::vector<char>& depends) 
 
 LinearTail::LinearTail(const std::vector<Value>& outputs, const std::vector<Value>& wrt) {
   Graph& graph = outputs[0].graph();
-  NodeId size = 0;
-  for (const Value v : outputs) size = std::max(size, v.id() + 1);
+  const NodeId size = end_of(outputs);
   const std::vector<char> depends = numeric_dependents(graph, size, wrt);
-  std::vector<char> needed(size, 0);
-  std::vector<Linear> kinds(size, Linear::no);
-  for (const Value v : outputs) needed[v.id()] = depends[v.id()];
-  for (NodeId id = size; id-- > 0;) {
-    if (needed[id] == 0) continue;
-    kinds[id] = kind_of(graph, id, depends);
-    if (kinds[id] == Linear::no) continue;
-    const auto inputs = graph.inputs(id);
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      if (depends[inputs[i]] != 0 && !graph.node(id).op->shape_only(static_cast<int>(i))) needed[inputs[i]] = 1;
-    }
-  }
+  std::vector<Linear> kinds(size);
+  for (NodeId id = 0; id < size; ++id) kinds[id] = depends[id] != 0 ? kind_of(graph, id, depends) : Linear::no;
+  const std::vector<char> needed = needed_by(graph, outputs, [&](NodeId id, std::size_t i) {
+    return kinds[id] != Linear::no && depends[graph.inputs(id)[i]] != 0 &&
+           !graph.node(id).op->shape_only(static_cast<int>(i));
+  });
   std::vector<Value> image(size);
   std::vector<Value> bound(size);
   identity_ = true;
   for (NodeId id = 0; id < size; ++id) {
-    if (needed[id] == 0) continue;
+    if (needed[id] == 0 || depends[id] == 0) continue;
     if (kinds[id] == Linear::no) {
       frontier_.push_back(graph.value(id));
       const std::string name = fmt::format("change of %{}", id);
@@ -91,19 +85,10 @@ LinearTail::LinearTail(const std::vector<Value>& outputs, const std::vector<Valu
   identity_ = identity_ && frontier_ == outputs;
 }
 
-std::vector<Tensor> LinearTail::run(const std::vector<Value>& images, const std::vector<Tensor>& numbers,
-                                    Feeds feeds) const {
-  if (identity_) return numbers;
-  for (std::size_t i = 0; i < slots_.size(); ++i) feeds.push_back({slots_[i], numbers[i]});
-  return evaluate(images, feeds, {.threads = 1});
-}
-
-std::vector<Tensor> LinearTail::apply(const std::vector<Tensor>& changes, const Feeds& feeds) const {
-  return run(images_, changes, feeds);
-}
-
-std::vector<Tensor> LinearTail::bound(const std::vector<Tensor>& bounds, const Feeds& feeds) const {
-  return run(bounds_, bounds, feeds);
+std::vector<Tensor> LinearTail::apply(const std::vector<Tensor>& changes, Feeds feeds, bool absolute) const {
+  if (identity_) return changes;
+  for (std::size_t i = 0; i < slots_.size(); ++i) feeds.push_back({slots_[i], changes[i]});
+  return evaluate(absolute ? bounds_ : images_, feeds, {.threads = 1});
 }
 
 }  // namespace xgrad::inline v0

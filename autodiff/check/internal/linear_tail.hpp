@@ -16,14 +16,11 @@ class LinearTail {
   LinearTail(const std::vector<Value>& outputs, const std::vector<Value>& wrt);
 
   const std::vector<Value>& frontier() const { return frontier_; }
-  // Applies L to changes of the frontier's values, one f64 tensor each; returns the changes of the outputs.
-  std::vector<Tensor> apply(const std::vector<Tensor>& changes, const Feeds& feeds) const;
-  // Applies L with all signs positive: maps bounds of the frontier's changes to bounds of the outputs' changes.
-  std::vector<Tensor> bound(const std::vector<Tensor>& bounds, const Feeds& feeds) const;
+  // Applies L to changes of the frontier's values, one f64 tensor each; returns the changes of the outputs. `absolute`:
+  // with all signs positive, which maps bounds of the frontier's changes to bounds of the outputs' changes.
+  std::vector<Tensor> apply(const std::vector<Tensor>& changes, Feeds feeds, bool absolute = false) const;
 
  private:
-  std::vector<Tensor> run(const std::vector<Value>& images, const std::vector<Tensor>& numbers, Feeds feeds) const;
-
   std::vector<Value> frontier_;
   std::vector<Value> slots_;   // inputs for the frontier's changes
   std::vector<Value> images_;  // changes of the outputs
