@@ -195,15 +195,14 @@ class KernelSuite {
   [[noreturn]] void complain(const std::string& what) const { fail(subject_, label_, what); }
 
   Tensor trial(const GuardedCallOptions& options, const std::string& how) const {
-    GuardedCall t(op_, numbers_.attrs, numbers_.inputs, type_);
-    Tensor out;
+    GuardedResult result;
     try {
-      out = t.run(options);
+      result = guarded_call(op_, numbers_.attrs, numbers_.inputs, type_, options);
     } catch (const Error& error) {
       complain(fmt::format("the kernel throws: {}", error.message()));
     }
-    if (!t.violation().empty()) complain(t.violation() + (how.empty() ? "" : ", " + how));
-    return out;
+    if (!result.violation.empty()) complain(result.violation + (how.empty() ? "" : ", " + how));
+    return result.output;
   }
 
   void require_same(const Tensor& got, const std::string& what) const {
@@ -225,8 +224,8 @@ class KernelSuite {
     SampleInputs other = numbers_;
     std::swap(other.inputs[0], other.inputs[1]);
     if (infer(op_, other) != type_) complain("the traits say commutative, but infer gives another type when swapped");
-    GuardedCall t(op_, other.attrs, other.inputs, type_);
-    require_same(t.run({}), "the traits say commutative, but the result differs when the inputs are swapped");
+    require_same(guarded_call(op_, other.attrs, other.inputs, type_).output,
+                 "the traits say commutative, but the result differs when the inputs are swapped");
   }
 
   const Subject& subject_;
@@ -263,9 +262,9 @@ void suite_numbers(const Subject& subject, const Sample& sample) {
   if (subject.op != nullptr && subject.op->reference != nullptr) {
     TensorType type = y64.type();
     if (is_floating(type.dtype)) type.dtype = f64;
-    GuardedCall reference(*subject.op, wide.attrs, wide.inputs, type, true);
-    const Tensor wanted = reference.run({.random = {in_f64.graph.options().seed, 0}});
-    if (!reference.violation().empty()) fail(subject, sample.label, "reference: " + reference.violation());
+    const auto [wanted, violation] = guarded_call(*subject.op, wide.attrs, wide.inputs, type,
+                                                  {.random = {in_f64.graph.options().seed, 0}, .reference = true});
+    if (!violation.empty()) fail(subject, sample.label, "reference: " + violation);
     if (const auto difference = beyond_precision(y64, wanted, scale, y64.dtype()); !difference.empty()) {
       fail(subject, sample.label, "the kernel in f64 disagrees with the reference: " + difference);
     }
@@ -379,15 +378,8 @@ Index suite_transforms(const Subject& subject, const Sample& sample) {
 void suite_bad_sample(const Subject& subject, const BadSample& bad) {
   std::string got;
   try {
-    Graph graph;
-    std::vector<Value> inputs;
-    Feeds feeds;
-    for (std::size_t i = 0; i < bad.inputs.size(); ++i) {
-      const Tensor& t = bad.inputs[i];
-      inputs.push_back(graph.input(fmt::format("x{}", i), t.shape(), t.dtype()));
-      feeds.push_back({inputs.back(), t});
-    }
-    evaluate(subject.make(graph, inputs, bad.attrs), feeds);
+    const Built built(subject, {bad.inputs, bad.attrs}, f32);
+    evaluate(built.y, built.feeds);
   } catch (const UserError& error) {
     got = error.message();
   } catch (const std::exception& error) {
@@ -413,7 +405,7 @@ void suite_random(const Subject& subject) {
     const TensorType type = infer(*subject.op, numbers);
     if (type.shape.elements() < 16) continue;
     const auto draw = [&](const Attrs& attrs, RandomState random, Index from = 0) {
-      return GuardedCall(*subject.op, attrs, numbers.inputs, type).run({.random = random, .first = from});
+      return guarded_call(*subject.op, attrs, numbers.inputs, type, {.random = random, .first = from}).output;
     };
     const Tensor first = draw(numbers.attrs, {1, 1});
     by_step = by_step || !bitwise_equal(first, draw(numbers.attrs, {1, 2}));

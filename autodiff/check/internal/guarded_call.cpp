@@ -35,46 +35,47 @@ class GuardedMemory {
 
 }  // namespace
 
-Tensor GuardedCall::run(const GuardedCallOptions& options) {
-  violation_.clear();
-  GuardedMemory output(type_.bytes(), options.poison);
+GuardedResult guarded_call(const OpDef& op, const Attrs& attrs, const std::vector<Tensor>& inputs,
+                           const TensorType& type, const GuardedCallOptions& options) {
+  std::string violation;
+  const GuardedMemory output(type.bytes(), options.poison);
   std::vector<GuardedMemory> memory;
   std::vector<ConstBuffer> buffers;
   std::vector<TensorType> types;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    const Tensor& input = inputs_[i];
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Tensor& input = inputs[i];
     const bool over = i < options.over.size() && options.over[i];
     memory.emplace_back(input.bytes(), options.poison);
     unsigned char* data = over ? output.data() : memory.back().data();
-    if (!op_.shape_only(static_cast<int>(i)) && input.bytes() > 0) std::memcpy(data, input.raw(), input.bytes());
+    if (!op.shape_only(static_cast<int>(i)) && input.bytes() > 0) std::memcpy(data, input.raw(), input.bytes());
     buffers.push_back({data, input.type()});
     types.push_back(input.type());
   }
-  const std::size_t scratch_bytes = op_.scratch_bytes && !reference_ ? op_.scratch_bytes(types, type_, attrs_) : 0;
+  const std::size_t scratch_bytes = op.scratch_bytes && !options.reference ? op.scratch_bytes(types, type, attrs) : 0;
   const GuardedMemory scratch(scratch_bytes, options.poison);
-  const KernelFn kernel = reference_ ? op_.reference : op_.kernel;
-  KernelCall call{&op_,           buffers,        {output.data(), type_},   &attrs_,
-                  scratch.data(), options.random, Parallel(options.threads)};
+  const KernelFn kernel = options.reference ? op.reference : op.kernel;
+  KernelCall call{
+      &op, buffers, {output.data(), type}, &attrs, scratch.data(), options.random, Parallel(options.threads)};
   call.first = options.first;
   kernel(call);
 
-  if (!output.intact()) violation_ = fmt::format("the kernel writes outside its output {}", type_.str());
-  if (!scratch.intact()) violation_ = fmt::format("the kernel writes outside its {} bytes of scratch", scratch_bytes);
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    if (op_.shape_only(static_cast<int>(i)) || (i < options.over.size() && options.over[i])) continue;
-    const std::size_t bytes = inputs_[i].bytes();
-    if (!memory[i].intact() || (bytes > 0 && std::memcmp(memory[i].data(), inputs_[i].raw(), bytes) != 0)) {
-      violation_ = fmt::format("the kernel writes to input {}", i);
+  if (!output.intact()) violation = fmt::format("the kernel writes outside its output {}", type.str());
+  if (!scratch.intact()) violation = fmt::format("the kernel writes outside its {} bytes of scratch", scratch_bytes);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    if (op.shape_only(static_cast<int>(i)) || (i < options.over.size() && options.over[i])) continue;
+    const std::size_t bytes = inputs[i].bytes();
+    if (!memory[i].intact() || (bytes > 0 && std::memcmp(memory[i].data(), inputs[i].raw(), bytes) != 0)) {
+      violation = fmt::format("the kernel writes to input {}", i);
     }
   }
-  if (type_.dtype == boolean) {
+  if (type.dtype == boolean) {
     const auto* bytes = output.data();
-    const auto* bad = std::find_if(bytes, bytes + type_.bytes(), [](unsigned char b) { return b > 1; });
-    if (bad != bytes + type_.bytes() && violation_.empty()) {
-      violation_ = fmt::format("the kernel writes {} to boolean element {}", static_cast<int>(*bad), bad - bytes);
+    const auto* bad = std::find_if(bytes, bytes + type.bytes(), [](unsigned char b) { return b > 1; });
+    if (bad != bytes + type.bytes() && violation.empty()) {
+      violation = fmt::format("the kernel writes {} to boolean element {}", static_cast<int>(*bad), bad - bytes);
     }
   }
-  return Tensor::borrow(output.data(), type_).clone();
+  return {Tensor::borrow(output.data(), type).clone(), violation};
 }
 
 }  // namespace xgrad::inline v0
