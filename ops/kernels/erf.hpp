@@ -51,14 +51,5 @@ inline V<float, A> erfc(V<float, A> x) {
   return xsimd::select(size > B(0.5F), far, near);
 }
 
-template <class A>
-inline V<double, A> erf(V<double, A> x) {
-  return each(x, [](double number) { return std::erf(number); });
-}
-template <class A>
-inline V<double, A> erfc(V<double, A> x) {
-  return each(x, [](double number) { return std::erfc(number); });
-}
-
 }  // namespace XGRAD_ISA
 }  // namespace xgrad::inline v0::simd

@@ -33,10 +33,6 @@ inline V<float, A> cbrt(V<float, A> x) {
   const auto root = [](V<double, A> size) { return simd::exp2(simd::log2(size) * V<double, A>(1.0 / 3)); };
   return simd::copysign(in_double<A>(root, xsimd::abs(x)), x);
 }
-template <class A>
-inline V<double, A> cbrt(V<double, A> x) {
-  return each(x, [](double number) { return std::cbrt(number); });
-}
 
 template <class A>
 inline V<float, A> hypot(V<float, A> x, V<float, A> y) {
@@ -44,10 +40,6 @@ inline V<float, A> hypot(V<float, A> x, V<float, A> y) {
   const auto root = [](V<double, A> a, V<double, A> b) { return simd::sqrt(simd::fma(a, a, b * b)); };
   const B inf(std::numeric_limits<float>::infinity());
   return xsimd::select((xsimd::abs(x) == inf) || (xsimd::abs(y) == inf), inf, in_double<A>(root, x, y));
-}
-template <class A>
-inline V<double, A> hypot(V<double, A> x, V<double, A> y) {
-  return each(x, y, [](double a, double b) { return std::hypot(a, b); });
 }
 
 // 2^(y log2 |x|), with the signs and special cases of C (annex F).
@@ -66,10 +58,6 @@ inline V<float, A> pow(V<float, A> x, V<float, A> y) {
   out = xsimd::select((x < zero) && (size < inf) && !whole && !simd::is_nan(y),
                       B(std::numeric_limits<float>::quiet_NaN()), out);
   return xsimd::select((y == zero) || (x == one) || ((size == one) && (xsimd::abs(y) == inf)), one, out);
-}
-template <class A>
-inline V<double, A> pow(V<double, A> x, V<double, A> y) {
-  return each(x, y, [](double a, double b) { return std::pow(a, b); });
 }
 
 // x - trunc(x / y) * y. A fused multiply-add makes it exact as long as the quotient is representable. If the quotient

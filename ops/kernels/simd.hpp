@@ -12,6 +12,7 @@
 
 #include <bit>
 #include <cmath>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -51,96 +52,58 @@ T neg(T x) {
   return -x;
 }
 template <Scalar T>
-T sqrt(T x) {
-  return std::sqrt(x);
-}
-template <Scalar T>
 T rsqrt(T x) {
   return T(1) / std::sqrt(x);
-}
-template <Scalar T>
-T exp(T x) {
-  return std::exp(x);
-}
-template <Scalar T>
-T expm1(T x) {
-  return std::expm1(x);
-}
-template <Scalar T>
-T log(T x) {
-  return std::log(x);
-}
-template <Scalar T>
-T log1p(T x) {
-  return std::log1p(x);
-}
-template <Scalar T>
-T sin(T x) {
-  return std::sin(x);
-}
-template <Scalar T>
-T cos(T x) {
-  return std::cos(x);
-}
-template <Scalar T>
-T tanh(T x) {
-  return std::tanh(x);
 }
 template <Scalar T>
 T sigmoid(T x) {
   const T e = std::exp(-std::abs(x));  // in (0, 1], so that nothing overflows
   return (x < T(0) ? e : T(1)) / (T(1) + e);
 }
-template <Scalar T>
-T pow(T x, T y) {
-  return std::pow(x, y);
-}
-#define XGRAD_SCALAR_FORM(name) \
-  template <Scalar T>           \
-  T name(T x) {                 \
-    return std::name(x);        \
-  }
-XGRAD_SCALAR_FORM(floor)
-XGRAD_SCALAR_FORM(ceil)
-XGRAD_SCALAR_FORM(trunc)
-XGRAD_SCALAR_FORM(exp2)
-XGRAD_SCALAR_FORM(log2)
-XGRAD_SCALAR_FORM(log10)
-XGRAD_SCALAR_FORM(cbrt)
-XGRAD_SCALAR_FORM(tan)
-XGRAD_SCALAR_FORM(asin)
-XGRAD_SCALAR_FORM(acos)
-XGRAD_SCALAR_FORM(atan)
-XGRAD_SCALAR_FORM(sinh)
-XGRAD_SCALAR_FORM(cosh)
-XGRAD_SCALAR_FORM(asinh)
-XGRAD_SCALAR_FORM(acosh)
-XGRAD_SCALAR_FORM(atanh)
-XGRAD_SCALAR_FORM(erf)
-XGRAD_SCALAR_FORM(erfc)
-#undef XGRAD_SCALAR_FORM
 // Rounds to the nearest integer, ties to even.
 template <Scalar T>
 T round(T x) {
   return std::nearbyint(x);
 }
-template <Scalar T>
-T atan2(T y, T x) {
-  return std::atan2(y, x);
-}
-template <Scalar T>
-T hypot(T x, T y) {
-  return std::hypot(x, y);
-}
-// Remainder of x / y with the sign of x, exact.
-template <Scalar T>
-T fmod(T x, T y) {
-  return std::fmod(x, y);
-}
-template <Scalar T>
-T copysign(T size, T sign) {
-  return std::copysign(size, sign);
-}
+// Functions of one or more numbers that the standard library has.
+#define XGRAD_SCALAR_FORM(name)                \
+  template <Scalar T, std::same_as<T>... More> \
+  T name(T x, More... more) {                  \
+    return std::name(x, more...);              \
+  }
+XGRAD_SCALAR_FORM(sqrt)
+XGRAD_SCALAR_FORM(exp)
+XGRAD_SCALAR_FORM(exp2)
+XGRAD_SCALAR_FORM(expm1)
+XGRAD_SCALAR_FORM(log)
+XGRAD_SCALAR_FORM(log2)
+XGRAD_SCALAR_FORM(log10)
+XGRAD_SCALAR_FORM(log1p)
+XGRAD_SCALAR_FORM(cbrt)
+XGRAD_SCALAR_FORM(pow)
+XGRAD_SCALAR_FORM(hypot)
+XGRAD_SCALAR_FORM(fma)
+XGRAD_SCALAR_FORM(sin)
+XGRAD_SCALAR_FORM(cos)
+XGRAD_SCALAR_FORM(tan)
+XGRAD_SCALAR_FORM(asin)
+XGRAD_SCALAR_FORM(acos)
+XGRAD_SCALAR_FORM(atan)
+XGRAD_SCALAR_FORM(atan2)
+XGRAD_SCALAR_FORM(sinh)
+XGRAD_SCALAR_FORM(cosh)
+XGRAD_SCALAR_FORM(tanh)
+XGRAD_SCALAR_FORM(asinh)
+XGRAD_SCALAR_FORM(acosh)
+XGRAD_SCALAR_FORM(atanh)
+XGRAD_SCALAR_FORM(erf)
+XGRAD_SCALAR_FORM(erfc)
+XGRAD_SCALAR_FORM(floor)
+XGRAD_SCALAR_FORM(ceil)
+XGRAD_SCALAR_FORM(trunc)
+XGRAD_SCALAR_FORM(copysign)
+XGRAD_SCALAR_FORM(fmod)  // remainder of x / y with the sign of x, exact
+#undef XGRAD_SCALAR_FORM
 template <Scalar T>
 T select(bool condition, T a, T b) {
   return condition ? a : b;
@@ -159,10 +122,6 @@ T max(T a, T b) {
 template <Scalar T>
 T min(T a, T b) {
   return a < b || simd::is_nan(a) ? a : b;
-}
-template <Scalar T>
-T fma(T a, T b, T c) {
-  return std::fma(a, b, c);
 }
 
 }  // namespace XGRAD_SIMD_SET
@@ -445,14 +404,24 @@ V<T, A> each(V<T, A> x, V<T, A> y, F function) {
   for (std::size_t i = 0; i < V<T, A>::size; ++i) a[i] = function(a[i], b[i]);
   return V<T, A>::load_aligned(a);
 }
-#define XGRAD_NUMBER_BY_NUMBER(name)                             \
-  template <class T, class A>                                    \
-  V<T, A> name(V<T, A> x) {                                      \
-    return each(x, [](T number) { return simd::name(number); }); \
+// Floats have faster forms of some of these functions, in the headers included below.
+#define XGRAD_NUMBER_BY_NUMBER(name)                                                 \
+  template <class T, class A, std::same_as<V<T, A>>... More>                         \
+  V<T, A> name(V<T, A> x, More... more) {                                            \
+    return each(x, more..., [](auto... numbers) { return simd::name(numbers...); }); \
   }
+XGRAD_NUMBER_BY_NUMBER(erf)
+XGRAD_NUMBER_BY_NUMBER(erfc)
 XGRAD_NUMBER_BY_NUMBER(erfinv)
 XGRAD_NUMBER_BY_NUMBER(lgamma)
 XGRAD_NUMBER_BY_NUMBER(digamma)
+XGRAD_NUMBER_BY_NUMBER(atan)
+XGRAD_NUMBER_BY_NUMBER(atan2)
+XGRAD_NUMBER_BY_NUMBER(asin)
+XGRAD_NUMBER_BY_NUMBER(acos)
+XGRAD_NUMBER_BY_NUMBER(cbrt)
+XGRAD_NUMBER_BY_NUMBER(hypot)
+XGRAD_NUMBER_BY_NUMBER(pow)
 #undef XGRAD_NUMBER_BY_NUMBER
 
 template <class T, class A>

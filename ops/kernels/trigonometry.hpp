@@ -186,22 +186,5 @@ inline V<float, A> acos(V<float, A> x) {
   return xsimd::select(large, outer, from_pi(1, simd::copysign(angle, x)));
 }
 
-template <class A>
-inline V<double, A> atan(V<double, A> x) {
-  return each(x, [](double number) { return std::atan(number); });
-}
-template <class A>
-inline V<double, A> atan2(V<double, A> y, V<double, A> x) {
-  return each(y, x, [](double a, double b) { return std::atan2(a, b); });
-}
-template <class A>
-inline V<double, A> asin(V<double, A> x) {
-  return each(x, [](double number) { return std::asin(number); });
-}
-template <class A>
-inline V<double, A> acos(V<double, A> x) {
-  return each(x, [](double number) { return std::acos(number); });
-}
-
 }  // namespace XGRAD_ISA
 }  // namespace xgrad::inline v0::simd
