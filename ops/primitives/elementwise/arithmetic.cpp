@@ -5,16 +5,8 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr const char* piecewise = "the result is boolean";
-
-// Whole numbers wrap around on overflow.
-template <class V, class F>
-V wrapping(V a, V b, F f) {
-  if constexpr (std::is_same_v<V, std::int64_t>) {
-    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
-  } else {
-    return f(a, b);
-  }
+std::vector<Sample> sum_samples() {
+  return with_integers(binary_samples(domain::any(), domain::any(), false, true), twice(domain::integers(-9, 9)));
 }
 
 struct Add : Cheap<Binary> {
@@ -23,14 +15,11 @@ struct Add : Cheap<Binary> {
   static constexpr const char* name = "add";
   static constexpr const char* symbol = "+";
   static constexpr const char* doc = "a + b.";
-  template <class V>
-  static V forward(V a, V b) {
+  static auto forward(auto a, auto b) {
     return wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), r.cotangent()}; }
-  static std::vector<Sample> samples() {
-    return with_integers(binary_samples(domain::any(), domain::any(), false, true), twice(domain::integers(-9, 9)));
-  }
+  static std::vector<Sample> samples() { return sum_samples(); }
 };
 
 struct Sub : Cheap<Binary> {
@@ -38,14 +27,11 @@ struct Sub : Cheap<Binary> {
   static constexpr const char* name = "sub";
   static constexpr const char* symbol = "-";
   static constexpr const char* doc = "a - b.";
-  template <class V>
-  static V forward(V a, V b) {
+  static auto forward(auto a, auto b) {
     return wrapping(a, b, [](auto x, auto y) { return x - y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), -r.cotangent()}; }
-  static std::vector<Sample> samples() {
-    return with_integers(binary_samples(domain::any(), domain::any(), false, true), twice(domain::integers(-9, 9)));
-  }
+  static std::vector<Sample> samples() { return sum_samples(); }
 };
 
 struct Mul : Cheap<Binary> {
@@ -54,8 +40,7 @@ struct Mul : Cheap<Binary> {
   static constexpr const char* name = "mul";
   static constexpr const char* symbol = "*";
   static constexpr const char* doc = "a * b.";
-  template <class V>
-  static V forward(V a, V b) {
+  static auto forward(auto a, auto b) {
     return wrapping(a, b, [](auto x, auto y) { return x * y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; }
@@ -68,10 +53,7 @@ struct Div : Cheap<Binary> {
   static constexpr const char* name = "div";
   static constexpr const char* symbol = "/";
   static constexpr const char* doc = "a / b, as in IEEE 754: x / 0 is inf or NaN.";
-  template <class V>
-  static V forward(V a, V b) {
-    return a / b;
-  }
+  static auto forward(auto a, auto b) { return a / b; }
   static Cotangents vjp(const Vjp& r) {
     const Value by_a = r.cotangent() / r.input(1);
     return {by_a, -(by_a * r.output())};
@@ -84,13 +66,8 @@ struct Neg : Cheap<Unary> {
   static constexpr const char* name = "neg";
   static constexpr const char* symbol = "-";
   static constexpr const char* doc = "-x.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return static_cast<V>(-static_cast<std::uint64_t>(x));
-    else
-      return simd::neg(x);
-  }
+  static auto forward(auto x) { return simd::neg(x); }
+  static std::int64_t forward(std::int64_t x) { return static_cast<std::int64_t>(-static_cast<std::uint64_t>(x)); }
   static Cotangents vjp(const Vjp& r) { return -r.cotangent(); }
   static std::vector<Sample> samples() {
     return with_integers(unary_samples(domain::any(), false, true), {domain::integers(-9, 9)});
@@ -101,13 +78,8 @@ struct Square : Cheap<Unary> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "square";
   static constexpr const char* doc = "x * x.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>) {
-      return static_cast<V>(static_cast<std::uint64_t>(x) * static_cast<std::uint64_t>(x));
-    } else {
-      return x * x;
-    }
+  static auto forward(auto x) {
+    return wrapping(x, x, [](auto a, auto b) { return a * b; });
   }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (2 * r.input(0)); }
   static std::vector<Sample> samples() {
@@ -118,10 +90,7 @@ struct Square : Cheap<Unary> {
 struct Sqrt : Cheap<Unary> {
   static constexpr const char* name = "sqrt";
   static constexpr const char* doc = "Square root. NaN below 0. The derivative at 0 is inf.";
-  template <class V>
-  static V forward(V x) {
-    return simd::sqrt(x);
-  }
+  static auto forward(auto x) { return simd::sqrt(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * 0.5 / r.output(); }
   static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
 };
@@ -147,14 +116,7 @@ struct Less : Cheap<Compare> {
   static constexpr const char* name = "less";
   static constexpr const char* symbol = "<";
   static constexpr const char* doc = "Whether a < b. False where either is NaN.";
-  static constexpr const char* no_gradient = piecewise;
-  template <class V>
-  static auto forward(V a, V b) {
-    return a < b;
-  }
-  static std::vector<Sample> samples() {
-    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
-  }
+  static auto forward(auto a, auto b) { return a < b; }
 };
 
 struct LessEqual : Cheap<Compare> {
@@ -162,14 +124,7 @@ struct LessEqual : Cheap<Compare> {
   static constexpr const char* name = "less_equal";
   static constexpr const char* symbol = "<=";
   static constexpr const char* doc = "Whether a <= b. False where either is NaN.";
-  static constexpr const char* no_gradient = piecewise;
-  template <class V>
-  static auto forward(V a, V b) {
-    return a <= b;
-  }
-  static std::vector<Sample> samples() {
-    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
-  }
+  static auto forward(auto a, auto b) { return a <= b; }
 };
 
 struct Where : Cheap<Select> {
@@ -177,10 +132,7 @@ struct Where : Cheap<Select> {
   static constexpr const char* doc =
       "a where the condition is true, b elsewhere. The other operand gets derivative 0, even where its elements are "
       "inf or NaN.";
-  template <class M, class V>
-  static V forward(M condition, V a, V b) {
-    return simd::select(condition, a, b);
-  }
+  static auto forward(auto condition, auto a, auto b) { return simd::select(condition, a, b); }
   static Cotangents vjp(const Vjp& r) {
     const Value condition = r.input(0);
     return {Value{}, where(condition, r.cotangent(), 0), where(condition, 0, r.cotangent())};
@@ -207,64 +159,49 @@ struct Abs : Cheap<Unary> {
   using dtypes = FloatsAndIntegers;
   static constexpr const char* name = "abs";
   static constexpr const char* doc = "|x|. The derivative at 0 is 0.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return x < 0 ? static_cast<V>(-static_cast<std::uint64_t>(x)) : x;
-    else
-      return simd::abs(x);
-  }
+  static auto forward(auto x) { return simd::abs(x); }
+  static std::int64_t forward(std::int64_t x) { return x < 0 ? Neg::forward(x) : x; }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * sign(r.input(0)); }
   static std::vector<Sample> samples() {
     return with_integers(unary_samples(domain::away_from({0}), false, true), {domain::integers(-9, 9)});
   }
 };
 
-// The derivative of the larger or smaller of two: 1 to the chosen one, half to each at a tie.
-Cotangents to_chosen(const Vjp& r) {
-  const Value tie = equal(r.input(0), r.input(1));
-  const Value half = 0.5 * r.cotangent();
-  const auto side = [&](int i) { return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0)); };
-  return {side(0), side(1)};
-}
-
-// Operands without near-ties, where each side wins somewhere: right values surround left ones. A single number may win
-// or lose everywhere.
-std::vector<Sample> choice_samples() {
-  const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
-  auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
-  for (Sample& sample : out) {
-    if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
-  }
-  return with_integers(out, twice(domain::integers(-9, 9)));
-}
-
-struct Maximum : Cheap<Binary> {
+// The larger or smaller of two.
+struct Choice : Cheap<Binary> {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
+  // 1 to the chosen one, half to each at a tie.
+  static Cotangents vjp(const Vjp& r) {
+    const Value tie = equal(r.input(0), r.input(1));
+    const Value half = 0.5 * r.cotangent();
+    const auto side = [&](int i) { return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0)); };
+    return {side(0), side(1)};
+  }
+  // Operands without near-ties, where each side wins somewhere: right values surround left ones. A single number may
+  // win or lose everywhere.
+  static std::vector<Sample> samples() {
+    const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
+    auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
+    for (Sample& sample : out) {
+      if (sample.inputs[0].shape.elements() < 4 || sample.inputs[1].shape.elements() < 4) sample.zero_gradient = true;
+    }
+    return with_integers(out, twice(domain::integers(-9, 9)));
+  }
+};
+
+struct Maximum : Choice {
   static constexpr const char* name = "maximum";
   static constexpr const char* doc =
       "The larger of a and b. NaN propagates. A tie gives each operand half the derivative.";
-  template <class V>
-  static V forward(V a, V b) {
-    return simd::max(a, b);
-  }
-  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
-  static std::vector<Sample> samples() { return choice_samples(); }
+  static auto forward(auto a, auto b) { return simd::max(a, b); }
 };
 
-struct Minimum : Cheap<Binary> {
-  using dtypes = FloatsAndIntegers;
-  static constexpr bool commutative = true;
+struct Minimum : Choice {
   static constexpr const char* name = "minimum";
   static constexpr const char* doc =
       "The smaller of a and b. NaN propagates. A tie gives each operand half the derivative.";
-  template <class V>
-  static V forward(V a, V b) {
-    return simd::min(a, b);
-  }
-  static Cotangents vjp(const Vjp& r) { return to_chosen(r); }
-  static std::vector<Sample> samples() { return choice_samples(); }
+  static auto forward(auto a, auto b) { return simd::min(a, b); }
 };
 
 // Frequent in training steps: scaling, shifting, moving averages, activations and their derivatives.

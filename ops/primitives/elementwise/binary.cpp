@@ -9,10 +9,7 @@ struct Pow : Binary {
   static constexpr const char* doc =
       "a^b; pow(x, 0) is 1 for every x. The derivative with respect to a is b pow(a, b - 1), and 0 where b = 0; with "
       "respect to b it is pow(a, b) log(a), and 0 where a = 0 and b >= 0. NaN for negative a and fractional b.";
-  template <class V>
-  static V forward(V a, V b) {
-    return simd::pow(a, b);
-  }
+  static auto forward(auto a, auto b) { return simd::pow(a, b); }
   static Cotangents vjp(const Vjp& r) {
     const Value a = r.input(0);
     const Value b = r.input(1);

@@ -25,18 +25,20 @@ std::int64_t whole_remainder(std::int64_t a, std::int64_t b) {
   return b == -1 ? 0 : a % b;
 }
 
+// Whether both differ from 0 and in sign.
+template <class V>
+auto other_sign(V a, V b) {
+  const V zero = simd::constant<V>(0);
+  return (a < zero && b > zero) || (a > zero && b < zero);
+}
+
 struct Fmod : Division {
   static constexpr const char* name = "fmod";
   static constexpr const char* doc =
       "Remainder of a / b with the sign of a, as in C. Where b is 0 the result is NaN; integers throw ValueError. The "
       "derivative with respect to a is 1; with respect to b it is -trunc(a / b), NaN where b is 0.";
-  template <class V>
-  static V forward(V a, V b) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return whole_remainder<Fmod>(a, b);
-    else
-      return simd::fmod(a, b);
-  }
+  static auto forward(auto a, auto b) { return simd::fmod(a, b); }
+  static std::int64_t forward(std::int64_t a, std::int64_t b) { return whole_remainder<Fmod>(a, b); }
   static Cotangents vjp(const Vjp& r) {
     const Value quotient = round((r.input(0) - r.output()) / r.input(1));
     return {r.cotangent(), -(r.cotangent() * quotient)};
@@ -53,14 +55,12 @@ struct Remainder : Division {
   template <class V>
   static V forward(V a, V b) {
     const V zero = simd::constant<V>(0);
-    if constexpr (std::is_same_v<V, std::int64_t>) {
-      const V left = whole_remainder<Remainder>(a, b);
-      return left != zero && (left < zero) != (b < zero) ? left + b : left;
-    } else {
-      const V left = simd::fmod(a, b);
-      const auto other_sign = (left < zero && b > zero) || (left > zero && b < zero);
-      return simd::select(left == zero, simd::copysign(zero, b), simd::select(other_sign, left + b, left));
-    }
+    const V left = simd::fmod(a, b);
+    return simd::select(left == zero, simd::copysign(zero, b), simd::select(other_sign(left, b), left + b, left));
+  }
+  static std::int64_t forward(std::int64_t a, std::int64_t b) {
+    const std::int64_t left = whole_remainder<Remainder>(a, b);
+    return other_sign(left, b) ? left + b : left;
   }
   static Cotangents vjp(const Vjp& r) {
     return {r.cotangent(), -(r.cotangent() * floor_divide(r.input(0), r.input(1)))};
@@ -78,21 +78,19 @@ struct FloorDivide : Division {
   static V forward(V a, V b) {
     const V zero = simd::constant<V>(0);
     const V one = simd::constant<V>(1);
-    if constexpr (std::is_same_v<V, std::int64_t>) {
-      const V left = whole_remainder<FloorDivide>(a, b);
-      if (b == -1) return static_cast<V>(0 - static_cast<std::uint64_t>(a));
-      return a / b - (left != zero && (left < zero) != (b < zero) ? one : zero);
-    } else {
-      // As in Python: (a - remainder) / b is within rounding of an integer.
-      const V left = simd::fmod(a, b);
-      const auto other_sign = (left < zero && b > zero) || (left > zero && b < zero);
-      const V exact = (a - left) / b;
-      const V quotient = simd::select(other_sign, exact - one, exact);
-      const V below = simd::floor(quotient);
-      const V nearest = simd::select(quotient - below > simd::constant<V>(0.5), below + one, below);
-      const V whole = simd::select(quotient == zero, simd::copysign(zero, a / b), nearest);
-      return simd::select(b == zero, a / b, whole);
-    }
+    // As in Python: (a - remainder) / b is within rounding of an integer.
+    const V left = simd::fmod(a, b);
+    const V exact = (a - left) / b;
+    const V quotient = simd::select(other_sign(left, b), exact - one, exact);
+    const V below = simd::floor(quotient);
+    const V nearest = simd::select(quotient - below > simd::constant<V>(0.5), below + one, below);
+    const V whole = simd::select(quotient == zero, simd::copysign(zero, a / b), nearest);
+    return simd::select(b == zero, a / b, whole);
+  }
+  static std::int64_t forward(std::int64_t a, std::int64_t b) {
+    const std::int64_t left = whole_remainder<FloorDivide>(a, b);
+    if (b == -1) return static_cast<std::int64_t>(0 - static_cast<std::uint64_t>(a));
+    return a / b - (other_sign(left, b) ? 1 : 0);
   }
   static std::vector<Sample> samples() { return samples_with(true); }
 };

@@ -4,11 +4,10 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr const char* constant_pieces = "it is piecewise constant";
-
 struct Rounding : Unary {
   using dtypes = FloatsAndIntegers;
-  static constexpr const char* no_gradient = constant_pieces;
+  static constexpr const char* no_gradient = "it is piecewise constant";
+  static std::int64_t forward(std::int64_t x) { return x; }
   static std::vector<Sample> samples() {
     return with_integers(unary_samples(domain::between(-9, 9), true, true), {domain::integers(-9, 9)});
   }
@@ -17,49 +16,29 @@ struct Rounding : Unary {
 struct Floor : Rounding {
   static constexpr const char* name = "floor";
   static constexpr const char* doc = "The largest integer <= x.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return x;
-    else
-      return simd::floor(x);
-  }
+  using Rounding::forward;
+  static auto forward(auto x) { return simd::floor(x); }
 };
 
 struct Ceil : Rounding {
   static constexpr const char* name = "ceil";
   static constexpr const char* doc = "The smallest integer >= x.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return x;
-    else
-      return simd::ceil(x);
-  }
+  using Rounding::forward;
+  static auto forward(auto x) { return simd::ceil(x); }
 };
 
 struct Round : Rounding {
   static constexpr const char* name = "round";
   static constexpr const char* doc = "Rounds to the nearest integer, half to even.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return x;
-    else
-      return simd::round(x);
-  }
+  using Rounding::forward;
+  static auto forward(auto x) { return simd::round(x); }
 };
 
 struct Trunc : Rounding {
   static constexpr const char* name = "trunc";
   static constexpr const char* doc = "Rounds toward zero.";
-  template <class V>
-  static V forward(V x) {
-    if constexpr (std::is_same_v<V, std::int64_t>)
-      return x;
-    else
-      return simd::trunc(x);
-  }
+  using Rounding::forward;
+  static auto forward(auto x) { return simd::trunc(x); }
 };
 
 }  // namespace

@@ -23,10 +23,7 @@ struct Sign : Unary {
 struct Rsqrt : Unary {
   static constexpr const char* name = "rsqrt";
   static constexpr const char* doc = "1 / sqrt(x). inf at 0, NaN below.";
-  template <class V>
-  static V forward(V x) {
-    return simd::rsqrt(x);
-  }
+  static auto forward(auto x) { return simd::rsqrt(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (-0.5 * r.output()) * square(r.output()); }
   static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
 };
@@ -34,21 +31,14 @@ struct Rsqrt : Unary {
 struct Exp : Unary {
   static constexpr const char* name = "exp";
   static constexpr const char* doc = "e^x.";
-  template <class V>
-  static V forward(V x) {
-    return simd::exp(x);
-  }
+  static auto forward(auto x) { return simd::exp(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * r.output(); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
 struct Log : Unary {
   static constexpr const char* name = "log";
   static constexpr const char* doc = "Natural logarithm. -inf at 0, NaN below.";
-  template <class V>
-  static V forward(V x) {
-    return simd::log(x);
-  }
+  static auto forward(auto x) { return simd::log(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() / r.input(0); }
   static std::vector<Sample> samples() { return unary_samples(domain::positive()); }
 };
@@ -56,10 +46,7 @@ struct Log : Unary {
 struct Log1p : Unary {
   static constexpr const char* name = "log1p";
   static constexpr const char* doc = "log(1 + x), exact for small x. -inf at -1, NaN below.";
-  template <class V>
-  static V forward(V x) {
-    return simd::log1p(x);
-  }
+  static auto forward(auto x) { return simd::log1p(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() / (1 + r.input(0)); }
   static std::vector<Sample> samples() { return unary_samples(domain::between(-0.8, 2)); }
 };
@@ -67,56 +54,36 @@ struct Log1p : Unary {
 struct Expm1 : Unary {
   static constexpr const char* name = "expm1";
   static constexpr const char* doc = "exp(x) - 1, exact for small x.";
-  template <class V>
-  static V forward(V x) {
-    return simd::expm1(x);
-  }
+  static auto forward(auto x) { return simd::expm1(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (r.output() + 1); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
 struct Sin : Unary {
   static constexpr const char* name = "sin";
   static constexpr const char* doc = "Sine of x in radians.";
-  template <class V>
-  static V forward(V x) {
-    return simd::sin(x);
-  }
+  static auto forward(auto x) { return simd::sin(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * cos(r.input(0)); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
 struct Cos : Unary {
   static constexpr const char* name = "cos";
   static constexpr const char* doc = "Cosine of x in radians.";
-  template <class V>
-  static V forward(V x) {
-    return simd::cos(x);
-  }
+  static auto forward(auto x) { return simd::cos(x); }
   static Cotangents vjp(const Vjp& r) { return -(r.cotangent() * sin(r.input(0))); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
 struct Tanh : Unary {
   static constexpr const char* name = "tanh";
   static constexpr const char* doc = "Hyperbolic tangent.";
-  template <class V>
-  static V forward(V x) {
-    return simd::tanh(x);
-  }
+  static auto forward(auto x) { return simd::tanh(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (1 - square(r.output())); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
 struct Sigmoid : Unary {
   static constexpr const char* name = "sigmoid";
   static constexpr const char* doc = "1 / (1 + exp(-x)), without overflow for any x.";
-  template <class V>
-  static V forward(V x) {
-    return simd::sigmoid(x);
-  }
+  static auto forward(auto x) { return simd::sigmoid(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (r.output() * (1 - r.output())); }
-  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 
 struct Softplus : Unary {

@@ -1,14 +1,14 @@
 // Framework for files of elementwise operations.
 //
 // Each operation is ONE struct: name, doc, the functor, the backward rule, samples. The functor is a template over a
-// type V that is a vector of floats or doubles, or a plain number; `symbol` is optional, for formulas:
+// type that is a vector of floats or doubles, or a plain number; `symbol` is optional, for formulas:
 //
 //   struct Tanh : Unary {
 //     static constexpr const char* name = "tanh";
 //     static constexpr const char* doc = "Hyperbolic tangent.";
-//     template <class V> static V forward(V x) { return simd::tanh(x); }
+//     static auto forward(auto x) { return simd::tanh(x); }
 //     static Cotangents vjp(const Vjp& r) { return r.cotangent() * (1 - square(r.output())); }
-//     static std::vector<Sample> samples() { return unary_samples(domain::any()); }
+//     static std::vector<Sample> samples() { return unary_samples(domain::between(-1, 1)); }  // default: domain::any()
 //   };
 //   XGRAD_FAMILY(unary, Neg, Abs, Tanh)
 //
@@ -50,6 +50,15 @@ struct Booleans {
   static constexpr bool floating = false, integer = false, boolean = true;
 };
 
+// Whole numbers wrap around on overflow.
+template <class V, class F>
+V wrapping(V a, V b, F f) {
+  if constexpr (std::is_same_v<V, std::int64_t>)
+    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+  else
+    return f(a, b);
+}
+
 // Defaults of elementwise operations.
 struct ElementwiseDefaults {
   using dtypes = Floats;
@@ -62,6 +71,7 @@ struct ElementwiseDefaults {
 };
 struct Unary : ElementwiseDefaults {
   static constexpr int arity = 1;
+  static std::vector<Sample> samples() { return unary_samples(domain::any()); }
 };
 struct Binary : ElementwiseDefaults {
   static constexpr int arity = 2;
@@ -69,6 +79,10 @@ struct Binary : ElementwiseDefaults {
 struct Compare : Binary {
   using dtypes = AllTypes;
   static constexpr bool mask_output = true;
+  static constexpr const char* no_gradient = "the result is boolean";
+  static std::vector<Sample> samples() {
+    return with_integers(binary_samples(domain::any(), domain::any(), true, true), twice(domain::integers(-2, 2)));
+  }
 };
 struct Select : ElementwiseDefaults {
   using dtypes = AllTypes;
@@ -91,41 +105,27 @@ struct Pair {
   static constexpr Index vectors = 4;
   static constexpr bool mask_output = Second::mask_output;
   static constexpr bool mask_first_input = First::mask_first_input;
-  template <class V, class... Rest>
-  static auto forward(V first, Rest... rest) {
-    if constexpr (First::arity == 1) {
-      return second(First::forward(first), rest...);
-    } else {
-      return of_two(first, rest...);
-    }
+  static auto forward(auto a, auto... rest) {
+    if constexpr (First::arity == 1)
+      return second(First::forward(a), rest...);
+    else
+      return of_two(a, rest...);
   }
 
  private:
-  template <class V, class... Rest>
-  static auto of_two(V a, V b, Rest... rest) {
-    return second(First::forward(a, b), rest...);
-  }
-  template <class X>
-  static auto second(X x) {
-    return Second::forward(x);
-  }
-  template <class X, class V>
-  static auto second(X x, V b) {
+  static auto of_two(auto a, auto b, auto... rest) { return second(First::forward(a, b), rest...); }
+  static auto second(auto x, auto... others) {
     if constexpr (operand == 0)
-      return Second::forward(x, b);
+      return Second::forward(x, others...);
     else
-      return Second::forward(b, x);
-  }
-  template <class X, class V>
-  static auto second(X x, V b, V c) {
-    return Second::forward(x, b, c);
+      return Second::forward(others..., x);
   }
 };
 template <class... All>
 struct Pairs {};
 
 // Calls the functor on one number of each input, all of them read as T.
-template <class Op, class T, class... Inputs>
+template <class Op, class T>
 auto apply_scalar(Index i, const void* const* in, const bool* scalar) {
   const auto read = [&](int k) { return static_cast<const T*>(in[k])[scalar[k] ? 0 : i]; };
   const auto first = [&] {

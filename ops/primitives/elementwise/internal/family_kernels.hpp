@@ -28,7 +28,6 @@ class BlockInput {
   const T* at(Index i) const { return data_ + (i & mask_); }
   static Batch load(const T* p) { return simd::load(p); }
   static Batch load_partial(const T* p, Index count) { return simd::load_partial(p, count); }
-  static constexpr Index step = simd::width<T>;
 
  private:
   const T* data_;
@@ -69,7 +68,6 @@ class MaskInput {
     std::memcpy(bytes, p, static_cast<std::size_t>(count));
     return simd::load_mask<T>(bytes);
   }
-  static constexpr Index step = simd::width<T>;
 
  private:
   const std::uint8_t* data_;
