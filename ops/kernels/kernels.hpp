@@ -76,28 +76,27 @@ struct RandomArgs {
   double a = 0, b = 1;  // low, high; or mean, standard deviation; or probability of 1 in `a`
 };
 
-struct Kernels {
-  using Reduce = void (*)(const ReduceArgs&, void* scratch, const Parallel&);
-  // to[r, c] = from[c, r] for all r < rows and c < columns; strides are in elements, between stored rows.
-  using Transpose = void (*)(const void* from, Index from_stride, void* to, Index to_stride, Index rows, Index columns);
-  using Random = void (*)(const RandomArgs&, const Parallel&);
-
+// Tables that each kernel file exports. Arrays are by dtype; null if there is no such kernel.
+struct MatmulKernels {
   PreparedMatmul (*prepare_matmul)(DType, const MatmulArgs&);  // f32 and f64
-  // By dtype; null if there is no such kernel.
-  Reduce sum[dtype_count];
-  Reduce prod[dtype_count];
-  Reduce any[dtype_count];
-  Reduce all[dtype_count];
-  Reduce max[dtype_count];
-  Reduce min[dtype_count];
+};
+struct ReduceKernels {
+  using Reduce = void (*)(const ReduceArgs&, void* scratch, const Parallel&);
+  Reduce sum[dtype_count], prod[dtype_count], max[dtype_count], min[dtype_count], any[dtype_count], all[dtype_count];
+  std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
   // The same, within the blocks of a block program.
   BlockReductions block_sum, block_prod, block_max, block_min;
-  std::size_t (*reduce_scratch)(DType, Index outer, Index reduce, Index inner);
-  Transpose transpose_4, transpose_8;  // for elements of 4 and 8 bytes
-  Random uniform[dtype_count];
-  Random normal[dtype_count];
-  Random bernoulli[dtype_count];
 };
+struct RandomKernels {
+  using Random = void (*)(const RandomArgs&, const Parallel&);
+  Random uniform[dtype_count], normal[dtype_count], bernoulli[dtype_count];
+};
+struct MoveKernels {
+  // to[r, c] = from[c, r] for all r < rows and c < columns; strides are in elements, between stored rows.
+  using Transpose = void (*)(const void* from, Index from_stride, void* to, Index to_stride, Index rows, Index columns);
+  Transpose transpose_4, transpose_8;  // for elements of 4 and 8 bytes
+};
+struct Kernels : MatmulKernels, ReduceKernels, RandomKernels, MoveKernels {};
 
 // The kernels of the active instruction set.
 const Kernels& kernels();

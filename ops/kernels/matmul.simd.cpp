@@ -397,7 +397,6 @@ PreparedMatmul prepare(DType dtype, const MatmulArgs& sizes) {
 }  // namespace
 
 namespace XGRAD_ISA {
-extern const MatmulKernels matmul_kernels;
 const MatmulKernels matmul_kernels = {prepare};
 }  // namespace XGRAD_ISA
 }  // namespace xgrad::inline v0

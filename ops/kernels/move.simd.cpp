@@ -41,7 +41,6 @@ void transpose(const void* source, Index from_stride, void* target, Index to_str
 }  // namespace
 
 namespace XGRAD_ISA {
-extern const MoveKernels move_kernels;
 const MoveKernels move_kernels = {transpose<float>, transpose<double>};
 }  // namespace XGRAD_ISA
 }  // namespace xgrad::inline v0

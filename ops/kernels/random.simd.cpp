@@ -149,7 +149,6 @@ void bernoulli(const RandomArgs& args, const Parallel& parallel) {
 }  // namespace
 
 namespace XGRAD_ISA {
-extern const RandomKernels random_kernels;
 const RandomKernels random_kernels = {
     {uniform<float>, uniform<double>, nullptr, nullptr},
     {normal<float>, normal<double>, nullptr, nullptr},

@@ -405,7 +405,6 @@ std::size_t reduce_scratch(DType dtype, Index outer, Index reduce_extent, Index 
 }  // namespace
 
 namespace XGRAD_ISA {
-extern const ReduceKernels reduce_kernels;
 const ReduceKernels reduce_kernels = {
     {reduce<Sum, float>, reduce<Sum, double>, reduce<Sum, std::int64_t>, nullptr},
     {reduce<Prod, float>, reduce<Prod, double>, reduce<Prod, std::int64_t>, nullptr},

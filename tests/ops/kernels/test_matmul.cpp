@@ -57,7 +57,7 @@ struct Product {
   }
   void run(const MatmulKernels& kernels, int threads, T* c, const RangeRef* on_rows_ready) const {
     const MatmulArgs sizes{m, n, k, nullptr, nullptr, nullptr, a_stride, b_stride, c_stride, ta, tb, nullptr};
-    const PreparedMatmul product = kernels.prepare(dtype_of<T>, sizes);
+    const PreparedMatmul product = kernels.prepare_matmul(dtype_of<T>, sizes);
     Scratch scratch(product.scratch_bytes);
     product(a.data(), b.data(), c, scratch.get(), Parallel(threads), on_rows_ready);
     CHECK(scratch.intact());

@@ -31,7 +31,7 @@ std::vector<T> reduce(const Tables& t, How how, const std::vector<T>& in, Index 
                       int threads) {
   std::vector<T> out(static_cast<std::size_t>(outer * inner) + 8, T(77));
   const auto& row = how == How::sum ? t.reduce->sum : how == How::max ? t.reduce->max : t.reduce->min;
-  Scratch scratch(t.reduce->scratch(dtype_of<T>, outer, n, inner));
+  Scratch scratch(t.reduce->reduce_scratch(dtype_of<T>, outer, n, inner));
   row[static_cast<int>(dtype_of<T>)]({in.data(), out.data(), outer, n, inner}, scratch.get(), Parallel(threads));
   CHECK(scratch.intact());
   CHECK(std::all_of(out.end() - 8, out.end(), [](T x) { return x == T(77); }));
@@ -203,7 +203,7 @@ TEST_CASE_TEMPLATE("reductions: products agree with plain loops on every instruc
         CAPTURE(t.isa);
         for (const int threads : {1, 4}) {
           std::vector<T> out(static_cast<std::size_t>(2 * inner));
-          Scratch scratch(t.reduce->scratch(dtype_of<T>, 2, n, inner));
+          Scratch scratch(t.reduce->reduce_scratch(dtype_of<T>, 2, n, inner));
           t.reduce->prod[static_cast<int>(dtype_of<T>)]({in.data(), out.data(), 2, n, inner}, scratch.get(),
                                                         Parallel(threads));
           Index wrong = 0;
@@ -239,7 +239,7 @@ TEST_CASE("reductions: any and all agree with plain loops on every instruction s
     for (const Tables& t : tables()) {
       for (const bool all : {false, true}) {
         Tensor out({outer * inner}, boolean);
-        Scratch scratch(t.reduce->scratch(boolean, outer, n, inner));
+        Scratch scratch(t.reduce->reduce_scratch(boolean, outer, n, inner));
         const auto kernel = (all ? t.reduce->all : t.reduce->any)[static_cast<int>(boolean)];
         kernel({in.raw(), out.mutable_raw(), outer, n, inner}, scratch.get(), Parallel(2));
         for (Index i = 0; i < outer * inner; ++i) {
