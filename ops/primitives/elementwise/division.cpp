@@ -25,12 +25,13 @@ std::int64_t whole_remainder(std::int64_t a, std::int64_t b) {
   return b == -1 ? 0 : a % b;
 }
 
-// Whether both differ from 0 and in sign.
+// Whether both differ from 0 and in sign; the integer b is not 0.
 template <class V>
 auto other_sign(V a, V b) {
   const V zero = simd::constant<V>(0);
   return (a < zero && b > zero) || (a > zero && b < zero);
 }
+bool other_sign(std::int64_t a, std::int64_t b) { return a != 0 && (a < 0) != (b < 0); }
 
 struct Fmod : Division {
   static constexpr const char* name = "fmod";

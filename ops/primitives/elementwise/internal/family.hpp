@@ -101,6 +101,7 @@ struct Cheap : Kind {
 template <class First, class Second, int operand>
 struct Pair {
   static_assert(operand < Second::arity && (operand == 0 || !Second::mask_first_input));
+  using dtypes = Floats;
   static constexpr int arity = First::arity + Second::arity - 1;
   static constexpr Index vectors = 4;
   static constexpr bool mask_output = Second::mask_output;
@@ -121,6 +122,7 @@ struct Pair {
       return Second::forward(others..., x);
   }
 };
+// A list of pairs or operations.
 template <class... All>
 struct Pairs {};
 

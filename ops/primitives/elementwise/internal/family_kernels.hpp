@@ -165,56 +165,23 @@ constexpr BlockKernels block_kernels() {
   return out;
 }
 
-template <class Op>
-constexpr BlockKernels pair_kernels() {
-  BlockKernels out{};
-  out[static_cast<int>(DType::f32)] = vector_block<Op, float>;
-  out[static_cast<int>(DType::f64)] = vector_block<Op, double>;
-  return out;
-}
-
-// The kernels of all pairs of some lists, one after the other.
+// The kernels of the operations of some lists, one after the other.
 template <class... Lists>
-struct PairTable;
-template <class... All, class... Lists>
-struct PairTable<Pairs<All...>, Lists...> {
-  static constexpr std::size_t count = sizeof...(All) + PairTable<Lists...>::count;
-  static constexpr void fill(BlockKernels* to) {
-    ((*to++ = pair_kernels<All>()), ...);
-    PairTable<Lists...>::fill(to);
-  }
+struct BlockTable;
+template <class... All>
+struct BlockTable<Pairs<All...>> {
+  static constexpr BlockKernels blocks[] = {block_kernels<All>()...};
 };
-template <>
-struct PairTable<> {
-  static constexpr std::size_t count = 0;
-  static constexpr void fill(BlockKernels*) {}
-};
-template <class... Lists>
-constexpr auto pair_table() {
-  std::array<BlockKernels, PairTable<Lists...>::count> out{};
-  PairTable<Lists...>::fill(out.data());
-  return out;
-}
+template <class... Some, class... More, class... Lists>
+struct BlockTable<Pairs<Some...>, Pairs<More...>, Lists...> : BlockTable<Pairs<Some..., More...>, Lists...> {};
 
 }  // namespace
 }  // namespace xgrad::inline v0
 
-#define XGRAD_PAIRS(family, ...)                                                                    \
-  namespace XGRAD_ISA {                                                                             \
-  template <class... Lists>                                                                         \
-  struct family##_pair_table {                                                                      \
-    static constexpr auto blocks = pair_table<Lists...>();                                          \
-  };                                                                                                \
-  extern const BlockKernels* const family##_pair_blocks;                                            \
-  const BlockKernels* const family##_pair_blocks = family##_pair_table<__VA_ARGS__>::blocks.data(); \
+#define XGRAD_EXPORT_BLOCKS(family, ...)                     \
+  namespace XGRAD_ISA {                                      \
+  extern const BlockKernels* const family##_blocks;          \
+  const BlockKernels* const family##_blocks = (__VA_ARGS__); \
   }
-
-#define XGRAD_FAMILY(family, ...)                                                  \
-  namespace XGRAD_ISA {                                                            \
-  template <class... Ops>                                                          \
-  struct family##_table {                                                          \
-    static constexpr BlockKernels blocks[] = {block_kernels<Ops>()...};            \
-  };                                                                               \
-  extern const BlockKernels* const family##_blocks;                                \
-  const BlockKernels* const family##_blocks = family##_table<__VA_ARGS__>::blocks; \
-  }
+#define XGRAD_PAIRS(family, ...) XGRAD_EXPORT_BLOCKS(family##_pair, BlockTable<__VA_ARGS__>::blocks)
+#define XGRAD_FAMILY(family, ...) XGRAD_EXPORT_BLOCKS(family, BlockTable<Pairs<__VA_ARGS__>>::blocks)
