@@ -73,10 +73,5 @@ xsimd::batch_bool<T, A> either_nan(V<T, A> a, V<T, A> b) {
 #endif
 }
 
-template <class T, class A>
-bool any_lane(xsimd::batch_bool<T, A> mask) {
-  return xsimd::any(mask);
-}
-
 }  // namespace XGRAD_ISA
 }  // namespace xgrad::inline v0::simd

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 #include <xgrad/ops/kernels/words.hpp>
@@ -86,9 +87,9 @@ void for_each_block(const RandomArgs& args, const Parallel& parallel, Fill fill)
     return for_each_block<T>(rest, parallel, fill);
   }
   const Index blocks = (args.count + block - 1) / block;
-  parallel.for_each((blocks + task_blocks - 1) / task_blocks, [&](Index task) {
+  for_stretches(parallel, blocks, task_blocks, [&](Index first, Index last) {
     Block random;
-    for (Index b = task * task_blocks; b < std::min(blocks, (task + 1) * task_blocks); ++b) {
+    for (Index b = first; b < last; ++b) {
       generate(args, args.first / block + b, random);
       fill(random.words, out + b * block, std::min(block, args.count - b * block));
     }

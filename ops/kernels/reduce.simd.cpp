@@ -6,6 +6,7 @@
 // way. Pairwise sums of n elements have an error of about log(n) roundings instead of n.
 #include <algorithm>
 
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 
@@ -18,78 +19,44 @@ constexpr Index long_row = 512;           // elements
 constexpr Index task_elements = 1 << 16;  // elements read by one task
 constexpr int levels = 48;                // of the binary counter; enough for any number of blocks
 
-// Integers wrap around.
-template <class V, class F>
-V wrapping(V a, V b, F f) {
-  if constexpr (std::is_same_v<V, std::int64_t>)
-    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
-  else
-    return f(a, b);
-}
-
 struct Sum {
-  template <class V>
-  static V combine(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x + y; });
+  static auto combine(auto a, auto b) {
+    return simd::wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
   template <class T>
-  static T start() {
-    return T(0);
-  }
+  static constexpr T start = T(0);
 };
 struct Prod {
-  template <class V>
-  static V combine(V a, V b) {
-    return wrapping(a, b, [](auto x, auto y) { return x * y; });
+  static auto combine(auto a, auto b) {
+    return simd::wrapping(a, b, [](auto x, auto y) { return x * y; });
   }
   template <class T>
-  static T start() {
-    return T(1);
-  }
+  static constexpr T start = T(1);
 };
 // For bytes that are 0 or 1.
 struct Any {
   static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a | b; }
   template <class T>
-  static T start() {
-    return T(0);
-  }
+  static constexpr T start = T(0);
 };
 struct All {
   static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a & b; }
   template <class T>
-  static T start() {
-    return T(1);
-  }
+  static constexpr T start = T(1);
 };
 struct Max {
-  template <class V>
-  static V combine(V a, V b) {
-    return simd::max(a, b);
-  }
-  template <class V>
-  static V combine_numbers(V a, V b) {
-    return simd::max_of_numbers(a, b);
-  }
+  static auto combine(auto a, auto b) { return simd::max(a, b); }
+  static auto combine_numbers(auto a, auto b) { return simd::max_of_numbers(a, b); }
   template <class T>
-  static T start() {
-    return std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
-                                                : std::numeric_limits<T>::lowest();
-  }
+  static constexpr T start = std::numeric_limits<T>::has_infinity ? -std::numeric_limits<T>::infinity()
+                                                                  : std::numeric_limits<T>::lowest();
 };
 struct Min {
-  template <class V>
-  static V combine(V a, V b) {
-    return simd::min(a, b);
-  }
-  template <class V>
-  static V combine_numbers(V a, V b) {
-    return simd::min_of_numbers(a, b);
-  }
+  static auto combine(auto a, auto b) { return simd::min(a, b); }
+  static auto combine_numbers(auto a, auto b) { return simd::min_of_numbers(a, b); }
   template <class T>
-  static T start() {
-    return std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity() : std::numeric_limits<T>::max();
-  }
+  static constexpr T start = std::numeric_limits<T>::has_infinity ? std::numeric_limits<T>::infinity()
+                                                                  : std::numeric_limits<T>::max();
 };
 
 // Operations that are cheaper without NaN: reduce without NaN handling, and redo the block if a NaN was met.
@@ -98,22 +65,18 @@ concept HasCheaperWithoutNan = requires(simd::Batch<T> x) {
   Op::combine_numbers(x, x);
 };
 template <class Op>
-struct WithNan {
-  template <class V>
-  static V combine(V a, V b) {
-    return Op::combine(a, b);
-  }
-  template <class T>
-  static T start() {
-    return Op::template start<T>();
-  }
+struct WithNan : Op {
+  static void combine_numbers() = delete;  // hides that of Op
 };
 
+// Without NaN handling where that is cheaper.
 template <class Op>
 struct WithoutNan {
-  template <class V>
-  static V combine(V a, V b) {
-    return Op::combine_numbers(a, b);
+  static auto combine(auto a, auto b) {
+    if constexpr (requires { Op::combine_numbers(a, b); })
+      return Op::combine_numbers(a, b);
+    else
+      return Op::combine(a, b);
   }
 };
 
@@ -130,7 +93,7 @@ T combine_all(simd::Batch<T> v) {
 // Reduces n consecutive elements.
 template <class Op, class T>
 T reduce_block(const T* in, Index n) {
-  T out = Op::template start<T>();
+  T out = Op::template start<T>;
   if constexpr (std::is_integral_v<T>) {
     for (Index i = 0; i < n; ++i) out = Op::combine(out, in[i]);
     return out;
@@ -144,15 +107,12 @@ T reduce_block(const T* in, Index n) {
     for (; i + 4 * w <= n; i += 4 * w) {
       B x[4];
       for (int j = 0; j < 4; ++j) x[j] = simd::load(in + i + j * w);
-      if constexpr (HasCheaperWithoutNan<Op, T>) {
-        for (int j = 0; j < 4; ++j) sums[j] = Op::combine_numbers(sums[j], x[j]);
+      for (int j = 0; j < 4; ++j) sums[j] = WithoutNan<Op>::combine(sums[j], x[j]);
+      if constexpr (HasCheaperWithoutNan<Op, T>)
         nan_met = nan_met || simd::either_nan(x[0], x[1]) || simd::either_nan(x[2], x[3]);
-      } else {
-        for (int j = 0; j < 4; ++j) sums[j] = Op::combine(sums[j], x[j]);
-      }
     }
     if constexpr (HasCheaperWithoutNan<Op, T>) {
-      if (i > 0 && simd::any_lane(nan_met)) return reduce_block<WithNan<Op>>(in, n);
+      if (i > 0 && xsimd::any(nan_met)) return reduce_block<WithNan<Op>>(in, n);
     }
     for (; i + w <= n; i += w) sums[0] = Op::combine(sums[0], simd::load(in + i));
     if (i < n) {
@@ -168,31 +128,24 @@ template <class Op, class T>
 void reduce_short_rows(const T* in, Index rows, Index n, T* out) {
   using B = simd::Batch<T>;
   constexpr Index w = simd::width<T>;
-  const B start(Op::template start<T>());
+  const B start(Op::template start<T>);
   const Index whole = n / w, rest = n % w;
   [[maybe_unused]] auto nan_met = simd::is_nan(start);  // all lanes false
   const auto combine = [&](B sums, B x) {
-    if constexpr (HasCheaperWithoutNan<Op, T>) {
-      nan_met = nan_met || simd::is_nan(x);
-      return Op::combine_numbers(sums, x);
-    } else {
-      return Op::combine(sums, x);
-    }
+    if constexpr (HasCheaperWithoutNan<Op, T>) nan_met = nan_met || simd::is_nan(x);
+    return WithoutNan<Op>::combine(sums, x);
   };
   for (Index r = 0; r < rows; ++r, in += n) {
     B first = start, second = start;
     for (Index v = 0; v < whole; ++v) first = combine(first, simd::load(in + v * w));
     if (rest > 0) {
       const B last = simd::load_partial(in + whole * w, rest);
-      second = combine(second, simd::keep_first(last, rest, Op::template start<T>()));
+      second = combine(second, simd::keep_first(last, rest, Op::template start<T>));
     }
-    if constexpr (HasCheaperWithoutNan<Op, T>)
-      out[r] = combine_all<WithoutNan<Op>, T>(Op::combine_numbers(first, second));
-    else
-      out[r] = combine_all<Op, T>(Op::combine(first, second));
+    out[r] = combine_all<WithoutNan<Op>, T>(WithoutNan<Op>::combine(first, second));
   }
   if constexpr (HasCheaperWithoutNan<Op, T>) {
-    if (simd::any_lane(nan_met)) reduce_short_rows<WithNan<Op>>(in - rows * n, rows, n, out);
+    if (xsimd::any(nan_met)) reduce_short_rows<WithNan<Op>>(in - rows * n, rows, n, out);
   }
 }
 
@@ -316,48 +269,38 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
   T* out = static_cast<T*>(args.out);
   if (args.outer == 0 || args.inner == 0) return;
   if (args.reduce == 0) {
-    std::fill_n(out, args.outer * args.inner, Op::template start<T>());
+    std::fill_n(out, args.outer * args.inner, Op::template start<T>);
     return;
   }
   if (args.inner == 1) {
-    const Index rows = std::max<Index>(1, task_elements / args.reduce);
     if (args.outer > 1 || args.reduce <= task_elements) {
-      parallel.for_each((args.outer + rows - 1) / rows, [&](Index task) {
-        const Index first = task * rows;
-        reduce_each_row<Op>(in + first * args.reduce, std::min(rows, args.outer - first), args.reduce, out + first);
+      for_stretches(parallel, args.outer, task_elements / args.reduce, [&](Index first, Index last) {
+        reduce_each_row<Op>(in + first * args.reduce, last - first, args.reduce, out + first);
       });
       return;
     }
     // One long row: reduce sections of it as separate rows, then combine these.
     T* partial = static_cast<T*>(scratch);
     const Index sections = (args.reduce + task_elements - 1) / task_elements;
-    parallel.for_each(sections, [&](Index task) {
-      const Index first = task * task_elements;
-      partial[task] = reduce_row<Op>(in + first, std::min(task_elements, args.reduce - first));
+    for_stretches(parallel, args.reduce, task_elements, [&](Index first, Index last) {
+      partial[first / task_elements] = reduce_row<Op>(in + first, last - first);
     });
     out[0] = reduce_row<Op>(partial, sections);
     return;
   }
   const Index groups = groups_of(args.reduce);
   if (groups == 1) {
-    const Index together = std::max<Index>(1, task_elements / (args.reduce * args.inner));
-    parallel.for_each((args.outer + together - 1) / together, [&](Index task) {
-      for (Index o = task * together; o < std::min(args.outer, (task + 1) * together); ++o) {
-        reduce_rows<Op>(in + o * args.reduce * args.inner, args.reduce, args.inner, args.inner, out + o * args.inner);
-      }
+    for_each_in_stretches(parallel, args.outer, task_elements / (args.reduce * args.inner), [&](Index o) {
+      reduce_rows<Op>(in + o * args.reduce * args.inner, args.reduce, args.inner, args.inner, out + o * args.inner);
     });
     return;
   }
   T* partial = static_cast<T*>(scratch);
-  const Index per_task = std::max<Index>(1, task_elements / (group * args.inner));
-  const Index tasks = (groups + per_task - 1) / per_task;
   for (Index o = 0; o < args.outer; ++o) {
     const T* slab = in + o * args.reduce * args.inner;
-    parallel.for_each(tasks, [&](Index task) {
-      for (Index g = task * per_task; g < std::min(groups, (task + 1) * per_task); ++g) {
-        reduce_rows<Op>(slab + g * group * args.inner, std::min(group, args.reduce - g * group), args.inner, args.inner,
-                        partial + g * args.inner);
-      }
+    for_each_in_stretches(parallel, groups, task_elements / (group * args.inner), [&](Index g) {
+      reduce_rows<Op>(slab + g * group * args.inner, std::min(group, args.reduce - g * group), args.inner, args.inner,
+                      partial + g * args.inner);
     });
     combine_groups<Op>(partial, groups, args.inner);
     std::copy_n(partial, args.inner, out + o * args.inner);

@@ -142,6 +142,15 @@ V constant(double number) {
     return V(static_cast<typename V::value_type>(number));
 }
 
+// f(a, b) for vectors and scalars. Integers wrap around on overflow.
+template <class V, class F>
+V wrapping(V a, V b, F f) {
+  if constexpr (std::is_same_v<V, std::int64_t>)
+    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+  else
+    return f(a, b);
+}
+
 #ifdef XGRAD_ISA
 // ---- vectors
 

@@ -44,5 +44,12 @@ void for_stretches(const Parallel& parallel, Index count, Index size, const F& t
     task(first, first + chunk < count ? first + chunk : count);
   });
 }
+// Calls f(i) for all i of [0, count), in such ranges.
+template <class F>
+void for_each_in_stretches(const Parallel& parallel, Index count, Index size, const F& f) {
+  for_stretches(parallel, count, size, [&](Index first, Index last) {
+    for (Index i = first; i < last; ++i) f(i);
+  });
+}
 
 }  // namespace xgrad::inline v0

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 
 namespace xgrad::inline v0 {
@@ -107,7 +108,7 @@ void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to,
     part.columns = columns;
     copy_plane(part, from + from_offset, to + to_offset, first, last);
   };
-  const Index planes_per_task = std::max<Index>(1, task_elements / std::max<Index>(1, plane.rows * plane.columns));
+  const Index planes_per_task = task_elements / std::max<Index>(1, plane.rows * plane.columns);
   if (plane.columns > task_elements) {
     const Index parts = (plane.columns + task_elements - 1) / task_elements;
     parallel.for_each(planes * plane.rows * parts, [&](Index task) {
@@ -120,10 +121,7 @@ void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to,
       run(task / tasks_per_plane, first, std::min(plane.rows, first + rows_per_task), 0, plane.columns);
     });
   } else {
-    parallel.for_each((planes + planes_per_task - 1) / planes_per_task, [&](Index task) {
-      for (Index p = task * planes_per_task; p < std::min(planes, (task + 1) * planes_per_task); ++p)
-        run(p, 0, plane.rows, 0, plane.columns);
-    });
+    for_each_in_stretches(parallel, planes, planes_per_task, [&](Index p) { run(p, 0, plane.rows, 0, plane.columns); });
   }
 }
 
@@ -132,16 +130,10 @@ void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to,
 void strided_copy(const Shape& shape, const void* from, const Strides& from_strides, void* to,
                   const Strides& to_strides, std::size_t element_bytes, const Parallel& parallel) {
   if (shape.elements() == 0) return;
-  const auto run = [&](auto* typed) {
-    using T = std::remove_pointer_t<decltype(typed)>;
-    copy(shape, static_cast<const T*>(from), from_strides, typed, to_strides, parallel);
-  };
-  if (element_bytes == 1)
-    run(static_cast<std::uint8_t*>(to));
-  else if (element_bytes == 4)
-    run(static_cast<std::uint32_t*>(to));
-  else
-    run(static_cast<std::uint64_t*>(to));
+  with_element(element_bytes, [&](auto zero) {
+    using T = decltype(zero);
+    copy(shape, static_cast<const T*>(from), from_strides, static_cast<T*>(to), to_strides, parallel);
+  });
 }
 
 }  // namespace xgrad::inline v0

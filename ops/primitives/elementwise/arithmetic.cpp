@@ -16,7 +16,7 @@ struct Add : Cheap<Binary> {
   static constexpr const char* symbol = "+";
   static constexpr const char* doc = "a + b.";
   static auto forward(auto a, auto b) {
-    return wrapping(a, b, [](auto x, auto y) { return x + y; });
+    return simd::wrapping(a, b, [](auto x, auto y) { return x + y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), r.cotangent()}; }
   static std::vector<Sample> samples() { return sum_samples(); }
@@ -28,7 +28,7 @@ struct Sub : Cheap<Binary> {
   static constexpr const char* symbol = "-";
   static constexpr const char* doc = "a - b.";
   static auto forward(auto a, auto b) {
-    return wrapping(a, b, [](auto x, auto y) { return x - y; });
+    return simd::wrapping(a, b, [](auto x, auto y) { return x - y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), -r.cotangent()}; }
   static std::vector<Sample> samples() { return sum_samples(); }
@@ -41,7 +41,7 @@ struct Mul : Cheap<Binary> {
   static constexpr const char* symbol = "*";
   static constexpr const char* doc = "a * b.";
   static auto forward(auto a, auto b) {
-    return wrapping(a, b, [](auto x, auto y) { return x * y; });
+    return simd::wrapping(a, b, [](auto x, auto y) { return x * y; });
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; }
   static std::vector<Sample> samples() {
@@ -79,7 +79,7 @@ struct Square : Cheap<Unary> {
   static constexpr const char* name = "square";
   static constexpr const char* doc = "x * x.";
   static auto forward(auto x) {
-    return wrapping(x, x, [](auto a, auto b) { return a * b; });
+    return simd::wrapping(x, x, [](auto a, auto b) { return a * b; });
   }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * (2 * r.input(0)); }
   static std::vector<Sample> samples() {

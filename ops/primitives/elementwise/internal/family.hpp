@@ -50,15 +50,6 @@ struct Booleans {
   static constexpr bool floating = false, integer = false, boolean = true;
 };
 
-// Whole numbers wrap around on overflow.
-template <class V, class F>
-V wrapping(V a, V b, F f) {
-  if constexpr (std::is_same_v<V, std::int64_t>)
-    return static_cast<V>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
-  else
-    return f(a, b);
-}
-
 // Defaults of elementwise operations.
 struct ElementwiseDefaults {
   using dtypes = Floats;
