@@ -158,7 +158,7 @@ Value label_weights(Operand labels, DType dtype, const ClassOptions& options) {
   });
 }
 
-void register_losses(OpRegistry& registry) { registry.add(define<Probabilities>()); }
+void register_losses(OpRegistry& registry) { add_operations<Probabilities>(registry); }
 
 Value categorical_crossentropy(Operand prediction, Operand target, const ClassOptions& options, Reduction reduction) {
   return composite(prediction, [&] {

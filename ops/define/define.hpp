@@ -9,7 +9,7 @@
 //     static std::vector<Sample> samples();
 //     static std::vector<BadSample> bad_samples();
 //   };
-//   registry.add(define<Count>());
+//   add_operations<Count>(registry);
 //
 // Optional members: reference (naive kernel in f64), scratch_bytes, prepare, flops (see graph/flops.hpp), batch (see
 // ops/define/batch.hpp), traits(), other bounds than one input, and block_reduction() with block_axes, by which a
@@ -58,6 +58,12 @@ OpDef define() {
   def.samples = Op::samples();
   if constexpr (requires { Op::bad_samples; }) def.bad_samples = Op::bad_samples();
   return def;
+}
+
+// Registers operations in this order.
+template <class... Ops>
+void add_operations(OpRegistry& registry) {
+  (registry.add(define<Ops>()), ...);
 }
 
 }  // namespace xgrad::inline v0

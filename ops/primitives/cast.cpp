@@ -63,7 +63,7 @@ struct Cast : Operation {
 
 }  // namespace
 
-void register_cast(OpRegistry& registry) { registry.add(define<Cast>()); }
+void register_cast(OpRegistry& registry) { add_operations<Cast>(registry); }
 
 Value cast(Operand x, DType dtype) {
   return composite(x, [&] { return x.dtype() == dtype ? x : apply("cast", {x}, {{"dtype", dtype}}); });

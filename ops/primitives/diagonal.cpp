@@ -212,12 +212,7 @@ struct Triu : Triangle {
 
 }  // namespace
 
-void register_diagonal(OpRegistry& registry) {
-  registry.add(define<DiagonalOf>());
-  registry.add(define<FromDiagonal>());
-  registry.add(define<Tril>());
-  registry.add(define<Triu>());
-}
+void register_diagonal(OpRegistry& registry) { add_operations<DiagonalOf, FromDiagonal, Tril, Triu>(registry); }
 
 Value diagonal(Operand x, Index k) { return apply("diagonal", {x}, diagonal_attrs(k)); }
 Value tril(Operand x, Index k) { return apply("tril", {x}, diagonal_attrs(k)); }

@@ -483,11 +483,7 @@ struct OneHot : Operation {
 }  // namespace
 
 void register_index(OpRegistry& registry) {
-  registry.add(define<Gather>());
-  registry.add(define<ScatterAdd>());
-  registry.add(define<TakeAlongAxis>());
-  registry.add(define<ScatterAlongAxis>());
-  registry.add(define<OneHot>());
+  add_operations<Gather, ScatterAdd, TakeAlongAxis, ScatterAlongAxis, OneHot>(registry);
 }
 
 namespace {

@@ -370,7 +370,7 @@ Value normalized_sample(Graph& graph, Index rows) {
 
 }  // namespace
 
-void register_matmul(OpRegistry& registry) { registry.add(define<Matmul>()); }
+void register_matmul(OpRegistry& registry) { add_operations<Matmul>(registry); }
 
 void add_matmul_rules(OpRegistry& registry) {
   const OpDef& product = *registry.find("matmul");

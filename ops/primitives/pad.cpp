@@ -233,10 +233,7 @@ struct Unpad : Operation {
 
 }  // namespace
 
-void register_pad(OpRegistry& registry) {
-  registry.add(define<Pad>());
-  registry.add(define<Unpad>());
-}
+void register_pad(OpRegistry& registry) { add_operations<Pad, Unpad>(registry); }
 
 Value pad(Operand x, Index axis, Index before, Index after, double value) {
   return composite(x, [&] {

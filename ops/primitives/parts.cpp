@@ -351,12 +351,7 @@ void add_parts_rules(OpRegistry& registry) {
                                   false}}});
 }
 
-void register_parts(OpRegistry& registry) {
-  registry.add(define<Concat>());
-  registry.add(define<ConcatPart>());
-  registry.add(define<Slice>());
-  registry.add(define<Unslice>());
-}
+void register_parts(OpRegistry& registry) { add_operations<Concat, ConcatPart, Slice, Unslice>(registry); }
 
 namespace {
 

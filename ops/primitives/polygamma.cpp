@@ -126,7 +126,7 @@ struct Polygamma : Operation {
 
 }  // namespace
 
-void register_polygamma(OpRegistry& registry) { registry.add(define<Polygamma>()); }
+void register_polygamma(OpRegistry& registry) { add_operations<Polygamma>(registry); }
 
 Value polygamma(int n, Operand x) {
   return composite(x, [&] { return n == 0 ? digamma(x) : apply("polygamma", {x}, Polygamma::attrs(n)); });

@@ -256,10 +256,7 @@ Cut cut_of(const char* function, double mean, double stddev, double low, double 
 }  // namespace
 
 void register_random(OpRegistry& registry) {
-  registry.add(define<RandomUniform>());
-  registry.add(define<RandomNormal>());
-  registry.add(define<RandomBernoulli>());
-  registry.add(define<RandomPermutation>());
+  add_operations<RandomUniform, RandomNormal, RandomBernoulli, RandomPermutation>(registry);
 }
 
 Value random_uniform(Graph& graph, const Shape& shape, DType dtype, double low, double high, SourceLocation at) {

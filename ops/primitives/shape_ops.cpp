@@ -354,17 +354,8 @@ struct Stretch : Operation {
 }  // namespace
 
 void register_shape(OpRegistry& registry) {
-  registry.add(define<Reshape>());
-  registry.add(define<ReshapeLike>());
-  registry.add(define<Flatten>());
-  registry.add(define<Unflatten>());
-  registry.add(define<ExpandDims>());
-  registry.add(define<Squeeze>());
-  registry.add(define<StopGradient>());
-  registry.add(define<Transpose>());
-  registry.add(define<BroadcastTo>());
-  registry.add(define<BroadcastLike>());
-  registry.add(define<Stretch>());
+  add_operations<Reshape, ReshapeLike, Flatten, Unflatten, ExpandDims, Squeeze, StopGradient, Transpose, BroadcastTo,
+                 BroadcastLike, Stretch>(registry);
 }
 
 Value reshape(Operand x, const std::vector<Index>& extents) { return apply("reshape", {x}, {{"extents", extents}}); }

@@ -243,7 +243,7 @@ Value chosen(Value x, Value indices, Index axis) {
 
 }  // namespace
 
-void register_sort(OpRegistry& registry) { registry.add(define<Argsort>()); }
+void register_sort(OpRegistry& registry) { add_operations<Argsort>(registry); }
 
 Value argsort(Operand x, Index axis, bool descending) {
   return composite(x, [&] { return positions("argsort", x, axis, descending); });

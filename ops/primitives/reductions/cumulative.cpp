@@ -310,11 +310,7 @@ Value product_of_others(Value x, Index axis, bool reverse) {
 
 }  // namespace reductions
 
-void register_cumulative(OpRegistry& registry) {
-  registry.add(define<Cumsum>());
-  registry.add(define<Cumprod>());
-  registry.add(define<LinearScan>());
-}
+void register_cumulative(OpRegistry& registry) { add_operations<Cumsum, Cumprod, LinearScan>(registry); }
 
 Value cumsum(Operand x, Index axis, bool reverse) { return along("cumsum", x, axis, reverse); }
 Value cumprod(Operand x, Index axis, bool reverse) { return along("cumprod", x, axis, reverse); }

@@ -172,12 +172,7 @@ struct Argmin : Position<false> {
 
 }  // namespace
 
-void register_extremes(OpRegistry& registry) {
-  registry.add(define<Max>());
-  registry.add(define<Min>());
-  registry.add(define<Argmax>());
-  registry.add(define<Argmin>());
-}
+void register_extremes(OpRegistry& registry) { add_operations<Max, Min, Argmax, Argmin>(registry); }
 
 Value max(Operand x, const Axes& axes, bool keepdims) { return reductions::reduce("max", x, axes, keepdims); }
 Value min(Operand x, const Axes& axes, bool keepdims) { return reductions::reduce("min", x, axes, keepdims); }

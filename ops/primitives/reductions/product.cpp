@@ -51,7 +51,7 @@ struct Prod : Operation {
 
 }  // namespace
 
-void register_product(OpRegistry& registry) { registry.add(define<Prod>()); }
+void register_product(OpRegistry& registry) { add_operations<Prod>(registry); }
 
 Value prod(Operand x, const Axes& axes, bool keepdims) {
   return composite(x,

@@ -137,12 +137,7 @@ struct SumLike : Operation {
 
 }  // namespace
 
-void register_sum(OpRegistry& registry) {
-  registry.add(define<Sum>());
-  registry.add(define<Count>());
-  registry.add(define<SumTo>());
-  registry.add(define<SumLike>());
-}
+void register_sum(OpRegistry& registry) { add_operations<Sum, Count, SumTo, SumLike>(registry); }
 
 Value sum(Operand x, const Axes& axes, bool keepdims) {
   return composite(x, [&] {

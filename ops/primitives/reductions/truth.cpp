@@ -161,11 +161,7 @@ Value truth(const char* op, Operand x, const Axes& axes, bool keepdims) {
 
 }  // namespace
 
-void register_truth(OpRegistry& registry) {
-  registry.add(define<Any>());
-  registry.add(define<All>());
-  registry.add(define<CountTrue>());
-}
+void register_truth(OpRegistry& registry) { add_operations<Any, All, CountTrue>(registry); }
 
 Value any(Operand x, const Axes& axes, bool keepdims) { return truth("any", x, axes, keepdims); }
 Value all(Operand x, const Axes& axes, bool keepdims) { return truth("all", x, axes, keepdims); }
