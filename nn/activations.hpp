@@ -5,7 +5,6 @@
 //   nn::Dense(64, [slope](Value x) { return leaky_relu(x, slope); })
 #pragma once
 
-#include <concepts>
 #include <functional>
 #include <memory>
 #include <type_traits>

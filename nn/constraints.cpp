@@ -1,6 +1,5 @@
 #include <xgrad/nn/constraints.hpp>
 
-#include <cmath>
 #include <utility>
 
 #include <fmt/format.h>

@@ -9,7 +9,6 @@
 #include <chrono>
 #include <cmath>
 #include <cstring>
-#include <span>
 #include <string_view>
 #include <system_error>
 

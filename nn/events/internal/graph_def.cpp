@@ -6,7 +6,6 @@
 
 #include <xgrad_proto/events.pb.h>
 
-#include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/print.hpp>
 
 namespace xgrad::inline v0::nn {

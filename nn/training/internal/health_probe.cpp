@@ -1,7 +1,6 @@
 #include <xgrad/nn/training/internal/health_probe.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <numeric>
 #include <optional>

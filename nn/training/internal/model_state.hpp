@@ -7,7 +7,6 @@
 #include <optional>
 #include <utility>
 
-#include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/safetensors.hpp>
 #include <xgrad/nn/training/internal/model_use.hpp>
 #include <xgrad/nn/training/internal/step_pool.hpp>
