@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 
 namespace xgrad::inline v0::nn {
 namespace {
@@ -116,14 +117,14 @@ Initializer uniform(double low, double high) {
 }
 
 Initializer normal(double mean, double stddev) {
-  if (!(stddev >= 0)) throw UserError(fmt::format("normal: stddev must be at least 0, got {}", stddev));
+  require_at_least("normal", "stddev", stddev, 0);
   return {fmt::format("normal({}, {})", mean, stddev), [mean, stddev](const Fans&) {
             return [mean, stddev](HostRandom& r) { return mean + stddev * draw_normal(r); };
           }};
 }
 
 Initializer truncated_normal(double mean, double stddev) {
-  if (!(stddev >= 0)) throw UserError(fmt::format("truncated_normal: stddev must be at least 0, got {}", stddev));
+  require_at_least("truncated_normal", "stddev", stddev, 0);
   return {fmt::format("truncated_normal({}, {})", mean, stddev), [mean, stddev](const Fans&) {
             return [mean, stddev](HostRandom& r) { return mean + stddev * draw_truncated(r); };
           }};

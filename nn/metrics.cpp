@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/graph/run/interpreter.hpp>
 #include <xgrad/nn/losses.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -44,11 +45,6 @@ void require_like(const char* metric, const MetricInput& in) {
       fmt::format("{}: prediction and target must have one shape and dtype\n  prediction: {}\n  target: {}{}", metric,
                   in.prediction.describe(), in.target.describe(),
                   in.target.dtype() == i64 ? "\n  hint: for class indices use its macro_ form" : ""));
-}
-
-double require_threshold(const char* metric, double threshold) {
-  if (threshold >= 0 && threshold <= 1) return threshold;
-  throw UserError(fmt::format("{}: threshold must be in [0, 1], got {}", metric, threshold));
 }
 
 // Appends axes of extent 1, so that weights of the leading axes of x broadcast along the others.
@@ -221,7 +217,7 @@ double macro_f1(std::span<const double> confusion) {
 }  // namespace detail
 
 Metric binary_accuracy(double threshold) {
-  require_threshold("binary_accuracy", threshold);
+  require_within("binary_accuracy", "threshold", threshold, 0, 1);
   return detail::metric("binary_accuracy", [threshold](const MetricInput& in) {
     require_like("binary_accuracy", in);
     return in.mean(equal(in.predicted_positive(threshold), in.positive()));
@@ -229,7 +225,7 @@ Metric binary_accuracy(double threshold) {
 }
 
 Metric top_k_accuracy(int k) {
-  if (k < 1) throw UserError(fmt::format("top_k_accuracy: k must be at least 1, got {}", k));
+  require_at_least("top_k_accuracy", "k", k, 1);
   return detail::metric(fmt::format("top_{}_accuracy", k), [k](const MetricInput& in) {
     const Index classes = in.prediction.shape().back();
     if (k > classes) {
@@ -243,25 +239,25 @@ Metric top_k_accuracy(int k) {
 }
 
 Metric precision(double threshold) {
-  require_threshold("precision", threshold);
+  require_within("precision", "threshold", threshold, 0, 1);
   return detail::metric("precision", count_positives("precision", threshold),
                         [](std::span<const double> t) { return ratio(t[0], t[1]); });
 }
 
 Metric recall(double threshold) {
-  require_threshold("recall", threshold);
+  require_within("recall", "threshold", threshold, 0, 1);
   return detail::metric("recall", count_positives("recall", threshold),
                         [](std::span<const double> t) { return ratio(t[0], t[2]); });
 }
 
 Metric f1(double threshold) {
-  require_threshold("f1", threshold);
+  require_within("f1", "threshold", threshold, 0, 1);
   return detail::metric("f1", count_positives("f1", threshold),
                         [](std::span<const double> t) { return ratio(2 * t[0], t[1] + t[2]); });
 }
 
 Metric auc(int thresholds) {
-  if (thresholds < 2) throw UserError(fmt::format("auc: thresholds must be at least 2, got {}", thresholds));
+  require_at_least("auc", "thresholds", thresholds, 2);
   const auto n = static_cast<std::size_t>(thresholds);
   const auto measure = [thresholds](const MetricInput& in) {
     require_like("auc", in);

@@ -1,10 +1,11 @@
 #include <xgrad/nn/regularizers.hpp>
 
-#include <cmath>
+#include <algorithm>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -13,10 +14,7 @@ namespace {
 // Avoids division by zero for rows of zeros.
 constexpr double smallest_norm = 1e-12;
 
-void require_factor(const char* name, double factor) {
-  if (factor >= 0 && std::isfinite(factor)) return;
-  throw UserError(fmt::format("{}: the factor must be finite and at least 0, got {}", name, factor));
-}
+void require_factor(const char* name, double factor) { require_not_negative(name, "the factor", factor); }
 
 }  // namespace
 

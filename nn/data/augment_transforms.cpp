@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/data/augment.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -21,13 +22,8 @@ Range checked(const char* name, Range range, double least = -1e6, double most = 
 
 // [1 - most, 1 + most]. Throws unless 0 <= most < 1.
 Range about_one(const char* name, double most) {
-  if (most >= 0 && most < 1) return {1 - most, 1 + most};
-  throw UserError(fmt::format("{}: most must be in [0, 1), got {}", name, most));
-}
-
-double checked_number(const char* name, const char* what, double number, double least, double most) {
-  if (number >= least && number <= most) return number;
-  throw UserError(fmt::format("{}: {} must be in [{}, {}], got {}", name, what, least, most, number));
+  require_fraction(name, "most", most);
+  return {1 - most, 1 + most};
 }
 
 double drawn(Range range, HostRandom& random) { return random.between(range.low, range.high); }
@@ -35,7 +31,7 @@ double drawn(Range range, HostRandom& random) { return random.between(range.low,
 constexpr double max_deviation = 1000;  // in pixels
 
 Transform flip(const char* name, double probability, PointMap map) {
-  checked_number(name, "probability", probability, 0, 1);
+  require_within(name, "probability", probability, 0, 1);
   return {.name = name,
           .move = [=](const Image&, HostRandom& random) { return random.uniform() < probability ? map : PointMap{}; }};
 }
@@ -162,7 +158,7 @@ Transform blur(Range deviation) {
 }
 
 Transform noise(double deviation) {
-  checked_number("noise", "deviation", deviation, 0, 1e6);
+  require_within("noise", "deviation", deviation, 0, 1e6);
   return {.name = "noise", .change = [=](Image& image, HostRandom& random) {
             for (double& pixel : image.pixels) pixel += deviation * random.near_normal();
           }};
@@ -179,8 +175,8 @@ Transform brightness(Range factor) {
 }
 
 Transform cutout(double side, double value) {
-  checked_number("cutout", "side, a fraction of the shorter side,", side, 0, 2);
-  checked_number("cutout", "value", value, -1e6, 1e6);
+  require_within("cutout", "side, a fraction of the shorter side,", side, 0, 2);
+  require_within("cutout", "value", value, -1e6, 1e6);
   return {.name = "cutout", .change = [=](Image& image, HostRandom& random) {
             const auto shorter = static_cast<double>(std::min(image.height, image.width));
             const auto pixels = static_cast<Index>(std::lround(side * shorter));
@@ -196,8 +192,8 @@ Transform cutout(double side, double value) {
 }
 
 Transform elastic(double pixels, double smoothness) {
-  checked_number("elastic", "pixels", pixels, 0, max_deviation);
-  checked_number("elastic", "smoothness", smoothness, 0.1, max_deviation);
+  require_within("elastic", "pixels", pixels, 0, max_deviation);
+  require_within("elastic", "smoothness", smoothness, 0.1, max_deviation);
   const double scale = pixels / deviation_after(smoothness);
   return {.name = "elastic", .change = [=](Image& image, HostRandom& random) {
             if (scale == 0) return;
@@ -228,7 +224,7 @@ Transform clip(double low, double high) {
 }
 
 Transform sometimes(double probability, const Transform& transform) {
-  checked_number("sometimes", "probability", probability, 0, 1);
+  require_within("sometimes", "probability", probability, 0, 1);
   Transform out{.name = transform.name};
   if (transform.move) {
     out.move = [=](const Image& image, HostRandom& random) {

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/data/random.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -117,10 +118,7 @@ std::vector<Index> numpy_permutation(Index n, std::uint32_t seed) {
 
 Dataset with_class_weights(const Dataset& data, const std::vector<double>& weights) {
   require_labels("with_class_weights", data.y);
-  for (const double weight : weights) {
-    if (!(weight >= 0) || !std::isfinite(weight))
-      throw UserError(fmt::format("with_class_weights: weights must be finite and at least 0, got {}", weight));
-  }
+  for (const double weight : weights) require_not_negative("with_class_weights", "weights", weight);
   const auto labels = data.y.values<std::int64_t>();
   std::vector<double> numbers(labels.size());
   for (std::size_t row = 0; row < labels.size(); ++row) {
@@ -133,7 +131,7 @@ Dataset with_class_weights(const Dataset& data, const std::vector<double>& weigh
 
 std::vector<double> balanced_class_weights(const Tensor& labels, Index classes) {
   require_labels("balanced_class_weights", labels);
-  if (classes < 1) throw UserError(fmt::format("balanced_class_weights: classes must be at least 1, got {}", classes));
+  require_at_least("balanced_class_weights", "classes", classes, 1);
   std::vector<double> out(static_cast<std::size_t>(classes));
   const auto numbers = labels.values<std::int64_t>();
   for (std::size_t row = 0; row < numbers.size(); ++row)
@@ -147,7 +145,7 @@ std::vector<double> balanced_class_weights(const Tensor& labels, Index classes) 
 
 Tensor one_hot(const Tensor& labels, Index classes) {
   require_labels("one_hot", labels);
-  if (classes < 1) throw UserError(fmt::format("one_hot: classes must be at least 1, got {}", classes));
+  require_at_least("one_hot", "classes", classes, 1);
   Tensor out({labels.elements(), classes});
   const auto from = labels.values<std::int64_t>();
   const auto to = out.mutable_values<float>();

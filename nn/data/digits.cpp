@@ -3,12 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numbers>
 #include <vector>
 
-#include <fmt/format.h>
-
-#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/data/random.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -214,7 +211,7 @@ void draw(int digit, HostRandom& random, float* image) {
 }  // namespace
 
 Dataset make_digits(Index count, std::uint64_t seed) {
-  if (count < 0) throw UserError(fmt::format("make_digits: count must be at least 0, got {}", count));
+  require_at_least("make_digits", "count", count, 0);
   Tensor x({count, Index{pixels}});
   Tensor y({count}, i64);
   const auto labels = y.mutable_values<std::int64_t>();

@@ -2,24 +2,14 @@
 
 #include <cmath>
 #include <numbers>
-#include <vector>
 
-#include <fmt/format.h>
-
-#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/data/random.hpp>
 
 namespace xgrad::inline v0::nn {
 namespace {
 
-void require_at_least(const char* where, const char* what, Index value, Index least) {
-  if (value < least) throw UserError(fmt::format("{}: {} must be at least {}, got {}", where, what, least, value));
-}
-
-void require_noise(const char* where, double noise) {
-  if (noise >= 0 && std::isfinite(noise)) return;
-  throw UserError(fmt::format("{}: noise, a standard deviation, must be finite and at least 0, got {}", where, noise));
-}
+constexpr const char* noise_option = "noise, a standard deviation,";
 
 // Points of the plane; row i has class i % classes. draw_point(class, random) draws a point without noise.
 template <class F>
@@ -46,7 +36,7 @@ struct Point {
 Dataset make_friedman(Index rows, std::uint64_t seed, const FriedmanOptions& options) {
   require_at_least("make_friedman", "rows", rows, 0);
   require_at_least("make_friedman", "features", options.features, 5);
-  require_noise("make_friedman", options.noise);
+  require_not_negative("make_friedman", noise_option, options.noise);
   Tensor x({rows, options.features}), y({rows, 1});
   float* inputs = x.mutable_values<float>().data();
   float* targets = y.mutable_values<float>().data();
@@ -63,7 +53,7 @@ Dataset make_friedman(Index rows, std::uint64_t seed, const FriedmanOptions& opt
 
 Dataset make_moons(Index rows, std::uint64_t seed, double noise) {
   require_at_least("make_moons", "rows", rows, 0);
-  require_noise("make_moons", noise);
+  require_not_negative("make_moons", noise_option, noise);
   return points(rows, seed, 2, noise, [](Index label, HostRandom& random) {
     const double angle = random.between(0, std::numbers::pi);
     const double right = std::cos(angle), up = std::sin(angle);
@@ -74,7 +64,7 @@ Dataset make_moons(Index rows, std::uint64_t seed, double noise) {
 Dataset make_spirals(Index rows, std::uint64_t seed, Index arms, double noise) {
   require_at_least("make_spirals", "rows", rows, 0);
   require_at_least("make_spirals", "arms", arms, 1);
-  require_noise("make_spirals", noise);
+  require_not_negative("make_spirals", noise_option, noise);
   return points(rows, seed, arms, noise, [&](Index label, HostRandom& random) {
     const double radius = std::sqrt(random.uniform());  // sqrt: about equal density at all radii
     const double turn = 1.5 * radius + static_cast<double>(label) / static_cast<double>(arms);

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -22,11 +23,8 @@ BatchNorm::BatchNorm(BatchNormOptions options, SourceLocation at)
   const auto from_preset = defaults(options_.preset).batch_norm;
   options_.momentum = options_.momentum.value_or(from_preset.momentum);
   options_.epsilon = options_.epsilon.value_or(from_preset.epsilon);
-  if (!(*options_.momentum >= 0 && *options_.momentum <= 1)) {
-    throw UserError(fmt::format("{}: momentum must be in [0, 1], got {}", name(), *options_.momentum));
-  }
-  if (!(*options_.epsilon >= 0))
-    throw UserError(fmt::format("{}: epsilon must be at least 0, got {}", name(), *options_.epsilon));
+  require_within(name(), "momentum", *options_.momentum, 0, 1);
+  require_at_least(name(), "epsilon", *options_.epsilon, 0);
 }
 
 Value BatchNorm::operator()(Operand x) const {

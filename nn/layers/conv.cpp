@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 
 namespace xgrad::inline v0::nn {
 namespace {
 
 void check(const Layer& layer, Index filters, Index height, Index width, Index groups) {
-  if (filters < 1) throw UserError(fmt::format("{}: filters must be at least 1, got {}", layer.name(), filters));
+  require_at_least(layer.name(), "filters", filters, 1);
   if (height < 1 || width < 1) {
     throw UserError(fmt::format("{}: the window must be at least 1 x 1, got {} x {}", layer.name(), height, width));
   }

@@ -1,15 +1,13 @@
 #include <xgrad/nn/layers/dense.hpp>
 
-#include <fmt/format.h>
-
-#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 
 namespace xgrad::inline v0::nn {
 
 Dense::Dense(Index units, Activation activation, const DenseOptions& options, SourceLocation at)
     : KernelLayer("dense", activation, options, at), units_(units) {
   const SourceLocationScope line(at, nullptr);
-  if (units < 1) throw UserError(fmt::format("{}: units must be at least 1, got {}", name(), units));
+  require_at_least(name(), "units", units, 1);
 }
 
 Value Dense::operator()(Operand x) const {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -17,7 +18,7 @@ RowNorm::RowNorm(const char* kind, LayerNormOptions options, SourceLocation at)
       beta_(weight("beta", options_.beta_initializer,
                    {.regularizer = options_.beta_regularizer, .constraint = options_.beta_constraint})) {
   options_.epsilon = options_.epsilon.value_or(defaults(options_.preset).norm_epsilon);
-  if (!(epsilon() >= 0)) throw UserError(fmt::format("{}: epsilon must be at least 0, got {}", name(), epsilon()));
+  require_at_least(name(), "epsilon", epsilon(), 0);
 }
 
 Value RowNorm::scale_and_shift(Value normalized, const Axes& axes) const {
@@ -51,7 +52,7 @@ Value LayerNorm::operator()(Operand x) const {
 GroupNorm::GroupNorm(Index groups, LayerNormOptions options, SourceLocation at)
     : RowNorm("group_norm", std::move(options), at), groups_(groups) {
   const SourceLocationScope line(at, nullptr);
-  if (groups < 1) throw UserError(fmt::format("{}: groups must be at least 1, got {}", name(), groups));
+  require_at_least(name(), "groups", groups, 1);
 }
 
 Value GroupNorm::operator()(Operand x) const {

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -32,9 +33,7 @@ Value AlphaDropout::operator()(Operand x) const {
 GaussianNoise::GaussianNoise(double stddev, const std::string& name, SourceLocation at)
     : Layer("gaussian_noise", name, true, at), stddev_(stddev) {
   const SourceLocationScope line(at, nullptr);
-  if (!(stddev >= 0) || !std::isfinite(stddev)) {
-    throw UserError(fmt::format("{}: stddev must be finite and at least 0, got {}", this->name(), stddev));
-  }
+  require_not_negative(this->name(), "stddev", stddev);
 }
 
 Value GaussianNoise::operator()(Operand x) const {

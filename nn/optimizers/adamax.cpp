@@ -1,6 +1,6 @@
 #include <xgrad/nn/optimizers/adamax.hpp>
 
-#include <xgrad/nn/optimizers/internal/options.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {

@@ -10,8 +10,8 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/graph/plan/plan.hpp>
-#include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {

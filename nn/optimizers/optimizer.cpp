@@ -1,15 +1,14 @@
 #include <xgrad/nn/optimizers/optimizer.hpp>
 
-#include <cmath>
 #include <set>
 
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/internal/names.hpp>
 #include <xgrad/nn/metrics.hpp>
-#include <xgrad/nn/optimizers/internal/options.hpp>
 #include <xgrad/nn/regularizers.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -87,25 +86,19 @@ void ParameterStep::set_state(const std::string& name, Value next) {
 }
 
 void Optimizer::check() {
-  const double rate = learning_rate();
-  if (!(rate >= 0) || !std::isfinite(rate)) {
-    throw UserError(fmt::format("{}: learning_rate must be finite and at least 0, got {}", name_, rate));
-  }
-  const char* name = name_.c_str();
-  if (options_.clip_norm) require_positive(name, "clip_norm", *options_.clip_norm);
-  if (options_.global_clip_norm) require_positive(name, "global_clip_norm", *options_.global_clip_norm);
-  if (options_.clip_value) require_positive(name, "clip_value", *options_.clip_value);
+  require_not_negative(name_, "learning_rate", learning_rate());
+  if (options_.clip_norm) require_positive(name_, "clip_norm", *options_.clip_norm);
+  if (options_.global_clip_norm) require_positive(name_, "global_clip_norm", *options_.global_clip_norm);
+  if (options_.clip_value) require_positive(name_, "clip_value", *options_.clip_value);
   if (options_.clip_norm.has_value() + options_.global_clip_norm.has_value() + options_.clip_value.has_value() > 1) {
     throw UserError(fmt::format("{}: only one of clip_norm, global_clip_norm and clip_value may be set", name_));
   }
-  if (options_.weight_decay) require_not_negative(name, "weight_decay", *options_.weight_decay);
+  if (options_.weight_decay) require_not_negative(name_, "weight_decay", *options_.weight_decay);
   if (options_.weight_decay && setup_.weight_decay) {
     throw UserError(fmt::format("{}: set weight_decay of the rule, not of OptimizerOptions", name_));
   }
-  if (options_.ema_momentum) require_fraction(name, "ema_momentum", *options_.ema_momentum);
-  if (options_.accumulate < 1) {
-    throw UserError(fmt::format("{}: accumulate must be at least 1, got {}", name_, options_.accumulate));
-  }
+  if (options_.ema_momentum) require_fraction(name_, "ema_momentum", *options_.ema_momentum);
+  require_at_least(name_, "accumulate", options_.accumulate, 1);
 }
 
 void Optimizer::require_settable_rate(const std::string& where) const {

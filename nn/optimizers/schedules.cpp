@@ -6,7 +6,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/nn/optimizers/internal/options.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {

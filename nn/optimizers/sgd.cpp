@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
-#include <xgrad/nn/optimizers/internal/options.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -12,8 +12,7 @@ RuleSetup SGD::setup() const {
   const auto from_preset = defaults(preset).sgd;
   const double keep = momentum.value_or(from_preset.momentum);
   require_fraction(name, "momentum", keep);
-  if (!(dampening >= 0 && dampening <= 1))
-    throw UserError(fmt::format("{}: dampening must be in [0, 1], got {}", name, dampening));
+  require_within(name, "dampening", dampening, 0, 1);
   if (dampening != 0 && (keep == 0 || nesterov)) {
     throw UserError(fmt::format("{}: dampening = {} requires {}", name, dampening,
                                 nesterov ? "nesterov = false" : "momentum above 0"));

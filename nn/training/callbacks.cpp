@@ -9,6 +9,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/number_text.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/graph/base/internal/replace_file.hpp>
 #include <xgrad/nn/internal/names.hpp>
 #include <xgrad/nn/training/model.hpp>
@@ -39,11 +40,6 @@ bool is_better(double now, const std::optional<double>& before, MonitorMode mode
   if (!before) return true;
   const bool larger = mode == MonitorMode::max || (mode == MonitorMode::automatic && larger_is_better(name));
   return larger ? now > *before + margin : now < *before - margin;
-}
-
-void require_at_least(const char* callback, const char* option, double value, double least) {
-  if (value >= least && std::isfinite(value)) return;
-  throw UserError(fmt::format("{}: {} must be finite and at least {}, got {}", callback, option, least, value));
 }
 
 // ---- callback state as tensors
@@ -92,8 +88,8 @@ NamedTensors weights_of(const Model& model) {
 
 void EarlyStopping::on_fit_begin(Training& t) {
   require_monitored(name, t, monitor);
-  require_at_least(name, "patience", patience, 0);
-  require_at_least(name, "min_delta", min_delta, 0);
+  require_not_negative(name, "patience", patience);
+  require_not_negative(name, "min_delta", min_delta);
   best.reset();
   best_epoch = waited = 0;
   stopped_epoch.reset();
@@ -149,11 +145,11 @@ void EarlyStopping::set_state(const NamedTensors& state) {
 
 void ReduceLROnPlateau::on_fit_begin(Training& t) {
   require_monitored(name, t, monitor);
-  if (!(factor >= 0 && factor < 1)) throw UserError(fmt::format("{}: factor must be in [0, 1), got {}", name, factor));
-  require_at_least(name, "patience", patience, 0);
-  require_at_least(name, "min_delta", min_delta, 0);
-  require_at_least(name, "cooldown", cooldown, 0);
-  require_at_least(name, "min_learning_rate", min_learning_rate, 0);
+  require_fraction(name, "factor", factor);
+  require_not_negative(name, "patience", patience);
+  require_not_negative(name, "min_delta", min_delta);
+  require_not_negative(name, "cooldown", cooldown);
+  require_not_negative(name, "min_learning_rate", min_learning_rate);
   require_settable_rate(t);
   best.reset();
   waited = cooling = 0;
@@ -219,7 +215,7 @@ std::string path_now(const ModelCheckpoint& c, int epoch, const Logs& logs) {
 
 void ModelCheckpoint::on_fit_begin(Training& t) {
   if (path.empty()) throw UserError(fmt::format("{}: the path is empty", name));
-  require_at_least(name, "every_steps", every_steps, 0);
+  require_not_negative(name, "every_steps", every_steps);
   if (every_steps > 0 && save_best_only) {
     throw UserError(fmt::format(
         "{}: every_steps and save_best_only are both given\n  hint: use two ModelCheckpoint callbacks", name));

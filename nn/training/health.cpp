@@ -7,7 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/saturation.hpp>
-#include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/training/internal/health_probe.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -15,10 +15,6 @@ namespace {
 
 constexpr int epochs_since_best = 3;
 constexpr double initial_weight_limit = 0.05;  // share of the initial values in moving statistics that matters
-
-void require_at_least(const char* option, double value, double least) {
-  if (!(value >= least)) throw UserError(fmt::format("health: {} must be at least {}, got {}", option, least, value));
-}
 
 // One check: counts the issues that it finds, and reports those of enough consecutive checks.
 class HealthCheck {
@@ -196,16 +192,16 @@ std::string Finding::str() const {
 }
 
 void Health::on_fit_begin(Training&) {
-  require_at_least("every", every, 1);
-  require_at_least("rows", static_cast<double>(rows), 1);
-  require_at_least("consecutive_checks", consecutive_checks, 1);
+  require_at_least("health", "every", every, 1);
+  require_at_least("health", "rows", rows, 1);
+  require_at_least("health", "consecutive_checks", consecutive_checks, 1);
   for (const auto& [name, value] : {std::pair{"dead", dead},
                                     {"saturated", saturated},
                                     {"large_step", large_step},
                                     {"small_step", small_step},
                                     {"lag", lag},
                                     {"rise", rise}}) {
-    require_at_least(name, value, 0);
+    require_at_least("health", name, value, 0);
   }
   found.clear();
   pending.clear();

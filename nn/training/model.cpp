@@ -1,7 +1,6 @@
 #include <xgrad/nn/training/model.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <numeric>
 #include <set>
@@ -10,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/internal/names.hpp>
 #include <xgrad/nn/training/internal/data_checks.hpp>
 #include <xgrad/nn/training/internal/model_state.hpp>
@@ -32,7 +32,7 @@ Shape target_shape(const Shape& prediction, Target target) {
 }
 
 Index batch_of(const char* where, int batch_size, Index fallback, Index rows) {
-  if (batch_size < 0) throw UserError(fmt::format("{}: batch_size must be at least 0, got {}", where, batch_size));
+  require_at_least(where, "batch_size", batch_size, 0);
   return std::max<Index>(1, std::min<Index>(batch_size == 0 ? fallback : batch_size, rows));
 }
 
@@ -339,8 +339,7 @@ double Model::learning_rate() const {
 
 void Model::set_learning_rate(double rate) {
   state_->require_compiled("set_learning_rate").optimizer.require_settable_rate("set_learning_rate");
-  if (!(rate >= 0) || !std::isfinite(rate))
-    throw UserError(fmt::format("set_learning_rate: rate must be finite and at least 0, got {}", rate));
+  require_not_negative("set_learning_rate", "rate", rate);
   const ModelUse::Call changing = state_->use.change("set_learning_rate", state_->options.name);
   state_->optimizer_state.learning_rate.set(Tensor(rate));
 }

@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <vector>
 
-#include <fmt/format.h>
-
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/training/internal/data_checks.hpp>
 #include <xgrad/nn/training/internal/model_state.hpp>
 #include <xgrad/ops/machine_peak.hpp>
@@ -15,7 +14,7 @@ Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions
   State& s = *state_;
   const ModelUse::Call changing = s.use.change("profile", s.options.name);  // runs change the weights temporarily
   (void)s.require_compiled("profile");
-  if (batch_size < 1) throw UserError(fmt::format("profile: batch_size must be at least 1, got {}", batch_size));
+  require_at_least("profile", "batch_size", batch_size, 1);
   const Dataset checked = s.checked("profile", data);
   if (checked.size() == 0) throw ShapeError("profile: there are no rows");
   const Dataset batch = checked.slice(0, std::min<Index>(batch_size, checked.size()));

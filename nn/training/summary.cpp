@@ -6,8 +6,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/number_text.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/graph/flops.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/graph/walk.hpp>
@@ -125,8 +125,7 @@ class Table {
 }  // namespace
 
 std::string Model::str(const SummaryOptions& options) const {
-  if (options.batch_size < 1)
-    throw UserError(fmt::format("summary: batch_size must be at least 1, got {}", options.batch_size));
+  require_at_least("summary", "batch_size", options.batch_size, 1);
   const ModelUse::Call reading = state_->use.read("summary", state_->options.name);
   return state_->with_memory("summary", options.batch_size, [&] {
     const ModelGraph forward = state_->build(Mode::train, options.batch_size);

@@ -9,6 +9,7 @@
 
 #include <xgrad/autodiff/gradients.hpp>
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/graph/plan/plan.hpp>
 #include <xgrad/nn/events/runs.hpp>
 #include <xgrad/nn/training/internal/sample_rows.hpp>
@@ -150,13 +151,10 @@ struct TensorBoard::Run {
 };
 
 void TensorBoard::on_fit_begin(Training& t) {
-  const auto require_non_negative = [](const char* option, std::int64_t value) {
-    if (value < 0) throw UserError(fmt::format("{}: {} must be at least 0, got {}", where, option, value));
-  };
   if (log_dir.empty()) throw UserError(fmt::format("{}: log_dir is empty", where));
-  require_non_negative("histogram_freq", histogram_freq);
-  require_non_negative("histogram_rows", histogram_rows);
-  require_non_negative("update_freq", update_freq);
+  require_at_least(where, "histogram_freq", histogram_freq, 0);
+  require_at_least(where, "histogram_rows", histogram_rows, 0);
+  require_at_least(where, "update_freq", update_freq, 0);
   run = std::make_shared<Run>(log_dir, steps_done(t) > 0);
   Folder& to = run->train;
   if (write_graph && !to.has_graph()) {

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/graph/base/internal/replace_file.hpp>
 #include <xgrad/nn/plots/internal/svg.hpp>
 
@@ -368,7 +369,7 @@ std::string Plot::svg() const {
 void Plot::save(const std::filesystem::path& path) const { write_svg("plot", path, svg()); }
 
 std::string plots_svg(const std::vector<Plot>& plots, const GridOptions& options) {
-  if (options.columns < 1) throw UserError(fmt::format("plots: columns must be at least 1, got {}", options.columns));
+  require_at_least("plots", "columns", options.columns, 1);
   std::vector<Panel> panels;
   const Plot nothing;
   for (const Plot& plot : plots) panels.emplace_back(plot);

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
+#include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/graph/run/finite.hpp>
 #include <xgrad/nn/training/internal/data_checks.hpp>
 #include <xgrad/nn/training/internal/fit.hpp>
@@ -20,9 +21,8 @@ using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 void check(const FitOptions& options) {
-  if (options.batch_size < 1)
-    throw UserError(fmt::format("fit: batch_size must be at least 1, got {}", options.batch_size));
-  if (options.epochs < 0) throw UserError(fmt::format("fit: epochs must be at least 0, got {}", options.epochs));
+  require_at_least("fit", "batch_size", options.batch_size, 1);
+  require_at_least("fit", "epochs", options.epochs, 0);
   if (options.validation.size() > 0 && options.validation_split != 0) {
     throw UserError("fit: validation and validation_split are both given\n  hint: use one of them");
   }
