@@ -21,7 +21,7 @@ struct Adadelta {
   std::optional<double> rho{};
   std::optional<double> epsilon{};
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 

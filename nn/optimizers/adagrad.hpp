@@ -22,7 +22,7 @@ struct Adagrad {
   std::optional<double> accumulator{};
   std::optional<double> epsilon{};
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 

@@ -29,7 +29,7 @@ struct Adam {
   std::optional<double> epsilon{};
   bool amsgrad = false;
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 
@@ -43,7 +43,7 @@ struct AdamW {
   std::optional<double> epsilon{};
   bool amsgrad = false;
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 

@@ -23,7 +23,7 @@ struct Adamax {
   std::optional<double> beta_2{};
   std::optional<double> epsilon{};
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 

@@ -19,7 +19,7 @@ struct Lion {
   std::optional<double> beta_1{};
   std::optional<double> beta_2{};
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 

@@ -23,7 +23,7 @@ struct Nadam {
   std::optional<double> epsilon{};
   std::optional<double> momentum_decay{};
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 

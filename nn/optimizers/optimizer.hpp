@@ -90,9 +90,9 @@ concept OptimizerRule = requires(const R& rule, ParameterStep& step) {
   { rule(step) } -> std::same_as<Value>;
 }
 &&(
-    requires(const R& rule) { rule.setup(); } || requires(const R& rule) { LearningRate(rule.learning_rate); });
+    requires(R& rule) { rule.setup(); } || requires(const R& rule) { LearningRate(rule.learning_rate); });
 
-// Settings of a rule of this library, after its options were checked.
+// Settings of a rule of this library. Its `setup` checks the options and sets those that were not given.
 struct RuleSetup {
   LearningRate learning_rate = 0;
   Preset preset = Preset::keras;         // formula of clipping and weight decay
@@ -182,7 +182,7 @@ class Optimizer {
 
  private:
   template <class R>
-  static RuleSetup setup_of(const R& rule) {
+  static RuleSetup setup_of(R& rule) {
     if constexpr (requires { rule.setup(); })
       return rule.setup();
     else

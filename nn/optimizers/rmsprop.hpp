@@ -25,7 +25,7 @@ struct RMSprop {
   std::optional<double> epsilon{};
   bool centered = false;
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 

@@ -23,7 +23,7 @@ struct SGD {
   bool nesterov = false;
   double dampening = 0;  // in [0, 1]; needs momentum, and excludes nesterov
 
-  RuleSetup setup() const;
+  RuleSetup setup();
   Value operator()(ParameterStep& s) const;
 };
 
