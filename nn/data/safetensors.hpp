@@ -10,9 +10,11 @@
 #include <map>
 #include <string>
 
-#include <xgrad/nn/data/named_tensors.hpp>
+#include <xgrad/graph/tensor.hpp>
 
 namespace xgrad::inline v0::nn {
+
+using NamedTensors = std::map<std::string, Tensor>;
 
 struct TensorFile {
   NamedTensors tensors{};

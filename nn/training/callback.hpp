@@ -34,7 +34,7 @@
 
 #include <xgrad/graph/shape.hpp>
 #include <xgrad/nn/checked_function.hpp>
-#include <xgrad/nn/data/named_tensors.hpp>
+#include <xgrad/nn/data/safetensors.hpp>
 #include <xgrad/nn/training/history.hpp>
 
 namespace xgrad::inline v0::nn {
