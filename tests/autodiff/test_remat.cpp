@@ -13,7 +13,7 @@
 #include <xgrad/graph/verify.hpp>
 #include <xgrad/nn/layers/batch_norm.hpp>
 #include <xgrad/nn/layers/dense.hpp>
-#include <xgrad/nn/layers/dropout.hpp>
+#include <xgrad/nn/layers/noise.hpp>
 #include <xgrad/nn/sequential.hpp>
 
 #include "support/random_graph.hpp"

@@ -8,8 +8,8 @@
 #include <xgrad/engine.hpp>
 #include <xgrad/nn/layers/batch_norm.hpp>
 #include <xgrad/nn/layers/dense.hpp>
-#include <xgrad/nn/layers/dropout.hpp>
 #include <xgrad/nn/layers/flatten.hpp>
+#include <xgrad/nn/layers/noise.hpp>
 #include <xgrad/nn/sequential.hpp>
 
 using namespace xgrad;
