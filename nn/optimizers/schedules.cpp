@@ -7,9 +7,11 @@
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/options.hpp>
+#include <xgrad/graph/run/interpreter.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
+
 namespace {
 
 double positive_steps(const char* schedule, Index steps) {
@@ -164,6 +166,21 @@ LearningRate one_cycle(double rate, Index steps, const OneCycleOptions& options)
             const Value down = between(rate, low / options.end_divisor, minimum((step - top) / (end - top), 1));
             return where(step <= top, up, down);
           }};
+}
+
+Value LearningRate::operator()(Value step) const {
+  if (!is_schedule()) return step.graph().constant(number_, f64);
+  const Value rate = function_(step);
+  if (rate.type() != TensorType{f64, {}}) {
+    throw ShapeError(
+        fmt::format("schedule \"{}\": the learning rate must be a scalar f64\n  got: {}", name_, rate.describe()));
+  }
+  return rate;
+}
+
+double LearningRate::at(Index step) const {
+  Graph graph({.dtype = f64});
+  return evaluate((*this)(graph.constant(static_cast<double>(step), f64))).item();
 }
 
 }  // namespace xgrad::inline v0::nn
