@@ -11,14 +11,16 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/options.hpp>
 #include <xgrad/nn/internal/names.hpp>
+#include <xgrad/nn/regularizers.hpp>
 #include <xgrad/nn/training/internal/data_checks.hpp>
 #include <xgrad/nn/training/internal/model_state.hpp>
-#include <xgrad/nn/training/internal/objective.hpp>
 #include <xgrad/nn/training/internal/row_random.hpp>
 #include <xgrad/ops/define/registry.hpp>
+#include <xgrad/ops/machine_peak.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {
+
 namespace {
 
 // Default batch size of evaluate() and predict(): large enough for fast matrix products, small enough for the caches.
@@ -69,6 +71,52 @@ void make_unique(std::vector<Metric>& metrics) {
       name = fmt::format("{}_{}", metric.name, i);
     taken.insert({name, "val_" + name});
     metric.name = name;
+  }
+}
+
+// Softmax over a single unit is constant 1, so nothing would be learned.
+void require_no_lone_softmax(Value prediction, const std::string& where) {
+  const Node& node = prediction.node();
+  if (node.op != &builtin_op("probabilities")) return;
+  const auto axis = static_cast<int>(prediction.graph().attrs(prediction.id()).integer("axis"));
+  if (prediction.shape()[axis] != 1) return;
+  throw ShapeError(
+      fmt::format("{}: the prediction is softmax over a single unit, which is always 1\n  prediction: {}\n  hint: for "
+                  "one probability per row use nn::sigmoid and binary_crossentropy",
+                  where, prediction.describe()));
+}
+
+// Appends loss (with penalties) and metrics to a graph with prediction, target and, optionally, row weights. `where` is
+// the prefix of messages.
+void add_objective(ModelGraph& out, const CompileOptions& compiled, const std::string& where) {
+  Graph& g = *out.graph;
+  const auto require_scalar = [&](const char* kind, const std::string& name, Value value) {
+    if (value.shape().rank() == 0 && is_floating(value.dtype())) return value;
+    throw ShapeError(fmt::format("{}: the {} \"{}\" must be a floating-point scalar\n  got: {}", where, kind, name,
+                                 value.describe()));
+  };
+  require_no_lone_softmax(out.prediction, where);
+  const MetricInput batch{.prediction = out.prediction,
+                          .target = out.target,
+                          .weights = out.weights,
+                          .prediction_kind = compiled.loss.prediction,
+                          .target_kind = compiled.loss.target};
+  {
+    const auto scope = g.scope("loss");
+    const MetricOutput loss = compiled.loss.measure(batch);
+    const Value data_loss = require_scalar("loss", compiled.loss.name, loss.value);
+    out.loss = with_penalties(data_loss);
+    out.loss_weight = loss.weight;
+    if (out.loss_weight.valid() && out.loss != data_loss) out.penalty = out.loss - data_loss;
+  }
+  if (compiled.metrics.empty()) return;
+  const MetricInput seen = compiled.loss.counted(batch);
+  for (const Metric& metric : compiled.metrics) {
+    const auto scope = g.scope(metric.name);
+    const MetricOutput output =
+        metric.measure ? metric.measure(seen) : MetricOutput{metric.apply(out.prediction, out.target)};
+    out.metrics.push_back(metric.result ? output.value : require_scalar("metric", metric.name, output.value));
+    out.metric_weights.push_back(output.weight);
   }
 }
 
@@ -370,6 +418,26 @@ void Model::check_gradients(const Dataset& few_rows, const CheckOptions& options
   std::vector<Value> weights;
   for (const Parameter& p : g.trained) weights.push_back(g.graph->parameter(p));
   xgrad::check_gradients(g.loss, weights, g.feeds(data), options);
+}
+
+Profile Model::profile(const Dataset& data, int batch_size, const ProfileOptions& options) const {
+  State& s = *state_;
+  const ModelUse::Call changing = s.use.change("profile", s.options.name);  // runs change the weights temporarily
+  (void)s.require_compiled("profile");
+  require_at_least("profile", "batch_size", batch_size, 1);
+  const Dataset checked = s.checked("profile", data);
+  if (checked.size() == 0) throw ShapeError("profile: there are no rows");
+  const Dataset batch = checked.slice(0, std::min<Index>(batch_size, checked.size()));
+
+  const ModelGraph graph = training_graph(batch.size(), !batch.weights.empty());
+  std::vector<Value> outputs{graph.loss};
+  outputs.insert(outputs.end(), graph.metrics.begin(), graph.metrics.end());
+  const Plan plan(outputs, graph.updates);
+  Workspace memory(plan);
+  memory.feed(graph.feeds(batch));
+  ProfileOptions how = options;
+  if (!how.peak) how.peak = measure_peak(how.run.threads);
+  return xgrad::profile(plan, memory, how);
 }
 
 }  // namespace xgrad::inline v0::nn

@@ -1,6 +1,7 @@
 // The training loop.
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <numeric>
 #include <utility>
@@ -12,9 +13,9 @@
 #include <xgrad/graph/run/finite.hpp>
 #include <xgrad/nn/training/internal/data_checks.hpp>
 #include <xgrad/nn/training/internal/fit.hpp>
-#include <xgrad/nn/training/internal/snapshot.hpp>
 
 namespace xgrad::inline v0::nn {
+
 namespace {
 
 using Clock = std::chrono::steady_clock;
@@ -27,6 +28,29 @@ void check(const FitOptions& options) {
     throw UserError("fit: validation and validation_split are both given\n  hint: use one of them");
   }
 }
+
+// Scope guard: copies parameter values and two counts, and restores them unless `dismiss()` was called.
+class Snapshot {
+ public:
+  Snapshot(std::vector<Parameter> parameters, std::uint64_t& steps, std::uint64_t& epochs)
+      : parameters_(std::move(parameters)), counts_{{&steps, steps}, {&epochs, epochs}} {
+    for (const Parameter& p : parameters_) values_.push_back(p.value());
+  }
+  Snapshot(const Snapshot&) = delete;
+  Snapshot& operator=(const Snapshot&) = delete;
+  ~Snapshot() {
+    if (!active_) return;
+    for (std::size_t i = 0; i < parameters_.size(); ++i) parameters_[i].set(values_[i]);
+    for (const auto& [count, before] : counts_) *count = before;
+  }
+  void dismiss() { active_ = false; }
+
+ private:
+  std::vector<Parameter> parameters_;
+  std::vector<Tensor> values_;
+  std::pair<std::uint64_t*, std::uint64_t> counts_[2];
+  bool active_ = true;
+};
 
 }  // namespace
 
