@@ -1,16 +1,9 @@
-// The optimizers' formulas.
+#include <xgrad/nn/optimizers/rules.hpp>
+
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/options.hpp>
-#include <xgrad/nn/optimizers/adadelta.hpp>
-#include <xgrad/nn/optimizers/adagrad.hpp>
-#include <xgrad/nn/optimizers/adam.hpp>
-#include <xgrad/nn/optimizers/adamax.hpp>
-#include <xgrad/nn/optimizers/lion.hpp>
-#include <xgrad/nn/optimizers/nadam.hpp>
-#include <xgrad/nn/optimizers/rmsprop.hpp>
-#include <xgrad/nn/optimizers/sgd.hpp>
 #include <xgrad/ops/ops.hpp>
 
 namespace xgrad::inline v0::nn {

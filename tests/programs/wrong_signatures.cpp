@@ -2,8 +2,8 @@
 // error that the comment above it expects. Not part of the build.
 #include <xgrad/nn/initializers.hpp>
 #include <xgrad/nn/layers/dense.hpp>
+#include <xgrad/nn/optimizers/rules.hpp>
 #include <xgrad/nn/optimizers/schedules.hpp>
-#include <xgrad/nn/optimizers/sgd.hpp>
 #include <xgrad/nn/sequential.hpp>
 #include <xgrad/nn/training/callbacks.hpp>
 #include <xgrad/nn/training/model.hpp>

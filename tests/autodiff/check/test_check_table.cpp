@@ -13,7 +13,7 @@
 #include <xgrad/nn/layers/batch_norm.hpp>
 #include <xgrad/nn/layers/dense.hpp>
 #include <xgrad/nn/layers/noise.hpp>
-#include <xgrad/nn/optimizers/sgd.hpp>
+#include <xgrad/nn/optimizers/rules.hpp>
 #include <xgrad/nn/sequential.hpp>
 #include <xgrad/nn/training/check.hpp>
 

@@ -10,15 +10,8 @@
 
 #include <doctest/doctest.h>
 
-#include <xgrad/nn/optimizers/adadelta.hpp>
-#include <xgrad/nn/optimizers/adagrad.hpp>
-#include <xgrad/nn/optimizers/adam.hpp>
-#include <xgrad/nn/optimizers/adamax.hpp>
-#include <xgrad/nn/optimizers/lion.hpp>
-#include <xgrad/nn/optimizers/nadam.hpp>
-#include <xgrad/nn/optimizers/rmsprop.hpp>
+#include <xgrad/nn/optimizers/rules.hpp>
 #include <xgrad/nn/optimizers/schedules.hpp>
-#include <xgrad/nn/optimizers/sgd.hpp>
 
 #include "support/descent.hpp"
 #include "support/places.hpp"
