@@ -37,6 +37,7 @@ struct Look {
 constexpr Look input_look{"ellipse", "#e4f5e7", "#5fae6f"};
 constexpr Look parameter_look{"cylinder", "#fff5d1", "#d4a72c"};
 constexpr Look constant_look{"note", "#f1f2f4", "#9aa1ab"};
+// Indexed by Role: forward, backward, update.
 constexpr std::array<Look, 3> role_looks{
     {{"box", "#e6f0fb", "#5b93cf"}, {"box", "#fdebdf", "#e08a52"}, {"box", "#efe6fa", "#9a74cc"}}};
 constexpr std::array<const char*, 3> role_edges{"#6b8fb5", "#d99a70", "#a58bcb"};
