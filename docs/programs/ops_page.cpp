@@ -1,5 +1,5 @@
-// Prints docs/ops.md: every operation and composition, as the registry has it. The formulas are those of graphs that
-// are built here, from the rules themselves, on a sample. Run by `./dev docs`.
+// Prints docs/ops.md: every operation and composition of the registry. Formulas are printed from graphs that the
+// operations and their rules build here for a sample. Run by `./dev docs`.
 #include <algorithm>
 #include <cctype>
 #include <cstdio>
@@ -23,34 +23,38 @@ using Named = std::vector<std::pair<std::string, Value>>;
 
 constexpr const char* introduction = R"(# Operations
 
-Made by `./dev docs` from the operations themselves, and tested to be what they say.
+`./dev docs` generates this page from the operations themselves, and a test checks that it is up to date.
 
-`x`, or `a`, `b`, `c`, are inputs with numbers that a derivative can flow to, `i` is one of indices, `m` one of truth values, and of
-`like` only the shape matters. `y` is the result and `dy` its cotangent, the derivative of the final scalar by it; `dx` is what the
-backward rule hands on to `x`. The formulas are the graphs that the operation and its rule append for the first sample; where
-attributes matter, other ones give other graphs. Where an input was broadcast, `gradients` sums what the rule hands on to the
-input's shape, which no rule needs to know.
+**Names.** An input to which a derivative can flow is `x`, or `a`, `b`, `c` if there are several. `i` holds indices and
+`m` booleans; of `like`, only the shape is used. `y` is the result, `dy` its cotangent (the derivative of the final
+scalar with respect to `y`), and `dx` the cotangent that the backward rule returns for `x`.
 
-Kinks, ties and special values are in the text of each operation. "Checked on" is where the test suites take finite differences, if
-not on all of [-2, 2]: points they keep away from are kinks, poles, or where two inputs must not meet. Operations without a line on
-dtypes take all four.
+**Formulas** are printed from the graphs that the operation and its rule build for one sample. With other attributes, the
+graphs may differ. If an input was broadcast, `gradients` sums its cotangent to the shape of the input, so the rules do
+not contain this sum.
 
-A derivative at NaN is not defined: it may come out as NaN, as 0 or as the cotangent. Where numbers are infinite it is what its formula
-gives, which may be NaN.
+**Domains.** The text of an operation gives its results and derivatives at kinks, ties and special values. "Checked on" is
+the domain of the tests by finite differences, if it is not all of [-2, 2]. It excludes kinks, poles and, for some
+operations, equal inputs. An operation without a line on dtypes accepts all four.
 
-Every operation says how many floating-point operations it takes, which `flops` adds up (`graph/flops.hpp`). Elementwise ones count one
-for each element they make, whatever the function, reductions one for each element they read, a product of [m, k] by [k, n] 2 m n k;
-what only moves numbers, converts them, or works on integers and truth values counts nothing.
+**NaN and infinity.** The derivative at NaN is undefined: it may be NaN, 0 or the cotangent. At infinity it is the value of
+the formula, which may be NaN.
+
+**FLOPs.** Each operation counts its floating-point operations, and `flops` adds them up (`graph/flops.hpp`). An
+elementwise operation counts one per element of its result, whatever the function. A reduction counts one per element
+that it reads, and a product of [m, k] and [k, n] counts 2 m n k. Operations that only move or convert elements, and
+those on integers and booleans, count none.
 )";
 
 constexpr const char* constants = R"(
 ## Constants
 
-`arange`, `linspace` and `eye` make tensors while the graph is built, so they are constants of it and no operations. They, and the
-random functions that take a shape in place of a tensor, are in `ops/constants.hpp` and `ops/random.hpp`.
+`arange`, `linspace` and `eye` compute a tensor while the graph is built and add it as a constant, so they are not
+operations. They, and the random functions that take a shape instead of a tensor, are in `ops/constants.hpp` and
+`ops/random.hpp`.
 )";
 
-// What inputs are called.
+// Names of the inputs in formulas.
 std::vector<std::string> names_of(const OpDef* op, const Sample& sample) {
   const auto shape_only = [&](std::size_t i) { return op != nullptr && op->shape_only(static_cast<int>(i)); };
   int floating = 0;
@@ -86,7 +90,7 @@ bool is_telling(const Sample& sample) {
   });
 }
 
-// The first sample that shows most: a matrix or more, no extent of nothing.
+// The most instructive sample: the first with a matrix, or else with a vector, and without empty axes.
 const Sample& telling(const std::vector<Sample>& samples) {
   for (const int rank : {2, 1}) {
     for (const Sample& s : samples) {
@@ -98,7 +102,7 @@ const Sample& telling(const std::vector<Sample>& samples) {
   return samples.front();
 }
 
-// The name of a heading in links, as GitHub makes it.
+// The anchor of a heading, as GitHub makes it.
 std::string anchor(const std::string& heading) {
   std::string out;
   for (const char c : heading) {
@@ -139,7 +143,7 @@ std::string block(const std::string& formulas) {
   return "```\n" + replaced(formulas, "9223372036854775807", "open") + "```\n";
 }
 
-// For instance "x f32 f64 i64; i i64". Empty if all are taken for all inputs alike.
+// For instance "x f32 f64 i64; i i64". Empty if every input accepts all dtypes.
 std::string dtypes_text(const OpDef& op) {
   const Sample& sample = telling(op.samples);
   const auto names = names_of(&op, sample);
@@ -217,7 +221,7 @@ void add_line(std::string& out, const char* what, const std::string& text) {
   if (!text.empty()) out += fmt::format("- {} {}\n", what, text);
 }
 
-// What the operation appends and, if it has a rule, what that appends.
+// The formulas of the operation and of its backward rule, if it has one.
 std::string formulas(const OpDef& op) {
   const Sample& sample = telling(op.samples);
   Built built(&op, sample);
@@ -267,13 +271,13 @@ struct Section {
 };
 
 constexpr Section sections[] = {
-    {"Elementwise", "Inputs broadcast as in NumPy; connected ones run as one, block after block.",
+    {"Elementwise", "Inputs broadcast as in NumPy. Plans fuse connected elementwise operations.",
      [](const OpDef& op) { return op.traits.elementwise && !op.traits.random; }},
-    {"Views and broadcasts", "No numbers are computed: a view is the same memory in another shape.",
+    {"Views and broadcasts", "These compute no values. A view is the same memory with another shape.",
      [](const OpDef& op) { return op.traits.view || op.traits.broadcast; }},
-    {"Random", "Functions of the graph's seed, the run's step, the node's stream and the element.",
+    {"Random", "Values are functions of the graph's seed, the step of the run, the node's stream and the element.",
      [](const OpDef& op) { return op.traits.random; }},
-    {"Reductions, products, parts of tensors", "Everything else that has a kernel of its own.",
+    {"Reductions, products, parts of tensors", "All other operations with a kernel.",
      [](const OpDef&) { return true; }},
 };
 
@@ -308,7 +312,8 @@ int main() {
   for (const Composite* c : composites) add_composite(page, *c);
   index += fmt::format("\n**Compositions:** {}\n", page.index);
   text +=
-      "\n## Compositions\n\nFunctions made of the operations above. They have no rule: their derivative follows.\n" +
+      "\n## Compositions\n\nFunctions composed of the operations above. They need no backward rule: their derivatives "
+      "follow from those of the\noperations.\n" +
       page.text;
   index += "\n**Constants:** [arange, linspace, eye](#constants)\n";
   text += constants;
