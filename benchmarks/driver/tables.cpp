@@ -24,7 +24,7 @@ std::string text(std::optional<double> target) { return target ? fmt::format("{:
 
 std::string percent(double fraction) { return std::isnan(fraction) ? "-" : fmt::format("{:.0f}%", 100 * fraction); }
 
-// A row for each job that both workers ran, except jobs with absolute limits, which engine_table shows.
+// A row for each job that xgrad and `who` ran, except jobs with absolute limits, which are in engine_table.
 Table against(const Results& results, const std::string& who, const std::string& title, const std::string& name) {
   Table out{title, {"job", "threads", "xgrad", name, "ratio", "target", "met"}, {}};
   for (const Result& r : results.results) {
@@ -44,7 +44,7 @@ const Product* product_of(const std::string& job) {
   return found == products.end() ? nullptr : found;
 }
 
-// The job and the number of threads.
+// Such as "train/wide, 2 threads".
 std::string at(const Result& r) { return fmt::format("{}, {} thread{}", r.job, r.threads, r.threads > 1 ? "s" : ""); }
 
 // A target and the achieved fraction of it, below 1 if missed.
@@ -161,8 +161,9 @@ Table product_table(const Results& results) {
 }
 
 Table product_means(const Results& results) {
-  Table out{
-      "Matrix multiplication, geometric mean of their time over ours", {"library", "threads", "ratio", "met"}, {}};
+  Table out{"Matrix multiplication, geometric mean of the other library's time divided by that of xgrad",
+            {"library", "threads", "ratio", "met"},
+            {}};
   for (const char* who : product_peers) {
     for (const int threads : results.thread_counts()) {
       std::vector<double> ratios;
@@ -239,12 +240,12 @@ std::vector<std::string> slower_jobs(const Results& results) {
   for (const Result& r : results.results) {
     const Entry* best = nullptr;
     for (const Entry& e : r.entries) {
-      // The memory bandwidth of the machine is a limit, not a peer.
+      // "hardware" is the memory bandwidth of the machine, not a library.
       if (e.who == ours || e.who == "hardware" || !(r.ratio(e.who) < 0.995)) continue;
       if (best == nullptr || r.ratio(e.who) < r.ratio(best->who)) best = &e;
     }
     if (best == nullptr) continue;
-    out.push_back(fmt::format("{}: {} needs {:.0f}% of our {}", at(r), best->who, 100 * r.ratio(best->who),
+    out.push_back(fmt::format("{}: {} takes {:.0f}% of xgrad's {}", at(r), best->who, 100 * r.ratio(best->who),
                               r.unit == Unit::nanoseconds ? "time" : "memory"));
   }
   return out;

@@ -14,12 +14,12 @@ inline constexpr std::array<const char*, 5> product_peers{"openblas", "blis", "o
 inline constexpr double target_of_best = 0.9;   // fraction of the best peer's speed, for each shape
 inline constexpr double target_planning = 5e6;  // nanoseconds to plan a training step of the MNIST net
 
-// The least time of a peer relative to ours; nothing without a target.
+// The least ratio of a peer's time to that of xgrad; nothing without a target.
 std::optional<double> target_ratio(const std::string& job, const std::string& who, int threads);
-// The upper limit of our result, in its unit; nothing without a target.
+// The upper limit of xgrad's result, in the unit of the job; nothing without a target.
 std::optional<double> target_limit(const std::string& job);
 
-// The best peer's time of a matrix product over ours; NaN if no peer was measured.
+// Time of the fastest peer in a matrix product, divided by that of xgrad; NaN if no peer was measured.
 double fraction_of_best(const Result& product);
 
 }  // namespace bench

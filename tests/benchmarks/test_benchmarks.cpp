@@ -100,9 +100,9 @@ TEST_CASE("benchmarks: missed targets and slower jobs are listed") {
                                    });
   // The memory bandwidth of the machine is a limit, not a peer.
   CHECK(slower_jobs(results) == std::vector<std::string>{
-                                    "train/wide, 1 thread: torch needs 80% of our time",
-                                    "matmul/512x512x512, 1 thread: eigen needs 85% of our time",
-                                    "matmul/8x13x32, 1 thread: eigen needs 80% of our time",
+                                    "train/wide, 1 thread: torch takes 80% of xgrad's time",
+                                    "matmul/512x512x512, 1 thread: eigen takes 85% of xgrad's time",
+                                    "matmul/8x13x32, 1 thread: eigen takes 80% of xgrad's time",
                                 });
   CHECK(fraction_of_best(results.results[6]) == doctest::Approx(0.8));
   CHECK(std::isnan(fraction_of_best(results.results[4])));
@@ -168,7 +168,7 @@ TEST_CASE("benchmarks: the page has the command, the machine and slower jobs") {
   const std::string text = page(results);
   for (const char* part : {"\n./dev bench --quick\n", "| processor | some processor |", "| torch | libtorch 1.2.3 |",
                            "| train/wide | 1 | 100 ns | 80.0 ns | 0.80x | 1.15x | no |",
-                           "- train/wide, 1 thread: torch needs 80% of our time"}) {
+                           "- train/wide, 1 thread: torch takes 80% of xgrad's time"}) {
     CAPTURE(part);
     CHECK(text.find(part) != std::string::npos);
   }
