@@ -58,39 +58,40 @@ allocator, and the other libraries have their fastest configuration: see the com
 )";
   out += section(
       "Networks and single operations",
-      R"(xgrad compared with libtorch's C++ front end with OpenBLAS. The *MNIST net* is 784-64-64-64-10 with batch normalization
-after each hidden layer, dropout and Adam, on batches of 128. Of its jobs, *step* repeats one batch; *in-order* and
-*shuffled* are epochs over 60,000 rows with all the work of `fit`. The *wide net* is 784-1024-1024-1024-10 on batches of
-256. The *Boston net* is 13-32-16-1 with batch normalization and dropout on batches of 8. The *tanh net* has three layers
-of 64 units; its two penalties need second derivatives. In xgrad, batch normalization, softmax and the losses are
-compositions of primitive operations; in libtorch they are hand-written kernels.)",
+      R"(xgrad compared with libtorch's C++ front end with OpenBLAS. The *MNIST net* is 784-64-64-64-10 with batch
+normalization after each hidden layer, dropout and Adam, on batches of 128. Of its jobs, *step* repeats one batch;
+*in-order* and *shuffled* are epochs over 60,000 rows with all the work of `fit`. The *wide net* is
+784-1024-1024-1024-10 on batches of 256. The *Boston net* is 13-32-16-1 with batch normalization and dropout on
+batches of 8. The *tanh net* has three layers of 64 units; its two penalties need second derivatives. In xgrad, batch
+normalization, softmax and the losses are compositions of primitive operations; in libtorch they are hand-written
+kernels.)",
       peer_table(results));
   out += section(
       "Memory bandwidth",
-      R"(A sum of a 64 MiB matrix should take as long as reading it. A chain of eight cheap elementwise operations on 64 MiB
-should take little longer than a copy.)",
+      R"(A sum of a 64 MiB matrix should take as long as reading it. A chain of eight cheap elementwise operations
+on 64 MiB should take little longer than a copy.)",
       hardware_table(results));
   out += section(
       "Matrix multiplication",
-      R"(`128x784x64` is the product of a [128, 784] and a [784, 64] matrix. With `ta` the first operand is stored transposed,
-with `tb` the second. The shapes are those of the nets above, forward and backward. Values are GFLOP/s. *Of the best* is
-the fraction of the best library's speed.)",
+      R"(`128x784x64` is the product of a [128, 784] and a [784, 64] matrix. With `ta` the first operand is stored
+transposed, with `tb` the second. The shapes are those of the nets above, forward and backward. Values are GFLOP/s.
+*Of the best* is the fraction of the best library's speed.)",
       product_table(results));
   if (const Table means = product_means(results); !means.rows.empty()) {
     out +=
         "Geometric mean over all shapes of each library's time divided by that of xgrad:\n\n" + means.markdown() + "\n";
   }
-  out += section(
-      "Planning, start and memory",
-      R"(`start/first-step` is the time from the start of a program to the end of its first training step, and `start/memory` the
-memory of that program without its data. `memory` is the size of the plan of a training step, compared with the sum of
-all its values. `plan/mnist` is the time to plan a training step of the MNIST net.)",
-      engine_table(results));
-  out += section(
-      "Per-node overhead",
-      R"(Chains of tiny operations: time per node to build the graph, to differentiate it, to plan it and to run the plan. The
-time per node should not depend on the length of the chain.)",
-      node_table(results));
+  out +=
+      section("Planning, start and memory",
+              R"(`start/first-step` is the time from the start of a program to the end of its first training step, and
+`start/memory` the memory of that program without its data. `memory` is the size of the plan of a training step,
+compared with the sum of all its values. `plan/mnist` is the time to plan a training step of the MNIST net.)",
+              engine_table(results));
+  out +=
+      section("Per-node overhead",
+              R"(Chains of tiny operations: time per node to build the graph, to differentiate it, to plan it and to run
+the plan. The time per node should not depend on the length of the chain.)",
+              node_table(results));
   out += "## Slower than peers\n\n" + list(slower_jobs(results), "None in this run.");
   out += "\n## Missed targets\n\n" + list(missed_targets(results), "None in this run.");
   if (const auto lines = noisy_results(results); !lines.empty()) {
