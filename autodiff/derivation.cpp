@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <xgrad/autodiff/gradients.hpp>
+#include <xgrad/autodiff/internal/batch.hpp>
 #include <xgrad/autodiff/internal/pullback.hpp>
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/graph/base/internal/number_text.hpp>
@@ -90,7 +91,8 @@ class Deriver {
   }
 
   void backward() {
-    const std::vector<bool> wanted = dependents();
+    // The nodes on a gradient path from wrt.
+    const std::vector<char> wanted = numeric_dependents(graph_, loss_.id() + 1, wrt_);
     std::vector<Backward> lines;
     for (const auto& [id, name] : names_) {
       for (const Style style : styles) known_[index(style)].emplace(id, name[index(style)]);
@@ -98,7 +100,7 @@ class Deriver {
     std::array<int, 2> parts{};
     for (std::size_t i = nodes_.size(); i-- > 0;) {
       const NodeId id = nodes_[i];
-      if (cotangents_.contains(id) && wanted[id]) add_backward(lines, id, parts);
+      if (cotangents_.contains(id) && wanted[id] != 0) add_backward(lines, id, parts);
     }
     find_numbers(lines);
     std::map<NodeId, std::size_t> latest;  // by node: its line
@@ -225,19 +227,6 @@ class Deriver {
     for (std::size_t i = 0; i < floating.size(); ++i) {
       if (given[i].valid()) cotangents_[floating[i].id()] = numbers[next++];
     }
-  }
-
-  // Nodes on a gradient path from wrt.
-  std::vector<bool> dependents() const {
-    std::vector<bool> out(loss_.id() + 1, false);
-    for (const Value w : wrt_) out[w.id()] = true;
-    for (const NodeId id : nodes_) {
-      const Node& node = graph_.node(id);
-      for (std::uint32_t i = 0; i < node.input_count; ++i) {
-        if (!node.op->shape_only(static_cast<int>(i)) && out[node.inputs[i]]) out[id] = true;
-      }
-    }
-    return out;
   }
 
   // ---- lines

@@ -256,7 +256,6 @@ std::vector<Value> gradients(Operand y, const std::vector<Value>& wrt, const Gra
 }
 
 Value gradients(Operand y, Operand wrt, const GradientOptions& options) {
-  const SourceLocationScope line(y, nullptr);
   return gradients(y, std::vector<Value>{wrt}, options)[0];
 }
 

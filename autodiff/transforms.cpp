@@ -106,9 +106,7 @@ std::vector<Value> push(Graph& graph, const std::vector<Value>& outputs, const s
   require_linear(graph, placeholders, back);
   // A vjp may return a zero node that does not depend on its cotangent; the tangent is then zero.
   std::vector<Value> out = pullback(back, tangents, placeholders, Unconnected::zeros);
-  NodeId size = 0;
-  for (const Value v : out) size = std::max(size, v.id() + 1);
-  const std::vector<char> depends = numeric_dependents(graph, size, placeholders);
+  const std::vector<char> depends = numeric_dependents(graph, end_of(out), placeholders);
   for (std::size_t i = 0; i < out.size(); ++i) {
     if (depends[out[i].id()] == 0) continue;
     throw GradientError(fmt::format(
@@ -247,8 +245,7 @@ std::vector<Value> vjp(const std::vector<Value>& outputs, const std::vector<Valu
 }
 
 Value vjp(Operand y, Operand wrt, Operand cotangent, Unconnected unconnected) {
-  const SourceLocationScope line(y, nullptr);
-  return vjp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{cotangent}, unconnected)[0];
+  return vjp({Value(y)}, {Value(wrt)}, {Value(cotangent)}, unconnected, y.line())[0];
 }
 
 std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Value>& wrt,
@@ -262,8 +259,7 @@ std::vector<Value> jvp(const std::vector<Value>& outputs, const std::vector<Valu
 }
 
 Value jvp(Operand y, Operand wrt, Operand tangent, Unconnected unconnected) {
-  const SourceLocationScope line(y, nullptr);
-  return jvp(std::vector<Value>{y}, std::vector<Value>{wrt}, std::vector<Value>{tangent}, unconnected)[0];
+  return jvp({Value(y)}, {Value(wrt)}, {Value(tangent)}, unconnected, y.line())[0];
 }
 
 std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const JacobianOptions& options) {
@@ -293,7 +289,6 @@ std::vector<Value> jacobian(Operand y, const std::vector<Value>& wrt, const Jaco
 }
 
 Value jacobian(Operand y, Operand wrt, const JacobianOptions& options) {
-  const SourceLocationScope line(y, nullptr);
   return jacobian(y, std::vector<Value>{wrt}, options)[0];
 }
 
@@ -320,7 +315,6 @@ std::vector<std::vector<Value>> hessian(Operand y, const std::vector<Value>& wrt
 }
 
 Value hessian(Operand y, Operand wrt, const JacobianOptions& options) {
-  const SourceLocationScope line(y, nullptr);
   return hessian(y, std::vector<Value>{wrt}, options)[0][0];
 }
 
@@ -337,7 +331,6 @@ std::vector<Value> hvp(Operand y, const std::vector<Value>& wrt, const std::vect
 }
 
 Value hvp(Operand y, Operand wrt, Operand tangent) {
-  const SourceLocationScope line(y, nullptr);
   return hvp(y, std::vector<Value>{wrt}, std::vector<Value>{tangent})[0];
 }
 
