@@ -13,30 +13,21 @@
 
 namespace xgrad::inline v0 {
 
-// A borrowed callable `void(Index)`: like std::function, but it neither owns nor allocates.
-class TaskRef {
+// A borrowed callable `void(Arguments...)`: like std::function, but it neither owns nor allocates.
+template <class... Arguments>
+class FunctionRef {
  public:
   template <class F>
-  TaskRef(const F& f) : object_(&f), call_([](const void* o, Index i) { (*static_cast<const F*>(o))(i); }) {}
-  void operator()(Index i) const { call_(object_, i); }
+  FunctionRef(const F& f)
+      : object_(&f), call_([](const void* o, Arguments... arguments) { (*static_cast<const F*>(o))(arguments...); }) {}
+  void operator()(Arguments... arguments) const { call_(object_, arguments...); }
 
  private:
   const void* object_;
-  void (*call_)(const void*, Index);
+  void (*call_)(const void*, Arguments...);
 };
-
-// A borrowed callable `void(Index first, Index last)` for a range, where `last` is one past the end.
-class RangeRef {
- public:
-  template <class F>
-  RangeRef(const F& f)
-      : object_(&f), call_([](const void* o, Index first, Index last) { (*static_cast<const F*>(o))(first, last); }) {}
-  void operator()(Index first, Index last) const { call_(object_, first, last); }
-
- private:
-  const void* object_;
-  void (*call_)(const void*, Index, Index);
-};
+using TaskRef = FunctionRef<Index>;
+using RangeRef = FunctionRef<Index, Index>;  // for [first, last)
 
 class Parallel {
  public:
