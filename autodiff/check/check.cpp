@@ -199,13 +199,8 @@ CheckReport compare_gradients(Value y, const std::vector<Value>& all, const Feed
   check_arguments(y, all);
   const std::vector<Value> wrt = chosen_by_name(y.graph(), all, options.only);
   const InF64 wide = in_f64({y}, wrt, feeds, options);
-  Comparison comparison{.y = wide.rebuilt.outputs[0],
-                        .wrt = {},
-                        .feeds = wide.feeds,
-                        .names = {},
-                        .subject = "y = " + y.describe(),
-                        .op = y.node().op->name,
-                        .sample = {}};
+  Comparison comparison{
+      .y = wide.rebuilt.outputs[0], .wrt = {}, .feeds = wide.feeds, .names = {}, .subject = "y = " + y.describe()};
   for (std::size_t i = 0; i < wrt.size(); ++i) {
     if (!wide.rebuilt.wanted[i].valid()) {
       if (options.allow_zero) continue;

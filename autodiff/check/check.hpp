@@ -47,8 +47,6 @@ enum class Verdict { right, wrong, not_judged };
 struct CheckFinding {
   Verdict verdict = Verdict::right;
   std::string reason;  // why it was not judged
-  std::string op;      // the operation of y, or the one under test
-  std::string sample;  // sample label; empty outside check_op
   int order = 1;
   std::string input;  // description of the wrt value
   Shape shape;        // its shape

@@ -323,8 +323,6 @@ Index suite_derivatives(const Subject& subject, const Sample& sample, const Chec
                         .feeds = built.feeds,
                         .names = {},
                         .subject = title(subject, sample.label),
-                        .op = subject.name,
-                        .sample = sample.label,
                         .weigh_scalars = true};
   for (const std::size_t i : differentiable_inputs(subject, built)) {
     comparison.wrt.push_back(built.inputs[i]);

@@ -104,8 +104,6 @@ class Comparer {
       elements.resize(static_cast<std::size_t>(options_.max_elements));
     }
     CheckFinding finding;
-    finding.op = c_.op;
-    finding.sample = c_.sample;
     finding.order = order;
     finding.input = c_.names[k];
     finding.shape = c_.wrt[k].shape();

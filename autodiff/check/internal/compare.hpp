@@ -21,8 +21,6 @@ struct Comparison {
   Feeds feeds;                     // f64; all inputs of y, including `wrt`
   std::vector<std::string> names;  // of wrt, for messages
   std::string subject;
-  std::string op;
-  std::string sample;
   bool weigh_scalars = false;  // random cotangent for a scalar y too, to catch rules that ignore it
 };
 

@@ -114,7 +114,6 @@ CheckReport check_node(const NodeCase& node, const CheckOptions& options) {
   Graph graph({.dtype = f64});
   Comparison c;
   c.weigh_scalars = true;
-  c.op = node.op->name;
   c.subject = node.op->name;
   std::vector<Value> inputs;
   for (std::size_t i = 0; i < node.inputs.size(); ++i) {
