@@ -405,7 +405,7 @@ Graph::ScopeGuard Graph::scope(const std::string& name) {
   const std::string path = scope_path(name);
   const std::uint32_t id = scope_id(path);
   opened_scopes_.emplace(path, size());
-  return {*this, id};
+  return {scope_, id};
 }
 
 Graph::ScopeGuard Graph::unique_scope(const std::string& name) {
@@ -417,13 +417,13 @@ Graph::ScopeGuard Graph::unique_scope(const std::string& name) {
   }
   const std::uint32_t id = scope_id(chosen);
   opened_scopes_.emplace(chosen, size());
-  return {*this, id};
+  return {scope_, id};
 }
 
 Graph::RoleGuard Graph::role(Role role, Value origin) {
-  if (!origin.valid()) return {*this, role, -1, scope_};
+  if (!origin.valid()) return {{scope_, scope_}, {role_, role}, {origin_, -1}};
   require(origin, "role");
-  return {*this, role, static_cast<std::int32_t>(origin.id()), nodes_[origin.id()].scope};
+  return {{scope_, nodes_[origin.id()].scope}, {role_, role}, {origin_, static_cast<std::int32_t>(origin.id())}};
 }
 
 std::uint32_t Graph::store_name(const std::string& name) {

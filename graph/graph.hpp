@@ -143,14 +143,31 @@ class Graph {
 
   // ---- scopes and names
 
+  // Sets a member while the guard lives.
+  template <class T>
+  class Guard {
+   public:
+    Guard(T& member, T now) : member_(member), before_(std::exchange(member, now)) {}
+    Guard(const Guard&) = delete;
+    Guard& operator=(const Guard&) = delete;
+    ~Guard() { member_ = before_; }
+
+   private:
+    T& member_;
+    T before_;
+  };
   // Nodes appended while the guard lives belong to the scope. Guards nest: "mlp" then "dense" is "mlp/dense".
-  class ScopeGuard;
+  using ScopeGuard = Guard<std::uint32_t>;
   [[nodiscard]] ScopeGuard scope(const std::string& name);
   // Like scope, with _1, _2 ... appended if a scope of that name was opened here before.
   [[nodiscard]] ScopeGuard unique_scope(const std::string& name);
   const std::string& current_scope() const { return scopes_[scope_]; }
   // Nodes appended while the guard lives have the role and, if `origin` is valid, its scope and its id as origin.
-  class RoleGuard;
+  struct RoleGuard {
+    ScopeGuard scope;
+    Guard<Role> role;
+    Guard<std::int32_t> origin;
+  };
   [[nodiscard]] RoleGuard role(Role role, Value origin = {});
   void set_name(Value value, const std::string& name);
 
@@ -247,39 +264,6 @@ class Graph {
   std::int32_t origin_ = -1;
   std::int64_t next_stream_ = 0;
   std::unordered_map<NodeId, Index> row_elements_;
-};
-
-class Graph::ScopeGuard {
- public:
-  ScopeGuard(Graph& graph, std::uint32_t scope) : graph_(graph), before_(graph.scope_) { graph.scope_ = scope; }
-  ScopeGuard(const ScopeGuard&) = delete;
-  ScopeGuard& operator=(const ScopeGuard&) = delete;
-  ~ScopeGuard() { graph_.scope_ = before_; }
-
- private:
-  Graph& graph_;
-  std::uint32_t before_;
-};
-
-class Graph::RoleGuard {
- public:
-  RoleGuard(Graph& graph, Role role, std::int32_t origin, std::uint32_t scope)
-      : graph_(graph), scope_(graph, scope), role_(graph.role_), origin_(graph.origin_) {
-    graph.role_ = role;
-    graph.origin_ = origin;
-  }
-  RoleGuard(const RoleGuard&) = delete;
-  RoleGuard& operator=(const RoleGuard&) = delete;
-  ~RoleGuard() {
-    graph_.role_ = role_;
-    graph_.origin_ = origin_;
-  }
-
- private:
-  Graph& graph_;
-  ScopeGuard scope_;
-  Role role_;
-  std::int32_t origin_;
 };
 
 }  // namespace xgrad::inline v0
