@@ -68,8 +68,11 @@ class Tensor {
   requires(N == 1) explicit Tensor(const Index (&extents)[N], DType dtype = DType::f32)
       : Tensor(Shape{extents[0]}, dtype) {}
   explicit Tensor(TensorType type) : Tensor(type.shape, type.dtype) {}
+  // Rank 0; float f32, double f64, integers i64, bool bool.
   template <class T>
-  requires std::is_arithmetic_v<T> Tensor(T scalar);  // rank 0; float f32, double f64, integers i64, bool bool
+  requires std::is_arithmetic_v<T> Tensor(T scalar) : Tensor(Shape{}, dtype_of<Stored<T>>) {
+    fill_strided(&scalar, {});
+  }
   template <ArrayLike A>
   Tensor(const A& array);  // copies
   template <class T>
@@ -169,8 +172,9 @@ class Tensor {
   // Copies a strided array into this tensor, converting the elements.
   template <class S>
   void fill_strided(const S* source, std::span<const Index> strides);
+  // The Element that holds numbers of type S.
   template <class S>
-  static constexpr DType storage_dtype();
+  using Stored = std::conditional_t<Element<S>, S, std::conditional_t<std::is_integral_v<S>, std::int64_t, double>>;
 
   TensorType type_{DType::f32, Shape{0}};
   const void* data_ = nullptr;
@@ -183,24 +187,9 @@ std::shared_ptr<void> allocate_aligned(std::size_t bytes, const char* where = "a
 
 // ---- implementation of the templates
 
-template <class S>
-constexpr DType Tensor::storage_dtype() {
-  if constexpr (std::is_same_v<S, bool>)
-    return DType::boolean;
-  else if constexpr (std::is_integral_v<S>)
-    return DType::i64;
-  else
-    return std::is_same_v<S, float> ? DType::f32 : DType::f64;
-}
-
-template <class T>
-requires std::is_arithmetic_v<T> Tensor::Tensor(T scalar) : Tensor(Shape{}, storage_dtype<T>()) {
-  fill_strided(&scalar, {});
-}
-
 template <class T>
 requires std::is_arithmetic_v<T> Tensor::Tensor(const std::vector<T>& values)
-    : Tensor(Shape{static_cast<Index>(values.size())}, storage_dtype<T>()) {
+    : Tensor(Shape{static_cast<Index>(values.size())}, dtype_of<Stored<T>>) {
   if constexpr (std::is_same_v<T, bool>)
     std::copy(values.begin(), values.end(), static_cast<bool*>(mutable_raw()));  // std::vector<bool> packs its elements
   else
@@ -209,7 +198,7 @@ requires std::is_arithmetic_v<T> Tensor::Tensor(const std::vector<T>& values)
 
 template <class T>
 requires std::is_arithmetic_v<T> Tensor Tensor::from(std::initializer_list<T> values) {
-  Tensor out(Shape{static_cast<Index>(values.size())}, storage_dtype<T>());
+  Tensor out(Shape{static_cast<Index>(values.size())}, dtype_of<Stored<T>>);
   out.fill_strided(values.begin(), std::array<Index, 1>{1});
   return out;
 }
@@ -236,7 +225,7 @@ Tensor::Tensor(const A& array) {
   using S = std::remove_const_t<typename A::value_type>;
   std::vector<Index> extents(array.shape().begin(), array.shape().end());
   std::vector<Index> strides(array.strides().begin(), array.strides().end());
-  *this = Tensor(Shape(extents), storage_dtype<S>());
+  *this = Tensor(Shape(extents), dtype_of<Stored<S>>);
   fill_strided(static_cast<const S*>(array.data()), strides);
 }
 
@@ -285,10 +274,8 @@ template <class T>
 requires(std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) std::vector<T> Tensor::to_vector()
 const {
   if (empty()) return {};
-  using Stored = std::conditional_t<std::is_integral_v<T>, std::int64_t,
-                                    std::conditional_t<std::is_same_v<T, float>, float, double>>;
-  const Tensor converted = cast(dtype_of<Stored>);
-  const auto values = converted.values<Stored>();
+  const Tensor converted = cast(dtype_of<Stored<T>>);
+  const auto values = converted.values<Stored<T>>();
   return {values.begin(), values.end()};
 }
 
