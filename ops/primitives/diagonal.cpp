@@ -54,6 +54,8 @@ Strides diagonal_strides(const Shape& matrices) {
   return out;
 }
 
+BadSample bad_vector() { return {"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] must have at least 2 axes"}; }
+
 struct DiagonalOf : Operation {
   static constexpr const char* name = "diagonal";
   static constexpr const char* doc =
@@ -82,9 +84,7 @@ struct DiagonalOf : Operation {
             zero_gradient({"far outside", {{{2, 3}}}, diagonal_attrs(INT64_MIN)}),
             zero_gradient({"of nothing", {{{0, 3}}}, diagonal_attrs(0)})};
   }
-  static std::vector<BadSample> bad_samples() {
-    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] must have at least 2 axes"}};
-  }
+  static std::vector<BadSample> bad_samples() { return {bad_vector()}; }
 };
 
 struct FromDiagonal : Operation {
@@ -144,38 +144,38 @@ struct FromDiagonal : Operation {
 };
 
 // A triangle is its own derivative.
+template <bool upper>
 struct Triangle : Operation {
   static TensorType infer(const Infer& in) {
     require_matrix(in, in.shape(0));
     static_cast<void>(in.attrs().integer("k"));
     return same_type(in);
   }
-  template <bool upper>
-  static void run(const KernelCall& call) {
+  static void kernel(const KernelCall& call) {
     const Shape& shape = call.output.type.shape;
     const Index rows = shape[shape.rank() - 2];
     const Index columns = shape.back();
     const Index k = std::clamp(call.attrs->integer("k"), -rows - 1, columns + 1);
     const DType dtype = call.output.type.dtype;
     const auto bytes = [&](Index count) { return static_cast<std::size_t>(count) * size_of(dtype); };
-    for_stretches(call.parallel, shape.elements() / columns, (1 << 15) / columns, [&](Index first, Index last) {
-      for (Index row = first; row < last; ++row) {
-        // The diagonal belongs to both triangles.
-        const Index edge = std::clamp<Index>(row % rows + k + (upper ? 0 : 1), 0, columns);
-        const char* in = at(call.inputs[0].data, row * columns, dtype);
-        char* out = at(call.output.data, row * columns, dtype);
-        const std::size_t left = bytes(edge);
-        const std::size_t right = bytes(columns - edge);
-        if (upper) {
-          std::memset(out, 0, left);
-          std::memcpy(out + left, in + left, right);
-        } else {
-          std::memcpy(out, in, left);
-          std::memset(out + left, 0, right);
-        }
+    for_each_in_stretches(call.parallel, shape.elements() / columns, (1 << 15) / columns, [&](Index row) {
+      // The diagonal belongs to both triangles.
+      const Index edge = std::clamp<Index>(row % rows + k + (upper ? 0 : 1), 0, columns);
+      const char* in = at(call.inputs[0].data, row * columns, dtype);
+      char* out = at(call.output.data, row * columns, dtype);
+      const std::size_t left = bytes(edge);
+      const std::size_t right = bytes(columns - edge);
+      if (upper) {
+        std::memset(out, 0, left);
+        std::memcpy(out + left, in + left, right);
+      } else {
+        std::memcpy(out, in, left);
+        std::memset(out + left, 0, right);
       }
     });
   }
+  static constexpr auto batch = batch_broadcast;
+  static Cotangents vjp(const Vjp& r) { return apply(upper ? "triu" : "tril", {r.cotangent()}, r.attrs()); }
   static std::vector<Sample> samples() {
     return {zero_second({"square", {{{4, 4}}}, diagonal_attrs(0)}),
             zero_second({"wide", {{{3, 17}}}, diagonal_attrs(2)}),
@@ -185,29 +185,21 @@ struct Triangle : Operation {
             zero_second({"one element", {{{1, 1}}}, diagonal_attrs(0)}),
             zero_gradient({"nothing", {{{0, 3}}}, diagonal_attrs(0)})};
   }
-  static std::vector<BadSample> bad_samples() {
-    return {{"vector", {Tensor::zeros({3})}, diagonal_attrs(0), "[3] must have at least 2 axes"}};
-  }
+  static std::vector<BadSample> bad_samples() { return {bad_vector()}; }
 };
 
-struct Tril : Triangle {
+struct Tril : Triangle<false> {
   static constexpr const char* name = "tril";
   static constexpr const char* doc =
       "Lower triangle: keeps the elements on and below diagonal k of the matrices in the last two axes, zeros "
       "elsewhere.";
-  static void kernel(const KernelCall& call) { run<false>(call); }
-  static constexpr auto batch = batch_broadcast;
-  static Cotangents vjp(const Vjp& r) { return tril(r.cotangent(), r.attrs().integer("k")); }
 };
 
-struct Triu : Triangle {
+struct Triu : Triangle<true> {
   static constexpr const char* name = "triu";
   static constexpr const char* doc =
       "Upper triangle: keeps the elements on and above diagonal k of the matrices in the last two axes, zeros "
       "elsewhere.";
-  static void kernel(const KernelCall& call) { run<true>(call); }
-  static constexpr auto batch = batch_broadcast;
-  static Cotangents vjp(const Vjp& r) { return triu(r.cotangent(), r.attrs().integer("k")); }
 };
 
 }  // namespace
@@ -240,7 +232,7 @@ Value trace(Operand x) {
 namespace {
 
 Sample linear(const char* label, Shape x, Index k) { return zero_second({label, {{x}}, {{"k", k}}}); }
-Sample nothing(const char* label, Shape x) { return zero_gradient({label, {{x}}, {{"k", Index{0}}}}); }
+Sample nothing(const char* label, Shape x) { return zero_gradient({label, {{x}}, diagonal_attrs(0)}); }
 
 }  // namespace
 
@@ -251,13 +243,13 @@ std::vector<Composite> diagonal_composites() {
        [](Inputs x, const Attrs& a) { return diag(x[0], a.integer("k")); },
        {linear("matrix", {3, 4}, 1), linear("vector", {3}, -1), linear("one element", {1, 1}, 0),
         linear("longer vector", {17}, 2), nothing("no rows", {0, 3}), nothing("nothing", {0})},
-       {{"batch", {Tensor({2, 2, 2})}, {{"k", Index{0}}}, "diag: needs a vector or a matrix, not rank 3"}}},
+       {{"batch", {Tensor({2, 2, 2})}, diagonal_attrs(0), "diag: needs a vector or a matrix, not rank 3"}}},
       {"trace",
        "The sum of the diagonal.",
        [](Inputs x, const Attrs&) { return trace(x[0]); },
        {linear("matrix", {4, 3}, 0), linear("batch", {2, 3, 3}, 0), linear("one element", {1, 1}, 0),
         linear("larger matrix", {17, 19}, 0), nothing("no rows", {0, 3})},
-       {{"vector", {Tensor::zeros({3})}, {}, "[3] must have at least 2 axes"}}},
+       {bad_vector()}},
   };
 }
 

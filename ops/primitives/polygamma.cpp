@@ -1,5 +1,4 @@
 // The derivatives of digamma.
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
@@ -9,6 +8,7 @@
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -82,12 +82,8 @@ struct Polygamma : Operation {
     const auto n = static_cast<int>(call.attrs->integer("n"));
     const T* in = call.inputs[0].as<T>();
     T* out = call.output.as<T>();
-    const Index elements = call.output.type.shape.elements();
-    constexpr Index task = 1 << 10;
-    call.parallel.for_each((elements + task - 1) / task, [&](Index t) {
-      for (Index i = t * task; i < std::min(elements, (t + 1) * task); ++i)
-        out[i] = static_cast<T>(polygamma_of(n, static_cast<double>(in[i])));
-    });
+    for_each_in_stretches(call.parallel, call.output.type.shape.elements(), 1 << 10,
+                          [&](Index i) { out[i] = static_cast<T>(polygamma_of(n, static_cast<double>(in[i]))); });
   }
   static void kernel(const KernelCall& call) {
     with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });

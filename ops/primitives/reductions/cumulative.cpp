@@ -40,26 +40,24 @@ void walk(const KernelCall& call, Total start, Accumulate accumulate) {
   const Index all_groups = rows ? groups : groups * a.outer;
   T* out = call.output.as<T>();
   const Index together = task_elements / (a.extent * std::min(lanes, side_by_side));
-  for_stretches(call.parallel, all_groups, together, [&](Index begin, Index end) {
-    for (Index g = begin; g < end; ++g) {
-      const Index lane = g % groups * side_by_side;
-      const Index width = std::min(side_by_side, lanes - lane);
-      const Index first = g / groups * a.extent * a.inner + lane * lane_stride;
-      Total totals[most_lanes];
-      std::fill_n(totals, most_lanes, start);
-      const auto step = [&](Index place, Index count) {
-        for (Index j = 0; j < count; ++j) {
-          accumulate(totals[j], place + j * lane_stride);
-          out[place + j * lane_stride] = static_cast<T>(totals[j]);
-        }
-      };
-      for (Index k = 0; k < a.extent; ++k) {
-        const Index place = first + (reverse ? a.extent - 1 - k : k) * a.inner;
-        if (rows && width == 4)
-          step(place, 4);
-        else
-          step(place, width);
+  for_each_in_stretches(call.parallel, all_groups, together, [&](Index g) {
+    const Index lane = g % groups * side_by_side;
+    const Index width = std::min(side_by_side, lanes - lane);
+    const Index first = g / groups * a.extent * a.inner + lane * lane_stride;
+    Total totals[most_lanes];
+    std::fill_n(totals, most_lanes, start);
+    const auto step = [&](Index place, Index count) {
+      for (Index j = 0; j < count; ++j) {
+        accumulate(totals[j], place + j * lane_stride);
+        out[place + j * lane_stride] = static_cast<T>(totals[j]);
       }
+    };
+    for (Index k = 0; k < a.extent; ++k) {
+      const Index place = first + (reverse ? a.extent - 1 - k : k) * a.inner;
+      if (rows && width == 4)
+        step(place, 4);
+      else
+        step(place, width);
     }
   });
 }
@@ -114,8 +112,8 @@ Attrs attrs(Index axis, bool reverse) { return {{"axis", axis}, {"reverse", reve
 struct Cumulative : Operation {
   static constexpr auto batch = batch_along_axes;
   static TensorType infer(const Infer& in) {
-    const Index axis = in.attrs().integer("axis");
-    if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
+    in.require_dtype(0, {f32, f64, i64});
+    axis_of(in);
     static_cast<void>(in.attrs().flag("reverse"));
     return in.type(0);
   }
@@ -148,10 +146,6 @@ struct Cumulative : Operation {
 struct Cumsum : Cumulative {
   static constexpr const char* name = "cumsum";
   static constexpr const char* doc = "Cumulative sum along an axis, from the end if `reverse`.";
-  static TensorType infer(const Infer& in) {
-    in.require_dtype(0, {f32, f64, i64});
-    return Cumulative::infer(in);
-  }
   template <class T>
   static void run(const KernelCall& call) {
     const T* in = call.inputs[0].as<T>();
@@ -175,10 +169,6 @@ struct Cumprod : Cumulative {
   static constexpr const char* name = "cumprod";
   static constexpr const char* doc =
       "Cumulative product along an axis, from the end if `reverse`. The derivative is correct where elements are 0.";
-  static TensorType infer(const Infer& in) {
-    in.require_dtype(0, {f32, f64, i64});
-    return Cumulative::infer(in);
-  }
   template <class T>
   static void run(const KernelCall& call) {
     const T* in = call.inputs[0].as<T>();

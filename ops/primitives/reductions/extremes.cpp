@@ -4,8 +4,8 @@
 
 #include <fmt/format.h>
 
-#include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
@@ -13,33 +13,28 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The reference begins with the worst number there is.
-void extreme_reference(const KernelCall& call, bool largest) {
-  const auto better = [largest](auto a, auto b) { return largest ? a > b : a < b; };
-  if (call.output.type.dtype == f64) {
-    const double worst = largest ? -INFINITY : INFINITY;
-    reductions::reference_of<double>(call, worst,
-                                     [&](double a, double b) { return better(a, b) || std::isnan(a) ? a : b; });
-  } else {
-    reductions::reference_of<std::int64_t>(call, largest ? INT64_MIN : INT64_MAX,
-                                           [&](auto a, auto b) { return better(a, b) ? a : b; });
-  }
-}
-
-// Ties share the derivative evenly.
-Cotangents to_extreme(const Vjp& r) {
-  const Value extreme = reductions::keep_axes(r.output(), r);
-  const Value chosen = cast(equal(r.input(0), extreme), r.input(0).dtype());
-  const Value ties = sum(chosen, r.attrs().ints("axes"), true);
-  return chosen * (reductions::keep_axes(r.cotangent(), r) / ties);
-}
-
-struct Extreme : Operation {
-  static constexpr auto batch = batch_along_axes;
+template <bool largest, Kernels::Reduce (ReduceKernels::*table)[dtype_count], BlockReductions ReduceKernels::*blocks>
+struct Extreme : reductions::Reduction<table, blocks> {
   static TensorType infer(const Infer& in) { return reductions::infer_not_empty(in); }
-  static constexpr auto scratch_bytes = reductions::scratch_bytes;
-  static constexpr auto block_axes = reductions::axes_in_blocks;
-  static Cotangents vjp(const Vjp& r) { return to_extreme(r); }
+  // Begins with the worst number there is.
+  static void reference(const KernelCall& call) {
+    const auto better = [](auto a, auto b) { return largest ? a > b : a < b; };
+    if (call.output.type.dtype == f64) {
+      const double worst = largest ? -INFINITY : INFINITY;
+      reductions::reference_of<double>(call, worst,
+                                       [&](double a, double b) { return better(a, b) || std::isnan(a) ? a : b; });
+    } else {
+      reductions::reference_of<std::int64_t>(call, largest ? INT64_MIN : INT64_MAX,
+                                             [&](auto a, auto b) { return better(a, b) ? a : b; });
+    }
+  }
+  // Ties share the derivative evenly.
+  static Cotangents vjp(const Vjp& r) {
+    const Value extreme = reductions::keep_axes(r.output(), r);
+    const Value chosen = cast(equal(r.input(0), extreme), r.input(0).dtype());
+    const Value ties = sum(chosen, r.attrs().ints("axes"), true);
+    return chosen * (reductions::keep_axes(r.cotangent(), r) / ties);
+  }
   static std::vector<Sample> samples() {
     return reductions::with_integers(reductions::samples(domain::distinct(), true), domain::integers(-9, 9));
   }
@@ -50,22 +45,16 @@ struct Extreme : Operation {
   }
 };
 
-struct Max : Extreme {
+struct Max : Extreme<true, &Kernels::max, &Kernels::block_max> {
   static constexpr const char* name = "max";
   static constexpr const char* doc =
       "Largest element over axes. NaN propagates. Tied elements share the derivative evenly.";
-  static void kernel(const KernelCall& call) { reductions::run(call, kernels().max); }
-  static const BlockReductions& block_reduction() { return kernels().block_max; }
-  static void reference(const KernelCall& call) { extreme_reference(call, true); }
 };
 
-struct Min : Extreme {
+struct Min : Extreme<false, &Kernels::min, &Kernels::block_min> {
   static constexpr const char* name = "min";
   static constexpr const char* doc =
       "Smallest element over axes. NaN propagates. Tied elements share the derivative evenly.";
-  static void kernel(const KernelCall& call) { reductions::run(call, kernels().min); }
-  static const BlockReductions& block_reduction() { return kernels().block_min; }
-  static void reference(const KernelCall& call) { extreme_reference(call, false); }
 };
 
 // Whether a comes before b, which stands before it.
@@ -87,18 +76,9 @@ void find_best(const T* in, Index n, Index inner, std::int64_t* best) {
 }
 
 // One axis, or all of them as one.
-struct Line {
-  Index outer = 1, extent = 1, inner = 1;
-};
-Line line_of(const Shape& shape, const std::vector<Index>& axes) {
+Around line_of(const Shape& shape, const std::vector<Index>& axes) {
   if (static_cast<int>(axes.size()) == shape.rank()) return {1, shape.elements(), 1};
-  Line out;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (axis == axes[0]) continue;
-    (axis < axes[0] ? out.outer : out.inner) *= shape[axis];
-  }
-  out.extent = shape[static_cast<int>(axes[0])];
-  return out;
+  return around(shape, static_cast<int>(axes[0]));
 }
 
 template <bool largest>
@@ -117,15 +97,11 @@ struct Position : Operation {
   }
   template <class T>
   static void run(const KernelCall& call) {
-    const Line line = line_of(call.inputs[0].type.shape, call.attrs->ints("axes"));
+    const Around line = line_of(call.inputs[0].type.shape, call.attrs->ints("axes"));
     const T* in = call.inputs[0].as<T>();
     auto* out = call.output.as<std::int64_t>();
-    constexpr Index task_elements = 1 << 15;
-    const Index together = std::max<Index>(1, task_elements / (line.extent * line.inner));
-    call.parallel.for_each((line.outer + together - 1) / together, [&](Index task) {
-      for (Index o = task * together; o < std::min(line.outer, (task + 1) * together); ++o) {
-        find_best<largest>(in + o * line.extent * line.inner, line.extent, line.inner, out + o * line.inner);
-      }
+    for_each_in_stretches(call.parallel, line.outer, (1 << 15) / (line.extent * line.inner), [&](Index o) {
+      find_best<largest>(in + o * line.extent * line.inner, line.extent, line.inner, out + o * line.inner);
     });
   }
   static void kernel(const KernelCall& call) {

@@ -1,5 +1,4 @@
 // Products over axes.
-#include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
@@ -10,20 +9,14 @@
 namespace xgrad::inline v0 {
 namespace {
 
-struct Prod : Operation {
+struct Prod : reductions::Reduction<&Kernels::prod, &Kernels::block_prod> {
   static constexpr const char* name = "prod";
   static constexpr const char* doc =
       "Product over axes; 1 if empty. The derivative with respect to an element is the product of the others, correct "
       "where elements are 0.";
-  static TensorType infer(const Infer& in) { return reductions::infer(in); }
-  static constexpr auto scratch_bytes = reductions::scratch_bytes;
-  static void kernel(const KernelCall& call) { reductions::run(call, kernels().prod); }
-  static const BlockReductions& block_reduction() { return kernels().block_prod; }
-  static constexpr auto block_axes = reductions::axes_in_blocks;
   static void reference(const KernelCall& call) {
     reductions::reference(call, 1, [](auto a, auto b) { return a * b; });
   }
-  static constexpr auto batch = batch_along_axes;
   // Axis after axis, the last first: the product of the others along it, times that of the products beside it.
   static Cotangents vjp(const Vjp& r) {
     const std::vector<Index>& axes = r.attrs().ints("axes");

@@ -11,20 +11,15 @@
 namespace xgrad::inline v0 {
 namespace {
 
-void sum_reference(const KernelCall& call) {
-  reductions::reference(call, 0, [](auto a, auto b) { return a + b; });
-}
+struct Summing : reductions::Reduction<&Kernels::sum, &Kernels::block_sum> {
+  static void reference(const KernelCall& call) {
+    reductions::reference(call, 0, [](auto a, auto b) { return a + b; });
+  }
+};
 
-struct Sum : Operation {
+struct Sum : Summing {
   static constexpr const char* name = "sum";
   static constexpr const char* doc = "Sum over axes, pairwise; 0 if empty.";
-  static TensorType infer(const Infer& in) { return reductions::infer(in); }
-  static constexpr auto scratch_bytes = reductions::scratch_bytes;
-  static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
-  static const BlockReductions& block_reduction() { return kernels().block_sum; }
-  static constexpr auto block_axes = reductions::axes_in_blocks;
-  static constexpr auto reference = sum_reference;
-  static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) { return broadcast_like(reductions::keep_axes(r.cotangent(), r), r.input(0)); }
   static std::vector<Sample> samples() {
     auto out = reductions::with_integers(reductions::samples(domain::any(), true), domain::integers(-9, 9));
@@ -64,37 +59,33 @@ struct Count : Operation {
   static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }
 };
 
-TensorType sum_target(const Infer& in, const Shape& target) {
-  in.require_dtype(0, {f32, f64, i64});
-  const auto stretched = broadcast(target, in.shape(0));
-  if (!stretched || *stretched != in.shape(0)) {
-    in.fail_shape(fmt::format("{} does not broadcast to {}", target.str(), in.shape(0).str()));
+// To a shape that broadcasts to the input.
+struct SumToShape : Summing {
+  static TensorType infer_to(const Infer& in, const Shape& target) {
+    in.require_dtype(0, {f32, f64, i64});
+    const auto stretched = broadcast(target, in.shape(0));
+    if (!stretched || *stretched != in.shape(0)) {
+      in.fail_shape(fmt::format("{} does not broadcast to {}", target.str(), in.shape(0).str()));
+    }
+    return {in.dtype(0), target};
   }
-  return {in.dtype(0), target};
-}
+  // To the same shape with the leading axis in front, extents of 1 filling up.
+  static Value batch(const Batch& b) {
+    const Value x = batch_input(b, 0);
+    const Shape& to = b.output().shape();
+    Shape filled{b.size()};
+    for (int axis = 1; axis < x.shape().rank() - to.rank(); ++axis) filled.push_back(1);
+    for (const Index extent : to) filled.push_back(extent);
+    return batch_reshape(b, sum_to(x, filled), to);
+  }
+};
 
-// To the same shape with the leading axis in front, extents of 1 filling up.
-Value batch_sum(const Batch& b) {
-  const Value x = batch_input(b, 0);
-  const Shape& to = b.output().shape();
-  Shape filled{b.size()};
-  for (int axis = 1; axis < x.shape().rank() - to.rank(); ++axis) filled.push_back(1);
-  for (const Index extent : to) filled.push_back(extent);
-  return batch_reshape(b, sum_to(x, filled), to);
-}
-
-struct SumTo : Operation {
+struct SumTo : SumToShape {
   static constexpr const char* name = "sum_to";
   static constexpr const char* doc =
       "Sums over the axes along which a tensor of the given shape would be broadcast to the input. Reverse of "
       "broadcast_to.";
-  static TensorType infer(const Infer& in) { return sum_target(in, Shape(in.attrs().ints("shape"))); }
-  static constexpr auto scratch_bytes = reductions::scratch_bytes;
-  static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
-  static const BlockReductions& block_reduction() { return kernels().block_sum; }
-  static constexpr auto block_axes = reductions::axes_in_blocks;
-  static constexpr auto reference = sum_reference;
-  static Value batch(const Batch& b) { return batch_sum(b); }
+  static TensorType infer(const Infer& in) { return infer_to(in, Shape(in.attrs().ints("shape"))); }
   static Cotangents vjp(const Vjp& r) { return broadcast_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
     return {zero_second({"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}}),
@@ -109,18 +100,12 @@ struct SumTo : Operation {
   }
 };
 
-struct SumLike : Operation {
+struct SumLike : SumToShape {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "sum_like";
   static constexpr const char* doc = "sum_to the shape of the second input.";
   static Traits traits() { return {.shape_only = 2}; }
-  static TensorType infer(const Infer& in) { return sum_target(in, in.shape(1)); }
-  static constexpr auto scratch_bytes = reductions::scratch_bytes;
-  static void kernel(const KernelCall& call) { reductions::run(call, kernels().sum); }
-  static const BlockReductions& block_reduction() { return kernels().block_sum; }
-  static constexpr auto block_axes = reductions::axes_in_blocks;
-  static constexpr auto reference = sum_reference;
-  static Value batch(const Batch& b) { return batch_sum(b); }
+  static TensorType infer(const Infer& in) { return infer_to(in, in.shape(1)); }
   static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
     return {zero_second({"to a row", {{{33, 5}}, {{5}}}}),

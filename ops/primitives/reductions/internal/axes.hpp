@@ -8,6 +8,8 @@
 #include <vector>
 
 #include <xgrad/graph/op_def.hpp>
+#include <xgrad/ops/define/batch.hpp>
+#include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
 
 namespace xgrad::inline v0::reductions {
@@ -35,6 +37,17 @@ std::uint32_t axes_in_blocks(std::span<const TensorType> inputs, const TensorTyp
 // Reduces any axes with the kernels of kernels.hpp, in one pass per run of neighboring axes.
 std::size_t scratch_bytes(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 void run(const KernelCall& call, const Kernels::Reduce (&table)[dtype_count]);
+
+// Base of reductions by the kernels of a table.
+template <Kernels::Reduce (ReduceKernels::*table)[dtype_count], BlockReductions ReduceKernels::*blocks>
+struct Reduction : Operation {
+  static TensorType infer(const Infer& in) { return reductions::infer(in); }
+  static constexpr auto scratch_bytes = reductions::scratch_bytes;
+  static void kernel(const KernelCall& call) { run(call, kernels().*table); }
+  static const BlockReductions& block_reduction() { return kernels().*blocks; }
+  static constexpr auto block_axes = axes_in_blocks;
+  static constexpr auto batch = batch_along_axes;
+};
 
 // The shape that a reduction would have kept, so that the result broadcasts against the input.
 Value keep_axes(Value reduced, const Vjp& r);
