@@ -3,12 +3,15 @@
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
+#include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/kernels/kernels.hpp>
@@ -21,20 +24,8 @@ namespace {
 constexpr const char* depends_on_nothing = "random values depend on no input";
 constexpr double root_2 = 1.4142135623730950488;
 
-RandomArgs random_args(const KernelCall& call, double a, double b) {
-  return {call.output.data,
-          call.output.type.shape.elements(),
-          call.random.seed,
-          call.random.step,
-          static_cast<std::uint32_t>(call.attrs->integer("stream")),
-          call.first,
-          a,
-          b};
-}
-
-// random_args for a block program.
-RandomArgs block_args(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out, double a,
-                      double b) {
+RandomArgs random_args(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out, double a = 0,
+                       double b = 0) {
   return {out, n, random.seed, random.step, static_cast<std::uint32_t>(attrs.integer("stream")), first, a, b};
 }
 
@@ -59,6 +50,24 @@ struct Source : Operation {
   [[noreturn]] static void refuse(const Infer& in, const std::string& what) { throw UserError(in.message(what)); }
 };
 
+// Base of operations with kernels by dtype. `Op::parameters` are their two numbers, from attributes.
+template <class Op, Kernels::Random (RandomKernels::*table)[dtype_count]>
+struct Drawn : Source {
+  static void draw(DType dtype, const Attrs& attrs, const RandomState& random, Index first, Index n, void* out,
+                   const Parallel& parallel) {
+    const auto [a, b] = Op::parameters(attrs);
+    (kernels().*table)[static_cast<int>(dtype)](random_args(attrs, random, first, n, out, a, b), parallel);
+  }
+  static void kernel(const KernelCall& call) {
+    const TensorType& type = call.output.type;
+    draw(type.dtype, *call.attrs, call.random, call.first, type.shape.elements(), call.output.data, call.parallel);
+  }
+  template <DType dtype>
+  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
+    draw(dtype, attrs, random, first, n, out, Parallel(1));
+  }
+};
+
 // Samples with the type in attributes, and with an input.
 std::vector<Sample> both_ways(const Attrs& attrs) {
   Attrs typed = attrs;
@@ -68,7 +77,7 @@ std::vector<Sample> both_ways(const Attrs& attrs) {
           zero_gradient({"one number", {{{1}}}, attrs}), zero_gradient({"nothing", {{{0}}}, attrs})};
 }
 
-struct RandomUniform : Source {
+struct RandomUniform : Drawn<RandomUniform, &Kernels::uniform> {
   static constexpr const char* name = "random_uniform";
   static constexpr const char* doc = "Uniformly distributed values in [low, high).";
   static TensorType infer(const Infer& in) {
@@ -81,15 +90,7 @@ struct RandomUniform : Source {
       refuse(in, fmt::format("the bounds {} and {} are too large for {}", low, high, name_of(type.dtype)));
     return type;
   }
-  static void kernel(const KernelCall& call) {
-    kernels().uniform[static_cast<int>(call.output.type.dtype)](
-        random_args(call, call.attrs->number("low"), call.attrs->number("high")), call.parallel);
-  }
-  template <DType dtype>
-  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
-    kernels().uniform[static_cast<int>(dtype)](
-        block_args(attrs, random, first, n, out, attrs.number("low"), attrs.number("high")), Parallel(1));
-  }
+  static std::pair<double, double> parameters(const Attrs& a) { return {a.number("low"), a.number("high")}; }
   static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, nullptr};
   static Attrs attrs(double low, double high, Index stream) {
     return {{"low", low}, {"high", high}, {"stream", stream}};
@@ -104,7 +105,7 @@ struct RandomUniform : Source {
   }
 };
 
-struct RandomNormal : Source {
+struct RandomNormal : Drawn<RandomNormal, &Kernels::normal> {
   static constexpr const char* name = "random_normal";
   static constexpr const char* doc =
       "Normally distributed values with a mean and a standard deviation (Box and Muller, 1958).";
@@ -115,15 +116,7 @@ struct RandomNormal : Source {
       refuse(in, fmt::format("stddev must be finite and >= 0, got {}", stddev));
     return floating_type_of(in);
   }
-  static void kernel(const KernelCall& call) {
-    kernels().normal[static_cast<int>(call.output.type.dtype)](
-        random_args(call, call.attrs->number("mean"), call.attrs->number("stddev")), call.parallel);
-  }
-  template <DType dtype>
-  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
-    kernels().normal[static_cast<int>(dtype)](
-        block_args(attrs, random, first, n, out, attrs.number("mean"), attrs.number("stddev")), Parallel(1));
-  }
+  static std::pair<double, double> parameters(const Attrs& a) { return {a.number("mean"), a.number("stddev")}; }
   static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, nullptr};
   static Attrs attrs(double mean, double stddev, Index stream) {
     return {{"mean", mean}, {"stddev", stddev}, {"stream", stream}};
@@ -138,7 +131,7 @@ struct RandomNormal : Source {
   }
 };
 
-struct RandomBernoulli : Source {
+struct RandomBernoulli : Drawn<RandomBernoulli, &Kernels::bernoulli> {
   static constexpr const char* name = "random_bernoulli";
   static constexpr const char* doc = "1 with the given probability, else 0. The choices do not depend on the dtype.";
   static TensorType infer(const Infer& in) {
@@ -148,15 +141,7 @@ struct RandomBernoulli : Source {
     if (type.dtype == i64) in.fail_dtype("i64 is neither a floating dtype nor bool");
     return type;
   }
-  static void kernel(const KernelCall& call) {
-    kernels().bernoulli[static_cast<int>(call.output.type.dtype)](
-        random_args(call, call.attrs->number("probability"), 0), call.parallel);
-  }
-  template <DType dtype>
-  static void block(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out) {
-    kernels().bernoulli[static_cast<int>(dtype)](
-        block_args(attrs, random, first, n, out, attrs.number("probability"), 0), Parallel(1));
-  }
+  static std::pair<double, double> parameters(const Attrs& a) { return {a.number("probability"), 0}; }
   static constexpr RandomBlockKernels random_block = {block<f32>, block<f64>, nullptr, block<boolean>};
   static Attrs attrs(double probability, Index stream) { return {{"probability", probability}, {"stream", stream}}; }
   static std::vector<Sample> samples() {
@@ -188,15 +173,13 @@ struct RandomPermutation : Source {
       if (n < 0) in.fail_shape(fmt::format("n must be non-negative, got {}", n));
       return {i64, {n}};
     }
-    const Index axis = in.attrs().integer("axis");
-    if (axis < 0 || axis >= in.shape(0).rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
-    return {i64, {in.shape(0)[static_cast<int>(axis)]}};
+    return {i64, {in.shape(0)[axis_of(in)]}};
   }
   // Sequential: each swap depends on the previous ones. One counter value yields two swaps.
   static void kernel(const KernelCall& call) {
-    const RandomArgs args = random_args(call, 0, 0);
     auto* out = call.output.as<std::int64_t>();
-    for (Index i = 0; i < args.count; ++i) out[i] = i;
+    const RandomArgs args = random_args(*call.attrs, call.random, call.first, call.output.type.shape.elements(), out);
+    std::iota(out, out + args.count, Index{0});
     Philox::Words words{};
     for (Index i = args.count - 1, drawn = args.first; i > 0; --i, ++drawn) {
       if (drawn % 2 == 0 || drawn == args.first) {
@@ -330,7 +313,7 @@ Value permutation(Operand x, Index axis) {
   return composite(x, [&] {
     const Index a = axis_index(axis, x.shape().rank(), "permutation");
     const Value order = draw("random_permutation", x, RandomPermutation::attrs("axis", a, x.graph().next_stream()));
-    return apply("gather", {x, order}, {{"axis", Index{a}}});
+    return apply("gather", {x, order}, axis_attrs(a));
   });
 }
 
