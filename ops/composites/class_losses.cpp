@@ -37,12 +37,12 @@ struct Probabilities : Operation {
   }
   static Cotangents vjp(const Vjp& r) { return {r.cotangent(), Value{}}; }
   static std::vector<Sample> samples() {
-    return {zero_second({"matrix", {{{3, 5}}, {{3, 5}}}, {{"axis", Index{1}}}}),
-            zero_second({"one element", {{{1}}, {{1}}}, {{"axis", Index{0}}}}),
-            zero_gradient({"nothing", {{{0, 3}}, {{0, 3}}}, {{"axis", Index{1}}}})};
+    return {zero_second({"matrix", {{{3, 5}}, {{3, 5}}}, axis_attrs(1)}),
+            zero_second({"one element", {{{1}}, {{1}}}, axis_attrs(0)}),
+            zero_gradient({"nothing", {{{0, 3}}, {{0, 3}}}, axis_attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"shapes", {Tensor({3, 5}), Tensor({3, 4})}, {{"axis", Index{1}}}, "differ"}};
+    return {{"shapes", {Tensor({3, 5}), Tensor({3, 4})}, axis_attrs(1), "differ"}};
   }
 };
 
@@ -98,8 +98,7 @@ struct ClassLoss {
   void check_labels(Value labels) const {
     check();
     prediction.graph().require(labels, fmt::format("{}: labels", function));
-    Shape expected;
-    for (int axis = 0; axis + 1 < prediction.shape().rank(); ++axis) expected.push_back(prediction.shape()[axis]);
+    const Shape expected = without_last(prediction.shape(), 1);
     if (labels.type() == TensorType{i64, expected}) return;
     throw ShapeError(fmt::format("{}: for predictions {} labels must be i64{}\n  prediction: {}\n  labels: {}",
                                  function, prediction.shape().str(), expected.str(), prediction.describe(),

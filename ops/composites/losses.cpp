@@ -6,6 +6,7 @@
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/ops/composites/internal/loss_parts.hpp>
 #include <xgrad/ops/define/composite.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
@@ -182,8 +183,7 @@ Value cosine_embedding(Operand a, Operand b, Operand target, double margin, Redu
     require_rows("cosine_embedding", a);
     require_number("cosine_embedding", "margin", margin, -1, 1);
     a.graph().require(target, "cosine_embedding: target");
-    Shape rows;
-    for (int axis = 0; axis + 1 < a.shape().rank(); ++axis) rows.push_back(a.shape()[axis]);
+    const Shape rows = without_last(a.shape(), 1);
     if (target.shape() != rows || target.dtype() == boolean) {
       throw ShapeError(
           fmt::format("cosine_embedding: the targets of rows {} must be numbers {}\n  rows: {}\n  target: {}",
@@ -323,15 +323,15 @@ std::vector<Composite> of_vectors() {
       {"cosine_similarity",
        "a . b / (|a| |b|).",
        [](Inputs x, const Attrs& a) { return cosine_similarity(x[0], x[1], a.integer("axis")); },
-       {{"rows", {{{4, 3}}, {{4, 3}}}, {{"axis", Index{-1}}}},
-        {"columns", {{{4, 3}}, {{4, 3}}}, {{"axis", Index{0}}}},
-        {"vectors", {{{9}}, {{9}}}, {{"axis", Index{0}}}},
-        zero_gradient({"one element", {{{1}, alike}, {{1}, alike}}, {{"axis", Index{0}}}}),
-        zero_gradient({"no rows", {{{0, 3}}, {{0, 3}}}, {{"axis", Index{-1}}}}),
-        zero_gradient({"rows of nothing", {{{3, 0}}, {{3, 0}}}, {{"axis", Index{-1}}}})},
-       {{"shapes", {Tensor({2, 3}), Tensor::zeros({3})}, {{"axis", Index{0}}}, "prediction and second operand differ"},
-        {"axis", {Tensor::zeros({3}), Tensor::zeros({3})}, {{"axis", Index{1}}}, "cosine_similarity: axis 1"},
-        {"scalar", {Tensor(1.0F), Tensor(1.0F)}, {{"axis", Index{0}}}, "operands must have at least 1 axis"}}},
+       {{"rows", {{{4, 3}}, {{4, 3}}}, axis_attrs(-1)},
+        {"columns", {{{4, 3}}, {{4, 3}}}, axis_attrs(0)},
+        {"vectors", {{{9}}, {{9}}}, axis_attrs(0)},
+        zero_gradient({"one element", {{{1}, alike}, {{1}, alike}}, axis_attrs(0)}),
+        zero_gradient({"no rows", {{{0, 3}}, {{0, 3}}}, axis_attrs(-1)}),
+        zero_gradient({"rows of nothing", {{{3, 0}}, {{3, 0}}}, axis_attrs(-1)})},
+       {{"shapes", {Tensor({2, 3}), Tensor::zeros({3})}, axis_attrs(0), "prediction and second operand differ"},
+        {"axis", {Tensor::zeros({3}), Tensor::zeros({3})}, axis_attrs(1), "cosine_similarity: axis 1"},
+        {"scalar", {Tensor(1.0F), Tensor(1.0F)}, axis_attrs(0), "operands must have at least 1 axis"}}},
       {"cosine_embedding",
        "1 - s, or max(0, s - margin).",
        [](Inputs x, const Attrs& a) { return cosine_embedding(x[0], x[1], 2 * x[2] - 1, 0.1, reduction_of(a)); },

@@ -41,8 +41,7 @@ struct Diagonal {
 
 // The shape of the diagonals of all matrices.
 Shape diagonal_shape(const Shape& matrices, Index k) {
-  Shape out;
-  for (int axis = 0; axis < matrices.rank() - 2; ++axis) out.push_back(matrices[axis]);
+  Shape out = without_last(matrices, 2);
   out.push_back(Diagonal(matrices, k).length);
   return out;
 }

@@ -125,16 +125,16 @@ struct Gather : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain rows = domain::integers(0, 3);
-    return {zero_second({"rows", {{{4, 3}}, {{6}, rows}}, {{"axis", Index{0}}}}),
-            zero_second({"columns", {{{2, 4}}, {{3}, rows}}, {{"axis", Index{1}}}}),
-            zero_second({"one", {{{4}}, {{}, rows}}, {{"axis", Index{0}}}}),
-            zero_second({"a table of them", {{{4, 2}}, {{2, 3}, rows}}, {{"axis", Index{0}}}}),
-            zero_second({"of one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}}),
-            zero_second({"many", {{{3, 4, 9}}, {{5000}, rows}}, {{"axis", Index{1}}}}),
-            zero_gradient({"none", {{{4, 3}}, {{0}, rows}}, {{"axis", Index{0}}}})};
+    return {zero_second({"rows", {{{4, 3}}, {{6}, rows}}, axis_attrs(0)}),
+            zero_second({"columns", {{{2, 4}}, {{3}, rows}}, axis_attrs(1)}),
+            zero_second({"one", {{{4}}, {{}, rows}}, axis_attrs(0)}),
+            zero_second({"a table of them", {{{4, 2}}, {{2, 3}, rows}}, axis_attrs(0)}),
+            zero_second({"of one element", {{{1}}, {{1}, domain::integers(0, 0)}}, axis_attrs(0)}),
+            zero_second({"many", {{{3, 4, 9}}, {{5000}, rows}}, axis_attrs(1)}),
+            zero_gradient({"none", {{{4, 3}}, {{0}, rows}}, axis_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
-    const Attrs rows{{"axis", Index{0}}};
+    const Attrs rows = axis_attrs(0);
     return {{"index too large",
              {Tensor({4, 3}), Tensor::from<std::int64_t>({2}, {1, 4})},
              rows,
@@ -145,7 +145,7 @@ struct Gather : Operation {
              rows,
              "every index is outside axis 0 of extent 0"},
             {"indices of f32", {Tensor({4, 3}), Tensor::zeros({2})}, rows, "i64"},
-            {"axis", {Tensor::zeros({4}), Tensor({1}, i64)}, {{"axis", Index{1}}}, "axis 1"}};
+            {"axis", {Tensor::zeros({4}), Tensor({1}, i64)}, axis_attrs(1), "axis 1"}};
   }
 };
 
@@ -215,27 +215,21 @@ struct ScatterAdd : Operation {
     Meeting meeting{};
     const bool many = many_meet(call, a.extent, meeting);
     const Index blocks = (a.inner + task_columns - 1) / task_columns;
-    for_stretches(call.parallel, a.outer * blocks, task_elements / ((n + a.extent) * task_columns),
-                  [&](Index begin, Index end) {
-                    for (Index task = begin; task < end; ++task) {
-                      const Index o = task / blocks;
-                      const Index first = task % blocks * task_columns;
-                      const Index last = std::min(a.inner, first + task_columns);
-                      T* out = call.output.as<T>() + o * a.extent * a.inner;
-                      const T* in = call.inputs[0].as<T>() + o * n * a.inner;
-                      if (many) {
-                        sum_meeting(meeting, a, in, first, last, out);
-                        continue;
-                      }
-                      for (Index i = 0; i < a.extent; ++i)
-                        std::fill(out + i * a.inner + first, out + i * a.inner + last, T(0));
-                      for (Index i = 0; i < n; ++i) {
-                        const T* from = in + i * a.inner;
-                        T* to = out + index[i] * a.inner;
-                        for (Index k = first; k < last; ++k) to[k] += from[k];
-                      }
-                    }
-                  });
+    const Index tasks = a.outer * blocks;
+    for_each_in_stretches(call.parallel, tasks, task_elements / ((n + a.extent) * task_columns), [&](Index task) {
+      const Index o = task / blocks;
+      const Index first = task % blocks * task_columns;
+      const Index last = std::min(a.inner, first + task_columns);
+      T* out = call.output.as<T>() + o * a.extent * a.inner;
+      const T* in = call.inputs[0].as<T>() + o * n * a.inner;
+      if (many) return sum_meeting(meeting, a, in, first, last, out);
+      for (Index i = 0; i < a.extent; ++i) std::fill(out + i * a.inner + first, out + i * a.inner + last, T(0));
+      for (Index i = 0; i < n; ++i) {
+        const T* from = in + i * a.inner;
+        T* to = out + index[i] * a.inner;
+        for (Index k = first; k < last; ++k) to[k] += from[k];
+      }
+    });
   }
   static void kernel(const KernelCall& call) {
     const Around a = around(call.output.type.shape, axis_attr(call));
@@ -248,14 +242,14 @@ struct ScatterAdd : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain rows = domain::integers(0, 3);
-    return {zero_second({"rows", {{{6, 3}}, {{6}, rows}, {{4, 3}}}, {{"axis", Index{0}}}}),
-            zero_second({"columns", {{{2, 5}}, {{5}, rows}, {{2, 4}}}, {{"axis", Index{1}}}}),
-            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}}),
-            zero_second({"long slices", {{{9, 700}}, {{9}, rows}, {{4, 700}}}, {{"axis", Index{0}}}}),
-            zero_gradient({"none", {{{0, 3}}, {{0}, rows}, {{4, 3}}}, {{"axis", Index{0}}}})};
+    return {zero_second({"rows", {{{6, 3}}, {{6}, rows}, {{4, 3}}}, axis_attrs(0)}),
+            zero_second({"columns", {{{2, 5}}, {{5}, rows}, {{2, 4}}}, axis_attrs(1)}),
+            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, axis_attrs(0)}),
+            zero_second({"long slices", {{{9, 700}}, {{9}, rows}, {{4, 700}}}, axis_attrs(0)}),
+            zero_gradient({"none", {{{0, 3}}, {{0}, rows}, {{4, 3}}}, axis_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
-    const Attrs rows{{"axis", Index{0}}};
+    const Attrs rows = axis_attrs(0);
     return {{"other shape", {Tensor({5, 3}), Tensor({6}, i64), Tensor({4, 3})}, rows, "expected slices"},
             {"index too large",
              {Tensor({1, 3}), Tensor::from<std::int64_t>({1}, {4}), Tensor({4, 3})},
@@ -324,14 +318,14 @@ struct TakeAlongAxis : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain three = domain::integers(0, 2);
-    return {zero_second({"one per row", {{{4, 3}}, {{4, 1}, three}}, {{"axis", Index{1}}}}),
-            zero_second({"columns", {{{3, 17}}, {{2, 17}, three}}, {{"axis", Index{0}}}}),
-            zero_second({"middle axis", {{{2, 3, 4}}, {{2, 5, 4}, three}}, {{"axis", Index{1}}}}),
-            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}}, {{"axis", Index{0}}}}),
-            zero_gradient({"none", {{{3, 2}}, {{0, 2}, three}}, {{"axis", Index{0}}}})};
+    return {zero_second({"one per row", {{{4, 3}}, {{4, 1}, three}}, axis_attrs(1)}),
+            zero_second({"columns", {{{3, 17}}, {{2, 17}, three}}, axis_attrs(0)}),
+            zero_second({"middle axis", {{{2, 3, 4}}, {{2, 5, 4}, three}}, axis_attrs(1)}),
+            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}}, axis_attrs(0)}),
+            zero_gradient({"none", {{{3, 2}}, {{0, 2}, three}}, axis_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
-    const Attrs last{{"axis", Index{1}}};
+    const Attrs last = axis_attrs(1);
     return {{"index too large",
              {Tensor({2, 3}), Tensor::from<std::int64_t>({2, 1}, {0, 3})},
              last,
@@ -413,14 +407,14 @@ struct ScatterAlongAxis : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain three = domain::integers(0, 2);
-    return {zero_second({"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, {{"axis", Index{1}}}}),
-            zero_second({"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, {{"axis", Index{0}}}}),
-            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, {{"axis", Index{0}}}}),
-            zero_second({"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, {{"axis", Index{1}}}}),
-            zero_gradient({"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, {{"axis", Index{1}}}})};
+    return {zero_second({"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, axis_attrs(1)}),
+            zero_second({"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, axis_attrs(0)}),
+            zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, axis_attrs(0)}),
+            zero_second({"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, axis_attrs(1)}),
+            zero_gradient({"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, axis_attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    const Attrs last{{"axis", Index{1}}};
+    const Attrs last = axis_attrs(1);
     return {{"index too large",
              {Tensor({1, 1}), Tensor::from<std::int64_t>({1, 1}, {3}), Tensor({1, 3})},
              last,

@@ -31,11 +31,9 @@ struct Sizes {
 Sizes sizes_of(const Shape& a, const Shape& b, bool transpose_a, bool transpose_b) {
   const int ra = a.rank();
   const int rb = b.rank();
-  Sizes out{a[ra - 2], b[rb - 1], a[ra - 1], b[rb - 2], {}, {}};
+  Sizes out{a[ra - 2], b[rb - 1], a[ra - 1], b[rb - 2], without_last(a, 2), without_last(b, 2)};
   if (transpose_a) std::swap(out.m, out.k_of_a);
   if (transpose_b) std::swap(out.n, out.k_of_b);
-  for (int i = 0; i < ra - 2; ++i) out.batch_a.push_back(a[i]);
-  for (int i = 0; i < rb - 2; ++i) out.batch_b.push_back(b[i]);
   return out;
 }
 
@@ -110,7 +108,7 @@ struct Matmul : Operation {
     Job job;
     MatmulArgs args = args_of(a.shape, b.shape, attrs);
     const Sizes s = sizes_of(a.shape, b.shape, args.transpose_a, args.transpose_b);
-    for (int i = 0; i < out.shape.rank() - 2; ++i) job.batch.push_back(out.shape[i]);
+    job.batch = without_last(out.shape, 2);
     job.batches = job.batch.elements();
     if (s.batch_b.elements() == 1 && !args.transpose_a && s.batch_a.elements() == job.batches) {
       args.m *= job.batches;
@@ -231,8 +229,7 @@ struct Matmul : Operation {
     const Shape& sb = call.inputs[1].type.shape;
     const Shape& so = call.output.type.shape;
     const Sizes s = sizes_of(sa, sb, ta, tb);
-    Shape outer;
-    for (int i = 0; i < so.rank() - 2; ++i) outer.push_back(so[i]);
+    const Shape outer = without_last(so, 2);
     const auto to_a = broadcast_strides(s.batch_a, outer);
     const auto to_b = broadcast_strides(s.batch_b, outer);
     const auto outer_strides = outer.strides();
@@ -315,7 +312,8 @@ bool is_transposed(Value product, const char* which) { return product.graph().at
 bool is_matrix(Value v) { return v.shape().rank() == 2; }
 
 // For one row or column, a transposed operand selects another kernel with another reduction order: no rewrite.
-Value without_transpose(const Match& m, bool left) {
+template <bool left>
+Value without_transpose(const Match& m) {
   const Shape& shape = m.root.shape();
   if (shape[0] <= 1 || shape[1] <= 1) return {};
   return matmul(m["a"], m["b"], is_transposed(m.root, "transpose_a") != left,
@@ -355,9 +353,12 @@ Value scale_into_product(const Match& m) {
   return scaled(m["v"], m["scale"]);
 }
 
-Value product_sample(Graph& graph, const Shape& a, const Shape& b, bool transpose_left) {
-  const Value x = graph.input("a", a), y = graph.input("b", b);
-  return transpose_left ? matmul(transpose(x), y) : matmul(x, transpose(y));
+// [m, k] by [k, n], where the left or the right operand is a transposition.
+template <bool left, Index m, Index k, Index n>
+Value product_sample(Graph& graph) {
+  const Value x = graph.input("a", left ? Shape{k, m} : Shape{m, k});
+  const Value y = graph.input("b", left ? Shape{k, n} : Shape{n, k});
+  return left ? matmul(transpose(x), y) : matmul(x, transpose(y));
 }
 
 // A dense layer at inference: product, bias, and batch normalization by moving statistics.
@@ -379,30 +380,16 @@ void add_matmul_rules(OpRegistry& registry) {
       return v.graph().attrs(v.id()).ints("order") == Axes{1, 0};
     });
   };
-  registry.add_rule({.name = "transpose into product, left",
-                     .from = pattern::op(product, {transposed("a"), pattern::any("b").with(is_matrix)}),
-                     .to = [](const Match& m) { return without_transpose(m, true); },
-                     .samples = {{"matrices",
-                                  [](Graph& g) {
-                                    return product_sample(g, {5, 3}, {5, 4}, true);
-                                  }},
-                                 {"one row",
-                                  [](Graph& g) {
-                                    return product_sample(g, {5, 1}, {5, 4}, true);
-                                  },
-                                  false}}});
+  registry.add_rule(
+      {.name = "transpose into product, left",
+       .from = pattern::op(product, {transposed("a"), pattern::any("b").with(is_matrix)}),
+       .to = without_transpose<true>,
+       .samples = {{"matrices", product_sample<true, 3, 5, 4>}, {"one row", product_sample<true, 1, 5, 4>, false}}});
   registry.add_rule({.name = "transpose into product, right",
                      .from = pattern::op(product, {pattern::any("a").with(is_matrix), transposed("b")}),
-                     .to = [](const Match& m) { return without_transpose(m, false); },
-                     .samples = {{"matrices",
-                                  [](Graph& g) {
-                                    return product_sample(g, {3, 5}, {4, 5}, false);
-                                  }},
-                                 {"one column",
-                                  [](Graph& g) {
-                                    return product_sample(g, {3, 5}, {1, 5}, false);
-                                  },
-                                  false}}});
+                     .to = without_transpose<false>,
+                     .samples = {{"matrices", product_sample<false, 3, 5, 4>},
+                                 {"one column", product_sample<false, 3, 5, 1>, false}}});
   registry.add_rule(
       {.name = "scale into product",
        .from = pattern::op(*registry.find("mul"), {pattern::any("v"), pattern::any("scale")}),

@@ -202,10 +202,7 @@ struct Unpad : Operation {
       for (Index i = 0; i < w.before; ++i) add(w.front_source(i), i);
       for (Index i = 0; i < w.after; ++i) add(w.back_source(i, extent), w.before + extent + i);
     };
-    for_stretches(call.parallel, from.outer, (1 << 15) / std::max<Index>(1, from.extent * from.inner),
-                  [&](Index first, Index last) {
-                    for (Index o = first; o < last; ++o) row(o);
-                  });
+    for_each_in_stretches(call.parallel, from.outer, (1 << 15) / std::max<Index>(1, from.extent * from.inner), row);
   }
   static void kernel(const KernelCall& call) {
     with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });

@@ -63,21 +63,20 @@ struct Concat : Operation {
     for (int i = 0; i < r.count(); ++i) {
       std::vector<Value> inputs{r.cotangent()};
       for (int j = 0; j < r.count(); ++j) inputs.push_back(r.input(j));
-      out.push_back(apply("concat_part", inputs, {{"axis", r.attrs().integer("axis")}, {"part", std::int64_t{i}}}));
+      out.push_back(apply("concat_part", inputs, {{"axis", r.attrs().integer("axis")}, {"part", Index{i}}}));
     }
     return Cotangents(out);
   }
   static std::vector<Sample> samples() {
-    return {zero_second({"rows", {{{2, 3}}, {{4, 3}}}, {{"axis", std::int64_t{0}}}}),
-            zero_second({"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, {{"axis", std::int64_t{1}}}}),
-            zero_second({"one", {{{5}}}, {{"axis", std::int64_t{0}}}}),
-            zero_second({"one element", {{{1}}, {{0}}}, {{"axis", std::int64_t{0}}}}),
-            zero_second({"with nothing", {{{0, 2}}, {{3, 2}}}, {{"axis", std::int64_t{0}}}})};
+    return {zero_second({"rows", {{{2, 3}}, {{4, 3}}}, axis_attrs(0)}),
+            zero_second({"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, axis_attrs(1)}),
+            zero_second({"one", {{{5}}}, axis_attrs(0)}), zero_second({"one element", {{{1}}, {{0}}}, axis_attrs(0)}),
+            zero_second({"with nothing", {{{0, 2}}, {{3, 2}}}, axis_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"other extent", {Tensor({2, 3}), Tensor({2, 4})}, {{"axis", std::int64_t{0}}}, "does not fit"},
-            {"axis", {Tensor({2, 3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"},
-            {"two dtypes", {Tensor::zeros({2}), Tensor({2}, f64)}, {{"axis", std::int64_t{0}}}, "dtype"}};
+    return {{"other extent", {Tensor({2, 3}), Tensor({2, 4})}, axis_attrs(0), "does not fit"},
+            {"axis", {Tensor({2, 3})}, axis_attrs(2), "axis 2 is out of range"},
+            {"two dtypes", {Tensor::zeros({2}), Tensor({2}, f64)}, axis_attrs(0), "dtype"}};
   }
 };
 
@@ -126,32 +125,24 @@ struct ConcatPart : Operation {
     out[0] = concat(parts, r.attrs().integer("axis"));
     return Cotangents(out);
   }
+  static Attrs attrs(Index axis, Index part) { return {{"axis", axis}, {"part", part}}; }
   static std::vector<Sample> samples() {
-    return {
-        zero_second({"middle",
-                     {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}},
-                     {{"axis", std::int64_t{1}}, {"part", std::int64_t{1}}}}),
-        zero_second({"rows", {{{9, 5}}, {{7, 5}}, {{2, 5}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}}}),
-        zero_second({"one element", {{{1}}, {{1}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}}}),
-        zero_gradient({"nothing", {{{2}}, {{2}}, {{0}}}, {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}}})};
+    return {zero_second({"middle", {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}}, attrs(1, 1)}),
+            zero_second({"rows", {{{9, 5}}, {{7, 5}}, {{2, 5}}}, attrs(0, 0)}),
+            zero_second({"one element", {{{1}}, {{1}}}, attrs(0, 0)}),
+            zero_gradient({"nothing", {{{2}}, {{2}}, {{0}}}, attrs(0, 1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"no such part",
-             {Tensor::zeros({2}), Tensor::zeros({2})},
-             {{"axis", std::int64_t{0}}, {"part", std::int64_t{1}}},
-             "part must be in [0, 1), got 1"},
+    return {{"no such part", {Tensor::zeros({2}), Tensor::zeros({2})}, attrs(0, 1), "part must be in [0, 1), got 1"},
             {"no such part by far",
              {Tensor::zeros({2}), Tensor::zeros({2})},
-             {{"axis", std::int64_t{0}}, {"part", INT64_MAX}},
+             attrs(0, INT64_MAX),
              "part must be in [0, 1), got 9223372036854775807"},
             {"too wide",
              {Tensor({2, 3}), Tensor({2, 4})},
-             {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
+             attrs(0, 0),
              "input 1 [2, 4] does not match [2, 3] outside axis 0"},
-            {"too few",
-             {Tensor({3, 2}), Tensor({2, 2})},
-             {{"axis", std::int64_t{0}}, {"part", std::int64_t{0}}},
-             "do not add up to"}};
+            {"too few", {Tensor({3, 2}), Tensor({2, 2})}, attrs(0, 0), "do not add up to"}};
   }
 };
 
@@ -309,12 +300,15 @@ Value join_unslices(const Match& m) {
   return (m.rest.valid() ? m.rest + joined : joined) + 0.0;
 }
 
-Value slices(Graph& graph, std::initializer_list<std::pair<Index, Index>> ranges, bool more = false) {
+// The sum of the gradients of slices, given by their bounds, and of another tensor if `more`.
+template <bool more, Index... bounds>
+Value slices(Graph& graph) {
+  constexpr Index all[] = {bounds...};
   const Value x = graph.input("x", {3, 8});
   Value sum = more ? graph.input("more", {3, 8}) : Value();
-  for (const auto& [begin, end] : ranges) {
-    const Value part =
-        apply("unslice", {slice(x, 1, begin, end) * static_cast<double>(begin + 2), x}, Slice::attrs(1, begin, end, 1));
+  for (std::size_t i = 0; i < sizeof...(bounds); i += 2) {
+    const Attrs attrs = Slice::attrs(1, all[i], all[i + 1], 1);
+    const Value part = apply("unslice", {apply("slice", {x}, attrs) * static_cast<double>(all[i] + 2), x}, attrs);
     sum = sum.valid() ? sum + part : part;
   }
   return sum;
@@ -327,28 +321,11 @@ void add_parts_rules(OpRegistry& registry) {
   registry.add_rule({.name = "sum of slices' gradients",
                      .from = pattern::chain(*registry.find("add"), unslice.with(is_plain)),
                      .to = join_unslices,
-                     .samples = {{"all rows",
-                                  [](Graph& g) {
-                                    return slices(g, {{0, 2}, {2, 5}, {5, 8}});
-                                  }},
-                                 {"backwards, with gaps",
-                                  [](Graph& g) {
-                                    return slices(g, {{6, 7}, {4, 5}, {1, 3}});
-                                  }},
-                                 {"and more",
-                                  [](Graph& g) {
-                                    return slices(g, {{0, 4}, {4, 6}}, true);
-                                  }},
-                                 {"overlapping",
-                                  [](Graph& g) {
-                                    return slices(g, {{0, 4}, {3, 6}});
-                                  },
-                                  false},
-                                 {"one",
-                                  [](Graph& g) {
-                                    return slices(g, {{0, 4}}, true);
-                                  },
-                                  false}}});
+                     .samples = {{"all rows", slices<false, 0, 2, 2, 5, 5, 8>},
+                                 {"backwards, with gaps", slices<false, 6, 7, 4, 5, 1, 3>},
+                                 {"and more", slices<true, 0, 4, 4, 6>},
+                                 {"overlapping", slices<false, 0, 4, 3, 6>, false},
+                                 {"one", slices<true, 0, 4>, false}}});
 }
 
 void register_parts(OpRegistry& registry) { add_operations<Concat, ConcatPart, Slice, Unslice>(registry); }

@@ -170,14 +170,12 @@ struct ExpandDims : View {
     return {in.dtype(0), out};
   }
   static std::vector<Sample> samples() {
-    return {zero_second({"front", {{{3}}}, {{"axis", std::int64_t{0}}}}),
-            zero_second({"back", {{{2, 3}}}, {{"axis", std::int64_t{2}}}}),
-            zero_second({"middle", {{{3, 17}}}, {{"axis", std::int64_t{1}}}}),
-            zero_second({"scalar", {{{}}}, {{"axis", std::int64_t{0}}}}),
-            zero_gradient({"nothing", {{{0}}}, {{"axis", std::int64_t{1}}}})};
+    return {zero_second({"front", {{{3}}}, axis_attrs(0)}), zero_second({"back", {{{2, 3}}}, axis_attrs(2)}),
+            zero_second({"middle", {{{3, 17}}}, axis_attrs(1)}), zero_second({"scalar", {{{}}}, axis_attrs(0)}),
+            zero_gradient({"nothing", {{{0}}}, axis_attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"axis", {Tensor::zeros({3})}, {{"axis", std::int64_t{2}}}, "axis 2 is out of range"}};
+    return {{"axis", {Tensor::zeros({3})}, axis_attrs(2), "axis 2 is out of range"}};
   }
 };
 

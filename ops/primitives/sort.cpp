@@ -238,7 +238,7 @@ Value positions(const char* where, Value x, Index axis, bool descending, Index k
 // Indices from argsort are always valid.
 Value chosen(Value x, Value indices, Index axis) {
   const int along = axis_index(axis, x.shape().rank(), "take_along_axis");
-  return apply("take_along_axis", {x, indices}, {{"axis", Index{along}}});
+  return apply("take_along_axis", {x, indices}, axis_attrs(along));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 
 #include <xgrad/graph/op_def.hpp>
 
@@ -15,6 +16,9 @@ struct Around {
   Index outer = 1, extent = 1, inner = 1;
 };
 Around around(const Shape& shape, int axis);
+
+// The shape without its last axes.
+inline Shape without_last(const Shape& shape, int axes) { return Shape(std::span(shape.begin(), shape.end() - axes)); }
 
 // Address of an element of a buffer.
 inline char* at(void* data, Index element, DType dtype) {
