@@ -296,13 +296,11 @@ std::vector<Composite> class_loss_composites() {
          return categorical_crossentropy(x[0], x[1], class_options(x, a), reduction_of(a));
        },
        targeted(probability), refused_targets("categorical_crossentropy")},
-      {"categorical_crossentropy of softmax",
-       "-sum(t log p), computed from the logits.",
+      {"categorical_crossentropy of softmax", "-sum(t log p), computed from the logits.",
        [](Inputs x, const Attrs& a) {
          return categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a), reduction_of(a));
        },
-       targeted(any),
-       {}},
+       targeted(any)},
       {"categorical_crossentropy_from_logits", "-sum(t log_softmax(z)).",
        [](Inputs x, const Attrs& a) {
          return categorical_crossentropy_from_logits(x[0], x[1], class_options(x, a), reduction_of(a));
@@ -313,13 +311,11 @@ std::vector<Composite> class_loss_composites() {
          return sparse_categorical_crossentropy(x[0], x[1], class_options(x, a), reduction_of(a));
        },
        labeled(probability), refused_labels("sparse_categorical_crossentropy")},
-      {"sparse_categorical_crossentropy of softmax",
-       "-log p of the labeled class, computed from the logits.",
+      {"sparse_categorical_crossentropy of softmax", "-log p of the labeled class, computed from the logits.",
        [](Inputs x, const Attrs& a) {
          return sparse_categorical_crossentropy(softmax(x[0]), x[1], class_options(x, a), reduction_of(a));
        },
-       labeled(any),
-       {}},
+       labeled(any)},
       {"sparse_categorical_crossentropy_from_logits", "-log_softmax(z) of the labeled class.",
        [](Inputs x, const Attrs& a) {
          return sparse_categorical_crossentropy_from_logits(x[0], x[1], class_options(x, a), reduction_of(a));

@@ -238,8 +238,7 @@ std::vector<Composite> rearrange_composites() {
       {"roll of all elements",
        "Rolls all elements in row-major order.",
        [](Inputs x, const Attrs& a) { return roll(x[0], a.integer("n")); },
-       {zero_second({"matrix", {{{3, 4}}}, {{"n", Index{5}}}})},
-       {}},
+       {zero_second({"matrix", {{{3, 4}}}, {{"n", Index{5}}}})}},
       {"stack",
        "Joins along a new axis.",
        [](Inputs x, const Attrs& a) {

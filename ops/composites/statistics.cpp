@@ -153,9 +153,9 @@ Value norm(Operand x, double p, const Axes& axes, bool keepdims) {
 namespace {
 
 // Over the attribute `axes`, kept if there is a `keepdims`.
-template <Value (*function)(Operand, const Axes&, bool)>
+template <auto function, int... correction>
 Value reduced(Inputs x, const Attrs& a) {
-  return function(x[0], a.ints("axes"), a.has("keepdims"));
+  return function(x[0], a.ints("axes"), a.has("keepdims"), correction...);
 }
 
 Sample one(const char* label, const Shape& shape, const Axes& axes, const Domain& domain = domain::any()) {
@@ -225,17 +225,9 @@ std::vector<Composite> statistics_composites() {
   std::vector<Composite> out{
       {"mean", "Sum over axes divided by the number of elements.", reduced<mean>, with_zero_second(shapes()),
        bad("mean")},
-      {"var", "Mean squared distance from the mean.",
-       [](Inputs x, const Attrs& a) { return var(x[0], a.ints("axes"), a.has("keepdims")); },
-       constant_of_one(shapes(), true), bad("var")},
-      {"var, corrected",
-       "The same, divided by n - 1.",
-       [](Inputs x, const Attrs& a) { return var(x[0], a.ints("axes"), a.has("keepdims"), 1); },
-       corrected,
-       {}},
-      {"stddev", "Square root of var.",
-       [](Inputs x, const Attrs& a) { return stddev(x[0], a.ints("axes"), a.has("keepdims")); }, corrected,
-       bad("stddev")},
+      {"var", "Mean squared distance from the mean.", reduced<var, 0>, constant_of_one(shapes(), true), bad("var")},
+      {"var, corrected", "The same, divided by n - 1.", reduced<var, 1>, corrected},
+      {"stddev", "Square root of var.", reduced<stddev, 0>, corrected, bad("stddev")},
       {"logsumexp", "log(sum(exp(x))).", reduced<logsumexp>, constant_of_one(shapes(), false), bad("logsumexp")},
       {"softmax", "exp(x) / sum(exp(x)) along an axis.",
        [](Inputs x, const Attrs& a) { return softmax(x[0], a.ints("axes")[0]); }, normalized, along("softmax")},

@@ -23,6 +23,17 @@ Value again(const Batch& b, const std::vector<Value>& inputs, Attrs attrs) {
   return b.output().graph().apply(*b.output().node().op, inputs, std::move(attrs));
 }
 
+Value along_axes(const Batch& b, const std::vector<Value>& inputs) {
+  Attrs attrs = b.attrs();
+  if (attrs.has("axis")) attrs.set("axis", attrs.integer("axis") + 1);
+  if (attrs.has("axes")) {
+    Axes axes = attrs.ints("axes");
+    for (Index& axis : axes) ++axis;
+    attrs.set("axes", axes);
+  }
+  return again(b, inputs, std::move(attrs));
+}
+
 }  // namespace
 
 Value batch_reshape(const Batch& b, Value x, const Shape& behind) {
@@ -46,21 +57,6 @@ Value batch_broadcast(const Batch& b) {
   }
   return again(b, inputs, b.attrs());
 }
-
-namespace {
-
-Value along_axes(const Batch& b, const std::vector<Value>& inputs) {
-  Attrs attrs = b.attrs();
-  if (attrs.has("axis")) attrs.set("axis", attrs.integer("axis") + 1);
-  if (attrs.has("axes")) {
-    Axes axes = attrs.ints("axes");
-    for (Index& axis : axes) ++axis;
-    attrs.set("axes", axes);
-  }
-  return again(b, inputs, std::move(attrs));
-}
-
-}  // namespace
 
 Value batch_along_axes(const Batch& b) {
   std::vector<Value> inputs;

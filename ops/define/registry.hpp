@@ -19,7 +19,7 @@ struct Composite {
   std::string doc;
   Value (*build)(std::span<const Value> inputs, const Attrs& attrs);
   std::vector<Sample> samples;
-  std::vector<BadSample> bad_samples;
+  std::vector<BadSample> bad_samples{};
 };
 const std::vector<Composite>& builtin_composites();
 

@@ -37,6 +37,14 @@ Sizes sizes_of(const Shape& a, const Shape& b, bool transpose_a, bool transpose_
   return out;
 }
 
+Attrs turned(bool a, bool b) { return {{"transpose_a", a}, {"transpose_b", b}}; }
+
+// For samples.
+Sample product(const char* label, Shape a, Shape b, Attrs attrs = turned(false, false)) {
+  const bool nothing = a.elements() == 0 || b.elements() == 0;
+  return {.label = label, .inputs = {{a}, {b}}, .attrs = std::move(attrs), .zero_gradient = nothing};
+}
+
 struct Matmul : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "matmul";
@@ -273,31 +281,24 @@ struct Matmul : Operation {
   }
 
   static std::vector<Sample> samples() {
-    const auto make = [](const char* label, Shape a, Shape b, bool ta, bool tb) {
-      const bool nothing = a.elements() == 0 || b.elements() == 0;
-      return Sample{.label = label,
-                    .inputs = {{a}, {b}},
-                    .attrs = {{"transpose_a", ta}, {"transpose_b", tb}},
-                    .zero_gradient = nothing};
-    };
-    return {make("one by one", {1, 1}, {1, 1}, false, false),
-            make("small", {2, 3}, {3, 4}, false, false),
-            make("left transposed", {3, 2}, {3, 4}, true, false),
-            make("right transposed", {2, 3}, {4, 3}, false, true),
-            make("both transposed", {3, 2}, {4, 3}, true, true),
-            make("row by matrix", {1, 9}, {9, 17}, false, false),
-            make("matrix by column", {7, 9}, {9, 1}, false, false),
-            make("odd sizes", {7, 5}, {5, 19}, false, false),
-            make("batch", {2, 3, 4}, {2, 4, 5}, false, false),
-            make("batch, transposed", {2, 4, 3}, {2, 5, 4}, true, true),
-            make("one matrix for a batch", {2, 3, 4}, {4, 5}, false, false),
-            make("one transposed matrix for a batch", {2, 4, 3}, {4, 5}, true, false),
-            make("batches that broadcast", {2, 1, 3, 4}, {3, 4, 2}, false, false),
-            make("inner dimension 0", {2, 0}, {0, 3}, false, false),
-            make("no rows", {0, 3}, {3, 2}, false, false)};
+    return {product("one by one", {1, 1}, {1, 1}),
+            product("small", {2, 3}, {3, 4}),
+            product("left transposed", {3, 2}, {3, 4}, turned(true, false)),
+            product("right transposed", {2, 3}, {4, 3}, turned(false, true)),
+            product("both transposed", {3, 2}, {4, 3}, turned(true, true)),
+            product("row by matrix", {1, 9}, {9, 17}),
+            product("matrix by column", {7, 9}, {9, 1}),
+            product("odd sizes", {7, 5}, {5, 19}),
+            product("batch", {2, 3, 4}, {2, 4, 5}),
+            product("batch, transposed", {2, 4, 3}, {2, 5, 4}, turned(true, true)),
+            product("one matrix for a batch", {2, 3, 4}, {4, 5}),
+            product("one transposed matrix for a batch", {2, 4, 3}, {4, 5}, turned(true, false)),
+            product("batches that broadcast", {2, 1, 3, 4}, {3, 4, 2}),
+            product("inner dimension 0", {2, 0}, {0, 3}),
+            product("no rows", {0, 3}, {3, 2})};
   }
   static std::vector<BadSample> bad_samples() {
-    const Attrs plain{{"transpose_a", false}, {"transpose_b", false}};
+    const Attrs plain = turned(false, false);
     return {{"inner dimensions", {Tensor({32, 64}), Tensor({10, 64})}, plain, "[32, 64] x [10, 64] (64 vs 10)"},
             {"vector", {Tensor::zeros({3}), Tensor({3, 2})}, plain, "at least 2 axes, got 1"},
             {"batches", {Tensor({2, 3, 4}), Tensor({3, 4, 5})}, plain, "do not broadcast"},
@@ -445,42 +446,33 @@ Value outer(Operand a, Operand b) {
 
 namespace {
 
-Attrs turned(bool a, bool b) { return {{"transpose_a", a}, {"transpose_b", b}}; }
-Sample product(const char* label, Shape a, Shape b, Attrs attrs = {}) {
-  const bool nothing = a.elements() == 0 || b.elements() == 0;
-  return {.label = label, .inputs = {{a}, {b}}, .attrs = std::move(attrs), .zero_gradient = nothing};
-}
-
 Composite matmul_of_vectors() {
-  return {
-      "matmul of vectors",
-      "A vector on the left is a row, one on the right a column.",
-      [](Inputs x, const Attrs& a) { return matmul(x[0], x[1], a.flag("transpose_a"), a.flag("transpose_b")); },
-      {product("vector by vector", {9}, {9}, turned(false, false)),
-       product("vector by matrix", {4}, {4, 3}, turned(false, false)),
-       product("vector by transposed matrix", {4}, {3, 4}, turned(false, true)),
-       product("matrix by vector", {3, 17}, {17}, turned(false, false)),
-       product("transposed matrix by vector", {5, 3}, {5}, turned(true, false)),
-       product("vector by batch", {4}, {2, 4, 3}, turned(false, false)),
-       product("batch by vector", {2, 3, 4}, {4}, turned(false, false)),
-       product("one element", {1}, {1}, turned(false, false)), product("nothing", {0}, {0, 2}, turned(false, false))},
-      {{"lengths",
-        {Tensor::zeros({3}), Tensor({4, 3})},
-        turned(false, false),
-        "matmul: inner dimensions differ: [3] x [4, 3]"},
-       {"lengths of vectors",
-        {Tensor::zeros({3}), Tensor::zeros({4})},
-        turned(false, false),
-        "matmul: needs two vectors of equal length"},
-       {"scalar",
-        {Tensor(1.0F), Tensor::zeros({4})},
-        turned(false, false),
-        "matmul: operands must have at least 1 axis"},
-       {"transposed vector",
-        {Tensor::zeros({3}), Tensor({3, 1})},
-        turned(true, false),
-        "a vector cannot be transposed"},
-       {"two dtypes", {Tensor::zeros({3}), Tensor({3, 2}, f64)}, turned(false, false), "dtype"}}};
+  return {"matmul of vectors",
+          "A vector on the left is a row, one on the right a column.",
+          [](Inputs x, const Attrs& a) { return matmul(x[0], x[1], a.flag("transpose_a"), a.flag("transpose_b")); },
+          {product("vector by vector", {9}, {9}), product("vector by matrix", {4}, {4, 3}),
+           product("vector by transposed matrix", {4}, {3, 4}, turned(false, true)),
+           product("matrix by vector", {3, 17}, {17}),
+           product("transposed matrix by vector", {5, 3}, {5}, turned(true, false)),
+           product("vector by batch", {4}, {2, 4, 3}), product("batch by vector", {2, 3, 4}, {4}),
+           product("one element", {1}, {1}), product("nothing", {0}, {0, 2})},
+          {{"lengths",
+            {Tensor::zeros({3}), Tensor({4, 3})},
+            turned(false, false),
+            "matmul: inner dimensions differ: [3] x [4, 3]"},
+           {"lengths of vectors",
+            {Tensor::zeros({3}), Tensor::zeros({4})},
+            turned(false, false),
+            "matmul: needs two vectors of equal length"},
+           {"scalar",
+            {Tensor(1.0F), Tensor::zeros({4})},
+            turned(false, false),
+            "matmul: operands must have at least 1 axis"},
+           {"transposed vector",
+            {Tensor::zeros({3}), Tensor({3, 1})},
+            turned(true, false),
+            "a vector cannot be transposed"},
+           {"two dtypes", {Tensor::zeros({3}), Tensor({3, 2}, f64)}, turned(false, false), "dtype"}}};
 }
 
 }  // namespace

@@ -280,8 +280,7 @@ std::vector<Composite> pad_composites() {
       {"pad of one axis by its edge",
        "Pads an axis by its first and last element.",
        [](Inputs x, const Attrs&) { return pad(x[0], -1, 2, 1, PadMode::edge); },
-       {zero_second({"row", {{{2, 3}}}})},
-       {}},
+       {zero_second({"row", {{{2, 3}}}})}},
   };
 }
 

@@ -9,6 +9,7 @@
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
+#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/define/registry.hpp>
@@ -17,14 +18,12 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Kernel of all views. Plans share the buffer, so this runs only where the output must own its bytes.
-void copy_bytes(const KernelCall& call) {
-  std::copy_n(call.inputs[0].as<char>(), call.output.type.bytes(), call.output.as<char>());
-}
-
 struct View : Operation {
   static Traits traits() { return {.view = true}; }
-  static void kernel(const KernelCall& call) { copy_bytes(call); }
+  // Plans share the buffer, so this runs only where the output must own its bytes.
+  static void kernel(const KernelCall& call) {
+    std::copy_n(call.inputs[0].as<char>(), call.output.type.bytes(), call.output.as<char>());
+  }
   static Cotangents vjp(const Vjp& r) { return reshape_like(r.cotangent(), r.input(0)); }
 };
 
@@ -130,10 +129,9 @@ struct Unflatten : View {
   static constexpr const char* doc =
       "Splits one axis into several of the given extents. One extent may be -1 and is inferred.";
   static TensorType infer(const Infer& in) {
-    const Index axis = in.attrs().integer("axis");
+    const int axis = axis_of(in);
     const Shape& shape = in.shape(0);
-    if (axis < 0 || axis >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
-    const Shape filled = fill_extents(in, shape[static_cast<int>(axis)], in.attrs().ints("extents"));
+    const Shape filled = fill_extents(in, shape[axis], in.attrs().ints("extents"));
     Shape out;
     for (int i = 0; i < shape.rank(); ++i) {
       if (i != axis) out.push_back(shape[i]);
@@ -269,11 +267,14 @@ struct Transpose : Operation {
   }
 };
 
-void broadcast_kernel(const KernelCall& call) {
-  const Shape& shape = call.output.type.shape;
-  strided_copy(shape, call.inputs[0].data, broadcast_strides(call.inputs[0].type.shape, shape), call.output.data,
-               shape.strides(), size_of(call.output.type.dtype), call.parallel);
-}
+struct Broadcast : Operation {
+  static Traits traits() { return {.broadcast = true}; }
+  static void kernel(const KernelCall& call) {
+    const Shape& shape = call.output.type.shape;
+    strided_copy(shape, call.inputs[0].data, broadcast_strides(call.inputs[0].type.shape, shape), call.output.data,
+                 shape.strides(), size_of(call.output.type.dtype), call.parallel);
+  }
+};
 
 TensorType broadcast_target(const Infer& in, const Shape& target) {
   const auto stretched = broadcast(in.shape(0), target);
@@ -282,12 +283,10 @@ TensorType broadcast_target(const Infer& in, const Shape& target) {
   return {in.dtype(0), target};
 }
 
-struct BroadcastTo : Operation {
+struct BroadcastTo : Broadcast {
   static constexpr const char* name = "broadcast_to";
-  static Traits traits() { return {.broadcast = true}; }
   static constexpr const char* doc = "Broadcasts the input to the given shape.";
   static TensorType infer(const Infer& in) { return broadcast_target(in, Shape(in.attrs().ints("shape"))); }
-  static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return sum_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
     return {zero_second({"number", {{{}}}, {{"shape", Axes{3, 5}}}}),
@@ -303,13 +302,12 @@ struct BroadcastTo : Operation {
   }
 };
 
-struct BroadcastLike : Operation {
+struct BroadcastLike : Broadcast {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "broadcast_like";
   static constexpr const char* doc = "Broadcasts the first input to the shape of the second.";
   static Traits traits() { return {.broadcast = true, .shape_only = 2}; }
   static TensorType infer(const Infer& in) { return broadcast_target(in, in.shape(1)); }
-  static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return {sum_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
     return {zero_second({"number", {{{}}, {{3, 5}}}}), zero_second({"column", {{{3, 1}}, {{3, 17}}}}),
@@ -320,21 +318,17 @@ struct BroadcastLike : Operation {
   }
 };
 
-struct Stretch : Operation {
+struct Stretch : Broadcast {
   static constexpr const char* name = "stretch";
   static constexpr const char* doc = "Repeats an axis of extent 1 `times` times.";
-  static Traits traits() { return {.broadcast = true}; }
   static TensorType infer(const Infer& in) {
-    const Index axis = in.attrs().integer("axis");
+    const int axis = axis_of(in);
     const Shape& shape = in.shape(0);
-    if (axis < 0 || axis >= shape.rank()) in.fail_shape(fmt::format("axis {} is out of range", axis));
-    const auto at = static_cast<int>(axis);
-    if (shape[at] != 1) in.fail_shape(fmt::format("axis {} has extent {}, not 1", axis, shape[at]));
+    if (shape[axis] != 1) in.fail_shape(fmt::format("axis {} has extent {}, not 1", axis, shape[axis]));
     Shape out;
-    for (int i = 0; i < shape.rank(); ++i) out.push_back(i == at ? in.attrs().integer("times") : shape[i]);
+    for (int i = 0; i < shape.rank(); ++i) out.push_back(i == axis ? in.attrs().integer("times") : shape[i]);
     return {in.dtype(0), out};
   }
-  static void kernel(const KernelCall& call) { broadcast_kernel(call); }
   static Cotangents vjp(const Vjp& r) { return sum(r.cotangent(), {r.attrs().integer("axis")}, true); }
   static Attrs attrs(Index axis, Index times) { return {{"axis", axis}, {"times", times}}; }
   static std::vector<Sample> samples() {

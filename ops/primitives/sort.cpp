@@ -269,18 +269,23 @@ TopK topk(Operand x, Index k, Index axis, bool largest) {
 
 // ---- samples
 
+namespace {
+
+Attrs sort_attrs(Index axis, bool descending) { return {{"axis", axis}, {"descending", descending}}; }
+
+}  // namespace
+
 std::vector<Composite> sort_composites() {
   return {
       {"sort",
        "Sorts the elements along an axis.",
        [](Inputs x, const Attrs& a) { return sort(x[0], a.integer("axis"), a.flag("descending")); },
-       {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, {{"axis", Index{-1}}, {"descending", false}}}),
-        zero_second(
-            {"first axis, descending", {{{7, 2}, domain::distinct()}}, {{"axis", Index{0}}, {"descending", true}}}),
-        zero_second({"one element", {{{1}}}, {{"axis", Index{0}}, {"descending", false}}}),
-        zero_gradient({"nothing", {{{3, 0}}}, {{"axis", Index{1}}, {"descending", false}}})},
-       {{"scalar", {Tensor(1.0F)}, {{"axis", Index{0}}, {"descending", false}}, "sort: a scalar has no axis"},
-        {"axis", {Tensor::zeros({2})}, {{"axis", Index{1}}, {"descending", false}}, "sort: axis 1"}}},
+       {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, sort_attrs(-1, false)}),
+        zero_second({"first axis, descending", {{{7, 2}, domain::distinct()}}, sort_attrs(0, true)}),
+        zero_second({"one element", {{{1}}}, sort_attrs(0, false)}),
+        zero_gradient({"nothing", {{{3, 0}}}, sort_attrs(1, false)})},
+       {{"scalar", {Tensor(1.0F)}, sort_attrs(0, false), "sort: a scalar has no axis"},
+        {"axis", {Tensor::zeros({2})}, sort_attrs(1, false), "sort: axis 1"}}},
       {"topk",
        "The k largest elements along an axis, sorted.",
        [](Inputs x, const Attrs& a) { return topk(x[0], a.integer("n"), a.integer("axis")).values; },
