@@ -4,7 +4,6 @@
 #include <array>
 #include <bit>
 #include <cstdlib>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 
 #include <xgrad/graph/base/error.hpp>
 #include <xgrad/nn/data/internal/input_file.hpp>
+#include <xgrad/nn/data/internal/npy_format.hpp>
 #include <xgrad/nn/data/npy.hpp>
 
 namespace xgrad::inline v0::nn {
@@ -24,45 +24,16 @@ void read_all(InputFile& file, void* to, std::size_t count, const char* what) {
   if (got != count) file.fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
 }
 
-// Reads a big-endian S at `p`.
-template <class S>
-S big_endian(const unsigned char* p) {
-  std::array<unsigned char, sizeof(S)> bytes;
-  std::memcpy(bytes.data(), p, sizeof(S));
-  if constexpr (std::endian::native == std::endian::little) std::reverse(bytes.begin(), bytes.end());
-  return std::bit_cast<S>(bytes);
-}
-
-template <class S>
-void convert(const std::vector<unsigned char>& bytes, Tensor& out) {
-  const auto copy = [&](auto* to) {
-    for (Index i = 0; i < out.elements(); ++i) {
-      const S number = big_endian<S>(bytes.data() + static_cast<std::size_t>(i) * sizeof(S));
-      to[i] =
-          static_cast<std::remove_pointer_t<decltype(to)>>(number);  // NOLINT(bugprone-signed-char-misuse): is a number
-    }
-  };
-  if (out.dtype() == f32)
-    copy(static_cast<float*>(out.mutable_raw()));
-  else if (out.dtype() == f64)
-    copy(static_cast<double*>(out.mutable_raw()));
-  else if constexpr (std::is_integral_v<S>)
-    copy(static_cast<std::int64_t*>(out.mutable_raw()));
-}
-
 struct ElementType {
   unsigned char code;
+  char kind;
   std::size_t size;
-  void (*convert)(const std::vector<unsigned char>&, Tensor&);
-  bool floating;
 };
-constexpr ElementType element_types[] = {
-    {0x08, 1, convert<std::uint8_t>, false}, {0x09, 1, convert<std::int8_t>, false},
-    {0x0B, 2, convert<std::int16_t>, false}, {0x0C, 4, convert<std::int32_t>, false},
-    {0x0D, 4, convert<float>, true},         {0x0E, 8, convert<double>, true},
-};
+constexpr ElementType element_types[] = {{0x08, 'u', 1}, {0x09, 'i', 1}, {0x0B, 'i', 2},
+                                         {0x0C, 'i', 4}, {0x0D, 'f', 4}, {0x0E, 'f', 8}};
 
 Tensor read(const fs::path& path, DType dtype) {
+  const auto where = [&] { return "load_idx: " + path.string(); };
   InputFile file("load_idx", path, {.unpack = true});
   if (dtype == boolean) throw DTypeError("load_idx: dtype must be f32, f64 or i64, got bool");
   std::array<unsigned char, 4> magic{};
@@ -80,7 +51,7 @@ Tensor read(const fs::path& path, DType dtype) {
   const int rank = magic[3];
   if (rank < 1 || rank > Shape::max_rank)
     file.fail(fmt::format("rank must be 1 to {1}, got {0}", rank, Shape::max_rank));
-  if (type->floating && dtype == i64)
+  if (type->kind == 'f' && dtype == i64)
     throw DTypeError(fmt::format("load_idx: {}: floating-point elements cannot be read as i64", path.string()));
 
   Shape shape;
@@ -88,7 +59,8 @@ Tensor read(const fs::path& path, DType dtype) {
   for (int axis = 0; axis < rank; ++axis) {
     std::array<unsigned char, 4> extent{};
     read_all(file, extent.data(), extent.size(), "the extents");
-    const auto e = big_endian<std::uint32_t>(extent.data());
+    std::uint32_t e = 0;  // big-endian
+    for (const unsigned char byte : extent) e = e << 8 | byte;
     if (__builtin_mul_overflow(bytes, std::size_t{e}, &bytes) || bytes > (std::size_t{1} << 48)) {
       file.fail(fmt::format("shape {} with another axis of extent {} is too large", shape.str(), e));
     }
@@ -108,12 +80,11 @@ Tensor read(const fs::path& path, DType dtype) {
     unsigned char more = 0;
     if (file.read(&more, 1) != 0)
       file.fail(fmt::format("the file has more data than the {} bytes of shape {}", bytes, shape.str()));
-    Tensor out(shape, dtype);
-    type->convert(data, out);
-    return out;
+    constexpr bool swapped = std::endian::native == std::endian::little;
+    return decode_array(where(), {.kind = type->kind, .size = type->size, .swapped = swapped, .shape = shape}, data,
+                        dtype);
   };
-  return with_file_memory([&] { return "load_idx: " + path.string(); }, read_numbers,
-                          [&] { return fmt::format("{} bytes of {}", bytes, shape.str()); });
+  return with_file_memory(where, read_numbers, [&] { return fmt::format("{} bytes of {}", bytes, shape.str()); });
 }
 
 }  // namespace

@@ -31,13 +31,6 @@ constexpr ElementType element_types[] = {
     {'u', 2, i64},     {'u', 4, i64}, {'u', 8, i64}, {'f', 2, f32}, {'f', 4, f32}, {'f', 8, f64},
 };
 
-struct Header {
-  ElementType type{};
-  bool swapped = false;  // elements have the opposite byte order
-  bool by_column = false;
-  Shape shape;
-};
-
 // Long dtype names that numpy.dtype also accepts.
 constexpr std::pair<std::string_view, std::string_view> long_names[] = {
     {"bool", "b1"},    {"?", "b1"},       {"int8", "i1"},    {"int16", "i2"},  {"int32", "i4"},
@@ -68,7 +61,7 @@ class HeaderParser {
  public:
   HeaderParser(const std::string& where, std::string_view text) : where_(where), text_(text) {}
 
-  Header parse() {
+  ArrayHeader parse() {
     expect('{', "the header is not a dictionary");
     bool descr = false, order = false, shape = false;
     while (!accept('}')) {
@@ -141,7 +134,9 @@ class HeaderParser {
     });
     if (found == std::end(element_types))
       fail(fmt::format("\"descr\" is {}: {}", in_quotes(descr), reason_against(type)));
-    header_.type = *found;
+    header_.kind = found->kind;
+    header_.size = found->size;
+    header_.dtype = found->dtype;
     constexpr bool little = std::endian::native == std::endian::little;
     header_.swapped = found->size > 1 && descr[0] == (little ? '>' : '<');
   }
@@ -190,7 +185,7 @@ class HeaderParser {
   const std::string& where_;
   std::string_view text_;
   std::size_t at_ = 0;
-  Header header_;
+  ArrayHeader header_;
 };
 
 // Reads an S at `p`, with its bytes reversed if `swapped`.
@@ -236,28 +231,26 @@ struct Bool {
 
 class Decoder {
  public:
-  Decoder(const std::string& where, const Header& header, const std::vector<unsigned char>& bytes, DType dtype)
+  Decoder(const std::string& where, const ArrayHeader& header, const std::vector<unsigned char>& bytes, DType dtype)
       : where_(where), header_(header), bytes_(bytes), out_(header.shape, dtype) {
-    const bool floating = header.type.kind == 'f', is_bool = header.type.kind == 'b';
-    if (dtype == i64 && floating)
+    if (dtype == i64 && header.kind == 'f')
       throw DTypeError(fmt::format("{}: floating-point elements cannot be read as i64", where));
-    if (dtype == boolean && !is_bool)
+    if (dtype == boolean && header.kind != 'b')
       throw DTypeError(fmt::format("{}: numeric elements cannot be read as bool", where));
   }
 
   Tensor read() {
-    const ElementType& t = header_.type;
-    if (t.kind == 'b') convert<Bool>();
-    if (t.kind == 'f') of_size<Half, float, double>();
-    if (t.kind == 'i') of_size<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
-    if (t.kind == 'u') of_size<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
+    if (header_.kind == 'b') convert<Bool>();
+    if (header_.kind == 'f') of_size<Half, float, double>();
+    if (header_.kind == 'i') of_size<std::int8_t, std::int16_t, std::int32_t, std::int64_t>();
+    if (header_.kind == 'u') of_size<std::uint8_t, std::uint16_t, std::uint32_t, std::uint64_t>();
     return std::move(out_);
   }
 
  private:
   template <class... S>
   void of_size() {
-    ((sizeof(S) == header_.type.size ? convert<S>() : void()), ...);
+    ((sizeof(S) == header_.size ? convert<S>() : void()), ...);
   }
 
   template <class S>
@@ -268,10 +261,10 @@ class Decoder {
   template <class S, class T>
   void convert(T* to) {
     ColumnMajorIterator position(header_.shape);
-    for (Index i = 0; i < out_.elements(); ++i) {
-      const S number = number_at<S>(bytes_.data() + static_cast<std::size_t>(i) * sizeof(S), header_.swapped);
-      to[header_.by_column ? position.next() : i] = converted<T>(number, i);
-    }
+    const bool swapped = header_.swapped, by_column = header_.by_column;
+    const unsigned char* from = bytes_.data();
+    for (Index i = 0; i < out_.elements(); ++i, from += sizeof(S))
+      to[by_column ? position.next() : i] = converted<T>(number_at<S>(from, swapped), i);
   }
 
   template <class T, class S>
@@ -295,18 +288,27 @@ class Decoder {
   }
 
   const std::string& where_;
-  const Header& header_;
+  const ArrayHeader& header_;
   const std::vector<unsigned char>& bytes_;
   Tensor out_;
 };
+
+}  // namespace
+
+Tensor decode_array(const std::string& where, const ArrayHeader& header, const std::vector<unsigned char>& bytes,
+                    DType dtype) {
+  return Decoder(where, header, bytes, dtype).read();
+}
+
+namespace {
 
 class Reader {
  public:
   Reader(const std::string& where, const ByteSource& source) : where_(where), source_(source) {}
 
   Tensor read(std::optional<DType> dtype) {
-    const Header header = read_header();
-    std::size_t bytes = header.type.size;
+    const ArrayHeader header = read_header();
+    std::size_t bytes = header.size;
     for (const Index extent : header.shape) {
       if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(extent), &bytes) || bytes > (std::size_t{1} << 48))
         fail(fmt::format("\"shape\" {} is too large", header.shape.str()));
@@ -316,7 +318,7 @@ class Reader {
   }
 
  private:
-  Tensor read_numbers(const Header& header, std::size_t bytes, std::optional<DType> dtype) {
+  Tensor read_numbers(const ArrayHeader& header, std::size_t bytes, std::optional<DType> dtype) {
     const std::vector<unsigned char> data = read_up_to(bytes, source_);
     if (data.size() != bytes) {
       fail(fmt::format("the file ends within the data: \"shape\" {} needs {} bytes, got {}", header.shape.str(), bytes,
@@ -326,7 +328,7 @@ class Reader {
     if (source_(&more, 1) != 0)
       fail(fmt::format("the file has more data than the {} bytes of \"shape\" {}; expected a single array", bytes,
                        header.shape.str()));
-    return Decoder(where_, header, data, dtype.value_or(header.type.dtype)).read();
+    return decode_array(where_, header, data, dtype.value_or(header.dtype));
   }
 
   [[noreturn]] void fail(const std::string& what) const { throw FormatError(fmt::format("{}: {}", where_, what)); }
@@ -336,7 +338,7 @@ class Reader {
     if (got != count) fail(fmt::format("the file ends within {}: {} of {} bytes", what, got, count));
   }
 
-  Header read_header() {
+  ArrayHeader read_header() {
     std::array<char, 8> start{};
     const std::size_t there = source_(start.data(), start.size());
     const std::string_view begin(start.data(), there);
