@@ -114,21 +114,23 @@ Plot& Plot::line(const std::string& name, const std::vector<double>& y, const Li
 Plot& Plot::add_line(const std::string& name, std::vector<double> x, const std::vector<double>& y,
                      const LineOptions& options) {
   require_one_length("line", name, x.size(), y.size());
-  marks_.push_back(std::make_shared<Mark>(Mark{name, Line{std::move(x), y, options}}));
-  return *this;
+  return add({name, Line{std::move(x), y, options}});
 }
 
 Plot& Plot::points(const std::string& name, const std::vector<double>& x, const std::vector<double>& y) {
   require_one_length("points", name, x.size(), y.size());
-  marks_.push_back(std::make_shared<Mark>(Mark{name, Points{x, y}}));
-  return *this;
+  return add({name, Points{x, y}});
 }
 
 Plot& Plot::histogram(const std::string& name, const std::vector<double>& values, const HistogramOptions& options) {
   require(options.bins >= 1 && options.bins <= 10000,
           fmt::format("histogram \"{}\": bins must be 1 to 10000, got {}", name, options.bins));
   require_range("histogram: range", options.range);
-  marks_.push_back(std::make_shared<Mark>(Mark{name, count(values, options)}));
+  return add({name, count(values, options)});
+}
+
+Plot& Plot::add(Mark mark) {
+  marks_.push_back(std::make_shared<Mark>(std::move(mark)));
   return *this;
 }
 
@@ -144,8 +146,7 @@ Plot& Plot::bars(const std::string& name, const std::vector<std::string>& names,
                                  names.size(), values.size()));
   }
   require(options_.x_scale == Scale::linear, fmt::format("bars \"{}\": the x axis must be linear", name));
-  marks_.push_back(std::make_shared<Mark>(Mark{name, Bars{names, values}}));
-  return *this;
+  return add({name, Bars{names, values}});
 }
 
 Plot& Plot::image(const Tensor& matrix, const ImageOptions& options) {
@@ -158,8 +159,7 @@ Plot& Plot::image(const Tensor& matrix, const ImageOptions& options) {
   named("row", options.row_names.size(), numbers.rows);
   named("column", options.column_names.size(), numbers.columns);
   require(options_.x_scale == Scale::linear && options_.y_scale == Scale::linear, "image: both axes must be linear");
-  marks_.push_back(std::make_shared<Mark>(Mark{"", Image{std::move(numbers), options}}));
-  return *this;
+  return add({"", Image{std::move(numbers), options}});
 }
 
 Plot& Plot::contours(const Tensor& heights, const ContourOptions& options) {
@@ -183,18 +183,11 @@ Plot& Plot::contours(const Tensor& heights, const ContourOptions& options) {
     mark.levels.push_back(contour_lines(numbers, level));
     if (options.scale == Scale::logarithmic) mark.levels.back().height = std::pow(10.0, level);
   }
-  marks_.push_back(std::make_shared<Mark>(Mark{"", std::move(mark)}));
-  return *this;
+  return add({"", std::move(mark)});
 }
 
-Plot& Plot::vertical(const std::string& name, double x) {
-  marks_.push_back(std::make_shared<Mark>(Mark{name, Rule{true, x}}));
-  return *this;
-}
+Plot& Plot::vertical(const std::string& name, double x) { return add({name, Rule{true, x}}); }
 
-Plot& Plot::horizontal(const std::string& name, double y) {
-  marks_.push_back(std::make_shared<Mark>(Mark{name, Rule{false, y}}));
-  return *this;
-}
+Plot& Plot::horizontal(const std::string& name, double y) { return add({name, Rule{false, y}}); }
 
 }  // namespace xgrad::inline v0::nn

@@ -110,6 +110,7 @@ class Plot {
 
  private:
   friend class plots::Panel;
+  Plot& add(plots::Mark mark);
   Plot& add_line(const std::string& name, std::vector<double> x, const std::vector<double>& y,
                  const LineOptions& options);
   static std::vector<double> numbers_of(const Tensor& tensor);

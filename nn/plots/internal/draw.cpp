@@ -14,12 +14,6 @@
 namespace xgrad::inline v0::nn::plots {
 namespace {
 
-template <class... Args>
-void write_line(std::string& out, fmt::format_string<const Args&...> format, const Args&... args) {
-  fmt::format_to(std::back_inserter(out), format, args...);
-  out += '\n';
-}
-
 // Opens a group whose `currentColor` is the palette color of index `index`.
 std::string colored(std::size_t index, std::string_view more) {
   const std::size_t i = index % palette_size;

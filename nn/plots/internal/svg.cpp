@@ -3,35 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <utility>
 
 #include <fmt/format.h>
 
+#include <xgrad/graph/base/internal/text_width.hpp>
+
 namespace xgrad::inline v0::nn::plots {
 namespace {
-
-struct Character {
-  char32_t code = 0;
-  std::size_t bytes = 1;
-  bool valid = false;
-};
-
-// Strict UTF-8 by RFC 3629: shortest forms only, no surrogates, nothing above U+10FFFF.
-Character first_of(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return {lead, 1, true};
-  const std::size_t bytes = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-  if (lead < 0xC2 || lead > 0xF4 || bytes > text.size()) return {};
-  char32_t code = lead & (0x7FU >> bytes);
-  for (std::size_t i = 1; i < bytes; ++i) {
-    if ((byte(i) & 0xC0U) != 0x80) return {};
-    code = (code << 6U) | (byte(i) & 0x3FU);
-  }
-  constexpr char32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-  const bool surrogate = code >= 0xD800 && code <= 0xDFFF;
-  if (code < least[bytes] || surrogate || code > 0x10FFFF) return {};
-  return {code, bytes, true};
-}
 
 bool is_allowed(char32_t code) {
   const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
@@ -41,7 +20,8 @@ bool is_allowed(char32_t code) {
 }
 
 // Width of a character relative to the font size.
-double width_of(char32_t code) {
+double width_of(const Utf8Character& c) {
+  const char32_t code = c.valid ? c.code : 0;
   if (code >= 0x1100 && (code < 0x2000 || code >= 0x2E80)) return 1.05;
   if (std::u32string_view(U"iljtfrI.,:;|!'()[] ·").find(code) != std::u32string_view::npos) return 0.36;
   if (std::u32string_view(U"mwMW%@").find(code) != std::u32string_view::npos) return 0.92;
@@ -77,25 +57,18 @@ const std::array<Shade, palette_size> palette{{{"#0072b2", "#4aa3e8"},
                                                {"#4d5560", "#c9d1d9"}}};
 
 std::string xml_text(std::string_view text) {
+  constexpr std::pair<char32_t, std::string_view> escapes[] = {{'&', "&amp;"},  {'<', "&lt;"},   {'>', "&gt;"},
+                                                               {'"', "&quot;"}, {'\'', "&#39;"}, {'\n', " "},
+                                                               {'\r', " "},     {'\t', " "}};
   std::string out;
   while (!text.empty()) {
-    const Character c = first_of(text);
-    if (c.valid && (c.code == '\n' || c.code == '\r' || c.code == '\t'))
-      out += ' ';
-    else if (!c.valid || !is_allowed(c.code))
-      out += '?';
-    else if (c.code == '&')
-      out += "&amp;";
-    else if (c.code == '<')
-      out += "&lt;";
-    else if (c.code == '>')
-      out += "&gt;";
-    else if (c.code == '"')
-      out += "&quot;";
-    else if (c.code == '\'')
-      out += "&#39;";
+    const Utf8Character c = first_character(text);
+    const auto* escape = std::find_if(std::begin(escapes), std::end(escapes),
+                                      [&](const auto& e) { return c.valid && e.first == c.code; });
+    if (escape != std::end(escapes))
+      out += escape->second;
     else
-      out += text.substr(0, c.bytes);
+      out += c.valid && is_allowed(c.code) ? text.substr(0, c.bytes) : "?";
     text.remove_prefix(c.bytes);
   }
   return out;
@@ -112,8 +85,8 @@ std::string coordinate(double pixels) {
 double width_of(std::string_view text, double font_size) {
   double width = 0;
   while (!text.empty()) {
-    const Character c = first_of(text);
-    width += width_of(c.code);
+    const Utf8Character c = first_character(text);
+    width += width_of(c);
     text.remove_prefix(c.bytes);
   }
   return width * font_size;
@@ -125,8 +98,8 @@ std::string cut_to(std::string_view text, double pixels, double font_size) {
   double width = width_of(dots, font_size);
   std::size_t bytes = 0;
   while (bytes < text.size()) {
-    const Character c = first_of(text.substr(bytes));
-    width += width_of(c.code) * font_size;
+    const Utf8Character c = first_character(text.substr(bytes));
+    width += width_of(c) * font_size;
     if (width > pixels) break;
     bytes += c.bytes;
   }

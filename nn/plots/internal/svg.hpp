@@ -3,15 +3,25 @@
 
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <fmt/format.h>
 
 namespace xgrad::inline v0::nn::plots {
 
 // Escapes text for XML 1.0 content and attributes. Invalid UTF-8, control characters and characters that XML does not
 // allow become question marks; line breaks and tabs become spaces.
 std::string xml_text(std::string_view text);
+
+// Appends formatted text and a line break.
+template <class... Args>
+void write_line(std::string& out, fmt::format_string<const Args&...> format, const Args&... args) {
+  fmt::format_to(std::back_inserter(out), format, args...);
+  out += '\n';
+}
 
 // A coordinate in pixels with at most one decimal, never "-0".
 std::string coordinate(double pixels);
