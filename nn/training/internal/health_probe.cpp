@@ -48,9 +48,9 @@ HealthProbe::HealthProbe(const Model& model, const Dataset& data, Index rows) {
   memory_->feed(graph_.feeds(batch));
 }
 
-std::size_t HealthProbe::output(Value number) {
+std::function<double()> HealthProbe::output(Value number) {
   outputs_.push_back(number);
-  return outputs_.size() - 1;
+  return [this, i = static_cast<int>(outputs_.size()) - 1] { return memory_->output(i).item(); };
 }
 
 // Nodes of the prediction that depend on both rows and weights, except inner nodes of a larger function of the layer:
@@ -105,15 +105,19 @@ void HealthProbe::watch_activations() {
     const Value stuck = saturated(y);
     if (!stuck.valid()) continue;
     const Index units = y.shape().back();
-    const Units watched{g.scope_of(id), g.node(id).op->name.c_str(), units, 0};
+    const auto watch = [&](std::vector<Units> Measurements::*kind, Value fraction) {
+      readers_.push_back(
+          [=, layer = g.scope_of(id), op = g.node(id).op->name.c_str(), read = output(fraction)](Measurements& out) {
+            (out.*kind).push_back({layer, op, units, read()});
+          });
+    };
     // An output of 0 with zero slope is normal for relu: it counts as dead only if it occurs for all rows.
     const Value silent = logical_and(stuck, equal(y, 0));
     if (y.shape().elements() / units >= min_samples)
-      dead_.push_back({watched, output(fraction_of(all(silent, leading_axes(y)), y.dtype()))});
+      watch(&Measurements::dead, fraction_of(all(silent, leading_axes(y)), y.dtype()));
     if (id == prediction) continue;
     const Value active = sum(cast(logical_not(silent), y.dtype()));
-    saturated_.push_back(
-        {watched, output(sum(cast(logical_and(stuck, logical_not(silent)), y.dtype())) / maximum(active, 1))});
+    watch(&Measurements::saturated, sum(cast(logical_and(stuck, logical_not(silent)), y.dtype())) / maximum(active, 1));
   }
 }
 
@@ -125,8 +129,10 @@ void HealthProbe::watch_updates() {
     // Skip optimizer state, which is not trainable, and vectors: biases start at 0, so their ratios mean little.
     if (!g.trainable(p) || p.shape().rank() < 2 || std::find(own.begin(), own.end(), p) == own.end()) continue;
     const Value before = g.parameter(p);
-    const std::size_t change = output(norm_of(update.value - before)), weight = output(norm_of(before));
-    updates_.push_back({{p.name(), 0}, change, weight});
+    readers_.push_back([name = p.name(), change = output(norm_of(update.value - before)),
+                        weight = output(norm_of(before))](Measurements& out) {
+      if (weight() > 0) out.steps.push_back({name, change() / weight()});
+    });
   }
 }
 
@@ -159,9 +165,11 @@ void HealthProbe::watch_statistics() {
     const Value ratio = (moving_variance + min_variance) / variance;
     const Value lags = logical_or(off > max_mean_error * sqrt(variance),
                                   logical_or(ratio > max_variance_ratio, ratio < 1 / max_variance_ratio));
-    lags_.push_back({{layer, moving_mean.shape().elements(), 0, 0},
-                     output(fraction_of(lags, moving_mean.dtype())),
-                     output(momentum)});
+    readers_.push_back([name = layer, features = moving_mean.shape().elements(),
+                        fraction = output(fraction_of(lags, moving_mean.dtype())),
+                        weight = output(momentum)](Measurements& out) {
+      if (weight() < max_momentum) out.lags.push_back({name, features, fraction(), weight()});
+    });
   }
 }
 
@@ -169,23 +177,7 @@ HealthProbe::Measurements HealthProbe::measure() {
   Measurements out;
   if (!plan_) return out;
   plan_->run(*memory_);
-  const auto number = [&](std::size_t i) { return memory_->output(static_cast<int>(i)).item(); };
-  for (const auto& [watched, to] : {std::pair{&dead_, &out.dead}, std::pair{&saturated_, &out.saturated}}) {
-    for (const WatchedUnits& w : *watched) {
-      to->push_back(w.units);
-      to->back().fraction = number(w.output);
-    }
-  }
-  for (const WatchedUpdate& w : updates_) {
-    const double weight = number(w.weight_norm);
-    if (weight > 0) out.steps.push_back({w.update.weight, number(w.update_norm) / weight});
-  }
-  for (const WatchedLag& w : lags_) {
-    Lag lag = w.lag;
-    lag.fraction = number(w.fraction);
-    lag.momentum = number(w.momentum);
-    if (lag.momentum < max_momentum) out.lags.push_back(lag);
-  }
+  for (const auto& read : readers_) read(out);
   return out;
 }
 

@@ -1,6 +1,7 @@
 // Measurements for the Health callback: one plan on one batch of a training graph, without updates.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,25 +46,12 @@ class HealthProbe {
   void watch_activations();
   void watch_updates();
   void watch_statistics();
-  std::size_t output(Value number);
+  // Adds an output of the plan. The function returns its value after a run.
+  std::function<double()> output(Value number);
 
   ModelGraph graph_;
   std::vector<Value> outputs_;
-  struct WatchedUnits {
-    Units units;
-    std::size_t output;
-  };
-  struct WatchedUpdate {
-    UpdateRatio update;
-    std::size_t update_norm, weight_norm;
-  };
-  struct WatchedLag {
-    Lag lag;
-    std::size_t fraction, momentum;
-  };
-  std::vector<WatchedUnits> dead_, saturated_;
-  std::vector<WatchedUpdate> updates_;
-  std::vector<WatchedLag> lags_;
+  std::vector<std::function<void(Measurements&)>> readers_;  // add a measurement after a run of the plan
   std::unique_ptr<Plan> plan_;
   std::unique_ptr<Workspace> memory_;
 };
