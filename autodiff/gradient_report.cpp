@@ -156,7 +156,7 @@ GradientReport gradient_report(Value loss, const Feeds& feeds, const RunOptions&
   Graph& graph = loss.graph();
   graph.require(loss, "gradient_report");
   if (loss.shape().rank() != 0 || !is_floating(loss.dtype()))
-    throw GradientError(fmt::format("gradient_report: the loss must be one floating number: {}", loss.describe()));
+    throw GradientError(fmt::format("gradient_report: the loss must be a floating-point scalar: {}", loss.describe()));
 
   const GraphTransaction transaction(graph);  // never committed
   const std::vector<bool> needed = needed_nodes(graph, std::vector<Value>{loss}, "gradient_report");

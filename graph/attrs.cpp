@@ -45,10 +45,9 @@ struct Print {
   std::string operator()(const Opaque& v) const { return v.name; }
 };
 
-// What an attribute is, in the words of messages, by its index in the variant.
+// Names of the types of attributes in messages, by their index in the variant.
 constexpr std::array<const char*, std::variant_size_v<Attr>> kinds{
-    "a truth value",           "a whole number", "a floating number", "a dtype",
-    "a list of whole numbers", "a text",         "an object"};
+    "a bool", "an integer", "a double", "a dtype", "a list of integers", "a string", "an object"};
 
 }  // namespace
 
@@ -63,7 +62,7 @@ template <class T>
 const T& Attrs::get(std::string_view name) const {
   const Attr* found = find(name);
   if (found == nullptr) {
-    throw UserError(fmt::format("attribute \"{}\" is missing{}{}", name, empty() ? "" : ": there are only ", str()));
+    throw UserError(fmt::format("attribute \"{}\" is missing{}{}", name, empty() ? "" : ", the others are ", str()));
   }
   const T* value = std::get_if<T>(found);
   if (value == nullptr) {

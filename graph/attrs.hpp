@@ -1,10 +1,4 @@
-// Attrs: the static attributes of a node, such as axes or a permutation.
-//
-//   Attrs a{{"axes", std::vector<Index>{0, 1}}, {"keepdims", true}};
-//   a.ints("axes");  a.flag("keepdims");  a.str() == "axes=[0, 1] keepdims=true";
-//
-// The variant is closed, so that every attribute can be compared, hashed and printed. Nodes with equal operation,
-// inputs and attributes are one node.
+// Attrs: the static attributes of a node.
 #pragma once
 
 #include <cstdint>
@@ -22,15 +16,21 @@ namespace xgrad::inline v0 {
 
 class Tensor;
 
-// An object of a custom operation. Two are equal only if they are the same object.
+// An object that a custom operation holds as an attribute. Two are equal only if they are the same object.
 struct Opaque {
   std::string name;  // printed
   std::shared_ptr<const void> object;
   friend bool operator==(const Opaque& a, const Opaque& b) { return a.object == b.object; }
 };
 
+// The value of an attribute. The list of types is closed, so that every attribute can be compared, hashed and printed.
 using Attr = std::variant<bool, std::int64_t, double, DType, std::vector<Index>, std::string, Opaque>;
 
+// Attributes by name, such as axes or a permutation, in the order in which they were set. Nodes with equal operation,
+// inputs and attributes are one node.
+//
+//   Attrs a{{"axes", std::vector<Index>{0, 1}}, {"keepdims", true}};
+//   a.ints("axes");  a.flag("keepdims");  a.str() == "axes=[0, 1] keepdims=true";
 class Attrs {
  public:
   using Item = std::pair<std::string, Attr>;
@@ -48,7 +48,7 @@ class Attrs {
   const std::string& text(std::string_view name) const;
   const Opaque& opaque(std::string_view name) const;
 
-  // Adds or replaces.
+  // Adds the attribute or replaces its value.
   void set(std::string name, Attr value);
 
   const std::vector<Item>& items() const { return items_; }

@@ -16,7 +16,7 @@ double elements(const TensorType& type) { return static_cast<double>(type.shape.
 double flops(const OpDef& op, std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs) {
   if (op.flops != nullptr) return op.flops(inputs, output, attrs);
   if (op.reduced_axes != nullptr) return is_of_floats(inputs[0]) ? elements(inputs[0]) : 0;
-  // A comparison of floats makes truth values.
+  // Also look at the inputs: a comparison of floating-point values returns bools.
   if (op.traits.elementwise) {
     const bool floats = is_of_floats(output) || std::any_of(inputs.begin(), inputs.end(), is_of_floats);
     return floats ? elements(output) : 0;
@@ -34,7 +34,7 @@ double flops(const std::vector<Value>& outputs, const std::vector<Update>& updat
   std::vector<Value> roots = outputs;
   for (const Update& u : updates) roots.push_back(u.value);
   if (roots.empty()) return 0;
-  if (!roots.front().valid()) throw GraphError("flops: a value is empty");
+  if (!roots.front().valid()) throw GraphError("flops: output 0 is an empty Value");
   const Graph& graph = roots.front().graph();
   for (const Value root : roots) graph.require(root, "flops");
   const std::vector<char> needed = needed_by(graph, roots);

@@ -16,11 +16,13 @@
 
 namespace xgrad::inline v0 {
 
-// Of an operation on inputs of these types: by `OpDef::flops`, otherwise by its traits.
+// Floating-point operations of one node: the operation applied to inputs of these types. Calls `OpDef::flops`, or
+// counts by the traits if that is null.
 double flops(const OpDef& op, std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
+// Floating-point operations of node `id`.
 double flops(const Graph& graph, NodeId id);
-// Of the nodes that outputs and updates depend on. Throws GraphError if a value was discarded or belongs to another
-// graph.
+// Floating-point operations of all nodes that outputs and updates depend on, each counted once. Throws GraphError if a
+// value was discarded or belongs to another graph.
 double flops(const std::vector<Value>& outputs, const std::vector<Update>& updates = {});
 
 }  // namespace xgrad::inline v0

@@ -19,7 +19,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Adds the operands to a message of one line: helpers such as axis_index do not know them.
+// Adds the operands to a one-line message: helpers such as axis_index, which throw such messages, do not know them.
 template <class E>
 [[noreturn]] void rethrow_with_operands(const E& error, const Infer& in) {
   const std::string what = error.message();
@@ -109,7 +109,7 @@ Value Graph::constant(const Tensor& tensor, SourceLocation at) {
     const double number = tensor.item();
     if (tensor.dtype() != DType::i64 || std::abs(number) < 0x1p53) return constant(number, tensor.dtype());
   }
-  // Cloned: the caller may have borrowed the memory or still hold a span of it.
+  // Clone: the caller may have borrowed the memory or still hold a span of it.
   return leaf(constant_op(), {{"tensor", Opaque{"tensor", std::make_shared<const Tensor>(tensor.clone())}}}, {}, false);
 }
 
@@ -207,7 +207,7 @@ TensorType Graph::infer(const OpDef& op, std::span<const NodeId> inputs, const A
   try {
     return op.infer(Infer(op, types, attrs));
   } catch (const UserError&) {
-    // Describe the operands only on failure: it would be most of the cost of a valid node.
+    // Describe the operands only on failure: the text takes longer than appending a node.
     std::vector<std::string> operands;
     for (const NodeId id : inputs) operands.push_back(describe(id));
     const Infer in(op, types, attrs, operands);
@@ -366,7 +366,8 @@ void Graph::add_penalty(Value value) {
   require(value, "add_penalty");
   const TensorType& type = nodes_[value.id()].type;
   if (type.shape.rank() != 0 || !is_floating(type.dtype)) {
-    throw GraphError(fmt::format("add_penalty: a penalty is one floating number\n  value: {}", describe(value.id())));
+    throw GraphError(
+        fmt::format("add_penalty: a penalty must be a floating-point scalar\n  value: {}", describe(value.id())));
   }
   if (!penalty_nodes_.insert(value.id()).second) return;
   try {

@@ -1,12 +1,4 @@
-// Graph: the tape. An append-only list of nodes in topological order.
-//
-//   Graph g;
-//   Value x = g.input("x", {32, 784});
-//   Value y = tanh(x) * 2;
-//
-// Invariants: a node's inputs have smaller ids; nodes never change; equal nodes (same operation, inputs, attributes)
-// are one node. So every pass over a graph is a loop over ids. A graph is a program: build it once, run it often. There
-// is no global state. Each graph is built by one thread at a time.
+// Graph: the tape of operations.
 #pragma once
 
 #include <cstdint>
@@ -32,35 +24,46 @@
 
 namespace xgrad::inline v0 {
 
+// Properties of a graph that do not change after it was made.
 struct GraphOptions {
   DType dtype = DType::f32;  // default dtype of inputs and scalar constants
-  bool training = false;     // training mode, for layers such as dropout; fixed for the life of the graph
-  std::uint64_t seed = 0;    // of all random operations
+  bool training = false;     // training mode, for layers such as dropout
+  std::uint64_t seed = 0;    // seed of all random operations
 };
 
 // The part of a training step that a node belongs to, for diagrams and reports.
 enum class Role : std::uint8_t { forward, backward, update };
 
+// One entry of the tape: an operation applied to earlier nodes. Nodes never change.
 struct Node {
   const OpDef* op;
   TensorType type;
   const NodeId* inputs;  // owned by the graph
   std::uint32_t input_count;
-  std::uint32_t attrs;  // index into the graph's attributes
-  std::uint32_t scope;  // index into the graph's scopes
-  std::uint32_t name;   // index into the graph's names; 0 is the empty name
-  std::uint32_t line;   // index into the graph's source locations; 0 is unknown
-  std::uint32_t generation;
-  std::int32_t origin;  // the forward node for which a vjp made this one, or -1
+  std::uint32_t attrs;       // index into the graph's attributes
+  std::uint32_t scope;       // index into the graph's scopes
+  std::uint32_t name;        // index into the graph's names; 0 is the empty name
+  std::uint32_t line;        // index into the graph's source locations; 0 is unknown
+  std::uint32_t generation;  // number of rewinds before the node was appended, plus 1; handles store it
+  std::int32_t origin;       // the forward node for which a vjp made this one, or -1
   Role role;
 };
 
-// After a run, the parameter is set to the value. All updates of a run read the parameters' old values.
+// A new value for a parameter, which a run assigns at its end. All updates of a run read the parameters' old values.
 struct Update {
   Parameter parameter;
   Value value;
 };
 
+// An append-only list of nodes in topological order. A graph is a program: build it once, run it often.
+//
+//   Graph g;
+//   Value x = g.input("x", {32, 784});
+//   Value y = tanh(x) * 2;
+//
+// Invariants: a node's inputs have smaller ids; nodes never change; equal nodes (same operation, inputs, attributes)
+// are one node. So every pass over a graph is a loop over ids. There is no global state. Each graph is built by one
+// thread at a time.
 class Graph {
  public:
   // `flags` are the pinned flags of an earlier graph; this one then freezes the same parameters.
@@ -69,7 +72,7 @@ class Graph {
   Graph& operator=(const Graph&) = delete;
 
   const GraphOptions& options() const { return options_; }
-  // Expires with the graph.
+  // A pointer that expires when the graph is destroyed.
   std::weak_ptr<const void> life() const { return life_; }
   bool training() const { return options_.training; }
 
@@ -107,7 +110,7 @@ class Graph {
   // Declares that a random node draws `elements` per row of a batch, row by row. A run with RunOptions::first_row = k
   // skips the elements of k rows. Throws GraphError unless the operation is random and `elements` is at least 0.
   void set_row_elements(Value random, Index elements);
-  // 0 for a node without a declaration: it ignores first_row.
+  // The declared number of elements per row; 0 for a node without a declaration, which ignores first_row.
   Index row_elements(NodeId id) const;
 
   // ---- updates that belong to the graph itself, such as moving statistics
@@ -123,14 +126,14 @@ class Graph {
 
   // ---- trainable parameters
 
-  // The value of the flag when this graph, or the one whose flags it was made with, first pinned it. Layers pin their
-  // flags, so that a later set_trainable does not change a graph that is partly built. Throws GraphError for a null
-  // pointer.
+  // Returns the flag, and pins its current value: later calls return the same value for this graph and for graphs made
+  // with its flags. Layers pin their flags, so that a later set_trainable does not change a graph that is partly built.
+  // Throws GraphError for a null pointer.
   bool pin_trainable(const std::shared_ptr<const bool>& flag) { return trainable_flags_.pin(flag); }
   bool pin_trainable(const Parameter& parameter) { return pin_trainable(parameter.trainable_flag()); }
   // The pinned flag of the parameter; its current one if it is not pinned.
   bool trainable(const Parameter& parameter) const { return trainable_flags_.trainable(parameter); }
-  // The trainable ones of parameters().
+  // Those of parameters() that are trainable.
   std::vector<Parameter> trainable_parameters() const;
   const TrainableFlags& trainable_flags() const { return trainable_flags_; }
 
@@ -181,7 +184,7 @@ class Graph {
   const Attrs& attrs(NodeId id) const { return attrs_[nodes_[id].attrs]; }
   const std::string& name(NodeId id) const { return names_[nodes_[id].name]; }
   const std::string& scope_of(NodeId id) const { return scopes_[nodes_[id].scope]; }
-  // The source location that first created the node; that of the origin if it has one.
+  // The source location that first created the node, or its origin if it has one.
   SourceLocation line_of(NodeId id) const { return lines_[nodes_[id].line]; }
   // The parameters used so far, in the order of their first use.
   const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -195,25 +198,26 @@ class Graph {
   std::vector<bool> depends(Value value, const std::vector<Value>& sources) const;
   // Throws GraphError, beginning with `where`, unless the handle belongs to this graph and its node exists.
   void require(Value value, const std::string& where) const;
-  // For instance `%12 tanh "mlp/hidden" f32[32, 64]`.
+  // Describes the node for messages: `%12 tanh "mlp/hidden" f32[32, 64]`.
   std::string describe(NodeId id) const;
-  // The same with another type, such as that of a plan for other shapes.
+  // Describes the node with another type, such as the one it has in a plan for other shapes.
   std::string describe(NodeId id, const TensorType& type) const;
   // The text of line_of, such as `model.cpp:42`; empty if unknown.
   std::string location_of(NodeId id) const;
-  // A copy of the nodes for reading, which may outlive this graph: the same ids, names, scopes and locations.
+  // A read-only copy of the nodes, which may outlive this graph. Ids, names, scopes and locations are the same.
   std::unique_ptr<const Graph> snapshot() const;
 
   // ---- rollback
 
-  // `rewind(mark)` discards every node appended after `mark` and invalidates handles to them.
+  // `rewind(mark)` discards every node appended after `mark()` was called and invalidates handles to them.
   NodeId mark() const { return size(); }
   void rewind(NodeId mark);
 
  private:
   friend class Value;
   friend class Verifier;
-  // Appends without looking for an equal node. Later nodes of the same `key` may be merged with it; without one, none.
+  // Appends a node without looking for an equal one. Later nodes of the same `key` may be merged with it; none if it
+  // has no key.
   NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type,
                 std::optional<std::size_t> key);
   std::optional<NodeId> find_equal(std::size_t key, const OpDef& op, std::span<const NodeId> inputs,
@@ -226,7 +230,7 @@ class Graph {
   std::string out_of_memory(const OpDef& op) const;
   Value handle(NodeId id) const { return {const_cast<Graph*>(this), id, nodes_[id].generation}; }
   bool alive(Value value) const { return value.id() < size() && nodes_[value.id()].generation == value.generation(); }
-  // Says when the node of a handle of this graph was discarded.
+  // Text for messages: which rewind discarded the node of a handle of this graph.
   std::string discarded(Value value) const;
   const NodeId* store_inputs(std::span<const NodeId> inputs);
   std::uint32_t store_name(const std::string& name);
@@ -239,16 +243,16 @@ class Graph {
   // Deques: a vjp may hold a reference to a node's shape or attributes while it appends others.
   std::deque<Node> nodes_;
   std::deque<std::vector<NodeId>> inputs_;  // blocks that never grow beyond their capacity: pointers stay valid
-  std::deque<Attrs> attrs_;                 // 0 is the empty list
+  std::deque<Attrs> attrs_;                 // element 0 is the empty list
   std::deque<std::string> names_;
   std::vector<std::uint32_t> free_names_;  // indices into names_ that a rewind freed
-  std::deque<std::string> scopes_;         // 0 is the root
+  std::deque<std::string> scopes_;         // element 0 is the root
   std::unordered_map<std::string, std::uint32_t> scope_ids_;
-  std::vector<SourceLocation> lines_;                                        // 0 is unknown
+  std::vector<SourceLocation> lines_;                                        // element 0 is unknown
   std::map<std::pair<const char*, std::uint32_t>, std::uint32_t> line_ids_;  // by file and line
   std::uint32_t recent_line_ = 0;  // index of the last location: one line often makes many nodes
-  std::unordered_map<std::string, NodeId> opened_scopes_;  // with the graph's size when they were first opened
-  std::unordered_map<std::string, int> next_suffix_;       // of unique scopes: smaller ones are taken
+  std::unordered_map<std::string, NodeId> opened_scopes_;  // by path: the graph's size when it was first opened
+  std::unordered_map<std::string, int> next_suffix_;       // by path of a unique scope: all smaller suffixes are taken
   std::unordered_multimap<std::size_t, NodeId> equal_nodes_;
   std::unordered_map<std::string, NodeId> input_nodes_;
   std::unordered_map<const void*, NodeId> parameter_nodes_;  // by the address of the elements

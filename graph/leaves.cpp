@@ -41,13 +41,13 @@ const OpDef& input_op() {
 
 const OpDef& parameter_op() {
   static const Immortal<OpDef> op(
-      leaf(Leaf::parameter, "parameter", "The numbers of a parameter as they are when a run begins.", parameter_type));
+      leaf(Leaf::parameter, "parameter", "The values of a parameter at the start of a run.", parameter_type));
   return *op;
 }
 
 const OpDef& constant_op() {
   static const Immortal<OpDef> op(
-      leaf(Leaf::constant, "constant", "A number or tensor that is fixed for the life of the graph.", constant_type));
+      leaf(Leaf::constant, "constant", "A scalar or tensor that is fixed for the life of the graph.", constant_type));
   return *op;
 }
 

@@ -1,10 +1,5 @@
-// The operations of leaves: nodes without inputs, whose values the engine supplies.
-//
-//   g.node(id).op == &input_op();          // attributes dtype and shape; feeds use the node's name
-//   g.node(id).op == &parameter_op();      // attribute parameter; read it with g.parameter_of(id)
-//   g.node(id).op == &constant_op();       // attribute tensor, or value and dtype; read it with g.constant_of(id)
-//
-// Leaves have no kernel and no vjp; `traits.leaf` distinguishes them.
+// The operations of leaves: nodes without inputs, whose values the engine supplies. Leaves have no kernel and no vjp;
+// `traits.leaf` distinguishes them.
 #pragma once
 
 #include <optional>
@@ -13,8 +8,11 @@
 
 namespace xgrad::inline v0 {
 
+// The operation of inputs. Its attributes are `dtype` and `shape`; feeds use the node's name.
 const OpDef& input_op();
+// The operation of parameters. Its attribute is `parameter`, which Graph::parameter_of reads.
 const OpDef& parameter_op();
+// The operation of constants. Its attributes are `tensor`, or `value` and `dtype`; Graph::constant_of reads them.
 const OpDef& constant_op();
 
 class Graph;

@@ -53,7 +53,7 @@ TensorType broadcast_type(const Infer& in) {
     const Shape& next = in.shape(i);
     const auto both = broadcast(out, next);
     if (!both) {
-      int back = 1;  // the last axis that does not fit, counted from the end
+      int back = 1;  // position, counted from the end, of the last axis that does not fit
       while (out[out.rank() - back] == next[next.rank() - back] || out[out.rank() - back] == 1 ||
              next[next.rank() - back] == 1) {
         ++back;
@@ -115,7 +115,7 @@ void check_definition(const OpDef& op) {
   if (op.traits.commutative && (op.min_inputs != 2 || op.max_inputs != 2)) {
     fail("it is commutative, but does not take exactly two inputs");
   }
-  if (op.traits.view && op.min_inputs < 1) fail("it is a view, but may have no input to look at");
+  if (op.traits.view && op.min_inputs < 1) fail("it is a view, but min_inputs is 0");
   for (const Rule& rule : op.rules) check_rule(rule, op);
 }
 

@@ -1,11 +1,4 @@
-// OpDef: the definition of an operation, one constant value. The engine knows operations only through it.
-//
-//   const OpDef square{.name = "square", .doc = "x * x, elementwise.", .min_inputs = 1, .max_inputs = 1,
-//                      .infer = same_type, .kernel = ..., .vjp = [](const Vjp& r) -> Cotangents { ... }};
-//
-// `infer` maps input types to the output type, `kernel` computes elements, `vjp` appends the reverse pass. An operation
-// has either a vjp or the reason why it has none. `batch` vectorizes it, as jax.vmap does. `rules` are rewrites that
-// begin at it. Samples make it testable: the same suites run over built-in and custom operations.
+// OpDef: the definition of an operation, and the arguments of its functions.
 #pragma once
 
 #include <array>
@@ -44,14 +37,14 @@ class Infer {
   DType dtype(int i) const { return type(i).dtype; }
   const Attrs& attrs() const { return attrs_; }
 
-  // Throw an error that begins with the operation's name and lists the operands. `hint` is one sentence or empty.
+  // These throw an error that begins with the operation's name and lists the operands. `hint` is one sentence or empty.
   [[noreturn]] void fail_shape(const std::string& what, const std::string& hint = {}) const;
   [[noreturn]] void fail_dtype(const std::string& what, const std::string& hint = {}) const;
   // Throws DTypeError unless input i has one of the dtypes.
   void require_dtype(int i, std::initializer_list<DType> allowed) const;
   // Throws DTypeError unless inputs i and j have the same dtype.
   void require_same_dtype(int i, int j) const;
-  // The text of such an error.
+  // The text of the errors above.
   std::string message(const std::string& what, const std::string& hint = {}) const;
 
  private:
@@ -61,6 +54,7 @@ class Infer {
   std::span<const std::string> operands_;
 };
 
+// Returns the output type, or throws ShapeError or DTypeError if the operation does not accept the input types.
 using InferFn = TensorType (*)(const Infer&);
 
 // Infers the type of the first input.
@@ -68,8 +62,9 @@ TensorType same_type(const Infer& in);
 // Infers the broadcast shape of all inputs and the dtype of the last one. Throws ShapeError if they do not broadcast.
 TensorType broadcast_type(const Infer& in);
 
-// ---- kernel: numbers in, numbers out
+// ---- kernel: elements in, elements out
 
+// The elements of an input.
 struct ConstBuffer {
   const void* data = nullptr;
   TensorType type;
@@ -79,6 +74,7 @@ struct ConstBuffer {
   }
 };
 
+// The elements of an output, to be written.
 struct Buffer {
   void* data = nullptr;
   TensorType type;
@@ -113,14 +109,16 @@ struct KernelCall {
   const RangeRef* on_rows_ready = nullptr;
   // The result of `OpDef::prepare` for these types and attributes; null outside plans.
   const void* prepared = nullptr;
-  // Random operations: the index in the stream of the first output element. The others follow it.
+  // Random operations: the index of the first output element in the random stream. The other elements follow it.
   Index first = 0;
 };
 
+// Computes the output's elements.
 using KernelFn = void (*)(const KernelCall&);
 // Computes what the kernel needs from types and attributes alone, once per plan.
 using PrepareFn = std::shared_ptr<const void> (*)(std::span<const TensorType> inputs, const TensorType& output,
                                                   const Attrs& attrs);
+// Returns the bytes of scratch memory that the kernel needs.
 using ScratchFn = std::size_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 // Floating-point operations, by the convention of graph/flops.hpp.
 using FlopsFn = double (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
@@ -128,12 +126,12 @@ using FlopsFn = double (*)(std::span<const TensorType> inputs, const TensorType&
 // Computes `n` consecutive elements of an elementwise operation. `in[i]` points to n elements, or to one if
 // `scalar[i]`. `out` may equal an `in[i]` that is not scalar.
 using BlockKernel = void (*)(Index n, const void* const* in, const bool* scalar, void* out);
-// By the dtype of the last input; null where the dtype is not supported.
+// A block kernel per dtype of the last input; null where the dtype is not supported.
 using BlockKernels = std::array<BlockKernel, dtype_count>;
 
-// Block kernels that compute an operation and then `next`, which takes the result as its operand of that number. Their
-// inputs are the operands of the first, then the other operands of `next`. The result is bit-identical to that of the
-// two operations.
+// Block kernels that compute an operation and then `next`, whose input `operand` is the first result. Their inputs are
+// those of the first operation, then the other inputs of `next`. The result is bit-identical to that of the two
+// operations.
 struct FusedPair {
   const OpDef* next = nullptr;
   int operand = 0;
@@ -151,14 +149,14 @@ struct BlockReduction {
   void (*join)(void* partial, Index groups, Index n) = nullptr;
   Index group = 0;  // rows that `columns` reduces in order before `join`
 };
-// By the dtype of the input; empty where the dtype is not supported.
+// A reduction per dtype of the input; empty where the dtype is not supported.
 using BlockReductions = std::array<BlockReduction, dtype_count>;
 // The reduced axes of input 0: bit i for axis i.
 using AxesFn = std::uint32_t (*)(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
 // Computes elements [first, first + n) of a random stream.
 using RandomBlockKernel = void (*)(const Attrs& attrs, const RandomState& random, Index first, Index n, void* out);
-// By the dtype of the output; null where the dtype is not supported.
+// A kernel per dtype of the output; null where the dtype is not supported.
 using RandomBlockKernels = std::array<RandomBlockKernel, dtype_count>;
 
 // Runs the block kernel over broadcast inputs: the `kernel` of every elementwise operation.
@@ -166,6 +164,7 @@ void run_elementwise(const KernelCall& call);
 
 // ---- vjp: cotangent in, cotangents out, as nodes
 
+// The arguments of a vjp: a node, and the cotangent of its output.
 class Vjp {
  public:
   Vjp(Value output, Value cotangent) : output_(output), cotangent_(cotangent) {}
@@ -196,6 +195,7 @@ class Cotangents {
   std::vector<Value> values_;
 };
 
+// Appends the nodes that compute the cotangents of a node's inputs, and returns them.
 using VjpFn = Cotangents (*)(const Vjp&);
 
 // ---- batch: one node for many inputs at once
@@ -207,7 +207,7 @@ class Batch {
       : output_(output), inputs_(inputs), batched_(batched), size_(size) {}
 
   int count() const { return static_cast<int>(inputs_.size()); }
-  // Has the leading axis if batched(i). A shape-only input is unchanged.
+  // Input i, with the leading axis if batched(i). A shape-only input is unchanged.
   Value input(int i) const { return inputs_[static_cast<std::size_t>(i)]; }
   bool batched(int i) const { return batched_[static_cast<std::size_t>(i)] != 0; }
   Index size() const { return size_; }
@@ -251,11 +251,13 @@ Domain integers(std::int64_t low, std::int64_t high);  // both inclusive; the in
 Domain booleans();                                     // the input is bool
 }  // namespace domain
 
+// The shape and the distribution of one input of a sample.
 struct SampleInput {
   Shape shape;
   Domain domain = domain::any();
 };
 
+// Inputs and attributes for which the test suites check the operation.
 struct Sample {
   std::string label;
   std::vector<SampleInput> inputs;
@@ -265,6 +267,7 @@ struct Sample {
   bool zero_second = false;    // the second derivative is identically zero
 };
 
+// Inputs and attributes for which the operation must throw.
 struct BadSample {
   std::string label;
   std::vector<Tensor> inputs;
@@ -277,6 +280,7 @@ struct BadSample {
 // The kind of a leaf node; `none` for ordinary operations.
 enum class Leaf : std::uint8_t { none, input, parameter, constant };
 
+// Properties of an operation that the engine relies on. The test suites check them.
 struct Traits {
   bool elementwise = false;        // output element i depends only on element i of the broadcast inputs
   bool random = false;             // depends on the run's seed and step
@@ -290,6 +294,14 @@ struct Traits {
   Leaf leaf = Leaf::none;
 };
 
+// The definition of an operation, one constant value. The engine knows operations only through it.
+//
+//   const OpDef square{.name = "square", .doc = "x * x, elementwise.", .min_inputs = 1, .max_inputs = 1,
+//                      .infer = same_type, .kernel = ..., .vjp = [](const Vjp& r) -> Cotangents { ... }};
+//
+// `infer` maps input types to the output type, `kernel` computes elements, `vjp` appends the nodes of the reverse pass.
+// An operation has either a vjp or the reason why it has none. `batch` vectorizes it, as jax.vmap does. Samples make it
+// testable: the same suites run over built-in and custom operations.
 struct OpDef {
   std::string name;
   std::string doc;  // one or two sentences: formula, conventions at kinks and ties, special values
@@ -320,8 +332,8 @@ struct OpDef {
   bool shape_only(int input) const { return (traits.shape_only >> (input < 31 ? input : 31) & 1U) != 0; }
 };
 
-// An ordered collection of operations with unique names. Addresses of its OpDefs do not change. Whoever fills it hands
-// it on as const, so that operations, pairs and rules are frozen before the first graph uses them.
+// An ordered collection of operations with unique names. Addresses of its OpDefs do not change. The function that fills
+// a registry returns it as const, so that operations, pairs and rules do not change once graphs use them.
 class OpRegistry {
  public:
   // Throws GraphError if the definition is incomplete or the name is taken.

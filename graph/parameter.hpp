@@ -1,10 +1,4 @@
-// Parameter: a named tensor that outlives graphs. Weights, moving statistics and optimizer state are Parameters.
-//
-//   Parameter w("w", Tensor({784, 64}));
-//   Value v = g.parameter(w);      // its node; any number of graphs may use it
-//   w.set(other);  w.value();
-//
-// A Parameter is a handle: copies refer to the same values. Its memory never moves, so plans write to it in place.
+// Parameter: the state of a model, outside of graphs.
 #pragma once
 
 #include <functional>
@@ -18,19 +12,25 @@
 
 namespace xgrad::inline v0 {
 
+// A named tensor that outlives graphs. Weights, moving statistics and optimizer state are Parameters. A Parameter is a
+// handle: copies refer to the same values. Its memory never moves, so plans write to it in place.
+//
+//   Parameter w("w", Tensor({784, 64}));
+//   Value v = g.parameter(w);      // its node; any number of graphs may use it
+//   w.set(other);  w.value();
 class Parameter {
  public:
   // Empty: valid() is false, and every other member except comparison throws GraphError. A moved-from Parameter is
   // empty; so is a layer's weight before the first call of the layer.
   Parameter() = default;
-  // Copies `initial`. An optimizer only updates it if `trainable`; moving statistics are not.
+  // Copies `initial`. Optimizers update the parameter only if it is trainable, which moving statistics are not.
   Parameter(std::string name, const Tensor& initial, bool trainable = true);
 
   bool valid() const { return bool(state_); }
   const std::string& name() const { return state_->name; }
   bool trainable() const { return state_->trainable; }
   void set_trainable(bool trainable) { state_->trainable = trainable; }
-  // The flag itself, see Graph::pin_trainable.
+  // A pointer to the flag, for Graph::pin_trainable.
   std::shared_ptr<const bool> trainable_flag() const { return {state_.pointer(), &state_->trainable}; }
   const TensorType& type() const { return state_->type; }
   const Shape& shape() const { return state_->type.shape; }
@@ -66,9 +66,9 @@ class Parameter {
 // Trainable flags of parameters and layers, with the values that a graph was built with.
 class TrainableFlags {
  public:
-  // The flag as it was when it was first pinned. Throws GraphError if it is null.
+  // Pins the current value of the flag at the first call, and returns it. Throws GraphError for a null pointer.
   bool pin(const std::shared_ptr<const bool>& flag);
-  // The pinned flag of the parameter, or its present one.
+  // The pinned flag of the parameter; its current one if it is not pinned.
   bool trainable(const Parameter& parameter) const;
 
  private:

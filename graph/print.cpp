@@ -67,13 +67,13 @@ std::string constant_text(const Graph& graph, NodeId id) {
   const Tensor tensor = graph.constant_of(id);
   if (const auto number = scalar_constant(graph, id)) {
     if (tensor.dtype() == i64) return tensor.str();
-    // As few digits as tell it from others of its dtype.
+    // Print the shortest text that parses back to the number in its dtype.
     return tensor.dtype() == f32 && !std::isnan(*number) ? fmt::format("{}", static_cast<float>(*number))
                                                          : number_text(*number, 0);
   }
   const Index n = tensor.elements();
   if (n == 0) return "{}";
-  const std::string first = tensor.reshaped({n}).rows(0, std::min(n, shown)).str();  // in brackets
+  const std::string first = tensor.reshaped({n}).rows(0, std::min(n, shown)).str();  // has brackets, which are replaced
   return "{" + first.substr(1, first.size() - 2) + (n > shown ? ", ...}" : "}");
 }
 

@@ -66,7 +66,7 @@ bool Match::fits_operands(const Pattern& pattern, Value node) {
   return false;
 }
 
-// Follows the first operands in a loop: a chain may be longer than the stack is deep.
+// Follows the first operands in a loop, since recursion along a long chain could overflow the stack.
 bool Match::fits_chain(const Pattern& pattern, Value node) {
   Graph& graph = node.graph();
   const auto is_link = [&](Value v) { return Match(v, check_conditions_).fits(pattern.operands[0]); };

@@ -1,10 +1,4 @@
-// Rewrite rules: a plan replaces part of a graph by a cheaper one. A rule is data. The operation at its root holds it,
-// see OpDef::rules; PlanOptions::rules adds rules for one plan. docs/rewrites.md has a worked example.
-//
-//   registry.add_rule({.name = "-(-x)",
-//                      .from = pattern::op(neg, {pattern::op(neg, {pattern::any("x")})}),
-//                      .to = [](const Match& m) { return m["x"]; },
-//                      .samples = {{"twice", [](Graph& g) { return -(-g.input("x", {3})); }}}});
+// Rewrite rules: a plan replaces part of a graph by a cheaper one. docs/rewrites.md has a worked example.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +13,7 @@ namespace xgrad::inline v0 {
 
 struct OpDef;
 
+// A tree of operations that a rule looks for, made by the functions of namespace `pattern`.
 struct Pattern {
   const OpDef* op = nullptr;       // null: any operation
   std::vector<Pattern> operands;   // empty: any; tried in both orders if the operation is commutative
@@ -31,8 +26,11 @@ struct Pattern {
 };
 
 namespace pattern {
+// Matches any node.
 Pattern any(std::string name);
+// Matches a node of the operation whose inputs match `operands`.
 Pattern op(const OpDef& op, std::vector<Pattern> operands);
+// Matches a chain op(op(rest, link), link) of any length.
 Pattern chain(const OpDef& op, Pattern link);
 }  // namespace pattern
 
@@ -58,7 +56,7 @@ class Match {
   std::vector<std::pair<std::string_view, Value>> named_;
 };
 
-// Appends nodes to match.root.graph(), as a vjp does. Returns the replacement, which must have the root's type; an
+// Appends nodes to match.root.graph(), as a vjp does. Returns the replacement, which must have the root's type, or an
 // empty Value if the rule does not apply.
 using RewriteFn = Value (*)(const Match& match);
 
@@ -69,6 +67,13 @@ struct RuleSample {
   bool fires = true;  // false: the rule must not apply
 };
 
+// A rewrite of `from` to `to`. The operation at the root of `from` holds it, see OpDef::rules; PlanOptions::rules adds
+// rules for one plan.
+//
+//   registry.add_rule({.name = "-(-x)",
+//                      .from = pattern::op(neg, {pattern::op(neg, {pattern::any("x")})}),
+//                      .to = [](const Match& m) { return m["x"]; },
+//                      .samples = {{"twice", [](Graph& g) { return -(-g.input("x", {3})); }}}});
 struct Rule {
   std::string name;
   Pattern from;  // its root is an operation

@@ -28,8 +28,8 @@ void Shape::set(int axis, Index extent) {
   extents_[static_cast<std::size_t>(axis)] = extent;
 }
 
-// Refused here so that no later product of extents or byte count can overflow. Zero extents count as one: a product
-// that is harmless only because of a zero would overflow once a sum over that axis removes it.
+// The limit keeps later element and byte counts from overflowing. An extent of 0 counts as 1, since a reduction over
+// that axis can remove it and leave the product of the others.
 bool Shape::fits(int axis, Index extent) const {
   if (extent < 0) throw ShapeError(fmt::format("shape: negative extent {} on axis {}", extent, axis));
   Index product = std::max<Index>(extent, 1);

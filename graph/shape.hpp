@@ -1,10 +1,4 @@
-// Shape: the extents of a tensor, outermost first, and the broadcasting rule.
-//
-//   Shape s{2, 3};            // a matrix of two rows and three columns
-//   s.elements() == 6;  s.str() == "[2, 3]";
-//
-// A Shape allocates nothing and has at most `max_rank` axes. Extents are at least 0. Their product is at most
-// `max_elements`, where an extent of 0 counts as 1.
+// Shape: the extents of a tensor, and the broadcasting rule.
 #pragma once
 
 #include <array>
@@ -31,6 +25,11 @@ class Axes : public std::vector<Index> {
   Axes(std::vector<Index> axes) : std::vector<Index>(std::move(axes)) {}
 };
 
+// The extents of a tensor, outermost first. A Shape allocates no memory and has at most `max_rank` axes. Extents are at
+// least 0. Their product is at most `max_elements`, where an extent of 0 counts as 1.
+//
+//   Shape s{2, 3};            // a matrix of two rows and three columns
+//   s.elements() == 6;  s.str() == "[2, 3]";
 class Shape {
  public:
   static constexpr int max_rank = 8;
@@ -42,7 +41,7 @@ class Shape {
 
   int rank() const { return rank_; }
   Index elements() const;
-  // `axis` is in [0, rank); see `axis_index` for user input.
+  // The extent of an axis in [0, rank), which is not checked; see `axis_index` for user input.
   Index operator[](int axis) const { return extents_[static_cast<std::size_t>(axis)]; }
   // Sets the extent of an axis. Throws ShapeError, leaving the shape unchanged, for an axis outside [0, rank), a
   // negative extent or more than max_elements.
@@ -61,15 +60,15 @@ class Shape {
   friend bool operator==(const Shape& a, const Shape& b);
 
  private:
-  // Whether the elements stay within max_elements with this extent; throws ShapeError if it is negative.
+  // Whether the shape has at most max_elements if the axis gets this extent; throws ShapeError for a negative extent.
   bool fits(int axis, Index extent) const;
 
   std::array<Index, max_rank> extents_{};
   int rank_ = 0;
 };
 
-// The broadcast of two shapes by NumPy's rule: align at the last axis; extents must be equal or 1. None if they do not
-// broadcast.
+// The broadcast of two shapes by NumPy's rule: shapes are aligned at their last axes, and extents must be equal or 1.
+// Empty if they do not broadcast.
 std::optional<Shape> broadcast(const Shape& a, const Shape& b);
 
 // Strides that read a tensor of shape `from` as `to`: 0 along broadcast axes. `from` must broadcast to `to`.
@@ -78,7 +77,8 @@ std::array<Index, Shape::max_rank> broadcast_strides(const Shape& from, const Sh
 // Maps an axis in [-rank, rank) to [0, rank). Throws ShapeError, beginning with `where`, for other axes.
 int axis_index(Index axis, int rank, const char* where);
 
-// Sorted axes in [0, rank); an empty list means all. Throws ShapeError for repeated axes and axes out of range.
+// Returns the axes sorted and in [0, rank); all axes for an empty list. Throws ShapeError for repeated axes and axes
+// out of range.
 Axes normalize_axes(const Axes& axes, int rank, const char* where);
 
 }  // namespace xgrad::inline v0

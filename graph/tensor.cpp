@@ -18,8 +18,8 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Large arrays ask for pages of this size: passing over them then takes a half to two thirds of the time, since memory
-// is asked for ahead only within a page, and 512 times fewer addresses are looked up.
+// Large arrays use huge pages: a pass over them then takes a half to two thirds of the time, since the hardware
+// prefetcher stops at page boundaries and the TLB needs 512 times fewer entries.
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 
 // Calls `f` with a typed pointer to the elements.
@@ -35,11 +35,11 @@ std::shared_ptr<void> allocate_aligned(std::size_t bytes, const char* where) {
   const std::size_t rounded = std::max(line, round_up_size(where, bytes, line));
   const bool large = bytes >= 2 * huge_page;
   void* memory = nullptr;
-  // std::aligned_alloc may refuse sizes that are no multiple of the alignment.
+  // Not std::aligned_alloc, which may fail for sizes that are not a multiple of the alignment.
   if (posix_memalign(&memory, large ? huge_page : line, rounded) != 0)
     throw OutOfMemoryError(fmt::format("{}: out of memory for {} bytes", where, rounded));
 #ifdef __linux__
-  if (large) madvise(memory, rounded, MADV_HUGEPAGE);  // where there are none, nothing changes
+  if (large) madvise(memory, rounded, MADV_HUGEPAGE);  // no effect without huge pages
 #endif
   return {memory, [](void* p) { std::free(p); }};
 }
@@ -60,10 +60,10 @@ Tensor Tensor::full(Shape shape, double value, DType dtype) {
 }
 
 Tensor Tensor::borrow(const void* data, TensorType type) {
-  static const double nothing = 0;  // an empty array may come with a null pointer
+  static const double placeholder = 0;  // an empty array may come with a null pointer, which would mean empty()
   Tensor out;
   out.type_ = type;
-  out.data_ = data != nullptr || type.bytes() > 0 ? data : &nothing;
+  out.data_ = data != nullptr || type.bytes() > 0 ? data : &placeholder;
   if (out.data_ == nullptr) throw ValueError(fmt::format("tensor: null data for {}", type.str()));
   return out;
 }
@@ -75,12 +75,12 @@ void* Tensor::mutable_raw() {
 
 void Tensor::require_dtype(DType expected) const {
   if (dtype() != expected) {
-    throw DTypeError(fmt::format("tensor: its elements are {}, not {}", name_of(dtype()), name_of(expected)));
+    throw DTypeError(fmt::format("tensor: the dtype is {}, not {}", name_of(dtype()), name_of(expected)));
   }
 }
 
 void Tensor::require_rank(std::size_t expected) const {
-  if (empty()) throw ShapeError("tensor: it is empty and has no elements to give");
+  if (empty()) throw ShapeError("tensor: it is empty (default-constructed)");
   if (static_cast<std::size_t>(shape().rank()) != expected) {
     throw ShapeError(fmt::format("tensor: {} does not fit an array of {} axes", type_.str(), expected));
   }
@@ -88,7 +88,7 @@ void Tensor::require_rank(std::size_t expected) const {
 
 double Tensor::item() const {
   if (elements() != 1) {
-    throw ShapeError(fmt::format("item: a tensor of one element is needed, this one is {}", type_.str()));
+    throw ShapeError(fmt::format("item: expected a tensor of one element, got {}", type_.str()));
   }
   return at(0);
 }
@@ -117,8 +117,7 @@ double Tensor::at(std::initializer_list<Index> position) const {
 }
 
 void Tensor::require_row(std::size_t first, std::size_t row) {
-  if (row != first)
-    throw ShapeError(fmt::format("from: a row of {} numbers follows one of {}: rows must be equally long", row, first));
+  if (row != first) throw ShapeError(fmt::format("from: a row has {} elements, but the first row has {}", row, first));
 }
 
 Tensor Tensor::cast(DType dtype) const {
@@ -130,7 +129,7 @@ Tensor Tensor::cast(DType dtype) const {
       T* to = const_cast<T*>(typed);
       for (Index i = 0; i < elements(); ++i) {
         if constexpr (std::is_same_v<T, std::int64_t> && std::is_floating_point_v<std::remove_cvref_t<decltype(*in)>>) {
-          // Outside the range of i64 the C++ conversion is undefined; NaN becomes 0 and the rest saturates.
+          // The C++ conversion is undefined outside the range of i64: map NaN to 0 and saturate the rest.
           const auto x = static_cast<double>(in[i]);
           to[i] = !(x == x) ? 0 : x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : static_cast<std::int64_t>(x);
         } else {

@@ -1,12 +1,4 @@
-// Tensor: a dense row-major array, 64-byte aligned, with value semantics.
-//
-//   Tensor t({2, 3});                        // zeros, f32
-//   Tensor u = Tensor::from<double>({3}, {1, 2, 3});
-//   Tensor v = xt::xarray<float>{{1, 2}};    // any array with shape(), strides(), data() and value_type
-//   auto a = u.to<xt::xarray<double>>();
-//
-// Copies share storage until one of them is written (copy on write). A borrowed Tensor reads memory that it does not
-// own and that must outlive it; writing to it copies first.
+// Tensor: a dense array.
 #pragma once
 
 #include <algorithm>
@@ -42,8 +34,17 @@ concept OwningArray = ArrayLike<A> && requires(typename A::shape_type s) {
   { A::from_shape(s) } -> std::convertible_to<A>;
 };
 
+// A dense row-major array, 64-byte aligned, with value semantics.
+//
+//   Tensor t({2, 3});                        // zeros, f32
+//   Tensor u = Tensor::from<double>({3}, {1, 2, 3});
+//   Tensor v = xt::xarray<float>{{1, 2}};    // any array with shape(), strides(), data() and value_type
+//   auto a = u.to<xt::xarray<double>>();
+//
+// Copies share storage until one of them is written (copy on write). A borrowed Tensor reads memory that it does not
+// own and that must outlive it; writing to it copies first. Functions that allocate elements throw OutOfMemoryError.
 class Tensor {
-  // Nothing converts to it, so that only {} is a list of it.
+  // No type converts to it, so that Tensor({}) selects the constructor for the shape [].
   class NoExtent {
     explicit NoExtent(const NoExtent*);
   };
@@ -59,9 +60,8 @@ class Tensor {
     return *this;
   }
   ~Tensor() = default;
-  // Throws OutOfMemoryError, as everything that needs memory for elements.
-  // Zeros; zeros() says so. Tensor({3}) has the shape [3] and Tensor({}) the shape []; Tensor(3) and Tensor{3} are the
-  // number 3.
+  // A tensor of zeros, like zeros(). Tensor({3}) has the shape [3] and Tensor({}) the shape []; Tensor(3) and Tensor{3}
+  // are the scalar 3.
   explicit Tensor(Shape shape, DType dtype = DType::f32);
   explicit Tensor(std::initializer_list<NoExtent>, DType dtype = DType::f32) : Tensor(Shape{}, dtype) {}
   template <std::size_t N>
@@ -74,7 +74,7 @@ class Tensor {
     fill_strided(&scalar, {});
   }
   template <ArrayLike A>
-  Tensor(const A& array);  // copies
+  Tensor(const A& array);  // copies the elements
   template <class T>
   requires std::is_arithmetic_v<T> Tensor(const std::vector<T>& values);  // rank 1, with the dtype of T
 
@@ -113,7 +113,7 @@ class Tensor {
   std::size_t bytes() const { return empty() ? 0 : type_.bytes(); }
 
   const void* raw() const { return data_; }
-  void* mutable_raw();  // unshares first
+  void* mutable_raw();  // copies the elements first if they are shared or borrowed
   // The elements. Throws DTypeError unless T matches the dtype.
   template <Element T>
   std::span<const T> values() const {
@@ -165,7 +165,7 @@ class Tensor {
     std::swap(storage_, other.storage_);
   }
   void require_dtype(DType expected) const;
-  // Throws ShapeError unless a row of a nested list is as long as the first one.
+  // Throws ShapeError unless a row of a nested list has as many elements as the first one.
   static void require_row(std::size_t first, std::size_t row);
   // Throws ShapeError if this tensor is empty() or has another rank.
   void require_rank(std::size_t expected) const;

@@ -1,11 +1,4 @@
-// Value: a handle to a node of a graph.
-//
-//   Value x = g.input("x", {3});
-//   Value y = sum(sin(x) * x);     // operators and functions live in ops/ops.hpp
-//   y.shape(), y.dtype(), y.graph()
-//
-// Trivially copyable. Functions that take a Value throw GraphError if it is empty, belongs to another graph, or if
-// Graph::rewind discarded its node. It must not be used after its graph was destroyed.
+// Value: a handle to a node of a graph; Operand: a Value as a function argument.
 #pragma once
 
 #include <concepts>
@@ -20,9 +13,10 @@ namespace xgrad::inline v0 {
 class Graph;
 struct Node;
 
+// The position of a node on the tape of its graph.
 using NodeId = std::uint32_t;
 
-// A position along an axis, and the line of code that names it. Whole numbers become Positions by themselves.
+// A position along an axis, and the source location of the caller. Integers convert to it implicitly.
 class Position {
  public:
   template <std::integral I>
@@ -36,13 +30,19 @@ class Position {
   SourceLocation line_;
 };
 
+// A handle to a node of a graph, trivially copyable. Functions that take a Value throw GraphError if it is empty,
+// belongs to another graph, or if Graph::rewind discarded its node. It must not be used after its graph was destroyed.
+//
+//   Value x = g.input("x", {3});
+//   Value y = sum(sin(x) * x);     // operators and functions are in ops/ops.hpp
+//   y.shape(), y.dtype(), y.graph()
 class Value {
  public:
   Value() = default;  // empty: refers to nothing
   Value(Graph* graph, NodeId id, std::uint32_t generation) : graph_(graph), id_(id), generation_(generation) {}
 
   bool valid() const { return graph_ != nullptr; }
-  // Each throws GraphError if the handle is empty or discarded.
+  // These throw GraphError if the Value is empty or its node was discarded.
   Graph& graph() const;
   const Node& node() const;
   const TensorType& type() const;
@@ -51,12 +51,12 @@ class Value {
 
   NodeId id() const { return id_; }
   std::uint32_t generation() const { return generation_; }
-  // Names the node for messages and pictures; the first name wins.
+  // Names the node for messages and diagrams. A node that has a name keeps it.
   Value named(const std::string& name) const;
-  // For instance `%12 tanh "mlp/hidden" f32[32, 64]`; never throws.
+  // Describes the node for messages, such as `%12 tanh "mlp/hidden" f32[32, 64]`. Never throws.
   std::string describe() const;
 
-  // x[i]: `select` of ops/parts.hpp along axis 0, found when it is called, so that the graph needs no operations.
+  // x[i] is select(x, i) of ops/parts.hpp. A template, so that this header needs no declaration of `select`.
   template <class V = Value>
   V operator[](Position position) const;
 
@@ -71,8 +71,8 @@ class Value {
   std::uint32_t generation_ = 0;
 };
 
-// What functions that append nodes take: a Value, and the line of code that hands it over. Values become Operands by
-// themselves.
+// The parameter type of functions that append nodes: a Value, and the source location of the caller. Values convert to
+// it implicitly.
 class Operand : public Value {
  public:
   Operand(Value value, SourceLocation line = SourceLocation::here()) : Value(value), line_(line) {}

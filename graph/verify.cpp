@@ -9,7 +9,7 @@
 
 namespace xgrad::inline v0 {
 
-// Reads the graph's own tables, so that a position out of range is found rather than followed.
+// Reads the graph's tables directly and checks every index before it uses it.
 class Verifier {
  public:
   explicit Verifier(const Graph& graph) : graph_(graph) {}
@@ -31,7 +31,7 @@ class Verifier {
  private:
   [[noreturn]] static void fail(const std::string& what) { throw InternalError("verify: " + what); }
 
-  // Only for nodes whose positions are sound.
+  // Describes the node and its neighbors, so `check_positions` must have passed for all nodes.
   [[noreturn]] void fail(NodeId id, const std::string& what) const {
     std::string message = graph_.describe(id) + ": " + what;
     const NodeId first = id < 3 ? 0 : id - 3;
@@ -59,8 +59,7 @@ class Verifier {
     }
     const auto count = static_cast<std::int64_t>(node.input_count);
     if (count < node.op->min_inputs || count > node.op->max_inputs) {
-      fail(id,
-           fmt::format("it has {} inputs, where {} to {} are taken", count, node.op->min_inputs, node.op->max_inputs));
+      fail(id, fmt::format("it has {} inputs, but takes {} to {}", count, node.op->min_inputs, node.op->max_inputs));
     }
   }
 
@@ -70,9 +69,9 @@ class Verifier {
     try {
       again = graph_.infer(*node.op, graph_.inputs(id), graph_.attrs(id));
     } catch (const Error& error) {
-      fail(id, fmt::format("infer, run again, refuses it: {}", error.message()));
+      fail(id, fmt::format("infer, called again, throws: {}", error.message()));
     }
-    if (again != node.type) fail(id, "infer, run again, gives " + again.str());
+    if (again != node.type) fail(id, "infer, called again, returns " + again.str());
   }
 
   void check_lookup(NodeId id) const {
@@ -103,9 +102,11 @@ class Verifier {
   void check_updates() const {
     for (const Update& update : graph_.updates_) {
       const Value value = update.value;
-      if (!graph_.alive(value)) fail(fmt::format("the update of {:?} is discarded", update.parameter.name()));
+      if (!graph_.alive(value))
+        fail(fmt::format("the new value of parameter {:?} was discarded", update.parameter.name()));
       if (graph_.nodes_[value.id()].type != update.parameter.type()) {
-        fail(value.id(), fmt::format("it does not fit parameter {:?}, which it updates", update.parameter.name()));
+        fail(value.id(),
+             fmt::format("its type differs from that of parameter {:?}, which it updates", update.parameter.name()));
       }
     }
   }

@@ -14,6 +14,7 @@
 
 namespace xgrad::inline v0 {
 
+// A `follow` that ignores no edge.
 inline constexpr auto every_input = [](NodeId, std::size_t) { return true; };
 
 // Whether the operation reads the elements of its input i, not only the shape.
@@ -28,7 +29,8 @@ inline NodeId end_of(const std::vector<Value>& values) {
   return end;
 }
 
-// By node, up to the last result: 1 for the results and all nodes that they depend on.
+// Marks the ancestors of results. Returns, by node up to the last result, 1 for the results and all nodes that they
+// depend on, otherwise 0.
 template <class Follow = decltype(every_input)>
 std::vector<char> needed_by(const Graph& graph, const std::vector<Value>& results, Follow follow = every_input) {
   std::vector<char> needed(end_of(results), 0);
@@ -43,7 +45,8 @@ std::vector<char> needed_by(const Graph& graph, const std::vector<Value>& result
   return needed;
 }
 
-// By node, up to `end`: 1 for the sources and all nodes that depend on them. Sources beyond the end are ignored.
+// Marks the descendants of sources. Returns, by node below `end`, 1 for the sources and all nodes that depend on them,
+// otherwise 0. Sources beyond the end are ignored.
 template <class Follow = decltype(every_input)>
 std::vector<char> dependents(const Graph& graph, NodeId end, const std::vector<Value>& sources,
                              Follow follow = every_input) {

@@ -1,5 +1,5 @@
-// xtensor in and out. Tensors take any array as it is (see tensor.hpp); this is the only file that includes xtensor,
-// and knows where its headers are in its old and its new versions.
+// Converts between Tensor and xtensor. Only this file includes xtensor, whose headers have moved between versions; the
+// conversions themselves are those of tensor.hpp for any array type.
 //
 //   Tensor t = xt::xarray<float>{{1, 2}, {3, 4}};
 //   xt::xarray<double> a = t;
@@ -20,8 +20,8 @@
 
 namespace xgrad::inline v0 {
 
-// The tensor's numbers as an xtensor expression, in place: good as long as the tensor lives and is not written. Throws
-// DTypeError if T is not the dtype.
+// The elements as an xtensor expression that reads the tensor's memory; valid while the tensor lives and is not
+// written. Throws DTypeError unless T matches the dtype.
 template <Element T>
 auto as_xtensor(const Tensor& tensor) {
   const auto values = tensor.values<T>();

@@ -1,14 +1,15 @@
-// CheckedPointer: a smart pointer that throws GraphError(message) when an empty one is dereferenced. Handles of this
-// library hold their content by it, so using an empty or moved-from handle is an error and not a crash.
+// CheckedPointer: the smart pointer of this library's handles.
 #pragma once
 
 #include <utility>
 
 namespace xgrad::inline v0 {
 
-// Throws GraphError.
+// Throws GraphError(message).
 [[noreturn]] void throw_empty(const char* message);
 
+// A smart pointer that throws GraphError(message) when an empty one is dereferenced. Handles hold their content by it,
+// so using an empty or moved-from handle is an error and not a crash.
 template <class Pointer, const char* message>
 class CheckedPointer {
  public:

@@ -4,9 +4,7 @@
 //   EnvironmentError  the machine lacks something (a file, a program; OutOfMemoryError: memory)
 //   InternalError     a bug in xgrad; please report it
 //
-// A message reads `where: what is wrong: the values`, then one line per operand, at most one hint and, while a graph is
-// being built, the source location and the layer. A call that throws leaves graphs, parameters, files and workspaces
-// unchanged.
+// A call that throws leaves graphs, parameters, files and workspaces unchanged.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +13,8 @@
 
 namespace xgrad::inline v0 {
 
+// The base of all errors of xgrad. A message reads `where: what is wrong: the values`, then one line per operand, at
+// most one hint and, while a graph is being built, the source location and the layer.
 class Error : public std::runtime_error {
  public:
   // what() is the message, followed by a line with where() if it is not empty.
@@ -30,16 +30,17 @@ class Error : public std::runtime_error {
   std::size_t length_;  // of the message
 };
 
+// An invalid argument of the calling program.
 class UserError : public Error {
   using Error::Error;
 };
 
-// Shapes, ranks or axes that an operation does not accept.
+// Shapes, ranks or axes that a function does not accept.
 class ShapeError : public UserError {
   using UserError::UserError;
 };
 
-// A dtype that an operation does not accept, or operands of different dtypes.
+// A dtype that a function does not accept, or operands of different dtypes.
 class DTypeError : public UserError {
   using UserError::UserError;
 };
@@ -59,7 +60,7 @@ class FeedError : public UserError {
   using UserError::UserError;
 };
 
-// Values that an operation does not accept at run time, such as an index out of range.
+// Elements that a function does not accept at run time, such as an index out of range.
 class ValueError : public UserError {
   using UserError::UserError;
 };
@@ -69,6 +70,7 @@ class FormatError : public UserError {
   using UserError::UserError;
 };
 
+// A failure of the machine: a file, a program or memory that is not available.
 class EnvironmentError : public Error {
   using Error::Error;
 };
@@ -78,6 +80,7 @@ class OutOfMemoryError : public EnvironmentError {
   using EnvironmentError::EnvironmentError;
 };
 
+// A bug in xgrad: an internal invariant does not hold.
 class InternalError : public Error {
  public:
   explicit InternalError(const std::string& what)

@@ -1,4 +1,4 @@
-// SourceLocation: a line of the calling program. Nodes store the line that created them, and errors end with it.
+// SourceLocation: a line of the calling program.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,8 @@
 
 namespace xgrad::inline v0 {
 
-// A file and a line. The file name is not copied: it must live as long as the program, as __FILE__ does.
+// A file and a line. Nodes store the location that created them, and errors end with it. The file name is not copied:
+// it must live as long as the program, as __FILE__ does.
 class SourceLocation {
  public:
   constexpr SourceLocation() = default;  // unknown

@@ -8,8 +8,8 @@
 
 namespace xgrad::inline v0 {
 
-// By node, up to the last result. Infers only nodes that the results need, if only for their shapes. Throws ShapeError,
-// with the operands' new types, if the shapes do not fit.
+// Returns the types by node, up to the last result. Infers all nodes that the results need, including those of which
+// they need only the shape. Throws ShapeError, with the operands' new types, if the shapes do not fit.
 std::vector<TensorType> infer_types(const Graph& graph, const std::vector<Value>& results,
                                     const std::vector<std::pair<Value, Shape>>& shapes);
 

@@ -51,7 +51,7 @@ void relax() {
 #endif
 }
 
-// The work of one call. It is a member of the pool, so that a worker that wakes late touches no dead object.
+// The work of one call. It is a member of the pool, so that a worker that wakes late does not access a dead object.
 //
 // Note [Gate]. A call must not wait for a worker the OS has not scheduled. Workers enter through a gate; the caller
 // closes the gate and waits only for those inside. The gate counts the workers invited, entered and still inside.
@@ -120,10 +120,11 @@ struct Worker {
   }
 };
 
-// The pool is never destroyed; `end` joins its threads. Later calls run on the calling thread.
+// The threads and the current call. The pool is never destroyed: `end` joins its threads, and later calls run on the
+// calling thread.
 class Pool {
  public:
-  // Null while the process ends.
+  // The pool of the process; null while the process ends.
   static Pool* instance();
 
   // Returns false, without running a task, if the pool is busy with another call or has no threads.
@@ -199,7 +200,7 @@ class Pool {
       ended.store(true);
       if (Pool* pool = current.load()) pool->end();
     }
-    // In the child of a fork neither the pool's threads nor the owner of its lock exist.
+    // In the child of a fork, neither the pool's threads nor the owner of its lock exist: leave the pool and its lock.
     static void forget() {
       Pool* pool = current.exchange(nullptr);
       if (pool == nullptr) return;

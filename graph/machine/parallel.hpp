@@ -1,12 +1,4 @@
 // Parallel: spreads a kernel's work over threads.
-//
-//   parallel.for_each(tasks, [&](Index task) { ... });
-//
-// The kernel splits its work into tasks by the size of the work alone, never by the number of threads, and each task
-// writes its own part of the output; so results are bit-identical for any number of threads. All threads come from one
-// process-wide pool. Tasks run on the calling thread while the pool is busy with another call, inside a task, in
-// destructors of global objects, and where process or memory limits forbid threads: so a program with threads of its
-// own is never oversubscribed. A child of fork() starts with a new pool.
 #pragma once
 
 #include <xgrad/graph/base/index.hpp>
@@ -29,6 +21,16 @@ class FunctionRef {
 using TaskRef = FunctionRef<Index>;
 using RangeRef = FunctionRef<Index, Index>;  // for [first, last)
 
+// A number of threads on which a kernel may run.
+//
+//   parallel.for_each(tasks, [&](Index task) { ... });
+//
+// The kernel splits its work into tasks by the size of the work alone, never by the number of threads, and each task
+// writes its own part of the output. Therefore results are bit-identical for any number of threads.
+//
+// All threads come from one process-wide pool. Tasks run on the calling thread while the pool is busy with another
+// call, inside a task, in destructors of global objects, and where process or memory limits forbid threads. So a
+// multithreaded program is never oversubscribed. A child of fork() starts with a new pool.
 class Parallel {
  public:
   // `threads` is an upper bound and counts the calling thread; 1 runs all tasks in order on the caller.

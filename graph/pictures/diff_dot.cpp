@@ -34,7 +34,7 @@ constexpr std::array<Look, 4> looks{{{"the same", "#f6f7f9", "#b6bec9"},
                                      {"added", "#d5f0d8", "#3f9a4b"},
                                      {"removed", "#fbdada", "#c94a4a"}}};
 
-// A scope as a nested cluster, with the lines of its nodes.
+// A scope, drawn as a nested cluster: DOT lines of its nodes, and the inner scopes.
 struct Cluster {
   std::vector<std::string> lines;
   std::map<std::string, Cluster, std::less<>> inner;
@@ -61,7 +61,7 @@ class DiffPicture {
 
   bool fits() const {
     dot::Sketch sketch;
-    std::vector<std::uint32_t> at(b_.size() + a_.size());  // node's index in the sketch
+    std::vector<std::uint32_t> at(b_.size() + a_.size());  // by node: its index in the sketch
     for (NodeId id = 0; id < b_.size(); ++id) {
       if (drawn_[id]) at[id] = sketch.nodes++;
     }
@@ -94,7 +94,8 @@ class DiffPicture {
   }
 
  private:
-  // Selects the nodes to draw: all; or the changed ones and their neighbors; or some of the changed ones.
+  // Selects the nodes to draw: all nodes, or only the changed ones and their neighbors, or only some of the changed
+  // ones.
   void choose(std::size_t most) {
     removed_drawn_.assign(a_.size(), false);
     for (const NodeId id : diff_.removed) removed_drawn_[id] = true;
@@ -143,7 +144,7 @@ class DiffPicture {
           looks[kind].fill, looks[kind].border, thousands(count[kind]), looks[kind].name);
     }
     rows += "</TR>";
-    std::array<std::size_t, 2> left_out{};  // unchanged nodes, and the others
+    std::array<std::size_t, 2> left_out{};  // number of unchanged nodes, and of all other nodes
     for (NodeId id = 0; id < b_.size(); ++id) {
       if (!drawn_[id]) ++left_out[kind_[id] == same ? 0 : 1];
     }
@@ -203,7 +204,7 @@ class DiffPicture {
 
   struct End {
     NodeId id = 0;
-    bool gone = false;  // a node that only the first graph has
+    bool gone = false;  // it ends at a removed node
   };
   std::string name_of(End end) const { return fmt::format("{}{}", end.gone ? 'r' : 'n', end.id); }
 

@@ -91,12 +91,13 @@ class Drawing {
   }
 
  private:
-  enum class Use : std::uint8_t { none, other, alike };  // by another box; alike: of the same derivative order and role
+  // Whether another box reads a node: no; yes; yes, by a node of the same derivative order and role.
+  enum class Use : std::uint8_t { none, other_kind, same_kind };
 
   // An edge between boxes: between single nodes one edge per operand, otherwise one edge for all values.
   struct Edge {
-    NodeId from = 0, to = 0;     // of the first value
-    std::vector<NodeId> values;  // without duplicates
+    NodeId from = 0, to = 0;     // the first value, and the node that reads it
+    std::vector<NodeId> values;  // all values that the edge carries, without duplicates
     bool labeled = true;
     bool named = false;   // from or to a leaf whose name may be shown in the operation instead
     bool update = false;  // from a new value to its parameter
@@ -123,7 +124,7 @@ class Drawing {
                        title.empty() ? "" : "<TR><TD>" + title + "</TD></TR>", rows);
   }
 
-  // Notes on details that were left out without being asked for.
+  // Notes on details that were left out although the options ask for them.
   std::vector<std::string> left_out() const {
     std::vector<std::string> lines;
     if (!boxes_.folding.empty()) lines.push_back(boxes_.folding);
@@ -131,7 +132,7 @@ class Drawing {
         std::count_if(edges_.begin(), edges_.end(), [](const Edge& edge) { return edge.named; }));
     if (!detail_.leaf_edges && hidden > 0) {
       lines.push_back(fmt::format(
-          "{} of the edges of inputs and parameters are left out: the operations that use them give their names",
+          "{} edges from inputs and parameters are left out: the operations that read them show their names",
           thousands(hidden)));
     }
     if (!detail_.labels && (options_.show_shapes || options_.show_bytes))
@@ -140,7 +141,7 @@ class Drawing {
     return lines;
   }
 
-  // Scalar constants move into the labels of their users; an unused one stays a node.
+  // Selects the nodes to draw. Scalar constants move into the labels of the nodes that read them.
   void choose_nodes() {
     const NodeId n = graph_.size();
     inlined_.assign(n, false);
@@ -195,9 +196,10 @@ class Drawing {
         const bool implied = boxes_.implied(input, id);
         if (from != to || boxes_.block[input] != boxes_.block[id]) {
           const NodeId made = boxes_.original[input];
-          outside_[made] = std::max(
-              outside_[made],
-              order_[id] == order_[input] && graph_.node(id).role == graph_.node(input).role ? Use::alike : Use::other);
+          outside_[made] =
+              std::max(outside_[made], order_[id] == order_[input] && graph_.node(id).role == graph_.node(input).role
+                                           ? Use::same_kind
+                                           : Use::other_kind);
         }
         if (from == to || implied) continue;
         const bool single =
@@ -235,15 +237,15 @@ class Drawing {
     }
   }
 
-  // Names leaves with distant uses inside the operations, such as a weight that all steps of an unrolled net use. Keeps
-  // the shortest of their edges.
+  // Replaces long edges of leaves, such as a weight that all steps of an unrolled net read, by the leaf's name inside
+  // the operation. Keeps the shortest edge of each leaf.
   void name_leaves() {
     constexpr int far = 4;  // ranks
     const std::vector<int> rank = dot::ranks(sketch({}));
     const auto length = [&](const Edge& edge) {
       return std::abs(rank[place_[boxes_.of[edge.from]]] - rank[place_[boxes_.of[edge.to]]]);
     };
-    std::unordered_map<std::uint32_t, std::vector<std::size_t>> uses;  // edges by box of a leaf
+    std::unordered_map<std::uint32_t, std::vector<std::size_t>> uses;  // by box of a leaf: indices of its edges
     for (std::size_t e = 0; e < edges_.size(); ++e) {
       const std::uint32_t from = boxes_.of[edges_[e].from];
       if (!edges_[e].update && !boxes_.boxes[from].folded && is_leaf(edges_[e].from)) uses[from].push_back(e);
@@ -274,7 +276,7 @@ class Drawing {
   std::string leaf_name(NodeId id) const {
     return graph_.name(id).empty() ? fmt::format("%{}", id) : escaped(graph_.name(id), 30);
   }
-  // The names of leaves shown in a box, shortened.
+  // The names of the leaves, as a shortened list for a box.
   std::string leaf_names(const std::vector<NodeId>& leaves) const {
     constexpr std::size_t shown = 4;
     std::string out;
@@ -282,7 +284,7 @@ class Drawing {
     return leaves.size() > shown ? out + fmt::format(" and {} more", leaves.size() - shown) : out;
   }
 
-  // Whether the edge is drawn against its direction, as edges between backward nodes are.
+  // Whether the edge is drawn from its reader up to its value, as edges between backward nodes are.
   bool upwards(const Edge& edge) const { return order_[edge.from] == order_[edge.to] && order_[edge.from] % 2 == 1; }
   bool of_leaves(const Edge& edge) const {
     return std::all_of(edge.values.begin(), edge.values.end(),
@@ -381,9 +383,9 @@ class Drawing {
   // Label of a folded box: its number of operations, its output types and its parameter count.
   std::string folded(std::uint32_t b) const {
     const dot::Box& box = boxes_.boxes[b];
-    std::array<std::size_t, 4> count{};  // by Leaf
+    std::array<std::size_t, 4> count{};  // number of nodes, by Leaf
     std::uint64_t numbers = 0;
-    std::array<std::vector<NodeId>, 3> results;  // by the kind of use
+    std::array<std::vector<NodeId>, 3> results;  // outputs of the box, by Use
     bool sink = false;
     for (const NodeId id : box.nodes) {
       const Leaf leaf = graph_.node(id).op->traits.leaf;
@@ -421,14 +423,14 @@ class Drawing {
                      ", peripheries=2", sink);
   }
 
-  // Names of the parameters the box updates, if no edges show them.
+  // Names of the parameters that the box updates and no edge shows.
   std::string updated(std::uint32_t b) const {
     const auto found = updated_in_.find(b);
     if (found == updated_in_.end() || detail_.leaf_edges) return "";
     return "<BR/>" + small_text("updates " + leaf_names(found->second));
   }
 
-  // The most frequent operations.
+  // The most frequent operations of a box, as text.
   std::string operations(const dot::Box& box) const {
     std::map<std::string, std::size_t> count;
     for (const NodeId id : box.nodes) {
@@ -515,16 +517,16 @@ class Drawing {
   std::vector<bool> drawn_;
   std::vector<bool> inlined_;
   std::vector<bool> sink_;
-  std::vector<std::uint32_t> order_;  // derivative order by node
-  std::vector<Use> outside_;          // by node: use in another box
+  std::vector<std::uint32_t> order_;  // by node: its derivative order
+  std::vector<Use> outside_;          // by node: whether another box reads it
   dot::Boxes boxes_;
-  std::vector<std::uint32_t> place_;  // index of a box among those drawn
+  std::vector<std::uint32_t> place_;  // by box: its index among those drawn
   std::uint32_t drawn_boxes_ = 0;
   std::vector<Edge> edges_;
   std::unordered_set<std::uint64_t> named_;  // pairs of boxes whose edge a name may replace
-  std::unordered_map<std::uint32_t, std::vector<NodeId>> named_in_, updated_in_;  // leaves by box
+  std::unordered_map<std::uint32_t, std::vector<NodeId>> named_in_, updated_in_;  // by box: leaves that it names
   dot::Detail detail_;
-  std::vector<NodeNote> notes_;     // of boxes
+  std::vector<NodeNote> notes_;     // by box
   std::optional<ColorMap> colors_;  // if there are annotations
   std::string out_;
   std::size_t clusters_ = 0;
@@ -549,7 +551,7 @@ std::string to_dot(const Graph& graph, const DotOptions& options) {
     for (const dot::Detail& detail : dot::details) {
       if (drawing.fits(detail)) return drawing.text(detail);
     }
-    // At the usual effort draw the requested number of boxes, whatever the time.
+    // At the default effort, draw the requested number of boxes even if that takes long.
     if ((asked && options.effort >= 1) || boxes <= dot::fewest_boxes) return drawing.text(dot::details.back());
     boxes = depth ? std::min(boxes, dot::usual_boxes) : std::min(boxes / 2, dot::usual_boxes);
   }

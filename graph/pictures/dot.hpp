@@ -31,6 +31,7 @@
 
 namespace xgrad::inline v0 {
 
+// The content and level of detail of a graph's diagram.
 struct DotOptions {
   std::vector<Value> outputs = {};  // draw only what these need; empty: the whole graph
   std::string title = {};
@@ -76,8 +77,9 @@ struct PlanDotOptions {
 };
 
 // Draws a plan: a box per step in schedule order, with the operations of its fusion group; edges are values that go
-// through memory. Files and errors as for graphs.
+// through memory. Throws GraphError as for graphs.
 std::string to_dot(const Plan& plan, const PlanDotOptions& options = {});
+// Writes the diagram of a plan to a file, as save_graph does for a graph.
 void save_plan(const Plan& plan, const std::filesystem::path& path, const PlanDotOptions& options = {});
 
 }  // namespace xgrad::inline v0

@@ -39,7 +39,7 @@ constexpr std::size_t longest_part = 90;
 
 bool is_alnum(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
-// A named value may be given as a number, whose sign lowers the precedence.
+// The precedence of a known value's name. The name may be a number; then a sign lowers the precedence.
 Strength strength_of_name(std::string_view text) {
   if (text.starts_with('-')) return prefix;
   return text.find(" \\cdot ") != std::string_view::npos ? product : whole;
@@ -174,7 +174,7 @@ class FormulaPrinter {
   Formula binary(const std::string& symbol, NodeId a, NodeId b) const {
     const Strength s = strength_of(symbol);
     if (latex_ && symbol == "/") return {"\\frac{" + part(a).text + "}{" + part(b).text + "}", whole};
-    // Show the order of evaluation: a right operand of the same precedence gets parentheses.
+    // Operators are left-associative: a right operand of the same precedence gets parentheses.
     const Strength left = s > comparison ? s : Strength(s + 1);
     // An operator followed by a sign is valid in programs, but not in LaTeX.
     const Strength right = latex_ && part(b).strength == prefix ? whole : Strength(s + 1);

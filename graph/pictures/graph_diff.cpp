@@ -22,7 +22,7 @@ std::uint64_t mixed(std::uint64_t hash, std::uint64_t more) {
 
 std::uint64_t hash_of(std::string_view text) { return std::hash<std::string_view>()(text); }
 
-// The properties of a node besides its operands, as text that is comparable between graphs.
+// The properties of a node except its operands, as text that can be compared between graphs.
 std::string contents(const Graph& g, NodeId id) {
   const Node& node = g.node(id);
   if (node.op->traits.leaf == Leaf::input || node.op->traits.leaf == Leaf::parameter) return "";
@@ -94,7 +94,7 @@ class Matcher {
     }
   }
 
-  // Matches the rest in tape order: by matched operands, by name, by operation and scope.
+  // Matches the remaining nodes in tape order: by matched operands, by name, by operation and scope.
   void match_one_by_one() {
     Queues by_operands, by_part, by_name, by_kind;
     for (NodeId id = a_.size(); id-- > 0;) {
@@ -119,7 +119,7 @@ class Matcher {
     }
   }
 
-  // Matches an operation with the one that replaced it: same scope, role and operands.
+  // Matches an operation with another one that has the same scope, role and operands and so replaced it.
   void match_replaced() {
     Queues waiting;
     const auto place = [&](const Graph& g, NodeId id, const std::vector<NodeId>* to_a) {

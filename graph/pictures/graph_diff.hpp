@@ -2,11 +2,6 @@
 //
 //   std::cout << diff(before, after).str();
 //   save_diff(before, after, "change.svg");
-//
-// Nodes are matched first by equal ancestry, then by matched operands, by name, and by operation and scope, in tape
-// order. A node counts as unchanged if its operands are matched and its own properties are equal, whatever changed
-// before it. Random streams are not compared; parameters are compared by name and type. Takes time proportional to the
-// size of the graphs.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +13,7 @@
 
 namespace xgrad::inline v0 {
 
+// The difference of two graphs, as pairs of matched nodes and lists of unmatched ones.
 struct GraphDiff {
   struct Pair {
     NodeId before = 0, after = 0;
@@ -35,8 +31,13 @@ struct GraphDiff {
   std::string text;
 };
 
+// Compares two graphs. Nodes are matched first by equal ancestry, then by matched operands, by name, and by operation
+// and scope, in tape order. A node counts as unchanged if its operands are matched and its own properties are equal,
+// whatever changed before it. Random streams are not compared; parameters are compared by name and type. Takes time
+// proportional to the size of the graphs.
 GraphDiff diff(const Graph& before, const Graph& after);
 
+// The size of a diagram that compares two graphs.
 struct DiffDotOptions {
   std::string title = {};
   // In larger diagrams, unchanged nodes without a changed neighbor are left out first, then nodes at the ends of both
@@ -49,6 +50,7 @@ struct DiffDotOptions {
 // Draws both graphs in one diagram: added nodes green, removed red, changed yellow, unchanged gray. Throws as to_dot
 // and save_graph do.
 std::string diff_to_dot(const Graph& before, const Graph& after, const DiffDotOptions& options = {});
+// Writes the diagram to a file, as save_graph does.
 void save_diff(const Graph& before, const Graph& after, const std::filesystem::path& path,
                const DiffDotOptions& options = {});
 

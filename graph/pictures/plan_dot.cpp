@@ -26,7 +26,7 @@ using dot::escaped;
 using dot::small_text;
 
 constexpr int ops_per_line = 3;
-constexpr std::size_t shown_buffers = 60;  // the largest; a line below counts the rest
+constexpr std::size_t shown_buffers = 60;  // number of rows, for the largest buffers; a line below counts the others
 constexpr std::size_t columns = 96;        // maximum columns of the strip of steps
 
 struct BufferLook {
@@ -140,7 +140,7 @@ class PlanPicture {
     return fmt::format("<TABLE BORDER=\"0\" CELLSPACING=\"2\">{}<TR><TD>{}</TD></TR>{}</TABLE>", rows, text, below);
   }
 
-  // Notes on details that were left out without being asked for.
+  // Notes on details that were left out although the options ask for them.
   std::vector<std::string> left_out() const {
     std::vector<std::string> lines;
     if (each_ > 1) {
@@ -173,7 +173,7 @@ class PlanPicture {
     }
   }
 
-  // Finds inputs, and the inputs and parameters with at least three readers that are far apart.
+  // Collects the names of inputs, and the inputs and parameters with at least three readers that are far apart.
   void find_leaves() {
     constexpr std::size_t far = 8;  // steps
     struct Readers {
@@ -207,7 +207,7 @@ class PlanPicture {
                               : input_names_.find(leaf)->second;
   }
 
-  // For example "<BR/>reads x, w and 3 more", without duplicates.
+  // Returns a line such as "<BR/>reads x, w and 3 more", without duplicates.
   static std::string line_of(const char* verb, const std::vector<std::string>& names) {
     constexpr std::size_t shown = 4;
     std::vector<std::string_view> once;
@@ -267,7 +267,7 @@ class PlanPicture {
     const PlannedValue& planned = program_.values[value];
     const auto found = at_offset_.find(planned.storage.offset);
     if (planned.storage.kind != Storage::Kind::arena || found == at_offset_.end()) return std::nullopt;
-    // The last buffer that begins early enough; before it there may be others of 0 bytes.
+    // Search back from the last buffer whose lifetime has begun: buffers of 0 bytes have the same offset.
     const auto& buffers = found->second;
     auto after = std::upper_bound(buffers.begin(), buffers.end(), step,
                                   [&](int s, std::size_t b) { return s < program_.lifetimes[b].first; });

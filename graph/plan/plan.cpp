@@ -19,12 +19,12 @@ struct Workspace::State {
   std::shared_ptr<const Plan::Program> program;
   std::shared_ptr<void> arena;
   std::vector<char> fed;  // by planned input
-  // All arguments of the kernels, with pointers, so that a run only calls kernels.
+  // The arguments of all kernels. They are stored here once, so that a run only calls kernels.
   std::vector<ConstBuffer> operands;
   std::vector<const void*> block_inputs;
   std::vector<void*> block_outputs;
   struct Call {
-    KernelCall kernel;  // without an operation, if there is none
+    KernelCall kernel;  // `op` is null if the step has only a block program
     const BlockCode* block = nullptr;
     const void* const* inputs = nullptr;
     void* const* outputs = nullptr;
@@ -32,7 +32,7 @@ struct Workspace::State {
     Index row_elements = 0;  // of the kernel, see Graph::row_elements
   };
   std::vector<Call> calls;
-  std::uint64_t next_step = 0;  // of a run to which none is given
+  std::uint64_t next_step = 0;  // the step of the next run without RunOptions::step
   // An input may have two buffers, see swap_inputs.
   struct InputMemory {
     void* now = nullptr;   // the buffer that runs read
@@ -40,7 +40,7 @@ struct Workspace::State {
     std::shared_ptr<void> own;
     std::vector<const void**> readers;  // the pointers above to `now`
   };
-  std::unique_ptr<FiniteChecker> finite;  // since the first run with check_finite
+  std::unique_ptr<FiniteChecker> finite;  // null before the first run with check_finite
   std::vector<InputMemory> inputs;        // by planned input
   std::vector<std::uint32_t> input_of;    // by value: its index in `inputs`
 

@@ -1,16 +1,4 @@
-// Plan: a compiled, immutable program that computes outputs and updates. Workspace: the memory in which it runs.
-//
-//   Plan plan({loss}, updates);                 // compiles; peak_bytes() is known from here on
-//   Workspace memory(plan);                     // allocates
-//   memory.feed(x, images);
-//   plan.run(memory, {.step = 1});              // allocates nothing
-//   double l = memory.output(0).item();
-//
-// Each run of a workspace draws new random numbers: a workspace counts its runs unless RunOptions::step is given.
-//
-// A plan may outlive its graph, but not the operations' OpDefs. Several workspaces of one plan may run concurrently, if
-// no two of them update the same parameters. Results are bit-identical to the interpreter's, for any number of threads,
-// except for the sign and payload of NaN, which IEEE 754 leaves open.
+// Plan: a compiled graph. Workspace: the memory in which it runs.
 #pragma once
 
 #include <cstdint>
@@ -42,8 +30,22 @@ struct PlanOptions {
 class Workspace;
 struct PlanDotOptions;
 
+// A compiled, immutable program that computes outputs and updates.
+//
+//   Plan plan({loss}, updates);                 // compiles; peak_bytes() is known from here on
+//   Workspace memory(plan);                     // allocates
+//   memory.feed(x, images);
+//   plan.run(memory, {.step = 1});              // allocates nothing
+//   double l = memory.output(0).item();
+//
+// A plan may outlive its graph, but not the operations' OpDefs. Several workspaces of one plan may run concurrently, if
+// no two of them update the same parameters. Results are bit-identical to the interpreter's, for any number of threads,
+// except for the sign and payload of NaN, which IEEE 754 leaves open.
 class Plan {
  public:
+  // Compiles the values, and the new values of parameters. Throws GraphError if there is neither an output nor an
+  // update, if values belong to different graphs or were discarded, or if a parameter is updated twice; ShapeError if
+  // the shapes of the options do not fit.
   explicit Plan(const std::vector<Value>& outputs, const std::vector<Update>& updates = {},
                 const PlanOptions& options = {});
   ~Plan();
@@ -81,6 +83,8 @@ class Plan {
   CheckedPointer<std::shared_ptr<const Program>, empty> program_;
 };
 
+// The memory of a plan's runs: its inputs, intermediate values and outputs. Each run draws new random numbers: a
+// workspace counts its runs unless RunOptions::step is given.
 class Workspace {
  public:
   explicit Workspace(const Plan& plan);
@@ -94,11 +98,12 @@ class Workspace {
   void feed(const std::string& input, const Tensor& value);
   // Feeds several inputs. Throws FeedError for an input that is fed twice.
   void feed(const Feeds& feeds);
-  // Marks the input as fed and returns its memory, to be filled before the next run. Empty if the plan does not need
-  // it.
+  // Marks the input as fed and returns its memory, to be filled before the next run. The result is empty if the plan
+  // does not need the input.
   Buffer feed_in_place(Value input);
   // The input's second buffer, which another thread may fill during a run. `swap_inputs` exchanges the two buffers of
-  // all inputs that have a second one, and marks these inputs as fed. Empty if the plan does not need the input.
+  // all inputs that have a second one, and marks these inputs as fed. The result is empty if the plan does not need the
+  // input.
   Buffer next_input(Value input);
   void swap_inputs();
   // Output i of the last run, borrowed: valid until the next run.

@@ -134,7 +134,7 @@ class Profiler {
   }
 
   double bytes_of(const Step& step) const {
-    // Count by storage, since two values may share bytes.
+    // Count each storage once: two values may share it.
     std::set<std::tuple<Storage::Kind, std::uint32_t, std::size_t>> read;
     double out = 0;
     const auto add = [&](std::uint32_t value) { out += static_cast<double>(program_.values[value].type.bytes()); };

@@ -11,11 +11,11 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The time of a node.
+// The time of a node and of its step.
 struct Spent {
   std::size_t step = 0;
-  std::size_t nodes = 0;      // of the step
-  double whole = 0, own = 0;  // seconds: of the step, and the node's fraction of them
+  std::size_t nodes = 0;      // number of nodes of the step
+  double whole = 0, own = 0;  // seconds of the step, and of the node
 };
 
 std::string time_text(double seconds, double all) {

@@ -54,7 +54,7 @@ class Tables {
   void layers() {
     std::vector<ProfileLayer> layers = p_.layers(how_.depth);
     std::size_t width = 12;
-    double rest = p_.seconds;  // the copies at the end
+    double rest = p_.seconds;  // time that no layer accounts for: the copies at the end
     for (ProfileLayer& layer : layers) {
       layer.name = layer.name.empty() ? "(no layer)" : shortened(layer.name, longest_name);
       width = std::max(width, layer.name.size());

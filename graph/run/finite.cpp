@@ -55,8 +55,8 @@ class Trace {
  public:
   Trace(const Graph& graph, const Interpretation& run) : graph_(graph), run_(run), ranges_(run.size()) {}
 
-  // The first node that made a non-finite element which reaches a non-finite element of the result; `none` if all are
-  // finite or intended.
+  // The first node that computed a non-finite element from which the result became non-finite; `none` if the result is
+  // finite or its infinities are intended.
   static constexpr NodeId none = std::numeric_limits<NodeId>::max();
   NodeId origin(NodeId result) {
     std::vector<char> reached(result + 1, 0);

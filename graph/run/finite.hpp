@@ -4,10 +4,10 @@
 //   plan.run(memory, {.step = 1, .check_finite = true});
 //   model.fit(data, {.check_finite = true});
 //
-// Each throws NonFiniteError if a result is NaN or infinite. The error names the first node that made a non-finite
-// element out of finite ones which reaches a result; values that `where` or a mask discards do not count. Infinities in
-// constants and feeds, and those computed from them, are accepted as intended. NaN never is, not even NaN in a feed or
-// NaN computed from such infinities.
+// Each throws NonFiniteError if a result is NaN or infinite. The error names the first node that computed a non-finite
+// element from finite ones, if that element reaches a result; values that `where` or a mask discards do not count.
+// Infinities in constants and feeds, and infinities computed from them, are accepted as intended. NaN is never
+// accepted, not even in a feed or if it is computed from such infinities.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,7 @@ struct Range {
   // For example `from -1 to 2.5, mean 0.3` or `from 0 to 3, mean 1, and 2 of 64 NaN`.
   std::string str() const;
 };
+// Summarizes the elements of a tensor.
 Range range_of(const Tensor& numbers);
 
 // The content of a NonFiniteError.
@@ -39,10 +40,10 @@ struct NonFinite {
     Range now;
     std::optional<Range> before;  // at the last finite step, if there was one
   };
-  NodeId node = 0;  // that made the value, or the input or parameter that held it
-  std::string op;   // its operation
+  NodeId node = 0;  // the node that computed the value, or the input or parameter that held it
+  std::string op;   // the node's operation
   Role role = Role::forward;
-  std::string layer;  // its scope
+  std::string layer;  // the node's scope
   std::string line;   // `model.cpp:42`; empty if unknown
   RangeChange output;
   std::vector<RangeChange> inputs{};
@@ -51,6 +52,7 @@ struct NonFinite {
   std::optional<std::uint64_t> last_good_step{};
 };
 
+// A run with RunOptions::check_finite computed NaN or infinity.
 class NonFiniteError : public ValueError {
  public:
   NonFiniteError(const std::string& message, NonFinite report) : ValueError(message), report_(std::move(report)) {}

@@ -14,7 +14,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// What a conversion to `to` would lose beyond precision; empty if nothing.
+// Describes the values that cannot be converted to `to` without losing more than precision; empty if all can.
 std::string lost_in_conversion(const Tensor& value, DType to) {
   if (is_floating(value.dtype()) && !is_floating(to)) return "fractions would be lost";
   if (value.dtype() == DType::i64 && to == DType::boolean) {

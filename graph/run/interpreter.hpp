@@ -1,5 +1,5 @@
-// The interpreter: a plain loop over the nodes, with one buffer each. It specifies the semantics of a graph; plans must
-// agree with it bit for bit. Use it to inspect values while building a graph, and a Plan to train.
+// The interpreter: a plain loop over the nodes, with one buffer each. It specifies the semantics of a graph: results of
+// plans are bit-identical to its results. Use it to inspect values while building a graph, and a Plan to train.
 //
 //   Tensor t = evaluate(y, {{x, xt::xarray<float>{1, 2, 3}}});
 #pragma once
@@ -16,8 +16,9 @@
 
 namespace xgrad::inline v0 {
 
-// A tensor for an input. It is converted to the input's dtype if nothing but precision can be lost: any dtype to
-// floating ones, i64 and bool to each other. Floating to integer throws.
+// A tensor for an input, given as a Value or by name. The tensor is converted to the input's dtype if only precision
+// can be lost: any dtype to f32 and f64, i64 and bool to each other. Floating-point values for an i64 or bool input
+// throw.
 //
 //   evaluate(y, {{x, tensor}});
 //   evaluate(y, {{"x", tensor}});
@@ -30,15 +31,17 @@ struct Feed {
   std::string name;  // used if `input` is empty
   Tensor value;
 };
+// The tensors of a run's inputs.
 using Feeds = std::vector<Feed>;
 // Replaces names by the graph's inputs. Throws FeedError if the graph has no input of a name.
 Feeds find_inputs(const Graph& graph, Feeds feeds);
 
+// Options of one run, of the interpreter or of a plan.
 struct RunOptions {
   int threads = 0;  // 0: default_threads(). Results are bit-identical for any number.
-  // Random operations draw other values at each step. By default a Workspace counts its runs: the first is step 0, each
-  // later one the step after the last run's, given or counted. Stateless runs, such as evaluate() and Plan::run(feeds),
-  // use step 0.
+  // Number of the step; random operations draw other values at each step. If empty, a Workspace uses 0 for its first
+  // run and the step of its last run plus 1 for later ones; stateless runs, such as evaluate() and Plan::run(feeds),
+  // use 0.
   std::optional<std::uint64_t> step{};
   // The first row of this run, when a longer computation is split into runs. Random nodes marked by
   // Graph::set_row_elements draw by row, so a row's values do not depend on the split.
@@ -53,10 +56,12 @@ struct RunOptions {
 // Evaluates the values, computing only what they need. Throws FeedError for an input that is missing, fed twice, or fed
 // with another shape. Parameters and constants need no feed.
 std::vector<Tensor> evaluate(const std::vector<Value>& values, const Feeds& feeds = {}, const RunOptions& options = {});
+// The same for a list in braces, even of one value.
 inline std::vector<Tensor> evaluate(std::initializer_list<Value> values, const Feeds& feeds = {},
                                     const RunOptions& options = {}) {
   return evaluate(std::vector<Value>(values), feeds, options);
 }
+// Evaluates one value.
 Tensor evaluate(Value value, const Feeds& feeds = {}, const RunOptions& options = {});
 
 // Throws UserError if first_row is negative; `where` begins the message.

@@ -194,7 +194,7 @@ TEST_CASE("gradient report: invalid losses throw, and leave the graph unchanged"
   const Value x = g.input("x", {3});
   const NodeId size = g.size();
   CHECK_THROWS_WITH_AS(gradient_report(Value()), doctest::Contains("gradient_report"), GraphError);
-  CHECK_THROWS_WITH_AS(gradient_report(x), doctest::Contains("must be one floating number"), GradientError);
+  CHECK_THROWS_WITH_AS(gradient_report(x), doctest::Contains("must be a floating-point scalar"), GradientError);
   CHECK(g.size() == size);
   const Value loss = sum(x);
   const NodeId with_loss = g.size();

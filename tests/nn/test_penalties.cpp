@@ -160,7 +160,7 @@ TEST_CASE("penalties: none without regularizers; one per kernel, even if a layer
 TEST_CASE("add_penalty: takes floating-point scalars; rewind discards penalties") {
   Graph g;
   const Value x = g.input("x", {3});
-  CHECK_THROWS_WITH_AS(g.add_penalty(x), doctest::Contains("add_penalty: a penalty is one floating number"),
+  CHECK_THROWS_WITH_AS(g.add_penalty(x), doctest::Contains("add_penalty: a penalty must be a floating-point scalar"),
                        GraphError);
   CHECK_THROWS_AS(g.add_penalty(Value()), GraphError);
   CHECK_THROWS_AS(g.add_penalty(sum(cast(x, i64))), GraphError);

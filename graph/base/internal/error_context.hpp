@@ -1,5 +1,5 @@
-// The last line of error messages: where the error happened. A function pointer, because error.hpp knows no graphs;
-// SourceLocationScope sets it.
+// The hook that adds the last line of error messages, where the error happened. It is a function pointer, because
+// error.hpp does not know graphs; SourceLocationScope sets it.
 #pragma once
 
 #include <string>

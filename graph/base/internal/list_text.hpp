@@ -9,8 +9,8 @@ namespace xgrad::inline v0 {
 
 inline constexpr std::size_t listed_at_most = 16;
 
-// Joins text(0) ... text(count - 1) by `separator`. Of a long list: the first texts, the number omitted, and the last.
-// Without a separator each text is a line that begins with "\n  ".
+// Joins text(0) ... text(count - 1) by `separator`. A long list is shortened to its first texts, the number omitted and
+// its last text. If the separator is empty, each text must be a line that begins with "\n  ".
 template <class Text>
 std::string list_text(std::size_t count, const std::string& separator, Text text) {
   std::string out;

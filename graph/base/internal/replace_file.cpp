@@ -25,7 +25,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Function name and path of a write, for its errors.
+// The function name and the path of a write, for its errors.
 struct Request {
   const std::string& where;
   const fs::path& path;
@@ -81,7 +81,7 @@ std::optional<int> own_descriptor(const fs::path& path) {
   return error == std::errc() && end == name.data() + name.size() ? std::optional(out) : std::nullopt;
 }
 
-// The path at the end of its symbolic links. For /dev/stdout it is the path of the descriptor in /proc.
+// Resolves symbolic links. /dev/stdout becomes the path of the descriptor in /proc.
 fs::path follow_links(const Request& request) {
   constexpr int most_links = 40;  // as Linux follows
   fs::path at = request.path;
@@ -122,7 +122,7 @@ Descriptor open_in_place(const Request& request, int flags) {
 }
 
 int write_parts(int file, std::span<const std::string_view> parts) {
-  // Batch small parts: a system call each would take longer than the write.
+  // Batch small parts: one system call per part would take longer than the write.
   constexpr std::size_t small = std::size_t{64} << 10U;
   std::string together;
   int error = 0;

@@ -11,7 +11,7 @@
 
 namespace xgrad::inline v0 {
 
-// Results of more bytes use non-temporal stores: about the size of the last-level cache.
+// Larger results use non-temporal stores. About the size of the last-level cache, in bytes.
 inline constexpr std::size_t nontemporal_min_bytes = std::size_t{32} << 20;
 
 // Whether non-temporal stores are faster on this processor. Older Intel cores have about ten line fill buffers

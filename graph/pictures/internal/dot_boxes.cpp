@@ -18,7 +18,7 @@ namespace {
 
 constexpr int max_level = 24;          // deeper scopes share a box
 constexpr std::size_t max_period = 8;  // layers in one repeated block
-constexpr std::size_t few_boxes = 8;   // a large graph needs more boxes to be informative
+constexpr std::size_t few_boxes = 8;   // a diagram of so few boxes says little about a large graph
 constexpr std::uint32_t many_uses = 4;
 
 // A node of the scope tree; 0 is the root.
@@ -28,7 +28,7 @@ struct Scope {
   int level = 0;
   std::vector<NodeId> nodes;          // directly in it
   std::vector<std::uint32_t> inner;   // in tape order
-  std::vector<std::uint32_t> stands;  // those drawn; a repetition is drawn as its first block
+  std::vector<std::uint32_t> stands;  // the inner scopes that are drawn; a repetition is drawn as its first block
 };
 
 // `times` repeated blocks of `period` neighboring scopes.
@@ -79,7 +79,7 @@ class Boxer {
   void read_scopes() {
     scopes_.emplace_back();
     scope_of_.assign(graph_.size(), 0);
-    std::unordered_map<std::uint32_t, std::uint32_t> known;  // scopes of the graph
+    std::unordered_map<std::uint32_t, std::uint32_t> known;  // by scope of the graph: its index here
     std::map<std::pair<std::uint32_t, std::string>, std::uint32_t> inner;
     for (NodeId id = 0; id < graph_.size(); ++id) {
       if (!drawn_[id]) continue;
@@ -416,7 +416,7 @@ class Boxer {
   std::vector<std::vector<std::uint64_t>> signs_;                         // by scope: signatures of the nodes below it
   std::map<std::uint32_t, std::pair<Repetition, std::string>> repeated_;  // by first scope; with the last label
   std::vector<std::uint64_t> type_hash_;                                  // by node
-  std::vector<NodeId> shared_;  // leaves with many uses, which keep separate boxes
+  std::vector<NodeId> shared_;  // leaves with many readers, which keep separate boxes
   std::uint32_t repetitions_ = 0;
   std::size_t chunk_ = 1;
   Boxes result_;

@@ -28,7 +28,7 @@ std::vector<int> ranks(const Sketch& sketch) {
   std::vector<int> rank(n, 0);
   std::vector<std::uint32_t> place(n, n);  // position in `order`
   std::vector<std::uint32_t> order, ready;
-  std::uint32_t cut = 0;  // next node for breaking cycles, lowest first
+  std::uint32_t cut = 0;  // the next node at which a cycle may be broken, in ascending order
   for (std::uint32_t b = 0; b < n; ++b) {
     if (waiting[b] == 0) ready.push_back(b);
   }
@@ -48,7 +48,7 @@ std::vector<int> ranks(const Sketch& sketch) {
       if (--waiting[edge.to] == 0) ready.push_back(edge.to);
     }
   }
-  // All nodes are as far up as possible now. Move those down that have more edges pulling down.
+  // All nodes are as far up as possible now. Move a node down if more of its edges get shorter than longer by that.
   for (auto b = order.rbegin(); b != order.rend(); ++b) {
     if (pull[*b] <= 0) continue;
     int lowest = std::numeric_limits<int>::max();

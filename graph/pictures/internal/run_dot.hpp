@@ -10,7 +10,7 @@ struct Outcome {
   bool timed_out = false;  // the program was killed
   bool succeeded = false;
   std::string image;
-  std::string complaint;  // the beginning of its standard error output
+  std::string complaint;  // the beginning of the program's standard error output
 };
 
 // Pipes `text` to dot, which is searched on the PATH, and returns the image in `format`, such as svg. Writes no file.

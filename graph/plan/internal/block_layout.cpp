@@ -8,7 +8,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index far_elements = 1 << 18;  // more do not fit into the L2 cache
+constexpr Index far_elements = 1 << 18;  // data of more elements does not fit into the L2 cache
 
 std::size_t cache_lines(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
@@ -114,7 +114,7 @@ class Layouter {
     for (const Register r : out_.operations) out_.values[r].repeats = block_rows_ == 1 && all_[r].kind == Kind::spread;
   }
 
-  // By register: the last one that reads it, directly or as a spread value; itself if none does.
+  // Returns, by register, the last register that reads it, directly or as a spread value; itself if none does.
   std::vector<Register> last_reads() const {
     std::vector<Register> last(all_.size());
     for (auto r = static_cast<Register>(all_.size()); r-- > 0;) {
@@ -183,7 +183,7 @@ class Layouter {
     out_.items_per_block = has_rows() ? block_rows_
                            : flat     ? BlockLayout::block_elements
                                       : std::max<Index>(1, BlockLayout::block_elements / inner);
-    // No operation reads the result of another: no block has to stay in the cache.
+    // If no operation reads the result of another, blocks need not fit into the cache: a task is one block.
     out_.one_block = flat && operations == 1 && !out_.any_nontemporal;
     out_.walk_rows = out_.item_elements / inner;
     Index least = out_.items_per_block;  // tasks must not share a group of a column reduction

@@ -1,5 +1,5 @@
 // BlockLayout: how a block program iterates over its shape and reads its inputs, and where its registers are. It
-// depends on the program alone, so that runs need not compute it.
+// depends on the program alone, so that it is computed once per plan.
 #pragma once
 
 #include <array>
@@ -15,7 +15,7 @@ struct BlockLayout {
   static constexpr std::size_t no_slot = std::numeric_limits<std::size_t>::max();
   static constexpr Index block_elements = 1024;
   static constexpr Index piece_elements = 256;  // per kernel call between two prefetches
-  static constexpr Index task_work = 1 << 15;   // element operations per task; less is not worth another thread
+  static constexpr Index task_work = 1 << 15;   // element operations per task; a thread for less would not pay
 
   // How a block reads an input.
   enum class Access : std::uint8_t {
@@ -29,7 +29,7 @@ struct BlockLayout {
   struct Input {
     Register made = 0;
     Access access = Access::contiguous;
-    bool fixed = false;  // the same for all rows: packed once
+    bool fixed = false;  // the elements are the same for all rows, so they are packed once
     std::size_t element_bytes = 0;
     std::array<Index, Shape::max_rank> stride{};  // along the collapsed axes, in elements
   };

@@ -35,9 +35,9 @@ enum class BlockLevel : std::uint8_t { element, row, column };
 struct BlockCall {
   const void* const* in = nullptr;
   void* out = nullptr;
-  Index first = 0;  // the index of the block's first element, and the elements of the block
+  Index first = 0;  // index of the block's first element, and number of the block's elements
   Index n = 0;
-  Index rows = 0;  // of the block, and the elements of a row; 0 in programs without rows
+  Index rows = 0;  // number of the block's rows, and of a row's elements; 0 in programs without rows
   Index row = 0;
   RandomState random;
   Index first_row = 0;  // see RunOptions
@@ -48,7 +48,7 @@ struct BlockProgram {
   static constexpr std::size_t max_inputs = 16;
   static constexpr std::size_t max_ops = 24;
   static constexpr std::size_t max_columns = 8;
-  // Each row value may need an instruction that spreads it along its row.
+  // Besides inputs and operations, a row value may need an instruction that spreads it along its row.
   static constexpr std::size_t max_registers = max_inputs + 2 * max_ops;
   // Rows of more bytes are not fused.
   static constexpr Index max_row_bytes = Index{8} * 1024;

@@ -294,7 +294,7 @@ class Runner {
   const BlockMemory& memory_;
   char* slots_;
   std::size_t prefetch_count_ = 0, pending_count_ = 0;
-  // Not initialized: large, and most programs use little of them.
+  // Not initialized, since the arrays are large and most programs use few elements.
   std::array<const char*, BlockProgram::max_registers> at_;  // by register: its elements of the block
   std::array<Prefetch, BlockProgram::max_inputs + BlockProgram::max_ops> prefetch_;
   std::array<PendingStore, BlockProgram::max_ops> pending_;  // by output

@@ -7,8 +7,8 @@
 
 namespace xgrad::inline v0 {
 
-// An output may be the memory of an input of the same type if no operation after the one that computes the output reads
-// that input.
+// The memory of one run. An output may share memory with an input of the same type if no later operation reads that
+// input.
 struct BlockMemory {
   const void* const* inputs = nullptr;
   void* const* outputs = nullptr;

@@ -16,14 +16,14 @@ class FiniteChecker {
   // its results, no longer exists.
   explicit FiniteChecker(const Program& program);
 
-  // Before a run: copies inputs and parameters. `input` returns the memory of planned input i.
+  // Copies inputs and parameters, before a run. `input` returns the memory of planned input i.
   void begin(std::uint64_t step, Index first_row, const std::function<const void*(std::size_t)>& input);
-  // After it: if an output or a parameter's new value is NaN, or infinite without an infinite operand, restores the
-  // parameters and throws NonFiniteError.
+  // Checks outputs and the parameters' new values, after a run. If one is NaN, or infinite without an infinite operand,
+  // restores the parameters and throws NonFiniteError.
   void end(const std::function<Tensor(std::size_t)>& output, int threads);
 
  private:
-  // The node of the snapshot for a value of the plan's graph.
+  // The snapshot's node for a value of the plan's graph.
   Value in_snapshot(Value value) const { return graph_->value(value.id()); }
   std::vector<Result> results() const;
   void restore() const;

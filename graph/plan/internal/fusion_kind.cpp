@@ -2,7 +2,7 @@
 
 namespace xgrad::inline v0 {
 
-// One per file in kinds/.
+// Each kind is defined in a file of its own in kinds/.
 extern const FusionKind elementwise_kind, random_kind, reduction_kind, anchor_kind;
 
 std::span<const FusionKind* const> fusion_kinds() {

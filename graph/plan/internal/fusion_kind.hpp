@@ -24,7 +24,7 @@ struct FusionInfo {
   bool is_anchor() const;
 };
 
-// By item.
+// The role of each item, by item.
 using FusionInfos = std::vector<FusionInfo>;
 
 class GroupBuilder;
@@ -39,7 +39,7 @@ struct FusionKind {
   // Appends the instructions that compute the item, see group_builder.hpp. Null: an anchor. Its own kernel runs, and
   // the block program on its rows as they become ready.
   BlockProgram::Register (*emit)(GroupBuilder& group, ItemId id) = nullptr;
-  // Items of this kind that only late steps read run late, too.
+  // Whether an item of this kind runs last if only items that run last read it.
   bool moves_late = false;
 };
 

@@ -45,7 +45,7 @@ class FreeList {
   std::size_t end() const { return end_; }
 
  private:
-  // Extends the free range at the end, if there is one.
+  // Allocates at the end of the arena, from the free range there, if any. Returns the offset.
   std::size_t grow(std::size_t bytes) {
     std::size_t offset = end_;
     if (!by_offset_.empty()) {

@@ -180,7 +180,7 @@ class Lister {
 
 Needed needed(const Rewritten& rewritten, bool fold) { return Lister(rewritten).list(fold); }
 
-// The source's description of its node, but with the operation that a rule has put in its place.
+// Describes the source's node, but with the operation by which a rule replaced it.
 std::string Needed::describe(ItemId id) const {
   const Graph& source = *rewritten->source;
   const NodeId node = source_node(id);
@@ -250,7 +250,7 @@ void verify(const Needed& needed) {
   for (const Needed::Target& u : needed.updates) {
     if (!exists(u.value) || u.parameter >= needed.parameters.size()) fail("an update has no value or no parameter");
     if (needed.type(u.value) != needed.parameters[u.parameter].type()) fail("an update has a value of another type");
-    if (u.alone != (needed.computed(u.value) && keepers[u.value] == 1)) fail("an update is wrong to be alone");
+    if (u.alone != (needed.computed(u.value) && keepers[u.value] == 1)) fail("`alone` of an update is wrong");
   }
 }
 

@@ -18,7 +18,7 @@ struct Item {
   enum class Kind : std::uint8_t {
     input,
     parameter,
-    constant,  // known while planning; every value without elements is one
+    constant,  // known while planning; every value without elements is a constant
     shape,     // an operand of which only the shape is read
     view,      // the bytes of `storage` in another shape
     computed,  // by a step; has elements
@@ -26,7 +26,7 @@ struct Item {
   Kind kind = Kind::computed;
   NodeId node = 0;
   TensorType type;
-  ItemId storage = no_item;  // the item whose bytes it has: itself or, for a view, an item that is no view
+  ItemId storage = no_item;  // the item that owns its bytes: itself or, for a view, an item that is not a view
   std::uint32_t index = 0;   // into inputs, parameters or constants
   std::uint32_t first_operand = 0;
   std::uint32_t operand_count = 0;  // only computed items have operands
@@ -51,7 +51,7 @@ struct Needed {
   struct Target {
     ItemId value = no_item;
     std::uint32_t parameter = 0;
-    bool alone = false;  // computed, and no other output or update: a step may write it into the parameter
+    bool alone = false;  // the value is computed, and no other output or update uses it: it may be updated in place
   };
   std::vector<Target> updates;
 
@@ -76,14 +76,14 @@ struct Needed {
   // The node of the user's graph that the item is reported as.
   NodeId source_node(ItemId id) const { return rewritten->source_of(items[id].node); }
   std::vector<TensorType> operand_types(ItemId id) const;
-  // By item: how many outputs and updates read its bytes at the end of a run.
+  // Returns, by item, how many outputs and updates read its bytes at the end of a run.
   std::vector<std::uint32_t> keepers() const;
   std::string describe(ItemId id) const;
   // One line per item, such as `3 computed %4 sum f32[3] <- 0`.
   std::string str() const;
 };
 
-// With `fold`, nodes that depend on constants alone are computed here. `rewritten` must outlive the result.
+// Runs the stage. With `fold`, it computes nodes that depend on constants alone. `rewritten` must outlive the result.
 Needed needed(const Rewritten& rewritten, bool fold);
 
 // Throws InternalError, with the item, unless the list is as documented above.

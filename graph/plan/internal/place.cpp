@@ -143,14 +143,14 @@ class Placer {
   std::vector<ItemId> old_;        // by parameter: the item of its values before the run, or `no_item`
   std::vector<int> last_use_;      // by item: the last step that reads or writes it; `forever` if it is kept
   std::vector<char> owns_buffer_;  // by item: no later item has taken its buffer
-  std::vector<char> saved_;        // by item
+  std::vector<char> saved_;        // by item: its old value is copied before the commits
 };
 
 // The items that the arena and the parameters hold at one point of a run.
 class Contents {
  public:
   struct Range {
-    std::uint32_t space = 0;  // 0: the arena; p + 1: the memory of parameter p
+    std::uint32_t space = 0;  // 0: in the arena; p + 1: in the memory of parameter p
     std::size_t first = 0, end = 0;
     bool overlaps(const Range& other) const { return space == other.space && first < other.end && other.first < end; }
   };
@@ -161,7 +161,7 @@ class Contents {
     const std::size_t first = placement_.memory.offsets[buffer];
     return {0, first, first + bytes};
   }
-  // Empty for constants.
+  // The bytes of the item; empty for constants.
   Range range(ItemId id) const {
     const Item& item = needed_.items[id];
     const std::uint32_t parameter = item.kind == Item::Kind::parameter ? item.index : placement_.written_to[id];
@@ -190,7 +190,7 @@ class Contents {
  private:
   const Placement& placement_;
   const Needed& needed_;
-  // By space and first byte: the end, and the item.
+  // The end and the item of each written range, by space and first byte.
   std::map<std::pair<std::uint32_t, std::size_t>, std::pair<std::size_t, ItemId>> contents_;
 };
 
@@ -242,7 +242,7 @@ void verify(const Placement& placement, const Needed& needed, const std::vector<
     for (const ItemId id : now.writes) {
       const Contents::Range range = contents.range(id);
       require((placement.buffer_of[id] != Placement::none) != (placement.written_to[id] != Placement::none), where, id,
-              "it has no one place");
+              "it needs either a buffer or a parameter");
       require(!range.overlaps(scratch), where, id, "it is in scratch memory");
       for (const ItemId other : used) {
         const auto allows = [&](const Selected::Overwrite& o) { return o.result == id && o.operand == other; };

@@ -1,5 +1,6 @@
 // Fifth stage of planning: assigns memory. Each item that a step writes gets the memory of a parameter, the buffer of
-// an operand that no later step reads, or its own buffer. Of a step, only its reads, writes and overwrites matter here.
+// an operand that no later step reads, or its own buffer. This stage reads only the reads, writes and overwrites of a
+// step.
 #pragma once
 
 #include <limits>

@@ -31,14 +31,14 @@ struct Storage {
 struct PlannedValue {
   TensorType type;
   Storage storage;
-  std::uint32_t bytes_of = 0;  // itself or, for a view, the value whose bytes it has, which is no view
+  std::uint32_t bytes_of = 0;  // the value that owns its bytes: itself or, for a view, a value that is not a view
 };
 
 // The description of a step, for messages, tables and diagrams.
 struct StepLabel {
   std::string own;                 // the operation whose kernel runs, if any
   std::vector<std::string> fused;  // operations of the block program
-  std::string walked;              // the type whose shape the block program iterates over
+  std::string walked;              // the type over whose shape the block program iterates
   SourceLocation line;             // of the operation whose kernel runs
 
   std::string str() const;
@@ -73,7 +73,7 @@ struct Step {
   bool in_place = false;           // overwrites one of its inputs
 };
 
-// Bytes copied when all steps are done.
+// A copy of one value to another after the last step.
 struct Copy {
   std::uint32_t from = 0;  // values
   std::uint32_t to = 0;

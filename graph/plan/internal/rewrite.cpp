@@ -29,7 +29,7 @@ void check_arguments(const Graph& graph, const std::vector<Value>& outputs, cons
   }
   for (const Rule& rule : options.rules) {
     if (rule.from.op == nullptr)
-      throw GraphError(fmt::format("plan: rewrite rule {:?}: the root of its pattern is no operation", rule.name));
+      throw GraphError(fmt::format("plan: rewrite rule {:?}: the root of its pattern has no operation", rule.name));
     check_rule(rule, *rule.from.op);
   }
   for (const auto& [input, shape] : options.shapes) {
@@ -40,8 +40,8 @@ void check_arguments(const Graph& graph, const std::vector<Value>& outputs, cons
   }
 }
 
-// Copies the needed nodes to a tape of their own, in order, and replaces each by the first rule that applies. The
-// replacement's root is tried again, the other nodes of the replacement are not.
+// Copies the needed nodes to a new tape, in order, and applies to each the first rule that matches. Rules are tried
+// again on the replacement's root, but not on its other nodes.
 class Rewriter {
  public:
   Rewriter(Graph& source, const std::vector<Value>& results, const PlanOptions& options)
@@ -55,7 +55,7 @@ class Rewriter {
     for (const Value v : results) ++readers_[v.id()].count;
   }
 
-  // Whether a rule may fire, by operations alone: only then the tape is worth copying.
+  // Whether a rule may fire, judged by the operations of its pattern alone. If not, the graph need not be copied.
   bool may_fire() const {
     for (NodeId id = 0; id < needed_.size(); ++id) {
       const Value node = source_.value(id);
@@ -81,9 +81,10 @@ class Rewriter {
   }
 
  private:
-  static constexpr int max_turns = 64;  // per node; more means that rules undo each other
+  static constexpr int max_turns = 64;  // replacements of one node; after more, rules are assumed to undo each other
 
-  // Whether the node's only reader continues the chain. The chain is matched at its end, so that each is walked once.
+  // Whether the node's only reader continues the chain. Chains are matched at their last node only, to take linear
+  // time.
   bool continues_chain(const Rule& rule, NodeId id) const {
     const auto [count, reader] = readers_[id];
     if (!rule.from.chain || count != 1 || source_.node(reader).op != rule.from.op) return false;
@@ -196,8 +197,9 @@ void verify(const Rewritten& rewritten) {
   const auto require = [&](bool holds, const char* what) {
     if (!holds) throw InternalError(fmt::format("plan: rewritten graph: {}\n{}", what, rewritten.str()));
   };
-  require(rewritten.stands_for.size() == rewritten.own->size(), "a node has no words");
-  for (const NodeId id : rewritten.stands_for) require(id < rewritten.source->size(), "a node has words of no node");
+  require(rewritten.stands_for.size() == rewritten.own->size(), "stands_for has too few nodes");
+  for (const NodeId id : rewritten.stands_for)
+    require(id < rewritten.source->size(), "stands_for names a node that does not exist");
   for (const Value v : rewritten.results()) require(&v.graph() == rewritten.graph, "a result is of another graph");
   for (const Update& u : rewritten.updates)
     require(u.value.type() == u.parameter.type(), "an update has a value of another type");

@@ -25,7 +25,7 @@ struct Rewritten {
   static constexpr NodeId none = ~NodeId{0};
 
   std::vector<Value> results() const;
-  // By node of `graph`, up to the last result.
+  // Returns the types by node of `graph`, up to the last result.
   std::vector<TensorType> types() const;
   NodeId source_of(NodeId id) const { return own == nullptr ? id : stands_for[id]; }
   // The node of `graph` for an input of the source; `none`, or beyond the last result, if it is not needed.

@@ -23,7 +23,7 @@ std::vector<char> find_runs_last(const Needed& needed, const FusionInfos& info, 
     if (needed.is(id, Item::Kind::view)) last[id] = last[needed.storage(id)];
     needed.for_each_read(id, [&](ItemId i) { last[id] = static_cast<char>(last[id] | last[i]); });
   }
-  // Producers that only such items read run last, too, if they may be fused with them.
+  // Producers that only these items read run last, too, if they may be fused with them.
   std::vector<char> read_early(needed.size(), 0);
   for (const ItemId id : needed.outputs) read_early[needed.storage(id)] = 1;
   for (const Needed::Target& u : needed.updates) {
@@ -116,13 +116,13 @@ void verify(const Schedule& schedule, const Needed& needed) {
       };
       require(id < needed.size() && needed.computed(id), "it is not computed");
       require(done[id] == 0, "it runs twice");
-      require(schedule.group_of[id] == g, "it is said to be in another group");
+      require(schedule.group_of[id] == g, "group_of names another group");
       const FusionInfo& info = schedule.info[id];
       needed.for_each_read(id, [&](ItemId i) {
         const ItemId from = needed.storage(i);
-        require(done[from] != 0, "it runs before what it reads");
+        require(done[from] != 0, "it runs before an operand");
         require(schedule.group_of[from] != g || (from == i && can_fuse(needed, schedule.info, id, i)),
-                "it cannot be fused with what it reads");
+                "it cannot be fused with an operand");
       });
       require(members.size() == 1 || info.kind != nullptr, "it can only run alone");
       require(row == 0 || info.row == 0 || row == info.row, "its rows have another size");
@@ -131,7 +131,7 @@ void verify(const Schedule& schedule, const Needed& needed) {
       columns += info.level == BlockLevel::column ? 1U : 0U;
       require(anchors <= 1 && columns <= limits.columns && (anchors == 0 || columns == 0),
               "there are too many anchors or columns before it");
-      require(!last || schedule.runs_last[id] != 0, "it runs after what runs last");
+      require(!last || schedule.runs_last[id] != 0, "it runs after an item that runs last");
       last = last || schedule.runs_last[id] != 0;
       done[id] = 1;
     }

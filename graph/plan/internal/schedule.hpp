@@ -23,7 +23,7 @@ struct Schedule {
   std::string str(const Needed& needed) const;
 };
 
-// With `fuse` false every group has one member.
+// Runs the stage. If `fuse` is false, every group has one member.
 Schedule schedule(const Needed& needed, bool fuse, std::span<const FusionKind* const> kinds = fusion_kinds());
 
 // Throws InternalError, with the item, unless each computed item is in one group, after its operands, and one step can

@@ -44,8 +44,8 @@ void select_kernel(const Needed& needed, ItemId id, Selected& out) {
   out.writes.push_back(id);
 }
 
-// Lists what the step reads from outside, and what it may overwrite: bytes that are read element by element, in the
-// type of the result, and not after the result is written.
+// Fills `reads`, the items that the step reads from outside the group, and `overwrites`. A result may overwrite bytes
+// that are read element by element, in the result's type, and not after the result is written.
 void find_overwrites(const Needed& needed, const Schedule& schedule, const Pairs& pairs,
                      const std::vector<ItemId>& members, Selected& out) {
   struct Use {
@@ -153,7 +153,7 @@ std::string Selected::str() const {
 }
 
 void verify(const std::vector<Selected>& steps, const Needed& needed) {
-  std::vector<char> there(needed.size(), 0);  // leaves, and what steps have written
+  std::vector<char> there(needed.size(), 0);  // by item: it is a leaf, or a step has written it
   for (ItemId id = 0; id < needed.size(); ++id) there[id] = needed.computed(id) ? 0 : 1;
   for (std::size_t s = 0; s < steps.size(); ++s) {
     const Selected& now = steps[s];
@@ -162,20 +162,20 @@ void verify(const std::vector<Selected>& steps, const Needed& needed) {
     };
     const auto reads = [&](ItemId id) { return std::find(now.reads.begin(), now.reads.end(), id) != now.reads.end(); };
     for (const ItemId id : now.reads) {
-      require(id < needed.size() && needed.storage(id) == id, "it reads what has no bytes of its own", id);
-      require(there[id] != 0, "it reads what was not written before", id);
+      require(id < needed.size() && needed.storage(id) == id, "it reads a view, which has no bytes of its own", id);
+      require(there[id] != 0, "it reads an item that was not written before", id);
     }
     const auto made = [&](ItemId id) {
       return reads(needed.storage(id)) || (now.step.op != nullptr && id == now.step.result);
     };
     for (const auto* operands : {&now.step.operands, &now.step.inputs}) {
-      for (const ItemId id : *operands) require(needed.is(id, Item::Kind::shape) || made(id), "it hides a read", id);
+      for (const ItemId id : *operands) require(needed.is(id, Item::Kind::shape) || made(id), "`reads` lacks it", id);
     }
     for (const ItemId id : now.writes) {
       require(id < needed.size() && needed.computed(id) && there[id] == 0, "it writes a leaf, or writes again", id);
     }
     for (const ItemId id : now.step.outputs) {
-      require(std::find(now.writes.begin(), now.writes.end(), id) != now.writes.end(), "it hides a write", id);
+      require(std::find(now.writes.begin(), now.writes.end(), id) != now.writes.end(), "`writes` lacks it", id);
     }
     for (const Selected::Overwrite& o : now.overwrites) {
       require(std::find(now.writes.begin(), now.writes.end(), o.result) != now.writes.end(), "it is not written",

@@ -23,11 +23,11 @@ struct Selected {
   std::size_t scratch = 0;
   bool may_throw = false;
 
-  // Such as `matmul f32[2, 3]: 5 <- 1 2, 5 over 1`.
+  // One line, such as `matmul f32[2, 3]: 5 <- 1 2, 5 over 1`.
   std::string str() const;
 };
 
-// One step per group, in the same order.
+// Runs the stage. Returns one step per group, in the same order.
 std::vector<Selected> select(const Needed& needed, const Schedule& schedule);
 
 // Throws InternalError, with the step, unless each step reads what was written before, every kept item is written once,

@@ -27,7 +27,7 @@ struct RunInputs {
   std::vector<std::pair<Parameter, Tensor>> parameters;  // values before the run
   std::vector<std::pair<Value, Shape>> shapes;           // of inputs whose shape differs from the graph's
 };
-// Repeats a run node by node.
+// Repeats a run node by node, to get the value of every node.
 Interpretation interpret(const Graph& graph, const std::vector<Result>& results, const RunInputs& inputs, int threads);
 
 // Throws NonFiniteError if a result of `run` has non-finite elements that are not intended. `last_good` is an earlier

@@ -19,7 +19,7 @@ Interpretation::Interpretation(const Graph& graph, const std::vector<Value>& out
       parallel_(options.threads > 0 ? options.threads : default_threads()),
       size_(end_of(outputs)) {
   if (!shapes.empty()) types_ = infer_types(graph, outputs, shapes);
-  // A node without elements reads no elements.
+  // A node with an empty result reads no elements.
   needed_ = needed_by(graph, outputs, [&](NodeId id, std::size_t i) {
     return type(id).shape.elements() > 0 && reads_values(*node(id).op, i);
   });

@@ -86,7 +86,7 @@ TEST_CASE("dot detail: the shared weights of an unrolled net are named inside th
   Graph g;
   unrolled(g, 25);
   const std::string text = to_dot(g);
-  CHECK(count(text, "72 of the edges of inputs and parameters are left out") == 1);
+  CHECK(count(text, "72 edges from inputs and parameters are left out") == 1);
   CHECK(count(text, "matmul(&#183;, W)") == 24);  // the first use keeps its edge
   CHECK(count(text, "matmul(&#183;, U)") == 24);
   CHECK(count(text, "add(&#183;, b)") == 24);

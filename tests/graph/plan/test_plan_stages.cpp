@@ -187,7 +187,7 @@ TEST_CASE("needed: its verifier catches planted faults") {
   check_caught("constant of another type", [](Stages& s) { s.items.constants[0] = Tensor::zeros({2}); });
   check_caught("an output has no value", [](Stages& s) { s.items.outputs[0] = no_item; });
   check_caught("a value of another type", [](Stages& s) { s.items.updates[0].value = 12; });
-  check_caught("wrong to be alone", [](Stages& s) { s.items.updates[1].alone = true; });
+  check_caught("`alone` of an update is wrong", [](Stages& s) { s.items.updates[1].alone = true; });
 }
 
 TEST_CASE("schedule: its verifier catches planted faults") {
@@ -198,8 +198,8 @@ TEST_CASE("schedule: its verifier catches planted faults") {
   };
   check_caught("is not computed", [](Stages& s) { s.groups.groups[0].push_back(0); });
   check_caught("runs twice", [](Stages& s) { s.groups.groups[1].push_back(3); });
-  check_caught("in another group", [](Stages& s) { s.groups.group_of[6] = 2; });
-  check_caught("runs before what it reads", [](Stages& s) {
+  check_caught("group_of names another group", [](Stages& s) { s.groups.group_of[6] = 2; });
+  check_caught("runs before an operand", [](Stages& s) {
     std::swap(s.groups.groups[0], s.groups.groups[1]);
     for (const ItemId id : {ItemId{3}, ItemId{4}, ItemId{5}}) s.groups.group_of[id] = 1;
     s.groups.group_of[6] = 0;
@@ -210,12 +210,12 @@ TEST_CASE("schedule: its verifier catches planted faults") {
   check_caught("can only run alone", [](Stages& s) { s.groups.info[8].kind = nullptr; });
   check_caught("rows have another size", [](Stages& s) { s.groups.info[11].row = 12, s.groups.info[10].row = 4; });
   check_caught("too many anchors", [&](Stages& s) { move(s, 6, 0); });
-  check_caught("after what runs last", [](Stages& s) { s.groups.runs_last[6] = 1; });
+  check_caught("after an item that runs last", [](Stages& s) { s.groups.runs_last[6] = 1; });
 }
 
 TEST_CASE("select: its verifier catches planted faults") {
-  check_caught("hides a read", [](Stages& s) { s.steps[0].reads.pop_back(); });
-  check_caught("hides a write", [](Stages& s) { s.steps[6].writes.pop_back(); });
+  check_caught("`reads` lacks it", [](Stages& s) { s.steps[0].reads.pop_back(); });
+  check_caught("`writes` lacks it", [](Stages& s) { s.steps[6].writes.pop_back(); });
   check_caught("was not written before", [](Stages& s) { std::swap(s.steps[3], s.steps[4]); });
   check_caught("no bytes of its own", [](Stages& s) { s.steps[7].reads.push_back(13); });
   check_caught("writes again", [](Stages& s) { s.steps[7].writes.push_back(6); });
@@ -233,8 +233,8 @@ TEST_CASE("place: its verifier catches planted faults") {
   check_caught("overwrites a value that the step uses", [&](Stages& s) { offset(s, 15) = offset(s, 14) + 64; });
   check_caught("overwrites a value that the step uses", [&](Stages& s) { offset(s, 9) = offset(s, 6) + 8; });
   check_caught("overwrites a value that the step uses", [](Stages& s) { s.steps[7].overwrites.clear(); });
-  check_caught("has no one place", [](Stages& s) { s.placement.buffer_of[15] = Placement::none; });
-  check_caught("has no one place", [](Stages& s) { s.placement.written_to[15] = 0; });
+  check_caught("either a buffer or a parameter", [](Stages& s) { s.placement.buffer_of[15] = Placement::none; });
+  check_caught("either a buffer or a parameter", [](Stages& s) { s.placement.written_to[15] = 0; });
   check_caught("is in scratch memory", [](Stages& s) {
     s.steps[1].scratch = 8;
     s.placement.scratch[1] = s.placement.buffer_of[6];
