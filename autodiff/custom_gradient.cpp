@@ -59,7 +59,7 @@ Cotangents call_backward(const Vjp& r) {
 // Input 0 is the forward result; the other inputs get the cotangents.
 const OpDef& custom_gradient_op() {
   static const Immortal<OpDef> op([] {
-    OpDef def = view_op("custom_gradient", "The first input; its derivative is a function of the user's own.");
+    OpDef def = view_op("custom_gradient", "The first input, with a derivative that the user defines.");
     def.max_inputs = std::numeric_limits<int>::max();
     def.traits.segment = true;
     def.vjp = call_backward;

@@ -4,9 +4,9 @@
 //       "reversed", {x}, [](const std::vector<Value>& in) { return in[0]; },
 //       [](const std::vector<Value>& in, Value y, Value c) { return std::vector<Value>{-c}; });
 //
-// Forward runs immediately and appends its nodes; backward runs whenever a derivative is requested, and appends its
-// nodes. So both are planned, printed and differentiated as usual: a second derivative differentiates the nodes of
-// backward.
+// `forward` is called immediately and appends its nodes; `backward` is called whenever a derivative is requested, and
+// appends its nodes. So both are planned, printed and differentiated as usual: a second derivative differentiates the
+// nodes of `backward`.
 #pragma once
 
 #include <functional>
@@ -17,10 +17,11 @@
 
 namespace xgrad::inline v0 {
 
+// Returns the output, computed from the inputs.
 using ForwardFn = std::function<Value(const std::vector<Value>& inputs)>;
-// Returns the cotangents of the inputs, one each, from that of the output. An empty Value means "no gradient"; a
-// cotangent may be broadcastable to its input's shape. It may be called later and on a rebuilt graph, so it must build
-// everything from its arguments and capture no Value.
+// Returns one cotangent per input, computed from the cotangent of the output. An empty Value means "no gradient"; a
+// cotangent's shape may broadcast to that of its input. The function may be called later and on a rebuilt graph, so it
+// must not capture Values but use its arguments only.
 using BackwardFn = std::function<std::vector<Value>(const std::vector<Value>& inputs, Value output, Value cotangent)>;
 
 // Returns the result of `forward`. `name` appears in messages and printed graphs. Throws GraphError, leaving the graph

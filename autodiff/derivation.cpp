@@ -232,7 +232,7 @@ class Deriver {
   // ---- lines
 
   // The formula of `value` with its operands replaced by numbers; empty unless all are scalars. `number_of` returns the
-  // tensor of a node, or null if the formula goes through it.
+  // tensor of a node, or null if the formula contains the node's own operands instead.
   template <class NumberOf>
   std::string filled(Value value, NumberOf number_of, Style style) const {
     if (value.shape().rank() != 0) return "";
@@ -258,7 +258,7 @@ class Deriver {
     return lines.size() == 1 ? lines[0].formula : "";
   }
 
-  // An input that stands for the derivative by a node.
+  // The input that stands for the derivative with respect to a node.
   Value stand_in(NodeId id) {
     if (const auto found = stand_ins_.find(id); found != stand_ins_.end()) return found->second;
     std::string name = "d" + std::to_string(id);
@@ -292,7 +292,7 @@ class Deriver {
     return total;
   }
 
-  // A line of the backward part before it is evaluated.
+  // A line of the backward part, before its numbers are computed.
   struct Backward {
     Style style;
     std::string name, formula;
@@ -318,7 +318,7 @@ class Deriver {
     }
   }
 
-  // Evaluates all lines in one run, since a run takes the time of the whole tape.
+  // Evaluates all lines in one run, since each run visits the whole tape.
   void find_numbers(const std::vector<Backward>& lines) {
     std::vector<Value> values;
     for (const Backward& line : lines) values.push_back(graph_.value(line.node));
@@ -326,7 +326,7 @@ class Deriver {
     for (std::size_t i = 0; i < lines.size(); ++i) results_.emplace(lines[i].node, numbers[i]);
   }
 
-  // Subexpressions of the formula are nodes with a line from `first_part` on.
+  // Fills the numbers into a line. Its subexpressions are the nodes whose lines begin at `first_part`.
   Line finished(const Backward& line, const std::map<NodeId, std::size_t>& latest, std::size_t first_part) const {
     const auto number_of = [&](NodeId id) -> const Tensor* {
       if (const auto given = given_.find(id); given != given_.end()) return &given->second;

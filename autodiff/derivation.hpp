@@ -24,12 +24,13 @@
 
 namespace xgrad::inline v0 {
 
+// The formulas of one derivation, as text and as LaTeX.
 class Derivation {
  public:
   // Aligned text with the headings "forward" and "backward".
   std::string str() const { return text_; }
-  // An `aligned` environment for display math, such as \[ ... \]; needs the package amsmath. The derivative by v is
-  // written as v with a bar. Names are escaped; characters other than ASCII become `?`.
+  // An `aligned` environment for display math, such as \[ ... \]; needs the package amsmath. The derivative with
+  // respect to v is written as v with a bar. Names are escaped; non-ASCII characters become `?`.
   std::string latex() const { return latex_; }
 
  private:
@@ -38,8 +39,8 @@ class Derivation {
   std::string text_, latex_;
 };
 
-// Derives the scalar `loss` by `wrt`, with the values of one run. Leaves the graph unchanged. Throws GraphError and
-// GradientError as `gradients` does, and what `evaluate` throws.
+// Differentiates the scalar `loss` with respect to `wrt` and fills in the values of one run. Leaves the graph
+// unchanged. Throws GraphError and GradientError as `gradients` does, and the errors of `evaluate`.
 Derivation derivation(Value loss, const std::vector<Value>& wrt, const Feeds& feeds = {},
                       const RunOptions& options = {});
 

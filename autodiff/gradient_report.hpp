@@ -5,9 +5,9 @@
 //   save_graph(g, "gradients.svg", {.outputs = {loss}, .annotations = report.annotations()});
 //   save_graph(g, "layers.svg", {.outputs = {loss}, .depth = 0, .annotations = report.annotations()});
 //
-// Shows vanishing and exploding gradients, saturated units and the first NaN. Runs on the interpreter and keeps the
-// values of all nodes and gradients at once, so give it a small batch. Means and standard deviations are computed in
-// f64; equal inputs give equal reports.
+// The report shows vanishing and exploding gradients, saturated units and the first NaN. It runs on the interpreter and
+// keeps the values of all nodes and gradients at once, so give it a small batch. Means and standard deviations are
+// computed in f64; equal inputs give equal reports.
 #pragma once
 
 #include <memory>
@@ -33,33 +33,35 @@ struct TensorStats {
   double zero_share() const { return count == 0 ? 0 : static_cast<double>(zeros) / static_cast<double>(count); }
 };
 
-// Throws ValueError if the tensor is empty.
+// Returns the statistics of a tensor. Throws ValueError if it is empty.
 TensorStats tensor_stats(const Tensor& numbers);
 
+// Value and gradient of one node.
 struct NodeReport {
   NodeId node = 0;
-  std::string layer;  // its scope
+  std::string layer;  // the node's scope
   TensorStats value;
-  std::optional<TensorStats> gradient;  // of the loss by the node; none without a gradient path
-  // For an elementwise function of one input with a derivative: its number of elements and how many are saturated (see
-  // `saturated`), such as dead relus or tanhs and sigmoids at their ends.
+  std::optional<TensorStats> gradient;  // derivative of the loss by the node; empty without a gradient path
+  // For an elementwise function of one input with a derivative: the number of its elements, and of those that are
+  // saturated (see `saturated`), such as dead relus.
   Index units = 0, saturated = 0;
   bool operation = true;   // not a leaf
   bool parameter = false;  // a trained parameter
 };
 
-// Totals of several nodes: a scope, or a box of a diagram.
+// Totals over several nodes: those of a scope, or of a box of a diagram.
 struct LayerReport {
   std::string layer;
   NodeId output = 0;  // last operation with a gradient, or else the last operation
-  TensorStats value;  // of the output
+  TensorStats value;  // statistics of the output
   std::optional<TensorStats> gradient;
-  Index units = 0, saturated = 0;             // of all functions
-  Index weights = 0;                          // elements of its trained parameters
-  double weight_norm = 0, gradient_norm = 0;  // L2 norm of all these, and of their gradients
-  Index nans = 0, infinities = 0;             // in values and gradients of operations
+  Index units = 0, saturated = 0;             // sums over the nodes
+  Index weights = 0;                          // number of elements of the trained parameters
+  double weight_norm = 0, gradient_norm = 0;  // L2 norm of these elements, and of their gradients
+  Index nans = 0, infinities = 0;             // sums over values and gradients of operations
 };
 
+// The values and gradients of all nodes in one step.
 class GradientReport {
  public:
   double loss() const { return loss_; }
@@ -70,8 +72,8 @@ class GradientReport {
 
   // A table with a line per layer.
   std::string str() const;
-  // Annotations for diagrams of the same graph. Colors are gradient norms; for a folded layer that of its output. May
-  // outlive the report and the graph.
+  // Annotations for diagrams of the same graph. Colors show gradient norms; a folded layer has that of its output. The
+  // annotations may outlive the report and the graph.
   Annotations annotations() const;
 
  private:
@@ -82,7 +84,7 @@ class GradientReport {
 };
 
 // Runs forward and backward once. Leaves the graph unchanged. Throws GraphError or GradientError if the loss is not a
-// live floating scalar, and what `evaluate` throws.
+// live floating-point scalar, and the errors of `evaluate`.
 GradientReport gradient_report(Value loss, const Feeds& feeds = {}, const RunOptions& options = {});
 
 }  // namespace xgrad::inline v0

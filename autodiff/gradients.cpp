@@ -173,10 +173,10 @@ class ReversePass {
 
   Graph& graph_;
   const std::vector<Value>& outputs_;
-  NodeId size_ = 0;  // up to the last output
+  NodeId size_ = 0;  // the last output's id, plus 1
   std::vector<char> depends_;
   std::vector<Value> cotangents_;
-  std::map<NodeId, std::vector<Value>> contributions_;  // by node, where contributions are kept apart
+  std::map<NodeId, std::vector<Value>> contributions_;  // by node; only for nodes whose contributions are not added
   std::vector<MissingCotangent> refused_;               // vjps that returned no cotangent for an operand
 };
 

@@ -14,11 +14,11 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Note [Recomputation]. A segment ends in a `remat` node, a view of its result that also lists the segment's external
-// inputs. Its vjp copies the segment's nodes on top of `recompute_input` nodes, which are views of the external inputs,
-// and differentiates the copy. The copy has different inputs, so it is never merged with the original. It is appended
-// after the cotangent's nodes, so a plan, which keeps tape order unless something else decides, schedules it when the
-// backward pass gets there.
+// Note [Recomputation]. A segment ends in a `remat` node, a view of its result whose other inputs are the segment's
+// external inputs. The vjp of `remat` copies the segment and differentiates the copy. The copy reads the external
+// inputs through `recompute_input` nodes. These views have two purposes: with other inputs, the copy is not merged with
+// the original; and their second input, the cotangent, keeps a plan from computing the copy before the backward pass
+// reaches the segment.
 const OpDef& recompute_input_op() {
   static const Immortal<OpDef> op([] {
     OpDef def = view_op("recompute_input",
@@ -32,7 +32,7 @@ const OpDef& recompute_input_op() {
   return *op;
 }
 
-// Copies the nodes of the segment on top of other external inputs.
+// Copies the nodes of the segment that ends in `end`. `copies` maps its external inputs to those of the copy.
 void copy_segment(Graph& graph, Value end, std::unordered_map<NodeId, Value>& copies) {
   const Value result = graph.value(graph.inputs(end.id())[0]);
   const std::vector<char> inside =
@@ -91,7 +91,7 @@ const OpDef& remat_op() {
 }
 
 // Appends the `remat` node of a segment with result y and nodes from `mark` on. An external input is listed once per
-// use, in the order in which the reverse pass meets the uses.
+// use, in the order in which the reverse pass visits the uses.
 Value marked(Graph& graph, Value y, NodeId mark) {
   const auto is_outside = [&](NodeId id) { return id < mark || graph.node(id).op->traits.leaf != Leaf::none; };
   if (is_outside(y.id())) return y;
@@ -110,7 +110,7 @@ Value marked(Graph& graph, Value y, NodeId mark) {
   return operands.size() == 1 ? y : graph.apply(remat_op(), operands);
 }
 
-// The same for a segment whose nodes all existed before: it may be the same segment called twice.
+// Finds the `remat` node of y, which exists if the same segment was called before. Otherwise returns y.
 Value marked_before(Graph& graph, Value y) {
   for (NodeId id = y.id() + 1; id < graph.size(); ++id) {
     if (graph.node(id).op == &remat_op() && graph.inputs(id)[0] == y.id()) return graph.value(id);

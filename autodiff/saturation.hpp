@@ -7,6 +7,7 @@
 
 namespace xgrad::inline v0 {
 
+// The largest absolute derivative of a saturated element.
 inline constexpr double saturated_slope = 0.01;
 
 // Returns a mask, of the value's shape and in its graph, of the elements where the derivative of the value's own

@@ -17,7 +17,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// A placeholder for a cotangent, until the derivative by it is taken.
+// The operation of cotangents that exist only while a vjp is transposed, see `push`.
 const OpDef& placeholder_op() {
   static const Immortal<OpDef> op([] {
     OpDef def;

@@ -118,7 +118,7 @@ Feeds complete_feeds(const Graph& source, Graph& target, const Rebuilt& rebuilt,
     const Tensor numbers = convert_feed(
         source.name(id), {input.valid() ? input.dtype() : source.node(id).type.dtype, source.node(id).type.shape},
         feed.value);
-    if (!input.valid()) continue;  // y does not need it
+    if (!input.valid()) continue;  // y does not depend on it
     if (fed(input)) throw FeedError(fmt::format("feed {:?}: it is fed twice", source.name(id)));
     out.push_back({input, numbers});
   }

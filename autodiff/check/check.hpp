@@ -24,6 +24,7 @@
 
 namespace xgrad::inline v0 {
 
+// Accuracy, extent and strictness of gradient checks.
 struct CheckOptions {
   int order = 2;              // 1: first derivatives; 2: second derivatives too
   double step = 1e-3;         // first h of the four-point central difference, times max(1, |x|); h then shrinks to the
@@ -37,20 +38,21 @@ struct CheckOptions {
   bool allow_zero = false;          // accept a first derivative that is zero everywhere
   bool allow_zero_second = true;    // accept a second derivative that is zero everywhere
   bool allow_not_judged = false;    // accept comparisons that could not be judged
-  std::uint64_t seed = 1;           // of the random cotangent, directions and values of inputs that are not fed
+  std::uint64_t seed = 1;           // seed of the random cotangent and directions, and of inputs that are not fed
   std::uint64_t run_step = 0;       // RunOptions::step of random operations
 };
 
+// The result of one comparison, as described above.
 enum class Verdict { right, wrong, not_judged };
 
 // A failed comparison, or the worst one that passed.
 struct CheckFinding {
   Verdict verdict = Verdict::right;
-  std::string reason;  // why it was not judged
+  std::string reason;  // why the comparison was not judged
   int order = 1;
   std::string input;  // description of the wrt value
-  Shape shape;        // its shape
-  Index element = 0;  // flat index; -1 for a random direction
+  Shape shape;        // shape of the wrt value
+  Index element = 0;  // flat index of its element; -1 for a random direction
   double analytic = 0;
   double numeric = 0;
   double tolerance = 0;  // accepted difference
@@ -62,39 +64,43 @@ struct CheckFinding {
   std::string str() const;
 };
 
+// The comparisons of one check.
 struct CheckReport {
   std::string subject;  // description of y, or the operation under test
   bool passed = true;
   std::string why;                       // one-line reason if the check failed
   std::vector<CheckFinding> failures;    // wrong comparisons
-  std::vector<CheckFinding> not_judged;  // whether allowed or not
+  std::vector<CheckFinding> not_judged;  // comparisons without a verdict, allowed or not
   CheckFinding worst;                    // largest ratio() of the judged comparisons
   std::vector<CheckFinding> kinks;       // kinks exactly at the point, accepted or failed
   Index near_kinks = 0;                  // comparisons that agreed only at a smaller h, near a kink or a pole
   double largest = 0;                    // largest derivative, analytic or numeric
-  Index comparisons = 0;                 // right, wrong and not judged
+  Index comparisons = 0;                 // number of all comparisons
   std::string counts() const;            // "3 right, 1 wrong, 0 not judged"
   std::string str() const;               // the report that check_gradients throws
 };
 
-// Checks the derivatives of y (floating; unless it is a scalar, its elements get random weights) by each of `wrt`,
-// which must be inputs or parameters. Inputs that are not fed get random values from the seed; i64 inputs must be fed.
-// If analytic and numeric derivative differ, h is reduced, so that a kink or pole nearby does not raise a false alarm.
-// Throws UserError, GraphError or FeedError for invalid arguments.
+// Checks the derivatives of y with respect to each of `wrt`, which must be inputs or parameters. y is f32 or f64; if it
+// is not a scalar, a sum of its elements with random weights is checked. Inputs that are not fed get random values from
+// the seed; i64 inputs must be fed. If analytic and numeric derivative differ, h is reduced, so that a kink or pole
+// nearby does not raise a false alarm. Throws UserError, GraphError or FeedError for invalid arguments.
 CheckReport compare_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {},
                               const CheckOptions& options = {});
+// The same for one value of wrt.
 inline CheckReport compare_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOptions& options = {}) {
   return compare_gradients(y, std::vector<Value>{wrt}, feeds, options);
 }
+// The same for a list in braces.
 inline CheckReport compare_gradients(Value y, std::initializer_list<Value> wrt, const Feeds& feeds = {},
                                      const CheckOptions& options = {}) {
   return compare_gradients(y, std::vector<Value>(wrt), feeds, options);
 }
 // Like compare_gradients, but throws GradientError with the report if the check fails.
 void check_gradients(Value y, const std::vector<Value>& wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
+// The same for one value of wrt.
 void check_gradients(Value y, Value wrt, const Feeds& feeds = {}, const CheckOptions& options = {});
 
-// The floating inputs and parameters that y depends on, in tape order: the values its derivatives can be checked by.
+// The f32 and f64 inputs and parameters that y depends on, in tape order.
 std::vector<Value> differentiable_leaves(Value y);
 
 // Runs every suite (suites.hpp) on every sample of an operation: definition, infer against kernel, kernel against
@@ -102,14 +108,16 @@ std::vector<Value> differentiable_leaves(Value y);
 // Throws GradientError or UserError with the operation, the sample and the failure.
 void check_op(const OpDef& op, const CheckOptions& options = {});
 
-// Copies the nodes that `outputs` need into `target`, changing f32 to f64 throughout, including dtype attributes.
-// Inputs keep their names; parameters become inputs of the same name, with _1, _2 ... appended if the name is taken.
-// `target` should have the seed of the source graph, so that random operations draw the same values.
+// Nodes of the graph that rebuild_in_f64 made.
 struct Rebuilt {
   std::vector<Value> outputs;
-  std::vector<Value> wanted;  // empty if not needed
+  std::vector<Value> wanted;  // the copies of its argument `wanted`; an empty Value if the outputs do not need it
   Feeds parameters;           // feeds with the parameters' values
 };
+// Copies the nodes that `outputs` need into `target`, changing f32 to f64 throughout, including dtype attributes.
+// Inputs keep their names; parameters become inputs of the same name, with _1, _2 ... appended if the name is taken.
+// `target` should have the seed of the source graph, so that random operations draw the same values. Throws GraphError
+// if `outputs` is empty or `target` is the source graph.
 Rebuilt rebuild_in_f64(Graph& target, const std::vector<Value>& outputs, const std::vector<Value>& wanted);
 
 }  // namespace xgrad::inline v0

@@ -56,7 +56,7 @@ class Checker {
     const auto numbers = evaluate(all, wide.feeds, {.threads = 1, .step = options_.run_step});
     for (NodeId id = 0; id < graph.size(); ++id) check_alone(graph, id, numbers);
     for (const Value w : wrt_) check_whole(w);
-    // Sort by layer, in the order of first appearance, each with the rows of its weights.
+    // Group the rows of each layer, operations and weights; layers are in the order of their first row.
     std::stable_sort(rows_.begin(), rows_.end(),
                      [&](const CheckRow& a, const CheckRow& b) { return rank(a.layer) < rank(b.layer); });
     return {fmt::format("y = {}", y_.describe()), std::move(rows_)};

@@ -15,8 +15,10 @@
 
 namespace xgrad::inline v0 {
 
+// Appends the nodes of a composed function and returns its result.
 using BuildFn = Value (*)(std::span<const Value> inputs, const Attrs& attrs);
 
+// An operation, or a function composed of operations, under test.
 struct Subject {
   explicit Subject(const OpDef& definition)
       : name(definition.name), op(&definition), samples(definition.samples), bad_samples(definition.bad_samples) {}
@@ -32,24 +34,24 @@ struct Subject {
   std::span<const BadSample> bad_samples;
 };
 
-// The definition is complete and documented, and has samples with distinct labels.
+// Checks that the definition is complete and documented, and has samples with distinct labels.
 void suite_definition(const Subject& subject);
-// The kernel writes exactly the type that infer returns, whatever was in memory, and does not modify its inputs.
-// Results are bit-identical on 1, 2, 3, 4 and 8 threads, and in place if it is elementwise. Its traits hold.
+// Checks that the kernel writes all elements of the type that infer returns and nothing else, whatever was in memory;
+// that results are bit-identical on 1, 2, 3, 4 and 8 threads and, if it is elementwise, in place; and that traits hold.
 void suite_kernel(const Subject& subject, const Sample& sample);
-// The kernel agrees with the reference, and f32 with f64.
+// Checks that the kernel agrees with the reference, and f32 with f64.
 void suite_numbers(const Subject& subject, const Sample& sample);
-// A plan is bit-identical to the interpreter with every option, including gradients.
+// Checks that plans with every combination of options are bit-identical to the interpreter, gradients included.
 void suite_plan(const Subject& subject, const Sample& sample);
-// First and second derivatives agree with finite differences. Returns the number of comparisons.
+// Checks first and second derivatives against finite differences. Returns the number of comparisons.
 Index suite_derivatives(const Subject& subject, const Sample& sample, const CheckOptions& options = {});
-// The Jacobian is the same by rows, one by one and at once, and by columns (jvp). Returns the number of Jacobians whose
-// rows were computed at once.
+// Checks that the Jacobian is the same by rows, one by one and at once, and by columns (jvp). Returns the number of
+// Jacobians whose rows were computed at once.
 Index suite_transforms(const Subject& subject, const Sample& sample);
-// The bad sample throws with its message.
+// Checks that the bad sample throws an error with its message.
 void suite_bad_sample(const Subject& subject, const BadSample& bad);
-// A random operation draws other values for another step, seed or stream. This is tested over all samples together,
-// since one alone may be constant.
+// Checks that a random operation draws other values for another step, seed or stream in at least one sample; one alone
+// may be constant.
 void suite_random(const Subject& subject);
 
 // Runs the suites for a function composed of operations.

@@ -68,7 +68,7 @@ class Batcher {
     return out;
   }
 
-  // Batching can turn a view or broadcast into another operation, which must then have the same derivative.
+  // A batched view or broadcast can be another operation. It must have the same derivative.
   Value apply_rule(const OpDef& op, const Batch& b) const {
     if (op.batch != nullptr) return op.batch(b);
     if (op.traits.random) return {};

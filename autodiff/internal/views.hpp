@@ -1,4 +1,4 @@
-// Defines operations that return their first input unchanged and exist for their vjp.
+// view_op: defines an operation that returns its first input unchanged, and differs from it only in its vjp.
 #pragma once
 
 #include <algorithm>

@@ -14,6 +14,7 @@
 
 namespace xgrad::inline v0 {
 
+// Options of the compilation. No option except `rewrites` changes results.
 struct PlanOptions {
   // Shapes that replace those of the graph's inputs, such as a smaller last batch. All other shapes are inferred again.
   std::vector<std::pair<Value, Shape>> shapes{};

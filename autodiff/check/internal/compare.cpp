@@ -135,14 +135,14 @@ class Comparer {
     }
   }
 
-  // An analytic derivative and how to measure it numerically.
+  // The arguments of a numeric derivative.
   struct Probe {
     DifferenceQuotients& quotients;
     Value input;
     Tensor direction;
     double x = 0;      // magnitude of the perturbed element, or 0
     double scale = 1;  // factor of the first step
-    double terms = 0;  // of a direction: sum of the magnitudes of its derivative's terms
+    double terms = 0;  // for a direction: sum of |gradient * direction| over the elements, otherwise 0
   };
   struct Level {
     double h = 0;
@@ -176,11 +176,11 @@ class Comparer {
     return a.usable && b.usable && std::abs(x - y) <= tolerance + a.numeric.noise + b.numeric.noise;
   }
 
-  // Reduces the step size until two estimates agree with the analytic derivative, or clearly with each other only. One
-  // estimate is enough if the function is smooth at its scale. Appends to `levels`, from large steps to small ones, and
-  // returns whether the derivative is right.
+  // Reduces the step size until two estimates agree with the analytic derivative, or three agree with each other but
+  // not with it. One estimate is enough if the function is smooth at its scale. Appends to `levels`, from large steps
+  // to small ones, and returns whether the derivative is right.
   bool find_agreement(const CheckFinding& finding, const Probe& probe, std::vector<Level>& levels) const {
-    // A step that crosses 0 tells nothing about a function whose scale is that of x, such as log or |x|.
+    // Agreement at a step that crosses 0 proves nothing for a function such as |x|: it must hold near x, too.
     const auto crosses_zero = [&](double h) { return probe.x > 0 && 2 * h >= probe.x; };
     const auto near_disagrees = [&] {
       const Level a = measure(finding, probe, probe.x / 16);
@@ -223,7 +223,7 @@ class Comparer {
   }
 
   // Detects a kink, where the one-sided derivatives differ and the analytic one lies between them, or a jump, where
-  // estimates grow with 1 / h. Near a pole they grow faster.
+  // estimates are proportional to 1 / h. Near a pole they grow faster.
   void look_for_kink(CheckFinding& finding, const Probe& probe, const std::vector<Level>& levels) const {
     const double h = options_.step * probe.scale * 0.01;
     finding.left = probe.quotients.one_sided(probe.input, probe.direction, -h);
@@ -241,7 +241,8 @@ class Comparer {
     finding.left = finding.right = INFINITY;
   }
 
-  // Sets the reported values: those of the level that agrees, or of the two levels that agree best.
+  // Sets the reported values: from the level that agrees with the analytic derivative, or from the two levels that
+  // agree best with each other.
   void show(CheckFinding& finding, const std::vector<Level>& levels, bool right) const {
     const Level* best = &levels[0];
     double apart = INFINITY;

@@ -61,7 +61,7 @@ DifferenceQuotients::Moved DifferenceQuotients::move(Value input, const Tensor& 
   return out;
 }
 
-// For each element of the frontier, one value after the other: whether it depends on the perturbed input. Feeds NaN,
+// Returns, for each element of the frontier's values in order, whether it depends on the perturbed input. Feeds NaN,
 // which propagates through all arithmetic.
 std::vector<char> DifferenceQuotients::dependents(Value input, const Tensor& direction) {
   const Moved poisoned = move(input, direction, nan);
