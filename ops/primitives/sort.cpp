@@ -200,7 +200,7 @@ struct Argsort : Operation {
             make("many rows", {40, 500}, reals, true),
             make("ties", {2, 33}, domain::integers(0, 3), false),
             make("ties, descending", {2, 33}, domain::integers(0, 3), true),
-            make("truth values", {20}, domain::booleans(), false),
+            make("booleans", {20}, domain::booleans(), false),
             make("one element", {1}, reals, false),
             make("no elements", {2, 0}, reals, false),
             make("the first of many", {3, 700}, reals, true, 5),
