@@ -1,4 +1,4 @@
-#include <xgrad/graph/plan/internal/block_layout.hpp>
+#include <xgrad/graph/plan/internal/block_run.hpp>
 
 #include <algorithm>
 #include <bit>

@@ -1,5 +1,5 @@
 // BlockProgram: a compiled fusion group. It runs blockwise, so that intermediate values stay in the L1 cache. It is an
-// immutable value: block_layout.hpp assigns its memory, block_run.hpp runs it.
+// immutable value: BlockCode (block_run.hpp) assigns its memory and runs it.
 //
 //   BlockProgram::Builder b({128, 10}, 10);                  // rows of 10
 //   auto x = b.input(x_type);                                // types that broadcast to the shape
