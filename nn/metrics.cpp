@@ -305,8 +305,7 @@ Tensor confusion_matrix(const Tensor& prediction, const Tensor& target, const Lo
     throw ShapeError(fmt::format("confusion_matrix: predictions must be [rows, classes]\n  prediction: {}",
                                  prediction.type().str()));
   }
-  Shape labels;
-  for (int axis = 0; axis + 1 < prediction.shape().rank(); ++axis) labels.push_back(prediction.shape()[axis]);
+  const Shape labels(std::span(prediction.shape().begin(), prediction.shape().end() - 1));
   const bool fits = target.dtype() == i64 ? target.shape() == labels : target.shape() == prediction.shape();
   if (!fits || target.dtype() == boolean) {
     throw ShapeError(

@@ -212,8 +212,7 @@ void Augment::apply(void* data, DType dtype, const Shape& row, std::span<const I
 
 Tensor Augment::operator()(const Tensor& images, std::uint64_t seed, std::uint64_t epoch, int threads) const {
   if (images.empty() || images.shape().rank() == 0) throw ShapeError("augment: images must have a row axis, [n, ...]");
-  Shape row;
-  for (int axis = 1; axis < images.shape().rank(); ++axis) row.push_back(images.shape()[axis]);
+  const Shape row(std::span(images.shape().begin() + 1, images.shape().end()));
   check("augment", row, images.dtype());
   Tensor out = images.clone();
   std::vector<Index> rows(static_cast<std::size_t>(images.shape()[0]));

@@ -18,9 +18,7 @@ Shape row_shape(const char* where, const Tensor& x) {
   if (!is_floating(x.dtype())) {
     throw DTypeError(fmt::format("{}: x must be f32 or f64, got {}\n  hint: use Tensor::cast", where, x.type().str()));
   }
-  Shape row;
-  for (int axis = 1; axis < x.shape().rank(); ++axis) row.push_back(x.shape()[axis]);
-  return row;
+  return Shape(std::span(x.shape().begin() + 1, x.shape().end()));
 }
 
 // The minimum and maximum of each column.

@@ -28,9 +28,7 @@ constexpr Index inference_batch_size = 256;
 
 Shape target_shape(const Shape& prediction, Target target) {
   if (target != Target::class_number) return prediction;
-  Shape out;
-  for (int axis = 0; axis + 1 < prediction.rank(); ++axis) out.push_back(prediction[axis]);
-  return out;
+  return Shape(std::span(prediction.begin(), prediction.end() - 1));
 }
 
 Index batch_of(const char* where, int batch_size, Index fallback, Index rows) {

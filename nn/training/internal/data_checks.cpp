@@ -102,11 +102,7 @@ std::string difference(const Shape& given, const Shape& expected) {
 
 }  // namespace
 
-Shape row_of(const Shape& shape) {
-  Shape out;
-  for (int axis = 1; axis < shape.rank(); ++axis) out.push_back(shape[axis]);
-  return out;
-}
+Shape row_of(const Shape& shape) { return Shape(std::span(shape.begin() + 1, shape.end())); }
 
 Shape rows_of(Index rows, const Shape& row) {
   Shape out{rows};
