@@ -1,4 +1,4 @@
-// Finds the source of NaN: a hand-written loss takes the logarithm of probabilities, one of which becomes 0.
+// Finds the source of a NaN: a hand-written loss takes the logarithm of probabilities, some of which become 0.
 //
 //   first_nan
 #include <exception>
@@ -39,7 +39,7 @@ int main() try {
 
   // categorical_crossentropy computes from the logits of softmax, which cannot overflow.
   const double loss = digits_with(nn::categorical_crossentropy).fit(data, options)["loss"].back();
-  std::cout << "categorical_crossentropy with the same training: loss " << loss << '\n';
+  std::cout << "categorical_crossentropy with the same options: loss " << loss << '\n';
   std::cout << "first non-finite operation: expected log, got " << found << '\n';
   return found == "log" ? 0 : 1;
 } catch (const std::exception& error) {

@@ -9,8 +9,8 @@ int main() {
   xg::Graph g({.dtype = xg::f64});
   auto x = g.input("x", {3});
   auto y = sum(sin(x) * x);
-  auto dy = xg::gradients(y, x);        // more nodes of the graph
-  auto d2 = xg::gradients(sum(dy), x);  // and of the gradient
+  auto dy = xg::gradients(y, x);        // appends nodes to the graph
+  auto d2 = xg::gradients(sum(dy), x);  // the same for the gradient
 
   xt::xarray<double> at{1, 2, 3};
   std::cout << "y   = " << evaluate(y, {{x, at}}).str() << '\n';

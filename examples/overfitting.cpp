@@ -35,9 +35,10 @@ double median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
+// Prints a value and its limit. In parentheses, `what` names the value that the limit is derived from.
 bool report(const std::string& what, double expected, double got) {
   const bool good = got < expected;
-  fmt::print("  {:<44} expected below {:<8.3g} got {:.3g}{}\n", what, expected, got, good ? "" : "  !");
+  fmt::print("  {:<48} expected below {:<8.3g} got {:.3g}{}\n", what, expected, got, good ? "" : "  !");
   return good;
 }
 
@@ -148,8 +149,9 @@ bool curves(const std::filesystem::path& output) {
   }
   // The variance of the noise, 0.04, is the least possible error on held-out points.
   bool good = report("ten parameters: train error", 1e-6, median(all[2].error));
-  good &= report("two parameters: held-out error vs one", median(all[0].held_out_error), median(all[1].held_out_error));
-  good &= report("two parameters: held-out error vs ten / 2", 0.5 * median(all[2].held_out_error),
+  good &= report("two parameters: held-out error (one parameter)", median(all[0].held_out_error),
+                 median(all[1].held_out_error));
+  good &= report("two parameters: held-out error (half of ten)", 0.5 * median(all[2].held_out_error),
                  median(all[1].held_out_error));
   return good;
 }
@@ -275,9 +277,9 @@ bool regularization(const std::filesystem::path& output, const Arguments& argume
 
   bool good = true;
   for (std::size_t i = 1; i < all.size(); ++i) {
-    good &= report(fmt::format("{}: gap, {:g}% of that without", names[i], 100 * all[i].max_gap_ratio),
+    good &= report(fmt::format("{}: gap ({:g}% of unregularized)", names[i], 100 * all[i].max_gap_ratio),
                    all[i].max_gap_ratio * gaps[0], gaps[i]);
-    good &= report(names[i] + ": validation loss vs none", valid_medians[0], valid_medians[i]);
+    good &= report(names[i] + ": validation loss (unregularized)", valid_medians[0], valid_medians[i]);
   }
   return good;
 }

@@ -4,7 +4,7 @@
 //   regression                           synthetic data: Friedman #1
 //   regression --data boston             Boston house prices, as in the book
 //
-// Plots the loss by epoch and predicted against true values.
+// Plots the loss by epoch, and predicted values over true values.
 #include <algorithm>
 #include <exception>
 #include <filesystem>

@@ -35,7 +35,7 @@ struct Arguments {
   int threads = 0;
 };
 
-// A net of equal hidden layers, and the expected ratio of gradients of the first and the last hidden layer.
+// A net of equal hidden layers, and how the gradient norm is expected to change from the last to the first of them.
 struct NetConfig {
   std::string name;
   nn::Activation activation;

@@ -1,7 +1,8 @@
 // Weight initialization: outputs of 256 neurons with 784 inputs, for three activations and five initializers.
 //
 // The weighted sum of n inputs, uniform in [0, 1), with weights of standard deviation s has standard deviation
-// s * sqrt(n / 3). For s = 1 that is 16, so nearly all sigmoids saturate and cannot learn; with Glorot it is 0.7.
+// s * sqrt(n / 3). For s = 1 that is 16, so nearly all sigmoids saturate and their gradients vanish; with Glorot it is
+// 0.7.
 //
 //   weight_initialization --seeds 20 --output images/
 #include <algorithm>
@@ -25,8 +26,8 @@ constexpr xg::Index inputs = 784, units = 256;
 struct Case {
   std::string name;
   nn::Initializer initializer;
-  // Expected for normal sums: their standard deviation, sqrt(784 / 3) times that of the weights; the fraction of
-  // sigmoids in (0.1, 0.9); the maximum of 256 relus, 2.79 standard deviations on average.
+  // Expected if the sums are normally distributed: their standard deviation, sqrt(784 / 3) times that of the weights;
+  // the fraction of sigmoids in (0.1, 0.9); the maximum of 256 relus, 2.79 standard deviations on average.
   double deviation, between, largest;
 };
 

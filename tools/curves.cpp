@@ -99,7 +99,7 @@ std::string others_text(const EventRun& run, bool all_tags) {
   const std::map<std::string, std::string> words{{"graph_keras_model", "conceptual graph"}, {"", "other"}};
   std::map<std::string, std::vector<std::string>> kinds;
   for (const auto& [tag, other] : run.others) {
-    if (other.plugin == "hparams") continue;  // shown already
+    if (other.plugin == "hparams") continue;  // the caller prints them
     const auto word = words.find(other.plugin);
     kinds[word == words.end() ? other.plugin : word->second].push_back(tag);
   }
@@ -121,7 +121,8 @@ std::string others_text(const EventRun& run, bool all_tags) {
 
 namespace {
 
-// By default libstdc++ backtracks with a recursion as deep as the name is long; this flag selects breadth-first search.
+// By default, libstdc++ backtracks with one recursion per character of the name; this flag selects breadth-first
+// search.
 #ifdef __GLIBCXX__
 constexpr auto syntax = std::regex::ECMAScript | std::regex_constants::__polynomial;
 #else

@@ -56,7 +56,7 @@ void print(const bench::Results& results) {
   };
   list("Missed targets", bench::missed_targets(results));
   list("Noisy measurements, not reliable", bench::noisy_results(results));
-  list("Notes", results.notes);
+  list("Omitted jobs", results.notes);
 }
 
 }  // namespace

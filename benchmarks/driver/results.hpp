@@ -30,7 +30,7 @@ struct Result {
   std::vector<Entry> entries;  // the first is `ours`
 
   const Entry* find(const std::string& who) const;
-  // The time or memory of `who` relative to ours; NaN if either was not measured.
+  // The time or memory of `who` divided by that of xgrad; NaN if either was not measured.
   double ratio(const std::string& who) const;
 };
 

@@ -62,8 +62,8 @@ std::vector<std::pair<std::string, std::string>> environment(int threads) {
       // Huge pages for malloc: the peers do not request them and are faster with them.
       {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
 #ifdef __x86_64__
-  // OpenBLAS falls back to its oldest kernels on processors newer than itself, which slows it and libtorch several
-  // times.
+  // On processors newer than itself, OpenBLAS falls back to its oldest kernels, which are several times as slow, in
+  // libtorch too.
   if (std::getenv("OPENBLAS_CORETYPE") == nullptr) {
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
@@ -167,13 +167,12 @@ class Team {
     const auto start = std::chrono::steady_clock::now();
     for (int round = 0;; ++round) {
       const std::chrono::duration<double> spent = std::chrono::steady_clock::now() - start;
-      // On a busy machine there are more rounds for everybody, until the middle one shows what it would be on an idle
-      // one.
+      // On a busy machine, run up to four times as many rounds, until no worker's median is noisy.
       const int patience = std::any_of(out.entries.begin(), out.entries.end(), std::mem_fn(&Entry::noisy)) ? 4 : 1;
       if (round >= pace.rounds * patience) break;
       if (round >= pace.least_rounds && spent.count() > pace.job_seconds * patience) break;
       for (std::size_t i = 0; i < players.size(); ++i) {
-        // Every other round backwards, so that nobody always follows the same one.
+        // Reverse the order in every other round, so that no worker always follows the same other worker.
         const std::size_t who = round % 2 == 0 ? i : players.size() - 1 - i;
         std::vector<double> samples;
         for (const std::string& word : words(players[who]->process.ask(request, "ns"))) {
