@@ -22,14 +22,16 @@ Value eye(Graph& graph, Index rows, std::optional<Index> columns = {}, std::opti
 // A tensor filled with `value`. The graph stores one element and broadcasts it to `shape`.
 Value full(Graph& graph, const Shape& shape, double value, std::optional<DType> dtype = {},
            SourceLocation at = SourceLocation::here());
+// A tensor of zeros, like full(graph, shape, 0).
 Value zeros(Graph& graph, const Shape& shape, std::optional<DType> dtype = {},
             SourceLocation at = SourceLocation::here());
+// A tensor of ones, like full(graph, shape, 1).
 Value ones(Graph& graph, const Shape& shape, std::optional<DType> dtype = {},
            SourceLocation at = SourceLocation::here());
 
-// Coordinate tensors of a grid, one per axis, each with the shape of the grid. `axes` are vectors. `xy` swaps the first
-// two axes (NumPy's default); `ij` does not (PyTorch's default).
+// Order of the axes of a grid: `xy` swaps the first two (NumPy's default), `ij` does not (PyTorch's default).
 enum class Indexing { ij, xy };
+// Coordinate tensors of a grid, one per axis, each with the shape of the grid. `axes` are vectors.
 std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing = Indexing::ij,
                             SourceLocation at = SourceLocation::here());
 

@@ -31,12 +31,13 @@ Value einsum(const std::string& equation, const std::vector<Value>& operands,
 
 // Diagonals of matrices, [..., m, n] to [..., length].
 Value diagonal(Operand x, Index k = 0);
-// Matrix to its diagonal; vector to the square matrix with that diagonal and zeros elsewhere.
+// The diagonal of a matrix; or, for a vector, the square matrix with that diagonal and zeros elsewhere.
 Value diag(Operand x, Index k = 0);
 // Sum of the main diagonal.
 Value trace(Operand x);
-// Lower and upper triangle: keeps the elements on and below (tril) or above (triu) diagonal k, zeros elsewhere.
+// Lower triangle: keeps the elements on and below diagonal k, zeros elsewhere.
 Value tril(Operand x, Index k = 0);
+// Upper triangle: keeps the elements on and above diagonal k, zeros elsewhere.
 Value triu(Operand x, Index k = 0);
 
 }  // namespace xgrad::inline v0

@@ -11,7 +11,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Short runs of which the best counts, so that other processes do not distort the result.
+// Runs are short and the best one counts, so that other processes do not distort the result.
 constexpr Index matrix = 384;
 constexpr Index cached = Index{16} << 10, uncached = Index{8} << 20;  // elements per array
 constexpr double seconds_each = 0.05;

@@ -1,7 +1,7 @@
 // Joining, slicing, padding, gathering and scattering.
 //
 // Indices are i64. An index outside [0, extent) throws ValueError at run time, which names the index, its position and
-// the axis. All dtypes are accepted, except by scatter_add and scatter_add_along_axis: f32, f64 and i64.
+// the axis. All dtypes are accepted; scatter_add and scatter_add_along_axis accept f32, f64 and i64 only.
 #pragma once
 
 #include <optional>
@@ -31,14 +31,19 @@ std::vector<Value> split(Operand x, const std::vector<Index>& sizes, Index axis 
 // At most `chunks` pieces of equal size; the last one may be smaller, as in PyTorch.
 std::vector<Value> chunk(Operand x, Index chunks, Index axis = 0);
 
-// Padding values: a constant; the elements mirrored at the first and last one, which are not repeated; the first and
-// last element repeated.
-enum class PadMode { constant, reflect, edge };
+// The values of added elements.
+enum class PadMode {
+  constant,  // a constant
+  reflect,   // the elements mirrored at the first and last one, which are not repeated
+  edge,      // the first and last element repeated
+};
+// Numbers of elements added before and after an axis.
 struct PadWidth {
   Index before = 0, after = 0;
 };
-// Pads an axis. Throws ShapeError if an axis is reflected by its extent or more, as in PyTorch.
+// Adds `before` and `after` elements of the given value along an axis.
 Value pad(Operand x, Index axis, Index before, Index after, double value = 0);
+// Pads an axis by a mode. Throws ShapeError if an axis is reflected by its extent or more, as in PyTorch.
 Value pad(Operand x, Index axis, Index before, Index after, PadMode mode);
 // Pads all axes, one width per axis, as in NumPy.
 Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode = PadMode::constant, double value = 0);
@@ -47,19 +52,19 @@ Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode = PadMode
 
 // Slices of x along an axis; the axes of `indices` (any shape) replace that axis. NumPy's take.
 Value gather(Operand x, Operand indices, Index axis = 0);
-// gather for a vector of indices.
+// Like gather, but throws ShapeError unless `indices` is a vector.
 Value index_select(Operand x, Operand indices, Index axis = 0);
-// Rows of a matrix, one per index: [...] to [..., columns].
+// Rows of a matrix, one per index: indices [...] give [..., columns].
 Value embedding(Operand table, Operand indices);
-// Adds each slice to x at the position its index names. Slices of equal index are added in order. Reverse of gather.
+// Adds each slice to x at the position given by its index. Slices of equal index are added in order. Reverse of gather.
 Value scatter_add(Operand x, Operand indices, Operand slices, Index axis = 0);
 
 // ---- gather and scatter elements
 
-// out[i, j, k] = x[i, indices[i, j, k], k] for axis 1. As PyTorch's gather, except that `indices` must have the extents
-// of x on all other axes.
+// Elements of x along an axis: out[i, j, k] = x[i, indices[i, j, k], k] for axis 1. Like PyTorch's gather, except that
+// `indices` must have the extents of x on all other axes.
 Value take_along_axis(Operand x, Operand indices, Index axis);
-// Adds each element to x at the position its index names. PyTorch's scatter_add. Reverse of take_along_axis.
+// Adds each element to x at the position given by its index. PyTorch's scatter_add. Reverse of take_along_axis.
 Value scatter_add_along_axis(Operand x, Operand indices, Operand elements, Index axis);
 // One-hot encoding along a new last axis of extent `classes`.
 Value one_hot(Operand indices, Index classes, DType dtype);

@@ -10,11 +10,11 @@ Value sort(Operand x, Index axis = -1, bool descending = false);
 // The positions (i64) that sort the axis. No derivative.
 Value argsort(Operand x, Index axis = -1, bool descending = false);
 
-// The k largest (or smallest) elements along an axis, sorted, and their positions (i64). Throws ShapeError unless
-// 0 <= k <= extent.
+// The result of topk: elements, and their positions (i64).
 struct TopK {
   Value values, indices;
 };
+// The k largest (or smallest) elements along an axis, sorted. Throws ShapeError unless 0 <= k <= extent.
 TopK topk(Operand x, Index k, Index axis = -1, bool largest = true);
 
 }  // namespace xgrad::inline v0

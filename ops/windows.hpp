@@ -43,12 +43,14 @@ class Padding {
 
 // ---- convolution
 
+// How a 2-D convolution moves its window over images.
 struct ConvWindow2D {
   HeightWidth strides = 1;
   Padding padding = "valid";
   HeightWidth dilation = 1;  // distance between neighboring elements of a window
   Index groups = 1;          // each filter reads the channels of its group only
 };
+// The same for sequences.
 struct ConvWindow1D {
   Index stride = 1;
   Padding padding = "valid";
@@ -63,21 +65,23 @@ Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options = {});
 Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options = {});
 
 // Transposed 2-D convolution, the derivative of conv2d with respect to its input: [batch, height, width, channels] with
-// kernels [kh, kw, filters / groups, channels] to [batch, height', width', filters], where height' = (height - 1)
-// stride
-// + dilation (kh - 1) + 1 - padding + output_padding, or height * stride with "same" padding. conv2d with the same
-// options maps several extents height' to `height`; `output_padding`, 0 <= output_padding < stride, selects one.
+// kernels [kh, kw, filters / groups, channels] to [batch, height', width', filters]. height' is
+// (height - 1) stride + dilation (kh - 1) + 1 - padding + output_padding, or height * stride with "same" padding.
+// conv2d with the same options maps several extents height' to `height`; `output_padding`, 0 <= output_padding <
+// stride, selects one.
 Value conv2d_transpose(Operand x, Operand kernel, const ConvWindow2D& options = {}, HeightWidth output_padding = 0);
 // Transposed 1-D convolution, [batch, length, channels] with kernels [k, filters / groups, channels].
 Value conv1d_transpose(Operand x, Operand kernel, const ConvWindow1D& options = {}, Index output_padding = 0);
 
 // ---- pooling
 
+// How a 2-D pooling moves its window over images.
 struct PoolWindow2D {
   std::optional<HeightWidth> strides{};  // default: the window
   Padding padding = "valid";
   bool count_padding = default_count_padding;  // whether an average counts padding zeros, as in PyTorch
 };
+// The same for sequences.
 struct PoolWindow1D {
   std::optional<Index> stride{};
   Padding padding = "valid";
@@ -87,13 +91,16 @@ struct PoolWindow1D {
 // Maximum of each window, per channel. Padding is never chosen and NaN propagates. The derivative goes to the first of
 // tied elements. Throws ShapeError if a window lies entirely in the padding.
 Value max_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options = {});
+// Maximum of each window of sequences, per channel, with the conventions of max_pool2d.
 Value max_pool1d(Operand x, Index window, const PoolWindow1D& options = {});
 // Mean of each window, per channel.
 Value average_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options = {});
+// Mean of each window of sequences, per channel.
 Value average_pool1d(Operand x, Index window, const PoolWindow1D& options = {});
-// Maximum or mean over all axes between the first and the last, [batch, ..., channels] to [batch, channels]. Tied
-// maxima share the derivative.
+// Maximum over all axes between the first and the last, [batch, ..., channels] to [batch, channels]. Tied maxima share
+// the derivative.
 Value global_max_pool(Operand x, bool keepdims = false);
+// Mean over all axes between the first and the last, [batch, ..., channels] to [batch, channels].
 Value global_average_pool(Operand x, bool keepdims = false);
 
 // ---- windows
@@ -103,15 +110,15 @@ Value unfold(Operand x, HeightWidth window, const ConvWindow2D& options = {});
 
 // ---- normalization
 
-// (x - mean) / sqrt(variance + epsilon), with mean and biased variance over the axes. Ba, Kiros and Hinton: "Layer
-// normalization", 2016.
+// Layer normalization (x - mean) / sqrt(variance + epsilon), with mean and biased variance over the axes. Ba, Kiros and
+// Hinton: "Layer normalization", 2016.
 Value layer_norm(Operand x, const Axes& axes = {-1}, double epsilon = default_norm_epsilon);
 // Normalizes over the last axes, whose extents are those of scale and shift, then multiplies by scale and adds shift.
 Value layer_norm(Operand x, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
 // Normalizes [batch, ..., channels] over each group of channels and all axes between the first and the last. Wu and He:
 // "Group normalization", 2018.
 Value group_norm(Operand x, Index groups, double epsilon = default_norm_epsilon);
-// group_norm, then multiplies by scale and adds shift, both [channels].
+// Like group_norm, then multiplies by scale and adds shift, both [channels].
 Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double epsilon = default_norm_epsilon);
 
 }  // namespace xgrad::inline v0

@@ -39,6 +39,13 @@ at && before ~ /^ *$/ {
   next
 }
 { end_code(); trailing = 0 }
+# One that follows a function with a body on one line.
+at && before ~ /\) *(const *)?(noexcept *)?\{.*\} *$/ {
+  match(before, /^ */)
+  print substr(before, 1, RLENGTH) "///" escaped(text)
+  print before
+  next
+}
 # One that follows a declaration.
 at && before ~ /[,;{}] *$/ && before !~ /^ *}/ && before !~ /^ *#/ && before !~ /"[^"]*$/ {
   if (before ~ /[;,] *$/) { trailing = at; print before "///<" escaped(text); next }

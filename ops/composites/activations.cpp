@@ -10,11 +10,11 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Clips x. Unlike clip, the derivative is 0 at the bounds.
+// Clips x. Unlike that of `clip`, the derivative is 0 at the bounds.
 Value flat_outside(Value x, double low, double high) { return where(x <= low, low, where(x >= high, high, x)); }
 
-// min(x, 0). Applied before a function and not after: its derivative (inf, where exp overflows) times the 0 of `where`
-// would be NaN.
+// min(x, 0). Apply it to the argument of exp, not to the result: where exp overflows, its derivative inf times the 0 of
+// `where` would be NaN.
 Value negative_part(Value x) { return where(x > 0, 0, x); }
 
 }  // namespace
@@ -103,7 +103,7 @@ Composite smooth(const char* name, const char* doc, const Domain& domain = domai
   return {name, doc, call<function>, unary_samples(domain), integers(name)};
 }
 
-// Piecewise linear: the second derivative is 0.
+// A piecewise linear function, whose second derivative is 0.
 Composite piecewise(const char* name, const char* doc, Value (*build)(Inputs, const Attrs&), std::vector<double> kinks,
                     bool zero_second = true) {
   Domain domain = domain::away_from(std::move(kinks));
@@ -143,8 +143,8 @@ std::vector<Composite> activation_composites() {
        {{"one slope", {{{19}, not_zero}, {{}}}, {}},
         {"a slope for each", {{{9}, not_zero}, {{9}}}, {}},
         {"a slope for each column", {{{4, 5}, not_zero}, {{5}}}, {}},
-        {"one number", {{{1}, domain::between(-2, -0.1)}, {{1}}}, {}},
-        zero_gradient({"nothing", {{{0, 5}}, {{5}}}})},
+        {"one element", {{{1}, domain::between(-2, -0.1)}, {{1}}}, {}},
+        zero_gradient({"empty", {{{0, 5}}, {{5}}}})},
        {{"slopes that do not fit", {Tensor({4, 5}), Tensor::zeros({4})}, {}, "shapes do not broadcast"},
         {"integers", {Tensor({3}, i64), Tensor::zeros({3})}, {}, "prelu: needs a floating dtype"}}}};
   out.front().samples.push_back(zero_second({"far below", {{{9}, domain::between(-60, -20)}}}));

@@ -1,4 +1,4 @@
-// Classification losses, and `probabilities`, through which a loss finds the logits of a softmax.
+// Classification losses, and `probabilities`, the view by which a loss finds the logits of a softmax.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -16,8 +16,8 @@ namespace xgrad::inline v0 {
 namespace {
 
 // Note [Softmax and cross-entropy]. Where softmax rounds a probability to 0, its logarithm and the gradient are lost.
-// So softmax ends in this view, whose second input is the logits, and a cross-entropy of the view uses log_softmax of
-// the logits.
+// Therefore softmax ends in this view, whose second input is the logits. A cross-entropy that is applied to the view
+// computes log_softmax of the logits instead.
 struct Probabilities : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "probabilities";
@@ -39,7 +39,7 @@ struct Probabilities : Operation {
   static std::vector<Sample> samples() {
     return {zero_second({"matrix", {{{3, 5}}, {{3, 5}}}, axis_attrs(1)}),
             zero_second({"one element", {{{1}}, {{1}}}, axis_attrs(0)}),
-            zero_gradient({"nothing", {{{0, 3}}, {{0, 3}}}, axis_attrs(1)})};
+            zero_gradient({"empty", {{{0, 3}}, {{0, 3}}}, axis_attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shapes", {Tensor({3, 5}), Tensor({3, 4})}, axis_attrs(1), "differ"}};
@@ -55,14 +55,15 @@ Value logits_behind(Value prediction) {
   return graph.value(graph.inputs(prediction.id())[1]);
 }
 
-// Log-probabilities: from the logits if they are known, else from clipped probabilities.
+// Log-probabilities, computed from the logits if they are known, otherwise from clipped probabilities.
 Value log_of(Value prediction) {
   if (const Value logits = logits_behind(prediction); logits.valid()) return log_softmax(logits);
   const Value p = prediction / sum(prediction, {-1}, true);
   return log(clip(p, smallest_probability, 1 - smallest_probability));
 }
 
-// A loss of classes under the name the user called it by. `prediction` are probabilities, their logarithms or logits.
+// A classification loss. `function` is the name that the user called, for errors; `prediction` holds probabilities,
+// log-probabilities or logits.
 struct ClassLoss {
   const char* function;
   Value prediction;
@@ -105,7 +106,7 @@ struct ClassLoss {
                                  labels.describe()));
   }
 
-  // ---- from targets
+  // ---- from target probabilities
 
   Value of_target(Value log_probabilities, Value target) const {
     const double s = smoothing();
@@ -114,7 +115,7 @@ struct ClassLoss {
     return reduced(-sum(weighted_cost(weights, log_probabilities), {-1}), reduction);
   }
 
-  // ---- from labels
+  // ---- from class indices
 
   Value of_labels(Value log_probabilities, Value given_labels) const {
     Value labels = given_labels;
@@ -268,7 +269,7 @@ std::vector<BadSample> refused_labels(const std::string& name) {
   return {{"label too large", {p, Tensor::from<std::int64_t>({2}, {0, 3})}, mean, "index 3 at position 1"},
           {"negative label", {p, Tensor::from<std::int64_t>({2}, {-1, 0})}, mean, "index -1 at position 0"},
           {"labels of f32", {p, Tensor::zeros({2})}, mean, name + ": for predictions [2, 3] labels must be i64[2]"},
-          {"a label an element", {p, Tensor({2, 3}, i64)}, mean, "labels must be i64[2]"},
+          {"one label per element", {p, Tensor({2, 3}, i64)}, mean, "labels must be i64[2]"},
           {"weights",
            {p, Tensor({2}, i64), Tensor::zeros({2})},
            mean,

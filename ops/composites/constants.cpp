@@ -17,7 +17,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr double most = 0x1p40;  // limit of elements, far above any memory
+constexpr double most = 0x1p40;  // maximum number of elements, far above any memory
 
 // Throws UserError, prefixed by `where`, if the number overflows the dtype.
 void require_in_range(const std::string& where, double number, DType dtype) {
@@ -92,7 +92,7 @@ Value linspace(Graph& graph, double begin, double end, Index count, std::optiona
     const double span = end - begin;
     // end - begin may overflow.
     const double step = count < 2 ? 0 : std::isfinite(span) ? span / steps : end / steps - begin / steps;
-    // Counts from the nearer end, so that both ends are exact and the values symmetric.
+    // Step from the nearer end, so that both ends are exact and the values symmetric.
     return row(graph, count, type, [&](Index i) {
       return i < (count + 1) / 2 ? begin + static_cast<double>(i) * step
                                  : end - static_cast<double>(count - 1 - i) * step;
@@ -119,7 +119,7 @@ std::vector<Value> meshgrid(const std::vector<Value>& axes, Indexing indexing, S
   return composite(at, axes, [&] {
     if (axes.empty()) throw ShapeError("meshgrid: needs at least one axis");
     const auto count = static_cast<Index>(axes.size());
-    // Position of axis i in the grid.
+    // The position of axis i in the grid.
     const auto place = [&](Index i) { return indexing == Indexing::xy && count > 1 && i < 2 ? 1 - i : i; };
     Shape grid;
     for (Index i = 0; i < count; ++i) {
@@ -156,7 +156,7 @@ std::vector<Composite> constants_composites() {
         zero_second({"three axes", {{{2}}, {{3}}, {{2}}}, {{"xy", true}}}),
         zero_second({"one axis", {{{9}}}, {{"xy", false}}}),
         zero_second({"one element", {{{1}}, {{1}}}, {{"xy", false}}}),
-        zero_gradient({"nothing", {{{0}}, {{2}}}, {{"xy", false}}})},
+        zero_gradient({"empty", {{{0}}, {{2}}}, {{"xy", false}}})},
        {{"matrix", {Tensor({2, 2}), Tensor::zeros({2})}, {{"xy", false}}, "meshgrid: axis 0 must be a vector"}}},
   };
 }

@@ -49,7 +49,7 @@ namespace {
 
 constexpr Index most = 1 << 30;  // limit of strides, dilation, padding and groups, so that products cannot overflow
 
-// A convolution of images, transposed or not, under the name the user called it by.
+// A convolution of images, transposed or not. `function` is the name that the user called, for errors.
 struct Convolution {
   const char* function;
   Value x, kernel;
@@ -60,7 +60,8 @@ struct Convolution {
   [[noreturn]] void fail(const std::string& what) const {
     throw ShapeError(fmt::format("{}: {}\n  x: {}\n  kernel: {}", function, what, x.describe(), kernel.describe()));
   }
-  // `rank` counts the axes of x and of the kernel, `images` and `kernels` name them.
+  // Throws unless x and the kernel have `rank` axes and the same floating dtype. `images` and `kernels` are the names
+  // of the axes, for errors.
   void check_ranks(int rank, const char* images, const char* kernels) const {
     x.graph().require(kernel, fmt::format("{}: kernel", function));
     if (x.shape().rank() != rank) fail(fmt::format("x must be {}, not {}", images, x.shape().str()));
@@ -86,7 +87,8 @@ struct Convolution {
   HeightWidth window() const { return {kernel.shape()[0], kernel.shape()[1]}; }
   Attrs attrs() const { return window_attrs(window(), strides, dilation, padding); }
   Index channels() const { return x.shape()[3]; }
-  // One group of the whole, whose kernel has the channels or filters of x in the axis.
+  // Group i as a convolution of its own. It reads `x_part` channels of x and `kernel_part` slices of the kernel's last
+  // axis.
   Convolution group(Index i, Index x_part, Index kernel_part) const {
     Convolution out = *this;
     out.x = slice(x, 3, i * x_part, (i + 1) * x_part);
@@ -110,7 +112,7 @@ struct Convolution {
     for (Index i = 0; i < groups; ++i) parts.push_back(group(i, k[2], k[3] / groups).one_group());
     return concat(parts, 3);
   }
-  // A 1 x 1 window with stride 1 and no padding is the pixel itself.
+  // Whether each window is one pixel: 1 x 1, with stride 1 and without padding. Then unfold is not needed.
   bool pixel_by_pixel() const {
     bool padded = false;
     for (Index p : padding) padded = padded || p != 0;
@@ -120,7 +122,7 @@ struct Convolution {
     const Value windows = pixel_by_pixel() ? x : flatten(apply("unfold", {x}, attrs()), 3, 4);
     return matmul(windows, flatten(kernel, 0, 2));
   }
-  // Depthwise convolution: too few filters per channel for a matrix product.
+  // Depthwise convolution. Not a matrix product, which would have too few filters per channel to be fast.
   Value channel_by_channel() const {
     const Value windows = expand_dims(apply("unfold", {x}, attrs()), 5);
     const Value filters = unflatten(flatten(kernel, 0, 2), 1, {channels(), -1});
@@ -142,7 +144,8 @@ struct Convolution {
     for (Index i = 0; i < groups; ++i) parts.push_back(group(i, part, part).one_group_back(extents));
     return concat(parts, 3);
   }
-  // The extent of the result along an axis: 0 for the height, 1 for the width.
+  // The extent of the result for an extent of x, along the height (axis 0) or the width (axis 1). `more`:
+  // output_padding.
   Index grown(Index extent, int axis, Index more) const {
     const Index stride = axis == 0 ? strides.height : strides.width;
     if (more < 0 || more >= stride) fail(fmt::format("output_padding must be in [0, stride {}), got {}", stride, more));

@@ -17,7 +17,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Name of an axis: a letter or, for axes matched by "...", their position from the right, below Shape::max_rank.
+// The name of an axis: a letter or, if "..." matches it, its position from the right, which is below Shape::max_rank.
 using Label = int;
 using Labels = std::vector<Label>;
 
@@ -30,7 +30,7 @@ bool contains(const Labels& labels, Label label) {
   return std::find(labels.begin(), labels.end(), label) != labels.end();
 }
 
-// Labels of a that are, or are not, in b; in the order of a.
+// `common` returns the labels of a that are in b, `without` those that are not, both in the order of a.
 Labels common(const Labels& a, const Labels& b) {
   Labels out;
   std::copy_if(a.begin(), a.end(), std::back_inserter(out), [&](Label x) { return contains(b, x); });
@@ -51,7 +51,7 @@ struct Term {
   Labels letters;
   std::optional<std::size_t> dots;
 
-  // All labels, with so many axes behind the dots.
+  // All labels, if "..." matches `axes` axes.
   Labels labels(int axes) const {
     Labels out = letters;
     for (Label i = 0; i < axes && dots; ++i) out.insert(out.begin() + static_cast<std::ptrdiff_t>(*dots), i);
@@ -122,7 +122,7 @@ struct LabeledValue {
     value = transpose(value, axes_of(order));
     labels = order;
   }
-  // Takes the diagonal of axes with the same label.
+  // Replaces axes with the same label by their diagonal.
   void take_diagonals() {
     for (std::size_t i = 0; i < labels.size();) {
       const auto again = std::find(labels.begin() + static_cast<std::ptrdiff_t>(i) + 1, labels.end(), labels[i]);
@@ -169,8 +169,8 @@ std::vector<Index> extents_of(const LabeledValue& operand, const Labels& labels)
   return out;
 }
 
-// Brings the axes into the order batch, rows, columns, or batch, columns, rows, where that is the order they have.
-// Returns whether it is the latter.
+// Transposes x to [batch, rows, columns] and merges the axes of each of the last two. If x is [batch, columns, rows]
+// already, keeps that order and returns true: matmul transposes for free.
 bool arrange_matrix(LabeledValue& x, const Labels& batch, const Labels& rows, const Labels& columns) {
   const bool turned = x.labels == batch + columns + rows && x.labels != batch + rows + columns;
   if (!turned) x.arrange(batch + rows + columns);
@@ -212,8 +212,8 @@ LabeledValue product(LabeledValue a, LabeledValue b, const Labels& kept) {
   return {part(part(matrices, row + 1, right_extents), row, left_extents), batch + left + right};
 }
 
-// The operands with their labels and the labels of the result. Throws unless equation and operands fit each other;
-// nothing is appended to the graph.
+// Reads the equation: assigns labels to the axes of operands and result. Throws unless equation and operands fit each
+// other. Does not append nodes.
 class Reader {
  public:
   Reader(const std::string& equation, const std::vector<Value>& values) : equation_(equation), values_(values) {
@@ -238,7 +238,7 @@ class Reader {
   std::vector<LabeledValue> operands;
   Labels result;
 
-  // Whether the axis is stretched to meet that of another operand.
+  // Whether the axis is broadcast to that of another operand.
   bool stretched(const LabeledValue& x, Label label) const {
     return x.extent(label) == 1 && extents_.at(label).extent != 1;
   }
@@ -288,7 +288,7 @@ class Reader {
                                  b.operand, values_[b.operand].shape().str()));
   }
 
-  // Axes behind dots, then the letters that occur once, in alphabetical order.
+  // The result of an equation without "->": the axes of "...", then the letters that occur once, in alphabetical order.
   Labels implied_result(int dots) const {
     std::map<Label, int> count;
     for (const LabeledValue& x : operands) {
@@ -345,7 +345,7 @@ Value einsum(const std::string& equation, const std::vector<Value>& values, Sour
 namespace {
 
 Attrs equation(const char* text) { return {{"equation", std::string(text)}}; }
-// Linear for a single operand only.
+// A sample of einsum. The function is linear, with a zero second derivative, only if it has one operand.
 Sample sums(const char* text, const std::vector<Shape>& shapes) {
   Sample out{.label = text, .inputs = {}, .attrs = equation(text), .zero_second = shapes.size() == 1};
   for (const Shape& s : shapes) {

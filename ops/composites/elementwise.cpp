@@ -44,7 +44,7 @@ Value clip(Operand x, std::optional<double> low, std::optional<double> high) {
       throw UserError(fmt::format("clip: low must be <= high, got {} and {}\n  {}", low.value_or(-infinity),
                                   high.value_or(infinity), x.describe()));
     }
-    // Not maximum and minimum: at a bound these would share the derivative with the constant.
+    // Not maximum and minimum, which at a bound would give x only half of the derivative.
     const Value below_high = high ? where(x > *high, *high, x) : x;
     return low ? where(x < *low, *low, below_high) : below_high;
   });
@@ -60,8 +60,8 @@ Value clip(Operand x, Operand low, Operand high) {
 Value lerp(Operand a, Operand b, Operand weight) {
   return floating_composite(a, [&] {
     const Value way = b - a;
-    // Starts at the nearer end, so that both ends are exact. Selects the weight and not the sum, so that an infinite
-    // b - a leaves no NaN in the derivative.
+    // Start from the nearer end, so that both ends are exact. Select the weight, not the sum, so that an infinite b - a
+    // does not make the derivative NaN.
     const Value near_a = weight < 0.5;
     return where(near_a, a, b) + where(near_a, weight, weight - 1) * way;
   });
@@ -87,7 +87,7 @@ Update assign(Operand parameter, Operand value) {
 
 namespace {
 
-// Also samples integers: the output is bool.
+// A function whose output is bool. Its samples include integers.
 Composite truth(const char* name, const char* doc, Value (*build)(Inputs, const Attrs&)) {
   return {name, doc, build, with_integers(unary_samples(domain::any(), true, true), {domain::integers(-2, 2)}), {}};
 }
@@ -121,8 +121,8 @@ std::vector<Composite> elementwise_composites() {
         zero_second({"above alone", {{{9}, around}}, {{"high", 0.75}}}),
         zero_second({"no bound", {{{9}}}}),
         {"integers", {{{19}, domain::integers(-9, 9)}}, {{"low", -2.0}, {"high", 3.0}}},
-        zero_second({"one number", {{{1}, domain::between(-0.4, 0.7)}}, both}),
-        zero_gradient({"nothing", {{{0}}}, both})},
+        zero_second({"one element", {{{1}, domain::between(-0.4, 0.7)}}, both}),
+        zero_gradient({"empty", {{{0}}}, both})},
        {{"not in order", {Tensor::zeros({3})}, {{"low", 1.0}, {"high", 0.0}}, "clip: low must be <= high, got 1 and 0"},
         {"a fraction for integers", {Tensor({3}, i64)}, {{"low", 0.5}}, "0.5 is not a number of dtype i64"}}},
       {"clip by tensors",
@@ -147,7 +147,7 @@ std::vector<Composite> elementwise_composites() {
         zero_second({"a number, near the start", {{{9}}, {{9}}}, {{"weight", 0.3}}}),
         zero_second({"a number, near the end", {{{3, 5}}, {{5}}}, {{"weight", 0.8}}}),
         {"one element", {{{1}}, {{1}}, {{1}, domain::between(0.1, 0.4)}}, {}},
-        zero_gradient({"nothing", {{{0}}, {{0}}, {{0}}}})},
+        zero_gradient({"empty", {{{0}}, {{0}}, {{0}}}})},
        {{"integers", {Tensor({3}, i64), Tensor({3}, i64)}, {{"weight", 0.5}}, "lerp: needs a floating dtype"}}}};
 }
 

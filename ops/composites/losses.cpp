@@ -53,7 +53,7 @@ Value error(const char* function, Value prediction, Value target) {
   return prediction - target;
 }
 
-// Huber loss of errors e. Uses clip(e) and not |e|, whose second derivative would be lost at 0.
+// Huber loss of errors e. Uses clip(e) instead of |e|, so that the second derivative at 0 is right.
 Value huber_of(Value e, double delta) {
   const Value cut = clip(e, -delta, delta);
   return cut * (e - 0.5 * cut);
@@ -223,9 +223,8 @@ std::vector<Sample> loss_samples(const Domain& prediction, const Domain& target,
   const auto nothing = [&](const char* label, Shape shape, std::int64_t reduction) {
     return zero_gradient({label, {{shape, prediction}, {shape, target}}, reduced_by(reduction)});
   };
-  return {make("each", {3, 5}, by_none),   make("mean", {4, 3}, by_mean),
-          make("sum", {9}, by_sum),        make("one element", {1}, by_mean),
-          nothing("nothing", {0}, by_sum), nothing("rows of nothing", {3, 0}, by_none)};
+  return {make("each", {3, 5}, by_none),     make("mean", {4, 3}, by_mean), make("sum", {9}, by_sum),
+          make("one element", {1}, by_mean), nothing("empty", {0}, by_sum), nothing("empty rows", {3, 0}, by_none)};
 }
 std::vector<BadSample> bad_losses(const std::string& name) {
   const std::string differ = name + ": prediction and target differ: ";
@@ -239,7 +238,7 @@ std::vector<BadSample> bad_losses(const std::string& name) {
 
 namespace {
 
-// The same, and an option out of range.
+// The samples of bad_losses, and one with an option out of range.
 std::vector<BadSample> refused_option(const char* name, const char* option, double number, const char* message) {
   auto out = bad_losses(name);
   Attrs attrs = reduced_by(by_mean);
@@ -250,7 +249,7 @@ std::vector<BadSample> refused_option(const char* name, const char* option, doub
 
 std::vector<Composite> of_numbers() {
   const Domain any = domain::any();
-  // Errors of 1 + [-0.9, 0.9] or the like: both branches, not near where they meet.
+  // The domains give errors in both branches of a loss, away from the point where the branches meet.
   const Domain left = domain::between(0.3, 0.8), right = domain::between(-0.6, -0.4), far = domain::between(-3, -2);
   return {
       {"mse", "Squared errors.", [](Inputs x, const Attrs& a) { return mse(x[0], x[1], reduction_of(a)); },
@@ -321,7 +320,7 @@ std::vector<Composite> of_vectors() {
         {"vectors", {{{9}}, {{9}}}, axis_attrs(0)},
         zero_gradient({"one element", {{{1}, alike}, {{1}, alike}}, axis_attrs(0)}),
         zero_gradient({"no rows", {{{0, 3}}, {{0, 3}}}, axis_attrs(-1)}),
-        zero_gradient({"rows of nothing", {{{3, 0}}, {{3, 0}}}, axis_attrs(-1)})},
+        zero_gradient({"empty rows", {{{3, 0}}, {{3, 0}}}, axis_attrs(-1)})},
        {{"shapes", {Tensor({2, 3}), Tensor::zeros({3})}, axis_attrs(0), "prediction and second operand differ"},
         {"axis", {Tensor::zeros({3}), Tensor::zeros({3})}, axis_attrs(1), "cosine_similarity: axis 1"},
         {"scalar", {Tensor(1.0F), Tensor(1.0F)}, axis_attrs(0), "operands must have at least 1 axis"}}},

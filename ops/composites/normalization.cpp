@@ -15,7 +15,7 @@ Value normalized(Value x, const Axes& axes, double epsilon) {
   const Value factor = reductions::shrinking(x, axes);
   const Value smaller = x * factor;
   const Value distance = smaller - mean(smaller, axes, true);
-  // Positive where x is scaled down, so that equal elements give 0 and not NaN.
+  // Added to the variance in place of epsilon if x is scaled down. Positive, so that equal elements give 0 and not NaN.
   const double least = x.dtype() == f32 ? 1e-30 : 1e-300;
   const Value floor = where(factor < 1, maximum(epsilon * square(factor), least), epsilon);
   return distance * rsqrt(mean(square(distance), axes, true) + floor);

@@ -30,7 +30,7 @@ Value average(Value x, const Attrs& windows, bool count_padding) {
   if (count_padding) return mean(total, {3});
   // The number of pixels per window is the same for all images and channels.
   const Value one_channel = slice(slice(x, 0, 0, 1), 3, 0, 1);
-  // In its own statement: the evaluation order of operands is unspecified.
+  // A separate statement fixes the order of the nodes: C++ does not specify the evaluation order of operands.
   const Value pixels = sum(apply("unfold", {ones_like(one_channel)}, windows), {3});
   return sum(total, {3}) / pixels;
 }
@@ -43,7 +43,7 @@ Attrs windows_of_sequences(const char* function, Index window, const PoolWindow1
                       padding_of_sequences(function, options.padding));
 }
 
-// All axes but the first and the last.
+// All axes except the first and the last.
 Axes inner_axes(const char* function, Value x) {
   if (x.shape().rank() < 3) {
     throw ShapeError(

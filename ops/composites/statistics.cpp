@@ -16,7 +16,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
-// Whether a reduction of x over the axes is empty.
+// Whether a reduction of x over the axes combines no elements.
 bool over_nothing(Value x, const Axes& axes, const char* function) {
   for (const Index axis : normalize_axes(axes, x.shape().rank(), function)) {
     if (x.shape()[static_cast<int>(axis)] == 0) return true;
@@ -39,8 +39,8 @@ Value mean(Operand x, const Axes& axes, bool keepdims) {
 
 Value var(Operand x, const Axes& axes, bool keepdims, int correction) {
   return floating_composite(x, [&] {
-    // Subtracting the first element, then the mean of the differences, gives exactly 0 for equal elements and loses no
-    // digits far from 0. The origin is a constant to the derivative.
+    // Subtract the first element, then the mean of the differences: this gives exactly 0 for equal elements and loses
+    // no digits if elements are far from 0. The first element has no influence on the derivative.
     Value origin = stop_gradient(x);
     for (const Index axis : normalize_axes(axes, x.shape().rank(), "var")) origin = slice(origin, axis, 0, 1);
     const Value distance = x - origin;
@@ -104,8 +104,8 @@ Value reductions::shrinking(Value x, const Axes& axes) {
 
 namespace {
 
-// Divisor applied before powers are summed, so that they neither overflow nor underflow. It preserves zeros,
-// infinities and NaN.
+// The divisor of `size` before powers are summed, so that they neither overflow nor underflow. Zeros, infinities and
+// NaN are not scaled.
 Value scale_of(Value size, const Axes& axes, bool always) {
   const Value largest = stop_gradient(max(size, axes, true));
   Value unscaled = logical_or(equal(largest, 0), isinf(largest));
@@ -181,7 +181,7 @@ std::vector<Sample> with_zero_second(std::vector<Sample> samples) {
   return samples;
 }
 
-// For one element, the function is constant or has no second derivative.
+// Marks sample 6, of one element, for which the function is constant or has a zero second derivative.
 std::vector<Sample> constant_of_one(std::vector<Sample> samples, bool zero_gradient) {
   samples[6].zero_gradient = zero_gradient;
   samples[6].zero_second = true;
@@ -200,7 +200,7 @@ Composite norm_of(const char* name, double p, const Domain& domain, bool zero_se
     s.zero_gradient = s.zero_gradient || p == 0;
     s.zero_second = s.zero_second || zero_second;
   }
-  if (p == -infinity || p == infinity) samples.pop_back();  // of nothing there is none
+  if (p == -infinity || p == infinity) samples.pop_back();  // throws for an empty axis
   return {name,
           "(sum |x|^p)^(1/p).",
           [](Inputs x, const Attrs& a) { return norm(x[0], a.number("p"), a.ints("axes"), a.has("keepdims")); },
@@ -214,13 +214,13 @@ std::vector<Composite> statistics_composites() {
   const Attrs last{{"axes", Axes{-1}}};
   const std::vector<Sample> normalized{one("row", {9}, {-1}), one("matrix", {3, 5}, {-1}),
                                        one("first axis", {17, 2}, {0}), zero_gradient({"one element", {{{1}}}, last}),
-                                       zero_gradient({"nothing", {{{3, 0}}}, last})};
+                                       zero_gradient({"empty", {{{3, 0}}}, last})};
   const auto along = [](const char* name) {
     return std::vector<BadSample>{{"scalar", {Tensor(1.0F)}, {{"axes", Axes{-1}}}, "a scalar has no axis"},
                                   bad(name)[0]};
   };
   std::vector<Sample> corrected = constant_of_one(shapes(), true);
-  corrected.erase(corrected.begin() + 6);  // one element has no corrected variance
+  corrected.erase(corrected.begin() + 6);  // divides by 0 for one element
   const Domain not_zero = domain::away_from({0});
   std::vector<Composite> out{
       {"mean", "Sum over axes divided by the number of elements.", reduced<mean>, with_zero_second(shapes()),
@@ -244,7 +244,7 @@ std::vector<Composite> statistics_composites() {
       norm_of("norm, p = -inf", -infinity, domain::distinct(), true)};
   for (Composite& c : out) {
     if (c.name == "norm, p = inf") {
-      c.bad_samples.push_back({"nothing",
+      c.bad_samples.push_back({"empty",
                                {Tensor::zeros({0})},
                                {{"axes", Axes{0}}, {"p", infinity}},
                                "norm: p = inf is undefined over an empty axis"});

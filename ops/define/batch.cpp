@@ -9,7 +9,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// [size, behind...] with extents of 1 in between to make `rank` axes behind the first.
+// The extents [size, 1, ..., 1, behind...], with at least `rank` axes behind the first.
 std::vector<Index> extents_of(const Batch& b, const Shape& behind, int rank) {
   std::vector<Index> out{b.size()};
   out.resize(1 + static_cast<std::size_t>(std::max(0, rank - behind.rank())), 1);

@@ -29,25 +29,26 @@ auto all_or_nothing(Graph* graph, F build) {
   }
 }
 
-// Returns build(), with source location and function name of the call with operand x.
+// Returns build(). Its nodes and errors get the source location of operand x and the name `function`.
 template <class F>
 auto composite(const Operand& x, F build, const char* function = __builtin_FUNCTION()) {
   const SourceLocationScope scope(x, function);
   return all_or_nothing(SourceLocationScope::graph_of(x), build);
 }
-// composite for x of f32 or f64; throws DTypeError for other dtypes.
+// Like `composite`, but throws DTypeError unless x is f32 or f64.
 template <class F>
 auto floating_composite(const Operand& x, F build, const char* function = __builtin_FUNCTION()) {
   const SourceLocationScope scope(x, function);
   require_floating(function, x);
   return all_or_nothing(SourceLocationScope::graph_of(x), build);
 }
-// composite for a function with a list of operands, which may be empty, or with a graph.
+// Like `composite`, for a function of a list of operands, which may be empty.
 template <class F>
 auto composite(SourceLocation at, const std::vector<Value>& operands, F build,
                const char* function = __builtin_FUNCTION()) {
   return composite(Operand(operands.empty() ? Value() : operands[0], at), build, function);
 }
+// Like `composite`, for a function without operands.
 template <class F>
 auto composite(SourceLocation at, Graph& graph, F build, const char* function = __builtin_FUNCTION()) {
   const SourceLocationScope scope(at, &graph, function);

@@ -13,9 +13,8 @@
 //   });
 //   xgrad::Value squareplus(xgrad::Operand x) { return x.graph().apply(squareplus_op, {x}); }
 //
-// The function is called with float and double. What makes such an operation is no different from what makes a built-in
-// one: `check_op(squareplus_op)` runs the same suites. For operations that are not elementwise fill in an OpDef
-// yourself.
+// The function is called with float and with double. `check_op(squareplus_op)` runs the suites that check built-in
+// operations. For an operation that is not elementwise, fill in an OpDef instead.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +26,7 @@ namespace xgrad::inline v0 {
 
 namespace custom {
 
-// Floating inputs of one dtype that broadcast.
+// Infers the type for floating-point inputs of one dtype that broadcast.
 inline TensorType infer(const Infer& in) {
   for (int i = 0; i < in.count(); ++i) {
     in.require_dtype(i, {f32, f64});
@@ -50,8 +49,8 @@ void block(Index n, const void* const* in, const bool* scalar, void* out) {
 
 }  // namespace custom
 
-// Completes `op`, which needs a name, a doc, a vjp (or no_gradient) and samples, to an elementwise operation of `arity`
-// inputs that broadcast. F is a function object without state, callable with `arity` floats and with as many doubles.
+// Returns `op` with the members of an elementwise operation of `arity` inputs that broadcast. `op` needs a name, a doc,
+// a vjp (or no_gradient) and samples. F is a stateless function object, callable with `arity` floats or doubles.
 template <class F, std::size_t arity>
 OpDef elementwise_op(OpDef op) {
   static_assert(arity >= 1 && arity <= 4, "elementwise operations have one to four inputs");

@@ -1,4 +1,4 @@
-// Turns a struct that describes an operation into its OpDef.
+// define: makes an OpDef from a struct.
 //
 //   struct Count : Operation {
 //     static constexpr const char* name = "count";
@@ -12,25 +12,27 @@
 //   add_operations<Count>(registry);
 //
 // Optional members: reference (naive kernel in f64), scratch_bytes, prepare, flops (see graph/flops.hpp), batch (see
-// ops/define/batch.hpp), traits(), other bounds than one input, and block_reduction() with block_axes, by which a
-// reduction joins fused groups, as random_block lets a random operation.
+// ops/define/batch.hpp), traits(), min_inputs and max_inputs (1 by default); for fusion, block_reduction() with
+// block_axes in reductions, and random_block in random operations.
 #pragma once
 
 #include <xgrad/graph/op_def.hpp>
 
 namespace xgrad::inline v0 {
 
-// Floating-point operations of `n` elements with so many each: none if the elements are integers.
+// Number of floating-point operations: `each` per element, or 0 if the dtype is not floating.
 inline double flops_of(Index n, DType dtype, double each = 1) {
   return is_floating(dtype) ? static_cast<double>(n) * each : 0;
 }
 
+// The base of structs for `define`, with the defaults of optional members.
 struct Operation {
   static constexpr int min_inputs = 1;
   static constexpr int max_inputs = 1;
   static Traits traits() { return {}; }
 };
 
+// The OpDef with the members of Op.
 template <class Op>
 OpDef define() {
   OpDef def;

@@ -12,8 +12,8 @@
 
 namespace xgrad::inline v0 {
 
-// Each file of operations and each file of composites is named here, once. An explicit list, because objects that
-// register themselves vanish from static libraries.
+// Lists each file of operations and each file of composites. The list is explicit, because linkers drop
+// self-registering objects from static libraries.
 // clang-format off
 #define XGRAD_OPERATIONS(X) \
   X(arithmetic) X(arithmetic_pairs) X(unary) X(binary) X(compare) X(rounding) X(division) X(exponential) \

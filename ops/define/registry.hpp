@@ -21,6 +21,7 @@ struct Composite {
   std::vector<Sample> samples;
   std::vector<BadSample> bad_samples{};
 };
+// All built-in composites, made once at the first call.
 const std::vector<Composite>& builtin_composites();
 
 }  // namespace xgrad::inline v0

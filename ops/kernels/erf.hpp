@@ -13,7 +13,7 @@ inline V<float, A> near_erf(V<float, A> x) {
   return polynomial(x * x, p);
 }
 
-// Otherwise 1 - 2^-p, where the polynomial p approximates -log2(erfc(x)).
+// erf(x). For |x| > 0.92 it is 1 - 2^-p, where the polynomial p approximates -log2(erfc(x)).
 template <class A>
 inline V<float, A> erf(V<float, A> x) {
   using B = V<float, A>;
@@ -32,8 +32,8 @@ inline V<float, A> erf(V<float, A> x) {
   return simd::copysign(xsimd::select(size > B(0.921875F), large, small), x);
 }
 
-// exp(-x^2) / (1 + 2 x) times a polynomial of u = (x - 2) / (x + 2), for positive x. A factor restores the rounding
-// error of x^2.
+// erfc(x). For x > 0 it is exp(-x^2) / (1 + 2 x) times a polynomial of u = (x - 2) / (x + 2). A factor corrects the
+// rounding error of x^2.
 template <class A>
 inline V<float, A> erfc(V<float, A> x) {
   using B = V<float, A>;

@@ -19,8 +19,8 @@ double ratio(double x, const double (&above)[n], const double (&below)[n]) {  //
   return p / q;
 }
 
-// Inverse of the normal distribution function by rational approximations to 16 digits (Wichura, algorithm AS 241, "The
-// percentage points of the normal distribution", 1988), in terms of erf. inf at 1, -inf at -1, NaN beyond.
+// The inverse of erf: inf at 1, -inf at -1, NaN beyond. Uses the rational approximations of the inverse normal CDF to
+// 16 digits by Wichura (algorithm AS 241, "The percentage points of the normal distribution", 1988).
 template <class T>
 requires std::is_arithmetic_v<T> T erfinv(T number) {
   const double x = static_cast<double>(number);

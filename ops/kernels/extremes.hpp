@@ -40,7 +40,7 @@ V<T, A> min_of_numbers(V<T, A> a, V<T, A> b) {
 }
 #endif
 
-// Propagates NaN.
+// max and min that propagate NaN.
 template <class T, class A>
 V<T, A> max(V<T, A> a, V<T, A> b) {
   return xsimd::select(simd::is_nan(a), a, simd::max_of_numbers(a, b));

@@ -21,9 +21,10 @@ namespace {
 
 // A panel of this length fills most of the L1 cache.
 constexpr Index max_block = 384;
-// Fewer multiply-adds are not worth threads: starting them is cheap, but data must move between the cores' caches.
+// Products of fewer multiply-adds run on one thread. Starting threads is cheap, but data must move between the cores'
+// caches.
 constexpr Index parallel_work = 200'000;
-// Minimum number of row or column blocks for parallel work, if it is large enough.
+// Minimum number of row or column blocks of a product that runs in parallel.
 constexpr Index least_tasks = 8;
 // Bytes of a row block of the result: a fraction of the L2 cache.
 constexpr Index result_block = 1 << 16;
@@ -108,7 +109,7 @@ struct Range {
 };
 // The i-th of `parts` nearly equal ranges.
 Range part(Index all, Index parts, Index i) { return {all * i / parts, all * (i + 1) / parts}; }
-// The same in full panels, except that the last range takes the remainder.
+// The i-th of `parts` ranges of full panels; the last range also takes the remaining columns.
 template <class T>
 Range part_of_columns(Index n, Index parts, Index i) {
   constexpr Index w = panel_columns<T>;
@@ -120,10 +121,10 @@ Range part_of_columns(Index n, Index parts, Index i) {
 template <class T>
 struct Rows {
   struct Group {
-    const TileFn<T>* run;  // indexed by vectors - 1
+    const TileFn<T>* run;  // by number of vectors - 1
     Index tiles;
     Index a_tile;
-    Index a, c;  // offset of the first tile
+    Index a, c;  // offsets of the first tile
   };
   // The distance between tiles of a is `tile_distance` or, if that is 0, their number of rows times a_row.
   Rows(Index rows, bool along_columns, Index a_row, Index tile_distance, Index c_stride) {
@@ -180,7 +181,7 @@ void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {
   }
 }
 
-// The same with packed b.
+// Like the function above, with packed b.
 template <class T, bool pack_left>
 void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range columns) {
   constexpr Index w = simd::width<T>;
@@ -216,7 +217,7 @@ void multiply_packed(const MatmulArgs& args, const T* packed, Range rows, Range 
   }
 }
 
-// `packed` is null if b is read in place.
+// Multiplies a block of rows by a range of columns. `packed` is null if b is read in place.
 template <class T>
 void multiply_block(const MatmulArgs& args, bool pack_left, const T* packed, Range rows, Range columns) {
   if (packed == nullptr)
@@ -335,7 +336,7 @@ void multiply_vector(const PreparedMatmul& /*how*/, const MatmulArgs& args, void
   if (args.n != 1) report(args, {0, 1});
 }
 
-// Indexed by rows - 1.
+// The tile functions of small products, by number of rows - 1.
 template <class T>
 const PreparedMatmul::Tiles* small_tiles(const MatmulArgs& args) {
   return (args.n <= simd::width<T> ? tiles<T>.narrow : tiles<T>.small)[args.transpose_a ? 1 : 0];
@@ -359,7 +360,7 @@ void multiply_small(const PreparedMatmul& how, const MatmulArgs& args, void* /*s
   parallel.for_each(how.row_blocks, [&](Index i) { block(part(args.m, how.row_blocks, i)); });
 }
 
-// k = 0: all elements are empty sums.
+// The product for k = 0: all elements are empty sums.
 template <class T>
 void multiply_nothing(const PreparedMatmul& /*how*/, const MatmulArgs& args, void* /*scratch*/,
                       const Parallel& /*parallel*/) {

@@ -243,7 +243,8 @@ void run_narrow(const MatmulArgs& args, const void* left, const void* right, voi
 template <class T>
 using TileFn = void (*)(const TileArgs&, Index count, const T* a, const T* b, T* c);
 
-// Indexed by whether a is read along columns, by rows - 1 and by vectors - 1.
+// The tile functions. `of` is indexed by whether a is read along columns, rows - 1 and vectors - 1; the others by the
+// first two.
 template <class T>
 struct TileTable {
   TileFn<T> of[2][tile_rows][2];

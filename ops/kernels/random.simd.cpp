@@ -138,7 +138,7 @@ void normal(const RandomArgs& args, const Parallel& parallel) {
   });
 }
 
-// Compares integers, so that the result is the same for every dtype.
+// Compares integers instead of reals, so that the result is the same for every dtype.
 template <class T>
 void bernoulli(const RandomArgs& args, const Parallel& parallel) {
   const auto threshold = static_cast<std::int32_t>(std::min(args.a, 1.0) * 0x1p24);

@@ -13,9 +13,9 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index block = 1024;             // elements of a row summed without a tree
-constexpr Index group = 32;               // rows summed without a tree
-constexpr Index long_row = 512;           // elements
+constexpr Index block = 1024;             // elements of a row that are summed in order
+constexpr Index group = 32;               // rows that are summed in order
+constexpr Index long_row = 512;           // minimum elements of a row for reduce_long_rows
 constexpr Index task_elements = 1 << 16;  // elements read by one task
 constexpr int levels = 48;                // of the binary counter; enough for any number of blocks
 
@@ -33,7 +33,7 @@ struct Prod {
   template <class T>
   static constexpr T start = T(1);
 };
-// For bytes that are 0 or 1.
+// Logical or of bytes that are 0 or 1.
 struct Any {
   static std::uint8_t combine(std::uint8_t a, std::uint8_t b) { return a | b; }
   template <class T>
@@ -59,7 +59,7 @@ struct Min {
                                                                   : std::numeric_limits<T>::max();
 };
 
-// Operations that are cheaper without NaN: reduce without NaN handling, and redo the block if a NaN was met.
+// Operations that are faster without NaN handling. A block is reduced without it, and again with it if it contains NaN.
 template <class Op, class T>
 concept HasCheaperWithoutNan = requires(simd::Batch<T> x) {
   Op::combine_numbers(x, x);
@@ -80,7 +80,7 @@ struct WithoutNan {
   }
 };
 
-// Reduces the lanes of a vector: halves, then halves of these.
+// Reduces the lanes of a vector: combines its two halves, then the halves of the result, and so on.
 template <class Op, class T, int half = static_cast<int>(simd::width<T>) / 2>
 T combine_all(simd::Batch<T> v) {
   v = Op::combine(v, simd::exchange<half>(v));

@@ -114,7 +114,7 @@ template <Scalar T>
 bool is_nan(T x) {
   return !(x == x);
 }
-// Propagates NaN.
+// max and min that propagate NaN.
 template <Scalar T>
 T max(T a, T b) {
   return a > b || simd::is_nan(a) ? a : b;
@@ -360,8 +360,8 @@ V<T, A> neg(V<T, A> x) {
   return x ^ V<T, A>(T(-0.0));
 }
 #if defined(__aarch64__)
-// Uses the instructions directly: xsimd approximates square roots of floats, and rounds via integers, which loses the
-// sign of 0.
+// Defines functions by instructions: xsimd approximates square roots of floats, and rounds via integers, which loses
+// the sign of 0.
 #define XGRAD_INSTRUCTION(name, instruction) \
   template <class T, class A>                \
   V<T, A> name(V<T, A> x) {                  \
@@ -382,7 +382,7 @@ V<T, A> sqrt(V<T, A> x) {
   return xsimd::sqrt(x);
 }
 #endif
-// Avoids the approximate instruction: 1 / sqrt(x), accurate to 1 ulp.
+// 1 / sqrt(x), accurate to 1 ulp. Does not use the approximate instruction.
 template <class T, class A>
 V<T, A> rsqrt(V<T, A> x) {
   return V<T, A>(T(1)) / simd::sqrt(x);
@@ -472,7 +472,7 @@ V<T, A> trunc(V<T, A> x) {
 #endif
 }
 #endif
-// Rounded once if the instruction set has a fused multiply-add, which sets XGRAD_FUSED_MULTIPLY_ADD; twice elsewhere.
+// a * b + c, rounded once if the set has a fused multiply-add (then XGRAD_FUSED_MULTIPLY_ADD is defined), else twice.
 template <class T, class A>
 V<T, A> fma(V<T, A> a, V<T, A> b, V<T, A> c) {
 #if defined(__AVX512F__)  // xsimd uses a multiplication and an addition here

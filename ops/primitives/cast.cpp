@@ -1,4 +1,4 @@
-// Change of dtype.
+// cast: converts between dtypes.
 #include <cmath>
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The C++ conversion, except that fractions outside i64 saturate and NaN becomes 0, where C++ leaves it undefined.
+// Converts as C++ does. Where C++ leaves the conversion to i64 undefined, NaN becomes 0 and other values saturate.
 template <class To, class From>
 To convert(From x) {
   if constexpr (std::is_same_v<To, std::int64_t> && std::is_floating_point_v<From>) {
@@ -52,8 +52,8 @@ struct Cast : Operation {
             zero_gradient({"bool to i64", {{{9}, domain::booleans()}}, {{"dtype", i64}}}),
             zero_gradient({"i64 to f64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f64}}}),
             zero_gradient({"fractions to bool", {{{9}}}, {{"dtype", boolean}}}),
-            zero_second({"one number", {{{}}}, {{"dtype", f32}}}),
-            zero_gradient({"nothing", {{{0}}}, {{"dtype", f32}}}),
+            zero_second({"scalar", {{{}}}, {{"dtype", f32}}}),
+            zero_gradient({"empty", {{{0}}}, {{"dtype", f32}}}),
             zero_gradient({"to i64", {{{9}, domain::between(-5, 5)}}, {{"dtype", i64}}}),
             zero_gradient({"from i64", {{{9}, domain::integers(-5, 5)}}, {{"dtype", f32}}}),
             zero_gradient({"from bool", {{{9}, domain::booleans()}}, {{"dtype", f32}}}),

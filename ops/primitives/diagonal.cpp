@@ -18,7 +18,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index most = Index{1} << 56;  // no shape holds more
+constexpr Index most = Index{1} << 56;  // no shape has more elements
 
 Attrs diagonal_attrs(Index k) { return {{"k", k}}; }
 
@@ -26,7 +26,7 @@ void require_matrix(const Infer& in, const Shape& shape) {
   if (shape.rank() < 2) in.fail_shape(fmt::format("{} must have at least 2 axes", shape.str()));
 }
 
-// The k-th diagonal of a matrix: how long it is, and where in the row-major matrix it begins.
+// The k-th diagonal of a matrix: its length, and the row-major index of its first element.
 struct Diagonal {
   Index length, first;
   Diagonal(const Shape& matrix, Index k) {
@@ -46,7 +46,7 @@ Shape diagonal_shape(const Shape& matrices, Index k) {
   return out;
 }
 
-// Strides with which a tensor of matrices is walked along its diagonals.
+// Strides that step through a tensor of matrices along its diagonals.
 Strides diagonal_strides(const Shape& matrices) {
   Strides out = matrices.strides();
   out[static_cast<std::size_t>(matrices.rank() - 2)] = matrices.back() + 1;
@@ -81,7 +81,7 @@ struct DiagonalOf : Operation {
             zero_second({"one element", {{{1, 1}}}, diagonal_attrs(0)}),
             zero_gradient({"outside", {{{2, 3}}}, diagonal_attrs(3)}),
             zero_gradient({"far outside", {{{2, 3}}}, diagonal_attrs(INT64_MIN)}),
-            zero_gradient({"of nothing", {{{0, 3}}}, diagonal_attrs(0)})};
+            zero_gradient({"empty", {{{0, 3}}}, diagonal_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() { return {bad_vector()}; }
 };
@@ -182,7 +182,7 @@ struct Triangle : Operation {
             zero_second({"batch", {{{2, 3, 3}}}, diagonal_attrs(0)}),
             zero_second({"many rows", {{{3, 200, 150}}}, diagonal_attrs(-7)}),
             zero_second({"one element", {{{1, 1}}}, diagonal_attrs(0)}),
-            zero_gradient({"nothing", {{{0, 3}}}, diagonal_attrs(0)})};
+            zero_gradient({"empty", {{{0, 3}}}, diagonal_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() { return {bad_vector()}; }
 };
@@ -241,7 +241,7 @@ std::vector<Composite> diagonal_composites() {
        "Matrix to its diagonal, or vector to a matrix with that diagonal.",
        [](Inputs x, const Attrs& a) { return diag(x[0], a.integer("k")); },
        {linear("matrix", {3, 4}, 1), linear("vector", {3}, -1), linear("one element", {1, 1}, 0),
-        linear("longer vector", {17}, 2), nothing("no rows", {0, 3}), nothing("nothing", {0})},
+        linear("longer vector", {17}, 2), nothing("no rows", {0, 3}), nothing("empty", {0})},
        {{"batch", {Tensor({2, 2, 2})}, diagonal_attrs(0), "diag: needs a vector or a matrix, not rank 3"}}},
       {"trace",
        "The sum of the diagonal.",

@@ -140,7 +140,7 @@ struct Gather : Operation {
              rows,
              "index 4 at position 1 is outside axis 0 of extent 4"},
             {"negative index", {Tensor({4, 3}), Tensor::from<std::int64_t>({1}, {-1})}, rows, "index -1"},
-            {"an index into nothing",
+            {"index into an empty axis",
              {Tensor({0, 3}), Tensor({1}, i64)},
              rows,
              "every index is outside axis 0 of extent 0"},
@@ -169,7 +169,7 @@ struct ScatterAdd : Operation {
   static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
-  // Slices grouped by index: those of index i are order[begin[i]] to order[begin[i + 1]].
+  // Positions of slices, sorted by index: those of index i are order[begin[i]] ... order[begin[i + 1] - 1].
   struct Meeting {
     Index* begin;
     Index* order;
@@ -179,12 +179,14 @@ struct ScatterAdd : Operation {
     if (n <= few_terms) return 0;
     return static_cast<std::size_t>(out.shape[static_cast<int>(attrs.integer("axis"))] + 2 + n) * sizeof(Index);
   }
-  // Returns whether more than few_terms slices have the same index; then fills `meeting` by counting sort.
+  // Returns whether more than few_terms slices have the same index. If so, sorts the slices into `meeting` (counting
+  // sort).
   static bool many_meet(const KernelCall& call, Index extent, Meeting& meeting) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
     if (n <= few_terms) return false;
-    Index* const next = static_cast<Index*>(call.scratch) + 1;  // one ahead: filling moves each to its end
+    Index* const next =
+        static_cast<Index*>(call.scratch) + 1;  // shifted by one: the last loop advances each begin to its end
     std::fill_n(next - 1, extent + 2, Index{0});
     Index most = 0;
     for (Index i = 0; i < n; ++i) most = std::max(most, ++next[index[i] + 1]);
@@ -194,7 +196,7 @@ struct ScatterAdd : Operation {
     for (Index i = 0; i < n; ++i) meeting.order[next[index[i]]++] = i;
     return true;
   }
-  // Sums columns [first, last) for all indices. `in` and `out` point to one outer slice.
+  // Sums columns [first, last) of the slices of each index. `in` and `out` point to one outer slice.
   template <class T>
   static void sum_meeting(const Meeting& meeting, const Around& a, const T* in, Index first, Index last, T* out) {
     WideSum<T> sums[task_columns];
@@ -255,7 +257,7 @@ struct ScatterAdd : Operation {
              {Tensor({1, 3}), Tensor::from<std::int64_t>({1}, {4}), Tensor({4, 3})},
              rows,
              "index 4 at position 0 is outside axis 0 of extent 4"},
-            {"no place",
+            {"empty axis",
              {Tensor({1, 3}), Tensor({1}, i64), Tensor({0, 3})},
              rows,
              "every index is outside axis 0 of extent 0"},
@@ -408,7 +410,7 @@ struct ScatterAlongAxis : Operation {
   static std::vector<Sample> samples() {
     const Domain three = domain::integers(0, 2);
     return {zero_second({"one per row", {{{4, 1}}, {{4, 1}, three}, {{4, 3}}}, axis_attrs(1)}),
-            zero_second({"columns that meet", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, axis_attrs(0)}),
+            zero_second({"repeated indices", {{{5, 9}}, {{5, 9}, three}, {{3, 9}}}, axis_attrs(0)}),
             zero_second({"one element", {{{1}}, {{1}, domain::integers(0, 0)}, {{1}}}, axis_attrs(0)}),
             zero_second({"many rows", {{{300, 50}}, {{300, 50}, three}, {{300, 3}}}, axis_attrs(1)}),
             zero_gradient({"none", {{{2, 0}}, {{2, 0}, three}, {{2, 3}}}, axis_attrs(1)})};
@@ -457,7 +459,7 @@ struct OneHot : Operation {
             zero_gradient({"one label", {{{}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}}),
             zero_gradient({"more labels", {{{3, 9}, labels}}, {{"classes", Index{5}}, {"dtype", f32}}}),
             zero_gradient({"one class", {{{1}, domain::integers(0, 0)}}, {{"classes", Index{1}}, {"dtype", f64}}}),
-            zero_gradient({"whole numbers", {{{2, 3}, labels}}, {{"classes", Index{9}}, {"dtype", i64}}}),
+            zero_gradient({"integers", {{{2, 3}, labels}}, {{"classes", Index{9}}, {"dtype", i64}}}),
             zero_gradient({"no label", {{{0}, labels}}, {{"classes", Index{5}}, {"dtype", boolean}}})};
   }
   static std::vector<BadSample> bad_samples() {
@@ -482,8 +484,8 @@ void register_index(OpRegistry& registry) {
 
 namespace {
 
-// Run-time errors name the function the user called. The attribute "function" passes its name to the kernel if it
-// differs from the operation's.
+// Adds the attribute "function", by which a kernel names the called function in errors, if that name differs from the
+// operation's.
 Attrs with_function(Attrs attrs, const char* op) {
   const std::string function = SourceLocationScope::function_or(op);
   if (function != op) attrs.set("function", function);

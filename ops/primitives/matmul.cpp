@@ -22,7 +22,7 @@ namespace {
 // products of nearly equal length, which are added pairwise. Rounding errors then grow with log k, as those of `sum`.
 constexpr Index most_terms = 1 << 11;
 
-// The sizes of one product, and the axes before the last two.
+// The sizes of one matrix product, and the extents of the batch axes.
 struct Sizes {
   Index m, n, k_of_a, k_of_b;
   Shape batch_a, batch_b;
@@ -86,7 +86,7 @@ struct Matmul : Operation {
     return {in.dtype(0), out};
   }
 
-  // The last two axes of each operand, without memory.
+  // The sizes and strides of one matrix product, without pointers.
   static MatmulArgs args_of(const Shape& a, const Shape& b, const Attrs& attrs) {
     const Index a_rows = a[a.rank() - 2], a_columns = a.back();
     const Index b_rows = b[b.rank() - 2], b_columns = b.back();
@@ -102,14 +102,14 @@ struct Matmul : Operation {
     return args;
   }
 
-  // A plan for one product per batch element, or a single product where b is one matrix and the rows of a are
-  // contiguous.
+  // The prepared products: one per batch element; or a single one if b is one matrix and a is not transposed, since the
+  // rows of all batch elements then form one matrix.
   struct Job {
-    PreparedMatmul product;  // of one part
-    PreparedMatmul last;     // of the last part, if there are several, which may be shorter
+    PreparedMatmul product;  // the product of one part of k
+    PreparedMatmul last;     // the product of the last part, which may be shorter, if there are several
     Index parts = 1;         // see Note [Long sums]
     Index batches = 1;
-    std::array<Index, Shape::max_rank> strides_a{}, strides_b{};  // of the batch axes, in matrices
+    std::array<Index, Shape::max_rank> strides_a{}, strides_b{};  // by batch axis, in matrices
     Shape batch;
   };
   static Job job_of(const TensorType& a, const TensorType& b, const TensorType& out, const Attrs& attrs) {
@@ -166,7 +166,7 @@ struct Matmul : Operation {
   static void run(const Job& job, const KernelCall& call) {
     const PreparedMatmul& product = job.product;
     if (job.parts > 1) return run_parts(job, call);
-    if (job.batches == 1) {  // avoids the overhead of the loop below
+    if (job.batches == 1) {  // skip the loop below, whose overhead matters for small products
       return product(call.inputs[0].data, call.inputs[1].data, call.output.data, call.scratch, call.parallel,
                      call.on_rows_ready);
     }
@@ -177,7 +177,7 @@ struct Matmul : Operation {
       product(a, b, c, call.scratch, call.parallel, call.on_rows_ready == nullptr ? nullptr : &done);
     });
   }
-  // f(i, a, b, c) with the matrices of product i.
+  // Calls f(i, a, b, c) with the matrices of each product i.
   template <class F>
   static void each_batch(const Job& job, Index k, const KernelCall& call, F f) {
     const Index m = job.product.sizes.m, n = job.product.sizes.n;
@@ -207,7 +207,8 @@ struct Matmul : Operation {
   struct PartRange {
     Index first, last;
   };
-  // Sums parts pairwise into c. `scratch` holds one sum per level, then the products' own scratch.
+  // Sums the products of the parts pairwise into c. `scratch` holds one sum per level of the recursion, then the
+  // scratch memory of the products.
   template <class T>
   static void add_parts(const Job& job, const KernelCall& call, const char* a, const char* b, PartRange parts, char* c,
                         char* scratch) {
@@ -262,7 +263,7 @@ struct Matmul : Operation {
   }
 
   static constexpr auto batch = batch_broadcast;
-  // With c = a b: da = dc b^T and db = a^T dc; a transposed operand gets the transposed rule.
+  // For c = a b: da = dc b^T and db = a^T dc; for a transposed operand, the transpose of its rule.
   static Cotangents vjp(const Vjp& r) {
     const bool ta = r.attrs().flag("transpose_a");
     const bool tb = r.attrs().flag("transpose_b");
@@ -273,7 +274,7 @@ struct Matmul : Operation {
     Value rows = a;
     Value row_cotangents = c;
     if (!ta && b.shape().rank() == 2 && a.shape().rank() > 2) {
-      // The batch shares b: one product over all rows replaces a product per batch element and a sum.
+      // All batch elements share b: one product over all rows replaces a sum of products.
       rows = flatten(a, 0, -2);
       row_cotangents = flatten(c, 0, -2);
     }
@@ -327,8 +328,8 @@ bool is_row_of(Value v, Value matrix) {
          v.shape().rank() >= 1 && v.shape().rank() <= matrix.shape().rank() && v.dtype() == matrix.dtype();
 }
 
-// v * scale, with the scale folded into the right operand of a product. Empty unless v is a product with per-column
-// terms and factors.
+// v * scale, with the scale multiplied into the right operand of a matrix product. Empty unless v is such a product,
+// possibly followed by per-column terms and factors.
 Value scaled(Value v, Value scale) {
   Graph& graph = v.graph();
   const OpDef* op = v.node().op;
@@ -362,7 +363,7 @@ Value product_sample(Graph& graph) {
   return left ? matmul(transpose(x), y) : matmul(x, transpose(y));
 }
 
-// A dense layer at inference: product, bias, and batch normalization by moving statistics.
+// A dense layer at inference: matrix product, bias, and batch normalization by moving statistics.
 Value normalized_sample(Graph& graph, Index rows) {
   const Value x = graph.input("x", {rows, 5});
   const auto row = [&](const char* name) { return graph.input(name, {7}); };
@@ -455,7 +456,7 @@ Composite matmul_of_vectors() {
            product("matrix by vector", {3, 17}, {17}),
            product("transposed matrix by vector", {5, 3}, {5}, turned(true, false)),
            product("vector by batch", {4}, {2, 4, 3}), product("batch by vector", {2, 3, 4}, {4}),
-           product("one element", {1}, {1}), product("nothing", {0}, {0, 2})},
+           product("one element", {1}, {1}), product("empty", {0}, {0, 2})},
           {{"lengths",
             {Tensor::zeros({3}), Tensor({4, 3})},
             turned(false, false),
@@ -483,7 +484,7 @@ std::vector<Composite> matmul_composites() {
       {"dot",
        "Dot product.",
        [](Inputs x, const Attrs&) { return dot(x[0], x[1]); },
-       {product("vectors", {19}, {19}), product("one element", {1}, {1}), product("nothing", {0}, {0})},
+       {product("vectors", {19}, {19}), product("one element", {1}, {1}), product("empty", {0}, {0})},
        {{"lengths",
          {Tensor::zeros({3}), Tensor::zeros({1})},
          {},
@@ -492,7 +493,7 @@ std::vector<Composite> matmul_composites() {
       {"outer",
        "Outer product.",
        [](Inputs x, const Attrs&) { return outer(x[0], x[1]); },
-       {product("vectors", {3}, {17}), product("one element", {1}, {1}), product("nothing", {0}, {2})},
+       {product("vectors", {3}, {17}), product("one element", {1}, {1}), product("empty", {0}, {2})},
        {{"matrix", {Tensor::zeros({3}), Tensor({1, 3})}, {}, "outer: needs two vectors, got [3] and [1, 3]"}}},
   };
 }

@@ -17,13 +17,13 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index most = Index{1} << 56;  // no shape holds more
+constexpr Index most = Index{1} << 56;  // no shape has more elements
 
 const char* word_for(PadMode mode) {
   return mode == PadMode::constant ? "constant" : mode == PadMode::reflect ? "reflect" : "edge";
 }
 
-// Attributes of a padded axis: `before` added elements, the input's, then `after` added elements.
+// The attributes of pad. The padded axis has `before` added elements, those of the input, and `after` added elements.
 struct Widths {
   int axis;
   Index before, after;
@@ -36,7 +36,7 @@ struct Widths {
         reflect(attrs.text("mode") == "reflect"),
         edge(attrs.text("mode") == "edge") {}
 
-  // Input element that added element i copies (i counts from the start of the added elements).
+  // The index of the input element that is copied to the i-th added element, before or after the input.
   Index front_source(Index i) const { return reflect ? before - i : 0; }
   Index back_source(Index i, Index extent) const { return reflect ? extent - 2 - i : extent - 1; }
 };
@@ -92,7 +92,7 @@ struct Pad : Operation {
     return {in.dtype(0), out};
   }
 
-  // Copies `count` neighboring elements of the axis, from element `from` of the input on, `step` at a time.
+  // Copies `count` elements of the axis to the output from element `to` on: input elements from, from + step, ...
   static void copy(const KernelCall& call, Index count, Index from, Index step, Index to) {
     const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
     const TensorType& input = call.inputs[0].type;
@@ -140,8 +140,8 @@ struct Pad : Operation {
     constexpr auto constant = PadMode::constant, reflect = PadMode::reflect, edge = PadMode::edge;
     return {zero_second({"both sides", {{{3, 4}}}, pad_attrs(1, 2, 1, constant, 0.5)}),
             zero_second({"front", {{{3}}}, pad_attrs(0, 2, 0, constant, 0)}),
-            zero_second({"nothing added", {{{3}}}, pad_attrs(0, 0, 0, constant, 0)}),
-            zero_gradient({"added to nothing", {{{0, 2}}}, pad_attrs(0, 1, 1, constant, 3)}),
+            zero_second({"no padding", {{{3}}}, pad_attrs(0, 0, 0, constant, 0)}),
+            zero_gradient({"empty axis", {{{0, 2}}}, pad_attrs(0, 1, 1, constant, 3)}),
             zero_second({"reflected", {{{3, 5}}}, pad_attrs(1, 4, 2, reflect, 0)}),
             zero_second({"rows reflected", {{{4, 9}}}, pad_attrs(0, 1, 3, reflect, 0)}),
             zero_second({"one element reflected by none", {{{1}}}, pad_attrs(0, 0, 0, reflect, 0)}),
@@ -220,10 +220,7 @@ struct Unpad : Operation {
     return {
         {"shorter than that", {Tensor::zeros({3})}, pad_attrs(0, 2, 2, PadMode::edge, 0), "shorter than its padding"},
         {"constants", {Tensor::zeros({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "got constant"},
-        {"less than nothing",
-         {Tensor::zeros({3})},
-         pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0),
-         "must be non-negative"},
+        {"negative width", {Tensor::zeros({3})}, pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0), "must be non-negative"},
         {"far too wide", {Tensor::zeros({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too large"}};
   }
 };

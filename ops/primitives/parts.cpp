@@ -25,8 +25,8 @@ Strides stride_of(const TensorType& type) { return type.shape.strides(); }
 
 // ---- concat and its reverse
 
-// The vjp has one node per input, and each reads all inputs: its cost is quadratic in this number. `concat` joins more
-// values in several rounds.
+// Maximum number of inputs of a node. The vjp has one node per input, which reads the shapes of all inputs: its cost is
+// quadratic. `concat` joins more values in several rounds.
 constexpr int most_parts = 64;
 
 struct Concat : Operation {
@@ -71,7 +71,7 @@ struct Concat : Operation {
     return {zero_second({"rows", {{{2, 3}}, {{4, 3}}}, axis_attrs(0)}),
             zero_second({"columns", {{{2, 3}}, {{2, 1}}, {{2, 9}}}, axis_attrs(1)}),
             zero_second({"one", {{{5}}}, axis_attrs(0)}), zero_second({"one element", {{{1}}, {{0}}}, axis_attrs(0)}),
-            zero_second({"with nothing", {{{0, 2}}, {{3, 2}}}, axis_attrs(0)})};
+            zero_second({"with an empty tensor", {{{0, 2}}, {{3, 2}}}, axis_attrs(0)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other extent", {Tensor({2, 3}), Tensor({2, 4})}, axis_attrs(0), "does not fit"},
@@ -130,11 +130,11 @@ struct ConcatPart : Operation {
     return {zero_second({"middle", {{{2, 6}}, {{2, 1}}, {{2, 3}}, {{2, 2}}}, attrs(1, 1)}),
             zero_second({"rows", {{{9, 5}}, {{7, 5}}, {{2, 5}}}, attrs(0, 0)}),
             zero_second({"one element", {{{1}}, {{1}}}, attrs(0, 0)}),
-            zero_gradient({"nothing", {{{2}}, {{2}}, {{0}}}, attrs(0, 1)})};
+            zero_gradient({"empty", {{{2}}, {{2}}, {{0}}}, attrs(0, 1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"no such part", {Tensor::zeros({2}), Tensor::zeros({2})}, attrs(0, 1), "part must be in [0, 1), got 1"},
-            {"no such part by far",
+    return {{"part out of range", {Tensor::zeros({2}), Tensor::zeros({2})}, attrs(0, 1), "part must be in [0, 1), got 1"},
+            {"part far out of range",
              {Tensor::zeros({2}), Tensor::zeros({2})},
              attrs(0, INT64_MAX),
              "part must be in [0, 1), got 9223372036854775807"},
@@ -148,14 +148,14 @@ struct ConcatPart : Operation {
 
 // ---- slice and its reverse
 
-// The elements a slice takes from an axis, with Python's rules. For a negative step, positions are clamped to
+// The elements that a slice selects from an axis, by Python's rules. For a negative step, positions are clamped to
 // [-1, extent - 1].
 struct Range {
   Index begin, count, step;
 };
 Range range_of(const Attrs& attrs, Index extent) {
   const Index step = std::clamp(attrs.integer("step"), -extent - 1,
-                                extent + 1);  // avoids overflow: a longer step takes no more elements
+                                extent + 1);  // avoids overflow: a longer step selects the same elements
   const Index low = step > 0 ? 0 : -1;
   const auto position = [&](Index p) { return std::clamp<Index>(p < 0 ? p + extent : p, low, extent + low); };
   const Index begin = position(attrs.integer("begin"));
@@ -207,9 +207,9 @@ struct Slice : Operation {
             zero_second({"longer than the axis", {{{4}}}, attrs(0, -9, 9, 1)}),
             zero_second({"one step", {{{4}}}, attrs(0, 1, open_end, INT64_MIN)}),
             zero_second({"one element", {{{1}}}, attrs(0, 0, open_end, 1)}),
-            zero_gradient({"of nothing", {{{0, 2}}}, attrs(0, 0, open_end, 1)}),
-            zero_gradient({"nothing backwards", {{{4}}}, attrs(0, 1, 3, -1)}),
-            zero_gradient({"nothing", {{{4}}}, attrs(0, 3, 1, 1)})};
+            zero_gradient({"empty input", {{{0, 2}}}, attrs(0, 0, open_end, 1)}),
+            zero_gradient({"empty, negative step", {{{4}}}, attrs(0, 1, 3, -1)}),
+            zero_gradient({"empty", {{{4}}}, attrs(0, 3, 1, 1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"step", {Tensor::zeros({4})}, attrs(0, 0, 2, 0), "step must not be 0"},
@@ -251,7 +251,7 @@ struct Unslice : Operation {
             zero_second({"every second", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 1, open_end, 2)}),
             zero_second({"backwards", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 7, 0, -2)}),
             zero_second({"one element", {{{1}}, {{1}}}, Slice::attrs(0, 0, open_end, 1)}),
-            zero_gradient({"from nothing", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1)})};
+            zero_gradient({"empty slice", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {
@@ -262,8 +262,8 @@ struct Unslice : Operation {
 
 bool is_plain(Value unslice) { return unslice.graph().attrs(unslice.id()).integer("step") == 1; }
 
-// The gradient of T slices of a tensor is a sum of T tensors of its size. Where the slices do not overlap, each element
-// is one cotangent plus zeros: that cotangent + 0, which makes +0 of -0 as the sum does.
+// Replaces a sum of zero-padded slices by their concatenation if the slices do not overlap. Such sums are the gradient
+// of a tensor that was sliced T times, and cost T times its size. The final + 0.0 turns -0 into +0, as the sum does.
 Value join_unslices(const Match& m) {
   Graph& graph = m.root.graph();
   struct Piece {
@@ -332,7 +332,7 @@ void register_parts(OpRegistry& registry) { add_operations<Concat, ConcatPart, S
 
 namespace {
 
-// Checks all values first, so that errors name the user's operand numbers and no node is appended.
+// Checks all values before any node is appended, so that errors count operands as the user does.
 void check_parts(std::span<const Value> values, const Attrs& attrs) {
   std::vector<TensorType> types;
   std::vector<std::string> words;

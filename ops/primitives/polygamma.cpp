@@ -17,8 +17,8 @@ namespace {
 
 constexpr int highest = 20;
 
-// The sum over k >= 0 of (x + k)^-s, for x > 0 and whole s > 1: its first terms, then the formula of Euler and
-// Maclaurin (Abramowitz and Stegun 23.1.30).
+// The Hurwitz zeta function, the sum of (x + k)^-s over k >= 0, for x > 0 and integers s > 1. The first terms are added
+// directly; the Euler-Maclaurin formula gives the others (Abramowitz and Stegun 23.1.30).
 double hurwitz_zeta(int s, double x) {
   constexpr double bernoulli[] = {1.0 / 6,       -1.0 / 30,       1.0 / 42,       -1.0 / 30,
                                   5.0 / 66,      -691.0 / 2730,   7.0 / 6,        -3617.0 / 510,
@@ -35,8 +35,8 @@ double hurwitz_zeta(int s, double x) {
   return sum;
 }
 
-// Derivative n of pi cot(pi x), where cot(pi x) = c: with the derivative -pi (1 + c^2) of c it is pi^(n + 1) times a
-// polynomial in c, whose derivative times -(1 + c^2) is the next one.
+// The n-th derivative of pi cot(pi x), given c = cot(pi x). It is pi^(n + 1) p_n(c) with the polynomials p_0(c) = c and
+// p_(n + 1)(c) = -(1 + c^2) p_n'(c), since the derivative of c is -pi (1 + c^2).
 double cotangent_derivative(int n, double c) {
   std::array<double, highest + 2> p{};
   p[1] = 1;
@@ -88,7 +88,7 @@ struct Polygamma : Operation {
   static void kernel(const KernelCall& call) {
     with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
-  // The series itself, which holds on both sides of 0, and the integral of what is left.
+  // Sums the series, which is valid for all x that are not poles, and adds the integral of the remaining terms.
   static void reference(const KernelCall& call) {
     const auto n = static_cast<int>(call.attrs->integer("n"));
     for (Index i = 0; i < call.output.type.shape.elements(); ++i) {
@@ -111,7 +111,7 @@ struct Polygamma : Operation {
     return {
         {"first", {{{9}, between_poles}}, attrs(1)},           {"second", {{{3, 5}, between_poles}}, attrs(2)},
         {"third", {{{5}, domain::between(0.5, 3)}}, attrs(3)}, {"seventh", {{{4}, domain::between(2, 8)}}, attrs(7)},
-        {"one number", {{{}, domain::positive()}}, attrs(1)},  zero_gradient({"nothing", {{{0}}}, attrs(1)})};
+        {"scalar", {{{}, domain::positive()}}, attrs(1)},      zero_gradient({"empty", {{{0}}}, attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"not above 0", {Tensor::zeros({3})}, attrs(0), "n must be in [1, 20], got 0"},

@@ -74,7 +74,7 @@ std::vector<Sample> both_ways(const Attrs& attrs) {
   typed.set("shape", Axes{3, 33});
   typed.set("dtype", f32);
   return {zero_gradient({"matrix", {}, typed}), zero_gradient({"like a matrix", {{{3, 33}}}, attrs}),
-          zero_gradient({"one number", {{{1}}}, attrs}), zero_gradient({"nothing", {{{0}}}, attrs})};
+          zero_gradient({"one element", {{{1}}}, attrs}), zero_gradient({"empty", {{{0}}}, attrs})};
 }
 
 struct RandomUniform : Drawn<RandomUniform, &Kernels::uniform> {
@@ -123,11 +123,10 @@ struct RandomNormal : Drawn<RandomNormal, &Kernels::normal> {
   }
   static std::vector<Sample> samples() { return both_ways(attrs(1, 2, 7)); }
   static std::vector<BadSample> bad_samples() {
-    return {
-        {"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
-        {"deviation", {Tensor::zeros({3})}, attrs(0, -1, 0), "stddev must be finite and >= 0, got -1"},
-        {"infinite deviation", {Tensor::zeros({3})}, attrs(0, INFINITY, 0), "stddev must be finite and >= 0, got inf"},
-        {"mean", {Tensor::zeros({3})}, attrs(std::nan(""), 1, 0), "mean must be finite, got nan"}};
+    return {{"integers", {Tensor({3}, i64)}, attrs(0, 1, 0), "i64 is not a floating dtype"},
+            {"deviation", {Tensor::zeros({3})}, attrs(0, -1, 0), "stddev must be finite and >= 0, got -1"},
+            {"infinite stddev", {Tensor::zeros({3})}, attrs(0, INFINITY, 0), "stddev must be finite and >= 0, got inf"},
+            {"mean", {Tensor::zeros({3})}, attrs(std::nan(""), 1, 0), "mean must be finite, got nan"}};
   }
 };
 
@@ -155,7 +154,7 @@ struct RandomBernoulli : Drawn<RandomBernoulli, &Kernels::bernoulli> {
   }
 };
 
-// High half of the product: a value below `count`, uniform up to a bias of count / 2^64.
+// Maps 64 random bits to [0, count): the high half of the product, uniform up to a bias of count / 2^64.
 Index scaled(std::uint64_t random, Index count) {
   __extension__ using Wide = unsigned __int128;
   return static_cast<Index>(static_cast<Wide>(random) * static_cast<std::uint64_t>(count) >> 64);
@@ -175,7 +174,7 @@ struct RandomPermutation : Source {
     }
     return {i64, {in.shape(0)[axis_of(in)]}};
   }
-  // Sequential: each swap depends on the previous ones. One counter value yields two swaps.
+  // Runs serially, since each swap depends on the previous ones. One counter value is used for two swaps.
   static void kernel(const KernelCall& call) {
     auto* out = call.output.as<std::int64_t>();
     const RandomArgs args = random_args(*call.attrs, call.random, call.first, call.output.type.shape.elements(), out);
@@ -196,8 +195,8 @@ struct RandomPermutation : Source {
   }
   static Attrs attrs(const char* which, Index number, Index stream) { return {{which, number}, {"stream", stream}}; }
   static std::vector<Sample> samples() {
-    return {zero_gradient({"numbers", {}, attrs("n", 33, 3)}), zero_gradient({"one number", {}, attrs("n", 1, 3)}),
-            zero_gradient({"nothing", {}, attrs("n", 0, 3)}), zero_gradient({"rows", {{{17, 3}}}, attrs("axis", 0, 3)}),
+    return {zero_gradient({"sequence", {}, attrs("n", 33, 3)}), zero_gradient({"one element", {}, attrs("n", 1, 3)}),
+            zero_gradient({"empty", {}, attrs("n", 0, 3)}), zero_gradient({"rows", {{{17, 3}}}, attrs("axis", 0, 3)}),
             zero_gradient({"columns of integers", {{{2, 40}, domain::integers(0, 9)}}, attrs("axis", 1, 3)})};
   }
   static std::vector<BadSample> bad_samples() {
@@ -220,7 +219,7 @@ Value inverse_cdf(Value uniform, double mean, double stddev, double low, double 
   return mean + stddev * z;
 }
 
-// Bounds of the uniform values that inverse_cdf maps to [low, high].
+// The bounds between which inverse_cdf maps uniform values to [low, high].
 struct Cut {
   double low, high;
 };
@@ -323,7 +322,7 @@ namespace {
 
 std::vector<Sample> no_derivative(const Domain& domain = domain::any()) {
   return {zero_gradient({"row", {{{33}, domain}}}), zero_gradient({"matrix", {{{3, 5}, domain}}}),
-          zero_gradient({"one number", {{{1}, domain}}}), zero_gradient({"nothing", {{{0}, domain}}})};
+          zero_gradient({"one element", {{{1}, domain}}}), zero_gradient({"empty", {{{0}, domain}}})};
 }
 
 std::vector<BadSample> integers(const char* name) {
@@ -349,7 +348,7 @@ std::vector<Composite> random_composites() {
          {{"stddev", 1.0}, {"high", 1.0}},
          "truncated_normal_like: low must be < high, got 1 and 1"},
         {"deviation", {Tensor::zeros({3})}, {{"stddev", -1.0}, {"high", 2.0}}, "truncated_normal_like: stddev must be"},
-        {"next to nothing", {Tensor::zeros({3})}, {{"stddev", 1.0}, {"high", 1.00001}}, "has almost no probability"}}},
+        {"tiny interval", {Tensor::zeros({3})}, {{"stddev", 1.0}, {"high", 1.00001}}, "has almost no probability"}}},
       {"bernoulli", "1 with probability x.", [](Inputs x, const Attrs&) { return bernoulli(x[0]); },
        no_derivative(domain::between(0, 1)), integers("bernoulli")},
       {"dropout_mask",
@@ -362,7 +361,7 @@ std::vector<Composite> random_composites() {
        "Slices in random order.",
        [](Inputs x, const Attrs&) { return permutation(x[0]); },
        {zero_second({"rows", {{{9, 3}}}}), zero_second({"row", {{{33}}}}), zero_second({"one row", {{{1, 3}}}}),
-        zero_second({"one element", {{{1}}}}), zero_gradient({"nothing", {{{0, 3}}}})},
+        zero_second({"one element", {{{1}}}}), zero_gradient({"empty", {{{0, 3}}}})},
        {{"scalar", {Tensor(1.0F)}, {}, "permutation: axis 0 is out of range"}}}};
 }
 

@@ -57,7 +57,7 @@ struct Reshape : View {
     return {zero_second({"flat", {{{3, 4}}}, {{"extents", Axes{12}}}}),
             zero_second({"inferred", {{{3, 4}}}, {{"extents", Axes{2, -1}}}}),
             zero_second({"scalar", {{{1, 1}}}, {{"extents", Axes{}}}}),
-            zero_gradient({"nothing", {{{0, 3}}}, {{"extents", Axes{5, 0}}}})};
+            zero_gradient({"empty", {{{0, 3}}}, {{"extents", Axes{5, 0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor({3, 4})}, {{"extents", Axes{5, 2}}}, "12 elements do not fill"},
@@ -80,7 +80,7 @@ struct ReshapeLike : View {
   static Cotangents vjp(const Vjp& r) { return {reshape_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
     return {zero_second({"matrix", {{{6}}, {{2, 3}}}}), zero_second({"larger matrix", {{{3, 17}}, {{17, 3}}}}),
-            zero_second({"one element", {{{1}}, {{}}}}), zero_gradient({"nothing", {{{0, 2}}, {{3, 0}}}})};
+            zero_second({"one element", {{{1}}, {{}}}}), zero_gradient({"empty", {{{0, 2}}, {{3, 0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor::zeros({5}), Tensor({2, 3})}, {}, "5 elements do not fill"}};
@@ -115,7 +115,7 @@ struct Flatten : View {
     return {
         zero_second({"images", {{{2, 3, 4}}}, attrs(1, 2)}),    zero_second({"all", {{{2, 3}}}, attrs(0, 1)}),
         zero_second({"front", {{{2, 3, 4}}}, attrs(0, 1)}),     zero_second({"scalar", {{{}}}, attrs(0, -1)}),
-        zero_second({"longer rows", {{{3, 17}}}, attrs(0, 1)}), zero_gradient({"nothing", {{{2, 0, 3}}}, attrs(1, 2)})};
+        zero_second({"longer rows", {{{3, 17}}}, attrs(0, 1)}), zero_gradient({"empty", {{{2, 0, 3}}}, attrs(1, 2)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor({2, 3})}, attrs(3, 2), "axis 3 is out of range"},
@@ -146,7 +146,7 @@ struct Unflatten : View {
     return {zero_second({"last", {{{2, 6}}}, attrs(1, {2, 3})}),
             zero_second({"inferred", {{{6, 5}}}, attrs(0, {-1, 2})}),
             zero_second({"one element", {{{1}}}, attrs(0, {1, 1})}),
-            zero_gradient({"nothing", {{{0, 2}}}, attrs(0, {0, 3})})};
+            zero_gradient({"empty", {{{0, 2}}}, attrs(0, {0, 3})})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"other count", {Tensor({2, 6})}, attrs(1, {4, 2}), "6 elements do not fill the extents [4, 2]"},
@@ -170,7 +170,7 @@ struct ExpandDims : View {
   static std::vector<Sample> samples() {
     return {zero_second({"front", {{{3}}}, axis_attrs(0)}), zero_second({"back", {{{2, 3}}}, axis_attrs(2)}),
             zero_second({"middle", {{{3, 17}}}, axis_attrs(1)}), zero_second({"scalar", {{{}}}, axis_attrs(0)}),
-            zero_gradient({"nothing", {{{0}}}, axis_attrs(1)})};
+            zero_gradient({"empty", {{{0}}}, axis_attrs(1)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor::zeros({3})}, axis_attrs(2), "axis 2 is out of range"}};
@@ -200,7 +200,7 @@ struct Squeeze : View {
             zero_second({"to a scalar", {{{1}}}, {{"axes", Axes{0}}}}),
             zero_second({"no axis", {{{2, 3}}}, {{"axes", Axes{}}}}),
             zero_second({"longer rows", {{{3, 1, 17}}}, {{"axes", Axes{1}}}}),
-            zero_gradient({"nothing", {{{0, 1}}}, {{"axes", Axes{1}}}})};
+            zero_gradient({"empty", {{{0, 1}}}, {{"axes", Axes{1}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"extent", {Tensor({3, 2})}, {{"axes", Axes{1}}}, "axis 1 has extent 2, not 1"},
@@ -212,11 +212,11 @@ struct StopGradient : View {
   static constexpr const char* name = "stop_gradient";
   static constexpr const char* doc = "Identity that blocks the gradient.";
   static constexpr const char* no_gradient = "it blocks the gradient";
-  static constexpr auto batch = batch_broadcast;  // not a plain view, which would let the gradient through
+  static constexpr auto batch = batch_broadcast;  // not that of views, which would restore the gradient
   static TensorType infer(const Infer& in) { return same_type(in); }
   static std::vector<Sample> samples() {
     return {zero_gradient({"row", {{{5}}}}), zero_gradient({"matrix", {{{3, 17}}}}),
-            zero_gradient({"one element", {{{1}}}}), zero_gradient({"nothing", {{{0}}}})};
+            zero_gradient({"one element", {{{1}}}}), zero_gradient({"empty", {{{0}}}})};
   }
 };
 
@@ -259,7 +259,7 @@ struct Transpose : Operation {
             zero_second({"larger matrix", {{{33, 17}}}, {{"order", Axes{1, 0}}}}),
             zero_second({"three axes", {{{2, 3, 4}}}, {{"order", Axes{2, 0, 1}}}}),
             zero_second({"scalar", {{{}}}, {{"order", Axes{}}}}),
-            zero_gradient({"nothing", {{{0, 3}}}, {{"order", Axes{1, 0}}}})};
+            zero_gradient({"empty", {{{0, 3}}}, {{"order", Axes{1, 0}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"repeated axis", {Tensor({2, 3})}, {{"order", Axes{0, 0}}}, "[0, 0] is not an order of 2 axes"},
@@ -289,12 +289,12 @@ struct BroadcastTo : Broadcast {
   static TensorType infer(const Infer& in) { return broadcast_target(in, Shape(in.attrs().ints("shape"))); }
   static Cotangents vjp(const Vjp& r) { return sum_like(r.cotangent(), r.input(0)); }
   static std::vector<Sample> samples() {
-    return {zero_second({"number", {{{}}}, {{"shape", Axes{3, 5}}}}),
+    return {zero_second({"scalar", {{{}}}, {{"shape", Axes{3, 5}}}}),
             zero_second({"row", {{{5}}}, {{"shape", Axes{3, 5}}}}),
             zero_second({"column", {{{3, 1}}}, {{"shape", Axes{3, 5}}}}),
             zero_second({"middle", {{{2, 1, 3}}}, {{"shape", Axes{2, 4, 3}}}}),
             zero_second({"itself", {{{9}}}, {{"shape", Axes{9}}}}),
-            zero_gradient({"nothing", {{{1, 3}}}, {{"shape", Axes{0, 3}}}})};
+            zero_gradient({"empty", {{{1, 3}}}, {{"shape", Axes{0, 3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"does not fit", {Tensor::zeros({4})}, {{"shape", Axes{3, 5}}}, "[4] does not broadcast to [3, 5]"},
@@ -310,8 +310,8 @@ struct BroadcastLike : Broadcast {
   static TensorType infer(const Infer& in) { return broadcast_target(in, in.shape(1)); }
   static Cotangents vjp(const Vjp& r) { return {sum_like(r.cotangent(), r.input(0)), Value{}}; }
   static std::vector<Sample> samples() {
-    return {zero_second({"number", {{{}}, {{3, 5}}}}), zero_second({"column", {{{3, 1}}, {{3, 17}}}}),
-            zero_second({"one element", {{{}}, {{1}}}}), zero_gradient({"nothing", {{{1, 3}}, {{0, 3}}}})};
+    return {zero_second({"scalar", {{{}}, {{3, 5}}}}), zero_second({"column", {{{3, 1}}, {{3, 17}}}}),
+            zero_second({"one element", {{{}}, {{1}}}}), zero_gradient({"empty", {{{1, 3}}, {{0, 3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"does not fit", {Tensor::zeros({4}), Tensor({3, 5})}, {}, "[4] does not broadcast to [3, 5]"}};
@@ -441,8 +441,7 @@ std::vector<Composite> shape_composites() {
        "Inserts an axis of extent 1.",
        [](Inputs x, const Attrs& a) { return unsqueeze(x[0], a.integer("axis")); },
        {zero_second({"last", {{{2, 3}}}, axis_attrs(-1)}), zero_second({"scalar", {{{}}}, axis_attrs(0)}),
-        zero_second({"longer rows", {{{3, 17}}}, axis_attrs(1)}),
-        zero_gradient({"nothing", {{{0, 3}}}, axis_attrs(-1)})},
+        zero_second({"longer rows", {{{3, 17}}}, axis_attrs(1)}), zero_gradient({"empty", {{{0, 3}}}, axis_attrs(-1)})},
        {{"axis", {Tensor::zeros({2})}, axis_attrs(2), "axis 2 is out of range"}}},
   };
 }

@@ -235,7 +235,7 @@ Value positions(const char* where, Value x, Index axis, bool descending, Index k
   return transpose(apply("argsort", {transpose(x, order)}, attrs), order);
 }
 
-// Indices from argsort are always valid.
+// The elements of x at indices from argsort, which are always valid.
 Value chosen(Value x, Value indices, Index axis) {
   const int along = axis_index(axis, x.shape().rank(), "take_along_axis");
   return apply("take_along_axis", {x, indices}, axis_attrs(along));
@@ -283,7 +283,7 @@ std::vector<Composite> sort_composites() {
        {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, sort_attrs(-1, false)}),
         zero_second({"first axis, descending", {{{7, 2}, domain::distinct()}}, sort_attrs(0, true)}),
         zero_second({"one element", {{{1}}}, sort_attrs(0, false)}),
-        zero_gradient({"nothing", {{{3, 0}}}, sort_attrs(1, false)})},
+        zero_gradient({"empty", {{{3, 0}}}, sort_attrs(1, false)})},
        {{"scalar", {Tensor(1.0F)}, sort_attrs(0, false), "sort: a scalar has no axis"},
         {"axis", {Tensor::zeros({2})}, sort_attrs(1, false), "sort: axis 1"}}},
       {"topk",
@@ -292,7 +292,7 @@ std::vector<Composite> sort_composites() {
        {zero_second({"last axis", {{{3, 9}, domain::distinct()}}, count_attrs(4, -1)}),
         zero_second({"middle axis", {{{2, 5, 3}, domain::distinct()}}, count_attrs(2, 1)}),
         zero_second({"one element", {{{1}}}, count_attrs(1, 0)}), zero_gradient({"none", {{{3}}}, count_attrs(0, 0)}),
-        zero_gradient({"of nothing", {{{0, 3}}}, count_attrs(2, 1)})},
+        zero_gradient({"empty", {{{0, 3}}}, count_attrs(2, 1)})},
        {{"too many", {Tensor({2, 3})}, count_attrs(4, -1), "topk: k must be in [0, 3], the extent of axis 1, got 4"},
         {"negative", {Tensor::zeros({3})}, count_attrs(-1, 0), "got -1"},
         {"scalar", {Tensor(1.0F)}, count_attrs(0, 0), "topk: a scalar"}}},

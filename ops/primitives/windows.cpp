@@ -27,7 +27,7 @@ Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation
 
 namespace {
 
-constexpr Index most = 1 << 28;  // limit of each attribute, so that products of two cannot overflow
+constexpr Index most = 1 << 28;  // maximum of each attribute, so that products of two cannot overflow
 constexpr Index task_elements = 1 << 15;
 
 // Windows along one axis: window i begins at i * stride - before, and its elements are `dilation` apart.
@@ -39,7 +39,8 @@ struct Slide {
   // Position of an element of window i; outside [0, extent) it is padding.
   Index at(Index i, Index element) const { return i * stride - before + element * dilation; }
   bool holds(Index position) const { return position >= 0 && position < extent; }
-  // Elements [first, last) of window i lie inside the axis. In closed form: a window may be far longer than the axis.
+  // Elements [first, last) of window i lie inside the axis. There is no loop, since a window may be much longer than
+  // the axis.
   Index first(Index i) const { return elements_before(-at(i, 0)); }
   Index last(Index i) const { return std::min(window, elements_before(extent - at(i, 0))); }
   Index elements_before(Index distance) const { return distance <= 0 ? 0 : (distance + dilation - 1) / dilation; }
@@ -111,7 +112,7 @@ void require_images(const Infer& in, const Shape& x) {
   if (x.rank() != 4) in.fail_shape(fmt::format("images are [batch, height, width, channels], not {}", x.str()));
 }
 
-// Copies a short run of channels inline: a call of memcpy would take longer than the copy.
+// Copies a few bytes without a call of memcpy, which would take longer than the copy.
 inline void copy_run(char* to, const char* from, std::size_t bytes) {
   const auto piece = [&](auto size, std::size_t at) { std::memcpy(to + at, from + at, decltype(size)::value); };
   const auto ends = [&](auto size) {
@@ -144,7 +145,7 @@ void inside_runs(const Slide& s, Index i, const F& run) {
   for (Index e = first; e < last; ++e) run(e, s.at(i, e), 1);
 }
 
-// Merges the vmap axis with the image axis, and splits them again.
+// `stacked` merges the leading axis of a batch rule with the image axis, `unstacked` splits them again.
 Value stacked(Value x) { return flatten(x, 0, 1); }
 Value unstacked(const Batch& b, Value y, const Shape& one) { return unflatten(y, 0, {b.size(), one[0]}); }
 
@@ -192,7 +193,7 @@ struct Unfold : Operation {
       for (Index r = first; r < last; ++r) row(call, s, r / s.rows.count, r % s.rows.count);
     });
   }
-  // All images in one batch.
+  // Batch rule: unfolds all images of the batch as one.
   static Value batch(const Batch& b) {
     const Shape& windows = b.output().shape();
     return unstacked(b, apply("unfold", {stacked(b.input(0))}, b.attrs()), windows);
@@ -256,7 +257,7 @@ struct Fold : Operation {
   static double flops(std::span<const TensorType> in, const TensorType&, const Attrs&) {
     return flops_of(in[0].shape.elements(), in[0].dtype);
   }
-  // Whether so many windows overlap in a pixel that a plain sum would lose precision.
+  // Whether a pixel may be in so many windows that a plain sum would lose precision.
   static bool many_meet(const Slides& s) {
     const auto along = [](const Slide& slide) { return std::min(slide.window, slide.count); };
     return along(s.rows) * along(s.columns) > few_terms;
@@ -311,7 +312,7 @@ struct Fold : Operation {
       }
     });
   }
-  // Every element of every window to its pixel.
+  // The reference: adds each element of each window to its pixel.
   static void reference(const KernelCall& call) {
     const Shape& x = call.output.type.shape;
     const Shape& w = call.inputs[0].type.shape;
@@ -395,7 +396,7 @@ struct WindowArgmax : Operation {
     const std::vector<Index>& window = attrs.ints("window");
     return flops_of(out.shape.elements(), in[0].dtype, static_cast<double>(window[0]) * static_cast<double>(window[1]));
   }
-  // Some neighboring channels of one window.
+  // Finds the largest elements of one window for some neighboring channels.
   template <class T>
   static void channels(const T* image, const Slides& s, Index i, Index j, Index all, Index first, Index count,
                        std::int64_t* out) {

@@ -22,25 +22,25 @@ inline Sample zero_second(Sample sample) {
   return sample;
 }
 
-// The attributes most samples of composites have.
+// Common attributes of composites' samples.
 inline Attrs axis_attrs(Index axis) { return {{"axis", axis}}; }
 inline Attrs count_attrs(Index n, Index axis) { return {{"n", n}, {"axis", axis}}; }
 inline Attrs list_attrs(Axes n) { return {{"n", std::move(n)}}; }
 
-// Both lists in one.
+// Concatenates two lists.
 inline std::vector<BadSample> joined(std::vector<BadSample> some, const std::vector<BadSample>& more) {
   some.insert(some.end(), more.begin(), more.end());
   return some;
 }
 
-// One input of each interesting shape.
+// Samples of one input: scalars, empty tensors, and rows around the vector width.
 std::vector<Sample> unary_samples(const Domain& domain, bool zero_gradient = false, bool zero_second = false);
-// Two inputs that broadcast in each interesting way.
+// Samples of two inputs, with every way two shapes can broadcast.
 std::vector<Sample> binary_samples(const Domain& left, const Domain& right, bool zero_gradient = false,
                                    bool zero_second = false);
-// Like unary_samples; where there is but one number, it comes from `alone`: a domain where no derivative is 0.
+// Like unary_samples, but a single element is drawn from `alone`, a domain in which no derivative is 0.
 std::vector<Sample> unary_samples_with(const Domain& domain, const Domain& alone, bool zero_second);
-// The samples, and i64 samples with a domain per input.
+// The samples, followed by i64 samples with one domain per input.
 std::vector<Sample> with_integers(std::vector<Sample> samples, const std::vector<Domain>& domains);
 
 inline std::vector<Domain> twice(const Domain& domain) { return {domain, domain}; }

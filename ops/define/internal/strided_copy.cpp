@@ -12,7 +12,7 @@ namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index task_elements = 1 << 15;
-constexpr Index tile = 16;  // rows and columns of a block in which both sides of a transposition stay in cache
+constexpr Index tile = 16;  // rows and columns of a block that stays in the L1 cache while it is transposed
 
 // The last two axes of a copy: rows x columns with their strides.
 struct Plane {
@@ -81,7 +81,7 @@ void copy(const Shape& shape, const T* from, const Strides& from_strides, T* to,
       ts[now] = to_strides[a];
     }
   }
-  while (axes < 2) {  // as many outer axes of extent 1 as a plane needs
+  while (axes < 2) {  // a plane needs two axes: insert outer axes of extent 1
     std::copy_backward(extent.begin(), extent.begin() + axes, extent.begin() + axes + 1);
     std::copy_backward(fs.begin(), fs.begin() + axes, fs.begin() + axes + 1);
     std::copy_backward(ts.begin(), ts.begin() + axes, ts.begin() + axes + 1);

@@ -1,4 +1,4 @@
-// Compensated sums in order, for kernels that cannot add pairwise as `sum` does.
+// WideSum: a sequential sum with the accuracy of a pairwise one, for kernels that cannot add pairwise as `sum` does.
 #pragma once
 
 #include <cmath>
@@ -8,7 +8,7 @@
 
 namespace xgrad::inline v0 {
 
-// Up to this many terms are added plainly: their rounding error is no larger than that of `sum`.
+// Up to this many terms need no WideSum: the rounding error of their plain sum is not larger than that of `sum`.
 inline constexpr Index few_terms = 64;
 
 // a + b and its rounding error (Knuth, "The Art of Computer Programming", volume 2, section 4.2.2).
@@ -20,7 +20,7 @@ struct TwoSum {
   double sum, error;
 };
 
-// Floats are summed in double, doubles with the errors of all roundings carried along, integers wrap around.
+// Sums floats in double, and doubles together with the errors of all roundings (compensated). Integers wrap around.
 template <class T>
 class WideSum;
 

@@ -1,5 +1,5 @@
-// Elementwise arithmetic. It is bound by memory traffic, so pairs of operations have fused kernels: Note [Pairs] in
-// family.hpp. `gradients` sums cotangents over broadcast axes, for all operations.
+// Elementwise arithmetic. It is bound by memory bandwidth, so pairs of operations have fused kernels, see Note [Pairs]
+// in family.hpp. The vjps do not reduce cotangents of broadcast operands: `gradients` does that for all operations.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
 namespace xgrad::inline v0 {
@@ -143,15 +143,15 @@ struct Where : Cheap<Select> {
     return {
         zero_second({"equal shapes", {{{19}, mask}, {{19}, any}, {{19}, any}}}),
         zero_second({"matrices", {{{3, 9}, mask}, {{3, 9}, any}, {{3, 9}, any}}}),
-        zero_second({"a number on the left", {{{3, 5}, mask}, {{}, any}, {{3, 5}, any}}}),
-        zero_second({"a number on the right", {{{3, 5}, mask}, {{3, 5}, any}, {{}, any}}}),
+        zero_second({"scalar on the left", {{{3, 5}, mask}, {{}, any}, {{3, 5}, any}}}),
+        zero_second({"scalar on the right", {{{3, 5}, mask}, {{3, 5}, any}, {{}, any}}}),
         zero_gradient({"one condition for all", {{{}, mask}, {{17}, any}, {{17}, any}}}),
         zero_gradient({"one element", {{{1}, mask}, {{1}, any}, {{1}, any}}}),
         zero_second({"few elements", {{{5}, mask}, {{5}, any}, {{5}, any}}}),
         zero_second({"a condition per row", {{{4, 1}, mask}, {{4, 6}, any}, {{6}, any}}}),
         zero_gradient({"integers", {{{19}, mask}, {{19}, domain::integers(-9, 9)}, {{19}, domain::integers(-9, 9)}}}),
         zero_gradient({"booleans", {{{3, 9}, mask}, {{3, 9}, mask}, {{}, mask}}}),
-        zero_gradient({"nothing", {{{0}, mask}, {{0}, any}, {{0}, any}}})};
+        zero_gradient({"empty", {{{0}, mask}, {{0}, any}, {{0}, any}}})};
   }
 };
 
@@ -204,7 +204,7 @@ struct Minimum : Choice {
   static auto forward(auto a, auto b) { return simd::min(a, b); }
 };
 
-// Frequent in training steps: scaling, shifting, moving averages, activations and their derivatives.
+// The pairs are those that are frequent in training steps: scaling, moving averages, activations and their derivatives.
 template <class First>
 using BeforeSums = Pairs<Pair<First, Add, 0>, Pair<First, Sub, 0>, Pair<First, Sub, 1>, Pair<First, Mul, 0>>;
 

@@ -13,8 +13,8 @@ struct Pow : Binary {
   static Cotangents vjp(const Vjp& r) {
     const Value a = r.input(0);
     const Value b = r.input(1);
-    // For b = 0 and tiny a, 0 * pow(a, -1) and higher derivatives would be NaN: use exponent 0 there. small^4 is a
-    // normal number.
+    // For b = 0 and tiny a, 0 * pow(a, -1) and higher derivatives would be NaN: use exponent 0 there. `small` is chosen
+    // so that small^4 is a normal number.
     const double small = a.dtype() == f32 ? 1e-9 : 1e-76;
     const Value vanishes = logical_and(equal(b, 0), logical_not(abs(a) > small));
     const Value by_a = b * pow(a, where(vanishes, 0, b - 1));

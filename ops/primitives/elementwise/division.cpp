@@ -8,7 +8,7 @@ namespace {
 struct Division : Binary {
   using dtypes = FloatsAndIntegers;
   static constexpr bool may_throw = true;
-  // Quotients between 2.1 and 2.9: the derivative does not exist at integers.
+  // Quotients are between 2.1 and 2.9, since the derivative does not exist at integers.
   static std::vector<Sample> samples_with(bool zero_gradient) {
     return with_integers(binary_samples(domain::between(2.3, 2.7), domain::between(0.95, 1.05), zero_gradient, true),
                          {domain::integers(-20, 20), domain::integers(1, 6)});

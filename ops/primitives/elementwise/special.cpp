@@ -1,4 +1,4 @@
-// The integral of the normal distribution, and the gamma function.
+// The error function and the gamma function, their inverses and derivatives.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
 namespace xgrad::inline v0 {
@@ -28,7 +28,7 @@ struct Erfinv : Unary {
   static std::vector<Sample> samples() { return unary_samples(domain::between(-0.9, 0.9)); }
 };
 
-// Avoids the poles at 0 and negative integers.
+// A domain that avoids the poles at 0 and negative integers.
 Domain between_poles() { return {.low = -2.6, .high = 4, .avoid = {-3, -2, -1, 0}, .distance = 0.3}; }
 
 struct Lgamma : Unary {

@@ -1,10 +1,10 @@
-// The tangent, inverse and hyperbolic functions, and what belongs to the sides of a triangle.
+// The tangent, inverse trigonometric functions, hyperbolic functions, atan2 and hypot.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
 namespace xgrad::inline v0 {
 namespace {
 
-// 1 - x^2 without loss near 1.
+// 1 - x^2 without cancellation near 1.
 Value one_minus_square(Value x) { return (1 - x) * (1 + x); }
 
 struct Tan : Unary {

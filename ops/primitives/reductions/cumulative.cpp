@@ -1,9 +1,9 @@
-// Running sums and products along an axis, and the linear recurrence that all of them are cases of.
+// Cumulative sums and products along an axis, and linear_scan, the linear recurrence.
 //
-// Note [Derivatives of running products]. y(k) = x(0) ... x(k). The derivative by x(i) is E(i) R(i), where E(i) is the
-// product of what comes before x(i), and R(i) the sum over k >= i of the cotangent c(k) times x(i + 1) ... x(k), which
-// is the recurrence R(i) = c(i) + x(i + 1) R(i + 1) from the end. Nothing is divided by x, so zeros do no harm, and all
-// of it has derivatives again.
+// Note [Derivative of cumprod]. Let y(k) = x(0) x(1) ... x(k), with cotangents c(k). The derivative with respect to
+// x(i) is E(i) R(i). E(i) = x(0) ... x(i - 1) is an exclusive cumulative product. R(i), the sum of c(k) x(i + 1) ...
+// x(k) over k >= i, is the reversed linear recurrence R(i) = c(i) + x(i + 1) R(i + 1). There is no division by x, so
+// the result is correct where elements are 0, and it can be differentiated again.
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/primitives/reductions/internal/cumulative.hpp>
@@ -62,11 +62,12 @@ void walk(const KernelCall& call, Total start, Accumulate accumulate) {
   });
 }
 
-// Accumulation type of products.
+// The accumulation type of products.
 template <class T>
 using Wider = std::conditional_t<std::is_same_v<T, float>, double, T>;
 
-// y = a y + b. In double, with what rounding has taken from y carried along as another such recurrence.
+// One step y = a y + b of a recurrence, in double. For doubles, the rounding errors of y follow the same recurrence in
+// `lost`, which is added at the end (compensated).
 template <class T>
 struct Recurrence {
   void add(T a, T b) { y = static_cast<double>(a) * y + static_cast<double>(b); }
@@ -90,7 +91,7 @@ std::int64_t wrapping_multiply(std::int64_t a, std::int64_t b) {
   return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) * static_cast<std::uint64_t>(b));
 }
 
-// Reference: computes each element from the start of the axis.
+// The reference: computes each element separately, from the start of the axis.
 template <class T, class Combine>
 void from_the_beginning(const KernelCall& call, T start, Combine combine) {
   const Shape& shape = call.output.type.shape;
@@ -131,7 +132,7 @@ struct Cumulative : Operation {
             make("first axis, reversed", {5, 17}, 0, true),
             make("middle axis", {2, 4, 3}, 1, false),
             zero_second({"one element", {{{1}, domain}}, attrs(0, false)}),
-            zero_gradient({"nothing", {{{2, 0}, domain}}, attrs(1, false)}),
+            zero_gradient({"empty", {{{2, 0}, domain}}, attrs(1, false)}),
             zero_gradient({"no rows", {{{0, 3}, domain}}, attrs(1, true)}),
             Sample{"integers", {{{19}, domain::integers(-3, 3)}}, attrs(0, false)},
             Sample{"integers, first axis", {{{7, 5}, domain::integers(-3, 3)}}, attrs(0, true)}};
@@ -187,7 +188,7 @@ struct Cumprod : Cumulative {
     if (call.output.type.dtype == f64) return from_the_beginning<double>(call, 1, multiply);
     from_the_beginning<std::int64_t>(call, 1, multiply);
   }
-  // See Note [Derivatives of running products].
+  // See Note [Derivative of cumprod].
   static Cotangents vjp(const Vjp& r) {
     const Value x = r.input(0);
     const Index axis = r.attrs().integer("axis");
@@ -197,7 +198,7 @@ struct Cumprod : Cumulative {
   }
   static std::vector<Sample> samples() {
     auto out = samples_from(domain::away_from({0}), false);
-    for (Sample& sample : out) {  // keeps products near 1
+    for (Sample& sample : out) {  // keep products near 1
       if (sample.inputs[0].shape.elements() > 9 && sample.inputs[0].domain.kind == Domain::Kind::real)
         sample.inputs[0].domain = domain::between(0.7, 1.3);
     }
@@ -229,7 +230,7 @@ struct LinearScan : Cumulative {
   static void kernel(const KernelCall& call) {
     with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
-  // The last element of each line is the sum of b(i) times all a after it.
+  // The explicit solution: y(i) is the sum of b(k) a(k + 1) ... a(i) over k <= i.
   static void reference(const KernelCall& call) {
     const Shape& shape = call.output.type.shape;
     const auto axis = static_cast<int>(call.attrs->integer("axis"));
@@ -248,7 +249,7 @@ struct LinearScan : Cumulative {
       call.output.as<double>()[i] = sum;
     }
   }
-  // y(i) enters y(i + 1) with the factor a(i + 1): the derivative is the reversed recurrence.
+  // y(i + 1) depends on y(i) with the factor a(i + 1), so cotangents follow the reversed recurrence.
   static Cotangents vjp(const Vjp& r) {
     const Index axis = r.attrs().integer("axis");
     const bool reverse = r.attrs().flag("reverse");
@@ -266,7 +267,7 @@ struct LinearScan : Cumulative {
             make("first axis", {5, 17}, 0, false),
             make("middle axis, reversed", {2, 4, 3}, 1, true),
             zero_gradient({"one element", {{{1}}, {{1}}}, attrs(0, false)}),
-            zero_gradient({"nothing", {{{2, 0}}, {{2, 0}}}, attrs(1, false)})};
+            zero_gradient({"empty", {{{2, 0}}, {{2, 0}}}, attrs(1, false)})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"axis", {Tensor({2, 3}), Tensor({2, 3})}, attrs(2, false), "axis 2 is out of range"},

@@ -1,4 +1,4 @@
-// The largest and the smallest over axes, and where they are.
+// max and min over axes, argmax and argmin.
 #include <algorithm>
 #include <cmath>
 
@@ -41,7 +41,7 @@ struct Extreme : reductions::Reduction<table, blocks> {
   static std::vector<BadSample> bad_samples() {
     return {reductions::bad_axis(),
             reductions::bad_bool(),
-            {"nothing", {Tensor({0, 3})}, reductions::attrs({0}, false), "axis 0 has no elements"}};
+            {"empty", {Tensor({0, 3})}, reductions::attrs({0}, false), "axis 0 has no elements"}};
   }
 };
 
@@ -57,14 +57,14 @@ struct Min : Extreme<false, &Kernels::min, &Kernels::block_min> {
       "Smallest element over axes. NaN propagates. Tied elements share the derivative evenly.";
 };
 
-// Whether a comes before b, which stands before it.
+// Whether a replaces the best element b found so far, at a smaller position. NaN is better than any number.
 template <bool largest, class T>
 bool beats(T a, T b) {
   return (largest ? a > b : a < b) || (a != a && b == b);
 }
 
-// Element i of `best` is the position of the first best number in column i of [n, inner]. Row by row, so that memory is
-// read in order.
+// Sets best[i] to the position of the first best element in column i of [n, inner]. Loops over rows, to read memory in
+// order.
 template <bool largest, class T>
 void find_best(const T* in, Index n, Index inner, std::int64_t* best) {
   std::fill_n(best, inner, 0);
@@ -109,7 +109,7 @@ struct Position : Operation {
   }
   static std::vector<Sample> samples() {
     const Domain d = domain::distinct();
-    const Domain few = domain::integers(-2, 2);  // so that there are ties
+    const Domain few = domain::integers(-2, 2);  // few values, so that there are ties
     const auto make = [](const char* label, const Shape& shape, const Domain& domain, const Axes& axes, bool keepdims) {
       return zero_gradient({label, {{shape, domain}}, reductions::attrs(axes, keepdims)});
     };
@@ -118,7 +118,7 @@ struct Position : Operation {
             make("middle axis, kept", {2, 4, 3}, d, {1}, true),
             make("all axes", {3, 4}, d, {0, 1}, false),
             make("all axes, kept", {3, 4}, d, {0, 1}, true),
-            make("one number", {}, d, {}, false),
+            make("scalar", {}, d, {}, false),
             make("no rows", {0, 3}, d, {1}, false),
             make("integers", {19}, few, {0}, false),
             make("integers, first axis", {7, 5}, few, {0}, false)};
@@ -130,7 +130,7 @@ struct Position : Operation {
              {Tensor({2, 3, 4})},
              reductions::attrs({0, 1}, false),
              "needs one axis or all axes, got 2 axes"},
-            {"nothing", {Tensor({0, 3})}, reductions::attrs({0}, false), "axis 0 has no elements"}};
+            {"empty", {Tensor({0, 3})}, reductions::attrs({0}, false), "axis 0 has no elements"}};
   }
 };
 

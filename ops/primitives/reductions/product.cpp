@@ -23,7 +23,7 @@ struct Prod : reductions::Reduction<&Kernels::prod, &Kernels::block_prod> {
     Value part = r.input(0);
     Value out = reductions::keep_axes(r.cotangent(), r);
     for (std::size_t i = axes.size(); i-- > 0;) {
-      // One after the other: which operand is made first is the compiler's choice.
+      // Separate statements fix the order of the nodes: C++ does not specify the evaluation order of operands.
       const Value after = reductions::product_of_others(part, axes[i], true);
       const Value before = reductions::product_of_others(part, axes[i], false);
       out = out * (before * after);
@@ -36,7 +36,7 @@ struct Prod : reductions::Reduction<&Kernels::prod, &Kernels::block_prod> {
         reductions::with_integers(reductions::samples(domain::between(0.6, 1.5), false), domain::integers(-2, 2));
     for (Sample& sample : out) sample.zero_second = sample.inputs[0].shape.elements() <= 1;
     out.push_back({"signs", {{{3, 4}, domain::away_from({0})}}, reductions::attrs({0, 1}, false)});
-    out.push_back(zero_gradient({"nothing", {{{0, 3}}}, reductions::attrs({0}, false)}));
+    out.push_back(zero_gradient({"empty", {{{0, 3}}}, reductions::attrs({0}, false)}));
     return out;
   }
   static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }

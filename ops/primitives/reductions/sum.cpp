@@ -1,4 +1,4 @@
-// Sums over axes, the reverse of broadcasting, and how many elements a reduction combines.
+// sum, sum_to (the reverse of broadcasting) and count.
 #include <fmt/format.h>
 
 #include <xgrad/ops/define/batch.hpp>
@@ -23,7 +23,7 @@ struct Sum : Summing {
   static Cotangents vjp(const Vjp& r) { return broadcast_like(reductions::keep_axes(r.cotangent(), r), r.input(0)); }
   static std::vector<Sample> samples() {
     auto out = reductions::with_integers(reductions::samples(domain::any(), true), domain::integers(-9, 9));
-    out.push_back(zero_gradient({"nothing", {{{0, 3}}}, reductions::attrs({0}, false)}));
+    out.push_back(zero_gradient({"empty", {{{0, 3}}}, reductions::attrs({0}, false)}));
     return out;
   }
   static std::vector<BadSample> bad_samples() {
@@ -53,7 +53,7 @@ struct Count : Operation {
     return {zero_gradient({"one axis", {{{3, 5}}}, reductions::attrs({1}, false)}),
             zero_gradient({"all axes", {{{3, 5}}}, reductions::attrs({0, 1}, false)}),
             zero_gradient({"one element", {{{1}}}, reductions::attrs({0}, false)}),
-            zero_gradient({"nothing", {{{3, 0}}}, reductions::attrs({0, 1}, false)}),
+            zero_gradient({"empty", {{{3, 0}}}, reductions::attrs({0, 1}, false)}),
             zero_gradient({"integers", {{{3, 5}, domain::integers(-9, 9)}}, reductions::attrs({0}, false)})};
   }
   static std::vector<BadSample> bad_samples() { return {reductions::bad_axis(), reductions::bad_bool()}; }
@@ -90,10 +90,10 @@ struct SumTo : SumToShape {
   static std::vector<Sample> samples() {
     return {zero_second({"to a row", {{{3, 5}}}, {{"shape", Axes{5}}}}),
             zero_second({"to a column", {{{3, 5}}}, {{"shape", Axes{3, 1}}}}),
-            zero_second({"to a number", {{{3, 5}}}, {{"shape", Axes{}}}}),
+            zero_second({"to a scalar", {{{3, 5}}}, {{"shape", Axes{}}}}),
             zero_second({"to itself", {{{3, 5}}}, {{"shape", Axes{3, 5}}}}),
             zero_second({"one element", {{{1}}}, {{"shape", Axes{}}}}),
-            zero_gradient({"nothing", {{{0, 3}}}, {{"shape", Axes{3}}}})};
+            zero_gradient({"empty", {{{0, 3}}}, {{"shape", Axes{3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shape that does not fit", {Tensor({3, 5})}, {{"shape", Axes{4}}}, "does not broadcast"}};
@@ -111,9 +111,9 @@ struct SumLike : SumToShape {
     return {zero_second({"to a row", {{{33, 5}}, {{5}}}}),
             zero_second({"to a column", {{{3, 5}}, {{3, 1}}}}),
             zero_second({"to the middle", {{{2, 3, 4}}, {{3, 1}}}}),
-            zero_second({"to a number", {{{3, 5}}, {{}}}}),
+            zero_second({"to a scalar", {{{3, 5}}, {{}}}}),
             zero_second({"one element", {{{1}}, {{}}}}),
-            zero_gradient({"nothing", {{{0, 3}}, {{3}}}})};
+            zero_gradient({"empty", {{{0, 3}}, {{3}}}})};
   }
   static std::vector<BadSample> bad_samples() {
     return {{"shape that does not fit", {Tensor({3, 5}), Tensor::zeros({4})}, {}, "does not broadcast"}};

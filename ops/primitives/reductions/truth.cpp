@@ -24,12 +24,12 @@ struct Truth : Operation {
   static constexpr auto scratch_bytes = reductions::scratch_bytes;
   static std::vector<Sample> samples() {
     auto out = reductions::samples(domain::booleans(), true);
-    out.push_back({"nothing", {{{0, 3}, domain::booleans()}}, reductions::attrs({0}, false)});
+    out.push_back({"empty", {{{0, 3}, domain::booleans()}}, reductions::attrs({0}, false)});
     out.push_back({"pairs", {{{40, 2}, domain::booleans()}}, reductions::attrs({1}, false)});
     return out;
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"numbers", {Tensor::zeros({3})}, reductions::attrs({0}, false), "it is f32"},
+    return {{"f32", {Tensor::zeros({3})}, reductions::attrs({0}, false), "it is f32"},
             {"axis out of range", {Tensor({2, 3}, boolean)}, reductions::attrs({2}, false), "axis 2"}};
   }
 };
@@ -144,7 +144,7 @@ struct CountTrue : Truth {
     add("many", {3, 70000}, {1});
     add("long rows", {2, 5000}, {0, 1});
     add("no axes", {2, 3}, {});
-    add("nothing", {0, 3}, {0});
+    add("empty", {0, 3}, {0});
     return out;
   }
   static std::vector<BadSample> bad_samples() {

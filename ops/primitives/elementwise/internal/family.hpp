@@ -1,7 +1,7 @@
 // Framework for files of elementwise operations.
 //
-// Each operation is ONE struct: name, doc, the functor, the backward rule, samples. The functor is a template over a
-// type that is a vector of floats or doubles, or a plain number; `symbol` is optional, for formulas:
+// Each operation is one struct with a name, a doc, a functor `forward`, a vjp and samples. `forward` is a template over
+// a type V: a SIMD vector of floats or doubles, or a scalar. `symbol`, for formulas, is optional:
 //
 //   struct Tanh : Unary {
 //     static constexpr const char* name = "tanh";
@@ -12,16 +12,16 @@
 //   };
 //   XGRAD_FAMILY(unary, Neg, Abs, Tanh)
 //
-// Note [Pairs]. The result of a cheap operation costs more to store and to load again than to compute. So a family may
-// offer kernels that run one of its operations and then another on the result, which stays in registers:
+// Note [Pairs]. To store the result of a cheap operation and load it again costs more than to compute it. So a family
+// may define kernels that run one of its operations and then another on the result, which stays in registers:
 //
 //   XGRAD_PAIRS(arithmetic, Pairs<Pair<Mul, Add, 0>>)     // the product is operand 0 of the sum
 //
 // A plan uses a pair where nothing else reads the intermediate result. Results are bit-identical to the two operations.
 //
-// Such a file is compiled once as ordinary code (XGRAD_ISA is not set: definitions and the scalar oracle) and once per
-// instruction set (XGRAD_ISA is set: nothing but the block kernels). What a pass does not use is never emitted, so no
-// function of the standard library compiled for one instruction set can end up in code meant for another.
+// A family's file is compiled once as ordinary code (XGRAD_ISA is not set: definitions and the scalar reference) and
+// once per instruction set (XGRAD_ISA is set: block kernels only). Compilers do not emit unused inline functions, so
+// the linker cannot pick a function of the standard library that was compiled for another instruction set.
 #pragma once
 
 #include <type_traits>
@@ -36,7 +36,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Which dtypes a functor takes; further ones are offered by a struct that hides `dtypes`.
+// The dtypes that a functor accepts: `using dtypes = ...` in an operation overrides the default, Floats.
 struct Floats {
   static constexpr bool floating = true, integer = false, boolean = false;
 };
@@ -53,7 +53,7 @@ struct Booleans {
 // Defaults of elementwise operations.
 struct ElementwiseDefaults {
   using dtypes = Floats;
-  static constexpr Index vectors = 1;  // computed at a time
+  static constexpr Index vectors = 1;  // number of vectors per loop iteration
   static constexpr bool commutative = false;
   static constexpr bool mask_output = false;       // the output is bool
   static constexpr bool mask_first_input = false;  // the first input is bool
@@ -81,14 +81,14 @@ struct Select : ElementwiseDefaults {
   static constexpr bool mask_first_input = true;
 };
 
-// An operation of a few instructions: several vectors at a time keep the processor busy.
+// An operation of a few instructions. It computes several vectors per iteration, for instruction-level parallelism.
 template <class Kind>
 struct Cheap : Kind {
   static constexpr Index vectors = 4;
 };
 
-// Second applied to the result of First as its operand of that number, see Note [Pairs]. The operands of both are those
-// of First, then the others of Second.
+// Applies First, then Second with the result as operand `operand`, see Note [Pairs]. The inputs are those of First,
+// then the other inputs of Second.
 template <class First, class Second, int operand>
 struct Pair {
   static_assert(operand < Second::arity && (operand == 0 || !Second::mask_first_input));
@@ -135,7 +135,7 @@ auto apply_scalar(Index i, const void* const* in, const bool* scalar) {
     return Op::forward(first(), read(1), read(2));
 }
 
-// Scalar loop: kernels of i64 and bool, and the reference of all dtypes.
+// A scalar loop: the kernel of i64 and bool, and the reference of all dtypes.
 template <class Op, class T>
 void scalar_block(Index n, const void* const* in, const bool* scalar, void* out) {
   using Out = std::conditional_t<Op::mask_output, bool, T>;

@@ -1,4 +1,4 @@
-// The pass of family.hpp that is compiled once, as ordinary code: OpDefs and the scalar oracle.
+// The pass of family.hpp that is compiled once, as ordinary code: OpDefs and the scalar reference.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// The oracle: every element by itself, with its own idea of broadcasting.
+// The reference: computes each element separately, with an independent implementation of broadcasting.
 template <class Op, class T>
 void reference_of(const KernelCall& call) {
   const Shape& shape = call.output.type.shape;

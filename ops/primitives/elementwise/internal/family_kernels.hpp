@@ -11,8 +11,8 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Block input: contiguous elements, or a scalar. No branch in the loop: a scalar is splatted into a buffer as long as
-// one loop round reads, and positions are masked to 0.
+// An input of a block kernel: contiguous elements, or a scalar. To avoid a branch in the loop, a scalar is copied to a
+// buffer that is as long as one iteration reads, and positions are masked to 0.
 template <class T, Index vectors>
 class BlockInput {
  public:
@@ -23,7 +23,7 @@ class BlockInput {
     for (Index v = 0; v < vectors; ++v) simd::store(splat_ + v * simd::width<T>, all);
     data_ = splat_;
   }
-  BlockInput(const BlockInput&) = delete;  // it may point into itself
+  BlockInput(const BlockInput&) = delete;  // data_ may point to splat_
   BlockInput& operator=(const BlockInput&) = delete;
   const T* at(Index i) const { return data_ + (i & mask_); }
   static Batch load(const T* p) { return simd::load(p); }
@@ -35,7 +35,7 @@ class BlockInput {
   T splat_[static_cast<std::size_t>(vectors * simd::width<T>)];
 };
 
-// A scalar in all lanes of a register: cheap operations are bound by loads.
+// A scalar input in all lanes of a register, which saves loads: they limit the speed of cheap operations.
 template <class T>
 class SplatInput {
   using Batch = simd::Batch<T>;
@@ -93,11 +93,11 @@ void put_partial(void* out, Index i, V value, Index count) {
   }
 }
 
-// Computes all results of a round before storing the first, so that stores do not delay loads.
+// Computes all results of an iteration before it stores the first, so that stores do not delay loads.
 template <class Op, class T, std::size_t... vector>
 [[gnu::always_inline]] inline void vector_round(void* out, Index i, std::index_sequence<vector...>,
                                                 const auto&... operands) {
-  // Spelled so, since clang takes [[gnu::always_inline]] here for an attribute of the lambda's type.
+  // Not [[gnu::always_inline]], which clang applies to the lambda's type here.
   const auto one = [&](Index offset) __attribute__((always_inline)) {
     return Op::forward(operands.load(operands.at(i) + offset)...);
   };
@@ -106,7 +106,7 @@ template <class Op, class T, std::size_t... vector>
   (put<T>(out, i + static_cast<Index>(vector) * simd::width<T>, results[vector]), ...);
 }
 
-// The tail uses the same vector code as the body: results do not depend on the position in a block.
+// The remainder uses the same vector code as the loop, so that results do not depend on the position in a block.
 template <class Op, class T>
 void vector_loop(Index n, void* out, const auto&... operands) {
   constexpr Index width = simd::width<T>;

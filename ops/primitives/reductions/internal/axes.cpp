@@ -20,13 +20,14 @@ AxisSet set_of(const std::vector<Index>& axes) {
   return out;
 }
 
-// A stretch of neighboring axes that are all reduced or all kept; axes of extent 1 do not count.
+// A reduction of neighboring axes: the input viewed as [outer, reduce, inner]. Axes of extent 1 are ignored.
 struct Pass {
   Index outer = 1, reduce = 1, inner = 1;
   Index results() const { return outer * inner; }
 };
 
-// Reducing axes that are not neighbors takes several passes, the last axes first: each leaves a smaller tensor.
+// A reduction of axes that are not neighbors takes several passes, from the last axes to the first. Each pass reads the
+// smaller result of the previous one.
 struct Passes {
   int count = 0;
   Pass pass[Shape::max_rank];
@@ -51,7 +52,8 @@ Passes passes_of(const Shape& shape, const AxisSet& axes) {
 
 std::size_t aligned(std::size_t bytes) { return (bytes + 63) / 64 * 64; }
 
-// Scratch: the kernels' own, the largest any pass wants, then two buffers between which the passes alternate.
+// Bytes of the parts of the scratch memory: the kernels' scratch, the maximum over the passes, then two buffers of
+// `between` bytes for intermediate results, which the passes use in turn.
 struct ScratchParts {
   std::size_t kernel = 0;
   std::size_t between = 0;

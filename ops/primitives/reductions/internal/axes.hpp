@@ -1,6 +1,6 @@
 // Helpers shared by reductions: axes, kernel dispatch, reference, samples.
 //
-// Every reduction has the attributes `axes` (sorted, not negative, all of them where the caller named none) and
+// Every reduction has the attributes `axes` (sorted, not negative, never empty unless the input is a scalar) and
 // `keepdims`.
 #pragma once
 
@@ -14,24 +14,25 @@
 
 namespace xgrad::inline v0::reductions {
 
-// A set of axes that needs no heap: kernels do not allocate.
+// A set of axes without heap memory, since kernels must not allocate.
 using AxisSet = std::bitset<Shape::max_rank>;
 inline bool contains(const AxisSet& axes, int axis) { return axes[static_cast<std::size_t>(axis)]; }
 
-// The node of a reduction that is called like its operation.
+// Appends a node of the reduction `op`. Errors begin with the name of the operation, which is that of the function.
 Value reduce(const char* op, Operand x, const Axes& axes, bool keepdims);
 Attrs attrs(const Axes& axes, bool keepdims);
 
-// The shape without the axes, or with extent 1 there; throws for an axis that does not exist.
+// The output shape: without the reduced axes or, with keepdims, with extent 1 there. Throws ShapeError for an axis that
+// does not exist.
 Shape shape_of(const Infer& in);
-// The same in the input's dtype, which must be f32, f64 or i64.
+// The output type: shape_of in the input's dtype, which must be f32, f64 or i64.
 TensorType infer(const Infer& in);
-// infer, which also throws ShapeError for an empty axis.
+// Like infer, but also throws ShapeError for a reduced axis without elements.
 TensorType infer_not_empty(const Infer& in);
-// The axes that are reduced; for operations without the attribute, those along which the output would be stretched to
-// the input.
+// The reduced axes. For operations without the attribute `axes`, such as sum_to: the axes along which the output would
+// be broadcast to the input.
 AxisSet reduced_axes(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
-// The same as a block program asks for it.
+// The same as bits, for OpDef::reduced_axes.
 std::uint32_t axes_in_blocks(std::span<const TensorType> inputs, const TensorType& output, const Attrs& attrs);
 
 // Reduces any axes with the kernels of kernels.hpp, in one pass per run of neighboring axes.
@@ -52,10 +53,11 @@ struct Reduction : Operation {
 // The shape that a reduction would have kept, so that the result broadcasts against the input.
 Value keep_axes(Value reduced, const Vjp& r);
 
-// Factor per slice along the axes (kept) that makes squares finite; 1 if they are. A constant to the derivative.
+// A factor for each slice along the axes, which are kept: it scales elements down so that their squares are finite, and
+// is 1 if they are. No gradient flows through it.
 Value shrinking(Value x, const Axes& axes);
 
-// The oracle: walks all elements of the input in order.
+// The reference: combines all elements of the input in order.
 template <class T, class Combine>
 void reference_of(const KernelCall& call, T start, Combine combine) {
   const Shape& from = call.inputs[0].type.shape;
@@ -78,7 +80,7 @@ void reference_of(const KernelCall& call, T start, Combine combine) {
   }
 }
 
-// For numbers: floating ones are f64.
+// The reference for f64 and i64, the dtypes in which references are called.
 template <class Combine>
 void reference(const KernelCall& call, double start, Combine combine) {
   if (call.output.type.dtype == f64) return reference_of<double>(call, start, combine);
@@ -86,7 +88,7 @@ void reference(const KernelCall& call, double start, Combine combine) {
 }
 
 std::vector<Sample> samples(const Domain& domain, bool zero_second);
-// The samples, and i64 samples.
+// The samples, followed by i64 samples.
 std::vector<Sample> with_integers(std::vector<Sample> samples, const Domain& domain);
 BadSample bad_axis();
 BadSample bad_bool();
