@@ -10,7 +10,7 @@ int main(int argc, char** argv) {
   for (const bench::Job& job : jobs) {
     benchmark::RegisterBenchmark(job.name.c_str(),
                                  [&job](benchmark::State& state) {
-                                   const bench::Run run = job.prepare(static_cast<int>(state.range(0)));
+                                   const bench::Run run = job.prepare(static_cast<int>(state.range(0))).run;
                                    for (auto _ : state) state.SetIterationTime(run(1) * 1e-9);
                                    state.SetItemsProcessed(static_cast<std::int64_t>(job.per) * state.iterations());
                                  })

@@ -9,16 +9,16 @@ namespace bench {
 namespace xg = xgrad;
 namespace nn = xgrad::nn;
 
-nn::Model mnist_net() {
-  nn::Model model{
-      nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
-                     nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(classes, nn::softmax)},
-      {pixels}};
+nn::Model mnist_net(bool dropout) {
+  nn::Model model{nn::Sequential{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dense(64, nn::relu), nn::BatchNorm(),
+                                 nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(dropout ? 0.2 : 0),
+                                 nn::Dense(classes, nn::softmax)},
+                  {pixels}};
   model.compile({.loss = nn::categorical_crossentropy, .optimizer = nn::Adam{}});
   return model;
 }
 
-nn::Model wide_net() {
+nn::Model wide_net(bool) {
   nn::Model model{nn::Sequential{nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu), nn::Dense(1024, nn::relu),
                                  nn::Dense(classes, nn::softmax)},
                   {pixels}};
@@ -26,9 +26,9 @@ nn::Model wide_net() {
   return model;
 }
 
-nn::Model boston_net() {
+nn::Model boston_net(bool dropout) {
   nn::Model model{nn::Sequential{nn::Dense(32, nn::relu), nn::BatchNorm(), nn::Dense(16, nn::relu), nn::BatchNorm(),
-                                 nn::Dropout(0.2), nn::Dense(1)},
+                                 nn::Dropout(dropout ? 0.2 : 0), nn::Dense(1)},
                   {13}};
   model.compile({.loss = nn::mean_squared_error, .optimizer = nn::Adam{}});
   return model;
@@ -43,14 +43,6 @@ nn::Dataset made_up(xg::Index rows) {
   xg::Index next = 0;
   for (std::int64_t& label : labels.mutable_values<std::int64_t>()) label = next++ % classes;
   return {x, nn::one_hot(labels, classes)};
-}
-
-// Repeated training steps on one batch.
-Job training_step(const std::string& name, nn::Model (*make)(), xg::Index rows) {
-  return {name, [make, rows](int threads) {
-            nn::ModelGraph g = make().training_graph(rows);
-            return run_plan(std::move(g.graph), {g.loss}, threads, g.updates);
-          }};
 }
 
 // Epochs of fit(), including selecting and copying rows; times are per training step.
@@ -72,31 +64,59 @@ Job epochs(const std::string& name, bool shuffle) {
   return {name, prepare, std::ceil(static_cast<double>(images) / mnist_batch)};
 }
 
-Job inference(const std::string& name, nn::Model (*make)(), xg::Index rows) {
-  return {name, [make, rows](int threads) {
-            nn::ModelGraph g = make().inference_graph(rows);
-            return run_plan(std::move(g.graph), {g.prediction}, threads);
-          }};
+// Gives the model the weights with which all workers start.
+nn::Model with_shared_weights(nn::Model model) {
+  std::size_t position = 0;
+  for (xg::Parameter p : model.parameters()) {
+    if (!p.trainable()) continue;
+    const Extents shape(p.shape().begin(), p.shape().end());
+    xg::Tensor values(p.type());
+    if (shape.size() > 1) {
+      xg::with_floating(values.dtype(), [&](auto zero) {
+        fill(values.mutable_values<decltype(zero)>().data(), Kind::weight, shape, weight_seed(position));
+      });
+      p.set(values);
+    }
+    ++position;
+  }
+  return model;
 }
 
 }  // namespace
 
+Job training_step(const std::string& name, const MakeModel& make, xg::Index rows, const Input& x, const Input& y) {
+  return {name, [=](int threads) {
+            const auto step = [=](bool dropout) {
+              nn::ModelGraph g = with_shared_weights(make(dropout)).training_graph(rows);
+              return run_plan(std::move(g.graph), {g.loss}, threads, g.updates, {x, y});
+            };
+            return Prepared(step(true).run, [=] { return step(false).results(); });
+          }};
+}
+
+Job inference(const std::string& name, const MakeModel& make, xg::Index rows, const Input& x) {
+  return {name, [=](int threads) {
+            nn::ModelGraph g = with_shared_weights(make(true)).inference_graph(rows);
+            return run_plan(std::move(g.graph), {g.prediction}, threads, {}, {x});
+          }};
+}
+
 std::vector<Job> training_jobs() {
   return {
-      training_step("train/mnist/step", mnist_net, mnist_batch),
+      training_step("train/mnist/step", mnist_net, mnist_batch, {}, {Kind::one_hot}),
       epochs("train/mnist/in-order", false),
       epochs("train/mnist/shuffled", true),
-      training_step("train/wide", wide_net, 256),
-      training_step("train/boston", boston_net, 8),
+      training_step("train/wide", wide_net, 256, {}, {Kind::one_hot}),
+      training_step("train/boston", boston_net, 8, {}, {}),
   };
 }
 
 std::vector<Job> inference_jobs() {
   return {
-      inference("infer/mnist/1", mnist_net, 1),
-      inference("infer/mnist/128", mnist_net, 128),
-      inference("infer/mnist/1024", mnist_net, 1024),
-      inference("infer/wide/256", wide_net, 256),
+      inference("infer/mnist/1", mnist_net, 1, {}),
+      inference("infer/mnist/128", mnist_net, 128, {}),
+      inference("infer/mnist/1024", mnist_net, 1024, {}),
+      inference("infer/wide/256", wide_net, 256, {}),
   };
 }
 

@@ -9,11 +9,11 @@ namespace nn = xgrad::nn;
 
 namespace {
 
-Run adam(nn::Model (*make)(), int threads) {
+Prepared adam(nn::Model (*make)(bool), int threads) {
   auto graph = std::make_shared<xg::Graph>();
   std::vector<xg::Parameter> weights;
   std::vector<xg::Value> gradients;
-  const nn::Model model = make();
+  const nn::Model model = make(true);
   for (const xg::Parameter& p : model.parameters()) {
     if (!p.trainable()) continue;
     weights.push_back(p);

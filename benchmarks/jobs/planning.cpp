@@ -42,22 +42,30 @@ Run build_plan(std::int64_t length) {
   return timed([graph, y] { sink = xg::Plan({y}).steps(); });
 }
 
-Run run_chain(std::int64_t length, int threads) {
+Prepared run_chain(std::int64_t length, int threads) {
   auto graph = std::make_shared<xg::Graph>();
   const xg::Value y = chain(*graph, length);
   return run_plan(std::move(graph), {y}, threads);
 }
 
-// Plans the training step of the MNIST net.
-Run plan_mnist_net() {
-  const auto net = std::make_shared<xg::nn::ModelGraph>(mnist_net().training_graph(128));
+// Builds the training graph of a model, or plans it.
+Run build_training_graph(xg::nn::Model model, xg::Index rows) {
+  const auto net = std::make_shared<xg::nn::Model>(std::move(model));
+  return timed([net, rows] { sink = static_cast<std::int64_t>(net->training_graph(rows).graph->size()); });
+}
+Run plan_training(const xg::nn::Model& model, xg::Index rows) {
+  const auto net = std::make_shared<xg::nn::ModelGraph>(model.training_graph(rows));
   return timed([net] { sink = xg::Plan({net->loss}, net->updates).steps(); });
 }
 
 }  // namespace
 
 std::vector<Job> planning_jobs() {
-  std::vector<Job> out{{"plan/mnist", [](int) { return plan_mnist_net(); }}};
+  std::vector<Job> out{
+      {"plan/mnist", [](int) { return plan_training(mnist_net(), 128); }},
+      {"plan/transformer-12", [](int) { return plan_training(transformer(12), 16); }},
+      {"graph/transformer-12", [](int) { return build_training_graph(transformer(12), 16); }},
+  };
   for (const std::int64_t n : lengths) {
     const std::string length = std::to_string(n);
     const auto nodes = static_cast<double>(n);
