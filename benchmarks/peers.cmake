@@ -59,6 +59,7 @@ find_library(C10_LIBRARY c10 NO_CACHE)
 find_path(TORCH_INCLUDE_DIR torch/torch.h PATH_SUFFIXES torch/csrc/api/include NO_CACHE)
 if(TORCH_LIBRARY AND TORCH_CPU_LIBRARY AND C10_LIBRARY AND TORCH_INCLUDE_DIR AND OPENBLAS_LIBRARY MATCHES "openmp")
   bench_add_peer(torch peers/torch.cpp ${TORCH_LIBRARY} ${TORCH_CPU_LIBRARY} ${C10_LIBRARY})
+  target_sources(bench_worker_torch PRIVATE peers/torch_jobs.cpp peers/torch_networks.cpp peers/torch_table.cpp)
   target_include_directories(bench_worker_torch SYSTEM PRIVATE ${TORCH_INCLUDE_DIR})
   # libtorch loads libblas.so.3: select the one of OpenBLAS with OpenMP. Use RPATH, since RUNPATH does not apply to
   # transitive dependencies.

@@ -22,12 +22,13 @@ void multiply(const bench::Product& p, const float* a, const float* b, float* c)
               p.ta ? p.m : p.k, b, p.tb ? p.k : p.n, 0, c, p.n);
 }
 
-bench::Run product(const bench::Product& p) {
-  const auto a = bench::values(std::int64_t{p.m} * p.k), b = bench::values(std::int64_t{p.k} * p.n);
+bench::Prepared product(const bench::Product& p) {
+  const auto a = bench::values(std::int64_t{p.m} * p.k), b = bench::values(std::int64_t{p.k} * p.n, 1);
   auto c = bench::values(std::int64_t{p.m} * p.n);
   multiply(p, a.data(), b.data(), c.data());
   bench::check(p, a.data(), b.data(), c.data());
-  return bench::timed([=]() mutable { multiply(p, a.data(), b.data(), c.data()); });
+  const std::vector<bench::Digest> results{bench::digest(c.data(), std::int64_t{p.m} * p.n)};
+  return {bench::timed([=]() mutable { multiply(p, a.data(), b.data(), c.data()); }), [results] { return results; }};
 }
 
 }  // namespace

@@ -10,23 +10,27 @@ namespace {
 
 using Matrix = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
-Matrix made_up(int rows, int columns) {
+Matrix made_up(int rows, int columns, std::size_t seed) {
   Matrix out(rows, columns);
-  bench::fill(out.data(), out.size());
+  bench::fill(out.data(), out.size(), seed);
   return out;
 }
 
-bench::Run product(const bench::Product& p) {
-  Matrix a = p.ta ? made_up(p.k, p.m) : made_up(p.m, p.k);
-  Matrix b = p.tb ? made_up(p.n, p.k) : made_up(p.k, p.n);
+bench::Prepared product(const bench::Product& p) {
+  Matrix a = p.ta ? made_up(p.k, p.m, 0) : made_up(p.m, p.k, 0);
+  Matrix b = p.tb ? made_up(p.n, p.k, 1) : made_up(p.k, p.n, 1);
   Matrix c = p.ta ? Matrix(a.transpose() * b) : p.tb ? Matrix(a * b.transpose()) : Matrix(a * b);
   bench::check(p, a.data(), b.data(), c.data());
+  const auto prepared = [results = std::vector<bench::Digest>{bench::digest(c.data(), c.size())}](bench::Run run) {
+    return bench::Prepared(std::move(run), [results] { return results; });
+  };
   if (p.m == 1 && !p.ta && !p.tb) {  // a vector-matrix product, which Eigen selects by type
-    return bench::timed([a = Eigen::RowVectorXf(a), b, c = Eigen::RowVectorXf(c)]() mutable { c.noalias() = a * b; });
+    return prepared(
+        bench::timed([a = Eigen::RowVectorXf(a), b, c = Eigen::RowVectorXf(c)]() mutable { c.noalias() = a * b; }));
   }
-  if (p.ta) return bench::timed([a, b, c]() mutable { c.noalias() = a.transpose() * b; });
-  if (p.tb) return bench::timed([a, b, c]() mutable { c.noalias() = a * b.transpose(); });
-  return bench::timed([a, b, c]() mutable { c.noalias() = a * b; });
+  if (p.ta) return prepared(bench::timed([a, b, c]() mutable { c.noalias() = a.transpose() * b; }));
+  if (p.tb) return prepared(bench::timed([a, b, c]() mutable { c.noalias() = a * b.transpose(); }));
+  return prepared(bench::timed([a, b, c]() mutable { c.noalias() = a * b; }));
 }
 
 }  // namespace

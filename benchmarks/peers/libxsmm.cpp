@@ -15,7 +15,7 @@ namespace {
 constexpr double parallel_min_flops = 4e5;
 
 // libxsmm is column-major: row-major c = a . b is c' = b' . a', so its first operand is b.
-bench::Run product(const bench::Product& p, int threads) {
+bench::Prepared product(const bench::Product& p, int threads) {
   const int parts = p.flops() < parallel_min_flops ? 1 : std::min(threads, p.m);
   const int rows = (p.m + parts - 1) / parts;
   const int lda = p.n, ldb = p.ta ? p.m : p.k, ldc = p.n;
@@ -28,7 +28,7 @@ bench::Run product(const bench::Product& p, int threads) {
     return made;
   };
   const libxsmm_smmfunction whole = kernel(rows), rest = kernel(p.m - rows * (parts - 1));
-  const auto a = bench::values(std::int64_t{p.m} * p.k), b = bench::values(std::int64_t{p.k} * p.n);
+  const auto a = bench::values(std::int64_t{p.m} * p.k), b = bench::values(std::int64_t{p.k} * p.n, 1);
   const auto c = std::make_shared<std::vector<float>>(bench::values(std::int64_t{p.m} * p.n));
   const auto straight = std::make_shared<std::vector<float>>(b);
   bench::Run run = bench::timed([=] {
@@ -52,7 +52,8 @@ bench::Run product(const bench::Product& p, int threads) {
   });
   (void)run(1);
   bench::check(p, a.data(), b.data(), c->data());
-  return run;
+  const std::vector<bench::Digest> results{bench::digest(c->data(), std::int64_t{p.m} * p.n)};
+  return {run, [results] { return results; }};
 }
 
 }  // namespace

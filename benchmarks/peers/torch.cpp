@@ -7,6 +7,7 @@
 //   - a hand-written Adam with the fewest calls, which is faster than torch::optim::Adam and the _foreach functions;
 //   - single operations write into an existing tensor, since a new one causes page faults;
 //   - batch norm and losses call the functions behind autograd without creating its nodes.
+// The driver starts it with and without AVX-512, and with allocations that stay in the process.
 #include <fstream>
 #include <memory>
 #include <string>
@@ -15,54 +16,22 @@
 
 #include "../shapes.hpp"
 #include "../worker.hpp"
+#include "torch_jobs.hpp"
 
 namespace {
 
+using bench::Extents;
 using bench::Job;
+using bench::Prepared;
 using bench::Run;
 using bench::timed;
+using bench::peer::Adam;
+using bench::peer::made_up;
+using bench::peer::prepared;
+using bench::peer::Tensors;
 using torch::Tensor;
 using torch::indexing::Slice;
 namespace nn = torch::nn;
-
-Tensor made_up(at::IntArrayRef shape) {
-  Tensor out = torch::empty(shape);
-  bench::fill(out.data_ptr<float>(), out.numel());
-  return out;
-}
-
-// Adam in the fewest passes that library functions allow, without new tensors.
-class Adam {
- public:
-  explicit Adam(std::vector<Tensor> parameters) : parameters_(std::move(parameters)) {
-    for (const Tensor& p : parameters_) {
-      means_.push_back(torch::zeros_like(p));
-      squares_.push_back(torch::zeros_like(p));
-      divisors_.push_back(torch::empty_like(p));
-    }
-  }
-
-  void zero_grad() {
-    for (Tensor& p : parameters_) p.mutable_grad().reset();
-  }
-
-  void step() {
-    const torch::NoGradGuard no_grad;
-    ++steps_;
-    const double rate = 0.001 * std::sqrt(1 - std::pow(0.999, steps_)) / (1 - std::pow(0.9, steps_));
-    for (std::size_t i = 0; i < parameters_.size(); ++i) {
-      const Tensor& gradient = parameters_[i].grad();
-      means_[i].lerp_(gradient, 0.1);
-      squares_[i].mul_(0.999).addcmul_(gradient, gradient, 0.001);
-      at::sqrt_out(divisors_[i], squares_[i]).add_(1e-7);
-      parameters_[i].addcdiv_(means_[i], divisors_[i], -rate);
-    }
-  }
-
- private:
-  std::vector<Tensor> parameters_, means_, squares_, divisors_;
-  int steps_ = 0;
-};
 
 nn::BatchNorm1d batch_norm(std::int64_t features) {
   return nn::BatchNorm1d(nn::BatchNorm1dOptions(features).eps(1e-3).momentum(0.01));
@@ -71,20 +40,26 @@ nn::BatchNorm1d batch_norm(std::int64_t features) {
 nn::ReLU relu() { return nn::ReLU(nn::ReLUOptions().inplace(true)); }
 
 // Outputs logits; the loss or inference applies softmax.
-nn::Sequential mnist_net() {
-  return nn::Sequential(nn::Linear(bench::pixels, 64), relu(), batch_norm(64), nn::Linear(64, 64), relu(),
-                        batch_norm(64), nn::Linear(64, 64), relu(), batch_norm(64), nn::Dropout(0.2),
-                        nn::Linear(64, bench::classes));
+nn::Sequential mnist_net(bool dropout = true) {
+  nn::Sequential net(nn::Linear(bench::pixels, 64), relu(), batch_norm(64), nn::Linear(64, 64), relu(), batch_norm(64),
+                     nn::Linear(64, 64), relu(), batch_norm(64), nn::Dropout(dropout ? 0.2 : 0.0),
+                     nn::Linear(64, bench::classes));
+  bench::peer::share_weights(*net);
+  return net;
 }
 
-nn::Sequential wide_net() {
-  return nn::Sequential(nn::Linear(bench::pixels, 1024), relu(), nn::Linear(1024, 1024), relu(), nn::Linear(1024, 1024),
-                        relu(), nn::Linear(1024, bench::classes));
+nn::Sequential wide_net(bool = true) {
+  nn::Sequential net(nn::Linear(bench::pixels, 1024), relu(), nn::Linear(1024, 1024), relu(), nn::Linear(1024, 1024),
+                     relu(), nn::Linear(1024, bench::classes));
+  bench::peer::share_weights(*net);
+  return net;
 }
 
-nn::Sequential boston_net() {
-  return nn::Sequential(nn::Linear(13, 32), relu(), batch_norm(32), nn::Linear(32, 16), relu(), batch_norm(16),
-                        nn::Dropout(0.2), nn::Linear(16, 1));
+nn::Sequential boston_net(bool dropout = true) {
+  nn::Sequential net(nn::Linear(13, 32), relu(), batch_norm(32), nn::Linear(32, 16), relu(), batch_norm(16),
+                     nn::Dropout(dropout ? 0.2 : 0.0), nn::Linear(16, 1));
+  bench::peer::share_weights(*net);
+  return net;
 }
 
 // ---- networks
@@ -96,25 +71,35 @@ struct Data {
 
 // A training step; does not read the loss.
 template <class Loss>
-void train_step(nn::Sequential& net, Adam& adam, const Tensor& x, const Loss& loss) {
+Tensor train_step(nn::Sequential& net, Adam& adam, const Tensor& x, const Loss& loss) {
   adam.zero_grad();
-  loss(net->forward(x)).backward();
+  Tensor out = loss(net->forward(x));
+  out.backward();
   adam.step();
+  return out;
 }
 
-Run classifier_step(nn::Sequential net, std::int64_t rows) {
-  net->train();
-  return timed([net, adam = Adam(net->parameters()), data = Data(rows)]() mutable {
-    train_step(net, adam, data.x, [&](const Tensor& out) { return torch::cross_entropy_loss(out, data.y); });
-  });
+// The compared results are the losses of a network without dropout.
+template <class Loss>
+Prepared repeated_step(nn::Sequential (*make)(bool dropout), const Tensor& x, const Loss& loss) {
+  const auto step_of = [=](bool dropout) {
+    nn::Sequential net = make(dropout);
+    net->train();
+    return prepared([net, adam = std::make_shared<Adam>(net->parameters()), x, loss]() mutable {
+      return Tensors{train_step(net, *adam, x, loss)};
+    });
+  };
+  return {step_of(true).run, [=] { return step_of(false).results(); }};
 }
 
-Run boston_step() {
-  nn::Sequential net = boston_net();
-  net->train();
-  return timed([net, adam = Adam(net->parameters()), x = made_up({8, 13}), y = made_up({8, 1})]() mutable {
-    train_step(net, adam, x, [&](const Tensor& out) { return torch::mse_loss(out, y); });
-  });
+Prepared classifier_step(nn::Sequential (*make)(bool dropout), std::int64_t rows) {
+  const Data data(rows);
+  return repeated_step(make, data.x, [data](const Tensor& out) { return torch::cross_entropy_loss(out, data.y); });
+}
+
+Prepared boston_step() {
+  return repeated_step(boston_net, made_up({8, 13}),
+                       [y = made_up({8, 1}, 1)](const Tensor& out) { return torch::mse_loss(out, y); });
 }
 
 // Epochs as a loop over batches: views if in order, gathered into existing tensors if shuffled.
@@ -142,12 +127,13 @@ Run epochs(bool shuffle) {
   });
 }
 
-Run inference(nn::Sequential net, std::int64_t rows) {
+Prepared inference(nn::Sequential net, std::int64_t rows) {
   net->eval();
-  return timed([net, x = made_up({rows, bench::pixels})]() mutable {
+  return prepared([net, x = made_up({rows, bench::pixels})]() mutable {
     const c10::InferenceMode mode;
     Tensor out = net->forward(x);
     at::_softmax_out(out, out, 1, false);
+    return Tensors{out};
   });
 }
 
@@ -156,86 +142,122 @@ Run inference(nn::Sequential net, std::int64_t rows) {
 struct TanhNet {
   nn::Sequential net{nn::Linear(64, 64), nn::Tanh(), nn::Linear(64, 64), nn::Tanh(), nn::Linear(64, 64), nn::Tanh()};
   Tensor x = made_up({128, 64});
-  std::vector<Tensor> weights = net->parameters();
+  Tensors weights = net->parameters();
+
+  TanhNet() { bench::peer::share_weights(*net); }
+  // Gradients in the layout of this library.
+  Tensors gradients(const Tensor& of) const {
+    Tensors out = torch::autograd::grad({of}, weights);
+    for (Tensor& slope : out) slope = slope.t();
+    return out;
+  }
 };
 
-Run first_order() {
-  return timed([n = TanhNet()]() mutable { torch::autograd::grad({n.net->forward(n.x).square().mean()}, n.weights); });
+Prepared first_order() {
+  return prepared([n = TanhNet()]() mutable { return n.gradients(n.net->forward(n.x).square().mean()); });
 }
 
-Run input_penalty() {
+Prepared input_penalty() {
   TanhNet made;
   made.x.set_requires_grad(true);
-  return timed([n = made]() mutable {
+  return prepared([n = made]() mutable {
     const Tensor out = n.net->forward(n.x);
     const Tensor slope = torch::autograd::grad({out.sum()}, {n.x}, {}, true, true)[0];
-    torch::autograd::grad({out.square().mean() + slope.square().sum(1).mean()}, n.weights);
+    return n.gradients(out.square().mean() + slope.square().sum(1).mean());
   });
 }
 
-Run parameter_norm() {
-  return timed([n = TanhNet()]() mutable {
+Prepared parameter_norm() {
+  return prepared([n = TanhNet()]() mutable {
     const Tensor loss = n.net->forward(n.x).square().mean();
     Tensor norm;
     for (const Tensor& slope : torch::autograd::grad({loss}, n.weights, {}, true, true)) {
       const Tensor part = slope.square().sum();
       norm = norm.defined() ? norm + part : part;
     }
-    torch::autograd::grad({norm}, n.weights);
+    return n.gradients(norm);
   });
 }
 
-Run batch_norm_both_ways(bench::Matrix size) {
-  const Tensor x = made_up({size.rows, size.columns}), cotangent = made_up({size.rows, size.columns});
-  const Tensor gamma = torch::ones({size.columns}), beta = torch::zeros({size.columns});
-  const Tensor mean = torch::zeros({size.columns}), variance = torch::ones({size.columns});
-  return timed([=] {
+// On matrices, or on images in one of the memory formats.
+Prepared batch_norm_job(const Extents& size, bool backward, bool last) {
+  const auto of_images = [=](const Tensor& t) {
+    if (size.size() != 4) return t;
+    const Tensor second = t.movedim(-1, 1);
+    return last ? second.contiguous(at::MemoryFormat::ChannelsLast) : second.contiguous();
+  };
+  const auto ours = [=](const Tensor& t) { return size.size() == 4 ? t.movedim(1, -1) : t; };
+  const std::int64_t features = size.back();
+  const Tensor x = of_images(made_up(size)), cotangent = of_images(made_up(size, 1));
+  const Tensor gamma = torch::ones({features}), beta = torch::zeros({features});
+  const Tensor mean = torch::zeros({features}), variance = torch::ones({features});
+  return prepared([=] {
     const torch::NoGradGuard no_grad;
     const auto [y, saved_mean, saved_scale] = at::native_batch_norm(x, gamma, beta, mean, variance, true, 0.01, 1e-3);
-    at::native_batch_norm_backward(cotangent, x, gamma, mean, variance, saved_mean, saved_scale, true, 1e-3,
-                                   {true, true, true});
+    if (!backward) return Tensors{ours(y)};
+    const auto [dx, dgamma, dbeta] = at::native_batch_norm_backward(cotangent, x, gamma, mean, variance, saved_mean,
+                                                                    saved_scale, true, 1e-3, {true, true, true});
+    return Tensors{ours(y), ours(dx), dgamma, dbeta};
   });
 }
 
-Run softmax_crossentropy(bench::Matrix size) {
+Prepared softmax_crossentropy(bench::Matrix size) {
   const Tensor logits = made_up({size.rows, size.columns});
   const Tensor labels = torch::zeros({size.rows}, torch::kLong);
   const Tensor one = torch::ones({});
   Tensor logs = torch::empty_like(logits), slope = torch::zeros_like(logits), out = torch::empty_like(logits);
-  return timed([=]() mutable {
+  return prepared([=]() mutable {
     const torch::NoGradGuard no_grad;
     at::_log_softmax_out(logs, logits, 1, false);
     const auto [loss, weight] = at::nll_loss_forward(logs, labels, {}, at::Reduction::Mean, -100);
     at::nll_loss_backward_out(slope, one, logs, labels, {}, at::Reduction::Mean, -100, weight);
     at::_log_softmax_backward_data_out(out, slope, logs, 1, torch::kFloat);
+    return Tensors{loss, out};
   });
 }
 
-Run adam_step(const nn::Sequential& net) {
-  for (Tensor& p : net->parameters()) p.mutable_grad() = made_up(p.sizes());
-  return timed([adam = Adam(net->parameters())]() mutable { adam.step(); });
+// The compared results are the weights, in the layout of this library.
+Prepared adam_step(const nn::Sequential& net) {
+  std::size_t position = 0;
+  for (Tensor& p : net->parameters()) {
+    const bool matrix = p.dim() == 2;
+    const Tensor slope = matrix ? made_up({p.size(1), p.size(0)}, position).t() : made_up(p.sizes(), position);
+    p.mutable_grad() = slope.contiguous();
+    ++position;
+  }
+  const auto adam = std::make_shared<Adam>(net->parameters());
+  Prepared out{timed([adam] { adam->step(); })};
+  out.results = prepared([adam] {
+                  adam->step();
+                  Tensors weights;
+                  for (const Tensor& p : adam->parameters()) weights.push_back(p.dim() == 2 ? p.t() : p);
+                  return weights;
+                }).results;
+  return out;
 }
 
 // ---- operations
 
 // A function that writes into an existing result tensor.
 template <class F>
-Run into(F f, at::IntArrayRef shape, at::IntArrayRef result) {
-  return timed([f, x = made_up(shape), out = torch::empty(result)]() mutable {
+Prepared into(F f, at::IntArrayRef shape, at::IntArrayRef result) {
+  return prepared([f, x = made_up(shape), out = torch::empty(result)]() mutable {
     const torch::NoGradGuard no_grad;
     f(out, x);
+    return Tensors{out};
   });
 }
 
-Run add(at::IntArrayRef smaller) {
-  return timed([x = made_up({bench::large.rows, bench::large.columns}), y = made_up(smaller),
-                out = torch::empty({bench::large.rows, bench::large.columns})]() mutable {
+Prepared add(at::IntArrayRef smaller) {
+  return prepared([x = made_up({bench::large.rows, bench::large.columns}), y = made_up(smaller, 1),
+                   out = torch::empty({bench::large.rows, bench::large.columns})]() mutable {
     const torch::NoGradGuard no_grad;
     at::add_out(out, x, y);
+    return Tensors{out};
   });
 }
 
-Run chain_of_eight() {
+Prepared chain_of_eight() {
   return into(
       [](Tensor& out, const Tensor& x) {
         at::mul_out(out, x, torch::scalar_tensor(1.5));
@@ -247,12 +269,12 @@ Run chain_of_eight() {
 std::vector<Job> jobs() {
   const std::vector<std::int64_t> vector{bench::function_elements}, matrix{bench::large.rows, bench::large.columns};
   std::vector<Job> out{
-      {"train/mnist/step", [](int) { return classifier_step(mnist_net(), bench::mnist_batch); }},
+      {"train/mnist/step", [](int) { return classifier_step(mnist_net, bench::mnist_batch); }},
       {"train/mnist/in-order", [](int) { return epochs(false); },
        std::ceil(static_cast<double>(bench::images) / bench::mnist_batch)},
       {"train/mnist/shuffled", [](int) { return epochs(true); },
        std::ceil(static_cast<double>(bench::images) / bench::mnist_batch)},
-      {"train/wide", [](int) { return classifier_step(wide_net(), 256); }},
+      {"train/wide", [](int) { return classifier_step(wide_net, 256); }},
       {"train/boston", [](int) { return boston_step(); }},
       {"infer/mnist/1", [](int) { return inference(mnist_net(), 1); }},
       {"infer/mnist/128", [](int) { return inference(mnist_net(), 128); }},
@@ -291,8 +313,14 @@ std::vector<Job> jobs() {
        }},
       {"chain-of-eight/16M", [](int) { return chain_of_eight(); }},
   };
-  for (const bench::Matrix& m : bench::batch_norms) {
-    out.push_back({"batch-norm/" + m.name(), [m](int) { return batch_norm_both_ways(m); }});
+  for (const Extents& size : bench::batch_norms) {
+    for (const bool last : {false, true}) {
+      if (last && size.size() != 4) continue;
+      const std::string at = size.size() != 4 ? "" : last ? "@channels-last" : "@contiguous";
+      out.push_back({"batch-norm/" + bench::text(size) + at, [=](int) { return batch_norm_job(size, true, last); }});
+      out.push_back({"batch-norm/" + bench::text(size) + "/forward" + at,
+                     [=](int) { return batch_norm_job(size, false, last); }});
+    }
   }
   for (const bench::Matrix& m : bench::softmaxes) {
     out.push_back({"softmax-crossentropy/" + m.name(), [m](int) { return softmax_crossentropy(m); }});
@@ -300,6 +328,9 @@ std::vector<Job> jobs() {
                      const std::vector<std::int64_t> shape{m.rows, m.columns};
                      return into([](Tensor& y, const Tensor& x) { at::_softmax_out(y, x, 1, false); }, shape, shape);
                    }});
+  }
+  for (const auto& family : {bench::peer::network_jobs(), bench::peer::table_jobs()}) {
+    out.insert(out.end(), family.begin(), family.end());
   }
   return out;
 }
