@@ -129,6 +129,7 @@ class Layouter {
     struct Slot {
       Register busy_until = BlockProgram::none;
       std::size_t element_bytes = 0;
+      bool of_elements = false;
     };
     std::vector<Slot> slots;
     std::size_t largest = 1;
@@ -140,7 +141,8 @@ class Layouter {
       out_.values[in.made].slot = slots.size() * bytes;
       slots.emplace_back();
     }
-    // A slot is free after the last operation that reads it. A map over elements of equal size may overwrite it.
+    // A slot is free after the last operation that reads it. A map over elements may overwrite elements of equal size
+    // that it reads, but no row value: a map in pieces reads that again for each piece.
     const std::vector<Register> last = last_reads();
     for (const Register r : out_.operations) {
       const Instruction& now = all_[r];
@@ -152,12 +154,12 @@ class Layouter {
       if ((now.is_output() && !streams) || now.level == BlockLevel::column) continue;
       const bool element_by_element = now.kind == Kind::map && now.level == BlockLevel::element;
       const auto free = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) {
-        return !streams &&
-               (s.busy_until < r || (s.busy_until == r && element_by_element && s.element_bytes == now.element_bytes));
+        return !streams && (s.busy_until < r || (s.busy_until == r && element_by_element && s.of_elements &&
+                                                 s.element_bytes == now.element_bytes));
       });
       Slot& slot = free != slots.end() ? *free : slots.emplace_back();
       // A non-temporal output is still being written during the next block.
-      slot = {streams ? BlockProgram::none : last[r], now.element_bytes};
+      slot = {streams ? BlockProgram::none : last[r], now.element_bytes, now.level == BlockLevel::element};
       out_.values[r].slot = static_cast<std::size_t>(&slot - slots.data()) * bytes;
     }
     out_.slot_bytes = slots.size() * bytes;

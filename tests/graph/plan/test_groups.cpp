@@ -73,6 +73,14 @@ TEST_CASE("groups: softmax, cross-entropy and their gradients, at all sizes") {
   }
 }
 
+TEST_CASE("groups: maps over long rows of large values keep the row values that they read") {
+  // Such maps run in pieces, with prefetches in between, and each block is one row.
+  Graph g;
+  const Value x = g.input("x", {300, 1024});
+  check_plan(g, {softmax(x)});
+  check_plan(g, {x - max(x, {1}, true)});
+}
+
 TEST_CASE("groups: a value read by rows and by elements is two inputs") {
   Graph g({.dtype = f32});
   const Value x = g.input("x", {4, 8});
