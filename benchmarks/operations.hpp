@@ -39,7 +39,10 @@ inline const std::string backward_suffix = "/backward";
 // How much results may differ, relative to their norm.
 inline double tolerance(const std::string& job) {
   if (job.starts_with("random/")) return 1e-2;
-  if (job.starts_with("train/")) return 1e-3;  // the loss after optimizer steps, which amplify rounding errors
+  // The loss after optimizer steps, which amplify rounding errors.
+  if (job.starts_with("train/")) return 5e-3;
+  // libtorch adds up the 32,768 rows of an image batch in f32.
+  if (job.starts_with("batch-norm/")) return 1e-3;
   return 1e-4;
 }
 

@@ -55,6 +55,7 @@ void print(const bench::Results& results) {
     for (const std::string& line : lines) fmt::print("  {}\n", line);
   };
   list("Missed targets", bench::missed_targets(results));
+  list("Different results, not timed", results.mismatches);
   list("Noisy measurements, not reliable", bench::noisy_results(results));
   list("Omitted jobs", results.notes);
 }

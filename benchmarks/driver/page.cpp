@@ -49,28 +49,28 @@ not by hand. Run it on your machine: compare the ratios, which differ between pr
   out += R"(
 Method: each library runs in its own process, with the number of threads in the table. The processes take turns at the
 same job, round after round; while one runs, the others are stopped. Times are medians over the rounds. A ratio is the
-time of the other library divided by that of xgrad, so 2x means that xgrad is twice as fast. It is the median of the
-ratios within each round, since the speed of the machine changes between rounds. *Target* is the least ratio that the
-project aims at, and *met* says whether this run reached it. All processes use huge pages through the C library's
-allocator, and the other libraries have their fastest configuration: see the comments in
-[benchmarks/peers](../benchmarks/peers).
+time of the other library over that of xgrad, so 2x means that xgrad is twice as fast. It is the median of the ratios
+within each round, since the speed of the machine changes between rounds. *Target* is the project's target, and *met*
+says whether this run met it.
+
+All workers get the same inputs and initial weights, and before a job is timed the results of both sides are compared:
+outputs and gradients, of networks the loss of the third training step, without dropout. Only the order of rows in
+shuffled epochs cannot be compared, and of random numbers only mean and variance are.
+
+Peers have their fastest configuration. All processes get huge pages from the C library, and keep freed memory. libtorch
+runs with OpenBLAS on the pool of threads that it uses itself; OpenBLAS gets the kernels for the instruction set of this
+processor (`OPENBLAS_CORETYPE`). libtorch runs with AVX2 and, where the processor has it, with AVX-512
+(`ATEN_CPU_CAPABILITY`), and where it has several implementations of a job all of them: images contiguous and with
+channels last, attention with `matmul` and `baddbmm`. BLIS runs with the kernels that it chooses and with those for
+AVX-512 (`BLIS_ARCH_TYPE`). All choices are tried before each job, and the fastest counts: the column *with* names it.
+See also the comments in [benchmarks/peers](../benchmarks/peers).
 
 )";
-  out += section(
-      "Networks and single operations",
-      R"(xgrad compared with libtorch's C++ front end with OpenBLAS. The *MNIST net* is 784-64-64-64-10 with batch
-normalization after each hidden layer, dropout and Adam, on batches of 128. Of its jobs, *step* repeats one batch;
-*in-order* and *shuffled* are epochs over 60,000 rows with all the work of `fit`. The *wide net* is
-784-1024-1024-1024-10 on batches of 256. The *Boston net* is 13-32-16-1 with batch normalization and dropout on
-batches of 8. The *tanh net* has three layers of 64 units; its two penalties need second derivatives. In xgrad, batch
-normalization, softmax and the losses are compositions of primitive operations; in libtorch they are hand-written
-kernels.)",
-      peer_table(results));
-  out += section(
-      "Memory bandwidth",
-      R"(A sum of a 64 MiB matrix should take as long as reading it. A chain of eight cheap elementwise operations
-on 64 MiB should take little longer than a copy.)",
-      hardware_table(results));
+  for (const Section& s : sections()) out += section(s.title, s.text, peer_table(results, s));
+  out += section("Memory bandwidth",
+                 "Sums of a 64 MiB matrix should take as long as reading it. A chain of eight cheap elementwise "
+                 "operations on 64 MiB should take\nlittle longer than a copy.",
+                 hardware_table(results));
   out += section(
       "Matrix multiplication",
       R"(`128x784x64` is the product of a [128, 784] and a [784, 64] matrix. With `ta` the first operand is stored
@@ -81,18 +81,23 @@ transposed, with `tb` the second. The shapes are those of the nets above, forwar
     out +=
         "Geometric mean over all shapes of each library's time divided by that of xgrad:\n\n" + means.markdown() + "\n";
   }
-  out +=
-      section("Planning, start and memory",
-              R"(`start/first-step` is the time from the start of a program to the end of its first training step, and
-`start/memory` the memory of that program without its data. `memory` is the size of the plan of a training step,
-compared with the sum of all its values. `plan/mnist` is the time to plan a training step of the MNIST net.)",
-              engine_table(results));
-  out +=
-      section("Per-node overhead",
-              R"(Chains of tiny operations: time per node to build the graph, to differentiate it, to plan it and to run
-the plan. The time per node should not depend on the length of the chain.)",
-              node_table(results));
+  out += section(
+      "Planning, start and memory",
+      "`plan` plans a training step, of the transformer with 12 blocks on batches of 16, or the forward and backward "
+      "pass of `lstm`;\n`graph` builds the graph. `start` is the time of a program to the end of its first step, and "
+      "its memory without its data.\n`memory` is the size of the plan of a training step, compared with the sum of all "
+      "its values.",
+      engine_table(results));
+  out += section("Per-node overhead",
+                 "Chains of tiny operations: building the graph, differentiating it, planning it and running the plan. "
+                 "The cost of a "
+                 "node should\nnot depend on the length of the chain.",
+                 node_table(results));
   out += "## Slower than peers\n\n" + list(slower_jobs(results), "None in this run.");
+  if (!results.mismatches.empty()) {
+    out += "\n## Different results\n\nThese were not timed, since their results differ from those of xgrad:\n\n" +
+           list(results.mismatches, "");
+  }
   out += "\n## Missed targets\n\n" + list(missed_targets(results), "None in this run.");
   if (const auto lines = noisy_results(results); !lines.empty()) {
     out +=

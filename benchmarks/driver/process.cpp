@@ -24,7 +24,12 @@ Process::Process(const std::string& program, const std::string& argument,
     prctl(PR_SET_PDEATHSIG, SIGKILL);  // a stopped worker would outlive the driver
     dup2(in[0], STDIN_FILENO);
     dup2(out[1], STDOUT_FILENO);
-    for (const auto& [name, value] : environment) setenv(name.c_str(), value.c_str(), 1);
+    for (const auto& [name, value] : environment) {
+      if (value.empty())
+        unsetenv(name.c_str());
+      else
+        setenv(name.c_str(), value.c_str(), 1);
+    }
     execl(program.c_str(), program.c_str(), argument.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }

@@ -11,7 +11,8 @@ namespace bench {
 
 class Process {
  public:
-  // Starts the program with the environment variables added. Throws std::runtime_error if it cannot be run.
+  // Starts the program with the environment variables set, or removed if the value is empty. Throws std::runtime_error
+  // if it cannot be run.
   Process(const std::string& program, const std::string& argument,
           const std::vector<std::pair<std::string, std::string>>& environment);
   ~Process();

@@ -53,9 +53,13 @@ void merge(Results& into, const Results& other) {
     if (std::find(into.workers.begin(), into.workers.end(), worker) == into.workers.end())
       into.workers.push_back(worker);
   }
-  for (const std::string& note : other.notes) {
-    if (std::find(into.notes.begin(), into.notes.end(), note) == into.notes.end()) into.notes.push_back(note);
-  }
+  const auto add_new = [](std::vector<std::string>& to, const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) {
+      if (std::find(to.begin(), to.end(), line) == to.end()) to.push_back(line);
+    }
+  };
+  add_new(into.notes, other.notes);
+  add_new(into.mismatches, other.mismatches);
 }
 
 }  // namespace bench

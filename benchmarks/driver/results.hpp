@@ -14,7 +14,8 @@ inline constexpr const char* ours = "xgrad";
 struct Entry {
   std::string who;
   std::vector<double> rounds;
-  double least = 0;  // minimum over all samples of all rounds
+  double least = 0;   // minimum over all samples of all rounds
+  std::string how{};  // the fastest setting and implementation, if the worker has several
 
   double middle() const;
   // Whether rounds differ so much that another process probably ran: the median exceeds 1.5 times the minimum.
@@ -38,6 +39,7 @@ struct Results {
   std::string command, date, processor, memory, system, compiler, load;
   std::vector<std::pair<std::string, std::string>> workers;  // name and description
   std::vector<std::string> notes;                            // omitted workers, with reasons
+  std::vector<std::string> mismatches;                       // pairs that were not timed since their results differ
   std::vector<Result> results;
 
   const Result* find(const std::string& job, int threads) const;

@@ -30,12 +30,14 @@ std::string to_json(const Results& results) {
   json out;
   each_text(results, [&](const char* name, const std::string& text) { out[name] = text; });
   out["notes"] = results.notes;
+  out["mismatches"] = results.mismatches;
   out["workers"] = results.workers;
   out["results"] = json::array();
   for (const Result& r : results.results) {
     json entries = json::array();
     for (const Entry& e : r.entries) {
       json entry{{"who", e.who}, {"median", e.middle()}, {"least", e.least}, {"rounds", e.rounds}};
+      if (!e.how.empty()) entry["how"] = e.how;
       if (e.who != ours && r.find(ours) != nullptr) entry["ratio"] = r.ratio(e.who);
       entries.push_back(std::move(entry));
     }
@@ -50,11 +52,13 @@ Results from_json(const std::string& text) {
     Results out;
     each_text(out, [&](const char* name, std::string& member) { member = in.at(name); });
     out.notes = in.at("notes").get<std::vector<std::string>>();
+    out.mismatches = in.value("mismatches", std::vector<std::string>());
     out.workers = in.at("workers").get<decltype(out.workers)>();
     for (const json& r : in.at("results")) {
       Result result{r.at("job"), r.at("threads"), r.at("unit"), {}};
       for (const json& e : r.at("entries")) {
-        result.entries.push_back({e.at("who"), e.at("rounds").get<std::vector<double>>(), e.at("least")});
+        result.entries.push_back(
+            {e.at("who"), e.at("rounds").get<std::vector<double>>(), e.at("least"), e.value("how", "")});
       }
       out.results.push_back(std::move(result));
     }

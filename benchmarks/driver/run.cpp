@@ -17,27 +17,13 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "../operations.hpp"
+#include "peers.hpp"
 #include "process.hpp"
 #include "statistics.hpp"
 
 namespace bench {
 namespace {
-
-struct Peer {
-  const char* name;
-  const char* package;  // Debian package needed to build the worker
-};
-
-constexpr Peer workers[] = {
-    {ours, ""},
-    {"torch", "libtorch-dev libopenblas-openmp-dev"},
-    {"openblas", "libopenblas-openmp-dev"},
-    {"blis", "libblis-openmp-dev"},
-    {"onednn", "libdnnl-dev"},
-    {"libxsmm", "libxsmm-dev"},
-    {"eigen", "libeigen3-dev"},
-    {"hardware", "libgomp1"},
-};
 
 // Length and number of turns. Long jobs get fewer rounds.
 struct Pace {
@@ -52,34 +38,15 @@ std::string program(const RunOptions& options, const std::string& name) {
   return options.folder + "/bench_worker_" + name;
 }
 
-std::vector<std::pair<std::string, std::string>> environment(int threads) {
-  const std::string count = std::to_string(threads);
-  std::vector<std::pair<std::string, std::string>> out{
-      {"XGRAD_THREADS", count},
-      {"OMP_NUM_THREADS", count},
-      {"OPENBLAS_NUM_THREADS", count},
-      {"BLIS_NUM_THREADS", count},
-      // Huge pages for malloc: the peers do not request them and are faster with them.
-      {"GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"}};
-#ifdef __x86_64__
-  // On processors newer than itself, OpenBLAS falls back to its oldest kernels, which are several times as slow, in
-  // libtorch too.
-  if (std::getenv("OPENBLAS_CORETYPE") == nullptr) {
-    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    if (wide) out.emplace_back("OPENBLAS_CORETYPE", "SkylakeX");
-  }
-#endif
-  return out;
-}
-
 std::vector<std::string> words(const std::string& text) {
   std::istringstream in(text);
   return {std::istream_iterator<std::string>(in), {}};
 }
 
 // Jobs that use one thread only, so they are measured once.
-bool single_threaded(const std::string& job) { return job.starts_with("nodes/") || job.starts_with("plan/"); }
+bool single_threaded(const std::string& job) {
+  return job.starts_with("nodes/") || job.starts_with("plan/") || job.starts_with("graph/");
+}
 
 // The value of the first line of a /proc or configuration file that begins with `key`.
 std::string system_line(const char* file, const std::string& key) {
@@ -114,34 +81,36 @@ void describe_machine(Results& out) {
   out.load = fmt::format("{:.1f}", load);
 }
 
-// The workers for one number of threads.
+// The workers for one number of threads. A peer with several settings has a process for each.
 class Team {
  public:
   struct Member {
-    std::string name;
+    std::string name, setting;
     Process process;
     std::vector<std::string> jobs;
-    bool knows(const std::string& job) const { return std::find(jobs.begin(), jobs.end(), job) != jobs.end(); }
   };
 
   Team(const RunOptions& options, int threads, Results& results) : results_(results) {
-    for (const Peer& peer : workers) {
+    const Processor processor = this_processor();
+    for (const Peer& peer : peers(processor)) {
       const std::string file = program(options, peer.name);
       if (access(file.c_str(), X_OK) != 0) {
-        if (peer.name == std::string(ours)) throw std::runtime_error("missing worker " + file);
+        if (peer.name == ours) throw std::runtime_error("missing worker " + file);
         note(fmt::format("{} is omitted: its worker was not built (Debian: {})", peer.name, peer.package));
         continue;
       }
-      try {
-        Member member{peer.name, Process(file, std::to_string(threads), environment(threads)), {}};
-        const std::pair<std::string, std::string> about{peer.name, member.process.ask("about", "about")};
-        if (std::find(results.workers.begin(), results.workers.end(), about) == results.workers.end())
-          results.workers.push_back(about);
-        member.jobs = words(member.process.ask("jobs", "jobs"));
-        members_.push_back(std::move(member));
-      } catch (const std::runtime_error& error) {
-        if (peer.name == std::string(ours)) throw;
-        note(fmt::format("{} is omitted: {}", peer.name, error.what()));
+      for (const Setting& setting : peer.settings) {
+        try {
+          Environment variables = environment(processor, threads);
+          variables.insert(variables.end(), setting.environment.begin(), setting.environment.end());
+          Member member{peer.name, setting.name, Process(file, std::to_string(threads), variables), {}};
+          describe(peer, member);
+          member.jobs = words(member.process.ask("jobs", "jobs"));
+          members_.push_back(std::move(member));
+        } catch (const std::runtime_error& error) {
+          if (peer.name == ours) throw;
+          note(fmt::format("{} is omitted: {}", named(peer.name, setting.name), error.what()));
+        }
       }
     }
   }
@@ -151,17 +120,25 @@ class Team {
   Result measure(const std::string& job, int threads, const Pace& pace) {
     Result out{job, threads, Unit::nanoseconds, {}};
     std::vector<Member*> players;
-    for (Member& m : members_) {
-      if (!m.knows(job)) continue;
-      try {
-        m.process.ask("prepare " + job, "ready");
-      } catch (const std::runtime_error& error) {
-        if (m.name == ours) throw;
-        note(fmt::format("{}, {}: {}", m.name, job, error.what()));
-        continue;
+    const auto add = [&](Member& member, std::string how) {
+      players.push_back(&member);
+      out.entries.push_back({member.name, {}, std::numeric_limits<double>::infinity(), std::move(how)});
+    };
+    us().process.ask("prepare " + job, "ready");
+    const std::vector<Digest> results = parse_results(us().process.ask("results", "results"));
+    add(us(), "");
+    for (std::size_t first = 1; first < members_.size();) {
+      std::size_t end = first;
+      std::vector<Candidate> candidates;
+      for (; end < members_.size() && members_[end].name == members_[first].name; ++end) {
+        for (const std::string& name : members_[end].jobs) {
+          if (job_and_implementation(name).first == job) candidates.push_back({&members_[end], name});
+        }
       }
-      players.push_back(&m);
-      out.entries.push_back({m.name, {}, std::numeric_limits<double>::infinity()});
+      first = end;
+      if (const Candidate* best = fastest(candidates, results, job, pace)) {
+        add(*best->member, candidates.size() > 1 ? best->how() : "");
+      }
     }
     const std::string request = fmt::format("run {}", pace.turn_milliseconds);
     const auto start = std::chrono::steady_clock::now();
@@ -174,11 +151,8 @@ class Team {
       for (std::size_t i = 0; i < players.size(); ++i) {
         // Reverse the order in every other round, so that no worker always follows the same other worker.
         const std::size_t who = round % 2 == 0 ? i : players.size() - 1 - i;
-        std::vector<double> samples;
-        for (const std::string& word : words(players[who]->process.ask(request, "ns"))) {
-          samples.push_back(std::stod(word));
-          out.entries[who].least = std::min(out.entries[who].least, samples.back());
-        }
+        const std::vector<double> samples = numbers(players[who]->process.ask(request, "ns"));
+        out.entries[who].least = std::min(out.entries[who].least, *std::min_element(samples.begin(), samples.end()));
         out.entries[who].rounds.push_back(median(samples));
       }
     }
@@ -187,10 +161,78 @@ class Team {
   }
 
  private:
-  void note(const std::string& text) {
-    if (std::find(results_.notes.begin(), results_.notes.end(), text) == results_.notes.end())
-      results_.notes.push_back(text);
+  // A worker that can run a job, and its name of the job.
+  struct Candidate {
+    Member* member;
+    std::string job;
+    std::string how() const {
+      const std::string implementation = job_and_implementation(job).second;
+      return member->setting + (member->setting.empty() || implementation.empty() ? "" : ", ") + implementation;
+    }
+  };
+
+  // The fastest candidate whose results equal ours, prepared; null without one. A mismatch is noted.
+  const Candidate* fastest(const std::vector<Candidate>& candidates, const std::vector<Digest>& results,
+                           const std::string& job, const Pace& pace) {
+    const Candidate* best = nullptr;
+    double least = std::numeric_limits<double>::infinity();
+    for (const Candidate& c : candidates) {
+      Process& process = c.member->process;
+      const std::string who = named(c.member->name, c.how());
+      try {
+        process.ask("prepare " + c.job, "ready");
+        const auto theirs = parse_results(process.ask("results", "results"));
+        if (const std::string what = difference(results, theirs, tolerance(job)); !what.empty()) {
+          add_new(results_.mismatches, fmt::format("{}, {}: {}", job, who, what));
+          process.ask("drop", "dropped");
+          continue;
+        }
+        double took = 0;
+        if (candidates.size() > 1) {
+          const std::string request = fmt::format("run {}", pace.turn_milliseconds / 2);
+          took = median(numbers(process.ask(request, "ns")));
+          took = std::min(took, median(numbers(process.ask(request, "ns"))));
+          process.ask("drop", "dropped");
+        }
+        if (took < least) {
+          least = took;
+          best = &c;
+        }
+      } catch (const std::runtime_error& error) {
+        note(fmt::format("{}, {}: {}", who, job, error.what()));
+      }
+    }
+    if (best != nullptr && candidates.size() > 1) best->member->process.ask("prepare " + best->job, "ready");
+    return best;
   }
+
+  static std::string named(const std::string& worker, const std::string& how) {
+    return how.empty() ? worker : worker + " (" + how + ")";
+  }
+
+  static std::vector<double> numbers(const std::string& text) {
+    std::vector<double> out;
+    for (const std::string& word : words(text)) out.push_back(std::stod(word));
+    return out;
+  }
+
+  // Adds the description of the worker, with the names of its settings.
+  void describe(const Peer& peer, Member& member) {
+    std::string about = member.process.ask("about", "about");
+    if (peer.settings.size() > 1) {
+      std::string settings;
+      for (const Setting& s : peer.settings) settings += (settings.empty() ? "" : " or ") + s.name;
+      about += ", " + settings + ": the faster one at each job";
+    }
+    const std::pair<std::string, std::string> line{peer.name, about};
+    if (std::find(results_.workers.begin(), results_.workers.end(), line) == results_.workers.end())
+      results_.workers.push_back(line);
+  }
+
+  static void add_new(std::vector<std::string>& to, const std::string& text) {
+    if (std::find(to.begin(), to.end(), text) == to.end()) to.push_back(text);
+  }
+  void note(const std::string& text) { add_new(results_.notes, text); }
 
   Results& results_;
   std::vector<Member> members_;
@@ -208,7 +250,7 @@ void measure_start(const RunOptions& options, int threads, const Pace& pace, Res
   for (int round = 0; round < pace.least_rounds; ++round) {
     for (std::size_t i = 0; i < time.entries.size(); ++i) {
       const auto start = std::chrono::steady_clock::now();
-      Process process(program(options, time.entries[i].who), "--first-step", environment(threads));
+      Process process(program(options, time.entries[i].who), "--first-step", environment(this_processor(), threads));
       std::istringstream line(process.read_line());
       const std::chrono::duration<double, std::nano> took = std::chrono::steady_clock::now() - start;
       std::string verb;

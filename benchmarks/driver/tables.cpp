@@ -24,17 +24,27 @@ std::string text(std::optional<double> target) { return target ? fmt::format("{:
 
 std::string percent(double fraction) { return std::isnan(fraction) ? "-" : fmt::format("{:.0f}%", 100 * fraction); }
 
-// A row for each job that xgrad and `who` ran, except jobs with absolute limits, which are in engine_table.
-Table against(const Results& results, const std::string& who, const std::string& title, const std::string& name) {
-  Table out{title, {"job", "threads", "xgrad", name, "ratio", "target", "met"}, {}};
+// A row for each job of the section that both workers ran, except jobs with absolute limits, which engine_table shows.
+// A column has the worker's fastest settings, if it has several.
+Table against(const Results& results, const std::string& who, const std::string& title, const std::string& name,
+              const Section* section) {
+  Table out{title, {"job", "threads", "xgrad", name, "with", "ratio", "target", "met"}, {}};
+  constexpr std::ptrdiff_t with = 4;
+  bool choices = false;
   for (const Result& r : results.results) {
     const Entry* us = r.find(ours);
     const Entry* they = r.find(who);
     if (us == nullptr || they == nullptr || target_limit(r.job)) continue;
+    if (section != nullptr && &section_of(r.job) != section) continue;
+    choices = choices || !they->how.empty();
     const auto target = target_ratio(r.job, who, r.threads);
     out.rows.push_back({r.job, std::to_string(r.threads), with_unit(us->middle(), r.unit),
-                        with_unit(they->middle(), r.unit), times(r.ratio(who)), text(target),
+                        with_unit(they->middle(), r.unit), they->how, times(r.ratio(who)), text(target),
                         verdict(target, r.ratio(who))});
+  }
+  if (!choices) {
+    out.head.erase(out.head.begin() + with);
+    for (auto& row : out.rows) row.erase(row.begin() + with);
   }
   return out;
 }
@@ -46,6 +56,11 @@ const Product* product_of(const std::string& job) {
 
 // Such as "train/wide, 2 threads".
 std::string at(const Result& r) { return fmt::format("{}, {} thread{}", r.job, r.threads, r.threads > 1 ? "s" : ""); }
+
+// Planning, building graphs and memory of plans, which have no peer.
+bool is_about_engine(const std::string& job) {
+  return job.starts_with("memory/") || job.starts_with("plan/") || job.starts_with("graph/");
+}
 
 // A target and the achieved fraction of it, below 1 if missed.
 struct Target {
@@ -132,10 +147,12 @@ std::string Table::markdown() const {
   return out;
 }
 
-Table peer_table(const Results& results) { return against(results, "torch", "Compared with libtorch", "libtorch"); }
+Table peer_table(const Results& results, const Section& section) {
+  return against(results, "torch", section.title + ", compared with libtorch", "libtorch", &section);
+}
 
 Table hardware_table(const Results& results) {
-  return against(results, "hardware", "Compared with one pass over the same memory", "machine");
+  return against(results, "hardware", "Compared with one pass over the same memory", "machine", nullptr);
 }
 
 Table product_table(const Results& results) {
@@ -184,7 +201,7 @@ Table engine_table(const Results& results) {
   for (const Result& r : results.results) {
     const auto limit = target_limit(r.job);
     const Entry* us = r.find(ours);
-    if (us == nullptr || (!limit && !r.job.starts_with("memory/"))) continue;
+    if (us == nullptr || (!limit && !is_about_engine(r.job))) continue;
     const Entry* other = r.entries.size() > 1 ? &r.entries[1] : nullptr;
     out.rows.push_back({r.job, with_unit(us->middle(), r.unit), other == nullptr ? "" : other->who,
                         other == nullptr ? "" : with_unit(other->middle(), r.unit),
@@ -220,7 +237,10 @@ Table node_table(const Results& results) {
 
 std::vector<Table> all_tables(const Results& results) {
   std::vector<Table> out;
-  for (auto* make : {peer_table, hardware_table, product_table, product_means, engine_table, node_table}) {
+  for (const Section& section : sections()) {
+    if (Table table = peer_table(results, section); !table.rows.empty()) out.push_back(std::move(table));
+  }
+  for (auto* make : {hardware_table, product_table, product_means, engine_table, node_table}) {
     if (Table table = make(results); !table.rows.empty()) out.push_back(std::move(table));
   }
   return out;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "results.hpp"
+#include "sections.hpp"
 
 namespace bench {
 
@@ -23,12 +24,12 @@ std::string with_unit(double value, Unit unit);
 std::string times(double ratio);
 
 // Each has no rows if no such job was measured.
-Table peer_table(const Results& results);      // compared with libtorch
-Table hardware_table(const Results& results);  // compared with memory bandwidth
-Table product_table(const Results& results);   // matrix multiplication, in GFLOP/s
-Table product_means(const Results& results);   // mean ratio of each library over all shapes
-Table engine_table(const Results& results);    // planning and memory, compared with limits
-Table node_table(const Results& results);      // nanoseconds per node, by chain length
+Table peer_table(const Results& results, const Section& section);  // compared with libtorch
+Table hardware_table(const Results& results);                      // compared with memory bandwidth
+Table product_table(const Results& results);                       // matrix multiplication, in GFLOP/s
+Table product_means(const Results& results);                       // mean ratio of each library over all shapes
+Table engine_table(const Results& results);                        // planning and memory, compared with limits
+Table node_table(const Results& results);                          // nanoseconds per node, by chain length
 std::vector<Table> all_tables(const Results& results);
 
 // A line for each missed target, the furthest from its target first.

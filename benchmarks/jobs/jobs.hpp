@@ -36,7 +36,10 @@ xgrad::nn::Model wide_net(bool dropout = true);
 xgrad::nn::Model boston_net(bool dropout = true);
 xgrad::nn::Model transformer(int blocks);
 
-// Makes a model that starts from the weights of all workers.
+// Gives the model the weights with which all workers start.
+xgrad::nn::Model with_shared_weights(xgrad::nn::Model model);
+
+// `dropout` says whether the model has its dropout.
 using MakeModel = std::function<xgrad::nn::Model(bool dropout)>;
 // Repeated training steps on one batch, or repeated predictions, with inputs x and y filled by the rules. Losses of a
 // step without dropout are compared.

@@ -64,7 +64,8 @@ Job epochs(const std::string& name, bool shuffle) {
   return {name, prepare, std::ceil(static_cast<double>(images) / mnist_batch)};
 }
 
-// Gives the model the weights with which all workers start.
+}  // namespace
+
 nn::Model with_shared_weights(nn::Model model) {
   std::size_t position = 0;
   for (xg::Parameter p : model.parameters()) {
@@ -81,8 +82,6 @@ nn::Model with_shared_weights(nn::Model model) {
   }
   return model;
 }
-
-}  // namespace
 
 Job training_step(const std::string& name, const MakeModel& make, xg::Index rows, const Input& x, const Input& y) {
   return {name, [=](int threads) {

@@ -13,7 +13,7 @@ Prepared adam(nn::Model (*make)(bool), int threads) {
   auto graph = std::make_shared<xg::Graph>();
   std::vector<xg::Parameter> weights;
   std::vector<xg::Value> gradients;
-  const nn::Model model = make(true);
+  const nn::Model model = with_shared_weights(make(true));
   for (const xg::Parameter& p : model.parameters()) {
     if (!p.trainable()) continue;
     weights.push_back(p);
