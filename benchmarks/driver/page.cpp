@@ -53,9 +53,9 @@ time of the other library over that of xgrad, so 2x means that xgrad is twice as
 within each round, since the speed of the machine changes between rounds. *Target* is the project's target, and *met*
 says whether this run met it.
 
-All workers get the same inputs and initial weights, and before a job is timed the results of both sides are compared:
-outputs and gradients, of networks the loss of the third training step, without dropout. Only the order of rows in
-shuffled epochs cannot be compared, and of random numbers only mean and variance are.
+All workers get the same inputs and initial weights. Before a job is timed, the results of both sides are compared: the
+outputs and gradients, or of a training step the loss of its third repetition, without dropout. Of random numbers only
+mean and variance are compared; whole epochs, with their dropout and order of rows, are not.
 
 Peers have their fastest configuration. All processes get huge pages from the C library, and keep freed memory. libtorch
 runs with OpenBLAS on the pool of threads that it uses itself; OpenBLAS gets the kernels for the instruction set of this

@@ -12,13 +12,16 @@ bool Section::has(const std::string& job) const {
 const std::vector<Section>& sections() {
   static const std::vector<Section> all{
       {"Networks",
-       "The last number is the batch size. The *MNIST net* is 784-64-64-64-10 with batch normalization after each\n"
-       "hidden layer, dropout and Adam, on batches of 128; *step* repeats one batch, *in order* and *shuffled* are "
-       "epochs\nover 60,000 rows with all that `fit` does. The *wide net* is 784-1024-1024-1024-10 on batches of 256, "
-       "the *Boston net*\n13-32-16-1 with batch normalization and dropout on batches of 8, `mlp` 784-256-256-10, "
-       "`mlp-f64`\n784-64-64-64-10 in double precision. LeNet has two convolutions of 5 x 5 with 20 and 50 filters, "
-       "on 28 x 28 images;\nResNet-20 is that for 32 x 32 images. A transformer has 1 or 12 blocks of width 256 with 4 "
-       "heads, on 64 positions.",
+       "The last number is the batch size. The *MNIST net* is 784-64-64-64-10 with batch normalization after each "
+       "hidden "
+       "layer,\ndropout and Adam, on batches of 128; *step* repeats one batch, *in order* and *shuffled* are epochs "
+       "over "
+       "60,000 rows with\nall that `fit` does. The *wide net* is 784-1024-1024-1024-10 on batches of 256, the *Boston "
+       "net* 13-32-16-1 with batch\nnormalization and dropout on batches of 8, `mlp` 784-256-256-10, and `mlp-f64` "
+       "784-64-64-64-10 in double precision.\nLeNet has convolutions of 5 x 5 with 20 and 50 filters, on images of 28 "
+       "x "
+       "28; ResNet-20 has images of 32 x 32.\nTransformers have 1 or 12 blocks of width 256 with 4 heads, on 64 "
+       "positions.",
        {"train", "infer"}},
       {"Convolutions and pooling",
        "`14x32-64/3x3/b32` is a convolution of 14 x 14 images with 32 channels to 64, with windows of 3 x 3, on a "
@@ -34,8 +37,8 @@ const std::vector<Section>& sections() {
         "attention", "embedding", "lstm", "lstm-steps", "adam"}},
       {"Derivatives and rebuilt graphs",
        "The *tanh net* has three layers of 64; its penalties need second derivatives. `hvp` is a Hessian-vector "
-       "product,\n`jacobian` has 10 rows. `rebuilt` compares a step whose graph is built each time, as libtorch does: "
-       "with a plan, with a plan\nof an existing graph, with an existing plan, and with the interpreter.",
+       "product,\n`jacobian` has 10 rows. `rebuilt` compares a step whose graph is built each time, as libtorch does, "
+       "and then\nplanned or interpreted, with one whose graph or plan exists.",
        {"tanh-net", "hvp", "jacobian", "rebuilt"}},
       {"Moving and ordering elements",
        "Copies in another order, selection by indices, and sorting. The shape is that of the first input.",

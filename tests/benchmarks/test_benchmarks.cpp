@@ -1,15 +1,19 @@
 // Benchmark driver: repetitions, statistics, targets and tables. Uses no clock.
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <set>
 #include <string>
 #include <utility>
 
 #include <doctest/doctest.h>
 
 #include "../../benchmarks/driver/page.hpp"
+#include "../../benchmarks/driver/peers.hpp"
 #include "../../benchmarks/driver/statistics.hpp"
 #include "../../benchmarks/driver/tables.hpp"
 #include "../../benchmarks/driver/targets.hpp"
+#include "../../benchmarks/operations.hpp"
 #include "../../benchmarks/worker.hpp"
 
 using namespace bench;
@@ -20,6 +24,19 @@ Entry entry(const std::string& who, double value) { return {who, {value, value, 
 
 Result result(const std::string& job, double us, const std::string& who, double they) {
   return {job, 1, Unit::nanoseconds, {entry(ours, us), entry(who, they)}};
+}
+
+std::string value_of(const Environment& environment, const std::string& name) {
+  const auto found = std::find_if(environment.begin(), environment.end(),
+                                  [&](const auto& variable) { return variable.first == name; });
+  return found == environment.end() ? "not set" : found->second;
+}
+
+std::vector<Setting> settings_of(const std::string& peer, const Processor& processor) {
+  for (const Peer& p : peers(processor)) {
+    if (p.name == peer) return p.settings;
+  }
+  return {};
 }
 
 }  // namespace
@@ -108,7 +125,7 @@ TEST_CASE("benchmarks: missed targets and slower jobs are listed") {
   CHECK(std::isnan(fraction_of_best(results.results[4])));
   CHECK(product_means(results).rows[0] == std::vector<std::string>{"blis", "1", "1.69x", "yes"});
   CHECK(product_means(results).rows[1] == std::vector<std::string>{"eigen", "1", "0.82x", "no"});
-  CHECK(peer_table(results).rows[0] ==
+  CHECK(peer_table(results, section_of("train/boston")).rows[0] ==
         std::vector<std::string>{"train/boston", "1", "10.0 ns", "500 ns", "50.0x", "40x", "yes"});
 }
 
@@ -174,4 +191,145 @@ TEST_CASE("benchmarks: the page has the command, the machine and slower jobs") {
   }
   // Sections without measurements are omitted.
   CHECK(text.find("## Matrix multiplication") == std::string::npos);
+}
+
+TEST_CASE("benchmarks: peers get the settings of the processor") {
+  const Processor old{}, haswell{true, false, false}, zen3{true, false, true}, skylake{true, true, false};
+  // The second one of BLIS and libtorch is for AVX-512.
+  CHECK(settings_of("torch", old).size() == 1);
+  CHECK(settings_of("torch", zen3).size() == 1);
+  const std::vector<Setting> torch = settings_of("torch", skylake);
+  REQUIRE(torch.size() == 2);
+  CHECK(value_of(torch[0].environment, "ATEN_CPU_CAPABILITY") == "avx2");
+  CHECK(value_of(torch[1].environment, "ATEN_CPU_CAPABILITY") == "avx512");
+  CHECK(torch[1].name == "AVX-512");
+  // An inherited value is removed.
+  CHECK(value_of(settings_of("blis", zen3).at(0).environment, "BLIS_ARCH_TYPE").empty());
+  CHECK(settings_of("blis", zen3).at(0).name.empty());
+  REQUIRE(settings_of("blis", skylake).size() == 2);
+  CHECK(value_of(settings_of("blis", skylake)[1].environment, "BLIS_ARCH_TYPE") == "0");
+  CHECK(settings_of("eigen", skylake).size() == 1);
+  // An inherited value is replaced, or removed where the right one is not known.
+  CHECK(value_of(environment(skylake, 2), "OPENBLAS_CORETYPE") == "SkylakeX");
+  CHECK(value_of(environment(zen3, 2), "OPENBLAS_CORETYPE") == "Zen");
+  CHECK(value_of(environment(haswell, 2), "OPENBLAS_CORETYPE") == "Haswell");
+  CHECK(value_of(environment(old, 2), "OPENBLAS_CORETYPE").empty());
+  CHECK(value_of(environment(old, 2), "OMP_NUM_THREADS") == "2");
+}
+
+TEST_CASE("benchmarks: a worker's name of a job has the implementation") {
+  CHECK(job_and_implementation("conv/a@channels-last") ==
+        std::pair<std::string, std::string>("conv/a", "channels-last"));
+  CHECK(job_and_implementation("op/exp") == std::pair<std::string, std::string>("op/exp", ""));
+}
+
+TEST_CASE("benchmarks: digests differ for other values, another order and another number of elements") {
+  const std::vector<float> x = values(1000);
+  const auto of = [](const std::vector<float>& v) { return digest(v.data(), static_cast<std::int64_t>(v.size())); };
+  std::vector<float> close = x, wrong = x, swapped = x;
+  for (float& v : close) v *= 1 + 1e-6F;
+  wrong[500] += 1;
+  std::swap(swapped[3], swapped[700]);
+  std::vector<float> reversed(x.rbegin(), x.rend()), shorter(x.begin(), x.end() - 1);
+  CHECK(equal(of(x), of(close), 1e-4));
+  for (const auto& other : {wrong, swapped, reversed, shorter}) CHECK_FALSE(equal(of(x), of(other), 1e-4));
+  const float bad[] = {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()};
+  CHECK_FALSE(equal(digest(bad, 1), digest(bad, 1), 1));
+  CHECK_FALSE(equal(digest(bad + 1, 1), digest(bad + 1, 1), 1));
+  const float zeros[] = {0, 0};
+  CHECK(equal(digest(zeros, 2), digest(zeros, 2), 1e-4));
+  // Of random numbers only the statistics count.
+  CHECK(equal(digest_random(x.data(), 1000), digest_random(reversed.data(), 1000), 1e-6));
+  CHECK_FALSE(equal(digest_random(x.data(), 1000), digest_random(zeros, 2), 1e-2));
+}
+
+TEST_CASE("benchmarks: results of two workers are compared one by one") {
+  const std::vector<Digest> us = parse_results("4 0.5 2 1 -1 1");
+  REQUIRE(us.size() == 2);
+  CHECK(us[1].projection == -1);
+  CHECK(difference(us, us, 1e-4).empty());
+  CHECK(difference(us, {}, 1e-4).empty());
+  CHECK(difference(us, {us[0]}, 1e-4) == "1 results instead of 2");
+  CHECK(difference(us, parse_results("4 0.5 2 1 -1 1.5"), 1e-4) ==
+        "result 1 has norm 1.5 and projection -1 instead of 1 and -1");
+  CHECK(difference({us[0]}, parse_results("5 0.5 2"), 1e-4) == "the result has 5 elements instead of 4");
+  CHECK(difference(us, parse_results("4 nan nan 1 -1 1"), 1e-4) ==
+        "result 0 has norm nan and projection nan instead of 2 and 0.5");
+  CHECK_THROWS_AS(parse_results("4 0.5"), std::runtime_error);
+  CHECK_THROWS_AS(parse_results("4 0.5 much"), std::runtime_error);
+}
+
+TEST_CASE("benchmarks: a worker answers with the results of the prepared job") {
+  CHECK_FALSE(Prepared(Run()).results);
+  const Prepared job(Run([](std::int64_t) { return 1.0; }), [] { return std::vector<Digest>{{4, 0.5, 2}}; });
+  CHECK(job.results().front().norm == 2);
+}
+
+TEST_CASE("benchmarks: inputs have distinct values, and kinds their ranges") {
+  const std::vector<float> x = values(1 << 16, 3);
+  CHECK(std::set<float>(x.begin(), x.end()).size() == x.size());
+  CHECK(*std::min_element(x.begin(), x.end()) > 0);
+  CHECK(*std::max_element(x.begin(), x.end()) <= 1);
+  CHECK(values(8, 0) != values(8, 1));
+  float weights[64], mask[9], rows[6];
+  fill(weights, Kind::weight, {4, 8, 2}, 0);
+  double squares = 0;
+  for (const float w : weights) squares += double{w} * double{w};
+  CHECK(squares / 64 == doctest::Approx(1.0 / 32).epsilon(0.3));
+  fill(mask, Kind::causal, {3, 3}, 0);
+  CHECK(mask[2] < -1e29F);
+  CHECK(mask[4] == 0);
+  CHECK(mask[6] == 0);
+  fill(rows, Kind::one_hot, {2, 3}, 0);
+  CHECK(std::vector<float>(rows, rows + 6) == std::vector<float>{1, 0, 0, 0, 1, 0});
+  std::int64_t indices[100];
+  fill_indices(indices, 100, {Kind::indices, {}, 7}, 0);
+  CHECK(*std::max_element(indices, indices + 100) == 6);
+  CHECK(*std::min_element(indices, indices + 100) == 0);
+}
+
+TEST_CASE("benchmarks: operations have names of their own, and inputs that their passes need") {
+  std::set<std::string> names;
+  for (const Operation& o : operations()) {
+    CAPTURE(o.name());
+    CHECK(names.insert(o.name()).second);
+    CHECK(o.name().find('@') == std::string::npos);
+    CHECK(o.name().find(' ') == std::string::npos);
+    const bool some_gradient = std::any_of(o.inputs.begin(), o.inputs.end(), [](const Input& i) { return !i.fixed; });
+    CHECK(some_gradient);
+  }
+  CHECK(names.contains("conv/28x128-128/3x3/depthwise/b16"));
+  CHECK(names.contains("conv/32x64-128/3x3/s2/b16"));
+  CHECK(names.contains("embedding/10000x128/4096"));
+}
+
+TEST_CASE("benchmarks: each job is in one section") {
+  CHECK(section_of("train/boston").title == "Networks");
+  CHECK(section_of("conv1d/4096x32-64/9/b8").title == "Convolutions and pooling");
+  CHECK(section_of("softmax/8192x128/backward").title == "Layers and losses");
+  CHECK(section_of("scatter-add-along/2048x512").title == "Moving and ordering elements");
+  CHECK(&section_of("add/row") == &sections().back());
+  CHECK(&section_of("sorted/1") == &sections().back());
+}
+
+TEST_CASE("benchmarks: the fastest setting of a peer and different results are on the page and in the file") {
+  Results results;
+  results.results = {result("train/wide", 100, "torch", 80), result("conv/a", 100, "torch", 80)};
+  results.results[1].entries[1].how = "AVX2, contiguous";
+  results.mismatches = {"sort/8, torch: the result has 7 elements instead of 8"};
+  CHECK(peer_table(results, section_of("conv/a")).head[4] == "with");
+  CHECK(peer_table(results, section_of("conv/a")).rows[0][4] == "AVX2, contiguous");
+  CHECK(peer_table(results, section_of("train/wide")).rows[0].size() == 7);
+  const Results again = from_json(to_json(results));
+  CHECK(again.results[1].entries[1].how == "AVX2, contiguous");
+  CHECK(again.mismatches == results.mismatches);
+  const std::string text = page(again);
+  CHECK(text.find("## Different results") != std::string::npos);
+  CHECK(text.find("- sort/8, torch: the result has 7 elements instead of 8\n") != std::string::npos);
+  CHECK(text.find("| conv/a | 1 | 100 ns | 80.0 ns | AVX2, contiguous | 0.80x |") != std::string::npos);
+  Results merged;
+  merge(merged, again);
+  CHECK(merged.mismatches == results.mismatches);
+  merged.mismatches.clear();
+  CHECK(page(merged).find("## Different results") == std::string::npos);
 }
