@@ -263,7 +263,7 @@ class Decoder {
     ColumnMajorIterator position(header_.shape);
     const bool swapped = header_.swapped, by_column = header_.by_column;
     const unsigned char* from = bytes_.data();
-    for (Index i = 0; i < out_.elements(); ++i, from += sizeof(S))
+    for (Index i = 0, count = out_.elements(); i < count; ++i, from += sizeof(S))
       to[by_column ? position.next() : i] = converted<T>(number_at<S>(from, swapped), i);
   }
 
