@@ -12,6 +12,12 @@
 namespace xgrad::inline v0::nn::plots {
 namespace {
 
+// Each byte of an invalid sequence counts as one character, of code 0.
+Utf8Character first_of(std::string_view text) {
+  const Utf8Character c = first_character(text);
+  return c.valid ? c : Utf8Character{0, 1, false};
+}
+
 bool is_allowed(char32_t code) {
   const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
   // These would reverse the direction of the following text.
@@ -20,8 +26,7 @@ bool is_allowed(char32_t code) {
 }
 
 // Width of a character relative to the font size.
-double width_of(const Utf8Character& c) {
-  const char32_t code = c.valid ? c.code : 0;
+double width_of(char32_t code) {
   if (code >= 0x1100 && (code < 0x2000 || code >= 0x2E80)) return 1.05;
   if (std::u32string_view(U"iljtfrI.,:;|!'()[] ·").find(code) != std::u32string_view::npos) return 0.36;
   if (std::u32string_view(U"mwMW%@").find(code) != std::u32string_view::npos) return 0.92;
@@ -62,13 +67,13 @@ std::string xml_text(std::string_view text) {
                                                                {'\r', " "},     {'\t', " "}};
   std::string out;
   while (!text.empty()) {
-    const Utf8Character c = first_character(text);
-    const auto* escape = std::find_if(std::begin(escapes), std::end(escapes),
-                                      [&](const auto& e) { return c.valid && e.first == c.code; });
+    const Utf8Character c = first_of(text);
+    const auto* escape =
+        std::find_if(std::begin(escapes), std::end(escapes), [&](const auto& e) { return e.first == c.code; });
     if (escape != std::end(escapes))
       out += escape->second;
     else
-      out += c.valid && is_allowed(c.code) ? text.substr(0, c.bytes) : "?";
+      out += is_allowed(c.code) ? text.substr(0, c.bytes) : "?";
     text.remove_prefix(c.bytes);
   }
   return out;
@@ -85,8 +90,8 @@ std::string coordinate(double pixels) {
 double width_of(std::string_view text, double font_size) {
   double width = 0;
   while (!text.empty()) {
-    const Utf8Character c = first_character(text);
-    width += width_of(c);
+    const Utf8Character c = first_of(text);
+    width += width_of(c.code);
     text.remove_prefix(c.bytes);
   }
   return width * font_size;
@@ -98,8 +103,8 @@ std::string cut_to(std::string_view text, double pixels, double font_size) {
   double width = width_of(dots, font_size);
   std::size_t bytes = 0;
   while (bytes < text.size()) {
-    const Utf8Character c = first_character(text.substr(bytes));
-    width += width_of(c) * font_size;
+    const Utf8Character c = first_of(text.substr(bytes));
+    width += width_of(c.code) * font_size;
     if (width > pixels) break;
     bytes += c.bytes;
   }
