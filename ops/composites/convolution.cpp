@@ -1,4 +1,4 @@
-// Convolution as a matrix product: unfolded windows times the kernel (im2col).
+// Convolution and transposed convolution of images and sequences. A 1 x 1 window is a matrix product.
 #include <array>
 #include <string_view>
 
@@ -84,18 +84,13 @@ struct Convolution {
     for (Index extent : kernel.shape()) check("extent of the kernel", extent, 1);
   }
 
-  HeightWidth window() const { return {kernel.shape()[0], kernel.shape()[1]}; }
-  Attrs attrs() const { return window_attrs(window(), strides, dilation, padding); }
-  Index channels() const { return x.shape()[3]; }
-  // Group i as a convolution of its own. It reads `x_part` channels of x and `kernel_part` slices of the kernel's last
-  // axis.
-  Convolution group(Index i, Index x_part, Index kernel_part) const {
-    Convolution out = *this;
-    out.x = slice(x, 3, i * x_part, (i + 1) * x_part);
-    out.kernel = slice(kernel, 3, i * kernel_part, (i + 1) * kernel_part);
-    out.groups = 1;
-    return out;
+  Attrs attrs() const {
+    return {{"strides", Axes{strides.height, strides.width}},
+            {"dilation", Axes{dilation.height, dilation.width}},
+            {"padding", padding},
+            {"groups", groups}};
   }
+  Index channels() const { return x.shape()[3]; }
 
   // ---- forward
 
@@ -106,27 +101,24 @@ struct Convolution {
       fail(fmt::format("x has {} channels in {} groups, but the kernel has {} channels per group", channels(), groups,
                        k[2]));
     if (k[3] % groups != 0) fail(fmt::format("{} filters are not divisible by {} groups", k[3], groups));
-    if (groups == 1) return one_group();
-    if (k[2] == 1) return channel_by_channel();
-    std::vector<Value> parts;
-    for (Index i = 0; i < groups; ++i) parts.push_back(group(i, k[2], k[3] / groups).one_group());
-    return concat(parts, 3);
+    if (pixel_by_pixel() && groups == 1) return matmul(x, flatten(kernel, 0, 2));
+    if (k[2] == 1 && k[3] != groups && groups > 1) return many_filters_by_channel();
+    return apply("convolution", {x, kernel}, attrs());
+  }
+  // Depthwise with several filters per channel: a copy of the channel for each of its filters.
+  Value many_filters_by_channel() const {
+    const Shape& k = kernel.shape();
+    const Index filters = k[3] / groups;
+    Convolution out = *this;
+    out.x = flatten(broadcast_to(expand_dims(x, 4), {x.shape()[0], x.shape()[1], x.shape()[2], groups, filters}), 3, 4);
+    out.groups = k[3];
+    return out.forward();
   }
   // Whether each window is one pixel: 1 x 1, with stride 1 and without padding. Then unfold is not needed.
   bool pixel_by_pixel() const {
     bool padded = false;
     for (Index p : padding) padded = padded || p != 0;
     return kernel.shape()[0] == 1 && kernel.shape()[1] == 1 && strides.height == 1 && strides.width == 1 && !padded;
-  }
-  Value one_group() const {
-    const Value windows = pixel_by_pixel() ? x : flatten(apply("unfold", {x}, attrs()), 3, 4);
-    return matmul(windows, flatten(kernel, 0, 2));
-  }
-  // Depthwise convolution. Not a matrix product, which would have too few filters per channel to be fast.
-  Value channel_by_channel() const {
-    const Value windows = expand_dims(apply("unfold", {x}, attrs()), 5);
-    const Value filters = unflatten(flatten(kernel, 0, 2), 1, {channels(), -1});
-    return flatten(sum(windows * filters, {3}), 3, 4);
   }
 
   // ---- transposed
@@ -137,12 +129,9 @@ struct Convolution {
     if (channels() != k[3]) fail(fmt::format("x has {} channels, the kernel {}", channels(), k[3]));
     if (channels() % groups != 0) fail(fmt::format("{} channels are not divisible by {} groups", channels(), groups));
     const Axes extents{grown(x.shape()[1], 0, output_padding.height), grown(x.shape()[2], 1, output_padding.width)};
-    if (groups == 1) return one_group_back(extents);
-    const Index part = channels() / groups;
-    if (part == 1) return channel_by_channel_back(extents);
-    std::vector<Value> parts;
-    for (Index i = 0; i < groups; ++i) parts.push_back(group(i, part, part).one_group_back(extents));
-    return concat(parts, 3);
+    Attrs attributes = attrs();
+    attributes.set("extents", extents);
+    return apply("convolution_input_gradient", {x, kernel}, attributes);
   }
   // The extent of the result for an extent of x, along the height (axis 0) or the width (axis 1). `more`:
   // output_padding.
@@ -158,20 +147,6 @@ struct Convolution {
     const Index out = (extent - 1) * stride + reach - padding[at] - padding[at + 1] + more;
     if (out < 1) fail(fmt::format("padding of {} and {} leaves an empty output", padding[at], padding[at + 1]));
     return out;
-  }
-  Value fold(Value windows, const std::vector<Index>& extents) const {
-    Attrs attributes = attrs();
-    attributes.set("extents", extents);
-    return apply("fold", {windows}, attributes);
-  }
-  Value one_group_back(const std::vector<Index>& extents) const {
-    const Value windows = matmul(x, flatten(kernel, 0, 2), false, true);
-    return fold(unflatten(windows, 3, {-1, kernel.shape()[2]}), extents);
-  }
-  Value channel_by_channel_back(const std::vector<Index>& extents) const {
-    const Value filters = transpose(flatten(kernel, 0, 1), {0, 2, 1});  // [elements, channels, filters / groups]
-    const Value windows = expand_dims(expand_dims(x, 3), 5) * filters;
-    return fold(flatten(windows, 4, 5), extents);
   }
 };
 

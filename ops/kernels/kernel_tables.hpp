@@ -12,6 +12,7 @@ namespace xgrad::inline v0 {
   extern const ReduceKernels reduce_kernels; \
   extern const RandomKernels random_kernels; \
   extern const MoveKernels move_kernels;     \
+  extern const ConvKernels conv_kernels;     \
   }
 XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_TABLES, )
 #undef XGRAD_DECLARE_TABLES

@@ -76,6 +76,19 @@ struct RandomArgs {
   double a = 0, b = 1;  // low, high; or mean, standard deviation; or probability of 1 in `a`
 };
 
+// One axis of a convolution: window i begins at position i * stride - before of x, and its elements are `dilation`
+// apart. Elements outside of x are skipped, as if they were zeros times finite weights.
+struct ConvAxis {
+  Index in = 0, out = 0;  // extents of x and y
+  Index window = 1, stride = 1, dilation = 1, before = 0;
+};
+// x: [images, rows.in, columns.in, channels], y: [images, rows.out, columns.out, filters], kernel: [rows.window,
+// columns.window, channels / groups, filters].
+struct ConvSizes {
+  Index images = 0, channels = 0, filters = 0, groups = 1;
+  ConvAxis rows, columns;
+};
+
 // Tables that each kernel file exports. Arrays are by dtype; null if there is no such kernel.
 struct MatmulKernels {
   PreparedMatmul (*prepare_matmul)(DType, const MatmulArgs&);  // f32 and f64
@@ -96,7 +109,16 @@ struct MoveKernels {
   using Transpose = void (*)(const void* from, Index from_stride, void* to, Index to_stride, Index rows, Index columns);
   Transpose transpose_4, transpose_8;  // for elements of 4 and 8 bytes
 };
-struct Kernels : MatmulKernels, ReduceKernels, RandomKernels, MoveKernels {};
+struct ConvKernels {
+  // The convolution y(x, kernel), the gradients x(y, kernel) and kernel(x, y), or the scratch bytes of one of them.
+  enum class ConvPart : std::uint8_t { output, input_gradient, kernel_gradient };
+  using Convolve = void (*)(ConvPart, const ConvSizes&, const void* a, const void* b, void* out, void* scratch,
+                            const Parallel&, const RangeRef* on_rows_ready);
+  using ConvScratch = std::size_t (*)(ConvPart, const ConvSizes&);
+  Convolve convolve[dtype_count];  // f32 and f64; on_rows_ready: see KernelCall, not for the kernel gradient
+  ConvScratch conv_scratch[dtype_count];
+};
+struct Kernels : MatmulKernels, ReduceKernels, RandomKernels, MoveKernels, ConvKernels {};
 
 // The kernels of the active instruction set.
 const Kernels& kernels();

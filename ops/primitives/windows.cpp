@@ -14,6 +14,7 @@
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/internal/wide_sum.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/internal/slides.hpp>
 #include <xgrad/ops/primitives/internal/window_attrs.hpp>
 
 namespace xgrad::inline v0 {
@@ -27,77 +28,36 @@ Attrs window_attrs(HeightWidth window, HeightWidth strides, HeightWidth dilation
 
 namespace {
 
-constexpr Index most = 1 << 28;  // maximum of each attribute, so that products of two cannot overflow
-constexpr Index task_elements = 1 << 15;
+constexpr Index most = 1 << 28;  // limit of each attribute, so that products of two cannot overflow
 
-// Windows along one axis: window i begins at i * stride - before, and its elements are `dilation` apart.
-struct Slide {
-  Index extent, window, stride, dilation;
-  Index before = 0, after = 0, count = 0;
-
-  Index reach() const { return dilation * (window - 1) + 1; }
-  // Position of an element of window i; outside [0, extent) it is padding.
-  Index at(Index i, Index element) const { return i * stride - before + element * dilation; }
-  bool holds(Index position) const { return position >= 0 && position < extent; }
-  // Elements [first, last) of window i lie inside the axis. There is no loop, since a window may be much longer than
-  // the axis.
-  Index first(Index i) const { return elements_before(-at(i, 0)); }
-  Index last(Index i) const { return std::min(window, elements_before(extent - at(i, 0))); }
-  Index elements_before(Index distance) const { return distance <= 0 ? 0 : (distance + dilation - 1) / dilation; }
-
-  void pad_same() {
-    count = (extent + stride - 1) / stride;
-    const Index missing = count == 0 ? 0 : std::max<Index>(0, (count - 1) * stride + reach() - extent);
-    before = missing / 2;
-    after = missing - before;
+void check_numbers(const Infer& in, const char* what, Index least) {
+  const std::vector<Index>& numbers = in.attrs().ints(what);
+  const bool same = std::string_view(what) == "padding" && numbers.empty();
+  const std::size_t wanted = least == 0 ? 4 : 2;
+  if (numbers.size() != wanted && !same)
+    in.fail_shape(fmt::format("{} must have {} numbers, got [{}]", what, wanted, list_text(numbers)));
+  for (Index x : numbers) {
+    if (x < least) in.fail_shape(fmt::format("{} must be at least {}, got {}", what, least, x));
+    if (x > most) in.fail_shape(fmt::format("{} {} is too large", what, x));
   }
-  void pad(Index at_begin, Index at_end) {
-    before = at_begin;
-    after = at_end;
-    const Index room = extent + before + after - reach();
-    count = room < 0 ? 0 : room / stride + 1;
-  }
-};
+}
 
-struct Slides {
-  Slide rows, columns;
+}  // namespace
 
-  Slides(const Attrs& attrs, Index height, Index width) {
-    const std::vector<Index>& window = attrs.ints("window");
-    const std::vector<Index>& strides = attrs.ints("strides");
-    const std::vector<Index>& dilation = attrs.ints("dilation");
-    const std::vector<Index>& padding = attrs.ints("padding");
-    rows = {height, window[0], strides[0], dilation[0]};
-    columns = {width, window[1], strides[1], dilation[1]};
-    if (padding.empty()) {
-      rows.pad_same();
-      columns.pad_same();
-    } else {
-      rows.pad(padding[0], padding[1]);
-      columns.pad(padding[2], padding[3]);
-    }
-  }
-  Index elements() const { return rows.window * columns.window; }
-};
-
-// Windows along height and width. Throws ShapeError for invalid attributes.
 Slides slides_of(const Infer& in, Index height, Index width) {
+  check_numbers(in, "window", 1);
+  const std::vector<Index>& window = in.attrs().ints("window");
+  return slides_of(in, window[0], window[1], height, width);
+}
+
+Slides slides_of(const Infer& in, Index window_height, Index window_width, Index height, Index width) {
   const Attrs& attrs = in.attrs();
-  const auto check = [&](const char* what, Index least) {
-    const bool same = std::string_view(what) == "padding" && attrs.ints(what).empty();
-    const std::size_t wanted = least == 0 ? 4 : 2;
-    if (attrs.ints(what).size() != wanted && !same)
-      in.fail_shape(fmt::format("{} must have {} numbers, got [{}]", what, wanted, list_text(attrs.ints(what))));
-    for (Index x : attrs.ints(what)) {
-      if (x < least) in.fail_shape(fmt::format("{} must be at least {}, got {}", what, least, x));
-      if (x > most) in.fail_shape(fmt::format("{} {} is too large", what, x));
-    }
-  };
-  check("window", 1);
-  check("strides", 1);
-  check("dilation", 1);
-  check("padding", 0);
-  const Slides out(attrs, height, width);
+  check_numbers(in, "strides", 1);
+  check_numbers(in, "dilation", 1);
+  check_numbers(in, "padding", 0);
+  if (std::max(window_height, window_width) > most)
+    in.fail_shape(fmt::format("a window of {} x {} is too large", window_height, window_width));
+  const Slides out(attrs, window_height, window_width, height, width);
   for (const Slide* s : {&out.rows, &out.columns}) {
     const char* axis = s == &out.rows ? "height" : "width";
     if (!attrs.ints("padding").empty() && s->reach() > s->extent + s->before + s->after) {
@@ -111,6 +71,10 @@ Slides slides_of(const Infer& in, Index height, Index width) {
 void require_images(const Infer& in, const Shape& x) {
   if (x.rank() != 4) in.fail_shape(fmt::format("images are [batch, height, width, channels], not {}", x.str()));
 }
+
+namespace {
+
+constexpr Index task_elements = 1 << 15;
 
 // Copies a few bytes without a call of memcpy, which would take longer than the copy.
 inline void copy_run(char* to, const char* from, std::size_t bytes) {

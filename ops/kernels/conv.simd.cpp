@@ -1,0 +1,499 @@
+// Convolutions of images and their gradients, directly over the images: no windows are copied. Compiled once per
+// instruction set.
+//
+// The output and the gradient by the input are computed by gathers (Note [Gather] in conv_axes.hpp). The kernel is
+// packed into panels once; then units of work, strips of rows of the result, run in parallel. A unit is cut into
+// rectangles of positions whose taps inside the operand are the same: one in the middle, narrow ones along the borders.
+// So taps outside of an image cost nothing, and the loops of a rectangle need no conditions.
+//
+// Note [Order of sums]. A sum over taps is cut into segments of at most `most_terms` terms, by the taps inside alone; a
+// segment is a chain of fused multiply-adds, and segments are added in order. The gradient by the kernel adds up the
+// chains of the units within each of `parts` ranges of units, and then the parts pairwise. All of this depends on sizes
+// alone, so results do not depend on the number of threads, and rounding errors grow slowly.
+#include <algorithm>
+
+#include <xgrad/ops/kernels/conv_axes.hpp>
+#include <xgrad/ops/kernels/conv_tile.hpp>
+#include <xgrad/ops/kernels/kernel_tables.hpp>
+
+namespace xgrad::inline v0 {
+namespace {
+
+constexpr Index most_terms = 1024;
+constexpr Index most_pixels = 2048;         // of a unit, hence terms of a chain of the kernel gradient
+constexpr Index gather_budget = 160 << 10;  // bytes of a unit: a fraction of the L2 cache
+constexpr Index sum_budget = 96 << 10;
+constexpr Index least_units = 16;         // of large work
+constexpr Index parallel_work = 200'000;  // multiply-adds that are worth threads
+constexpr Index most_parts = 16;
+constexpr Index parts_bytes = 4 << 20;
+constexpr Index add_chunk = 4096;
+
+using Part = Kernels::ConvPart;
+
+Index window_elements(const ConvSizes& s) { return s.rows.window * s.columns.window; }
+bool is_depthwise(const ConvSizes& s) { return s.groups == s.channels && s.groups == s.filters && s.groups > 1; }
+Index work_of(const ConvSizes& s) {
+  return s.images * s.rows.out * s.columns.out * s.filters * (s.channels / s.groups) * window_elements(s);
+}
+Parallel threads_for(Index work, const Parallel& parallel) { return work > parallel_work ? parallel : Parallel(1); }
+
+// One class of a gather in both axes.
+template <class T>
+struct Plane {
+  Gather rows, columns;
+  Index terms, results;  // of a tap: channels of one group of the operand and of the result
+  Index in_pixel, in_columns, in_image;
+  Index out_pixel, out_columns, out_image;
+  const T* in;
+  T* out;
+
+  Index taps() const { return rows.taps * columns.taps; }
+  // Whether the taps of a row are contiguous in the operand.
+  bool contiguous() const { return (columns.step == 1 || columns.taps == 1) && in_pixel == terms; }
+};
+
+// Positions of a plane that have the same taps inside.
+struct Rectangle {
+  Range rows, columns;          // positions
+  Range tap_rows, tap_columns;  // inside
+};
+template <class T, class F>
+void each_rectangle(const Plane<T>& p, Range rows, Range columns, const F& run) {
+  for (Index u = rows.first, u_end = u; u < rows.last; u = u_end) {
+    u_end = p.rows.same_taps_until(u, rows.last);
+    for (Index v = columns.first, v_end = v; v < columns.last; v = v_end) {
+      v_end = p.columns.same_taps_until(v, columns.last);
+      run(Rectangle{{u, u_end}, {v, v_end}, p.rows.inside(u), p.columns.inside(v)});
+    }
+  }
+}
+
+// The tiles of a rectangle: their layout and operands, and how positions advance.
+template <class T>
+struct Job {
+  ConvTile tile;
+  const T* a;
+  const T* b;
+  T* c;
+  Index inner, outer;  // tiles are cut along the inner axis
+  Index a_outer, c_outer;
+};
+
+// `b_tap` is the distance between the taps of a row of the packed kernel, `b` its first tap.
+template <class T>
+Job<T> job_of(const Plane<T>& p, const Rectangle& r, Index image, Index channel_in, Index channel_out, const T* b,
+              Index b_tap_row, Index b_tap, Index columns) {
+  const Index a_row = p.in_columns * p.in_pixel, c_row = p.out_columns * p.out_pixel;
+  Job<T> job;
+  job.tile = {r.tap_rows.count(),
+              r.tap_columns.count(),
+              p.terms,
+              0,
+              p.rows.step * a_row,
+              p.columns.step * p.in_pixel,
+              b_tap_row,
+              b_tap,
+              0,
+              columns,
+              true};
+  job.a = p.in + image * p.in_image + p.rows.at(r.rows.first, r.tap_rows.first) * a_row +
+          p.columns.at(r.columns.first, r.tap_columns.first) * p.in_pixel + channel_in;
+  job.b = b + r.tap_rows.first * b_tap_row + r.tap_columns.first * b_tap;
+  job.c = p.out + image * p.out_image + (p.rows.out_first + r.rows.first * p.rows.out_step) * c_row +
+          (p.columns.out_first + r.columns.first * p.columns.out_step) * p.out_pixel + channel_out;
+  job.inner = r.columns.count();
+  job.outer = r.rows.count();
+  job.tile.a_position = p.columns.in_step * p.in_pixel;
+  job.tile.c_position = p.columns.out_step * p.out_pixel;
+  job.a_outer = p.rows.in_step * a_row;
+  job.c_outer = p.rows.out_step * c_row;
+  if (job.inner < job.outer && job.inner < tile_rows / 2) {  // a narrow rectangle, as at a border
+    std::swap(job.inner, job.outer);
+    std::swap(job.tile.a_position, job.a_outer);
+    std::swap(job.tile.c_position, job.c_outer);
+  }
+  return job;
+}
+
+template <class T>
+void fill_nothing(const Job<T>& job) {
+  for (Index o = 0; o < job.outer; ++o) {
+    for (Index i = 0; i < job.inner; ++i)
+      std::fill_n(job.c + o * job.c_outer + i * job.tile.c_position, job.tile.columns, T(0));
+  }
+}
+
+// All tiles of a rectangle for one segment of the terms.
+template <class T>
+void run_segment(const Job<T>& job, const ConvTile& tile, const T* a, const T* b) {
+  const Index vector = tile.columns > simd::width<T> ? 1 : 0;
+  for (Index o = 0; o < job.outer; ++o) {
+    each_tile(job.inner, tile_rows, [&](Index first, Index count) {
+      conv_tiles<T>.tile[count - 1][vector](tile, a + o * job.a_outer + first * tile.a_position, b,
+                                            job.c + o * job.c_outer + first * tile.c_position);
+    });
+  }
+}
+
+template <class T>
+void run_job(const Job<T>& job) {
+  const ConvTile& all = job.tile;
+  const Index vectors = vectors_of<T>(all.columns) * simd::width<T>;
+  const Index length = std::min(all.length, most_terms);
+  const Index taps = std::clamp<Index>(most_terms / all.length, 1, all.taps);
+  const Index rows = taps < all.taps ? 1 : std::clamp<Index>(most_terms / (all.length * taps), 1, all.tap_rows);
+  ConvTile tile = all;
+  for (Index i = 0; i < all.tap_rows; i += rows) {
+    tile.tap_rows = std::min(rows, all.tap_rows - i);
+    for (Index j = 0; j < all.taps; j += taps) {
+      tile.taps = std::min(taps, all.taps - j);
+      for (Index k = 0; k < all.length; k += length) {
+        tile.length = std::min(length, all.length - k);
+        run_segment(job, tile, job.a + i * all.a_tap_row + j * all.a_tap + k,
+                    job.b + i * all.b_tap_row + j * all.b_tap + k * vectors);
+        tile.first = false;
+      }
+    }
+  }
+}
+
+// The positions `rows` and `columns` of one image, from the packed kernel of this plane.
+template <class T>
+void run_plane(const Plane<T>& p, Index groups, Index image, Range out_rows, Range out_columns, const T* packed) {
+  constexpr Index w = simd::width<T>;
+  const Range rows = p.rows.positions(out_rows), columns = p.columns.positions(out_columns);
+  for (Index g = 0; g < groups; ++g) {
+    const T* const panels = packed + g * vectors_of<T>(p.results) * w * p.taps() * p.terms;
+    for (Index j = 0, width = 0; j < p.results; j += width) {
+      width = next_columns<T>(p.results - j);
+      const Index b_tap = p.terms * vectors_of<T>(width) * w;
+      each_rectangle(p, rows, columns, [&](const Rectangle& r) {
+        Job<T> job = job_of(p, r, image, g * p.terms, g * p.results + j, panels + j * p.taps() * p.terms,
+                            p.columns.taps * b_tap, b_tap, width);
+        if (job.tile.tap_rows <= 0 || job.tile.taps <= 0) return fill_nothing(job);
+        if (p.contiguous()) {
+          job.tile.length *= job.tile.taps;
+          job.tile.taps = 1;
+        }
+        run_job(job);
+      });
+    }
+  }
+}
+
+// The same for a depthwise convolution, whose kernel is read in place.
+template <class T>
+void run_depthwise(const Plane<T>& p, Index channels, Index window_columns, Index image, Range out_rows,
+                   Range out_columns, const T* kernel) {
+  constexpr Index w = simd::width<T>;
+  const T* const first_tap = kernel + (p.rows.w_first * window_columns + p.columns.w_first) * channels;
+  each_rectangle(p, p.rows.positions(out_rows), p.columns.positions(out_columns), [&](const Rectangle& r) {
+    Job<T> job = job_of(p, r, image, 0, 0, first_tap, p.rows.w_step * window_columns * channels,
+                        p.columns.w_step * channels, channels);
+    if (job.tile.tap_rows <= 0 || job.tile.taps <= 0) return fill_nothing(job);
+    job.tile.columns = std::min(w, channels);
+    for (Index o = 0; o < job.outer; ++o) {
+      for (Index next = 0; next < channels; next += w) {
+        const Index c = std::max<Index>(0, std::min(next, channels - w));  // the last vectors may overlap
+        each_tile(job.inner, depth_rows, [&](Index first, Index count) {
+          conv_tiles<T>.depth[count - 1](job.tile, job.a + o * job.a_outer + first * job.tile.a_position + c, job.b + c,
+                                         job.c + o * job.c_outer + first * job.tile.c_position + c);
+        });
+      }
+    }
+  });
+}
+
+// ---- the kernel in panels
+
+// Packs tap (i, j) of a plane, of all groups.
+template <class T>
+void pack_tap(const ConvSizes& s, bool transposed, const Plane<T>& p, Index tap, const T* kernel, T* packed) {
+  constexpr Index w = simd::width<T>;
+  const Index i = tap / p.columns.taps, j = tap % p.columns.taps;
+  const Index element =
+      (p.rows.w_first + i * p.rows.w_step) * s.columns.window + p.columns.w_first + j * p.columns.w_step;
+  MatmulArgs args{.k = p.terms, .b_stride = s.filters, .transpose_b = transposed};
+  for (Index g = 0; g < s.groups; ++g) {
+    args.b = kernel + element * (s.channels / s.groups) * s.filters + g * (s.filters / s.groups);
+    T* const panels = packed + g * vectors_of<T>(p.results) * w * p.taps() * p.terms;
+    for (Index first = 0, width = 0; first < p.results; first += width) {
+      width = next_columns<T>(p.results - first);
+      const Index size = p.terms * vectors_of<T>(width) * w;
+      T* const to = panels + first * p.taps() * p.terms + tap * size;
+      if (width < w) std::fill_n(to, size, T(0));
+      pack_panel<T>(args, 0, p.terms, first, width, to);
+    }
+  }
+}
+
+template <class T>
+Index packed_elements(Part part, const ConvSizes& s) {
+  const Index channels = s.channels / s.groups, filters = s.filters / s.groups;
+  const Index terms = part == Part::output ? channels : filters;
+  const Index results = part == Part::output ? filters : channels;
+  return window_elements(s) * s.groups * terms * vectors_of<T>(results) * simd::width<T>;
+}
+
+// Calls run(plane, taps before it) for each class of the gather.
+template <class T, class F>
+void each_plane(Part part, const ConvSizes& s, const T* in, T* out, const F& run) {
+  const bool back = part == Part::input_gradient;
+  const Index channels = s.channels / s.groups, filters = s.filters / s.groups;
+  Plane<T> p{.rows = output_gather(s.rows),
+             .columns = output_gather(s.columns),
+             .terms = back ? filters : channels,
+             .results = back ? channels : filters,
+             .in_pixel = back ? s.filters : s.channels,
+             .in_columns = back ? s.columns.out : s.columns.in,
+             .in_image = 0,
+             .out_pixel = back ? s.channels : s.filters,
+             .out_columns = back ? s.columns.in : s.columns.out,
+             .out_image = 0,
+             .in = in,
+             .out = out};
+  p.in_image = (back ? s.rows.out : s.rows.in) * p.in_columns * p.in_pixel;
+  p.out_image = (back ? s.rows.in : s.rows.out) * p.out_columns * p.out_pixel;
+  if (!back) return run(p, Index{0});
+  Index before = 0;
+  for (Index i = 0; i < class_count(s.rows); ++i) {
+    p.rows = input_gather(s.rows, i);
+    for (Index j = 0; j < class_count(s.columns); ++j, before += p.taps()) {
+      p.columns = input_gather(s.columns, j);
+      run(p, before);
+    }
+  }
+}
+
+template <class T>
+void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out, T* packed, const Parallel& parallel,
+            const RangeRef* on_rows_ready) {
+  const bool back = part == Part::input_gradient;
+  const Index work = work_of(s);
+  const Parallel threads = threads_for(work, parallel);
+  const bool depthwise = is_depthwise(s);
+  const Index per_tap = packed_elements<T>(part, s) / window_elements(s);
+  if (!depthwise) {
+    const Parallel packers = threads_for(packed_elements<T>(part, s) * 16, parallel);
+    each_plane<T>(part, s, in, out, [&](const Plane<T>& p, Index before) {
+      packers.for_each(p.taps(), [&](Index tap) { pack_tap(s, back, p, tap, kernel, packed + before * per_tap); });
+    });
+  }
+  const Index rows = back ? s.rows.in : s.rows.out, columns = back ? s.columns.in : s.columns.out;
+  const Index in_pixels = back ? 1 : s.rows.stride * s.columns.stride;
+  const Index bytes =
+      (in_pixels * (back ? s.filters : s.channels) + (back ? s.channels : s.filters)) * static_cast<Index>(sizeof(T));
+  const Units units(s.images, rows, columns, bytes, gather_budget, 1 << 14, work > parallel_work ? least_units : 1);
+  const bool gaps = back && (class_count(s.rows) < s.rows.stride || class_count(s.columns) < s.columns.stride);
+  const Index out_pixel = back ? s.channels : s.filters;
+  const Index together = std::max<Index>(1, units.count * parallel_work / 4 / std::max<Index>(1, work));
+  threads.for_each(round_up_div(units.count, together), [&](Index task) {
+    for (Index unit = task * together; unit < std::min(units.count, (task + 1) * together); ++unit) {
+      const Index image = units.image(unit);
+      const Range of_rows = units.rows_of(unit), of_columns = units.columns_of(unit);
+      const Index first = (image * rows + of_rows.first) * columns + of_columns.first;
+      const Index last = (image * rows + of_rows.last - 1) * columns + of_columns.last;
+      if (gaps) std::fill_n(out + first * out_pixel, (last - first) * out_pixel, T(0));
+      each_plane<T>(part, s, in, out, [&](const Plane<T>& p, Index before) {
+        if (depthwise)
+          run_depthwise(p, s.channels, s.columns.window, image, of_rows, of_columns, kernel);
+        else
+          run_plane(p, s.groups, image, of_rows, of_columns, packed + before * per_tap);
+      });
+      if (on_rows_ready != nullptr) (*on_rows_ready)(first, last);
+    }
+  });
+}
+
+// ---- the gradient by the kernel
+
+struct SumSplit {
+  Units units;
+  Index parts = 1;   // ranges of units, with a sum each
+  Index items = 1;   // independent parts of the kernel: rows of taps times panels of filters
+  Index splits = 1;  // ranges of items
+};
+
+template <class T>
+SumSplit sum_split(const ConvSizes& s) {
+  constexpr auto size = static_cast<Index>(sizeof(T));
+  const bool large = work_of(s) > parallel_work;
+  const Index bytes = (s.rows.stride * s.columns.stride * s.channels + s.filters) * size;
+  SumSplit out{Units(s.images, s.rows.out, s.columns.out, bytes, sum_budget, most_pixels, large ? least_units : 1)};
+  const Index kernel_bytes = window_elements(s) * (s.channels / s.groups) * s.filters * size;
+  while (large && out.parts < most_parts && 2 * out.parts <= out.units.count &&
+         2 * out.parts * kernel_bytes <= parts_bytes)
+    out.parts *= 2;
+  Index panels = 0;
+  for (Index j = 0; j < s.filters / s.groups; ++panels) j += next_columns<T>(s.filters / s.groups - j);
+  out.items = s.rows.window * (is_depthwise(s) ? 1 : s.groups * panels);
+  if (large) out.splits = std::min(out.items, round_up_div(most_parts, out.parts));
+  return out;
+}
+
+template <class T>
+struct KernelSums {
+  const ConvSizes& s;
+  const T* x;
+  const T* y;
+  Gather columns;
+  Index channels, filters, panels;  // of a group
+
+  KernelSums(const ConvSizes& sizes, Index items, const T* of_x, const T* of_y)
+      : s(sizes),
+        x(of_x),
+        y(of_y),
+        columns(output_gather(sizes.columns)),
+        channels(sizes.channels / sizes.groups),
+        filters(sizes.filters / sizes.groups),
+        panels(items / (sizes.rows.window * sizes.groups)) {}
+
+  // The columns of a panel, within its group.
+  Range panel_of(Index panel) const {
+    Range out{0, next_columns<T>(filters)};
+    for (Index i = 0; i < panel; ++i) out = {out.last, out.last + next_columns<T>(filters - out.last)};
+    return out;
+  }
+  ConvSumTile layout(Range rows, Range positions, Index width) const {
+    return {rows,
+            positions,
+            s.rows.stride * s.columns.in * s.channels,
+            s.columns.stride * s.channels,
+            s.columns.out * s.filters,
+            s.filters,
+            s.filters,
+            width};
+  }
+  // Calls run(rows, columns, taps) for the positions of a unit whose taps of row `tap_row` lie inside x.
+  template <class F>
+  void each_range(const Units& units, Index unit, Index tap_row, const F& run) const {
+    const Index offset = s.rows.before - tap_row * s.rows.dilation;
+    Range rows = units.rows_of(unit);
+    rows.first = std::max(rows.first, round_up_div(offset, s.rows.stride));
+    rows.last = std::min(rows.last, round_up_div(s.rows.in + offset, s.rows.stride));
+    if (rows.first >= rows.last) return;
+    const Range all = units.columns_of(unit);
+    for (Index v = all.first, end = v; v < all.last; v = end) {
+      end = columns.same_taps_until(v, all.last);
+      const Range taps = columns.inside(v);
+      if (taps.first < taps.last) run(rows, Range{v, end}, taps);
+    }
+  }
+  const T* x_at(Index image, Index row, Index column, Index tap_row, Index tap) const {
+    const Index y_at = row * s.rows.stride - s.rows.before + tap_row * s.rows.dilation;
+    return x + ((image * s.rows.in + y_at) * s.columns.in + columns.at(column, tap)) * s.channels;
+  }
+  const T* y_at(Index image, Index row, Index column) const {
+    return y + ((image * s.rows.out + row) * s.columns.out + column) * s.filters;
+  }
+
+  void clear(Index item, T* out) const {
+    const Index row_elements = s.columns.window * channels;
+    if (is_depthwise(s))
+      return void(std::fill_n(out + item * row_elements * s.filters, row_elements * s.filters, T(0)));
+    const Index group = item / panels % s.groups;
+    const Range panel = panel_of(item % panels);
+    T* to = out + item / (panels * s.groups) * row_elements * s.filters + group * filters + panel.first;
+    for (Index i = 0; i < row_elements; ++i, to += s.filters) std::fill_n(to, panel.count(), T(0));
+  }
+  // Adds the sums of a unit to an item.
+  void add(const Units& units, Index unit, Index item, T* out) const {
+    if (is_depthwise(s)) return add_depthwise(units, unit, item, out);
+    const Index tap_row = item / (panels * s.groups), group = item / panels % s.groups;
+    const Range panel = panel_of(item % panels);
+    const Index image = units.image(unit);
+    const bool contiguous = s.groups == 1 && (s.columns.dilation == 1 || s.columns.window == 1);
+    const Index vector = panel.count() > simd::width<T> ? 1 : 0;
+    each_range(units, unit, tap_row, [&](Range rows, Range positions, Range taps) {
+      const ConvSumTile tile = layout(rows, positions, panel.count());
+      const Index together = contiguous ? taps.count() : 1;
+      const T* right = y_at(image, rows.first, positions.first) + group * filters + panel.first;
+      for (Index t = taps.first; t < taps.last; t += together) {
+        const T* left = x_at(image, rows.first, positions.first, tap_row, t) + group * channels;
+        T* to = out + (tap_row * s.columns.window + t) * channels * s.filters + group * filters + panel.first;
+        each_tile(together * channels, tile_rows, [&](Index first, Index count) {
+          conv_tiles<T>.sum[count - 1][vector](tile, left + first, right, to + first * s.filters);
+        });
+      }
+    });
+  }
+  void add_depthwise(const Units& units, Index unit, Index tap_row, T* out) const {
+    constexpr Index w = simd::width<T>;
+    const Index image = units.image(unit);
+    each_range(units, unit, tap_row, [&](Range rows, Range positions, Range taps) {
+      for (Index c = 0; c < s.channels; c += w) {
+        const ConvSumTile tile = layout(rows, positions, std::min(w, s.channels - c));
+        const T* right = y_at(image, rows.first, positions.first) + c;
+        each_tile(taps.count(), depth_taps, [&](Index first, Index count) {
+          const Index t = taps.first + first;
+          conv_tiles<T>.depth_sum[count - 1](tile, columns.step * s.channels,
+                                             x_at(image, rows.first, positions.first, tap_row, t) + c, right,
+                                             out + (tap_row * s.columns.window + t) * s.channels + c);
+        });
+      }
+    });
+  }
+};
+
+template <class T>
+void sum_kernel(const ConvSizes& s, const T* x, const T* y, T* out, T* scratch, const Parallel& parallel) {
+  const Index size = window_elements(s) * (s.channels / s.groups) * s.filters;
+  const SumSplit split = sum_split<T>(s);
+  const KernelSums<T> sums(s, split.items, x, y);
+  const Parallel threads = threads_for(work_of(s), parallel);
+  const auto sum_of = [&](Index part) { return part == 0 ? out : scratch + (part - 1) * size; };
+  threads.for_each(split.parts * split.splits, [&](Index task) {
+    const Index part = task / split.splits, one = task % split.splits;
+    T* const to = sum_of(part);
+    const Range items{split.items * one / split.splits, split.items * (one + 1) / split.splits};
+    for (Index i = items.first; i < items.last; ++i) sums.clear(i, to);
+    const Index end = split.units.count * (part + 1) / split.parts;
+    for (Index unit = split.units.count * part / split.parts; unit < end; ++unit) {
+      for (Index i = items.first; i < items.last; ++i) sums.add(split.units, unit, i, to);
+    }
+  });
+  if (split.parts == 1) return;
+  threads.for_each(round_up_div(size, add_chunk), [&](Index chunk) {
+    const Index first = chunk * add_chunk, count = std::min(size - first, add_chunk);
+    for (Index step = 1; step < split.parts; step *= 2) {
+      for (Index part = 0; part < split.parts; part += 2 * step) {
+        T* const to = sum_of(part) + first;
+        const T* const other = sum_of(part + step) + first;
+        for (Index i = 0; i < count; ++i) to[i] += other[i];
+      }
+    }
+  });
+}
+
+// ---- the table
+
+template <class T>
+void convolve(Part part, const ConvSizes& s, const void* a, const void* b, void* out, void* scratch,
+              const Parallel& parallel, const RangeRef* on_rows_ready) {
+  const T* left = static_cast<const T*>(a);
+  const T* right = static_cast<const T*>(b);
+  if (part == Part::kernel_gradient)
+    sum_kernel<T>(s, left, right, static_cast<T*>(out), static_cast<T*>(scratch), parallel);
+  else
+    gather<T>(part, s, left, right, static_cast<T*>(out), static_cast<T*>(scratch), parallel, on_rows_ready);
+}
+
+template <class T>
+std::size_t scratch_of(Part part, const ConvSizes& s) {
+  Index elements = 0;
+  if (part == Part::kernel_gradient)
+    elements = (sum_split<T>(s).parts - 1) * window_elements(s) * (s.channels / s.groups) * s.filters;
+  else if (!is_depthwise(s))
+    elements = packed_elements<T>(part, s);
+  return static_cast<std::size_t>(elements) * sizeof(T);
+}
+
+}  // namespace
+
+namespace XGRAD_ISA {
+extern const ConvKernels conv_kernels;
+const ConvKernels conv_kernels = {{convolve<float>, convolve<double>, nullptr, nullptr},
+                                  {scratch_of<float>, scratch_of<double>, nullptr, nullptr}};
+}  // namespace XGRAD_ISA
+}  // namespace xgrad::inline v0

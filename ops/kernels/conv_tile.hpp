@@ -1,0 +1,200 @@
+// Inner loops of convolutions. Included by conv.simd.cpp, once per instruction set.
+//
+// Note [Rows of taps]. In images with the channels last, the elements under one row of a window are contiguous, and
+// those of the next window begin `stride` pixels later. So a row of taps is a matrix product whose left operand has
+// overlapping rows, and is read in place. A tile is a few neighboring positions times one or two vectors of filters;
+// its sums stay in registers over all rows of taps. With dilation or groups, each tap is a product of its own.
+#pragma once
+
+#include <array>
+#include <utility>
+
+#include <xgrad/ops/kernels/matmul_tile.hpp>
+
+namespace xgrad::inline v0 {
+namespace {
+
+// Layout of a tile, in elements.
+struct ConvTile {
+  Index tap_rows, taps, length;        // the terms: tap_rows * taps runs of `length` contiguous elements
+  Index a_position, a_tap_row, a_tap;  // distances in the operand
+  Index b_tap_row, b_tap;              // distances in the packed kernel
+  Index c_position, columns;           // the result; columns of this panel
+  bool first;                          // overwrite c instead of adding to it
+};
+
+template <class T, std::size_t rows, std::size_t vectors>
+void conv_tile(const ConvTile& s, const T* a, const T* b, T* c) {
+  using B = simd::Batch<T>;
+  constexpr Index w = simd::width<T>;
+  constexpr std::size_t pointers = (rows + 2) / 3;
+  const Index length = s.length, a_position = s.a_position;
+  B sums[rows][vectors];
+#pragma GCC unroll 16
+  for (std::size_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+    for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = B(T(0));
+  }
+  for (Index i = 0; i < s.tap_rows; ++i) {
+    for (Index j = 0; j < s.taps; ++j) {
+      const T* from = a + i * s.a_tap_row + j * s.a_tap;
+      const T* right = b + i * s.b_tap_row + j * s.b_tap;
+      // One pointer for three rows: one for each would not fit into the registers.
+      const T* at[pointers];
+#pragma GCC unroll 8
+      for (std::size_t p = 0; p < pointers; ++p) at[p] = from + static_cast<Index>(3 * p) * a_position;
+      for (Index k = 0; k < length; ++k, right += static_cast<Index>(vectors) * w) {
+        const auto left = [&](std::size_t r) { return B(at[r / 3][static_cast<Index>(r % 3) * a_position]); };
+        multiply_add<T, rows, vectors>(left, LoadWhole(), right, static_cast<Index>(vectors - 1) * w, sums);
+#pragma GCC unroll 8
+        for (std::size_t p = 0; p < pointers; ++p) ++at[p];
+      }
+    }
+  }
+  put<T, rows, vectors>(sums, c, s.c_position, s.columns, s.first);
+}
+
+// Note [Kernel gradient]. Element i of a row of taps times a vector of filters sums over all positions: a matrix
+// product whose left operand is transposed, so that the elements of a tile are contiguous.
+struct ConvSumTile {
+  Range rows, columns;    // positions, of which the ranges count
+  Index a_row, a_column;  // distances in x
+  Index b_row, b_column;  // distances in the cotangent
+  Index c_row, filters;   // the gradient; filters of this panel
+};
+
+// c[rows, filters] += the sum over all positions.
+template <class T, std::size_t rows, std::size_t vectors>
+void conv_sum_tile(const ConvSumTile& s, const T* a, const T* b, T* c) {
+  using B = simd::Batch<T>;
+  const Index a_column = s.a_column, b_column = s.b_column, count = s.columns.count();
+  const Index b_last = s.filters - simd::width<T>;
+  const auto sum = [&](auto load) {
+    B sums[rows][vectors];
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+      for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = B(T(0));
+    }
+    for (Index y = 0; y < s.rows.count(); ++y) {
+      const T* left = a + y * s.a_row;
+      const T* right = b + y * s.b_row;
+      for (Index x = 0; x < count; ++x, left += a_column, right += b_column)
+        multiply_add<T, rows, vectors>([&](std::size_t r) { return B(left[r]); }, load, right,
+                                       vectors == 1 ? 0 : b_last, sums);
+    }
+    put<T, rows, vectors>(sums, c, s.c_row, s.filters, false);
+  };
+  if (vectors == 1 && b_last < 0)
+    sum([&](const T* p) { return simd::load_partial(p, s.filters); });
+  else
+    sum(LoadWhole());
+}
+
+// Depthwise: each channel has a window of its own, so a tile is a few positions times one vector of channels.
+template <class T, std::size_t rows>
+void depth_tile(const ConvTile& s, const T* a, const T* b, T* c) {
+  using B = simd::Batch<T>;
+  const Index a_position = s.a_position;
+  const auto run = [&](auto load, auto store) {
+    B sums[rows];
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < rows; ++r) sums[r] = B(T(0));
+    for (Index i = 0; i < s.tap_rows; ++i) {
+      for (Index j = 0; j < s.taps; ++j) {
+        const B weight = load(b + i * s.b_tap_row + j * s.b_tap);
+        const T* from = a + i * s.a_tap_row + j * s.a_tap;
+#pragma GCC unroll 16
+        for (std::size_t r = 0; r < rows; ++r)
+          sums[r] = simd::fma(load(from + static_cast<Index>(r) * a_position), weight, sums[r]);
+      }
+    }
+#pragma GCC unroll 16
+    for (std::size_t r = 0; r < rows; ++r) store(c + static_cast<Index>(r) * s.c_position, sums[r]);
+  };
+  if (s.columns >= simd::width<T>)
+    run([](const T* p) { return simd::load(p); }, [](T* p, B v) { simd::store(p, v); });
+  else
+    run([&](const T* p) { return simd::load_partial(p, s.columns); },
+        [&](T* p, B v) { simd::store_partial(p, v, s.columns); });
+}
+
+// Adds the sums over all positions of `taps` elements of a row of the window, c_row apart, `a_tap` apart in x.
+template <class T, std::size_t taps>
+void depth_sum_tile(const ConvSumTile& s, Index a_tap, const T* a, const T* b, T* c) {
+  using B = simd::Batch<T>;
+  const auto run = [&](auto load, auto store) {
+    // Even and odd positions apart, so that more chains of additions overlap.
+    B even[taps], odd[taps];
+#pragma GCC unroll 8
+    for (std::size_t t = 0; t < taps; ++t) even[t] = odd[t] = B(T(0));
+    const auto add = [&](B(&sums)[taps], const T* left, const T* right) {
+      const B of_y = load(right);
+#pragma GCC unroll 8
+      for (std::size_t t = 0; t < taps; ++t)
+        sums[t] = simd::fma(load(left + static_cast<Index>(t) * a_tap), of_y, sums[t]);
+    };
+    for (Index y = 0; y < s.rows.count(); ++y) {
+      const T* left = a + y * s.a_row;
+      const T* right = b + y * s.b_row;
+      Index x = 0;
+      for (; x + 2 <= s.columns.count(); x += 2, left += 2 * s.a_column, right += 2 * s.b_column) {
+        add(even, left, right);
+        add(odd, left + s.a_column, right + s.b_column);
+      }
+      if (x < s.columns.count()) add(even, left, right);
+    }
+#pragma GCC unroll 8
+    for (std::size_t t = 0; t < taps; ++t) {
+      T* to = c + static_cast<Index>(t) * s.c_row;
+      store(to, load(to) + (even[t] + odd[t]));
+    }
+  };
+  if (s.filters >= simd::width<T>)
+    run([](const T* p) { return simd::load(p); }, [](T* p, B v) { simd::store(p, v); });
+  else
+    run([&](const T* p) { return simd::load_partial(p, s.filters); },
+        [&](T* p, B v) { simd::store_partial(p, v, s.filters); });
+}
+
+constexpr Index depth_rows = 8;
+constexpr Index depth_taps = 4;
+
+// Indexed by rows - 1, or taps - 1, and by vectors - 1.
+template <class T>
+struct ConvTileTable {
+  using Tile = void (*)(const ConvTile&, const T*, const T*, T*);
+  using SumTile = void (*)(const ConvSumTile&, const T*, const T*, T*);
+  using DepthSumTile = void (*)(const ConvSumTile&, Index, const T*, const T*, T*);
+  Tile tile[tile_rows][2];
+  SumTile sum[tile_rows][2];
+  Tile depth[depth_rows];
+  DepthSumTile depth_sum[depth_taps];
+};
+template <class T, std::size_t... row, std::size_t... deep, std::size_t... tap>
+constexpr ConvTileTable<T> make_conv_tiles(std::index_sequence<row...>, std::index_sequence<deep...>,
+                                           std::index_sequence<tap...>) {
+  return {{{conv_tile<T, row + 1, 1>, conv_tile<T, row + 1, 2>}...},
+          {{conv_sum_tile<T, row + 1, 1>, conv_sum_tile<T, row + 1, 2>}...},
+          {depth_tile<T, deep + 1>...},
+          {depth_sum_tile<T, tap + 1>...}};
+}
+template <class T>
+constexpr ConvTileTable<T> conv_tiles =
+    make_conv_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>(),
+                       std::make_index_sequence<static_cast<std::size_t>(depth_rows)>(),
+                       std::make_index_sequence<static_cast<std::size_t>(depth_taps)>());
+
+// Calls run(first, count) for tiles of nearly equal height, at most `most`, over [0, all).
+template <class F>
+[[gnu::always_inline]] inline void each_tile(Index all, Index most, const F& run) {
+  const Index tiles = (all + most - 1) / most;
+  for (Index i = 0, first = 0; i < tiles; ++i) {
+    const Index count = (all - first + tiles - i - 1) / (tiles - i);
+    run(first, count);
+    first += count;
+  }
+}
+
+}  // namespace
+}  // namespace xgrad::inline v0
