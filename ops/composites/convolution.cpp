@@ -110,7 +110,7 @@ struct Convolution {
     const Shape& k = kernel.shape();
     const Index filters = k[3] / groups;
     Convolution out = *this;
-    out.x = flatten(broadcast_to(expand_dims(x, 4), {x.shape()[0], x.shape()[1], x.shape()[2], groups, filters}), 3, 4);
+    out.x = flatten(stretch(expand_dims(x, 4), 4, filters), 3, 4);
     out.groups = k[3];
     return out.forward();
   }
