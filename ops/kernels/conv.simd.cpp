@@ -171,7 +171,7 @@ void run_plane(const Plane<T>& p, Index groups, Index image, Range out_rows, Ran
       each_rectangle(p, rows, columns, [&](const Rectangle& r) {
         Job<T> job = job_of(p, r, image, g * p.terms, g * p.results + j, panels + j * p.taps() * p.terms,
                             p.columns.taps * b_tap, b_tap, width);
-        if (job.tile.tap_rows <= 0 || job.tile.taps <= 0) return fill_nothing(job);
+        if (job.tile.tap_rows <= 0 || job.tile.taps <= 0 || p.terms == 0) return fill_nothing(job);
         if (p.contiguous()) {
           job.tile.length *= job.tile.taps;
           job.tile.taps = 1;

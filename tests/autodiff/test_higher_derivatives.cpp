@@ -322,11 +322,13 @@ class TaylorWalk {
       }
       return out;
     }
-    if (name == "matmul") {
+    if (name == "matmul" || name.starts_with("convolution")) {  // bilinear
       for (std::size_t k = 0; k <= Taylor::order; ++k) {
         Tensor sum(node.type.shape, f64);
         for (std::size_t j = 0; j <= k; ++j) {
-          const Tensor part = by_kernel(id, {inputs_at(id, j)[0], inputs_at(id, k - j)[1]});
+          std::vector<Tensor> operands = inputs_at(id, j);
+          operands[1] = inputs_at(id, k - j)[1];
+          const Tensor part = by_kernel(id, operands);
           for (Index i = 0; i < part.elements(); ++i)
             sum.mutable_values<double>()[static_cast<std::size_t>(i)] += part.at(i);
         }

@@ -79,6 +79,27 @@ const std::vector<Accumulation> accumulations{
        return slice(apply("fold", {reshape(x, {1, 1, 1024, 1024, 1})}, attrs), 2, 1023, 1024);
      },
      1024},
+    {"convolution, a long window",
+     [](Graph&, Value x) {
+       const Value image = reshape(x, {1, 1, many, 1});
+       return conv2d(image, reshape(ones_like(x), {1, many, 1, 1}));
+     }},
+    {"convolution, many channels",
+     [](Graph&, Value x) {
+       const Value image = reshape(x, {1, 1, 1, many});
+       return conv2d(image, reshape(ones_like(x), {1, 1, many, 1}), {.strides = 2});
+     }},
+    {"convolution, gradient by the kernel",
+     [](Graph& g, Value x) {
+       const Value kernel = g.constant(Tensor({1, 2, 1, 1}, x.dtype()));
+       const Value y = conv2d(reshape(x, {1, 1024, 1024, 1}), kernel, {.padding = {0, 0, 0, 1}});
+       return slice(gradients(sum(y), kernel), 1, 0, 1);
+     }},
+    {"convolution, gradient by the input",
+     [](Graph&, Value x) {  // one pixel of many filters
+       const Value kernel = reshape(ones_like(x), {1, 1, 1, many});
+       return conv2d_transpose(reshape(x, {1, 1, 1, many}), kernel);
+     }},
     {"matmul, a row by a column",
      [](Graph&, Value x) {
        return matmul(reshape(x, {1, many}), ones_like(reshape(x, {many, 1})));

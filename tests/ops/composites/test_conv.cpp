@@ -308,6 +308,73 @@ TEST_CASE("unfold: every dtype, contiguous runs of many lengths") {
   }
 }
 
+TEST_CASE("conv: outputs and gradients equal those of unfolded windows") {
+  Dice dice(11);
+  const auto pick = [&](Index low, Index high) { return dice.between(low, high); };
+  for (int round = 0; round < 150; ++round) {
+    const DType dtype = round % 3 == 0 ? f64 : f32;
+    const Index groups = round % 4 == 3 ? pick(2, 4) : 1;
+    const Index in_group = round % 8 == 7 ? 1 : pick(1, 21), out_group = round % 8 == 7 ? 1 : pick(1, 40);
+    const HeightWidth window(pick(1, 5), pick(1, 5)), dilation(pick(1, 2), pick(1, 3));
+    const ConvWindow2D options{.strides = {pick(1, 3), pick(1, 3)},
+                               .padding = {pick(0, 4), pick(0, 4), pick(0, 4), pick(0, 4)},
+                               .dilation = dilation,
+                               .groups = groups};
+    Graph g({.dtype = dtype});
+    const Value x = g.input("x", {pick(1, 5), dilation.height * (window.height - 1) + pick(1, 30),
+                                  dilation.width * (window.width - 1) + pick(1, 30), in_group * groups});
+    const Value kernel = g.input("kernel", {window.height, window.width, in_group, out_group * groups});
+    ConvWindow2D of_window = options;
+    of_window.groups = 1;
+    const auto by_windows = [&] {
+      std::vector<Value> parts;
+      for (Index i = 0; i < groups; ++i) {
+        const Value windows = unfold(slice(x, 3, i * in_group, (i + 1) * in_group), window, of_window);
+        const Value filters = slice(kernel, 3, i * out_group, (i + 1) * out_group);
+        parts.push_back(matmul(flatten(windows, 3, 4), flatten(filters, 0, 2)));
+      }
+      return concat(parts, 3);
+    };
+    const Value y = conv2d(x, kernel, options), expected = by_windows();
+    const Value c = g.input("c", y.shape());
+    REQUIRE(y.shape() == expected.shape());
+    std::vector<Value> all{y, expected};
+    for (const Value v : {y, expected}) {
+      for (const Value gradient : gradients(sum(v * c), std::vector<Value>{x, kernel})) all.push_back(gradient);
+    }
+    const Feeds feeds{{x, random_tensor(dice, x.shape(), dtype)},
+                      {kernel, random_tensor(dice, kernel.shape(), dtype)},
+                      {c, random_tensor(dice, c.shape(), dtype)}};
+    const auto results = evaluate(all, feeds, {.threads = 1});
+    const auto threads = Plan(all).run(feeds, {.threads = 3});
+    CAPTURE(round);
+    // Rounding errors of sums of so many terms of [-1, 1].
+    const double precision = dtype == f32 ? 0x1p-23 : 0x1p-52;
+    const Index terms[] = {window.height * window.width * in_group, window.height * window.width * out_group,
+                           c.shape().elements() / c.shape()[3]};
+    const std::size_t pairs[][2] = {{0, 1}, {2, 4}, {3, 5}};
+    for (std::size_t k = 0; k < 3; ++k) {
+      const Tensor& got = results[pairs[k][0]];
+      const Tensor& want = results[pairs[k][1]];
+      double difference = 0;
+      for (Index i = 0; i < got.elements(); ++i) difference = std::max(difference, std::abs(got.at(i) - want.at(i)));
+      CAPTURE(k);
+      CHECK(difference <= 16 * precision * std::sqrt(static_cast<double>(terms[k])));
+    }
+    for (std::size_t i = 0; i < all.size(); ++i) CHECK(bitwise_equal(results[i], threads[i]));
+  }
+}
+
+TEST_CASE("conv: padding is skipped, so infinite weights touch only the taps inside") {
+  Graph g({.dtype = f64});
+  const Value x = numbers(g, {1, 1, 3, 1}, {1, 2, 3});
+  const Value weights = numbers(g, {1, 3, 1, 1}, {std::numeric_limits<double>::infinity(), 1, 0});
+  const Tensor y = evaluate(conv2d(x, weights, {.padding = "same"}), {});
+  CHECK(y.at(0) == 1);  // not NaN: the first tap lies in the padding
+  CHECK(std::isinf(y.at(1)));
+  CHECK(std::isinf(y.at(2)));
+}
+
 TEST_CASE("conv, pooling: Jacobians are computed with all rows at once") {
   Graph g({.dtype = f64});
   const Value x = g.input("x", {2, 3, 4, 2});
@@ -319,7 +386,7 @@ TEST_CASE("conv, pooling: Jacobians are computed with all rows at once") {
                         group_norm(x, 2) * global_max_pool(x, true)}) {
     const Value row = flatten(y, 0);
     for (const Value wrt : {x, w}) {
-      if (wrt == w && y.node().op->name != "matmul" && y.node().op->name != "fold") continue;
+      if (wrt == w && !y.node().op->name.starts_with("convolution")) continue;
       CHECK(batching_obstacle(row, wrt, {.direction = Direction::reverse}) == "");
       const auto by = [&](Rows rows) { return jacobian(row, wrt, {.rows = rows, .direction = Direction::reverse}); };
       const auto found = evaluate({by(Rows::one_by_one), by(Rows::at_once)}, feeds);
