@@ -7,9 +7,10 @@
 // So taps outside of an image cost nothing, and the loops of a rectangle need no conditions.
 //
 // Note [Order of sums]. A sum over taps is cut into segments of at most `most_terms` terms, by the taps inside alone; a
-// segment is a chain of fused multiply-adds, and segments are added in order. The gradient by the kernel adds up the
-// chains of the units within each of `parts` ranges of units, and then the parts pairwise. All of this depends on sizes
-// alone, so results do not depend on the number of threads, and rounding errors grow slowly.
+// segment is a chain of fused multiply-adds, and segments are added in order, or pairwise if there are many. The
+// gradient by the kernel adds up the chains of the units within each of `parts` ranges of units, and then the parts
+// pairwise. All of this depends on sizes alone, so results do not depend on the number of threads, and rounding errors
+// grow slowly.
 #include <algorithm>
 
 #include <xgrad/ops/kernels/conv_axes.hpp>
@@ -19,13 +20,18 @@
 namespace xgrad::inline v0 {
 namespace {
 
-constexpr Index most_terms = 1024;
-constexpr Index most_pixels = 2048;         // of a unit, hence terms of a chain of the kernel gradient
+constexpr Index most_terms = 512;
+constexpr Index few_segments = 16;
+constexpr Index most_pixels = 384;          // of a unit of the kernel gradient: the terms of its chains
 constexpr Index gather_budget = 160 << 10;  // bytes of a unit: a fraction of the L2 cache
+constexpr Index most_unit_pixels = 1 << 14;
 constexpr Index sum_budget = 96 << 10;
 constexpr Index least_units = 16;         // of large work
 constexpr Index parallel_work = 200'000;  // multiply-adds that are worth threads
-constexpr Index most_parts = 16;
+constexpr Index large_kernel = 1 << 20;   // bytes that are read by few units: see Note [Large kernels]
+constexpr Index large_budget = 2 << 20;
+constexpr Index few_parts = 16, most_parts = 256;
+constexpr Index units_of_part = 16;
 constexpr Index parts_bytes = 4 << 20;
 constexpr Index add_chunk = 4096;
 
@@ -69,20 +75,34 @@ void each_rectangle(const Plane<T>& p, Range rows, Range columns, const F& run) 
   }
 }
 
-// The tiles of a rectangle: their layout and operands, and how positions advance.
+// The tiles of a rectangle of several images: their layout and operands, and how positions advance. Tiles are cut along
+// the first axis.
 template <class T>
 struct Job {
+  struct Axis {
+    Index count, a, c;  // distances in the operand and in the result
+  };
   ConvTile tile;
   const T* a;
   const T* b;
   T* c;
-  Index inner, outer;  // tiles are cut along the inner axis
-  Index a_outer, c_outer;
+  Axis axes[3];
+
+  template <class F>
+  void each_tile(Index most_rows, const F& run) const {
+    for (Index i = 0; i < axes[2].count * axes[1].count; ++i) {
+      const Index outer = i / axes[1].count, middle = i % axes[1].count;
+      const T* const from = a + outer * axes[2].a + middle * axes[1].a;
+      T* const to = c + outer * axes[2].c + middle * axes[1].c;
+      each_range_of(axes[0].count, most_rows,
+                    [&](Index first, Index count) { run(count, from + first * axes[0].a, to + first * axes[0].c); });
+    }
+  }
 };
 
 // `b_tap` is the distance between the taps of a row of the packed kernel, `b` its first tap.
 template <class T>
-Job<T> job_of(const Plane<T>& p, const Rectangle& r, Index image, Index channel_in, Index channel_out, const T* b,
+Job<T> job_of(const Plane<T>& p, const Rectangle& r, Range images, Index channel_in, Index channel_out, const T* b,
               Index b_tap_row, Index b_tap, Index columns) {
   const Index a_row = p.in_columns * p.in_pixel, c_row = p.out_columns * p.out_pixel;
   Job<T> job;
@@ -97,48 +117,31 @@ Job<T> job_of(const Plane<T>& p, const Rectangle& r, Index image, Index channel_
               0,
               columns,
               true};
-  job.a = p.in + image * p.in_image + p.rows.at(r.rows.first, r.tap_rows.first) * a_row +
+  job.a = p.in + images.first * p.in_image + p.rows.at(r.rows.first, r.tap_rows.first) * a_row +
           p.columns.at(r.columns.first, r.tap_columns.first) * p.in_pixel + channel_in;
   job.b = b + r.tap_rows.first * b_tap_row + r.tap_columns.first * b_tap;
-  job.c = p.out + image * p.out_image + (p.rows.out_first + r.rows.first * p.rows.out_step) * c_row +
+  job.c = p.out + images.first * p.out_image + (p.rows.out_first + r.rows.first * p.rows.out_step) * c_row +
           (p.columns.out_first + r.columns.first * p.columns.out_step) * p.out_pixel + channel_out;
-  job.inner = r.columns.count();
-  job.outer = r.rows.count();
-  job.tile.a_position = p.columns.in_step * p.in_pixel;
-  job.tile.c_position = p.columns.out_step * p.out_pixel;
-  job.a_outer = p.rows.in_step * a_row;
-  job.c_outer = p.rows.out_step * c_row;
-  if (job.inner < job.outer && job.inner < tile_rows / 2) {  // a narrow rectangle, as at a border
-    std::swap(job.inner, job.outer);
-    std::swap(job.tile.a_position, job.a_outer);
-    std::swap(job.tile.c_position, job.c_outer);
+  job.axes[0] = {r.columns.count(), p.columns.in_step * p.in_pixel, p.columns.out_step * p.out_pixel};
+  job.axes[1] = {r.rows.count(), p.rows.in_step * a_row, p.rows.out_step * c_row};
+  job.axes[2] = {images.count(), p.in_image, p.out_image};
+  // Narrow rectangles, as at a border, are cut along another axis.
+  for (auto* axis : {&job.axes[1], &job.axes[2]}) {
+    if (job.axes[0].count < tile_rows / 2 && job.axes[0].count < axis->count) std::swap(job.axes[0], *axis);
   }
+  job.tile.a_position = job.axes[0].a;
+  job.tile.c_position = job.axes[0].c;
   return job;
 }
 
 template <class T>
 void fill_nothing(const Job<T>& job) {
-  for (Index o = 0; o < job.outer; ++o) {
-    for (Index i = 0; i < job.inner; ++i)
-      std::fill_n(job.c + o * job.c_outer + i * job.tile.c_position, job.tile.columns, T(0));
-  }
+  job.each_tile(1, [&](Index, const T*, T* to) { std::fill_n(to, job.tile.columns, T(0)); });
 }
 
-// All tiles of a rectangle for one segment of the terms.
-template <class T>
-void run_segment(const Job<T>& job, const ConvTile& tile, const T* a, const T* b) {
-  const Index vector = tile.columns > simd::width<T> ? 1 : 0;
-  for (Index o = 0; o < job.outer; ++o) {
-    each_tile(job.inner, tile_rows, [&](Index first, Index count) {
-      conv_tiles<T>.tile[count - 1][vector](tile, a + o * job.a_outer + first * tile.a_position, b,
-                                            job.c + o * job.c_outer + first * tile.c_position);
-    });
-  }
-}
-
-template <class T>
-void run_job(const Job<T>& job) {
-  const ConvTile& all = job.tile;
+// Calls run(tile, offset in a, offset in b) for each segment of the terms.
+template <class T, class F>
+void each_segment(const ConvTile& all, const F& run) {
   const Index vectors = vectors_of<T>(all.columns) * simd::width<T>;
   const Index length = std::min(all.length, most_terms);
   const Index taps = std::clamp<Index>(most_terms / all.length, 1, all.taps);
@@ -150,27 +153,72 @@ void run_job(const Job<T>& job) {
       tile.taps = std::min(taps, all.taps - j);
       for (Index k = 0; k < all.length; k += length) {
         tile.length = std::min(length, all.length - k);
-        run_segment(job, tile, job.a + i * all.a_tap_row + j * all.a_tap + k,
-                    job.b + i * all.b_tap_row + j * all.b_tap + k * vectors);
+        run(tile, i * all.a_tap_row + j * all.a_tap + k, i * all.b_tap_row + j * all.b_tap + k * vectors);
         tile.first = false;
       }
     }
   }
 }
 
-// The positions `rows` and `columns` of one image, from the packed kernel of this plane.
+// Adds many segments of a tile pairwise, with one buffer for each bit of their number.
 template <class T>
-void run_plane(const Plane<T>& p, Index groups, Index image, Range out_rows, Range out_columns, const T* packed) {
+void run_long_sum(const ConvTile& all, Index vector, Index count, const T* a, const T* b, T* c) {
+  constexpr std::size_t size = static_cast<std::size_t>(tile_rows * panel_columns<T>);
+  alignas(64) T buffers[48][size];
+  const Index elements = count * all.columns;
+  std::size_t segments = 0, level = 0;
+  const auto join = [&] {
+    --level;
+    for (Index i = 0; i < elements; ++i) buffers[level - 1][i] += buffers[level][i];
+  };
+  each_segment<T>(all, [&](ConvTile tile, Index at_a, Index at_b) {
+    tile.first = true;
+    tile.c_position = all.columns;
+    conv_tiles<T>.tile[count - 1][vector](tile, a + at_a, b + at_b, buffers[level++]);
+    for (std::size_t bits = ++segments; bits % 2 == 0; bits /= 2) join();
+  });
+  while (level > 1) join();
+  for (Index i = 0; i < count; ++i) std::copy_n(buffers[0] + i * all.columns, all.columns, c + i * all.c_position);
+}
+
+template <class T>
+void run_job(const Job<T>& job) {
+  const ConvTile& all = job.tile;
+  const Index vector = all.columns > simd::width<T> ? 1 : 0;
+  if (all.tap_rows * all.taps * all.length > few_segments * most_terms) {
+    job.each_tile(tile_rows, [&](Index count, const T* a, T* c) { run_long_sum(all, vector, count, a, job.b, c); });
+    return;
+  }
+  each_segment<T>(all, [&](const ConvTile& tile, Index at_a, Index at_b) {
+    job.each_tile(tile_rows, [&](Index count, const T* a, T* c) {
+      conv_tiles<T>.tile[count - 1][vector](tile, a + at_a, job.b + at_b, c);
+    });
+  });
+}
+
+// Number of panels of all groups.
+template <class T>
+Index count_panels(Index results, Index groups) {
+  Index out = 0;
+  for (Index j = 0; j < results; ++out) j += next_columns<T>(results - j);
+  return out * groups;
+}
+
+// The panels in `which` of the results of a unit, from the packed kernel of this plane.
+template <class T>
+void run_plane(const Plane<T>& p, Index groups, const Units& units, Index unit, Range which, const T* packed) {
   constexpr Index w = simd::width<T>;
-  const Range rows = p.rows.positions(out_rows), columns = p.columns.positions(out_columns);
+  const Range rows = p.rows.positions(units.rows_of(unit)), columns = p.columns.positions(units.columns_of(unit));
+  Index panel = 0;
   for (Index g = 0; g < groups; ++g) {
     const T* const panels = packed + g * vectors_of<T>(p.results) * w * p.taps() * p.terms;
-    for (Index j = 0, width = 0; j < p.results; j += width) {
+    for (Index j = 0, width = 0; j < p.results; j += width, ++panel) {
       width = next_columns<T>(p.results - j);
+      if (panel < which.first || panel >= which.last) continue;
       const Index b_tap = p.terms * vectors_of<T>(width) * w;
       each_rectangle(p, rows, columns, [&](const Rectangle& r) {
-        Job<T> job = job_of(p, r, image, g * p.terms, g * p.results + j, panels + j * p.taps() * p.terms,
-                            p.columns.taps * b_tap, b_tap, width);
+        Job<T> job = job_of(p, r, units.images_of(unit), g * p.terms, g * p.results + j,
+                            panels + j * p.taps() * p.terms, p.columns.taps * b_tap, b_tap, width);
         if (job.tile.tap_rows <= 0 || job.tile.taps <= 0 || p.terms == 0) return fill_nothing(job);
         if (p.contiguous()) {
           job.tile.length *= job.tile.taps;
@@ -184,24 +232,22 @@ void run_plane(const Plane<T>& p, Index groups, Index image, Range out_rows, Ran
 
 // The same for a depthwise convolution, whose kernel is read in place.
 template <class T>
-void run_depthwise(const Plane<T>& p, Index channels, Index window_columns, Index image, Range out_rows,
-                   Range out_columns, const T* kernel) {
+void run_depthwise(const Plane<T>& p, Index channels, Index window_columns, const Units& units, Index unit,
+                   const T* kernel) {
   constexpr Index w = simd::width<T>;
   const T* const first_tap = kernel + (p.rows.w_first * window_columns + p.columns.w_first) * channels;
-  each_rectangle(p, p.rows.positions(out_rows), p.columns.positions(out_columns), [&](const Rectangle& r) {
-    Job<T> job = job_of(p, r, image, 0, 0, first_tap, p.rows.w_step * window_columns * channels,
+  const Range rows = p.rows.positions(units.rows_of(unit)), columns = p.columns.positions(units.columns_of(unit));
+  each_rectangle(p, rows, columns, [&](const Rectangle& r) {
+    Job<T> job = job_of(p, r, units.images_of(unit), 0, 0, first_tap, p.rows.w_step * window_columns * channels,
                         p.columns.w_step * channels, channels);
     if (job.tile.tap_rows <= 0 || job.tile.taps <= 0) return fill_nothing(job);
     job.tile.columns = std::min(w, channels);
-    for (Index o = 0; o < job.outer; ++o) {
+    job.each_tile(depth_rows, [&](Index count, const T* a, T* c) {
       for (Index next = 0; next < channels; next += w) {
-        const Index c = std::max<Index>(0, std::min(next, channels - w));  // the last vectors may overlap
-        each_tile(job.inner, depth_rows, [&](Index first, Index count) {
-          conv_tiles<T>.depth[count - 1](job.tile, job.a + o * job.a_outer + first * job.tile.a_position + c, job.b + c,
-                                         job.c + o * job.c_outer + first * job.tile.c_position + c);
-        });
+        const Index at = std::max<Index>(0, std::min(next, channels - w));  // the last vectors may overlap
+        conv_tiles<T>.depth[count - 1](job.tile, a + at, job.b + at, c + at);
       }
-    }
+    });
   });
 }
 
@@ -280,30 +326,43 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
       packers.for_each(p.taps(), [&](Index tap) { pack_tap(s, back, p, tap, kernel, packed + before * per_tap); });
     });
   }
-  const Index rows = back ? s.rows.in : s.rows.out, columns = back ? s.columns.in : s.columns.out;
+  // Note [Large kernels]. A large packed kernel is read from memory by each unit, so units are then large, and tasks
+  // compute some panels of them each.
+  const bool large = per_tap * window_elements(s) * static_cast<Index>(sizeof(T)) > large_kernel && !depthwise;
   const Index in_pixels = back ? 1 : s.rows.stride * s.columns.stride;
   const Index bytes =
       (in_pixels * (back ? s.filters : s.channels) + (back ? s.channels : s.filters)) * static_cast<Index>(sizeof(T));
-  const Units units(s.images, rows, columns, bytes, gather_budget, 1 << 14, work > parallel_work ? least_units : 1);
-  const bool gaps = back && (class_count(s.rows) < s.rows.stride || class_count(s.columns) < s.columns.stride);
-  const Index out_pixel = back ? s.channels : s.filters;
+  const Units units(s.images, back ? s.rows.in : s.rows.out, back ? s.columns.in : s.columns.out, bytes,
+                    large ? large_budget : gather_budget, most_unit_pixels,
+                    work > parallel_work && !large ? least_units : 1);
+  if (units.count == 0) return;
+  const Index panels = count_panels<T>((back ? s.channels : s.filters) / s.groups, s.groups);
+  const Index splits = large ? std::min(panels, round_up_div(least_units, units.count)) : 1;
+  if (back && (class_count(s.rows) < s.rows.stride || class_count(s.columns) < s.columns.stride)) {
+    threads.for_each(units.count, [&](Index unit) {  // some positions have no taps
+      const Range pixels = units.pixels_of(unit);
+      std::fill_n(out + pixels.first * s.channels, pixels.count() * s.channels, T(0));
+    });
+  }
   const Index together = std::max<Index>(1, units.count * parallel_work / 4 / std::max<Index>(1, work));
-  threads.for_each(round_up_div(units.count, together), [&](Index task) {
-    for (Index unit = task * together; unit < std::min(units.count, (task + 1) * together); ++unit) {
-      const Index image = units.image(unit);
-      const Range of_rows = units.rows_of(unit), of_columns = units.columns_of(unit);
-      const Index first = (image * rows + of_rows.first) * columns + of_columns.first;
-      const Index last = (image * rows + of_rows.last - 1) * columns + of_columns.last;
-      if (gaps) std::fill_n(out + first * out_pixel, (last - first) * out_pixel, T(0));
+  const auto report = [&](Index unit) {
+    const Range pixels = units.pixels_of(unit);
+    if (on_rows_ready != nullptr) (*on_rows_ready)(pixels.first, pixels.last);
+  };
+  threads.for_each(round_up_div(units.count, together) * splits, [&](Index task) {
+    const Index first = task / splits * together, split = task % splits;
+    const Range which{panels * split / splits, panels * (split + 1) / splits};
+    for (Index unit = first; unit < std::min(units.count, first + together); ++unit) {
       each_plane<T>(part, s, in, out, [&](const Plane<T>& p, Index before) {
         if (depthwise)
-          run_depthwise(p, s.channels, s.columns.window, image, of_rows, of_columns, kernel);
+          run_depthwise(p, s.channels, s.columns.window, units, unit, kernel);
         else
-          run_plane(p, s.groups, image, of_rows, of_columns, packed + before * per_tap);
+          run_plane(p, s.groups, units, unit, which, packed + before * per_tap);
       });
-      if (on_rows_ready != nullptr) (*on_rows_ready)(first, last);
+      if (splits == 1) report(unit);
     }
   });
+  if (splits > 1 && on_rows_ready != nullptr) threads.for_each(units.count, report);
 }
 
 // ---- the gradient by the kernel
@@ -320,15 +379,16 @@ SumSplit sum_split(const ConvSizes& s) {
   constexpr auto size = static_cast<Index>(sizeof(T));
   const bool large = work_of(s) > parallel_work;
   const Index bytes = (s.rows.stride * s.columns.stride * s.channels + s.filters) * size;
-  SumSplit out{Units(s.images, s.rows.out, s.columns.out, bytes, sum_budget, most_pixels, large ? least_units : 1)};
   const Index kernel_bytes = window_elements(s) * (s.channels / s.groups) * s.filters * size;
-  while (large && out.parts < most_parts && 2 * out.parts <= out.units.count &&
-         2 * out.parts * kernel_bytes <= parts_bytes)
+  // A large kernel is written by each unit, so units are then large.
+  const bool large_units = kernel_bytes > large_kernel;
+  SumSplit out{Units(s.images, s.rows.out, s.columns.out, bytes, large_units ? large_budget : sum_budget, most_pixels,
+                     large && !large_units ? least_units : 1)};
+  while (large && out.parts < (out.units.count > out.parts * units_of_part ? most_parts : few_parts) &&
+         2 * out.parts <= out.units.count && 2 * out.parts * kernel_bytes <= parts_bytes)
     out.parts *= 2;
-  Index panels = 0;
-  for (Index j = 0; j < s.filters / s.groups; ++panels) j += next_columns<T>(s.filters / s.groups - j);
-  out.items = s.rows.window * (is_depthwise(s) ? 1 : s.groups * panels);
-  if (large) out.splits = std::min(out.items, round_up_div(most_parts, out.parts));
+  out.items = s.rows.window * (is_depthwise(s) ? 1 : count_panels<T>(s.filters / s.groups, s.groups));
+  if (large) out.splits = std::min(out.items, round_up_div(few_parts, out.parts));
   return out;
 }
 
@@ -355,11 +415,14 @@ struct KernelSums {
     for (Index i = 0; i < panel; ++i) out = {out.last, out.last + next_columns<T>(filters - out.last)};
     return out;
   }
-  ConvSumTile layout(Range rows, Range positions, Index width) const {
-    return {rows,
-            positions,
+  ConvSumTile layout(Range images, Range rows, Range positions, Index width) const {
+    return {images.count(),
+            rows.count(),
+            positions.count(),
+            s.rows.in * s.columns.in * s.channels,
             s.rows.stride * s.columns.in * s.channels,
             s.columns.stride * s.channels,
+            s.rows.out * s.columns.out * s.filters,
             s.columns.out * s.filters,
             s.filters,
             s.filters,
@@ -402,17 +465,17 @@ struct KernelSums {
     if (is_depthwise(s)) return add_depthwise(units, unit, item, out);
     const Index tap_row = item / (panels * s.groups), group = item / panels % s.groups;
     const Range panel = panel_of(item % panels);
-    const Index image = units.image(unit);
+    const Range images = units.images_of(unit);
     const bool contiguous = s.groups == 1 && (s.columns.dilation == 1 || s.columns.window == 1);
     const Index vector = panel.count() > simd::width<T> ? 1 : 0;
     each_range(units, unit, tap_row, [&](Range rows, Range positions, Range taps) {
-      const ConvSumTile tile = layout(rows, positions, panel.count());
+      const ConvSumTile tile = layout(images, rows, positions, panel.count());
       const Index together = contiguous ? taps.count() : 1;
-      const T* right = y_at(image, rows.first, positions.first) + group * filters + panel.first;
+      const T* right = y_at(images.first, rows.first, positions.first) + group * filters + panel.first;
       for (Index t = taps.first; t < taps.last; t += together) {
-        const T* left = x_at(image, rows.first, positions.first, tap_row, t) + group * channels;
+        const T* left = x_at(images.first, rows.first, positions.first, tap_row, t) + group * channels;
         T* to = out + (tap_row * s.columns.window + t) * channels * s.filters + group * filters + panel.first;
-        each_tile(together * channels, tile_rows, [&](Index first, Index count) {
+        each_range_of(together * channels, tile_rows, [&](Index first, Index count) {
           conv_tiles<T>.sum[count - 1][vector](tile, left + first, right, to + first * s.filters);
         });
       }
@@ -420,15 +483,15 @@ struct KernelSums {
   }
   void add_depthwise(const Units& units, Index unit, Index tap_row, T* out) const {
     constexpr Index w = simd::width<T>;
-    const Index image = units.image(unit);
+    const Range images = units.images_of(unit);
     each_range(units, unit, tap_row, [&](Range rows, Range positions, Range taps) {
       for (Index c = 0; c < s.channels; c += w) {
-        const ConvSumTile tile = layout(rows, positions, std::min(w, s.channels - c));
-        const T* right = y_at(image, rows.first, positions.first) + c;
-        each_tile(taps.count(), depth_taps, [&](Index first, Index count) {
+        const ConvSumTile tile = layout(images, rows, positions, std::min(w, s.channels - c));
+        const T* right = y_at(images.first, rows.first, positions.first) + c;
+        each_range_of(taps.count(), depth_taps, [&](Index first, Index count) {
           const Index t = taps.first + first;
           conv_tiles<T>.depth_sum[count - 1](tile, columns.step * s.channels,
-                                             x_at(image, rows.first, positions.first, tap_row, t) + c, right,
+                                             x_at(images.first, rows.first, positions.first, tap_row, t) + c, right,
                                              out + (tap_row * s.columns.window + t) * s.channels + c);
         });
       }

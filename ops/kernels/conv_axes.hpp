@@ -78,16 +78,18 @@ Gather input_gather(const ConvAxis& s, Index i) {
           s.out};
 }
 
-// The work on images in units: strips of rows or, if a row is long, parts of single rows. By size alone.
+// The work on images in units: a few images, strips of rows of one or, if a row is long, parts of single rows. By size
+// alone.
 struct Units {
-  Index rows, columns;  // extents of the image
-  Index strip_rows = 1, strips = 1, pieces = 1, count = 0;
+  Index images, rows, columns;  // extents
+  Index together = 1, strip_rows = 1, strips = 1, pieces = 1, count = 0;
 
-  // `per_pixel` is the bytes that a pixel touches. Images get at least `least` units, if they have so many rows.
-  Units(Index images, Index all_rows, Index all_columns, Index per_pixel, Index budget, Index most_pixels, Index least)
-      : rows(all_rows), columns(all_columns) {
+  // `per_pixel` is the bytes that a pixel touches. There are at least `least` units, if there are so many rows.
+  Units(Index all_images, Index all_rows, Index all_columns, Index per_pixel, Index budget, Index most_pixels,
+        Index least)
+      : images(all_images), rows(all_rows), columns(all_columns) {
     if (images * rows * columns == 0) return;
-    const Index most = std::min(most_pixels, std::max<Index>(1, budget / std::max<Index>(1, per_pixel)));
+    const Index most = std::clamp<Index>(budget / std::max<Index>(1, per_pixel), 1, most_pixels);
     strips = round_up_div(rows, std::max<Index>(1, most / columns));
     strips = std::min(rows, std::max(strips, round_up_div(least, images)));
     strip_rows = round_up_div(rows, strips);
@@ -96,9 +98,13 @@ struct Units {
       pieces = round_up_div(columns, std::max<Index>(most, 16));
       pieces = std::clamp<Index>(round_up_div(least, images * strips), pieces, std::max(pieces, columns / 64));
     }
-    count = images * strips * pieces;
+    if (strips * pieces == 1) together = std::max<Index>(1, std::min(most / (rows * columns), images / least));
+    count = round_up_div(images, together) * strips * pieces;
   }
-  Index image(Index unit) const { return unit / (strips * pieces); }
+  Range images_of(Index unit) const {
+    const Index i = unit / (strips * pieces);
+    return {i * together, std::min(images, (i + 1) * together)};
+  }
   Range rows_of(Index unit) const {
     const Index strip = unit / pieces % strips;
     return {strip * strip_rows, std::min(rows, (strip + 1) * strip_rows)};
@@ -106,6 +112,11 @@ struct Units {
   Range columns_of(Index unit) const {
     const Index piece = unit % pieces;
     return {columns * piece / pieces, columns * (piece + 1) / pieces};
+  }
+  // The pixels of a unit, which are contiguous, among those of all images.
+  Range pixels_of(Index unit) const {
+    const Range i = images_of(unit), r = rows_of(unit), c = columns_of(unit);
+    return {(i.first * rows + r.first) * columns + c.first, ((i.last - 1) * rows + r.last - 1) * columns + c.last};
   }
 };
 

@@ -57,17 +57,17 @@ void conv_tile(const ConvTile& s, const T* a, const T* b, T* c) {
 // Note [Kernel gradient]. Element i of a row of taps times a vector of filters sums over all positions: a matrix
 // product whose left operand is transposed, so that the elements of a tile are contiguous.
 struct ConvSumTile {
-  Range rows, columns;    // positions, of which the ranges count
-  Index a_row, a_column;  // distances in x
-  Index b_row, b_column;  // distances in the cotangent
-  Index c_row, filters;   // the gradient; filters of this panel
+  Index images, rows, columns;     // counts of positions
+  Index a_image, a_row, a_column;  // distances in x
+  Index b_image, b_row, b_column;  // distances in the cotangent
+  Index c_row, filters;            // the gradient; filters of this panel
 };
 
 // c[rows, filters] += the sum over all positions.
 template <class T, std::size_t rows, std::size_t vectors>
 void conv_sum_tile(const ConvSumTile& s, const T* a, const T* b, T* c) {
   using B = simd::Batch<T>;
-  const Index a_column = s.a_column, b_column = s.b_column, count = s.columns.count();
+  const Index a_column = s.a_column, b_column = s.b_column, count = s.columns;
   const Index b_last = s.filters - simd::width<T>;
   const auto sum = [&](auto load) {
     B sums[rows][vectors];
@@ -76,9 +76,10 @@ void conv_sum_tile(const ConvSumTile& s, const T* a, const T* b, T* c) {
 #pragma GCC unroll 8
       for (std::size_t v = 0; v < vectors; ++v) sums[r][v] = B(T(0));
     }
-    for (Index y = 0; y < s.rows.count(); ++y) {
-      const T* left = a + y * s.a_row;
-      const T* right = b + y * s.b_row;
+    for (Index i = 0; i < s.images * s.rows; ++i) {
+      const Index image = i / s.rows, y = i % s.rows;
+      const T* left = a + image * s.a_image + y * s.a_row;
+      const T* right = b + image * s.b_image + y * s.b_row;
       for (Index x = 0; x < count; ++x, left += a_column, right += b_column)
         multiply_add<T, rows, vectors>([&](std::size_t r) { return B(left[r]); }, load, right,
                                        vectors == 1 ? 0 : b_last, sums);
@@ -134,15 +135,16 @@ void depth_sum_tile(const ConvSumTile& s, Index a_tap, const T* a, const T* b, T
       for (std::size_t t = 0; t < taps; ++t)
         sums[t] = simd::fma(load(left + static_cast<Index>(t) * a_tap), of_y, sums[t]);
     };
-    for (Index y = 0; y < s.rows.count(); ++y) {
-      const T* left = a + y * s.a_row;
-      const T* right = b + y * s.b_row;
+    for (Index i = 0; i < s.images * s.rows; ++i) {
+      const Index image = i / s.rows, y = i % s.rows;
+      const T* left = a + image * s.a_image + y * s.a_row;
+      const T* right = b + image * s.b_image + y * s.b_row;
       Index x = 0;
-      for (; x + 2 <= s.columns.count(); x += 2, left += 2 * s.a_column, right += 2 * s.b_column) {
+      for (; x + 2 <= s.columns; x += 2, left += 2 * s.a_column, right += 2 * s.b_column) {
         add(even, left, right);
         add(odd, left + s.a_column, right + s.b_column);
       }
-      if (x < s.columns.count()) add(even, left, right);
+      if (x < s.columns) add(even, left, right);
     }
 #pragma GCC unroll 8
     for (std::size_t t = 0; t < taps; ++t) {
@@ -185,9 +187,9 @@ constexpr ConvTileTable<T> conv_tiles =
                        std::make_index_sequence<static_cast<std::size_t>(depth_rows)>(),
                        std::make_index_sequence<static_cast<std::size_t>(depth_taps)>());
 
-// Calls run(first, count) for tiles of nearly equal height, at most `most`, over [0, all).
+// Calls run(first, count) for ranges of [0, all) of nearly equal size, at most `most`.
 template <class F>
-[[gnu::always_inline]] inline void each_tile(Index all, Index most, const F& run) {
+[[gnu::always_inline]] inline void each_range_of(Index all, Index most, const F& run) {
   const Index tiles = (all + most - 1) / most;
   for (Index i = 0, first = 0; i < tiles; ++i) {
     const Index count = (all - first + tiles - i - 1) / (tiles - i);
