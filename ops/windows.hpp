@@ -59,7 +59,8 @@ struct ConvWindow1D {
 };
 
 // 2-D convolution, [batch, height, width, channels] with kernels [kh, kw, channels / groups, filters] to [batch,
-// height', width', filters], where height' = floor((height + padding - dilation (kh - 1) - 1) / stride) + 1.
+// height', width', filters], where height' = floor((height + padding - dilation (kh - 1) - 1) / stride) + 1. Padding is
+// skipped: unlike 0 times the weight, it is never NaN.
 Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options = {});
 // 1-D convolution, [batch, length, channels] with kernels [k, channels / groups, filters].
 Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options = {});
