@@ -15,6 +15,7 @@
 
 #include <xgrad/ops/kernels/conv_axes.hpp>
 #include <xgrad/ops/kernels/conv_tile.hpp>
+#include <xgrad/ops/kernels/conv_winograd.hpp>
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 
 namespace xgrad::inline v0 {
@@ -326,6 +327,13 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
       packers.for_each(p.taps(), [&](Index tap) { pack_tap(s, back, p, tap, kernel, packed + before * per_tap); });
     });
   }
+  if (use_winograd<T>(s)) {
+    each_plane<T>(part, s, in, out, [&](const Plane<T>& p, Index) {
+      const WinogradPlane<T> plane{p.rows, p.columns, p.terms, p.results, p.in_image, p.out_image, p.in, p.out};
+      run_winograd(plane, s.images, packed, packed + window_elements(s) * per_tap, threads, on_rows_ready);
+    });
+    return;
+  }
   // Note [Large kernels]. A large packed kernel is read from memory by each unit, so units are then large, and tasks
   // compute some panels of them each.
   const bool large = per_tap * window_elements(s) * static_cast<Index>(sizeof(T)) > large_kernel && !depthwise;
@@ -549,6 +557,7 @@ std::size_t scratch_of(Part part, const ConvSizes& s) {
     elements = (sum_split<T>(s).parts - 1) * window_elements(s) * (s.channels / s.groups) * s.filters;
   else if (!is_depthwise(s))
     elements = packed_elements<T>(part, s);
+  if (part != Part::kernel_gradient && use_winograd<T>(s)) elements += elements / 9 * winograd_products;
   return static_cast<std::size_t>(elements) * sizeof(T);
 }
 

@@ -365,6 +365,41 @@ TEST_CASE("conv: outputs and gradients equal those of unfolded windows") {
   }
 }
 
+TEST_CASE("conv: Winograd's products have no larger errors than direct sums, and are exact for small integers") {
+  Dice dice(5);
+  for (const bool integers : {false, true}) {
+    for (const Index channels : {32, 45, 96}) {
+      for (const Index extent : {4, 7, 12}) {
+        const auto random = [&](const Shape& shape) {
+          Tensor out = random_tensor(dice, shape);
+          for (double& v : out.mutable_values<double>()) v = integers ? std::round(3 * v) : v;
+          return out.cast(f32);
+        };
+        const Index filters = channels == 45 ? 33 : 64, padding = dice.between(0, 2);
+        const Tensor x = random({2, extent + 2, extent + 3, channels}), w = random({3, 3, channels, filters});
+        const auto run = [&](DType dtype, int threads) {
+          Graph g({.dtype = dtype});
+          const Value a = g.constant(x.cast(dtype)), b = g.constant(w.cast(dtype));
+          const Value y = conv2d(a, b, {.padding = {padding, 1}});
+          return evaluate({y, gradients(sum(square(y)), a)}, {}, {.threads = threads});
+        };
+        const auto got = run(f32, 1), parallel = run(f32, 3), expected = run(f64, 1);
+        for (std::size_t k = 0; k < 2; ++k) {
+          CHECK(bitwise_equal(got[k], parallel[k]));
+          double squares = 0, largest = 0;
+          for (Index i = 0; i < got[k].elements(); ++i) {
+            squares += expected[k].at(i) * expected[k].at(i);
+            largest = std::max(largest, std::abs(got[k].at(i) - expected[k].at(i)));
+          }
+          CAPTURE(channels);
+          CAPTURE(extent);
+          CHECK(largest <= (integers ? 0 : 4e-6) * std::sqrt(squares / static_cast<double>(got[k].elements())));
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("conv: padding is skipped, so infinite weights touch only the taps inside") {
   Graph g({.dtype = f64});
   const Value x = numbers(g, {1, 1, 3, 1}, {1, 2, 3});
