@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 #include <xgrad/ops/kernels/words.hpp>

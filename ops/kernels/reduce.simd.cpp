@@ -6,7 +6,6 @@
 // way. Pairwise sums of n elements have an error of about log(n) roundings instead of n.
 #include <algorithm>
 
-#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 

@@ -8,7 +8,6 @@
 #include <xgrad/ops/define/batch.hpp>
 #include <xgrad/ops/define/composite.hpp>
 #include <xgrad/ops/define/define.hpp>
-#include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/ops.hpp>
 

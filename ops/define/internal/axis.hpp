@@ -39,21 +39,4 @@ void with_element(std::size_t bytes, F f) {
     f(std::uint64_t{});
 }
 
-// Calls task(first, last) in parallel for ranges of [0, count) of at most max(size, 1) elements.
-template <class F>
-void for_stretches(const Parallel& parallel, Index count, Index size, const F& task) {
-  const Index chunk = size < 1 ? 1 : size;
-  parallel.for_each((count + chunk - 1) / chunk, [&](Index i) {
-    const Index first = i * chunk;
-    task(first, first + chunk < count ? first + chunk : count);
-  });
-}
-// Calls f(i) for all i of [0, count), in such ranges.
-template <class F>
-void for_each_in_stretches(const Parallel& parallel, Index count, Index size, const F& f) {
-  for_stretches(parallel, count, size, [&](Index first, Index last) {
-    for (Index i = first; i < last; ++i) f(i);
-  });
-}
-
 }  // namespace xgrad::inline v0
