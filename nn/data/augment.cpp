@@ -135,94 +135,6 @@ struct Worker {
   }
 };
 
-}  // namespace
-
-double Image::sample(double y, double x, Index channel) const {
-  x = bounded(x), y = bounded(y);
-  const double left = std::floor(x), top = std::floor(y);
-  const auto row = static_cast<Index>(top), column = static_cast<Index>(left);
-  const auto between = [&](double a, double b, double c, double d) {
-    return interpolated(interpolated(a, b, x - left), interpolated(c, d, x - left), y - top);
-  };
-  if (row >= 0 && column >= 0 && row + 1 < height && column + 1 < width) {
-    return between(at(row, column, channel), at(row, column + 1, channel), at(row + 1, column, channel),
-                   at(row + 1, column + 1, channel));
-  }
-  if (fill == Fill::constant && (row < -1 || column < -1 || row >= height || column >= width)) return fill_value;
-  const auto pixel = [&](Index r, Index c) {
-    r = inside(r, height, fill), c = inside(c, width, fill);
-    return r < 0 || c < 0 ? fill_value : at(r, c, channel);
-  };
-  return between(pixel(row, column), pixel(row, column + 1), pixel(row + 1, column), pixel(row + 1, column + 1));
-}
-
-Augment::Augment(std::initializer_list<Transform> transforms, AugmentOptions options)
-    : Augment(std::vector<Transform>(transforms), options) {}
-
-Augment::Augment(std::vector<Transform> transforms, AugmentOptions options)
-    : transforms_(std::move(transforms)), options_(options) {
-  for (const Transform& t : transforms_) {
-    if (static_cast<bool>(t.move) == static_cast<bool>(t.change)) {
-      throw UserError(fmt::format("augment: transform \"{}\" must set exactly one of `move` and `change`", t.name));
-    }
-  }
-  const int rank = options_.image.rank();
-  if (rank != 0 && rank != 2 && rank != 3) {
-    throw UserError(fmt::format("augment: image must be [h, w] or [h, w, channels], got {}", options_.image.str()));
-  }
-  if (!std::isfinite(options_.fill_value)) {
-    throw UserError(fmt::format("augment: fill_value must be finite, got {}", options_.fill_value));
-  }
-}
-
-void Augment::check(const std::string& where, const Shape& row, DType dtype) const {
-  if (empty()) return;
-  if (!is_floating(dtype))
-    throw DTypeError(fmt::format("{}: images must be f32 or f64, got {}", where, name_of(dtype)));
-  const Shape image = image_shape(row, options_);
-  if (image.rank() != 2 && image.rank() != 3) {
-    throw ShapeError(fmt::format(
-        "{}: images must be [h, w] or [h, w, channels], got rows of shape {}\n  hint: give the shape of flattened "
-        "images, as in .augment = {{{{...}}, {{.image = {{28, 28}}}}}}",
-        where, row.str()));
-  }
-  if (image.elements() != row.elements()) {
-    throw ShapeError(fmt::format("{}: image shape {} and row shape {} differ in their number of elements", where,
-                                 image.str(), row.str()));
-  }
-}
-
-void Augment::apply(void* data, DType dtype, const Shape& row, std::span<const Index> rows, std::uint64_t seed,
-                    std::uint64_t epoch, const Parallel& parallel) const {
-  if (empty() || row.elements() == 0) return;
-  const Shape shape = image_shape(row, options_);
-  const std::uint64_t seed_of_epoch = HostRandom(seed, epoch).bits();
-  const auto count = static_cast<Index>(rows.size());
-  parallel.for_each((count + images_per_task - 1) / images_per_task, [&](Index task) {
-    Worker worker(transforms_, shape, options_);
-    for (Index i = task * images_per_task; i < std::min(count, (task + 1) * images_per_task); ++i) {
-      const auto number = static_cast<std::uint64_t>(rows[static_cast<std::size_t>(i)]);
-      const std::uint64_t seed_of_row = HostRandom(seed_of_epoch, number).bits();
-      with_floating(dtype, [&](auto zero) {
-        worker.run_on(static_cast<decltype(zero)*>(data) + i * shape.elements(), seed_of_row);
-      });
-    }
-  });
-}
-
-Tensor Augment::operator()(const Tensor& images, std::uint64_t seed, std::uint64_t epoch, int threads) const {
-  if (images.empty() || images.shape().rank() == 0) throw ShapeError("augment: images must have a row axis, [n, ...]");
-  const Shape row(std::span(images.shape().begin() + 1, images.shape().end()));
-  check("augment", row, images.dtype());
-  Tensor out = images.clone();
-  std::vector<Index> rows(static_cast<std::size_t>(images.shape()[0]));
-  std::iota(rows.begin(), rows.end(), Index{0});
-  apply(out.mutable_raw(), out.dtype(), row, rows, seed, epoch, Parallel(threads > 0 ? threads : default_threads()));
-  return out;
-}
-
-namespace {
-
 Range checked(const char* name, Range range, double least = -1e6, double most = 1e6) {
   const bool ordered = range.low <= range.high;  // false for NaN
   if (ordered && range.low >= least && range.high <= most) return range;
@@ -312,6 +224,90 @@ double deviation_after(double smoothness) {
 }
 
 }  // namespace
+
+double Image::sample(double y, double x, Index channel) const {
+  x = bounded(x), y = bounded(y);
+  const double left = std::floor(x), top = std::floor(y);
+  const auto row = static_cast<Index>(top), column = static_cast<Index>(left);
+  const auto between = [&](double a, double b, double c, double d) {
+    return interpolated(interpolated(a, b, x - left), interpolated(c, d, x - left), y - top);
+  };
+  if (row >= 0 && column >= 0 && row + 1 < height && column + 1 < width) {
+    return between(at(row, column, channel), at(row, column + 1, channel), at(row + 1, column, channel),
+                   at(row + 1, column + 1, channel));
+  }
+  if (fill == Fill::constant && (row < -1 || column < -1 || row >= height || column >= width)) return fill_value;
+  const auto pixel = [&](Index r, Index c) {
+    r = inside(r, height, fill), c = inside(c, width, fill);
+    return r < 0 || c < 0 ? fill_value : at(r, c, channel);
+  };
+  return between(pixel(row, column), pixel(row, column + 1), pixel(row + 1, column), pixel(row + 1, column + 1));
+}
+
+Augment::Augment(std::initializer_list<Transform> transforms, AugmentOptions options)
+    : Augment(std::vector<Transform>(transforms), options) {}
+
+Augment::Augment(std::vector<Transform> transforms, AugmentOptions options)
+    : transforms_(std::move(transforms)), options_(options) {
+  for (const Transform& t : transforms_) {
+    if (static_cast<bool>(t.move) == static_cast<bool>(t.change)) {
+      throw UserError(fmt::format("augment: transform \"{}\" must set exactly one of `move` and `change`", t.name));
+    }
+  }
+  const int rank = options_.image.rank();
+  if (rank != 0 && rank != 2 && rank != 3) {
+    throw UserError(fmt::format("augment: image must be [h, w] or [h, w, channels], got {}", options_.image.str()));
+  }
+  if (!std::isfinite(options_.fill_value)) {
+    throw UserError(fmt::format("augment: fill_value must be finite, got {}", options_.fill_value));
+  }
+}
+
+void Augment::check(const std::string& where, const Shape& row, DType dtype) const {
+  if (empty()) return;
+  if (!is_floating(dtype))
+    throw DTypeError(fmt::format("{}: images must be f32 or f64, got {}", where, name_of(dtype)));
+  const Shape image = image_shape(row, options_);
+  if (image.rank() != 2 && image.rank() != 3) {
+    throw ShapeError(fmt::format(
+        "{}: images must be [h, w] or [h, w, channels], got rows of shape {}\n  hint: give the shape of flattened "
+        "images, as in .augment = {{{{...}}, {{.image = {{28, 28}}}}}}",
+        where, row.str()));
+  }
+  if (image.elements() != row.elements()) {
+    throw ShapeError(fmt::format("{}: image shape {} and row shape {} differ in their number of elements", where,
+                                 image.str(), row.str()));
+  }
+}
+
+void Augment::apply(void* data, DType dtype, const Shape& row, std::span<const Index> rows, std::uint64_t seed,
+                    std::uint64_t epoch, const Parallel& parallel) const {
+  if (empty() || row.elements() == 0) return;
+  const Shape shape = image_shape(row, options_);
+  const std::uint64_t seed_of_epoch = HostRandom(seed, epoch).bits();
+  const auto count = static_cast<Index>(rows.size());
+  parallel.for_each((count + images_per_task - 1) / images_per_task, [&](Index task) {
+    Worker worker(transforms_, shape, options_);
+    for (Index i = task * images_per_task; i < std::min(count, (task + 1) * images_per_task); ++i) {
+      const auto number = static_cast<std::uint64_t>(rows[static_cast<std::size_t>(i)]);
+      const std::uint64_t seed_of_row = HostRandom(seed_of_epoch, number).bits();
+      with_floating(dtype, [&](auto zero) {
+        worker.run_on(static_cast<decltype(zero)*>(data) + i * shape.elements(), seed_of_row);
+      });
+    }
+  });
+}
+
+Tensor Augment::operator()(const Tensor& images, std::uint64_t seed, std::uint64_t epoch, int threads) const {
+  if (images.empty() || images.shape().rank() == 0) throw ShapeError("augment: images must have a row axis, [n, ...]");
+  const Shape row(std::span(images.shape().begin() + 1, images.shape().end()));
+  check("augment", row, images.dtype());
+  Tensor out = images.clone();
+  std::vector<Index> rows(static_cast<std::size_t>(images.shape()[0]));
+  std::iota(rows.begin(), rows.end(), Index{0});
+  apply(out.mutable_raw(), out.dtype(), row, rows, seed, epoch, Parallel(threads > 0 ? threads : default_threads()));
+  return out;
+}
 
 Transform shift(Range both) { return shift(both, both); }
 

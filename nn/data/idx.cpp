@@ -87,15 +87,6 @@ Tensor read(const fs::path& path, DType dtype) {
   return with_file_memory(where, read_numbers, [&] { return fmt::format("{} bytes of {}", bytes, shape.str()); });
 }
 
-}  // namespace
-
-Tensor load_idx(const fs::path& path, DType dtype) {
-  return with_file_memory([&] { return "load_idx: " + path.string(); }, [&] { return read(path, dtype); },
-                          [] { return std::string("reading its header"); });
-}
-
-namespace {
-
 // [n, h, w] as [n, w, h].
 Tensor transposed_images(const Tensor& images) {
   const Shape& s = images.shape();
@@ -176,6 +167,11 @@ Dataset load_subset(const fs::path& file, const Arrays& arrays, const std::strin
 }
 
 }  // namespace
+
+Tensor load_idx(const fs::path& path, DType dtype) {
+  return with_file_memory([&] { return "load_idx: " + path.string(); }, [&] { return read(path, dtype); },
+                          [] { return std::string("reading its header"); });
+}
 
 ImageDataset load_mnist(const fs::path& path, const MnistOptions& options) {
   if (path.extension() != ".npz") {

@@ -152,6 +152,23 @@ Histogram histogram_of(const Tensor& values, int bins) {
   return with_dtype(values.dtype(), [&](auto zero) { return count(values.values<decltype(zero)>(), bins); });
 }
 
+// The hparams plugin reads the metadata; the tensor is empty.
+wire::Event session_event(const char* tag, const wire::HParamsPluginData& data) {
+  wire::Event event = event_at(0);
+  wire::SummaryValue& value = add_value(event, tag, "hparams", wire::DATA_CLASS_TENSOR);
+  value.mutable_metadata()->mutable_plugin_data()->set_content(data.SerializeAsString());
+  value.mutable_tensor()->set_dtype(wire::DT_FLOAT);
+  value.mutable_tensor()->mutable_tensor_shape()->add_dim()->set_size(0);
+  return event;
+}
+
+struct SetHyperParameter {
+  wire::HParamValue& to;
+  void operator()(bool v) const { to.set_bool_value(v); }
+  void operator()(double v) const { to.set_number_value(v); }
+  void operator()(const std::string& v) const { to.set_string_value(v); }
+};
+
 }  // namespace
 
 struct EventWriter::State {
@@ -261,27 +278,6 @@ void EventWriter::text(const std::string& tag, const std::string& markdown, std:
   tensor.add_string_val(markdown);
   state_->append(event);
 }
-
-namespace {
-
-// The hparams plugin reads the metadata; the tensor is empty.
-wire::Event session_event(const char* tag, const wire::HParamsPluginData& data) {
-  wire::Event event = event_at(0);
-  wire::SummaryValue& value = add_value(event, tag, "hparams", wire::DATA_CLASS_TENSOR);
-  value.mutable_metadata()->mutable_plugin_data()->set_content(data.SerializeAsString());
-  value.mutable_tensor()->set_dtype(wire::DT_FLOAT);
-  value.mutable_tensor()->mutable_tensor_shape()->add_dim()->set_size(0);
-  return event;
-}
-
-struct SetHyperParameter {
-  wire::HParamValue& to;
-  void operator()(bool v) const { to.set_bool_value(v); }
-  void operator()(double v) const { to.set_number_value(v); }
-  void operator()(const std::string& v) const { to.set_string_value(v); }
-};
-
-}  // namespace
 
 void EventWriter::begin_session(const std::vector<HyperParameter>& hyper_parameters) {
   wire::HParamsPluginData data;

@@ -82,6 +82,40 @@ NamedTensors weights_of(const Model& model) {
   return out;
 }
 
+std::string path_now(const ModelCheckpoint& c, int epoch, const Logs& logs) {
+  fmt::dynamic_format_arg_store<fmt::format_context> numbers;
+  numbers.push_back(fmt::arg("epoch", epoch + 1));
+  for (const auto& [name, value] : logs.entries()) numbers.push_back(fmt::arg(name.c_str(), value));
+  try {
+    return fmt::vformat(c.path, numbers);
+  } catch (const fmt::format_error& error) {
+    throw UserError(fmt::format("{}: the path \"{}\" cannot be formatted: {}\n  available values: epoch, {}", c.name,
+                                c.path, error.what(), logs.str()));
+  }
+}
+
+// Quotes a CSV field (RFC 4180) that contains a separator, a quote or a line break.
+std::string field(const std::string& text, char separator) {
+  if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+std::string row(const History& history, int epoch, char separator) {
+  std::string out = fmt::format("{}", epoch);
+  for (const auto& entry : history.epoch(epoch).entries()) out += separator + number_text(entry.second, 0);
+  return out + "\n";
+}
+
+std::string table(const History& history, char separator) {
+  std::string out = "epoch";
+  for (const std::string& name : history.names()) out += separator + field(name, separator);
+  out += "\n";
+  for (int i = 0; i < history.epochs(); ++i) out += row(history, i, separator);
+  return out;
+}
+
 }  // namespace
 
 // ---- EarlyStopping
@@ -197,22 +231,6 @@ void LearningRateScheduler::on_epoch_begin(Training& t) {
 
 // ---- ModelCheckpoint
 
-namespace {
-
-std::string path_now(const ModelCheckpoint& c, int epoch, const Logs& logs) {
-  fmt::dynamic_format_arg_store<fmt::format_context> numbers;
-  numbers.push_back(fmt::arg("epoch", epoch + 1));
-  for (const auto& [name, value] : logs.entries()) numbers.push_back(fmt::arg(name.c_str(), value));
-  try {
-    return fmt::vformat(c.path, numbers);
-  } catch (const fmt::format_error& error) {
-    throw UserError(fmt::format("{}: the path \"{}\" cannot be formatted: {}\n  available values: epoch, {}", c.name,
-                                c.path, error.what(), logs.str()));
-  }
-}
-
-}  // namespace
-
 void ModelCheckpoint::on_fit_begin(Training& t) {
   if (path.empty()) throw UserError(fmt::format("{}: the path is empty", name));
   require_not_negative(name, "every_steps", every_steps);
@@ -259,32 +277,6 @@ NamedTensors ModelCheckpoint::state() const {
 void ModelCheckpoint::set_state(const NamedTensors& state) { best = optional_of(state, name, "best"); }
 
 // ---- CSVLogger
-
-namespace {
-
-// Quotes a CSV field (RFC 4180) that contains a separator, a quote or a line break.
-std::string field(const std::string& text, char separator) {
-  if (text.find_first_of(std::string("\"\r\n") + separator) == std::string::npos) return text;
-  std::string out = "\"";
-  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
-std::string row(const History& history, int epoch, char separator) {
-  std::string out = fmt::format("{}", epoch);
-  for (const auto& entry : history.epoch(epoch).entries()) out += separator + number_text(entry.second, 0);
-  return out + "\n";
-}
-
-std::string table(const History& history, char separator) {
-  std::string out = "epoch";
-  for (const std::string& name : history.names()) out += separator + field(name, separator);
-  out += "\n";
-  for (int i = 0; i < history.epochs(); ++i) out += row(history, i, separator);
-  return out;
-}
-
-}  // namespace
 
 void CSVLogger::on_fit_begin(Training& t) {
   if (path.empty()) throw UserError("csv_logger: the path is empty");

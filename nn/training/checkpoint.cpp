@@ -106,6 +106,40 @@ std::vector<std::string> names_of(const std::vector<Callback>& callbacks) {
   return out;
 }
 
+// Transposes [out, in, ...] to [..., in, out].
+Tensor from_torch_kernel(const Tensor& kernel) {
+  std::vector<Index> axes;
+  for (int axis = 2; axis < kernel.shape().rank(); ++axis) axes.push_back(axis);
+  axes.insert(axes.end(), {1, 0});
+  Graph g;
+  return evaluate(transpose(g.constant(kernel), axes));
+}
+
+bool is_kernel(const Parameter& weight) {
+  return weight.type().shape.rank() >= 2 && (weight.name() == "kernel" || weight.name().ends_with("/kernel"));
+}
+
+// The tensor of that name, transposed and converted for the weight.
+Tensor converted(const std::string& where, const TensorFile& file, const std::string& name, const Parameter& weight,
+                 const LoadOptions& options) {
+  const auto found = file.tensors.find(name);
+  if (found == file.tensors.end()) {
+    const auto reason = file.unreadable.find(name);
+    std::string what = fmt::format("{}: there is no tensor {}", where, in_quotes(name));
+    if (reason != file.unreadable.end())
+      what = fmt::format("{}: the tensor {}: {}", where, in_quotes(name), reason->second);
+    throw FormatError(what);
+  }
+  const bool transposed = options.preset == Preset::torch && is_kernel(weight) &&
+                          found->second.shape().rank() == weight.type().shape.rank();
+  Tensor out = transposed ? from_torch_kernel(found->second) : found->second;
+  if (is_floating(out.dtype()) && is_floating(weight.type().dtype)) out = out.cast(weight.type().dtype);
+  if (out.type() == weight.type()) return out;
+  throw FormatError(fmt::format("{}: the tensor {} is {}, but the weight {} is {}{}", where, in_quotes(name),
+                                found->second.type().str(), in_quotes(weight.name()), weight.type().str(),
+                                transposed ? " (after transposing the kernel from PyTorch's order)" : ""));
+}
+
 }  // namespace
 
 TensorFile Model::State::to_file() const {
@@ -339,44 +373,6 @@ void Model::Fit::resume_callbacks() {
     if (options_.callbacks[i].set_state && !state.empty()) options_.callbacks[i].set_state(state);
   }
 }
-
-namespace {
-
-// Transposes [out, in, ...] to [..., in, out].
-Tensor from_torch_kernel(const Tensor& kernel) {
-  std::vector<Index> axes;
-  for (int axis = 2; axis < kernel.shape().rank(); ++axis) axes.push_back(axis);
-  axes.insert(axes.end(), {1, 0});
-  Graph g;
-  return evaluate(transpose(g.constant(kernel), axes));
-}
-
-bool is_kernel(const Parameter& weight) {
-  return weight.type().shape.rank() >= 2 && (weight.name() == "kernel" || weight.name().ends_with("/kernel"));
-}
-
-// The tensor of that name, transposed and converted for the weight.
-Tensor converted(const std::string& where, const TensorFile& file, const std::string& name, const Parameter& weight,
-                 const LoadOptions& options) {
-  const auto found = file.tensors.find(name);
-  if (found == file.tensors.end()) {
-    const auto reason = file.unreadable.find(name);
-    std::string what = fmt::format("{}: there is no tensor {}", where, in_quotes(name));
-    if (reason != file.unreadable.end())
-      what = fmt::format("{}: the tensor {}: {}", where, in_quotes(name), reason->second);
-    throw FormatError(what);
-  }
-  const bool transposed = options.preset == Preset::torch && is_kernel(weight) &&
-                          found->second.shape().rank() == weight.type().shape.rank();
-  Tensor out = transposed ? from_torch_kernel(found->second) : found->second;
-  if (is_floating(out.dtype()) && is_floating(weight.type().dtype)) out = out.cast(weight.type().dtype);
-  if (out.type() == weight.type()) return out;
-  throw FormatError(fmt::format("{}: the tensor {} is {}, but the weight {} is {}{}", where, in_quotes(name),
-                                found->second.type().str(), in_quotes(weight.name()), weight.type().str(),
-                                transposed ? " (after transposing the kernel from PyTorch's order)" : ""));
-}
-
-}  // namespace
 
 void Model::load(const std::filesystem::path& path, const LoadOptions& options) {
   const ModelUse::Call changing = state_->use.change("load", state_->options.name);

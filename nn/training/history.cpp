@@ -24,6 +24,30 @@ namespace {
   throw UserError(fmt::format("{}: {}", where, no_such_name(name, names)));
 }
 
+// Index of the best finite value, or -1.
+std::ptrdiff_t best_epoch(const std::vector<double>& numbers, bool larger) {
+  std::ptrdiff_t best = -1;
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (!std::isfinite(numbers[i])) continue;
+    const double best_value = best < 0 ? 0 : numbers[static_cast<std::size_t>(best)];
+    if (best < 0 || (larger ? numbers[i] > best_value : numbers[i] < best_value)) best = static_cast<std::ptrdiff_t>(i);
+  }
+  return best;
+}
+
+Plot plot_of(const History& history, const std::string& name, bool validated) {
+  Plot plot({.x = "epoch", .y = name, .width = 560, .height = 360});
+  plot.line("training", history[name]);
+  const std::string monitored = validated ? "val_" + name : name;
+  if (validated) plot.line("validation", history[monitored]);
+  const std::vector<double> numbers = history[monitored];
+  if (const std::ptrdiff_t best = best_epoch(numbers, larger_is_better(name)); best >= 0) {
+    plot.vertical(fmt::format("best: {:.4g} in epoch {}", numbers[static_cast<std::size_t>(best)], best + 1),
+                  static_cast<double>(best + 1));
+  }
+  return plot;
+}
+
 }  // namespace
 
 bool Logs::has(const std::string& name) const {
@@ -93,34 +117,6 @@ void History::set_stopped(std::string reason) {
   stopped_ = true;
   stop_reason_ = std::move(reason);
 }
-
-namespace {
-
-// Index of the best finite value, or -1.
-std::ptrdiff_t best_epoch(const std::vector<double>& numbers, bool larger) {
-  std::ptrdiff_t best = -1;
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    if (!std::isfinite(numbers[i])) continue;
-    const double best_value = best < 0 ? 0 : numbers[static_cast<std::size_t>(best)];
-    if (best < 0 || (larger ? numbers[i] > best_value : numbers[i] < best_value)) best = static_cast<std::ptrdiff_t>(i);
-  }
-  return best;
-}
-
-Plot plot_of(const History& history, const std::string& name, bool validated) {
-  Plot plot({.x = "epoch", .y = name, .width = 560, .height = 360});
-  plot.line("training", history[name]);
-  const std::string monitored = validated ? "val_" + name : name;
-  if (validated) plot.line("validation", history[monitored]);
-  const std::vector<double> numbers = history[monitored];
-  if (const std::ptrdiff_t best = best_epoch(numbers, larger_is_better(name)); best >= 0) {
-    plot.vertical(fmt::format("best: {:.4g} in epoch {}", numbers[static_cast<std::size_t>(best)], best + 1),
-                  static_cast<double>(best + 1));
-  }
-  return plot;
-}
-
-}  // namespace
 
 void History::plot(const std::filesystem::path& path) const {
   std::vector<Plot> plots;

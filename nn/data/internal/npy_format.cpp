@@ -293,15 +293,6 @@ class Decoder {
   Tensor out_;
 };
 
-}  // namespace
-
-Tensor decode_array(const std::string& where, const ArrayHeader& header, const std::vector<unsigned char>& bytes,
-                    DType dtype) {
-  return Decoder(where, header, bytes, dtype).read();
-}
-
-namespace {
-
 class Reader {
  public:
   Reader(const std::string& where, const ByteSource& source) : where_(where), source_(source) {}
@@ -371,6 +362,11 @@ class Reader {
 };
 
 }  // namespace
+
+Tensor decode_array(const std::string& where, const ArrayHeader& header, const std::vector<unsigned char>& bytes,
+                    DType dtype) {
+  return Decoder(where, header, bytes, dtype).read();
+}
 
 Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype) {
   return Reader(where, source).read(dtype);

@@ -100,44 +100,6 @@ std::string difference(const Shape& given, const Shape& expected) {
   return "";
 }
 
-}  // namespace
-
-Shape row_of(const Shape& shape) { return Shape(std::span(shape.begin() + 1, shape.end())); }
-
-Shape rows_of(Index rows, const Shape& row) {
-  Shape out{rows};
-  for (const Index extent : row) out.push_back(extent);
-  return out;
-}
-
-Tensor checked_inputs(const std::string& where, const Tensor& x, const TensorType& row) {
-  if (x.empty() || x.shape().rank() == 0) throw ShapeError(fmt::format("{}: x must be a tensor of rows", where));
-  const Shape given = row_of(x.shape());
-  if (given != row.shape) {
-    std::string hint;
-    if (x.shape() == row.shape) {
-      hint = fmt::format("\n  hint: x is one row without the axis of rows; use x.reshaped({})",
-                         rows_of(1, row.shape).str());
-    } else if (given.elements() == row.shape.elements()) {
-      hint = "\n  hint: the numbers of elements agree; use Tensor::reshaped";
-    }
-    throw ShapeError(
-        fmt::format("{}: the rows of x do not fit the model: {}\n  x: {}\n  the model's input: {}{}", where,
-                    difference(given, row.shape), x.type().str(),
-                    TensorType{row.dtype, rows_of(x.shape() == row.shape ? 1 : x.shape()[0], row.shape)}.str(), hint));
-  }
-  if (x.elements() == 0) return x.cast(row.dtype);
-  if (row.dtype == i64) {
-    require_integers(where, converted(where, "x", x, x.dtype()));
-    return x.dtype() == i64 ? x : x.cast(i64);
-  }
-  Tensor out = converted(where, "x", x, row.dtype);
-  require_exact(where, x, out);
-  return out;
-}
-
-namespace {
-
 // Whether all targets follow the convention. No early exit, so that the loops vectorize.
 template <class T>
 bool keeps_convention(std::span<const T> v, std::size_t classes, Target target) {
@@ -191,6 +153,40 @@ void require_convention(const std::string& where, const Tensor& y, const Tensor&
 }
 
 }  // namespace
+
+Shape row_of(const Shape& shape) { return Shape(std::span(shape.begin() + 1, shape.end())); }
+
+Shape rows_of(Index rows, const Shape& row) {
+  Shape out{rows};
+  for (const Index extent : row) out.push_back(extent);
+  return out;
+}
+
+Tensor checked_inputs(const std::string& where, const Tensor& x, const TensorType& row) {
+  if (x.empty() || x.shape().rank() == 0) throw ShapeError(fmt::format("{}: x must be a tensor of rows", where));
+  const Shape given = row_of(x.shape());
+  if (given != row.shape) {
+    std::string hint;
+    if (x.shape() == row.shape) {
+      hint = fmt::format("\n  hint: x is one row without the axis of rows; use x.reshaped({})",
+                         rows_of(1, row.shape).str());
+    } else if (given.elements() == row.shape.elements()) {
+      hint = "\n  hint: the numbers of elements agree; use Tensor::reshaped";
+    }
+    throw ShapeError(
+        fmt::format("{}: the rows of x do not fit the model: {}\n  x: {}\n  the model's input: {}{}", where,
+                    difference(given, row.shape), x.type().str(),
+                    TensorType{row.dtype, rows_of(x.shape() == row.shape ? 1 : x.shape()[0], row.shape)}.str(), hint));
+  }
+  if (x.elements() == 0) return x.cast(row.dtype);
+  if (row.dtype == i64) {
+    require_integers(where, converted(where, "x", x, x.dtype()));
+    return x.dtype() == i64 ? x : x.cast(i64);
+  }
+  Tensor out = converted(where, "x", x, row.dtype);
+  require_exact(where, x, out);
+  return out;
+}
 
 Tensor checked_targets(const std::string& where, const Tensor& y, const Tensor& weights, Index rows,
                        const TensorType& prediction_row, const Loss& loss) {
