@@ -18,7 +18,6 @@
 #include <string>
 #include <type_traits>
 
-#include <xgrad/nn/conventions.hpp>
 #include <xgrad/nn/metrics.hpp>
 #include <xgrad/ops/ops.hpp>
 

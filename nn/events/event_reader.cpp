@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <cstring>
 #include <limits>
@@ -82,7 +81,6 @@ std::uint64_t elements_of(const wire::TensorShape& shape) {
 }
 
 // Elements are copied without byte swapping.
-static_assert(std::endian::native == std::endian::little, "tensors in events are little-endian");
 
 // A single number in a field is repeated for all elements of a tensor, as in TensorBoard. Limited, so that a small
 // record cannot allocate a large tensor; histograms have a few dozen elements.

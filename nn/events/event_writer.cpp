@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -89,16 +88,6 @@ wire::Event event_at(std::int64_t step) {
   event.set_wall_time(seconds_now());
   event.set_step(step);
   return event;
-}
-
-void set_doubles(wire::TensorProto& tensor, const std::vector<double>& numbers) {
-  std::string bytes(numbers.size() * sizeof(double), '\0');
-  for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const auto bits = std::bit_cast<std::uint64_t>(numbers[i]);
-    for (std::size_t b = 0; b < 8; ++b) bytes[8 * i + b] = static_cast<char>((bits >> (8 * b)) & 0xFFU);
-  }
-  tensor.set_dtype(wire::DT_DOUBLE);
-  tensor.set_tensor_content(std::move(bytes));
 }
 
 // Bin i covers [edges[i], edges[i + 1]); the last bin includes its right edge.
@@ -252,7 +241,8 @@ Index EventWriter::histogram(const std::string& tag, const Tensor& values, std::
   wire::TensorProto& tensor = *add_value(event, tag, "histograms", wire::DATA_CLASS_TENSOR).mutable_tensor();
   tensor.mutable_tensor_shape()->add_dim()->set_size(static_cast<std::int64_t>(counted.counts.size()));
   tensor.mutable_tensor_shape()->add_dim()->set_size(3);
-  set_doubles(tensor, rows);
+  tensor.set_dtype(wire::DT_DOUBLE);
+  tensor.set_tensor_content(rows.data(), rows.size() * sizeof(double));
   state_->append(event);
   return counted.not_finite;
 }

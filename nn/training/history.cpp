@@ -17,13 +17,6 @@ namespace xgrad::inline v0::nn {
 
 namespace {
 
-[[noreturn]] void fail_unknown(const char* where, const std::string& name,
-                               const std::vector<std::pair<std::string, double>>& entries) {
-  std::vector<std::string> names;
-  for (const auto& entry : entries) names.push_back(entry.first);
-  throw UserError(fmt::format("{}: {}", where, no_such_name(name, names)));
-}
-
 // Index of the best finite value, or -1.
 std::ptrdiff_t best_epoch(const std::vector<double>& numbers, bool larger) {
   std::ptrdiff_t best = -1;
@@ -58,7 +51,13 @@ double Logs::operator[](const std::string& name) const {
   for (const auto& [key, value] : entries_) {
     if (key == name) return value;
   }
-  fail_unknown("logs", name, entries_);
+  throw UserError(fmt::format("logs: {}", no_such_name(name, names())));
+}
+
+std::vector<std::string> Logs::names() const {
+  std::vector<std::string> out;
+  for (const auto& entry : entries_) out.push_back(entry.first);
+  return out;
 }
 
 std::string Logs::str() const {
@@ -94,15 +93,12 @@ const Logs& History::epoch(int i) const {
 }
 
 std::vector<std::string> History::names() const {
-  std::vector<std::string> out;
-  if (logs_.empty()) return out;
-  for (const auto& entry : logs_.front().entries()) out.push_back(entry.first);
-  return out;
+  return logs_.empty() ? std::vector<std::string>() : logs_.front().names();
 }
 
 std::vector<double> History::operator[](const std::string& name) const {
   if (logs_.empty()) throw UserError(fmt::format("history: there is no \"{}\", because no epoch was trained", name));
-  if (!logs_.front().has(name)) fail_unknown("history", name, logs_.front().entries());
+  if (!logs_.front().has(name)) throw UserError(fmt::format("history: {}", no_such_name(name, names())));
   std::vector<double> out;
   for (const Logs& logs : logs_) out.push_back(logs[name]);
   return out;

@@ -20,6 +20,7 @@ class Logs {
   double operator[](const std::string& name) const;
   bool has(const std::string& name) const;
   const std::vector<std::pair<std::string, double>>& entries() const { return entries_; }
+  std::vector<std::string> names() const;
   // For instance "loss: 0.0288 - accuracy: 0.9906".
   std::string str() const;
 

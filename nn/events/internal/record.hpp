@@ -3,12 +3,15 @@
 //   uint64 length | uint32 checksum of the length | data | uint32 checksum of the data        little-endian
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace xgrad::inline v0::nn::record {
+
+static_assert(std::endian::native == std::endian::little, "tensors in events are little-endian");
 
 constexpr std::size_t head_bytes = 12;
 constexpr std::size_t tail_bytes = 4;

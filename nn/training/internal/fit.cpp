@@ -111,8 +111,7 @@ Model::Fit::Fit(Model& model, const Dataset& all, const FitOptions& options)
     if (training_.batch_ > 0) s_.report(logs, means_, "");
     return logs;
   };
-  const Logs expected = expected_logs();
-  for (const auto& entry : expected.entries()) training_.log_names_.push_back(entry.first);
+  training_.log_names_ = expected_logs().names();
   progress_ = Progress(options.verbose, options.epochs, training_.batches_);
 }
 
