@@ -1,8 +1,4 @@
-// Activation: a named elementwise or row function, passed to layers.
-//
-//   nn::Dense(64, nn::relu)
-//   nn::Dense(64, [](Value x) { return x * sigmoid(x); })
-//   nn::Dense(64, [slope](Value x) { return leaky_relu(x, slope); })
+// Activation: the activation function of a layer.
 #pragma once
 
 #include <functional>
@@ -14,12 +10,17 @@
 
 namespace xgrad::inline v0::nn {
 
+// A named elementwise or row function, passed to layers.
+//
+//   nn::Dense(64, nn::relu)
+//   nn::Dense(64, [](Value x) { return x * sigmoid(x); })
+//   nn::Dense(64, [slope](Value x) { return leaky_relu(x, slope); })
 class Activation {
  public:
   using Function = Value (*)(Value);
   using Operation = Value (*)(Operand);  // such as xgrad::relu
 
-  // Any function from Value to Value.
+  // Holds any function from Value to Value.
   template <class F>
   requires(!std::is_same_v<F, Activation>) constexpr Activation(F function, const char* name = "activation")
       : name_(name) {
@@ -40,7 +41,7 @@ class Activation {
     return function_ != nullptr ? function_(x) : operation_(x);
   }
   const char* name() const { return name_; }
-  // A function with captures equals only its copies.
+  // Equal if both hold the same function; a function with captures equals only its copies.
   friend bool operator==(const Activation& a, const Activation& b) {
     return a.function_ == b.function_ && a.operation_ == b.operation_ && a.held_ == b.held_;
   }
@@ -58,7 +59,7 @@ inline constinit const Activation sigmoid{[](Value x) { return xgrad::sigmoid(x)
 inline constinit const Activation tanh{[](Value x) { return xgrad::tanh(x); }, "tanh"};
 inline constinit const Activation exponential{[](Value x) { return xgrad::exp(x); }, "exponential"};
 
-// softmax and log_softmax along the last axis.
+// softmax and log_softmax are along the last axis.
 inline constinit const Activation softmax{[](Value x) { return xgrad::softmax(x); }, "softmax"};
 inline constinit const Activation log_softmax{[](Value x) { return xgrad::log_softmax(x); }, "log_softmax"};
 

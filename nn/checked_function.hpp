@@ -1,10 +1,4 @@
-// CheckedFunction: a std::function that reports a callable of another signature by one readable static assertion.
-//
-//   struct WeightFunctionExpected {
-//     template <bool fits, class F>
-//     static constexpr void require() { static_assert(fits, "a regularizer is a function that ..."); }
-//   };
-//   using WeightFunction = CheckedFunction<WeightFunctionExpected, Value(Value)>;
+// CheckedFunction: a std::function with readable compiler errors.
 #pragma once
 
 #include <functional>
@@ -15,6 +9,13 @@
 
 namespace xgrad::inline v0::nn {
 
+// A std::function that reports a callable of another signature by one readable static assertion.
+//
+//   struct WeightFunctionExpected {
+//     template <bool fits, class F>
+//     static constexpr void require() { static_assert(fits, "a regularizer is a function that ..."); }
+//   };
+//   using WeightFunction = CheckedFunction<WeightFunctionExpected, Value(Value)>;
 template <class Expected, class Signature>
 class CheckedFunction;
 
@@ -39,7 +40,7 @@ class CheckedFunction<Expected, Result(Arguments...)> {
   std::function<Result(Arguments...)> function_;
 };
 
-// The function of a loss or a metric.
+// The compiler error for a PairFunction.
 struct PairFunctionExpected {
   template <bool fits, class F>
   static constexpr void require() {
@@ -47,15 +48,17 @@ struct PairFunctionExpected {
         fits, "a loss or metric is a function of prediction and target: [](Value p, Value t) { return mean(...); }");
   }
 };
+// The function of a loss or a metric, of prediction and target.
 using PairFunction = CheckedFunction<PairFunctionExpected, Value(Value, Value)>;
 
-// The function of a regularizer or a constraint.
+// The compiler error for a WeightFunction.
 struct WeightFunctionExpected {
   template <bool fits, class F>
   static constexpr void require() {
     static_assert(fits, "a regularizer or constraint is a function of a weight: [](Value w) { return ...; }");
   }
 };
+// The function of a regularizer or a constraint, of a weight.
 using WeightFunction = CheckedFunction<WeightFunctionExpected, Value(Value)>;
 
 }  // namespace xgrad::inline v0::nn

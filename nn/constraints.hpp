@@ -17,6 +17,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// A named function that optimizers apply to a weight after each update.
 struct Constraint {
   std::string name;
   WeightFunction apply;  // must keep the shape

@@ -11,8 +11,10 @@
 
 namespace xgrad::inline v0::nn {
 
+// The library whose defaults and formulas apply.
 enum class Preset { keras, torch };
 
+// The defaults of one preset.
 struct Defaults {
   struct {
     double learning_rate, momentum;
@@ -42,10 +44,10 @@ struct Defaults {
     double learning_rate, beta_1, beta_2;
   } lion;
   struct {
-    double epsilon;  // added to a norm that gradients are divided by
+    double epsilon;  // added to the norm by which gradients are divided
   } clip;
   struct {
-    double momentum;  // weight of the OLD moving statistic; PyTorch's own `momentum` is 1 minus this
+    double momentum;  // weight of the old moving statistic; PyTorch's `momentum` is 1 minus this
     double epsilon;
     bool unbiased_variance;  // divisor of the moving variance: N - 1 if true, N if false
   } batch_norm;
@@ -55,11 +57,12 @@ struct Defaults {
   bool embedding_normal;        // initial embeddings: normal(0, 1) if true, uniform() if false
 };
 
+// The defaults of the preset.
 constexpr Defaults defaults(Preset preset) {
   constexpr Defaults keras{
       .sgd = {.learning_rate = 0.01, .momentum = 0},
       .adagrad = {.learning_rate = 1e-3, .accumulator = 0.1, .epsilon = 1e-7},
-      // Keras 3 has a learning rate of 0.001, with which Adadelta hardly moves; 1 is the one of Keras 2 and the paper.
+      // Not 0.001, the learning rate of Keras 3, with which Adadelta hardly moves. 1 is that of Keras 2 and the paper.
       .adadelta = {.learning_rate = 1, .rho = 0.95, .epsilon = 1e-7},
       .rmsprop = {.learning_rate = 1e-3, .rho = 0.9, .momentum = 0, .epsilon = 1e-7},
       .adam = {.learning_rate = 1e-3, .beta_1 = 0.9, .beta_2 = 0.999, .epsilon = 1e-7},
@@ -95,17 +98,17 @@ constexpr Defaults defaults(Preset preset) {
 }
 
 // Default arguments of initializers, regularizers and constraints, as in Keras.
-inline constexpr double default_initial_stddev = 0.05;  // of normal and truncated_normal
-inline constexpr double default_initial_bound = 0.05;   // of uniform, which is on [-bound, bound]
+inline constexpr double default_initial_stddev = 0.05;  // for normal and truncated_normal
+inline constexpr double default_initial_bound = 0.05;   // for uniform, whose values are in [-bound, bound]
 inline constexpr double default_penalty = 0.01;
 inline constexpr double default_max_norm = 2;
 
 // Default arguments of layers, as in Keras.
-inline constexpr int default_groups = 32;  // of group norm
-inline constexpr int default_window = 2;   // of pooling
+inline constexpr int default_groups = 32;  // for group norm
+inline constexpr int default_window = 2;   // for pooling
 
 // Default arguments of metrics, as in Keras.
-inline constexpr double default_threshold = 0.5;  // probabilities above it are positive predictions
+inline constexpr double default_threshold = 0.5;  // larger probabilities are positive predictions
 inline constexpr int default_top_k = 5;
 inline constexpr int default_auc_thresholds = 200;
 inline constexpr double default_auc_margin = 1e-7;  // distance of the outer thresholds beyond 0 and 1

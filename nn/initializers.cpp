@@ -13,10 +13,10 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Standard deviation of a standard normal variable truncated to [-2, 2]: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
+// The standard deviation of a standard normal variable truncated to [-2, 2]: sqrt(1 - 4 phi(2) / (2 Phi(2) - 1)).
 constexpr double truncated_stddev = 0.87962566103423978;
 
-// Box and Muller, 1958.
+// Draws a standard normal value (Box and Muller, 1958).
 double draw_normal(HostRandom& random) {
   const double radius = std::sqrt(-2 * std::log(1 - random.uniform()));
   return radius * std::cos(2 * std::numbers::pi * random.uniform());
@@ -32,7 +32,7 @@ Initializer::Draw uniform_within(double limit) {
   return [limit](HostRandom& r) { return r.between(-limit, limit); };
 }
 
-// Truncated normal with the given standard deviation after truncation.
+// Draws from the truncated normal distribution that has the given standard deviation after truncation.
 Initializer::Draw truncated_to(double stddev) {
   return [wide = stddev / truncated_stddev](HostRandom& r) { return wide * draw_truncated(r); };
 }

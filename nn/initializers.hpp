@@ -29,17 +29,20 @@
 
 namespace xgrad::inline v0::nn {
 
+// Number of inputs and outputs of a unit that a weight connects.
 struct Fans {
   double in = 1, out = 1;
 };
+// The fans of a weight, by its shape.
 Fans fans_of(const Shape& shape);
 
+// A named function that generates the initial values of a weight.
 class Initializer {
  public:
   using Draw = std::function<double(HostRandom&)>;
   using Fill = std::function<void(const Shape&, HostRandom&, std::span<double> values)>;
 
-  // `values` is a function that returns, for the fans of a weight, a function that draws one element; or a Fill, which
+  // `values` is either a function of the weight's fans that returns a Draw, which draws one element; or a Fill, which
   // writes all elements in row-major order.
   template <class F>
   Initializer(std::string name, F values) : name_(std::move(name)) {
@@ -69,20 +72,27 @@ class Initializer {
   std::optional<std::uint64_t> seed_;
 };
 
+// Sets all elements to `value`.
 Initializer constant(double value);
+// Uniform distribution on [low, high). Throws UserError if low > high.
 Initializer uniform(double low = -default_initial_bound, double high = default_initial_bound);
+// Normal distribution. Throws UserError if stddev < 0.
 Initializer normal(double mean = 0, double stddev = default_initial_stddev);
-// Redraws values beyond two standard deviations from the mean, so the result has standard deviation 0.8796 * stddev.
+// Normal distribution whose values beyond two standard deviations are redrawn, so that the standard deviation of the
+// result is 0.8796 * stddev.
 Initializer truncated_normal(double mean = 0, double stddev = default_initial_stddev);
 
-// Random values with mean 0 and variance scale / fan.
+// The number of connections by which variance_scaling divides: fan_in, fan_out, or their mean.
 enum class Fan { in, out, average };
+// A distribution with mean 0.
 enum class Distribution { uniform, normal, truncated_normal };
+// Random values with mean 0 and variance scale / fan. Throws UserError unless scale > 0.
 Initializer variance_scaling(double scale, Fan fan, Distribution distribution, std::string name = "variance_scaling");
 
-// `gain` times a random matrix [product of all extents but the last, last] with orthonormal rows or columns, whichever
-// are fewer: Q of the QR decomposition of a normal matrix, with a positive diagonal of R (Saxe, McClelland and Ganguli,
-// "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013). Needs at least 2 axes.
+// `gain` times a random matrix [product of all extents except the last, last] with orthonormal rows or columns,
+// whichever are fewer: Q of the QR decomposition of a normal matrix, with a positive diagonal of R (Saxe, McClelland
+// and Ganguli, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks", 2013). Needs at
+// least 2 axes.
 Initializer orthogonal(double gain = 1);
 // `gain` on the main diagonal of a matrix, 0 elsewhere. Needs exactly 2 axes.
 Initializer identity(double gain = 1);
@@ -100,7 +110,7 @@ inline const Initializer he_normal = variance_scaling(2, Fan::in, Distribution::
 inline const Initializer lecun_uniform = variance_scaling(1, Fan::in, Distribution::uniform, "lecun_uniform");
 inline const Initializer lecun_normal = variance_scaling(1, Fan::in, Distribution::truncated_normal, "lecun_normal");
 // The initializer of kernel and bias of torch.nn.Linear: uniform on [-1, 1] / sqrt(inputs). `inputs` is an argument,
-// since the shape of a bias does not tell it; DenseOptions::preset sets it.
+// since it cannot be inferred from the shape of a bias; DenseOptions::preset sets it.
 Initializer torch_linear(double inputs);
 
 }  // namespace xgrad::inline v0::nn

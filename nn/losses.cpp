@@ -59,7 +59,8 @@ MetricInput Loss::counted(const MetricInput& in) const {
 namespace xgrad::inline v0::nn::detail {
 namespace {
 
-// With a single class the loss is 0 for all weights; without a class axis it would reduce over rows.
+// Throws unless predictions have an axis of at least 2 classes. With a single class the loss would always be 0; without
+// a class axis it would reduce over rows.
 void require_classes(const std::string& name, Value prediction) {
   if (prediction.shape().rank() >= 2 && prediction.shape().back() != 1) return;
   throw ShapeError(
@@ -72,7 +73,7 @@ void require_classes(const std::string& name, Value prediction) {
 
 Loss of(std::string name, std::function<Value(Value, Value, Reduction)> function, Target target,
         Prediction prediction) {
-  const bool has_classes = target == Target::class_number || target == Target::distribution;
+  const bool has_classes = target == Target::class_index || target == Target::distribution;
   const auto reduced_by = [&](Reduction reduction) {
     return [=](Value p, Value t) {
       if (has_classes) require_classes(name, p);
@@ -87,7 +88,7 @@ Loss of(std::string name, std::function<Value(Value, Value, Reduction)> function
 }
 
 void count_labels(Loss& loss, const ClassOptions& options) {
-  const bool has_labels = loss.target == Target::class_number;
+  const bool has_labels = loss.target == Target::class_index;
   if (options.ignored_label && !has_labels)
     throw UserError(loss.name + ": ignored_label requires a loss with class indices as targets");
   loss.ignored_label = options.ignored_label;

@@ -23,29 +23,33 @@
 
 namespace xgrad::inline v0::nn {
 
+// A named loss, with the conventions for its predictions and targets.
 struct Loss {
   std::string name;
-  PairFunction apply;                       // a scalar, the mean
-  Target target = Target::like_prediction;  // data checks follow it
-  // Required for data with weights: the loss of each row, label or element, [rows, ...], multiplied by its `weight`.
+  PairFunction apply;                       // returns the mean loss, a scalar
+  Target target = Target::like_prediction;  // the kind of targets, which data checks require
+  // Returns the loss of each row, label or element, [rows, ...], multiplied by its `weight`. Required for data with
+  // weights.
   PairFunction each{};
   std::optional<Index> ignored_label{};  // a label with weight 0; need not be a valid class index
-  // The weights of the elements of `each`, in its shape; by default 1, and 0 for the ignored label.
+  // Returns the weights of the elements of `each`, in its shape; by default 1, and 0 for the ignored label.
   PairFunction weight{};
-  Prediction prediction = Prediction::value;  // the scale of predictions, for metrics
+  Prediction prediction = Prediction::value;  // the scale of predictions, by which metrics convert them
 
   // The mean loss, a scalar: `apply`.
   Value operator()(Value predicted, Value expected) const { return apply(predicted, expected); }
-  // The loss of a batch. Throws UserError for row weights without `each`.
+  // The loss of a batch and its weight. Throws UserError if rows have weights and `each` is empty.
   MetricOutput measure(const MetricInput& in) const;
   // The batch for metrics: the ignored label gets weight 0 and is replaced by class 0.
   MetricInput counted(const MetricInput& in) const;
   operator Metric() const;
 };
 
+// Options of `huber`.
 struct HuberOptions {
   double delta = default_huber_delta;  // |error| above which the loss is linear
 };
+// Options of `smooth_l1`.
 struct SmoothL1Options {
   double beta = default_smooth_l1_beta;  // |error| above which the loss is linear
 };
@@ -114,13 +118,13 @@ inline const LossFamily<ClassOptions> categorical_crossentropy_from_logits{"cate
                                                                            Target::distribution, Prediction::logit};
 // The same with class indices as targets.
 inline const LossFamily<ClassOptions> sparse_categorical_crossentropy{
-    "sparse_categorical_crossentropy", xgrad::sparse_categorical_crossentropy, Target::class_number};
+    "sparse_categorical_crossentropy", xgrad::sparse_categorical_crossentropy, Target::class_index};
 inline const LossFamily<ClassOptions> sparse_categorical_crossentropy_from_logits{
     "sparse_categorical_crossentropy_from_logits", xgrad::sparse_categorical_crossentropy_from_logits,
-    Target::class_number, Prediction::logit};
+    Target::class_index, Prediction::logit};
 // Predictions are log-probabilities, such as outputs of log_softmax; targets are class indices for nll, probabilities
 // for kl_divergence.
-inline const LossFamily<ClassOptions> nll{"nll", xgrad::nll, Target::class_number, Prediction::log_probability};
+inline const LossFamily<ClassOptions> nll{"nll", xgrad::nll, Target::class_index, Prediction::log_probability};
 inline const Loss kl_divergence =
     detail::of("kl_divergence", xgrad::kl_divergence, Target::distribution, Prediction::log_probability);
 

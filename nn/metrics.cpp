@@ -20,7 +20,7 @@ namespace {
 
 double ratio(double count, double total) { return total == 0 ? 0 : count / total; }
 
-bool has_classes(Target target) { return target == Target::class_number || target == Target::distribution; }
+bool has_classes(Target target) { return target == Target::class_index || target == Target::distribution; }
 
 bool one_probability(Value prediction) { return prediction.shape().back() == 1; }
 
@@ -64,7 +64,7 @@ Value sum_of(const MetricInput& in, Value x, const Axes& axes = {}) {
   return in.weights.valid() ? sum(cast(x, f64) * aligned(cast(in.weights, f64), x), axes) : sum(x, axes);
 }
 
-// Counts true positives, predicted positives and positives.
+// Returns a function that counts true positives, predicted positives and positives.
 std::function<MetricOutput(const MetricInput&)> count_positives(const char* metric, double threshold) {
   return [=](const MetricInput& in) {
     require_like(metric, in);
@@ -77,7 +77,7 @@ std::size_t classes_of(std::span<const double> confusion) {
   return static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(confusion.size()))));
 }
 
-// Mean over the classes of score(true positives, predicted, actual).
+// The mean over the classes of score(true positives, predicted, actual).
 template <class F>
 double mean_over_classes(std::span<const double> confusion, F score) {
   const std::size_t n = classes_of(confusion);
@@ -114,7 +114,8 @@ MetricOutput MetricInput::mean(Value each, Value counts) const {
     weight = counts.valid() ? cast(counts, each.dtype()) * aligned(w, counts) : w;
     each = each * aligned(w, each);
   }
-  // f64 counts exactly beyond 2^24. A mean of weight 0 is 0 instead of NaN, which would spread to the epoch's mean.
+  // Use f64, which counts exactly beyond 2^24. A batch of weight 0 has the mean 0, since NaN would make the epoch's
+  // mean NaN.
   const Value total = sum(cast(weight, f64));
   return {sum(each) / cast(where(total > 0, total, 1), each.dtype()), total};
 }
@@ -160,7 +161,7 @@ MetricOutput accuracy(const MetricInput& in) {
   return in.mean(equal(cast(in.predicted_positive(), in.target.dtype()), in.target));
 }
 
-// In f64, so that the sum does not depend on the batch size.
+// Sums in f64, so that the result does not depend on the batch size.
 MetricOutput squared_errors(const MetricInput& in) {
   require_like("root_mean_squared_error", in);
   const Value e = cast(in.prediction, f64) - cast(in.target, f64);
@@ -169,7 +170,7 @@ MetricOutput squared_errors(const MetricInput& in) {
 
 double root_of_mean(std::span<const double> totals) { return std::sqrt(totals[0] / totals[1]); }
 
-// Sums for each output: squared errors, targets, squared targets, rows.
+// Sums for each output: of squared errors, targets and squared targets, and the number of rows.
 MetricOutput variance_sums(const MetricInput& in) {
   require_like("r2", in);
   const Value t = flatten(cast(in.target, f64));

@@ -1,14 +1,7 @@
 // Metrics: values that are reported next to the loss. They do not influence training.
 //
 //   model.compile({..., .metrics = {nn::accuracy, nn::top_k_accuracy(3)}});
-//   model.compile({..., .metrics = {nn::root_mean_squared_error, nn::mean_absolute_error}});     // losses are metrics,
-//   too nn::Metric bias{"bias", [](Value p, Value t) { return mean(p - t); }};                       // a mean over
-//   rows nn::Metric positives{"positives", [](Value p, Value) { return sum(p > 0.5); },               // sums over
-//   rows,
-//                        [](std::span<const double> total) { return total[0]; }};                // and their result
-//   nn::Metric near{.name = "near", .measure = [](const nn::MetricInput& in) {                   // uses weights
-//     return in.mean(abs(in.prediction - in.target) < 0.1);
-//   }};
+//   model.compile({..., .metrics = {nn::root_mean_squared_error, nn::mean_absolute_error}});  // losses are metrics
 //
 // A reported value covers all rows of an epoch and does not depend on the batch size. The metrics of this library are
 // weighted means or sums: row weights (Dataset::weights) multiply, and the ignored label of the loss has weight 0.
@@ -31,8 +24,8 @@ namespace xgrad::inline v0::nn {
 
 // The meaning of a target.
 enum class Target {
-  like_prediction,  // any values; shape of the prediction
-  class_number,     // class index (i64); shape of the prediction without its last axis
+  like_prediction,  // any values, in the shape of the prediction
+  class_index,      // class index (i64); shape of the prediction without its last axis
   probability,      // values in [0, 1]; shape of the prediction
   sign,             // -1 or 1; shape of the prediction
   distribution,     // probabilities that sum to 1 along the last axis; shape of the prediction
@@ -47,41 +40,54 @@ enum class Prediction {
 
 struct Loss;
 
-// The value of a loss or a metric for one batch.
+// The value and the weight of a loss or a metric for one batch.
 struct MetricOutput {
   Value value;     // a mean (scalar), or sums
-  Value weight{};  // f64 scalar: total weight, by which means of batches are averaged; not valid: the row count
+  Value weight{};  // total weight of the batch (f64 scalar), for averages over batches; the row count if not valid
 };
 
-// The batch that a metric is computed from.
+// The arguments of a metric: one batch.
 struct MetricInput {
-  Value prediction, target;  // the ignored label is replaced by class 0, which then weighs 0
-  // The weight of each row [rows] or label [rows, ...]; not valid: 1.
+  Value prediction, target;  // the ignored label is replaced by class 0 with weight 0
+  // The weight of each row [rows] or label [rows, ...]; 1 if not valid.
   Value weights{};
   Prediction prediction_kind = Prediction::value;
   Target target_kind = Target::like_prediction;
 
-  // The weighted mean of `each`: one number or boolean per row, label or element, [rows, ...]. `counts`, of the same
-  // shape, are additional weights that `each` is already multiplied by; not valid: 1. Throws ShapeError if the leading
-  // axes differ from those of the weights.
+  // The weighted mean of `each`, which has one value or boolean per row, label or element, [rows, ...]. `counts`, of
+  // the same shape, are additional weights by which `each` is already multiplied, such as class weights; 1 if not
+  // valid. The mean is sum(weights * each) / sum(weights * counts). Throws ShapeError if the leading axes differ from
+  // those of the weights.
   MetricOutput mean(Value each, Value counts = {}) const;
-  // Sums over the batch, any shape and dtype. The caller multiplies by the weights.
+  // The output of a metric that is computed from sums over the batch, of any shape and dtype. The caller must have
+  // multiplied the summands by the weights.
   MetricOutput sums(Value totals) const;
   // The prediction as probabilities, by `prediction_kind`. Class logits are converted by softmax, others by sigmoid.
   Value probability() const;
-  // Booleans per element: whether the prediction is above a threshold in [0, 1], and whether the target is positive.
+  // Booleans per element: whether the probability is above a threshold in [0, 1].
   Value predicted_positive(double threshold = default_threshold) const;
+  // Booleans per element: whether the target is positive.
   Value positive() const;
 };
 
+// The compiler error for a MeasureFunction.
 struct MeasureFunctionExpected {
   template <bool fits, class F>
   static constexpr void require() {
     static_assert(fits, "`measure` is a function of a batch: [](const nn::MetricInput& in) { return in.mean(...); }");
   }
 };
+// The function of a metric with weights.
 using MeasureFunction = CheckedFunction<MeasureFunctionExpected, MetricOutput(const MetricInput&)>;
 
+// A named metric. Set `apply`, or `measure` for a metric that uses weights.
+//
+//   nn::Metric bias{"bias", [](Value p, Value t) { return mean(p - t); }};           // a mean over rows
+//   nn::Metric positives{"positives", [](Value p, Value) { return sum(p > 0.5); },   // sums over rows,
+//                        [](std::span<const double> total) { return total[0]; }};    // and the result
+//   nn::Metric near{.name = "near", .measure = [](const nn::MetricInput& in) {       // uses weights
+//     return in.mean(abs(in.prediction - in.target) < 0.1);
+//   }};
 struct Metric {
   using Result = std::function<double(std::span<const double> totals)>;
 
@@ -91,10 +97,10 @@ struct Metric {
   // 1, including those of the ignored label.
   PairFunction apply{};
   Result result{};
-  // Replaces `apply` if given: the same computation with weights.
+  // The same computation with weights. If set, it is used instead of `apply`.
   MeasureFunction measure{};
 
-  // The metric of these rows, all with weight 1. Predictions are values, not logits.
+  // Computes the metric of these rows, all with weight 1. Predictions are values, not logits.
   double operator()(const Tensor& prediction, const Tensor& target) const;
 };
 
@@ -138,8 +144,8 @@ inline const Metric macro_f1 = detail::metric("macro_f1", detail::confusion, det
 //
 //   Tensor table = nn::confusion_matrix(model.predict(test.x), test.y);
 Tensor confusion_matrix(const Tensor& prediction, const Tensor& target);
-// The same by the conventions of a loss, which declares whether predictions are logits, the ignored label and the kind
-// of targets.
+// The confusion matrix by the conventions of a loss: it declares whether predictions are logits, the ignored label and
+// the kind of targets.
 //
 //   Tensor table = nn::confusion_matrix(model.predict(test.x), test.y, nn::binary_crossentropy_from_logits);
 Tensor confusion_matrix(const Tensor& prediction, const Tensor& target, const Loss& loss);
@@ -147,9 +153,11 @@ Tensor confusion_matrix(const Tensor& prediction, const Tensor& target, const Lo
 // ---- binary classification, elementwise: probabilities or logits against targets 0 or 1 of the same shape. With
 // hinge, whose targets are -1 and 1, predictions above 0 are positive.
 
-// Precision, recall and F1 of the positive class; 0 where undefined.
+// Precision of the positive class; 0 if there is no positive prediction.
 Metric precision(double threshold = default_threshold);
+// Recall of the positive class; 0 if there is no positive target.
 Metric recall(double threshold = default_threshold);
+// F1 of the positive class, the harmonic mean of precision and recall; 0 where undefined.
 Metric f1(double threshold = default_threshold);
 // Area under the ROC curve (true-positive rate against false-positive rate), by the trapezoidal rule over evenly spaced
 // thresholds, as in Keras. NaN if all targets are equal. Throws UserError unless thresholds >= 2.

@@ -14,7 +14,7 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// FNV-1a (Fowler, Noll and Vo). Unlike std::hash, it is the same on every machine.
+// The hash FNV-1a (Fowler, Noll and Vo). Unlike std::hash, it is the same on every machine.
 std::uint64_t hash(std::string_view text) {
   std::uint64_t h = 0xcbf29ce484222325ULL;
   for (const char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3ULL;

@@ -39,8 +39,9 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of a weight.
 struct WeightOptions {
-  bool trainable = true;  // false for moving statistics, which no optimizer changes
+  bool trainable = true;  // false for moving statistics, which optimizers do not change
   std::optional<Regularizer> regularizer{};
   std::optional<Constraint> constraint{};
 };
@@ -128,7 +129,7 @@ class Layer : public Module {
   std::vector<Parameter> parameters() const { return parts_->parameters(); }
 
  protected:
-  // The flag as pinned by this graph, for layers whose computation depends on it.
+  // The flag as this graph has pinned it, for layers whose computation depends on it.
   bool trainable_in(Graph& graph) const { return graph.pin_trainable({parts_.pointer(), &parts_->trainable}); }
   // `at` is the source location of the layer. Its nodes get this location unless user code calls the layer directly.
   Layer(const char* kind, const std::string& name, bool trainable = true, SourceLocation at = {})
@@ -144,7 +145,8 @@ class Layer : public Module {
     return {SourceLocationScope::instead(x.line().known() ? x.line() : line_, x), ModuleParts::Use(parts_.pointer()),
             x.graph().unique_scope(name_)};
   }
-  // The same for a call with a Value, which has no source location: lines inside the layer keep their own.
+  // Like the function above, for a call with a Value, which has no source location: nodes keep the locations of the
+  // lines inside the layer.
   [[nodiscard]] Opened open(Value x) const {
     return {SourceLocationScope::otherwise(line_, x), ModuleParts::Use(parts_.pointer()),
             x.graph().unique_scope(name_)};
@@ -210,7 +212,7 @@ class AnyModule {
   }
   static std::shared_ptr<ModuleParts> parts_of_all(const std::vector<AnyModule>& modules);
   void check_nesting() const;
-  // `Residual` gives "residual", `my::WideBlock` gives "wide_block".
+  // The scope name of a type: "residual" for `Residual`, "wide_block" for `my::WideBlock`.
   static std::string scope_name(const std::type_info& type);
 
   static constexpr char empty[] = "module: it is empty: it was moved to another AnyModule";

@@ -11,7 +11,7 @@
 namespace xgrad::inline v0::nn {
 namespace {
 
-// Avoids division by zero for rows of zeros.
+// A lower limit of norms, to avoid division by zero for rows of zeros.
 constexpr double smallest_norm = 1e-12;
 
 void require_factor(const char* name, double factor) { require_not_negative(name, "the factor", factor); }

@@ -17,23 +17,28 @@
 
 namespace xgrad::inline v0::nn {
 
+// A named penalty on a weight or a layer output.
 struct Regularizer {
   std::string name;
   WeightFunction apply;  // returns a scalar penalty
 };
 
-// factor * sum(|w|), factor * sum(w^2) and their sum. All regularizers throw UserError unless factors are finite and at
-// least 0.
+// All regularizers throw UserError unless factors are finite and at least 0.
+
+// L1 penalty factor * sum(|w|).
 Regularizer l1(double factor = default_penalty);
+// L2 penalty factor * sum(w^2).
 Regularizer l2(double factor = default_penalty);
+// The sum of an L1 and an L2 penalty.
 Regularizer l1_l2(double l1_factor = default_penalty, double l2_factor = default_penalty);
 
-// factor times the mean absolute cosine between pairs of rows, or of columns, of a matrix; 0 if they are orthogonal.
-// Throws ShapeError for another rank.
+// The vectors of a matrix that orthogonal_regularizer compares.
 enum class Vectors { rows, columns };
+// Penalty factor * mean absolute cosine between pairs of rows, or of columns, of a matrix; 0 if they are orthogonal.
+// Throws ShapeError for a weight of another rank.
 Regularizer orthogonal_regularizer(double factor = default_penalty, Vectors vectors = Vectors::rows);
 
-// Adds the penalties of the graph to the loss, except those that the loss already includes.
+// Returns the loss plus the penalties of its graph, except those that the loss already includes.
 Value with_penalties(Value loss);
 
 // Adds the penalty on a layer output, divided by the batch size, to its graph, if there is a regularizer.

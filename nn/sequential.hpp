@@ -1,7 +1,4 @@
-// Sequential: applies modules one after another.
-//
-//   nn::Sequential net{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)};
-//   Value p = net(x);
+// Sequential.
 #pragma once
 
 #include <initializer_list>
@@ -11,9 +8,13 @@
 
 namespace xgrad::inline v0::nn {
 
+// A module that applies modules one after another.
+//
+//   nn::Sequential net{nn::Dense(64, nn::relu), nn::BatchNorm(), nn::Dropout(0.2), nn::Dense(10, nn::softmax)};
+//   Value p = net(x);
 class Sequential : public Module {
  public:
-  using is_transparent = void;  // opens no scope: its modules use the caller's
+  using is_transparent = void;  // opens no scope: the modules belong to the caller's scope
 
   Sequential() = default;
   Sequential(std::initializer_list<AnyModule> modules) : modules_(modules) {}

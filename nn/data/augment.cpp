@@ -110,8 +110,8 @@ struct Worker {
     map = {};
   }
 
-  // `seed` belongs to the row. Each transform has its own random stream, so that it draws the same values whatever the
-  // other transforms draw.
+  // Applies the transforms to one row, with the seed of the row. Each transform has its own random stream, so that its
+  // values do not depend on the other transforms.
   void run(std::uint64_t seed) {
     PointMap map;
     for (std::size_t i = 0; i < transforms.size(); ++i) {

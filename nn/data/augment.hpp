@@ -24,8 +24,13 @@
 
 namespace xgrad::inline v0::nn {
 
-// Pixels outside an image abcd: fill_value; aaaa|abcd|dddd; dcba|abcd|dcba; abcd|abcd|abcd.
-enum class Fill { constant, nearest, reflect, wrap };
+// The pixels outside an image, here of the row abcd.
+enum class Fill {
+  constant,  // AugmentOptions::fill_value
+  nearest,   // aaaa|abcd|dddd
+  reflect,   // dcba|abcd|dcba
+  wrap,      // abcd|abcd|abcd
+};
 
 // A mutable view of one image.
 struct Image {
@@ -67,28 +72,33 @@ struct Range {
 
 // Each of these throws UserError, naming the transform, if an argument is out of range.
 
-// Shifts by fractions of the image size: of the width to the right, of the height down.
+// Shifts by fractions of the image size, drawn from `both`.
 Transform shift(Range both);
+// Shifts by a fraction of the width to the right, and by a fraction of the height down.
 Transform shift(Range right, Range down);
 // Rotates counterclockwise about the center, in degrees.
 Transform rotate(Range degrees);
 // Shears horizontally, so that verticals lean to the right like italics, in degrees with magnitude below 90.
 Transform skew(Range degrees);
-// Magnifies about the center by a factor > 0 from [1 - most, 1 + most] or from `factor`.
+// Magnifies about the center by a factor drawn from [1 - most, 1 + most].
 Transform zoom(double most);
+// Magnifies about the center by a factor > 0 drawn from `factor`.
 Transform zoom(Range factor);
-// Mirrors the image with the given probability.
+// Mirrors the image left to right with the given probability.
 Transform flip_left_right(double probability = 0.5);
+// Mirrors the image top to bottom with the given probability.
 Transform flip_up_down(double probability = 0.5);
 
-// Gaussian blur with a standard deviation in pixels from [0, most] or from `deviation`. Edges are reflected whatever
-// the fill mode, which preserves the mean of the image.
+// Gaussian blur with a standard deviation, in pixels, drawn from [0, most]. Edges are reflected for every fill mode,
+// which preserves the mean of the image.
 Transform blur(double most);
+// Gaussian blur with a standard deviation drawn from `deviation`.
 Transform blur(Range deviation);
 // Adds approximately normal noise with the given standard deviation to each element.
 Transform noise(double deviation);
-// Multiplies the image by a factor >= 0 from [1 - most, 1 + most] or from `factor`.
+// Multiplies the image by a factor drawn from [1 - most, 1 + most].
 Transform brightness(double most);
+// Multiplies the image by a factor >= 0 drawn from `factor`.
 Transform brightness(Range factor);
 // Sets a square around a random pixel to `value`, clipped at the edges. `side` is a fraction of the image's shorter
 // side. DeVries and Taylor: "Improved regularization of convolutional neural networks with Cutout", 2017.
@@ -102,12 +112,14 @@ Transform clip(double low = 0, double high = 1);
 // Applies the transform with the given probability.
 Transform sometimes(double probability, const Transform& transform);
 
+// The image shape, and the pixels outside images.
 struct AugmentOptions {
   Shape image{};  // [h, w] or [h, w, channels]; needed if rows are flattened
   Fill fill = Fill::constant;
   double fill_value = 0;
 };
 
+// A sequence of random transforms of images.
 class Augment {
  public:
   Augment() = default;  // the identity

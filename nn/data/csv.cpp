@@ -49,7 +49,7 @@ bool same_letters(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) { return lower(x) == lower(y); });
 }
 
-// True for dates with a month name: 5-Jan-2024, March 5, 2024, Tue 3 Sep.
+// Whether the text is a date with a month name: 5-Jan-2024, March 5, 2024, Tue 3 Sep.
 bool names_month(std::string_view text) {
   constexpr std::string_view months[] = {"january", "february", "march",     "april",   "may",      "june",
                                          "july",    "august",   "september", "october", "november", "december"};
@@ -65,7 +65,7 @@ bool names_month(std::string_view text) {
   return month && number;
 }
 
-// True for numeric dates and times: 2024-01-31, 31/1/24, 31.1.2024, 12:30.
+// Whether the text is a numeric date or time: 2024-01-31, 31/1/24, 31.1.2024, 12:30.
 bool looks_like_date(std::string_view text) {
   if (names_month(text)) return true;
   const auto digits = [&] {
@@ -108,7 +108,7 @@ class ClassNames {
   explicit ClassNames(std::vector<std::string> names) : given_(!names.empty()), names_(std::move(names)) {
     for (std::size_t i = 0; i < names_.size(); ++i) numbers_.emplace(names_[i], i);
   }
-  // Nothing if the names were given in the options and `text` is not among them.
+  // The class index of `text`; empty if the names were given in the options and `text` is not among them.
   std::optional<std::size_t> index_of(const std::string& text) {
     const auto found = numbers_.find(text);
     if (found != numbers_.end()) return found->second;
@@ -175,7 +175,7 @@ class Builder {
 
  private:
   struct Column {
-    std::size_t position;  // in the file
+    std::size_t position;  // index of the column in the file
     std::string name;
     std::optional<ClassNames> classes{};
   };
@@ -357,7 +357,7 @@ class Builder {
   const InputFile& file_;
   const CsvOptions& options_;
   CsvRecords records_;
-  std::vector<std::string> names_;  // of all columns of the file
+  std::vector<std::string> names_;  // names of all columns of the file
   std::vector<Column> columns_;     // the selected ones
   std::vector<double> numbers_;
   Index rows_ = 0, dropped_ = 0;
@@ -372,7 +372,7 @@ Table load_csv(const fs::path& path, const CsvOptions& options) {
     InputFile file("load_csv", path, {.unpack = true, .pipes = true});
     if (const std::string kind = kind_of_file(file.beginning(), true); !kind.empty())
       file.fail("not a table: it is " + kind);
-    (void)CsvRecords(file, file.beginning(), options);  // rejects NUL bytes early, as an endless device gives them
+    (void)CsvRecords(file, file.beginning(), options);  // rejects NUL bytes early, since /dev/zero never ends
     const std::string text = file.read_all();
     Builder builder(path, file, text, options);
     return with_file_memory(

@@ -28,12 +28,13 @@
 
 namespace xgrad::inline v0::nn {
 
+// A table of numbers. Columns of class names hold class indices.
 struct Table {
   std::vector<std::string> columns;
   Tensor values;  // f64 [rows, columns]; class columns hold class indices
   // Class names by index, for each column that was read as classes.
   std::map<std::string, std::vector<std::string>, std::less<>> classes{};
-  Index dropped_rows = 0;  // by Missing::drop_row
+  Index dropped_rows = 0;  // number of rows that Missing::drop_row dropped
 
   // The position of a column. Throws UserError for an unknown name.
   Index column(std::string_view name) const;
@@ -79,8 +80,9 @@ enum class Missing {
   replace,  // by CsvOptions::replacement; an error in class columns
 };
 
+// The format of a CSV file, and the selection of its columns.
 struct CsvOptions {
-  // A space means runs of spaces and tabs; leading and trailing ones are skipped.
+  // A space stands for any run of spaces and tabs, which are skipped at the ends of a line.
   char separator = ',';
   // Whether the first line holds column names. Without them columns are named "0", "1" ... . If not set, names are
   // expected, and a first line that looks like data is an error. An empty name becomes "Unnamed: 0", by its position,
@@ -97,8 +99,8 @@ struct CsvOptions {
   char comment = '\0';  // begins a comment, outside quotes, up to the end of the line; NUL for none
 };
 
-// Throws FormatError with file, line and column for invalid content, EnvironmentError if the file cannot be read,
-// UserError for unknown columns and contradictory options.
+// Loads a CSV file. Throws FormatError with file, line and column for invalid content, EnvironmentError if the file
+// cannot be read, UserError for unknown columns and contradictory options.
 Table load_csv(const std::filesystem::path& file, const CsvOptions& options = {});
 
 }  // namespace xgrad::inline v0::nn

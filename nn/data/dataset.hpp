@@ -14,7 +14,7 @@
 
 namespace xgrad::inline v0::nn {
 
-// Row i of `x` belongs to row i of `y` and, if there are weights, to weight i.
+// Inputs, targets and, optionally, weights by row: row i of `x` belongs to row i of `y` and to weight i.
 struct Dataset {
   Tensor x;  // [rows, ...]
   Tensor y;  // [rows, ...]
@@ -33,12 +33,13 @@ struct Dataset {
   Dataset select(std::span<const Index> rows) const;
 };
 
+// The two parts of a data set.
 struct Split {
   Dataset train, valid;
 };
 
-// The last `fraction` of the rows, rounded down, becomes `valid`, like validation_split in Keras. Throws UserError
-// unless 0 < fraction < 1 and both sides have rows.
+// Splits the rows in their order: the last `fraction` of them, rounded down, becomes `valid`, like validation_split in
+// Keras. Throws UserError unless 0 < fraction < 1 and both parts have rows.
 Split split(const Dataset& data, double fraction);
 
 // The same after shuffling the rows by the seed.

@@ -157,7 +157,7 @@ void draw(int digit, HostRandom& random, float* image) {
   for (std::size_t i = 0; i < nearest.size(); ++i) {
     const double fade = std::clamp((nearest[i] - radius + softness / 2) / softness, 0.0, 1.0);
     const double covered = 1 - fade * fade * (3 - 2 * fade);
-    // Ink varies along the stroke; the paper has occasional faint specks.
+    // Vary the ink along the stroke, and add occasional faint specks to the paper.
     double value = covered * (ink + grain * random.near_normal());
     if (covered == 0 && random.uniform() < 0.004) value = random.between(0.02, 0.3);
     image[i] = static_cast<float>(std::clamp(value, 0.0, 1.0));

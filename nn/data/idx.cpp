@@ -87,7 +87,7 @@ Tensor read(const fs::path& path, DType dtype) {
   return with_file_memory(where, read_numbers, [&] { return fmt::format("{} bytes of {}", bytes, shape.str()); });
 }
 
-// [n, h, w] as [n, w, h].
+// Transposes images [n, h, w] to [n, w, h].
 Tensor transposed_images(const Tensor& images) {
   const Shape& s = images.shape();
   Tensor out(Shape{s[0], s[2], s[1]});

@@ -16,14 +16,16 @@
 
 namespace xgrad::inline v0::nn {
 
-// The array of the file, converted to `dtype` (f32, f64 or i64). Throws FormatError if the file is invalid,
+// Loads the array of an idx file, converted to `dtype` (f32, f64 or i64). Throws FormatError if the file is invalid,
 // EnvironmentError if it cannot be opened, DTypeError for floating-point elements as i64 and for bool.
 Tensor load_idx(const std::filesystem::path& file, DType dtype);
 
+// The images of a data set: one row of pixels per image, and the labels.
 struct ImageDataset {
   Dataset train, test;
 };
 
+// Variants of MNIST's format.
 struct MnistOptions {
   std::string prefix{};    // prefix of the file names, such as "emnist-letters-"
   Index classes = 10;      // labels must be smaller; 27 for EMNIST letters, which begin at 1

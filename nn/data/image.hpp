@@ -16,6 +16,7 @@ namespace xgrad::inline v0::nn {
 // file cannot be written; an old file is then unchanged.
 void save_png(const std::filesystem::path& file, const Tensor& image);
 
+// The format and the largest size of images that load_png returns.
 struct PngOptions {
   Index channels = 0;  // 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA; 0 as in the file
   // Larger images throw, since a file of a few kilobytes may unpack to gigabytes.
@@ -27,6 +28,7 @@ struct PngOptions {
 // damaged or too large, EnvironmentError if it cannot be read, UserError for an invalid number of channels.
 Tensor load_png(const std::filesystem::path& file, const PngOptions& options = {});
 
+// The layout of a contact sheet.
 struct SheetOptions {
   Index columns = 10;
   Index gap = 2;          // pixels between and around images

@@ -61,7 +61,7 @@ std::string archive_of(const fs::path& path, const Arrays& arrays) {
   zip_error_init(&error);
   const Source bytes(zip_source_buffer_create(nullptr, 0, 0, &error));
   require(bytes != nullptr);
-  zip_source_keep(bytes.get());  // the archive owns it as well
+  zip_source_keep(bytes.get());  // count this reference, besides that of the archive
   Archive archive(zip_open_from_source(bytes.get(), ZIP_TRUNCATE, &error));
   if (!archive) zip_source_free(bytes.get());
   require(archive != nullptr);

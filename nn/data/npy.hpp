@@ -27,10 +27,11 @@
 
 namespace xgrad::inline v0::nn {
 
-// Throws FormatError with file and field if the file is not a numeric array or a value does not fit, EnvironmentError
+// Loads one array. Throws FormatError with file and field if it is not a numeric array or a value does not fit,
+// EnvironmentError
 // if the file cannot be read, DTypeError for floating-point elements as i64 and numeric elements as bool.
 Tensor load_npy(const std::filesystem::path& file, std::optional<DType> dtype = {});
-// Throws EnvironmentError if the file cannot be written; an old file is then unchanged.
+// Saves one array. Throws EnvironmentError if the file cannot be written; an old file is then unchanged.
 void save_npy(const std::filesystem::path& file, const Tensor& tensor);
 
 // Named arrays, in the order of the archive.

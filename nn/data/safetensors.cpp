@@ -27,7 +27,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Elements are copied without byte swapping.
+// This file copies elements without byte swapping.
 static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
 
 constexpr std::uint64_t longest_header = 100'000'000;  // as in the reference implementation
@@ -267,7 +267,7 @@ void check_order(const InputFile& file, std::vector<Entry>& entries, std::uint64
   if (at != bytes) file.fail(fmt::format("{} bytes at the end belong to no tensor", bytes - at));
 }
 
-// Why a valid entry cannot become a Tensor; empty if it can.
+// The reason why a valid entry cannot become a Tensor; empty if it can.
 std::string reason_against(const Entry& e) {
   if (!e.type->supported) return fmt::format("type {} is not supported", e.type->name);
   if (e.extents.size() > static_cast<std::size_t>(Shape::max_rank))

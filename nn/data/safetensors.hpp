@@ -14,8 +14,10 @@
 
 namespace xgrad::inline v0::nn {
 
+// Tensors by name, as files store them.
 using NamedTensors = std::map<std::string, Tensor>;
 
+// The content of a safetensors file.
 struct TensorFile {
   NamedTensors tensors{};
   std::map<std::string, std::string> metadata{};
@@ -24,10 +26,10 @@ struct TensorFile {
   std::map<std::string, std::string> unreadable{};
 };
 
-// F32, F64, I64 and BOOL keep their type; F16, BF16, F8_E5M2 and F8_E4M3 become f32; U8, I8, I16, U16, I32, U32 and U64
-// become i64. Tensors of other types are listed in `unreadable`. Accepts the files that the reference reader accepts,
-// except those with duplicate names. Throws EnvironmentError if the file does not exist, FormatError with file and
-// tensor if it is damaged or of another format.
+// Loads a file. F32, F64, I64 and BOOL keep their type; F16, BF16, F8_E5M2 and F8_E4M3 become f32; U8, I8, I16, U16,
+// I32, U32 and U64 become i64. Tensors of other types are listed in `unreadable`. Accepts the files that the reference
+// reader accepts, except those with duplicate names. Throws EnvironmentError if the file does not exist, FormatError
+// with file and tensor if it is damaged or of another format.
 TensorFile load_safetensors(const std::filesystem::path& path);
 
 // Writes the file atomically, by renaming a temporary file: after a crash `path` is the old or the new file. Throws

@@ -91,7 +91,7 @@ Scaling standard_scaling(const Tensor& x) {
   each([&](std::size_t c, double n) { mean[c] += n / rows; });
   each([&](std::size_t c, double n) { deviation[c] += (n - mean[c]) * (n - mean[c]) / rows; });
   for (std::size_t c = 0; c < columns; ++c) {
-    // For a constant column use the exact value: a rounding error of the mean would be its whole deviation.
+    // Use the exact value of a constant column: with a rounded mean, rounding errors would be scaled up to variance 1.
     if (of.least[c] == of.most[c]) mean[c] = of.least[c];
     deviation[c] = of.least[c] == of.most[c] ? 1 : std::sqrt(deviation[c]);
   }

@@ -1,4 +1,11 @@
-// Scaling: scales each column to a common range, and inverts the scaling.
+// Scaling: scales columns to a common range.
+#pragma once
+
+#include <xgrad/graph/tensor.hpp>
+
+namespace xgrad::inline v0::nn {
+
+// Scales each column to a common range, and inverts the scaling.
 //
 //   const Scaling scaling = standard_scaling(train.x);           // fitted to the training rows only
 //   train.x = scaling.apply(train.x), valid.x = scaling.apply(valid.x);
@@ -7,17 +14,11 @@
 //
 // A column is one position within a row: [rows, 13] has 13 columns, [rows, 28, 28] has 784. A constant column is
 // shifted, not scaled.
-#pragma once
-
-#include <xgrad/graph/tensor.hpp>
-
-namespace xgrad::inline v0::nn {
-
 struct Scaling {
   Tensor shift, scale;  // f64, the shape of a row
 
-  // (x - shift) / scale and its inverse x * scale + shift, computed in f64; returned in the dtype of x. Throw
-  // ShapeError if the row shape differs from the fitted one, DTypeError for integers.
+  // Returns (x - shift) / scale or, for `inverse`, x * scale + shift, computed in f64 and returned in the dtype of x.
+  // Both throw ShapeError if the row shape differs from the fitted one, DTypeError for integers.
   Tensor apply(const Tensor& x) const;
   Tensor inverse(const Tensor& x) const;
 };

@@ -11,7 +11,8 @@ namespace {
 
 constexpr const char* noise_option = "noise, a standard deviation,";
 
-// Points of the plane; row i has class i % classes. draw_point(class, random) draws a point without noise.
+// A data set of points in the plane, where row i has class i % classes. draw_point(class, random) draws a point without
+// noise.
 template <class F>
 Dataset points(Index rows, std::uint64_t seed, Index classes, double noise, F draw_point) {
   Tensor x({rows, 2}), y(Shape{rows}, i64);

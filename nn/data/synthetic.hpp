@@ -7,6 +7,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of make_friedman.
 struct FriedmanOptions {
   Index features = 10;  // at least 5; y depends on the first five
   double noise = 1;     // standard deviation of the noise added to y

@@ -31,10 +31,11 @@ namespace fs = std::filesystem;
 
 // Bytes per read, unless a record is longer.
 constexpr std::uint64_t chunk = std::uint64_t{256} << 10U;
-// The limit of protobuf.
+// The maximum size of a protobuf message.
 constexpr std::uint64_t longest_record = std::numeric_limits<int>::max();
 
-// A field takes as little as two bytes in a record but hundreds in memory. Events of this library have a few dozen.
+// Maximum number of fields in a record: a field may take only two bytes in a record, but hundreds in memory. Events of
+// this library have a few dozen fields.
 constexpr int most_fields = 200000;
 
 // Subtracts the fields of a message and its nested messages (summary, values, tensors, shapes) from `left`; false if
@@ -80,10 +81,8 @@ std::uint64_t elements_of(const wire::TensorShape& shape) {
   return out;
 }
 
-// Elements are copied without byte swapping.
-
-// A single number in a field is repeated for all elements of a tensor, as in TensorBoard. Limited, so that a small
-// record cannot allocate a large tensor; histograms have a few dozen elements.
+// Maximum number of elements for which a single value in a field is repeated, as TensorBoard does. Without a limit, a
+// small record could allocate a large tensor; histograms have a few dozen elements.
 constexpr std::uint64_t most_repeated = 256;
 
 // Decodes elements of type T from `content` or from a repeated field; `meaning` converts one to double.
@@ -116,7 +115,7 @@ std::vector<double> numbers_of(
   return out;
 }
 
-// Nothing for types that are not real numbers.
+// The elements of a tensor as doubles; empty for types that are not real numbers.
 std::optional<std::vector<double>> numbers_of(const wire::TensorProto& tensor) {
   const std::uint64_t expected = elements_of(tensor.tensor_shape());
   const std::string& content = tensor.tensor_content();
@@ -151,7 +150,8 @@ std::vector<HistogramBin> bins_of(const wire::TensorProto& tensor) {
   return out;
 }
 
-// Bin i covers (limit i - 1, limit i]; minimum and maximum bound the outer bins.
+// The bins of a histogram of the old format, whose bin i covers (limit i - 1, limit i]. Minimum and maximum bound the
+// outer bins.
 std::vector<HistogramBin> bins_of(const wire::Histogram& old) {
   if (old.bucket_size() != old.bucket_limit_size()) throw Damage{"the histogram does not have one limit per bin"};
   std::vector<HistogramBin> out;
@@ -261,7 +261,7 @@ struct EventReader::State {
     throw EnvironmentError(fmt::format("event reader: cannot read {}: {}", path.string(), std::strerror(errno)));
   }
 
-  // Counts a record or value that cannot be read.
+  // Counts a skipped record or value, and keeps its message.
   void skip(const std::string& what) {
     constexpr std::size_t most_problems = 10;
     ++skipped;
@@ -269,7 +269,8 @@ struct EventReader::State {
       problems.push_back(fmt::format("event reader: {}: at byte {}: {}", path.string(), offset, what));
   }
 
-  // The data of the next record; nothing if it is truncated. A valid length checksum also locates the following record.
+  // The data of the next record; empty if it is truncated. If the checksum of the length is valid, the position of the
+  // following record is known even if the data are damaged.
   std::optional<std::string_view> next_record() {
     while (true) {
       const std::string_view head = bytes(record::head_bytes);
@@ -381,7 +382,7 @@ struct EventReader::State {
   fs::path path;
   EventReaderOptions options;
   Descriptor file{-1};
-  std::uint64_t offset = 0;         // of the next record
+  std::uint64_t offset = 0;         // byte offset of the next record
   std::uint64_t partial_bytes = 0;  // bytes of the next record in the file so far
   std::uint64_t record_bytes = 0;   // size that the record claims
   std::uint64_t buffer_offset = 0;

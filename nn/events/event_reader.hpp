@@ -1,14 +1,4 @@
-// EventReader: reads TensorBoard event files, written by this library or others.
-//
-//   nn::EventReader file("logs/run-1/train/events.out.tfevents.1700000000.host.1.0");
-//   while (const auto event = file.next())
-//     for (const nn::EventValue& v : event->values)
-//       if (v.scalar) std::printf("%s %lld %g\n", v.tag.c_str(), (long long)event->step, *v.scalar);
-//
-// Validates each record's checksum and length. Values and records that cannot be read are skipped and counted. At a
-// truncated last record `next` returns nothing, and the record once it is complete, so a file can be followed while it
-// is written. A damaged length makes `next` throw FormatError with the byte offset, on this and each later call, since
-// the following records cannot be located. Text is returned unchanged and may contain any bytes.
+// EventReader: reads event files of TensorBoard.
 #pragma once
 
 #include <cstdint>
@@ -24,10 +14,12 @@
 
 namespace xgrad::inline v0::nn {
 
+// A bin [left, right) of a histogram, with the number of its elements.
 struct HistogramBin {
   double left, right, count;
 };
 
+// One value of an event, in the member that its plugin uses.
 struct EventValue {
   std::string tag;
   // The TensorBoard plugin: "scalars", "histograms", "images", "text" ...; derived for older value types.
@@ -40,6 +32,7 @@ struct EventValue {
   std::vector<std::pair<std::string, std::string>> hyper_parameters;
 };
 
+// One record of an event file.
 struct Event {
   std::uint64_t offset = 0;  // byte offset of the record in the file
   double wall_time = 0;      // seconds since 1970
@@ -50,6 +43,7 @@ struct Event {
   std::vector<EventValue> values{};
 };
 
+// Limits of a reader, and state that the readers of a run share.
 struct EventReaderOptions {
   // Longer records are skipped. Reading a record takes a few times its size in memory.
   std::uint64_t max_record = std::uint64_t{64} << 20U;
@@ -57,6 +51,17 @@ struct EventReaderOptions {
   std::shared_ptr<std::map<std::string, std::string>> plugins{};
 };
 
+// Reads an event file written by this library or others.
+//
+//   nn::EventReader file("logs/run-1/train/events.out.tfevents.1700000000.host.1.0");
+//   while (const auto event = file.next())
+//     for (const nn::EventValue& v : event->values)
+//       if (v.scalar) std::printf("%s %lld %g\n", v.tag.c_str(), (long long)event->step, *v.scalar);
+//
+// Validates each record's checksum and length. Values and records that cannot be read are skipped and counted. At a
+// truncated last record `next` returns nothing, and the record once it is complete, so a file can be followed while it
+// is written. A damaged length makes `next` throw FormatError with the byte offset, on this and each later call, since
+// the following records cannot be located. Text is returned unchanged and may contain any bytes.
 class EventReader {
  public:
   // Throws EnvironmentError if the file does not exist or cannot be read, FormatError if it is not a regular file.

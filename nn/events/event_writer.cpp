@@ -163,7 +163,7 @@ struct SetHyperParameter {
 struct EventWriter::State {
   fs::path path;
   Descriptor file{-1};
-  std::uint64_t written = 0;  // bytes
+  std::uint64_t written = 0;  // bytes of complete records
   std::string buffer;
 
   explicit State(const fs::path& folder) {

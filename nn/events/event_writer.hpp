@@ -1,21 +1,4 @@
-// EventWriter: writes event files that TensorBoard shows live.
-//
-//   nn::EventWriter events("logs/run-1");
-//   events.scalar("loss", 0.31, step);
-//   events.histogram("dense/kernel", kernel.value(), step);
-//   events.image("confusion", picture, step);
-//   events.text("notes", "Learns **twice** as fast.", step);
-//
-// A folder is a run; TensorBoard compares the runs below its --logdir. Each writer starts a new file, so a run can be
-// continued in the same folder. Only one writer per folder should be open at a time, since TensorBoard reads the files
-// one after the other. If a tag has several values for a step, the last one written counts.
-//
-// Each call writes one complete record to the operating system before it returns. A killed program loses at most the
-// record being written, and readers ignore a truncated one; records are not synced to disk, so a power failure may lose
-// more. A call that throws leaves the file unchanged. Not thread-safe.
-//
-// Tags must be non-empty UTF-8; "/" groups them. `step` is the training step or epoch, >= 0. Calls throw UserError for
-// invalid arguments, EnvironmentError if the file cannot be written.
+// EventWriter: writes event files for TensorBoard.
 #pragma once
 
 #include <cstdint>
@@ -49,6 +32,24 @@ struct HyperParameter {
   std::variant<bool, double, std::string> value;
 };
 
+// Writes event files, which TensorBoard shows live.
+//
+//   nn::EventWriter events("logs/run-1");
+//   events.scalar("loss", 0.31, step);
+//   events.histogram("dense/kernel", kernel.value(), step);
+//   events.image("confusion", picture, step);
+//   events.text("notes", "Learns **twice** as fast.", step);
+//
+// A folder is a run; TensorBoard compares the runs below its --logdir. Each writer starts a new file, so a run can be
+// continued in the same folder. Only one writer per folder should be open at a time, since TensorBoard reads the files
+// one after the other. If a tag has several values for a step, the last one written counts.
+//
+// Each call writes one complete record to the operating system before it returns. A killed program loses at most the
+// record being written, and readers ignore a truncated one; records are not synced to disk, so a power failure may lose
+// more. A call that throws leaves the file unchanged. Not thread-safe.
+//
+// Tags must be non-empty UTF-8; "/" groups them. `step` is the training step or epoch, >= 0. Calls throw UserError for
+// invalid arguments, EnvironmentError if the file cannot be written.
 class EventWriter {
  public:
   // Creates a file in the folder, named by time, host and process. Creates the folder if it does not exist.

@@ -24,8 +24,9 @@ namespace fs = std::filesystem;
   throw EnvironmentError(fmt::format("event reader: cannot read the folder {}: {}", folder.string(), error.message()));
 }
 
-// Restarts of a run: each discards earlier points with its step or a later one. Keeps only restarts with a smaller step
-// than all later ones, so that a tag finds its relevant restart by binary search.
+// The restarts of a run, each of which discards earlier points with its step or a later one. A restart that follows one
+// with a larger step replaces it. The kept restarts have ascending steps, so that binary search finds the one that
+// applies to a tag.
 class Restarts {
  public:
   void add(std::int64_t step) {

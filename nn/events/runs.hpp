@@ -18,12 +18,14 @@
 
 namespace xgrad::inline v0::nn {
 
+// A scalar of one step.
 struct ScalarPoint {
   std::int64_t step;
   double wall_time;  // seconds since 1970
   double value;
 };
 
+// The content of one run's event files.
 struct EventRun {
   std::string name;  // path relative to the requested folder; "." for that folder itself
   std::map<std::string, std::vector<ScalarPoint>> scalars;  // by tag; steps ascend

@@ -8,10 +8,10 @@
 
 namespace xgrad::inline v0::nn {
 
-// The quoted names of the parameters; the first eight and the number of others if there are more.
+// Lists the quoted names of the parameters: the first eight, and the number of the others.
 std::string quoted_names(const std::vector<Parameter>& parameters);
 
-// "there is no "los"; there are: loss, accuracy", with a hint if one of the names is similar.
+// Returns a message such as `there is no "los"; there are: loss, accuracy`, with a hint if one of the names is similar.
 std::string no_such_name(const std::string& name, const std::vector<std::string>& names);
 
 }  // namespace xgrad::inline v0::nn

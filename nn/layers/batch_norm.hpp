@@ -1,9 +1,4 @@
-// BatchNorm: normalizes each feature to mean 0 and variance 1 over the batch, then applies a learned scale and shift
-// (Ioffe and Szegedy, "Batch normalization", 2015).
-//
-//   nn::BatchNorm()
-//   nn::BatchNorm({.momentum = 0.9})
-//   nn::BatchNorm({.preset = nn::Preset::torch})
+// BatchNorm.
 #pragma once
 
 #include <optional>
@@ -14,6 +9,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of BatchNorm.
 struct BatchNormOptions {
   Preset preset = Preset::keras;
   std::optional<double> momentum{};  // weight of the old moving statistic, in [0, 1]
@@ -31,16 +27,23 @@ struct BatchNormOptions {
   std::string name{};     // scope name; "batch_norm" if empty
 };
 
-// gamma * (x - mean) / sqrt(variance + epsilon) + beta. Training graphs use the mean and biased variance of the batch,
-// and update the moving statistics: moving <- momentum * moving + (1 - momentum) * batch, once for each call of the
-// layer, in sequence. Inference graphs and layers that are not trainable use the moving statistics. Throws ShapeError
-// for an input of rank below 2, or with another number of features than at the first call.
+// Normalizes each feature to mean 0 and variance 1 over the batch, then applies a learned scale and shift:
+// gamma * (x - mean) / sqrt(variance + epsilon) + beta (Ioffe and Szegedy, "Batch normalization", 2015).
+//
+//   nn::BatchNorm()
+//   nn::BatchNorm({.momentum = 0.9})
+//   nn::BatchNorm({.preset = nn::Preset::torch})
+//
+// Training graphs use the mean and biased variance of the batch, and update the moving statistics:
+// moving <- momentum * moving + (1 - momentum) * batch, once for each call of the layer, in sequence. Inference graphs
+// and layers that are not trainable use the moving statistics. Throws ShapeError for an input of rank below 2, or with
+// another number of features than at the first call.
 class BatchNorm : public Layer {
  public:
   explicit BatchNorm(BatchNormOptions options = {}, SourceLocation at = SourceLocation::here());
   Value operator()(Operand x) const;
 
-  // Not valid before the first call.
+  // These are not valid before the first call.
   const Parameter& gamma() const { return gamma_.parameter(); }
   const Parameter& beta() const { return beta_.parameter(); }
   const Parameter& moving_mean() const { return moving_mean_.parameter(); }

@@ -17,6 +17,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of Conv2D and Conv2DTranspose.
 struct Conv2DOptions {
   HeightWidth strides = 1;
   Padding padding = "valid";
@@ -28,7 +29,7 @@ struct Conv2DOptions {
   std::optional<Initializer> bias_initializer{};
   std::optional<Regularizer> kernel_regularizer{};
   std::optional<Regularizer> bias_regularizer{};
-  std::optional<Regularizer> activity_regularizer{};  // of the layer output
+  std::optional<Regularizer> activity_regularizer{};  // penalty on the layer output
   std::optional<Constraint> kernel_constraint{};
   std::optional<Constraint> bias_constraint{};
   bool use_bias = true;
@@ -47,9 +48,9 @@ class ImageConv : public KernelLayer {
   xgrad::ConvWindow2D options_;
 };
 
-// [batch, height, width, channels] to [batch, height', width', filters], with kernel [kernel height, kernel width,
-// channels / groups, filters]. All convolution layers throw ShapeError, naming the layer, for an input of another rank,
-// another number of channels than at the first call, or channels that are not a multiple of `groups`.
+// 2-D convolution, [batch, height, width, channels] to [batch, height', width', filters], with kernel [kernel height,
+// kernel width, channels / groups, filters]. All convolution layers throw ShapeError, naming the layer, for an input of
+// another rank, another number of channels than at the first call, or channels that are not a multiple of `groups`.
 class Conv2D : public ImageConv {
  public:
   Conv2D(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
@@ -58,8 +59,8 @@ class Conv2D : public ImageConv {
   Value operator()(Operand x) const;
 };
 
-// Transposed convolution: with strides s the output is s times as high and wide. The kernel is [kernel height, kernel
-// width, filters / groups, channels].
+// Transposed 2-D convolution: with strides s the output is s times as high and wide. The kernel is [kernel height,
+// kernel width, filters / groups, channels].
 class Conv2DTranspose : public ImageConv {
  public:
   Conv2DTranspose(Index filters, HeightWidth window, Activation activation = linear, const Conv2DOptions& options = {},
@@ -68,6 +69,7 @@ class Conv2DTranspose : public ImageConv {
   Value operator()(Operand x) const;
 };
 
+// Options of Conv1D.
 struct Conv1DOptions {
   Index stride = 1;
   Padding padding = "valid";
@@ -86,7 +88,8 @@ struct Conv1DOptions {
   std::string name{};  // scope name; "conv1d" if empty
 };
 
-// [batch, length, channels] to [batch, length', filters], with kernel [kernel length, channels / groups, filters].
+// 1-D convolution, [batch, length, channels] to [batch, length', filters], with kernel [kernel length, channels /
+// groups, filters].
 class Conv1D : public KernelLayer {
  public:
   Conv1D(Index filters, Index window, Activation activation = linear, const Conv1DOptions& options = {},

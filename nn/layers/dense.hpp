@@ -1,8 +1,4 @@
-// Dense: fully connected layer.
-//
-//   nn::Dense(64, nn::relu)
-//   nn::Dense(64, nn::tanh, {.kernel_initializer = nn::lecun_normal, .use_bias = false})
-//   nn::Dense(64, nn::relu, {.kernel_regularizer = nn::l2(0.01), .kernel_constraint = nn::max_norm(3)})
+// Dense.
 #pragma once
 
 #include <optional>
@@ -12,6 +8,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of Dense.
 struct DenseOptions {
   // keras: kernel glorot_uniform, bias zeros. torch: both uniform on [-1, 1] / sqrt(inputs).
   Preset preset = Preset::keras;
@@ -19,7 +16,7 @@ struct DenseOptions {
   std::optional<Initializer> bias_initializer{};
   std::optional<Regularizer> kernel_regularizer{};
   std::optional<Regularizer> bias_regularizer{};
-  std::optional<Regularizer> activity_regularizer{};  // of the layer output
+  std::optional<Regularizer> activity_regularizer{};  // penalty on the layer output
   std::optional<Constraint> kernel_constraint{};
   std::optional<Constraint> bias_constraint{};
   bool use_bias = true;
@@ -27,8 +24,13 @@ struct DenseOptions {
   std::string name{};  // scope name; "dense" if empty
 };
 
-// activation(x . kernel + bias) for x [..., in], kernel [in, units], bias [units]. Throws ShapeError, naming the layer,
-// for a scalar input or another number of features than at the first call.
+// A fully connected layer: activation(x . kernel + bias) for x [..., in], kernel [in, units], bias [units].
+//
+//   nn::Dense(64, nn::relu)
+//   nn::Dense(64, nn::tanh, {.kernel_initializer = nn::lecun_normal, .use_bias = false})
+//   nn::Dense(64, nn::relu, {.kernel_regularizer = nn::l2(0.01), .kernel_constraint = nn::max_norm(3)})
+//
+// Throws ShapeError, naming the layer, for a scalar input or another number of features than at the first call.
 class Dense : public KernelLayer {
  public:
   explicit Dense(Index units, Activation activation = linear, const DenseOptions& options = {},

@@ -1,4 +1,4 @@
-// Flatten merges all axes but the first; Reshape gives rows another shape; ActivationLayer is an activation as a layer.
+// Flatten, Reshape and ActivationLayer.
 //
 //   nn::Sequential{nn::Flatten(), nn::Dense(64), nn::BatchNorm(), nn::ActivationLayer(nn::relu)}
 //   nn::Sequential{nn::Reshape({28, 28, 1}), nn::Conv2D(32, 3)}
@@ -13,6 +13,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Merges all axes except the first.
 class Flatten : public Layer {
  public:
   explicit Flatten(const std::string& name = {}, SourceLocation at = SourceLocation::here())
@@ -23,7 +24,7 @@ class Flatten : public Layer {
   }
 };
 
-// `extents` is the new shape of a row, without the batch axis; one extent may be -1 and is inferred. Throws ShapeError,
+// Reshapes rows to `extents`, a shape without the batch axis; one extent may be -1 and is inferred. Throws ShapeError,
 // naming the layer, if a row has another number of elements.
 class Reshape : public Layer {
  public:
@@ -35,6 +36,7 @@ class Reshape : public Layer {
   std::vector<Index> extents_;
 };
 
+// Applies an activation, as a layer of its own.
 class ActivationLayer : public Layer {
  public:
   explicit ActivationLayer(Activation activation, const std::string& name = {},

@@ -1,4 +1,4 @@
-// KernelLayer: base of Dense and the convolutions, with kernel, bias and activation.
+// KernelLayer.
 #pragma once
 
 #include <optional>
@@ -10,9 +10,10 @@
 
 namespace xgrad::inline v0::nn {
 
+// The base of Dense and the convolutions, with kernel, bias and activation.
 class KernelLayer : public Layer {
  public:
-  // Not valid before the first call.
+  // These are not valid before the first call.
   const Parameter& kernel() const { return kernel_.parameter(); }
   const Parameter& bias() const { return bias_.parameter(); }
 

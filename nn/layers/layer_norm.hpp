@@ -15,6 +15,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of LayerNorm and GroupNorm.
 struct LayerNormOptions {
   Preset preset = Preset::keras;
   std::optional<double> epsilon{};  // added to the variance
@@ -34,7 +35,7 @@ struct LayerNormOptions {
 // Base of LayerNorm and GroupNorm. Throws UserError for a negative epsilon.
 class RowNorm : public Layer {
  public:
-  // Not valid before the first call.
+  // These are not valid before the first call.
   const Parameter& gamma() const { return gamma_.parameter(); }
   const Parameter& beta() const { return beta_.parameter(); }
 
@@ -42,7 +43,8 @@ class RowNorm : public Layer {
   RowNorm(const char* kind, LayerNormOptions options, SourceLocation at);
   double epsilon() const { return *options_.epsilon; }
   const Axes& axes() const { return options_.axes; }
-  // normalized * gamma + beta, with gamma and beta of the extents of `axes` (ascending, non-negative).
+  // Returns normalized * gamma + beta. Both weights have the extents of `axes`, which must be ascending and
+  // non-negative.
   Value scale_and_shift(Value normalized, const Axes& axes) const;
 
  private:
@@ -50,9 +52,9 @@ class RowNorm : public Layer {
   Weight gamma_, beta_;
 };
 
-// gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and biased variance over the axes of each row; gamma
-// and beta have the shape of these axes (Ba, Kiros and Hinton, "Layer normalization", 2016). Throws ShapeError, naming
-// the layer, for axes that x does not have and for the batch axis.
+// Layer normalization gamma * (x - mean) / sqrt(variance + epsilon) + beta, with mean and biased variance over the axes
+// of each row; gamma and beta have the shape of these axes (Ba, Kiros and Hinton, "Layer normalization", 2016). Throws
+// ShapeError, naming the layer, for axes that x does not have and for the batch axis.
 class LayerNorm : public RowNorm {
  public:
   explicit LayerNorm(LayerNormOptions options = {}, SourceLocation at = SourceLocation::here())
@@ -60,9 +62,9 @@ class LayerNorm : public RowNorm {
   Value operator()(Operand x) const;
 };
 
-// The same for each group of channels (the last axis), over the group and all axes between batch and channels, with one
-// gamma and beta per channel (Wu and He, "Group normalization", 2018). Throws ShapeError, naming the layer, if channels
-// are not a multiple of `groups`.
+// Group normalization: normalizes each group of channels (the last axis) over the group and all axes between batch and
+// channels, with one gamma and beta per channel (Wu and He, "Group normalization", 2018). Throws ShapeError, naming the
+// layer, if channels are not a multiple of `groups`.
 class GroupNorm : public RowNorm {
  public:
   explicit GroupNorm(Index groups = default_groups, LayerNormOptions options = {},

@@ -16,22 +16,23 @@
 
 namespace xgrad::inline v0::nn {
 
-// Base of the three layers. Throws UserError without branches.
+// The base of Add, Multiply and Concatenate. Throws UserError without branches.
 class Merge : public Layer {
  public:
   int nesting() const { return AnyModule::deepest(branches_); }
 
  protected:
   Merge(const char* kind, std::vector<AnyModule> branches, const std::string& name, SourceLocation at);
-  // The output of each branch for x.
+  // The outputs of the branches for x.
   std::vector<Value> results(Value x) const;
-  // The same. Throws ShapeError, naming the layer, unless all shapes are equal.
+  // The outputs of the branches. Throws ShapeError, naming the layer, unless all shapes are equal.
   std::vector<Value> equal_results(Value x) const;
 
  private:
   std::vector<AnyModule> branches_;
 };
 
+// Adds the outputs of the branches, which must have equal shapes.
 class Add : public Merge {
  public:
   Add(std::initializer_list<AnyModule> branches, SourceLocation at = SourceLocation::here())
@@ -42,6 +43,7 @@ class Add : public Merge {
   Value operator()(Operand x) const;
 };
 
+// Multiplies the outputs of the branches, which must have equal shapes.
 class Multiply : public Merge {
  public:
   Multiply(std::initializer_list<AnyModule> branches, SourceLocation at = SourceLocation::here())
@@ -52,7 +54,7 @@ class Multiply : public Merge {
   Value operator()(Operand x) const;
 };
 
-// Concatenates along an axis, by default the last; all other extents must agree.
+// Concatenates the outputs of the branches along an axis, by default the last; all other extents must be equal.
 class Concatenate : public Merge {
  public:
   Concatenate(std::initializer_list<AnyModule> branches, SourceLocation at = SourceLocation::here())

@@ -37,7 +37,7 @@ AlphaDropout::AlphaDropout(double rate, const std::string& name, SourceLocation 
 Value AlphaDropout::operator()(Operand x) const {
   const auto scope = open(x);
   if (!x.graph().training() || rate_ == 0) return x;
-  // selu(-inf) = -scale * alpha
+  // The value of selu at -infinity, -scale * alpha.
   constexpr double dropped = -1.0507009873554805 * 1.6732632423543772;
   const double keep = 1 - rate_;
   const double scale = 1 / std::sqrt(keep * (1 + rate_ * dropped * dropped));

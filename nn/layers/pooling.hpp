@@ -18,6 +18,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of 2-D pooling.
 struct Pool2DOptions {
   std::optional<HeightWidth> strides{};  // default: the window
   Padding padding = "valid";
@@ -25,6 +26,7 @@ struct Pool2DOptions {
   std::string name{};             // scope name
 };
 
+// Options of 1-D pooling.
 struct Pool1DOptions {
   std::optional<Index> stride{};
   Padding padding = "valid";
@@ -32,7 +34,7 @@ struct Pool1DOptions {
   std::string name{};
 };
 
-// What these share.
+// The base of pooling layers with a window.
 template <class Window, class Options>
 class Pool : public Layer {
  protected:
@@ -43,7 +45,7 @@ class Pool : public Layer {
   Options options_;
 };
 
-// [batch, height, width, channels] to [batch, height', width', channels].
+// Maximum of each window, [batch, height, width, channels] to [batch, height', width', channels].
 class MaxPool2D : public Pool<HeightWidth, Pool2DOptions> {
  public:
   explicit MaxPool2D(HeightWidth window = default_window, Pool2DOptions options = {},
@@ -52,6 +54,7 @@ class MaxPool2D : public Pool<HeightWidth, Pool2DOptions> {
   Value operator()(Operand x) const;
 };
 
+// Mean of each window, [batch, height, width, channels] to [batch, height', width', channels].
 class AveragePool2D : public Pool<HeightWidth, Pool2DOptions> {
  public:
   explicit AveragePool2D(HeightWidth window = default_window, Pool2DOptions options = {},
@@ -60,7 +63,7 @@ class AveragePool2D : public Pool<HeightWidth, Pool2DOptions> {
   Value operator()(Operand x) const;
 };
 
-// [batch, length, channels] to [batch, length', channels].
+// Maximum of each window, [batch, length, channels] to [batch, length', channels].
 class MaxPool1D : public Pool<Index, Pool1DOptions> {
  public:
   explicit MaxPool1D(Index window = default_window, Pool1DOptions options = {},
@@ -69,6 +72,7 @@ class MaxPool1D : public Pool<Index, Pool1DOptions> {
   Value operator()(Operand x) const;
 };
 
+// Mean of each window, [batch, length, channels] to [batch, length', channels].
 class AveragePool1D : public Pool<Index, Pool1DOptions> {
  public:
   explicit AveragePool1D(Index window = default_window, Pool1DOptions options = {},
@@ -77,7 +81,7 @@ class AveragePool1D : public Pool<Index, Pool1DOptions> {
   Value operator()(Operand x) const;
 };
 
-// Reduces all axes between batch and channels: [batch, ..., channels] to [batch, channels].
+// Mean over all axes between batch and channels: [batch, ..., channels] to [batch, channels].
 class GlobalAveragePool : public Layer {
  public:
   explicit GlobalAveragePool(const std::string& name = {}, SourceLocation at = SourceLocation::here())
@@ -85,6 +89,7 @@ class GlobalAveragePool : public Layer {
   Value operator()(Operand x) const;
 };
 
+// Maximum over all axes between batch and channels: [batch, ..., channels] to [batch, channels].
 class GlobalMaxPool : public Layer {
  public:
   explicit GlobalMaxPool(const std::string& name = {}, SourceLocation at = SourceLocation::here())

@@ -1,7 +1,4 @@
-// PReLU: x for x > 0, otherwise slope * x with a learned slope (He, Zhang, Ren and Sun, "Delving deep into rectifiers",
-// 2015).
-//
-//   nn::Sequential{nn::Conv2D(32, 3), nn::PReLU({.shared_axes = {1, 2}})}
+// PReLU.
 #pragma once
 
 #include <optional>
@@ -13,6 +10,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of PReLU.
 struct PReLUOptions {
   Preset preset = Preset::keras;  // initial slope: keras 0, torch 0.25
   Axes shared_axes = {};          // axes that share a slope, in addition to the batch axis
@@ -23,6 +21,10 @@ struct PReLUOptions {
   std::string name{};  // scope name; "prelu" if empty
 };
 
+// Returns x for x > 0, otherwise slope * x with a learned slope (He, Zhang, Ren and Sun, "Delving deep into
+// rectifiers", 2015).
+//
+//   nn::Sequential{nn::Conv2D(32, 3), nn::PReLU({.shared_axes = {1, 2}})}
 class PReLU : public Layer {
  public:
   explicit PReLU(const PReLUOptions& options = {}, SourceLocation at = SourceLocation::here());

@@ -119,8 +119,8 @@ struct Point {
   bool finite() const { return std::isfinite(loss) && std::isfinite(slope); }
 };
 
-// The minimum of the cubic through the losses and slopes of both points; the midpoint if that is near an end or not
-// finite.
+// The minimum of the cubic that interpolates losses and slopes of both points; the midpoint if the minimum is near an
+// end or not finite.
 double interpolate(const Point& a, const Point& b) {
   const double middle = (a.far + b.far) / 2, width = b.far - a.far;
   if (!a.finite() || !b.finite()) return middle;
@@ -152,7 +152,7 @@ class LineSearch {
   }
 
   // Estimates how much the loss could decrease along the direction, by the slopes at the start and at the last point;
-  // infinite if the slopes do not tell.
+  // infinite if the slopes do not bound it.
   double expected_decrease() const {
     if (last_far_ == 0) return 0;  // no parameter changed
     const double curvature = (last_slope_ - start_.slope) / last_far_;
@@ -203,7 +203,7 @@ class LineSearch {
   double last_far_ = 0, last_slope_ = 0;
 };
 
-// The limited-memory approximation H of the inverse Hessian, from the last iterations.
+// The approximation H of the inverse Hessian by the changes of parameters and gradient in the last iterations.
 class InverseHessian {
  public:
   explicit InverseHessian(std::size_t most) : most_(most) {}
@@ -221,7 +221,7 @@ class InverseHessian {
   bool empty() const { return pairs_.empty(); }
   void clear() { pairs_.clear(); }
 
-  // -H g, by the two-loop recursion.
+  // Returns -H g, by the two-loop recursion.
   Vector direction(const Vector& gradient) const {
     Vector q = gradient;
     Vector along(pairs_.size());

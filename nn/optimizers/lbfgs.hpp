@@ -19,6 +19,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Stopping criteria and memory of L-BFGS.
 struct LbfgsOptions {
   int max_iterations = 100;
   int memory = 10;
@@ -26,20 +27,22 @@ struct LbfgsOptions {
   // Stop if an iteration's decrease of the loss and the expected next decrease are at most this fraction of the loss or
   // of the total decrease, whichever is smaller. This makes stopping independent of the scale and offset of the loss.
   double change_tolerance = 1e-9;
-  int max_evaluations = 25;  // of one line search
+  int max_evaluations = 25;  // evaluations per line search
   int threads = 0;           // 0: default_threads()
 };
 
+// The reason why L-BFGS stopped.
 enum class LbfgsStop {
-  gradient,
-  change,  // also if rounding hides a further decrease
-  iterations,
+  gradient,        // gradient_tolerance is reached
+  change,          // change_tolerance is reached, or rounding hides a further decrease
+  iterations,      // max_iterations are done
   no_lower_point,  // the line search failed: wrong gradient, or a kink of the loss
 };
 
+// The last point of L-BFGS.
 struct LbfgsResult {
   double loss = 0;
-  double gradient = 0;  // largest magnitude of its elements
+  double gradient = 0;  // largest magnitude of the gradient's elements
   int iterations = 0;
   int evaluations = 0;  // evaluations of loss and gradient
   LbfgsStop stop = LbfgsStop::iterations;
@@ -48,9 +51,9 @@ struct LbfgsResult {
 
 // Minimizes a scalar loss over the trainable parameters (see Graph::trainable). Parameters that the loss does not
 // depend on are unchanged. Random operations draw the same values in each evaluation, and updates of the graph, such as
-// moving statistics, do not run. The line search backs off from points where the loss is not finite. Throws as
-// gradients() and feeds, ValueError if the initial loss is not finite, UserError without trainable parameters or for an
-// invalid option; the parameters are then unchanged.
+// moving statistics, do not run. The line search backs off from points where the loss is not finite. Throws the errors
+// of gradients() and evaluate(), ValueError if the initial loss is not finite, and UserError if no parameter is
+// trainable or an option is invalid; the parameters are then unchanged.
 LbfgsResult lbfgs(Value loss, const std::vector<Parameter>& parameters, const Feeds& feeds = {},
                   const LbfgsOptions& options = {});
 

@@ -1,8 +1,4 @@
-// LearningRate: a constant, or a schedule: a function of the training step, as nodes of the training graph.
-//
-//   nn::Adam{.learning_rate = 1e-3}
-//   nn::Adam{.learning_rate = nn::cosine_decay(1e-3, 10000, {.warmup = 500})}       // schedules.hpp
-//   nn::SGD{.learning_rate = nn::LearningRate("root", [](Value step) { return 0.1 * rsqrt(step + 1); })}
+// LearningRate: a constant or a schedule.
 #pragma once
 
 #include <functional>
@@ -14,9 +10,15 @@
 
 namespace xgrad::inline v0::nn {
 
+// The learning rate of an optimizer: a constant, or a schedule, which is a function of the training step as nodes of
+// the training graph. Numbers convert to it implicitly.
+//
+//   nn::Adam{.learning_rate = 1e-3}
+//   nn::Adam{.learning_rate = nn::cosine_decay(1e-3, 10000, {.warmup = 500})}       // schedules.hpp
+//   nn::SGD{.learning_rate = nn::LearningRate("root", [](Value step) { return 0.1 * rsqrt(step + 1); })}
 class LearningRate {
  public:
-  // Learning rate of a training step, counted from 0; both are scalars f64.
+  // Returns the learning rate of a training step. Steps are counted from 0; both Values are f64 scalars.
   using Function = std::function<Value(Value step)>;
 
   template <Scalar N>
@@ -32,7 +34,7 @@ class LearningRate {
   bool is_schedule() const { return function_ != nullptr; }
   // The name of the schedule; empty for a constant.
   const std::string& name() const { return name_; }
-  // Throws ShapeError if the schedule does not return a scalar f64.
+  // The learning rate as a node. Throws ShapeError if the schedule does not return a scalar f64.
   Value operator()(Value step) const;
   // The learning rate of a step as a number.
   double at(Index step) const;

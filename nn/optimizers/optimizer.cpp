@@ -18,10 +18,10 @@ namespace {
 constexpr const char* average = "weight_average";
 constexpr const char* gradient_mean = "gradient_mean";
 
-// In f64: a sum of squares in f32 may overflow.
+// The sum of squares, in f64, since it may overflow in f32.
 Value sum_of_squares(Value x) { return sum(square(cast(x, f64))); }
 
-// The average starts as the weight itself.
+// The moving average of a weight, initially the weight itself.
 Parameter average_of(const Parameter& weight, OptimizerState& state) {
   Parameter kept = state.find_slot(weight, average);
   if (kept.valid()) return kept;
@@ -218,13 +218,13 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
     return state.slots.try_emplace(name, name, zero, false).first->second;
   };
   const Tensor none(std::int64_t{0});
-  // Whether the batch weight is above 0; an invalid Value means true.
+  // Whether the batch weight is above 0; true if not valid.
   Value counts;
   if (batch_weight.valid() && batch_weight.node().op->traits.leaf != Leaf::constant) counts = batch_weight > 0;
   const auto plus_this = [&](Value batches) { return counts.valid() ? batches + cast(counts, i64) : batches + 1; };
   const Value batches = graph.parameter(state.iterations);
-  // `step`: number of weight updates before this batch; `next_step`: after it, if gradients are accumulated. `due`:
-  // whether this batch updates the weights; an invalid Value means true.
+  // `step`: number of weight updates before this batch. `next_step`: number after it, valid if gradients are
+  // accumulated. `due`: whether this batch updates the weights; true if not valid.
   Value step = batches, next_step, due = counts;
   std::vector<Update> progress;
   if (applies_rest()) {

@@ -39,21 +39,21 @@ struct MetricOutput;
 struct OptimizerState {
   Parameter learning_rate;  // scalar f64, for the next step; may be set unless a schedule sets it
   Parameter iterations;     // scalar i64: number of batches trained
-  // Keys are the weight name, "/" and the state name of the rule. With gradient accumulation also "accumulated_weight"
-  // (f64), the sum of batch weights so far, and with AccumulationRest::apply "accumulated" and "changes" (i64), the
-  // numbers of accumulated batches and of weight updates.
+  // The state of rules: a key is the name of the weight, "/" and the name of the state. Gradient accumulation adds the
+  // slot "accumulated_weight" (f64), the sum of batch weights so far. AccumulationRest::apply adds "accumulated" and
+  // "changes" (i64), the numbers of accumulated batches and of weight updates.
   std::map<std::string, Parameter> slots;
-  // Scalar bool, reset to false by each step. If true, the next step applies the gradients accumulated so far and its
-  // own. For AccumulationRest::apply; not saved in checkpoints.
+  // Whether the next step applies the gradients accumulated so far and its own, for AccumulationRest::apply. A scalar
+  // bool, which each step resets to false. Not saved in checkpoints.
   Parameter apply_rest;
 
   explicit OptimizerState(double rate);
   explicit OptimizerState(const Optimizer& optimizer);
   // The Parameters that checkpoints save.
   std::vector<Parameter> parameters() const;
-  // A slot of the weight, created at the first use and filled with `initial`.
+  // The slot of a weight, created at the first use and filled with `initial`.
   const Parameter& slot(const Parameter& weight, const std::string& name, const TensorType& type, double initial = 0);
-  // An existing slot; an invalid Parameter if there is none.
+  // The slot of a weight if it exists; otherwise an empty Parameter.
   Parameter find_slot(const Parameter& weight, const std::string& name) const;
 };
 
@@ -62,7 +62,7 @@ class ParameterStep {
  public:
   Value parameter;
   Value gradient;
-  // Scalars f64: the learning rate, and the index of this step, from 1. Compute in f64 and cast last.
+  // The learning rate, and the index of this step, counted from 1. Both are f64 scalars: compute in f64 and cast last.
   Value learning_rate;
   Value iteration;
 
@@ -84,6 +84,7 @@ class ParameterStep {
   std::vector<Update>& updates_;
 };
 
+// A struct with a name, a learning rate (or setup()) and an operator() that returns the new value of a parameter.
 template <class R>
 concept OptimizerRule = requires(const R& rule, ParameterStep& step) {
   { R::name } -> std::convertible_to<const char*>;
@@ -105,12 +106,13 @@ enum class AccumulationRest {
   apply,  // update the weights with the mean of the gradients accumulated so far
 };
 
-// Options for any rule, all off by default. Order, as in Keras: accumulate gradients, clip, decay weights, apply the
-// rule, average weights.
+// Options for any rule, all off by default. They apply in the order of Keras: accumulate gradients, clip them, decay
+// weights, apply the rule, average weights.
 struct OptimizerOptions {
-  // Gradient clipping; at most one may be set. clip_norm: g c / max(|g|, c) with the norm of each tensor;
-  // global_clip_norm: with the norm of all gradients. Preset torch adds 1e-6 to |g|, as PyTorch. clip_value: limits
-  // each element to [-c, c].
+  // Gradient clipping, of which at most one may be set. `clip_norm` limits the L2 norm of each gradient, by
+  // g c / max(|g|, c); `global_clip_norm` limits the norm of all gradients together; `clip_value` limits each element
+  // to
+  // [-c, c]. Preset torch adds 1e-6 to norms, as PyTorch does.
   std::optional<double> clip_norm{};
   std::optional<double> global_clip_norm{};
   std::optional<double> clip_value{};
@@ -124,8 +126,8 @@ struct OptimizerOptions {
   // after the first step. See swap_averages.
   std::optional<double> ema_momentum{};
 
-  // Gradient accumulation: update the weights every n-th batch by the mean of n gradients. In a Model, and for a loss
-  // with a weight, the mean is weighted by batch weights (by default the number of rows), so that the update equals
+  // Gradient accumulation: updates the weights after every `accumulate` batches, by the mean of their gradients. The
+  // mean is weighted by the weight of each batch (in a Model: the total weight of its rows), so that the update equals
   // that of one batch of all rows; batches of weight 0 do not count. Rules and schedules count weight updates as steps.
   int accumulate = 1;
   AccumulationRest accumulation_rest = AccumulationRest::carry;
@@ -136,9 +138,10 @@ struct TrainingStep {
   Value loss;  // includes the penalties of its graph
   std::vector<Update> updates;
   std::vector<Parameter> trained;    // weights that the step updates
-  std::vector<Parameter> unreached;  // trainable weights that the loss does not depend on; unchanged
+  std::vector<Parameter> unreached;  // trainable weights that the loss does not depend on, which stay unchanged
 };
 
+// An update rule with its options.
 class Optimizer {
  public:
   // Throws UserError, naming the optimizer and the option, for an invalid option.
@@ -171,8 +174,8 @@ class Optimizer {
   // graph, or those in `weights`. Throws as gradients(), and GradientError if the loss depends on none of them.
   TrainingStep minimize(Operand loss, OptimizerState& state) const;
   TrainingStep minimize(Operand loss, OptimizerState& state, std::vector<Parameter> weights) const;
-  // The same for the output of Loss::measure, whose weight is the weight of the batch: the mean of accumulated
-  // gradients is weighted by it, and a batch of weight 0 has no effect. Without a weight all batches count equally.
+  // The same for the output of Loss::measure. Its weight is the weight of the batch: the mean of accumulated gradients
+  // is weighted by it, and a batch of weight 0 has no effect. If it is not valid, all batches count equally.
   TrainingStep minimize(const MetricOutput& loss, OptimizerState& state) const;
   // Builds the updates from given gradients: one per weight, of its type, or an empty Value to leave the weight
   // unchanged. Weights that are not trainable are also unchanged. Throws GraphError or ShapeError for gradients that do

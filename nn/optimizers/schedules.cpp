@@ -19,7 +19,7 @@ double positive_steps(const char* schedule, Index steps) {
   return static_cast<double>(steps);
 }
 
-// Falls from 1 to 0 while `progress` goes from 0 to 1.
+// Half a cosine: falls from 1 to 0 while `progress` rises from 0 to 1.
 Value half_cosine(Value progress) { return 0.5 * (1 + cos(std::numbers::pi * progress)); }
 
 void require_warmup(const char* schedule, Index warmup, double from, double alpha) {
@@ -127,14 +127,15 @@ LearningRate cosine_restarts(double rate, Index steps, const RestartOptions& opt
   return {name, [=](Value step) {
             const auto decay = [&](Value s) {
               const double longer = options.t_mul;
-              // Decays have lengths n, n longer, n longer^2 ...: index of the current one, and the progress in it.
+              // The index of the current decay, and the progress in it. Decays have the lengths n, n longer, n longer^2
+              // ...
               Value round, progress;
               const Value passed = s / n;
               if (longer == 1) {
                 round = floor(passed);
                 progress = passed - round;
               } else {
-                // Tolerance: at a restart, rounding may put the logarithm just below an integer.
+                // Add a tolerance: at a restart, rounding may put the logarithm just below an integer.
                 round = floor(log(1 + passed * (longer - 1)) / std::log(longer) + 1e-9);
                 const Value length = pow(longer, round);
                 progress = (passed - (length - 1) / (longer - 1)) / length;
@@ -152,7 +153,7 @@ LearningRate one_cycle(double rate, Index steps, const OneCycleOptions& options)
   require_positive(name, "start_divisor", options.start_divisor);
   require_positive(name, "end_divisor", options.end_divisor);
   require_fraction(name, "rise", options.rise);
-  // Subtract 1, since the rate is reached at the first and last step themselves.
+  // Subtract 1, as PyTorch does: the first and the last step have the rates of the ends.
   const double top = options.rise * positive_steps(name, steps) - 1;
   const double end = static_cast<double>(steps) - 1;
   if (!(top > 0))

@@ -16,46 +16,51 @@ namespace xgrad::inline v0::nn {
 
 // ---- steps
 
-// rate factor^floor(step / every); StepLR of PyTorch.
+// The rate times factor^floor(step / every); StepLR of PyTorch.
 LearningRate step_decay(double rate, Index every, double factor = 0.1);
-// rate factor^n, where n is the number of `steps` reached so far; ascending. MultiStepLR of PyTorch.
+// The rate times factor^n, where n is the number of `steps` (ascending) reached so far; MultiStepLR of PyTorch.
 LearningRate multi_step_decay(double rate, const std::vector<Index>& steps, double factor = 0.1);
-// rates[0] before steps[0], rates[1] from steps[0] on, and so on; needs one rate more than steps. In Keras a boundary
-// is instead the last step of the old rate.
+// A constant rate between steps: rates[0] before steps[0], rates[1] from steps[0] on, and so on. Needs one rate more
+// than steps. In Keras, a boundary is instead the last step of the old rate.
 LearningRate piecewise_constant(const std::vector<Index>& steps, const std::vector<double>& rates);
 
 // ---- exponential, inverse-time and polynomial decay
 
+// Options of exponential and inverse-time decay.
 struct DecayOptions {
   bool staircase = false;  // use floor(step / steps)
 };
-// rate factor^(step / steps).
+// Exponential decay rate factor^(step / steps).
 LearningRate exponential_decay(double rate, Index steps, double factor, const DecayOptions& options = {});
-// rate / (1 + factor step / steps).
+// Inverse-time decay rate / (1 + factor step / steps).
 LearningRate inverse_time_decay(double rate, Index steps, double factor, const DecayOptions& options = {});
 
+// Options of polynomial decay.
 struct PolynomialOptions {
   double end = 1e-4;   // the last rate
   double power = 1;    // 1 is linear
   bool cycle = false;  // after `steps`, replace `steps` by its next multiple; otherwise keep `end`
 };
-// (rate - end) (1 - step / steps)^power + end.
+// Polynomial decay (rate - end) (1 - step / steps)^power + end.
 LearningRate polynomial_decay(double rate, Index steps, const PolynomialOptions& options = {});
 
 // ---- cosine schedules
 
+// Options of cosine decay.
 struct CosineOptions {
   Index warmup = 0;        // steps of linear warm-up to `rate` before the decay
   double warmup_from = 0;  // initial rate of the warm-up
   double alpha = 0;        // final rate as a fraction of `rate`
 };
-// rate ((1 - alpha) (1 + cos(pi step / steps)) / 2 + alpha), then rate alpha. `steps` counts from the end of the
-// warm-up. (Loshchilov and Hutter, "SGDR", 2017; the warm-up: Goyal et al., "Accurate, large minibatch SGD", 2017.)
+// Cosine decay rate ((1 - alpha) (1 + cos(pi step / steps)) / 2 + alpha), then the constant rate * alpha. `steps`
+// counts from the end of the warm-up (Loshchilov and Hutter, "SGDR", 2017; the warm-up: Goyal et al., "Accurate, large
+// minibatch SGD", 2017).
 LearningRate cosine_decay(double rate, Index steps, const CosineOptions& options = {});
 
+// Options of cosine restarts.
 struct RestartOptions {
   double t_mul = 2;  // ratio of the lengths of consecutive decays
-  double m_mul = 1;  // ratio of their initial rates
+  double m_mul = 1;  // ratio of the initial rates of consecutive decays
   Index warmup = 0;
   double warmup_from = 0;
   double alpha = 0;
@@ -64,6 +69,7 @@ struct RestartOptions {
 // m_mul times higher rate.
 LearningRate cosine_restarts(double rate, Index steps, const RestartOptions& options = {});
 
+// Options of one_cycle.
 struct OneCycleOptions {
   double rise = 0.3;          // fraction of the steps in which the rate rises
   double start_divisor = 25;  // initial rate: rate / start_divisor

@@ -1,19 +1,4 @@
-// Plot: SVG plots that adapt to light and dark pages.
-//
-//   nn::Plot curves({.title = "A deep net on MNIST", .x = "epoch", .y = "loss"});
-//   curves.line("training", history["loss"]);
-//   curves.line("validation", history["val_loss"]);
-//   curves.save("curves.svg");
-//
-//   nn::Plot outputs({.title = "Sigmoid of random weights", .x = "output", .y = "neurons"});
-//   outputs.histogram("standard normal", activations, {.bins = 10});
-//
-//   nn::save_plots("panels.svg", {curves, outputs}, {.columns = 2, .title = "Figure 9.5"});
-//
-// Each mark gets the next color of a color-blind-safe palette, and a legend entry if it has a name. Output is
-// bit-identical for equal data, in any locale. NaN, infinite values and magnitudes beyond 1e300 are skipped, on a
-// logarithmic axis also values below 1e-300; a line has a gap there. Invalid UTF-8 in names becomes question marks, and
-// long names are truncated. A plot without data shows "no data".
+// Plot: SVG plots.
 #pragma once
 
 #include <cstdint>
@@ -30,31 +15,37 @@ namespace xgrad::inline v0::nn {
 // GCC 12 warns that Scale::linear shadows nn::linear, the activation.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
+// The scale of an axis.
 enum class Scale : std::uint8_t { linear, logarithmic };
 #pragma GCC diagnostic pop
 
+// Title, axes and size of a plot.
 struct PlotOptions {
   std::string title{};
   std::string x{}, y{};  // axis labels
   Scale x_scale = Scale::linear, y_scale = Scale::linear;
-  // Axis limits; equal numbers mean the range of the data.
+  // Axis limits; if the two ends are equal, the range of the data.
   std::pair<double, double> x_range{}, y_range{};
   int width = 640, height = 400;  // in pixels, from 120 to 10000
   bool equal_axes = false;        // same scale for x and y, so that image cells are squares
 };
 
+// The style of a line.
 struct LineOptions {
   bool dashed = false;
   bool markers = false;  // draw a dot at each point
 };
+// The bins of a histogram.
 struct HistogramOptions {
   int bins = 10;                      // 1 to 10000, of equal widths; the last one includes its right edge
-  std::pair<double, double> range{};  // values outside are not counted; equal numbers mean the range of the data
+  std::pair<double, double> range{};  // values outside are not counted; if the ends are equal, the range of the data
 };
+// The texts of a heat map.
 struct ImageOptions {
   bool numbers = false;                                  // write values into the cells, if they fit
   std::vector<std::string> row_names{}, column_names{};  // empty: indices from 0
 };
+// The coordinates and levels of contour lines.
 struct ContourOptions {
   std::pair<double, double> x{0, 1}, y{0, 1};  // coordinates of the first and last column and row
   int levels = 12;                             // 1 to 100
@@ -66,6 +57,22 @@ struct Mark;
 class Panel;
 }  // namespace plots
 
+// An SVG plot that adapts to light and dark pages.
+//
+//   nn::Plot curves({.title = "A deep net on MNIST", .x = "epoch", .y = "loss"});
+//   curves.line("training", history["loss"]);
+//   curves.line("validation", history["val_loss"]);
+//   curves.save("curves.svg");
+//
+//   nn::Plot outputs({.title = "Sigmoid of random weights", .x = "output", .y = "neurons"});
+//   outputs.histogram("standard normal", activations, {.bins = 10});
+//
+//   nn::save_plots("panels.svg", {curves, outputs}, {.columns = 2, .title = "Figure 9.5"});
+//
+// Each mark gets the next color of a color-blind-safe palette, and a legend entry if it has a name. Output is
+// bit-identical for equal data, in any locale. NaN, infinite values and magnitudes beyond 1e300 are skipped, on a
+// logarithmic axis also values below 1e-300; a line has a gap there. Invalid UTF-8 in names becomes question marks, and
+// long names are truncated. A plot without data shows "no data".
 class Plot {
  public:
   // Throws UserError for invalid sizes and ranges.
@@ -119,6 +126,7 @@ class Plot {
   std::vector<std::shared_ptr<const plots::Mark>> marks_;  // immutable and shared by copies
 };
 
+// The layout of a grid of plots.
 struct GridOptions {
   int columns = 2;
   std::string title{};

@@ -51,8 +51,8 @@ class Training {
 
   // The model. Callbacks may read it and set its learning rate and weights; compile, load and fit throw GraphError.
   Model& model() const { return *model_; }
-  // The training rows without the validation rows, converted to the model's dtypes, before augmentation; and the rows
-  // of a full batch.
+  // The training rows without the validation rows, converted to the model's dtypes, before augmentation; and the number
+  // of rows of a full batch.
   const Dataset& data() const { return *data_; }
   Index batch_size() const { return batch_size_; }
   // The current epoch, from 0 (in on_epoch_end the one that ended), and the number of epochs of the fit.
@@ -94,7 +94,7 @@ class Training {
   std::vector<std::filesystem::path> saves_;
 };
 
-// The events of callbacks: expands to name(event) for each.
+// Expands to name(event) for each event of callbacks.
 #define XGRAD_CALLBACK_EVENTS(name) \
   name(on_fit_begin) name(on_epoch_begin) name(on_batch_end) name(on_epoch_end) name(on_fit_end)
 
@@ -140,7 +140,8 @@ class Callback {
   std::function<void(const NamedTensors&)> set_state;
 
  private:
-  // Asserts that each member with an event's name can be called; a misdeclared one would never run.
+  // Asserts that each member with an event's name can be called with a Training&. Without the check, a member that was
+  // declared wrong would silently never run.
   template <class C>
   explicit Callback(std::shared_ptr<C> c) {
 #define XGRAD_TAKE(event)                                                                           \

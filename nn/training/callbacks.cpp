@@ -19,7 +19,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Checks in on_fit_begin, rather than after an epoch, that the logs will contain `name`.
+// Throws unless the logs will contain `name`. Called in on_fit_begin, so that a wrong name does not cost an epoch.
 void require_monitored(const char* callback, const Training& t, const std::string& name) {
   const std::vector<std::string>& names = t.log_names();
   const auto known = [&](const std::string& n) { return std::find(names.begin(), names.end(), n) != names.end(); };
@@ -73,7 +73,7 @@ std::optional<double> optional_of(const NamedTensors& from, const char* callback
   return number == nullptr ? std::nullopt : std::optional(number->item());
 }
 
-// Sets the learning rate to itself, so that an optimizer with a schedule throws now rather than after an epoch.
+// Sets the learning rate to itself, so that an optimizer with a schedule throws now and not after an epoch.
 void require_settable_rate(Training& t) { t.model().set_learning_rate(t.model().learning_rate()); }
 
 NamedTensors weights_of(const Model& model) {
@@ -238,7 +238,7 @@ void ModelCheckpoint::on_fit_begin(Training& t) {
     throw UserError(fmt::format(
         "{}: every_steps and save_best_only are both given\n  hint: use two ModelCheckpoint callbacks", name));
   }
-  // Check names and path before the first training step, not after the first epoch.
+  // Check names and path now and not after the first epoch.
   if (save_best_only) require_monitored(name, t, monitor);
   if (every_steps == 0) {
     Logs some;

@@ -21,8 +21,8 @@ namespace xgrad::inline v0::nn {
 // Whether smaller or larger values are better. `automatic` decides by the name, see larger_is_better.
 enum class MonitorMode { automatic, min, max };
 
-// Ends the fit after `patience` epochs in which the monitored value did not improve by more than `min_delta`; 0 is the
-// same as 1. NaN is never an improvement.
+// Ends the fit after `patience` epochs (0 is the same as 1) in which the monitored value did not improve by more than
+// `min_delta`. NaN is never an improvement.
 struct EarlyStopping {
   static constexpr const char* name = "early_stopping";
   std::string monitor = "val_loss";
@@ -80,10 +80,10 @@ struct LearningRateScheduler {
   void on_epoch_begin(Training& t);
 };
 
-// Writes checkpoints, for FitOptions::resume or Model::load. The write is atomic, see Model::save.
+// Writes training checkpoints, for FitOptions::resume or Model::load. The write is atomic, see Model::save.
 struct ModelCheckpoint {
   static constexpr const char* name = "model_checkpoint";
-  // May contain the epoch, here counted from 1, and entries of the logs, in the syntax of std::format:
+  // The file name may contain the epoch, here counted from 1, and entries of the logs, in the syntax of std::format:
   // "net-{epoch:02}-{val_loss:.3f}.safetensors". The folder must exist.
   std::string path;
   std::string monitor = "val_loss";

@@ -11,7 +11,8 @@ namespace {
 
 constexpr Index default_rows = 3;
 
-// Random class indices, or rows of probabilities, which are valid targets for every loss.
+// Random targets: class indices if the loss takes them, otherwise rows of probabilities, which are valid for every
+// loss.
 Tensor random_targets(const ModelGraph& model, std::uint64_t seed) {
   HostRandom random(seed, 1);
   Tensor out(model.target.type());

@@ -11,9 +11,9 @@
 
 namespace xgrad::inline v0::nn {
 
-// The table that check() prints. `few_rows` are two or three rows; if empty, inputs are random, or index 0 for an
-// integer input, and targets are random class indices or probabilities. If the model is not compiled, the prediction in
-// inference mode is checked. `options.only` names weights. Throws like compare_gradients if the data do not match.
+// Returns the table that check() prints. `few_rows` should have two or three rows. If it is empty, floating-point
+// inputs and targets are random, and integer inputs are 0. If the model is not compiled, the prediction in inference
+// mode is checked. `options.only` names weights. Throws like compare_gradients if the data do not match.
 CheckTable check_table(const Model& model, const Dataset& few_rows = {}, const CheckOptions& options = table_options());
 
 // Prints the table; returns whether all gradients agree.

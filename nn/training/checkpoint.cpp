@@ -1,7 +1,8 @@
-// Saving, loading and resuming.
+// Saves and loads models and training checkpoints.
 //
 // Tensors in the file: "weights/NAME", "optimizer/NAME". Training checkpoints also have "fit/sums" (state of Means),
-// "fit/seconds", "history/NAME" (one number per epoch) and "callbacks/NAME/KEY". Metadata: counts, options and names.
+// "fit/seconds", "history/NAME" (one value per epoch) and "callbacks/NAME/KEY". The metadata hold counts, options and
+// names.
 #include <charconv>
 #include <chrono>
 #include <cmath>
@@ -61,7 +62,7 @@ const Tensor& tensor_of(const TensorFile& file, const std::string& where, const 
   return found->second;
 }
 
-// Without this check an unreadable tensor would be reported as missing.
+// Throws if a tensor with the prefix is unreadable, which would otherwise be reported as missing.
 void require_readable(const TensorFile& file, const std::string& where, std::string_view prefix) {
   const auto found = file.unreadable.lower_bound(std::string(prefix));
   if (found != file.unreadable.end() && found->first.starts_with(prefix)) {
@@ -70,7 +71,8 @@ void require_readable(const TensorFile& file, const std::string& where, std::str
   }
 }
 
-// The tensors of the parameters, in their order. Throws FormatError if the file has others with that prefix.
+// The tensors of the parameters, in their order. Throws FormatError if one is missing or has another type, or if the
+// file has more tensors with that prefix.
 std::vector<Tensor> matching(const TensorFile& file, const std::string& where, const std::string& prefix,
                              const std::vector<Parameter>& parameters) {
   std::vector<Tensor> out;
@@ -95,7 +97,7 @@ std::string message_prefix(const char* where, const std::filesystem::path& path)
   return fmt::format("{}: {}", where, path.string());
 }
 
-// Names of the callbacks; repeated ones are numbered.
+// The names of the callbacks, where equal names are numbered.
 std::vector<std::string> names_of(const std::vector<Callback>& callbacks) {
   std::map<std::string, int> seen;
   std::vector<std::string> out;
@@ -221,7 +223,7 @@ void Model::State::take(const TensorFile& file, const std::string& where) {
   for (std::size_t i = 0; i < to.size(); ++i) to[i].set(from[i]);
   training_steps = steps_made;
   epochs = epochs_made;
-  if (seed != options.seed) steps.clear();  // their graphs contain the seed
+  if (seed != options.seed) steps.clear();  // the graphs of the steps contain the seed
   options.seed = seed;
 }
 

@@ -17,6 +17,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// The gradients of a model in one training step, and the graph to which they belong.
 struct ModelGradients {
   ModelGraph graph;
   GradientReport report;
@@ -27,8 +28,8 @@ struct ModelGradients {
   void save(const std::filesystem::path& path, DotOptions options = {}) const;
 };
 
-// `run.step` is the counter of random operations. Throws GraphError before compile(), and like `evaluate` if the rows
-// do not match the model.
+// Computes the report for a few rows. `run.step` is the counter of random operations. Throws GraphError before
+// compile(), and like `evaluate` if the rows do not match the model.
 ModelGradients gradient_report(const Model& model, const Dataset& few_rows, const RunOptions& run = {});
 
 }  // namespace xgrad::inline v0::nn

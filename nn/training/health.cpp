@@ -14,9 +14,9 @@ namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr int epochs_since_best = 3;
-constexpr double initial_weight_limit = 0.05;  // share of the initial values in moving statistics that matters
+constexpr double initial_weight_limit = 0.05;  // fraction of the initial values in moving statistics that is reported
 
-// One check: counts the issues that it finds, and reports those of enough consecutive checks.
+// One check. It records the issues that it finds, and reports those that enough consecutive checks have found.
 class HealthCheck {
  public:
   HealthCheck(Health& health, Training& t) : health_(health), t_(t) {}

@@ -63,7 +63,7 @@ std::vector<std::string> Logs::names() const {
 std::string Logs::str() const {
   std::string out;
   for (const auto& [name, value] : entries_) {
-    // Four decimals, as in Keras, but scientific notation for small values.
+    // Print four decimals, as Keras does, but small values in scientific notation.
     const bool small = value != 0 && value < 1e-3 && value > -1e-3;
     out += fmt::format(fmt::runtime(small ? "{}{}: {:.4e}" : "{}{}: {:.4f}"), out.empty() ? "" : " - ", name,
                        printable(value));

@@ -11,6 +11,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Named values of one epoch or one evaluation.
 class Logs {
  public:
   void add(std::string name, double value) { entries_.emplace_back(std::move(name), value); }
@@ -21,7 +22,7 @@ class Logs {
   bool has(const std::string& name) const;
   const std::vector<std::pair<std::string, double>>& entries() const { return entries_; }
   std::vector<std::string> names() const;
-  // For instance "loss: 0.0288 - accuracy: 0.9906".
+  // One line, such as "loss: 0.0288 - accuracy: 0.9906".
   std::string str() const;
 
  private:
@@ -32,6 +33,7 @@ class Logs {
 // suffix such as _1), false for all others, such as losses.
 bool larger_is_better(const std::string& name);
 
+// The logs of all epochs of a fit.
 class History {
  public:
   void add(Logs logs, double seconds, double training_seconds);
@@ -48,10 +50,10 @@ class History {
   // validation curves and marks the best epoch, of the validation if there is one. Throws UserError unless the
   // extension is .svg, EnvironmentError if the file cannot be written.
   void plot(const std::filesystem::path& path) const;
-  // Wall-clock time of each epoch in seconds, with and without validation.
+  // Wall-clock time of each epoch in seconds; training_seconds() does not include validation.
   const std::vector<double>& seconds() const { return seconds_; }
   const std::vector<double>& training_seconds() const { return training_seconds_; }
-  // Whether a callback ended the fit, and its reason, which may be empty.
+  // Whether a callback ended the fit; stop_reason() is its reason, which may be empty.
   bool stopped() const { return stopped_; }
   const std::string& stop_reason() const { return stop_reason_; }
   void set_stopped(std::string reason);

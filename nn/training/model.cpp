@@ -23,11 +23,12 @@ namespace xgrad::inline v0::nn {
 
 namespace {
 
-// Default batch size of evaluate() and predict(): large enough for fast matrix products, small enough for the caches.
+// The default batch size of evaluate() and predict(): large enough for fast matrix products, small enough for the
+// caches.
 constexpr Index inference_batch_size = 256;
 
 Shape target_shape(const Shape& prediction, Target target) {
-  if (target != Target::class_number) return prediction;
+  if (target != Target::class_index) return prediction;
   return Shape(std::span(prediction.begin(), prediction.end() - 1));
 }
 
@@ -148,9 +149,9 @@ ModelGraph Model::State::build(Mode mode, Index rows, bool weighted) {
   if (!compiled || mode == Mode::predict) return out;
 
   const SourceLocationScope compiled_at = SourceLocationScope::otherwise(compile_line, &g);
-  const bool class_number = compiled->loss.target == Target::class_number;
+  const bool class_index = compiled->loss.target == Target::class_index;
   const DType dtype = target_dtype(out.prediction.dtype());
-  out.target = g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_number ? i64 : dtype);
+  out.target = g.input("y", target_shape(out.prediction.shape(), compiled->loss.target), class_index ? i64 : dtype);
   if (weighted) out.weights = g.input("weights", {rows}, dtype);
   add_objective(out, *compiled, options.name);
   if (mode != Mode::train) return out;
@@ -258,7 +259,8 @@ void Model::State::fail_out_of_memory(const char* where, Index rows) const {
 Model::Model(AnyModule network, Shape row, ModelOptions options, SourceLocation at) try
     : state_(std::make_unique<State>(std::move(network), row, std::move(options), at)) {
   const SourceLocationScope line = SourceLocationScope::otherwise(at, nullptr);
-  // With one row, a mix-up of the axis of rows with an axis of extent 1 would stay hidden.
+  // Build the graphs for two rows: with one row, a network that confuses the batch axis with an axis of extent 1 would
+  // not be detected.
   ModelGraph graph = state_->build(Mode::predict, 2), training = state_->build(Mode::train, 2);
   if (!state_->options.input_dtype && is_indices(graph) && is_indices(training)) {
     try {

@@ -45,6 +45,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// Options of a model's constructor.
 struct ModelOptions {
   // Seed of the initial weights, the shuffles and all random operations. Models with equal layers and equal seeds have
   // equal initial weights and dropout masks, so give each member of an ensemble its own seed. Nearby seeds such as 1
@@ -62,20 +63,22 @@ struct ModelOptions {
   std::function<void(const std::string& text)> warn{};
 };
 
+// The loss, optimizer and metrics of training.
 struct CompileOptions {
   Loss loss;
   Optimizer optimizer;
   std::vector<Metric> metrics{};
 };
 
+// Options of Model::fit.
 struct FitOptions {
   int batch_size = default_batch_size;
   int epochs = default_epochs;
   bool shuffle = true;          // a new order in each epoch
   bool drop_last = false;       // skips a partial batch at the end of an epoch
   Dataset validation{};         // evaluated after each epoch; none if empty
-  double validation_split = 0;  // alternative: this fraction of the rows, the last ones
-  Augment augment{};            // of the training images: new in each epoch, seeded by the model's seed
+  double validation_split = 0;  // alternative to `validation`: the fraction of the rows, from the end, that is held out
+  Augment augment{};            // changes the training images, anew in each epoch, by the model's seed
   Verbose verbose = Verbose::automatic;
   int threads = 0;  // 0: default_threads()
   std::vector<Callback> callbacks{};
@@ -89,6 +92,7 @@ struct FitOptions {
   std::filesystem::path resume{};
 };
 
+// Options of Model::evaluate and Model::predict.
 struct EvaluateOptions {
   int batch_size = 0;  // affects only speed and memory; 0: chosen automatically
   int threads = 0;     // 0: default_threads()
@@ -110,6 +114,7 @@ struct LoadOptions {
   bool strict = true;  // throw if the file lacks a tensor for a weight
 };
 
+// Options of Model::summary.
 struct SummaryOptions {
   int batch_size = default_batch_size;  // rows for which memory and operations are counted
 };
@@ -120,12 +125,13 @@ struct ModelGraph {
   Value input, prediction;
   Value target, loss;  // not valid before compile(); the loss includes the penalties
   Value weights;       // row weights; valid if the graph was built with them
-  // `loss_weight`, f64 scalar: the total weight of the batch, for means over batches. `penalty`: the penalties in the
-  // loss, whose weight is the number of rows. Both are valid only if rows have weights, or the loss weighs or ignores
-  // labels; otherwise the total weight is the number of rows. A batch of weight 0 contributes nothing to the updates.
+  // `loss_weight` (f64 scalar) is the total weight of the batch, by which losses of batches are averaged. `penalty` is
+  // the part of the loss that is averaged by the number of rows instead. Both are valid only if rows have weights or
+  // the loss weighs or ignores labels; otherwise the weight of a batch is its number of rows. A batch of weight 0
+  // contributes nothing to the updates.
   Value loss_weight, penalty;
   std::vector<Value> metrics;         // outputs for the batch, in the order of CompileOptions
-  std::vector<Value> metric_weights;  // total weight of each metric; not valid: the number of rows
+  std::vector<Value> metric_weights;  // total weight of each metric; the number of rows if not valid
   // In training graphs: all updates of a training step, the weights that it trains, and the trainable weights that the
   // loss does not depend on.
   std::vector<Update> updates;
@@ -137,6 +143,8 @@ struct ModelGraph {
   Feeds feeds(const Dataset& rows) const;
 };
 
+// A network with everything that training it needs: loss, optimizer, metrics and random seeds.
+//
 // Threads: several threads may call functions that only read the model, such as predict() and evaluate(), concurrently.
 // Functions that change weights, loss or optimizer (compile, fit, train_on_batch, load, set_learning_rate,
 // swap_averages, and profile, which restores them) need exclusive access: they throw GraphError while another thread is
@@ -169,9 +177,9 @@ class Model {
   // One training step on all rows as a single batch, for custom training loops. Returns loss and metrics of the rows
   // before the update. Throws like fit.
   Logs train_on_batch(const Dataset& rows, int threads = 0);
-  // Loss (with penalties) and metrics over all rows, in inference mode.
+  // Returns loss (with penalties) and metrics over all rows, in inference mode.
   Logs evaluate(const Dataset& data, const EvaluateOptions& options = {}) const;
-  // Predictions, [rows, ...], one for each row of x, in inference mode.
+  // Returns predictions, [rows, ...], one for each row of x, in inference mode.
   Tensor predict(const Tensor& x, const EvaluateOptions& options = {}) const;
 
   // Prints str().

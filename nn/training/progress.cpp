@@ -62,14 +62,14 @@ Progress::Progress(Verbose verbose, int epochs, int steps, std::FILE* out)
   if (verbose_ == Verbose::automatic) verbose_ = is_terminal(out) ? Verbose::bar : Verbose::lines;
 }
 
-// Queried at each update, because windows are resized. After shrinking, a wrapped line is not erased: some terminals
-// truncate lines instead, and moving the cursor up would then erase other output.
+// The width is queried at each update, because windows are resized. A line that wraps after shrinking is not erased:
+// some terminals truncate lines instead, and moving the cursor up would then erase other output.
 int Progress::width() const {
   winsize window{};
   return ioctl(fileno(out_), TIOCGWINSZ, &window) == 0 && window.ws_col > 0 ? window.ws_col : default_width;
 }
 
-// Ignores write errors: a closed terminal must not end training.
+// Writes to the terminal. Ignores errors, since a closed terminal must not end training.
 void Progress::write(const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), out_);
   std::fflush(out_);

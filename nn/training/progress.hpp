@@ -1,4 +1,4 @@
-// Prints the progress of a fit: a bar with the remaining time on a terminal, otherwise one line per epoch.
+// Progress: the output of a fit.
 #pragma once
 
 #include <chrono>
@@ -9,6 +9,7 @@
 
 namespace xgrad::inline v0::nn {
 
+// The form of the progress output.
 enum class Verbose {
   automatic,  // a bar on a terminal, otherwise lines
   silent,
@@ -16,13 +17,14 @@ enum class Verbose {
   lines,
 };
 
-// For instance "  128/469 [=======>......................] - ETA: 2s - loss: 0.4321". At the end of an epoch, elapsed
-// time replaces the ETA. To fit `width` columns, the bar is shortened or omitted, then the text is truncated; the line
-// of an ended epoch, which stays on the screen, is never truncated.
+// The line of a bar, such as "  128/469 [=======>......................] - ETA: 2s - loss: 0.4321". At the end of an
+// epoch, elapsed time replaces the ETA. To fit `width` columns, the bar is shortened or omitted, then the text is
+// truncated; the line of an ended epoch, which stays on the screen, is never truncated.
 std::string progress_line(int done, int total, double seconds, const Logs& logs, int width, bool ended = false);
 // Formats a duration, for instance as "850us", "12ms", "1.5s" or "2:03".
 std::string duration(double seconds);
 
+// Prints the progress of a fit: a bar with the remaining time on a terminal, otherwise one line per epoch.
 class Progress {
  public:
   Progress(Verbose verbose, int epochs, int steps, std::FILE* out = stdout);
@@ -39,7 +41,7 @@ class Progress {
  private:
   using Clock = std::chrono::steady_clock;
   double elapsed() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-  int width() const;  // current width of the terminal
+  int width() const;  // current number of columns of the terminal
   void write(const std::string& text);
 
   Verbose verbose_;

@@ -20,14 +20,15 @@ struct Row {
   std::string layer, output{};
   Index parameters = 0;
   double flops = 0;
-  std::size_t bytes = 0;  // activations
+  std::size_t bytes = 0;  // bytes of the activations
 };
 
 std::string top_of(const std::string& scope) { return scope.substr(0, scope.find('/')); }
 
 std::string thousands(Index n) { return xgrad::thousands(static_cast<std::uint64_t>(n)); }
 
-// Three significant digits with a prefix, such as "3.21 M"; all digits below 10000.
+// Formats a count with three significant digits and a prefix, such as "3.21 M", or with all digits if it is below
+// 10000.
 std::string count_text(double n) {
   if (n < 1e4) return thousands(static_cast<Index>(n));
   constexpr const char* prefixes[] = {"", "k", "M", "G", "T", "P", "E"};
@@ -38,14 +39,14 @@ std::string count_text(double n) {
 
 std::string flop_text(double n) { return count_text(n) + (n < 1e4 ? " FLOP" : "FLOP"); }
 
-// Prints axis 0, that of the rows, as "batch".
+// Formats a shape, with "batch" as the extent of axis 0.
 std::string shape_text(const Shape& shape) {
   std::string out = "[batch";
   for (int axis = 1; axis < shape.rank(); ++axis) out += fmt::format(", {}", shape[axis]);
   return out + "]";
 }
 
-// For each node: whether the prediction depends on it, and whether it depends on the input.
+// By node: whether the prediction depends on it, and whether it depends on the input.
 struct Between {
   std::vector<char> to_prediction, from_input;
 
@@ -87,7 +88,7 @@ std::vector<Row> rows_of_layers(const ModelGraph& model) {
   return rows;
 }
 
-// The outputs of a step's plan: metrics, and the loss or, if not compiled, the prediction.
+// The outputs of a step's plan: loss and metrics or, if the model is not compiled, the prediction.
 std::vector<Value> outputs_of(const ModelGraph& step) {
   std::vector<Value> out = step.metrics;
   out.push_back(step.loss.valid() ? step.loss : step.prediction);

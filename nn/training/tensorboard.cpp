@@ -58,7 +58,7 @@ class Folder {
 
  private:
   EventWriter events_;
-  std::map<std::string, std::int64_t> last_;  // by tag: last step in the earlier files of a resumed fit
+  std::map<std::string, std::int64_t> last_;  // by tag: the last step in the earlier files of a resumed fit
   bool has_graph_ = false;
 };
 

@@ -46,7 +46,7 @@ double reported(const nn::Metric& metric, const Tensor& p, const Tensor& y, int 
   Shape row;
   for (int axis = 1; axis < p.shape().rank(); ++axis) row.push_back(p.shape()[axis]);
   nn::Model model{nn::linear, row, {.dtype = p.dtype()}};
-  const nn::Loss classes{"none", [](Value v, Value) { return mean(v); }, nn::Target::class_number};
+  const nn::Loss classes{"none", [](Value v, Value) { return mean(v); }, nn::Target::class_index};
   const nn::Loss like_prediction{"none", [](Value v, Value) { return mean(v); }};
   model.compile({.loss = y.dtype() == i64 ? classes : like_prediction, .optimizer = nn::SGD{}, .metrics = {metric}});
   return model.evaluate({p, y}, {.batch_size = batch})[metric.name];

@@ -64,7 +64,7 @@ void CsvRecords::skip_blanks() {
   while (!at_end() && (text_[at_] == ' ' || text_[at_] == '\t')) ++at_;
 }
 
-// Leaves the cursor at the line feed or the end.
+// Moves the cursor to the line feed or the end.
 void CsvRecords::skip_comment() {
   if (at_comment()) at_ = std::min(text_.find('\n', at_), text_.size());
 }
@@ -95,7 +95,7 @@ void CsvRecords::read_fields() {
   }
 }
 
-// Leaves the cursor at a separator, a comment, a line end or the end of the text.
+// Reads a field and moves the cursor to the following separator, comment, line end or end of the text.
 CsvField CsvRecords::read_field() {
   const std::size_t begin = at_;
   std::size_t quote = begin;

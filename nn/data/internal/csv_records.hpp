@@ -13,20 +13,20 @@ struct CsvOptions;
 
 struct CsvField {
   std::string text;
-  std::size_t line;  // where it begins
+  std::size_t line;  // number of the line in which the field begins
   bool quoted;
 };
 
 class CsvRecords {
  public:
-  // Keeps references to all three. Errors are thrown by `file.fail`.
+  // Keeps references to the arguments. Errors are thrown by `file.fail`.
   CsvRecords(const InputFile& file, std::string_view text, const CsvOptions& options);
 
   // Reads the next record; false at the end of the text.
   bool next();
   const std::vector<CsvField>& fields() const { return fields_; }
-  std::size_t line() const { return line_; }  // where the record begins
-  // A separator that splits the first line where the chosen one does not; NUL if there is none.
+  std::size_t line() const { return line_; }  // number of the line in which the record begins
+  // Another separator, for hints: one that splits the first line if the chosen one does not. NUL if there is none.
   char likelier_separator() const;
   bool begins_with_comment() const { return text_.starts_with('#') && comment_ == '\0'; }
 

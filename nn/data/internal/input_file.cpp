@@ -78,7 +78,7 @@ bool looks_like_safetensors(std::string_view beginning) {
   return beginning.size() >= 10 && beginning[8] == '{' && beginning.substr(4, 4) == "\0\0\0\0"sv;
 }
 
-// zlib can also pass other data through, but with far more memory than small files need.
+// Whether the file is gzip data. zlib can also read other files, but needs far more memory than small files have bytes.
 bool begins_as_gzip(int file) {
   std::array<unsigned char, 2> begin{};
   return ::pread(file, begin.data(), begin.size(), 0) == 2 && begin[0] == 0x1F && begin[1] == 0x8B;
@@ -158,7 +158,7 @@ std::size_t InputFile::read_more(void* to, std::size_t count) {
   auto* next = static_cast<char*>(to);
   std::size_t got = 0;
   while (got < count) {
-    constexpr std::size_t most = 1 << 30;  // zlib counts in an int
+    constexpr std::size_t most = 1 << 30;  // zlib's counts are of type int
     const std::size_t wanted = std::min(most, count - got);
     if (file_->packed == nullptr) {
       const ssize_t part = ::read(file_->number, next + got, wanted);
@@ -196,7 +196,7 @@ void InputFile::skip(std::uint64_t count) {
 }
 
 std::string InputFile::read_all() {
-  std::size_t got = 0;  // so far
+  std::size_t got = 0;  // bytes read so far
   const auto read_parts = [&] {
     std::string out;
     // Asking for one byte more than the file size detects the end in one read.

@@ -15,8 +15,8 @@
 
 namespace xgrad::inline v0::nn {
 
-// Calls f(), which works on a file. A failed allocation becomes OutOfMemoryError "WHERE: out of memory for WHAT",
-// unless f() already threw one that begins with WHERE. where() and what() are called only on failure.
+// Calls f(), which reads a file. A failed allocation becomes OutOfMemoryError "WHERE: out of memory for WHAT", unless
+// f() already threw an OutOfMemoryError that begins with WHERE. where() and what() are called only on failure.
 template <class Where, class F, class What>
 decltype(auto) with_file_memory(Where where, F f, What what) {
   const auto message = [&] { return where() + ": out of memory for " + what(); };
@@ -33,10 +33,10 @@ decltype(auto) with_file_memory(Where where, F f, What what) {
 // formats whose first bytes cannot begin a text file.
 std::string kind_of_file(std::string_view beginning, bool no_text = false);
 
-// "not FORMAT: it is KIND", or "not FORMAT: OTHERWISE" if kind_of_file does not know these first bytes.
+// The text "not FORMAT: it is KIND", or "not FORMAT: OTHERWISE" if kind_of_file does not know these first bytes.
 std::string not_of_format(std::string_view format, std::string_view beginning, const std::string& otherwise);
 
-// Reads up to `count` bytes; returns fewer only at the end.
+// A function that reads up to `count` bytes and returns their number, which is smaller only at the end.
 using ByteSource = std::function<std::size_t(void* to, std::size_t count)>;
 // Reads `count` bytes, or fewer at the end of the source. Memory grows with the bytes read, since `count` comes from an
 // unverified file header.
@@ -67,7 +67,7 @@ class InputFile {
   // Size on disk in bytes.
   std::uint64_t size() const { return size_; }
 
-  // Throws FormatError: "WHERE: PATH: WHAT".
+  // Throws FormatError with the message "WHERE: PATH: WHAT".
   [[noreturn]] void fail(const std::string& what) const;
 
  private:

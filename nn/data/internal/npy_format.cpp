@@ -38,7 +38,7 @@ constexpr std::pair<std::string_view, std::string_view> long_names[] = {
     {"float16", "f2"}, {"float32", "f4"}, {"float64", "f8"},
 };
 
-// Why arrays of a dtype are not supported.
+// The reason why arrays of a dtype are not supported.
 std::string_view reason_against(std::string_view type) {
   switch (type.empty() ? ' ' : type[0]) {
     case 'O': return "Python objects are not read";
@@ -56,7 +56,7 @@ std::string_view reason_against(std::string_view type) {
   }
 }
 
-// Parses the header, a Python dictionary literal, as far as numeric arrays need it.
+// Parses the header: the subset of Python dictionary literals that numeric arrays need.
 class HeaderParser {
  public:
   HeaderParser(const std::string& where, std::string_view text) : where_(where), text_(text) {}
@@ -159,7 +159,7 @@ class HeaderParser {
         fail(fmt::format("\"shape\" is too large: {}", error.message()));
       }
       if (!accept(',')) {
-        // In Python (3) is a number, (3,) a tuple.
+        // In Python, (3) is a number and (3,) is a tuple.
         if (header_.shape.rank() == 1) fail("\"shape\" is not a tuple: a single extent needs a comma after it");
         expect(')', "\"shape\" is not closed");
         break;

@@ -26,7 +26,7 @@ Tensor decode_array(const std::string& where, const ArrayHeader& header, const s
                     DType dtype);
 // Reads an array up to the end of the source. Messages begin with `where`; `dtype` is as in load_npy.
 Tensor read_npy_bytes(const std::string& where, const ByteSource& source, std::optional<DType> dtype);
-// The magic string, version and header that precede the data of a tensor.
+// Returns the magic string, version and header that precede the data of a tensor.
 std::string npy_header(const Tensor& tensor);
 
 }  // namespace xgrad::inline v0::nn

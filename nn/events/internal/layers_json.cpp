@@ -16,14 +16,15 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct LayerNode {  // a layer, or an operation outside of layers
+// A layer, or an operation outside of layers.
+struct LayerNode {
   std::string name, kind;
   TensorType output;                // type of its last node
   std::vector<std::size_t> inputs;  // indices of layers, without duplicates
   bool is_input = false;
 };
 
-// "batch_norm_1" gives "BatchNorm", "dense" gives "Dense".
+// The kind of a layer by its scope: "batch_norm_1" gives "BatchNorm", "dense" gives "Dense".
 std::string kind_of(const std::string& scope) {
   std::string name = scope.substr(scope.rfind('/') + 1);  // npos + 1 is 0
   const std::size_t number = name.find_last_not_of("0123456789");
@@ -124,7 +125,7 @@ const char* dtype_name(DType dtype) {
   return "";
 }
 
-// Axis 0 is the batch axis, whose extent is unspecified.
+// The shape as JSON. The extent of axis 0, the batch axis, is null.
 Json batch_shape(const Shape& shape) {
   Json out = Json::array();
   for (int axis = 0; axis < shape.rank(); ++axis) out.push_back(axis == 0 ? Json() : Json(shape[axis]));

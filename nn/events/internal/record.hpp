@@ -16,7 +16,8 @@ static_assert(std::endian::native == std::endian::little, "tensors in events are
 constexpr std::size_t head_bytes = 12;
 constexpr std::size_t tail_bytes = 4;
 
-// Masked CRC-32C (Castagnoli): rotated plus a constant, so that data may itself contain checksums.
+// Masked CRC-32C (Castagnoli) of the data. The checksum is rotated and a constant added, since a plain CRC is weak for
+// data that contain CRCs.
 std::uint32_t check(std::string_view data);
 
 // Completes a record in place: `framed` holds head_bytes bytes of space, then the data.

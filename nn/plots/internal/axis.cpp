@@ -11,7 +11,8 @@
 namespace xgrad::inline v0::nn::plots {
 namespace {
 
-// Limits of 1e300 and 1e-300, so that axis lengths are finite; with a margin for the rounding of ticks at the ends.
+// Values are limited to 1e300 and, on logarithmic axes, 1e-300, so that axis lengths are finite. The margin allows for
+// rounding of ticks at the ends.
 constexpr double largest = 1.000000001e300, smallest = 0.999999999e-300;
 
 double along(double v, Scale scale) { return scale == Scale::logarithmic ? std::log10(v) : v; }
@@ -41,7 +42,7 @@ TickSpacing spacing_for(double length, int at_most) {
 
 std::string with_minus(const std::string& text) { return text.starts_with('-') ? "\u2212" + text.substr(1) : text; }
 
-// Labels of one axis share their number of decimals and power of ten.
+// Formats the labels of an axis, which share their number of decimals and power of ten.
 std::vector<Tick> labeled(const std::vector<double>& at, int last_digit) {
   double most = 0;
   for (const double v : at) most = std::max(most, std::abs(v));
@@ -74,7 +75,7 @@ std::vector<Tick> even_ticks(const Axis& axis, int at_most) {
   return labeled(at, spacing.exponent);
 }
 
-// Labeled ticks at the given multiples of powers of ten, unlabeled ones at the other multiples.
+// Ticks at multiples of powers of ten, with labels at the given multiples.
 std::vector<Tick> close_ticks(const Axis& axis, int first, int last, std::initializer_list<int> named) {
   std::vector<Tick> out;
   for (int decade = first; decade <= last; ++decade) {

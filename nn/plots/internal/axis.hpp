@@ -16,7 +16,7 @@ bool has_place(double v, Scale scale);
 // The range of the data along an axis.
 struct Extent {
   Scale scale = Scale::linear;
-  // Range of the data, which gets a margin, and of edges, which get none, such as the base of bars.
+  // The range of the data, which gets a margin, and the range of edges such as the base of bars, which get none.
   double low = std::numeric_limits<double>::infinity(), high = -std::numeric_limits<double>::infinity();
   double low_edge = std::numeric_limits<double>::infinity(), high_edge = -std::numeric_limits<double>::infinity();
   bool whole = true;  // all data are integers
@@ -33,7 +33,7 @@ struct Axis {
   bool whole = false;     // ticks at integers only, if the axis has any
   bool reversed = false;  // values descend along the axis
 
-  // Position along the axis: 0 to 1, outside of that beyond the ends; NaN if the value cannot be shown.
+  // The position of a value along the axis: 0 and 1 at the ends; NaN if the value cannot be shown.
   double position(double v) const;
 };
 
@@ -45,8 +45,8 @@ struct Tick {
   std::string label;  // empty for a minor tick
 };
 
-// About `at_most` ticks or fewer: on a linear axis at multiples of 1, 2 or 5 times a power of ten, on a logarithmic
-// axis at powers of ten and, if there are only one or two, at some of their multiples.
+// Returns about `at_most` ticks or fewer: on a linear axis at multiples of 1, 2 or 5 times a power of ten, on a
+// logarithmic axis at powers of ten and, if the axis has only one or two, at some of their multiples.
 std::vector<Tick> ticks_of(const Axis& axis, int at_most);
 
 }  // namespace xgrad::inline v0::nn::plots

@@ -22,7 +22,7 @@ class Crossings {
 
   std::vector<ContourLine> lines() {
     std::vector<ContourLine> out;
-    // First follow the lines that end at the border, from their ends; the remaining ones are closed.
+    // First follow the lines that end at the border, from their ends. The remaining lines are closed.
     for (std::size_t edge = 0; edge < next_.size(); ++edge) {
       if (next_[edge][0] != none && next_[edge][1] == none) out.push_back(follow(edge));
     }
@@ -51,7 +51,7 @@ class Crossings {
     }
     if (count == 2) connect(crossed[0], crossed[1]);
     if (count < 4) return;
-    // Saddle point: corner 0 is separated if it differs from the mean.
+    // At a saddle point, corner 0 is separated if it is on the other side of the level than the mean.
     const bool alone = (h[0] >= level_) != (mean >= level_);
     connect(crossed[0], crossed[alone ? 3 : 1]);
     connect(crossed[2], crossed[alone ? 1 : 3]);

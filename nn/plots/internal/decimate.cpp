@@ -49,7 +49,7 @@ std::vector<Pixel> simplified(const std::vector<Pixel>& curve) {
   std::size_t kept = 0;  // index of the last kept point
   for (std::size_t i = 0; i < curve.size(); ++i) {
     bool needed = i == 0 || i + 1 == curve.size() || i - kept >= 40;
-    // Is a point far from the line between the last kept point and the next one?
+    // Keep the point if any point is far from the line between the last kept point and the next one.
     for (std::size_t k = kept + 1; k <= i && !needed; ++k) needed = distance(curve[k], curve[kept], curve[i + 1]) > 0.1;
     if (!needed) continue;
     out.push_back(curve[i]);

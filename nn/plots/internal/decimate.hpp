@@ -14,8 +14,8 @@ struct Pixel {
 // Lines with more points are decimated.
 constexpr std::size_t many_points = 2000;
 
-// A line of fewer points that looks the same. If x is monotonic, keeps the first, last, lowest and highest point of
-// each pixel column. Otherwise drops points within a third of a pixel of the previous one.
+// Returns a line of fewer points that looks the same. If x is monotonic, keeps the first, last, lowest and highest
+// point of each pixel column. Otherwise drops points within a third of a pixel of the previous one.
 std::vector<Pixel> decimate(const std::vector<Pixel>& line);
 
 // Drops points that are within a tenth of a pixel of the line between the kept ones.

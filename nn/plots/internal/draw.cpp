@@ -27,7 +27,7 @@ std::string dashes(std::size_t index, bool dashed) {
   return pattern.empty() ? "" : fmt::format(R"( stroke-dasharray="{}")", pattern);
 }
 
-// The marker shape also changes each time the palette repeats.
+// Draws a marker. Its shape changes each time the palette repeats.
 void draw_point(std::string& out, double x, double y, double r, std::size_t index) {
   switch (index / palette_size % 3) {
     case 0: write_line(out, R"(<circle cx="{}" cy="{}" r="{}"/>)", coordinate(x), coordinate(y), coordinate(r)); break;
@@ -74,7 +74,7 @@ void draw(std::string& out, const Line& line, const View& view, const CycleIndex
   std::vector<Pixel> dots;
   for (const auto& run : runs_of(line.x, line.y, view)) {
     path += path_of(line.x.size() > many_points ? decimate(run) : run, view.width, view.height);
-    // A path of a single point is invisible.
+    // Draw single points as dots: a path of one point is invisible.
     if (run.size() == 1 || line.options.markers) dots.insert(dots.end(), run.begin(), run.end());
   }
   out += colored(cycle.color, "");
@@ -183,7 +183,7 @@ void draw(std::string& out, const Image& image, const View& view, const CycleInd
   const Matrix& m = image.matrix;
   const std::size_t rows = cell_size(m.rows), columns = cell_size(m.columns);
   constexpr int shades = 129;
-  std::map<int, std::string> cells;  // by shade; one path is shorter than many rectangles
+  std::map<int, std::string> cells;  // one path per shade, which is shorter than many rectangles
   for (std::size_t i = 0; i < m.rows; i += rows) {
     const auto edge = [](std::size_t at, std::size_t end) { return static_cast<double>(std::min(at, end)) - 0.5; };
     const std::string top = coordinate(view.py(edge(i, m.rows))), foot = coordinate(view.py(edge(i + rows, m.rows)));

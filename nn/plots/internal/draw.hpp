@@ -28,7 +28,7 @@ struct CycleIndex {
 
 bool takes_color(const Mark& mark);
 void draw_mark(std::string& out, const Mark& mark, const View& view, const CycleIndex& cycle);
-// The legend symbol of a mark: its width, and drawing it centered vertically at y.
+// The width of a mark's legend symbol, and the symbol itself, centered vertically at y.
 double swatch_width(const Mark& mark);
 void draw_swatch(std::string& out, const Mark& mark, const CycleIndex& cycle, double x, double y);
 

@@ -14,7 +14,7 @@ namespace plots {
 namespace {
 
 constexpr double title_size = 15, name_size = 12, tick_size = 11;
-constexpr double boldness = 1.12;  // width of bold text relative to regular
+constexpr double boldness = 1.12;  // width of bold text relative to regular text
 constexpr double margin = 14, scale_width = 13;
 constexpr double slant = 35, slant_sine = 0.574, slant_cosine = 0.819;  // degrees
 

@@ -12,7 +12,7 @@
 namespace xgrad::inline v0::nn::plots {
 namespace {
 
-// Each byte of an invalid sequence counts as one character, of code 0.
+// The first character of the text. Each byte of an invalid sequence is one character, of code 0.
 Utf8Character first_of(std::string_view text) {
   const Utf8Character c = first_character(text);
   return c.valid ? c : Utf8Character{0, 1, false};
@@ -20,12 +20,12 @@ Utf8Character first_of(std::string_view text) {
 
 bool is_allowed(char32_t code) {
   const bool control = code < 0x20 || (code >= 0x7F && code < 0xA0);
-  // These would reverse the direction of the following text.
+  // Exclude characters that change the direction of the following text.
   const bool direction = (code >= 0x202A && code <= 0x202E) || (code >= 0x2066 && code <= 0x2069);
   return !control && !direction && (code & 0xFFFEU) != 0xFFFE;
 }
 
-// Width of a character relative to the font size.
+// The width of a character relative to the font size.
 double width_of(char32_t code) {
   if (code >= 0x1100 && (code < 0x2000 || code >= 0x2E80)) return 1.05;
   if (std::u32string_view(U"iljtfrI.,:;|!'()[] ·").find(code) != std::u32string_view::npos) return 0.36;

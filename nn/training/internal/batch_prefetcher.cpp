@@ -13,7 +13,7 @@ BatchPrefetcher::BatchPrefetcher(int threads) : threads_(threads > 0 ? threads :
   if (threads_ >= usable_processors()) return;
   try {
     thread_ = std::thread([this] { worker_loop(); });
-  } catch (const std::system_error&) {  // no thread available: finish() gathers
+  } catch (const std::system_error&) {  // no thread could be created: finish() gathers the rows
   } catch (const std::bad_alloc&) {}
 }
 

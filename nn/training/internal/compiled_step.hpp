@@ -15,7 +15,7 @@ namespace xgrad::inline v0::nn {
 struct BatchSource {
   const Dataset* data;
   const Augment* augment = nullptr;   // null: no augmentation
-  std::uint64_t seed = 0, epoch = 0;  // for the augmentation
+  std::uint64_t seed = 0, epoch = 0;  // arguments of the augmentation
 };
 
 enum class Mode { predict, evaluate, train };
@@ -28,8 +28,8 @@ struct StepKey {
   friend auto operator<=>(const StepKey&, const StepKey&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
-// A graph of a model and its plan. Outputs: the prediction for Mode::predict, otherwise loss and metrics. Several
-// threads may run it, each with its own CompiledStep.
+// A graph of a model and its plan. The outputs are the prediction for Mode::predict, otherwise loss and metrics.
+// Several threads may run one StepPlan, each with its own CompiledStep.
 struct StepPlan {
   StepPlan(const StepKey& key, ModelGraph graph, Rewrites rewrites = Rewrites::exact, bool separable = true);
 
@@ -55,7 +55,7 @@ class CompiledStep {
   void run(const RunOptions& options) { plan_->plan.run(memory_, options); }
   const Graph& graph() const { return *plan_->graph.graph; }
   Index rows() const { return plan_->key.rows; }
-  // Outputs of the last run, not copied: prediction or loss, and the value of metric i.
+  // The outputs of the last run, borrowed: prediction or loss, and the value of metric i.
   Tensor prediction() const { return memory_.output(0); }
   double loss() const { return memory_.output(0).at(0); }
   Tensor metric(std::size_t i) const { return memory_.output(static_cast<int>(i) + 1); }
@@ -76,7 +76,7 @@ class CompiledStep {
   Workspace memory_;
   std::size_t bytes_;
   bool has_next_inputs_ = false;
-  // Output indices; -1: none.
+  // Indices of outputs; -1 if there is none.
   int loss_weight_ = -1, penalty_ = -1;
   std::vector<int> metric_weights_;
 };
@@ -100,11 +100,11 @@ class Means {
 
  private:
   struct MetricSums {
-    std::size_t first, count;  // range in `sums_`; the weight is at first - 1
-    Metric::Result result;     // empty: the mean
+    std::size_t first, count;  // range in `sums_`; the metric's weight is at first - 1
+    Metric::Result result;     // if empty, the value is the mean
   };
   std::vector<MetricSums> metrics_;
-  // Loss without penalties and its weight, penalties and number of rows, then the metrics.
+  // Weighted sums: loss without penalties and its weight, penalties and the number of rows, then those of the metrics.
   std::vector<double> sums_;
 };
 

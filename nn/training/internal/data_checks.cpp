@@ -39,13 +39,14 @@ Index first_failing(const Tensor& t, Test holds) {
 
 template <class T>
 Index first_not_finite(const Tensor& t) {
-  // Fast path: x - x is 0 for finite x and NaN otherwise. The loop has no early exit, so that it vectorizes.
+  // Fast path for finite data: x - x is 0 for finite x and NaN otherwise. The loop has no early exit, so that it
+  // vectorizes.
   T sum = 0;
   for (const T x : t.values<T>()) sum += x - x;
   return sum == 0 ? -1 : first_failing<T>(t, [](T x) { return std::isfinite(x); });
 }
 
-// `given` in another dtype. Throws ValueError for values that are not finite after the conversion.
+// Converts `given` to another dtype. Throws ValueError for values that are not finite after the conversion.
 Tensor converted(const std::string& where, const char* what, const Tensor& given, DType dtype) {
   Tensor t = given.dtype() == dtype ? given : given.cast(dtype);
   const Index bad = t.dtype() == f32 ? first_not_finite<float>(t) : t.dtype() == f64 ? first_not_finite<double>(t) : -1;
@@ -59,7 +60,7 @@ Tensor converted(const std::string& where, const char* what, const Tensor& given
       fmt::format("{}: {} is not finite: {} in {}", where, what, number_text(given.at(bad)), position_text(t, bad)));
 }
 
-// Throws ValueError for integers that f32 or f64 would round: an index would become another one.
+// Throws ValueError for integers that f32 or f64 would round, since rounding an index changes its meaning.
 void require_exact(const std::string& where, const Tensor& x, const Tensor& as) {
   if (x.dtype() != i64 || !is_floating(as.dtype())) return;
   const auto v = x.values<std::int64_t>();
@@ -196,7 +197,7 @@ Tensor checked_targets(const std::string& where, const Tensor& y, const Tensor& 
         fmt::format("{}: y must have a row for each of the {} rows of x\n  y: {}", where, rows, y.type().str()));
   }
   const Shape given = row_of(y.shape());
-  if (loss.target != Target::class_number) {
+  if (loss.target != Target::class_index) {
     if (given != expected_row) {
       std::string hint;
       if (y.dtype() == i64 && given.rank() + 1 == expected_row.rank()) {

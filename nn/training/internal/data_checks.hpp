@@ -9,9 +9,9 @@
 
 namespace xgrad::inline v0::nn {
 
-// `row` is the shape and dtype of one input row, `prediction_row` those of one prediction. Each function converts to
-// the dtype of the model, checks the result and throws ShapeError or ValueError. Messages start with `where` and name
-// row and position of the first wrong value.
+// These functions convert data to the dtype of the model, check the result and throw ShapeError or ValueError. `row` is
+// the shape and dtype of one input row, `prediction_row` those of one prediction. Messages start with `where` and
+// contain row and position of the first wrong value.
 
 // Converts `x` to the dtype of the input. Values must be finite. An i64 input requires integers; integer data for a
 // floating-point input must be represented exactly.

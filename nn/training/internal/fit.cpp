@@ -252,7 +252,7 @@ Logs Model::train_on_batch(const Dataset& rows, int threads) {
     step->load({&batch}, order, threads);
     Means means(compiled.metrics, *step);
     Logs logs;
-    s.report(logs, means, "");  // allocates now, so that nothing can fail after the weights have changed
+    s.report(logs, means, "");  // allocate now, so that no allocation can fail after the weights have changed
     s.optimizer_state.apply_rest.set(Tensor(false));
     // Metric::result is a user function, which may throw after the weights have changed.
     const bool may_throw = std::any_of(compiled.metrics.begin(), compiled.metrics.end(),

@@ -1,4 +1,4 @@
-// The training loop of one fit, and resuming it from a checkpoint.
+// Fit: the training loop of one fit, which may resume from a checkpoint.
 #pragma once
 
 #include <functional>
@@ -32,7 +32,8 @@ class Model::Fit {
   // ---- checkpoint.cpp
 
   TensorFile checkpoint() const;
-  // Restores everything but the callbacks' state, which resume_callbacks() restores after on_fit_begin.
+  // Restores the state of the fit from a checkpoint, except the callbacks' state, which resume_callbacks() restores
+  // after on_fit_begin.
   void resume(const std::filesystem::path& path);
   void resume_callbacks();
   void resume_history(const TensorFile& file);
@@ -42,7 +43,7 @@ class Model::Fit {
   const FitOptions& options_;
   Dataset train_, valid_;
   Index batch_ = 0;
-  Index rows_ = 0;  // rows per epoch: all of train_, or those of full batches
+  Index rows_ = 0;  // rows per epoch: all rows of train_, or those in full batches
   StepPool::Lease full_step_;
   StepPool::Lease partial_step_;  // for the last, partial batch, if there is one
   std::vector<Index> order_;
@@ -59,7 +60,7 @@ class Model::Fit {
   std::chrono::steady_clock::time_point epoch_start_{};
   NamedTensors callback_states_;  // from the checkpoint
 
-  BatchPrefetcher prefetcher_;  // last, because its thread uses the other members
+  BatchPrefetcher prefetcher_;  // last member, because its thread uses the others
 };
 
 }  // namespace xgrad::inline v0::nn

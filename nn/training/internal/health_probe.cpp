@@ -16,7 +16,7 @@ namespace xgrad::inline v0::nn {
 namespace {
 
 constexpr Index min_samples = 32;       // rows or pixels at which a dead unit must be 0
-constexpr double max_mean_error = 0.5;  // in standard deviations
+constexpr double max_mean_error = 0.5;  // largest error of a moving mean, in standard deviations
 constexpr double max_variance_ratio = 2;
 constexpr double min_variance = 1e-3;    // added to variances, so that nearly constant features do not lag
 constexpr double max_momentum = 0.9999;  // statistics with a larger momentum are considered frozen
@@ -24,7 +24,7 @@ constexpr double max_momentum = 0.9999;  // statistics with a larger momentum ar
 Value norm_of(Value x) { return sqrt(sum(square(x))); }
 Value fraction_of(Value mask, DType dtype) { return mean(cast(mask, dtype)); }
 
-// All axes but the last.
+// All axes except the last.
 Axes leading_axes(Value x) {
   std::vector<Index> out(static_cast<std::size_t>(x.shape().rank() - 1));
   std::iota(out.begin(), out.end(), Index{0});
@@ -96,7 +96,7 @@ std::vector<NodeId> HealthProbe::candidates() const {
 
 void HealthProbe::watch_activations() {
   Graph& g = *graph_.graph;
-  // A confident prediction is saturated, which is no issue.
+  // Exclude the prediction: a confident one is saturated, which is not an issue.
   NodeId prediction = graph_.prediction.id();
   while (g.node(prediction).op->traits.view) prediction = g.inputs(prediction)[0];
   for (const NodeId id : candidates()) {
@@ -111,7 +111,7 @@ void HealthProbe::watch_activations() {
             (out.*kind).push_back({layer, op, units, read()});
           });
     };
-    // An output of 0 with zero slope is normal for relu: it counts as dead only if it occurs for all rows.
+    // An output of 0 with zero slope is normal for relu: the unit counts as dead only if all rows have such outputs.
     const Value silent = logical_and(stuck, equal(y, 0));
     if (y.shape().elements() / units >= min_samples)
       watch(&Measurements::dead, fraction_of(all(silent, leading_axes(y)), y.dtype()));

@@ -19,7 +19,7 @@ class HealthProbe {
     std::string layer;
     const char* op;   // such as "relu"
     Index units;      // along the last axis
-    double fraction;  // of the units that are dead, or of the nonzero outputs that are saturated
+    double fraction;  // fraction of units that are dead, or of nonzero outputs that are saturated
   };
   struct UpdateRatio {
     std::string weight;
@@ -28,7 +28,7 @@ class HealthProbe {
   struct Lag {
     std::string layer;
     Index features;
-    double fraction;  // of the features that lag
+    double fraction;  // fraction of features whose statistics lag
     double momentum;  // the weight of the old moving statistic
   };
   struct Measurements {

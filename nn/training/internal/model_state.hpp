@@ -18,9 +18,9 @@ struct Model::State {
   AnyModule network;
   Shape row;
   ModelOptions options;
-  SourceLocation line;                     // of the constructor call
-  SourceLocation compile_line{};           // of the compile() call
-  std::optional<CompileOptions> compiled;  // with unique names of metrics
+  SourceLocation line;                     // the line of the constructor call
+  SourceLocation compile_line{};           // the line of the compile() call
+  std::optional<CompileOptions> compiled;  // the options of compile(), with unique names of metrics
   OptimizerState optimizer_state{0};
   TrainableFlags trainable_flags{};  // pinned at compile(); empty before
   std::vector<Parameter> parameters;
@@ -30,8 +30,8 @@ struct Model::State {
   StepPool steps;       // cleared by compile()
   ModelUse use;         // running calls of the model's functions
   std::mutex building;  // held while a graph is built: calling the network creates weights and may not be thread-safe
-  std::uint64_t training_steps = 0;  // over all fits; counter of random operations
-  std::uint64_t epochs = 0;          // over all fits; counter of shuffles
+  std::uint64_t training_steps = 0;  // number of training steps of all fits, the counter of random operations
+  std::uint64_t epochs = 0;          // number of epochs of all fits, the counter of shuffles
   bool training = false;             // a fit is running; see require_idle
 
   State(AnyModule net, Shape row_shape, ModelOptions model_options, SourceLocation at)
@@ -44,7 +44,7 @@ struct Model::State {
   ModelGraph build(Mode mode, Index rows, bool weighted = false);
   StepPool::Lease step(Mode mode, Index rows, bool weighted = false);
   const CompileOptions& require_compiled(const char* where) const;
-  // Dtype of targets shaped like the prediction, and of row weights.
+  // The dtype of targets that have the shape of the prediction, and of row weights.
   DType target_dtype(DType prediction) const { return is_floating(prediction) ? prediction : options.dtype; }
   // Converts and checks data for the compiled model; see checked_data.
   Dataset checked(const std::string& where, const Dataset& data) const;
@@ -54,7 +54,7 @@ struct Model::State {
   void warn_of_unreached(const ModelGraph& graph) const;
   // All parameters that training changes: weights, moving statistics and optimizer state.
   std::vector<Parameter> changing() const;
-  // Converts to and from a file; `where` is the prefix of messages. See Model::save and load.
+  // Convert the state to and from a file; `where` is the prefix of messages. See Model::save and load.
   TensorFile to_file() const;
   void take(const TensorFile& file, const std::string& where);
   // Throws FormatError, naming the weights, if some are trained only in the model or only in the file.

@@ -8,7 +8,7 @@
 
 namespace xgrad::inline v0::nn {
 
-// `count` evenly spaced rows of the data, or all if there are fewer.
+// Returns `count` evenly spaced rows of the data, or all if there are fewer.
 inline Dataset sample_rows(const Dataset& data, Index count) {
   const Index rows = std::min(count, data.size());
   std::vector<Index> chosen(static_cast<std::size_t>(rows));

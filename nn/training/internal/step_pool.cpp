@@ -45,9 +45,10 @@ std::shared_ptr<const StepPlan> StepPool::find_plan(const StepKey& key) const {
 void StepPool::Release::operator()(CompiledStep* step) const noexcept {
   std::unique_ptr<CompiledStep> given(step), dropped;
   do {
-    dropped = nullptr;  // destroy without the lock
+    dropped = nullptr;  // destroys the previous step, without holding the lock
     const std::lock_guard lock(pool->lock_);
-    if (given != nullptr) pool->idle_.push_back(std::move(given));  // does not allocate: the constructor reserves
+    if (given != nullptr)
+      pool->idle_.push_back(std::move(given));  // does not allocate: the constructor has reserved memory
     if (!pool->exceeds_limits()) continue;
     dropped = std::move(pool->idle_.front());
     pool->idle_.erase(pool->idle_.begin());

@@ -241,7 +241,7 @@ TEST_CASE("loss: custom loss with `each`, with `weight`, or with only an ignored
     return sum(counts * (logsumexp(prediction, {-1}) - squeeze(slice(prediction, -1, 1), {-1}))) / sum(counts);
   };
   nn::Model scalar =
-      mirror({.name = "mine", .apply = over_counts, .target = nn::Target::class_number, .ignored_label = -1});
+      mirror({.name = "mine", .apply = over_counts, .target = nn::Target::class_index, .ignored_label = -1});
   check_loss(scalar, {logits, Tensor::from<std::int64_t>({3}, {1, -1, 1})}, (softplus_of(1) + softplus_of(2)) / 2);
 }
 

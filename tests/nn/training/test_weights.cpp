@@ -209,9 +209,9 @@ TEST_CASE("weights: all built-in losses support them") {
                           nn::cosine_similarity};
   for (const nn::Loss& loss : all) {
     CAPTURE(loss.name);
-    const nn::Dataset& data = loss.target == nn::Target::class_number ? sparse
-                              : loss.target == nn::Target::sign       ? signed_hot
-                                                                      : hot;
+    const nn::Dataset& data = loss.target == nn::Target::class_index ? sparse
+                              : loss.target == nn::Target::sign      ? signed_hot
+                                                                     : hot;
     nn::Model a = classifier(loss), b = classifier(loss);
     CHECK(a.evaluate(data)["loss"] == doctest::Approx(a.evaluate({data.x, data.y})["loss"]).epsilon(1e-13));
     a.fit(data, {.batch_size = 4, .epochs = 3, .verbose = silent});
@@ -239,7 +239,7 @@ TEST_CASE("weights: invalid weights throw before any change") {
   shortened.weights = Tensor({5}, f64);
   CHECK(contains(error_of(shortened), "one number for each of the 6 rows"));
   const nn::Loss custom{"custom", [](Value p, Value t) { return xgrad::sparse_categorical_crossentropy(p, t); },
-                        nn::Target::class_number};
+                        nn::Target::class_index};
   model = classifier(custom);
   CHECK(contains(error_of(six(Tensor::full({6}, 1, f64))),
                  "custom: the rows have weights, but the loss has no function `each` for the loss of a row"));
