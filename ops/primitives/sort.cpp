@@ -98,9 +98,8 @@ void select_first(Index n, Index k, Entry<Key>* kept, MakeEntry entry, MayPreced
 struct Argsort : Operation {
   static constexpr const char* name = "argsort";
   static constexpr const char* doc =
-      "The positions (i64) that sort the last axis, ascending or descending; with `k`, the first k of them. The sort "
-      "is "
-      "stable, and NaN counts as largest.";
+      "The positions (i64) that sort the last axis, ascending or descending: the first `k` of them, or all if k is -1. "
+      "The sort is stable, and NaN counts as largest.";
   static constexpr const char* no_gradient = "a position has no derivative";
   static TensorType infer(const Infer& in) {
     if (in.shape(0).rank() == 0) in.fail_shape("a scalar has no axis to sort");
