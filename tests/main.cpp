@@ -7,6 +7,5 @@
 // Every plan that a test makes is verified, stage by stage.
 [[maybe_unused]] static const bool verified = xgrad::verify_stages = true;
 
-// CHECK_THROWS_WITH compares what errors say, and not the line of the test that they end with:
-// test_source_locations.cpp does.
+// CHECK_THROWS_WITH compares messages without the source location at their end; test_source_locations.cpp checks it.
 REGISTER_EXCEPTION_TRANSLATOR(const xgrad::Error& error) { return error.message().c_str(); }

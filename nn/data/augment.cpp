@@ -142,7 +142,7 @@ Range checked(const char* name, Range range, double least = -1e6, double most = 
                               range.low, range.high));
 }
 
-// [1 - most, 1 + most]. Throws unless 0 <= most < 1.
+// The range [1 - most, 1 + most]. Throws unless 0 <= most < 1.
 Range about_one(const char* name, double most) {
   require_fraction(name, "most", most);
   return {1 - most, 1 + most};

@@ -64,7 +64,7 @@ class Decoder {
 
   std::uint64_t width() const { return png_get_image_width(png_, info_); }
   std::uint64_t height() const { return png_get_image_height(png_, info_); }
-  // After read_header: the size of a decoded row.
+  // The size of a decoded row. Valid after read_header, as are the getters below.
   std::size_t row_bytes() const { return png_get_rowbytes(png_, info_); }
   Index channels() const { return png_get_channels(png_, info_); }
   int bits() const { return png_get_bit_depth(png_, info_); }

@@ -42,7 +42,7 @@ Value adam_step(const Rule& rule, ParameterStep& s) {
     v = maximum(s.state("square_max"), v);
     s.set_state("square_max", v);
   }
-  // In f64: 1 - beta_2^t is tiny in the first training steps, and f32 would cancel most of its digits.
+  // Use f64: 1 - beta_2^t is tiny in the first training steps, and f32 would cancel most of its digits.
   const Value unbias_1 = 1 - pow(*rule.beta_1, s.iteration);
   const Value unbias_2 = sqrt(1 - pow(*rule.beta_2, s.iteration));
   if (rule.preset == Preset::torch) {
@@ -176,7 +176,7 @@ Value Nadam::operator()(ParameterStep& s) const {
   const DType dtype = s.parameter.dtype();
   const Value m = moving_average(s, "mean", *beta_1, s.gradient);
   const Value v = moving_average(s, "square", *beta_2, square(s.gradient));
-  // Scalars in f64, as in Adam.
+  // Compute scalars in f64, as in Adam.
   const auto momentum = [&](Value t) { return *beta_1 * (1 - 0.5 * pow(0.96, *momentum_decay * t)); };
   const Value now = momentum(s.iteration), next = momentum(s.iteration + 1);
   const Value product = s.scalar_state("momentum_product", 1) * now;

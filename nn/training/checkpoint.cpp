@@ -382,7 +382,7 @@ void Model::load(const std::filesystem::path& path, const LoadOptions& options) 
   const std::string where = fmt::format("load: {}", path.string());
   const TensorFile file = load_safetensors(path);
   const std::vector<Parameter>& weights = state_->parameters;
-  std::map<std::string, std::string> sources;  // by the weight's name
+  std::map<std::string, std::string> sources;  // from the weight's name to the name in the file
   if (options.names.empty()) {
     for (const Parameter& p : weights) {
       if (options.strict || file.tensors.contains(p.name())) sources[p.name()] = p.name();

@@ -73,7 +73,7 @@ void make_unique(std::vector<Metric>& metrics) {
   }
 }
 
-// Softmax over a single unit is constant 1, so nothing would be learned.
+// Rejects softmax over a single unit: its output is constantly 1, so the model would learn nothing.
 void require_no_lone_softmax(Value prediction, const std::string& where) {
   const Node& node = prediction.node();
   if (node.op != &builtin_op("probabilities")) return;

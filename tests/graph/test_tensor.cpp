@@ -196,7 +196,7 @@ TEST_CASE("tensor: a view reads a row-major array in place and copies any other"
   CHECK(Tensor::view(none).shape() == Shape{0, 3});
 }
 
-TEST_CASE("tensor: fixed and static arrays, booleans and scalars of rank 0 are taken") {
+TEST_CASE("tensor: fixed and static arrays, booleans and scalars of rank 0 are accepted") {
   const xt::xtensor<double, 2> two{{1, 2}, {3, 4}};
   const xt::xtensor_fixed<float, xt::xshape<2, 2>> fixed{{1, 2}, {3, 4}};
   CHECK(list<double>(Tensor(two)) == std::vector<double>{1, 2, 3, 4});

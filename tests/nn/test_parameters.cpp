@@ -50,7 +50,7 @@ nn::Model compiled(nn::AnyModule net) {
   return out;
 }
 
-// The names of what a fit changes.
+// Names of the parameters that a fit changes.
 Names changed(nn::Model& model) {
   const std::vector<Tensor> before = small_model::weights(model);
   model.fit(data, {.batch_size = 3, .verbose = silent});
@@ -78,11 +78,11 @@ TEST_CASE("parameters: those of a layer, of a struct and of a Sequential, each o
   all.insert(all.end(), of_head.begin(), of_head.end());
   CHECK(names(net.parameters()) == all);
   CHECK(net.parameters().size() == model.parameters().size());
-  CHECK(last.parameters()[0] == last.kernel());  // handles of the same numbers
+  CHECK(last.parameters()[0] == last.kernel());  // handles of the same parameter
   CHECK(nn::Sequential{last, last}.parameters().size() == 2);
 }
 
-TEST_CASE("parameters: a module that was not called says so, one without weights has none") {
+TEST_CASE("parameters: a module that was not called throws, one without weights has none") {
   const char* message =
       "parameters: \"head\" has no weights before its first call\n  hint: make the "
       "Model first, or call the module on an input";
@@ -121,10 +121,10 @@ TEST_CASE("set_trainable: of a struct, a function and a Sequential, before the f
       if (!early) {
         CHECK(changed(model).size() == all);
         body.set_trainable(false);
-        CHECK(changed(model).size() == all);  // what trains was fixed by compile()
+        CHECK(changed(model).size() == all);  // compile() chose the trainable parameters
         compile_again(model);
       }
-      // Frozen, a batch norm moves no statistics.
+      // A frozen batch norm does not update its moving statistics.
       CHECK(changed(model) == of_head);
       CHECK(model.trainable_count() == 3);
       for (const Parameter& p : body.parameters()) CHECK_FALSE(p.trainable());
@@ -136,11 +136,11 @@ TEST_CASE("set_trainable: of a struct, a function and a Sequential, before the f
   }
 }
 
-TEST_CASE("set_trainable: the last call holds, whether the part or the whole was asked") {
+TEST_CASE("set_trainable: the last call takes effect, whether on the part or on the whole") {
   nn::Dense part(2, nn::linear, {.name = "part"});
   nn::AnyModule whole = [=](Value x) { return part(x); };
   part.set_trainable(false);
-  whole.set_trainable(true);  // knows nothing of the part yet
+  whole.set_trainable(true);  // the function was not called yet, so its layers are unknown
   nn::Model model = compiled(nn::Sequential{whole, head()});
   CHECK(part.trainable());
   CHECK(changed(model).size() == 4);
@@ -153,19 +153,19 @@ TEST_CASE("set_trainable: the last call holds, whether the part or the whole was
   CHECK(changed(model) == of_head);
 }
 
-TEST_CASE("set_trainable: layers that a function makes at each call follow it, and are not kept") {
+TEST_CASE("set_trainable: layers that a function makes at each call are frozen too, and are not kept") {
   nn::AnyModule module = [](Value x) { return nn::BatchNorm({.name = "fresh"})(x); };
   module.set_trainable(false);
   for (int i = 0; i < 3; ++i) {
     Graph g({.training = true});
     (void)module(g.input("x", {2, 2}));
-    CHECK(g.updates().empty());  // of the moving statistics: it is frozen
+    CHECK(g.updates().empty());  // no updates of moving statistics, since the layer is frozen
     CHECK(g.trainable_parameters().empty());
   }
   CHECK(module.parameters().empty());
 }
 
-TEST_CASE("parameters: what an optimizer moves by hand") {
+TEST_CASE("parameters: minimize() of an optimizer accepts those of a module") {
   nn::Sequential net{nn::Dense(3, nn::tanh), head()};
   Graph g({.training = true});
   const Value loss = mean(square(net(g.input("x", {6, 2})) - g.input("y", {6, 1})));

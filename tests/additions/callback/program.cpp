@@ -1,4 +1,4 @@
-// A callback is a struct, wherever it stands: no file of the library knows of it.
+// Adds a callback: a struct, in any file of the program.
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -15,7 +15,8 @@ using small_model::silent;
 
 namespace {
 
-// Counts steps and keeps the largest loss of a batch, over interruptions too; halves the rate after `patience` epochs.
+// Counts steps and keeps the largest loss of a batch, also when a fit is interrupted and resumed. Halves the learning
+// rate after `patience` epochs.
 struct LossPeak {
   static constexpr const char* name = "loss_peak";
   int patience = 2;
@@ -44,7 +45,7 @@ struct LossPeak {
 
 }  // namespace
 
-TEST_CASE("an added callback is told of the fit and acts on it") {
+TEST_CASE("an added callback is called during a fit and changes the learning rate") {
   nn::Model model = small_model::classifier();
   LossPeak peak;
   const nn::History history = model.fit(points(100), {.epochs = 3, .verbose = silent, .callbacks = {std::ref(peak)}});
@@ -56,7 +57,7 @@ TEST_CASE("an added callback is told of the fit and acts on it") {
                        "loss_peak: patience must be at least 1", UserError);
 }
 
-TEST_CASE("an added callback is kept in checkpoints and goes on from them") {
+TEST_CASE("an added callback is saved in checkpoints and restored from them") {
   const scratch::ScratchFolder folder;
   const nn::Dataset data = points(100);
   LossPeak whole, resumed;

@@ -18,7 +18,7 @@ namespace {
 
 constexpr Index largest_side = Index{1} << 24;
 
-// The next number of the header, and the one character behind it.
+// Reads the next number of the header, and the one character behind it. `most` is the largest allowed value.
 Index number(InputFile& file, const char* what, Index most) {
   char c = 0;
   const auto next = [&] {
@@ -43,7 +43,7 @@ Tensor read(const std::filesystem::path& path) {
   if (!file.beginning().starts_with("P5")) file.fail(not_of_format("a PGM file", file.beginning(), "it is not P5"));
   file.skip(2);
   const Index width = number(file, "width", largest_side), height = number(file, "height", largest_side);
-  const Index brightest = number(file, "largest number", 65535);
+  const Index brightest = number(file, "maximum gray value", 65535);
   const std::size_t size = brightest < 256 ? 1 : 2;
   const std::size_t bytes = static_cast<std::size_t>(width * height) * size;
   const std::vector<unsigned char> pixels =
@@ -54,7 +54,8 @@ Tensor read(const std::filesystem::path& path) {
   const auto to = out.mutable_values<float>();
   for (std::size_t i = 0; i < to.size(); ++i) {
     const int pixel = size == 1 ? pixels[i] : 256 * pixels[2 * i] + pixels[2 * i + 1];
-    if (pixel > brightest) file.fail(fmt::format("pixel {} is {}, above the largest number {}", i, pixel, brightest));
+    if (pixel > brightest)
+      file.fail(fmt::format("pixel {} is {}, above the maximum gray value {}", i, pixel, brightest));
     to[i] = static_cast<float>(pixel) / static_cast<float>(brightest);
   }
   return out;

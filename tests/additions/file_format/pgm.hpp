@@ -1,4 +1,4 @@
-// PGM, the gray images of Netpbm (P5): a reader and a writer. A file format is these two files.
+// A reader and a writer of PGM files (P5), the gray images of Netpbm.
 #pragma once
 
 #include <filesystem>
@@ -7,12 +7,13 @@
 
 namespace xgrad::inline v0::nn {
 
-// The image as f32 [h, w] in [0, 1], from 8 or 16 bits a pixel. Throws FormatError for a file that is no PGM or is
-// damaged, EnvironmentError if it cannot be read.
+// Loads an image of 8 or 16 bits a pixel as f32[h, w] in [0, 1]. Throws FormatError if the file is damaged or not PGM,
+// EnvironmentError if it cannot be read.
 Tensor load_pgm(const std::filesystem::path& path);
 
-// Writes f32 [h, w] with eight bits a pixel; 0 is dark and 1 is bright, and what lies beyond is cut off. Throws
-// ShapeError for what is no image, EnvironmentError if the file cannot be written; then what was there is there still.
+// Writes an image f32[h, w] with 8 bits a pixel. 0 is black, 1 is white; other values are clamped. Throws ShapeError
+// for a tensor of another type or rank, EnvironmentError if the file cannot be written; an existing file is then
+// unchanged.
 void save_pgm(const std::filesystem::path& path, const Tensor& image);
 
 }  // namespace xgrad::inline v0::nn

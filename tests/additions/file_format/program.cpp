@@ -1,4 +1,4 @@
-// A file format is two files, made of what all readers and writers are made of.
+// Adds a file format: a header and a source file, which use the library's functions for files.
 #include <string>
 
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
@@ -15,7 +15,7 @@ using nn::load_pgm;
 using nn::save_pgm;
 using namespace scratch;
 
-TEST_CASE("an added file format: what is written is read") {
+TEST_CASE("an added file format: an image is the same after writing and reading it") {
   const ScratchFolder folder;
   Tensor image({3, 5});
   float next = 0;
@@ -23,13 +23,13 @@ TEST_CASE("an added file format: what is written is read") {
   save_pgm(folder / "a.pgm", image);
   CHECK(bitwise_equal(load_pgm(folder / "a.pgm"), image));
   CHECK(fs::file_size(folder / "a.pgm") == 11 + 15);
-  save_pgm(folder / "a.pgm", Tensor::from({{-1.0F, 2.0F}}));  // in place of the other
+  save_pgm(folder / "a.pgm", Tensor::from({{-1.0F, 2.0F}}));  // replaces the file
   CHECK(load_pgm(folder / "a.pgm").to_vector<float>() == std::vector<float>{0, 1});
   write_file(folder / "b.pgm", std::string("P5 # a comment\n1 2\n# another\n1000\n\x01\xF4\x03\xE8", 38));
   CHECK(load_pgm(folder / "b.pgm").to_vector<float>() == std::vector<float>{0.5F, 1});
 }
 
-TEST_CASE("an added file format: damaged files and wrong images are refused, with the file as it was") {
+TEST_CASE("an added file format: damaged files and wrong images throw, and leave the file unchanged") {
   const ScratchFolder folder;
   const auto refused = [&](const std::string& text) -> std::string {
     write_file(folder / "bad.pgm", text);
@@ -45,7 +45,7 @@ TEST_CASE("an added file format: damaged files and wrong images are refused, wit
   CHECK(contains(refused("P5\n3 0\n255\n"), "the height must be a number from 1 to"));
   CHECK(contains(refused("P5\n3 99999999999\n255\n"), "the height must be a number from 1 to"));
   CHECK(contains(refused("P5\n16777216 16777216\n255\nabc"), "the file ends early: 3 of 281474976710656 bytes"));
-  CHECK(contains(refused("P5\n1 1\n9\nx"), "pixel 0 is 120, above the largest number 9"));
+  CHECK(contains(refused("P5\n1 1\n9\nx"), "pixel 0 is 120, above the maximum gray value 9"));
   CHECK_THROWS_AS((void)load_pgm(folder / "none.pgm"), EnvironmentError);
   save_pgm(folder / "good.pgm", Tensor::ones({2, 2}));
   CHECK_THROWS_AS(save_pgm(folder / "good.pgm", Tensor::ones({2, 2, 3})), ShapeError);

@@ -1,5 +1,5 @@
-// Plans an operation of the kind of fusion that addition.cmake adds: it runs in one step with the elementwise
-// operations around it, and its numbers are those of the interpreter.
+// Plans an operation of the kind of fusion that addition.cmake adds. Checks that it runs in one step with the
+// elementwise operations around it, and that its results equal the interpreter's.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>

@@ -1,4 +1,4 @@
-// A kind of fusion: operations that scan each row from left to right.
+// Adds a kind of fusion, for operations that scan each row from left to right.
 #include <algorithm>
 
 #include <xgrad/graph/plan/internal/group_builder.hpp>

@@ -1,5 +1,5 @@
-// Highway: as much of a dense layer as a learned gate lets through, and the input for the rest (Srivastava, Greff and
-// Schmidhuber, "Highway networks", 2015). A layer with weights is these two files.
+// Highway layer: a learned gate mixes the output of a dense layer with its input (Srivastava, Greff and Schmidhuber,
+// "Highway networks", 2015).
 #pragma once
 
 #include <optional>
@@ -11,14 +11,14 @@
 namespace xgrad::inline v0::nn {
 
 struct HighwayOptions {
-  double gate_bias = -1;  // of the gate before it learns: below 0 it lets little through
+  double gate_bias = -1;  // initial bias of the gate: if negative, the output is mostly the input
   std::optional<Regularizer> kernel_regularizer{};
   bool trainable = true;
-  std::string name{};  // of its scope; "highway" if empty
+  std::string name{};  // name of its scope; "highway" if empty
 };
 
-// gate * activation(x . kernel + bias) + (1 - gate) * x with gate = sigmoid(x . gate_kernel + gate_bias), for x
-// [rows, features]. Throws ShapeError for an input of another rank, or with other features than at the first call.
+// Computes gate * activation(x . kernel + bias) + (1 - gate) * x with gate = sigmoid(x . gate_kernel + gate_bias), for
+// x of shape [rows, features]. Throws ShapeError if x has another rank, or other features than at the first call.
 class Highway : public Layer {
  public:
   explicit Highway(Activation activation = relu, const HighwayOptions& options = {},

@@ -1,4 +1,4 @@
-// A layer with weights is two files: what a model does with the layers of the library, it does with this one.
+// Adds a layer with weights: a header and a source file. A model trains, saves and lists it like the library's layers.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
@@ -49,7 +49,7 @@ TEST_CASE("an added layer: its formula") {
   CHECK_THROWS_WITH_AS(layer(g.input("wide", {2, 4})), doctest::Contains("weight \"highway/gate_"), ShapeError);
 }
 
-TEST_CASE("an added layer trains, is checked, listed, saved, loaded and frozen as the others") {
+TEST_CASE("an added layer is trained, checked, listed, saved, loaded and frozen like the library's layers") {
   const scratch::ScratchFolder folder;
   nn::Model model = classifier();
   const nn::Dataset data = points(200);

@@ -11,7 +11,7 @@ using namespace xgrad;
 
 int main() {
   check_op(builtin_op("squareplus"));
-  check_op(builtin_op("floor"));  // the rest of the family is as it was
+  check_op(builtin_op("floor"));  // the other operations of the family still work
   Graph g;
   const Value x = g.input("x", {3});
   const Value y = squareplus(x);

@@ -1,4 +1,4 @@
-// An optimizer is two files: a rule, with which a model does what it does with those of the library.
+// Adds an optimizer: a header and a source file. A model trains, saves and resumes with it like with the library's.
 #include <cmath>
 #include <stdexcept>
 
@@ -46,7 +46,7 @@ TEST_CASE("an added optimizer: its formula") {
   CHECK_THROWS_WITH_AS(nn::Optimizer(Yogi{.beta_1 = 1}), doctest::Contains("yogi: beta_1 must be"), UserError);
 }
 
-TEST_CASE("an added optimizer trains, with clipping, decay, accumulation and averages around it") {
+TEST_CASE("an added optimizer trains, with clipping, weight decay, accumulated gradients and averaged weights") {
   const nn::Dataset data = points(200);
   nn::Model model =
       classifier({Yogi{}, {.global_clip_norm = 1, .weight_decay = 1e-3, .ema_momentum = 0.9, .accumulate = 2}});
@@ -55,7 +55,7 @@ TEST_CASE("an added optimizer trains, with clipping, decay, accumulation and ave
   CHECK(model.evaluate(data)["accuracy"] > 0.9);
 }
 
-TEST_CASE("an added optimizer: a fit that is resumed in the middle of an epoch ends with the same bits") {
+TEST_CASE("an added optimizer: a fit that is resumed in the middle of an epoch ends with bitwise equal weights") {
   const scratch::ScratchFolder folder;
   const nn::Dataset data = points(100);
   nn::Model whole = classifier();

@@ -1,8 +1,8 @@
-// Yogi: Adam whose mean of squares grows by no more than a square at a time (Zaheer, Reddi, Sachan, Kale and Kumar,
-// "Adaptive methods for nonconvex optimization", 2018). An optimizer is these two files.
+// Yogi: Adam with an additive update of the mean of squares, whose step depends only on g^2 (Zaheer, Reddi, Sachan,
+// Kale and Kumar, "Adaptive methods for nonconvex optimization", 2018).
 //
-// m <- m + (1 - beta_1) (g - m);  v <- v - (1 - beta_2) sign(v - g^2) g^2;  t counts the steps from 1
-// w <- w - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
+//   m <- m + (1 - beta_1) (g - m);  v <- v - (1 - beta_2) sign(v - g^2) g^2;  t = 1, 2, ... is the iteration
+//   w <- w - rate sqrt(1 - beta_2^t) / (1 - beta_1^t) * m / (sqrt(v) + epsilon)
 #pragma once
 
 #include <xgrad/nn/optimizers/optimizer.hpp>

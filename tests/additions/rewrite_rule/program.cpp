@@ -15,7 +15,7 @@ Tensor numbers(const Shape& shape) {
   return out;
 }
 
-// Whether the plan has so many steps, and the numbers of the interpreter.
+// Whether the plan has this number of steps, and results equal to the interpreter's.
 bool has_steps(Value y, int expected) {
   const Plan plan({y}, {}, {.fuse = false});
   const Tensor planned = plan.run({{"a", numbers({3, 5})}, {"b", numbers({5, 4})}})[0];

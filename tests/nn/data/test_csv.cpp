@@ -317,7 +317,7 @@ TEST_CASE("csv: reads comments, runs of spaces and decimal commas") {
   for (const char comment : {'1', 'x', ',', '"'}) CHECK_THROWS_AS(parse("a\n1\n", {.comment = comment}), UserError);
 }
 
-TEST_CASE("csv: a first row of data is not taken for a header") {
+TEST_CASE("csv: a first row of data is not mistaken for a header") {
   for (const char* content : {"1,2,7\n3,4,8\n5,6,9\n", "5.1,3.5,setosa\n4.9,3.0,versicolor\n", "1,?\n2,3\n",
                               ",1\n2,3\n", "1,2\n", "-1e5\n2\n"}) {
     CAPTURE(content);

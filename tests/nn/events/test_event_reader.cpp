@@ -301,7 +301,7 @@ TEST_CASE("event reader: reads scalars of all types, also with axes of extent 1"
                                 {14, bytes(0xC049, 2), 13, varint(0xC049), -3.140625},  // bfloat16
                                 {14, bytes(0x0001, 2), 13, varint(0x0001), 0x1p-133},
                                 {17, bytes(60000, 2), 7, varint(60000), 60000},
-                                {19, bytes(0xBE00, 2), 13, varint(0xBE00), -1.5},  // half
+                                {19, bytes(0xBE00, 2), 13, varint(0xBE00), -1.5},  // float16
                                 {19, bytes(0x7BFF, 2), 13, varint(0x7BFF), 65504},
                                 {19, bytes(0x0001, 2), 13, varint(0x0001), 0x1p-24},
                                 {19, bytes(0xFC00, 2), 13, varint(0xFC00), -std::numeric_limits<double>::infinity()},
