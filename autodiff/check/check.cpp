@@ -112,7 +112,7 @@ Feeds complete_feeds(const Graph& source, Graph& target, const Rebuilt& rebuilt,
     }
     const NodeId id = feed.input.id();
     if (source.node(id).op->traits.leaf != Leaf::input) {
-      throw FeedError(fmt::format("feed: only inputs are fed, but this is {}", source.describe(id)));
+      throw FeedError(fmt::format("feed: only inputs can be fed, but this is {}", source.describe(id)));
     }
     const Value input = target.find_input(source.name(id));
     const Tensor numbers = convert_feed(

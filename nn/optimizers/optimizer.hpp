@@ -111,8 +111,7 @@ enum class AccumulationRest {
 struct OptimizerOptions {
   // Gradient clipping, of which at most one may be set. `clip_norm` limits the L2 norm of each gradient, by
   // g c / max(|g|, c); `global_clip_norm` limits the norm of all gradients together; `clip_value` limits each element
-  // to
-  // [-c, c]. Preset torch adds 1e-6 to norms, as PyTorch does.
+  // to the range [-c, c]. Preset torch adds 1e-6 to norms, as PyTorch does.
   std::optional<double> clip_norm{};
   std::optional<double> global_clip_norm{};
   std::optional<double> clip_value{};

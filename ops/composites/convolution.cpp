@@ -105,7 +105,7 @@ struct Convolution {
     if (k[2] == 1 && k[3] != groups && groups > 1) return many_filters_by_channel();
     return apply("convolution", {x, kernel}, attrs());
   }
-  // Depthwise with several filters per channel: a copy of the channel for each of its filters.
+  // Depthwise convolution with several filters per channel. Repeats each channel once per filter.
   Value many_filters_by_channel() const {
     const Shape& k = kernel.shape();
     const Index filters = k[3] / groups;

@@ -1,16 +1,15 @@
-// Convolutions of images and their gradients, directly over the images: no windows are copied. Compiled once per
+// Convolutions of images and their gradients. They read images in place, without copies of windows. Compiled once per
 // instruction set.
 //
-// The output and the gradient by the input are computed by gathers (Note [Gather] in conv_axes.hpp). The kernel is
-// packed into panels once; then units of work, strips of rows of the result, run in parallel. A unit is cut into
-// rectangles of positions whose taps inside the operand are the same: one in the middle, narrow ones along the borders.
-// So taps outside of an image cost nothing, and the loops of a rectangle need no conditions.
+// The output and the gradient with respect to the input are gathers (Note [Gather] in conv_axes.hpp). The kernel is
+// packed into panels once; then units of work, strips of rows of the result, run in parallel. A unit is split into
+// rectangles of positions that have the same taps inside the operand: one in the middle, and narrow ones along the
+// borders. So no time is spent on taps outside of an image, and the loops over a rectangle need no conditions.
 //
-// Note [Order of sums]. A sum over taps is cut into segments of at most `most_terms` terms, by the taps inside alone; a
-// segment is a chain of fused multiply-adds, and segments are added in order, or pairwise if there are many. The
-// gradient by the kernel adds up the chains of the units within each of `parts` ranges of units, and then the parts
-// pairwise. All of this depends on sizes alone, so results do not depend on the number of threads, and rounding errors
-// grow slowly.
+// Note [Order of sums]. A sum over taps is split into segments of at most `most_terms` terms. A segment is a chain of
+// fused multiply-adds; segments are added in order, or pairwise if there are many. The gradient with respect to the
+// kernel adds the sums of the units within each of `parts` ranges of units, and then the ranges pairwise. The order
+// depends only on sizes, so results do not depend on the number of threads, and rounding errors grow slowly.
 #include <algorithm>
 
 #include <xgrad/ops/kernels/conv_axes.hpp>
@@ -23,13 +22,13 @@ namespace {
 
 constexpr Index most_terms = 512;
 constexpr Index few_segments = 16;
-constexpr Index most_pixels = 384;          // of a unit of the kernel gradient: the terms of its chains
-constexpr Index gather_budget = 160 << 10;  // bytes of a unit: a fraction of the L2 cache
+constexpr Index most_pixels = 384;          // pixels of a unit of the kernel gradient, the length of its chains
+constexpr Index gather_budget = 160 << 10;  // bytes that a unit accesses: a fraction of the L2 cache
 constexpr Index most_unit_pixels = 1 << 14;
 constexpr Index sum_budget = 96 << 10;
-constexpr Index least_units = 16;         // of large work
-constexpr Index parallel_work = 200'000;  // multiply-adds that are worth threads
-constexpr Index large_kernel = 1 << 20;   // bytes that are read by few units: see Note [Large kernels]
+constexpr Index least_units = 16;         // minimum number of units if the work is large
+constexpr Index parallel_work = 200'000;  // minimum number of multiply-adds that run in parallel
+constexpr Index large_kernel = 1 << 20;   // bytes of a kernel above which units are large, see Note [Large kernels]
 constexpr Index large_budget = 2 << 20;
 constexpr Index few_parts = 16, most_parts = 256;
 constexpr Index units_of_part = 16;
@@ -45,11 +44,11 @@ Index work_of(const ConvSizes& s) {
 }
 Parallel threads_for(Index work, const Parallel& parallel) { return work > parallel_work ? parallel : Parallel(1); }
 
-// One class of a gather in both axes.
+// The sums of one class of rows and one of columns, see Note [Gather].
 template <class T>
 struct Plane {
   Gather rows, columns;
-  Index terms, results;  // of a tap: channels of one group of the operand and of the result
+  Index terms, results;  // channels of one group in the operand and in the result
   Index in_pixel, in_columns, in_image;
   Index out_pixel, out_columns, out_image;
   const T* in;
@@ -60,10 +59,10 @@ struct Plane {
   bool contiguous() const { return (columns.step == 1 || columns.taps == 1) && in_pixel == terms; }
 };
 
-// Positions of a plane that have the same taps inside.
+// Positions of a plane that have the same taps inside the operand.
 struct Rectangle {
   Range rows, columns;          // positions
-  Range tap_rows, tap_columns;  // inside
+  Range tap_rows, tap_columns;  // taps inside the operand
 };
 template <class T, class F>
 void each_rectangle(const Plane<T>& p, Range rows, Range columns, const F& run) {
@@ -76,12 +75,12 @@ void each_rectangle(const Plane<T>& p, Range rows, Range columns, const F& run) 
   }
 }
 
-// The tiles of a rectangle of several images: their layout and operands, and how positions advance. Tiles are cut along
-// the first axis.
+// The tiles of a rectangle in several images: their layout and operands, and the steps along three axes of positions. A
+// tile takes its positions from the first of these axes.
 template <class T>
 struct Job {
   struct Axis {
-    Index count, a, c;  // distances in the operand and in the result
+    Index count, a, c;  // number of positions, and steps in the operand and in the result
   };
   ConvTile tile;
   const T* a;
@@ -101,7 +100,7 @@ struct Job {
   }
 };
 
-// `b_tap` is the distance between the taps of a row of the packed kernel, `b` its first tap.
+// `b` is the first tap of the packed kernel, `b_tap` the distance between the taps of a row.
 template <class T>
 Job<T> job_of(const Plane<T>& p, const Rectangle& r, Range images, Index channel_in, Index channel_out, const T* b,
               Index b_tap_row, Index b_tap, Index columns) {
@@ -126,7 +125,7 @@ Job<T> job_of(const Plane<T>& p, const Rectangle& r, Range images, Index channel
   job.axes[0] = {r.columns.count(), p.columns.in_step * p.in_pixel, p.columns.out_step * p.out_pixel};
   job.axes[1] = {r.rows.count(), p.rows.in_step * a_row, p.rows.out_step * c_row};
   job.axes[2] = {images.count(), p.in_image, p.out_image};
-  // Narrow rectangles, as at a border, are cut along another axis.
+  // Split narrow rectangles, such as those at a border, along another axis.
   for (auto* axis : {&job.axes[1], &job.axes[2]}) {
     if (job.axes[0].count < tile_rows / 2 && job.axes[0].count < axis->count) std::swap(job.axes[0], *axis);
   }
@@ -161,7 +160,7 @@ void each_segment(const ConvTile& all, const F& run) {
   }
 }
 
-// Adds many segments of a tile pairwise, with one buffer for each bit of their number.
+// Adds many segments of a tile pairwise, with one buffer per bit of their number.
 template <class T>
 void run_long_sum(const ConvTile& all, Index vector, Index count, const T* a, const T* b, T* c) {
   constexpr std::size_t size = static_cast<std::size_t>(tile_rows * panel_columns<T>);
@@ -205,7 +204,7 @@ Index count_panels(Index results, Index groups) {
   return out * groups;
 }
 
-// The panels in `which` of the results of a unit, from the packed kernel of this plane.
+// Computes the panels `which` of the results of a unit, with the packed kernel of this plane.
 template <class T>
 void run_plane(const Plane<T>& p, Index groups, const Units& units, Index unit, Range which, const T* packed) {
   constexpr Index w = simd::width<T>;
@@ -231,7 +230,7 @@ void run_plane(const Plane<T>& p, Index groups, const Units& units, Index unit, 
   }
 }
 
-// The same for a depthwise convolution, whose kernel is read in place.
+// Computes the results of a unit of a depthwise convolution, whose kernel is read in place.
 template <class T>
 void run_depthwise(const Plane<T>& p, Index channels, Index window_columns, const Units& units, Index unit,
                    const T* kernel) {
@@ -252,9 +251,9 @@ void run_depthwise(const Plane<T>& p, Index channels, Index window_columns, cons
   });
 }
 
-// ---- the kernel in panels
+// ---- packing the kernel
 
-// Packs tap (i, j) of a plane, of all groups.
+// Packs a tap of a plane for all groups.
 template <class T>
 void pack_tap(const ConvSizes& s, bool transposed, const Plane<T>& p, Index tap, const T* kernel, T* packed) {
   constexpr Index w = simd::width<T>;
@@ -283,7 +282,7 @@ Index packed_elements(Part part, const ConvSizes& s) {
   return window_elements(s) * s.groups * terms * vectors_of<T>(results) * simd::width<T>;
 }
 
-// Calls run(plane, taps before it) for each class of the gather.
+// Calls run(plane, number of taps of earlier planes) for each pair of classes of rows and columns.
 template <class T, class F>
 void each_plane(Part part, const ConvSizes& s, const T* in, T* out, const F& run) {
   const bool back = part == Part::input_gradient;
@@ -334,8 +333,8 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
     });
     return;
   }
-  // Note [Large kernels]. A large packed kernel is read from memory by each unit, so units are then large, and tasks
-  // compute some panels of them each.
+  // Note [Large kernels]. Each unit reads the whole packed kernel, from memory if it is large. So units are then large,
+  // and each task computes some panels of a unit.
   const bool large = per_tap * window_elements(s) * static_cast<Index>(sizeof(T)) > large_kernel && !depthwise;
   const Index in_pixels = back ? 1 : s.rows.stride * s.columns.stride;
   const Index bytes =
@@ -347,7 +346,7 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
   const Index panels = count_panels<T>((back ? s.channels : s.filters) / s.groups, s.groups);
   const Index splits = large ? std::min(panels, round_up_div(least_units, units.count)) : 1;
   if (back && (class_count(s.rows) < s.rows.stride || class_count(s.columns) < s.columns.stride)) {
-    threads.for_each(units.count, [&](Index unit) {  // some positions have no taps
+    threads.for_each(units.count, [&](Index unit) {  // positions without taps stay 0
       const Range pixels = units.pixels_of(unit);
       std::fill_n(out + pixels.first * s.channels, pixels.count() * s.channels, T(0));
     });
@@ -373,11 +372,11 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
   if (splits > 1 && on_rows_ready != nullptr) threads.for_each(units.count, report);
 }
 
-// ---- the gradient by the kernel
+// ---- gradient with respect to the kernel
 
 struct SumSplit {
   Units units;
-  Index parts = 1;   // ranges of units, with a sum each
+  Index parts = 1;   // ranges of units, each with its own sum
   Index items = 1;   // independent parts of the kernel: rows of taps times panels of filters
   Index splits = 1;  // ranges of items
 };
@@ -388,7 +387,7 @@ SumSplit sum_split(const ConvSizes& s) {
   const bool large = work_of(s) > parallel_work;
   const Index bytes = (s.rows.stride * s.columns.stride * s.channels + s.filters) * size;
   const Index kernel_bytes = window_elements(s) * (s.channels / s.groups) * s.filters * size;
-  // A large kernel is written by each unit, so units are then large.
+  // Each unit writes the whole gradient, so units are large if it is large.
   const bool large_units = kernel_bytes > large_kernel;
   SumSplit out{Units(s.images, s.rows.out, s.columns.out, bytes, large_units ? large_budget : sum_budget, most_pixels,
                      large && !large_units ? least_units : 1)};
@@ -406,7 +405,7 @@ struct KernelSums {
   const T* x;
   const T* y;
   Gather columns;
-  Index channels, filters, panels;  // of a group
+  Index channels, filters, panels;  // numbers per group
 
   KernelSums(const ConvSizes& sizes, Index items, const T* of_x, const T* of_y)
       : s(sizes),
@@ -436,7 +435,7 @@ struct KernelSums {
             s.filters,
             width};
   }
-  // Calls run(rows, columns, taps) for the positions of a unit whose taps of row `tap_row` lie inside x.
+  // Calls run(rows, columns, taps) for ranges of positions of a unit whose `taps` in row `tap_row` lie inside x.
   template <class F>
   void each_range(const Units& units, Index unit, Index tap_row, const F& run) const {
     const Index offset = s.rows.before - tap_row * s.rows.dilation;

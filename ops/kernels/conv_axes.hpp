@@ -1,10 +1,10 @@
 // The geometry of convolutions along one axis. Included by conv.simd.cpp, once per instruction set.
 //
-// Note [Gather]. The output of a convolution and its gradient by the input are the same computation: each position of
-// the result sums taps of the other operand. Along an axis of the output, position u reads u * stride - before + t *
-// dilation for each tap t. Along an axis of x, the positions that leave the same remainder when divided by the stride
-// form a class: with their elements of the window, in reverse, they are a convolution of stride 1 over y. So nothing is
-// scattered, and no zeros are inserted.
+// Note [Gather]. The output of a convolution and its gradient with respect to the input are the same kind of sum: each
+// position of the result reads elements of the other operand, one per tap of the window. Position u along an axis of
+// the output reads the element u * stride - before + t * dilation for each tap t. Positions along an axis of x with the
+// same remainder modulo the stride form a class: they use the same taps, and are a convolution of stride 1 over y with
+// these taps in reverse. So the gradient needs neither scattered additions nor inserted zeros.
 #pragma once
 
 #include <algorithm>
@@ -22,29 +22,29 @@ struct Range {
   Index count() const { return last - first; }
 };
 
-// Position out_first + u * out_step of the result, u < count, sums the taps t < taps at position u * in_step + first +
-// t * step of the operand, times element w_first + t * w_step of the window.
+// The sums of one class: result[out_first + u * out_step] for u < count is the sum over t < taps of
+// operand[u * in_step + first + t * step] * window[w_first + t * w_step].
 struct Gather {
   Index out_first, out_step, count;
   Index in_step, first, step, taps;
   Index w_first, w_step;
-  Index extent;  // of the operand
+  Index extent;  // extent of the operand
 
   Index at(Index u, Index tap) const { return u * in_step + first + tap * step; }
-  // The taps of position u that lie inside the operand.
+  // The taps that read inside the operand at position u.
   Range inside(Index u) const {
     const Index begin = at(u, 0);
     return {round_up_div(-begin, step), std::min(taps, round_up_div(extent - begin, step))};
   }
-  // The positions u of the results in `out`.
+  // The values of u whose results lie in `out`.
   Range positions(Range out) const {
     return {round_up_div(out.first - out_first, out_step),
             std::min(count, round_up_div(out.last - out_first, out_step))};
   }
-  // The end of the positions from u on, below `last`, that have the same taps inside.
+  // The end, at most `last`, of the range of positions from u on that have the same taps inside the operand.
   Index same_taps_until(Index u, Index last) const {
     const Range now = inside(u);
-    if (now.first == 0 && now.last == taps) {  // also true of all positions whose last tap is inside
+    if (now.first == 0 && now.last == taps) {  // so have all next positions whose last tap is inside
       const Index room = extent - 1 - first - (taps - 1) * step;
       return std::min(last, room / in_step + 1);
     }
@@ -58,9 +58,9 @@ struct Gather {
 
 Gather output_gather(const ConvAxis& s) { return {0, 1, s.out, s.stride, -s.before, s.dilation, s.window, 0, 1, s.in}; }
 
-// The classes along an axis of x that have taps.
+// The number of classes along an axis of x that have taps.
 Index class_count(const ConvAxis& s) { return std::min(s.window, s.stride / std::gcd(s.stride, s.dilation)); }
-// The class whose first element of the window is i.
+// The class whose first tap is element i of the window.
 Gather input_gather(const ConvAxis& s, Index i) {
   const Index period = s.stride / std::gcd(s.stride, s.dilation);
   const Index taps = (s.window - i + period - 1) / period;
@@ -78,13 +78,14 @@ Gather input_gather(const ConvAxis& s, Index i) {
           s.out};
 }
 
-// The work on images in units: a few images, strips of rows of one or, if a row is long, parts of single rows. By size
-// alone.
+// Divides the pixels of images into units of work: several images, strips of rows of one image or, if rows are long,
+// parts of a row. Depends only on sizes, so that results do not depend on the number of threads.
 struct Units {
   Index images, rows, columns;  // extents
   Index together = 1, strip_rows = 1, strips = 1, pieces = 1, count = 0;
 
-  // `per_pixel` is the bytes that a pixel touches. There are at least `least` units, if there are so many rows.
+  // `per_pixel` and `budget` are the bytes that a pixel and a unit access. Makes at least `least` units if there are
+  // enough rows.
   Units(Index all_images, Index all_rows, Index all_columns, Index per_pixel, Index budget, Index most_pixels,
         Index least)
       : images(all_images), rows(all_rows), columns(all_columns) {
@@ -113,7 +114,7 @@ struct Units {
     const Index piece = unit % pieces;
     return {columns * piece / pieces, columns * (piece + 1) / pieces};
   }
-  // The pixels of a unit, which are contiguous, among those of all images.
+  // The contiguous pixels of a unit, counted over all images.
   Range pixels_of(Index unit) const {
     const Range i = images_of(unit), r = rows_of(unit), c = columns_of(unit);
     return {(i.first * rows + r.first) * columns + c.first, ((i.last - 1) * rows + r.last - 1) * columns + c.last};

@@ -1,9 +1,9 @@
 // Inner loops of convolutions. Included by conv.simd.cpp, once per instruction set.
 //
-// Note [Rows of taps]. In images with the channels last, the elements under one row of a window are contiguous, and
-// those of the next window begin `stride` pixels later. So a row of taps is a matrix product whose left operand has
-// overlapping rows, and is read in place. A tile is a few neighboring positions times one or two vectors of filters;
-// its sums stay in registers over all rows of taps. With dilation or groups, each tap is a product of its own.
+// Note [Rows of taps]. If channels are the last axis, the elements under one row of a window are contiguous, and those
+// of the next window begin `stride` pixels later. So a row of taps is a matrix product whose left operand has
+// overlapping rows, read in place. A tile is a few neighboring positions times one or two vectors of filters. Its sums
+// stay in registers over all rows of taps. With dilation or groups, each tap is a separate product.
 #pragma once
 
 #include <array>
@@ -14,12 +14,12 @@
 namespace xgrad::inline v0 {
 namespace {
 
-// Layout of a tile, in elements.
+// Layout of a tile, in elements. Steps are distances between consecutive positions, rows of taps or taps.
 struct ConvTile {
-  Index tap_rows, taps, length;        // the terms: tap_rows * taps runs of `length` contiguous elements
-  Index a_position, a_tap_row, a_tap;  // distances in the operand
-  Index b_tap_row, b_tap;              // distances in the packed kernel
-  Index c_position, columns;           // the result; columns of this panel
+  Index tap_rows, taps, length;        // a sum has tap_rows * taps runs of `length` contiguous terms
+  Index a_position, a_tap_row, a_tap;  // steps in the operand
+  Index b_tap_row, b_tap;              // steps in the packed kernel
+  Index c_position, columns;           // step in the result, and the number of its columns in this panel
   bool first;                          // overwrite c instead of adding to it
 };
 
@@ -39,7 +39,7 @@ void conv_tile(const ConvTile& s, const T* a, const T* b, T* c) {
     for (Index j = 0; j < s.taps; ++j) {
       const T* from = a + i * s.a_tap_row + j * s.a_tap;
       const T* right = b + i * s.b_tap_row + j * s.b_tap;
-      // One pointer for three rows: one for each would not fit into the registers.
+      // Three rows share a pointer: with one each, the pointers would not fit into the registers.
       const T* at[pointers];
 #pragma GCC unroll 8
       for (std::size_t p = 0; p < pointers; ++p) at[p] = from + static_cast<Index>(3 * p) * a_position;
@@ -54,16 +54,16 @@ void conv_tile(const ConvTile& s, const T* a, const T* b, T* c) {
   put<T, rows, vectors>(sums, c, s.c_position, s.columns, s.first);
 }
 
-// Note [Kernel gradient]. Element i of a row of taps times a vector of filters sums over all positions: a matrix
-// product whose left operand is transposed, so that the elements of a tile are contiguous.
+// Note [Kernel gradient]. The gradient of a row of taps is the sum over all positions of x times the cotangent: a
+// matrix product whose left operand is transposed, so that the elements of a tile are contiguous.
 struct ConvSumTile {
-  Index images, rows, columns;     // counts of positions
-  Index a_image, a_row, a_column;  // distances in x
-  Index b_image, b_row, b_column;  // distances in the cotangent
-  Index c_row, filters;            // the gradient; filters of this panel
+  Index images, rows, columns;     // numbers of positions
+  Index a_image, a_row, a_column;  // steps in x
+  Index b_image, b_row, b_column;  // steps in the cotangent
+  Index c_row, filters;            // step in the gradient, and the number of filters in this panel
 };
 
-// c[rows, filters] += the sum over all positions.
+// Adds the sums over all positions to c[rows, filters].
 template <class T, std::size_t rows, std::size_t vectors>
 void conv_sum_tile(const ConvSumTile& s, const T* a, const T* b, T* c) {
   using B = simd::Batch<T>;
@@ -92,7 +92,8 @@ void conv_sum_tile(const ConvSumTile& s, const T* a, const T* b, T* c) {
     sum(LoadWhole());
 }
 
-// Depthwise: each channel has a window of its own, so a tile is a few positions times one vector of channels.
+// A tile of a depthwise convolution. Each channel has its own window, so a tile is a few positions times one vector of
+// channels.
 template <class T, std::size_t rows>
 void depth_tile(const ConvTile& s, const T* a, const T* b, T* c) {
   using B = simd::Batch<T>;
@@ -120,12 +121,12 @@ void depth_tile(const ConvTile& s, const T* a, const T* b, T* c) {
         [&](T* p, B v) { simd::store_partial(p, v, s.columns); });
 }
 
-// Adds the sums over all positions of `taps` elements of a row of the window, c_row apart, `a_tap` apart in x.
+// Adds the gradients of `taps` taps of a row of the window, which are c_row apart in c and read x `a_tap` apart.
 template <class T, std::size_t taps>
 void depth_sum_tile(const ConvSumTile& s, Index a_tap, const T* a, const T* b, T* c) {
   using B = simd::Batch<T>;
   const auto run = [&](auto load, auto store) {
-    // Even and odd positions apart, so that more chains of additions overlap.
+    // Sum even and odd positions separately, so that more additions are independent.
     B even[taps], odd[taps];
 #pragma GCC unroll 8
     for (std::size_t t = 0; t < taps; ++t) even[t] = odd[t] = B(T(0));
@@ -162,7 +163,7 @@ void depth_sum_tile(const ConvSumTile& s, Index a_tap, const T* a, const T* b, T
 constexpr Index depth_rows = 8;
 constexpr Index depth_taps = 4;
 
-// Indexed by rows - 1, or taps - 1, and by vectors - 1.
+// Functions by number of rows or taps, and by number of vectors, each minus 1.
 template <class T>
 struct ConvTileTable {
   using Tile = void (*)(const ConvTile&, const T*, const T*, T*);
@@ -187,7 +188,7 @@ constexpr ConvTileTable<T> conv_tiles =
                        std::make_index_sequence<static_cast<std::size_t>(depth_rows)>(),
                        std::make_index_sequence<static_cast<std::size_t>(depth_taps)>());
 
-// Calls run(first, count) for ranges of [0, all) of nearly equal size, at most `most`.
+// Splits [0, all) into ranges of nearly equal size, at most `most`, and calls run(first, count) for each.
 template <class F>
 [[gnu::always_inline]] inline void each_range_of(Index all, Index most, const F& run) {
   const Index tiles = (all + most - 1) / most;

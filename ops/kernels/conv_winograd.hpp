@@ -1,11 +1,11 @@
 // Winograd's F(2x2, 3x3) for convolutions of stride 1. Included by conv.simd.cpp, once per instruction set.
 //
-// Note [Winograd]. A tile of 2 x 2 outputs of a 3 x 3 window takes 16 products instead of 36: y = A^T ((G w G^T) * (B^T
-// d B)) A, where d are the 4 x 4 inputs of the tile, w is the window and * is elementwise. Summed over the channels,
-// each of the 16 products is a matrix product of tiles by filters. All factors are 0, 1, -1 and 1/2, and each output
-// depends on the inputs of its window alone. Errors are below those of the direct sum, which has nine times as many
-// terms. An infinite operand may make NaN where the direct sum is infinite. Lavin and Gray: "Fast algorithms for
-// convolutional neural networks", 2016.
+// Note [Winograd]. A tile of 2 x 2 outputs of a 3 x 3 window takes 16 products instead of 36 (Lavin and Gray, "Fast
+// algorithms for convolutional neural networks", 2016): y = A^T ((G w G^T) * (B^T d B)) A, where d are the 4 x 4 inputs
+// of the tile, w is the window and * is elementwise. Summed over the channels, each of the 16 products is a matrix
+// product of tiles by filters. All elements of A, B and G are 0, 1, -1 or 1/2, and each output depends only on the
+// inputs under its window. Rounding errors are smaller than those of the direct sum, which has nine times as many
+// terms. An infinite operand may give NaN where the direct sum is infinite.
 #pragma once
 
 #include <type_traits>
@@ -17,11 +17,11 @@ namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index winograd_products = 16;
-constexpr Index winograd_tiles = 48;                       // at once
-constexpr Index winograd_elements = 96 << 10;              // of their transformed inputs
-constexpr Index winograd_least = 32, winograd_most = 512;  // channels and filters
+constexpr Index winograd_tiles = 48;                       // largest number of tiles per matrix product
+constexpr Index winograd_elements = 96 << 10;              // limit of the size of their transformed inputs
+constexpr Index winograd_least = 32, winograd_most = 512;  // limits of channels and filters
 
-// By sizes alone. f64 is summed directly.
+// Whether to use Winograd's algorithm. Depends only on dtype and sizes: f64 uses direct sums.
 template <class T>
 bool use_winograd(const ConvSizes& s) {
   const auto fits = [](const ConvAxis& a) {
@@ -32,7 +32,7 @@ bool use_winograd(const ConvSizes& s) {
          enough(s.filters);
 }
 
-// (a, b, c, d) to B^T (a, b, c, d).
+// Replaces (a, b, c, d) by B^T (a, b, c, d).
 template <class B>
 [[gnu::always_inline]] inline void winograd_input(B& a, B& b, B& c, B& d) {
   const B first = a - c, second = b + c, third = c - b, fourth = b - d;
@@ -42,7 +42,7 @@ template <class B>
   d = fourth;
 }
 
-// The transformed window: 9 packed taps of `size` elements to 16 of the same.
+// Transforms the window: 9 packed taps of `size` elements into 16 factors, each of this size.
 template <class T>
 void winograd_kernel(const T* taps, Index size, T* to) {
   using B = simd::Batch<T>;
@@ -68,7 +68,7 @@ void winograd_kernel(const T* taps, Index size, T* to) {
   }
 }
 
-// The inputs of one tile, `patch[4 * row + column]` of so many channels, to 16 rows that are `to_stride` apart.
+// Transforms the inputs of one tile, patch[4 * row + column][channels], into 16 rows that are `to_stride` apart.
 template <class T>
 void winograd_tile_in(const T* const (&patch)[16], Index channels, T* to, Index to_stride) {
   using B = simd::Batch<T>;
@@ -87,7 +87,8 @@ void winograd_tile_in(const T* const (&patch)[16], Index channels, T* to, Index 
   }
 }
 
-// The 16 products of one tile, `from_stride` apart, to its outputs of so many filters; null outside of the image.
+// Transforms the 16 products of one tile, which are `from_stride` apart, into its outputs to[2 * row +
+// column][filters]. Outputs outside of the image are null.
 template <class T>
 void winograd_tile_out(const T* from, Index from_stride, Index filters, T* const (&to)[4]) {
   using B = simd::Batch<T>;
@@ -109,7 +110,7 @@ void winograd_tile_out(const T* from, Index from_stride, Index filters, T* const
   }
 }
 
-// One plane of stride 1 by a window of 3 x 3.
+// A convolution of stride 1 with a 3 x 3 window.
 template <class T>
 struct WinogradPlane {
   Gather rows, columns;
@@ -120,7 +121,7 @@ struct WinogradPlane {
 
   Index tiles_of(const Gather& axis) const { return (axis.count + 1) / 2; }
 
-  // The tiles [first, first + count) in row-major order.
+  // Computes the tiles [first, first + count), in row-major order over all images.
   void run(Index first, Index count, const T* kernel) const {
     static constexpr T zeros[winograd_most] = {};
     alignas(64) T inputs[winograd_elements];
@@ -167,7 +168,7 @@ struct WinogradPlane {
   }
 };
 
-// Computes the plane from the packed taps; `transformed` gets the kernel.
+// Computes the convolution with the packed taps. `transformed` is memory for the transformed kernel.
 template <class T>
 void run_winograd(const WinogradPlane<T>& p, Index images, const T* packed, T* transformed, const Parallel& threads,
                   const RangeRef* on_rows_ready) {

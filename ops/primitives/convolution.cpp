@@ -1,5 +1,5 @@
-// Convolution of images and its gradients by the input and by the kernel. The map is bilinear, so the derivatives of
-// each of the three are the other two. conv2d and its relatives, in composites/convolution.cpp, are built on them.
+// Convolution of images, and its gradients with respect to images and kernel. Convolution is bilinear, so the
+// derivatives of each of the three operations are the other two. composites/convolution.cpp builds conv2d etc. on them.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -18,7 +18,7 @@ namespace {
 
 using Part = Kernels::ConvPart;
 
-// The shapes of the three operands, of which a node computes one from the other two.
+// The shapes of images, kernel and output. Each operation computes one of these tensors from the other two.
 struct Shapes {
   Shape x, kernel, y;
   Slides slides(const Attrs& attrs) const { return {attrs, kernel[0], kernel[1], x[1], x[2]}; }
@@ -56,7 +56,7 @@ double flops_for(Part part, std::span<const TensorType> in, const TensorType& ou
   return 2 * static_cast<double>(s.y.elements()) * static_cast<double>(s.kernel[0] * s.kernel[1] * s.kernel[2]);
 }
 
-// Calls f(at_x, at_kernel, at_y) with the elements of each product that the convolution sums.
+// Calls f(at_x, at_kernel, at_y) with the indices of the elements, for each product that the convolution sums.
 template <class F>
 void each_product(const Shapes& s, const Attrs& attrs, F f) {
   const Slides slides = s.slides(attrs);
@@ -87,7 +87,7 @@ Index checked_groups(const Infer& in) {
 }
 void require_kernel(const Infer& in, const Shape& kernel) {
   if (kernel.rank() != 4)
-    in.fail_shape(fmt::format("kernels are [height, width, channels / groups, filters], not {}", kernel.str()));
+    in.fail_shape(fmt::format("the kernel must be [height, width, channels / groups, filters], got {}", kernel.str()));
   if (kernel[0] < 1 || kernel[1] < 1) in.fail_shape(fmt::format("the kernel {} has no elements", kernel.str()));
 }
 // The shape of y. Throws unless x and kernel fit.
@@ -106,16 +106,16 @@ Shape output_shape(const Infer& in, const Shape& x, const Shape& kernel) {
 
 // ---- the batch axis
 
-// Note [Batches of convolutions]. The batch axis of the images joins the axis of images if the kernel has none.
-// Otherwise it joins the channels: as further filters of each group if one operand lacks it, and as groups of its own
-// if none does. So one node computes all results.
+// Note [Batches of convolutions]. One node computes a whole batch. If the kernel has no batch axis, that of the images
+// is merged into the axis of images. Otherwise the batch axis is merged into the channels: as more filters per group if
+// one operand has no batch axis, as more groups if both have one.
 
-// [batch, images, h, w, c] to [images, h, w, ...], the batch axis before the channels, or within each group.
+// Merges the batch axis of [batch, images, h, w, c] into the channels: before them, or within each group.
 Value into_channels(Value x, Index groups, bool as_groups) {
   if (as_groups) return flatten(transpose(x, {1, 2, 3, 0, 4}), 3, 4);
   return flatten(transpose(unflatten(x, 4, {groups, -1}), {1, 2, 3, 4, 0, 5}), 3, 5);
 }
-// The reverse, for `groups` groups and a batch of `size`.
+// Inverse of into_channels, for a batch of `size`.
 Value out_of_channels(Value y, Index groups, Index size, bool as_groups) {
   if (as_groups) return transpose(unflatten(y, 3, {size, -1}), {3, 0, 1, 2, 4});
   return flatten(transpose(unflatten(y, 3, {groups, size, -1}), {4, 0, 1, 2, 3, 5}), 4, 5);
@@ -134,7 +134,8 @@ Attrs numbers(Axes strides, Axes dilation, Axes padding, Index groups) {
           {"groups", groups}};
 }
 
-// Convolutions that between them reach all tiles: borders, strides, classes, groups, several panels, no taps inside.
+// Convolutions that together use all kinds of tiles: borders, strides, classes, groups, several panels, and windows
+// without taps inside the image.
 struct Case {
   const char* label;
   Shape x, kernel, y;
@@ -207,7 +208,7 @@ struct ConvolutionInputGradient : ConvOperation<Part::input_gradient> {
     require_images(in, in.shape(0));
     require_kernel(in, in.shape(1));
     const std::vector<Index>& extents = in.attrs().ints("extents");
-    if (in.count() == 2 && extents.size() != 2) in.fail_shape("needs extents [height, width] or a third input");
+    if (in.count() == 2 && extents.size() != 2) in.fail_shape("expected extents [height, width] or a third input");
     const Shape& y = in.shape(0);
     const Index channels = in.shape(1)[2] * checked_groups(in);
     const Shape x = in.count() == 3 ? in.shape(2) : Shape{y[0], extents[0], extents[1], channels};
@@ -264,7 +265,7 @@ struct ConvolutionKernelGradient : ConvOperation<Part::kernel_gradient> {
   static std::vector<BadSample> bad_samples();
 };
 
-// ---- the three nodes
+// ---- nodes of the three operations
 
 Attrs geometry(const Attrs& from) {
   return {{"strides", from.ints("strides")},
@@ -275,7 +276,7 @@ Attrs geometry(const Attrs& from) {
 Value convolution(Value x, Value kernel, const Attrs& attrs) {
   return apply(Convolution::name, {x, kernel}, geometry(attrs));
 }
-// For images of the shape of `like`.
+// The gradient for images of the shape of `like`.
 Value input_gradient(Value y, Value kernel, Value like, const Attrs& attrs) {
   Attrs with = geometry(attrs);
   with.set("extents", Axes{});
@@ -310,16 +311,16 @@ Cotangents ConvolutionKernelGradient::vjp(const Vjp& r) {
   return {input_gradient(y, c, x, r.attrs()), convolution(x, c, r.attrs())};
 }
 
-// ---- with a batch axis: see Note [Batches of convolutions]
+// ---- batches, see Note [Batches of convolutions]
 
-// The images of operand i, with the batch axis among the channels; a kernel with the batch axis among its filters.
+// Operands with the batch axis merged into channels, filters or groups.
 struct InChannels {
   const Batch& b;
   Index groups = b.attrs().integer("groups");
   bool as_groups = b.batched(0) && b.batched(1);
 
   Value operand(int i) const { return b.batched(i) ? into_channels(b.input(i), groups, as_groups) : b.input(i); }
-  // A kernel with the batch axis among its channels of a group: [kh, kw, batch * channels, filters].
+  // The kernel with the batch axis merged into the channels of each group: [kh, kw, batch * channels, filters].
   Value kernel_by_channels(int i) const { return flatten(transpose(b.input(i), {1, 2, 0, 3, 4}), 2, 3); }
   Attrs attrs() const { return with_groups(b.attrs(), as_groups ? groups * b.size() : groups); }
   Value split(Value y) const { return out_of_channels(y, groups, b.size(), as_groups); }
@@ -350,7 +351,7 @@ Value ConvolutionKernelGradient::batch(const Batch& b) {
   return transpose(unflatten(kernels, 2, {b.size(), -1}), {2, 0, 1, 3, 4});
 }
 
-// ---- samples of the three
+// ---- samples of the three operations
 
 template <class Make>
 std::vector<Sample> samples_by(const Make& make) {
@@ -391,7 +392,7 @@ const Axes ones{1, 1}, none{0, 0, 0, 0};
 std::vector<BadSample> Convolution::bad_samples() {
   const Tensor x({1, 4, 4, 4}), k({3, 3, 4, 2});
   return {{"rank", {Tensor({4, 4, 4}), k}, numbers(ones, ones, none, 1), "images are [batch, height, width, channels]"},
-          {"kernel", {x, Tensor({3, 4, 2})}, numbers(ones, ones, none, 1), "kernels are [height, width,"},
+          {"kernel", {x, Tensor({3, 4, 2})}, numbers(ones, ones, none, 1), "the kernel must be [height, width,"},
           {"empty kernel", {x, Tensor({0, 3, 4, 2})}, numbers(ones, ones, none, 1), "has no elements"},
           {"channels", {x, Tensor({3, 3, 3, 2})}, numbers(ones, ones, none, 1), "x has 4 channels in 1 groups"},
           {"filters", {x, Tensor({3, 3, 2, 3})}, numbers(ones, ones, none, 2), "not divisible by 2 groups"},
@@ -408,7 +409,7 @@ std::vector<BadSample> ConvolutionInputGradient::bad_samples() {
     return out;
   };
   const Tensor y({1, 2, 2, 2}), k({3, 3, 4, 2});
-  return {{"no extents", {y, k}, attrs({}), "needs extents [height, width] or a third input"},
+  return {{"no extents", {y, k}, attrs({}), "expected extents [height, width] or a third input"},
           {"other extents", {y, k}, attrs({5, 4}), "the convolution of [1, 5, 4, 4] is [1, 3, 2, 2], not [1, 2, 2, 2]"},
           {"other channels", {y, k, Tensor({1, 4, 4, 3})}, attrs({}), "x has 3 channels in 1 groups"},
           {"rank", {Tensor({2, 2, 2}), k}, attrs({4, 4}), "images are [batch, height, width, channels]"},

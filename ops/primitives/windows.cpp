@@ -210,7 +210,7 @@ struct Fold : Operation {
     if (in.count() == 2)
       require_images(in, in.shape(1));
     else if (extents.size() != 2)
-      in.fail_shape("needs extents [height, width] or a second input");
+      in.fail_shape("expected extents [height, width] or a second input");
     const Shape out = in.count() == 2 ? in.shape(1) : Shape{w[0], extents[0], extents[1], w[4]};
     const Slides s = slides_of(in, out[1], out[2]);
     const Shape expected{out[0], s.rows.count, s.columns.count, s.elements(), out[3]};

@@ -84,7 +84,7 @@ struct BlockMemory {
   Index first_row = 0;  // see RunOptions
 };
 
-// Runs allocate nothing. Several threads may run one BlockCode at once.
+// A block program that is ready to run. Runs allocate no memory, and several threads may run one BlockCode at once.
 class BlockCode {
  public:
   explicit BlockCode(BlockProgram program) : program_(std::move(program)), layout_(lay_out(program_)) {}

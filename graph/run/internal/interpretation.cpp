@@ -37,7 +37,7 @@ void Interpretation::feed(const Feeds& feeds) {
     }
     const NodeId id = feed.input.id();
     if (node(id).op->traits.leaf != Leaf::input) {
-      throw FeedError(fmt::format("feed: only inputs are fed, but this is {}", graph_.describe(id)));
+      throw FeedError(fmt::format("feed: only inputs can be fed, but this is {}", graph_.describe(id)));
     }
     if (fed[id]) throw FeedError(fmt::format("feed {:?}: it is fed twice", graph_.name(id)));
     fed[id] = 1;

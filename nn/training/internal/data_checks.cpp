@@ -138,7 +138,7 @@ void fail_convention(const std::string& where, const Tensor& y, const Tensor& we
     if (loss.target != Target::distribution) continue;
     sum = i % classes == 0 ? v : sum + v;
     if ((i + 1) % classes == 0 && std::abs(sum - 1) > sum_rounding) {
-      fail(i + 1 - classes, fmt::format("{} classes with the sum {:.6g}, starting", classes, sum),
+      fail(i + 1 - classes, fmt::format("a sum of {:.6g} over the {} classes that start", sum, classes),
            "probabilities that sum to 1 over the classes",
            "\n  hint: if several classes can be true, use binary_crossentropy");
     }

@@ -125,7 +125,7 @@ TEST_CASE("evaluate: feeds that do not fit throw, naming the input") {
   refused({{x, Tensor()}}, "feed \"x\": expected f32[32, 64], got an empty Tensor");
   refused({{other.input("z", {1}), Tensor::zeros({1})}}, "belongs to another graph");
   refused({{Value(), fits}}, "empty Value");
-  refused({{y, Tensor(1.0F)}}, "only inputs are fed");
+  refused({{y, Tensor(1.0F)}}, "only inputs can be fed");
   // Inputs that y does not need must still fit.
   refused({{x, fits}, {labels, Tensor::from<double>({2}, {1, 2})}}, "feed \"labels\": expected i64[2], got f64[2]");
   refused({{x, fits}, {mask, Tensor::from<std::int64_t>({2}, {0, 7})}}, "7 is neither 0 nor 1");

@@ -27,7 +27,7 @@ std::int64_t acknowledged(const fs::path& path) {
   return static_cast<std::int64_t>(event_wire::little_endian(event_wire::content(path)));
 }
 
-// Waits until the newest file has grown by at least a part of a large record; at most two seconds.
+// Waits until the newest file has grown by at least a part of a large record, but at most two seconds.
 void wait_for_large_record(const fs::path& run) {
   constexpr std::uintmax_t much = 4096;  // more than small records
   const auto begin = std::chrono::steady_clock::now();
@@ -52,16 +52,16 @@ TEST_CASE("event writer: kill -9 loses no event of a completed call") {
   std::int64_t next = 0;  // the first step that no file has yet
   int kills = 0, parts = 0;
   std::size_t events = 0;
-  // More rounds only if none interrupted a record.
+  // Continue after 60 rounds only while no kill has interrupted a record.
   while (kills < 60 || (parts == 0 && kills < 600)) {
     const std::int64_t before = acknowledged(count);
     testing::ChildProcess child({places::event_flood().string(), run.string(), count.string()});
     const auto begin = std::chrono::steady_clock::now();
-    // After the child began to write, except in one round.
+    // Wait until the child has begun to write. In a few rounds, chosen at random, stop waiting earlier.
     while (!child.over() && dice.chance(0.999) && acknowledged(count) == before &&
            std::chrono::steady_clock::now() - begin < std::chrono::seconds(20))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    // At a random time, or while the child writes, which is a small part of its time.
+    // Kill it at a random time or, since it writes only for a small part of the time, during a large write.
     if (dice.chance(0.5))
       std::this_thread::sleep_for(std::chrono::microseconds(dice.between(0, 30000)));
     else

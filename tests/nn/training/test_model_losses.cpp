@@ -399,8 +399,8 @@ TEST_CASE("loss: invalid targets throw with row and value") {
       "hinge requires -1 and 1 as targets\n  y: 0 in row 1, column 1\n  hint: convert targets 0 and 1 by 2 * y - 1");
   for (const nn::Loss& loss : {nn::Loss(nn::categorical_crossentropy),
                                nn::Loss(nn::categorical_crossentropy_from_logits), nn::kl_divergence}) {
-    has(error_of(loss, {0, 1, 1, 0, 1, 1}), "y: 2 classes with the sum 2, starting in row 2, column 0");
-    has(error_of(loss, {0, 1, 0, 0, 1, 0}), "y: 2 classes with the sum 0, starting in row 1, column 0");
+    has(error_of(loss, {0, 1, 1, 0, 1, 1}), "y: a sum of 2 over the 2 classes that start in row 2, column 0");
+    has(error_of(loss, {0, 1, 0, 0, 1, 0}), "y: a sum of 0 over the 2 classes that start in row 1, column 0");
     has(error_of(loss, {0, 1, 2, -1, 1, 0}), "y: 2 in row 1, column 0");
   }
   // Rows of weight 0 may have any target; probabilities may be rounded.

@@ -124,7 +124,7 @@ TEST_CASE("conv2d: agrees with the definition for random window geometries") {
   }
 }
 
-TEST_CASE("conv2d: same padding gives ceil(extent / stride) windows, an odd zero goes last") {
+TEST_CASE("conv2d: same padding gives ceil(extent / stride) windows, with an odd zero at the end") {
   Dice dice(12);
   for (Index extent = 1; extent < 9; ++extent) {
     for (Index window = 1; window < 5; ++window) {
@@ -157,7 +157,7 @@ TEST_CASE("conv2d_transpose: is the derivative of conv2d") {
     const Value y = conv2d(x, k, geometry.options());
     const Value c = g.constant(random_tensor(dice, y.shape()));
     const Value dx = gradients(y, x, {.cotangent = c});
-    // The part of the extent of x that the shape of y does not determine.
+    // The pixels at the end of x that no window reaches, which the shape of y does not determine.
     const auto output_padding = [](const AxisWindow& line) {
       return (line.extent + line.before + line.after - line.dilation * (line.window - 1) - 1) % line.stride;
     };
@@ -348,7 +348,7 @@ TEST_CASE("conv: outputs and gradients equal those of unfolded windows") {
     const auto results = evaluate(all, feeds, {.threads = 1});
     const auto threads = Plan(all).run(feeds, {.threads = 3});
     CAPTURE(round);
-    // Rounding errors of sums of so many terms of [-1, 1].
+    // A bound of the rounding errors of sums of this many terms in [-1, 1].
     const double precision = dtype == f32 ? 0x1p-23 : 0x1p-52;
     const Index terms[] = {window.height * window.width * in_group, window.height * window.width * out_group,
                            c.shape().elements() / c.shape()[3]};
@@ -400,7 +400,7 @@ TEST_CASE("conv: Winograd's products have no larger errors than direct sums, and
   }
 }
 
-TEST_CASE("conv: padding is skipped, so infinite weights touch only the taps inside") {
+TEST_CASE("conv: taps in the padding are skipped, so infinite weights there do not give NaN") {
   Graph g({.dtype = f64});
   const Value x = numbers(g, {1, 1, 3, 1}, {1, 2, 3});
   const Value weights = numbers(g, {1, 3, 1, 1}, {std::numeric_limits<double>::infinity(), 1, 0});
@@ -448,7 +448,8 @@ TEST_CASE("layer_norm, group_norm: known results") {
                {1, 4}, {-1, 2, -2, 5}, 1e-15);
 }
 
-TEST_CASE("conv: a small net is bit-identical in plans, for other batch sizes, on any threads") {
+TEST_CASE(
+    "conv: a small net gives bitwise equal results in plans, at other batch sizes and with any number of threads") {
   Dice dice(15);
   Graph g;
   const Value x = g.input("x", {4, 12, 11, 3});
