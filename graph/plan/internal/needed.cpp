@@ -20,10 +20,9 @@ constexpr std::size_t fold_limit = std::size_t{64} * 1024;
 
 class Lister {
  public:
-  explicit Lister(const Rewritten& rewritten) : rewritten_(rewritten), graph_(*rewritten.graph) {
+  explicit Lister(const Rewritten& rewritten)
+      : rewritten_(rewritten), graph_(*rewritten.graph), types_(rewritten.types()) {
     out_.rewritten = &rewritten;
-    types_ = rewritten.types();
-    constant_.resize(types_.size());
   }
 
   Needed list(bool fold) {
@@ -60,7 +59,7 @@ class Lister {
   // Calls f(operand) for each operand whose elements are read; none if the node is constant or has no elements.
   template <class F>
   void for_each_read(NodeId id, F f) const {
-    if (!constant_[id].empty() || types_[id].shape.elements() == 0) return;
+    if (constant_.contains(id) || types_[id].shape.elements() == 0) return;
     for (std::size_t i = 0; i < graph_.inputs(id).size(); ++i) {
       if (reads_values(op(id), i)) f(operand(id, i));
     }
@@ -95,18 +94,19 @@ class Lister {
     bool all = true;
     std::size_t operand_bytes = 0;
     for_each_read(id, [&](NodeId i) {
-      all = all && !constant_[i].empty();
+      all = all && constant_.contains(i);
       operand_bytes += types_[i].bytes();
     });
     return all && types_[id].bytes() <= std::max(operand_bytes, fold_limit);
   }
 
   Tensor compute(NodeId id) const {
-    if (op(id).traits.view) return constant_[operand(id, 0)].reshaped(types_[id].shape);
+    if (op(id).traits.view) return constant_.at(operand(id, 0)).reshaped(types_[id].shape);
     std::vector<ConstBuffer> inputs;
     for (std::size_t k = 0; k < graph_.inputs(id).size(); ++k) {
       const NodeId i = operand(id, k);
-      inputs.push_back({constant_[i].raw(), types_[i]});
+      const auto found = constant_.find(i);  // none if only the shape is read
+      inputs.push_back({found == constant_.end() ? nullptr : found->second.raw(), types_[i]});
     }
     return run_kernel(graph_, id, inputs, types_[id], {}, Parallel(1), 0);
   }
@@ -115,10 +115,10 @@ class Lister {
     using Kind = Item::Kind;
     Item item{.node = id, .type = types_[id]};
     const OpDef& op = this->op(id);
-    if (!constant_[id].empty()) {
+    if (constant_.contains(id)) {
       item.kind = Kind::constant;
       item.index = static_cast<std::uint32_t>(out_.constants.size());
-      out_.constants.push_back(constant_[id]);
+      out_.constants.push_back(constant_.at(id));
     } else if (op.traits.leaf == Leaf::input) {
       item.kind = Kind::input;
       item.index = input_of_.at(id);
@@ -169,8 +169,8 @@ class Lister {
   const Rewritten& rewritten_;
   const Graph& graph_;
   Needed out_;
-  std::vector<TensorType> types_;                       // by node of the graph, up to the last result
-  std::vector<Tensor> constant_;                        // by node; empty if it is not constant
+  const std::vector<TensorType>& types_;                // by node of the graph, up to the last result
+  std::unordered_map<NodeId, Tensor> constant_;         // by node, where it is constant
   std::vector<ItemId> item_of_;                         // by node
   std::unordered_map<NodeId, std::uint32_t> input_of_;  // by node
   std::unordered_map<const void*, std::uint32_t> parameters_;

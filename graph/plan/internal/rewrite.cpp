@@ -78,6 +78,7 @@ class Rewriter {
     }
     for (Value& v : out.outputs) v = made[v.id()];
     for (Update& u : out.updates) u.value = made[u.value.id()];
+    out.tape_types = infer_types(*out.own, out.results(), {});
   }
 
  private:
@@ -157,10 +158,6 @@ std::vector<Value> Rewritten::results() const {
   std::vector<Value> out = outputs;
   for (const Update& u : updates) out.push_back(u.value);
   return out;
-}
-
-std::vector<TensorType> Rewritten::types() const {
-  return own == nullptr ? source_types : infer_types(*graph, results(), {});
 }
 
 std::string Rewritten::str() const {

@@ -18,6 +18,7 @@ struct Rewritten {
   std::vector<Value> outputs;     // of `graph`
   std::vector<Update> updates;
   std::vector<TensorType> source_types;  // by node of the source, up to the last result, with PlanOptions::shapes
+  std::vector<TensorType> tape_types;    // by node of the tape, up to the last result
   std::vector<NodeId> stands_for;        // by node of the tape: the node of the source that it is reported as
   std::vector<NodeId> input;             // by node of the source: its input on the tape, or `none`
   std::map<std::string, int> fired;      // by name of the rule: how often
@@ -25,8 +26,8 @@ struct Rewritten {
   static constexpr NodeId none = ~NodeId{0};
 
   std::vector<Value> results() const;
-  // Returns the types by node of `graph`, up to the last result.
-  std::vector<TensorType> types() const;
+  // The types by node of `graph`, up to the last result.
+  const std::vector<TensorType>& types() const { return own == nullptr ? source_types : tape_types; }
   NodeId source_of(NodeId id) const { return own == nullptr ? id : stands_for[id]; }
   // The node of `graph` for an input of the source; `none`, or beyond the last result, if it is not needed.
   NodeId input_of(NodeId id) const { return own == nullptr ? id : input[id]; }
