@@ -216,8 +216,8 @@ class Graph {
  private:
   friend class Value;
   friend class Verifier;
-  // Appends a node without looking for an equal one. Later nodes of the same `key` may be merged with it; none if it
-  // has no key.
+  // Appends a node without looking for an equal one. Later nodes with the same `key` may be merged with it, unless
+  // `key` is empty.
   NodeId append(const OpDef& op, std::span<const NodeId> inputs, Attrs attrs, const TensorType& type,
                 std::optional<std::size_t> key);
   std::optional<NodeId> find_equal(std::size_t key, const OpDef& op, std::span<const NodeId> inputs,

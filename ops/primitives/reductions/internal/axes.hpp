@@ -53,8 +53,8 @@ struct Reduction : Operation {
 // The shape that a reduction would have kept, so that the result broadcasts against the input.
 Value keep_axes(Value reduced, const Vjp& r);
 
-// Returns a factor for each slice along the axes, which are kept with extent 1: 1 if the squares of the slice's
-// elements are finite, otherwise a factor that makes them finite. It has no gradient.
+// Returns a factor for each slice along the axes, which are kept with extent 1. It is 1 unless squares of finite
+// elements could overflow; then multiplying by the factor prevents that. It has no gradient.
 Value shrinking(Value x, const Axes& axes);
 
 // The reference: combines all elements of the input in order.
