@@ -167,19 +167,19 @@ struct Abs : Cheap<Unary> {
   }
 };
 
-// The larger or smaller of two.
+// Base of maximum and minimum.
 struct Choice : Cheap<Binary> {
   using dtypes = FloatsAndIntegers;
   static constexpr bool commutative = true;
-  // 1 to the chosen one, half to each at a tie.
+  // The chosen input gets the whole cotangent; at a tie, each input gets half of it.
   static Cotangents vjp(const Vjp& r) {
     const Value tie = equal(r.input(0), r.input(1));
     const Value half = 0.5 * r.cotangent();
     const auto side = [&](int i) { return where(tie, half, where(equal(r.input(i), r.output()), r.cotangent(), 0)); };
     return {side(0), side(1)};
   }
-  // Operands without near-ties, where each side wins somewhere: right values surround left ones. A single number may
-  // win or lose everywhere.
+  // Operands that are never nearly equal. The values of b lie on both sides of those of a, so that each operand is
+  // chosen somewhere. An operand of few elements may never be chosen and then has a zero gradient.
   static std::vector<Sample> samples() {
     const Domain right{.low = -1.5, .high = 1.5, .avoid = {0}, .distance = 0.6};
     auto out = binary_samples(domain::between(-0.5, 0.5), right, false, true);
@@ -204,7 +204,7 @@ struct Minimum : Choice {
   static auto forward(auto a, auto b) { return simd::min(a, b); }
 };
 
-// The pairs are those that are frequent in training steps: scaling, moving averages, activations and their derivatives.
+// Fused pairs that are frequent in training steps: scaling, moving averages, activations and their derivatives.
 template <class First>
 using BeforeSums = Pairs<Pair<First, Add, 0>, Pair<First, Sub, 0>, Pair<First, Sub, 1>, Pair<First, Mul, 0>>;
 
