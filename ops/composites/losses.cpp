@@ -325,7 +325,7 @@ std::vector<Composite> of_vectors() {
         {"axis", {Tensor::zeros({3}), Tensor::zeros({3})}, axis_attrs(1), "cosine_similarity: axis 1"},
         {"scalar", {Tensor(1.0F), Tensor(1.0F)}, axis_attrs(0), "operands must have at least 1 axis"}}},
       {"cosine_embedding",
-       "1 - s, or max(0, s - margin).",
+       "1 - s for similar rows, max(0, s - margin) for others; s is the cosine similarity.",
        [](Inputs x, const Attrs& a) { return cosine_embedding(x[0], x[1], 2 * x[2] - 1, 0.1, reduction_of(a)); },
        {{"rows", {{{6, 3}, alike}, {{6, 3}, alike}, {{6}, domain::integers(0, 1)}}, reduced_by(by_none)},
         {"mean", {{{6, 3}, alike}, {{6, 3}, alike}, {{6}, domain::integers(0, 1)}}, reduced_by(by_mean)},

@@ -33,8 +33,8 @@ void run(const KernelCall& call) {
 struct Cast : Operation {
   static constexpr const char* name = "cast";
   static constexpr const char* doc =
-      "Converts the dtype. To i64 rounds toward zero, saturates, and maps NaN to 0; to bool tests x != 0. "
-      "Differentiable between floating dtypes only.";
+      "Converts the dtype. Conversion to i64 rounds toward zero, saturates, and maps NaN to 0; conversion to bool "
+      "tests x != 0. Differentiable between floating dtypes only.";
   static TensorType infer(const Infer& in) { return {in.attrs().dtype("dtype"), in.shape(0)}; }
   static void kernel(const KernelCall& call) {
     with_dtype(call.inputs[0].type.dtype, [&](auto from) {

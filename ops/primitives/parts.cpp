@@ -84,8 +84,8 @@ struct ConcatPart : Operation {
   static constexpr int min_inputs = 2, max_inputs = most_parts + 1;
   static constexpr const char* name = "concat_part";
   static constexpr const char* doc =
-      "The part of the first input, a concatenation of the other inputs along an axis, that came from input `part` of "
-      "the concatenation. Only the shapes of the other inputs are used.";
+      "The first input is a concatenation along an axis of tensors shaped like the other inputs; returns tensor number "
+      "`part` of these, from 0. Only the shapes of the other inputs are used.";
   static Traits traits() { return {.shape_only = ~1U}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);

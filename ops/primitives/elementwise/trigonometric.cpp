@@ -18,7 +18,7 @@ struct Tan : Unary {
 struct Asin : Unary {
   static constexpr const char* name = "asin";
   static constexpr const char* doc =
-      "The angle in [-pi / 2, pi / 2] whose sine is x. NaN outside [-1, 1]; derivative inf at both.";
+      "The angle in [-pi / 2, pi / 2] whose sine is x. NaN outside [-1, 1]. The derivative at -1 and 1 is inf.";
   static auto forward(auto x) { return simd::asin(x); }
   static Cotangents vjp(const Vjp& r) { return r.cotangent() * rsqrt(one_minus_square(r.input(0))); }
   static std::vector<Sample> samples() { return unary_samples(domain::between(-0.8, 0.8)); }
@@ -27,7 +27,7 @@ struct Asin : Unary {
 struct Acos : Unary {
   static constexpr const char* name = "acos";
   static constexpr const char* doc =
-      "The angle in [0, pi] whose cosine is x. NaN outside [-1, 1]; derivative -inf at both.";
+      "The angle in [0, pi] whose cosine is x. NaN outside [-1, 1]. The derivative at -1 and 1 is -inf.";
   static auto forward(auto x) { return simd::acos(x); }
   static Cotangents vjp(const Vjp& r) { return -(r.cotangent() * rsqrt(one_minus_square(r.input(0)))); }
   static std::vector<Sample> samples() { return unary_samples(domain::between(-0.8, 0.8)); }
