@@ -133,16 +133,17 @@ struct ConcatPart : Operation {
             zero_gradient({"empty", {{{2}}, {{2}}, {{0}}}, attrs(0, 1)})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {{"part out of range", {Tensor::zeros({2}), Tensor::zeros({2})}, attrs(0, 1), "part must be in [0, 1), got 1"},
-            {"part far out of range",
-             {Tensor::zeros({2}), Tensor::zeros({2})},
-             attrs(0, INT64_MAX),
-             "part must be in [0, 1), got 9223372036854775807"},
-            {"too wide",
-             {Tensor({2, 3}), Tensor({2, 4})},
-             attrs(0, 0),
-             "input 1 [2, 4] does not match [2, 3] outside axis 0"},
-            {"too few", {Tensor({3, 2}), Tensor({2, 2})}, attrs(0, 0), "do not add up to"}};
+    return {
+        {"part out of range", {Tensor::zeros({2}), Tensor::zeros({2})}, attrs(0, 1), "part must be in [0, 1), got 1"},
+        {"part far out of range",
+         {Tensor::zeros({2}), Tensor::zeros({2})},
+         attrs(0, INT64_MAX),
+         "part must be in [0, 1), got 9223372036854775807"},
+        {"too wide",
+         {Tensor({2, 3}), Tensor({2, 4})},
+         attrs(0, 0),
+         "input 1 [2, 4] does not match [2, 3] outside axis 0"},
+        {"too few", {Tensor({3, 2}), Tensor({2, 2})}, attrs(0, 0), "do not add up to"}};
   }
 };
 

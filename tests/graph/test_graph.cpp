@@ -496,7 +496,8 @@ TEST_CASE("verify: an inconsistent definition is found and shown with its neighb
             .starts_with("internal error: verify: %2 fickle f32[3]: infer, called again, returns f32[]\n"
                          "  %0 = input \"x\" : f32[3]\n  %1 = tanh(%0) : f32[3]\n> %2 = fickle(%1) : f32[3]\n"));
   op.infer = [](const Infer& in) -> TensorType { in.fail_shape("no more"); };
-  CHECK(message_of<InternalError>([&] { verify(g); }).find("called again, throws: fickle: no more") != std::string::npos);
+  CHECK(message_of<InternalError>([&] { verify(g); }).find("called again, throws: fickle: no more") !=
+        std::string::npos);
   op.infer = same_type;
   op.min_inputs = op.max_inputs = 2;
   CHECK(message_of<InternalError>([&] { verify(g); }).find("it has 1 inputs, but takes 2 to 2") != std::string::npos);

@@ -73,8 +73,7 @@ Index count_ones(const std::uint8_t* x, Index n) {
 
 struct CountTrue : Truth {
   static constexpr const char* name = "count_true";
-  static constexpr const char* doc =
-      "Number (i64) of true elements over neighboring axes. `sum` of booleans uses it.";
+  static constexpr const char* doc = "Number (i64) of true elements over neighboring axes. `sum` of booleans uses it.";
   static constexpr const char* no_gradient = "the input is boolean";
   static TensorType infer(const Infer& in) {
     TensorType out = Truth::infer(in);

@@ -288,22 +288,21 @@ TEST_CASE("readers and writers: survive a failure of each allocation") {
   const Arrays arrays{{"x", image}};
   const TensorFile tensors{.tensors = {{"x", image}}, .metadata = {{"who", "me"}}};
   const CsvOptions options{.classes = {"b"}, .missing = Missing::drop_row};
-  const std::vector<Case> cases{
-      {"npy", folder / "a.npy", of_npy, ""},
-      {"npz", folder / "a.npz", of_npz, ""},
-      {"safetensors", folder / "a.st", of_safetensors, ""},
-      {"idx", write_gz(folder / "a.idx.gz", idx_head(0x08, 100), std::string_view("\0", 1), 100), of_idx, ""},
-      {"csv", write_file(folder / "a.csv", text), [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
-      {"csv, packed", write_gz(folder / "a.csv.gz", "", text, text.size()),
-       [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
-      {"png", write_png(folder / "a.png", 40), of_png, ""},
+  const std::vector<Case> cases {
+    {"npy", folder / "a.npy", of_npy, ""}, {"npz", folder / "a.npz", of_npz, ""},
+        {"safetensors", folder / "a.st", of_safetensors, ""},
+        {"idx", write_gz(folder / "a.idx.gz", idx_head(0x08, 100), std::string_view("\0", 1), 100), of_idx, ""},
+        {"csv", write_file(folder / "a.csv", text), [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
+        {"csv, packed", write_gz(folder / "a.csv.gz", "", text, text.size()),
+         [&](const fs::path& p) { (void)load_csv(p, options); }, ""},
+        {"png", write_png(folder / "a.png", 40), of_png, ""},
 #if !ADDRESS_SANITIZER  // protobuf leaks an element if growing its list fails
-      {"events", event_files(folder / "run").front(), of_events, ""},
+        {"events", event_files(folder / "run").front(), of_events, ""},
 #endif
-      {"saving npy", folder / "b.npy", [&](const fs::path& p) { save_npy(p, image); }, ""},
-      {"saving npz", folder / "b.npz", [&](const fs::path& p) { save_npz(p, arrays); }, ""},
-      {"saving safetensors", folder / "b.st", [&](const fs::path& p) { save_safetensors(p, tensors); }, ""},
-      {"saving png", folder / "b.png", [&](const fs::path& p) { save_png(p, image); }, ""},
+        {"saving npy", folder / "b.npy", [&](const fs::path& p) { save_npy(p, image); }, ""},
+        {"saving npz", folder / "b.npz", [&](const fs::path& p) { save_npz(p, arrays); }, ""},
+        {"saving safetensors", folder / "b.st", [&](const fs::path& p) { save_safetensors(p, tensors); }, ""},
+        {"saving png", folder / "b.png", [&](const fs::path& p) { save_png(p, image); }, ""},
   };
   for (const Case& c : cases) {
     CAPTURE(c.name);
