@@ -95,7 +95,7 @@ Shape output_shape(const Infer& in, const Shape& x, const Shape& kernel) {
   require_images(in, x);
   require_kernel(in, kernel);
   const Index groups = checked_groups(in);
-  if (x[3] != kernel[2] * groups)
+  if (x[3] % groups != 0 || x[3] / groups != kernel[2])
     in.fail_shape(fmt::format("x has {} channels in {} groups, but the kernel has {} channels per group", x[3], groups,
                               kernel[2]));
   if (kernel[3] % groups != 0)
@@ -210,7 +210,9 @@ struct ConvolutionInputGradient : ConvOperation<Part::input_gradient> {
     const std::vector<Index>& extents = in.attrs().ints("extents");
     if (in.count() == 2 && extents.size() != 2) in.fail_shape("expected extents [height, width] or a third input");
     const Shape& y = in.shape(0);
-    const Index channels = in.shape(1)[2] * checked_groups(in);
+    Index channels = 0;
+    if (__builtin_mul_overflow(in.shape(1)[2], checked_groups(in), &channels))
+      in.fail_shape(fmt::format("{} groups of {} channels are too many", checked_groups(in), in.shape(1)[2]));
     const Shape x = in.count() == 3 ? in.shape(2) : Shape{y[0], extents[0], extents[1], channels};
     const Shape expected = output_shape(in, x, in.shape(1));
     if (y != expected)
