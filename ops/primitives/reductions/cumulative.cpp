@@ -24,9 +24,9 @@ namespace {
 
 constexpr Index task_elements = 1 << 15;  // of one task
 
-// Walks along the axis: calls accumulate(total, position), then writes the total to the output at that position.
-// Several lanes are walked side by side, since each addition waits for the one before it in its lane: neighbors, or,
-// along the last axis, as many rows as a cache of few ways holds if their addresses collide.
+// Accumulates along the axis: calls accumulate(total, position), then writes the total to the output at that position.
+// An addition waits for the previous one of its sum, so several sums advance together: those of neighboring columns or,
+// along the last axis, of 4 rows. With more rows, whose addresses may share cache sets, lines would evict each other.
 template <class T, class Total, class Accumulate>
 void walk(const KernelCall& call, Total start, Accumulate accumulate) {
   const Shape& shape = call.output.type.shape;
