@@ -66,3 +66,21 @@ if(TORCH_LIBRARY AND TORCH_CPU_LIBRARY AND C10_LIBRARY AND TORCH_INCLUDE_DIR AND
   get_filename_component(openblas_dir ${OPENBLAS_LIBRARY} DIRECTORY)
   target_link_options(bench_worker_torch PRIVATE -Wl,--disable-new-dtags -Wl,-rpath,${openblas_dir})
 endif()
+
+# A script for Node.js, which runs where the package onnxruntime-node is installed globally or in a folder of NODE_PATH.
+find_program(NODE_PROGRAM node NO_CACHE)
+find_program(NPM_PROGRAM npm NO_CACHE)
+if(NODE_PROGRAM AND NPM_PROGRAM)
+  execute_process(COMMAND ${NPM_PROGRAM} root --global OUTPUT_VARIABLE modules OUTPUT_STRIP_TRAILING_WHITESPACE)
+  set(modules "$ENV{NODE_PATH}:${modules}")
+  set(worker ${CMAKE_CURRENT_BINARY_DIR}/bench_worker_onnxruntime)
+  execute_process(COMMAND ${CMAKE_COMMAND} -E env NODE_PATH=${modules} ${NODE_PROGRAM} -e "require('onnxruntime-node')"
+                  RESULT_VARIABLE missing OUTPUT_QUIET ERROR_QUIET)
+  if(missing)
+    file(REMOVE ${worker})
+  else()
+    file(WRITE ${worker} "#!/bin/sh\nNODE_PATH='${modules}' exec '${NODE_PROGRAM}' \
+'${CMAKE_CURRENT_SOURCE_DIR}/peers/onnxruntime.mjs' \"$@\"\n")
+    file(CHMOD ${worker} PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE)
+  endif()
+endif()

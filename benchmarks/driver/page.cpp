@@ -67,6 +67,10 @@ See also the comments in [benchmarks/peers](../benchmarks/peers).
 
 )";
   for (const Section& s : sections()) out += section(s.title, s.text, peer_table(results, s));
+  out += section("Inference, compared with onnxruntime",
+                 "onnxruntime runs ONNX models of these networks in its package for Node.js, called without a turn of "
+                 "the event loop. A call\ncosts it some 10 us, which only the smallest network shows.",
+                 inference_table(results));
   out += section("Memory bandwidth",
                  "Sums of a 64 MiB matrix should take as long as reading it. A chain of eight cheap elementwise "
                  "operations on 64 MiB should take\nlittle longer than a copy.",

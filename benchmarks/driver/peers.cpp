@@ -39,6 +39,7 @@ std::vector<Peer> peers(const Processor& processor) {
       {"onednn", "libdnnl-dev", one},
       {"libxsmm", "libxsmm-dev", one},
       {"eigen", "libeigen3-dev", one},
+      {"onnxruntime", "nodejs npm, then npm install --global --ignore-scripts onnxruntime-node", one},
       {"hardware", "libgomp1", one},
   };
 }

@@ -151,6 +151,10 @@ Table peer_table(const Results& results, const Section& section) {
   return against(results, "torch", section.title + ", compared with libtorch", "libtorch", &section);
 }
 
+Table inference_table(const Results& results) {
+  return against(results, "onnxruntime", "Inference, compared with onnxruntime", "onnxruntime", nullptr);
+}
+
 Table hardware_table(const Results& results) {
   return against(results, "hardware", "Compared with one pass over the same memory", "machine", nullptr);
 }
@@ -240,7 +244,7 @@ std::vector<Table> all_tables(const Results& results) {
   for (const Section& section : sections()) {
     if (Table table = peer_table(results, section); !table.rows.empty()) out.push_back(std::move(table));
   }
-  for (auto* make : {hardware_table, product_table, product_means, engine_table, node_table}) {
+  for (auto* make : {inference_table, hardware_table, product_table, product_means, engine_table, node_table}) {
     if (Table table = make(results); !table.rows.empty()) out.push_back(std::move(table));
   }
   return out;

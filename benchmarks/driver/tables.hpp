@@ -25,6 +25,7 @@ std::string times(double ratio);
 
 // Each has no rows if no such job was measured.
 Table peer_table(const Results& results, const Section& section);  // compared with libtorch
+Table inference_table(const Results& results);                     // compared with onnxruntime
 Table hardware_table(const Results& results);                      // compared with memory bandwidth
 Table product_table(const Results& results);                       // matrix multiplication, in GFLOP/s
 Table product_means(const Results& results);                       // mean ratio of each library over all shapes

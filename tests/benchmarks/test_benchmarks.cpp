@@ -134,6 +134,10 @@ TEST_CASE("benchmarks: targets may differ for several threads") {
   CHECK(target_ratio("train/mnist/shuffled", "torch", 2) == 2.7);
   CHECK_FALSE(target_ratio("train/mnist/shuffled", "hardware", 1));
   CHECK_FALSE(target_ratio("op/exp", "torch", 1));
+  // A family's target, unless the job has its own.
+  CHECK(target_ratio("conv/28x32-64/5x5/b16", "torch", 1) == 1);
+  CHECK(target_ratio("conv/28x128-128/3x3/g32/b16", "torch", 1) == 2.5);
+  CHECK(target_ratio("infer/lenet/1", "onnxruntime", 2) == 1);
 }
 
 TEST_CASE("benchmarks: the per-node table has a column per chain length") {
