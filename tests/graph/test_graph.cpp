@@ -1,4 +1,3 @@
-#include <chrono>
 #include <limits>
 #include <string>
 
@@ -459,17 +458,12 @@ TEST_CASE("graph: references to a node's data stay valid while nodes are appende
 }
 
 TEST_CASE("graph: a chain of a million nodes is built, verified and destroyed without recursion") {
-  const auto start = std::chrono::steady_clock::now();
-  {
-    Graph g;
-    Value v = g.input("x", {3});
-    for (int i = 0; i < 1'000'000; ++i) v = tanh(v);
-    CHECK(v.id() == 1'000'000);
-    verify(g);
-  }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  MESSAGE("a million nodes: " << took.count() << " s");
-  CHECK(took.count() < 60);  // generous; a quadratic pass would need hours
+  // A quadratic pass would need hours, and ctest would stop it.
+  Graph g;
+  Value v = g.input("x", {3});
+  for (int i = 0; i < 1'000'000; ++i) v = tanh(v);
+  CHECK(v.id() == 1'000'000);
+  verify(g);
 }
 
 TEST_CASE("graph: one node may have a hundred thousand inputs") {
