@@ -1,10 +1,10 @@
 # Computes the dependencies ("arrows") between folders and files from their includes, and checks: dependencies between
-# rooms form no cycle, files do not include each other in a cycle, no room has too many files, and tests lie in the
-# rooms of what they test.
+# modules form no cycle, files do not include each other in a cycle, no folder has too many files, and tests lie in the
+# folder of tests/ that has the name of the module they test.
 #
 #   cmake -DROOT=path/to/xgrad [-DPRINT=ON] -P tests/arrows.cmake
 #
-# A room is a folder; a folder named `internal` belongs to its parent. PRINT lists the dependencies, each room after
+# A module is a folder; a folder named `internal` belongs to its parent. PRINT lists the dependencies, each module after
 # those it depends on. Prints every violation and fails if there is one; arrows_selftest.cmake shows that each rule can
 # fail. structure.cmake checks the dependencies between the top-level folders.
 
@@ -28,17 +28,17 @@ foreach(folder graph ops autodiff nn umbrella tools tests)
   list(APPEND files ${found})
 endforeach()
 
-function(room_of out file)
+function(module_of out file)
   get_filename_component(folder ${file} DIRECTORY)
   string(REGEX REPLACE "/internal(/.*)?$" "" folder ${folder})
   set(${out} ${folder} PARENT_SCOPE)
 endfunction()
 
-set(rooms)
+set(modules)
 foreach(file IN LISTS files)
-  room_of(room ${file})
+  module_of(module ${file})
   get_filename_component(folder ${file} DIRECTORY)
-  list(APPEND rooms ${room})
+  list(APPEND modules ${module})
   file(STRINGS "${ROOT}/${file}" lines REGEX "^[ \t]*#[ \t]*include[ \t]*[<\"]" ENCODING UTF-8)
   foreach(line IN LISTS lines)
     string(REGEX REPLACE "^[^<\"]*[<\"]([^>\"]*)[>\"].*$" "\\1" included "${line}")
@@ -59,22 +59,22 @@ foreach(file IN LISTS files)
       continue()
     endif()
     list(APPEND file_arrows_${file} ${target})
-    room_of(to ${target})
-    if(NOT room STREQUAL to)
-      list(APPEND room_arrows_${room} ${to})
-      if(NOT DEFINED "example_${room}_${to}")
-        set("example_${room}_${to}" "${file} includes ${target}")
+    module_of(to ${target})
+    if(NOT module STREQUAL to)
+      list(APPEND module_arrows_${module} ${to})
+      if(NOT DEFINED "example_${module}_${to}")
+        set("example_${module}_${to}" "${file} includes ${target}")
       endif()
     endif()
   endforeach()
 endforeach()
-list(REMOVE_DUPLICATES rooms)
+list(REMOVE_DUPLICATES modules)
 
 # ---- cycles
 
-# Repeatedly removes nodes without remaining dependencies, then nodes without remaining dependents. `left` is what lies
-# on cycles and between them; `order` lists the others, each after its dependencies.
-function(find_circles kind)
+# Repeatedly removes nodes without remaining dependencies, then nodes without remaining dependents. `left` holds the
+# nodes on cycles and on paths between cycles; `order` lists the others, each after its dependencies.
+function(find_cycles kind)
   set(left ${ARGN})
   set(order)
   set(changed ON)
@@ -112,35 +112,35 @@ function(find_circles kind)
   set(order ${order} PARENT_SCOPE)
 endfunction()
 
-find_circles(room ${rooms})
+find_cycles(module ${modules})
 if(left)
-  complain("rooms that know each other, in a circle: ${left}")
-  foreach(room IN LISTS left)
-    set(known ${room_arrows_${room}})
+  complain("modules that include each other in a cycle: ${left}")
+  foreach(module IN LISTS left)
+    set(known ${module_arrows_${module}})
     list(REMOVE_DUPLICATES known)
     foreach(to IN LISTS known)
       if(to IN_LIST left)
-        message("  ${room} -> ${to}: ${example_${room}_${to}}")
+        message("  ${module} -> ${to}: ${example_${module}_${to}}")
       endif()
     endforeach()
   endforeach()
 endif()
 if(PRINT)
-  foreach(room IN LISTS order)
-    set(known ${room_arrows_${room}})
+  foreach(module IN LISTS order)
+    set(known ${module_arrows_${module}})
     list(REMOVE_DUPLICATES known)
     list(SORT known)
     string(REPLACE ";" " " known "${known}")
-    message("${room} -> ${known}")
+    message("${module} -> ${known}")
   endforeach()
 endif()
 
-find_circles(file ${files})
+find_cycles(file ${files})
 if(left)
-  complain("files that include each other, in a circle: ${left}")
+  complain("files that include each other in a cycle: ${left}")
 endif()
 
-# ---- rooms with too many files
+# ---- folders with too many files
 
 file(GLOB_RECURSE everything LIST_DIRECTORIES true RELATIVE "${ROOT}" "${ROOT}/graph/*" "${ROOT}/ops/*" "${ROOT}/autodiff/*"
      "${ROOT}/nn/*" "${ROOT}/umbrella/*" "${ROOT}/tools/*" "${ROOT}/tests/*" "${ROOT}/examples/*" "${ROOT}/benchmarks/*")
@@ -154,7 +154,7 @@ foreach(folder IN LISTS folders)
   file(GLOB inside LIST_DIRECTORIES false "${ROOT}/${folder}/*")
   list(LENGTH inside count)
   if(count GREATER most_files)
-    complain("${folder}: ${count} files: a folder has at most ${most_files}; give it rooms")
+    complain("${folder}: ${count} files: a folder has at most ${most_files}; split it into subfolders")
   endif()
 endforeach()
 
@@ -163,17 +163,17 @@ endforeach()
 foreach(file IN LISTS files)
   if(file MATCHES "^tests/(.*/)?test_[^/]*$")
     get_filename_component(folder ${file} DIRECTORY)
-    string(REGEX REPLACE "^tests/?" "" room "${folder}")
-    # Tests of no single room lie in tests/whole, those of an addition beside it.
-    if(NOT room MATCHES "^(whole|benchmarks|additions/.*)$" AND (room STREQUAL "" OR NOT IS_DIRECTORY "${ROOT}/${room}"))
-      complain("${file}: a test lies in tests/ROOM, for a room of the library, or in tests/whole")
+    string(REGEX REPLACE "^tests/?" "" module "${folder}")
+    # Tests of several modules are in tests/whole, those of an addition next to it.
+    if(NOT module MATCHES "^(whole|benchmarks|additions/.*)$" AND (module STREQUAL "" OR NOT IS_DIRECTORY "${ROOT}/${module}"))
+      complain("${file}: a test must be in tests/MODULE, for a folder MODULE of the library, or in tests/whole")
     endif()
   endif()
 endforeach()
 
 list(LENGTH files count)
-list(LENGTH rooms room_count)
+list(LENGTH modules module_count)
 if(violations GREATER 0)
   message(FATAL_ERROR "arrows: ${violations} violations in ${count} files")
 endif()
-message(STATUS "arrows: between ${room_count} rooms and ${count} files all go one way")
+message(STATUS "arrows: no cycles between ${module_count} modules or ${count} files")

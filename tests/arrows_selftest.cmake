@@ -44,27 +44,27 @@ function(expect_none)
   set(failures ${failures} PARENT_SCOPE)
 endfunction()
 
-# Rooms. The cycle is reported with an include for each arrow, without rooms that only lead to it or from it.
-set(circle graph/plan/a.cpp "<xgrad/graph/run/b.hpp>" graph/run/b.hpp "<xgrad/graph/shape.hpp>")
-expect_none(${circle})
-list(APPEND circle graph/run/c.cpp "<xgrad/graph/plan/d.hpp>" graph/plan/d.hpp "<xgrad/graph/shape.hpp>" nn/e.cpp
+# Modules. The cycle is reported with an include for each dependency, without modules that only lead to it or from it.
+set(cycle graph/plan/a.cpp "<xgrad/graph/run/b.hpp>" graph/run/b.hpp "<xgrad/graph/shape.hpp>")
+expect_none(${cycle})
+list(APPEND cycle graph/run/c.cpp "<xgrad/graph/plan/d.hpp>" graph/plan/d.hpp "<xgrad/graph/shape.hpp>" nn/e.cpp
      "<xgrad/graph/plan/d.hpp>")
-expect_violation("circle: graph/(plan;graph/run|run;graph/plan)\n" ${circle})
-check(${circle})
+expect_violation("cycle: graph/(plan;graph/run|run;graph/plan)\n" ${cycle})
+check(${cycle})
 if(NOT report MATCHES "graph/run -> graph/plan: graph/run/c.cpp includes graph/plan/d.hpp\n")
-  complain("no include is named for an arrow of a circle")
+  complain("no include is named for a dependency of a cycle")
 endif()
-expect_violation("know each other, in a circle" graph/shape.cpp "<xgrad/graph/plan/a.hpp>" graph/plan/a.hpp "<xgrad/graph/shape.hpp>")
-expect_violation("know each other, in a circle" tests/ops/test_a.cpp "\"support/b.hpp\"" tests/support/b.hpp "\"ops/c.hpp\""
+expect_violation("modules that include each other" graph/shape.cpp "<xgrad/graph/plan/a.hpp>" graph/plan/a.hpp "<xgrad/graph/shape.hpp>")
+expect_violation("modules that include each other" tests/ops/test_a.cpp "\"support/b.hpp\"" tests/support/b.hpp "\"ops/c.hpp\""
                  tests/ops/c.hpp "<string>" ops/d.hpp "<string>")
-# An `internal` folder belongs to its room.
+# An `internal` folder belongs to its parent.
 expect_none(graph/plan/a.cpp "<xgrad/graph/plan/internal/b.hpp>" graph/plan/internal/b.hpp "<xgrad/graph/plan/c.hpp>"
             graph/plan/c.hpp "<string>")
-# The umbrella header may include all rooms.
-expect_violation("know each other, in a circle" umbrella/xgrad.hpp "<xgrad/nn/a.hpp>" nn/a.hpp "<string>" nn/b.cpp "<xgrad/xgrad.hpp>")
+# The umbrella header may include all modules.
+expect_violation("modules that include each other" umbrella/xgrad.hpp "<xgrad/nn/a.hpp>" nn/a.hpp "<string>" nn/b.cpp "<xgrad/xgrad.hpp>")
 
 # Files.
-expect_violation("files that include each other, in a circle: graph/a.hpp;graph/b.hpp\n" graph/a.hpp "<xgrad/graph/b.hpp>" graph/b.hpp
+expect_violation("files that include each other in a cycle: graph/a.hpp;graph/b.hpp\n" graph/a.hpp "<xgrad/graph/b.hpp>" graph/b.hpp
                  "<xgrad/graph/a.hpp>" graph/c.cpp "<xgrad/graph/a.hpp>" graph/a.hpp "<xgrad/graph/shape.hpp>")
 expect_none(graph/a.hpp "<xgrad/graph/b.hpp>" graph/b.hpp "<xgrad/graph/shape.hpp>" graph/c.cpp "<xgrad/graph/a.hpp>")
 
@@ -79,13 +79,13 @@ expect_violation("nn/data: 31 files" ${many} nn/data/a.proto "<string>")
 
 # Tests.
 expect_none(tests/graph/test_a.cpp "<xgrad/graph/shape.hpp>" tests/whole/test_b.cpp "<string>" tests/main.cpp "<string>")
-expect_violation("tests/test_a.cpp: a test lies in tests/ROOM" tests/test_a.cpp "<string>")
-expect_violation("tests/ops/test_a.cpp: a test lies in tests/ROOM" tests/ops/test_a.cpp "<string>")
+expect_violation("tests/test_a.cpp: a test must be in tests/MODULE" tests/test_a.cpp "<string>")
+expect_violation("tests/ops/test_a.cpp: a test must be in tests/MODULE" tests/ops/test_a.cpp "<string>")
 
-# PRINT lists each room after its dependencies.
+# PRINT lists each module after its dependencies.
 check(nn/a.cpp "<xgrad/graph/plan/b.hpp>" graph/plan/b.hpp "<xgrad/graph/shape.hpp>")
 if(NOT report MATCHES "graph -> \n.*graph/plan -> graph\n.*nn -> graph/plan\n")
-  complain("rooms are printed in another order")
+  complain("modules are not printed in the order of their dependencies")
 endif()
 
 file(REMOVE_RECURSE "${tree}")
