@@ -139,7 +139,8 @@ int main(int argc, char** argv) try {
   const auto line = [&](const std::string& name, const char* what, double expected, double got) {
     const bool good = got <= expected;
     passed = passed && good;
-    std::printf("  %-9s %s: expected below %.2f  got %.4f%s\n", name.c_str(), what, expected, got, good ? "" : "  !");
+    std::printf("  %-9s %s: expected below %.2f  got %.4f%s\n", name.c_str(), what, expected, got,
+                good ? "" : ": check failed");
   };
 
   std::printf("Beale's function, 500 steps from (1, 1), minimum at (3, 0.5)\n");

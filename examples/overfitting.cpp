@@ -38,7 +38,7 @@ double median(std::vector<double> values) {
 // Prints a value and its limit. In parentheses, `what` names the value that the limit is derived from.
 bool report(const std::string& what, double expected, double got) {
   const bool good = got < expected;
-  fmt::print("  {:<48} expected below {:<8.3g} got {:.3g}{}\n", what, expected, got, good ? "" : "  !");
+  fmt::print("  {:<48} expected below {:<8.3g} got {:.3g}{}\n", what, expected, got, good ? "" : ": check failed");
   return good;
 }
 

@@ -123,7 +123,7 @@ bool report(const NetConfig& config, const Measured& measured) {
     case Gradient::stable: good = each > 0.75 && each < 1.33, expected = "stable, 0.75 to 1.33 per layer"; break;
   }
   fmt::print("  {:<34} expected {:<30} got {:.2f}, total {:.2g}{}\n", config.name, expected, each, got,
-             good ? "" : "  !");
+             good ? "" : ": check failed");
   return good;
 }
 
@@ -143,7 +143,7 @@ bool report_norm(const Measured& measured, const fs::path& folder) {
   fmt::print("batch normalization of the middle layer\n");
   fmt::print("  before: mean {:.2f}, standard deviation {:.2f}\n", mean, deviation);
   fmt::print("  after:  expected mean 0 and standard deviation 1 within 0.01, got {:.1g} and {:.4f}{}\n", mean_after,
-             deviation_after, good ? "" : "  !");
+             deviation_after, good ? "" : ": check failed");
   const double reach = 3.5 * deviation;
   const nn::HistogramOptions bins{.bins = 100, .range = {-reach, reach}};
   nn::Plot before({.title = "Pre-activations before batch normalization", .x = "value", .y = "count", .width = 420});

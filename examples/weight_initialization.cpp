@@ -72,7 +72,7 @@ Measured measure(const nn::Initializer& initializer, int seeds) {
 
 bool report(const char* what, double expected, double got, double within) {
   const bool good = std::abs(got - expected) <= within;
-  fmt::print("  {:<28} expected {:<7.4g} got {:.4g}{}\n", what, expected, got, good ? "" : "  !");
+  fmt::print("  {:<28} expected {:<7.4g} got {:.4g}{}\n", what, expected, got, good ? "" : ": check failed");
   return good;
 }
 

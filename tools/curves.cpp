@@ -68,6 +68,9 @@ const ScalarPoint* best_point(const std::string& tag, const std::vector<ScalarPo
   return out;
 }
 
+// The direction in which a tag improves, as "max" or "min".
+const char* direction(const std::string& tag) { return best_of(tag) == Best::largest ? "max" : "min"; }
+
 std::string time_text(double seconds) {
   const auto whole = static_cast<std::time_t>(std::clamp(std::isnan(seconds) ? 0.0 : seconds, 0.0, 1e11));
   std::tm parts{};
@@ -156,11 +159,11 @@ std::string summary(const std::vector<EventRun>& runs, bool all_tags) {
     out += fmt::format("{}{}: {}{}\n", out.empty() ? "" : "\n", without_controls(run.name),
                        count_text(run.files.size(), "file"), period(run));
     Table table(1);
-    if (!run.scalars.empty()) table.add({"scalars", "steps", "last", "best", "at"});
+    if (!run.scalars.empty()) table.add({"scalars", "steps", "last", "best", "at step"});
     for (const auto& [tag, points] : run.scalars) {
       const ScalarPoint* best = best_point(tag, points);
       table.add({tag, fmt::format("{}", points.size()), number_text(points.back().value),
-                 best == nullptr ? "" : number_text(best->value),
+                 best == nullptr ? "" : fmt::format("{} {}", direction(tag), number_text(best->value)),
                  best == nullptr ? "" : fmt::format("{}", best->step)});
     }
     out += table.str();
@@ -234,7 +237,7 @@ std::string comparison(const Chart& chart, std::size_t rows) {
     table.add(std::move(row));
   }
   if (best_of(chart.tag) != Best::none) {
-    std::vector<std::string> best{"best"}, at{"at"};
+    std::vector<std::string> best{direction(chart.tag)}, at{"at step"};
     for (const Curve& curve : chart.curves) {
       const ScalarPoint* p = best_point(chart.tag, curve.points);
       best.push_back(p == nullptr ? "" : number_text(p->value));

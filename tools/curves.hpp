@@ -10,8 +10,9 @@
 
 namespace xgrad::inline v0::nn::tool {
 
-// A table per run with a row per scalar tag: number of steps, last value, best value and its step. Then the number of
-// histograms, images and other values, or all their tags. Control characters in names are removed.
+// A table per run with a row per scalar tag: number of steps, last value, best value (the maximum
+// or minimum) and its step. Then the number of histograms, images and other values, or all their tags. Control
+// characters in names are removed.
 std::string summary(const std::vector<EventRun>& runs, bool all_tags);
 
 // An ECMAScript regular expression. Matching takes time and memory linear in the length of a name, without recursion,
@@ -40,8 +41,8 @@ struct Chart {
 // The charts of all tags that match, sorted by tag. Throws UserError, which lists the valid tags, if none matches.
 std::vector<Chart> charts(const std::vector<EventRun>& runs, const Pattern& pattern);
 
-// A table with a row per step and a column per run, then the best value of each run. Shows at most `rows` steps, evenly
-// spaced.
+// A table with a row per step and a column per run, then the best value (maximum or minimum) of each run. Shows
+// at most `rows` steps, evenly spaced.
 std::string comparison(const Chart& chart, std::size_t rows);
 // All steps as CSV.
 std::string comparison_csv(const Chart& chart);
