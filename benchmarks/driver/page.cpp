@@ -45,7 +45,7 @@ not by hand. Run it on your machine: compare the ratios, which differ between pr
 )",
                                 results.command, results.date, results.processor, results.memory, results.system,
                                 results.compiler, results.load);
-  for (const auto& [name, about] : results.workers) out += fmt::format("| {} | {} |\n", name, about);
+  for (const auto& [name, about] : results.workers) out += fmt::format("| {} | {} |\n", label(name), about);
   out += R"(
 Method: each library runs in its own process, with the number of threads in the table. The processes take turns at the
 same job, round after round; while one runs, the others are stopped. Times are medians over the rounds. A ratio is the

@@ -76,7 +76,7 @@ std::vector<Target> targets(const Results& results) {
       const double ratio = r.ratio(e.who);
       if (target && !std::isnan(ratio)) {
         out.push_back(
-            {fmt::format("{}: {} of {}, target {}", at(r), times(ratio), e.who, text(target)), ratio / *target});
+            {fmt::format("{}: {} of {}, target {}", at(r), times(ratio), label(e.who), text(target)), ratio / *target});
       }
     }
     const Entry* us = r.find(ours);
@@ -113,6 +113,8 @@ std::string times(double ratio) {
   if (std::isnan(ratio)) return "-";
   return fmt::format("{:.{}f}x", ratio, ratio < 9.995 ? 2 : ratio < 99.95 ? 1 : 0);
 }
+
+std::string label(const std::string& who) { return who == "hardware" ? "memory bandwidth" : who; }
 
 std::string Table::plain() const {
   std::vector<std::size_t> width;
@@ -156,7 +158,7 @@ Table inference_table(const Results& results) {
 }
 
 Table hardware_table(const Results& results) {
-  return against(results, "hardware", "Compared with one pass over the same memory", "machine", nullptr);
+  return against(results, "hardware", "Compared with one pass over the same memory", "one pass", nullptr);
 }
 
 Table product_table(const Results& results) {
@@ -281,7 +283,7 @@ std::vector<std::string> noisy_results(const Results& results) {
     for (const Entry& e : r.entries) {
       if (!e.noisy()) continue;
       const auto [least, most] = std::minmax_element(e.rounds.begin(), e.rounds.end());
-      out.push_back(fmt::format("{}, {}: median {} of rounds from {} to {}", at(r), e.who,
+      out.push_back(fmt::format("{}, {}: median {} of rounds from {} to {}", at(r), label(e.who),
                                 with_unit(e.middle(), r.unit), with_unit(*least, r.unit), with_unit(*most, r.unit)));
     }
   }

@@ -22,6 +22,8 @@ struct Table {
 std::string with_unit(double value, Unit unit);
 // "2.31x"; "-" for NaN.
 std::string times(double ratio);
+// How texts name a worker: its name, but "memory bandwidth" for "hardware", which measures the machine.
+std::string label(const std::string& who);
 
 // Each has no rows if no such job was measured.
 Table peer_table(const Results& results, const Section& section);  // compared with libtorch
