@@ -1,8 +1,10 @@
 // Prints docs/ops.md: every operation and composition of the registry. Formulas are printed from graphs that the
 // operations and their rules build here for a sample. Run by `./dev docs`.
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <cstdio>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -115,8 +117,36 @@ std::string anchor(const std::string& heading) {
   return out;
 }
 
+// The table at the top of the page: a row per first letter, with a column for operations and one for compositions.
+class NameTable {
+ public:
+  enum Column { operations, compositions };
+
+  // Variants such as "norm, p = 1" share the entry of the name before the space or comma, a link to the first of them.
+  void add(Column column, const std::string& heading, const std::string& to) {
+    const std::string name = heading.substr(0, heading.find_first_of(", "));
+    rows_[name[0]][column].try_emplace(name, to);
+  }
+  std::string markdown() const {
+    std::string out = "| | operations | compositions |\n|---|---|---|\n";
+    for (const auto& [letter, columns] : rows_) {
+      out += fmt::format("| {} |", letter);
+      for (const auto& links : columns) {
+        std::string cell;
+        for (const auto& [name, to] : links) cell += fmt::format(" [{}](#{})", name, to);
+        out += cell + " |";
+      }
+      out += '\n';
+    }
+    return out;
+  }
+
+ private:
+  std::map<char, std::array<std::map<std::string, std::string>, 2>> rows_;
+};
+
 struct Page {
-  std::string index;
+  NameTable names;
   std::string text;
 };
 
@@ -241,7 +271,7 @@ std::string formulas(const OpDef& op) {
 }
 
 void add_operation(Page& page, const OpDef& op) {
-  page.index += fmt::format("[{}](#{}) ", op.name, anchor(op.name));
+  page.names.add(NameTable::operations, op.name, anchor(op.name));
   page.text += fmt::format("\n### {}\n\n{}\n\n", op.name, op.doc);
   add_line(page.text, "dtypes:", dtypes_text(op));
   add_line(page.text, "shapes:", shapes_text(op));
@@ -257,7 +287,7 @@ void add_composite(Page& page, const Composite& c) {
   Built built(nullptr, sample);
   Named known;
   for (std::size_t i = 0; i < built.names.size(); ++i) known.emplace_back(built.names[i], built.inputs[i]);
-  page.index += fmt::format("[{}](#{}) ", c.name, anchor(c.name));
+  page.names.add(NameTable::compositions, c.name, anchor(c.name));
   page.text += fmt::format("\n### {}\n\n{}\n\n", c.name, c.doc);
   add_line(page.text, "checked on", domains_text(nullptr, c.samples));
   if (page.text.back() != '\n' || page.text[page.text.size() - 2] != '\n') page.text += "\n";
@@ -299,23 +329,21 @@ int main() {
   for (const Composite& c : builtin_composites()) composites.push_back(&c);
   std::sort(composites.begin(), composites.end(), [](const auto* a, const auto* b) { return a->name < b->name; });
 
-  std::string index, text;
+  Page page;
+  std::string titles;
   for (std::size_t s = 0; s < std::size(sections); ++s) {
-    Page page;
+    titles += fmt::format("[{}](#{}),\n", sections[s].title, anchor(sections[s].title));
+    page.text += fmt::format("\n## {}\n\n{}\n", sections[s].title, sections[s].text);
     for (const OpDef* op : ops) {
       if (section_of(*op) == s) add_operation(page, *op);
     }
-    index += fmt::format("\n**{}:** {}\n", sections[s].title, page.index);
-    text += fmt::format("\n## {}\n\n{}\n{}", sections[s].title, sections[s].text, page.text);
   }
-  Page page;
-  for (const Composite* c : composites) add_composite(page, *c);
-  index += fmt::format("\n**Compositions:** {}\n", page.index);
-  text +=
+  page.text +=
       "\n## Compositions\n\nFunctions composed of the operations above. They need no backward rule: their derivatives "
-      "follow from those of the\noperations.\n" +
-      page.text;
-  index += "\n**Constants:** [arange, linspace, eye](#constants)\n";
-  text += constants;
-  std::printf("%s%s%s", introduction, replaced(index, " \n", "\n").c_str(), text.c_str());
+      "follow from those of the\noperations.\n";
+  for (const Composite* c : composites) add_composite(page, *c);
+  for (const char* name : {"arange", "eye", "linspace"}) page.names.add(NameTable::compositions, name, "constants");
+  page.text += constants;
+  std::printf("%s\n**Sections:**\n%s[Compositions](#compositions),\n[Constants](#constants).\n\n%s%s", introduction,
+              titles.c_str(), page.names.markdown().c_str(), page.text.c_str());
 }
