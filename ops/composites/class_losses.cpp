@@ -22,8 +22,8 @@ struct Probabilities : Operation {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "probabilities";
   static constexpr const char* doc =
-      "Returns the first input: the softmax of the second input along an axis. Cross-entropies read the second input, "
-      "the logits, instead.";
+      "Returns the first input, which is the softmax of the second input along an axis. Cross-entropies read the "
+      "second input, the logits, instead.";
   static Traits traits() { return {.view = true, .shape_only = 2}; }
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});

@@ -252,10 +252,12 @@ std::vector<Composite> of_numbers() {
   // The domains give errors in both branches of a loss, away from the point where the branches meet.
   const Domain left = domain::between(0.3, 0.8), right = domain::between(-0.6, -0.4), far = domain::between(-3, -2);
   return {
-      {"mse", "Squared errors.", [](Inputs x, const Attrs& a) { return mse(x[0], x[1], reduction_of(a)); },
-       loss_samples(any, any), bad_losses("mse")},
-      {"mae", "Absolute errors.", [](Inputs x, const Attrs& a) { return mae(x[0], x[1], reduction_of(a)); },
-       loss_samples(left, right, true), bad_losses("mae")},
+      {"mse", "Mean squared error; here without the mean.",
+       [](Inputs x, const Attrs& a) { return mse(x[0], x[1], reduction_of(a)); }, loss_samples(any, any),
+       bad_losses("mse")},
+      {"mae", "Mean absolute error; here without the mean.",
+       [](Inputs x, const Attrs& a) { return mae(x[0], x[1], reduction_of(a)); }, loss_samples(left, right, true),
+       bad_losses("mae")},
       {"huber of small errors", "Half the squared error.",
        [](Inputs x, const Attrs& a) {
          return huber(x[0], x[1], a.has("delta") ? a.number("delta") : 1.5, reduction_of(a));
@@ -267,7 +269,7 @@ std::vector<Composite> of_numbers() {
       {"smooth_l1", "huber / beta.",
        [](Inputs x, const Attrs& a) { return smooth_l1(x[0], x[1], 1.5, reduction_of(a)); }, loss_samples(left, right),
        bad_losses("smooth_l1")},
-      {"smooth_l1 of beta 0", "Absolute errors.",
+      {"smooth_l1 of beta 0", "Equals mae.",
        [](Inputs x, const Attrs& a) { return smooth_l1(x[0], x[1], 0, reduction_of(a)); },
        loss_samples(left, far, true)},
       {"log_cosh", "log(cosh(e)).", [](Inputs x, const Attrs& a) { return log_cosh(x[0], x[1], reduction_of(a)); },

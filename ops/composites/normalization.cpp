@@ -95,7 +95,7 @@ Value group_norm(Operand x, Index groups, Operand scale, Operand shift, double e
 std::vector<Composite> normalization_composites() {
   return {
       {"layer_norm",
-       "Mean 0 and variance 1 over axes.",
+       "Shifts and scales x to mean 0 and variance 1 over axes.",
        [](Inputs x, const Attrs& a) { return layer_norm(x[0], a.ints("axes"), 0.1); },
        {{"last axis", {{{3, 5}}}, {{"axes", Axes{-1}}}},
         {"two axes", {{{2, 3, 4}}}, {{"axes", Axes{-2, -1}}}},
@@ -119,7 +119,7 @@ std::vector<Composite> normalization_composites() {
          "layer_norm: scale and shift must be f32[5]"},
         {"no axis", {Tensor({3, 5}), Tensor(1.0F), Tensor(1.0F)}, {}, "scale must have the last axes"}}},
       {"group_norm",
-       "Mean 0 and variance 1 over groups of channels.",
+       "Shifts and scales x to mean 0 and variance 1 over groups of channels.",
        [](Inputs x, const Attrs& a) { return group_norm(x[0], a.integer("groups"), 0.1); },
        {{"images", {{{2, 2, 3, 4}}}, {{"groups", Index{2}}}},
         {"rows", {{{3, 6}}}, {{"groups", Index{2}}}},

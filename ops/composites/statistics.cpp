@@ -201,8 +201,12 @@ Composite norm_of(const char* name, double p, const Domain& domain, bool zero_se
     s.zero_second = s.zero_second || zero_second;
   }
   if (p == -infinity || p == infinity) samples.pop_back();  // throws for an empty axis
+  const char* doc = p == 0           ? "Number of nonzero elements."
+                    : p == infinity  ? "Largest |x|."
+                    : p == -infinity ? "Smallest |x|."
+                                     : "(sum |x|^p)^(1/p).";
   return {name,
-          "(sum |x|^p)^(1/p).",
+          doc,
           [](Inputs x, const Attrs& a) { return norm(x[0], a.number("p"), a.ints("axes"), a.has("keepdims")); },
           samples,
           {{"integers", {Tensor({3}, i64)}, {{"axes", Axes{0}}, {"p", p}}, "norm: needs a floating dtype"}}};
@@ -226,7 +230,7 @@ std::vector<Composite> statistics_composites() {
       {"mean", "Sum over axes divided by the number of elements.", reduced<mean>, with_zero_second(shapes()),
        bad("mean")},
       {"var", "Mean squared distance from the mean.", reduced<var, 0>, constant_of_one(shapes(), true), bad("var")},
-      {"var, corrected", "The same, divided by n - 1.", reduced<var, 1>, corrected},
+      {"var, corrected", "Sum of squared distances from the mean, divided by n - 1.", reduced<var, 1>, corrected},
       {"stddev", "Square root of var.", reduced<stddev, 0>, corrected, bad("stddev")},
       {"logsumexp", "log(sum(exp(x))).", reduced<logsumexp>, constant_of_one(shapes(), false), bad("logsumexp")},
       {"softmax", "exp(x) / sum(exp(x)) along an axis.",

@@ -557,7 +557,7 @@ std::vector<Composite> index_composites() {
          axis_attrs(0),
          "index_select: the indices must be a vector"}}},
       {"embedding",
-       "Rows of a table.",
+       "Rows of a table, chosen by indices.",
        [](Inputs x, const Attrs&) { return embedding(x[0], x[1]); },
        {zero_second({"sentences", {{{4, 3}}, {{2, 5}, rows}}}),
         zero_second({"one word", {{{1, 1}}, {{1}, domain::integers(0, 0)}}}),

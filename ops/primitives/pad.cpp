@@ -166,8 +166,9 @@ struct Pad : Operation {
 struct Unpad : Operation {
   static constexpr const char* name = "unpad";
   static constexpr const char* doc =
-      "Removes the padding of pad by reflection or edge, and adds each removed element to the element it was copied "
-      "from. Reverse of pad.";
+      "Removes the elements that `pad` added in mode reflect or edge, and adds each of them to the element that it is "
+      "a "
+      "copy of. Reverse of pad.";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     const int axis = axis_of(in);

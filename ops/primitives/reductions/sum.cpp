@@ -103,7 +103,7 @@ struct SumTo : SumToShape {
 struct SumLike : SumToShape {
   static constexpr int min_inputs = 2, max_inputs = 2;
   static constexpr const char* name = "sum_like";
-  static constexpr const char* doc = "sum_to the shape of the second input.";
+  static constexpr const char* doc = "As sum_to, for the shape of the second input.";
   static Traits traits() { return {.shape_only = 2}; }
   static TensorType infer(const Infer& in) { return infer_to(in, in.shape(1)); }
   static Cotangents vjp(const Vjp& r) { return {broadcast_like(r.cotangent(), r.input(0)), Value{}}; }
