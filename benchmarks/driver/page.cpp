@@ -54,13 +54,14 @@ within each round, since the speed of the machine changes between rounds. *Targe
 says whether this run met it.
 
 All workers get the same inputs and initial weights. Before a job is timed, the results of both sides are compared: the
-outputs and gradients, or of a training step the loss of its third repetition, without dropout. Of random numbers only
-mean and variance are compared; whole epochs, with their dropout and order of rows, are not.
+outputs and gradients of an operation, or the loss of the third repetition of a training step, without dropout. For
+random numbers, only mean and variance are compared. Jobs that run whole epochs are not compared, since their dropout
+masks and row orders differ.
 
 Peers have their fastest configuration. All processes get huge pages from the C library, and keep freed memory. libtorch
 runs with OpenBLAS on the pool of threads that it uses itself; OpenBLAS gets the kernels for the instruction set of this
 processor (`OPENBLAS_CORETYPE`). libtorch runs with AVX2 and, where the processor has it, with AVX-512
-(`ATEN_CPU_CAPABILITY`), and where it has several implementations of a job all of them: images contiguous and with
+(`ATEN_CPU_CAPABILITY`). Where it has several implementations of a job, all of them run: images contiguous and with
 channels last, attention with `matmul` and `baddbmm`. BLIS runs with the kernels that it chooses and with those for
 AVX-512 (`BLIS_ARCH_TYPE`). All choices are tried before each job, and the fastest counts: the column *with* names it.
 See also the comments in [benchmarks/peers](../benchmarks/peers).
@@ -87,10 +88,11 @@ transposed, with `tb` the second. The shapes are those of the nets above, forwar
   }
   out += section(
       "Planning, start and memory",
-      "`plan` plans a training step, of the transformer with 12 blocks on batches of 16, or the forward and backward "
-      "pass of `lstm`;\n`graph` builds the graph. `start` is the time of a program to the end of its first step, and "
-      "its memory without its data.\n`memory` is the size of the plan of a training step, compared with the sum of all "
-      "its values.",
+      "`plan` is the time to plan a training step (for the transformer, of 12 blocks on batches of 16), or the forward "
+      "and backward pass\nof `lstm`; `graph` is the time to build the graph. `start/first-step` is the time from the "
+      "start of a program to the end of its first\ntraining step, and `start/memory` the memory of that program "
+      "without "
+      "its data. `memory` is the size of the plan of a training step,\ncompared with the sum of all its values.",
       engine_table(results));
   out += section("Per-node overhead",
                  "Chains of tiny operations: building the graph, differentiating it, planning it and running the plan. "

@@ -76,7 +76,8 @@ std::vector<Target> targets(const Results& results) {
       const double ratio = r.ratio(e.who);
       if (target && !std::isnan(ratio)) {
         out.push_back(
-            {fmt::format("{}: {} of {}, target {}", at(r), times(ratio), label(e.who), text(target)), ratio / *target});
+            {fmt::format("{}: {} compared with {}, target {}", at(r), times(ratio), label(e.who), text(target)),
+             ratio / *target});
       }
     }
     const Entry* us = r.find(ours);
@@ -283,7 +284,7 @@ std::vector<std::string> noisy_results(const Results& results) {
     for (const Entry& e : r.entries) {
       if (!e.noisy()) continue;
       const auto [least, most] = std::minmax_element(e.rounds.begin(), e.rounds.end());
-      out.push_back(fmt::format("{}, {}: median {} of rounds from {} to {}", at(r), label(e.who),
+      out.push_back(fmt::format("{}, {}: median {}, rounds from {} to {}", at(r), label(e.who),
                                 with_unit(e.middle(), r.unit), with_unit(*least, r.unit), with_unit(*most, r.unit)));
     }
   }

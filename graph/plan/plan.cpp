@@ -310,8 +310,9 @@ std::string Plan::str() const {
     }
     return std::string();
   };
-  std::string out = fmt::format("plan: {} steps, {} bytes at peak, {} bytes if every value had its own\n",
-                                program_->steps.size(), program_->arena_bytes, program_->total_bytes);
+  std::string out = fmt::format("plan: {} step{}, {} bytes at peak, {} bytes if every value had its own buffer\n",
+                                program_->steps.size(), program_->steps.size() == 1 ? "" : "s", program_->arena_bytes,
+                                program_->total_bytes);
   for (const PlannedInput& input : program_->inputs) {
     if (input.needed) out += fmt::format("  input {} \"{}\" {}\n", where(input.value), input.name, input.type.str());
   }

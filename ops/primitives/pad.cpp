@@ -167,8 +167,7 @@ struct Unpad : Operation {
   static constexpr const char* name = "unpad";
   static constexpr const char* doc =
       "Removes the elements that `pad` added in mode reflect or edge, and adds each of them to the element that it is "
-      "a "
-      "copy of. Reverse of pad.";
+      "a copy of. Reverse of pad.";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     const int axis = axis_of(in);
