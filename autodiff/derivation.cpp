@@ -121,7 +121,7 @@ class Deriver {
     }
     std::string out = "forward\n";
     for (const Line& line : forward_[0]) out += text_line(line, widths);
-    out += fmt::format("backward: dv is the derivative of {} by v\n", names_.at(loss_.id())[0]);
+    out += fmt::format("backward: dv is the derivative of {} with respect to v\n", names_.at(loss_.id())[0]);
     for (const Line& line : backward_[0]) out += text_line(line, widths);
     return out;
   }

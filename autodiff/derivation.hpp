@@ -8,7 +8,7 @@
 //     w  = -3
 //     v1 = x * w            = 2 * -3                 = -6
 //   ...
-//   backward: dv is the derivative of y by v
+//   backward: dv is the derivative of y with respect to v
 //     dy = 1
 //     dv2 = dy * (1 - square(y)) = 1 * (1 - square(0.7071)) = 0.5
 //

@@ -41,7 +41,7 @@ struct NodeReport {
   NodeId node = 0;
   std::string layer;  // the node's scope
   TensorStats value;
-  std::optional<TensorStats> gradient;  // derivative of the loss by the node; empty without a gradient path
+  std::optional<TensorStats> gradient;  // derivative of the loss with respect to it; empty without a gradient path
   // For an elementwise function of one input with a derivative: the number of its elements, and of those that are
   // saturated (see `saturated`), such as dead relus.
   Index units = 0, saturated = 0;

@@ -37,7 +37,8 @@ const OpDef& placeholder_op() {
   return *op;
 }
 
-// Always creates a new node: if two placeholders were merged, derivatives by one would include the uses of the other.
+// Always creates a new node: if two placeholders were merged, derivatives with respect to one would include the uses of
+// the other.
 Value placeholder_like(Value x) { return x.graph().apply(placeholder_op(), {x}, {{"at", Index{x.graph().size()}}}); }
 
 void check_values(const char* where, const char* what, const Graph& graph, const std::vector<Value>& values) {

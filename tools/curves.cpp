@@ -112,7 +112,7 @@ std::string others_text(const EventRun& run, bool all_tags) {
     out += fmt::format("  {}: {}", without_controls(kind), count_text(tags.size(), "tag"));
     std::size_t most = 0;
     for (const std::string& tag : tags) most = std::max(most, run.others.at(tag).count);
-    out += fmt::format("{}\n", most > 1 ? fmt::format(", up to {} times", most) : "");
+    out += fmt::format("{}\n", most > 1 ? fmt::format(", up to {} values each", most) : "");
     for (const std::string& tag : tags) {
       if (all_tags) out += fmt::format("    {}, last at {}\n", without_controls(tag), run.others.at(tag).last_step);
     }

@@ -86,7 +86,7 @@ class Checker {
     const std::string whole = graph.name(y_.id()).empty() ? "y" : graph.name(y_.id());
     const Stopwatch watch;
     const CheckReport report = compare_gradients(y_, {w}, feeds_, options_);
-    CheckRow& row = row_of(top_of(graph.scope_of(w.id())), fmt::format("{} by {}", whole, last_of(name)));
+    CheckRow& row = row_of(top_of(graph.scope_of(w.id())), fmt::format("{} wrt {}", whole, last_of(name)));
     row.seconds += watch.seconds();
     merge(row.report, report);
     if (!report.passed) row.node = w.describe();

@@ -17,7 +17,7 @@ namespace xgrad::inline v0 {
 // One row of the table: an operation in a layer, or a derivative of y.
 struct CheckRow {
   std::string layer;   // outermost scope; empty outside all scopes
-  std::string what;    // the operation, or the derivative, such as `loss by kernel`
+  std::string what;    // the operation, or the derivative, such as `loss wrt kernel`
   CheckReport report;  // comparisons of all nodes of the operation in the layer
   double seconds = 0;
   std::string node;        // the node that failed

@@ -308,7 +308,7 @@ void suite_plan(const Subject& subject, const Sample& sample) {
              fmt::format(
                  "{} of the plan differs from the interpreter's: {} (fold_constants {}, in_place {}, reuse {}, {} "
                  "threads)",
-                 i < 2 ? "the output" : fmt::format("the derivative by input {}", wrt_at[i - 2]),
+                 i < 2 ? "the output" : fmt::format("the derivative with respect to input {}", wrt_at[i - 2]),
                  describe_difference(got[i], expected[i]), how.fold_constants, how.in_place, how.reuse, threads));
       }
     }

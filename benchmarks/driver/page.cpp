@@ -50,8 +50,8 @@ not by hand. Run it on your machine: compare the ratios, which differ between pr
 Method: each library runs in its own process, with the number of threads in the table. The processes take turns at the
 same job, round after round; while one runs, the others are stopped. Times are medians over the rounds. A ratio is the
 time of the other library over that of xgrad, so 2x means that xgrad is twice as fast. It is the median of the ratios
-within each round, since the speed of the machine changes between rounds. *Target* is the project's target, and *met*
-says whether this run met it.
+within each round, since the speed of the machine changes between rounds. *Target* is the smallest ratio
+that the project aims for, and *met* says whether this run reached it.
 
 All workers get the same inputs and initial weights. Before a job is timed, the results of both sides are compared: the
 outputs and gradients of an operation, or the loss of the third repetition of a training step, without dropout. For

@@ -74,7 +74,7 @@ TEST_CASE("derivation: the text of a neuron") {
   y     = tanh(v2)              = tanh(0.8814)                    = 0.7071
   v3    = y - 1                 = 0.7071 - 1                      = -0.2929
   loss  = square(v3)            = square(-0.2929)                 = 0.08578
-backward: dv is the derivative of loss by v
+backward: dv is the derivative of loss with respect to v
   dloss = 1
   dv3   = dloss * (2 * v3)      = 1 * (2 * -0.2929)               = -0.5858
   dy    = dv3                                                     = -0.5858

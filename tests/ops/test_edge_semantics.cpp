@@ -67,7 +67,7 @@ TEST_CASE("maximum, minimum: ties share the gradient, NaN in either operand prop
   CHECK(values([](Value x, Value y) { return minimum(x, y); }, {NaN, 1}, {1, NaN}) == Numbers{NaN, NaN});
 }
 
-TEST_CASE("lerp: exact at both ends; the derivative by the weight is b - a, even if infinite") {
+TEST_CASE("lerp: exact at both ends; the derivative with respect to the weight is b - a, even if infinite") {
   Graph g({.dtype = f64});
   const Value a = g.input("a", {4}), b = g.input("b", {4}), w = g.input("w", {4});
   const Feeds feeds{{a, testing::row({0.1, 0.1, 1, -inf})},

@@ -27,7 +27,7 @@ int main() {
   show("sum", {{"axes", Axes{0, 1}}, {"keepdims", false}}, {x});
   show("where", {}, {Tensor::from<bool>({3}, {true, false, true}), x, Tensor(2.0)},
        // The derivative of one side is zero for the single remaining element.
-       "check_gradients: y = ...: the first derivative by ... is zero everywhere, ...");
+       "check_gradients: y = ...: the first derivative with respect to ... is zero everywhere, ...");
   show("gather", {{"axis", Index{1}}}, {x, Tensor::from<std::int64_t>({2}, {2, 0})});
   show("pad",
        {{"axis", Index{0}},

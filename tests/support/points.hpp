@@ -80,7 +80,7 @@ Numbers values(F f, std::initializer_list<double> a, std::initializer_list<doubl
   return Numbers(evaluate(f(x, y), {{x, row(a, dtype)}, {y, row(b, dtype)}}));
 }
 
-// The derivatives of f by both arguments, at two lists of points.
+// The derivatives of f with respect to both arguments, at two lists of points.
 template <class F>
 std::pair<Numbers, Numbers> slopes(F f, std::initializer_list<double> a, std::initializer_list<double> b) {
   Graph g({.dtype = f64});

@@ -30,7 +30,7 @@ TEST_CASE("large: derivation of twenty thousand nodes") {
   Graph g;
   const Value x = g.input("x", {}).named("x");
   Value y = x;
-  for (int i = 0; i < 10'000; ++i) y = sin(y) + x;  // every second node contributes to the derivative by x
+  for (int i = 0; i < 10'000; ++i) y = sin(y) + x;  // every second node contributes to the derivative
   const Derivation d = derivation(y, {x}, {{x, Tensor(0.5F)}});
   CHECK(count(d.str(), "\n") > 40'000);
   CHECK(d.latex().size() > d.str().size() / 4);

@@ -81,7 +81,8 @@ class Comparer {
       const bool zero = largest_ <= options_.absolute;
       all_zero = all_zero && zero;
       if (order == 1 && zero && !options_.allow_zero) {
-        fail(fmt::format("the first derivative by {} is zero everywhere, which allow_zero would accept", c_.names[k]));
+        fail(fmt::format("the first derivative with respect to {} is zero everywhere, which allow_zero would accept",
+                         c_.names[k]));
       }
     }
     if (order == 2 && anything && all_zero && !options_.allow_zero_second) {
@@ -355,7 +356,7 @@ CheckReport compare_in_f64(const Comparison& comparison, const CheckOptions& opt
 double CheckFinding::ratio() const { return kink ? 1 : std::abs(analytic - numeric) / tolerance; }
 
 std::string CheckFinding::str() const {
-  std::string out = fmt::format("order {}, by {}", order, input);
+  std::string out = fmt::format("order {}, wrt {}", order, input);
   if (const std::string at = position(*this); !at.empty()) out += " " + at;
   out += fmt::format(": analytic {}, numeric {}", number_text(analytic, 10), number_text(numeric, 10));
   if (verdict == Verdict::not_judged) return out + ": not judged: " + reason;

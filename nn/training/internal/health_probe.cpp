@@ -151,8 +151,8 @@ void HealthProbe::watch_statistics() {
   }
   for (const auto& [layer, pair] : pairs) {
     if (!pair.mean || !pair.variance) continue;
-    // An update is momentum * moving + (1 - momentum) * batch. Its derivative by `moving` is the momentum, from which
-    // the batch statistics follow.
+    // An update is momentum * moving + (1 - momentum) * batch. Its derivative with respect to `moving` is the momentum,
+    // from which the batch statistics follow.
     const auto batch_of = [&](const Update& update, Value momentum) {
       const Value moving = g.parameter(update.parameter);
       return moving + (update.value - moving) / (1 - momentum);

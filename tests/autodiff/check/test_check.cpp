@@ -20,13 +20,13 @@ TEST_CASE("check_op: accepts a correct custom operation") { CHECK(complaint(cube
 TEST_CASE("check_op: catches a vjp that is off by 0.1%, in first order") {
   require_caught(cube_with([](const Vjp& r) -> Cotangents { return r.cotangent() * 3.003 * square(r.input(0)); }),
                  {"\"cube\", sample \"vector\"", "analytic and numeric derivatives differ: 7 of 7 comparisons",
-                  "order 1, by input 0 f64[7] at [0] (element 0): analytic "});
+                  "order 1, wrt input 0 f64[7] at [0] (element 0): analytic "});
 }
 
 TEST_CASE("check_op: catches a vjp without a derivative, in second order") {
   const OpDef op =
       cube_with([](const Vjp& r) -> Cotangents { return r.cotangent() * 3 * square(stop_gradient(r.input(0))); });
-  require_caught(op, {"\"cube\", sample \"vector\"", "order 2, by input 0 f64[7]", "analytic 0, numeric"});
+  require_caught(op, {"\"cube\", sample \"vector\"", "order 2, wrt input 0 f64[7]", "analytic 0, numeric"});
   CHECK(complaint(op, {.order = 1}) == "");
 }
 
@@ -40,7 +40,7 @@ TEST_CASE("check_op: catches a second derivative that is off by 0.1%") {
   }();
   const OpDef op = cube_with(
       [](const Vjp& r) -> Cotangents { return r.cotangent() * r.input(0).graph().apply(triple_square, {r.input(0)}); });
-  require_caught(op, {"\"cube\", sample \"vector\"", "order 2, by input 0"});
+  require_caught(op, {"\"cube\", sample \"vector\"", "order 2, wrt input 0"});
   CHECK(complaint(op, {.order = 1}) == "");
 }
 
@@ -89,7 +89,7 @@ TEST_CASE("check_op: catches a vjp that omits an input") {
   op.vjp = [](const Vjp& r) -> Cotangents { return {r.cotangent() * r.input(1), r.cotangent() * r.input(0)}; };
   CHECK(complaint(op) == "");
   op.vjp = [](const Vjp& r) -> Cotangents { return {r.cotangent() * r.input(1), Value()}; };
-  require_caught(op, {"\"product\"", "by input 1 f64[5]", "analytic 0, numeric"});
+  require_caught(op, {"\"product\"", "wrt input 1 f64[5]", "analytic 0, numeric"});
 }
 
 TEST_CASE("check_op: a zero derivative fails unless the sample allows it") {
@@ -110,7 +110,8 @@ TEST_CASE("check_op: a zero derivative fails unless the sample allows it") {
   }
   CHECK(complaint(steps) == "");
   for (Sample& sample : steps.samples) sample.zero_gradient = false;
-  require_caught(steps, {"the first derivative by input 0 f64[7] is zero everywhere", "which allow_zero would accept"});
+  require_caught(steps, {"the first derivative with respect to input 0 f64[7] is zero everywhere",
+                         "which allow_zero would accept"});
 }
 
 TEST_CASE("check_op: a zero second derivative fails unless the sample allows it") {
@@ -237,7 +238,7 @@ OpDef add_row() {
 
 TEST_CASE("check_op: catches a wrong element of a broadcast input, without a reference") {
   CHECK(complaint(add_row<right_column>()) == "");
-  require_caught(add_row<wrong_column>(), {"\"add_row\", sample \"rows\"", "order 1, by input 1 f64[4]"});
+  require_caught(add_row<wrong_column>(), {"\"add_row\", sample \"rows\"", "order 1, wrt input 1 f64[4]"});
 }
 
 namespace {
@@ -409,7 +410,7 @@ TEST_CASE("check_gradients: the report names value, input, element and both deri
     CHECK(what.find("check_gradients: y = " + y.describe() +
                     ": analytic and numeric derivatives differ: 1 of 2 comparisons (1 right, 1 wrong, 0 not "
                     "judged)\n"
-                    "  order 1, by %0 input \"x\" f32[2, 1] at [1, 0] (element 1): analytic 16, numeric 12") == 0);
+                    "  order 1, wrt %0 input \"x\" f32[2, 1] at [1, 0] (element 1): analytic 16, numeric 12") == 0);
     CHECK(what.find(", difference 4, accepted 1.6e-05") != std::string::npos);
   }
 }

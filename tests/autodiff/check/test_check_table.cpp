@@ -184,14 +184,14 @@ TEST_CASE("check table: lists a correct model by layer") {
   MESSAGE("\n" << table.str());
   check_contains(table.str(),
                  {"check: the loss of 3 rows, in f64", "  layer", "operation", "worst element", "verdict", "dense ",
-                  "matmul", "batch_norm", "dense_1", "loss by kernel", "loss by gamma", "all agree"});
+                  "matmul", "batch_norm", "dense_1", "loss wrt kernel", "loss wrt gamma", "all agree"});
   // Both layers are listed with all their rows, in order.
   std::string layers;
   for (const CheckRow& r : table.rows) layers += layers.ends_with(r.layer + " ") ? "" : r.layer + " ";
   CHECK(layers == "dense batch_norm dropout dense_1 loss ");
   // A bias before a normalization has no effect.
   for (const CheckRow& r : table.rows) {
-    if (r.layer == "dense" && r.what == "loss by bias") CHECK(r.report.largest < 1e-12);
+    if (r.layer == "dense" && r.what == "loss wrt bias") CHECK(r.report.largest < 1e-12);
   }
   const Tensor x = Tensor::from<float>({2, 4}, {1, 2, 3, 4, -1, 0, 1, 2});
   CHECK(nn::check_table(model, {x, Tensor::from<std::int64_t>({2}, {0, 2})}).passed());
@@ -208,11 +208,11 @@ TEST_CASE("check table: finds a wrong vjp in its layer, with a reproducer") {
     CAPTURE(r.layer);
     CAPTURE(r.what);
     // The rule itself fails, and every derivative through it.
-    const bool through = r.what == "cube" || (r.layer == "dense" && r.what.starts_with("loss by"));
+    const bool through = r.what == "cube" || (r.layer == "dense" && r.what.starts_with("loss wrt"));
     CHECK(r.report.passed == !through);
   }
   check_contains(text, {"WRONG: cubes, %", "cube f64[3, 4]", "analytic and numeric derivatives differ: ",
-                        "order 1, by input", "to reproduce:", "extern const OpDef cube_op;  // yours: \"cube\"",
+                        "order 1, wrt input", "to reproduce:", "extern const OpDef cube_op;  // yours: \"cube\"",
                         "Value x0 = g.input(\"x0\", {3, 4}, f64);", "Value y = g.apply(cube_op, {x0});",
                         "std::cout << compare_gradients(y, {x0}, {{x0, Tensor::from<double>({3, 4}, {"});
 }
@@ -220,7 +220,7 @@ TEST_CASE("check table: finds a wrong vjp in its layer, with a reproducer") {
 TEST_CASE("check table: finds a vjp that is wrong only in second order") {
   const CheckTable table = nn::check_table(model_with(second_order_fault));
   CHECK_FALSE(table.passed());
-  check_contains(table.str(), {"WRONG: cubes, %", "order 2, by input"});
+  check_contains(table.str(), {"WRONG: cubes, %", "order 2, wrt input"});
   CHECK(nn::check_table(model_with(second_order_fault), {}, {.order = 1}).passed());
 }
 

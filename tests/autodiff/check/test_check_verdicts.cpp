@@ -193,7 +193,7 @@ TEST_CASE("check: not judged fails unless allow_not_judged is set") {
   CHECK(strict.not_judged[0].element == 0);
   CHECK(strict.counts() == "1 right, 0 wrong, 1 not judged");
   CHECK(strict.str().find("some derivatives are not judged, which allow_not_judged would accept: 1 of 2 "
-                          "comparisons (1 right, 0 wrong, 1 not judged)\n  order 1, by ") != std::string::npos);
+                          "comparisons (1 right, 0 wrong, 1 not judged)\n  order 1, wrt ") != std::string::npos);
   CHECK(strict.str().find(": not judged: the analytic derivative is inf") != std::string::npos);
   const CheckReport lenient = check_at(f, {0, 1}, {.order = 1, .allow_not_judged = true});
   CHECK(lenient.passed);

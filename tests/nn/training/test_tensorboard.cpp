@@ -195,7 +195,7 @@ TEST_CASE("tensor_board: a gradient histogram contains the gradient") {
                    .verbose = nn::Verbose::silent,
                    .callbacks = {nn::TensorBoard{.log_dir = folder.path(), .histogram_freq = 1}}});
   REQUIRE(model.parameters()[1].value().item() == before);
-  // The mean squared error's derivative by the bias is twice the mean error.
+  // The mean squared error's derivative with respect to the bias is twice the mean error.
   const Tensor p = model.predict(data.x);
   double error = 0;
   for (Index i = 0; i < 6; ++i) error += (p.at(i) - data.y.at(i)) / 6;

@@ -289,7 +289,7 @@ TEST_CASE("losses: an infinite loss with weight 0 contributes 0 to loss and grad
   }
 }
 
-TEST_CASE("losses: the derivative by a target of 0 is the negative log-probability of its class") {
+TEST_CASE("losses: the derivative with respect to a target of 0 is the negative log-probability of its class") {
   Graph g({.dtype = f64});
   const Value target = g.input("target", {1, 2});
   const Value logits = numbers(g, {1, 2}, {0, 0});
