@@ -38,10 +38,10 @@ class Tables {
 
  private:
   void head() {
-    out_ += fmt::format("profile: {} steps in {} us a run, {} run{} with {} thread{}: {} MFLOP, {} GFLOP/s, {} GB/s\n",
-                        p_.steps.size(), micro(p_.seconds), p_.runs, p_.runs == 1 ? "" : "s", p_.threads,
-                        p_.threads == 1 ? "" : "s", p_.flops > 0 ? mega(p_.flops) : "0",
-                        dashed(giga(p_.flops, p_.seconds)), dashed(giga(p_.bytes, p_.seconds)));
+    out_ += fmt::format(
+        "profile: {} steps in {} us per run, {} run{} with {} thread{}: {} MFLOP, {} GFLOP/s, {} GB/s\n",
+        p_.steps.size(), micro(p_.seconds), p_.runs, p_.runs == 1 ? "" : "s", p_.threads, p_.threads == 1 ? "" : "s",
+        p_.flops > 0 ? mega(p_.flops) : "0", dashed(giga(p_.flops, p_.seconds)), dashed(giga(p_.bytes, p_.seconds)));
     if (!p_.peak) return;
     out_ += fmt::format(
         "peak, measured with {} thread{}: {:.1f} GFLOP/s in f32, {:.1f} in f64; {:.1f} GB/s within a cache, {:.1f} in "
