@@ -161,7 +161,7 @@ std::string Graph::out_of_memory(const OpDef& op) const {
 Value Graph::add_operation(const OpDef& op, std::span<const Value> inputs, Attrs attrs) {
   check_definition(op);
   if (op.traits.leaf != Leaf::none) {
-    throw GraphError(op.name + ": leaves are made by Graph::input, Graph::parameter and Graph::constant");
+    throw GraphError(op.name + ": make leaves with Graph::input, Graph::parameter and Graph::constant, not with apply");
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     if (!inputs[i].valid())

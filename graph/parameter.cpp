@@ -27,8 +27,8 @@ Value Parameter::constrained(Value next) const {
   if (!state_->constraint) return next;
   const Value out = state_->constraint(next);
   if (out.type() != type()) {
-    throw ShapeError(fmt::format("parameter \"{}\": its constraint makes {} of {}\n  {}", name(), out.type().str(),
-                                 type().str(), out.describe()));
+    throw ShapeError(fmt::format("parameter \"{}\": its constraint changes {} to {}\n  {}", name(), type().str(),
+                                 out.type().str(), out.describe()));
   }
   return out;
 }

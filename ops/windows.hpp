@@ -61,7 +61,7 @@ struct ConvWindow1D {
 // 2-D convolution, [batch, height, width, channels] with kernels [kh, kw, channels / groups, filters] to [batch,
 // height', width', filters], where height' = floor((height + padding - dilation (kh - 1) - 1) / stride) + 1.
 // Padding is skipped, not multiplied by weights. f32 convolutions of stride 1 by 3 x 3 windows may use Winograd's
-// products, where infinite elements may make NaN.
+// algorithm, which may give NaN for infinite elements.
 Value conv2d(Operand x, Operand kernel, const ConvWindow2D& options = {});
 // 1-D convolution, [batch, length, channels] with kernels [k, channels / groups, filters].
 Value conv1d(Operand x, Operand kernel, const ConvWindow1D& options = {});

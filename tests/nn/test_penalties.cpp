@@ -205,7 +205,7 @@ TEST_CASE("constraints: one that changes the shape throws") {
   const nn::Dense dense(2, nn::linear, {.kernel_constraint = wrong});
   nn::Model model(dense, {3});
   CHECK_THROWS_WITH_AS(model.compile({.loss = nn::mean_squared_error, .optimizer = nn::SGD{}}),
-                       doctest::Contains("parameter \"dense/kernel\": its constraint makes f32[] of f32[3, 2]"),
+                       doctest::Contains("parameter \"dense/kernel\": its constraint changes f32[3, 2] to f32[]"),
                        ShapeError);
 }
 

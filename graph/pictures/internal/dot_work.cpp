@@ -48,7 +48,7 @@ std::vector<int> ranks(const Sketch& sketch) {
       if (--waiting[edge.to] == 0) ready.push_back(edge.to);
     }
   }
-  // All nodes are as far up as possible now. Move a node down if more of its edges get shorter than longer by that.
+  // All nodes are as far up as possible now. Move a node down if that shortens more of its edges than it lengthens.
   for (auto b = order.rbegin(); b != order.rend(); ++b) {
     if (pull[*b] <= 0) continue;
     int lowest = std::numeric_limits<int>::max();

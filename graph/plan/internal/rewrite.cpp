@@ -132,8 +132,8 @@ class Rewriter {
       });
       if (fired == nullptr) return now;
       if (better.type() != now.type())
-        throw InternalError(
-            fmt::format("plan: rewrite rule {:?} makes {} of {}", fired->name, better.describe(), now.describe()));
+        throw InternalError(fmt::format("plan: rewrite rule {:?} replaces {} by {}, whose type differs", fired->name,
+                                        now.describe(), better.describe()));
       now = better;
       ++out.fired[fired->name];
       if (turn == max_turns)

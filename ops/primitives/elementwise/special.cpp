@@ -1,4 +1,4 @@
-// The error function and the gamma function, their inverses and derivatives.
+// The error function, its complement and inverse; the logarithm of the gamma function and its derivative.
 #include <xgrad/ops/primitives/elementwise/internal/family.hpp>
 
 namespace xgrad::inline v0 {
