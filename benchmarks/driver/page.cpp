@@ -49,9 +49,9 @@ not by hand. Run it on your machine: compare the ratios, which differ between pr
   out += R"(
 Method: each library runs in its own process, with the number of threads in the table. The processes take turns at the
 same job, round after round; while one runs, the others are stopped. Times are medians over the rounds. A ratio is the
-time of the other library over that of xgrad, so 2x means that xgrad is twice as fast. It is the median of the ratios
-within each round, since the speed of the machine changes between rounds. *Target* is the smallest ratio
-that the project aims for, and *met* says whether this run reached it.
+time of the other library divided by that of xgrad, so 2x means that xgrad is twice as fast. It is the median of the
+ratios within each round, since the speed of the machine changes between rounds. *Target* is the smallest ratio that the
+project aims for, and *met* says whether this run reached it.
 
 All workers get the same inputs and initial weights. Before a job is timed, the results of both sides are compared: the
 outputs and gradients of an operation, or the loss of the third repetition of a training step, without dropout. For
@@ -69,8 +69,8 @@ See also the comments in [benchmarks/peers](../benchmarks/peers).
 )";
   for (const Section& s : sections()) out += section(s.title, s.text, peer_table(results, s));
   out += section("Inference, compared with onnxruntime",
-                 "onnxruntime runs ONNX models of these networks in its package for Node.js, called without a turn of "
-                 "the event loop. A call\ncosts it some 10 us, which only the smallest network shows.",
+                 "onnxruntime runs ONNX models of these networks in its package for Node.js, with synchronous calls. "
+                 "Each call has an overhead\nof about 10 us, which matters for the smallest network only.",
                  inference_table(results));
   out += section("Memory bandwidth",
                  "Sums of a 64 MiB matrix should take as long as reading it. A chain of eight cheap elementwise "

@@ -22,11 +22,11 @@ namespace {
 
 constexpr Index most_terms = 512;
 constexpr Index few_segments = 16;
-constexpr Index most_pixels = 384;          // pixels of a unit of the kernel gradient, the length of its chains
-constexpr Index gather_budget = 160 << 10;  // bytes that a unit accesses: a fraction of the L2 cache
+constexpr Index most_pixels = 384;          // pixels of a unit of work of the kernel gradient, the length of its chains
+constexpr Index gather_budget = 160 << 10;  // bytes that a unit of work accesses: a fraction of the L2 cache
 constexpr Index most_unit_pixels = 1 << 14;
 constexpr Index sum_budget = 96 << 10;
-constexpr Index least_units = 16;         // minimum number of units if the work is large
+constexpr Index least_units = 16;         // minimum number of units of work if the convolution is large
 constexpr Index parallel_work = 200'000;  // minimum number of multiply-adds that run in parallel
 constexpr Index large_kernel = 1 << 20;   // bytes of a kernel above which units are large, see Note [Large kernels]
 constexpr Index large_budget = 2 << 20;

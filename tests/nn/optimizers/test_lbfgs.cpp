@@ -114,7 +114,7 @@ TEST_CASE("lbfgs: scaling the loss has no effect, and an offset has little") {
     CHECK(s.converged());
     CHECK(s.iterations <= r.iterations + 5);
     Graph g({.dtype = f64});
-    // The accuracy that rounding of the offset, 1e-13 of it, allows; the initial loss is 24.2.
+    // Rounding of the offset, 1e-13 of it, limits the accuracy; the initial loss is 24.2.
     CHECK(evaluate(valley(g.parameter(moved))).item() < (offset == 0 ? 1e-15 : 1e-9));
   }
 }
