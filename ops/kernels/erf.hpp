@@ -47,7 +47,7 @@ inline V<float, A> erfc(V<float, A> x) {
   const B corrected = simd::fma(e, simd::neg(square_error(size, square)), e);
   const B y = corrected * (polynomial(u, p) / simd::fma(size, B(2), one));
   const B far = xsimd::select(x < B(0), B(2) - y, y);
-  const B near = simd::fma(simd::neg(x), near_erf(x), one - x);
+  const B near = one - simd::fma(near_erf(x), x, x);  // without neg, whose NaN has another sign, which fma may take
   return xsimd::select(size > B(0.5F), far, near);
 }
 
