@@ -177,7 +177,7 @@ TEST_CASE("check table: lists a correct model by layer") {
                   {.seed = 2}};
   const CheckTable before = nn::check_table(model);
   CHECK_MESSAGE(before.passed(), before.str());
-  check_contains(before.str(), {"check: the prediction of 3 rows, in f64", "prediction by kernel"});
+  check_contains(before.str(), {"check: the prediction of 3 rows, in f64", "prediction wrt kernel"});
   model.compile({.loss = nn::sparse_categorical_crossentropy, .optimizer = nn::SGD{}});
   const CheckTable table = nn::check_table(model);
   CHECK_MESSAGE(table.passed(), table.str());

@@ -198,7 +198,7 @@ TEST_CASE("rewrites: wrong rules are detected") {
   CHECK(wrong.find("result 0 is another") != std::string::npos);
   CHECK(wrong.find("rule \"x + 0\": 1") != std::string::npos);
   CHECK(rewrite({y}, {}, {.rewrites = Rewrites::none}).own == nullptr);
-  CHECK_THROWS_WITH_AS(Plan({apply_to(other_type, x)}), doctest::Contains("\"wrong type\" makes"), InternalError);
+  CHECK_THROWS_WITH_AS(Plan({apply_to(other_type, x)}), doctest::Contains("\"wrong type\" replaces"), InternalError);
   CHECK_THROWS_WITH_AS(Plan({apply_to(there, x)}), doctest::Contains("undo each other"), InternalError);
 }
 
