@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -51,47 +52,108 @@ void relax() {
 #endif
 }
 
+// Note [Shares]. Thread t of T starts with the tasks [n t / T, n (t + 1) / T) of n. Task i makes the i-th part of a
+// result, so the same rows meet the same core, and its private caches, in all kernels of a step and in all steps. A
+// thread whose share is done takes tasks from the ends of other shares, so that none waits for a slow thread.
+class alignas(64) Share {
+ public:
+  static constexpr Index most = 0xffff'ffff;  // tasks of a call
+
+  void set(Index first, Index last) { range_.store(pack(first, last), std::memory_order_relaxed); }
+  // The owner takes from the front, the others from the back. Returns -1 if the share is empty.
+  Index take_first() {
+    return take([](Index first, Index last) { return std::pair(first, pack(first + 1, last)); });
+  }
+  Index take_last() {
+    return take([](Index first, Index last) { return std::pair(last - 1, pack(first, last - 1)); });
+  }
+
+ private:
+  static std::uint64_t pack(Index first, Index last) {
+    return static_cast<std::uint64_t>(first) << 32 | static_cast<std::uint64_t>(last);
+  }
+  template <class F>
+  Index take(F next) {
+    for (std::uint64_t now = range_.load(std::memory_order_relaxed);;) {
+      const auto first = static_cast<Index>(now >> 32), last = static_cast<Index>(now & most);
+      if (first == last) return -1;
+      const auto [task, rest] = next(first, last);
+      if (range_.compare_exchange_weak(now, rest, std::memory_order_relaxed)) return task;
+    }
+  }
+
+  std::atomic<std::uint64_t> range_{0};
+};
+
 // The work of one call. It is a member of the pool, so that a worker that wakes late does not access a dead object.
 //
 // Note [Gate]. A call must not wait for a worker the OS has not scheduled. Workers enter through a gate; the caller
-// closes the gate and waits only for those inside. The gate counts the workers invited, entered and still inside.
-struct Job {
-  static constexpr std::uint64_t inside = 1;            // increment of the count of workers that have not left
-  static constexpr std::uint64_t entered = 1ULL << 16;  // increment of the count of workers that entered
-  static constexpr std::uint64_t invited = 1ULL << 32;  // increment of the count of workers that may enter
-  static constexpr std::uint64_t open = 1ULL << 48;
-
-  const TaskRef* task = nullptr;
-  Index tasks = 0;
-  std::uint64_t float_mode = 0;
-  std::atomic<std::uint64_t> gate{0};
-  std::atomic<Index> next{0};
-  std::mutex error_lock;
-  std::exception_ptr error;
-
-  bool enter() {
-    std::uint64_t now = gate.load(std::memory_order_relaxed);
+// closes the gate and waits only for those inside. Seats are fixed: the caller has seat 0, the i-th worker seat i. A
+// call has as many seats as threads, and the gate admits only their workers.
+class Job {
+ public:
+  // Only while the gate is closed and nobody is inside.
+  void add_seats(std::size_t count) { shares_.resize(std::max(shares_.size(), count)); }
+  void open(std::size_t seats, Index tasks, const TaskRef& task) {
+    task_ = &task;
+    float_mode_ = float_mode();
+    error_ = nullptr;
+    const auto all = static_cast<Index>(seats);
+    for (Index seat = 0; seat < all; ++seat)
+      shares_[static_cast<std::size_t>(seat)].set(tasks * seat / all, tasks * (seat + 1) / all);
+    gate_.store(is_open | seats * one_seat, std::memory_order_release);
+  }
+  bool enter(std::size_t seat) {
+    std::uint64_t now = gate_.load(std::memory_order_relaxed);
     do {
-      if ((now & open) == 0 || now / entered % entered >= now / invited % entered) return false;
-    } while (
-        !gate.compare_exchange_weak(now, now + entered + inside, std::memory_order_acquire, std::memory_order_relaxed));
+      if ((now & is_open) == 0 || seat >= now % is_open / one_seat) return false;
+    } while (!gate_.compare_exchange_weak(now, now + inside, std::memory_order_acquire, std::memory_order_relaxed));
+    set_float_mode(float_mode_);  // results must not depend on the thread
     return true;
   }
-  void leave() { gate.fetch_sub(inside, std::memory_order_release); }
-
-  void work() {
+  void leave() { gate_.fetch_sub(inside, std::memory_order_release); }
+  // Waits until nobody is inside, and rethrows the exception of a task.
+  void close() {
+    gate_.fetch_and(~is_open, std::memory_order_relaxed);
+    for (int spins = 1; gate_.load(std::memory_order_acquire) % one_seat > 0; ++spins) {
+      if (spins % 256 == 0)
+        std::this_thread::yield();  // there may be more threads than processors
+      else
+        relax();
+    }
+    if (error_) std::rethrow_exception(std::exchange(error_, nullptr));
+  }
+  void work(std::size_t seat) {
+    const std::size_t seats = gate_.load(std::memory_order_relaxed) % is_open / one_seat;
     inside_task = true;
-    for (Index i = next.fetch_add(1, std::memory_order_relaxed); i < tasks;
-         i = next.fetch_add(1, std::memory_order_relaxed)) {
-      try {
-        (*task)(i);
-      } catch (...) {
-        const std::lock_guard lock(error_lock);
-        if (!error) error = std::current_exception();
-      }
+    for (Index i; (i = shares_[seat].take_first()) >= 0;) run(i);
+    for (std::size_t distance = 1; distance < seats; ++distance) {
+      Share& other = shares_[(seat + distance) % seats];
+      for (Index i; (i = other.take_last()) >= 0;) run(i);
     }
     inside_task = false;
   }
+
+ private:
+  static constexpr std::uint64_t inside = 1;             // of workers that have entered and not left
+  static constexpr std::uint64_t one_seat = 1ULL << 16;  // of threads of the call
+  static constexpr std::uint64_t is_open = 1ULL << 32;
+
+  void run(Index i) {
+    try {
+      (*task_)(i);
+    } catch (...) {
+      const std::lock_guard lock(error_lock_);
+      if (!error_) error_ = std::current_exception();
+    }
+  }
+
+  const TaskRef* task_ = nullptr;
+  std::uint64_t float_mode_ = 0;
+  std::atomic<std::uint64_t> gate_{0};
+  std::deque<Share> shares_;  // by seat
+  std::mutex error_lock_;
+  std::exception_ptr error_;
 };
 
 // A thread of the pool with its own wake-up counter, so that a call wakes only the workers it invites.
@@ -130,36 +192,24 @@ class Pool {
   // Returns false, without running a task, if the pool is busy with another call or has no threads.
   bool run(int threads, Index tasks, const TaskRef& task) {
     const std::unique_lock busy(busy_, std::try_to_lock);
-    if (!busy.owns_lock() || stop_.load(std::memory_order_relaxed)) return false;
-    const std::size_t helpers = find_helpers(static_cast<std::size_t>(std::min<Index>(threads, tasks)) - 1);
+    if (!busy.owns_lock() || stop_.load(std::memory_order_relaxed) || tasks > Share::most) return false;
+    const Index seats = std::min<Index>({threads, max_threads, tasks});
+    const std::size_t helpers = find_helpers(static_cast<std::size_t>(seats) - 1);
     if (helpers == 0) return false;
-    job_.task = &task;
-    job_.tasks = tasks;
-    job_.float_mode = float_mode();
-    job_.error = nullptr;
-    job_.next.store(0, std::memory_order_relaxed);
-    job_.gate.store(Job::open + helpers * Job::invited, std::memory_order_release);
+    job_.open(helpers + 1, tasks, task);
     for (std::size_t i = 0; i < helpers; ++i) workers_[i]->ring();
-    job_.work();
-    job_.gate.fetch_and(~Job::open, std::memory_order_relaxed);
-    for (int spins = 1; job_.gate.load(std::memory_order_acquire) % Job::entered > 0; ++spins) {
-      if (spins % 256 == 0)
-        std::this_thread::yield();  // there may be more threads than processors
-      else
-        relax();
-    }
-    if (job_.error) std::rethrow_exception(std::exchange(job_.error, nullptr));
+    job_.work(0);
+    job_.close();
     return true;
   }
 
  private:
-  void worker_loop(Worker& self) {
+  void worker_loop(Worker& self, std::size_t seat) {
     for (std::uint64_t seen = 0;;) {
       seen = self.next_call(seen);
       if (stop_.load(std::memory_order_relaxed)) return;
-      if (!job_.enter()) continue;
-      set_float_mode(job_.float_mode);  // results must not depend on the thread
-      job_.work();
+      if (!job_.enter(seat)) continue;
+      job_.work(seat);
       job_.leave();
     }
   }
@@ -174,7 +224,9 @@ class Pool {
     try {
       workers_.reserve(workers_.size() + 1);
       auto worker = std::make_unique<Worker>();
-      worker->thread = std::thread([this, self = worker.get()] { worker_loop(*self); });
+      const std::size_t seat = workers_.size() + 1;
+      job_.add_seats(seat + 1);
+      worker->thread = std::thread([this, self = worker.get(), seat] { worker_loop(*self, seat); });
       workers_.push_back(std::move(worker));
       return true;
     } catch (const std::system_error&) {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <doctest/doctest.h>
@@ -132,6 +133,51 @@ TEST_CASE("parallel: as many tasks as threads run concurrently") {
       if (eventually([&] { return arrived.load() == threads; })) ++met;
     });
     CHECK(met.load() == threads);
+  }
+}
+
+TEST_CASE("parallel: a thread starts with the same tasks in every call") {
+  for (const int threads : {2, 3, 4}) {
+    const Index tasks = 5 * threads + 1;
+    std::vector<std::thread::id> first(static_cast<std::size_t>(threads));
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      std::vector<std::thread::id> ran(static_cast<std::size_t>(tasks));
+      std::atomic<int> arrived{0};
+      thread_local bool waited = false;
+      Parallel(threads).for_each(tasks, [&](Index i) {
+        ran[static_cast<std::size_t>(i)] = std::this_thread::get_id();
+        if (std::exchange(waited, true)) return;
+        ++arrived;  // no thread takes another's tasks before all have begun
+        eventually([&] { return arrived.load() == threads; });
+      });
+      REQUIRE(arrived.load() == threads);
+      CHECK(ran[0] == std::this_thread::get_id());
+      for (int t = 0; t < threads; ++t) {
+        const std::thread::id id = ran[static_cast<std::size_t>(tasks * t / threads)];
+        if (repeat == 0) first[static_cast<std::size_t>(t)] = id;
+        CHECK(first[static_cast<std::size_t>(t)] == id);
+      }
+      Parallel(threads).for_each(threads, [&](Index) {  // each thread one task
+        waited = false;
+        --arrived;
+        eventually([&] { return arrived.load() == 0; });
+      });
+    }
+  }
+}
+
+TEST_CASE("parallel: the tasks of a slow thread are taken by the others") {
+  for (const int threads : {2, 3, 4}) {
+    const Index tasks = 10 * threads;
+    for (const Index slow : {Index{0}, tasks / threads, tasks - 1}) {  // a first task of a thread, or the last of all
+      std::atomic<Index> done{0};
+      bool rest_done = false;
+      Parallel(threads).for_each(tasks, [&](Index i) {
+        if (i == slow) rest_done = eventually([&] { return done.load() == tasks - 1; });
+        ++done;
+      });
+      CHECK(rest_done);
+    }
   }
 }
 
