@@ -13,6 +13,8 @@
 #include <algorithm>
 
 #include <xgrad/ops/kernels/conv_axes.hpp>
+#include <xgrad/ops/kernels/conv_lanes.hpp>
+#include <xgrad/ops/kernels/conv_plane.hpp>
 #include <xgrad/ops/kernels/conv_tile.hpp>
 #include <xgrad/ops/kernels/conv_winograd.hpp>
 #include <xgrad/ops/kernels/kernel_tables.hpp>
@@ -38,106 +40,10 @@ constexpr Index add_chunk = 4096;
 using Part = Kernels::ConvPart;
 
 Index window_elements(const ConvSizes& s) { return s.rows.window * s.columns.window; }
-bool is_depthwise(const ConvSizes& s) { return s.groups == s.channels && s.groups == s.filters && s.groups > 1; }
 Index work_of(const ConvSizes& s) {
   return s.images * s.rows.out * s.columns.out * s.filters * (s.channels / s.groups) * window_elements(s);
 }
 Parallel threads_for(Index work, const Parallel& parallel) { return work > parallel_work ? parallel : Parallel(1); }
-
-// The sums of one class of rows and one of columns, see Note [Gather].
-template <class T>
-struct Plane {
-  Gather rows, columns;
-  Index terms, results;  // channels of one group in the operand and in the result
-  Index in_pixel, in_columns, in_image;
-  Index out_pixel, out_columns, out_image;
-  const T* in;
-  T* out;
-
-  Index taps() const { return rows.taps * columns.taps; }
-  // Whether the taps of a row are contiguous in the operand.
-  bool contiguous() const { return (columns.step == 1 || columns.taps == 1) && in_pixel == terms; }
-};
-
-// Positions of a plane that have the same taps inside the operand.
-struct Rectangle {
-  Range rows, columns;          // positions
-  Range tap_rows, tap_columns;  // taps inside the operand
-};
-template <class T, class F>
-void each_rectangle(const Plane<T>& p, Range rows, Range columns, const F& run) {
-  for (Index u = rows.first, u_end = u; u < rows.last; u = u_end) {
-    u_end = p.rows.same_taps_until(u, rows.last);
-    for (Index v = columns.first, v_end = v; v < columns.last; v = v_end) {
-      v_end = p.columns.same_taps_until(v, columns.last);
-      run(Rectangle{{u, u_end}, {v, v_end}, p.rows.inside(u), p.columns.inside(v)});
-    }
-  }
-}
-
-// The tiles of a rectangle in several images: their layout and operands, and the steps along three axes of positions. A
-// tile takes its positions from the first of these axes.
-template <class T>
-struct Job {
-  struct Axis {
-    Index count, a, c;  // number of positions, and steps in the operand and in the result
-  };
-  ConvTile tile;
-  const T* a;
-  const T* b;
-  T* c;
-  Axis axes[3];
-
-  template <class F>
-  void each_tile(Index most_rows, const F& run) const {
-    for (Index i = 0; i < axes[2].count * axes[1].count; ++i) {
-      const Index outer = i / axes[1].count, middle = i % axes[1].count;
-      const T* const from = a + outer * axes[2].a + middle * axes[1].a;
-      T* const to = c + outer * axes[2].c + middle * axes[1].c;
-      each_range_of(axes[0].count, most_rows,
-                    [&](Index first, Index count) { run(count, from + first * axes[0].a, to + first * axes[0].c); });
-    }
-  }
-};
-
-// `b` is the first tap of the packed kernel, `b_tap` the distance between the taps of a row.
-template <class T>
-Job<T> job_of(const Plane<T>& p, const Rectangle& r, Range images, Index channel_in, Index channel_out, const T* b,
-              Index b_tap_row, Index b_tap, Index columns) {
-  const Index a_row = p.in_columns * p.in_pixel, c_row = p.out_columns * p.out_pixel;
-  Job<T> job;
-  job.tile = {r.tap_rows.count(),
-              r.tap_columns.count(),
-              p.terms,
-              0,
-              p.rows.step * a_row,
-              p.columns.step * p.in_pixel,
-              b_tap_row,
-              b_tap,
-              0,
-              columns,
-              true};
-  job.a = p.in + images.first * p.in_image + p.rows.at(r.rows.first, r.tap_rows.first) * a_row +
-          p.columns.at(r.columns.first, r.tap_columns.first) * p.in_pixel + channel_in;
-  job.b = b + r.tap_rows.first * b_tap_row + r.tap_columns.first * b_tap;
-  job.c = p.out + images.first * p.out_image + (p.rows.out_first + r.rows.first * p.rows.out_step) * c_row +
-          (p.columns.out_first + r.columns.first * p.columns.out_step) * p.out_pixel + channel_out;
-  job.axes[0] = {r.columns.count(), p.columns.in_step * p.in_pixel, p.columns.out_step * p.out_pixel};
-  job.axes[1] = {r.rows.count(), p.rows.in_step * a_row, p.rows.out_step * c_row};
-  job.axes[2] = {images.count(), p.in_image, p.out_image};
-  // Split narrow rectangles, such as those at a border, along another axis.
-  for (auto* axis : {&job.axes[1], &job.axes[2]}) {
-    if (job.axes[0].count < tile_rows / 2 && job.axes[0].count < axis->count) std::swap(job.axes[0], *axis);
-  }
-  job.tile.a_position = job.axes[0].a;
-  job.tile.c_position = job.axes[0].c;
-  return job;
-}
-
-template <class T>
-void fill_nothing(const Job<T>& job) {
-  job.each_tile(1, [&](Index, const T*, T* to) { std::fill_n(to, job.tile.columns, T(0)); });
-}
 
 // Calls run(tile, offset in a, offset in b) for each segment of the terms.
 template <class T, class F>
@@ -230,27 +136,6 @@ void run_plane(const Plane<T>& p, Index groups, const Units& units, Index unit, 
   }
 }
 
-// Computes the results of a unit of a depthwise convolution, whose kernel is read in place.
-template <class T>
-void run_depthwise(const Plane<T>& p, Index channels, Index window_columns, const Units& units, Index unit,
-                   const T* kernel) {
-  constexpr Index w = simd::width<T>;
-  const T* const first_tap = kernel + (p.rows.w_first * window_columns + p.columns.w_first) * channels;
-  const Range rows = p.rows.positions(units.rows_of(unit)), columns = p.columns.positions(units.columns_of(unit));
-  each_rectangle(p, rows, columns, [&](const Rectangle& r) {
-    Job<T> job = job_of(p, r, units.images_of(unit), 0, 0, first_tap, p.rows.w_step * window_columns * channels,
-                        p.columns.w_step * channels, channels);
-    if (job.tile.tap_rows <= 0 || job.tile.taps <= 0) return fill_nothing(job);
-    job.tile.columns = std::min(w, channels);
-    job.each_tile(depth_rows, [&](Index count, const T* a, T* c) {
-      for (Index next = 0; next < channels; next += w) {
-        const Index at = std::max<Index>(0, std::min(next, channels - w));  // the last vectors may overlap
-        conv_tiles<T>.depth[count - 1](job.tile, a + at, job.b + at, c + at);
-      }
-    });
-  });
-}
-
 // ---- packing the kernel
 
 // Packs a tap of a plane for all groups.
@@ -318,9 +203,13 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
   const bool back = part == Part::input_gradient;
   const Index work = work_of(s);
   const Parallel threads = threads_for(work, parallel);
-  const bool depthwise = is_depthwise(s);
+  const Index size = lane_size<T>(s);
   const Index per_tap = packed_elements<T>(part, s) / window_elements(s);
-  if (!depthwise) {
+  if (size > 1 && back) {
+    swap_lanes(s, size, kernel, packed);
+    kernel = packed;
+  }
+  if (size == 0) {
     const Parallel packers = threads_for(packed_elements<T>(part, s) * 16, parallel);
     each_plane<T>(part, s, in, out, [&](const Plane<T>& p, Index before) {
       packers.for_each(p.taps(), [&](Index tap) { pack_tap(s, back, p, tap, kernel, packed + before * per_tap); });
@@ -335,7 +224,7 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
   }
   // Note [Large kernels]. Each unit reads the whole packed kernel, from memory if it is large. So units are then large,
   // and each task computes some panels of a unit.
-  const bool large = per_tap * window_elements(s) * static_cast<Index>(sizeof(T)) > large_kernel && !depthwise;
+  const bool large = per_tap * window_elements(s) * static_cast<Index>(sizeof(T)) > large_kernel && size == 0;
   const Index in_pixels = back ? 1 : s.rows.stride * s.columns.stride;
   const Index bytes =
       (in_pixels * (back ? s.filters : s.channels) + (back ? s.channels : s.filters)) * static_cast<Index>(sizeof(T));
@@ -361,8 +250,8 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
     const Range which{panels * split / splits, panels * (split + 1) / splits};
     for (Index unit = first; unit < std::min(units.count, first + together); ++unit) {
       each_plane<T>(part, s, in, out, [&](const Plane<T>& p, Index before) {
-        if (depthwise)
-          run_depthwise(p, s.channels, s.columns.window, units, unit, kernel);
+        if (size > 0)
+          run_lanes(p, s, size, units, unit, kernel);
         else
           run_plane(p, s.groups, units, unit, which, packed + before * per_tap);
       });
@@ -394,7 +283,7 @@ SumSplit sum_split(const ConvSizes& s) {
   while (large && out.parts < (out.units.count > out.parts * units_of_part ? most_parts : few_parts) &&
          2 * out.parts <= out.units.count && 2 * out.parts * kernel_bytes <= parts_bytes)
     out.parts *= 2;
-  out.items = s.rows.window * (is_depthwise(s) ? 1 : count_panels<T>(s.filters / s.groups, s.groups));
+  out.items = s.rows.window * (lane_size<T>(s) > 0 ? 1 : count_panels<T>(s.filters / s.groups, s.groups));
   if (large) out.splits = std::min(out.items, round_up_div(few_parts, out.parts));
   return out;
 }
@@ -460,8 +349,6 @@ struct KernelSums {
 
   void clear(Index item, T* out) const {
     const Index row_elements = s.columns.window * channels;
-    if (is_depthwise(s))
-      return void(std::fill_n(out + item * row_elements * s.filters, row_elements * s.filters, T(0)));
     const Index group = item / panels % s.groups;
     const Range panel = panel_of(item % panels);
     T* to = out + item / (panels * s.groups) * row_elements * s.filters + group * filters + panel.first;
@@ -469,7 +356,6 @@ struct KernelSums {
   }
   // Adds the sums of a unit to an item.
   void add(const Units& units, Index unit, Index item, T* out) const {
-    if (is_depthwise(s)) return add_depthwise(units, unit, item, out);
     const Index tap_row = item / (panels * s.groups), group = item / panels % s.groups;
     const Range panel = panel_of(item % panels);
     const Range images = units.images_of(unit);
@@ -488,27 +374,12 @@ struct KernelSums {
       }
     });
   }
-  void add_depthwise(const Units& units, Index unit, Index tap_row, T* out) const {
-    constexpr Index w = simd::width<T>;
-    const Range images = units.images_of(unit);
-    each_range(units, unit, tap_row, [&](Range rows, Range positions, Range taps) {
-      for (Index c = 0; c < s.channels; c += w) {
-        const ConvSumTile tile = layout(images, rows, positions, std::min(w, s.channels - c));
-        const T* right = y_at(images.first, rows.first, positions.first) + c;
-        each_range_of(taps.count(), depth_taps, [&](Index first, Index count) {
-          const Index t = taps.first + first;
-          conv_tiles<T>.depth_sum[count - 1](tile, columns.step * s.channels,
-                                             x_at(images.first, rows.first, positions.first, tap_row, t) + c, right,
-                                             out + (tap_row * s.columns.window + t) * s.channels + c);
-        });
-      }
-    });
-  }
 };
 
 template <class T>
 void sum_kernel(const ConvSizes& s, const T* x, const T* y, T* out, T* scratch, const Parallel& parallel) {
   const Index size = window_elements(s) * (s.channels / s.groups) * s.filters;
+  const Index lanes = lane_size<T>(s);
   const SumSplit split = sum_split<T>(s);
   const KernelSums<T> sums(s, split.items, x, y);
   const Parallel threads = threads_for(work_of(s), parallel);
@@ -517,9 +388,18 @@ void sum_kernel(const ConvSizes& s, const T* x, const T* y, T* out, T* scratch, 
     const Index part = task / split.splits, one = task % split.splits;
     T* const to = sum_of(part);
     const Range items{split.items * one / split.splits, split.items * (one + 1) / split.splits};
+    const Range range{split.units.count * part / split.parts, split.units.count * (part + 1) / split.parts};
+    if (lanes > 0) {  // items are rows of taps
+      const Index row = size / s.rows.window;
+      std::fill_n(to + items.first * row, items.count() * row, T(0));
+      each_plane<T>(Part::output, s, x, nullptr, [&](const Plane<T>& p, Index) {
+        for (Index unit = range.first; unit < range.last; ++unit)
+          add_lanes(p, s, lanes, split.units, unit, items, y, to);
+      });
+      return;
+    }
     for (Index i = items.first; i < items.last; ++i) sums.clear(i, to);
-    const Index end = split.units.count * (part + 1) / split.parts;
-    for (Index unit = split.units.count * part / split.parts; unit < end; ++unit) {
+    for (Index unit = range.first; unit < range.last; ++unit) {
       for (Index i = items.first; i < items.last; ++i) sums.add(split.units, unit, i, to);
     }
   });
@@ -554,8 +434,10 @@ std::size_t scratch_of(Part part, const ConvSizes& s) {
   Index elements = 0;
   if (part == Part::kernel_gradient)
     elements = (sum_split<T>(s).parts - 1) * window_elements(s) * (s.channels / s.groups) * s.filters;
-  else if (!is_depthwise(s))
+  else if (const Index lanes = lane_size<T>(s); lanes == 0)
     elements = packed_elements<T>(part, s);
+  else if (lanes > 1 && part == Part::input_gradient)
+    elements = window_elements(s) * lanes * s.channels;
   if (part != Part::kernel_gradient && use_winograd<T>(s)) elements += elements / 9 * winograd_products;
   return static_cast<std::size_t>(elements) * sizeof(T);
 }

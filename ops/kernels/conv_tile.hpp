@@ -92,101 +92,22 @@ void conv_sum_tile(const ConvSumTile& s, const T* a, const T* b, T* c) {
     sum(LoadWhole());
 }
 
-// A tile of a depthwise convolution. Each channel has its own window, so a tile is a few positions times one vector of
-// channels.
-template <class T, std::size_t rows>
-void depth_tile(const ConvTile& s, const T* a, const T* b, T* c) {
-  using B = simd::Batch<T>;
-  const Index a_position = s.a_position;
-  const auto run = [&](auto load, auto store) {
-    B sums[rows];
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < rows; ++r) sums[r] = B(T(0));
-    for (Index i = 0; i < s.tap_rows; ++i) {
-      for (Index j = 0; j < s.taps; ++j) {
-        const B weight = load(b + i * s.b_tap_row + j * s.b_tap);
-        const T* from = a + i * s.a_tap_row + j * s.a_tap;
-#pragma GCC unroll 16
-        for (std::size_t r = 0; r < rows; ++r)
-          sums[r] = simd::fma(load(from + static_cast<Index>(r) * a_position), weight, sums[r]);
-      }
-    }
-#pragma GCC unroll 16
-    for (std::size_t r = 0; r < rows; ++r) store(c + static_cast<Index>(r) * s.c_position, sums[r]);
-  };
-  if (s.columns >= simd::width<T>)
-    run([](const T* p) { return simd::load(p); }, [](T* p, B v) { simd::store(p, v); });
-  else
-    run([&](const T* p) { return simd::load_partial(p, s.columns); },
-        [&](T* p, B v) { simd::store_partial(p, v, s.columns); });
-}
-
-// Adds the gradients of `taps` taps of a row of the window, which are c_row apart in c and read x `a_tap` apart.
-template <class T, std::size_t taps>
-void depth_sum_tile(const ConvSumTile& s, Index a_tap, const T* a, const T* b, T* c) {
-  using B = simd::Batch<T>;
-  const auto run = [&](auto load, auto store) {
-    // Sum even and odd positions separately, so that more additions are independent.
-    B even[taps], odd[taps];
-#pragma GCC unroll 8
-    for (std::size_t t = 0; t < taps; ++t) even[t] = odd[t] = B(T(0));
-    const auto add = [&](B(&sums)[taps], const T* left, const T* right) {
-      const B of_y = load(right);
-#pragma GCC unroll 8
-      for (std::size_t t = 0; t < taps; ++t)
-        sums[t] = simd::fma(load(left + static_cast<Index>(t) * a_tap), of_y, sums[t]);
-    };
-    for (Index i = 0; i < s.images * s.rows; ++i) {
-      const Index image = i / s.rows, y = i % s.rows;
-      const T* left = a + image * s.a_image + y * s.a_row;
-      const T* right = b + image * s.b_image + y * s.b_row;
-      Index x = 0;
-      for (; x + 2 <= s.columns; x += 2, left += 2 * s.a_column, right += 2 * s.b_column) {
-        add(even, left, right);
-        add(odd, left + s.a_column, right + s.b_column);
-      }
-      if (x < s.columns) add(even, left, right);
-    }
-#pragma GCC unroll 8
-    for (std::size_t t = 0; t < taps; ++t) {
-      T* to = c + static_cast<Index>(t) * s.c_row;
-      store(to, load(to) + (even[t] + odd[t]));
-    }
-  };
-  if (s.filters >= simd::width<T>)
-    run([](const T* p) { return simd::load(p); }, [](T* p, B v) { simd::store(p, v); });
-  else
-    run([&](const T* p) { return simd::load_partial(p, s.filters); },
-        [&](T* p, B v) { simd::store_partial(p, v, s.filters); });
-}
-
-constexpr Index depth_rows = 8;
-constexpr Index depth_taps = 4;
-
-// Functions by number of rows or taps, and by number of vectors, each minus 1.
+// Functions by number of rows and of vectors, each minus 1.
 template <class T>
 struct ConvTileTable {
   using Tile = void (*)(const ConvTile&, const T*, const T*, T*);
   using SumTile = void (*)(const ConvSumTile&, const T*, const T*, T*);
-  using DepthSumTile = void (*)(const ConvSumTile&, Index, const T*, const T*, T*);
   Tile tile[tile_rows][2];
   SumTile sum[tile_rows][2];
-  Tile depth[depth_rows];
-  DepthSumTile depth_sum[depth_taps];
 };
-template <class T, std::size_t... row, std::size_t... deep, std::size_t... tap>
-constexpr ConvTileTable<T> make_conv_tiles(std::index_sequence<row...>, std::index_sequence<deep...>,
-                                           std::index_sequence<tap...>) {
+template <class T, std::size_t... row>
+constexpr ConvTileTable<T> make_conv_tiles(std::index_sequence<row...>) {
   return {{{conv_tile<T, row + 1, 1>, conv_tile<T, row + 1, 2>}...},
-          {{conv_sum_tile<T, row + 1, 1>, conv_sum_tile<T, row + 1, 2>}...},
-          {depth_tile<T, deep + 1>...},
-          {depth_sum_tile<T, tap + 1>...}};
+          {{conv_sum_tile<T, row + 1, 1>, conv_sum_tile<T, row + 1, 2>}...}};
 }
 template <class T>
 constexpr ConvTileTable<T> conv_tiles =
-    make_conv_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>(),
-                       std::make_index_sequence<static_cast<std::size_t>(depth_rows)>(),
-                       std::make_index_sequence<static_cast<std::size_t>(depth_taps)>());
+    make_conv_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>());
 
 // Splits [0, all) into ranges of nearly equal size, at most `most`, and calls run(first, count) for each.
 template <class F>
