@@ -17,6 +17,7 @@
 #include <xgrad/ops/kernels/conv_plane.hpp>
 #include <xgrad/ops/kernels/conv_tile.hpp>
 #include <xgrad/ops/kernels/conv_winograd.hpp>
+#include <xgrad/ops/kernels/conv_winograd_sum.hpp>
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 
 namespace xgrad::inline v0 {
@@ -34,8 +35,6 @@ constexpr Index large_kernel = 1 << 20;   // bytes of a kernel above which units
 constexpr Index large_budget = 2 << 20;
 constexpr Index few_parts = 16, most_parts = 256;
 constexpr Index units_of_part = 16;
-constexpr Index parts_bytes = 4 << 20;
-constexpr Index add_chunk = 4096;
 
 using Part = Kernels::ConvPart;
 
@@ -198,6 +197,11 @@ void each_plane(Part part, const ConvSizes& s, const T* in, T* out, const F& run
 }
 
 template <class T>
+WinogradPlane<T> winograd_plane(const Plane<T>& p) {
+  return {p.rows, p.columns, p.terms, p.results, p.in_image, p.out_image, p.in, p.out};
+}
+
+template <class T>
 void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out, T* packed, const Parallel& parallel,
             const RangeRef* on_rows_ready) {
   const bool back = part == Part::input_gradient;
@@ -217,8 +221,7 @@ void gather(Part part, const ConvSizes& s, const T* in, const T* kernel, T* out,
   }
   if (use_winograd<T>(s)) {
     each_plane<T>(part, s, in, out, [&](const Plane<T>& p, Index) {
-      const WinogradPlane<T> plane{p.rows, p.columns, p.terms, p.results, p.in_image, p.out_image, p.in, p.out};
-      run_winograd(plane, s.images, packed, packed + window_elements(s) * per_tap, threads, on_rows_ready);
+      run_winograd(winograd_plane(p), s.images, packed, packed + window_elements(s) * per_tap, threads, on_rows_ready);
     });
     return;
   }
@@ -378,6 +381,12 @@ struct KernelSums {
 
 template <class T>
 void sum_kernel(const ConvSizes& s, const T* x, const T* y, T* out, T* scratch, const Parallel& parallel) {
+  if (use_winograd_sum<T>(s)) {
+    each_plane<T>(Part::output, s, x, nullptr, [&](const Plane<T>& p, Index) {
+      sum_winograd(winograd_plane(p), s, y, out, scratch, threads_for(work_of(s), parallel));
+    });
+    return;
+  }
   const Index size = window_elements(s) * (s.channels / s.groups) * s.filters;
   const Index lanes = lane_size<T>(s);
   const SumSplit split = sum_split<T>(s);
@@ -406,13 +415,7 @@ void sum_kernel(const ConvSizes& s, const T* x, const T* y, T* out, T* scratch, 
   if (split.parts == 1) return;
   threads.for_each(round_up_div(size, add_chunk), [&](Index chunk) {
     const Index first = chunk * add_chunk, count = std::min(size - first, add_chunk);
-    for (Index step = 1; step < split.parts; step *= 2) {
-      for (Index part = 0; part < split.parts; part += 2 * step) {
-        T* const to = sum_of(part) + first;
-        const T* const other = sum_of(part + step) + first;
-        for (Index i = 0; i < count; ++i) to[i] += other[i];
-      }
-    }
+    add_parts(out, scratch, size, split.parts, first, count);
   });
 }
 
@@ -432,7 +435,9 @@ void convolve(Part part, const ConvSizes& s, const void* a, const void* b, void*
 template <class T>
 std::size_t scratch_of(Part part, const ConvSizes& s) {
   Index elements = 0;
-  if (part == Part::kernel_gradient)
+  if (part == Part::kernel_gradient && use_winograd_sum<T>(s))
+    elements = WinogradSumSplit<T>(s).elements();
+  else if (part == Part::kernel_gradient)
     elements = (sum_split<T>(s).parts - 1) * window_elements(s) * (s.channels / s.groups) * s.filters;
   else if (const Index lanes = lane_size<T>(s); lanes == 0)
     elements = packed_elements<T>(part, s);

@@ -109,6 +109,22 @@ template <class T>
 constexpr ConvTileTable<T> conv_tiles =
     make_conv_tiles<T>(std::make_index_sequence<static_cast<std::size_t>(tile_rows)>());
 
+constexpr Index parts_bytes = 4 << 20;  // limit of the size of separate sums of a kernel gradient
+constexpr Index add_chunk = 4096;
+
+// Adds elements [first, first + count) of `parts` sums pairwise. The first sum is `to`; the others are `size` apart.
+template <class T>
+void add_parts(T* to, T* others, Index size, Index parts, Index first, Index count) {
+  const auto sum_of = [&](Index part) { return (part == 0 ? to : others + (part - 1) * size) + first; };
+  for (Index step = 1; step < parts; step *= 2) {
+    for (Index part = 0; part < parts; part += 2 * step) {
+      T* const left = sum_of(part);
+      const T* const right = sum_of(part + step);
+      for (Index i = 0; i < count; ++i) left[i] += right[i];
+    }
+  }
+}
+
 // Splits [0, all) into ranges of nearly equal size, at most `most`, and calls run(first, count) for each.
 template <class F>
 [[gnu::always_inline]] inline void each_range_of(Index all, Index most, const F& run) {

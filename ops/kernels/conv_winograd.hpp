@@ -21,6 +21,9 @@ constexpr Index winograd_tiles = 48;                       // largest number of 
 constexpr Index winograd_elements = 96 << 10;              // limit of the size of their transformed inputs
 constexpr Index winograd_least = 32, winograd_most = 512;  // limits of channels and filters
 
+template <class T>
+alignas(64) constexpr T winograd_zeros[winograd_most] = {};  // a pixel outside of the image
+
 // Whether to use Winograd's algorithm. Depends only on dtype and sizes: f64 uses direct sums.
 template <class T>
 bool use_winograd(const ConvSizes& s) {
@@ -119,29 +122,35 @@ struct WinogradPlane {
   const T* in;
   T* out;
 
-  Index tiles_of(const Gather& axis) const { return (axis.count + 1) / 2; }
-
-  // Computes the tiles [first, first + count), in row-major order over all images.
-  void run(Index first, Index count, const T* kernel) const {
-    static constexpr T zeros[winograd_most] = {};
-    alignas(64) T inputs[winograd_elements];
-    constexpr Index row = panel_columns<T>;
-    alignas(64) T products[static_cast<std::size_t>(winograd_products * winograd_tiles * row)];
+  struct Place {
+    Index image, y, x;  // of the tile's first output
+  };
+  static Index tiles_of(const Gather& axis) { return (axis.count + 1) / 2; }
+  Place place(Index tile) const {
     const Index across = tiles_of(columns), down = tiles_of(rows);
-    struct Place {
-      Index image, y, x;
-    };
-    const auto place = [&](Index t) { return Place{t / (across * down), t / across % down * 2, t % across * 2}; };
+    return {tile / (across * down), tile / across % down * 2, tile % across * 2};
+  }
+
+  // Transforms the inputs of tiles [first, first + count) to inputs[16][count][terms].
+  void transform_inputs(Index first, Index count, T* inputs) const {
     for (Index i = 0; i < count; ++i) {
       const Place at = place(first + i);
       const T* patch[16];
       for (Index k = 0; k < 16; ++k) {
         const Index y = at.y + rows.first + k / 4, x = at.x + columns.first + k % 4;
         const bool inside = y >= 0 && y < rows.extent && x >= 0 && x < columns.extent;
-        patch[k] = inside ? in + at.image * in_image + (y * columns.extent + x) * terms : zeros;
+        patch[k] = inside ? in + at.image * in_image + (y * columns.extent + x) * terms : winograd_zeros<T>;
       }
       winograd_tile_in(patch, terms, inputs + i * terms, count * terms);
     }
+  }
+
+  // Computes the tiles [first, first + count), in row-major order over all images.
+  void run(Index first, Index count, const T* kernel) const {
+    alignas(64) T inputs[winograd_elements];
+    constexpr Index row = panel_columns<T>;
+    alignas(64) T products[static_cast<std::size_t>(winograd_products * winograd_tiles * row)];
+    transform_inputs(first, count, inputs);
     for (Index j = 0, width = 0; j < results; j += width) {
       width = next_columns<T>(results - j);
       const Index vectors = vectors_of<T>(width);
