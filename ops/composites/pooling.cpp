@@ -18,21 +18,10 @@ void require_rank(const char* function, Value x, int rank) {
                                x.shape().str(), x.describe()));
 }
 
-Value largest(Value x, const Attrs& windows) {
-  const Value places = apply("window_argmax", {x}, windows);
-  const Value indices = flatten(places, 1);
-  return reshape_like(apply("take_along_axis", {flatten(x, 1), indices}, {{"axis", Index{1}}}), places);
-}
-
-Value average(Value x, const Attrs& windows, bool count_padding) {
+Value average(Value x, Attrs windows, bool count_padding) {
   require_floating("average_pool", x);
-  const Value total = apply("unfold", {x}, windows);
-  if (count_padding) return mean(total, {3});
-  // The number of pixels per window is the same for all images and channels.
-  const Value one_channel = slice(slice(x, 0, 0, 1), 3, 0, 1);
-  // A separate statement fixes the order of the nodes: C++ does not specify the evaluation order of operands.
-  const Value pixels = sum(apply("unfold", {ones_like(one_channel)}, windows), {3});
-  return sum(total, {3}) / pixels;
+  windows.set("count_padding", count_padding);
+  return apply("window_mean", {x}, std::move(windows));
 }
 
 Attrs windows_of_images(const char* function, HeightWidth window, const PoolWindow2D& options) {
@@ -59,7 +48,7 @@ Axes inner_axes(const char* function, Value x) {
 Value max_pool2d(Operand x, HeightWidth window, const PoolWindow2D& options) {
   return composite(x, [&] {
     require_rank("max_pool2d", x, 4);
-    return largest(x, windows_of_images("max_pool2d", window, options));
+    return apply("window_max", {x}, windows_of_images("max_pool2d", window, options));
   });
 }
 
@@ -67,7 +56,7 @@ Value max_pool1d(Operand x, Index window, const PoolWindow1D& options) {
   return composite(x, [&] {
     require_rank("max_pool1d", x, 3);
     const Attrs windows = windows_of_sequences("max_pool1d", window, options);
-    return squeeze(largest(expand_dims(x, 1), windows), {1});
+    return squeeze(apply("window_max", {expand_dims(x, 1)}, windows), {1});
   });
 }
 

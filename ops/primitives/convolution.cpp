@@ -23,11 +23,8 @@ struct Shapes {
   Shape x, kernel, y;
   Slides slides(const Attrs& attrs) const { return {attrs, kernel[0], kernel[1], x[1], x[2]}; }
   ConvSizes sizes(const Attrs& attrs) const {
-    const auto axis = [](const Slide& s) {
-      return ConvAxis{s.extent, s.count, s.window, s.stride, s.dilation, s.before};
-    };
     const Slides s = slides(attrs);
-    return {x[0], x[3], kernel[3], attrs.integer("groups"), axis(s.rows), axis(s.columns)};
+    return {x[0], x[3], kernel[3], attrs.integer("groups"), s.rows.axis(), s.columns.axis()};
   }
 };
 Shape kernel_shape(const Attrs& attrs, const Shape& x, const Shape& y) {

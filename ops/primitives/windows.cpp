@@ -1,4 +1,4 @@
-// Sliding windows over images: unfold, fold and window_argmax. convolution.cpp and pooling.cpp are built on them.
+// Sliding windows over images: unfold and fold.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -72,6 +72,9 @@ void require_images(const Infer& in, const Shape& x) {
   if (x.rank() != 4) in.fail_shape(fmt::format("images are [batch, height, width, channels], not {}", x.str()));
 }
 
+Value stacked(Value x) { return flatten(x, 0, 1); }
+Value unstacked(const Batch& b, Value y, const Shape& one) { return unflatten(y, 0, {b.size(), one[0]}); }
+
 namespace {
 
 constexpr Index task_elements = 1 << 15;
@@ -108,10 +111,6 @@ void inside_runs(const Slide& s, Index i, const F& run) {
   }
   for (Index e = first; e < last; ++e) run(e, s.at(i, e), 1);
 }
-
-// `stacked` merges the leading axis of a batch rule with the image axis, `unstacked` splits them again.
-Value stacked(Value x) { return flatten(x, 0, 1); }
-Value unstacked(const Batch& b, Value y, const Shape& one) { return unflatten(y, 0, {b.size(), one[0]}); }
 
 struct Unfold : Operation {
   static constexpr const char* name = "unfold";
@@ -153,9 +152,10 @@ struct Unfold : Operation {
     const Shape& x = call.inputs[0].type.shape;
     const Slides s(*call.attrs, x[1], x[2]);
     const Index work = s.columns.count * s.elements() * x[3];
-    for_stretches(call.parallel, x[0] * s.rows.count, task_elements / work, [&](Index first, Index last) {
-      for (Index r = first; r < last; ++r) row(call, s, r / s.rows.count, r % s.rows.count);
-    });
+    for_stretches(call.parallel, x[0] * s.rows.count, task_elements / std::max<Index>(1, work),
+                  [&](Index first, Index last) {
+                    for (Index r = first; r < last; ++r) row(call, s, r / s.rows.count, r % s.rows.count);
+                  });
   }
   // Batch rule: unfolds all images of the batch as one.
   static Value batch(const Batch& b) {
@@ -333,109 +333,8 @@ struct Fold : Operation {
   }
 };
 
-struct WindowArgmax : Operation {
-  static constexpr const char* name = "window_argmax";
-  static constexpr const char* doc =
-      "Row-major position in the image of the first largest element of each window, per channel: [batch, height, "
-      "width, channels] to [batch, height', width', channels], i64. NaN counts as largest; padding is never chosen.";
-  static constexpr const char* no_gradient = "a position has no derivative";
-  static TensorType infer(const Infer& in) {
-    in.require_dtype(0, {f32, f64, i64});
-    const Shape& x = in.shape(0);
-    require_images(in, x);
-    const Slides s = slides_of(in, x[1], x[2]);
-    for (const Slide* slide : {&s.rows, &s.columns}) {
-      const auto check = [&](Index i) {
-        if (slide->first(i) >= slide->last(i)) in.fail_shape(fmt::format("window {} lies entirely in the padding", i));
-      };
-      if (slide->count == 0) continue;
-      check(0);
-      check(slide->count - 1);
-      // Between valid first and last windows, only a dilated window can lie entirely in the padding.
-      for (Index i = 1; slide->dilation > 1 && i + 1 < slide->count; ++i) check(i);
-    }
-    return {i64, {x[0], s.rows.count, s.columns.count, x[3]}};
-  }
-  static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
-    const std::vector<Index>& window = attrs.ints("window");
-    return flops_of(out.shape.elements(), in[0].dtype, static_cast<double>(window[0]) * static_cast<double>(window[1]));
-  }
-  // Finds the largest elements of one window for some neighboring channels.
-  template <class T>
-  static void channels(const T* image, const Slides& s, Index i, Index j, Index all, Index first, Index count,
-                       std::int64_t* out) {
-    constexpr Index most_channels = 16;
-    std::array<T, most_channels> best{};
-    bool any = false;
-    for (Index e = s.rows.first(i); e < s.rows.last(i); ++e) {
-      const Index y = s.rows.at(i, e);
-      for (Index f = s.columns.first(j); f < s.columns.last(j); ++f) {
-        const Index x = s.columns.at(j, f);
-        const Index place = (y * s.columns.extent + x) * all + first;
-        for (Index c = 0; c < count; ++c) {
-          const T v = image[place + c];
-          T& b = best[static_cast<std::size_t>(c)];
-          const bool better = !any || v > b || (v != v && b == b);
-          b = better ? v : b;
-          out[c] = better ? place + c : out[c];
-        }
-        any = true;
-      }
-    }
-  }
-  template <class T>
-  static void row(const KernelCall& call, const Slides& s, Index image, Index i) {
-    const Index all = call.inputs[0].type.shape[3];
-    const T* x = call.inputs[0].as<T>() + image * s.rows.extent * s.columns.extent * all;
-    auto* out = call.output.as<std::int64_t>() + (image * s.rows.count + i) * s.columns.count * all;
-    for (Index j = 0; j < s.columns.count; ++j) {
-      for (Index first = 0; first < all; first += 16)
-        channels(x, s, i, j, all, first, std::min<Index>(16, all - first), out + j * all + first);
-    }
-  }
-  static void kernel(const KernelCall& call) {
-    const Shape& x = call.inputs[0].type.shape;
-    const Slides s(*call.attrs, x[1], x[2]);
-    const Index work = s.columns.count * s.elements() * x[3];
-    with_dtype(call.inputs[0].type.dtype, [&](auto zero) {
-      for_stretches(call.parallel, x[0] * s.rows.count, task_elements / work, [&](Index first, Index last) {
-        for (Index r = first; r < last; ++r) row<decltype(zero)>(call, s, r / s.rows.count, r % s.rows.count);
-      });
-    });
-  }
-  static std::vector<Sample> samples() {
-    const auto make = [](const char* label, Shape x, Attrs attrs) {
-      return zero_gradient({label, {{x, domain::distinct()}}, std::move(attrs)});
-    };
-    const Axes none{0, 0, 0, 0};
-    return {make("one pixel", {1, 1, 1, 1}, window_attrs(1, 1, 1, none)),
-            make("halves", {2, 4, 6, 3}, window_attrs(2, 2, 1, none)),
-            make("overlapping", {1, 5, 5, 17}, window_attrs(3, 1, 1, {1, 1, 1, 1})),
-            make("same", {1, 5, 4, 2}, window_attrs({3, 2}, 2, 1, {})),
-            make("dilation", {1, 6, 6, 1}, window_attrs(2, 1, 2, none)),
-            make("many rows", {9, 20, 20, 8}, window_attrs(2, 1, 1, none)),
-            zero_gradient({"integers", {{{1, 4, 4, 2}, domain::integers(-2, 2)}}, window_attrs(3, 1, 1, none)}),
-            make("no image", {0, 4, 4, 1}, window_attrs(2, 1, 1, none))};
-  }
-  static std::vector<BadSample> bad_samples() {
-    const Tensor x({1, 3, 4, 1});
-    return {{"padding", {x}, window_attrs(2, 1, 1, {2, 0, 0, 0}), "window 0 lies entirely in the padding"},
-            {"padding at the end", {x}, window_attrs(2, 1, 1, {0, 0, 0, 2}), "window 4 lies entirely in the padding"},
-            {"gaps",
-             {Tensor({1, 1, 9, 1})},
-             window_attrs(2, 1, {3, 1}, {2, 2, 0, 0}),
-             "window 0 lies entirely in the padding"},
-            {"booleans", {Tensor({1, 3, 4, 1}, boolean)}, window_attrs(2, 1, 1, {}), "bool"},
-            {"rank", {Tensor({3, 4})}, window_attrs(2, 1, 1, {}), "images are"}};
-  }
-};
-
 }  // namespace
 
-void register_windows(OpRegistry& registry) {
-  registry.add(define<Unfold>());
-  registry.add(define<Fold>());
-  registry.add(define<WindowArgmax>());
-}
+void register_windows(OpRegistry& registry) { add_operations<Unfold, Fold>(registry); }
 
 }  // namespace xgrad::inline v0

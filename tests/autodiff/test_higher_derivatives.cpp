@@ -97,9 +97,9 @@ const std::map<std::string, TaylorFunction>& elementwise_functions() {
 
 // Piecewise constant operations: only the value, by the library's kernel, which has separate tests.
 const std::set<std::string> constant_pieces{
-    "sign",    "floor",     "ceil",        "round",      "trunc",       "floor_divide", "less",   "less_equal",
-    "equal",   "not_equal", "logical_and", "logical_or", "logical_xor", "logical_not",  "argmax", "argmin",
-    "argsort", "one_hot",   "count",       "any",        "all",         "window_argmax"};
+    "sign",       "floor",  "ceil",      "round",       "trunc",      "floor_divide", "less",
+    "less_equal", "equal",  "not_equal", "logical_and", "logical_or", "logical_xor",  "logical_not",
+    "argmax",     "argmin", "argsort",   "one_hot",     "count",      "any",          "all"};
 
 // Operations that are linear in their floating inputs together; other inputs only select positions.
 const std::set<std::string> linear{"sum",
@@ -130,6 +130,8 @@ const std::set<std::string> linear{"sum",
                                    "triu",
                                    "unfold",
                                    "fold",
+                                   "window_mean",
+                                   "window_mean_scatter",
                                    "unpad",
                                    "probabilities",
                                    "remat_barrier",
@@ -308,6 +310,11 @@ class TaylorWalk {
     }
     if (linear.count(name) > 0) {
       for (std::size_t k = 0; k <= Taylor::order; ++k) all.push_back(by_kernel(id, inputs_at(id, k)));
+      return from_coefficients(all);
+    }
+    if (name.starts_with("window_max")) {  // linear in input 0; the last input selects positions
+      const Tensor scores = inputs_at(id, 0).back();
+      for (std::size_t k = 0; k <= Taylor::order; ++k) all.push_back(by_kernel(id, {inputs_at(id, k)[0], scores}));
       return from_coefficients(all);
     }
     if (name == "pad") {  // linear except for the fill value

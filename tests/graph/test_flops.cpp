@@ -103,10 +103,11 @@ TEST_CASE("flops: counts of single operations") {
   check(random_normal(g, {7, 3}, f32), 21);
   check(random_bernoulli(g, {7, 3}, boolean, 0.5), 0);
   check(gradients(sum(pad(x, 1, 2, 1, PadMode::edge)), x), 6 * 3);  // unpad
-  const Value where_largest =
-      apply("window_argmax", {images},
-            {{"window", Axes{2, 3}}, {"strides", Axes{2, 2}}, {"dilation", Axes{1, 1}}, {"padding", Axes{}}});
-  check(where_largest, 2 * 4 * 4 * 3 * 6);
+  for (const Value pooled : {max_pool2d(images, {2, 3}, {.strides = 2, .padding = "same"}),
+                             average_pool2d(images, {2, 3}, {.strides = 2, .padding = "same"})}) {
+    check(pooled, 2 * 4 * 4 * 3 * 6);
+    check(gradients(sum(pooled * pooled), images), 2 * 4 * 4 * 3 * 6);
+  }
 }
 
 TEST_CASE("flops: a custom operation counts by its traits or its flops function") {

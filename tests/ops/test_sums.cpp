@@ -79,6 +79,33 @@ const std::vector<Accumulation> accumulations{
        return slice(apply("fold", {reshape(x, {1, 1, 1024, 1024, 1})}, attrs), 2, 1023, 1024);
      },
      1024},
+    {"average_pool, one window",
+     [](Graph&, Value x) {
+       return average_pool2d(reshape(x, {1, 1024, 1024, 1}), 1024) * static_cast<double>(many);
+     }},
+    {"average_pool, long overlapping windows",
+     [](Graph&, Value x) {
+       return average_pool1d(reshape(x, {1, many, 1}), many - 3, {.stride = 1}) * static_cast<double>(many - 3);
+     },
+     many - 3},
+    {"gradient of average_pool",
+     [](Graph& g, Value x) {  // pixel 1023 is in all 1024 windows
+       const Value image = g.constant(Tensor({1, 2047, 1}, x.dtype()));
+       const Value y = average_pool1d(image, 1024, {.stride = 1});
+       const Value c = slice(reshape(x, {1, many, 1}), 1, 0, 1024);
+       return slice(gradients(y, image, {.cotangent = c}), 1, 1023, 1024) * 1024;
+     },
+     1024},
+    {"gradient of max_pool",
+     [](Graph& g, Value x) {  // pixel 1023 is the largest of all 1024 windows
+       Tensor peak({1, 2047, 1}, f64);
+       peak.mutable_values<double>()[1023] = 1;
+       const Value image = g.constant(peak.cast(x.dtype()));
+       const Value y = max_pool1d(image, 1024, {.stride = 1});
+       const Value c = slice(reshape(x, {1, many, 1}), 1, 0, 1024);
+       return slice(gradients(y, image, {.cotangent = c}), 1, 1023, 1024);
+     },
+     1024},
     {"convolution, a long window",
      [](Graph&, Value x) {
        const Value image = reshape(x, {1, 1, many, 1});

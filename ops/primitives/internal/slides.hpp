@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include <xgrad/graph/op_def.hpp>
+#include <xgrad/ops/kernels/kernels.hpp>
 
 namespace xgrad::inline v0 {
 
@@ -20,6 +21,9 @@ struct Slide {
   Index first(Index i) const { return elements_before(-at(i, 0)); }
   Index last(Index i) const { return std::min(window, elements_before(extent - at(i, 0))); }
   Index elements_before(Index distance) const { return distance <= 0 ? 0 : (distance + dilation - 1) / dilation; }
+
+  // The argument of kernels.
+  ConvAxis axis() const { return {extent, count, window, stride, dilation, before}; }
 
   void pad_same() {
     count = (extent + stride - 1) / stride;
@@ -64,5 +68,9 @@ Slides slides_of(const Infer& in, Index window_height, Index window_width, Index
 
 // Throws ShapeError unless x has the shape [batch, height, width, channels].
 void require_images(const Infer& in, const Shape& x);
+
+// `stacked` merges the leading axis of a batch rule with the image axis, `unstacked` splits them again.
+Value stacked(Value x);
+Value unstacked(const Batch& b, Value y, const Shape& one);
 
 }  // namespace xgrad::inline v0

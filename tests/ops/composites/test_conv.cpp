@@ -282,6 +282,71 @@ TEST_CASE("pooling: agrees with reference loops") {
   }
 }
 
+TEST_CASE("pooling: values and gradients equal loops over windows, with ties, NaN and zeros of both signs") {
+  Dice dice(15);
+  const double drawn[] = {-2, -1, -0.0, 0.0, 1, 2, INFINITY, -INFINITY, NAN};
+  for (int round = 0; round < 80; ++round) {
+    const DType dtype = dice.chance(0.5) ? f32 : f64;
+    AxisWindow lines[2];
+    for (AxisWindow& line : lines) {
+      line = {dice.between(1, 40), dice.between(1, 5), dice.between(1, 4), 1, 0, 0};
+      line.window = std::min(line.window, line.extent);
+      line.before = dice.below(line.window);
+      line.after = dice.below(line.window);
+    }
+    const auto& [rows, columns] = lines;
+    const Index channels = dice.chance(0.5) ? dice.between(1, 20) : dice.between(60, 140);
+    const Index few = dice.chance(0.3) ? 9 : 6;  // with infinities and NaN, or without
+    Graph g({.dtype = dtype});
+    const auto filled = [&](const Shape& shape, const auto& number) {
+      Tensor out(shape, f64);
+      for (double& x : out.mutable_values<double>()) x = number();
+      return out.cast(dtype);
+    };
+    const Tensor x = filled({2, rows.extent, columns.extent, channels},
+                            [&] { return drawn[static_cast<std::size_t>(dice.below(few))]; });
+    const Tensor c =
+        filled({2, rows.count(), columns.count(), channels}, [&] { return static_cast<double>(dice.between(-8, 8)); });
+    const PoolWindow2D options{.strides = HeightWidth(rows.stride, columns.stride),
+                               .padding = {rows.before, rows.after, columns.before, columns.after},
+                               .count_padding = true};
+    Tensor largest(c.shape(), f64), by_max(x.shape(), f64), by_mean(x.shape(), f64);
+    for (Index flat = 0; flat < c.elements(); ++flat) {
+      const Index k = flat % channels, j = flat / channels % columns.count();
+      const Index i = flat / channels / columns.count() % rows.count(),
+                  n = flat / channels / columns.count() / rows.count();
+      Index best = -1;
+      for (Index a = 0; a < rows.window; ++a) {
+        for (Index b = 0; b < columns.window; ++b) {
+          const Index y = i * rows.stride - rows.before + a, z = j * columns.stride - columns.before + b;
+          if (y < 0 || y >= rows.extent || z < 0 || z >= columns.extent) continue;
+          const Index at = ((n * rows.extent + y) * columns.extent + z) * channels + k;
+          const bool first_nan = best >= 0 && std::isnan(x.at(at)) && !std::isnan(x.at(best));
+          if (best < 0 || x.at(at) > x.at(best) || first_nan) best = at;
+          by_mean.mutable_values<double>()[static_cast<std::size_t>(at)] +=
+              c.at(flat) / static_cast<double>(rows.window * columns.window);
+        }
+      }
+      largest.mutable_values<double>()[static_cast<std::size_t>(flat)] = x.at(best);
+      by_max.mutable_values<double>()[static_cast<std::size_t>(best)] += c.at(flat);
+    }
+    CAPTURE(round);
+    const HeightWidth window(rows.window, columns.window);
+    const Value image = g.input("x", x.shape());
+    const Feeds feeds{{image, x}};
+    const Value maxima = max_pool2d(image, window, options), means = average_pool2d(image, window, options);
+    CHECK(bitwise_equal(evaluate(maxima, feeds), largest.cast(dtype)));
+    CHECK(bitwise_equal(evaluate(gradients(maxima, image, {.cotangent = g.constant(c)}), feeds), by_max.cast(dtype)));
+    const Tensor mean_gradient = evaluate(gradients(means, image, {.cotangent = g.constant(c)}), feeds);
+    for (Index i = 0; i < x.elements(); ++i) {
+      if (std::abs(mean_gradient.at(i) - by_mean.at(i)) > 1e-5 * (1 + std::abs(by_mean.at(i)))) {
+        FAIL_CHECK("element ", i, ": ", mean_gradient.at(i), " and not ", by_mean.at(i));
+        break;
+      }
+    }
+  }
+}
+
 TEST_CASE("unfold: every dtype, contiguous runs of many lengths") {
   for (const DType dtype : {f32, f64, i64, boolean}) {
     for (const Index channels : {1, 2, 3, 4, 5, 7, 8, 13, 16, 31, 33, 70}) {
