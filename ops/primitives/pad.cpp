@@ -1,6 +1,9 @@
 // pad and its reverse, unpad.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstring>
+#include <optional>
 
 #include <fmt/format.h>
 
@@ -10,7 +13,6 @@
 #include <xgrad/ops/define/define.hpp>
 #include <xgrad/ops/define/internal/axis.hpp>
 #include <xgrad/ops/define/internal/sample_sets.hpp>
-#include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
@@ -18,28 +20,43 @@ namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index most = Index{1} << 56;  // no shape has more elements
+constexpr Index task_elements = 1 << 15;
 
 const char* word_for(PadMode mode) {
   return mode == PadMode::constant ? "constant" : mode == PadMode::reflect ? "reflect" : "edge";
 }
 
-// The attributes of pad. The padded axis has `before` added elements, those of the input, and `after` added elements.
+// The padding of one axis: `before` added elements, those of the input, and `after` added elements.
 struct Widths {
-  int axis;
-  Index before, after;
-  bool reflect, edge;
+  int axis = 0;
+  Index before = 0, after = 0;
+  bool reflect = false, edge = false;
 
-  explicit Widths(const Attrs& attrs)
-      : axis(static_cast<int>(attrs.integer("axis"))),
-        before(attrs.integer("before")),
-        after(attrs.integer("after")),
-        reflect(attrs.text("mode") == "reflect"),
-        edge(attrs.text("mode") == "edge") {}
-
+  bool none() const { return before == 0 && after == 0; }
   // The index of the input element that is copied to the i-th added element, before or after the input.
   Index front_source(Index i) const { return reflect ? before - i : 0; }
   Index back_source(Index i, Index extent) const { return reflect ? extent - 2 - i : extent - 1; }
+  // The index of the input element at index i of the output, or -1 for a constant.
+  Index source(Index i, Index extent) const {
+    if (i >= before && i < before + extent) return i - before;
+    if (!reflect && !edge) return -1;
+    return i < before ? front_source(i) : back_source(i - before - extent, extent);
+  }
 };
+
+Widths widths_of(const Attrs& attrs, int axis, Index before, Index after) {
+  const std::string& mode = attrs.text("mode");
+  return {axis, before, after, mode == "reflect", mode == "edge"};
+}
+// Of one axis of pad.
+Widths pad_widths(const Attrs& attrs, int axis) {
+  const auto i = static_cast<std::size_t>(axis);
+  return widths_of(attrs, axis, attrs.ints("before")[i], attrs.ints("after")[i]);
+}
+// Of unpad, which has one axis.
+Widths unpad_widths(const Attrs& attrs) {
+  return widths_of(attrs, static_cast<int>(attrs.integer("axis")), attrs.integer("before"), attrs.integer("after"));
+}
 
 // Throws ShapeError unless 0 <= before, after <= most.
 void check_added(const Infer& in, const Widths& w) {
@@ -72,93 +89,179 @@ void check_value(const Infer& in, double value) {
   if (!fits) in.fail_dtype(fmt::format("{} is not a number of dtype {}", value, name_of(in.dtype(0))));
 }
 
-Attrs pad_attrs(Index axis, Index before, Index after, PadMode mode, double value) {
-  return {
-      {"axis", axis}, {"before", before}, {"after", after}, {"mode", std::string(word_for(mode))}, {"value", value}};
+Attrs pad_attrs(Axes before, Axes after, PadMode mode, double value) {
+  return {{"before", std::move(before)},
+          {"after", std::move(after)},
+          {"mode", std::string(word_for(mode))},
+          {"value", value}};
+}
+// Pads one axis.
+Attrs pad_attrs(int rank, Index axis, Index before, Index after, PadMode mode, double value) {
+  Axes all_before, all_after;
+  all_before.resize(static_cast<std::size_t>(rank));
+  all_after.resize(static_cast<std::size_t>(rank));
+  all_before[static_cast<std::size_t>(axis)] = before;
+  all_after[static_cast<std::size_t>(axis)] = after;
+  return pad_attrs(std::move(all_before), std::move(all_after), mode, value);
+}
+Attrs unpad_attrs(Index axis, Index before, Index after, const std::string& mode) {
+  return {{"axis", axis}, {"before", before}, {"after", after}, {"mode", mode}};
 }
 
 struct Pad : Operation {
   static constexpr const char* name = "pad";
   static constexpr const char* doc =
-      "Adds `before` and `after` elements along an axis: `value` (constant), the elements mirrored at the first and "
+      "Adds `before` and `after` elements along each axis: `value` (constant), the elements mirrored at the first and "
       "last one, which are not repeated (reflect), or the first and last element repeated (edge).";
   static TensorType infer(const Infer& in) {
-    const int axis = axis_of(in);
-    const Widths w(in.attrs());
-    check_widths(in, w, in.shape(0)[axis]);
-    check_value(in, in.attrs().number("value"));
+    const Shape& x = in.shape(0);
+    for (const char* widths : {"before", "after"}) {
+      const std::size_t count = in.attrs().ints(widths).size();
+      if (count != static_cast<std::size_t>(x.rank()))
+        in.fail_shape(fmt::format("{} must have one number for each of {} axes, not {}", widths, x.rank(), count));
+    }
     Shape out;
-    for (int i = 0; i < in.shape(0).rank(); ++i) out.push_back(in.shape(0)[i] + (i == axis ? w.before + w.after : 0));
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      const Widths w = pad_widths(in.attrs(), axis);
+      check_widths(in, w, x[axis]);
+      out.push_back(x[axis] + w.before + w.after);
+    }
+    check_value(in, in.attrs().number("value"));
     return {in.dtype(0), out};
   }
 
-  // Copies `count` elements of the axis to the output from element `to` on: input elements from, from + step, ...
-  static void copy(const KernelCall& call, Index count, Index from, Index step, Index to) {
-    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
-    const TensorType& input = call.inputs[0].type;
-    if (count == 0) return;
-    Shape shape = input.shape;
-    shape.set(static_cast<int>(axis), count);
-    Strides from_strides = input.shape.strides();
-    const Strides to_strides = call.output.type.shape.strides();
-    const char* source = at(call.inputs[0].data, from * from_strides[axis], input.dtype);
-    from_strides[axis] *= step;
-    strided_copy(shape, source, from_strides, at(call.output.data, to * to_strides[axis], input.dtype), to_strides,
-                 size_of(input.dtype), call.parallel);
-  }
-  static void fill(const KernelCall& call, const Widths& w) {
-    const Around to = around(call.output.type.shape, w.axis);
-    with_dtype(call.output.type.dtype, [&](auto zero) {
-      using T = decltype(zero);
-      const T value = static_cast<T>(call.attrs->number("value"));
-      for (Index o = 0; o < to.outer; ++o) {
-        T* row = call.output.as<T>() + o * to.extent * to.inner;
-        std::fill_n(row, w.before * to.inner, value);
-        std::fill_n(row + (to.extent - w.after) * to.inner, w.after * to.inner, value);
+  // A row of the output consists of the last padded axis and the axes behind it. It has elements of one row of the
+  // input, or of none if another axis is outside of it.
+  class Rows {
+   public:
+    explicit Rows(const KernelCall& call) : in_(call.inputs[0].type.shape), out_(call.output.type.shape) {
+      if (in_.rank() == 0) return;
+      for (int axis = 0; axis < in_.rank(); ++axis) {
+        of(axis) = pad_widths(*call.attrs, axis);
+        if (!of(axis).none()) last_ = axis;
+      }
+      const Around from = around(in_, last_);
+      inner_ = from.inner;
+      middle_ = from.extent * from.inner;
+      before_ = of(last_).before * inner_;
+      size_ = out_[last_] * inner_;
+    }
+    Index size() const { return size_; }
+    // The first element of the input's row, or -1.
+    Index source(Index row) const {
+      Index out = 0, stride = middle_;
+      for (int axis = last_; axis-- > 0; row /= out_[axis], stride *= in_[axis]) {
+        const Index i = of(axis).source(row % out_[axis], in_[axis]);
+        if (i < 0) return -1;
+        out += i * stride;
+      }
+      return out;
+    }
+    // Writes elements [first, last) of a row to `to`.
+    template <class T>
+    void write(const T* in, Index first, Index last, T value, T* to) const {
+      while (first < last) {
+        const bool front = first < before_, back = first >= before_ + middle_;
+        Index until = std::min(last, front ? before_ : back ? size_ : before_ + middle_);
+        const Widths& w = of(last_);
+        if (in == nullptr || ((front || back) && !w.reflect && !w.edge)) {
+          if (in == nullptr) until = last;
+          std::fill_n(to, until - first, value);
+        } else if (!front && !back) {
+          std::copy_n(in + first - before_, until - first, to);
+        } else {
+          const Index inside = first % inner_;
+          until = std::min(until, first - inside + inner_);
+          std::copy_n(in + w.source(first / inner_, middle_ / inner_) * inner_ + inside, until - first, to);
+        }
+        to += until - first;
+        first = until;
+      }
+    }
+
+   private:
+    Widths& of(int axis) { return widths_[static_cast<std::size_t>(axis)]; }
+    const Widths& of(int axis) const { return widths_[static_cast<std::size_t>(axis)]; }
+
+    const Shape& in_;
+    const Shape& out_;
+    std::array<Widths, Shape::max_rank> widths_;
+    int last_ = 0;
+    Index inner_ = 1, middle_ = 1, before_ = 0, size_ = 1;  // elements of a position, and of the parts of a row
+  };
+  template <class T>
+  static void run(const KernelCall& call, T value) {
+    const Rows rows(call);
+    for_stretches(call.parallel, call.output.type.shape.elements(), task_elements, [&](Index at, Index end) {
+      while (at < end) {
+        const Index row = at / rows.size(), first = at % rows.size(), last = std::min(rows.size(), first + end - at);
+        const Index source = rows.source(row);
+        rows.write(source < 0 ? nullptr : call.inputs[0].as<T>() + source, first, last, value,
+                   call.output.as<T>() + at);
+        at += last - first;
       }
     });
   }
   static void kernel(const KernelCall& call) {
-    const Widths w(*call.attrs);
-    const Index extent = call.inputs[0].type.shape[w.axis];
-    copy(call, extent, 0, 1, w.before);
-    if (w.reflect || w.edge) {
-      const Index step = w.reflect ? -1 : 0;
-      copy(call, w.before, w.front_source(0), step, 0);
-      copy(call, w.after, w.back_source(0, extent), step, w.before + extent);
-    } else {
-      fill(call, w);
-    }
+    const DType dtype = call.output.type.dtype;
+    with_element(size_of(dtype), [&](auto bits) {
+      with_dtype(dtype, [&](auto zero) {
+        const auto value = static_cast<decltype(zero)>(call.attrs->number("value"));
+        std::memcpy(&bits, &value, std::min(sizeof bits, sizeof value));
+      });
+      run(call, bits);
+    });
   }
-  static constexpr auto batch = batch_along_axes;
+  static Value batch(const Batch& b) {
+    Attrs attrs = b.attrs();
+    for (const char* widths : {"before", "after"}) {
+      Axes all = attrs.ints(widths);
+      all.insert(all.begin(), 0);
+      attrs.set(widths, std::move(all));
+    }
+    return apply("pad", {b.input(0)}, std::move(attrs));
+  }
   static Cotangents vjp(const Vjp& r) {
-    const Widths w(r.attrs());
-    if (w.reflect || w.edge) return apply("unpad", {r.cotangent()}, r.attrs());
-    return slice(r.cotangent(), w.axis, w.before, w.after == 0 ? std::optional<Index>() : -w.after);
+    Value c = r.cotangent();
+    for (int axis = c.shape().rank(); axis-- > 0;) {
+      const Widths w = pad_widths(r.attrs(), axis);
+      if (w.none()) continue;
+      if (w.reflect || w.edge)
+        c = apply("unpad", {c}, unpad_attrs(axis, w.before, w.after, r.attrs().text("mode")));
+      else
+        c = slice(c, axis, w.before, w.after == 0 ? std::optional<Index>() : -w.after);
+    }
+    return c;
   }
   static std::vector<Sample> samples() {
     constexpr auto constant = PadMode::constant, reflect = PadMode::reflect, edge = PadMode::edge;
-    return {zero_second({"both sides", {{{3, 4}}}, pad_attrs(1, 2, 1, constant, 0.5)}),
-            zero_second({"front", {{{3}}}, pad_attrs(0, 2, 0, constant, 0)}),
-            zero_second({"no padding", {{{3}}}, pad_attrs(0, 0, 0, constant, 0)}),
-            zero_gradient({"empty axis", {{{0, 2}}}, pad_attrs(0, 1, 1, constant, 3)}),
-            zero_second({"reflected", {{{3, 5}}}, pad_attrs(1, 4, 2, reflect, 0)}),
-            zero_second({"rows reflected", {{{4, 9}}}, pad_attrs(0, 1, 3, reflect, 0)}),
-            zero_second({"one element reflected by none", {{{1}}}, pad_attrs(0, 0, 0, reflect, 0)}),
-            zero_second({"edges", {{{2, 3, 2}}}, pad_attrs(1, 5, 1, edge, 0)}),
-            zero_second({"edge of one element", {{{1}}}, pad_attrs(0, 2, 3, edge, 0)})};
+    return {zero_second({"both sides", {{{3, 4}}}, pad_attrs({0, 2}, {0, 1}, constant, 0.5)}),
+            zero_second({"front", {{{3}}}, pad_attrs({2}, {0}, constant, 0)}),
+            zero_second({"no padding", {{{3}}}, pad_attrs({0}, {0}, constant, 0)}),
+            zero_second({"scalar", {{{}}}, pad_attrs({}, {}, constant, 0)}),
+            zero_second({"all axes", {{{2, 3, 4}}}, pad_attrs({1, 0, 2}, {0, 2, 1}, constant, -1)}),
+            zero_second({"rows and columns", {{{2, 3, 4, 5}}}, pad_attrs({0, 1, 2, 0}, {0, 1, 1, 0}, constant, 0)}),
+            zero_gradient({"empty axis", {{{0, 2}}}, pad_attrs({1, 0}, {1, 0}, constant, 3)}),
+            zero_second({"reflected", {{{3, 5}}}, pad_attrs({0, 4}, {0, 2}, reflect, 0)}),
+            zero_second({"rows reflected", {{{4, 9}}}, pad_attrs({1, 0}, {3, 0}, reflect, 0)}),
+            zero_second({"all axes reflected", {{{4, 3, 5}}}, pad_attrs({1, 2, 0}, {3, 0, 2}, reflect, 0)}),
+            zero_second({"one element reflected by none", {{{1}}}, pad_attrs({0}, {0}, reflect, 0)}),
+            zero_second({"edges", {{{2, 3, 2}}}, pad_attrs({0, 5, 0}, {0, 1, 0}, edge, 0)}),
+            zero_second({"all edges", {{{2, 3, 2}}}, pad_attrs({2, 0, 1}, {1, 3, 1}, edge, 0)}),
+            zero_second({"long rows", {{{3, 20000}}}, pad_attrs({1, 7}, {0, 30000}, edge, 0)}),
+            zero_second({"edge of one element", {{{1}}}, pad_attrs({2}, {3}, edge, 0)})};
   }
   static std::vector<BadSample> bad_samples() {
     const Tensor row = Tensor::zeros({3});
-    Attrs other = pad_attrs(0, 1, 0, PadMode::edge, 0);
+    Attrs other = pad_attrs({1}, {0}, PadMode::edge, 0);
     other.set("mode", std::string("wrap"));
     return {
-        {"negative", {row}, pad_attrs(0, -1, 0, PadMode::constant, 0), "must be non-negative"},
-        {"axis", {row}, pad_attrs(1, 0, 0, PadMode::constant, 0), "axis 1"},
-        {"far too wide", {row}, pad_attrs(0, INT64_MAX, 1, PadMode::constant, 0), "too large"},
-        {"reflected too far", {row}, pad_attrs(0, 0, 3, PadMode::reflect, 0), "axis 0 of extent 3 can be reflected"},
-        {"no edge", {Tensor::zeros({0})}, pad_attrs(0, 1, 0, PadMode::edge, 0), "axis 0 has no edge"},
-        {"a fraction among integers", {Tensor({3}, i64)}, pad_attrs(0, 1, 0, PadMode::constant, 0.5), "0.5 is not"},
+        {"negative", {row}, pad_attrs({-1}, {0}, PadMode::constant, 0), "must be non-negative"},
+        {"axes", {row}, pad_attrs({0}, {0, 1}, PadMode::constant, 0), "after must have one number for each of 1 axes"},
+        {"far too wide", {row}, pad_attrs({INT64_MAX}, {1}, PadMode::constant, 0), "too large"},
+        {"reflected too far", {row}, pad_attrs({0}, {3}, PadMode::reflect, 0), "axis 0 of extent 3 can be reflected"},
+        {"no edge", {Tensor::zeros({0})}, pad_attrs({1}, {0}, PadMode::edge, 0), "axis 0 has no edge"},
+        {"a fraction among integers", {Tensor({3}, i64)}, pad_attrs({1}, {0}, PadMode::constant, 0.5), "0.5 is not"},
         {"unknown mode", {row}, other, "got \"wrap\""}};
   }
 };
@@ -171,8 +274,7 @@ struct Unpad : Operation {
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     const int axis = axis_of(in);
-    const Widths w(in.attrs());
-    check_value(in, in.attrs().number("value"));
+    const Widths w = unpad_widths(in.attrs());
     check_added(in, w);
     Shape out = in.shape(0);
     const Index extent = out[axis] - w.before - w.after;
@@ -187,7 +289,7 @@ struct Unpad : Operation {
   }
   template <class T>
   static void run(const KernelCall& call) {
-    const Widths w(*call.attrs);
+    const Widths w = unpad_widths(*call.attrs);
     const Around from = around(call.inputs[0].type.shape, w.axis);
     const Index extent = call.output.type.shape[w.axis];
     const auto row = [&](Index o) {
@@ -202,26 +304,29 @@ struct Unpad : Operation {
       for (Index i = 0; i < w.before; ++i) add(w.front_source(i), i);
       for (Index i = 0; i < w.after; ++i) add(w.back_source(i, extent), w.before + extent + i);
     };
-    for_each_in_stretches(call.parallel, from.outer, (1 << 15) / std::max<Index>(1, from.extent * from.inner), row);
+    for_each_in_stretches(call.parallel, from.outer, task_elements / std::max<Index>(1, from.extent * from.inner), row);
   }
   static void kernel(const KernelCall& call) {
     with_floating(call.output.type.dtype, [&](auto zero) { run<decltype(zero)>(call); });
   }
   static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) { return apply("pad", {r.cotangent()}, r.attrs()); }
+  static Cotangents vjp(const Vjp& r) {
+    const Widths w = unpad_widths(r.attrs());
+    const PadMode mode = w.reflect ? PadMode::reflect : PadMode::edge;
+    return apply("pad", {r.cotangent()}, pad_attrs(r.cotangent().shape().rank(), w.axis, w.before, w.after, mode, 0));
+  }
   static std::vector<Sample> samples() {
-    return {zero_second({"reflected", {{{2, 7}}}, pad_attrs(1, 2, 1, PadMode::reflect, 0)}),
-            zero_second({"edges", {{{6, 9}}}, pad_attrs(0, 1, 4, PadMode::edge, 0)}),
-            zero_second({"many rows", {{{300, 120}}}, pad_attrs(1, 3, 2, PadMode::reflect, 0)}),
-            zero_second({"one element", {{{1}}}, pad_attrs(0, 0, 0, PadMode::edge, 0)}),
-            zero_gradient({"no rows", {{{0, 3}}}, pad_attrs(1, 1, 1, PadMode::edge, 0)})};
+    return {zero_second({"reflected", {{{2, 7}}}, unpad_attrs(1, 2, 1, "reflect")}),
+            zero_second({"edges", {{{6, 9}}}, unpad_attrs(0, 1, 4, "edge")}),
+            zero_second({"many rows", {{{300, 120}}}, unpad_attrs(1, 3, 2, "reflect")}),
+            zero_second({"one element", {{{1}}}, unpad_attrs(0, 0, 0, "edge")}),
+            zero_gradient({"no rows", {{{0, 3}}}, unpad_attrs(1, 1, 1, "edge")})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {
-        {"shorter than that", {Tensor::zeros({3})}, pad_attrs(0, 2, 2, PadMode::edge, 0), "shorter than its padding"},
-        {"constants", {Tensor::zeros({3})}, pad_attrs(0, 1, 0, PadMode::constant, 0), "got constant"},
-        {"negative width", {Tensor::zeros({3})}, pad_attrs(0, INT64_MIN, 0, PadMode::edge, 0), "must be non-negative"},
-        {"far too wide", {Tensor::zeros({3})}, pad_attrs(0, INT64_MAX, INT64_MAX, PadMode::edge, 0), "too large"}};
+    return {{"shorter than that", {Tensor::zeros({3})}, unpad_attrs(0, 2, 2, "edge"), "shorter than its padding"},
+            {"constants", {Tensor::zeros({3})}, unpad_attrs(0, 1, 0, "constant"), "got constant"},
+            {"negative width", {Tensor::zeros({3})}, unpad_attrs(0, INT64_MIN, 0, "edge"), "must be non-negative"},
+            {"far too wide", {Tensor::zeros({3})}, unpad_attrs(0, INT64_MAX, INT64_MAX, "edge"), "too large"}};
   }
 };
 
@@ -231,14 +336,15 @@ void register_pad(OpRegistry& registry) { add_operations<Pad, Unpad>(registry); 
 
 Value pad(Operand x, Index axis, Index before, Index after, double value) {
   return composite(x, [&] {
-    return apply("pad", {x},
-                 pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, PadMode::constant, value));
+    const int rank = x.shape().rank();
+    return apply("pad", {x}, pad_attrs(rank, axis_index(axis, rank, "pad"), before, after, PadMode::constant, value));
   });
 }
 
 Value pad(Operand x, Index axis, Index before, Index after, PadMode mode) {
   return composite(x, [&] {
-    return apply("pad", {x}, pad_attrs(axis_index(axis, x.shape().rank(), "pad"), before, after, mode, 0));
+    const int rank = x.shape().rank();
+    return apply("pad", {x}, pad_attrs(rank, axis_index(axis, rank, "pad"), before, after, mode, 0));
   });
 }
 
@@ -248,11 +354,12 @@ Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode, double v
     if (static_cast<int>(widths.size()) != rank) {
       throw ShapeError(fmt::format("pad: {} widths for {} axes\n  {}", widths.size(), rank, x.describe()));
     }
-    for (int axis = 0; axis < rank; ++axis) {
-      const PadWidth& w = widths[static_cast<std::size_t>(axis)];
-      if (w.before != 0 || w.after != 0) x = apply("pad", {x}, pad_attrs(axis, w.before, w.after, mode, value));
+    Axes before, after;
+    for (const PadWidth& w : widths) {
+      before.push_back(w.before);
+      after.push_back(w.after);
     }
-    return x;
+    return apply("pad", {x}, pad_attrs(std::move(before), std::move(after), mode, value));
   });
 }
 

@@ -29,13 +29,7 @@ int main() {
        // The derivative of one side is zero for the single remaining element.
        "check_gradients: y = ...: the first derivative with respect to ... is zero everywhere, ...");
   show("gather", {{"axis", Index{1}}}, {x, Tensor::from<std::int64_t>({2}, {2, 0})});
-  show("pad",
-       {{"axis", Index{0}},
-        {"before", Index{1}},
-        {"after", Index{0}},
-        {"mode", std::string("constant")},
-        {"value", 0.5}},
-       {x});
+  show("pad", {{"before", Axes{1, 0}}, {"after", Axes{0, 0}}, {"mode", std::string("constant")}, {"value", 0.5}}, {x});
   show("cast", {{"dtype", f64}}, {x});
   show("matmul", {{"transpose_a", false}, {"transpose_b", false}}, {Tensor({9, 10}, f64), Tensor({10, 2}, f64)});
 }
