@@ -16,6 +16,7 @@ constexpr Index block = 1024;             // elements of a row that are summed i
 constexpr Index group = 32;               // rows that are summed in order
 constexpr Index long_row = 512;           // minimum elements of a row for reduce_long_rows
 constexpr Index task_elements = 1 << 16;  // elements read by one task
+constexpr Index slab_elements = 1 << 15;  // partial results of column groups that are computed at once
 constexpr int levels = 48;                // of the binary counter; enough for any number of blocks
 
 struct Sum {
@@ -251,6 +252,10 @@ void combine_into(T* into, const T* other, Index n) {
 }
 
 Index groups_of(Index rows) { return (rows + group - 1) / group; }
+// Slabs [reduce, inner] whose partial results are in scratch memory at the same time.
+Index slabs_together(Index outer, Index groups, Index inner) {
+  return std::clamp<Index>(slab_elements / std::max<Index>(1, groups * inner), 1, std::max<Index>(1, outer));
+}
 
 // Combines the partial results of row groups, side by side in `partial`, pairwise into the first.
 template <class Op, class T>
@@ -294,15 +299,20 @@ void reduce(const ReduceArgs& args, void* scratch, const Parallel& parallel) {
     });
     return;
   }
+  // Groups of several slabs at once, so that short slabs keep all threads busy.
   T* partial = static_cast<T*>(scratch);
-  for (Index o = 0; o < args.outer; ++o) {
-    const T* slab = in + o * args.reduce * args.inner;
-    for_each_in_stretches(parallel, groups, task_elements / (group * args.inner), [&](Index g) {
-      reduce_rows<Op>(slab + g * group * args.inner, std::min(group, args.reduce - g * group), args.inner, args.inner,
-                      partial + g * args.inner);
+  const Index together = slabs_together(args.outer, groups, args.inner);
+  for (Index first = 0; first < args.outer; first += together) {
+    const Index now = std::min(together, args.outer - first);
+    for_each_in_stretches(parallel, now * groups, task_elements / (group * args.inner), [&](Index i) {
+      const Index o = first + i / groups, row = i % groups * group;
+      reduce_rows<Op>(in + (o * args.reduce + row) * args.inner, std::min(group, args.reduce - row), args.inner,
+                      args.inner, partial + i * args.inner);
     });
-    combine_groups<Op>(partial, groups, args.inner);
-    std::copy_n(partial, args.inner, out + o * args.inner);
+    for_each_in_stretches(parallel, now, task_elements / (groups * args.inner), [&](Index i) {
+      combine_groups<Op>(partial + i * groups * args.inner, groups, args.inner);
+      std::copy_n(partial + i * groups * args.inner, args.inner, out + (first + i) * args.inner);
+    });
   }
 }
 
@@ -341,7 +351,8 @@ std::size_t reduce_scratch(DType dtype, Index outer, Index reduce_extent, Index 
     return static_cast<std::size_t>(sections > 1 ? sections : 0) * size_of(dtype);
   }
   const Index groups = groups_of(reduce_extent);
-  return groups > 1 ? static_cast<std::size_t>(groups * inner) * size_of(dtype) : 0;
+  return groups > 1 ? static_cast<std::size_t>(slabs_together(outer, groups, inner) * groups * inner) * size_of(dtype)
+                    : 0;
 }
 
 }  // namespace
