@@ -204,9 +204,14 @@ class Runner {
       for (std::size_t i = 0; i < layout_.inputs.size(); ++i) {
         const BlockLayout::Input& in = layout_.inputs[i];
         if (in.access != Access::packed || (in.fixed && !first)) continue;
+        const Index offset = offset_of(in, first_row + r);
+        // One row that all rows of the block repeat may still be in the slot.
+        const bool repeats = together == rows && in.stride[inner_axis - 1] == 0;
+        if (repeats && !first && packed_[i].offset == offset && packed_[i].rows >= rows) continue;
+        packed_[i] = {repeats ? offset : -1, rows};
         pack(in.element_bytes, slots_ + layout_.values[in.made].slot + bytes_of(r * inner, in.element_bytes),
-             input(i) + bytes_of(offset_of(in, first_row + r), in.element_bytes), together, inner,
-             in.stride[inner_axis - 1], in.stride[inner_axis]);
+             input(i) + bytes_of(offset, in.element_bytes), together, inner, in.stride[inner_axis - 1],
+             in.stride[inner_axis]);
       }
       r += together;
     }
@@ -296,6 +301,10 @@ class Runner {
   std::size_t prefetch_count_ = 0, pending_count_ = 0;
   // Not initialized, since the arrays are large and most programs use few elements.
   std::array<const char*, BlockProgram::max_registers> at_;  // by register: its elements of the block
+  struct Packed {
+    Index offset, rows;  // the row that the slot repeats, or -1, and how often
+  };
+  std::array<Packed, BlockProgram::max_inputs> packed_;
   std::array<Prefetch, BlockProgram::max_inputs + BlockProgram::max_ops> prefetch_;
   std::array<PendingStore, BlockProgram::max_ops> pending_;  // by output
   std::array<bool, BlockProgram::max_ops> in_place_;         // by output: its memory is also an input
