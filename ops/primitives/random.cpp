@@ -3,6 +3,8 @@
 #include <cfloat>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
+#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -174,23 +176,53 @@ struct RandomPermutation : Source {
     }
     return {i64, {in.shape(0)[axis_of(in)]}};
   }
-  // Runs serially, since each swap depends on the previous ones. One counter value is used for two swaps.
+  // The random numbers of consecutive swaps. One counter value is used for two swaps.
+  static constexpr int lanes = 32;
+  static void draw(const RandomArgs& args, Index first_counter, std::uint64_t* out) {
+    std::uint32_t x[4][lanes];
+    for (int i = 0; i < lanes; ++i) {
+      const auto counter = static_cast<std::uint64_t>(first_counter + i);
+      x[0][i] = static_cast<std::uint32_t>(counter);
+      x[1][i] = args.stream;
+      x[2][i] = static_cast<std::uint32_t>(args.step);
+      x[3][i] = static_cast<std::uint32_t>(args.step >> 32) ^ static_cast<std::uint32_t>(counter >> 32 << 16);
+    }
+    Philox::generate(x, static_cast<std::uint32_t>(args.seed), static_cast<std::uint32_t>(args.seed >> 32));
+    for (int i = 0; i < lanes; ++i) {
+      out[2 * i] = std::uint64_t{x[0][i]} << 32 | x[1][i];
+      out[2 * i + 1] = std::uint64_t{x[2][i]} << 32 | x[3][i];
+    }
+  }
+  // Shuffles serially, since each swap depends on the previous ones. The elements of the next swaps are prefetched.
+  template <class T>
+  static void shuffle(const RandomArgs& args, T* out) {
+    std::iota(out, out + args.count, T{0});
+    std::uint64_t random[2 * lanes];
+    Index other[2 * lanes];
+    for (Index i = args.count - 1, drawn = args.first; i > 0;) {
+      const Index skipped = drawn % 2, swaps = std::min(i, 2 * lanes - skipped);
+      draw(args, drawn / 2, random);
+      for (Index k = 0; k < swaps; ++k) {
+        other[k] = scaled(random[skipped + k], i - k + 1);
+        __builtin_prefetch(out + other[k], 1);
+      }
+      for (Index k = 0; k < swaps; ++k) std::swap(out[i - k], out[other[k]]);
+      i -= swaps;
+      drawn += swaps;
+    }
+  }
   static void kernel(const KernelCall& call) {
     auto* out = call.output.as<std::int64_t>();
     const RandomArgs args = random_args(*call.attrs, call.random, call.first, call.output.type.shape.elements(), out);
-    std::iota(out, out + args.count, Index{0});
-    Philox::Words words{};
-    for (Index i = args.count - 1, drawn = args.first; i > 0; --i, ++drawn) {
-      if (drawn % 2 == 0 || drawn == args.first) {
-        const auto counter = static_cast<std::uint64_t>(drawn / 2);
-        words = Philox::generate(
-            {static_cast<std::uint32_t>(counter), args.stream, static_cast<std::uint32_t>(args.step),
-             static_cast<std::uint32_t>(args.step >> 32) ^ static_cast<std::uint32_t>(counter >> 32 << 16)},
-            static_cast<std::uint32_t>(args.seed), static_cast<std::uint32_t>(args.seed >> 32));
-      }
-      const std::size_t half = drawn % 2 == 0 ? 0 : 2;
-      const std::uint64_t random = std::uint64_t{words[half]} << 32 | words[half + 1];
-      std::swap(out[i], out[scaled(random, i + 1)]);
+    if (args.count > std::numeric_limits<std::uint32_t>::max()) return shuffle(args, out);
+    // Shuffle short integers, which need half of the cache, in the second half of the output. Then widen them.
+    auto* last = reinterpret_cast<std::uint32_t*>(out) + args.count;
+    shuffle(args, last);
+    for (Index i = 0; i < args.count; ++i) {
+      std::uint32_t x;
+      std::memcpy(&x, last + i, sizeof x);
+      const auto wide = static_cast<std::int64_t>(x);
+      std::memcpy(out + i, &wide, sizeof wide);
     }
   }
   static Attrs attrs(const char* which, Index number, Index stream) { return {{which, number}, {"stream", stream}}; }

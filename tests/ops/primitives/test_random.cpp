@@ -406,6 +406,25 @@ TEST_CASE("random_truncated_normal: values are normal within the bounds") {
   }
 }
 
+TEST_CASE("random_permutation: the swaps of Fisher and Yates, of two random numbers per counter") {
+  Graph g({.seed = 23});
+  for (const Index n : {1, 2, 3, 63, 64, 65, 66, 128, 129, 1000, 70'001}) {
+    const Value order = random_permutation(g, n);
+    const auto stream = static_cast<std::uint32_t>(g.attrs(order.id()).integer("stream"));
+    std::vector<std::int64_t> expected(static_cast<std::size_t>(n));
+    for (std::size_t i = 0; i < expected.size(); ++i) expected[i] = static_cast<std::int64_t>(i);
+    for (std::size_t i = expected.size() - 1, drawn = 0; i > 0; --i, ++drawn) {
+      const auto words = Philox::generate({static_cast<std::uint32_t>(drawn / 2), stream, 5, 0}, 23, 0);
+      const std::uint64_t random = std::uint64_t{words[drawn % 2 * 2]} << 32 | words[drawn % 2 * 2 + 1];
+      __extension__ using Wide = unsigned __int128;
+      std::swap(expected[i], expected[static_cast<std::size_t>(static_cast<Wide>(random) * (i + 1) >> 64)]);
+    }
+    const Tensor t = evaluate(order, {}, {.step = 5});
+    CAPTURE(n);
+    CHECK(std::equal(expected.begin(), expected.end(), t.values<std::int64_t>().begin()));
+  }
+}
+
 TEST_CASE("random_permutation: every order is equally likely") {
   Graph g({.seed = 23});
   const Value order = random_permutation(g, 4);
