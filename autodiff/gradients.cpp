@@ -31,10 +31,15 @@ class ReversePass {
   void run(const std::vector<Value>& cotangents) {
     for (std::size_t i = 0; i < outputs_.size(); ++i) accumulate(outputs_[i].id(), cotangents[i]);
     for (NodeId id = size_; id-- > 0;) {
+      add_joint_cotangents(id);
       if (!cotangents_[id].valid() || !has_dependent_operand(id)) continue;
       const Value output = graph_.value(id);
+      if (node(id).op->traits.joint_vjp) {
+        joint_uses_[node(id).inputs[0]].emplace_back(output, cotangents_[id]);
+        continue;
+      }
       const auto guard = graph_.role(Role::backward, output);
-      const Cotangents given = apply_rule(output, cotangents_[id]);
+      const Cotangents given = apply_rule(Vjp(output, cotangents_[id]));
       const auto inputs = graph_.inputs(id);
       if (given.values().size() != inputs.size()) {
         fail(id, fmt::format("its vjp returns {} cotangents for {} inputs", given.values().size(), inputs.size()));
@@ -65,6 +70,9 @@ class ReversePass {
   }
 
  private:
+  struct ByName {
+    bool operator()(const OpDef* a, const OpDef* b) const { return a->name < b->name; }
+  };
   struct MissingCotangent {
     NodeId node;
     NodeId input;
@@ -92,11 +100,28 @@ class ReversePass {
     return false;
   }
 
-  Cotangents apply_rule(Value output, Value cotangent) const {
+  // Adds the cotangents that nodes with a joint vjp give to their input `id`, once all of these nodes are visited.
+  void add_joint_cotangents(NodeId id) {
+    const auto found = joint_uses_.find(id);
+    if (found == joint_uses_.end()) return;
+    std::map<const OpDef*, std::vector<Vjp>, ByName> by_op;
+    for (auto use = found->second.rbegin(); use != found->second.rend(); ++use)
+      by_op[use->output().node().op].push_back(*use);
+    joint_uses_.erase(found);
+    for (const auto& [op, uses] : by_op) {
+      const Vjp joint(uses);
+      const auto guard = graph_.role(Role::backward, joint.output());
+      const Cotangents given = apply_rule(joint);
+      check_type(joint.output().id(), 0, given.values().at(0));
+      accumulate(id, given.values()[0]);
+    }
+  }
+
+  Cotangents apply_rule(const Vjp& r) const {
     try {
-      return output.node().op->vjp(Vjp(output, cotangent));
+      return r.output().node().op->vjp(r);
     } catch (const UserError& error) {
-      fail(output.id(), std::string("its vjp throws: ") + error.message());
+      fail(r.output().id(), std::string("its vjp throws: ") + error.message());
     }
   }
 
@@ -177,6 +202,7 @@ class ReversePass {
   std::vector<char> depends_;
   std::vector<Value> cotangents_;
   std::map<NodeId, std::vector<Value>> contributions_;  // by node; only for nodes whose contributions are not added
+  std::map<NodeId, std::vector<Vjp>> joint_uses_;       // by input 0: visited nodes with a joint vjp, last node first
   std::vector<MissingCotangent> refused_;               // vjps that returned no cotangent for an operand
 };
 

@@ -92,8 +92,8 @@ struct RandomState {
 };
 
 // The arguments of a kernel. Buffers are row-major and contiguous. They do not overlap, but the output of an
-// elementwise operation may be the buffer of an input. A kernel does not allocate: `scratch` points to
-// `OpDef::scratch_bytes` bytes, 64-byte aligned.
+// elementwise operation may be the buffer of an input, and that of one with the trait `in_place` the buffer of input 0.
+// A kernel does not allocate: `scratch` points to `OpDef::scratch_bytes` bytes, 64-byte aligned.
 struct KernelCall {
   const OpDef* op = nullptr;
   std::span<const ConstBuffer> inputs;
@@ -168,6 +168,9 @@ void run_elementwise(const KernelCall& call);
 class Vjp {
  public:
   Vjp(Value output, Value cotangent) : output_(output), cotangent_(cotangent) {}
+  // Nodes of one operation with the trait `joint_vjp`, in the order of the tape; they outlive this object.
+  explicit Vjp(const std::vector<Vjp>& uses)
+      : output_(uses[0].output_), cotangent_(uses[0].cotangent_), uses_(uses.data()), use_count_(uses.size()) {}
 
   int count() const;
   Value input(int i) const;
@@ -175,10 +178,15 @@ class Vjp {
   // The derivative of the loss with respect to the output; it has the output's type.
   Value cotangent() const { return cotangent_; }
   const Attrs& attrs() const;
+  // The nodes whose cotangents of input 0 are to be summed; only the vjp of an operation with the trait `joint_vjp` may
+  // get more than one.
+  std::span<const Vjp> uses() const { return {uses_ != nullptr ? uses_ : this, use_count_}; }
 
  private:
   Value output_;
   Value cotangent_;
+  const Vjp* uses_ = nullptr;
+  std::size_t use_count_ = 1;
 };
 
 // One cotangent per input, in order. An empty Value means "no gradient". A cotangent may have the broadcast shape: the
@@ -292,6 +300,9 @@ struct Traits {
   bool supports_epilogue = false;  // the kernel calls KernelCall::on_rows_ready
   std::uint32_t shape_only = 0;    // bit i: the kernel reads only the shape of input i; bit 31: and of later inputs
   Leaf leaf = Leaf::none;
+  bool in_place = false;   // the output may be the buffer of input 0, if no other input is
+  bool joint_vjp = false;  // only input 0 has a derivative, and the vjp sums that of all nodes of `Vjp::uses`: linear
+                           // in their number, where a sum of cotangents as large as input 0 would be quadratic
 };
 
 // The definition of an operation, one constant value. The engine knows operations only through it.

@@ -54,10 +54,35 @@ Value pad(Operand x, const std::vector<PadWidth>& widths, PadMode mode = PadMode
 Value gather(Operand x, Operand indices, Index axis = 0);
 // Like gather, but throws ShapeError unless `indices` is a vector.
 Value index_select(Operand x, Operand indices, Index axis = 0);
-// Rows of a matrix, one per index: indices [...] give [..., columns].
-Value embedding(Operand table, Operand indices);
+// Rows of a matrix, one per index: indices [...] give [..., columns]. With `sparse`, optimizers update only the rows
+// that were used, see nn::EmbeddingOptions.
+Value embedding(Operand table, Operand indices, bool sparse = false);
 // Adds each slice to x at the position given by its index. Slices of equal index are added in order. Reverse of gather.
 Value scatter_add(Operand x, Operand indices, Operand slices, Index axis = 0);
+// Replaces slices of x along the first axis, at the positions given by `indices`; slices of indices outside the axis
+// are dropped, and of slices of equal index the last one counts. Like x.at[indices].set(slices, mode="drop") in JAX,
+// without negative indices. A plan updates a parameter in place if nothing reads its old elements later.
+Value scatter_update(Operand x, Operand indices, Operand slices);
+
+// Distinct indices in ascending order, filled up with -1 to the number of indices, and for each index its place among
+// them. Like jnp.unique with size, fill_value and return_inverse.
+struct UniqueIndices {
+  Value values;   // i64 [n]
+  Value inverse;  // i64 [n]; gather(values, inverse) equals the indices
+};
+// `indices`: i64 [n], at least 0.
+UniqueIndices unique_indices(Operand indices);
+
+// A tensor of zeros except for slices added at indices along its first axis: the gradient of gather and embedding.
+struct SparseRows {
+  Value indices;        // i64 [n]
+  Value rows;           // [n, ...], one slice per index; those of equal index are added
+  bool sparse = false;  // whether it is the gradient of embedding(table, indices, true)
+};
+// The parts of x if it is such a tensor; otherwise `rows` is empty.
+SparseRows sparse_rows(Operand x);
+// The same tensor with distinct indices, followed by -1 with rows of zeros up to the number of indices.
+SparseRows merged(const SparseRows& rows);
 
 // ---- gather and scatter elements
 

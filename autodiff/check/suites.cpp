@@ -184,7 +184,7 @@ class KernelSuite {
       require_same(trial({.random = {77, 5}}, "at another step"),
                    "the output depends on the seed or the step, but the traits do not say random");
     }
-    if (op_.traits.elementwise) in_place();
+    if (op_.traits.elementwise || op_.traits.in_place) in_place();
     if (op_.traits.commutative) swapped();
     if (op_.traits.view && !bitwise_equal(expected_, numbers_.inputs[0].reshaped(type_.shape))) {
       complain("the traits say view, but the output is not input 0 byte for byte");
@@ -210,7 +210,8 @@ class KernelSuite {
   }
 
   void in_place() {
-    for (std::size_t i = 0; i < numbers_.inputs.size(); ++i) {
+    const std::size_t inputs = op_.traits.in_place ? 1 : numbers_.inputs.size();
+    for (std::size_t i = 0; i < inputs; ++i) {
       if (numbers_.inputs[i].type() != type_ || op_.shape_only(static_cast<int>(i))) continue;
       GuardedCallOptions options;
       options.over.assign(numbers_.inputs.size(), false);

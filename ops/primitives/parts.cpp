@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <span>
 
 #include <fmt/format.h>
@@ -15,18 +16,30 @@
 #include <xgrad/ops/define/internal/strided_copy.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/internal/joint_uses.hpp>
 
 namespace xgrad::inline v0 {
 namespace {
 
 constexpr std::int64_t open_end = INT64_MAX;
 
+constexpr Index task_elements = 1 << 15;
+
 Strides stride_of(const TensorType& type) { return type.shape.strides(); }
+
+// Calls copy(i) for each part of a tensor of that many elements: in parallel unless `copy` splits the part itself.
+template <class F>
+void for_each_part(const Parallel& parallel, std::size_t parts, Index elements, const F& copy) {
+  const auto count = static_cast<Index>(parts);
+  const Index each = std::max<Index>(1, elements / std::max<Index>(1, count));
+  if (each < task_elements) return for_each_in_stretches(parallel, count, task_elements / each, copy);
+  for (Index i = 0; i < count; ++i) copy(i);
+}
 
 // ---- concat and its reverse
 
-// Maximum number of inputs of a node. The vjp has one node per input, which reads the shapes of all inputs: its cost is
-// quadratic. `concat` joins more values in several rounds.
+// Maximum number of inputs of a concat. The vjp has one node per input, which reads the shapes of all inputs: its cost
+// is quadratic. `concat` joins more values in several rounds.
 constexpr int most_parts = 64;
 
 struct Concat : Operation {
@@ -50,12 +63,15 @@ struct Concat : Operation {
   static void kernel(const KernelCall& call) {
     const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
     const Strides to = stride_of(call.output.type);
-    Index done = 0;
-    for (const ConstBuffer& part : call.inputs) {
+    for_each_part(call.parallel, call.inputs.size(), call.output.type.shape.elements(), [&](Index i) {
+      const ConstBuffer& part = call.inputs[static_cast<std::size_t>(i)];
+      Index before = 0;
+      for (const ConstBuffer* other = call.inputs.data(); other != &part; ++other)
+        before += other->type.shape[static_cast<int>(axis)];
       strided_copy(part.type.shape, part.data, stride_of(part.type),
-                   at(call.output.data, done * to[axis], part.type.dtype), to, size_of(part.type.dtype), call.parallel);
-      done += part.type.shape[static_cast<int>(axis)];
-    }
+                   at(call.output.data, before * to[axis], part.type.dtype), to, size_of(part.type.dtype),
+                   call.parallel);
+    });
   }
   static constexpr auto batch = batch_along_axes;
   static Cotangents vjp(const Vjp& r) {
@@ -86,7 +102,7 @@ struct ConcatPart : Operation {
   static constexpr const char* doc =
       "The first input is a concatenation along an axis of tensors shaped like the other inputs; returns tensor number "
       "`part` of these, from 0. Only the shapes of the other inputs are used.";
-  static Traits traits() { return {.shape_only = ~1U}; }
+  static Traits traits() { return {.shape_only = ~1U, .joint_vjp = true}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
     const Index part = in.attrs().integer("part");
@@ -116,13 +132,28 @@ struct ConcatPart : Operation {
                  stride_of(call.output.type), size_of(dtype), call.parallel);
   }
   static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) {
-    const Index part = r.attrs().integer("part");
-    std::vector<Value> parts;
-    for (int i = 1; i < r.count(); ++i)
-      parts.push_back(i == part + 1 ? r.cotangent() : broadcast_like(number_like(r.cotangent(), 0), r.input(i)));
-    std::vector<Value> out(static_cast<std::size_t>(r.count()));
-    out[0] = concat(parts, r.attrs().integer("axis"));
+  static bool of_one_concatenation(const Vjp& a, const Vjp& b) {
+    bool same = a.count() == b.count() && along_one_axis(a, b);
+    for (int i = 1; same && i < a.count(); ++i) same = a.input(i) == b.input(i);
+    return same;
+  }
+  // One concatenation for all parts of a tensor, with zeros for those that are not used.
+  static Cotangents vjp(const Vjp& joint) {
+    std::vector<Value> out(static_cast<std::size_t>(joint.count()));
+    for (const std::vector<Vjp>& uses : grouped(joint.uses(), of_one_concatenation)) {
+      const Vjp& r = uses[0];
+      std::vector<Value> parts(static_cast<std::size_t>(r.count() - 1));
+      for (const Vjp& use : uses) {
+        Value& part = parts[static_cast<std::size_t>(use.attrs().integer("part"))];
+        part = part.valid() ? part + use.cotangent() : use.cotangent();
+      }
+      for (std::size_t i = 0; i < parts.size(); ++i) {
+        if (!parts[i].valid())
+          parts[i] = broadcast_like(number_like(r.cotangent(), 0), r.input(static_cast<int>(i) + 1));
+      }
+      const Value whole = concat(parts, r.attrs().integer("axis"));
+      out[0] = out[0].valid() ? out[0] + whole : whole;
+    }
     return Cotangents(out);
   }
   static Attrs attrs(Index axis, Index part) { return {{"axis", axis}, {"part", part}}; }
@@ -154,32 +185,34 @@ struct ConcatPart : Operation {
 struct Range {
   Index begin, count, step;
 };
-Range range_of(const Attrs& attrs, Index extent) {
-  const Index step = std::clamp(attrs.integer("step"), -extent - 1,
-                                extent + 1);  // avoids overflow: a longer step selects the same elements
+Range range_of(Index from, Index to, Index by, Index extent) {
+  const Index step = std::clamp(by, -extent - 1, extent + 1);  // avoids overflow: a longer step selects the same
   const Index low = step > 0 ? 0 : -1;
   const auto position = [&](Index p) { return std::clamp<Index>(p < 0 ? p + extent : p, low, extent + low); };
-  const Index begin = position(attrs.integer("begin"));
-  const bool open = attrs.integer("end") == open_end;
-  const Index end = !open ? position(attrs.integer("end")) : step > 0 ? extent : -1;
+  const Index begin = position(from);
+  const Index end = to != open_end ? position(to) : step > 0 ? extent : -1;
   const Index distance = step > 0 ? end - begin : begin - end;
   if (distance <= 0) return {0, 0, step};
   const Index size = std::abs(step);
   return {begin, (distance + size - 1) / size, step};
 }
+Range range_of(const Attrs& attrs, Index extent) {
+  return range_of(attrs.integer("begin"), attrs.integer("end"), attrs.integer("step"), extent);
+}
 
-void check_step(const Infer& in) {
-  if (in.attrs().integer("step") == 0) in.fail_shape("step must not be 0");
+void check_step(const Infer& in, Index step) {
+  if (step == 0) in.fail_shape("step must not be 0");
 }
 
 struct Slice : Operation {
+  static Traits traits() { return {.joint_vjp = true}; }
   static constexpr const char* name = "slice";
   static constexpr const char* doc =
       "Elements begin:end:step along an axis, as in Python: negative positions count from the end, and positions "
       "outside the axis are clamped.";
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in);
-    check_step(in);
+    check_step(in, in.attrs().integer("step"));
     Shape out = in.shape(0);
     out.set(axis, range_of(in.attrs(), in.shape(0)[axis]).count);
     return {in.dtype(0), out};
@@ -195,7 +228,25 @@ struct Slice : Operation {
                  stride_of(call.output.type), size_of(input.dtype), call.parallel);
   }
   static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) { return apply("unslice", {r.cotangent(), r.input(0)}, r.attrs()); }
+  // One `unslice` for all slices of a tensor along an axis.
+  static Cotangents vjp(const Vjp& joint) {
+    Value sum;
+    for (const std::vector<Vjp>& uses : grouped(joint.uses(), along_one_axis)) {
+      std::vector<Value> inputs{joint.input(0)};
+      std::vector<Index> begin, end, step;
+      for (const Vjp& r : uses) {
+        inputs.push_back(r.cotangent());
+        begin.push_back(r.attrs().integer("begin"));
+        end.push_back(r.attrs().integer("end"));
+        step.push_back(r.attrs().integer("step"));
+      }
+      const Value whole =
+          apply("unslice", inputs,
+                {{"axis", uses[0].attrs().integer("axis")}, {"begin", begin}, {"end", end}, {"step", step}});
+      sum = sum.valid() ? sum + whole : whole;
+    }
+    return sum;
+  }
   static Attrs attrs(Index axis, Index begin, Index end, Index step) {
     return {{"axis", axis}, {"begin", begin}, {"end", end}, {"step", step}};
   }
@@ -219,115 +270,144 @@ struct Slice : Operation {
 };
 
 struct Unslice : Operation {
-  static constexpr int min_inputs = 2, max_inputs = 2;
+  static constexpr int min_inputs = 2, max_inputs = std::numeric_limits<int>::max();
   static constexpr const char* name = "unslice";
   static constexpr const char* doc =
-      "Writes the first input into zeros shaped like the second, at the positions that `slice` reads. Reverse of "
-      "slice.";
-  static Traits traits() { return {.shape_only = 2}; }
+      "Adds the second and later inputs to zeros shaped like the first, each at the positions that `slice` reads with "
+      "its element of `begin`, `end` and `step`. Reverse of slice. Where slices overlap, they are added in order.";
+  static Traits traits() { return {.shape_only = 1}; }
+  static Range range(const Attrs& attrs, std::size_t part, Index extent) {
+    return range_of(attrs.ints("begin")[part], attrs.ints("end")[part], attrs.ints("step")[part], extent);
+  }
   static TensorType infer(const Infer& in) {
-    const int axis = axis_of(in, 1);
-    check_step(in);
-    Shape expected = in.shape(1);
-    expected.set(axis, range_of(in.attrs(), in.shape(1)[axis]).count);
-    if (in.shape(0) != expected)
-      in.fail_shape(fmt::format("a slice of {} is {}, not {}", in.shape(1).str(), expected.str(), in.shape(0).str()));
-    return {in.dtype(0), in.shape(1)};
+    const int axis = axis_of(in);
+    in.require_dtype(0, {f32, f64, i64});
+    const auto parts = static_cast<std::size_t>(in.count() - 1);
+    for (const char* list : {"begin", "end", "step"}) {
+      if (in.attrs().ints(list).size() != parts)
+        in.fail_shape(fmt::format("{} has {} elements for {} slices", list, in.attrs().ints(list).size(), parts));
+    }
+    for (std::size_t i = 0; i < parts; ++i) {
+      const int input = static_cast<int>(i) + 1;
+      check_step(in, in.attrs().ints("step")[i]);
+      in.require_same_dtype(0, input);
+      Shape expected = in.shape(0);
+      expected.set(axis, range(in.attrs(), i, in.shape(0)[axis]).count);
+      if (in.shape(input) != expected)
+        in.fail_shape(
+            fmt::format("a slice of {} is {}, not {}", in.shape(0).str(), expected.str(), in.shape(input).str()));
+    }
+    return in.type(0);
+  }
+  // One byte for each position of the axis: whether a slice covers it.
+  static std::size_t scratch_bytes(std::span<const TensorType>, const TensorType& out, const Attrs& attrs) {
+    return static_cast<std::size_t>(out.shape[static_cast<int>(attrs.integer("axis"))]);
+  }
+  static void copy(const KernelCall& call, const ConstBuffer& part, Index begin, Index step) {
+    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
+    Strides to = stride_of(call.output.type);
+    void* const start = at(call.output.data, begin * to[axis], part.type.dtype);
+    to[axis] *= step;
+    strided_copy(part.type.shape, part.data, stride_of(part.type), start, to, size_of(part.type.dtype), call.parallel);
+  }
+  static void fill_zeros(const KernelCall& call, Index first, Index last) {
+    const auto axis = call.attrs->integer("axis");
+    const std::uint64_t zero = 0;
+    Shape shape = call.output.type.shape;
+    shape.set(static_cast<int>(axis), last - first);
+    const Strides to = stride_of(call.output.type);
+    const DType dtype = call.output.type.dtype;
+    strided_copy(shape, &zero, Strides{}, at(call.output.data, first * to[static_cast<std::size_t>(axis)], dtype), to,
+                 size_of(dtype), call.parallel);
+  }
+  // Adds a slice at covered positions, and copies it to others.
+  template <class T>
+  static void add(const KernelCall& call, const ConstBuffer& part, const Range& range, char* covered) {
+    const Around a = around(call.output.type.shape, static_cast<int>(call.attrs->integer("axis")));
+    for_each_in_stretches(call.parallel, a.outer * range.count, task_elements / a.inner, [&](Index row) {
+      const Index position = range.begin + row % range.count * range.step;
+      const T* from = part.as<T>() + row * a.inner;
+      T* to = call.output.as<T>() + (row / range.count * a.extent + position) * a.inner;
+      if (covered[position] == 0) std::copy_n(from, a.inner, to);
+      for (Index k = 0; covered[position] != 0 && k < a.inner; ++k) to[k] += from[k];
+    });
+    for (Index i = 0; i < range.count; ++i) covered[range.begin + i * range.step] = 1;
   }
   static void kernel(const KernelCall& call) {
-    const auto axis = static_cast<std::size_t>(call.attrs->integer("axis"));
-    const TensorType& output = call.output.type;
-    const Range range = range_of(*call.attrs, output.shape[static_cast<int>(axis)]);
-    std::memset(call.output.data, 0, output.bytes());
-    Strides to = stride_of(output);
-    const Index start = range.begin * to[axis];
-    to[axis] *= range.step;
-    strided_copy(call.inputs[0].type.shape, call.inputs[0].data, stride_of(call.inputs[0].type),
-                 at(call.output.data, start, output.dtype), to, size_of(output.dtype), call.parallel);
+    const Index extent = call.output.type.shape[static_cast<int>(call.attrs->integer("axis"))];
+    const std::span<const ConstBuffer> parts = call.inputs.subspan(1);
+    auto* const covered = static_cast<char*>(call.scratch);
+    const auto range_of_part = [&](std::size_t i) { return range(*call.attrs, i, extent); };
+    std::fill_n(covered, extent, char{0});
+    Index positions = 0, gaps = 0;
+    for (std::size_t i = 0; i < parts.size(); ++i) {
+      const Range r = range_of_part(i);
+      for (Index k = 0; k < r.count; ++k) covered[r.begin + k * r.step] = 1;
+      positions += r.count;
+    }
+    for (Index p = 0; p < extent; ++p) gaps += covered[p] == 0 && (p == 0 || covered[p - 1] != 0) ? 1 : 0;
+    if (gaps > static_cast<Index>(parts.size()) + 1) {
+      std::memset(call.output.data, 0, call.output.type.bytes());
+    } else {
+      for (Index first = 0, last = 0; gaps > 0 && first < extent; first = last + 1) {
+        for (last = first; last < extent && covered[last] == 0;) ++last;
+        if (first < last) fill_zeros(call, first, last);
+      }
+    }
+    if (positions == std::count(covered, covered + extent, char{1})) {  // no two slices overlap
+      for_each_part(call.parallel, parts.size(), call.output.type.shape.elements(), [&](Index i) {
+        const Range r = range_of_part(static_cast<std::size_t>(i));
+        copy(call, parts[static_cast<std::size_t>(i)], r.begin, r.step);
+      });
+      return;
+    }
+    std::fill_n(covered, extent, char{0});
+    with_number(call.output.type.dtype, [&](auto zero) {
+      for (std::size_t i = 0; i < parts.size(); ++i) add<decltype(zero)>(call, parts[i], range_of_part(i), covered);
+    });
   }
   static constexpr auto batch = batch_along_axes;
-  static Cotangents vjp(const Vjp& r) { return {apply("slice", {r.cotangent()}, r.attrs()), Value{}}; }
+  static Cotangents vjp(const Vjp& r) {
+    const Attrs& attrs = r.attrs();
+    std::vector<Value> out(static_cast<std::size_t>(r.count()));
+    for (std::size_t i = 0; i + 1 < out.size(); ++i) {
+      out[i + 1] = apply(
+          "slice", {r.cotangent()},
+          Slice::attrs(attrs.integer("axis"), attrs.ints("begin")[i], attrs.ints("end")[i], attrs.ints("step")[i]));
+    }
+    return Cotangents(out);
+  }
+  static Attrs attrs(Index axis, std::vector<Index> begin, std::vector<Index> end, std::vector<Index> step) {
+    return {{"axis", axis}, {"begin", std::move(begin)}, {"end", std::move(end)}, {"step", std::move(step)}};
+  }
   static std::vector<Sample> samples() {
-    return {zero_second({"rows", {{{2, 3}}, {{5, 3}}}, Slice::attrs(0, 1, 3, 1)}),
-            zero_second({"every second", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 1, open_end, 2)}),
-            zero_second({"backwards", {{{2, 4}}, {{2, 9}}}, Slice::attrs(1, 7, 0, -2)}),
-            zero_second({"one element", {{{1}}, {{1}}}, Slice::attrs(0, 0, open_end, 1)}),
-            zero_gradient({"empty slice", {{{0}}, {{5}}}, Slice::attrs(0, 2, 2, -1)})};
+    return {
+        zero_second({"rows", {{{5, 3}}, {{2, 3}}}, attrs(0, {1}, {3}, {1})}),
+        zero_second({"every second", {{{2, 9}}, {{2, 4}}}, attrs(1, {1}, {open_end}, {2})}),
+        zero_second({"backwards", {{{2, 9}}, {{2, 4}}}, attrs(1, {7}, {0}, {-2})}),
+        zero_second({"one element", {{{1}}, {{1}}}, attrs(0, {0}, {open_end}, {1})}),
+        zero_second({"all rows", {{{5, 3}}, {{3, 3}}, {{2, 3}}}, attrs(0, {2, 0}, {open_end, 2}, {1, 1})}),
+        zero_second({"gaps", {{{2, 17}}, {{2, 3}}, {{2, 4}}}, attrs(1, {9, 2}, {12, 6}, {1, 1})}),
+        zero_second({"interleaved", {{{2, 7}}, {{2, 4}}, {{2, 3}}}, attrs(1, {0, 1}, {open_end, open_end}, {2, 2})}),
+        zero_second({"overlapping",
+                     {{{2, 9, 3}}, {{2, 5, 3}}, {{2, 9, 3}}, {{2, 2, 3}}},
+                     attrs(1, {0, -1, 3}, {5, open_end, 6}, {1, -1, 2})}),
+        zero_gradient({"empty slice", {{{5}}, {{0}}}, attrs(0, {2}, {2}, {-1})}),
+        zero_gradient({"empty", {{{0, 2}}, {{0, 2}}, {{0, 2}}}, attrs(0, {0, 0}, {0, 4}, {1, 1})})};
   }
   static std::vector<BadSample> bad_samples() {
-    return {
-        {"other shape", {Tensor::zeros({3}), Tensor::zeros({5})}, Slice::attrs(0, 0, 2, 1), "a slice of [5] is [2]"},
-        {"step", {Tensor::zeros({3}), Tensor::zeros({5})}, Slice::attrs(0, 0, 2, 0), "step must not be 0"}};
+    const Tensor five = Tensor::zeros({5});
+    return {{"other shape", {five, Tensor::zeros({3})}, attrs(0, {0}, {2}, {1}), "a slice of [5] is [2]"},
+            {"second slice",
+             {five, Tensor::zeros({2}), Tensor::zeros({3})},
+             attrs(0, {0, 0}, {2, 2}, {1, 1}),
+             "a slice of [5] is [2], not [3]"},
+            {"too few bounds", {five, Tensor::zeros({2})}, attrs(0, {}, {2}, {1}), "begin has 0 elements for 1 slices"},
+            {"step", {five, Tensor::zeros({3})}, attrs(0, {0}, {2}, {0}), "step must not be 0"}};
   }
 };
 
-bool is_plain(Value unslice) { return unslice.graph().attrs(unslice.id()).integer("step") == 1; }
-
-// Replaces a sum of zero-padded slices by their concatenation if the slices do not overlap. Such sums are the gradient
-// of a tensor that was sliced T times, and cost T times its size. The final + 0.0 turns -0 into +0, as the sum does.
-Value join_unslices(const Match& m) {
-  Graph& graph = m.root.graph();
-  struct Piece {
-    Range range;
-    Value cotangent;
-  };
-  std::vector<Piece> parts;
-  const Index axis = graph.attrs(m.links[0].id()).integer("axis");
-  const Index extent = m.root.shape()[static_cast<int>(axis)];
-  for (const Value link : m.links) {
-    const Attrs& attrs = graph.attrs(link.id());
-    if (attrs.integer("axis") != axis || link.type() != m.root.type()) return {};
-    parts.push_back({range_of(attrs, extent), graph.value(graph.inputs(link.id())[0])});
-  }
-  std::stable_sort(parts.begin(), parts.end(),
-                   [](const Piece& a, const Piece& b) { return a.range.begin < b.range.begin; });
-  std::vector<Value> all;
-  Index done = 0;
-  const auto zeros_to = [&](Index end) {
-    if (end == done) return;
-    Shape shape = m.root.shape();
-    shape.set(static_cast<int>(axis), end - done);
-    all.push_back(broadcast_to(graph.constant(0, m.root.dtype()), shape));
-  };
-  for (const Piece& part : parts) {
-    if (part.range.count == 0) continue;
-    if (part.range.begin < done) return {};
-    zeros_to(part.range.begin);
-    all.push_back(part.cotangent);
-    done = part.range.begin + part.range.count;
-  }
-  zeros_to(extent);
-  const Value joined = concat(all, axis);
-  return (m.rest.valid() ? m.rest + joined : joined) + 0.0;
-}
-
-// The sum of the gradients of slices, given by their bounds, and of another tensor if `more`.
-template <bool more, Index... bounds>
-Value slices(Graph& graph) {
-  constexpr Index all[] = {bounds...};
-  const Value x = graph.input("x", {3, 8});
-  Value sum = more ? graph.input("more", {3, 8}) : Value();
-  for (std::size_t i = 0; i < sizeof...(bounds); i += 2) {
-    const Attrs attrs = Slice::attrs(1, all[i], all[i + 1], 1);
-    const Value part = apply("unslice", {apply("slice", {x}, attrs) * static_cast<double>(all[i] + 2), x}, attrs);
-    sum = sum.valid() ? sum + part : part;
-  }
-  return sum;
-}
-
 }  // namespace
-
-void add_parts_rules(OpRegistry& registry) {
-  const Pattern unslice = pattern::op(*registry.find("unslice"), {pattern::any("part"), pattern::any("whole")});
-  registry.add_rule({.name = "sum of slices' gradients",
-                     .from = pattern::chain(*registry.find("add"), unslice.with(is_plain)),
-                     .to = join_unslices,
-                     .samples = {{"all rows", slices<false, 0, 2, 2, 5, 5, 8>},
-                                 {"backwards, with gaps", slices<false, 6, 7, 4, 5, 1, 3>},
-                                 {"and more", slices<true, 0, 4, 4, 6>},
-                                 {"overlapping", slices<false, 0, 4, 3, 6>, false},
-                                 {"one", slices<true, 0, 4>, false}}});
-}
 
 void register_parts(OpRegistry& registry) { add_operations<Concat, ConcatPart, Slice, Unslice>(registry); }
 

@@ -123,6 +123,8 @@ const std::set<std::string> linear{"sum",
                                    "scatter_add",
                                    "take_along_axis",
                                    "scatter_along_axis",
+                                   "scatter_update",
+                                   "updated_slices",
                                    "cumsum",
                                    "diagonal",
                                    "from_diagonal",
@@ -301,7 +303,7 @@ class TaylorWalk {
     if (element != elementwise_functions().end() && is_floating(node.type.dtype))
       return elementwise(id, element->second);
     if (constant_pieces.count(name) > 0 || !is_floating(node.type.dtype) || name == "stop_gradient" ||
-        (name != "broadcast_like" && node.op->shape_only(0))) {
+        (name != "broadcast_like" && name != "unslice" && node.op->shape_only(0))) {
       return constant(by_kernel(id, inputs_at(id, 0)));
     }
     std::vector<Tensor> all;

@@ -149,6 +149,7 @@ TEST_CASE("flops: operations that count 0 move elements, return integers or read
                                        "random_permutation",
                                        "reshape",
                                        "reshape_like",
+                                       "scatter_update",
                                        "slice",
                                        "squeeze",
                                        "stop_gradient",
@@ -159,7 +160,8 @@ TEST_CASE("flops: operations that count 0 move elements, return integers or read
                                        "triu",
                                        "unflatten",
                                        "unfold",
-                                       "unslice"};
+                                       "unslice",
+                                       "updated_slices"};
   std::set<std::string> nothing;
   for (const auto& op : builtin_ops().all()) {
     double most = 0;

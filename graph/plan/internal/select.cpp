@@ -44,6 +44,15 @@ void select_kernel(const Needed& needed, ItemId id, Selected& out) {
   out.writes.push_back(id);
 }
 
+// Whether the kernel of `id` may write its result over the bytes of `storage`.
+bool may_overwrite(const Needed& needed, ItemId id, ItemId storage) {
+  const Traits& traits = needed.op(id).traits;
+  const auto operands = needed.operands_of(id);
+  const auto reads = [&](ItemId i) { return needed.storage(i) == storage; };
+  return traits.elementwise ||
+         (traits.in_place && reads(operands[0]) && std::count_if(operands.begin(), operands.end(), reads) == 1);
+}
+
 // Fills `reads`, the items that the step reads from outside the group, and `overwrites`. A result may overwrite bytes
 // that are read element by element, in the result's type, and not after the result is written.
 void find_overwrites(const Needed& needed, const Schedule& schedule, const Pairs& pairs,
@@ -72,7 +81,7 @@ void find_overwrites(const Needed& needed, const Schedule& schedule, const Pairs
   }
   for (const ItemId id : out.writes) {
     for (const Use& use : uses) {
-      if (!needed.op(id).traits.elementwise || use.storage == id || !use.element_by_element) continue;
+      if (use.storage == id || !use.element_by_element || !may_overwrite(needed, id, use.storage)) continue;
       if (made_here(use.storage) && use.storage != anchor) continue;
       if (use.last <= id && *use.type == needed.type(id)) out.overwrites.push_back({id, use.storage});
     }

@@ -223,19 +223,6 @@ TEST_CASE("rewrites: registering an incomplete or misplaced rule throws") {
   CHECK_THROWS_WITH_AS(Plan({x}, {}, {.rules = {rule}}), doctest::Contains("has no operation"), GraphError);
 }
 
-TEST_CASE("rewrites: the gradient of many slices is one concat") {
-  Graph g;
-  const Value x = g.input("x", {200, 64});
-  Value y = g.constant(0.0);
-  for (Index row = 0; row < 200; ++row) y = y + sum(tanh(slice(x, 0, row, row + 1)));
-  const Value dy = gradients(y, x);
-  const Plan before({dy}, {}, {.rewrites = Rewrites::none});
-  const Plan after({dy});
-  CHECK(after.total_bytes() * 10 < before.total_bytes());
-  const Tensor numbers = Tensor::full({200, 64}, 0.5);
-  CHECK(bitwise_equal(before.run({{x, numbers}})[0], after.run({{x, numbers}})[0]));
-}
-
 TEST_CASE("rewrites: steps are reported as nodes of the user's graph") {
   Graph g;
   const Value x = g.input("x", {5, 3});
