@@ -11,6 +11,7 @@ Embedding::Embedding(Index entries, Index outputs, const EmbeddingOptions& optio
     : Layer("embedding", options.name, options.trainable, at),
       entries_(entries),
       outputs_(outputs),
+      sparse_(options.sparse),
       activity_regularizer_(options.activity_regularizer),
       table_(weight("table",
                     options.initializer.value_or(defaults(options.preset).embedding_normal ? normal(0, 1) : uniform()),
@@ -29,7 +30,7 @@ Value Embedding::operator()(Operand x) const {
         fmt::format("{}: the input must hold indices, not booleans\n  input: {}", graph.current_scope(), x.describe()));
   }
   const Value indices = x.dtype() == i64 ? x : cast(x, i64);
-  const Value y = embedding(table_(graph, {entries_, outputs_}, graph.options().dtype), indices);
+  const Value y = embedding(table_(graph, {entries_, outputs_}, graph.options().dtype), indices, sparse_);
   add_activity_penalty(activity_regularizer_, y);
   return y;
 }

@@ -17,6 +17,8 @@ struct EmbeddingOptions {
   std::optional<Regularizer> activity_regularizer{};
   std::optional<Constraint> constraint{};
   bool trainable = true;
+  // Updates only the rows that a batch used, so that a step costs the same for any number of entries. See Embedding.
+  bool sparse = false;
   std::string name{};  // scope name; "embedding" if empty
 };
 
@@ -27,6 +29,12 @@ struct EmbeddingOptions {
 // Maps indices [...] in [0, entries) to [..., outputs]: row i of the table for index i. Indices are i64; floating-point
 // indices are truncated. A model that begins with an embedding has i64 input (ModelOptions). An index out of range
 // throws ValueError when the plan runs.
+//
+// SGD without momentum and Adagrad update only the rows that a batch used, with the same result as an update of all
+// rows. Other optimizers change the other rows, too: moments decay, and weights decay. With `sparse`, they leave rows
+// that a batch did not use as they are, as `sparse = True` with torch.optim.SparseAdam does: moments of a row decay
+// only in the steps that use it, and the bias correction of Adam counts all steps. Updates are of all rows if the table
+// has other uses, a regularizer or a constraint, and with the options ema_momentum and accumulate of the optimizer.
 class Embedding : public Layer {
  public:
   Embedding(Index entries, Index outputs, const EmbeddingOptions& options = {},
@@ -37,6 +45,7 @@ class Embedding : public Layer {
 
  private:
   Index entries_, outputs_;
+  bool sparse_;
   std::optional<Regularizer> activity_regularizer_;
   Weight table_;
 };

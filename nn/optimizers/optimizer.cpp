@@ -61,17 +61,31 @@ Parameter OptimizerState::find_slot(const Parameter& weight, const std::string& 
   return found == slots.end() ? Parameter() : found->second;
 }
 
-ParameterStep::ParameterStep(Parameter weight, OptimizerState& state, std::vector<Update>& updates)
-    : weight_(std::move(weight)), state_(state), updates_(updates) {}
+ParameterStep::ParameterStep(Graph& graph, Parameter weight, OptimizerState& state, std::vector<Update>& updates)
+    : graph_(graph), weight_(std::move(weight)), state_(state), updates_(updates) {}
+
+Value ParameterStep::read(const Parameter& from) const {
+  const Value all = graph_.parameter(from);
+  return rows_.valid() ? gather(all, maximum(rows_, 0)) : all;
+}
+
+void ParameterStep::update(const Parameter& target, Value next) {
+  const Value before = graph_.parameter(target);
+  if (rows_.valid() && target.type() == weight_.type())
+    next = scatter_update(before, rows_, next);
+  else if (due_.valid())
+    next = where(due_, next, before);
+  updates_.push_back({target, next});
+}
 
 Value ParameterStep::rate() const { return cast(learning_rate, weight_.type().dtype); }
 
 Value ParameterStep::state(const std::string& name, double initial) {
-  return gradient.graph().parameter(state_.slot(weight_, name, weight_.type(), initial));
+  return read(state_.slot(weight_, name, weight_.type(), initial));
 }
 
 Value ParameterStep::scalar_state(const std::string& name, double initial) {
-  return gradient.graph().parameter(state_.slot(weight_, name, {f64, {}}, initial));
+  return graph_.parameter(state_.slot(weight_, name, {f64, {}}, initial));
 }
 
 void ParameterStep::set_state(const std::string& name, Value next) {
@@ -82,7 +96,7 @@ void ParameterStep::set_state(const std::string& name, Value next) {
                     "first",
                     name, weight_.name(), name));
   }
-  updates_.push_back({slot, next});
+  update(slot, next);
 }
 
 void Optimizer::check() {
@@ -126,9 +140,25 @@ void Optimizer::clip(std::vector<Value>& gradients) const {
   }
 }
 
-void Optimizer::decay(ParameterStep& step) const {
+double Optimizer::decay_of(const Parameter& weight) const {
   const double part = setup_.weight_decay.value_or(options_.weight_decay.value_or(0));
-  if (part == 0 || (options_.decay_mask && !options_.decay_mask(step.weight_))) return;
+  return options_.decay_mask && !options_.decay_mask(weight) ? 0 : part;
+}
+
+SparseRows Optimizer::rows_to_update(const Parameter& weight, Value gradient) const {
+  const SparseRows found = sparse_rows(gradient);
+  // Means of gradients, averages of weights and constraints change all rows.
+  if (!found.rows.valid() || accumulates() || options_.ema_momentum || weight.constrained(gradient) != gradient)
+    return {};
+  // Sorting the indices of many rows costs more than an update of all rows.
+  const bool few = found.indices.shape().elements() <= gradient.shape()[0] / 4;
+  const bool exact = setup_.skips_zero_rows && decay_of(weight) == 0;
+  return found.sparse || (exact && few) ? merged(found) : SparseRows();
+}
+
+void Optimizer::decay(ParameterStep& step) const {
+  const double part = decay_of(step.weight_);
+  if (part == 0) return;
   if (setup_.preset == Preset::torch && !setup_.weight_decay)
     step.gradient = step.gradient + part * step.parameter;
   else
@@ -262,36 +292,41 @@ std::vector<Update> Optimizer::updates(Graph& graph, std::vector<Parameter> weig
     }
     progress.push_back({accumulated, where(due, 0, total)});
   }
+  std::vector<Value> rows(weights.size());  // by weight: indices of the rows to update; empty: all
+  for (std::size_t i = 0; i < weights.size(); ++i) {
+    const SparseRows sparse = rows_to_update(weights[i], gradients[i]);
+    if (!sparse.rows.valid()) continue;
+    gradients[i] = sparse.rows;
+    rows[i] = due.valid() ? where(due, sparse.indices, -1) : sparse.indices;
+  }
   clip(gradients);
 
   std::vector<Update> learned;
   for (std::size_t i = 0; i < weights.size(); ++i) {
-    ParameterStep s(weights[i], state, learned);
-    s.parameter = graph.parameter(weights[i]);
+    ParameterStep s(graph, weights[i], state, learned);
+    s.rows_ = rows[i];
+    s.due_ = due;
+    s.parameter = s.read(weights[i]);
     s.gradient = gradients[i];
     s.learning_rate = learning_rate;
     s.iteration = cast(step + 1, f64);
     decay(s);
     const Value next = weights[i].constrained(apply_(s));
-    if (next.type() != weights[i].type()) {
+    if (next.type() != s.gradient.type()) {
       throw ShapeError(fmt::format("{}: the rule returned {} for the parameter \"{}\" {}", name_, next.type().str(),
-                                   weights[i].name(), weights[i].type().str()));
+                                   weights[i].name(), s.gradient.type().str()));
     }
-    learned.push_back({weights[i], next});
+    s.update(weights[i], next);
     if (options_.ema_momentum) {
       const Parameter kept_average = average_of(weights[i], state);
       const Value keep = cast(*options_.ema_momentum * cast(step > 0, f64), next.dtype());
-      learned.push_back({kept_average, next + keep * (graph.parameter(kept_average) - next)});
+      s.update(kept_average, next + keep * (graph.parameter(kept_average) - next));
     }
   }
-  // A plan has no branches: compute the update for every batch and select it if due.
-  const auto only_if = [&](Value condition, std::vector<Update>& made) {
-    for (Update& u : made) {
-      if (condition.valid()) u.value = where(condition, u.value, graph.parameter(u.parameter));
-    }
-  };
-  only_if(counts, out);
-  only_if(due, learned);
+  // A plan has no branches: compute the updates for every batch and select them if it counts.
+  for (Update& u : out) {
+    if (counts.valid()) u.value = where(counts, u.value, graph.parameter(u.parameter));
+  }
   for (const auto* more : {&learned, &means, &progress}) out.insert(out.end(), more->begin(), more->end());
   const Value next_batches = plus_this(batches);
   if (rate.is_schedule())

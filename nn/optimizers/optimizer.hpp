@@ -29,6 +29,7 @@
 #include <xgrad/graph/graph.hpp>
 #include <xgrad/nn/defaults.hpp>
 #include <xgrad/nn/optimizers/learning_rate.hpp>
+#include <xgrad/ops/parts.hpp>
 
 namespace xgrad::inline v0::nn {
 
@@ -57,7 +58,9 @@ struct OptimizerState {
   Parameter find_slot(const Parameter& weight, const std::string& name) const;
 };
 
-// The arguments and state of an update rule for one parameter.
+// The arguments and state of an update rule for one parameter. For a sparse gradient, `parameter`, `gradient` and
+// states hold the rows that were used instead of all rows: [n, ...] for n indices, of which rows beyond the distinct
+// ones have zero gradient and are not stored.
 class ParameterStep {
  public:
   Value parameter;
@@ -68,7 +71,7 @@ class ParameterStep {
 
   // The learning rate in the parameter's dtype.
   Value rate() const;
-  // State of the parameter's type, kept between steps and initially filled with `initial`.
+  // State of the type of `parameter`, kept between steps and initially filled with `initial`.
   Value state(const std::string& name, double initial = 0);
   // Scalar f64 state, kept between steps.
   Value scalar_state(const std::string& name, double initial = 0);
@@ -77,9 +80,16 @@ class ParameterStep {
 
  private:
   friend class Optimizer;
-  ParameterStep(Parameter weight, OptimizerState& state, std::vector<Update>& updates);
+  ParameterStep(Graph& graph, Parameter weight, OptimizerState& state, std::vector<Update>& updates);
 
+  // The rows of a parameter that the step updates.
+  Value read(const Parameter& from) const;
+  void update(const Parameter& target, Value next);
+
+  Graph& graph_;
   Parameter weight_;
+  Value rows_;  // i64: the rows that the step updates, and -1 for none; empty: all rows
+  Value due_;   // whether to update anything; empty: true
   OptimizerState& state_;
   std::vector<Update>& updates_;
 };
@@ -97,6 +107,7 @@ concept OptimizerRule = requires(const R& rule, ParameterStep& step) {
 struct RuleSetup {
   LearningRate learning_rate = 0;
   Preset preset = Preset::keras;         // formula of clipping and weight decay
+  bool skips_zero_rows = false;          // a row of zero gradient changes neither weight nor state
   std::optional<double> weight_decay{};  // for rules with their own option; decoupled in both presets
 };
 
@@ -196,7 +207,10 @@ class Optimizer {
   void check();
   void check(const Graph& graph, const std::vector<Parameter>& weights, const std::vector<Value>& gradients) const;
   void clip(std::vector<Value>& gradients) const;
+  double decay_of(const Parameter& weight) const;
   void decay(ParameterStep& step) const;
+  // The rows of the gradient if the other rows of the weight stay unchanged; otherwise `rows` is empty.
+  SparseRows rows_to_update(const Parameter& weight, Value gradient) const;
 
   std::string name_;
   RuleSetup setup_;

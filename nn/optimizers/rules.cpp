@@ -63,7 +63,9 @@ RuleSetup SGD::setup() {
     throw UserError(fmt::format("{}: dampening = {} requires {}", name, dampening,
                                 nesterov ? "nesterov = false" : "momentum above 0"));
   }
-  return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
+  return {.learning_rate = learning_rate.value_or(from_preset.learning_rate),
+          .preset = preset,
+          .skips_zero_rows = momentum == 0};
 }
 
 Value SGD::operator()(ParameterStep& s) const {
@@ -87,7 +89,9 @@ RuleSetup Adagrad::setup() {
   const auto from_preset = defaults(preset).adagrad;
   require_not_negative(name, "accumulator", resolve(accumulator, from_preset.accumulator));
   require_not_negative(name, "epsilon", resolve(epsilon, from_preset.epsilon));
-  return {.learning_rate = learning_rate.value_or(from_preset.learning_rate), .preset = preset};
+  return {.learning_rate = learning_rate.value_or(from_preset.learning_rate),
+          .preset = preset,
+          .skips_zero_rows = *accumulator > 0 || *epsilon > 0};
 }
 
 Value Adagrad::operator()(ParameterStep& s) const {
