@@ -9,6 +9,7 @@
 
 #include <xgrad/ops/activations.hpp>
 #include <xgrad/ops/apply.hpp>
+#include <xgrad/ops/attention.hpp>
 #include <xgrad/ops/constants.hpp>
 #include <xgrad/ops/elementwise.hpp>
 #include <xgrad/ops/linear_algebra.hpp>

@@ -6,13 +6,14 @@
 
 namespace xgrad::inline v0 {
 
-#define XGRAD_DECLARE_TABLES(isa, unused)    \
-  namespace isa {                            \
-  extern const MatmulKernels matmul_kernels; \
-  extern const ReduceKernels reduce_kernels; \
-  extern const RandomKernels random_kernels; \
-  extern const MoveKernels move_kernels;     \
-  extern const ConvKernels conv_kernels;     \
+#define XGRAD_DECLARE_TABLES(isa, unused)          \
+  namespace isa {                                  \
+  extern const MatmulKernels matmul_kernels;       \
+  extern const ReduceKernels reduce_kernels;       \
+  extern const RandomKernels random_kernels;       \
+  extern const MoveKernels move_kernels;           \
+  extern const ConvKernels conv_kernels;           \
+  extern const AttentionKernels attention_kernels; \
   }
 XGRAD_FOR_EACH_ISA(XGRAD_DECLARE_TABLES, )
 #undef XGRAD_DECLARE_TABLES

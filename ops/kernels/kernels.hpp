@@ -5,6 +5,7 @@
 // element depends on sizes alone, so results do not depend on the number of threads.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 
@@ -89,6 +90,27 @@ struct ConvSizes {
   ConvAxis rows, columns;
 };
 
+// Attention of query [heads, rows, depth], key [heads, keys, depth] and value [heads, keys, value_depth].
+struct AttentionArgs {
+  Index heads = 0, rows = 0, keys = 0, depth = 0, value_depth = 0;
+  double scale = 1;
+  bool causal = false;  // row i reads keys [0, i]
+  const void* query = nullptr;
+  const void* key = nullptr;
+  const void* value = nullptr;
+  const void* cotangent = nullptr;  // of the result; for gradients only
+  // Elements that are added to the scores, or bools: where false, the score is -inf. Null: no mask.
+  const void* mask = nullptr;
+  bool keep_mask = false;                           // the mask is bool
+  Index mask_row = 0;                               // elements between rows: 0 or `keys`
+  Shape batch;                                      // the axes of `heads`
+  std::array<Index, Shape::max_rank> mask_batch{};  // strides of the mask along them, in elements
+  // Two i64 per head, of which a function draws the numbers for dropout. Null: no dropout.
+  const std::int64_t* seeds = nullptr;
+  double dropout = 0;
+  void* out = nullptr;  // gradients: those of query, key and value, one after another
+};
+
 // Tables that each kernel file exports. Arrays are by dtype; null if there is no such kernel.
 struct MatmulKernels {
   PreparedMatmul (*prepare_matmul)(DType, const MatmulArgs&);  // f32 and f64
@@ -118,7 +140,19 @@ struct ConvKernels {
   Convolve convolve[dtype_count];  // f32 and f64; on_rows_ready: see KernelCall, not for the kernel gradient
   ConvScratch conv_scratch[dtype_count];
 };
-struct Kernels : MatmulKernels, ReduceKernels, RandomKernels, MoveKernels, ConvKernels {};
+struct AttentionKernels {
+  using Attend = void (*)(const AttentionArgs&, void* scratch, const Parallel&);
+  Attend attend[dtype_count];  // f32 and f64; with a cotangent, the gradients
+  std::size_t (*attention_scratch)(DType, const AttentionArgs& sizes, bool gradient);
+};
+struct Kernels : MatmulKernels, ReduceKernels, RandomKernels, MoveKernels, ConvKernels, AttentionKernels {};
+
+// The arguments that draw `count` numbers for dropout of a head, from element `first` of its scores on: 1 with
+// probability 1 - dropout, else 0.
+inline RandomArgs dropout_args(const std::int64_t* seeds, double dropout, Index first, Index count, void* out) {
+  const std::uint64_t seed = static_cast<std::uint64_t>(seeds[0]) << 32 ^ static_cast<std::uint64_t>(seeds[1]);
+  return {.out = out, .count = count, .seed = seed, .first = first, .a = 1 - dropout};
+}
 
 // The kernels of the active instruction set.
 const Kernels& kernels();

@@ -117,38 +117,6 @@ Range part_of_columns(Index n, Index parts, Index i) {
   return {out.first * w, i + 1 == parts ? n : out.last * w};
 }
 
-// The tiles of a row block, in at most three groups of equal height.
-template <class T>
-struct Rows {
-  struct Group {
-    const TileFn<T>* run;  // by number of vectors - 1
-    Index tiles;
-    Index a_tile;
-    Index a, c;  // offsets of the first tile
-  };
-  // The distance between tiles of a is `tile_distance` or, if that is 0, their number of rows times a_row.
-  Rows(Index rows, bool along_columns, Index a_row, Index tile_distance, Index c_stride) {
-    Index a = 0, c = 0;
-    for (; rows > 0; ++count) {
-      const Tiles next = next_tiles(rows);
-      const Index a_tile = tile_distance != 0 ? tile_distance : next.rows * a_row;
-      groups[count] = {tiles<T>.of[along_columns ? 1 : 0][next.rows - 1], next.count, a_tile, a, c};
-      a += next.count * a_tile;
-      c += next.count * next.rows * c_stride;
-      rows -= next.count * next.rows;
-    }
-  }
-  [[gnu::always_inline]] void run(TileArgs& layout, Index vectors, const T* a, const T* b, T* c) const {
-    for (int i = 0; i < count; ++i) {
-      const Group& g = groups[i];
-      layout.a_tile = g.a_tile;
-      g.run[vectors - 1](layout, g.tiles, a + g.a, b, c + g.c);
-    }
-  }
-  Group groups[3];
-  int count = 0;
-};
-
 // Multiplies a block of rows by a range of columns in full panels, reading b in place.
 template <class T>
 void multiply_in_place(const MatmulArgs& args, Range rows, Range columns) {

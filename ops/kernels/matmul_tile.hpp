@@ -271,6 +271,38 @@ constexpr TileFn<T> wide_tiles[2][few_rows] = {
     {run_tiles<T, 1, vectors_of_one, false>, run_tiles<T, 2, 4, false>, run_tiles<T, 3, 4, false>},
     {run_tiles<T, 1, vectors_of_one, true>, run_tiles<T, 2, 4, true>, run_tiles<T, 3, 4, true>}};
 
+// The tiles of a row block, in at most three groups of equal height.
+template <class T>
+struct Rows {
+  struct Group {
+    const TileFn<T>* run;  // by number of vectors - 1
+    Index tiles;
+    Index a_tile;
+    Index a, c;  // offsets of the first tile
+  };
+  // The distance between tiles of a is `tile_distance` or, if that is 0, their number of rows times a_row.
+  Rows(Index rows, bool along_columns, Index a_row, Index tile_distance, Index c_stride) {
+    Index a = 0, c = 0;
+    for (; rows > 0; ++count) {
+      const Tiles next = next_tiles(rows);
+      const Index a_tile = tile_distance != 0 ? tile_distance : next.rows * a_row;
+      groups[count] = {tiles<T>.of[along_columns ? 1 : 0][next.rows - 1], next.count, a_tile, a, c};
+      a += next.count * a_tile;
+      c += next.count * next.rows * c_stride;
+      rows -= next.count * next.rows;
+    }
+  }
+  [[gnu::always_inline]] void run(TileArgs& layout, Index vectors, const T* a, const T* b, T* c) const {
+    for (int i = 0; i < count; ++i) {
+      const Group& g = groups[i];
+      layout.a_tile = g.a_tile;
+      g.run[vectors - 1](layout, g.tiles, a + g.a, b, c + g.c);
+    }
+  }
+  Group groups[3];
+  int count = 0;
+};
+
 // Copies a panel, rows [k, k + length) of `columns` columns from `first` on, to rows of full vectors, the last of which
 // may overlap as in a tile. The rest of a panel narrower than a vector is unspecified.
 template <class T>
