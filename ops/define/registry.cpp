@@ -32,7 +32,7 @@ XGRAD_OPERATIONS(XGRAD_DECLARE)
 XGRAD_COMPOSITES(XGRAD_DECLARE)
 #undef XGRAD_DECLARE
 
-// Rewrite rules; called when all operations are registered.
+
 void add_matmul_rules(OpRegistry&);
 
 namespace {
@@ -42,7 +42,7 @@ struct Builtin {
 #define XGRAD_REGISTER(name) register_##name,
     for (auto* add_family : {XGRAD_OPERATIONS(XGRAD_REGISTER)}) add_family(registry);
 #undef XGRAD_REGISTER
-    add_matmul_rules(registry);
+
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
   }
   OpRegistry registry;
