@@ -1,6 +1,5 @@
 // The operations of operations.hpp.
 #include <array>
-#include <cmath>
 #include <functional>
 #include <map>
 #include <stdexcept>
@@ -69,11 +68,6 @@ xg::Value split_and_stack(xg::Value x) {
   return xg::stack(parts);
 }
 
-xg::Value attention(const Values& v) {
-  const double scale = 1 / std::sqrt(static_cast<double>(v[0].shape().back()));
-  return matmul(softmax(matmul(v[0], v[1], false, true) * scale + v[3]), v[2]);
-}
-
 const std::map<std::string, Build>& builds() {
   static const std::map<std::string, Build> out{
       {"conv",
@@ -100,7 +94,10 @@ const std::map<std::string, Build>& builds() {
          const xg::Value loss = sparse_categorical_crossentropy_from_logits(v[0], v[1]);
          return Values{loss, gradients(loss, v[0])};
        }},
-      {"attention/causal", [](const Values& v, const Operation&) { return attention(v); }},
+      {"attention/causal",
+       [](const Values& v, const Operation&) {
+         return scaled_dot_product_attention(v[0], v[1], v[2], {.causal = true});
+       }},
       {"embedding", [](const Values& v, const Operation&) { return embedding(v[0], v[1]); }},
       {"lstm", [](const Values& v, const Operation&) { return lstm(v); }},
       {"lstm-steps", [](const Values& v, const Operation&) { return lstm_steps(v); }},

@@ -1,6 +1,5 @@
 // Transformer blocks for sequences of 64 vectors of width 256, with 4 heads and causal attention; and two dense nets of
 // other sizes and dtypes than those of networks.cpp.
-#include <cmath>
 
 #include "../shapes.hpp"
 #include "jobs.hpp"
@@ -14,12 +13,6 @@ namespace {
 
 constexpr xg::Index width = 256, heads = 4, length = 64;
 
-xg::Tensor causal_mask() {
-  xg::Tensor mask({length, length});
-  fill(mask.mutable_values<float>().data(), Kind::causal, {length, length}, 0);
-  return mask;
-}
-
 // Normalization before attention and before the dense layers, as in GPT-2.
 struct Block : nn::Module {
   nn::LayerNorm before_attention, before_dense;
@@ -29,8 +22,7 @@ struct Block : nn::Module {
     const xg::Index batch = x.shape()[0], depth = width / heads;
     const xg::Value all = reshape(query_key_value(before_attention(x)), {batch, length, 3 * heads, depth});
     const std::vector<xg::Value> parts = split(transpose(all, {0, 2, 1, 3}), heads, 1);
-    const xg::Value scores = matmul(parts[0], parts[1], false, true) * (1 / std::sqrt(static_cast<double>(depth)));
-    const xg::Value mixed = matmul(softmax(scores + x.graph().constant(causal_mask())), parts[2]);
+    const xg::Value mixed = scaled_dot_product_attention(parts[0], parts[1], parts[2], {.causal = true});
     x = x + projection(reshape(transpose(mixed, {0, 2, 1, 3}), {batch, length, width}));
     return x + down(up(before_dense(x)));
   }
