@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
+#include <xgrad/ops/kernels/lanes.hpp>
 #include <xgrad/ops/kernels/simd.hpp>
 
 namespace xgrad::inline v0 {
@@ -80,14 +81,9 @@ struct WithoutNan {
   }
 };
 
-// Reduces the lanes of a vector: combines its two halves, then the halves of the result, and so on.
-template <class Op, class T, int half = static_cast<int>(simd::width<T>) / 2>
+template <class Op, class T>
 T combine_all(simd::Batch<T> v) {
-  v = Op::combine(v, simd::exchange<half>(v));
-  if constexpr (half > 1)
-    return combine_all<Op, T, half / 2>(v);
-  else
-    return v.get(0);
+  return simd::combine_lanes(v, [](auto a, auto b) { return Op::combine(a, b); });
 }
 
 // Reduces n consecutive elements.
@@ -182,7 +178,7 @@ void reduce_each_row(const T* in, Index rows, Index n, T* out) {
 // reduce_rows for long rows: reads a few rows at a time from begin to end, the fastest access order for memory. The
 // partial results stay in a cache.
 template <class Op, class T>
-void reduce_long_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
+void reduce_long_rows(const T* in, Index rows, Index stride, Index columns, T* out, bool continues) {
   using B = simd::Batch<T>;
   constexpr Index w = simd::width<T>;
   constexpr Index together = 4;
@@ -191,7 +187,7 @@ void reduce_long_rows(const T* in, Index rows, Index stride, Index columns, T* o
     const T* row = in + r * stride;
     const auto one = [&](Index j, auto load) {
       B sum = load(row + j);
-      if (r > 0) sum = Op::combine(load(out + j), sum);
+      if (r > 0 || continues) sum = Op::combine(load(out + j), sum);
       for (Index q = 1; q < now; ++q) sum = Op::combine(sum, load(row + q * stride + j));
       return sum;
     };
@@ -202,17 +198,23 @@ void reduce_long_rows(const T* in, Index rows, Index stride, Index columns, T* o
   }
 }
 
-// out[columns] = the reduction of `rows` rows, `stride` apart, from first to last.
+// out[columns] = the reduction of `rows` rows, `stride` apart, from first to last; or, if it `continues`, of out and
+// then these rows.
 template <class Op, class T>
-void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
+void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out, bool continues = false) {
   Index j = 0;
   if constexpr (!std::is_integral_v<T>) {
     using B = simd::Batch<T>;
     constexpr Index w = simd::width<T>;
-    if (columns >= long_row && columns <= 16 * long_row) return reduce_long_rows<Op>(in, rows, stride, columns, out);
+    if (columns >= long_row && columns <= 16 * long_row)
+      return reduce_long_rows<Op>(in, rows, stride, columns, out, continues);
+    const auto start = [&](Index at, auto load) {
+      const B first = load(in + at);
+      return continues ? Op::combine(load(out + at), first) : first;
+    };
     for (; j + 4 * w <= columns; j += 4 * w) {
       B sums[4];
-      for (int v = 0; v < 4; ++v) sums[v] = simd::load(in + j + v * w);
+      for (int v = 0; v < 4; ++v) sums[v] = start(j + v * w, [](const T* p) { return simd::load(p); });
       for (Index r = 1; r < rows; ++r) {
         for (int v = 0; v < 4; ++v) sums[v] = Op::combine(sums[v], simd::load(in + r * stride + j + v * w));
       }
@@ -221,7 +223,7 @@ void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
     for (; j < columns; j += w) {
       const Index n = std::min(w, columns - j);
       const auto load = [&](const T* p) { return n == w ? simd::load(p) : simd::load_partial(p, n); };
-      B sum = load(in + j);
+      B sum = start(j, load);
       for (Index r = 1; r < rows; ++r) sum = Op::combine(sum, load(in + r * stride + j));
       if (n == w)
         simd::store(out + j, sum);
@@ -230,7 +232,7 @@ void reduce_rows(const T* in, Index rows, Index stride, Index columns, T* out) {
     }
   }
   for (; j < columns; ++j) {
-    T sum = in[j];
+    T sum = continues ? Op::combine(out[j], in[j]) : in[j];
     for (Index r = 1; r < rows; ++r) sum = Op::combine(sum, in[r * stride + j]);
     out[j] = sum;
   }
@@ -325,10 +327,7 @@ void block_rows(const void* in, Index rows, Index n, void* out) {
 
 template <class Op, class T>
 void block_columns(const void* data, Index rows, Index n, void* result, bool first) {
-  const T* in = static_cast<const T*>(data);
-  T* out = static_cast<T*>(result);
-  if (first) return reduce_rows<Op>(in, rows, n, n, out);
-  for (Index r = 0; r < rows; ++r) combine_into<Op>(out, in + r * n, n);
+  reduce_rows<Op>(static_cast<const T*>(data), rows, n, n, static_cast<T*>(result), !first);
 }
 
 template <class Op, class T>
