@@ -45,8 +45,73 @@ class UnionFind {
   std::vector<std::uint32_t> parent_;
 };
 
+// Joins components that read the same large tensors, see Note [Shared inputs]. All edges between components lead to a
+// higher stage. A component may be raised up to its ceiling, below all its consumers, and the edges still do.
+class Siblings {
+ public:
+  Siblings(std::span<const FusionStep> steps, const std::vector<int>& stage, const FusionLimits& limits,
+           UnionFind& sets)
+      : limits_(limits), sets_(sets), of_(steps.size()) {
+    std::vector<std::pair<std::uint32_t, std::uint32_t>> readers;  // tensor, step
+    for (std::uint32_t s = 0; s < steps.size(); ++s) {
+      Component& own = of_[sets.find(s)];
+      own.stage = stage[s];
+      own.steps += 1;
+      own.inputs += steps[s].external_inputs.size();
+      own.columns += steps[s].column ? 1U : 0U;
+      own.row = std::max(own.row, steps[s].row);
+      own.anchor = own.anchor || steps[s].anchor;
+      own.runs_last = steps[s].runs_last;
+      for (const std::uint32_t input : steps[s].shared_inputs) readers.emplace_back(input, s);
+      for (const std::uint32_t operand : steps[s].operands) {
+        Component& producer = of_[sets.find(operand)];
+        if (&producer == &own) continue;
+        own.inputs += 1;
+        producer.ceiling = std::min(producer.ceiling, stage[s] - 1);
+      }
+    }
+    std::sort(readers.begin(), readers.end(), [&](const auto& a, const auto& b) {
+      return std::pair(a.first, stage[a.second]) < std::pair(b.first, stage[b.second]);
+    });
+    for (std::size_t i = 1; i < readers.size(); ++i) {
+      if (readers[i - 1].first == readers[i].first) join(readers[i - 1].second, readers[i].second);
+    }
+  }
+
+ private:
+  struct Component {
+    int stage = 0;
+    int ceiling = 1 << 30;
+    std::size_t steps = 0, inputs = 0, columns = 0;  // inputs: an upper bound
+    Index row = 0;
+    bool anchor = false, runs_last = false;
+  };
+
+  void join(std::uint32_t lower_step, std::uint32_t upper_step) {
+    const std::uint32_t from = sets_.find(lower_step), to = sets_.find(upper_step);
+    const Component a = of_[from], b = of_[to];
+    if (from == to || a.stage > b.stage || a.ceiling < b.stage || a.anchor || b.anchor || a.runs_last != b.runs_last ||
+        (a.row != 0 && b.row != 0 && a.row != b.row) || a.steps + b.steps > limits_.steps ||
+        a.inputs + b.inputs > limits_.inputs || a.columns + b.columns > limits_.columns)
+      return;
+    sets_.join(from, to);
+    of_[sets_.find(to)] = {b.stage,
+                           std::min(a.ceiling, b.ceiling),
+                           a.steps + b.steps,
+                           a.inputs + b.inputs,
+                           a.columns + b.columns,
+                           std::max(a.row, b.row),
+                           false,
+                           a.runs_last};
+  }
+
+  const FusionLimits& limits_;
+  UnionFind& sets_;
+  std::vector<Component> of_;  // by the step that stands for the component
+};
+
 // The connected components of each stage.
-UnionFind connected(std::span<const FusionStep> steps) {
+UnionFind connected(std::span<const FusionStep> steps, const FusionLimits& limits) {
   const std::vector<int> stage = stages(steps);
   UnionFind sets(steps.size());
   for (std::uint32_t s = 0; s < steps.size(); ++s) {
@@ -55,6 +120,7 @@ UnionFind connected(std::span<const FusionStep> steps) {
       if (steps[s].fuses[i] != 0 && stage[operand] == stage[s]) sets.join(s, operand);
     }
   }
+  Siblings(steps, stage, limits, sets);
   return sets;
 }
 
@@ -151,7 +217,7 @@ std::vector<std::vector<std::uint32_t>> in_order(std::span<const FusionStep> ste
 }  // namespace
 
 std::vector<std::vector<std::uint32_t>> fuse(std::span<const FusionStep> steps, const FusionLimits& limits) {
-  return in_order(steps, fill_groups(steps, connected(steps), limits));
+  return in_order(steps, fill_groups(steps, connected(steps, limits), limits));
 }
 
 }  // namespace xgrad::inline v0

@@ -5,6 +5,9 @@
 // that leaves a group ends at a higher stage, so fusing connected steps of one stage cannot create a cycle. A forward
 // pass assigns the lowest stages. A backward pass raises producers to the stage of their consumers, so that a producer
 // joins the group of its only consumer. Both are linear in the size of the graph.
+//
+// Note [Shared inputs]. Groups that read the same large tensor become one, which reads it once, if the stages of their
+// producers and consumers allow it.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +22,7 @@ struct FusionStep {
   std::vector<std::uint32_t> operands;         // indices of the producers; all smaller than its own
   std::vector<char> fuses;                     // by operand: whether this step may be in one group with it
   std::vector<std::uint32_t> external_inputs;  // ids of other inputs, chosen by the caller
+  std::vector<std::uint32_t> shared_inputs;    // ids of the large tensors that it reads element by element
   bool runs_last = false;                      // it runs after all steps without this flag
   Index row = 0;                               // elements of a row, or 0; the same in a group
   bool reads_row_values = false;               // an input read by rows and by elements counts twice

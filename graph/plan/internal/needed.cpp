@@ -17,12 +17,16 @@ namespace {
 
 // A larger result is only folded if it is smaller than its operands: folding must not trade little work for memory.
 constexpr std::size_t fold_limit = std::size_t{64} * 1024;
+// Smaller values stay in a cache; they are stored rather than computed again.
+constexpr Index large_elements = Index{1} << 18;
 
 class Lister {
  public:
-  explicit Lister(const Rewritten& rewritten)
-      : rewritten_(rewritten), graph_(*rewritten.graph), types_(rewritten.types()) {
+  Lister(const Rewritten& rewritten, bool recompute)
+      : rewritten_(rewritten), graph_(*rewritten.graph), types_(rewritten.types()), recompute_(recompute) {
     out_.rewritten = &rewritten;
+    is_result_.assign(types_.size(), 0);
+    for (const Value v : rewritten.results()) is_result_[v.id()] = 1;
   }
 
   Needed list(bool fold) {
@@ -131,19 +135,62 @@ class Lister {
       item.kind = Kind::view;
       item.storage = out_.storage(item_of_[operand(id, 0)]);
     } else {
-      item.operand_count = graph_.node(id).input_count;
-      item.first_operand = static_cast<std::uint32_t>(out_.operands.size());
-      for (std::size_t i = 0; i < item.operand_count; ++i) {
+      std::vector<ItemId> operands;
+      for (std::size_t i = 0; i < graph_.node(id).input_count; ++i) {
         const NodeId from = operand(id, i);
-        out_.operands.push_back(
-            reads_values(op, i) ? item_of_[from] : append({.kind = Kind::shape, .node = from, .type = types_[from]}));
+        operands.push_back(reads_values(op, i) ? read(id, from)
+                                               : append({.kind = Kind::shape, .node = from, .type = types_[from]}));
       }
+      set_operands(item, operands);
     }
     return item;
   }
 
+  void set_operands(Item& item, const std::vector<ItemId>& operands) {
+    item.operand_count = static_cast<std::uint32_t>(operands.size());
+    item.first_operand = static_cast<std::uint32_t>(out_.operands.size());
+    out_.operands.insert(out_.operands.end(), operands.begin(), operands.end());
+  }
+
+  // The item by which the reader reads the node: a copy for each reader that can compute the value by itself.
+  ItemId read(NodeId reader, NodeId from) {
+    const ItemId item = item_of_[from];
+    if (cheap_[item] == 0 || !reads_blockwise(reader, types_[from])) return item;
+    const auto [seen, first] = cheap_reads_.try_emplace(item, reader, item);
+    if (first || seen->second.first == reader) return seen->second.second;
+    Item copy = out_.items[item];
+    copy.storage = no_item;
+    const auto operands = out_.operands_of(item);
+    set_operands(copy, {operands.begin(), operands.end()});
+    seen->second = {reader, append(copy)};
+    return seen->second.second;
+  }
+
+  // Whether the item is large and computed from one tensor of its shape and a small one, as `x - mean` is. To read that
+  // tensor again costs no more than to read the item, and then the item need not be stored.
+  bool is_cheap(const Item& item) const {
+    const Traits& traits = op(item.node).traits;
+    const Shape& shape = item.type.shape;
+    if (item.operand_count != 2 || is_result_[item.node] != 0 || !traits.elementwise || traits.random ||
+        traits.may_throw || shape.elements() < large_elements)
+      return false;
+    const ItemId* operands = out_.operands.data() + item.first_operand;
+    for (const auto& [full, small] : {std::pair{operands[0], operands[1]}, std::pair{operands[1], operands[0]}}) {
+      const Index count = out_.type(small).shape.elements();
+      if (out_.type(full).shape == shape && count > 1 && count <= shape.elements() / 8) return cheap_[full] == 0;
+    }
+    return false;
+  }
+
+  bool reads_blockwise(NodeId reader, const TensorType& type) const {
+    const OpDef& reading = op(reader);
+    return (reading.traits.elementwise && types_[reader].shape == type.shape) ||
+           reading.reduction[static_cast<std::size_t>(type.dtype)].columns != nullptr;
+  }
+
   ItemId append(Item item) {
     if (item.storage == no_item) item.storage = out_.size();
+    cheap_.push_back(recompute_ && item.kind == Item::Kind::computed && is_cheap(item) ? 1 : 0);
     out_.items.push_back(item);
     return out_.size() - 1;
   }
@@ -174,11 +221,15 @@ class Lister {
   std::vector<ItemId> item_of_;                         // by node
   std::unordered_map<NodeId, std::uint32_t> input_of_;  // by node
   std::unordered_map<const void*, std::uint32_t> parameters_;
+  std::vector<char> is_result_;  // by node
+  const bool recompute_;
+  std::vector<char> cheap_;                                            // by item
+  std::unordered_map<ItemId, std::pair<NodeId, ItemId>> cheap_reads_;  // by cheap item: its last reader, and the copy
 };
 
 }  // namespace
 
-Needed needed(const Rewritten& rewritten, bool fold) { return Lister(rewritten).list(fold); }
+Needed needed(const Rewritten& rewritten, bool fold, bool recompute) { return Lister(rewritten, recompute).list(fold); }
 
 // Describes the source's node, but with the operation by which a rule replaced it.
 std::string Needed::describe(ItemId id) const {

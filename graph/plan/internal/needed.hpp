@@ -83,8 +83,10 @@ struct Needed {
   std::string str() const;
 };
 
-// Runs the stage. With `fold`, it computes nodes that depend on constants alone. `rewritten` must outlive the result.
-Needed needed(const Rewritten& rewritten, bool fold);
+// Runs the stage. With `fold`, it computes nodes that depend on constants alone. With `recompute`, a large value that
+// is cheap to compute from a tensor of its shape has one item per reader, so that it need not be stored. `rewritten`
+// must outlive the result.
+Needed needed(const Rewritten& rewritten, bool fold, bool recompute = false);
 
 // Throws InternalError, with the item, unless the list is as documented above.
 void verify(const Needed& needed);

@@ -83,7 +83,7 @@ Program build_program(const std::vector<Value>& outputs, const std::vector<Updat
   }
   const Rewritten rewritten = rewrite(outputs, updates, options);
   if (verify_stages) verify(rewritten);
-  Needed items = needed(rewritten, options.fold_constants);
+  Needed items = needed(rewritten, options.fold_constants, options.fuse);
   if (verify_stages) verify(items);
   const Schedule groups = schedule(items, options.fuse);
   if (verify_stages) verify(groups, items);

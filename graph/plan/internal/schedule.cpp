@@ -10,6 +10,8 @@
 namespace xgrad::inline v0 {
 namespace {
 
+// Smaller tensors stay in a cache between two groups that read them.
+constexpr Index shared_elements = Index{1} << 18;
 constexpr FusionLimits limits{BlockProgram::max_ops, BlockProgram::max_inputs, BlockProgram::max_columns};
 
 // In-place parameter updates and their dependents run last, so that a kernel that throws does so before any parameter
@@ -45,8 +47,12 @@ FusionStep fusion_step(const Needed& needed, const Schedule& schedule, const std
   out.reads_row_values = info.reads_row_values;
   out.anchor = info.is_anchor();
   out.column = info.level == BlockLevel::column;
+  const bool blockwise = fuse && info.kind != nullptr && !out.anchor && !info.reads_row_values;
   needed.for_each_read(id, [&](ItemId i) {
     const ItemId from = needed.storage(i);
+    const Shape& shape = needed.type(i).shape;
+    if (blockwise && shape == needed.type(info.iteration_space).shape && shape.elements() >= shared_elements)
+      out.shared_inputs.push_back(i);
     if (!needed.computed(from)) {
       out.external_inputs.push_back(i);
       return;
