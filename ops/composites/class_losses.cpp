@@ -56,8 +56,8 @@ Value logits_behind(Value prediction) {
 }
 
 // Log-probabilities, computed from the logits if they are known, otherwise from clipped probabilities.
-Value log_of(Value prediction) {
-  if (const Value logits = logits_behind(prediction); logits.valid()) return log_softmax(logits);
+Value log_of(Value prediction, Value logits) {
+  if (logits.valid()) return log_softmax(logits);
   const Value p = prediction / sum(prediction, {-1}, true);
   return log(clip(p, smallest_probability, 1 - smallest_probability));
 }
@@ -65,6 +65,9 @@ Value log_of(Value prediction) {
 // A classification loss. `function` is the name that the user called, for errors; `prediction` holds probabilities,
 // log-probabilities or logits.
 struct ClassLoss {
+  // From here on an operation of its own is faster than the fused composition, which stores log-probabilities.
+  static constexpr Index many_classes = 256;
+
   const char* function;
   Value prediction;
   const ClassOptions& options;
@@ -117,7 +120,9 @@ struct ClassLoss {
 
   // ---- from class indices
 
-  Value of_labels(Value log_probabilities, Value given_labels) const {
+  // `log_of_all(logits)` returns the log-probabilities of all classes. `logits` may be empty.
+  template <class LogOfAll>
+  Value of_labels(Value given_labels, Value logits, LogOfAll log_of_all) const {
     Value labels = given_labels;
     const bool ignoring = options.ignored_label.has_value();
     Value counts;  // bool: the row is not ignored
@@ -125,7 +130,11 @@ struct ClassLoss {
       counts = not_equal(labels, static_cast<double>(*options.ignored_label));
       labels = where(counts, labels, 0);  // any valid class index
     }
-    const Value chosen = squeeze(take_along_axis(log_probabilities, expand_dims(labels, -1), -1), {-1});
+    const bool of_label_alone = logits.valid() && classes() >= many_classes && smoothing() == 0;
+    const Value log_probabilities = of_label_alone ? Value() : log_of_all(logits);
+    const Value chosen = of_label_alone
+                             ? apply("label_log_probability", {logits, labels}, axis_attrs(logits.shape().rank() - 1))
+                             : squeeze(take_along_axis(log_probabilities, expand_dims(labels, -1), -1), {-1});
     const Value weights = weighted() ? gather(class_weights, labels) : Value();
     Value losses = weighted() ? -weighted_cost(weights, chosen) : -chosen;
     if (smoothing() != 0) {
@@ -164,7 +173,7 @@ Value categorical_crossentropy(Operand prediction, Operand target, const ClassOp
   return composite(prediction, [&] {
     const ClassLoss loss{"categorical_crossentropy", prediction, options, reduction};
     loss.check_target(target);
-    return loss.of_target(log_of(prediction), target);
+    return loss.of_target(log_of(prediction, logits_behind(prediction)), target);
   });
 }
 
@@ -182,7 +191,7 @@ Value sparse_categorical_crossentropy(Operand prediction, Operand labels, const 
   return composite(prediction, [&] {
     const ClassLoss loss{"sparse_categorical_crossentropy", prediction, options, reduction};
     loss.check_labels(labels);
-    return loss.of_labels(log_of(prediction), labels);
+    return loss.of_labels(labels, logits_behind(prediction), [&](Value logits) { return log_of(prediction, logits); });
   });
 }
 
@@ -191,7 +200,7 @@ Value sparse_categorical_crossentropy_from_logits(Operand logits, Operand labels
   return composite(logits, [&] {
     const ClassLoss loss{"sparse_categorical_crossentropy_from_logits", logits, options, reduction};
     loss.check_labels(labels);
-    return loss.of_labels(log_softmax(logits), labels);
+    return loss.of_labels(labels, logits, [](Value z) { return log_softmax(z); });
   });
 }
 
@@ -199,7 +208,7 @@ Value nll(Operand log_probabilities, Operand labels, const ClassOptions& options
   return composite(log_probabilities, [&] {
     const ClassLoss loss{"nll", log_probabilities, options, reduction};
     loss.check_labels(labels);
-    return loss.of_labels(log_probabilities, labels);
+    return loss.of_labels(labels, {}, [&](Value) { return log_probabilities; });
   });
 }
 

@@ -6,19 +6,24 @@
 #include <xgrad/ops/define/internal/sample_sets.hpp>
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
+#include <xgrad/ops/primitives/internal/standard.hpp>
 #include <xgrad/ops/primitives/reductions/internal/axes.hpp>
 
 namespace xgrad::inline v0 {
 namespace {
 
+// Whether the axes are the last ones, so that each slice along them is contiguous.
+bool are_last(const Axes& axes, int rank) {
+  for (std::size_t i = 0; i < axes.size(); ++i) {
+    if (axes[i] != rank - static_cast<Index>(axes.size() - i)) return false;
+  }
+  return !axes.empty();
+}
+
 Value normalized(Value x, const Axes& axes, double epsilon) {
-  const Value factor = reductions::shrinking(x, axes);
-  const Value smaller = x * factor;
-  const Value distance = smaller - mean(smaller, axes, true);
-  // Added to the variance in place of epsilon if x is scaled down. Positive, so that equal elements give 0 and not NaN.
-  const double least = x.dtype() == f32 ? 1e-30 : 1e-300;
-  const Value floor = where(factor < 1, maximum(epsilon * square(factor), least), epsilon);
-  return distance * rsqrt(mean(square(distance), axes, true) + floor);
+  if (are_last(axes, x.shape().rank())) return apply("standardize", {x}, {{"axes", axes}, {"epsilon", epsilon}});
+  const Standard parts = standard_of(x, axes, epsilon);
+  return parts.distance * parts.scale;
 }
 
 void check(const char* function, Value x, double epsilon) {
@@ -37,6 +42,16 @@ void check_affine(const char* function, Value x, Value scale, Value shift, const
 }
 
 }  // namespace
+
+Standard standard_of(Value x, const Axes& axes, double epsilon) {
+  const Value factor = reductions::shrinking(x, axes);
+  const Value smaller = x * factor;
+  const Value distance = smaller - mean(smaller, axes, true);
+  // Added to the variance in place of epsilon if x is scaled down. Positive, so that equal elements give 0 and not NaN.
+  const double least = x.dtype() == f32 ? 1e-30 : 1e-300;
+  const Value floor = where(factor < 1, maximum(epsilon * square(factor), least), epsilon);
+  return {factor, distance, rsqrt(mean(square(distance), axes, true) + floor)};
+}
 
 Value layer_norm(Operand x, const Axes& axes, double epsilon) {
   return composite(x, [&] {

@@ -69,10 +69,17 @@ Value logsumexp(Operand x, const Axes& axes, bool keepdims) {
 
 namespace {
 
-// x minus its maximum along the axis.
-Value below_largest(const char* function, Value x, Index axis) {
+// From here on an operation of its own is faster than the fused composition.
+constexpr Index long_row = 64;
+
+void check(const char* function, Value x) {
   require_floating(function, x);
   if (x.shape().rank() == 0) throw ShapeError(fmt::format("{}: a scalar has no axis\n  {}", function, x.describe()));
+}
+
+// x minus its maximum along the axis.
+Value below_largest(const char* function, Value x, Index axis) {
+  check(function, x);
   return over_nothing(x, {axis}, function) ? x : x - stop_gradient(max(x, {axis}, true));
 }
 
@@ -80,10 +87,19 @@ Value below_largest(const char* function, Value x, Index axis) {
 
 Value softmax(Operand x, Index axis) {
   return composite(x, [&] {
-    const Value shifted = exp(below_largest("softmax", x, axis));
+    check("softmax", x);
+    const Index along = axis_index(axis, x.shape().rank(), "softmax");
+    const bool by_rows = along == x.shape().rank() - 1 && x.shape().back() >= long_row;
+    Value probabilities;
+    if (by_rows) {
+      probabilities = apply("row_softmax", {x}, {{"axis", along}});
+    } else {
+      const Value shifted = exp(below_largest("softmax", x, axis));
+      // One division per row: the sum is at least 1, since the largest element is exp(0).
+      probabilities = shifted * (1 / sum(shifted, {axis}, true));
+    }
     // See Note [Softmax and cross-entropy].
-    return apply("probabilities", {shifted / sum(shifted, {axis}, true), x},
-                 {{"axis", Index{axis_index(axis, x.shape().rank(), "softmax")}}});
+    return apply("probabilities", {probabilities, x}, {{"axis", along}});
   });
 }
 

@@ -18,7 +18,8 @@ namespace xgrad::inline v0 {
 #define XGRAD_OPERATIONS(X) \
   X(arithmetic) X(arithmetic_pairs) X(unary) X(binary) X(compare) X(rounding) X(division) X(exponential) \
   X(trigonometric) X(special) X(polygamma) X(cast) X(sum) X(product) X(extremes) X(truth) X(cumulative) X(matmul) \
-  X(attention) X(diagonal) X(shape) X(parts) X(pad) X(index) X(index_along) X(sort) X(windows) X(pools) \
+  X(label) X(standardize) X(row_softmax) X(attention) X(diagonal) X(shape) X(parts) X(pad) X(index) \
+  X(index_along) X(sort) X(windows) X(pools) \
   X(convolution) X(random) X(losses)
 #define XGRAD_COMPOSITES(X) \
   X(elementwise) X(activation) X(statistics) X(random) X(rearrange) X(shape) X(constants) X(parts) X(pad) X(index) \

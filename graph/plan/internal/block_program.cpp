@@ -31,10 +31,8 @@ Register BlockProgram::Builder::map(BlockKernel kernel, Operands operands, DType
   return add({.kind = Kind::map, .level = level, .kernel = kernel}, Operands(read).first(operands.size()), result);
 }
 
-Register BlockProgram::Builder::call(BlockFunction function, std::initializer_list<Register> operands, DType result,
-                                     BlockLevel level) {
-  return add({.kind = Kind::call, .level = level, .function = std::move(function)},
-             Operands(operands.begin(), operands.size()), result);
+Register BlockProgram::Builder::call(BlockFunction function, Operands operands, DType result, BlockLevel level) {
+  return add({.kind = Kind::call, .level = level, .function = std::move(function)}, operands, result);
 }
 
 Register BlockProgram::Builder::reduce(const BlockReduction& reduction, Register operand, DType result) {

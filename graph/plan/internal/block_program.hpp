@@ -110,7 +110,7 @@ class BlockProgram::Builder {
     return map(kernel, Operands(operands.begin(), operands.size()), result);
   }
   // The operands must be of level `element` and of the program's shape.
-  Register call(BlockFunction function, std::initializer_list<Register> operands, DType result, BlockLevel level);
+  Register call(BlockFunction function, Operands operands, DType result, BlockLevel level);
   Register reduce(const BlockReduction& reduction, Register operand, DType result);
   void output(Register result);
   BlockProgram finish() { return std::move(program_); }

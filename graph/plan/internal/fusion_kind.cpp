@@ -3,10 +3,11 @@
 namespace xgrad::inline v0 {
 
 // Each kind is defined in a file of its own in kinds/.
-extern const FusionKind elementwise_kind, random_kind, reduction_kind, anchor_kind;
+extern const FusionKind elementwise_kind, random_kind, reduction_kind, rows_kind, anchor_kind;
 
 std::span<const FusionKind* const> fusion_kinds() {
-  static constexpr const FusionKind* all[] = {&elementwise_kind, &random_kind, &reduction_kind, &anchor_kind};
+  static constexpr const FusionKind* all[] = {&elementwise_kind, &random_kind, &reduction_kind, &rows_kind,
+                                              &anchor_kind};
   return all;
 }
 

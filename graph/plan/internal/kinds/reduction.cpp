@@ -50,7 +50,7 @@ BlockProgram::Register emit(GroupBuilder& group, ItemId id) {
   const auto reduce_rows = [&reduction](const BlockCall& call) {
     reduction.rows(call.in[0], call.rows, call.row, call.out);
   };
-  return group.block.call(reduce_rows, {operand}, dtype, BlockLevel::row);
+  return group.block.call(reduce_rows, {&operand, 1}, dtype, BlockLevel::row);
 }
 
 }  // namespace
