@@ -10,6 +10,28 @@
 
 namespace xgrad::inline v0::nn {
 
+namespace {
+
+// Inputs of fewer elements stay in a cache while they are read twice.
+constexpr Index large_elements = Index{1} << 18;
+
+struct Moments {
+  Value mean, variance;
+};
+// Over all axes but the last, in one pass over x: the sums of x - origin and its square, where the origin is the mean
+// of some 32 rows. Without an origin near the mean, the difference of the two sums would lose digits.
+Moments moments_in_one_pass(Value x, const Axes& axes) {
+  const Index features = x.shape().back(), rows = x.shape().elements() / features;
+  const Value some = slice(reshape(x, {-1, features}), 0, 0, {}, rows / 32);
+  const Value origin = stop_gradient(xgrad::mean(some, {0}, false));
+  const Value distance = x - origin;
+  const Value mean = xgrad::mean(distance, axes, false);
+  const Value variance = xgrad::mean(square(distance), axes, false) - square(mean);
+  return {origin + mean, maximum(variance, 0)};  // not below 0 by rounding
+}
+
+}  // namespace
+
 BatchNorm::BatchNorm(BatchNormOptions options, SourceLocation at)
     : Layer("batch_norm", options.name, options.trainable, at),
       options_(std::move(options)),
@@ -69,9 +91,18 @@ Value BatchNorm::operator()(Operand x) const {
       throw ShapeError(fmt::format("{}: the variance needs at least {} rows, got {}\n  input: {}", where, least, rows,
                                    x.describe()));
     }
-    const Value mean = xgrad::mean(x, others, false);
-    centered = x - aligned(mean);
-    variance = xgrad::mean(square(centered), others, false);
+    const bool one_pass = axis == rank - 1 && x.shape().elements() >= large_elements && rows >= 1024;
+    Value mean;
+    if (one_pass) {
+      const Moments of_batch = moments_in_one_pass(x, others);
+      mean = of_batch.mean;
+      variance = of_batch.variance;
+      centered = x - mean;
+    } else {
+      mean = xgrad::mean(x, others, false);
+      centered = x - aligned(mean);
+      variance = xgrad::mean(square(centered), others, false);
+    }
     const double momentum = *options_.momentum;
     Value population = variance;
     if (unbiased) {
