@@ -131,6 +131,34 @@ TEST_CASE("groups: row and column reductions with outer, middle and inner axes")
                  y / sum(y * y, {2, 3}, true), sum(y, {1, 2}), sum(y)});
 }
 
+TEST_CASE("groups: inputs that are broadcast along a middle axis equal loops") {
+  for (const Index rows : {1, 2, 3, 4, 5, 17, 64, 300}) {
+    for (const Index columns : {1, 7, 100, 256, 300, 511, 513, 1500}) {
+      CAPTURE(rows);
+      CAPTURE(columns);
+      Graph g;
+      const Value x = g.input("x", {3, rows, columns}), y = g.input("y", {3, 1, columns});
+      const Value z = g.input("z", {3, rows, 1});
+      const Tensor a = numbers(g.node(x.id()).type, 1), b = numbers(g.node(y.id()).type, 2);
+      const Tensor c = numbers(g.node(z.id()).type, 3);
+      Tensor sums(a.shape(), f32), chain(a.shape(), f32);
+      for (Index i = 0; i < a.elements(); ++i) {
+        const auto at = static_cast<std::size_t>(i);
+        const float u = a.values<float>()[at];
+        const float v = b.values<float>()[static_cast<std::size_t>(i / (rows * columns) * columns + i % columns)];
+        sums.mutable_values<float>()[at] = u + v;
+        chain.mutable_values<float>()[at] = (u - c.values<float>()[static_cast<std::size_t>(i / columns)]) - v;
+      }
+      for (const int threads : {1, 3}) {
+        const auto got = Plan({x + y, (x - z) - y}).run({{x, a}, {y, b}, {z, c}}, {.threads = threads});
+        CHECK(bitwise_equal(got[0], sums));
+        CHECK(bitwise_equal(got[1], chain));
+        CHECK(bitwise_equal(evaluate(x + y, {{x, a}, {y, b}}, {.threads = threads}), sums));
+      }
+    }
+  }
+}
+
 TEST_CASE("groups: the epilogue of a matrix product runs on its rows") {
   for (const Size& size : {Size{1, 64}, {7, 10}, {128, 64}, {300, 33}, {64, 2048}, {40, 2100}}) {
     const Index rows = size.rows, columns = size.columns;

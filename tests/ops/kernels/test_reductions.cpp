@@ -89,6 +89,7 @@ TEST_CASE_TEMPLATE("reductions: outer, middle and inner axes agree with plain lo
   check_reductions(random_numbers<T>(dice, 200'001), 1, 200'001, 1);  // a row of several tasks
   check_reductions(random_numbers<T>(dice, 3 * 70'000), 3, 70'000, 1);
   check_reductions(random_numbers<T>(dice, 300 * 1001), 1, 300, 1001);
+  check_reductions(random_numbers<T>(dice, 300 * 100 * 40), 300, 100, 40);  // more slabs than are reduced at once
 }
 
 TEST_CASE_TEMPLATE("reductions: a NaN reaches only its own result", T, float, double) {
@@ -118,7 +119,8 @@ TEST_CASE_TEMPLATE("reductions: infinities are ordered and summed", T, float, do
 
 TEST_CASE_TEMPLATE("reductions: bit-identical on any number of threads", T, float, double) {
   Dice dice(7);
-  const Index shapes[][3] = {{1, 300'001, 1}, {1000, 300, 1}, {1, 1000, 300}, {5, 3, 20'000}, {2, 70'000, 3}};
+  const Index shapes[][3] = {{1, 300'001, 1}, {1000, 300, 1}, {1, 1000, 300},
+                             {300, 100, 40},  {5, 3, 20'000}, {2, 70'000, 3}};
   for (const auto& shape : shapes) {
     const auto in = random_numbers<T>(dice, shape[0] * shape[1] * shape[2]);
     for (const Tables& t : tables()) {
