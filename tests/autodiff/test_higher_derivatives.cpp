@@ -307,9 +307,8 @@ class TaylorWalk {
       return constant(by_kernel(id, inputs_at(id, 0)));
     }
     std::vector<Tensor> all;
-    if (name == "cast" && !values_.at(graph_.inputs(id)[0]).exact.empty()) {
+    if (name == "cast" && !values_.at(graph_.inputs(id)[0]).exact.empty())
       return constant(by_kernel(id, inputs_at(id, 0)));
-    }
     if (linear.count(name) > 0) {
       for (std::size_t k = 0; k <= Taylor::order; ++k) all.push_back(by_kernel(id, inputs_at(id, k)));
       return from_coefficients(all);
