@@ -15,7 +15,7 @@ namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index task_elements = 1 << 15;
-constexpr Index task_columns = 256;  // columns per task when slices of equal index are summed
+constexpr Index sum_columns = 256;  // columns of compensated sums that are kept on the stack
 
 // ---- gather and scatter_add: one index per slice
 
@@ -128,7 +128,7 @@ struct ScatterAdd : Operation {
   static constexpr const char* doc =
       "Adds slices of the first input to zeros shaped like the third, at the indices in the second. Reverse of gather. "
       "Slices of equal index are added in order; sums of many slices are compensated.";
-  static Traits traits() { return {.may_throw = true, .shape_only = 4}; }
+  static Traits traits() { return {.may_throw = true, .supports_epilogue = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
     in.require_dtype(0, {f32, f64, i64});
@@ -152,58 +152,73 @@ struct ScatterAdd : Operation {
     if (n <= few_terms) return 0;
     return static_cast<std::size_t>(out.shape[static_cast<int>(attrs.integer("axis"))] + 2 + n) * sizeof(Index);
   }
-  // Returns whether more than few_terms slices have the same index. If so, sorts the slices into `meeting` (counting
-  // sort).
-  static bool many_meet(const KernelCall& call, Index extent, Meeting& meeting) {
+  // A counting sort.
+  static Meeting sorted(const KernelCall& call, Index extent) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
-    if (n <= few_terms) return false;
-    Index* const next =
-        static_cast<Index*>(call.scratch) + 1;  // shifted by one: the last loop advances each begin to its end
+    // Shifted by one: the last loop advances each begin to its end.
+    Index* const next = static_cast<Index*>(call.scratch) + 1;
     std::fill_n(next - 1, extent + 2, Index{0});
-    Index most = 0;
-    for (Index i = 0; i < n; ++i) most = std::max(most, ++next[index[i] + 1]);
-    if (most <= few_terms) return false;
+    for (Index i = 0; i < n; ++i) ++next[index[i] + 1];
     for (Index e = 0; e < extent; ++e) next[e + 1] += next[e];
-    meeting = {next - 1, next + extent + 1};
-    for (Index i = 0; i < n; ++i) meeting.order[next[index[i]]++] = i;
-    return true;
+    const Meeting out{next - 1, next + extent + 1};
+    for (Index i = 0; i < n; ++i) out.order[next[index[i]]++] = i;
+    return out;
   }
-  // Sums columns [first, last) of the slices of each index. `in` and `out` point to one outer slice.
+  // Adds up slices order[begin] ... order[end - 1] of `inner` elements.
   template <class T>
-  static void sum_meeting(const Meeting& meeting, const Around& a, const T* in, Index first, Index last, T* out) {
-    WideSum<T> sums[task_columns];
-    for (Index e = 0; e < a.extent; ++e) {
+  static void add_slices(const T* in, const Index* order, Index count, Index inner, T* out) {
+    if (count <= few_terms) {
+      std::fill_n(out, inner, T(0));
+      for (Index i = 0; i < count; ++i) {
+        const T* from = in + order[i] * inner;
+        for (Index k = 0; k < inner; ++k) out[k] += from[k];
+      }
+      return;
+    }
+    WideSum<T> sums[sum_columns];
+    for (Index first = 0; first < inner; first += sum_columns) {
+      const Index last = std::min(inner, first + sum_columns);
       std::fill_n(sums, last - first, WideSum<T>());
-      for (Index i = meeting.begin[e]; i < meeting.begin[e + 1]; ++i) {
-        const T* from = in + meeting.order[i] * a.inner;
+      for (Index i = 0; i < count; ++i) {
+        const T* from = in + order[i] * inner;
         for (Index k = first; k < last; ++k) sums[k - first].add(from[k]);
       }
-      for (Index k = first; k < last; ++k) out[e * a.inner + k] = static_cast<T>(sums[k - first]);
+      for (Index k = first; k < last; ++k) out[k] = static_cast<T>(sums[k - first]);
     }
   }
-  // Each task sums some columns of one outer slice, so that no two tasks write the same element.
+  // Each task computes some slices of the output, or all of an outer slice if each has only one element.
   template <class T>
   static void run(const KernelCall& call, const Around& a) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.inputs[1].type.shape.elements();
-    Meeting meeting{};
-    const bool many = many_meet(call, a.extent, meeting);
-    const Index blocks = (a.inner + task_columns - 1) / task_columns;
-    const Index tasks = a.outer * blocks;
-    for_each_in_stretches(call.parallel, tasks, task_elements / ((n + a.extent) * task_columns), [&](Index task) {
-      const Index o = task / blocks;
-      const Index first = task % blocks * task_columns;
-      const Index last = std::min(a.inner, first + task_columns);
-      T* out = call.output.as<T>() + o * a.extent * a.inner;
-      const T* in = call.inputs[0].as<T>() + o * n * a.inner;
-      if (many) return sum_meeting(meeting, a, in, first, last, out);
-      for (Index i = 0; i < a.extent; ++i) std::fill(out + i * a.inner + first, out + i * a.inner + last, T(0));
-      for (Index i = 0; i < n; ++i) {
-        const T* from = in + i * a.inner;
-        T* to = out + index[i] * a.inner;
-        for (Index k = first; k < last; ++k) to[k] += from[k];
+    const bool few = n <= few_terms;
+    const Meeting meeting = few ? Meeting{} : sorted(call, a.extent);
+    const Index together = a.inner == 1 ? a.extent : 1;
+    const Index work = together * a.inner * (1 + n / a.extent);
+    for_stretches(call.parallel, a.outer * a.extent / together, task_elements / work, [&](Index first, Index last) {
+      first *= together;
+      last *= together;
+      T* const out = call.output.as<T>();
+      if (few) std::fill_n(out + first * a.inner, (last - first) * a.inner, T(0));
+      for (Index slice = first; slice < last;) {
+        const Index o = slice / a.extent, end = std::min(last, (o + 1) * a.extent);
+        const T* in = call.inputs[0].as<T>() + o * n * a.inner;
+        for (Index i = 0; few && i < n; ++i) {
+          const Index to = o * a.extent + index[i];
+          if (to < slice || to >= end) continue;
+          for (Index k = 0; k < a.inner; ++k) out[to * a.inner + k] += in[i * a.inner + k];
+        }
+        for (; !few && slice < end; ++slice) {
+          const Index e = slice - o * a.extent;
+          add_slices(in, meeting.order + meeting.begin[e], meeting.begin[e + 1] - meeting.begin[e], a.inner,
+                     out + slice * a.inner);
+        }
+        slice = end;
       }
+      if (call.on_rows_ready == nullptr) return;
+      const Index row = call.output.type.shape.back();
+      (*call.on_rows_ready)(first * a.inner / row, last * a.inner / row);
     });
   }
   static void kernel(const KernelCall& call) {

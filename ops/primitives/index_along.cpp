@@ -15,6 +15,7 @@ namespace xgrad::inline v0 {
 namespace {
 
 constexpr Index task_elements = 1 << 15;
+constexpr Index checked_elements = 1 << 11;  // whose indices stay in the L1 cache between their check and their use
 
 // Throws unless the indices have the extents of x outside the axis.
 void check_along(const Infer& in, const Shape& x, const Shape& indices, int axis) {
@@ -41,7 +42,7 @@ struct TakeAlongAxis : Operation {
   static void run(const KernelCall& call, const Around& from) {
     const auto* index = call.inputs[1].as<std::int64_t>();
     const Index n = call.output.type.shape[axis_attr(call)];
-    const Index size = task_elements / from.inner;
+    const Index size = checked_elements / from.inner;
     for_checked_rows(call, from.extent, from.outer * n, from.inner, size, [&](Index first, Index last) {
       for (Index row = first; row < last;) {
         const T* x = call.inputs[0].as<T>() + row / n * from.extent * from.inner;
@@ -109,7 +110,7 @@ struct ScatterAlongAxis : Operation {
   static constexpr const char* doc =
       "Adds elements of the first input to zeros shaped like the third, at the indices in the second along an axis. "
       "Reverse of take_along_axis. Elements of equal index are added in order; sums of many elements are compensated.";
-  static Traits traits() { return {.may_throw = true, .shape_only = 4}; }
+  static Traits traits() { return {.may_throw = true, .supports_epilogue = true, .shape_only = 4}; }
   static TensorType infer(const Infer& in) {
     const int axis = axis_of(in, 2);
     in.require_dtype(0, {f32, f64, i64});
@@ -162,6 +163,9 @@ struct ScatterAlongAxis : Operation {
         add_rows(in, index, n, to.inner, [sums](Index place, T x) { sums[place].add(x); });
         for (Index i = 0; i < size; ++i) out[i] = static_cast<T>(sums[i]);
       }
+      if (call.on_rows_ready == nullptr) return;
+      const Index rows = size / call.output.type.shape.back();
+      (*call.on_rows_ready)(first * rows, last * rows);
     });
   }
   static void kernel(const KernelCall& call) {

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include <fmt/format.h>
 
@@ -42,21 +43,51 @@ struct Entry {
   }
 };
 
+using Counts = std::array<Index, 256>;  // by byte
+
 // Sorts `n` entries, whose positions ascend, by the bytes of their keys, least significant byte first. Returns where
-// the result is: `entries` or `other`.
+// the result is: `entries` or `other`. Parts of a long list are sorted in parallel, into places that depend on the
+// counts of all parts.
 template <class Key>
-Entry<Key>* sort_by_bytes(Entry<Key>* entries, Entry<Key>* other, Index n) {
+Entry<Key>* sort_by_bytes(Entry<Key>* entries, Entry<Key>* other, Index n, const Parallel& parallel) {
   constexpr std::size_t bytes = sizeof(Key);
-  std::array<std::array<Index, 256>, bytes> counts{};
-  for (Index i = 0; i < n; ++i) {
-    for (std::size_t b = 0; b < bytes; ++b) ++counts[b][entries[i].key >> (8 * b) & 255U];
-  }
+  constexpr Index least_part = 1 << 16, most_parts = 8;
+  const Index parts = std::clamp<Index>(n / least_part, 1, most_parts);
+  std::array<std::array<Counts, bytes>, most_parts> counts;
+  const auto for_part = [&](Index part, const auto& f) {
+    for (Index i = n * part / parts; i < n * (part + 1) / parts; ++i) f(entries[i]);
+  };
+  parallel.for_each(parts, [&](Index part) {
+    auto& mine = counts[static_cast<std::size_t>(part)];
+    mine = {};
+    for_part(part, [&](const Entry<Key>& e) {
+      for (std::size_t b = 0; b < bytes; ++b) ++mine[b][e.key >> (8 * b) & 255U];
+    });
+  });
+  bool moved = false;
   for (std::size_t b = 0; b < bytes; ++b) {
-    std::array<Index, 256>& next = counts[b];
-    if (next[entries[0].key >> (8 * b) & 255U] == n) continue;  // all have the same byte
-    std::exclusive_scan(next.begin(), next.end(), next.begin(), Index{0});
-    for (Index i = 0; i < n; ++i) other[next[entries[i].key >> (8 * b) & 255U]++] = entries[i];
+    const auto byte_of = [b](const Entry<Key>& e) { return static_cast<std::size_t>(e.key >> (8 * b) & 255U); };
+    Index same = 0;
+    for (Index part = 0; part < parts; ++part) same += counts[static_cast<std::size_t>(part)][b][byte_of(entries[0])];
+    if (same == n) continue;
+    if (moved && parts > 1) {  // the parts have other entries than when they were counted
+      parallel.for_each(parts, [&](Index part) {
+        Counts& mine = counts[static_cast<std::size_t>(part)][b];
+        mine = {};
+        for_part(part, [&](const Entry<Key>& e) { ++mine[byte_of(e)]; });
+      });
+    }
+    Index before = 0;
+    for (std::size_t byte = 0; byte < 256; ++byte) {
+      for (Index part = 0; part < parts; ++part)
+        before += std::exchange(counts[static_cast<std::size_t>(part)][b][byte], before);
+    }
+    parallel.for_each(parts, [&](Index part) {
+      Counts& next = counts[static_cast<std::size_t>(part)][b];
+      for_part(part, [&](const Entry<Key>& e) { other[next[byte_of(e)]++] = e; });
+    });
     std::swap(entries, other);
+    moved = true;
   }
   return entries;
 }
@@ -118,6 +149,7 @@ struct Argsort : Operation {
 
   // Rows are sorted by tasks, each with memory for two lists of entries.
   static constexpr Index most_tasks = 32;
+  static constexpr Index task_elements = 1 << 15;
   static constexpr Index short_row = 128;  // rows that std::sort sorts faster than sort_by_bytes
   static bool selects(Index n, Index k) { return k < n / 4; }
   static Index entries_of(Index n, Index k) { return selects(n, k) ? kept_entries(k) : 2 * n; }
@@ -133,7 +165,8 @@ struct Argsort : Operation {
     return static_cast<std::size_t>(tasks_of(out.shape.elements() / k) * entries_of(n, k)) * size;
   }
   template <class T, class Key>
-  static void sort_row(const T* x, Index n, bool descending, Index k, Entry<Key>* entries, std::int64_t* out) {
+  static void sort_row(const T* x, Index n, bool descending, Index k, Entry<Key>* entries, std::int64_t* out,
+                       const Parallel& parallel) {
     const auto entry = [&](Index i) {
       const auto key = static_cast<Key>(sort_key(x[i]));
       return Entry<Key>{descending ? static_cast<Key>(~key) : key, static_cast<Key>(i)};
@@ -144,13 +177,14 @@ struct Argsort : Operation {
       else
         select_first(n, k, entries, entry, [x](Index i, Index j) { return !(x[i] >= x[j]); });
     } else {
-      for (Index i = 0; i < n; ++i) entries[i] = entry(i);
+      for_each_in_stretches(parallel, n, task_elements, [&](Index i) { entries[i] = entry(i); });
       if (n <= short_row)
         std::sort(entries, entries + n);
       else
-        entries = sort_by_bytes(entries, entries + n, n);
+        entries = sort_by_bytes(entries, entries + n, n, parallel);
     }
-    for (Index i = 0; i < k; ++i) out[i] = static_cast<std::int64_t>(entries[i].position);
+    for_each_in_stretches(parallel, k, task_elements,
+                          [&](Index i) { out[i] = static_cast<std::int64_t>(entries[i].position); });
   }
   template <class T, class Key>
   static void run(const KernelCall& call) {
@@ -160,7 +194,8 @@ struct Argsort : Operation {
     call.parallel.for_each(tasks, [&](Index task) {
       Entry<Key>* entries = static_cast<Entry<Key>*>(call.scratch) + task * entries_of(n, k);
       for (Index row = rows * task / tasks; row < rows * (task + 1) / tasks; ++row)
-        sort_row(call.inputs[0].as<T>() + row * n, n, descending, k, entries, call.output.as<std::int64_t>() + row * k);
+        sort_row(call.inputs[0].as<T>() + row * n, n, descending, k, entries, call.output.as<std::int64_t>() + row * k,
+                 call.parallel);
     });
   }
   static void kernel(const KernelCall& call) {
