@@ -19,8 +19,7 @@ namespace xgrad::inline v0 {
   X(arithmetic) X(arithmetic_pairs) X(unary) X(binary) X(compare) X(rounding) X(division) X(exponential) \
   X(trigonometric) X(special) X(polygamma) X(cast) X(sum) X(product) X(extremes) X(truth) X(cumulative) X(matmul) \
   X(label) X(standardize) X(row_softmax) X(attention) X(diagonal) X(shape) X(parts) X(pad) X(index) \
-  X(index_along) X(sort) X(windows) X(pools) \
-  X(convolution) X(random) X(losses)
+  X(index_along) X(sort) X(windows) X(pools) X(convolution) X(random) X(losses)
 #define XGRAD_COMPOSITES(X) \
   X(elementwise) X(activation) X(statistics) X(random) X(rearrange) X(shape) X(constants) X(parts) X(pad) X(index) \
   X(index_along) X(sort) X(matmul) X(einsum) X(diagonal) X(convolution) X(pooling) X(normalization) X(loss) X(class_loss)
@@ -33,8 +32,9 @@ XGRAD_OPERATIONS(XGRAD_DECLARE)
 XGRAD_COMPOSITES(XGRAD_DECLARE)
 #undef XGRAD_DECLARE
 
-
+// Files with rewrite rules define one of these; called when all operations are registered.
 void add_matmul_rules(OpRegistry&);
+void add_attention_rules(OpRegistry&);
 
 namespace {
 
@@ -43,7 +43,7 @@ struct Builtin {
 #define XGRAD_REGISTER(name) register_##name,
     for (auto* add_family : {XGRAD_OPERATIONS(XGRAD_REGISTER)}) add_family(registry);
 #undef XGRAD_REGISTER
-
+    for (auto* add_rules : {add_matmul_rules, add_attention_rules}) add_rules(registry);
     for (const auto& op : registry.all()) by_name.emplace(op->name, op.get());
   }
   OpRegistry registry;
