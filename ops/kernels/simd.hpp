@@ -127,8 +127,8 @@ T min(T a, T b) {
 }  // namespace XGRAD_SIMD_SET
 }  // namespace xgrad::inline v0::simd
 
-#include <xgrad/ops/kernels/erfinv.hpp>
-#include <xgrad/ops/kernels/gamma.hpp>
+#include <xgrad/ops/kernels/functions/erfinv.hpp>
+#include <xgrad/ops/kernels/functions/gamma.hpp>
 
 namespace xgrad::inline v0::simd {
 inline namespace XGRAD_SIMD_SET {
@@ -569,10 +569,10 @@ T reduce_add(V<T, A> v) {
 #ifdef XGRAD_ISA
 #include <xgrad/ops/kernels/extremes.hpp>
 
-#include <xgrad/ops/kernels/exp_log.hpp>
+#include <xgrad/ops/kernels/functions/exp_log.hpp>
 
-#include <xgrad/ops/kernels/erf.hpp>
-#include <xgrad/ops/kernels/hyperbolic.hpp>
-#include <xgrad/ops/kernels/powers.hpp>
-#include <xgrad/ops/kernels/trigonometry.hpp>
+#include <xgrad/ops/kernels/functions/erf.hpp>
+#include <xgrad/ops/kernels/functions/hyperbolic.hpp>
+#include <xgrad/ops/kernels/functions/powers.hpp>
+#include <xgrad/ops/kernels/functions/trigonometry.hpp>
 #endif

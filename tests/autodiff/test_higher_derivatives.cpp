@@ -102,42 +102,14 @@ const std::set<std::string> constant_pieces{
     "argmax",     "argmin", "argsort",   "one_hot",     "count",      "any",          "all"};
 
 // Operations that are linear in their floating inputs together; other inputs only select positions.
-const std::set<std::string> linear{"sum",
-                                   "sum_to",
-                                   "sum_like",
-                                   "reshape",
-                                   "reshape_like",
-                                   "flatten",
-                                   "unflatten",
-                                   "expand_dims",
-                                   "squeeze",
-                                   "transpose",
-                                   "broadcast_to",
-                                   "broadcast_like",
-                                   "stretch",
-                                   "slice",
-                                   "unslice",
-                                   "concat",
-                                   "concat_part",
-                                   "gather",
-                                   "scatter_add",
-                                   "take_along_axis",
-                                   "scatter_along_axis",
-                                   "scatter_update",
-                                   "updated_slices",
-                                   "cumsum",
-                                   "diagonal",
-                                   "from_diagonal",
-                                   "tril",
-                                   "triu",
-                                   "unfold",
-                                   "fold",
-                                   "window_mean",
-                                   "window_mean_scatter",
-                                   "unpad",
-                                   "probabilities",
-                                   "remat_barrier",
-                                   "cast"};
+// clang-format off
+const std::set<std::string> linear{
+    "sum", "sum_to", "sum_like", "reshape", "reshape_like", "flatten", "unflatten", "expand_dims", "squeeze",
+    "transpose", "broadcast_to", "broadcast_like", "stretch", "slice", "unslice", "concat", "concat_part",
+    "gather", "scatter_add", "take_along_axis", "scatter_along_axis", "scatter_update", "updated_slices",
+    "cumsum", "diagonal", "from_diagonal", "tril", "triu", "unfold", "fold", "window_mean",
+    "window_mean_scatter", "unpad", "probabilities", "remat_barrier", "cast"};
+// clang-format on
 
 struct TaylorTensor {
   Shape shape;
