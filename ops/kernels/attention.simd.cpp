@@ -13,6 +13,7 @@
 
 #include <xgrad/ops/kernels/kernel_tables.hpp>
 #include <xgrad/ops/kernels/matmul_tile.hpp>
+#include <xgrad/ops/kernels/matmul_vector.hpp>
 
 namespace xgrad::inline v0 {
 namespace {
@@ -244,7 +245,10 @@ struct Attention {
   struct Operands {
     Right<T> keys, values, key_rows;  // key_rows: for gradients only
   };
+  // A single row reads keys and values once, so that they are not packed.
+  bool single_row(bool gradient) const { return a.rows == 1 && !gradient; }
   Index operand_elements(bool gradient) const {
+    if (single_row(gradient)) return 0;
     const Index keys = lines(Right<T>::elements(a.depth, a.keys));
     if (!gradient) return keys + lines(Right<T>::plain_elements(a.keys, a.value_depth));
     return keys + lines(Right<T>::elements(a.value_depth, a.keys)) + lines(Right<T>::plain_elements(a.keys, a.depth));
@@ -329,6 +333,19 @@ struct Attention {
     }
   }
 
+  void forward_row(Index head, Memory memory) const {
+    T* const scores = memory.take(stride);
+    dot_all<T>(a.depth, query(head), a.keys, key(head), a.depth, scores, 1);
+    score_row(head, 0, scores, a.keys).weights(static_cast<T>(a.scale));
+    if (a.seeds != nullptr) {
+      const T* by = factors(head, 0, a.keys, memory.take(stride));
+      for (Index j = 0; j < a.keys; ++j) scores[j] *= by[j];
+    }
+    T* const out = static_cast<T*>(a.out) + head * a.value_depth;
+    if (a.keys == 0) std::fill_n(out, a.value_depth, T(0));
+    add_all<T>(a.keys, chunk, scores, 1, value(head), a.value_depth, a.value_depth, out);
+  }
+
   void forward(Index head, Index group, const Operands& of, Memory memory) const {
     T* const scores = memory.take(block_rows * stride);
     T* const drawn = a.seeds == nullptr ? nullptr : memory.take(stride);
@@ -405,8 +422,12 @@ struct Attention {
       const Range mine = part(tasks, split.lanes, lane);
       for (Index task = mine.first; task < mine.last; ++task) {
         const Index head = task / split.groups, group = task % split.groups;
-        const Operands of = split.groups > 1 ? shared[head] : operands(head, scratch + lane * operand_size);
         const Memory memory{lanes + lane * lane_size};
+        if (single_row(gradient)) {
+          forward_row(head, memory);
+          continue;
+        }
+        const Operands of = split.groups > 1 ? shared[head] : operands(head, scratch + lane * operand_size);
         if (!gradient) {
           forward(head, group, of, memory);
           continue;

@@ -1,5 +1,5 @@
 // Inner loops of the matrix product: tiles, whose sums stay in registers, and packing of operands into the order in
-// which tiles read them. Included by matmul.simd.cpp, once per instruction set.
+// which tiles read them. Included by the kernels of products, convolutions and attention, once per instruction set.
 //
 // Note [Tiles]. A tile is a few rows of a times a panel, one or two vectors of columns of b. A full tile, `tile_rows`
 // rows by two vectors, has as many sums as fit into registers next to two vectors of the panel and one of a, and needs

@@ -1,5 +1,5 @@
 // Products of a matrix and a vector: they read each matrix element once and are limited by memory bandwidth.
-// Included by matmul.simd.cpp, once per instruction set.
+// Included by the kernels of products and attention, once per instruction set.
 #pragma once
 
 #include <algorithm>

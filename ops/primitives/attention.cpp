@@ -1,5 +1,6 @@
 // Scaled dot-product attention, and its gradients in one operation. Second derivatives are composed of matrix products.
 #include <algorithm>
+#include <cfloat>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -75,7 +76,8 @@ void require_operands(const Infer& in, int first_optional) {
     in.fail_shape(fmt::format("the seeds must be {}, got {}", joined(batch, {2}).str(), in.shape(more.seeds).str()));
   const double scale = in.attrs().number("scale"), dropout = in.attrs().number("dropout");
   in.attrs().flag("causal");
-  if (!std::isfinite(scale)) throw UserError(in.message(fmt::format("scale must be finite, got {}", scale)));
+  if (!(std::abs(scale) <= (in.dtype(0) == f32 ? FLT_MAX : DBL_MAX)))
+    throw UserError(in.message(fmt::format("scale must be finite in {}, got {}", name_of(in.dtype(0)), scale)));
   if (!(dropout >= 0 && dropout < 1))
     throw UserError(in.message(fmt::format("dropout must be in [0, 1), got {}", dropout)));
   if (dropout > 0 && more.seeds < 0) in.fail_shape("dropout needs an input of seeds");
@@ -302,7 +304,7 @@ std::vector<BadSample> bad_samples_with(bool cotangent) {
       {"narrow mask", operands(query, key, value, {Tensor({3, 1})}), plain, "the mask [3, 1] does not broadcast"},
       {"seeds", operands(query, key, value, {Tensor({2}, i64)}), settings(0.5, false, 0.5),
        "the seeds must be [2, 2], got [2]"},
-      {"scale", operands(query, key, value), settings(INFINITY), "scale must be finite, got inf"},
+      {"scale", operands(query, key, value), settings(INFINITY), "scale must be finite in f32, got inf"},
       {"dropout", operands(query, key, value), settings(0.5, false, 1), "dropout must be in [0, 1), got 1"},
       {"two dtypes", operands(query, Tensor({2, 5, 4}, f64), value), plain, "differ in dtype"},
       {"integers", operands(Tensor({2, 3, 4}, i64), key, value), plain, "i64"}};
@@ -441,6 +443,9 @@ struct AttentionDropout : Operation {
       "seeds of each matrix.";
   static constexpr const char* no_gradient = "random factors depend on no floating-point input";
   static Traits traits() { return {.shape_only = 1}; }
+  static double flops(std::span<const TensorType>, const TensorType& out, const Attrs&) {
+    return flops_of(out.shape.elements(), out.dtype);
+  }
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
     in.require_dtype(1, {i64});

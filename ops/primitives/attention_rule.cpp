@@ -1,4 +1,5 @@
 // The rewrite rule that finds attention in graphs of products and softmax.
+#include <cfloat>
 #include <cmath>
 #include <limits>
 
@@ -75,7 +76,7 @@ Value as_attention(const Match& m) {
   const bool last = weights.graph().attrs(weights.id()).integer("axis") == weights.shape().rank() - 1;
   Scores scores;
   if (!last || flag(m.root, "transpose_a") || flag(m.root, "transpose_b") || !scores.read(m["scores"])) return {};
-  if (flag(scores.product, "transpose_a") || !std::isfinite(scores.scale)) return {};
+  if (flag(scores.product, "transpose_a") || !(std::abs(scores.scale) <= FLT_MAX)) return {};
   const Value query = operand(scores.product, 0), key = transposed_right(scores.product);
   if (!key.valid()) return {};
   const Shape batch = without_last(query.shape(), 2);

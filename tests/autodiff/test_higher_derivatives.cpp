@@ -19,6 +19,7 @@
 #include <xgrad/ops/define/registry.hpp>
 #include <xgrad/ops/ops.hpp>
 
+#include "support/compositions.hpp"
 #include "support/taylor.hpp"
 
 using namespace xgrad;
@@ -289,6 +290,17 @@ class TaylorWalk {
       const Tensor scores = inputs_at(id, 0).back();
       for (std::size_t k = 0; k <= Taylor::order; ++k) all.push_back(by_kernel(id, {inputs_at(id, k)[0], scores}));
       return from_coefficients(all);
+    }
+    if (const auto composed = testing::compositions().find(name); composed != testing::compositions().end()) {
+      Graph g({.dtype = f64});
+      std::vector<Value> inputs;
+      std::map<NodeId, TaylorTensor> start;
+      for (const NodeId from : graph_.inputs(id)) {
+        inputs.push_back(
+            g.input("x" + std::to_string(inputs.size()), graph_.node(from).type.shape, graph_.node(from).type.dtype));
+        start[inputs.back().id()] = values_.at(from);
+      }
+      return TaylorWalk(g, start).at(composed->second(inputs, graph_.attrs(id)));
     }
     if (name == "pad") {  // linear except for the fill value
       TaylorTensor out = constant(by_kernel(id, inputs_at(id, 0)));

@@ -111,6 +111,9 @@ std::vector<Problem> problems() {
   std::vector<Problem> out{
       {{1, 1}, {1, 1}, {1, 1}},
       {{5, 7}, {9, 7}, {9, 3}},
+      {{3, 1, 33}, {3, 700, 33}, {3, 700, 35}},
+      {{2, 1, 8}, {2, 40, 8}, {2, 40, 8}, {2, 1, 40}, true},
+      {{2, 1, 8}, {2, 3, 8}, {2, 3, 8}, {}, false, true},
       {{2, 3, 33, 17}, {2, 3, 50, 17}, {2, 3, 50, 20}},
       {{2, 130, 64}, {2, 130, 64}, {2, 130, 64}},
       {{1, 70, 5}, {1, 700, 5}, {1, 700, 300}},
@@ -176,8 +179,10 @@ TEST_CASE("attention: a row without keys is NaN, no keys at all give 0") {
   const Tensor y = evaluate(scaled_dot_product_attention(x, x, x, {.mask = mask}), {});
   CHECK(std::isnan(y.at(0)));
   CHECK(y.at(3) == 0);
-  const Tensor nothing = evaluate(scaled_dot_product_attention(x, none, none), {});
-  for (Index i = 0; i < nothing.elements(); ++i) CHECK(nothing.at(i) == 0);
+  for (const Value query : {x, slice(x, 0, 0, 1)}) {
+    const Tensor nothing = evaluate(scaled_dot_product_attention(query, none, none), {});
+    for (Index i = 0; i < nothing.elements(); ++i) CHECK(nothing.at(i) == 0);
+  }
 }
 
 TEST_CASE("attention: dropout keeps the expected fraction, and equals the composition with its factors") {
