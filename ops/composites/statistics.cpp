@@ -95,8 +95,7 @@ Value softmax(Operand x, Index axis) {
       probabilities = apply("row_softmax", {x}, {{"axis", along}});
     } else {
       const Value shifted = exp(below_largest("softmax", x, axis));
-      // One division per row: the sum is at least 1, since the largest element is exp(0).
-      probabilities = shifted * (1 / sum(shifted, {axis}, true));
+      probabilities = shifted / sum(shifted, {axis}, true);
     }
     // See Note [Softmax and cross-entropy].
     return apply("probabilities", {probabilities, x}, {{"axis", along}});

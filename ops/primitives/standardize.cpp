@@ -30,6 +30,7 @@ TensorType infer_rows(const Infer& in) {
   bool last = !axes.empty() && static_cast<int>(axes.size()) <= rank;
   for (std::size_t i = 0; i < axes.size(); ++i) last = last && axes[i] == rank - static_cast<Index>(axes.size() - i);
   if (!last) in.fail_shape("axes must be the last axes, in order");
+  (void)in.attrs().number("epsilon");  // throws if it is missing
   return in.type(0);
 }
 
