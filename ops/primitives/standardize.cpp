@@ -1,5 +1,6 @@
 // standardize and its gradient: rows of mean 0 and variance 1.
 #include <cmath>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -30,7 +31,11 @@ TensorType infer_rows(const Infer& in) {
   bool last = !axes.empty() && static_cast<int>(axes.size()) <= rank;
   for (std::size_t i = 0; i < axes.size(); ++i) last = last && axes[i] == rank - static_cast<Index>(axes.size() - i);
   if (!last) in.fail_shape("axes must be the last axes, in order");
-  (void)in.attrs().number("epsilon");  // throws if it is missing
+  const double epsilon = in.attrs().number("epsilon");
+  const double largest =
+      in.dtype(0) == f32 ? double{std::numeric_limits<float>::max()} : std::numeric_limits<double>::max();
+  if (!(epsilon >= 0 && epsilon <= largest))
+    in.fail_dtype(fmt::format("epsilon must be a number >= 0 of dtype {}, got {}", name_of(in.dtype(0)), epsilon));
   return in.type(0);
 }
 
@@ -81,7 +86,8 @@ struct Standardize : Operation {
   static std::vector<BadSample> bad_samples() {
     return {{"integers", {Tensor({3}, i64)}, attrs_of({0}, 0.1), "i64"},
             {"first axis", {Tensor({2, 3})}, attrs_of({0}, 0.1), "axes must be the last axes"},
-            {"no axis", {Tensor({2, 3})}, attrs_of({}, 0.1), "axes must be the last axes"}};
+            {"no axis", {Tensor({2, 3})}, attrs_of({}, 0.1), "axes must be the last axes"},
+            {"negative epsilon", {Tensor({2, 3})}, attrs_of({1}, -1), "epsilon must be a number >= 0"}};
   }
 };
 
