@@ -1,7 +1,5 @@
 #include <xgrad/graph/rewrite_rule.hpp>
 
-#include <algorithm>
-
 #include <fmt/format.h>
 
 #include <xgrad/graph/base/error.hpp>
@@ -24,7 +22,6 @@ Pattern Pattern::with(bool (*condition)(Value)) const {
 namespace pattern {
 Pattern any(std::string name) { return {nullptr, {}, std::move(name)}; }
 Pattern op(const OpDef& op, std::vector<Pattern> operands) { return {&op, std::move(operands), {}}; }
-Pattern chain(const OpDef& op, Pattern link) { return {&op, {std::move(link)}, {}, nullptr, true}; }
 }  // namespace pattern
 
 Value Match::operator[](std::string_view name) const {
@@ -44,8 +41,7 @@ bool Match::fits(const Pattern& pattern, Value node) {
     if (seen.valid() && seen != node) return false;
     if (!seen.valid()) named_.emplace_back(pattern.name, node);
   }
-  if (pattern.operands.empty() || (pattern.chain ? fits_chain(pattern, node) : fits_operands(pattern, node)))
-    return true;
+  if (pattern.operands.empty() || fits_operands(pattern, node)) return true;
   named_.resize(before);
   return false;
 }
@@ -64,23 +60,6 @@ bool Match::fits_operands(const Pattern& pattern, Value node) {
     named_.resize(before);
   }
   return false;
-}
-
-// Follows the first operands in a loop, since recursion along a long chain could overflow the stack.
-bool Match::fits_chain(const Pattern& pattern, Value node) {
-  Graph& graph = node.graph();
-  const auto is_link = [&](Value v) { return Match(v, check_conditions_).fits(pattern.operands[0]); };
-  links.clear();
-  for (rest = node; rest.node().op == pattern.op && rest.type() == node.type();) {
-    const auto inputs = graph.inputs(rest.id());
-    const Value link = graph.value(inputs[1]);
-    if (!is_link(link)) break;
-    links.push_back(link);
-    rest = graph.value(inputs[0]);
-  }
-  if (!links.empty() && is_link(rest)) links.push_back(std::exchange(rest, Value()));
-  std::reverse(links.begin(), links.end());
-  return links.size() > 1;
 }
 
 void check_rule(const Rule& rule, const OpDef& op) {

@@ -19,7 +19,6 @@ struct Pattern {
   std::vector<Pattern> operands;   // empty: any; tried in both orders if the operation is commutative
   std::string name;                // the key of the node in Match; equal names must match the same node
   bool (*where)(Value) = nullptr;  // an additional condition on shapes and attributes
-  bool chain = false;              // op(op(op(rest, link), link), link), where operands[0] is the pattern of a link
 
   Pattern as(std::string new_name) const;
   Pattern with(bool (*condition)(Value)) const;
@@ -30,8 +29,6 @@ namespace pattern {
 Pattern any(std::string name);
 // Matches a node of the operation whose inputs match `operands`.
 Pattern op(const OpDef& op, std::vector<Pattern> operands);
-// Matches a chain op(op(rest, link), link) of any length.
-Pattern chain(const OpDef& op, Pattern link);
 }  // namespace pattern
 
 // The result of matching a pattern at a node.
@@ -44,13 +41,10 @@ class Match {
   // The node of that name; empty if there is none.
   Value operator[](std::string_view name) const;
   Value root;
-  std::vector<Value> links;  // of a chain, in the order of addition
-  Value rest;                // the start of the chain; empty if that is a link itself
 
  private:
   bool fits(const Pattern& pattern, Value node);
   bool fits_operands(const Pattern& pattern, Value node);
-  bool fits_chain(const Pattern& pattern, Value node);
 
   bool check_conditions_;
   std::vector<std::pair<std::string_view, Value>> named_;

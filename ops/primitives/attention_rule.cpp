@@ -96,18 +96,21 @@ Value product(Value query, Value key) { return matmul(query, key, false, true); 
 
 }  // namespace
 
+// An operation `probabilities` says that its first input is the softmax of its second.
 void add_attention_rules(OpRegistry& registry) {
   using pattern::any, pattern::op;
   const auto of = [&](const char* name) -> const OpDef& { return *registry.find(name); };
-  const Pattern largest = op(of("stop_gradient"), {op(of("max"), {any("scores")})});
-  const Pattern shifted = op(of("exp"), {op(of("sub"), {any("scores"), largest})}).as("shifted");
-  const Pattern weights = op(of("div"), {shifted, op(of("sum"), {any("shifted")})});
   registry.add_rule(
       {.name = "attention",
-       .from = op(of("matmul"), {op(of("probabilities"), {weights, any("scores")}), any("value")}),
+       .from = op(of("matmul"), {op(of("probabilities"), {any("softmax"), any("scores")}), any("value")}),
        .to = as_attention,
        .bound = 1e-5,
        .samples = {{"of products", [](Graph& g) { return sample(g, [](Value q, Value k) { return product(q, k); }); }},
+                   {"of long rows",
+                    [](Graph& g) {
+                      const Value query = g.input("q", {2, 9, 4}), key = g.input("k", {2, 100, 4});
+                      return matmul(softmax(product(query, key)), g.input("v", {2, 100, 5}));
+                    }},
                    {"scaled, with a mask",
                     [](Graph& g) {
                       return sample(g, [&](Value q, Value k) { return product(q, k) / 2 + g.input("mask", {9, 11}); });

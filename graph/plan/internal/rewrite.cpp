@@ -45,22 +45,14 @@ void check_arguments(const Graph& graph, const std::vector<Value>& outputs, cons
 class Rewriter {
  public:
   Rewriter(Graph& source, const std::vector<Value>& results, const PlanOptions& options)
-      : source_(source), options_(options), needed_(needed_by(source, results)), readers_(needed_.size()) {
-    for (NodeId id = 0; id < needed_.size(); ++id) {
-      for (std::size_t i = 0; needed_[id] != 0 && i < source.inputs(id).size(); ++i) {
-        Readers& r = readers_[source.inputs(id)[i]];
-        r = {r.count + 1, id};
-      }
-    }
-    for (const Value v : results) ++readers_[v.id()].count;
-  }
+      : source_(source), options_(options), needed_(needed_by(source, results)) {}
 
   // Whether a rule may fire, judged by the operations of its pattern alone. If not, the graph need not be copied.
   bool may_fire() const {
     for (NodeId id = 0; id < needed_.size(); ++id) {
       const Value node = source_.value(id);
       const auto fits = [&](const Rule& rule) { return Match(node, false).fits(rule.from); };
-      if (needed_[id] != 0 && find_rule(id, *source_.node(id).op, fits) != nullptr) return true;
+      if (needed_[id] != 0 && find_rule(*source_.node(id).op, fits) != nullptr) return true;
     }
     return false;
   }
@@ -84,15 +76,6 @@ class Rewriter {
  private:
   static constexpr int max_turns = 64;  // replacements of one node; after more, rules are assumed to undo each other
 
-  // Whether the node's only reader continues the chain. Chains are matched at their last node only, to take linear
-  // time.
-  bool continues_chain(const Rule& rule, NodeId id) const {
-    const auto [count, reader] = readers_[id];
-    if (!rule.from.chain || count != 1 || source_.node(reader).op != rule.from.op) return false;
-    const auto inputs = source_.inputs(reader);
-    return inputs[0] == id && source_.node(inputs[1]).op == rule.from.operands[0].op;
-  }
-
   Value copy(Graph& to, NodeId id, const Shape& shape, const std::vector<Value>& made) const {
     const Node& node = source_.node(id);
     switch (node.op->traits.leaf) {
@@ -110,13 +93,13 @@ class Rewriter {
     return out;
   }
 
-  // The first admitted rule for source node `id`, now of operation `op`, for which `applies(rule)` holds.
+  // The first admitted rule for a node of operation `op` for which `applies(rule)` holds.
   template <class F>
-  const Rule* find_rule(NodeId id, const OpDef& op, F applies) const {
+  const Rule* find_rule(const OpDef& op, F applies) const {
     for (const auto* rules : {&op.rules, &options_.rules}) {
       for (const Rule& rule : *rules) {
         const bool admitted = rule.from.op == &op && (rule.bound == 0 || options_.rewrites == Rewrites::close);
-        if (admitted && !continues_chain(rule, id) && applies(rule)) return &rule;
+        if (admitted && applies(rule)) return &rule;
       }
     }
     return nullptr;
@@ -125,7 +108,7 @@ class Rewriter {
   Value improve(Rewritten& out, NodeId id, Value now) const {
     for (int turn = 0;; ++turn) {
       Value better;
-      const Rule* fired = find_rule(id, *now.node().op, [&](const Rule& rule) {
+      const Rule* fired = find_rule(*now.node().op, [&](const Rule& rule) {
         Match match(now);
         better = match.fits(rule.from) ? rule.to(match) : Value();
         return better.valid() && better != now;
@@ -142,14 +125,9 @@ class Rewriter {
     }
   }
 
-  struct Readers {
-    int count = 0;
-    NodeId last = 0;
-  };
   Graph& source_;
   const PlanOptions& options_;
   std::vector<char> needed_;  // by node of the source, up to the last result
-  std::vector<Readers> readers_;
 };
 
 }  // namespace
