@@ -3,7 +3,7 @@
 //
 //   BlockProgram::Builder b({128, 10}, 10);                  // rows of 10
 //   auto x = b.input(x_type);                                // types that broadcast to the shape
-//   auto top = b.call(rows_max, {x}, f32, BlockLevel::row);
+//   auto top = b.call(rows_max, {&x, 1}, f32, BlockLevel::row);
 //   auto e = b.map(exp.block[f32], {b.map(sub.block[f32], {x, top}, f32)}, f32);
 //   auto s = b.reduce(sum.reduction[f32], e, f32);
 //   b.output(e), b.output(s);

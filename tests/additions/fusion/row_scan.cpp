@@ -29,7 +29,8 @@ BlockProgram::Register emit(GroupBuilder& group, ItemId id) {
   const auto scan = [](const BlockCall& call) {
     running_max(static_cast<const float*>(call.in[0]), call.rows, call.row, static_cast<float*>(call.out));
   };
-  return group.block.call(scan, {group.read(group.needed.operands_of(id)[0])}, f32, BlockLevel::element);
+  const BlockProgram::Register x = group.read(group.needed.operands_of(id)[0]);
+  return group.block.call(scan, {&x, 1}, f32, BlockLevel::element);
 }
 
 }  // namespace
