@@ -64,11 +64,16 @@ void check_added(const Infer& in, const Widths& w) {
   if (w.before > most || w.after > most) in.fail_shape("before and after are too large");
 }
 
+// Throws ShapeError unless the mode exists.
+void check_mode(const Infer& in) {
+  const std::string& mode = in.attrs().text("mode");
+  if (mode != "constant" && mode != "reflect" && mode != "edge")
+    in.fail_shape(fmt::format("mode must be constant, reflect or edge, got {:?}", mode));
+}
+
 // Throws ShapeError unless an axis of this extent can be padded.
 void check_widths(const Infer& in, const Widths& w, Index extent) {
   check_added(in, w);
-  if (!w.reflect && !w.edge && in.attrs().text("mode") != "constant")
-    in.fail_shape(fmt::format("mode must be constant, reflect or edge, got {:?}", in.attrs().text("mode")));
   const Index widest = std::max(w.before, w.after);
   if (w.reflect && widest > 0 && widest >= extent) {
     in.fail_shape(fmt::format("axis {} of extent {} can be reflected by less than its extent, not by {}", w.axis,
@@ -115,6 +120,7 @@ struct Pad : Operation {
       "last one, which are not repeated (reflect), or the first and last element repeated (edge).";
   static TensorType infer(const Infer& in) {
     const Shape& x = in.shape(0);
+    check_mode(in);
     for (const char* widths : {"before", "after"}) {
       const std::size_t count = in.attrs().ints(widths).size();
       if (count != static_cast<std::size_t>(x.rank()))
@@ -275,6 +281,7 @@ struct Unpad : Operation {
     in.require_dtype(0, {f32, f64});
     const int axis = axis_of(in);
     const Widths w = unpad_widths(in.attrs());
+    check_mode(in);
     check_added(in, w);
     Shape out = in.shape(0);
     const Index extent = out[axis] - w.before - w.after;
