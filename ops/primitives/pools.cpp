@@ -271,6 +271,7 @@ struct WindowMean : Operation {
       "Padding is not summed; it is counted if `count_padding`. Columns of a window are summed first, then their sums.";
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
+    (void)in.attrs().flag("count_padding");  // throws if it is missing
     return {in.dtype(0), windows_shape(in, in.shape(0))};
   }
   static double flops(std::span<const TensorType> in, const TensorType& out, const Attrs& attrs) {
@@ -327,6 +328,7 @@ struct WindowMeanScatter : Operation {
   static Shape images(const Shape& windows, const Shape& like) { return {windows[0], like[1], like[2], windows[3]}; }
   static TensorType infer(const Infer& in) {
     in.require_dtype(0, {f32, f64});
+    (void)in.attrs().flag("count_padding");  // throws if it is missing
     require_images(in, in.shape(0));
     require_images(in, in.shape(1));
     const Shape out = images(in.shape(0), in.shape(1));
