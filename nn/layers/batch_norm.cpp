@@ -19,10 +19,11 @@ struct Moments {
   Value mean, variance;
 };
 // Over all axes but the last, in one pass over x: the sums of x - origin and its square, where the origin is the mean
-// of some 32 rows. Without an origin near the mean, the difference of the two sums would lose digits.
+// of some 32 rows. Without an origin near the mean, the difference of the two sums would lose digits. The distance of
+// these rows is odd, so that they are not the same pixel of each image.
 Moments moments_in_one_pass(Value x, const Axes& axes) {
   const Index features = x.shape().back(), rows = x.shape().elements() / features;
-  const Value some = slice(reshape(x, {-1, features}), 0, 0, {}, rows / 32);
+  const Value some = slice(reshape(x, {-1, features}), 0, 0, {}, rows / 33 | 1);
   const Value origin = stop_gradient(xgrad::mean(some, {0}, false));
   const Value distance = x - origin;
   const Value mean = xgrad::mean(distance, axes, false);
