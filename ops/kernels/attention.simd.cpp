@@ -287,7 +287,7 @@ struct Attention {
   const T* value(Index head) const { return static_cast<const T*>(a.value) + head * a.keys * a.value_depth; }
   const T* cotangent(Index head) const { return static_cast<const T*>(a.cotangent) + head * a.rows * a.value_depth; }
 
-  // The last key that a block reads, if keys may be skipped.
+  // Whether blocks may skip the keys after their last row. Their weights are 0, but 0 times infinity or NaN is NaN.
   bool may_skip(Index head) const {
     return a.causal && all_finite(value(head), a.keys * a.value_depth) &&
            (a.cotangent == nullptr ||

@@ -142,7 +142,7 @@ struct FromDiagonal : Operation {
   }
 };
 
-// A triangle is its own derivative.
+// tril and triu are linear: the vjp applies the same operation to the cotangent.
 template <bool upper>
 struct Triangle : Operation {
   static TensorType infer(const Infer& in) {

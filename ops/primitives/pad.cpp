@@ -48,12 +48,12 @@ Widths widths_of(const Attrs& attrs, int axis, Index before, Index after) {
   const std::string& mode = attrs.text("mode");
   return {axis, before, after, mode == "reflect", mode == "edge"};
 }
-// Of one axis of pad.
+// The widths of one axis of pad.
 Widths pad_widths(const Attrs& attrs, int axis) {
   const auto i = static_cast<std::size_t>(axis);
   return widths_of(attrs, axis, attrs.ints("before")[i], attrs.ints("after")[i]);
 }
-// Of unpad, which has one axis.
+// The widths of unpad, which has one axis.
 Widths unpad_widths(const Attrs& attrs) {
   return widths_of(attrs, static_cast<int>(attrs.integer("axis")), attrs.integer("before"), attrs.integer("after"));
 }

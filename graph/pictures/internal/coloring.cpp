@@ -129,7 +129,7 @@ std::string ColorMap::legend_rows() const {
   if (zeros_) apart += "<TD WIDTH=\"6\"></TD>" + cell(dark_gray, "&#160;0&#160;", 20);
   if (alarms_) apart += "<TD WIDTH=\"6\"></TD>" + cell(alarm, "&#160;NaN, Inf&#160;", 48);
 
-  // Labels below: the ends and the middle, or full decades.
+  // The labels below the color bar are its ends and its middle, or full decades.
   const bool log = annotations_.logarithmic;
   const double mid = log ? std::pow(10.0, (std::log10(low_) + std::log10(high_)) / 2) : (low_ + high_) / 2;
   const auto tick = [&](double number, const char* align, int span) {

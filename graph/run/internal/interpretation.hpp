@@ -17,7 +17,7 @@ Tensor run_kernel(const Graph& graph, NodeId id, std::span<const ConstBuffer> in
 
 class Interpretation {
  public:
-  // `shapes`: of inputs whose shape differs from the graph's.
+  // `shapes` has the shapes of inputs that differ from those of the graph.
   Interpretation(const Graph& graph, const std::vector<Value>& outputs, const RunOptions& options,
                  const std::vector<std::pair<Value, Shape>>& shapes = {});
 

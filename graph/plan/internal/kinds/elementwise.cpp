@@ -17,7 +17,7 @@ BlockKernel block_kernel(const Needed& needed, ItemId id) {
   return operands.empty() ? nullptr : by_dtype(needed.op(id).block, needed.type(operands.back()).dtype);
 }
 
-// An item iterates over its own shape. An item on the row values of a reduction takes the reduction's.
+// An item iterates over its own shape or, if it reads row values of a reduction, over the shape that is reduced.
 FusionInfo classify(const Needed& needed, const FusionInfos& info, ItemId id) {
   if (!runs_blockwise(needed, id)) return {};
   const Shape& shape = needed.type(id).shape;
