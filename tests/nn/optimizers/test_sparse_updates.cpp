@@ -190,10 +190,14 @@ TEST_CASE("sparse updates: a step does not depend on the number of rows") {
     const Plan& plan = *table.plan;
     return Cost{plan.peak_bytes(), plan.steps(), plan.flops()};
   };
-  for (const auto& [optimizer, sparse] : std::vector<std::pair<nn::Optimizer, bool>>{
+  struct Case {
+    nn::Optimizer optimizer;
+    bool sparse;
+  };
+  for (const Case& c : std::vector<Case>{
            {nn::SGD{}, false}, {nn::Adagrad{}, false}, {nn::Adam{}, true}, {nn::SGD{.momentum = 0.9}, true}}) {
-    CAPTURE(optimizer.name());
-    const Cost few = cost(optimizer, sparse, 1000), many = cost(optimizer, sparse, 200000);
+    CAPTURE(c.optimizer.name());
+    const Cost few = cost(c.optimizer, c.sparse, 1000), many = cost(c.optimizer, c.sparse, 200000);
     CHECK(many.peak == few.peak);
     CHECK(many.peak < 10000);
     CHECK(many.steps == few.steps);
