@@ -268,17 +268,18 @@ void add_lanes(const Plane<T>& p, const ConvSizes& s, Index size, const Units& u
   const LaneTable<T>& lanes = lanes_of<T>(size);
   const Range images = units.images_of(unit);
   each_rectangle(p, units.rows_of(unit), units.columns_of(unit), [&](const Rectangle& r) {
-    const Job<T> job = job_of(p, r, images, 0, 0, static_cast<const T*>(nullptr), 0, 0, s.channels);
+    const T* const a = first_input(p, r, images.first, 0);
+    const Index a_row = p.in_columns * p.in_pixel;
     const Index b_row = s.columns.out * s.channels;
     LaneSumTile tile{images.count(),
                      0,
                      r.columns.count(),
                      s.channels,
                      p.in_image,
-                     p.rows.in_step * p.in_columns * p.in_pixel,
+                     p.rows.in_step * a_row,
                      p.columns.in_step * p.in_pixel,
-                     job.tile.a_tap_row,
-                     job.tile.a_tap,
+                     p.rows.step * a_row,
+                     p.columns.step * p.in_pixel,
                      s.rows.out * b_row,
                      b_row,
                      s.channels,
@@ -289,7 +290,7 @@ void add_lanes(const Plane<T>& p, const ConvSizes& s, Index size, const Units& u
     const Range taps = r.tap_columns;
     each_range_of(r.rows.count(), std::max<Index>(1, few_columns / r.columns.count()), [&](Index row, Index count) {
       tile.rows = count;
-      const T* left = job.a + row * tile.a_row;
+      const T* left = a + row * tile.a_row;
       const T* right = y + (images.first * s.rows.out + r.rows.first + row) * b_row + r.columns.first * s.channels;
       const auto run = [&](auto sum, Index i, Index t) {
         sum(tile, left + (i - r.tap_rows.first) * tile.a_tap_row + (t - taps.first) * tile.a_tap, right,

@@ -71,6 +71,13 @@ struct Job {
   }
 };
 
+// The input at the first position and tap of a rectangle.
+template <class T>
+const T* first_input(const Plane<T>& p, const Rectangle& r, Index image, Index channel) {
+  return p.in + image * p.in_image + p.rows.at(r.rows.first, r.tap_rows.first) * p.in_columns * p.in_pixel +
+         p.columns.at(r.columns.first, r.tap_columns.first) * p.in_pixel + channel;
+}
+
 // `b` is the first tap of the packed kernel, `b_tap` the distance between the taps of a row.
 template <class T>
 Job<T> job_of(const Plane<T>& p, const Rectangle& r, Range images, Index channel_in, Index channel_out, const T* b,
@@ -88,8 +95,7 @@ Job<T> job_of(const Plane<T>& p, const Rectangle& r, Range images, Index channel
               0,
               columns,
               true};
-  job.a = p.in + images.first * p.in_image + p.rows.at(r.rows.first, r.tap_rows.first) * a_row +
-          p.columns.at(r.columns.first, r.tap_columns.first) * p.in_pixel + channel_in;
+  job.a = first_input(p, r, images.first, channel_in);
   job.b = b + r.tap_rows.first * b_tap_row + r.tap_columns.first * b_tap;
   job.c = p.out + images.first * p.out_image + (p.rows.out_first + r.rows.first * p.rows.out_step) * c_row +
           (p.columns.out_first + r.columns.first * p.columns.out_step) * p.out_pixel + channel_out;
