@@ -135,13 +135,13 @@ class Lister {
       item.kind = Kind::view;
       item.storage = out_.storage(item_of_[operand(id, 0)]);
     } else {
-      std::vector<ItemId> operands;
+      reads_.clear();
       for (std::size_t i = 0; i < graph_.node(id).input_count; ++i) {
         const NodeId from = operand(id, i);
-        operands.push_back(reads_values(op, i) ? read(id, from)
-                                               : append({.kind = Kind::shape, .node = from, .type = types_[from]}));
+        reads_.push_back(reads_values(op, i) ? read(id, from)
+                                             : append({.kind = Kind::shape, .node = from, .type = types_[from]}));
       }
-      set_operands(item, operands);
+      set_operands(item, reads_);
     }
     return item;
   }
@@ -223,7 +223,8 @@ class Lister {
   std::unordered_map<const void*, std::uint32_t> parameters_;
   std::vector<char> is_result_;  // by node
   const bool recompute_;
-  std::vector<char> cheap_;                                            // by item
+  std::vector<ItemId> reads_;  // by the item being made; a member, so that its memory is reused
+  std::vector<char> cheap_;    // by item
   std::unordered_map<ItemId, std::pair<NodeId, ItemId>> cheap_reads_;  // by cheap item: its last reader, and the copy
 };
 
